@@ -1,0 +1,8 @@
+"""``python -m openwx`` is ``openwx``."""
+
+import sys
+
+from openwx.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

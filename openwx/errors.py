@@ -1,0 +1,129 @@
+"""What can go wrong, and what happens next: the class of an error decides it.
+
+::
+
+    OpenwxError
+    ├── ConfigError            a setting is wrong           -> one line, exit 2
+    ├── CallerError            an API call cannot be done   -> the answer's envelope
+    └── WeChatError            WeChat did not do as asked
+        ├── TransportError     no answer                    -> try again, with back-off
+        ├── ProtocolError      an answer nobody understands -> log it, back off
+        └── Refused            a `Ret` other than 0         -> told to whoever asked
+            ├── LoggedOut      1100, 1101, 1102             -> log in anew
+            ├── TooOften       1205                         -> wait, then go on
+            ├── SystemBusy     -1                           -> try again, with back-off
+            └── LoginRefused   the login itself was refused -> told once, the account stops
+
+Anything else is a bug and surfaces.
+"""
+
+from enum import IntEnum
+from typing import Any
+
+
+class OpenwxError(Exception):
+    """The root of everything that openwx raises on purpose."""
+
+
+class ConfigError(OpenwxError):
+    """A setting is unknown, of the wrong type or impossible. The text is one line for a person."""
+
+
+class Code(IntEnum):
+    """The `code` of an answer (contract, section 1)."""
+
+    DONE = 0
+    NOT_FOUND = 100
+    NOT_POSSIBLE = 101
+    AMBIGUOUS = 102
+    EMPTY_LIST = 200
+    REFUSED = 201
+    UNREACHABLE = -1
+    BAD_PARAMETER = -2
+    MEDIA = -3
+    NOT_RUNNING = -4
+    GAVE_UP = -5
+    UNAUTHENTICATED = -6
+    QUEUE_FULL = -7
+    FORBIDDEN = -8
+    NO_ROUTE = -9
+
+
+class CallerError(OpenwxError):
+    """An API call that cannot be done, as its caller is to be told.
+
+    ``code`` goes into the answer (a ``Code``, or the ``Ret`` of a refused send), ``status`` is plain words, ``extra``
+    are further members of the answer, and ``http_status`` is given only where the code alone does not decide it.
+    """
+
+    def __init__(
+        self, code: int, status: str, *, http_status: int | None = None, **extra: Any
+    ) -> None:
+        super().__init__(status)
+        self.code = code
+        self.status = status
+        self.http_status = http_status
+        self.extra = extra
+
+
+class WeChatError(OpenwxError):
+    """WeChat did not do as asked. ``call`` is the name of the call, such as ``webwxsync``."""
+
+    def __init__(self, call: str, message: str) -> None:
+        super().__init__(f"{call}: {message}")
+        self.call = call
+
+
+class TransportError(WeChatError):
+    """No answer came: refused, closed, timed out, or an HTTP 5xx. Whether it took effect is unknown."""
+
+
+class ProtocolError(WeChatError):
+    """An answer came that nobody understands."""
+
+
+class Refused(WeChatError):
+    """WeChat answered with a ``Ret`` other than 0 (protocol reference, section 8)."""
+
+    def __init__(self, call: str, ret: int, errmsg: str = "") -> None:
+        super().__init__(call, f"WeChat answered {ret}" + (f" ({errmsg})" if errmsg else ""))
+        self.ret = ret
+        self.errmsg = errmsg
+
+
+class LoggedOut(Refused):
+    """The session is over: 1100 logged out, 1101 logged in elsewhere, 1102 cookies no longer valid."""
+
+
+class TooOften(Refused):
+    """1205: operating too often. The session lives on; wait, then go on."""
+
+
+class SystemBusy(Refused):
+    """-1: a system error on WeChat's side; try again later."""
+
+
+class LoginRefused(Refused):
+    """This account may not log in here; ``errmsg`` is the server's own message."""
+
+
+_CLASS_OF_RET: dict[int, type[Refused]] = {
+    -1: SystemBusy,
+    1100: LoggedOut,
+    1101: LoggedOut,
+    1102: LoggedOut,
+    1205: TooOften,
+}
+
+REASON_OF_RET = {
+    1100: "logged out on the phone or elsewhere (1100)",
+    1101: "logged in on another web client (1101)",
+    1102: "the cookies are no longer valid (1102)",
+    1203: "this account may not log in here (1203)",
+    1205: "operating too often (1205)",
+}
+
+
+def refused(call: str, ret: int, errmsg: str = "") -> Refused:
+    """The error of the class that a ``Ret`` belongs to."""
+    return _CLASS_OF_RET.get(ret, Refused)(call, ret, errmsg)
