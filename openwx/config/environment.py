@@ -1,0 +1,171 @@
+"""Settings from environment variables: OPENWX_NAME, OPENWX_SECTION__NAME; lists and tables as JSON.
+
+``OPENWX_ACCOUNTS__WORK__SEND_TRIES`` reaches into one account, ``OPENWX_LISTEN__PORT`` into the
+first address to listen on. A whole section can be given too (``OPENWX_LISTEN``,
+``OPENWX_ACCOUNTS``); it replaces that of the file, and the variables of single keys come on top.
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from openwx.config.models import Access, AccountSettings, Listen, Media, Report, Settings
+from openwx.config.values import hint
+from openwx.errors import ConfigError
+
+Location = tuple[str | int, ...]
+TABLES: dict[str, type[BaseModel]] = {
+    "listen": Listen,
+    "access": Access,
+    "media": Media,
+    "report": Report,
+    "accounts": AccountSettings,
+}
+_PREFIX = "OPENWX_"
+_BOOLEANS = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
+    ("false", "0", "no", "off"), False
+)
+
+
+def apply_environment(
+    raw: dict[str, Any], environ: Mapping[str, str], origins: dict[Location, str]
+) -> list[str]:
+    """Write the variables into ``raw``, and who gave what into ``origins``. Returns warnings."""
+    warnings = []
+    names = [name for name in environ if name.startswith(_PREFIX)]
+    for name in sorted(names, key=lambda name: (name.count("__"), name)):
+        if "__" not in name and name.removeprefix(_PREFIX).lower() not in Settings.model_fields:
+            warnings.append(
+                f"environment variable {name} is no setting and is ignored{_near_variable(name)}"
+            )
+            continue
+        _refuse_what_is_not_text(name, environ[name])
+        origin = f"environment variable {name}"
+        location = _location(name, origin, raw)
+        put(raw, location, convert(environ[name], location), origin, origins)
+    return warnings
+
+
+def _near_variable(name: str) -> str:
+    """``; did you mean OPENWX_ACCESS__TOKEN?`` for OPENWX_ACCESS_TOKEN and for OPENWX_TOKEN."""
+    word = name.removeprefix(_PREFIX).upper()[:100]
+    known = [key.upper() for key in Settings.model_fields]
+    for section, model in TABLES.items():
+        middle = "accounts__default" if section == "accounts" else section
+        known += [f"{middle}__{key}".upper() for key in model.model_fields]
+    near = [key for key in known if key.endswith(f"__{word}")]
+    near = near or difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {_PREFIX}{near[0]}?" if near else ""
+
+
+def put(
+    raw: dict[str, Any],
+    location: Location,
+    value: Any,
+    origin: str,
+    origins: dict[Location, str],
+) -> None:
+    """Set what lies at ``location``, making the tables on the way; all that is new is ``origin``'s.
+
+    Where something of a wrong type stands in the way, nothing is set: validation will tell.
+    """
+    place: Any = raw
+    for depth, step in enumerate(location[:-1]):
+        if isinstance(place, dict):
+            if step not in place:
+                origins[location[: depth + 1]] = origin
+                place[step] = [{}] if isinstance(location[depth + 1], int) else {}
+            place = place[step]
+        elif isinstance(place, list) and isinstance(step, int) and step < len(place):
+            place = place[step]
+        else:
+            return
+    if isinstance(place, dict):
+        place[location[-1]] = value
+        origins[location] = origin
+
+
+def convert(text: str, location: Location) -> Any:
+    """``text`` in the type of the setting at ``location``.
+
+    What cannot be converted stays as it is: validation will tell.
+    """
+    field = _field(location)
+    wanted = dict if field is None else _plain_type(field)
+    try:
+        if wanted is bool:
+            return _BOOLEANS.get(text.strip().lower(), text)
+        if wanted is int or wanted is float:
+            return wanted(text)
+        if wanted in (list, dict):
+            value = json.loads(text)
+            json.dumps(value, ensure_ascii=False).encode()  # no lone surrogates
+            return value
+    except (ValueError, RecursionError):
+        pass
+    return text
+
+
+def _refuse_what_is_not_text(name: str, value: str) -> None:
+    """ConfigError for bytes that are not UTF-8, which Python shows as lone surrogates."""
+    try:
+        (name + value).encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"environment variable {name}: must be UTF-8 text") from None
+
+
+def _location(name: str, origin: str, raw: dict[str, Any]) -> Location:
+    """Where in the configuration the variable ``name`` belongs."""
+    section, separator, rest = name.removeprefix(_PREFIX).lower().partition("__")
+    if not separator:
+        return (section,)
+    if section not in TABLES or not rest:
+        raise ConfigError(
+            f"{origin}: there is no section {section!r}{hint(section, TABLES)}; write "
+            f"OPENWX_SECTION__NAME with one of {', '.join(TABLES)}, or OPENWX_NAME for one of "
+            + ", ".join(key for key in Settings.model_fields if key not in TABLES)
+        )
+    if section == "listen":
+        return ("listen", 0, rest)
+    if section != "accounts":
+        return (section, rest)
+    # An account's name may have __ in it, a key has not.
+    configured = raw.get("accounts")
+    names = list(configured) if isinstance(configured, dict) else []
+    written = name[len(_PREFIX) + len("accounts__") :]
+    account, separator, key = written.rpartition("__")
+    if not separator or written.lower() in (known.lower() for known in names):
+        return ("accounts", _account(written, names))
+    return ("accounts", _account(account, names), key.lower())
+
+
+def _account(written: str, names: list[str]) -> str:
+    """The configured account that is meant, in any case; else a new one in lower case."""
+    if written in names:
+        return written
+    return next((known for known in names if known.lower() == written.lower()), written.lower())
+
+
+def _field(location: Location) -> FieldInfo | None:
+    """The field at ``location``; None for a whole account, or where there is none."""
+    model = Settings if len(location) == 1 else TABLES[str(location[0])]
+    if location[0] == "accounts" and len(location) == 2:
+        return None
+    return model.model_fields.get(str(location[-1]))
+
+
+def _plain_type(field: FieldInfo) -> type:
+    """bool, int or float; list or dict for what is given as JSON; str for the rest."""
+    wanted: Any = field.annotation
+    if get_origin(wanted) in (Union, UnionType):
+        wanted = next(arg for arg in get_args(wanted) if arg is not type(None))
+    if get_origin(wanted) in (list, dict):
+        return list if get_origin(wanted) is list else dict
+    if isinstance(wanted, type) and issubclass(wanted, BaseModel):
+        return dict
+    return wanted if wanted in (bool, int, float) else str

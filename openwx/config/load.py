@@ -1,0 +1,215 @@
+"""Reads the configuration from its three sources, and words its problems.
+
+Every problem is one ``ConfigError`` of one line: who gave the value (file, variable or option), the
+key as TOML spells it, what is allowed and what was found. No token or secret is ever in it.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import BaseModel, ValidationError
+
+from openwx.config.addresses import masked
+from openwx.config.environment import TABLES, Location, apply_environment, convert, put
+from openwx.config.models import Settings
+from openwx.config.values import hint, kind
+from openwx.errors import ConfigError
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings, the file they came from (None: no file) and lines that the user should see."""
+
+    settings: Settings
+    source: Path | None
+    warnings: list[str]
+
+
+def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:
+    """The effective configuration: the file, ``environ`` over it, ``overrides`` over both.
+
+    ``path`` is what ``--config`` says; without it ``./config.toml`` is taken, then that of the
+    user's configuration folder, then the defaults. ``overrides`` are the command line's: ``host``
+    and ``port`` make the first address to listen on the only one; other keys are top-level
+    settings; None counts as not given. Relative paths in settings start at the working folder.
+    Raises ``ConfigError``, and nothing else.
+    """
+    try:
+        return _load(path, environ, overrides)
+    except ConfigError as error:
+        raise ConfigError(_one_line(str(error))) from None
+
+
+def describe(loaded: Loaded) -> str:
+    """What ``openwx check-config`` tells: a few lines, secrets masked."""
+    settings = loaded.settings
+    access = (
+        "token required" if settings.access.token is not None else "no token, this machine only"
+    )
+    if settings.exposed() and settings.access.token is None:
+        access = "no token, open to everyone (allow_anonymous = true)"
+    lines = [
+        f"file: {loaded.source or 'none, the defaults'}",
+        f"listen: {', '.join(one.url for one in settings.listen)}",
+        f"access: {access}",
+        f"data_dir: {settings.data_dir}",
+    ]
+    for name, account in settings.accounts.items():
+        report = settings.report_for(name)
+        api = masked(report.post_api) if report.post_api else "none"
+        signed = ", signed" if report.post_api and report.secret is not None else ""
+        relay = f", base_url {account.base_url}" if account.base_url else ""
+        lines.append(
+            f"account {name}: login_mode {account.login_mode}{relay}, post_api {api}{signed}"
+        )
+    lines += [f"warning: {warning}" for warning in loaded.warnings]
+    return "\n".join(_one_line(line) for line in lines)
+
+
+def _load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:
+    source = _find(path)
+    raw = {} if source is None else _read(source)
+    place = "the defaults" if source is None else str(source)
+    origins: dict[Location, str] = {(): place}
+    warnings = apply_environment(raw, environ, origins)
+    # Once without the command line too: what it replaces must be right all the same.
+    settings = _validate(raw, origins)
+    if any(value is not None for value in overrides.values()):
+        _apply_overrides(raw, overrides, origins)
+        settings = _validate(raw, origins)
+    try:
+        settings.check_exposure()
+    except ConfigError as error:
+        location: Location = ("listen", settings.exposed()[0], "host")
+        raise ConfigError(f"{_origin(location, origins)}: {error}") from None
+    if settings.access.token is None:
+        warnings += [
+            f"everyone who reaches {settings.listen[i].url} can use the accounts: "
+            "access.allow_anonymous is true and there is no token"
+            for i in settings.exposed()
+        ]
+    return Loaded(settings, source, [_one_line(line) for line in warnings])
+
+
+def _find(path: Path | None) -> Path | None:
+    """The file to read; one that is named must be there, others may be missing."""
+    if path is not None:
+        return path
+    user = platformdirs.user_config_path("openwx", appauthor=False) / "config.toml"
+    for candidate in (Path("config.toml"), user):
+        try:
+            candidate.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            pass  # there is something that cannot be looked at: reading it tells why
+        return candidate
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: must be a file, not a folder") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not a possible path"
+        raise ConfigError(f"{path}: cannot be read ({why})") from None
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))  # Notepad writes a byte order mark
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}: must be UTF-8 text, which line {line} is not") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+    except (ValueError, RecursionError):
+        raise ConfigError(
+            f"{path}: is not valid TOML: a number is too long, or tables or lists lie too deep"
+        ) from None
+
+
+def _apply_overrides(
+    raw: dict[str, Any], overrides: Mapping[str, Any], origins: dict[Location, str]
+) -> None:
+    """Write the command line into ``raw``, which is valid so far."""
+    given = {key: value for key, value in overrides.items() if value is not None}
+    if "host" in given or "port" in given:
+        raw["listen"] = raw.get("listen", [{}])[:1]
+    for key, value in given.items():
+        location: Location = ("listen", 0, key) if key in ("host", "port") else (key,)
+        origin = f"option --{key.replace('_', '-')}"
+        given_value = convert(value, location) if isinstance(value, str) else value
+        put(raw, location, given_value, origin, origins)
+
+
+# Problems
+
+
+def _validate(raw: dict[str, Any], origins: dict[Location, str]) -> Settings:
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    location, given = first["loc"], first["input"]
+    origin = _origin(location, origins)
+    in_json = " in JSON" if origin.startswith("environment") else ""
+    match first["type"]:
+        case "value_error":  # our own words, from ``values``
+            if location[0] == "accounts" and location[2:] == ("[key]",):
+                location = location[:2]
+            text = f"{_dotted(location)} {first['ctx']['error']}"
+        case "extra_forbidden":
+            text = _unknown_key(location)
+        case "list_type":
+            spelling = in_json or (" ([[listen]])" if location == ("listen",) else "")
+            text = f"{_dotted(location)} must be a list{spelling}, not {kind(given)}"
+        case _:
+            text = f"{_dotted(location)} must be a table{in_json}, not {kind(given)}"
+    raise ConfigError(f"{origin}: {text}")
+
+
+def _unknown_key(location: Location) -> str:
+    key = str(location[-1])
+    section = str(location[0])
+    model: type[BaseModel] = Settings if len(location) == 1 else TABLES[section]
+    home = next((name for name, table in TABLES.items() if key in table.model_fields), None)
+    if key in Settings.model_fields:
+        near = f"; {key} belongs to the top of the file, before the first [table]"
+    elif home:
+        near = f"; {key} belongs to [{'accounts.NAME' if home == 'accounts' else home}]"
+    else:
+        near = hint(key, model.model_fields)
+    return f"{_dotted(location)} is unknown{near}; known here: {', '.join(model.model_fields)}"
+
+
+def _origin(location: Location, origins: dict[Location, str]) -> str:
+    """Who gave the value at ``location``: the longest beginning of it that somebody gave."""
+    prefixes = (location[:end] for end in range(len(location), -1, -1))
+    return next(origins[prefix] for prefix in prefixes if prefix in origins)
+
+
+def _dotted(location: Location) -> str:
+    """A location as TOML spells keys: ``accounts."a b".send_tries``, ``listen[0].port``."""
+    text = ""
+    for step in location:
+        if isinstance(step, int):
+            text += f"[{step}]"
+            continue
+        short = step if len(step) <= 80 else step[:77] + "..."
+        quoted = short if _BARE_KEY.fullmatch(short) else '"' + short.replace('"', '\\"') + '"'
+        text += f".{quoted}" if text else quoted
+    return text
+
+
+def _one_line(text: str) -> str:
+    """``text`` with every character that could break a line or a terminal written as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

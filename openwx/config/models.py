@@ -1,0 +1,238 @@
+"""The tables of the configuration: each key, its default and its bounds (contract, section 4).
+
+All are frozen. ``config.example.toml`` explains every key to its user; a test holds the two
+together.
+"""
+
+import ipaddress
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from openwx.config.addresses import OptionalOrigin, Origin, Url, a_host
+from openwx.config.values import (
+    AccountName,
+    BadValueError,
+    ExistingFile,
+    FilePath,
+    Folder,
+    Secret,
+    Size,
+    Text,
+    Token,
+    YesNo,
+    one_of,
+    seconds,
+    whole,
+)
+from openwx.errors import ConfigError
+
+EVENTS = (
+    "login",
+    "stop",
+    "state_change",
+    "input_qrcode",
+    "qrcode_expire",
+    "new_friend",
+    "lose_friend",
+    "new_group",
+    "lose_group",
+    "new_group_member",
+    "lose_group_member",
+    "group_property_change",
+    "group_member_property_change",
+    "friend_property_change",
+    "user_property_change",
+    "friend_request",
+    "update_user",
+    "update_friend",
+    "update_group",
+)
+"""Every event that can be uploaded (contract, section 3)."""
+
+_BARE_HOST = a_host("a host name or an IP address, without scheme, port or path")
+_DAY_S = 86_400
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Listen(_Table):
+    """One address to listen on; with both TLS files it speaks https."""
+
+    host: Annotated[
+        str,
+        a_host("an IP address (0.0.0.0 is every IPv4 one) or a host name, nothing more"),
+    ] = "127.0.0.1"
+    port: Annotated[int, whole(0, 65535, " (0: any free one)")] = 3000
+    tls_cert: ExistingFile = None
+    tls_key: ExistingFile = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "Listen":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            missing = "tls_key" if self.tls_key is None else "tls_cert"
+            raise BadValueError(f"needs tls_cert and tls_key together: {missing} is missing")
+        return self
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether this machine alone can reach it: 127.0.0.0/8, ::1 and localhost."""
+        try:
+            address = ipaddress.ip_address(self.host)
+        except ValueError:
+            return self.host == "localhost"
+        if isinstance(address, ipaddress.IPv4Address):
+            return address in ipaddress.IPv4Network("127.0.0.0/8")
+        return address == ipaddress.IPv6Address("::1")
+
+    @property
+    def url(self) -> str:
+        """The address as a URL without a path."""
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{shown}:{self.port}"
+
+
+class Access(_Table):
+    """Who may call the API."""
+
+    token: Token = Field(default=None, repr=False)
+    allow_anonymous: YesNo = False
+    cors_origins: list[Origin] = []
+    allowed_hosts: list[Annotated[str, _BARE_HOST]] = []
+
+
+class Media(_Table):
+    """Media that come, and where media to send may lie. ``max_size`` is in bytes."""
+
+    roots: list[Folder] | None = None
+    """None stands for the default, which ``Settings.media_roots`` knows."""
+    private_hosts: list[Annotated[str, _BARE_HOST]] = []
+    download: YesNo = True
+    max_size: Size = 25 * 1024**2
+    keep_days: Annotated[int, whole(1, 36_500)] = 7
+
+
+class Report(_Table):
+    """What is uploaded, and where to. Intervals, time-outs and ages are seconds."""
+
+    post_api: Url = None
+    post_event: YesNo = False
+    post_event_list: list[Annotated[str, one_of(*EVENTS)]] = [
+        "login",
+        "stop",
+        "state_change",
+        "input_qrcode",
+    ]
+    post_media_data: YesNo = True
+    post_message_filter: dict[str, Text] = {}
+    post_stdout: YesNo = False
+    poll_api: Url = None
+    poll_interval: Annotated[float, seconds(0.1, _DAY_S)] = 5.0
+    check_event_list_max_size: Annotated[int, whole(1, 100_000)] = 20
+    secret: Secret = Field(default=None, repr=False)
+    timeout: Annotated[float, seconds(0.1, 3600)] = 35.0
+    max_age: Annotated[float, seconds(1, 366 * _DAY_S)] = float(_DAY_S)
+
+
+class AccountSettings(Report):
+    """One account. ``send_interval`` is seconds.
+
+    Of the ``[report]`` keys in it only those count that were written for it (``model_fields_set``);
+    for the rest ``[report]`` counts. So read them through ``Settings.report_for``, never here.
+    """
+
+    login_mode: Annotated[Literal["desktop", "web"], one_of("desktop", "web")] = "desktop"
+    base_url: OptionalOrigin = None
+    send_interval: Annotated[float, seconds(0, 3600)] = 3.0
+    send_tries: Annotated[int, whole(1, 100)] = 5
+    queue_size: Annotated[int, whole(1, 1_000_000)] = 1000
+
+    def report_over(self, report: Report) -> Report:
+        """``report`` with what this account says otherwise."""
+        own = self.model_fields_set & Report.model_fields.keys()
+        return report.model_copy(update={key: getattr(self, key) for key in own})
+
+
+class Settings(_Table):
+    """The whole configuration."""
+
+    data_dir: Folder = Field(
+        default_factory=lambda: platformdirs.user_data_path("openwx", appauthor=False)
+    )
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], one_of("debug", "info", "warning", "error")
+    ] = "info"
+    log_path: FilePath = None
+    log_format: Annotated[Literal["console", "json"], one_of("console", "json")] = "console"
+    show_messages: YesNo = True
+    max_clients: Annotated[int, whole(1, 10_000)] = 100
+    listen: list[Listen] = [Listen()]
+    access: Access = Access()
+    media: Media = Media()
+    report: Report = Report()
+    accounts: dict[AccountName, AccountSettings] = {"default": AccountSettings()}
+
+    @field_validator("listen")
+    @classmethod
+    def _listens_somewhere_once(cls, listen: list[Listen]) -> list[Listen]:
+        if not listen:
+            raise BadValueError("must list one address at least")
+        seen = set()
+        for one in listen:
+            if one.port and (one.host, one.port) in seen:
+                raise BadValueError(f"lists host {one.host} with port {one.port} twice")
+            seen.add((one.host, one.port))
+        return listen
+
+    @field_validator("accounts", mode="before")
+    @classmethod
+    def _default_account(cls, accounts: Any) -> Any:
+        return {"default": {}} if accounts == {} else accounts
+
+    @field_validator("accounts")
+    @classmethod
+    def _distinct_names(cls, accounts: dict[str, AccountSettings]) -> dict[str, AccountSettings]:
+        names: dict[str, str] = {}
+        for name in accounts:  # folders and variables are named after accounts, often without case
+            if other := names.get(name.lower()):
+                raise BadValueError(
+                    f"must have names that differ in more than case, not {other} and {name}"
+                )
+            names[name.lower()] = name
+        return accounts
+
+    def report_for(self, name: str) -> Report:
+        """The effective ``[report]`` of an account; an unknown name is a KeyError."""
+        return self.accounts[name].report_over(self.report)
+
+    @property
+    def media_dir(self) -> Path:
+        """The folder of downloaded media."""
+        return self.data_dir / "media"
+
+    @property
+    def media_roots(self) -> list[Path]:
+        """The folders from which local media may be sent; links in them are not resolved yet."""
+        if self.media.roots is not None:
+            return self.media.roots
+        return list(dict.fromkeys([Path(tempfile.gettempdir()), Path("/tmp"), self.media_dir]))  # noqa: S108 - contract
+
+    def exposed(self) -> list[int]:
+        """Which entries of ``listen`` other machines can reach. TLS does not change that."""
+        return [i for i, one in enumerate(self.listen) if not one.is_loopback]
+
+    def check_exposure(self) -> None:
+        """ConfigError if other machines can reach the API without a token or a written yes."""
+        if self.access.token is None and not self.access.allow_anonymous:
+            for i in self.exposed():
+                raise ConfigError(
+                    f"listen[{i}].host {self.listen[i].host} can be reached from other machines, "
+                    'so a token is needed: write token = "a long random text" under [access] '
+                    "(or set OPENWX_ACCESS__TOKEN), or allow_anonymous = true there "
+                    "to let in everyone"
+                )

@@ -1,0 +1,222 @@
+"""The kinds of values that a setting can have, each with its check and its words for a person.
+
+Every check here and in ``addresses`` is a pydantic ``BeforeValidator`` that knows the exact types
+it takes, so nothing is coerced silently (``port = "3000"`` is an error in TOML; the environment
+converts before) and no wording of pydantic's reaches anybody. A check raises ``BadValueError``;
+the key and the place in front of it are added by ``load``.
+"""
+
+import base64
+import binascii
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMG]?I?B?)", re.ASCII | re.IGNORECASE)
+_STEP = {"": 0, "K": 1, "M": 2, "G": 3}
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+
+
+class BadValueError(ValueError):
+    """A value that cannot be. The text goes on after the key: ``must be true or false, not 1``."""
+
+
+# Words
+
+
+def found(value: object) -> str:
+    """A wrong value to show; of lists and tables the kind alone, for they may hold a secret."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= 60 else value[:57] + "...")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            text = repr(value)
+        except ValueError:  # an int beyond sys.get_int_max_str_digits()
+            text = ""
+        return text if 0 < len(text) <= 40 else "so long a number"
+    return kind(value)
+
+
+def kind(value: object) -> str:
+    """What sort of value this is, without the value."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return "text"
+        case int() | float():
+            return "a number"
+        case list():
+            return "a list"
+        case dict():
+            return "a table"
+        case None:
+            return "null"
+        case _:
+            return "a date or a time"
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """``; did you mean ...?`` if one of ``known`` is near."""
+    near = difflib.get_close_matches(word[:100].lower(), list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+# Plain values
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise BadValueError(f"must be true or false, not {found(value)}")
+
+
+def whole(low: int, high: int, note: str = "") -> BeforeValidator:
+    """A whole number from ``low`` to ``high``."""
+
+    def check(value: Any) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return value
+        raise BadValueError(
+            f"must be a whole number from {low} to {high}{note}, not {found(value)}"
+        )
+
+    return BeforeValidator(check)
+
+
+def seconds(low: float, high: float) -> BeforeValidator:
+    """A number of seconds, whole or not, from ``low`` to ``high``."""
+
+    def check(value: Any) -> float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and low <= value <= high:  # nan fails this, as it should
+            return float(value)
+        raise BadValueError(
+            f"must be a number of seconds from {low:g} to {high:.0f}, not {found(value)}"
+        )
+
+    return BeforeValidator(check)
+
+
+def one_of(*names: str) -> BeforeValidator:
+    """One of some fixed words, in any case."""
+
+    def check(value: Any) -> str:
+        if isinstance(value, str):
+            if value.lower() in names:
+                return value.lower()
+            raise BadValueError(
+                f"must be one of {', '.join(names)}, not {found(value)}{hint(value, names)}"
+            )
+        raise BadValueError(f"must be one of {', '.join(names)}, not {found(value)}")
+
+    return BeforeValidator(check)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise BadValueError(f"must be text in quotes, not {found(value)}")
+
+
+def _size(low: int, high: int) -> BeforeValidator:
+    def check(value: Any) -> int:
+        size: int | None = None
+        if isinstance(value, int) and not isinstance(value, bool):
+            size = value
+        elif isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
+            number, unit = match[1], match[2].upper()
+            step = 1024 if "I" in unit else 1000
+            if unit != "I" and unit != "IB":
+                size = int(float(number) * step ** _STEP[unit.removesuffix("B").removesuffix("I")])
+        if size is not None and low <= size <= high:
+            return size
+        raise BadValueError(
+            f'must be a size from {low} byte to 4 GiB, such as 26214400 or "25 MiB", '
+            f"not {found(value)}"
+        )
+
+    return BeforeValidator(check)
+
+
+# Secrets: their values never show
+
+
+def _token(value: Any) -> str | None:
+    if value is None:
+        return None
+    if value == "":
+        raise BadValueError(
+            "is empty, which would protect nothing: give it a long random text, "
+            "or leave the key out"
+        )
+    if not isinstance(value, str):
+        raise BadValueError(f"must be text in quotes, not {kind(value)}")
+    if len(value) > 512 or not all("!" <= c <= "~" for c in value):
+        raise BadValueError(
+            "must be up to 512 visible ASCII characters, without spaces or control characters"
+        )
+    return value
+
+
+def _secret(value: Any) -> str | None:
+    text = _token(value)
+    if text is not None and text.startswith("whsec_"):
+        try:
+            key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+        except binascii.Error:
+            key = b""
+        if not key:
+            raise BadValueError("must go on with base64 after whsec_")
+    return text
+
+
+# Paths: ~ is the home folder; relative ones start at the working folder
+
+
+def _path(value: Any, what: str) -> Path:
+    if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
+        raise BadValueError(f"must be the path of {what}, not {found(value)}")
+    try:
+        return Path(value).expanduser().absolute()
+    except (OSError, RuntimeError):
+        raise BadValueError(f"must be a path that exists here, not {found(value)}") from None
+
+
+def _path_kind(what: str, fits: Callable[[Path], bool]) -> BeforeValidator:
+    def check(value: Any) -> Path | None:
+        if value is None:
+            return None
+        path = _path(value, what)
+        try:
+            good = fits(path)
+        except OSError:
+            good = False
+        if not good:
+            raise BadValueError(f"must be the path of {what}, not {found(str(value))}")
+        return path
+
+    return BeforeValidator(check)
+
+
+def _account_name(value: Any) -> str:
+    if isinstance(value, str) and _NAME.fullmatch(value):
+        return value
+    raise BadValueError(
+        "is not a name for an account: up to 64 letters, digits and _ - . (the first not a dot)"
+    )
+
+
+YesNo = Annotated[bool, BeforeValidator(_boolean)]
+Text = Annotated[str, BeforeValidator(_text)]
+Size = Annotated[int, _size(1, 4 * 1024**3)]
+Token = Annotated[str | None, BeforeValidator(_token)]
+Secret = Annotated[str | None, BeforeValidator(_secret)]
+AccountName = Annotated[str, BeforeValidator(_account_name)]
+Folder = Annotated[Path, _path_kind("a folder", lambda p: p.is_dir() or not p.exists())]
+FilePath = Annotated[Path | None, _path_kind("a file", lambda p: not p.is_dir())]
+ExistingFile = Annotated[Path | None, _path_kind("a file that exists", Path.is_file)]
