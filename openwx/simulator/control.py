@@ -1,0 +1,235 @@
+"""The scenario vocabulary over HTTP, on the simulator's own port, under `/_simulator/`.
+
+Parameters come from the query or from a JSON object in the body. `account` is a number, name or Uin
+(the first unless given); `friend` and `group` are a name, or the `key` that the lists show where names
+are ambiguous; `member` is a name in the group or nickname. Answers are JSON; a failure is
+`{"error": "plain words"}` with status 400 (bad parameter), 404 (no such thing) or 408 (it did not
+happen in time).
+
+| GET | parameters | answer |
+| --- | --- | --- |
+| `state` | | overview: accounts, login codes, settings, faults, number of calls |
+| `friends`, `groups` | `account` | lists with `key`, names, counts |
+| `members` | `account`, `group` | the group's members |
+| `inbox` | `account`, `friend` or `group`; `n`, `timeout_s` | what the account sent to this chat; waits until there are `n` |
+| `sent` | `account` | all that the account sent |
+| `handed_out` | `account` | MsgIds that webwxsync gave out; how many events happened and were acknowledged |
+| `calls` | `name`, `last` (100) | the calls that came: name, time, query, body, fault |
+
+| POST | parameters |
+| --- | --- |
+| `account/add` | `name`, `friends`, `groups`, `biggest_group` |
+| `account/refuse_login`, `account/allow_login` | `account`, `ret` (1203), `message` |
+| `account/desktop_only` | `account`, `on` |
+| `phone/scan` | `account`, `uuid` (the oldest unscanned), `timeout_s` (10) |
+| `phone/confirm`, `phone/cancel`, `phone/logs_out_web` | `account` |
+| `phone/says` | `account`, `friend` or `group`, `text` |
+| `phone/remarks`, `phone/deletes`, `phone/renames_me` | `account`, `friend`, `name` |
+| `friend/says`, `friend/renames`, `friend/unfriends_me` | `account`, `friend`, `text` or `name` |
+| `friend/add` | `account`, `name` |
+| `group/member_says` | `account`, `group`, `member`, `text` |
+| `group/add_member`, `group/remove_member`, `group/rename`, `group/notice` | `account`, `group`, `member`, `name` or `text` |
+| `faults/add` | `call`, `fault` (drop, lose_answer, server_error, hang, garbage, truncate, ret), `times`, `probability`, `ret`, `errmsg`, `status`, `seconds`, `account` |
+| `faults/clear`, `codes/expire` | |
+| `settings` | any of `world.Settings` |
+"""  # noqa: E501
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+from .asked import Asked, BadParameterError
+from .call import parse_body
+from .control_views import (
+    account_view,
+    call_view,
+    friend_view,
+    group_view,
+    heard_view,
+    member_view,
+    rule_view,
+)
+from .faults import Fault
+from .timeline import Message
+from .world import World
+
+Reply: TypeAlias = "dict[str, Any] | list[Any] | Message | None"
+Verb: TypeAlias = "Callable[[Asked], Reply | Awaitable[Reply]]"
+
+
+def _state(asked: Asked) -> Reply:
+    world = asked.world
+    return {
+        "accounts": [account_view(account) for account in world.accounts],
+        "codes": [{"uuid": code.uuid, "state": code.state} for code in world.codes.pending()],
+        "settings": dataclasses.asdict(world.settings),
+        "faults": [rule_view(rule) for rule in world.faults.rules],
+        "calls": len(world.calls),
+    }
+
+
+async def _inbox(asked: Asked) -> Reply:
+    chat, wanted = asked.chat, asked.count("n", 0) or 0
+    timeout_s = asked.number("timeout_s", 10)
+    await asked.account.pulse.until(lambda: len(chat.inbox) >= wanted, timeout_s)
+    if len(chat.inbox) < wanted:
+        raise TimeoutError(f"{chat} heard {len(chat.inbox)} of {wanted} messages")
+    return [heard_view(heard) for heard in chat.inbox]
+
+
+def _handed_out(asked: Asked) -> Reply:
+    account = asked.account
+    return {
+        "msg_ids": account.handed_out,
+        "happened": len(account.timeline),
+        "acknowledged": account.acknowledged,
+    }
+
+
+def _calls(asked: Asked) -> Reply:
+    name = asked.text("name", "")
+    calls = asked.world.calls_of(name) if name else list(asked.world.calls)
+    return [call_view(call) for call in calls[-(asked.count("last", 100) or 100) :]]
+
+
+def _add_account(asked: Asked) -> Reply:
+    sizes = {
+        name: int(asked.number(name) or 0)
+        for name in ("friends", "groups", "biggest_group", "group_members", "public_accounts")
+        if name in asked.given
+    }
+    return account_view(asked.world.add_account(asked.text("name", ""), **sizes))
+
+
+def _refuse_login(asked: Asked) -> Reply:
+    asked.account.refuse_login(asked.count("ret", 1203) or 1203, asked.text("message", ""))
+    return None
+
+
+def _desktop_only(asked: Asked) -> Reply:
+    asked.account.desktop_only = bool(asked.given.get("on", True))
+    return None
+
+
+async def _scan(asked: Asked) -> Reply:
+    uuid = asked.text("uuid", "") or None
+    code = await asked.account.phone.scan(uuid, asked.number("timeout_s", 10) or 0.0)
+    return {"uuid": code.uuid}
+
+
+def _add_friend(asked: Asked) -> Reply:
+    return friend_view(asked.account.add_friend(asked.text("name")))
+
+
+def _add_member(asked: Asked) -> Reply:
+    return member_view(asked.group.add_member(asked.text("member")))
+
+
+def _add_fault(asked: Asked) -> Reply:
+    try:
+        fault = Fault(asked.text("fault"))
+    except ValueError:
+        names = ", ".join(fault.value for fault in Fault)
+        raise BadParameterError(f"fault should be one of {names}") from None
+    probability = asked.number("probability", 1.0)
+    rule = asked.world.faults.add(
+        asked.text("call"), fault, times=asked.count("times", None),
+        probability=1.0 if probability is None else probability,
+        ret=asked.count("ret", -1) or 0, errmsg=asked.text("errmsg", ""),
+        status=asked.count("status", 502) or 502, seconds=asked.number("seconds", None),
+        account=asked.account if "account" in asked.given else None,
+    )  # fmt: skip
+    return rule_view(rule)
+
+
+def _settings(asked: Asked) -> Reply:
+    settings = asked.world.settings
+    known = {f.name: type(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
+    for name in asked.given:
+        if name not in known:
+            raise BadParameterError(f"{name} is no setting; there are {', '.join(known)}")
+    for name, value in asked.given.items():
+        try:
+            setattr(settings, name, known[name](value))
+        except (TypeError, ValueError):
+            raise BadParameterError(f"{name} should be a {known[name].__name__}") from None
+    return dataclasses.asdict(settings)
+
+
+GETS: dict[str, Verb] = {
+    "state": _state,
+    "friends": lambda asked: [friend_view(friend) for friend in asked.account.friends],
+    "groups": lambda asked: [group_view(group) for group in asked.account.groups],
+    "members": lambda asked: [member_view(m) for m in asked.group.members.values()],
+    "inbox": _inbox,
+    "sent": lambda asked: [heard_view(heard) for heard in asked.account.sent],
+    "handed_out": _handed_out,
+    "calls": _calls,
+}
+POSTS: dict[str, Verb] = {
+    "account/add": _add_account,
+    "account/refuse_login": _refuse_login,
+    "account/allow_login": lambda asked: asked.account.allow_login(),
+    "account/desktop_only": _desktop_only,
+    "phone/scan": _scan,
+    "phone/confirm": lambda asked: asked.account.phone.confirm(),
+    "phone/cancel": lambda asked: asked.account.phone.cancel(),
+    "phone/logs_out_web": lambda asked: asked.account.phone.logs_out_web(),
+    "phone/says": lambda asked: asked.account.phone.says(asked.chat, asked.text("text")),
+    "phone/remarks": lambda asked: asked.account.phone.remarks(asked.friend, asked.text("name")),
+    "phone/deletes": lambda asked: asked.account.phone.deletes(asked.friend),
+    "phone/renames_me": lambda asked: asked.account.phone.renames_me(asked.text("name")),
+    "friend/says": lambda asked: asked.friend.says(asked.text("text")),
+    "friend/renames": lambda asked: asked.friend.renames(asked.text("name")),
+    "friend/unfriends_me": lambda asked: asked.friend.unfriends_me(),
+    "friend/add": _add_friend,
+    "group/member_says": lambda asked: asked.group.member_says(
+        asked.text("member"), asked.text("text")
+    ),
+    "group/add_member": _add_member,
+    "group/remove_member": lambda asked: asked.group.remove_member(asked.text("member")),
+    "group/rename": lambda asked: asked.group.rename(asked.text("name")),
+    "group/notice": lambda asked: asked.group.notice(asked.text("text")),
+    "faults/add": _add_fault,
+    "faults/clear": lambda asked: asked.world.faults.clear(),
+    "codes/expire": lambda asked: asked.world.codes.expire_all(),
+    "settings": _settings,
+}
+
+
+def add_routes(app: web.Application, world: World) -> None:
+    """Serve the verbs; whatever else is asked under `/_simulator/` is told what there is."""
+
+    async def answer(request: web.Request) -> web.Response:
+        path, verbs = request.match_info["path"], {"GET": GETS, "POST": POSTS}
+        verb = verbs.get(request.method, {}).get(path)
+        if verb is None:
+            there_is = [f"{method} {name}" for method in verbs for name in verbs[method]]
+            return _json({"error": f"no {request.method} {path}", "there_is": there_is}, 404)
+        given = {**request.query, **parse_body(await request.read(), request.content_type)}
+        try:
+            reply = verb(Asked(world, given))
+            if isinstance(reply, Awaitable):
+                reply = await reply
+        except (BadParameterError, ValueError) as error:
+            return _json({"error": str(error)}, 400)
+        except LookupError as error:
+            return _json({"error": str(error)}, 404)
+        except TimeoutError as error:
+            return _json({"error": str(error)}, 408)
+        if isinstance(reply, Message):
+            reply = {"msg_id": reply.msg_id}
+        return _json({"done": True} if reply is None else reply, 200)
+
+    app.router.add_route("*", "/_simulator/{path:.*}", answer)
+
+
+def _json(body: dict[str, Any] | list[Any], status: int) -> web.Response:
+    return web.json_response(
+        body, status=status, dumps=lambda value: json.dumps(value, ensure_ascii=False, default=str)
+    )

@@ -1,0 +1,93 @@
+"""How the control API shows the world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .account import Account
+from .call import Call
+from .faults import Rule
+from .people import Group, Member, Person
+from .timeline import Heard
+
+
+def account_view(account: Account) -> dict[str, Any]:
+    prompt = account.phone.shows()
+    return {
+        "account": account.number,
+        "name": account.name,
+        "nickname": account.owner.nickname,
+        "uin": account.uin,
+        "online": account.is_online,
+        "logins": account.logins,
+        "friends": len(account.friends),
+        "groups": len(account.groups),
+        "sent": len(account.sent),
+        "phone_asks_for": prompt.uuid if prompt else None,
+        "refusal": account.refusal,
+    }
+
+
+def friend_view(friend: Person) -> dict[str, Any]:
+    return {
+        "key": friend.key,
+        "nickname": friend.nickname,
+        "remark": friend.remark,
+        "alias": friend.alias,
+        "uin": friend.uin,
+        "heard": len(friend.inbox),
+    }
+
+
+def group_view(group: Group) -> dict[str, Any]:
+    return {
+        "key": group.key,
+        "name": group.name,
+        "uin": group.uin,
+        "members": len(group.members),
+        "saved": group.saved,
+        "heard": len(group.inbox),
+    }
+
+
+def member_view(member: Member) -> dict[str, Any]:
+    return {
+        "key": member.person.key,
+        "nickname": member.nickname,
+        "display_name": member.display_name,
+        "is_friend": member.person.is_friend,
+    }
+
+
+def heard_view(heard: Heard) -> dict[str, Any]:
+    return {
+        "text": heard.text,
+        "to": str(heard.to),
+        "msg_id": heard.msg_id,
+        "client_msg_id": heard.client_msg_id,
+        "msg_type": heard.msg_type,
+        "time": heard.time,
+        "revoked": heard.revoked,
+        "bounced": heard.bounced,
+    }
+
+
+def rule_view(rule: Rule) -> dict[str, Any]:
+    return {
+        "call": rule.call,
+        "fault": rule.fault.value,
+        "times": rule.times,
+        "probability": rule.probability,
+        "hits": rule.hits,
+    }
+
+
+def call_view(call: Call) -> dict[str, Any]:
+    return {
+        "name": call.name,
+        "method": call.method,
+        "time": call.time,
+        "query": call.query,
+        "body": call.body,
+        "fault": call.fault,
+    }

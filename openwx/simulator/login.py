@@ -1,0 +1,214 @@
+"""Login: from the UUID to the session, and back out (reference, 2)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import io
+import json
+from typing import TYPE_CHECKING
+
+import qrcode
+from aiohttp import web
+from qrcode.image.pure import PyPNGImage
+
+from .call import Call, Handler, RefusedError, answer, cookies_of, refusal, session_of
+from .phone import LoginCode
+from .text import name_on_wire
+from .timeline import Chat
+
+if TYPE_CHECKING:
+    from .session import Session
+    from .world import World
+
+_MMWEBWX = "/cgi-bin/mmwebwx-bin"
+
+
+async def jslogin(world: World, call: Call) -> web.Response:
+    """A new UUID; by GET or POST."""
+    given = {**call.query, **call.body}
+    if not given.get("appid"):
+        return refusal("jslogin", 400)
+    code = world.codes.new(desktop="mod=desktop" in given.get("redirect_uri", ""))
+    return answer(f'window.QRLogin.code = 200; window.QRLogin.uuid = "{code.uuid}";')
+
+
+async def login(world: World, call: Call) -> web.Response:
+    """The long poll for a scan (201) and the confirmation (200); 408 when held long enough."""
+    code = world.codes.find(call.query.get("uuid", ""))
+    if code is None:
+        return answer("window.code=400;")
+    # Quirk: itchat says tip=1 in every poll, wechat4u tip=0. So a scan is told once to either; with
+    # tip=1 again at the end of the hold, for a client that lost the answer.
+    first = call.query.get("tip", "1") != "0"
+
+    def news() -> str:
+        # find() also lets the code expire.
+        world.codes.find(code.uuid)
+        if code.state == "scanned" and not code.push and not code.told_scanned:
+            return "scanned"
+        return (
+            code.state if code.state in ("confirmed", "expired", "refused") or world.closing else ""
+        )
+
+    remaining = code.expires_at - asyncio.get_running_loop().time()
+    hold_s = max(0.0, min(world.settings.hold_s, remaining))
+    state = await world.codes.pulse.until(news, hold_s) or news()
+    if state == "confirmed":
+        return answer(f'window.code=200;\nwindow.redirect_uri="{_redirect_uri(call, code)}";')
+    if state in ("expired", "refused"):
+        return answer("window.code=400;")
+    if state == "scanned" or (first and code.state == "scanned" and not code.push):
+        code.told_scanned = True
+        assert code.account is not None
+        picture = base64.b64encode(avatar(code.account.owner)).decode()
+        return answer(f"window.code=201;window.userAvatar = 'data:img/jpg;base64,{picture}';")
+    return answer("window.code=408;")
+
+
+def _redirect_uri(call: Call, code: LoginCode) -> str:
+    scan = int(call.time)
+    return (
+        f"{call.origin}{_MMWEBWX}/webwxnewloginpage?ticket={code.ticket}&uuid={code.uuid}"
+        f"&lang=zh_CN&scan={scan}"
+    )
+
+
+async def webwxnewloginpage(world: World, call: Call) -> web.Response:
+    """The session as XML and cookies; 301 with the same body where neither fun=new nor version=v2.
+
+    A ticket that was used already brings the same session again (assumed).
+    """
+    code = world.codes.find(call.query.get("uuid", ""))
+    if code is None or code.state != "confirmed" or code.ticket != call.query.get("ticket"):
+        return refusal(call.name, 1, "ticket is not valid")
+    account = code.account
+    assert account is not None
+    if account.refusal is not None:
+        return refusal(call.name, account.refusal[0], name_on_wire(account.refusal[1]))
+    if account.desktop_only and not _is_desktop(call, code):
+        words = "为了你的帐号安全，此微信号不能登录网页微信。你可以使用Windows微信登录。"
+        return refusal(call.name, 1203, words)
+    if code.session is None:
+        code.session = account.open_session()
+    session = code.session
+    response = answer(
+        f"<error><ret>0</ret><message></message><skey>{session.skey}</skey><wxsid>{session.sid}</wxsid>"
+        f"<wxuin>{account.uin}</wxuin><pass_ticket>{session.pass_ticket}</pass_ticket>"
+        "<isgrayscale>1</isgrayscale></error>"
+    )
+    if call.query.get("fun") != "new" and call.query.get("version") != "v2":
+        response.set_status(301)
+        response.headers["Location"] = f"{call.origin}/?&lang=zh_CN"
+    _set_cookies(response, cookies_of(session))
+    return response
+
+
+def _is_desktop(call: Call, code: LoginCode) -> bool:
+    # Quirk: itchat asks webwxpushloginurl without mod=desktop also in desktop mode.
+    headers = call.headers.get("client-version") == "2.0.0" and bool(call.headers.get("extspam"))
+    return headers and (code.desktop or code.push)
+
+
+def _set_cookies(response: web.Response, cookies: dict[str, str]) -> None:
+    """Unquoted, as the service writes them; SimpleCookie would put quotes around `/`."""
+    for name, value in cookies.items():
+        response.headers.add("Set-Cookie", f"{name}={value}; Path=/; Max-Age=43200")
+
+
+async def webwxpushloginurl(world: World, call: Call) -> web.Response:
+    """Ask the phone of an account that logged in here before (its auth ticket says so)."""
+    account = world.account_of_uin(call.query.get("uin", ""))
+    former = account.session if account else None
+    known = former is not None and call.cookies.get("webwx_auth_ticket") == former.auth_ticket
+    if account is None or not known or not account.allows_push_login:
+        return answer(json.dumps({"ret": "1", "msg": "not allowed"}))
+    code = world.codes.new(desktop=call.query.get("mod") == "desktop", push_to=account)
+    account.phone.prompt = code
+    world.codes.pulse.beat()
+    return answer(json.dumps({"ret": "0", "msg": "all ok", "uuid": code.uuid}))
+
+
+async def webwxlogout(world: World, call: Call) -> web.Response:
+    """Ends the session: by GET or POST; the answer redirects to the start page either way."""
+    try:
+        session = session_of(world, call)
+    except RefusedError:
+        pass
+    else:
+        session.account.end_session(1100)
+    response = answer("", status=301)
+    response.headers["Location"] = f"{call.origin}/?&lang=zh_CN"
+    _set_cookies(response, {"wxuin": "", "wxsid": ""})
+    return response
+
+
+async def qrcode_image(world: World, call: Call) -> web.Response:
+    """`qrcode/<uuid>`: the picture to scan."""
+    if world.codes.find(call.tail) is None:
+        return answer("", status=404)
+    picture = await asyncio.to_thread(_draw_qrcode, f"https://login.weixin.qq.com/l/{call.tail}")
+    return web.Response(body=picture, content_type="image/png")
+
+
+def _draw_qrcode(content: str) -> bytes:
+    target = io.BytesIO()
+    qrcode.make(content, image_factory=PyPNGImage).save(target)
+    return target.getvalue()
+
+
+async def scan_page(world: World, call: Call) -> web.Response:
+    """`l/<uuid>`: what the QR code holds. A browser gets a page that says what to do."""
+    code = world.codes.find(call.tail)
+    state = code.state if code else "unknown"
+    return web.Response(
+        text=f"<!doctype html><title>WeChat</title><p>This login code is {state}. "
+        "Scan it with the simulated phone: POST /_simulator/phone/scan, then phone/confirm.",
+        content_type="text/html",
+    )
+
+
+async def start_page(world: World, call: Call) -> web.Response:
+    """`/`: where a logout leads; itchat asks for it first, to see whether there is a network."""
+    return web.Response(
+        text="<!doctype html><title>WeChat</title><p>openwx simulator", content_type="text/html"
+    )
+
+
+async def avatar_image(world: World, call: Call) -> web.Response:
+    """The calls webwxgeticon and webwxgetheadimg: a picture of one colour, by whom it shows."""
+    session: Session = session_of(world, call)
+    given = {key.lower(): value for key, value in call.query.items()}
+    chat = session.find(given.get("username", ""))
+    if chat is None:
+        return answer("")
+    return web.Response(body=avatar(chat), content_type="image/png")
+
+
+def avatar(chat: Chat) -> bytes:
+    return _avatar_png(chat.key * 7919 + chat.avatar_version * 104_729)
+
+
+@functools.lru_cache(maxsize=256)
+def _avatar_png(number: int) -> bytes:
+    import png  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    colour = (number & 255, number >> 3 & 255, number >> 6 & 255)
+    target = io.BytesIO()
+    png.Writer(width=64, height=64, greyscale=False).write(target, [colour * 64] * 64)
+    return target.getvalue()
+
+
+CALLS: dict[str, Handler] = {
+    "jslogin": jslogin,
+    "login": login,
+    "webwxnewloginpage": webwxnewloginpage,
+    "webwxpushloginurl": webwxpushloginurl,
+    "webwxlogout": webwxlogout,
+    "webwxgeticon": avatar_image,
+    "webwxgetheadimg": avatar_image,
+    "qrcode": qrcode_image,
+    "l": scan_page,
+    "": start_page,
+}

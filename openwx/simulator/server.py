@@ -1,0 +1,254 @@
+"""The simulator as an HTTP server: one origin that stands for all hosts of the service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from . import contacts, control, login, send, sync, unattended
+from .account import Account
+from .call import Call, Handler, RefusedError, answer, parse_body, refusal
+from .faults import Fault, Faults, Rule
+from .phone import LoginCodes
+from .population import Size
+from .world import Settings, World
+
+_log = logging.getLogger(__name__)
+
+CALLS: dict[str, Handler] = {**login.CALLS, **contacts.CALLS, **sync.CALLS, **send.CALLS}
+"""Every call that is answered, by its last path segment."""
+
+
+class Simulator:
+    """The WeChat web service in memory, on a real socket: `async with Simulator() as simulator`."""
+
+    def __init__(
+        self,
+        seed: int = 1,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        friends: int = 30,
+        groups: int = 6,
+        biggest_group: int = 500,
+        group_members: int = 25,
+        public_accounts: int = 4,
+        auto_scan: bool = False,
+        chatter_s: float | None = None,
+        **settings: Any,
+    ) -> None:
+        """`settings`: see `world.Settings`; `chatter_s` lets somebody write about that often."""
+        size = Size(friends, groups, biggest_group, group_members, public_accounts)
+        self.world = World(seed, size, Settings(auto_scan=auto_scan, **settings))
+        self.host = host
+        self.port = port
+        self._chatter_s = chatter_s
+        self._runner: web.AppRunner | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # The world
+
+    @property
+    def url(self) -> str:
+        """The origin to give a client as its `base_url`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def account(self, which: str | int = 0) -> Account:
+        """The account with this number or name; the first unless told."""
+        return self.world.account(which)
+
+    def add_account(self, name: str = "", **size: int) -> Account:
+        """One more account, with sizes of its own where given (`friends=5`, `groups=0`)."""
+        return self.world.add_account(name, **size)
+
+    @property
+    def accounts(self) -> list[Account]:
+        return self.world.accounts
+
+    @property
+    def settings(self) -> Settings:
+        return self.world.settings
+
+    @property
+    def faults(self) -> Faults:
+        return self.world.faults
+
+    @property
+    def codes(self) -> LoginCodes:
+        return self.world.codes
+
+    @property
+    def calls(self) -> list[Call]:
+        """All calls so far, oldest first."""
+        return list(self.world.calls)
+
+    def calls_of(self, name: str) -> list[Call]:
+        """The calls so far with this name."""
+        return self.world.calls_of(name)
+
+    async def gets_call(self, name: str, n: int = 1, timeout_s: float = 10.0) -> list[Call]:
+        """Wait until `n` calls with this name have come in all."""
+        return await self.world.gets_call(name, n, timeout_s)
+
+    # Running
+
+    async def start(self) -> None:
+        """Listen; `port` says where afterwards."""
+        app = web.Application(client_max_size=64 * 2**20)
+        control.add_routes(app, self.world)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        # A poll whose client has gone away ends at once, and so do all at the close.
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self.host, self.port).start()
+        self.port = self._runner.addresses[0][1]
+        if self._chatter_s:
+            self._spawn(unattended.chatters(self.world, self._chatter_s), "chatter")
+        if self.settings.auto_scan:
+            self._spawn(unattended.scans(self.world), "auto scan")
+            self._spawn(unattended.confirms(self.world), "auto confirm")
+
+    async def close(self) -> None:
+        """Release what is held, and stop."""
+        self.world.release_all()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # Answering
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        call = await _read_call(request)
+        handler = CALLS.get(call.name)
+        account = self.world.account_of_uin(call.cookies.get("wxuin", call.query.get("uin", "")))
+        rule = self.world.faults.take(call.name, account) if handler else None
+        call.fault = rule.fault.value if rule else ""
+        self.world.calls.append(call)
+        self.world.calls_pulse.beat()
+        if handler is None:
+            return answer("", status=404)
+        if rule is not None and (spoiled := await _before(rule, call, request)) is not None:
+            return spoiled
+        try:
+            response = await handler(self.world, call)
+        except RefusedError as refused:
+            response = refusal(call.name, refused.ret, refused.errmsg)
+        return response if rule is None else _after(rule, request, response)
+
+    # By itself
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=f"simulator: {name}")
+        self._tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()):
+                _log.error("%s failed", task.get_name(), exc_info=error)
+
+        task.add_done_callback(ended)
+
+
+async def _read_call(request: web.Request) -> Call:
+    raw = await request.read()
+    parts = request.path.strip("/").split("/")
+    if parts[:2] == ["cgi-bin", "mmwebwx-bin"]:
+        name, tail = "/".join(parts[2:]), ""
+    else:
+        name, tail = parts[0], "/".join(parts[1:])
+    return Call(
+        name=name, method=request.method, query=dict(request.query), raw=raw,
+        body=parse_body(raw, request.content_type),
+        cookies=_cookies(request.headers.get("Cookie", "")),
+        headers=request.headers.copy(), origin=f"{request.scheme}://{request.host}", tail=tail,
+    )  # fmt: skip
+
+
+def _cookies(header: str) -> dict[str, str]:
+    """The cookies to the letter.
+
+    A client that puts quotes around a value (aiohttp's jar does, unless told `quote_cookie=False`)
+    sends another one than was set, as a browser never would.
+    """
+    pairs = (pair.strip().partition("=") for pair in header.split(";"))
+    return {name: value for name, _, value in pairs if name}
+
+
+async def _before(rule: Rule, call: Call, request: web.Request) -> web.Response | None:
+    """What a fault does before the call takes effect; None lets it go on."""
+    match rule.fault:
+        case Fault.DROP:
+            return _hang_up(request)
+        case Fault.SERVER_ERROR:
+            return web.Response(status=rule.status, text=_HTML, content_type="text/html")
+        case Fault.RET:
+            return refusal(call.name, rule.ret, rule.errmsg)
+        case Fault.HANG:
+            await rule.hang()
+    return None
+
+
+def _after(rule: Rule, request: web.Request, response: web.Response) -> web.Response:
+    """What a fault does to the answer of a call that took effect."""
+    match rule.fault:
+        case Fault.LOSE_ANSWER:
+            return _hang_up(request)
+        case Fault.GARBAGE:
+            return web.Response(text=_HTML, content_type="text/html")
+        case Fault.TRUNCATE:
+            body = response.body if isinstance(response.body, bytes) else b""
+            return web.Response(body=body[: len(body) // 2], content_type="text/plain")
+        case _:
+            return response
+
+
+_HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+
+
+def _hang_up(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def serve(
+    host: str = "127.0.0.1",
+    port: int = 3080,
+    *,
+    seed: int = 1,
+    auto_scan: bool = True,
+    chatter_s: float | None = 20.0,
+    on_ready: Callable[[Simulator], None] | None = None,
+    **options: Any,
+) -> None:
+    """Run until cancelled; `on_ready` gets the simulator once it listens (to print its `url`)."""
+    simulator = Simulator(
+        seed, host=host, port=port, auto_scan=auto_scan, chatter_s=chatter_s, **options
+    )
+    async with simulator:
+        if on_ready is not None:
+            on_ready(simulator)
+        await asyncio.Event().wait()
