@@ -1,0 +1,389 @@
+"""The facade: login, contacts, the sync loop, and login again, for one account.
+
+::
+
+    init ─> loading ─> scaning ─> confirming ─> updating ─> running
+              ^            (a saved session skips these)       │  no sync round for 90 s: updating, with the reason
+              └──────────── WeChat ended the session ──────────┘  a refused login: stop
+
+What happens goes as ``Batch`` to ``deliver``, and awaiting it is the acknowledgement: only when it has returned is
+the new SyncKey used, which tells WeChat that the batch is safe.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from openwx.errors import (
+    REASON_OF_RET,
+    LoggedOut,
+    LoginRefused,
+    ProtocolError,
+    Refused,
+    TooOften,
+    TransportError,
+    WeChatError,
+)
+from openwx.wechat import login, send, sync
+from openwx.wechat.contacts import Contacts, difference
+from openwx.wechat.digest import Digest
+from openwx.wechat.events import (
+    ContactsLoaded,
+    Event,
+    LoggedIn,
+    LoginFailed,
+    QRCodeExpired,
+    QRCodeShown,
+    State,
+    StateChanged,
+)
+from openwx.wechat.http import Http
+from openwx.wechat.loading import load_contacts
+from openwx.wechat.messages import Message
+from openwx.wechat.model import User
+from openwx.wechat.pace import Pace
+from openwx.wechat.session import Session
+
+log = logging.getLogger("openwx.wechat")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What happened, in order, and the session to save in the same breath (None: the saved one stays)."""
+
+    events: list[Event] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    session: Session | None = None
+
+
+Deliver = Callable[[Batch], Awaitable[None]]
+
+
+class Client:
+    """One account's client. ``run`` never returns unless the login is refused for good."""
+
+    def __init__(
+        self,
+        http: Http,
+        deliver: Deliver,
+        *,
+        mode: login.Mode = "desktop",
+        pace: Pace | None = None,
+    ) -> None:
+        self._http = http
+        self._deliver = deliver
+        self._mode = mode
+        self._pace = pace or Pace()
+        self.state = State.INIT
+        self.state_reason = "starting"
+        self.contacts = Contacts(User(id=""))
+        self.session: Session | None = None
+        self._over: asyncio.Future[LoggedOut] = asyncio.get_running_loop().create_future()
+        self._last_round = 0.0
+        self._trouble = ""
+        self._counter = 0
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    async def run(self, saved: Session | None) -> None:
+        """Log in, follow the account for ever, and log in again when WeChat ends the session.
+
+        Returns when WeChat refuses the login; ``LoginFailed`` was delivered then.
+        """
+        uin, ids_changed = "", False
+        if saved is not None:
+            uin = saved.uin
+            self._http.enter_domain(saved.domain)
+            self._http.restore_cookies(saved.cookies)
+            self.session = saved
+        try:
+            while True:
+                if self.session is None:
+                    await self._log_in(uin)
+                    ids_changed = True
+                try:
+                    await self._load(ids_changed=ids_changed)
+                    await self._follow()
+                except LoggedOut as error:
+                    reason = REASON_OF_RET.get(error.ret, str(error))
+                    log.warning("the session is over: %s", reason)
+                    uin = self.session.uin if self.session else uin
+                    self.session = None
+                    await self._enter(State.LOADING, reason)
+        except LoginRefused as error:
+            reason = " ".join(
+                filter(None, [REASON_OF_RET.get(error.ret, f"({error.ret})"), error.errmsg])
+            )
+            await self._deliver(Batch(events=[LoginFailed(reason)]))
+            await self._enter(State.STOP, f"WeChat refused the login: {reason}")
+
+    async def _enter(self, state: State, reason: str, *events: Event) -> None:
+        """Change the state, and tell so after ``events``. A new reason alone is not told."""
+        old, self.state, self.state_reason = self.state, state, reason
+        changes: list[Event] = [*events]
+        if old is not state:
+            changes.append(StateChanged(old, state, reason))
+        if changes:
+            await self._deliver(Batch(events=changes))
+
+    # -- login -----------------------------------------------------------------------------------------------
+
+    async def _log_in(self, uin: str) -> None:
+        """By a prompt on the phone where the account is known, else by a QR code, until it is confirmed."""
+        pauses = self._pace.backoff()
+        while self.session is None:
+            await self._enter(State.LOADING, self.state_reason)
+            try:
+                uuid = await self._push(uin) if uin else None
+                pushed, uin = uuid is not None, ""
+                if uuid is None:
+                    uuid = await login.fetch_uuid(self._http, self._mode)
+                    shown = QRCodeShown(uuid, login.qrcode_link(uuid))
+                    await self._enter(State.SCANING, "waiting for the QR code to be scanned", shown)
+                else:
+                    await self._enter(
+                        State.CONFIRMING, "waiting for the login to be confirmed on the phone"
+                    )
+                redirect = await self._await_confirmation(uuid, scanned=pushed)
+                if redirect:
+                    session = await self._fetch_session(redirect)
+                    await self._deliver(Batch(session=session))
+                    self.session = session
+                    return
+                pauses = self._pace.backoff()
+                self.state_reason = "the QR code expired; fetching another one"
+                if not pushed:
+                    await self._deliver(Batch(events=[QRCodeExpired()]))
+            except LoginRefused:
+                raise
+            except WeChatError as error:
+                self.state_reason = f"login failed, trying again: {error}"
+                log.warning("%s", self.state_reason)
+                await asyncio.sleep(next(pauses))
+
+    async def _fetch_session(self, redirect: str) -> Session:
+        """A lost answer here would cost the person another scan, so it is asked for again at once."""
+        for _ in range(2):
+            with contextlib.suppress(TransportError):
+                return await login.fetch_session(self._http, redirect, self._mode)
+        return await login.fetch_session(self._http, redirect, self._mode)
+
+    async def _push(self, uin: str) -> str | None:
+        try:
+            return await login.push_login(self._http, uin, self._mode)
+        except WeChatError as error:
+            log.info("no login without a scan: %s", error)
+            return None
+
+    async def _await_confirmation(self, uuid: str, *, scanned: bool) -> str | None:
+        """The redirect_uri of a confirmed login, None once the code is of no use any more."""
+        deadline = time.monotonic() + self._pace.qrcode_lives_s
+        failures = 0
+        while time.monotonic() < deadline:
+            try:
+                poll = await login.poll(
+                    self._http, uuid, scanned=scanned, timeout_s=self._pace.poll_timeout_s
+                )
+            except TransportError:
+                failures += 1
+                if failures > 3:
+                    raise
+                continue
+            failures = 0
+            if poll.code == 200:
+                return poll.redirect
+            if poll.code == 201:
+                scanned = True
+                await self._enter(State.CONFIRMING, "scanned; waiting for the confirmation")
+            elif poll.code == 400:
+                return None
+            elif poll.code != 408:
+                raise ProtocolError("login", f"window.code is {poll.code}")
+        return None
+
+    async def log_out(self) -> None:
+        """End the session at WeChat too. Raises ``WeChatError``."""
+        if self.session is not None:
+            await self._http.send(sync.log_out(self.session))
+            self.session = None
+
+    # -- contacts --------------------------------------------------------------------------------------------
+
+    async def _load(self, *, ids_changed: bool) -> None:
+        """Initialise the session and fetch everybody, with back-off until it works."""
+        self._over = asyncio.get_running_loop().create_future()
+        pauses, waits = self._pace.backoff(), self._pace.too_often()
+        reason = "fetching contacts"
+        while True:
+            await self._enter(State.UPDATING, reason)
+            try:
+                await self._load_once(ids_changed=ids_changed)
+            except LoggedOut:
+                raise
+            except TooOften as error:
+                reason, pause_s = str(error), next(waits)
+            except WeChatError as error:
+                if type(error) is Refused and error.call == "webwxinit":
+                    kind = LoginRefused if ids_changed else LoggedOut
+                    raise kind(error.call, error.ret, error.errmsg) from error
+                reason, pause_s = str(error), next(pauses)
+            else:
+                return
+            log.warning("%s; trying again in %.0f s", reason, pause_s)
+            await self._watched(asyncio.sleep(pause_s))
+
+    async def _load_once(self, *, ids_changed: bool) -> None:
+        session = self._session()
+        init = await self._http.send(sync.init(session))
+        session = replace(
+            session,
+            skey=init.SKey or session.skey,
+            sync_key=session.sync_key or init.SyncKey.read(),
+            cookies=self._http.cookies(),
+        )
+        with contextlib.suppress(TransportError, ProtocolError):
+            # It only tells the phone, and brings the uids. Without it everything else works.
+            await self._http.send(sync.status_notify(session, init.User.UserName))
+        contacts = await load_contacts(self._http, session, init)
+        former, self.contacts = self.contacts, contacts
+        events: list[Event] = []
+        if former.user.id == contacts.user.id:
+            events += difference(former, contacts)
+        events.append(
+            ContactsLoaded(
+                contacts.user, list(contacts.friends.values()), list(contacts.groups.values())
+            )
+        )
+        await self._deliver(Batch(events=events, session=session))
+        self.session = session
+        await self._sync()
+        self._last_round = time.monotonic()
+        self._trouble = ""
+        await self._enter(State.RUNNING, "logged in", LoggedIn(ids_changed=ids_changed))
+
+    # -- the sync loop ---------------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        """Poll and fetch for ever. Raises ``LoggedOut`` when WeChat, in whatever call, ends the session."""
+        pauses, waits, idle = self._pace.backoff(), self._pace.too_often(), self._pace.idle()
+        while True:
+            try:
+                announced = await self._watched(self._check())
+                brought = announced and await self._watched(self._sync(), interrupt=False)
+            except LoggedOut:
+                raise
+            except TooOften as error:
+                await self._stumble(error, next(waits))
+                continue
+            except (TransportError, ProtocolError, Refused) as error:
+                await self._stumble(error, next(pauses))
+                continue
+            pauses, waits = self._pace.backoff(), self._pace.too_often()
+            self._last_round = time.monotonic()
+            self._trouble = ""
+            await self._enter(State.RUNNING, "in sync")
+            if announced and not brought:
+                await self._watched(asyncio.sleep(next(idle)))
+            else:
+                idle = self._pace.idle()
+
+    async def _check(self) -> bool:
+        self._counter += 1
+        call = sync.check(self._session(), self._counter, self._pace.poll_timeout_s)
+        return sync.read_check(await self._http.send(call))
+
+    async def _sync(self) -> bool:
+        """Fetch until nothing is left. Whether it brought anything."""
+        digest = self._digest()
+        brought = False
+        while True:
+            session = self._session()
+            reply = await self._http.send(sync.sync(session))
+            messages, events, uids = await digest.read(reply, session)
+            sync_key = reply.SyncKey.read() or session.sync_key
+            after = replace(
+                session,
+                skey=reply.SKey or session.skey,
+                sync_key=sync_key,
+                sync_check_key=reply.SyncCheckKey.read() or session.sync_check_key,
+                cookies=self._http.cookies(),
+                uids=session.uids | uids if uids else session.uids,
+            )
+            if after != session or messages or events:
+                await self._deliver(Batch(events, messages, after))
+                self.session = after
+            brought = brought or sync_key != session.sync_key
+            if not reply.ContinueFlag or sync_key == session.sync_key:
+                return brought
+
+    def _digest(self) -> Digest:
+        return Digest(self._http, self.contacts, self._end_session)
+
+    async def _stumble(self, error: WeChatError, pause_s: float) -> None:
+        """A round failed: remember why, and wait."""
+        self._trouble = str(error)
+        log.info("a sync round failed: %s; again in %.1f s", error, pause_s)
+        await self._watched(asyncio.sleep(pause_s))
+
+    async def _watched(self, work: Coroutine[Any, Any, T], *, interrupt: bool = True) -> T:
+        """Await ``work``, and tell when it lasts so long that "running" would be a lie. When the session ends
+        meanwhile, leave at once, or (``interrupt`` off: it must not be torn) as soon as it is done."""
+        task = asyncio.ensure_future(work)
+        waited_for: set[asyncio.Future[Any]] = {task, self._over} if interrupt else {task}
+        try:
+            while not task.done() and not (interrupt and self._over.done()):
+                await asyncio.wait(
+                    waited_for,
+                    timeout=self._until_stalled_s(),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if self._until_stalled_s() == 0:
+                    since = self._pace.stalled_after_s
+                    trouble = self._trouble or "WeChat does not answer"
+                    reason = f"no sync round has succeeded for {since:.0f} seconds: {trouble}"
+                    await self._enter(State.UPDATING, reason)
+            if task.done() and not self._over.done():
+                return task.result()
+            raise self._over.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    def _until_stalled_s(self) -> float | None:
+        if self.state is not State.RUNNING:
+            return None
+        return max(0.0, self._last_round + self._pace.stalled_after_s - time.monotonic())
+
+    def _end_session(self, error: LoggedOut) -> None:
+        if not self._over.done():
+            self._over.set_result(error)
+
+    def _session(self) -> Session:
+        if self.session is None:
+            raise RuntimeError("there is no session; this call needs one")
+        return self.session
+
+    # -- what the rest asks for ------------------------------------------------------------------------------
+
+    async def send_text(self, to: str, content: str, client_msg_id: str) -> str:
+        """Send a text to a friend or group of this login; the MsgId. Safe to repeat with the same id.
+
+        Raises ``WeChatError``; a ``LoggedOut`` starts a new login too.
+        """
+        session = self._session()
+        call = send.text(session, self.contacts.user.id, to, content, client_msg_id)
+        try:
+            return str((await self._http.send(call)).MsgID)
+        except LoggedOut as error:
+            if session.sid == (self.session.sid if self.session else ""):
+                self._end_session(error)
+            raise

@@ -1,0 +1,180 @@
+"""Turns one answer of ``webwxsync`` into messages and events (protocol reference, sections 4 and 5)."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from openwx.errors import LoggedOut, WeChatError
+from openwx.wechat import sync, wire
+from openwx.wechat.contacts import Contacts, is_group
+from openwx.wechat.events import Event
+from openwx.wechat.http import Http
+from openwx.wechat.loading import fetch_records
+from openwx.wechat.messages import (
+    IGNORED_TYPES,
+    STATUS_NOTIFY,
+    Message,
+    Notice,
+    Parties,
+    Unknown,
+    chat_id,
+    kind_of,
+    parties_in_group,
+    split_sender,
+)
+from openwx.wechat.model import Friend, Group
+from openwx.wechat.session import Session
+
+log = logging.getLogger("openwx.wechat")
+
+PROFILE_CHANGED = 190
+
+
+class Digest:
+    """Reads answers for one login.
+
+    A fetch that fails while an answer is read does not lose the answer: what is unknown stays a nameless
+    stranger, and ``on_logged_out`` hears of a session that ended.
+    """
+
+    def __init__(
+        self, http: Http, contacts: Contacts, on_logged_out: Callable[[LoggedOut], None]
+    ) -> None:
+        self._http = http
+        self._contacts = contacts
+        self._on_logged_out = on_logged_out
+        self._strangers: dict[str, Friend] = {}
+
+    async def read(
+        self, reply: wire.SyncReply, session: Session
+    ) -> tuple[list[Message], list[Event], dict[str, int | str]]:
+        """Messages in their order, events, and newly paired uids. Contacts change on the way."""
+        entries, broken = wire.each(reply.AddMsgList, wire.Message)
+        notifies = [entry for entry in entries if entry.MsgType == STATUS_NOTIFY]
+        shown = [entry for entry in entries if entry.MsgType not in IGNORED_TYPES]
+        uids: dict[str, int | str] = {}
+        for notify in notifies:
+            uids |= sync.pairing(notify)
+        self._contacts.pair_uids(uids)
+        events = await self._read_contacts(reply, session)
+        events += await self._meet_unknown(shown, notifies, session)
+        messages = [self._message(entry) for entry in shown]
+        messages += [self._broken(raw) for raw in broken]
+        return messages, events, uids
+
+    # -- contacts --------------------------------------------------------------------------------------------
+
+    async def _read_contacts(self, reply: wire.SyncReply, session: Session) -> list[Event]:
+        contacts, events = self._contacts, list[Event]()
+        changed, _ = wire.each(reply.ModContactList, wire.Contact)
+        members, _ = wire.each(reply.ModChatRoomMemberList, wire.Contact)
+        changed += [record for record in members if is_group(record.UserName)]
+        groups = {record.UserName: record for record in changed if is_group(record.UserName)}
+        for record in changed:
+            if record.UserName == contacts.user.id:
+                events += contacts.put_user(record)
+            elif not is_group(record.UserName) and (
+                record.UserName in contacts.friends or record.NickName or record.RemarkName
+            ):
+                self._strangers.pop(record.UserName, None)
+                events += contacts.put_friend(record)
+        # These records may lack members or their details: the whole truth about a group is fetched.
+        for record in await self._fetch(groups, session):
+            if groups.pop(record.UserName, None) is not None:
+                events += contacts.put_group(record)
+        for record in groups.values():
+            events += contacts.put_group(record)
+        lost, _ = wire.each(reply.DelContactList, wire.Contact)
+        for record in lost:
+            events += contacts.lose(record.UserName)
+        profile, _ = wire.each([reply.Profile], wire.Profile)
+        if profile and profile[0].BitFlag == PROFILE_CHANGED:
+            events += contacts.put_profile(profile[0])
+        return events
+
+    async def _meet_unknown(
+        self, shown: Iterable[wire.Message], notifies: Iterable[wire.Message], session: Session
+    ) -> list[Event]:
+        """Fetch who is not known yet: new groups, strangers who write, members who have just joined."""
+        contacts, own_id = self._contacts, self._contacts.user.id
+        mentioned = [id for n in notifies for id in sync.split_ids(n.StatusNotifyUserName)]
+        recent = {id for id in mentioned if is_group(id) and id not in contacts.groups}
+        wanted: dict[str, None] = dict.fromkeys(recent)
+        for entry in shown:
+            id = chat_id(entry, own_id)
+            if is_group(id):
+                sender, _ = split_sender(entry, own_id)
+                group = contacts.groups.get(id)
+                if group is None or (sender and sender not in group.members):
+                    wanted[id] = None
+            elif id.startswith("@") and id != own_id and id not in contacts.friends:
+                if id not in self._strangers:
+                    wanted[id] = None
+        events: list[Event] = []
+        for record in await self._fetch(wanted, session):
+            if is_group(record.UserName):
+                change = contacts.put_group(record)
+                # A group that the phone merely opened is not one that was joined just now.
+                events += [] if record.UserName in recent else change
+            elif len(self._strangers) < 1000:
+                self._strangers[record.UserName] = contacts.stranger(record)
+        return events
+
+    async def _fetch(self, ids: Iterable[str], session: Session) -> list[wire.Contact]:
+        ids = list(ids)
+        if not ids:
+            return []
+        try:
+            return await fetch_records(self._http, session, ids)
+        except LoggedOut as error:
+            self._on_logged_out(error)
+        except WeChatError as error:
+            log.warning("who is behind %d ids stays unknown for now: %s", len(ids), error)
+        return []
+
+    # -- messages --------------------------------------------------------------------------------------------
+
+    def _message(self, entry: wire.Message) -> Message:
+        contacts, user = self._contacts, self._contacts.user
+        kind = kind_of(entry)
+        id = chat_id(entry, user.id)
+        mine = entry.FromUserName == user.id and kind is not Notice
+        content = entry.Content
+        if is_group(id):
+            group = contacts.groups.get(id) or Group(id=id)
+            sender_id, content = split_sender(entry, user.id)
+            sender = None
+            if sender_id and kind is not Notice:
+                sender = group.members.get(sender_id) or contacts.strange_member(sender_id)
+            parties = parties_in_group(group, sender, user, mine=mine)
+        elif id == user.id:
+            parties = Parties(chat=user, sender=user, receiver=user, mine=True)
+        else:
+            parties = self._parties_with(id, mine=mine)
+        return kind.from_wire(entry, content, parties)
+
+    def _parties_with(self, id: str, *, mine: bool) -> Parties:
+        user = self._contacts.user
+        friend = self._contacts.friends.get(id) or self._strangers.get(id) or Friend(id=id)
+        if mine:
+            return Parties(chat=friend, sender=user, receiver=friend, mine=True)
+        return Parties(chat=friend, sender=friend, receiver=user, mine=False)
+
+    def _broken(self, raw: bytes) -> Message:
+        """An entry that cannot be read is still a message: its raw text, from whom it says, if it says so."""
+        try:
+            entry: Any = json.loads(raw)
+        except (ValueError, RecursionError):
+            entry = {}
+        fields = entry if isinstance(entry, dict) else {}
+        sender = fields.get("FromUserName")
+        msg_id = fields.get("MsgId")
+        log.warning("an entry of AddMsgList cannot be read; told as unknown")
+        return Unknown(
+            id=str(msg_id) if isinstance(msg_id, str | int) else hashlib.sha256(raw).hexdigest(),
+            time=0,
+            content=raw.decode("utf-8", "replace"),
+            parties=self._parties_with(sender if isinstance(sender, str) else "", mine=False),
+        )

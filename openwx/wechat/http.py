@@ -1,0 +1,187 @@
+"""The only door to WeChat: sends a ``Call``, and maps every foreign exception to one of ours."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from typing import Any, Generic, Literal, TypeVar
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from openwx.errors import ProtocolError, TransportError, refused
+from openwx.wechat import wire
+from openwx.wechat.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie
+
+USER_AGENT = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/124.0.0.0 Safari/537.36"
+)
+LARGEST_ANSWER = 64 * 1024 * 1024
+MAIN = "/cgi-bin/mmwebwx-bin/"
+
+Role = Literal["login", "main", "push", "file"]
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[R]):
+    """One request to WeChat and the struct that its answer is read as; ``bytes`` for one that is no JSON.
+
+    ``path`` stands below the role's host (protocol reference, section 1), ``name`` is for errors and logs.
+    """
+
+    name: str
+    path: str
+    reply: type[R]
+    role: Role = "main"
+    method: Literal["GET", "POST"] = "GET"
+    query: Mapping[str, str | int] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float | None = None
+
+
+class Http:
+    """One account's way to WeChat: its cookies and its hosts.
+
+    ``base_url`` is one origin that stands for every host: the simulator, or a relay.
+    """
+
+    def __init__(
+        self, connector: aiohttp.BaseConnector, *, base_url: str = "", timeout_s: float = 30.0
+    ) -> None:
+        self._base = URL(base_url).origin() if base_url else None
+        self._domain = DEFAULT_DOMAIN
+        self._timeout_s = timeout_s
+        # The values of WeChat's cookies hold `+`, `/` and `=`, and must go back unquoted; a relay may be an address.
+        self._jar = aiohttp.CookieJar(unsafe=self._base is not None, quote_cookie=False)
+        self._http = aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=False,
+            cookie_jar=self._jar,
+            headers={"User-Agent": USER_AGENT},
+            auto_decompress=True,
+        )
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    def enter_domain(self, domain: str) -> None:
+        """From now on the main, push and file hosts are those of ``domain``."""
+        self._domain = domain
+
+    @property
+    def relayed(self) -> bool:
+        return self._base is not None
+
+    def origin(self, role: Role) -> URL:
+        if self._base is not None:
+            return self._base
+        prefix = {"main": "", "push": "webpush.", "file": "file."}
+        host = LOGIN_HOST if role == "login" else prefix[role] + self._domain
+        return URL(f"https://{host}")
+
+    def cookies(self) -> tuple[Cookie, ...]:
+        return tuple(
+            Cookie(morsel.key, morsel.value, morsel["domain"], morsel["path"] or "/")
+            for morsel in self._jar
+        )
+
+    def restore_cookies(self, cookies: tuple[Cookie, ...]) -> None:
+        self._jar.clear()
+        for cookie in cookies:
+            morsels: SimpleCookie = SimpleCookie()
+            morsels[cookie.name] = cookie.value
+            morsels[cookie.name]["path"] = cookie.path
+            host = (self._base and self._base.host) or cookie.domain or self._domain
+            if self._base is None and cookie.domain:
+                morsels[cookie.name]["domain"] = cookie.domain
+            self._jar.update_cookies(morsels, URL(f"https://{host}"))
+
+    def _take_cookies(self, answer: aiohttp.ClientResponse, base: URL) -> None:
+        """A relay hands on cookies that are meant for WeChat's domains: here they belong to the relay."""
+        for morsel in answer.cookies.values():
+            morsel["domain"] = morsel["secure"] = ""
+        self._jar.update_cookies(answer.cookies, base)
+
+    async def send(self, call: Call[R]) -> R:
+        """The decoded answer.
+
+        Raises ``TransportError``, ``ProtocolError``, or the class of ``Refused`` that its ``Ret`` belongs to.
+        """
+        body = await self._body(call)
+        if call.reply is bytes:
+            return body  # type: ignore[return-value]
+        # A big contact list takes long enough to decode to be felt by everybody else.
+        if len(body) > 256 * 1024:
+            reply = await asyncio.to_thread(wire.decode, call.name, body, call.reply)
+        else:
+            reply = wire.decode(call.name, body, call.reply)
+        if isinstance(reply, wire.Reply) and reply.BaseResponse.Ret != 0:
+            raise refused(call.name, reply.BaseResponse.Ret, reply.BaseResponse.ErrMsg or "")
+        return reply
+
+    async def _body(self, call: Call[Any]) -> bytes:
+        origin = self.origin(call.role)
+        referer = str(origin if call.role != "push" else self.origin("main")) + "/"
+        headers = {"Referer": referer, **call.headers}
+        data: bytes | Mapping[str, str] | None = call.form
+        if call.body is not None:
+            headers["Content-Type"] = "application/json; charset=UTF-8"
+            data = msgspec.json.encode(call.body)
+        timeout_s = call.timeout_s or self._timeout_s
+        started = time.monotonic()
+        try:
+            async with self._http.request(
+                call.method,
+                origin.join(URL(call.path)),
+                params={key: str(value) for key, value in call.query.items()},
+                data=data,
+                headers=headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(10.0, timeout_s)),
+            ) as answer:
+                if self._base is not None:
+                    self._take_cookies(answer, self._base)
+                if answer.status >= 500:
+                    raise TransportError(call.name, f"HTTP status {answer.status}")
+                if answer.status >= 400:
+                    raise ProtocolError(call.name, f"HTTP status {answer.status}")
+                return await _read(call.name, answer)
+        except TimeoutError:
+            waited = time.monotonic() - started
+            raise TransportError(call.name, f"no answer within {waited:.0f} seconds") from None
+        except aiohttp.ClientError as error:
+            raise TransportError(call.name, _words(error)) from error
+        except OSError as error:
+            raise TransportError(call.name, str(error)) from error
+
+
+async def _read(call: str, answer: aiohttp.ClientResponse) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        size += len(part)
+        if size > LARGEST_ANSWER:
+            raise ProtocolError(call, f"the answer is larger than {LARGEST_ANSWER} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _words(error: aiohttp.ClientError) -> str:
+    """What happened, without the secrets that an error's URL or headers may hold."""
+    match error:
+        case aiohttp.ServerDisconnectedError():
+            return "the connection was closed without an answer"
+        case aiohttp.ClientPayloadError():
+            return "the connection was closed in the middle of the answer"
+        case aiohttp.ClientConnectorError():
+            return f"cannot connect to {error.host}:{error.port} ({error.os_error.strerror or error.os_error})"
+        case aiohttp.ClientResponseError():
+            return "the answer is not HTTP"
+        case _:
+            return type(error).__name__

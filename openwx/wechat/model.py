@@ -1,0 +1,127 @@
+"""Whom one talks to: the user, friends, groups and their members, in openwx's words.
+
+Ids of friends, groups and members last for one login only; ``uid``, ``account`` and the names last. Everything
+here is plain text: emoji, entities and newlines are decoded before.
+"""
+
+import msgspec
+
+UNKNOWN_FRIEND = "昵称未知"
+UNKNOWN_GROUP = "群名未知"
+
+FRIEND = "好友"
+PUBLIC_ACCOUNT = "公众号"
+SYSTEM_ACCOUNT = "系统帐号"
+
+SYSTEM_ACCOUNTS = frozenset(
+    "filehelper fmessage newsapp weibo qqmail tmessage qmessage qqsync floatbottle lbsapp shakeapp medianote qqfriend"
+    " readerapp blogapp facebookapp masssendapp meishiapp feedsapp voip blogappweixin weixin brandsessionholder"
+    " weixinreminder officialaccounts notification_messages wxitil userexperience_alarm wxid_novlwrv3lqwv11"
+    " gh_22b87fa7cb3c".split()
+)
+"""Ids that are the same for everybody (protocol reference, section 3)."""
+
+Uid = int | str
+"""A lasting number, a name where WeChat tells a name, or ``""`` where it tells nothing."""
+
+
+class Person(msgspec.Struct, kw_only=True, gc=False):
+    """What the user, a friend and a member have in common, in the order in which the API shows it."""
+
+    account: str = ""
+    name: str = ""
+    markname: str = ""
+    sex: str = "none"
+    display: str = ""
+    city: str = ""
+    signature: str = ""
+    province: str = ""
+    id: str
+    uid: Uid = ""
+    displayname: str = UNKNOWN_FRIEND
+
+
+class User(Person, kw_only=True, gc=False):
+    """The account itself."""
+
+
+class Friend(Person, kw_only=True, gc=False):
+    """A friend, a public account or a system account: ``category`` says which."""
+
+    category: str = FRIEND
+
+
+class Member(Person, kw_only=True, gc=False):
+    """Somebody in a group; ``display`` is the name that he goes by there."""
+
+
+class GroupBasics(msgspec.Struct, kw_only=True, gc=False):
+    """A group without its members."""
+
+    name: str = ""
+    id: str
+    uid: Uid = ""
+    owner_uid: Uid = ""
+    displayname: str = UNKNOWN_GROUP
+    member_count: int = 0
+
+
+class GroupInfo(msgspec.Struct, kw_only=True, gc=False):
+    """A group with its members, as the API shows it."""
+
+    name: str
+    id: str
+    uid: Uid
+    owner_uid: Uid
+    displayname: str
+    member: list[Member]
+
+
+class Group(msgspec.Struct, kw_only=True):
+    """A group and its members by their ids."""
+
+    name: str = ""
+    id: str
+    uid: Uid = ""
+    owner_uid: Uid = ""
+    displayname: str = UNKNOWN_GROUP
+    members: dict[str, Member] = {}
+    fingerprint: str = ""
+    """Made of what outlives a login, when it is first asked for."""
+
+    def basics(self) -> GroupBasics:
+        return GroupBasics(
+            name=self.name,
+            id=self.id,
+            uid=self.uid,
+            owner_uid=self.owner_uid,
+            displayname=self.displayname,
+            member_count=len(self.members),
+        )
+
+    def info(self) -> GroupInfo:
+        return GroupInfo(
+            name=self.name,
+            id=self.id,
+            uid=self.uid,
+            owner_uid=self.owner_uid,
+            displayname=self.displayname,
+            member=list(self.members.values()),
+        )
+
+
+Chat = Friend | Group
+"""Where a message can be sent to."""
+
+
+def friend_displayname(display: str, markname: str, name: str) -> str:
+    """What a friend or the user is called (contract, section 1)."""
+    return display or markname or name or UNKNOWN_FRIEND
+
+
+def group_displayname(name: str, members: dict[str, Member], own_id: str) -> str:
+    """A group's name, else the names of up to three other members (contract, section 1)."""
+    if name:
+        return name
+    others = [member.displayname for id, member in members.items() if id != own_id]
+    return "、".join(others[:3]) or UNKNOWN_GROUP

@@ -1,0 +1,55 @@
+"""How long to wait for what. All delays of the client are here, so that a test can give it other ones."""
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """All in seconds."""
+
+    call_timeout_s: float = 30.0
+    poll_timeout_s: float = 40.0
+    """A long poll is held about 25 s by the service."""
+    qrcode_lives_s: float = 300.0
+    stalled_after_s: float = 90.0
+    """Without a sync round that succeeded for so long, an account is not running any more."""
+    backoff_first_s: float = 1.0
+    backoff_most_s: float = 60.0
+    too_often_first_s: float = 60.0
+    too_often_most_s: float = 600.0
+    idle_first_s: float = 0.05
+    idle_most_s: float = 2.0
+    """Between rounds that were announced but brought nothing."""
+
+    def backoff(self) -> Iterator[float]:
+        """Pauses after failures: doubling, with jitter, without end."""
+        return _doubling(self.backoff_first_s, self.backoff_most_s)
+
+    def too_often(self) -> Iterator[float]:
+        """Pauses after a 1205."""
+        return _doubling(self.too_often_first_s, self.too_often_most_s)
+
+    def idle(self) -> Iterator[float]:
+        """Pauses after announced rounds that brought nothing."""
+        return _doubling(self.idle_first_s, self.idle_most_s)
+
+
+def _doubling(first_s: float, most_s: float) -> Iterator[float]:
+    pause_s = first_s
+    while True:
+        yield pause_s * random.uniform(0.8, 1.0)
+        pause_s = min(pause_s * 2, most_s)
+
+
+def now_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def inverted_ms() -> int:
+    """``~<ms>`` as a 32-bit signed number, which WeChat's own web client puts into many queries."""
+    inverted = ~now_ms() & 0xFFFFFFFF
+    return inverted - (1 << 32) if inverted >= 1 << 31 else inverted

@@ -1,0 +1,95 @@
+"""What a login yields and what a restart needs to carry on with it (protocol reference, sections 1 and 2)."""
+
+import hashlib
+import random
+from typing import Any
+
+import msgspec
+
+from openwx.errors import ProtocolError
+
+WECHAT_DOMAINS = ("qq.com", "wechat.com")
+LOGIN_HOST = "login.wx.qq.com"
+DEFAULT_DOMAIN = "wx.qq.com"
+
+
+class Cookie(msgspec.Struct, frozen=True):
+    name: str
+    value: str
+    domain: str
+    path: str = "/"
+
+
+class SyncKey(msgspec.Struct, frozen=True):
+    """Pairs of key and value; as text they go into ``synccheck``."""
+
+    pairs: tuple[tuple[int, int], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.pairs)
+
+    def __str__(self) -> str:
+        return "|".join(f"{key}_{value}" for key, value in self.pairs)
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "Count": len(self.pairs),
+            "List": [{"Key": key, "Val": value} for key, value in self.pairs],
+        }
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One login. ``domain`` is ``<d>`` of the reference; ``uids`` pairs ids of this login with lasting numbers.
+
+    ``sync_key`` acknowledges: it is only replaced by the one of a batch that is safe.
+    """
+
+    uin: str
+    sid: str
+    skey: str
+    pass_ticket: str
+    domain: str
+    cookies: tuple[Cookie, ...] = ()
+    sync_key: SyncKey = SyncKey()
+    sync_check_key: SyncKey = SyncKey()
+    uids: dict[str, int | str] = {}
+
+    def base_request(self) -> dict[str, Any]:
+        """``BaseRequest`` of every POST body. A new ``DeviceID`` each time, as the reference allows."""
+        return {
+            "Uin": int(self.uin) if self.uin.isdecimal() else self.uin,
+            "Sid": self.sid,
+            "Skey": self.skey,
+            "DeviceID": device_id(),
+        }
+
+    @property
+    def login_id(self) -> str:
+        """Tells this login from others; ids of contacts are good for one login only."""
+        return hashlib.sha256(self.sid.encode()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return f"<Session of {self.uin} at {self.domain}>"
+
+    def to_bytes(self) -> bytes:
+        """For the journal. Holds secrets."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Session":
+        """Raises ``msgspec.DecodeError`` where this is no saved session."""
+        return msgspec.json.decode(data, type=cls)
+
+
+def device_id() -> str:
+    return "e" + "".join(random.choices("0123456789", k=15))
+
+
+def domain_of(host: str, call: str) -> str:
+    """The account's domain from the host of ``redirect_uri``, if it is one of WeChat's own.
+
+    Raises ``ProtocolError`` for a foreign host: cookies and messages would go there.
+    """
+    if any(host == domain or host.endswith("." + domain) for domain in WECHAT_DOMAINS):
+        return host
+    raise ProtocolError(call, f"redirect_uri leads to {host!r}, which is none of WeChat's hosts")
