@@ -1,0 +1,27 @@
+"""Which messages and events are uploaded at all."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from openwx.config import Report
+
+_MESSAGES = ("receive_message", "send_message")
+
+
+def allowed(settings: Report, kind: str, payload: Mapping[str, Any]) -> bool:
+    """Whether the settings let an upload of this kind out, be it to ``post_api`` or to stdout."""
+    if kind not in _MESSAGES:
+        return settings.post_event and kind in settings.post_event_list
+    return all(
+        name in payload and _as_text(payload[name]) == value
+        for name, value in settings.post_message_filter.items()
+    )
+
+
+def wanted(settings: Report, kind: str, payload: Mapping[str, Any]) -> bool:
+    """Whether an upload of this kind is to be delivered to ``post_api``."""
+    return settings.post_api is not None and allowed(settings, kind, payload)
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,47 @@
+"""``poll_api``: GET an address again and again, so that a server outside can call our API."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+from openwx.config import Report
+from openwx.report.post import url_for
+
+log = logging.getLogger("openwx.report")
+
+_TIMEOUT = aiohttp.ClientTimeout(total=120)
+
+
+async def poll(
+    settings: Report,
+    http: aiohttp.ClientSession,
+    *,
+    running: Callable[[], Awaitable[object]],
+    url_client: str | None = None,
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> None:
+    """Until cancelled: once the account runs, GET ``poll_api``, wait ``poll_interval``, and again.
+
+    Redirects are followed, also to our own addresses; what is answered in the end does not matter.
+    """
+    if settings.poll_api is None:
+        return
+    url = url_for(settings.poll_api, url_client)
+    works = True
+    while True:
+        await running()
+        try:
+            async with http.get(url, timeout=_TIMEOUT) as response:
+                async for _ in response.content.iter_chunked(64 * 1024):
+                    pass
+                problem = f"HTTP {response.status}" if response.status >= 400 else ""
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            problem = f"{type(error).__name__}: {error}"
+        if problem and works:
+            log.warning("poll_api fails: %s", problem)
+        elif not problem and not works:
+            log.warning("poll_api works again")
+        works = not problem
+        await pause(settings.poll_interval)

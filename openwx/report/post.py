@@ -1,0 +1,154 @@
+"""One POST to ``post_api``, and what came of it. Every foreign exception ends here."""
+
+import asyncio
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+from yarl import URL
+
+from openwx.errors import ConfigError
+from openwx.report import answer, signing
+from openwx.report.answer import Answer
+from openwx.report.records import Upload
+
+_NOT_NOW = frozenset({408, 429, 502, 503, 504})
+_MOST_RETRY_AFTER_S = 300.0
+_LARGE = 1024 * 1024
+"""From here on aiohttp wants a stream rather than bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A 2xx. ``lost``: the answer's body broke off, so a reply may have been in it."""
+
+    status: int
+    answer: Answer | None = None
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The backend's own word: not this upload."""
+
+    status: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Nobody there, or not now. ``down``: whatever the upload is, another would fare no better."""
+
+    error: str
+    status: int = 0
+    down: bool = False
+    retry_after_s: float = 0.0
+
+
+class Poster:
+    """Where and how one account posts."""
+
+    def __init__(
+        self,
+        post_api: str,
+        http: aiohttp.ClientSession,
+        *,
+        timeout_s: float,
+        secret: str | None,
+        url_client: str | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._url = url_for(post_api, url_client)
+        self._http = http
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._key = signing.key_of(secret) if secret else None
+        self._clock = clock
+
+    async def post(self, upload: Upload) -> Accepted | Refused | NoAnswer:
+        body = upload.body
+        webhook_id = webhook_id_of(upload)
+        try:
+            async with self._http.post(
+                self._url,
+                data=io.BytesIO(body) if len(body) >= _LARGE else body,
+                headers=signing.headers(webhook_id, int(self._clock()), body, self._key),
+                allow_redirects=False,
+                timeout=self._timeout,
+            ) as response:
+                return await self._judge(response, upload)
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+            return NoAnswer(_words(error), down=True)
+        except TimeoutError as error:
+            return NoAnswer(_words(error) or f"no answer within {self._timeout.total:g} s")
+        except (aiohttp.ClientError, OSError) as error:
+            return NoAnswer(_words(error))
+
+    async def _judge(
+        self, response: aiohttp.ClientResponse, upload: Upload
+    ) -> Accepted | Refused | NoAnswer:
+        status = response.status
+        if status in _NOT_NOW:
+            pause_s = retry_after(response.headers.get("Retry-After"), self._clock())
+            asked = pause_s > 0 and status in (429, 503)
+            return NoAnswer(
+                f"HTTP {status}", status, down=asked, retry_after_s=pause_s if asked else 0.0
+            )
+        if not 200 <= status < 300:
+            return Refused(status, f"HTTP {status}")
+        try:
+            body = await _read(response)
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            return Accepted(status, lost=_words(error) if upload.reply_to else "")
+        if body is None or not upload.reply_to or not answer.is_json(response.content_type):
+            return Accepted(status)
+        return Accepted(status, answer.parse(body, response.charset, webhook_id_of(upload)))
+
+
+def url_for(address: str, client: str | None) -> URL:
+    """A configured address, with ``client=NAME`` where there are several accounts."""
+    try:
+        url = URL(address)
+    except ValueError as error:
+        raise ConfigError(f"not an address: {address!r}: {error}") from error
+    return url if client is None else url.update_query(client=client)
+
+
+def webhook_id_of(upload: Upload) -> str:
+    return f"msg_{upload.uid}"
+
+
+def retry_after(value: str | None, now: float) -> float:
+    """The seconds of a ``Retry-After`` (a number or a date), within reason; 0 without one."""
+    if value is None:
+        return 0.0
+    try:
+        pause_s = float(int(value))
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(value)
+        except ValueError:
+            return 0.0
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=UTC)
+        pause_s = (date - datetime.fromtimestamp(now, UTC)).total_seconds()
+    return min(max(pause_s, 0.0), _MOST_RETRY_AFTER_S)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """The whole body, so that the connection can be used again; None where it is too large."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(64 * 1024):
+        body += chunk
+        if len(body) > answer.MOST_BYTES:
+            response.close()
+            return None
+    return bytes(body)
+
+
+def _words(error: Exception) -> str:
+    words = str(error) or ("timed out" if isinstance(error, asyncio.TimeoutError) else "")
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

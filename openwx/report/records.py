@@ -1,0 +1,120 @@
+"""What goes into the journal and comes out of it; ``journal.py`` says how it is kept.
+
+A ``Unit`` is one atomic piece of work: all of it is on the disk, or none of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import msgspec
+
+
+class NewUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """One message or event on its way to ``post_api``."""
+
+    chat: str
+    """Uploads of one (account, chat) are delivered in order; ``""`` is the account's own events."""
+    kind: str
+    """``receive_message``, ``send_message`` or the event's name."""
+    body: bytes
+    """Encoded JSON, posted as it is."""
+    uid: str
+    """Unique; the header ``webhook-id`` is ``msg_`` and this."""
+    reply_to: bytes = b""
+    """Opaque to the journal; not empty where a reply is allowed."""
+    dedupe: str = ""
+    """Where not empty, a second upload with the same (account, dedupe) is ignored."""
+    deliver: bool = True
+    """False: kept as delivered at once (filtered out, or no ``post_api``), for ``dedupe``."""
+
+
+class Upload(NewUpload, kw_only=True, frozen=True, gc=False):
+    id: int
+    account: str
+    created: float
+    """Unix time in seconds; of an upload that is sent again, when that was asked for."""
+    tries: int = 0
+    """How often the backend answered and refused it."""
+
+
+class FailedUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """An upload that was given up. Its body stays in the journal."""
+
+    id: int
+    chat: str
+    kind: str
+    uid: str
+    created: float
+    settled: float
+    tries: int
+    status: int
+    """The last HTTP status, 0 where there was none."""
+    error: str
+
+
+class NewSend(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """One message that waits to be sent to WeChat."""
+
+    uid: str
+    body: bytes
+    upload_id: int | None = None
+    """The upload whose reply this is. Taken only while that upload is pending, and once a part."""
+    part: int = 0
+
+
+class Send(NewSend, kw_only=True, frozen=True, gc=False):
+    id: int
+    account: str
+    created: float
+
+
+class Fate(IntEnum):
+    """How an upload ended. The numbers are in the database."""
+
+    DELIVERED = 1
+    FAILED = 2
+    DROPPED = 3
+
+
+class Settled(msgspec.Struct, frozen=True, gc=False):
+    """The end of a pending upload (of one that is not pending any more: no effect)."""
+
+    id: int
+    fate: Fate
+    status: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One atomic piece of work. Its parts take effect in the order of these fields."""
+
+    account: str
+    uploads: Sequence[NewUpload] = ()
+    sends: Sequence[NewSend] = ()
+    finished_sends: Sequence[str] = ()
+    """Uids of sends that are done, failed or withdrawn: their rows go."""
+    settled: Sequence[Settled] = ()
+    refused: Sequence[int] = ()
+    """Ids of pending uploads that the backend refused once more: their ``tries`` grow by one."""
+    again: Sequence[int] = ()
+    """Ids of failed uploads that are pending anew, as if they were made now."""
+    state: Mapping[str, bytes | None] = field(default_factory=dict)
+    """What the account has to remember; None forgets the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a unit. Give ``uploads`` and ``again`` to the reporter."""
+
+    uploads: list[Upload | None]
+    """In order; None is a duplicate that was ignored."""
+    sends: list[Send]
+    """Those that were taken: a part of a reply that was taken before is missing."""
+    again: list[Upload]
+
+    @property
+    def fresh(self) -> list[Upload]:
+        """The uploads without the duplicates, and those that are sent again."""
+        return [upload for upload in self.uploads if upload is not None] + self.again
