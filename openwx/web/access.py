@@ -1,0 +1,157 @@
+"""Who may call: Host, Origin, Referer, Sec-Fetch-Site, CORS, JSONP, token (contract, section 4).
+
+The web pages that the owner's browser shows can reach this server too. A page cannot choose its
+Host, Origin or Sec-Fetch-Site, so these tell it apart from the owner's own scripts, which send no
+Origin at all.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+from aiohttp.http import HttpVersion11
+
+from openwx.errors import CallerError, Code
+
+if TYPE_CHECKING:
+    from openwx.config import Access as AccessSettings
+
+_LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_CALLBACK = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*", re.ASCII)
+_MAX_CALLBACK = 128
+
+
+class Access:
+    """The ``[access]`` rules, made ready for judging requests."""
+
+    def __init__(self, settings: "AccessSettings") -> None:
+        self._token = None if settings.token is None else settings.token.encode()
+        self._origins = frozenset(settings.cors_origins)
+        self._hosts = frozenset(settings.allowed_hosts)
+
+    def admit(self, request: web.BaseRequest) -> str | None:
+        """The listed foreign origin that the request comes from, if any.
+
+        CallerError -8 if it may not come. Reads no body and asks for no token.
+        """
+        headers = request.headers
+        host = headers.get(hdrs.HOST, "")
+        if host or request.version >= HttpVersion11:
+            self._check_host(host)
+        origin, referer = headers.get(hdrs.ORIGIN), headers.get(hdrs.REFERER)
+        site = headers.get("Sec-Fetch-Site", "none").strip().lower()
+        if not origin and not referer and site in ("none", "same-origin"):
+            return None
+        return self._judge_page(host, origin, referer, site)
+
+    def _check_host(self, host: str) -> None:
+        name = hostname(host)
+        if not is_own_host(name) and name not in self._hosts:
+            raise CallerError(
+                Code.FORBIDDEN,
+                f"the Host {host[:100]!a} is none of this server's names;"
+                " access.allowed_hosts can list it",
+            )
+
+    def _judge_page(
+        self, host: str, origin: str | None, referer: str | None, site: str
+    ) -> str | None:
+        own = {origin_of(f"http://{host}"), origin_of(f"https://{host}")}
+        for name, value in (("Origin", origin), ("Referer", referer)):
+            if not value:
+                continue
+            page = origin_of(value) or value
+            if page in self._origins:
+                return origin
+            if page not in own:
+                raise CallerError(
+                    Code.FORBIDDEN,
+                    f"the {name} {page[:100]!a} is not allowed; access.cors_origins can list it",
+                )
+        if site not in ("none", "same-origin"):
+            raise CallerError(
+                Code.FORBIDDEN,
+                "a web page of another origin may not call this (Sec-Fetch-Site);"
+                " access.cors_origins can list its origin",
+            )
+        return None
+
+    def has_token(self, request: web.BaseRequest, texts: Mapping[str, str]) -> bool:
+        """Whether the header or the parameter ``token`` carries the token, or none is needed."""
+        if self._token is None:
+            return True
+        scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if scheme.lower() == "bearer" and self._is_token(bearer.strip()):
+            return True
+        return self._is_token(texts.get("token", ""))
+
+    def _is_token(self, given: str) -> bool:
+        presented = given.encode("utf-8", "surrogateescape")
+        return hmac.compare_digest(presented, self._token or b"") and bool(presented)
+
+    def callback(self, texts: Mapping[str, str]) -> str | None:
+        """The function to wrap the answer in (JSONP), or None. The request was admitted before."""
+        if texts.get("datatype", "").lower() != "jsonp":
+            return None
+        if not self._origins:
+            raise CallerError(
+                Code.FORBIDDEN, "datatype=jsonp is off until access.cors_origins lists an origin"
+            )
+        callback = texts.get("callback", "")
+        if len(callback) > _MAX_CALLBACK or not _CALLBACK.fullmatch(callback):
+            raise CallerError(
+                Code.BAD_PARAMETER,
+                "callback must be the name of a JavaScript function, such as show or app.show",
+            )
+        return callback
+
+
+def unauthenticated() -> CallerError:
+    return CallerError(
+        Code.UNAUTHENTICATED,
+        "a valid token is needed:"
+        " as the header Authorization: Bearer TOKEN, or as the parameter token",
+    )
+
+
+def hostname(host: str) -> str:
+    """A Host without port, brackets and final dot, in small letters."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        name, bracket, rest = host[1:].partition("]")
+        return name if bracket and re.fullmatch(r"(:\d*)?", rest, re.ASCII) else host
+    if host.count(":") == 1:
+        name, _, port = host.partition(":")
+        host = name if not port or port.isdigit() else host
+    return host.removesuffix(".")
+
+
+def is_own_host(name: str) -> bool:
+    """Whether a host name cannot have been made to point here by somebody else's DNS."""
+    if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def origin_of(url: str) -> str | None:
+    """Scheme, host and port of a URL as browsers write an origin; None where it has none."""
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if not parts.scheme or not host:
+        return None
+    if ":" in host:
+        host = f"[{host}]"
+    shown = "" if port is None or port == _DEFAULT_PORTS.get(parts.scheme) else f":{port}"
+    return f"{parts.scheme}://{host}{shown}"

@@ -1,0 +1,115 @@
+"""Answers: the envelope, its HTTP status, JSONP and headers (contract, section 1)."""
+
+import math
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import hdrs, web
+
+from openwx.errors import CallerError, Code, Refused, WeChatError
+
+JSON_TYPE = "application/json; charset=utf-8"
+SCRIPT_TYPE = "application/javascript; charset=utf-8"
+RETRY_AFTER_S = 5
+"""Told with a full queue where the error itself does not say when to come back."""
+
+_HTTP_STATUS: dict[int, int] = {
+    Code.BAD_PARAMETER: HTTPStatus.BAD_REQUEST,
+    Code.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    Code.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    Code.NO_ROUTE: HTTPStatus.NOT_FOUND,
+    Code.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
+    Code.NOT_RUNNING: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""Every other code is an outcome that the original could express: 200."""
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer before it becomes aiohttp's."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = JSON_TYPE
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def response(self, callback: str | None = None, origin: str | None = None) -> web.Response:
+        """The response: in ``callback`` (JSONP), readable for a page of ``origin`` (CORS)."""
+        body, content_type = self.body, self.content_type
+        if callback is not None and content_type == JSON_TYPE:
+            # U+2028 and U+2029 end a line in older JavaScript. The comment is there so that the
+            # caller does not choose the first byte (a script is then never taken for a picture).
+            body = body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+            body, content_type = b"/**/" + callback.encode() + b"(" + body + b");", SCRIPT_TYPE
+        headers = {hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff"}
+        headers.update(self.headers)
+        if origin is not None:
+            headers.update(cors_headers(origin))
+        return web.Response(body=body, status=self.status, headers=headers)
+
+
+def success(reply: object) -> Answer:
+    """What a handler returned, as JSON."""
+    return Answer(_encode(reply))
+
+
+def failure(error: CallerError) -> Answer:
+    """The envelope of an error."""
+    body = _encode({"code": int(error.code), "status": error.status, **error.extra})
+    status = error.http_status or _HTTP_STATUS.get(error.code, 200)
+    return Answer(body, status, headers=_failure_headers(status, error.extra))
+
+
+def _failure_headers(status: int, extra: dict[str, Any]) -> dict[str, str]:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {hdrs.WWW_AUTHENTICATE: "Bearer"}
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return {hdrs.RETRY_AFTER: str(math.ceil(extra.get("retry_after", RETRY_AFTER_S)))}
+    return {}
+
+
+def wechat_failure(error: WeChatError) -> Answer:
+    """What WeChat did instead of what was asked."""
+    if isinstance(error, Refused):
+        return failure(
+            CallerError(Code.REFUSED, str(error), ret=error.ret, errmsg=error.errmsg),
+        )
+    return failure(CallerError(Code.UNREACHABLE, str(error)))
+
+
+def http_failure(error: web.HTTPException) -> Answer:
+    """What aiohttp itself refused: an unknown path, a method, a body."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        words = f"this takes {allowed}, not {error.method[:40]}"
+        answer = failure(CallerError(Code.NO_ROUTE, words, http_status=error.status))
+        answer.headers[hdrs.ALLOW] = allowed
+        return answer
+    if isinstance(error, web.HTTPNotFound):
+        return failure(CallerError(Code.NO_ROUTE, "no such route; they are /openwx/NAME"))
+    code = (
+        Code.UNREACHABLE if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else Code.BAD_PARAMETER
+    )
+    words = HTTPStatus(error.status).phrase.lower() if error.status in _KNOWN else "bad request"
+    return failure(CallerError(code, words, http_status=error.status))
+
+
+_KNOWN = frozenset(int(status) for status in HTTPStatus)
+
+
+def internal_failure() -> Answer:
+    """A bug. Its traceback is for the log only."""
+    words = "internal error; the log of openwx tells more"
+    return failure(CallerError(Code.UNREACHABLE, words, http_status=500))
+
+
+def cors_headers(origin: str) -> dict[str, str]:
+    return {
+        hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
+        hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: hdrs.RETRY_AFTER,
+        hdrs.VARY: hdrs.ORIGIN,
+    }

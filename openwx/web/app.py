@@ -1,0 +1,49 @@
+"""The web application: every route at ``/openwx/NAME``, and the runner that serves it."""
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from openwx.web import client, info, parameters, sending
+from openwx.web.access import Access
+from openwx.web.routing import METHODS, Endpoints, Route, declared
+from openwx.web.server import Runner
+
+if TYPE_CHECKING:
+    from openwx.gateway.gateway import Gateway
+
+TOPICS = (info, sending, client)
+"""Imported for the routes that they declare."""
+
+
+def routes() -> list[Route]:
+    """The table of routes: for the application, for OpenAPI and for the documentation."""
+    return declared()
+
+
+def make_app(gateway: "Gateway") -> web.Application:
+    """The application. Serve it with ``make_runner``, which also answers what is no valid HTTP."""
+    return _make_app(gateway, Access(gateway.settings.access))
+
+
+def make_runner(gateway: "Gateway") -> web.BaseRunner:
+    """A runner to ``setup()``, put ``web.TCPSite`` s on and ``cleanup()``."""
+    access = Access(gateway.settings.access)
+    return Runner(_make_app(gateway, access), access)
+
+
+def _make_app(gateway: "Gateway", access: Access) -> web.Application:
+    app = web.Application(client_max_size=parameters.MAX_BODY)
+    endpoints = Endpoints(gateway, access)
+    for row in routes():
+        endpoint = endpoints.endpoint(row)
+        for path in row.paths:
+            for method in METHODS:
+                app.router.add_route(method, path, endpoint)
+            app.router.add_route("OPTIONS", path, endpoints.preflight)
+
+    async def stop_waiting(_: web.Application) -> None:
+        endpoints.stop_waiting()
+
+    app.on_shutdown.append(stop_waiting)
+    return app

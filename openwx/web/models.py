@@ -1,0 +1,118 @@
+"""What request models are made of: base, selectors, and the sentence for a wrong parameter."""
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from openwx.errors import CallerError, Code
+from openwx.web.parameters import Given
+
+RESERVED = frozenset({"client", "token", "datatype", "callback"})
+"""Parameters of every route (contract, section 1); they are never attributes of something."""
+
+
+class Call(BaseModel):
+    """What a route is called with.
+
+    A field's description completes the sentence "NAME must be …": it is the error's text and the
+    documentation. An empty value counts as not given, except for what ``MAY_BE_EMPTY`` names.
+    Unknown parameters are ignored.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def read(cls, given: Given) -> Self:
+        """The model of what was given. CallerError -2 with one plain sentence otherwise."""
+        values: dict[str, object] = {
+            name: value
+            for name, value in given.texts.items()
+            if (value or name in cls.MAY_BE_EMPTY)
+            and (name not in RESERVED or name in cls.model_fields)
+        }
+        values.update(given.files)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            raise CallerError(Code.BAD_PARAMETER, cls._sentence(first)) from None
+
+    @classmethod
+    def _sentence(cls, error: Any) -> str:
+        name, value = str(error["loc"][0]), error["input"]
+        if error["type"] == "extra_forbidden":
+            known = ", ".join(cls.names())
+            return f"{name[:40]!a} cannot be searched for; the attributes are {known}"
+        what = cls.describe(name)
+        if error["type"] == "missing":
+            return f"{name} is missing; it must be {what}"
+        shown = f", not {value!r}" if isinstance(value, str) and len(value) <= 40 else ""
+        return f"{name} must be {what}{shown}"
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The parameters as callers spell them."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @classmethod
+    def describe(cls, parameter: str) -> str:
+        for name, field in cls.model_fields.items():
+            if parameter == (field.alias or name) and field.description:
+                return field.description
+        return "a text"
+
+
+def missing_selector(kind: str, names: str) -> CallerError:
+    return CallerError(Code.BAD_PARAMETER, f"which {kind}? give {names}")
+
+
+class Search(Call):
+    """Attributes to search for: those that are given. An empty one matches what is empty."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def attributes(self) -> dict[str, str]:
+        """All that are given. CallerError -2 where none is."""
+        given = self.model_dump(exclude_unset=True)
+        if not given:
+            raise CallerError(
+                Code.BAD_PARAMETER, f"give an attribute to search for: {', '.join(self.names())}"
+            )
+        return given
+
+
+class GroupSelectors(Call):
+    """Which group: all that are given must match exactly."""
+
+    id: Annotated[str | None, Field(description="the id of a group")] = None
+    displayname: Annotated[str | None, Field(description="a group's display name")] = None
+
+    def selectors(self) -> dict[str, str]:
+        """The selectors that are given. CallerError -2 where none is."""
+        given = {"id": self.id, "displayname": self.displayname}
+        if found := {name: value for name, value in given.items() if value is not None}:
+            return found
+        raise missing_selector("group", "id or displayname")
+
+
+class FriendSelectors(Call):
+    """Which friend: all that are given must match exactly."""
+
+    id: Annotated[str | None, Field(description="the id of a friend")] = None
+    account: Annotated[str | None, Field(description="a friend's account name")] = None
+    displayname: Annotated[str | None, Field(description="a friend's display name")] = None
+    markname: Annotated[str | None, Field(description="a friend's remark name")] = None
+
+    def selectors(self) -> dict[str, str]:
+        """The selectors that are given. CallerError -2 where none is."""
+        given = {
+            "id": self.id,
+            "account": self.account,
+            "displayname": self.displayname,
+            "markname": self.markname,
+        }
+        if found := {name: value for name, value in given.items() if value is not None}:
+            return found
+        raise missing_selector("friend", "id, account, displayname or markname")

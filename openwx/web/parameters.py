@@ -1,0 +1,221 @@
+"""What a caller sent along: query, form, JSON or multipart, read into one dictionary of texts.
+
+The body wins over the query (contract, section 1). Everything is UTF-8; what cannot be read is the
+caller's error (code -2), never a crash and never a guess.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
+
+from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from openwx.errors import CallerError, Code
+
+MAX_BODY = 1024 * 1024
+"""Bytes. Media will need more than this."""
+MAX_PARAMETERS = 1000
+BODY_TIMEOUT_S = 30.0
+"""For the whole body. aiohttp also leaves a body waiting whose chunks turn out to be broken."""
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+
+IGNORED = "_"
+"""A parameter that callers add to get past caches."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file that came in a multipart body."""
+
+    filename: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The parameters of one call: texts, and the files of a multipart body."""
+
+    texts: dict[str, str]
+    files: dict[str, FilePart]
+
+
+def read_query(request: web.BaseRequest) -> dict[str, str]:
+    """The parameters of the query string."""
+    query = request.raw_path.partition("?")[2].partition("#")[0]
+    return _urlencoded(query.encode("utf-8", "surrogateescape"), "query") if query else {}
+
+
+async def read_body(request: web.BaseRequest) -> Given | None:
+    """The parameters of the body; None where there is none."""
+    if not request.body_exists:
+        return None
+    if (request.content_length or 0) > MAX_BODY:
+        _refuse_size()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            if request.content_type == MULTIPART:
+                _check_charset(request)
+                return await _multipart(request)
+            data = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        _refuse_size()
+    except TimeoutError:
+        _refuse("the body did not come to its end in time", http_status=408)
+    except (web.RequestPayloadError, ConnectionError):
+        _refuse("the body is broken or ends early")
+    if not data:
+        return None
+    parse = _PARSERS.get(request.content_type)
+    if parse is None:
+        _refuse(f"the body must be {FORM}, {JSON} or {MULTIPART}, and its Content-Type must say so")
+    _check_charset(request)
+    return Given(parse(data), {})
+
+
+def _refuse(status: str, **more: Any) -> NoReturn:
+    raise CallerError(Code.BAD_PARAMETER, status, **more)
+
+
+def _refuse_size() -> NoReturn:
+    _refuse(f"the body must be at most {MAX_BODY} bytes", http_status=413)
+
+
+def _check_charset(request: web.BaseRequest) -> None:
+    charset = request.charset
+    if charset is not None and charset.lower() not in ("utf-8", "utf8"):
+        _refuse(f"the body must be UTF-8, not {charset[:40]!a}")
+
+
+def _collect(pairs: Iterable[tuple[str, str]], place: str) -> dict[str, str]:
+    """One value for each name; a name with two values is no order that anybody can follow."""
+    texts: dict[str, str] = {}
+    for name, value in pairs:
+        if name == IGNORED:
+            continue
+        if "\0" in name or not _is_text(name):
+            _refuse(f"the name {name[:40]!a} of a parameter in the {place} is not valid text")
+        if "\0" in value or not _is_text(value):
+            _refuse(f"{name} must be valid Unicode text without NUL characters")
+        if texts.setdefault(name, value) != value:
+            _refuse(f"{name} must be given once; the {place} has it with different values")
+    return texts
+
+
+def _is_text(value: str) -> bool:
+    """Without lone surrogates, which JSON can express and UTF-8 cannot."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _urlencoded(data: bytes, place: str = "body") -> dict[str, str]:
+    pieces = data.split(b"&")
+    if len(pieces) > MAX_PARAMETERS:
+        _refuse(f"at most {MAX_PARAMETERS} parameters are read")
+    pairs = (piece.partition(b"=") for piece in pieces if piece)
+    return _collect(
+        ((_unquote(name, name), _unquote(value, name)) for name, _, value in pairs), place
+    )
+
+
+def _unquote(quoted: bytes, name: bytes) -> str:
+    try:
+        return unquote_to_bytes(quoted.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        _refuse(f"{name[:40].decode('utf-8', 'replace')} must be UTF-8, percent-encoded")
+
+
+class _Object(list[tuple[str, Any]]):
+    """A JSON object as its members, so that a name that is there twice is seen."""
+
+
+def _no_constant(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _json(data: bytes) -> dict[str, str]:
+    try:
+        # Numbers keep the digits that they came with: they are as good as their string form.
+        members = json.loads(
+            data.decode("utf-8-sig"),
+            object_pairs_hook=_Object,
+            parse_int=str,
+            parse_float=str,
+            parse_constant=_no_constant,
+        )
+    except (ValueError, RecursionError):
+        _refuse("the body must be valid JSON in UTF-8")
+    if not isinstance(members, _Object):
+        _refuse("the body must be a JSON object")
+    if len(members) > MAX_PARAMETERS:
+        _refuse(f"at most {MAX_PARAMETERS} parameters are read")
+    return _collect(
+        ((name, _json_text(name, value)) for name, value in members if value is not None), "body"
+    )
+
+
+def _json_text(name: str, value: object) -> str:
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case _:
+            _refuse(
+                f"{name[:40]!a} must be a text, a number, true or false, not a list or an object"
+            )
+
+
+_PARSERS: dict[str, Callable[[bytes], dict[str, str]]] = {
+    FORM: lambda data: _urlencoded(data.rstrip(b"\r\n")),
+    JSON: _json,
+}
+
+
+async def _multipart(request: web.BaseRequest) -> Given:
+    texts: list[tuple[str, str]] = []
+    files: dict[str, FilePart] = {}
+    try:
+        parts = await request.multipart()
+        while (part := await parts.next()) is not None:
+            if not isinstance(part, BodyPartReader):
+                _refuse("a part of the multipart body must not be multipart itself")
+            data = bytes(await part.read(decode=True))
+            if request.content.total_bytes > MAX_BODY:
+                _refuse_size()
+            if len(texts) + len(files) >= MAX_PARAMETERS:
+                _refuse(f"at most {MAX_PARAMETERS} parameters are read")
+            name = part.name
+            if name is None:
+                continue
+            if part.filename is None:
+                texts.append((name, _part_text(name, part, data)))
+            elif part.filename or data:  # a form field for a file that was left empty has neither
+                if name in files:
+                    _refuse(f"{name[:40]!a} must be given once")
+                files[name] = FilePart(part.filename, data)
+    except (ValueError, LookupError, RuntimeError, AssertionError, HttpProcessingError):
+        # What aiohttp's reader raises for boundaries, headers and encodings that make no sense.
+        _refuse("the body must be valid multipart/form-data")
+    return Given(_collect(texts, "body"), files)
+
+
+def _part_text(name: str, part: BodyPartReader, data: bytes) -> str:
+    charset = part.get_charset(default="utf-8")
+    try:
+        if charset.lower() in ("utf-8", "utf8", "us-ascii"):
+            return data.decode()
+    except UnicodeDecodeError:
+        pass
+    _refuse(f"{name[:40]!a} must be UTF-8")

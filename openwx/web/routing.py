@@ -1,0 +1,235 @@
+"""A route is declared once: its name, request model, reply type and docstring are the table row.
+
+A handler takes, by these names, what it needs of ``gateway``, ``account`` and ``call``; it returns
+a reply and raises errors, and never touches aiohttp::
+
+    @route("send_friend_message")
+    async def send_friend_message(account: "Account", call: SendFriendMessage) -> MessageSent:
+        ...
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from aiohttp import hdrs, web
+
+from openwx.errors import CallerError, WeChatError
+from openwx.web import answers
+from openwx.web.access import Access, unauthenticated
+from openwx.web.answers import Answer
+from openwx.web.models import Call
+from openwx.web.parameters import Given, read_body, read_query
+
+if TYPE_CHECKING:
+    from openwx.gateway.gateway import Gateway
+
+logger = logging.getLogger(__name__)
+
+METHODS = ("GET", "POST")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A reply that is a picture."""
+
+    data: bytes
+    content_type: str
+    cache_control: str = "no-cache"
+
+
+@dataclass(frozen=True, slots=True)
+class LongPoll:
+    """A reply that waits. Nothing is taken for a caller who is not there any more.
+
+    ``ready`` waits for at most the given seconds; ``take`` removes and returns encoded JSON values.
+    """
+
+    ready: Callable[[float], Awaitable[None]]
+    take: Callable[[], list[bytes]]
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the table of routes."""
+
+    name: str
+    other_names: tuple[str, ...]
+    any_state: bool
+    doc: str
+    model: type[Call] | None
+    reply: Any
+    handler: Callable[..., Awaitable[object]]
+    takes: frozenset[str] = field(default=frozenset())
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(f"/openwx/{name}" for name in (self.name, *self.other_names))
+
+
+_routes: dict[str, Route] = {}
+
+
+def route(
+    name: str, *other_names: str, any_state: bool = False
+) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+    """Declare a route. ``any_state``: it works while the account is not running, too."""
+
+    def declare(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        signature = inspect.signature(handler)
+        takes = frozenset(signature.parameters)
+        unknown = takes - {"gateway", "account", "call"}
+        assert not unknown, f"{name}: a handler takes gateway, account and call, not {unknown}"
+        assert not _routes.keys() & {name, *other_names}, f"{name} is declared twice"
+        call = signature.parameters.get("call")
+        row = Route(
+            name=name,
+            other_names=other_names,
+            any_state=any_state,
+            doc=inspect.getdoc(handler) or "",
+            model=None if call is None else call.annotation,
+            reply=signature.return_annotation,
+            handler=handler,
+            takes=takes,
+        )
+        _routes.update(dict.fromkeys((name, *other_names), row))
+        return handler
+
+    return declare
+
+
+def declared() -> list[Route]:
+    """All routes, each once, in the order of their declaration."""
+    return list({id(row): row for row in _routes.values()}.values())
+
+
+class Endpoints:
+    """Makes the aiohttp handlers: one wrapper a route, which does all that is common to them."""
+
+    def __init__(self, gateway: "Gateway", access: Access) -> None:
+        self._gateway = gateway
+        self._access = access
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def stop_waiting(self) -> None:
+        """Answer all long polls at once, because the server stops."""
+        for task in self._waiting:
+            task.cancel()
+
+    def endpoint(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The aiohttp handler of a route."""
+        access, execute = self._access, self._executor(row)
+
+        async def endpoint(request: web.Request) -> web.StreamResponse:
+            origin = callback = None
+            try:
+                origin = access.admit(request)
+                given = await self._read(request)
+                callback = access.callback(given.texts)
+                reply = await execute(given)
+                answer = await self._render(request, reply)
+            except CallerError as error:
+                answer = answers.failure(error)
+            except WeChatError as error:
+                answer = answers.wechat_failure(error)
+            except Exception:
+                logger.exception("%s failed", row.name)
+                answer = answers.internal_failure()
+            return answer.response(callback, origin)
+
+        return endpoint
+
+    async def preflight(self, request: web.Request) -> web.StreamResponse:
+        """OPTIONS: which pages may call, and how."""
+        try:
+            origin = self._access.admit(request)
+        except CallerError as error:
+            return answers.failure(error).response()
+        headers: dict[str, str] = {hdrs.ALLOW: ", ".join((*METHODS, "OPTIONS"))}
+        if origin is not None:
+            headers |= answers.cors_headers(origin)
+            headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = ", ".join(METHODS)
+            headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization, Content-Type"
+            headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
+            if request.headers.get("Access-Control-Request-Private-Network") == "true":
+                headers["Access-Control-Allow-Private-Network"] = "true"
+        return web.Response(status=204, headers=headers)
+
+    def _executor(self, row: Route) -> Callable[[Given], Awaitable[object]]:
+        """Account, state, model: only what this route needs."""
+        gateway, handler, model = self._gateway, row.handler, row.model
+        takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
+        any_state = row.any_state
+
+        async def execute(given: Given) -> object:
+            arguments: dict[str, object] = {}
+            if takes_gateway:
+                arguments["gateway"] = gateway
+            if takes_account:
+                account = gateway.account(given.texts.get("client") or None)
+                if not any_state:
+                    account.require_running()
+                arguments["account"] = account
+            if model is not None:
+                arguments["call"] = model.read(given)
+            return await handler(**arguments)
+
+        return execute
+
+    async def _read(self, request: web.Request) -> Given:
+        """Parameters of query and body. Without the token nobody hears what else is wrong."""
+        query: dict[str, str] = {}
+        try:
+            query = read_query(request)
+            body = await read_body(request)
+        except CallerError:
+            if not self._access.has_token(request, query):
+                raise unauthenticated() from None
+            raise
+        given = Given(query, {}) if body is None else Given({**query, **body.texts}, body.files)
+        if not self._access.has_token(request, given.texts):
+            raise unauthenticated()
+        return given
+
+    async def _render(self, request: web.Request, reply: object) -> Answer:
+        if isinstance(reply, Image):
+            headers: dict[str, str] = {hdrs.CACHE_CONTROL: reply.cache_control}
+            return Answer(reply.data, content_type=reply.content_type, headers=headers)
+        if isinstance(reply, LongPoll):
+            return Answer(b"[" + b",".join(await self._poll(request, reply)) + b"]")
+        return answers.success(reply)
+
+    async def _poll(self, request: web.Request, poll: LongPoll) -> list[bytes]:
+        """Wait and take. From ``take`` to the socket the caller cannot go away unseen."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + poll.timeout_s
+        while True:
+            left = max(0.0, deadline - loop.time())
+            if not await self._wait(poll.ready(left)):
+                return []
+            await asyncio.sleep(0)  # a caller's farewell that has arrived is noticed now
+            if request.transport is None or request.transport.is_closing():
+                return []
+            if (taken := poll.take()) or loop.time() >= deadline:
+                return taken
+
+    async def _wait(self, ready: Awaitable[None]) -> bool:
+        """Whether it came to its end; False where the server stops."""
+        task = asyncio.ensure_future(ready)
+        self._waiting.add(task)
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+            self._waiting.discard(task)
+        if task.cancelled():
+            return False
+        task.result()
+        return True
