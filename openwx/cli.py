@@ -1,0 +1,179 @@
+"""The commands: ``openwx serve``, ``openwx simulate``, ``openwx check-config``."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openwx import __version__
+from openwx.config import Loaded, describe, load
+from openwx.errors import ConfigError
+
+if TYPE_CHECKING:
+    from openwx.simulator import Simulator
+
+EXIT_CONFIG = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code: 0, 1 for a failure, 2 for a wrong setting."""
+    args = _parser().parse_args(arguments)
+    try:
+        result: int = args.command(args)
+    except ConfigError as error:
+        print(f"openwx: {error}", file=sys.stderr)
+        return EXIT_CONFIG
+    except KeyboardInterrupt:
+        return 130
+    return result
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="openwx", description="A self-hosted HTTP gateway for a personal WeChat account."
+    )
+    parser.add_argument("--version", action="version", version=f"openwx {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="log in to WeChat and serve the /openwx API")
+    serve.add_argument("--config", type=Path, metavar="FILE", help="default: ./config.toml")
+    serve.add_argument("--host", help="listen on this address only")
+    serve.add_argument("--port", help="listen on this port only (0: any free one)")
+    serve.add_argument(
+        "--demo", action="store_true", help="use a simulated WeChat: no account is needed"
+    )
+    serve.set_defaults(command=_serve)
+
+    simulate = commands.add_parser("simulate", help="run a simulated WeChat service")
+    simulate.add_argument("--host", default="127.0.0.1")
+    simulate.add_argument("--port", type=_port, default=3080, help="default: 3080; 0: any free one")
+    simulate.add_argument("--seed", type=int, default=1, help="of the population")
+    simulate.add_argument("--friends", type=_count, default=30, help="how many")
+    simulate.add_argument("--groups", type=_count, default=6, help="how many")
+    simulate.add_argument(
+        "--manual", action="store_true", help="the phone scans only when the control API says so"
+    )
+    simulate.add_argument(
+        "--chatter", type=float, metavar="SECONDS", help="somebody writes about so often"
+    )
+    simulate.set_defaults(command=_simulate)
+
+    check = commands.add_parser("check-config", help="check the configuration and show it")
+    check.add_argument("--config", type=Path, metavar="FILE")
+    check.set_defaults(command=_check_config)
+    return parser
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 65535, not {text!r}")
+
+
+def _count(text: str) -> int:
+    if text.isdecimal() and int(text) <= 100_000:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 100000, not {text!r}")
+
+
+def _load(args: argparse.Namespace, **overrides: Any) -> Loaded:
+    loaded = load(args.config, os.environ, overrides)
+    for warning in loaded.warnings:
+        print(f"openwx: warning: {warning}", file=sys.stderr)
+    return loaded
+
+
+def _serve(args: argparse.Namespace) -> int:
+    loaded = _load(args, host=args.host, port=args.port)
+    settings = loaded.settings
+    # What takes long to import is imported by the command that needs it.
+    from openwx import logs, service
+
+    try:
+        logs.set_up(
+            settings.log_level, path=settings.log_path, json_lines=settings.log_format == "json"
+        )
+    except OSError as error:
+        raise ConfigError(f"log_path {settings.log_path}: {error.strerror or error}") from None
+    if args.demo:
+        from openwx import demo
+
+        chosen = args.port is not None or "listen" in settings.model_fields_set
+        return _run(demo.serve(settings, port_is_chosen=chosen))
+    return _run(service.serve(settings))
+
+
+def _simulate(args: argparse.Namespace) -> int:
+    from openwx import logs, simulator
+
+    logs.set_up("info")
+    work = simulator.serve(
+        args.host,
+        args.port,
+        seed=args.seed,
+        friends=args.friends,
+        groups=args.groups,
+        auto_scan=not args.manual,
+        chatter_s=args.chatter,
+        on_ready=_announce_simulator,
+    )
+    try:
+        return _run(work)
+    except OSError as error:
+        raise ConfigError(f"{args.host}:{args.port}: {error.strerror or error}") from None
+
+
+def _announce_simulator(simulator: "Simulator") -> None:
+    url = simulator.url
+    print(
+        f"A simulated WeChat runs at {url}\n"
+        f"  point openwx at it:   OPENWX_ACCOUNTS__DEFAULT__BASE_URL={url} openwx serve\n"
+        f"  let a friend write:   curl -d '{{\"friend\":\"小灰\",\"text\":\"你好\"}}' {url}/_simulator/friend/says\n"
+        f"  everything else:      curl {url}/_simulator/state",
+        flush=True,
+    )
+
+
+def _check_config(args: argparse.Namespace) -> int:
+    print(describe(load(args.config, os.environ, {})))
+    return 0
+
+
+def _run(work: Coroutine[Any, Any, None]) -> int:
+    """Run until done; SIGINT and SIGTERM cancel it, and that is no failure."""
+    try:
+        asyncio.run(_until_told(work))
+    except BaseExceptionGroup as group:
+        wrong = _first(group, ConfigError)
+        if wrong is not None:
+            raise wrong from None
+        raise
+    return 0
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for name in ("SIGINT", "SIGTERM"):
+        try:
+            loop.add_signal_handler(getattr(signal, name), task.cancel)
+        except NotImplementedError:  # Windows: Ctrl-C comes as KeyboardInterrupt
+            break
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
+
+
+def _first(group: BaseExceptionGroup[BaseException], kind: type[ConfigError]) -> ConfigError | None:
+    found = group.subgroup(kind)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]  # type: ignore[assignment]
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""``openwx serve --demo``: a simulated WeChat, a phone that scans, friends who write, and a bot that answers,
+around a gateway that is the real one."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from openwx import service
+from openwx.config import AccountSettings, Listen, Report, Settings
+from openwx.simulator import Account as SimulatedAccount
+from openwx.simulator import Simulator
+
+log = logging.getLogger("openwx.demo")
+
+THINK_S = 1.5
+"""People take their time."""
+
+
+async def serve(settings: Settings, *, port_is_chosen: bool) -> None:
+    """Run the demo until it is stopped. Raises ``ConfigError`` where a port that was asked for is taken."""
+    async with Simulator(seed=1) as simulator, _bot() as post_api:
+        log.info(
+            "demo: a simulated WeChat runs at %s; your own account is not needed", simulator.url
+        )
+        with tempfile.TemporaryDirectory(prefix="openwx-demo-") as folder:
+            demo_settings = _settings(settings, simulator.url, post_api, Path(folder))
+            if not port_is_chosen:
+                demo_settings = _on_a_free_port(demo_settings)
+            async with service.running(demo_settings) as gateway, asyncio.TaskGroup() as tasks:
+                story = tasks.create_task(_tell(simulator, gateway.url, settings), name="story")
+                echo = tasks.create_task(_show_phones(simulator.account()), name="phones")
+                await gateway.ended.wait()
+                story.cancel()
+                echo.cancel()
+
+
+def _settings(settings: Settings, base_url: str, post_api: str, folder: Path) -> Settings:
+    """What the configuration says about listening and access, with everything else the demo's."""
+    return settings.model_copy(
+        update={
+            "data_dir": folder,
+            "show_messages": True,
+            "report": Report(
+                post_api=post_api, post_event=True, post_event_list=["login", "stop", "new_friend"]
+            ),
+            "accounts": {"default": AccountSettings(base_url=base_url, send_interval=1.0)},
+        }
+    )
+
+
+def _on_a_free_port(settings: Settings) -> Settings:
+    """The usual port, or any free one where another program has it."""
+    first = settings.listen[0]
+    if _is_free(first):
+        return settings
+    log.info("demo: port %d is taken; using another one", first.port)
+    return settings.model_copy(update={"listen": [first.model_copy(update={"port": 0})]})
+
+
+def _is_free(address: Listen) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
+    return True
+
+
+@asynccontextmanager
+async def _bot() -> AsyncIterator[str]:
+    """A tiny ``post_api`` that answers what friends write; its address."""
+    app = web.Application()
+    app.router.add_post("/post_api", _answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/post_api"
+    finally:
+        await runner.cleanup()
+
+
+async def _answer(request: web.Request) -> web.Response:
+    upload: dict[str, Any] = await request.json()
+    if upload["post_type"] == "event":
+        log.info("bot:  post_api got the event %s %s", upload["event"], upload["params"][:1])
+        return web.json_response({})
+    if upload["post_type"] != "receive_message" or upload["format"] != "text":
+        return web.json_response({})
+    reply = f"你好，{upload['sender']}！收到：{upload['content']}"
+    log.info('bot:  post_api got “%s” and answers {"reply": …}', upload["content"])
+    return web.json_response({"reply": reply})
+
+
+async def _tell(simulator: Simulator, url: str, settings: Settings) -> None:
+    """The scripted story: a login, first messages, then small talk for as long as somebody watches."""
+    account = simulator.account()
+    await simulator.gets_call("login", timeout_s=60)  # asked for once the code is shown
+    await asyncio.sleep(THINK_S)
+    await account.phone.scan(timeout_s=60)
+    log.info("demo: the phone scans the code …")
+    await asyncio.sleep(THINK_S)
+    account.phone.confirm()
+    log.info("demo: … and confirms the login")
+    await account.comes_online(60)
+    await asyncio.sleep(0.5)
+    friend, group = account.friend("小灰"), account.group("PERL学习交流")
+    friend.says("在吗？openwx 能收到我的消息吗？")
+    await friend.hears(timeout_s=60)
+    await asyncio.sleep(THINK_S)
+    group.member_says(group.others[0], "大家好，今天谁值班？😄")
+    await group.hears(timeout_s=60)
+    await asyncio.sleep(THINK_S)
+    _print_curl_lines(url, with_token=settings.access.token is not None)
+    talk = [
+        "在忙什么呢？",
+        "周末一起爬山吗？",
+        "刚看到一个有意思的项目",
+        "晚上吃什么 🍜",
+        "收到请回复～",
+    ]
+    people = [account.friend("小灰"), account.friend("阳光😄宝贝"), account.friend("momo")]
+    for number in range(1_000_000):
+        await asyncio.sleep(20)
+        people[number % len(people)].says(talk[number % len(talk)])
+
+
+async def _show_phones(account: SimulatedAccount) -> None:
+    """What arrives on the phones of the simulated people."""
+    shown = 0
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await account.pulse.until(lambda: len(account.sent) > shown, None)  # noqa: B023
+        for heard in account.sent[shown:]:
+            log.info("demo: on the phone of %s appears “%s”", heard.to, heard.text)
+        shown = len(account.sent)
+
+
+def _print_curl_lines(url: str, *, with_token: bool) -> None:
+    token = " -H 'Authorization: Bearer YOUR_TOKEN'" if with_token else ""
+    log.info(
+        "\n  Now try it yourself, in another terminal:\n"
+        "    curl%s '%s/openwx/get_user_info'\n"
+        "    curl%s '%s/openwx/send_friend_message?account=xiaohui2016&content=hello'\n"
+        "    curl%s '%s/openwx/check_event?timeout=60'\n"
+        "  (Ctrl-C ends the demo; nothing of it is kept.)\n",
+        *(token, url, token, url, token, url),
+    )

@@ -1,0 +1,232 @@
+"""One queue of sends an account: their order, their pace, their tries, and what survives a crash.
+
+A send that somebody waits for lives in memory; one that was accepted for later (``async``, a reply, ``@all``) is
+in the journal until the upload that tells how it ended is there. Every try of a send carries the same ClientMsgId.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from openwx.errors import (
+    CallerError,
+    Code,
+    LoggedOut,
+    ProtocolError,
+    Refused,
+    SystemBusy,
+    TooOften,
+    TransportError,
+)
+from openwx.report.payload import ReplyTo
+
+log = logging.getLogger("openwx.send")
+
+WAIT_S = 120.0
+"""So long a caller waits at most."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be sent, as it is kept in the journal."""
+
+    uid: str
+    to: ReplyTo
+    content: str
+    client_msg_id: str
+    bulk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a send ended. ``error`` is None where it reached WeChat."""
+
+    chat_id: str
+    msg_id: str = ""
+    error: CallerError | None = None
+
+
+@dataclass(slots=True)
+class Ticket:
+    """An order in the queue. ``done`` is there where somebody waits; ``begun`` once it may have reached WeChat."""
+
+    order: Order
+    done: asyncio.Future[Outcome] | None = None
+    begun: bool = False
+    abandoned: bool = False
+    """Whoever waited was told that the outcome is unknown: no new attempt may follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRules:
+    """How a queue behaves; ``pauses`` and ``too_often`` give the waits between tries and after a 1205."""
+
+    interval_s: float
+    tries: int
+    size: int
+    pauses: Callable[[], Iterator[float]]
+    too_often: Callable[[], Iterator[float]]
+    wait_s: float = WAIT_S
+
+
+class SendQueue:
+    """Sends one after the other while the account runs.
+
+    ``running`` waits until it does, ``send`` sends one order to WeChat (raising ``WeChatError``, or
+    ``CallerError`` where its chat is gone) and answers chat and message id, ``finish`` makes the outcome last.
+    """
+
+    def __init__(
+        self,
+        rules: QueueRules,
+        *,
+        running: Callable[[], Awaitable[object]],
+        send: Callable[[Order], Awaitable[Outcome]],
+        finish: Callable[[Ticket, Outcome], Awaitable[None]],
+    ) -> None:
+        self._rules = rules
+        self._running = running
+        self._send = send
+        self._finish = finish
+        self._urgent: deque[Ticket] = deque()
+        self._bulk: deque[Ticket] = deque()
+        self._some = asyncio.Event()
+        self._not_before = 0.0
+        self._too_often = rules.too_often()
+        self._current: Ticket | None = None
+        self._closed = False
+        self._runner: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._urgent) + len(self._bulk) + (self._current is not None)
+
+    def require_room(self, *, bulk: bool = False) -> None:
+        """Raise ``CallerError`` (-7) where too much is waiting already."""
+        waiting = len(self._bulk if bulk else self._urgent)
+        if waiting >= self._rules.size:
+            wait_s = max(1, round(self._rules.interval_s))
+            raise CallerError(
+                Code.QUEUE_FULL,
+                f"{waiting} messages are waiting to be sent, and queue_size is {self._rules.size}: try later",
+                retry_after=wait_s,
+            )
+
+    def put(self, orders: Iterable[Order]) -> None:
+        """Queue orders that are in the journal."""
+        for order in orders:
+            (self._bulk if order.bulk else self._urgent).append(Ticket(order))
+        self._some.set()
+
+    async def send_and_wait(self, order: Order) -> Outcome:
+        """Queue an order and wait for how it ends.
+
+        Raises ``CallerError`` with HTTP 504 after ``wait_s``: withdrawn where it was not begun.
+        """
+        ticket = Ticket(order, asyncio.get_running_loop().create_future())
+        assert ticket.done is not None
+        self._urgent.append(ticket)
+        self._some.set()
+        await asyncio.wait({ticket.done}, timeout=self._rules.wait_s)
+        if ticket.done.done():
+            return ticket.done.result()
+        seconds = f"{self._rules.wait_s:.0f} seconds"
+        if ticket.begun:
+            ticket.abandoned = True
+            status = f"no answer from WeChat within {seconds}: the outcome is unknown"
+        else:
+            self._urgent.remove(ticket)
+            status = f"not sent within {seconds}, and withdrawn: nothing was sent"
+        raise CallerError(Code.UNREACHABLE, status, http_status=504)
+
+    def give_up(self, error: CallerError) -> None:
+        """Tell everybody who waits that the account stopped. What is in the journal stays there."""
+        waiting = [self._current] if self._current else []
+        for ticket in [*waiting, *self._urgent]:
+            if ticket.done is not None and not ticket.done.done():
+                ticket.done.set_result(Outcome("", error=error))
+        self._urgent.clear()
+        self._bulk.clear()
+
+    def close(self) -> None:
+        """Begin nothing any more; ``run`` returns when what is on its way has ended."""
+        self._closed = True
+        if self._current is None and self._runner is not None:
+            self._runner.cancel()
+
+    async def run(self) -> None:
+        self._runner = asyncio.current_task()
+        while not self._closed:
+            await self._some.wait()
+            await self._running()
+            await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
+            ticket = self._next()
+            if ticket is None:
+                self._some.clear()
+                continue
+            self._current = ticket
+            try:
+                outcome = await self._perform(ticket)
+            finally:
+                self._not_before = max(self._not_before, time.monotonic() + self._rules.interval_s)
+            if outcome is not None:
+                await self._finish(ticket, outcome)
+                if ticket.done is not None and not ticket.done.done():
+                    ticket.done.set_result(outcome)
+            self._current = None
+
+    def _next(self) -> Ticket | None:
+        if self._urgent:
+            return self._urgent.popleft()
+        return self._bulk.popleft() if self._bulk else None
+
+    def _put_back(self, ticket: Ticket) -> None:
+        ticket.begun = False
+        (self._bulk if ticket.order.bulk else self._urgent).appendleft(ticket)
+
+    async def _perform(self, ticket: Ticket) -> Outcome | None:
+        """All tries of one order; None where it went back into the queue to outlive a new login."""
+        chat_id = ticket.order.to.id
+        error: Exception | None = None
+        pauses = self._rules.pauses()
+        for pause_s in [*zip(range(self._rules.tries - 1), pauses, strict=False), None]:
+            try:
+                ticket.begun = True
+                outcome = await self._send(ticket.order)
+            except LoggedOut as over:
+                if ticket.abandoned:
+                    return Outcome(chat_id, error=_told(over))
+                self._put_back(ticket)
+                return None
+            except CallerError as gone:
+                return Outcome(chat_id, error=gone)
+            except TooOften as refusal:
+                wait_s = next(self._too_often)
+                log.warning("WeChat says %s; the next send in %.0f s", refusal, wait_s)
+                self._not_before = time.monotonic() + wait_s
+                if ticket.done is not None or pause_s is None:
+                    return Outcome(chat_id, error=_told(refusal))
+                await asyncio.sleep(wait_s)
+                error = refusal
+            except (TransportError, ProtocolError, SystemBusy) as failure:
+                log.info("a send failed: %s", failure)
+                error = failure
+                if pause_s is not None:
+                    await asyncio.sleep(pause_s[1])
+            except Refused as refusal:
+                return Outcome(chat_id, error=_told(refusal))
+            else:
+                self._too_often = self._rules.too_often()
+                return outcome
+        tries = self._rules.tries
+        status = f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {error}"
+        return Outcome(chat_id, error=CallerError(Code.GAVE_UP, status))
+
+
+def _told(refusal: Refused) -> CallerError:
+    """A ``Ret`` of 1000 or more is the answer's code itself, as the original had it."""
+    code = refusal.ret if refusal.ret >= 1000 else Code.REFUSED
+    return CallerError(code, str(refusal), ret=refusal.ret, errmsg=refusal.errmsg)

@@ -1,0 +1,47 @@
+"""The log: lines for a person, or JSON objects for a machine."""
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+
+CONSOLE = "%(asctime)s %(mark)s%(message)s"
+
+
+class ConsoleFormatter(logging.Formatter):
+    """Time and text; the level only where it matters."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.mark = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        return super().format(record)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up(level: str, *, path: Path | None = None, json_lines: bool = False) -> None:
+    """Send the log to ``path``, or to standard error. Raises ``OSError`` where the file cannot be opened."""
+    if path is None:
+        handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    else:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    dates = "%H:%M:%S" if path is None else "%Y-%m-%d %H:%M:%S"
+    handler.setFormatter(JsonFormatter() if json_lines else ConsoleFormatter(CONSOLE, dates))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("openwx").setLevel(level.upper())

@@ -1,0 +1,164 @@
+"""Composition: from settings to a gateway that listens, and everything's end in the right order."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import ssl
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from filelock import FileLock, Timeout
+
+from openwx import __version__
+from openwx.config import Listen, Settings
+from openwx.errors import ConfigError
+from openwx.gateway.account import Shared
+from openwx.gateway.gateway import Gateway
+from openwx.report.journal import Journal, JournalError
+from openwx.web.app import make_runner
+from openwx.wechat.pace import Pace
+
+log = logging.getLogger("openwx")
+
+PRUNE_EVERY_S = 600.0
+
+
+class Service:
+    """A gateway that is up: ``urls`` to reach it, ``ended`` is set when every account has stopped."""
+
+    def __init__(self, gateway: Gateway, urls: list[str]) -> None:
+        self.gateway = gateway
+        self.urls = urls
+        self.ended = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        return self.urls[0]
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncIterator[Service]:
+    """A gateway that listens and whose accounts run; leaving stops them in good order.
+
+    Raises ``ConfigError`` where the data folder or an address cannot be had.
+    """
+    async with AsyncExitStack() as stack:
+        data_dir = _data_folder(settings.data_dir, stack)
+        try:
+            journal = await stack.enter_async_context(Journal(data_dir / "journal.sqlite3"))
+        except JournalError as error:
+            raise ConfigError(f"data_dir {data_dir}: {error}") from error
+        connector = aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context())
+        stack.push_async_callback(connector.close)
+        http = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                headers={"User-Agent": f"openwx/{__version__}"},
+                auto_decompress=True,
+            )
+        )
+        shared = Shared(
+            journal=journal,
+            connector=connector,
+            http=http,
+            data_dir=data_dir,
+            show_messages=settings.show_messages,
+            colour=sys.stderr.isatty() and settings.log_path is None,
+            several=len(settings.accounts) > 1,
+            pace=pace or Pace(),
+        )
+        gateway = Gateway(settings, shared)
+        urls = await _listen(gateway, settings, stack)
+        service = Service(gateway, urls)
+        async with asyncio.TaskGroup() as tasks:
+            pruning = tasks.create_task(_prune(journal), name="prune the journal")
+            tasks.create_task(_run(service, pruning), name="gateway")
+            try:
+                yield service
+            finally:
+                gateway.stop()
+
+
+async def _run(service: Service, pruning: asyncio.Task[None]) -> None:
+    await service.gateway.run()
+    pruning.cancel()
+    service.ended.set()
+
+
+async def _prune(journal: Journal) -> None:
+    """Keep the journal bounded."""
+    while True:
+        try:
+            await journal.prune()
+        except JournalError as error:
+            log.warning("the journal cannot be pruned: %s", error)
+        await asyncio.sleep(PRUNE_EVERY_S)
+
+
+def _data_folder(path: Path, stack: AsyncExitStack) -> Path:
+    """The data folder, for this process alone and nobody else's eyes."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(path / "lock", mode=0o600)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(
+            f"data_dir {path} is in use by another openwx; stop it, or choose another data_dir"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"data_dir {path} cannot be used: {error.strerror or error}") from None
+    stack.callback(lock.release)
+    return path
+
+
+async def _listen(gateway: Gateway, settings: Settings, stack: AsyncExitStack) -> list[str]:
+    runner = make_runner(gateway)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    urls: list[str] = []
+    for number, address in enumerate(settings.listen):
+        site = web.TCPSite(runner, address.host, address.port, ssl_context=_tls(number, address))
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(_refusal(number, address, error)) from None
+        # Every address of one host gets a port of its own where it is "any free one".
+        port = runner.addresses[-1][1]
+        urls.append(address.model_copy(update={"port": port}).url)
+        gateway.port = gateway.port or port
+    return urls
+
+
+def _tls(number: int, address: Listen) -> ssl.SSLContext | None:
+    if address.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(address.tls_cert, address.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"listen[{number}]: tls_cert and tls_key do not work: {error}") from None
+    return context
+
+
+def _refusal(number: int, address: Listen, error: OSError) -> str:
+    where = f"listen[{number}] {address.host}:{address.port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is taken by another program; choose another port (--port, or port under [[listen]])"
+    return f"{where} cannot be listened on: {error.strerror or error}"
+
+
+async def serve(settings: Settings) -> None:
+    """Run until every account has stopped, or until ``asyncio`` cancels this (SIGINT, SIGTERM)."""
+    async with running(settings) as service:
+        for url in service.urls:
+            log.info("openwx %s listens on %s/openwx/", __version__, url)
+        with contextlib.suppress(asyncio.CancelledError):
+            await service.ended.wait()
+            return
+        log.info("stopping")
