@@ -215,10 +215,12 @@ class Reporter:
         age_s = self._clock() - upload.created
         if upload.kind in _SOON_STALE and age_s > _STALE_S:
             log.info("%s: a late %s is dropped", webhook_id_of(upload), upload.kind)
-            return await self._settle(upload, Fate.DROPPED, trying, "too late")
+            await self._settle(upload, Fate.DROPPED, trying, "too late")
+            return None
         if age_s > self._settings.max_age:
             why = trying.error or "its turn never came"
-            return await self._settle(upload, Fate.FAILED, trying, f"older than max_age: {why}")
+            await self._settle(upload, Fate.FAILED, trying, f"older than max_age: {why}")
+            return None
         assert self._poster is not None
         outcome = await self._poster.post(upload)
         trying.status = outcome.status
@@ -241,20 +243,20 @@ class Reporter:
         sends = []
         if outcome.answer is not None and upload.reply_to:
             sends = self._replies(upload, outcome.answer)
-        return await self._settle(upload, Fate.DELIVERED, trying, "", sends)
+        await self._settle(upload, Fate.DELIVERED, trying, "", sends)
+        return None
 
     async def _refuse(self, upload: Upload, outcome: Refused, trying: _Trying) -> float | None:
         trying.error = outcome.error
         trying.refusals += 1
         if trying.refusals >= _TRIES:
-            return await self._settle(upload, Fate.FAILED, trying, outcome.error)
+            await self._settle(upload, Fate.FAILED, trying, outcome.error)
+            return None
         again = Unit(account=self._account, refused=[upload.id])
         await self._insist(lambda: self._journal.write(again))
         return next(trying.pauses)
 
-    def _wait(
-        self, upload: Upload, outcome: NoAnswer, trying: _Trying, *, probe: bool
-    ) -> float | None:
+    def _wait(self, upload: Upload, outcome: NoAnswer, trying: _Trying, *, probe: bool) -> float:
         is_news = not trying.error and not self._gate.closed
         trying.error = outcome.error
         self._gate.failed(

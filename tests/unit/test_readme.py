@@ -1,0 +1,47 @@
+"""What the README and the package say of themselves is true."""
+
+import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import openwx
+from openwx.gateway import qrcode
+from openwx.web.app import routes
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_lists_every_route_and_no_other() -> None:
+    listed = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    assert sorted(listed) == sorted(route.name for route in routes())
+
+
+def test_readme_names_only_tests_and_files_that_exist() -> None:
+    for path in re.findall(r"`((?:tests|examples|docs|openwx)/[\w./-]+)`", README):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"\]\(([\w./-]+)\)", README):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("command", ["openwx serve --demo", "pytest"])
+def test_both_commands_stand_on_the_first_screen_in_one_line_each(command: str) -> None:
+    first_screen = "\n".join(README.splitlines()[:24])
+    assert re.search(rf"^python3 -m venv .venv && .*{command}$", first_screen, re.MULTILINE)
+
+
+def test_version_comes_from_one_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" in project["project"]["dynamic"]
+    assert importlib.metadata.version("openwx") == openwx.__version__
+
+
+def test_libmagic_comes_without_a_system_package() -> None:
+    import pylibmagic  # noqa: F401  it must be imported first: it tells magic where the library is
+
+    import magic
+
+    assert magic.from_buffer(qrcode.png("hello"), mime=True) == "image/png"
