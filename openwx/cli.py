@@ -132,7 +132,7 @@ def _announce_simulator(simulator: "Simulator") -> None:
     print(
         f"A simulated WeChat runs at {url}\n"
         f"  point openwx at it:   OPENWX_ACCOUNTS__DEFAULT__BASE_URL={url} openwx serve\n"
-        f"  let a friend write:   curl -d '{{\"friend\":\"小灰\",\"text\":\"你好\"}}' {url}/_simulator/friend/says\n"
+        f'  let a friend write:   curl -d \'{{"friend":"小灰","text":"你好"}}\' {url}/_simulator/friend/says\n'
         f"  everything else:      curl {url}/_simulator/state",
         flush=True,
     )

@@ -1,7 +1,6 @@
 """Composition: from settings to a gateway that listens, and everything's end in the right order."""
 
 import asyncio
-import contextlib
 import errno
 import logging
 import ssl
@@ -59,6 +58,7 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
                 headers={"User-Agent": f"openwx/{__version__}"},
+                cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=True,
             )
         )
@@ -158,7 +158,9 @@ async def serve(settings: Settings) -> None:
     async with running(settings) as service:
         for url in service.urls:
             log.info("openwx %s listens on %s/openwx/", __version__, url)
-        with contextlib.suppress(asyncio.CancelledError):
+        try:
             await service.ended.wait()
-            return
-        log.info("stopping")
+        except asyncio.CancelledError:
+            log.info("stopping")
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()

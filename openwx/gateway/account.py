@@ -18,7 +18,7 @@ import aiohttp
 import msgspec
 
 from openwx.config import AccountSettings, Report
-from openwx.errors import CallerError, Code
+from openwx.errors import CallerError, Code, LoggedOut
 from openwx.gateway import chatlog, qrcode
 from openwx.gateway.feed import Feed
 from openwx.gateway.queue import Order, Outcome, QueueRules, SendQueue, Ticket
@@ -33,7 +33,7 @@ from openwx.wechat.contacts import Contacts, target_of
 from openwx.wechat.events import State, StateChanged
 from openwx.wechat.http import Http
 from openwx.wechat.messages import Message
-from openwx.wechat.model import FRIEND, Chat, Friend, Group
+from openwx.wechat.model import FRIEND, Chat, Friend, Group, User
 from openwx.wechat.pace import Pace
 from openwx.wechat.send import new_client_msg_id
 from openwx.wechat.session import Session
@@ -42,7 +42,6 @@ log = logging.getLogger("openwx.account")
 
 FINISH_S = 4.0
 """So long a stop waits for the send on its way, and so long for the last uploads."""
-JOURNAL_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +85,7 @@ class Account:
         self._stopping = asyncio.Event()
         self._stopped = False
         self._in_order = asyncio.Lock()
+        self._lines: dict[str, str] = {}
         self._http = Http(shared.connector, base_url=base_url, timeout_s=pace.call_timeout_s)
         self._client = Client(self._http, self._deliver, mode=settings.login_mode, pace=pace)
         self._queue = SendQueue(
@@ -95,6 +95,7 @@ class Account:
                 settings.queue_size,
                 pace.backoff,
                 pace.too_often,
+                pace.send_wait_s,
             ),
             running=self._running.wait,
             send=self._send,
@@ -108,6 +109,7 @@ class Account:
             replies=self._replies,
             accepted=self._accepted,
             url_client=name if shared.several else None,
+            pauses=pace.backoff,
         )
 
     # -- what the routes ask ---------------------------------------------------------------------------------
@@ -299,9 +301,27 @@ class Account:
             reply_to = msgspec.json.encode(self._address(chat, session))
         uin = session.uin if session else ""
         upload = self._upload(
-            payload["post_type"], chat.id, payload, reply_to=reply_to, dedupe=f"{uin}:{message.id}"
+            payload["post_type"],
+            self._line_of(chat),
+            payload,
+            reply_to=reply_to,
+            dedupe=f"{uin}:{message.id}",
         )
         return upload, payload
+
+    def _line_of(self, chat: Chat | User) -> str:
+        """What keeps the uploads of one chat in order. No id: a new login gives the chat another one while uploads
+        of the former login may still wait. So it is a fingerprint, and stays that of the first time."""
+        names = [chat.id]
+        if chat.uid != "":
+            names.append(f"{type(chat).__name__} {chat.uid}")
+        line = next((self._lines[name] for name in names if name in self._lines), None)
+        if line is None:
+            line = chat.id
+            if isinstance(chat, Friend | Group) and chat.name:  # the nameless are all alike
+                line = target_of(chat).fingerprint
+        self._lines.update(dict.fromkeys(names, line))
+        return line
 
     def _upload(self, kind: str, chat: str, payload: Payload, **more: Any) -> NewUpload:
         return NewUpload(
@@ -318,7 +338,7 @@ class Account:
         unit = dataclasses.replace(unit, uploads=[upload for upload, _ in told])
         if not (unit.uploads or unit.finished_sends or unit.state):
             return
-        written = None
+        written, pauses = None, self._shared.pace.backoff()
         while written is None:
             try:
                 written = await self._journal.write(unit)
@@ -326,7 +346,7 @@ class Account:
                 log.error(  # noqa: TRY400  an expected failure: its words are enough
                     "%s: %s; nothing is acknowledged until it works again", self.name, error
                 )
-                await asyncio.sleep(JOURNAL_PAUSE_S)
+                await asyncio.sleep(next(pauses))
         for upload, (_, payload) in zip(written.uploads, told, strict=True):
             if upload is not None:
                 self._announce(upload, payload)
@@ -335,7 +355,7 @@ class Account:
     def _announce(self, upload: Upload, payload: Payload) -> None:
         self.feed.put(upload.body)
         if self._shared.show_messages:
-            chatlog.show(self.name, payload)
+            chatlog.show(self.name if self._shared.several else "", payload)
 
     # -- sends -----------------------------------------------------------------------------------------------
 
@@ -400,13 +420,19 @@ class Account:
                     f"{order.to.displayname} cannot be found for certain after a new login; nothing was sent",
                 )
             chat_id = found.id
-        msg_id = await self._client.send_text(chat_id, order.content, order.client_msg_id)
+        try:
+            msg_id = await self._client.send_text(chat_id, order.content, order.client_msg_id)
+        except LoggedOut:
+            if not self._client.is_usable:
+                self._running.clear()  # until the new login is done
+            raise
         return Outcome(chat_id, msg_id)
 
     async def _finish(self, ticket: Ticket, outcome: Outcome) -> None:
         """Make the outcome last, and tell it."""
         order, error = ticket.order, outcome.error
         chat = self.contacts.chat(outcome.chat_id)
+        line = self._line_of(chat) if chat else order.to.fingerprint
         if chat is None:
             kind = Group if order.to.group else Friend
             chat = kind(id=outcome.chat_id, displayname=order.to.displayname, uid=order.to.uid)
@@ -422,6 +448,6 @@ class Account:
         session = self._client.session
         # The echo of one's own message, should WeChat send it back, is no second message.
         dedupe = f"{session.uin if session else ''}:{outcome.msg_id}" if outcome.msg_id else ""
-        upload = self._upload("send_message", chat.id, payload, dedupe=dedupe)
+        upload = self._upload("send_message", line, payload, dedupe=dedupe)
         finished = () if ticket.done is not None else (order.uid,)
         await self._commit(Unit(account=self.name, finished_sends=finished), [(upload, payload)])

@@ -9,7 +9,7 @@ LONGEST = 500
 
 
 def show(account: str, payload: dict[str, Any]) -> None:
-    """One line: chat, who, what. The time stands before it as before every line of the log."""
+    """One line: chat, who, what, and the account where there are several. The log puts the time before it."""
     if payload["post_type"] == "event" or not log.isEnabledFor(logging.INFO):
         return
     mine = payload["class"] == "send"
@@ -19,7 +19,8 @@ def show(account: str, payload: dict[str, Any]) -> None:
     who = f"我 ({sender})" if mine else sender or "系统"
     failed = f"  [{payload['msg']}: {payload['info']}]" if payload.get("code", 0) != 0 else ""
     arrow = "→" if mine else "←"
-    log.info("%s", printable(f"{arrow} [{chat}] {who}: {payload['content']}{failed}"))
+    name = f"{account}: " if account else ""
+    log.info("%s", printable(f"{name}{arrow} [{chat}] {who}: {payload['content']}{failed}"))
 
 
 def printable(text: str) -> str:

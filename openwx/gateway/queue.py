@@ -27,9 +27,6 @@ from openwx.report.payload import ReplyTo
 
 log = logging.getLogger("openwx.send")
 
-WAIT_S = 120.0
-"""So long a caller waits at most."""
-
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be sent, as it is kept in the journal."""
@@ -63,14 +60,15 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class QueueRules:
-    """How a queue behaves; ``pauses`` and ``too_often`` give the waits between tries and after a 1205."""
+    """How a queue behaves; ``pauses`` and ``too_often`` give the waits between tries and after a 1205.
+    A caller waits at most ``wait_s``."""
 
     interval_s: float
     tries: int
     size: int
     pauses: Callable[[], Iterator[float]]
     too_often: Callable[[], Iterator[float]]
-    wait_s: float = WAIT_S
+    wait_s: float
 
 
 class SendQueue:

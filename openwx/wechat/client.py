@@ -89,6 +89,7 @@ class Client:
         self._last_round = 0.0
         self._trouble = ""
         self._counter = 0
+        self._digest = Digest(http, self.contacts, self._end_session)
 
     # -- life ------------------------------------------------------------------------------------------------
 
@@ -124,14 +125,16 @@ class Client:
             await self._deliver(Batch(events=[LoginFailed(reason)]))
             await self._enter(State.STOP, f"WeChat refused the login: {reason}")
 
-    async def _enter(self, state: State, reason: str, *events: Event) -> None:
+    async def _enter(
+        self, state: State, reason: str, *events: Event, session: Session | None = None
+    ) -> None:
         """Change the state, and tell so after ``events``. A new reason alone is not told."""
         old, self.state, self.state_reason = self.state, state, reason
         changes: list[Event] = [*events]
         if old is not state:
             changes.append(StateChanged(old, state, reason))
         if changes:
-            await self._deliver(Batch(events=changes))
+            await self._deliver(Batch(events=changes, session=session))
 
     # -- login -----------------------------------------------------------------------------------------------
 
@@ -186,7 +189,7 @@ class Client:
         """The redirect_uri of a confirmed login, None once the code is of no use any more."""
         deadline = time.monotonic() + self._pace.qrcode_lives_s
         failures = 0
-        while time.monotonic() < deadline:
+        while (polled := time.monotonic()) < deadline:
             try:
                 poll = await login.poll(
                     self._http, uuid, scanned=scanned, timeout_s=self._pace.poll_timeout_s
@@ -206,6 +209,8 @@ class Client:
                 return None
             elif poll.code != 408:
                 raise ProtocolError("login", f"window.code is {poll.code}")
+            elif time.monotonic() - polled < self._pace.held_at_least_s:
+                await asyncio.sleep(self._pace.backoff_first_s)
         return None
 
     async def log_out(self) -> None:
@@ -248,11 +253,15 @@ class Client:
             sync_key=session.sync_key or init.SyncKey.read(),
             cookies=self._http.cookies(),
         )
+        # Kept at once: with the new Skey in use, WeChat takes the former one for a stranger's.
+        await self._deliver(Batch(session=session))
+        self.session = session
         with contextlib.suppress(TransportError, ProtocolError):
             # It only tells the phone, and brings the uids. Without it everything else works.
             await self._http.send(sync.status_notify(session, init.User.UserName))
         contacts = await load_contacts(self._http, session, init)
         former, self.contacts = self.contacts, contacts
+        self._digest = Digest(self._http, contacts, self._end_session)
         events: list[Event] = []
         if former.user.id == contacts.user.id:
             events += difference(former, contacts)
@@ -261,19 +270,23 @@ class Client:
                 contacts.user, list(contacts.friends.values()), list(contacts.groups.values())
             )
         )
-        await self._deliver(Batch(events=events, session=session))
-        self.session = session
+        await self._deliver(Batch(events=events))
         await self._sync()
         self._last_round = time.monotonic()
         self._trouble = ""
-        await self._enter(State.RUNNING, "logged in", LoggedIn(ids_changed=ids_changed))
+        session = self._session()
+        logged_in = LoggedIn(ids_changed=ids_changed or not session.told)
+        self.session = replace(session, told=True)
+        await self._enter(State.RUNNING, "logged in", logged_in, session=self.session)
 
     # -- the sync loop ---------------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
         """Poll and fetch for ever. Raises ``LoggedOut`` when WeChat, in whatever call, ends the session."""
         pauses, waits, idle = self._pace.backoff(), self._pace.too_often(), self._pace.idle()
+        cut_off = False
         while True:
+            polled = time.monotonic()
             try:
                 announced = await self._watched(self._check())
                 brought = announced and await self._watched(self._sync(), interrupt=False)
@@ -283,13 +296,18 @@ class Client:
                 await self._stumble(error, next(waits))
                 continue
             except (TransportError, ProtocolError, Refused) as error:
-                await self._stumble(error, next(pauses))
+                # One poll that is cut off is normal; a second one in a row is not.
+                harmless = isinstance(error, TransportError) and error.call == "synccheck"
+                await self._stumble(error, 0 if harmless and not cut_off else next(pauses))
+                cut_off = True
                 continue
+            cut_off = False
             pauses, waits = self._pace.backoff(), self._pace.too_often()
             self._last_round = time.monotonic()
             self._trouble = ""
             await self._enter(State.RUNNING, "in sync")
-            if announced and not brought:
+            if not brought and time.monotonic() - polled < self._pace.held_at_least_s:
+                # Announced news that are none, or a poll that is not held: not in a tight loop.
                 await self._watched(asyncio.sleep(next(idle)))
             else:
                 idle = self._pace.idle()
@@ -301,12 +319,11 @@ class Client:
 
     async def _sync(self) -> bool:
         """Fetch until nothing is left. Whether it brought anything."""
-        digest = self._digest()
         brought = False
         while True:
             session = self._session()
             reply = await self._http.send(sync.sync(session))
-            messages, events, uids = await digest.read(reply, session)
+            messages, events, uids = await self._digest.read(reply, session)
             sync_key = reply.SyncKey.read() or session.sync_key
             after = replace(
                 session,
@@ -322,9 +339,6 @@ class Client:
             brought = brought or sync_key != session.sync_key
             if not reply.ContinueFlag or sync_key == session.sync_key:
                 return brought
-
-    def _digest(self) -> Digest:
-        return Digest(self._http, self.contacts, self._end_session)
 
     async def _stumble(self, error: WeChatError, pause_s: float) -> None:
         """A round failed: remember why, and wait."""
@@ -377,13 +391,20 @@ class Client:
     async def send_text(self, to: str, content: str, client_msg_id: str) -> str:
         """Send a text to a friend or group of this login; the MsgId. Safe to repeat with the same id.
 
-        Raises ``WeChatError``; a ``LoggedOut`` starts a new login too.
+        Raises ``WeChatError``; a ``LoggedOut`` starts a new login, or tells that one is going on.
         """
-        session = self._session()
+        session = self.session
+        if session is None or self._over.done():
+            raise LoggedOut("webwxsendmsg", 1102, "a new login is going on")
         call = send.text(session, self.contacts.user.id, to, content, client_msg_id)
         try:
             return str((await self._http.send(call)).MsgID)
         except LoggedOut as error:
-            if session.sid == (self.session.sid if self.session else ""):
+            if self.session is not None and session.sid == self.session.sid:
                 self._end_session(error)
             raise
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is a session that WeChat has not ended."""
+        return self.session is not None and not self._over.done()

@@ -155,6 +155,9 @@ class Contacts:
                 group.uid = uid
             elif friend := self.friends.get(id):
                 friend.uid = uid
+        for group in self.groups.values():
+            for id in group.members.keys() & uids.keys():
+                group.members[id].uid = uids[id]
 
     def stranger(self, record: wire.Contact) -> Friend:
         """Somebody who writes but is no friend; kept nowhere."""

@@ -62,6 +62,10 @@ class Digest:
         events += await self._meet_unknown(shown, notifies, session)
         messages = [self._message(entry) for entry in shown]
         messages += [self._broken(raw) for raw in broken]
+        # Last: who wrote and is gone now was still there when he wrote.
+        lost, _ = wire.each(reply.DelContactList, wire.Contact)
+        for record in lost:
+            events += self._contacts.lose(record.UserName)
         return messages, events, uids
 
     # -- contacts --------------------------------------------------------------------------------------------
@@ -86,9 +90,6 @@ class Digest:
                 events += contacts.put_group(record)
         for record in groups.values():
             events += contacts.put_group(record)
-        lost, _ = wire.each(reply.DelContactList, wire.Contact)
-        for record in lost:
-            events += contacts.lose(record.UserName)
         profile, _ = wire.each([reply.Profile], wire.Profile)
         if profile and profile[0].BitFlag == PROFILE_CHANGED:
             events += contacts.put_profile(profile[0])

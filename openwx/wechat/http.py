@@ -116,13 +116,19 @@ class Http:
         body = await self._body(call)
         if call.reply is bytes:
             return body  # type: ignore[return-value]
-        # A big contact list takes long enough to decode to be felt by everybody else.
-        if len(body) > 256 * 1024:
-            reply = await asyncio.to_thread(wire.decode, call.name, body, call.reply)
-        else:
-            reply = wire.decode(call.name, body, call.reply)
-        if isinstance(reply, wire.Reply) and reply.BaseResponse.Ret != 0:
-            raise refused(call.name, reply.BaseResponse.Ret, reply.BaseResponse.ErrMsg or "")
+        try:
+            # A big contact list takes long enough to decode to be felt by everybody else.
+            if len(body) > 256 * 1024:
+                reply = await asyncio.to_thread(wire.decode, call.name, body, call.reply)
+            else:
+                reply = wire.decode(call.name, body, call.reply)
+        except ProtocolError:
+            # A refusal may lack all that is needed otherwise.
+            if issubclass(call.reply, wire.Reply):
+                _raise_refusal(call.name, wire.decode(call.name, body, wire.Reply))
+            raise
+        if isinstance(reply, wire.Reply):
+            _raise_refusal(call.name, reply)
         return reply
 
     async def _body(self, call: Call[Any]) -> bytes:
@@ -159,6 +165,11 @@ class Http:
             raise TransportError(call.name, _words(error)) from error
         except OSError as error:
             raise TransportError(call.name, str(error)) from error
+
+
+def _raise_refusal(call: str, reply: wire.Reply) -> None:
+    if reply.BaseResponse.Ret != 0:
+        raise refused(call, reply.BaseResponse.Ret, reply.BaseResponse.ErrMsg or "")
 
 
 async def _read(call: str, answer: aiohttp.ClientResponse) -> bytes:

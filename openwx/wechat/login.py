@@ -45,7 +45,9 @@ DESKTOP_HEADERS = {
 }
 """The public token is the same in every published client that has desktop mode."""
 
-_UUID = re.compile(rb'window\.QRLogin\.code\s*=\s*(\d+)(?:\s*;\s*window\.QRLogin\.uuid\s*=\s*"([^"]*)")?')
+_UUID = re.compile(
+    rb'window\.QRLogin\.code\s*=\s*(\d+)(?:\s*;\s*window\.QRLogin\.uuid\s*=\s*"([^"]*)")?'
+)
 _CODE = re.compile(rb"window\.code\s*=\s*(\d+)")
 _REDIRECT = re.compile(rb'window\.redirect_uri\s*=\s*"([^"]+)"')
 

@@ -20,9 +20,13 @@ class Pace:
     backoff_most_s: float = 60.0
     too_often_first_s: float = 60.0
     too_often_most_s: float = 600.0
+    held_at_least_s: float = 0.05
+    """A long poll that comes back sooner with nothing is not held by the service."""
+    send_wait_s: float = 120.0
+    """So long somebody who sends waits for the outcome."""
     idle_first_s: float = 0.05
     idle_most_s: float = 2.0
-    """Between rounds that were announced but brought nothing."""
+    """Between rounds that came at once but brought nothing."""
 
     def backoff(self) -> Iterator[float]:
         """Pauses after failures: doubling, with jitter, without end."""

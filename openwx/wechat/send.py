@@ -7,10 +7,16 @@ from openwx.wechat.http import MAIN, Call
 from openwx.wechat.pace import now_ms
 from openwx.wechat.session import Session
 
+_last_client_msg_id = 0
+
 
 def new_client_msg_id() -> str:
-    """Milliseconds followed by four random digits. The server drops a second message with the same one."""
-    return f"{now_ms()}{random.randrange(10_000):04d}"
+    """Milliseconds followed by four digits. The server drops a second message with the same one, so no two are
+    alike in a process: random digits alone would lose one of thirty messages of a millisecond now and then."""
+    global _last_client_msg_id  # noqa: PLW0603  uniqueness is the process's
+    drawn = now_ms() * 10_000 + random.randrange(10_000)
+    _last_client_msg_id = max(drawn, _last_client_msg_id + 1)
+    return str(_last_client_msg_id)
 
 
 def text(

@@ -53,6 +53,8 @@ class Session(msgspec.Struct, frozen=True):
     sync_key: SyncKey = SyncKey()
     sync_check_key: SyncKey = SyncKey()
     uids: dict[str, int | str] = {}
+    told: bool = False
+    """Whether the rest heard of this login, which has new ids."""
 
     def base_request(self) -> dict[str, Any]:
         """``BaseRequest`` of every POST body. A new ``DeviceID`` each time, as the reference allows."""

@@ -65,7 +65,9 @@ def get_contact(session: Session, seq: int) -> Call[wire.ContactReply]:
     )
 
 
-def batch_get_contact(session: Session, ids: Iterable[str]) -> Iterator[Call[wire.BatchContactReply]]:
+def batch_get_contact(
+    session: Session, ids: Iterable[str]
+) -> Iterator[Call[wire.BatchContactReply]]:
     """The records of these ids, groups with their members, in as many calls as it takes."""
     left = iter(ids)
     while entries := [{"UserName": id, "EncryChatRoomId": ""} for id in islice(left, BATCH)]:
