@@ -184,7 +184,7 @@ class Contacts:
             known = self.user
         member = self._person(Member, record, None)
         if known is not None:
-            for name in ("account", "markname", "sex", "city", "signature", "province"):
+            for name in ("account", "markname", "sex", "city", "signature", "province", "uid"):
                 if getattr(member, name) in ("", "none"):
                     setattr(member, name, getattr(known, name))
         member.displayname = friend_displayname(member.display, member.markname, member.name)

@@ -110,9 +110,8 @@ class Digest:
                 group = contacts.groups.get(id)
                 if group is None or (sender and sender not in group.members):
                     wanted[id] = None
-            elif id.startswith("@") and id != own_id and id not in contacts.friends:
-                if id not in self._strangers:
-                    wanted[id] = None
+            elif id.startswith("@") and id != own_id and not self._knows(id):
+                wanted[id] = None
         events: list[Event] = []
         for record in await self._fetch(wanted, session):
             if is_group(record.UserName):
@@ -122,6 +121,9 @@ class Digest:
             elif len(self._strangers) < 1000:
                 self._strangers[record.UserName] = contacts.stranger(record)
         return events
+
+    def _knows(self, id: str) -> bool:
+        return id in self._contacts.friends or id in self._strangers
 
     async def _fetch(self, ids: Iterable[str], session: Session) -> list[wire.Contact]:
         ids = list(ids)

@@ -14,39 +14,14 @@ PUBLIC_ACCOUNT = "公众号"
 SYSTEM_ACCOUNT = "系统帐号"
 
 SYSTEM_ACCOUNTS = frozenset(
-    [
-        "filehelper",
-        "fmessage",
-        "newsapp",
-        "weibo",
-        "qqmail",
-        "tmessage",
-        "qmessage",
-        "qqsync",
-        "floatbottle",
-        "lbsapp",
-        "shakeapp",
-        "medianote",
-        "qqfriend",
-        "readerapp",
-        "blogapp",
-        "facebookapp",
-        "masssendapp",
-        "meishiapp",
-        "feedsapp",
-        "voip",
-        "blogappweixin",
-        "weixin",
-        "brandsessionholder",
-        "weixinreminder",
-        "officialaccounts",
-        "notification_messages",
-        "wxitil",
-        "userexperience_alarm",
-        "wxid_novlwrv3lqwv11",
+    {
+        "filehelper", "fmessage", "newsapp", "weibo", "qqmail", "tmessage", "qmessage", "qqsync", "floatbottle",
+        "lbsapp", "shakeapp", "medianote", "qqfriend", "readerapp", "blogapp", "facebookapp", "masssendapp",
+        "meishiapp", "feedsapp", "voip", "blogappweixin", "weixin", "brandsessionholder", "weixinreminder",
+        "officialaccounts", "notification_messages", "wxitil", "userexperience_alarm", "wxid_novlwrv3lqwv11",
         "gh_22b87fa7cb3c",
-    ]
-)
+    }
+)  # fmt: skip
 """Ids that are the same for everybody (protocol reference, section 3)."""
 
 Uid = int | str
