@@ -16,8 +16,8 @@ from filelock import FileLock, Timeout
 from openwx import __version__
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError
-from openwx.gateway.account import Shared
 from openwx.gateway.gateway import Gateway
+from openwx.gateway.shared import Shared
 from openwx.report.journal import Journal, JournalError
 from openwx.web.app import make_runner
 from openwx.wechat.pace import Pace

@@ -1,61 +1,37 @@
 """One account: its client, its queue of sends, its reporter, and what the routes ask of it.
 
-What the client tells becomes uploads here, and is in the journal before the client goes on.
+What the client tells goes through the teller, and is in the journal before the client goes on.
 """
 
 import asyncio
-import base64
-import dataclasses
 import logging
 import time
-import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-import aiohttp
 import msgspec
 
 from openwx.config import AccountSettings, Report
 from openwx.errors import CallerError, Code, LoggedOut
-from openwx.gateway import chatlog, qrcode
 from openwx.gateway.feed import Feed
-from openwx.gateway.queue import Order, Outcome, QueueRules, SendQueue, Ticket
-from openwx.report import payload as payloads
-from openwx.report.journal import Journal, JournalError, NewSend, NewUpload, Send, Unit, Upload
-from openwx.report.payload import Payload, ReplyTo
+from openwx.gateway.orders import Address, Order, Outcome, address_of, new_order
+from openwx.gateway.queue import QueueRules, SendQueue, Ticket
+from openwx.gateway.shared import Shared
+from openwx.gateway.teller import Teller
+from openwx.report.journal import JournalError, NewSend, Send, Unit, Upload
 from openwx.report.poll import poll
-from openwx.report.reporter import Answer, Reporter, wanted
+from openwx.report.reporter import Answer, Reporter
 from openwx.wechat import events
 from openwx.wechat.client import Batch, Client
-from openwx.wechat.contacts import Contacts, target_of
+from openwx.wechat.contacts import Contacts
 from openwx.wechat.events import State, StateChanged
 from openwx.wechat.http import Http
-from openwx.wechat.messages import Message
-from openwx.wechat.model import FRIEND, Chat, Friend, Group, User
-from openwx.wechat.pace import Pace
-from openwx.wechat.send import new_client_msg_id
+from openwx.wechat.model import FRIEND, Chat
 from openwx.wechat.session import Session
 
 log = logging.getLogger("openwx.account")
 
 FINISH_S = 4.0
 """So long a stop waits for the send on its way, and so long for the last uploads."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
-    """What all accounts of a process have in common."""
-
-    journal: Journal
-    connector: aiohttp.BaseConnector
-    http: aiohttp.ClientSession
-    data_dir: Path
-    show_messages: bool = True
-    colour: bool = False
-    several: bool = False
-    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +50,13 @@ class Account:
     ) -> None:
         self.name = name
         self.starttime = time.time()
-        self.qrcode_png: bytes | None = None
-        self.feed = Feed(report.check_event_list_max_size)
         self._report = report
         self._shared = shared
-        self._journal = shared.journal
         pace = shared.pace
         base_url = settings.base_url or ""
         self._running = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stopped = False
-        self._in_order = asyncio.Lock()
-        self._lines: dict[str, str] = {}
         self._http = Http(shared.connector, base_url=base_url, timeout_s=pace.call_timeout_s)
         self._client = Client(self._http, self._deliver, mode=settings.login_mode, pace=pace)
         self._queue = SendQueue(
@@ -111,6 +82,7 @@ class Account:
             url_client=name if shared.several else None,
             pauses=pace.backoff,
         )
+        self._teller = Teller(name, report, shared, self._reporter.put)
 
     # -- what the routes ask ---------------------------------------------------------------------------------
 
@@ -125,6 +97,16 @@ class Account:
     @property
     def contacts(self) -> Contacts:
         return self._client.contacts
+
+    @property
+    def feed(self) -> Feed:
+        """What ``check_event`` hands out."""
+        return self._teller.feed
+
+    @property
+    def qrcode_png(self) -> bytes | None:
+        """The QR code that wants to be scanned now."""
+        return self._teller.qrcode_png
 
     def require_running(self) -> None:
         """Raise ``CallerError`` (-4) unless the account can be used now."""
@@ -142,7 +124,7 @@ class Account:
     async def send_text(self, chat: Chat, content: str) -> Sent:
         """Send and wait for WeChat's word. Raises ``CallerError``, with HTTP 504 where the time is over."""
         self._queue.require_room()
-        outcome = await self._queue.send_and_wait(self._new_order(chat, content))
+        outcome = await self._queue.send_and_wait(new_order(self._address(chat), content))
         if outcome.error is not None:
             raise outcome.error
         return Sent(outcome.msg_id, f"{outcome.msg_id}:{outcome.chat_id}")
@@ -150,7 +132,7 @@ class Account:
     async def send_text_later(self, chat: Chat, content: str) -> str:
         """Accept a send; when this returns, it survives a crash. The uid of its ``send_message`` upload."""
         self._queue.require_room()
-        order = self._new_order(chat, content)
+        order = new_order(self._address(chat), content)
         await self._accept([order])
         return order.uid
 
@@ -158,7 +140,9 @@ class Account:
         """Accept a send to every friend of category 好友; how many. It yields to other sends."""
         self._queue.require_room(bulk=True)
         friends = [friend for friend in self.contacts.friends.values() if friend.category == FRIEND]
-        await self._accept([self._new_order(friend, content, bulk=True) for friend in friends])
+        await self._accept(
+            [new_order(self._address(friend), content, bulk=True) for friend in friends]
+        )
         return len(friends)
 
     def stop(self) -> None:
@@ -206,12 +190,12 @@ class Account:
 
     async def _restore(self) -> Session | None:
         """The saved session, and what was accepted but not sent when the process ended."""
-        sends = await self._journal.waiting_sends(self.name)
-        orders = [msgspec.json.decode(send.body, type=Order) for send in sends]
+        sends = await self._shared.journal.waiting_sends(self.name)
+        orders = [Order.from_bytes(send.body) for send in sends]
         if orders:
             log.info("%s: %d accepted messages are still to be sent", self.name, len(orders))
         self._queue.put(orders)
-        saved = (await self._journal.state(self.name)).get("session")
+        saved = (await self._shared.journal.state(self.name)).get("session")
         if saved is None:
             return None
         try:
@@ -236,19 +220,14 @@ class Account:
         self._queue.give_up(self._not_running())
         await self._deliver(Batch(events=[*happened, events.Stopped()]))
 
-    # -- what the client tells -------------------------------------------------------------------------------
+    # -- between the parts -----------------------------------------------------------------------------------
 
     async def _deliver(self, batch: Batch) -> None:
-        """Make a batch last. The client goes on, and acknowledges, only when this has returned."""
+        """The client goes on, and acknowledges, only when this has returned."""
         for happened in batch.events:
             if isinstance(happened, StateChanged):
                 self._note_state(happened)
-        async with self._in_order:
-            told = [pair for happened in batch.events for pair in await self._tell(happened)]
-            session = batch.session or self._client.session
-            told += [self._tell_message(message, session) for message in batch.messages]
-            state = {"session": batch.session.to_bytes()} if batch.session else {}
-            await self._commit(Unit(account=self.name, state=state), told)
+        await self._teller.tell(batch, batch.session or self._client.session)
 
     def _note_state(self, change: StateChanged) -> None:
         log.info("%s: %s → %s (%s)", self.name, change.old, change.new, change.reason)
@@ -257,133 +236,15 @@ class Account:
         else:
             self._running.clear()
         if change.new is not State.SCANING:
-            self.qrcode_png = None
+            self._teller.qrcode_png = None
 
-    async def _tell(self, happened: events.Event) -> list[tuple[NewUpload, Payload]]:
-        """The uploads of an event, where somebody wants them."""
-        if isinstance(happened, events.ContactsLoaded):
-            if not any(name.startswith("update_") for name in self._report.post_event_list):
-                return []
-            named = payloads.updates(happened)
-        elif isinstance(happened, events.QRCodeShown):
-            named = [payloads.event(happened, qrcode=await self._show_qrcode(happened.link))]
-        else:
-            named = [payloads.event(happened)]
-        return [
-            (self._upload(name, "", payload), payload)
-            for name, payload in named
-            if name in self._report.post_event_list
-        ]
-
-    async def _show_qrcode(self, link: str) -> tuple[str, str]:
-        """Show the QR code in the terminal and as a file; the file's path and its base64."""
-        path = self._shared.data_dir / f"qrcode-{self.name}.png"
-        self.qrcode_png = await asyncio.to_thread(qrcode.png, link)
-        try:
-            await asyncio.to_thread(path.write_bytes, self.qrcode_png)
-        except OSError as error:
-            log.warning("%s: the QR code cannot be written to %s: %s", self.name, path, error)
-        picture = qrcode.terminal(link, colour=self._shared.colour)
-        log.info(
-            "%s: scan this QR code with WeChat on your phone (also at %s):\n%s",
-            self.name,
-            path,
-            picture,
-        )
-        return str(path), base64.encodebytes(self.qrcode_png).decode("ascii")
-
-    def _tell_message(self, message: Message, session: Session | None) -> tuple[NewUpload, Payload]:
-        uid = uuid.uuid4().hex
-        payload = payloads.received(message, uid)
-        chat = message.parties.chat
-        reply_to = b""
-        if payloads.may_be_replied_to(payload) and isinstance(chat, Friend | Group):
-            reply_to = msgspec.json.encode(self._address(chat, session))
-        uin = session.uin if session else ""
-        upload = self._upload(
-            payload["post_type"],
-            self._line_of(chat),
-            payload,
-            reply_to=reply_to,
-            dedupe=f"{uin}:{message.id}",
-        )
-        return upload, payload
-
-    def _line_of(self, chat: Chat | User) -> str:
-        """What keeps the uploads of one chat in order. No id: a new login gives the chat another one while uploads
-        of the former login may still wait. So it is a fingerprint, and stays that of the first time."""
-        names = [chat.id]
-        if chat.uid != "":
-            names.append(f"{type(chat).__name__} {chat.uid}")
-        line = next((self._lines[name] for name in names if name in self._lines), None)
-        if line is None:
-            line = chat.id
-            if isinstance(chat, Friend | Group) and chat.name:  # the nameless are all alike
-                line = target_of(chat).fingerprint
-        self._lines.update(dict.fromkeys(names, line))
-        return line
-
-    def _upload(self, kind: str, chat: str, payload: Payload, **more: Any) -> NewUpload:
-        return NewUpload(
-            chat=chat,
-            kind=kind,
-            body=msgspec.json.encode(payload),
-            uid=payload.get("uid") or uuid.uuid4().hex,
-            deliver=wanted(self._report, kind, payload),
-            **more,
-        )
-
-    async def _commit(self, unit: Unit, told: Sequence[tuple[NewUpload, Payload]]) -> None:
-        """Write a unit, however long it takes: where the disk is full, everything waits for room."""
-        unit = dataclasses.replace(unit, uploads=[upload for upload, _ in told])
-        if not (unit.uploads or unit.finished_sends or unit.state):
-            return
-        written, pauses = None, self._shared.pace.backoff()
-        while written is None:
-            try:
-                written = await self._journal.write(unit)
-            except JournalError as error:
-                log.error(  # noqa: TRY400  an expected failure: its words are enough
-                    "%s: %s; nothing is acknowledged until it works again", self.name, error
-                )
-                await asyncio.sleep(next(pauses))
-        for upload, (_, payload) in zip(written.uploads, told, strict=True):
-            if upload is not None:
-                self._announce(upload, payload)
-        self._reporter.put(written.fresh)
-
-    def _announce(self, upload: Upload, payload: Payload) -> None:
-        self.feed.put(upload.body)
-        if self._shared.show_messages:
-            chatlog.show(self.name if self._shared.several else "", payload)
-
-    # -- sends -----------------------------------------------------------------------------------------------
-
-    def _address(self, chat: Chat, session: Session | None) -> ReplyTo:
-        target = target_of(chat)
-        return ReplyTo(
-            id=target.id,
-            uid=target.uid,
-            group=target.group,
-            displayname=target.displayname,
-            fingerprint=target.fingerprint,
-            login=session.login_id if session else "",
-            uin=session.uin if session else "",
-        )
-
-    def _new_order(self, chat: Chat, content: str, *, bulk: bool = False) -> Order:
-        return Order(
-            uid=uuid.uuid4().hex,
-            to=self._address(chat, self._client.session),
-            content=content,
-            client_msg_id=new_client_msg_id(),
-            bulk=bulk,
-        )
+    def _address(self, chat: Chat) -> Address:
+        return address_of(chat, self._client.session)
 
     async def _accept(self, orders: list[Order]) -> None:
-        sends = [NewSend(uid=order.uid, body=msgspec.json.encode(order)) for order in orders]
+        sends = [NewSend(uid=order.uid, body=order.to_bytes()) for order in orders]
         try:
-            await self._journal.write(Unit(account=self.name, sends=sends))
+            await self._shared.journal.write(Unit(account=self.name, sends=sends))
         except JournalError as error:
             raise CallerError(
                 Code.GAVE_UP, f"cannot be kept safe, so not accepted: {error}"
@@ -396,16 +257,11 @@ class Account:
             log.warning("%s: a reply's media is not sent: this version sends text only", self.name)
         if answer.reply is None:
             return []
-        order = Order(
-            uid=uuid.uuid4().hex,
-            to=msgspec.json.decode(upload.reply_to, type=ReplyTo),
-            content=answer.reply,
-            client_msg_id=new_client_msg_id(),
-        )
-        return [NewSend(uid=order.uid, body=msgspec.json.encode(order), upload_id=upload.id)]
+        order = new_order(msgspec.json.decode(upload.reply_to, type=Address), answer.reply)
+        return [NewSend(uid=order.uid, body=order.to_bytes(), upload_id=upload.id)]
 
     def _accepted(self, sends: list[Send]) -> None:
-        self._queue.put(msgspec.json.decode(send.body, type=Order) for send in sends)
+        self._queue.put(Order.from_bytes(send.body) for send in sends)
 
     async def _send(self, order: Order) -> Outcome:
         """Find the chat, in whatever login this is, and send. Raises ``CallerError`` where it is gone."""
@@ -429,25 +285,7 @@ class Account:
         return Outcome(chat_id, msg_id)
 
     async def _finish(self, ticket: Ticket, outcome: Outcome) -> None:
-        """Make the outcome last, and tell it."""
-        order, error = ticket.order, outcome.error
-        chat = self.contacts.chat(outcome.chat_id)
-        line = self._line_of(chat) if chat else order.to.fingerprint
-        if chat is None:
-            kind = Group if order.to.group else Friend
-            chat = kind(id=outcome.chat_id, displayname=order.to.displayname, uid=order.to.uid)
-        payload = payloads.sent(
-            order.content,
-            chat,
-            self.contacts.user,
-            uid=order.uid,
-            msg_id=outcome.msg_id,
-            code=error.code if error else 0,
-            info=error.status if error else "",
+        was_kept = ticket.done is None
+        await self._teller.tell_outcome(
+            ticket.order, outcome, self.contacts, self._client.session, was_kept=was_kept
         )
-        session = self._client.session
-        # The echo of one's own message, should WeChat send it back, is no second message.
-        dedupe = f"{session.uin if session else ''}:{outcome.msg_id}" if outcome.msg_id else ""
-        upload = self._upload("send_message", line, payload, dedupe=dedupe)
-        finished = () if ticket.done is not None else (order.uid,)
-        await self._commit(Unit(account=self.name, finished_sends=finished), [(upload, payload)])

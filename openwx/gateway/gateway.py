@@ -6,7 +6,8 @@ import time
 
 from openwx.config import Settings
 from openwx.errors import CallerError, Code
-from openwx.gateway.account import Account, Shared
+from openwx.gateway.account import Account
+from openwx.gateway.shared import Shared
 
 log = logging.getLogger("openwx.gateway")
 

@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-import msgspec
-
 from openwx.errors import (
     CallerError,
     Code,
@@ -23,28 +21,9 @@ from openwx.errors import (
     TooOften,
     TransportError,
 )
-from openwx.report.payload import ReplyTo
+from openwx.gateway.orders import Order, Outcome
 
 log = logging.getLogger("openwx.send")
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be sent, as it is kept in the journal."""
-
-    uid: str
-    to: ReplyTo
-    content: str
-    client_msg_id: str
-    bulk: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a send ended. ``error`` is None where it reached WeChat."""
-
-    chat_id: str
-    msg_id: str = ""
-    error: CallerError | None = None
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 from openwx.wechat import events
-from openwx.wechat.contacts import Target
 from openwx.wechat.messages import Message, Notice, Parties
 from openwx.wechat.model import Chat, Friend, Group, Person, User
 
@@ -160,10 +159,3 @@ def _person(role: str, person: Person) -> Payload:
         f"{role}_markname": person.markname,
         f"{role}_category": person.category if isinstance(person, Friend) else "",
     }
-
-
-class ReplyTo(Target, frozen=True):
-    """Where a reply to an upload goes, kept beside it. ``login`` is the login that ``id`` belongs to."""
-
-    login: str = ""
-    uin: str = ""

@@ -1,0 +1,64 @@
+"""Messages to send, as they wait in the queue and in the journal."""
+
+import uuid
+from dataclasses import dataclass
+
+import msgspec
+
+from openwx.errors import CallerError
+from openwx.wechat.contacts import Target, target_of
+from openwx.wechat.model import Chat
+from openwx.wechat.send import new_client_msg_id
+from openwx.wechat.session import Session
+
+
+class Address(Target, frozen=True, kw_only=True):
+    """Where something goes that may outlive the login. ``id`` is of this ``login``, the account's number is ``uin``."""
+
+    login: str
+    uin: str
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One text to send. Every try of it carries its ``client_msg_id``; ``bulk`` yields to the others."""
+
+    uid: str
+    to: Address
+    content: str
+    client_msg_id: str
+    bulk: bool = False
+
+    def to_bytes(self) -> bytes:
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Order":
+        return msgspec.json.decode(data, type=cls)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a send ended. ``error`` is None where it reached WeChat."""
+
+    chat_id: str
+    msg_id: str = ""
+    error: CallerError | None = None
+
+
+def address_of(chat: Chat, session: Session | None) -> Address:
+    """Where ``chat`` is in this login, and what it takes to find it again in another."""
+    return Address(
+        **msgspec.structs.asdict(target_of(chat)),
+        login=session.login_id if session else "",
+        uin=session.uin if session else "",
+    )
+
+
+def new_order(to: Address, content: str, *, bulk: bool = False) -> Order:
+    return Order(
+        uid=uuid.uuid4().hex,
+        to=to,
+        content=content,
+        client_msg_id=new_client_msg_id(),
+        bulk=bulk,
+    )

@@ -1,0 +1,23 @@
+"""What all accounts of a process have in common."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from openwx.report.journal import Journal
+from openwx.wechat.pace import Pace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """``connector`` leads to WeChat, ``http`` to the backends. ``several``: there is more than one account."""
+
+    journal: Journal
+    connector: aiohttp.BaseConnector
+    http: aiohttp.ClientSession
+    data_dir: Path
+    show_messages: bool = True
+    colour: bool = False
+    several: bool = False
+    pace: Pace = field(default_factory=Pace)

@@ -1,0 +1,185 @@
+"""Tells what happens to an account: makes uploads of it, makes them last, and shows them.
+
+What is told here is in the journal before anybody goes on.
+"""
+
+import asyncio
+import base64
+import dataclasses
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from openwx.config import Report
+from openwx.gateway import chatlog, qrcode
+from openwx.gateway.feed import Feed
+from openwx.gateway.orders import Order, Outcome, address_of
+from openwx.gateway.shared import Shared
+from openwx.report import payload as payloads
+from openwx.report.journal import JournalError, NewUpload, Unit, Upload
+from openwx.report.payload import Payload
+from openwx.report.reporter import wanted
+from openwx.wechat import events
+from openwx.wechat.client import Batch
+from openwx.wechat.contacts import Contacts, target_of
+from openwx.wechat.messages import Message
+from openwx.wechat.model import Chat, Friend, Group, User
+from openwx.wechat.session import Session
+
+log = logging.getLogger("openwx.account")
+
+
+class Teller:
+    """One account's. ``put`` takes what the journal has made last, for its delivery."""
+
+    def __init__(
+        self, name: str, report: Report, shared: Shared, put: Callable[[Iterable[Upload]], None]
+    ) -> None:
+        self.feed = Feed(report.check_event_list_max_size)
+        self.qrcode_png: bytes | None = None
+        self._name = name
+        self._report = report
+        self._shared = shared
+        self._put = put
+        self._in_order = asyncio.Lock()
+        self._lines: dict[str, str] = {}
+
+    async def tell(self, batch: Batch, session: Session | None) -> None:
+        """Make a batch last, together with the session that acknowledges it."""
+        async with self._in_order:
+            told = [pair for happened in batch.events for pair in await self._tell(happened)]
+            told += [self._tell_message(message, session) for message in batch.messages]
+            state = {"session": batch.session.to_bytes()} if batch.session else {}
+            await self._commit(Unit(account=self._name, state=state), told)
+
+    async def tell_outcome(
+        self,
+        order: Order,
+        outcome: Outcome,
+        contacts: Contacts,
+        session: Session | None,
+        *,
+        was_kept: bool,
+    ) -> None:
+        """Make the outcome of a send last; ``was_kept``: its order is in the journal, and goes from there."""
+        error = outcome.error
+        chat = contacts.chat(outcome.chat_id)
+        line = self._line_of(chat) if chat else order.to.fingerprint
+        if chat is None:
+            kind = Group if order.to.group else Friend
+            chat = kind(id=outcome.chat_id, displayname=order.to.displayname, uid=order.to.uid)
+        payload = payloads.sent(
+            order.content,
+            chat,
+            contacts.user,
+            uid=order.uid,
+            msg_id=outcome.msg_id,
+            code=error.code if error else 0,
+            info=error.status if error else "",
+        )
+        # The echo of one's own message, should WeChat send it back, is no second message.
+        dedupe = f"{session.uin if session else ''}:{outcome.msg_id}" if outcome.msg_id else ""
+        upload = self._upload("send_message", line, payload, dedupe=dedupe)
+        finished = (order.uid,) if was_kept else ()
+        await self._commit(Unit(account=self._name, finished_sends=finished), [(upload, payload)])
+
+    async def _tell(self, happened: events.Event) -> list[tuple[NewUpload, Payload]]:
+        """The uploads of an event, where somebody wants them."""
+        if isinstance(happened, events.ContactsLoaded):
+            if not any(name.startswith("update_") for name in self._report.post_event_list):
+                return []
+            named = payloads.updates(happened)
+        elif isinstance(happened, events.QRCodeShown):
+            named = [payloads.event(happened, qrcode=await self._show_qrcode(happened.link))]
+        else:
+            named = [payloads.event(happened)]
+        return [
+            (self._upload(name, "", payload), payload)
+            for name, payload in named
+            if name in self._report.post_event_list
+        ]
+
+    async def _show_qrcode(self, link: str) -> tuple[str, str]:
+        """Show the QR code in the terminal and as a file; the file's path and its base64."""
+        path = self._shared.data_dir / f"qrcode-{self._name}.png"
+        self.qrcode_png = await asyncio.to_thread(qrcode.png, link)
+        try:
+            await asyncio.to_thread(path.write_bytes, self.qrcode_png)
+        except OSError as error:
+            log.warning("%s: the QR code cannot be written to %s: %s", self._name, path, error)
+        picture = qrcode.terminal(link, colour=self._shared.colour)
+        log.info(
+            "%s: scan this QR code with WeChat on your phone (also at %s):\n%s",
+            self._name,
+            path,
+            picture,
+        )
+        return str(path), base64.encodebytes(self.qrcode_png).decode("ascii")
+
+    def _tell_message(self, message: Message, session: Session | None) -> tuple[NewUpload, Payload]:
+        uid = uuid.uuid4().hex
+        payload = payloads.received(message, uid)
+        chat = message.parties.chat
+        reply_to = b""
+        if payloads.may_be_replied_to(payload) and isinstance(chat, Friend | Group):
+            reply_to = msgspec.json.encode(address_of(chat, session))
+        uin = session.uin if session else ""
+        upload = self._upload(
+            payload["post_type"],
+            self._line_of(chat),
+            payload,
+            reply_to=reply_to,
+            dedupe=f"{uin}:{message.id}",
+        )
+        return upload, payload
+
+    def _line_of(self, chat: Chat | User) -> str:
+        """What keeps the uploads of one chat in order. No id: a new login gives the chat another one while uploads
+        of the former login may still wait. So it is a fingerprint, and stays that of the first time."""
+        names = [chat.id]
+        if chat.uid != "":
+            names.append(f"{type(chat).__name__} {chat.uid}")
+        line = next((self._lines[name] for name in names if name in self._lines), None)
+        if line is None:
+            line = chat.id
+            if isinstance(chat, Friend | Group) and chat.name:  # the nameless are all alike
+                line = target_of(chat).fingerprint
+        self._lines.update(dict.fromkeys(names, line))
+        return line
+
+    def _upload(self, kind: str, chat: str, payload: Payload, **more: Any) -> NewUpload:
+        return NewUpload(
+            chat=chat,
+            kind=kind,
+            body=msgspec.json.encode(payload),
+            uid=payload.get("uid") or uuid.uuid4().hex,
+            deliver=wanted(self._report, kind, payload),
+            **more,
+        )
+
+    async def _commit(self, unit: Unit, told: Sequence[tuple[NewUpload, Payload]]) -> None:
+        """Write a unit, however long it takes: where the disk is full, everything waits for room."""
+        unit = dataclasses.replace(unit, uploads=[upload for upload, _ in told])
+        if not (unit.uploads or unit.finished_sends or unit.state):
+            return
+        written, pauses = None, self._shared.pace.backoff()
+        while written is None:
+            try:
+                written = await self._shared.journal.write(unit)
+            except JournalError as error:
+                log.error(  # noqa: TRY400  an expected failure: its words are enough
+                    "%s: %s; nothing is acknowledged until it works again", self._name, error
+                )
+                await asyncio.sleep(next(pauses))
+        for upload, (_, payload) in zip(written.uploads, told, strict=True):
+            if upload is not None:
+                self._announce(upload, payload)
+        self._put(written.fresh)
+
+    def _announce(self, upload: Upload, payload: Payload) -> None:
+        self.feed.put(upload.body)
+        if self._shared.show_messages:
+            chatlog.show(self._name if self._shared.several else "", payload)
