@@ -1,4 +1,6 @@
-"""A bot backend in thirty lines: answers every text message. Point openwx at it:
+"""A bot backend in thirty lines that answers every text message.
+
+Point openwx at it:
 
     [report]
     post_api = "http://127.0.0.1:8000/"

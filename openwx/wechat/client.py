@@ -363,8 +363,10 @@ class Client:
                     trouble = self._trouble or "WeChat does not answer"
                     reason = f"no sync round has succeeded for {since:.0f} seconds: {trouble}"
                     await self._enter(State.UPDATING, reason)
-            if task.done() and not self._over.done():
+            if not self._over.done():
                 return task.result()
+            if task.done() and not task.cancelled() and (failure := task.exception()):
+                log.debug("the work of an ended session failed too: %s", failure)
             raise self._over.result()
         finally:
             if not task.done():

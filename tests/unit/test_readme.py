@@ -1,5 +1,6 @@
 """What the README and the package say of themselves is true."""
 
+import importlib
 import importlib.metadata
 import re
 import tomllib
@@ -40,8 +41,7 @@ def test_version_comes_from_one_place() -> None:
 
 
 def test_libmagic_comes_without_a_system_package() -> None:
-    import pylibmagic  # noqa: F401  it must be imported first: it tells magic where the library is
-
-    import magic
-
+    # In this order: pylibmagic tells magic where its library is.
+    pylibmagic, magic = (importlib.import_module(name) for name in ("pylibmagic", "magic"))
+    assert pylibmagic.__file__
     assert magic.from_buffer(qrcode.png("hello"), mime=True) == "image/png"

@@ -188,7 +188,7 @@ async def test_a_caller_who_is_cancelled_disturbs_nobody(journal: Journal) -> No
 async def test_the_file_is_private(journal: Journal, tmp_path: Path) -> None:
     await journal.write(Unit(account="me", uploads=[a_message()]))
     if os.name == "posix":
-        modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}  # noqa: ASYNC240
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
         assert modes == {0o600}
 
 

@@ -187,7 +187,7 @@ async def test_retry_after_is_honoured(world: World, receiver: Receiver) -> None
     await world.tell(a_message(1, "c"))
     await receiver.has(1)
     async with asyncio.timeout(10):
-        while not world.reporter._gate.closed:  # noqa: ASYNC110
+        while not world.reporter._gate.closed:
             await asyncio.sleep(0)
     await world.tell(a_message(2, "d"))
     opens_at = world.reporter._gate._opens_at
@@ -270,7 +270,7 @@ async def test_a_dead_backend_is_not_stormed(world: World, receiver: Receiver) -
     world.start(pauses=long_pauses, post_api=f"http://127.0.0.1:{port}/")
     await world.tell(*(a_message(n, f"c{n}") for n in range(200)))
     async with asyncio.timeout(10):
-        while not world.reporter._gate.closed or world.reporter._slots._value < 64:  # noqa: ASYNC110
+        while not world.reporter._gate.closed or world.reporter._slots._value < 64:
             await asyncio.sleep(0)
     assert tried <= 2 * 66  # aiohttp tries once more where a connection closes
     server.close()

@@ -38,7 +38,7 @@ async def test_nothing_is_taken_for_a_caller_who_went_away(api: Api) -> None:
 
 async def test_of_two_who_wait_one_gets_it_and_the_other_waits_on(api: Api) -> None:
     calls = {asyncio.create_task(api.get("check_event")) for _ in range(2)}
-    while api.runner.server is None or len(api.runner.server.connections) < 2:  # noqa: ASYNC110
+    while api.runner.server is None or len(api.runner.server.connections) < 2:
         await asyncio.sleep(0)
     await api.account.feed.waiting.wait()
     api.account.feed.put(b"1")

@@ -1,0 +1,78 @@
+"""The fixtures of the functional tests; ``world.py`` says what is in them.
+
+``simulator`` and ``account`` are the simulated WeChat and its first account, ``receiver`` is the ``post_api``.
+``world`` starts gateways between them. ``gateway`` is one that waits for a scan, ``api`` one that runs.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from openwx.simulator import Account, Simulator
+
+from .world import Command, Gateway, Receiver, World
+
+
+@pytest.fixture
+def population() -> dict[str, Any]:
+    """How many of everybody; a module with other wishes has its own."""
+    return {"friends": 14, "groups": 6, "biggest_group": 120, "group_members": 8}
+
+
+@pytest.fixture
+async def simulator(population: dict[str, Any]) -> AsyncIterator[Simulator]:
+    async with Simulator(1, hold_s=0.5, **population) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def account(simulator: Simulator) -> Account:
+    return simulator.account()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    await receiver.start()
+    yield receiver
+    await receiver.stop()
+
+
+@pytest.fixture
+async def world(simulator: Simulator, receiver: Receiver, tmp_path: Path) -> AsyncIterator[World]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+        world = World(simulator, receiver, tmp_path / "data", http)
+        yield world
+        await world.close()
+
+
+@pytest.fixture
+async def gateway(world: World) -> Gateway:
+    return await world.start()
+
+
+@pytest.fixture
+async def api(world: World) -> Gateway:
+    """A gateway that runs; the uploads of its login are forgotten."""
+    gateway = await world.run()
+    await world.receiver.gets(event="login")
+    await world.receiver.gets(event="state_change", params=["updating", "running"])
+    world.receiver.forget()
+    return gateway
+
+
+@pytest.fixture
+async def openwx(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Command]]]:
+    """Starts ``openwx`` with these arguments and environment variables; killed at the end if it still lives."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*arguments: str, **environ: str) -> Command:
+            command = await Command.start(*arguments, cwd=tmp_path, **environ)
+            stack.push_async_callback(command.kill)
+            return command
+
+        yield start

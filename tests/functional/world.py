@@ -1,0 +1,501 @@
+"""The world of the functional tests: the real server on a real port between a simulated WeChat and a backend.
+
+Nobody sleeps here: everything waits for a condition, and says what it missed when the time is over.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from openwx import service
+from openwx.config import AccountSettings, Listen, Report, Settings
+from openwx.config.models import EVENTS
+from openwx.simulator import Account, Simulator
+from openwx.wechat.pace import Pace
+
+Json = dict[str, Any]
+
+PATIENCE_S = 10.0
+"""So long a test waits for what must happen at once."""
+
+PACE = Pace(
+    call_timeout_s=3.0,
+    poll_timeout_s=3.0,
+    stalled_after_s=30.0,
+    backoff_first_s=0.01,
+    backoff_most_s=0.05,
+    too_often_first_s=0.05,
+    too_often_most_s=0.1,
+    idle_first_s=0.001,
+    idle_most_s=0.05,
+)
+"""As the real pace, in less time."""
+
+ALL_EVENTS = [name for name in EVENTS if not name.startswith("update_")]
+
+
+# -- the backend -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One POST to ``post_api``, as it came."""
+
+    json: Json
+    body: bytes
+    headers: dict[str, str]
+    query: dict[str, str]
+
+    @property
+    def webhook_id(self) -> str:
+        return self.headers["webhook-id"]
+
+    def fits(self, **fields: Any) -> bool:
+        """Whether its JSON has all of these values."""
+        return all(name in self.json and self.json[name] == value for name, value in fields.items())
+
+
+Behaviour = Callable[[Upload], Awaitable[web.StreamResponse]]
+
+
+def answers(status: int = 200, **headers: str) -> Behaviour:
+    """An answer without a body."""
+
+    async def answer(_: Upload) -> web.StreamResponse:
+        return web.Response(status=status, headers=headers)
+
+    return answer
+
+
+def says(body: object, *, content_type: str = "application/json", status: int = 200) -> Behaviour:
+    """A body as it is (bytes or text), or as JSON."""
+    data = body if isinstance(body, bytes) else None
+    if data is None:
+        data = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+
+    async def answer(_: Upload) -> web.StreamResponse:
+        return web.Response(body=data, status=status, headers={"Content-Type": content_type})
+
+    return answer
+
+
+def replies(text: str) -> Behaviour:
+    """``{"reply": text}``."""
+    return says({"reply": text})
+
+
+def never_answers() -> Behaviour:
+    """The connection stays open, and nothing comes."""
+
+    async def answer(_: Upload) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    return answer
+
+
+@dataclass
+class _Rule:
+    fields: Json
+    behaviour: Behaviour
+    times: int | None
+
+
+class Receiver:
+    """A ``post_api``: records what comes, and answers 200 with nothing unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.uploads: list[Upload] = []
+        """All that came, oldest first, also what was refused or never answered."""
+        self.answered: list[Upload] = []
+        """Those among them that got an answer of 2xx."""
+        self.port = 0
+        self._rules: list[_Rule] = []
+        self._changed = asyncio.Condition()
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/post_api"
+
+    # What it does
+
+    def behaves(self, behaviour: Behaviour, *, times: int | None = None, **fields: Any) -> None:
+        """Answer so, the next ``times`` or always, to uploads with these fields. The oldest rule that fits counts."""
+        self._rules.append(_Rule(fields, behaviour, times))
+
+    def fails(self, times: int | None = None, *, status: int = 500, **fields: Any) -> None:
+        self.behaves(answers(status), times=times, **fields)
+
+    def behaves_well(self) -> None:
+        """Forget all rules."""
+        self._rules.clear()
+
+    async def start(self) -> None:
+        """Listen, where it listened before if it did."""
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """From now on connections are refused."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    # What came
+
+    def got(self, **fields: Any) -> list[Json]:
+        """The uploads so far that have these values."""
+        return [upload.json for upload in self.uploads if upload.fits(**fields)]
+
+    def events(self, *names: str) -> list[tuple[str, list[Any]]]:
+        """The events so far, as name and parameters; all of them where no name is given."""
+        return [
+            (json["event"], json["params"])
+            for json in self.got(post_type="event")
+            if not names or json["event"] in names
+        ]
+
+    def forget(self) -> None:
+        """What came so far does not count any more."""
+        self.uploads.clear()
+        self.answered.clear()
+
+    async def gets(self, n: int = 1, *, timeout_s: float = PATIENCE_S, **fields: Any) -> list[Json]:
+        """Wait until there are ``n`` uploads with these values; the first ``n`` of them."""
+
+        def enough() -> bool:
+            return len(self.got(**fields)) >= n
+
+        await self.until(enough, f"{n} uploads with {fields}", timeout_s)
+        return self.got(**fields)[:n]
+
+    async def get(self, **fields: Any) -> Json:
+        """Wait for the first upload with these values."""
+        return (await self.gets(1, **fields))[0]
+
+    async def get_event(self, name: str, n: int = 1) -> list[Any]:
+        """Wait for the ``n``-th event of that name; its parameters."""
+        params = (await self.gets(n, event=name))[n - 1]["params"]
+        assert isinstance(params, list)
+        return params
+
+    async def until(
+        self, condition: Callable[[], object], what: str = "that", timeout_s: float = PATIENCE_S
+    ) -> None:
+        """Wait for a condition on what came."""
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(condition)
+        except TimeoutError:
+            came = "\n".join(str(upload.json)[:300] for upload in self.uploads)
+            raise AssertionError(
+                f"{what} did not come within {timeout_s} s; there are:\n{came}"
+            ) from None
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        upload = Upload(
+            msgspec.json.decode(body) if body else {},
+            body,
+            {name.lower(): value for name, value in request.headers.items()},
+            dict(request.query),
+        )
+        await self._note(self.uploads, upload)
+        response = await self._behaviour(upload)(upload)
+        if 200 <= response.status < 300:
+            await self._note(self.answered, upload)
+        return response
+
+    def _behaviour(self, upload: Upload) -> Behaviour:
+        for rule in self._rules:
+            if upload.fits(**rule.fields):
+                if rule.times is not None:
+                    rule.times -= 1
+                    if rule.times == 0:
+                        self._rules.remove(rule)
+                return rule.behaviour
+        return answers(200)
+
+    async def _note(self, kept: list[Upload], upload: Upload) -> None:
+        async with self._changed:
+            kept.append(upload)
+            self._changed.notify_all()
+
+
+# -- the gateway -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Reply:
+    """An answer of the API, read to its end."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+    @property
+    def code(self) -> int:
+        code = self.json["code"]
+        assert isinstance(code, int)
+        return code
+
+    @property
+    def words(self) -> str:
+        return str(self.json["status"])
+
+
+class Api:
+    """The HTTP API at an address."""
+
+    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
+        self.url = url
+        self._http = http
+        self.noticed: list[Json] = []
+        """What ``reaches`` took out of ``check_event`` on its way."""
+
+    async def call(self, name: str, /, *, method: str = "GET", **request: Any) -> Reply:
+        async with self._http.request(method, f"{self.url}/openwx/{name}", **request) as response:
+            return Reply(response.status, await response.read(), dict(response.headers))
+
+    async def get(self, name: str, /, **params: str) -> Reply:
+        """With a query."""
+        return await self.call(name, params=params)
+
+    async def post(self, name: str, /, **form: str) -> Reply:
+        """With a form."""
+        return await self.call(name, method="POST", data=form)
+
+    async def post_json(self, name: str, /, **members: Any) -> Reply:
+        body = msgspec.json.encode(members)
+        return await self.call(
+            name, method="POST", data=body, headers={"Content-Type": "application/json"}
+        )
+
+    async def post_parts(self, name: str, /, **parts: str) -> Reply:
+        """With multipart/form-data."""
+        form = aiohttp.MultipartWriter("form-data")
+        for key, value in parts.items():
+            form.append(value).set_content_disposition("form-data", name=key)
+        return await self.call(name, method="POST", data=form)
+
+    async def drain(self) -> list[Json]:
+        """What ``check_event`` has now."""
+        taken: list[Json] = (await self.get("check_event", timeout="0")).json
+        return taken
+
+    async def client(self) -> Json:
+        """The first account of ``check_client``."""
+        clients = (await self.get("check_client")).json["client"]
+        assert isinstance(clients[0], dict)
+        return clients[0]
+
+    async def reaches(self, state: str, timeout_s: float = PATIENCE_S) -> Json:
+        """Wait until the only account is in this state. Takes what ``check_event`` has."""
+        deadline = time.monotonic() + timeout_s
+        while (client := await self.client())["state"] != state:
+            left_s = deadline - time.monotonic()
+            assert left_s > 0, f"not {state} within {timeout_s} s but {client}; {self.noticed[-5:]}"
+            # Where state changes are no events, nothing wakes us.
+            self.noticed += (await self.get("check_event", timeout="0.2")).json
+        return client
+
+
+class Gateway(Api):
+    """A server in this process. ``stop`` ends it as SIGTERM does."""
+
+    def __init__(self, settings: Settings, pace: Pace, http: aiohttp.ClientSession) -> None:
+        super().__init__("", http)
+        self.settings = settings
+        self._pace = pace
+        self._enough = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.service: service.Service | None = None
+
+    async def start(self) -> None:
+        """Raises what ``service.running`` raises."""
+        listens: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._live(listens), name="gateway under test")
+        await asyncio.wait({self._task, listens}, return_when=asyncio.FIRST_COMPLETED)
+        if not listens.done():
+            self._task.result()
+
+    async def _live(self, listens: asyncio.Future[None]) -> None:
+        async with service.running(self.settings, pace=self._pace) as self.service:
+            self.url = self.service.url
+            listens.set_result(None)
+            ended = asyncio.ensure_future(self.service.ended.wait())
+            enough = asyncio.ensure_future(self._enough.wait())
+            await asyncio.wait({ended, enough}, return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+            enough.cancel()
+
+    async def stop(self) -> None:
+        """Stop in good order. A bug that ended the server comes out here."""
+        self._enough.set()
+        if self._task is not None:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._task
+
+    async def queues(self, n: int) -> None:
+        """Wait until so many sends wait or are on their way."""
+        assert self.service is not None
+        queue = self.service.gateway.account(None)._queue
+        async with asyncio.timeout(PATIENCE_S):
+            while len(queue) != n:  # nothing tells that a caller has come
+                await asyncio.sleep(0.002)
+
+    async def ends(self) -> None:
+        """Wait until it has ended by itself."""
+        assert self._task is not None
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.shield(self._task)
+
+
+@dataclass
+class World:
+    """Everything a test starts, in one folder: gateways one after the other find what the former left."""
+
+    simulator: Simulator
+    receiver: Receiver
+    data_dir: Path
+    http: aiohttp.ClientSession
+    gateways: list[Gateway] = field(default_factory=list)
+
+    @property
+    def account(self) -> Account:
+        return self.simulator.account()
+
+    def settings(self, *, report: Json | None = None, **account: Any) -> Settings:
+        """Settings for one account; ``report`` goes over the usual ``[report]``."""
+        reporting = {
+            "post_api": self.receiver.url,
+            "post_event": True,
+            "post_event_list": ALL_EVENTS,
+        }
+        own = {"base_url": self.simulator.url, "send_interval": 0} | account
+        return Settings(
+            data_dir=self.data_dir,
+            show_messages=False,
+            listen=[Listen(port=0)],
+            report=Report.model_validate(reporting | (report or {})),
+            accounts={"default": AccountSettings.model_validate(own)},
+        )
+
+    async def start(
+        self,
+        *,
+        settings: Settings | None = None,
+        pace: Json | None = None,
+        report: Json | None = None,
+        **account: Any,
+    ) -> Gateway:
+        """A gateway that listens, and is not logged in yet. ``pace`` changes some of ``PACE``."""
+        chosen = settings or self.settings(report=report, **account)
+        gateway = Gateway(chosen, replace(PACE, **(pace or {})), self.http)
+        self.gateways.append(gateway)
+        await gateway.start()
+        return gateway
+
+    async def run(self, **how: Any) -> Gateway:
+        """As ``start``, and log in with a scan."""
+        gateway = await self.start(**how)
+        await self.account.phone.logs_in()
+        await gateway.reaches("running")
+        return gateway
+
+    async def close(self) -> None:
+        self.receiver.behaves_well()
+        for gateway in reversed(self.gateways):
+            await gateway.stop()
+
+
+# -- commands --------------------------------------------------------------------------------------------
+
+
+class Command:
+    """``openwx …`` in a process of its own, with nothing of our environment's settings."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.err = ""
+        """What it wrote to stderr, as far as it was read."""
+
+    @classmethod
+    async def start(cls, *arguments: str, cwd: Path, **environ: str) -> "Command":
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith("OPENWX_")
+        }
+        home = {
+            "HOME": str(cwd),
+            "XDG_CONFIG_HOME": str(cwd / "xdg"),
+            "XDG_DATA_HOME": str(cwd / "xdg"),
+        }
+        root = Path(__file__).parents[2]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "openwx", *arguments,
+            cwd=cwd,
+            env=clean | home | {"PYTHONPATH": str(root), "PYTHONUTF8": "1"} | environ,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=2**24,
+        )  # fmt: skip
+        return cls(process)
+
+    async def says(self, pattern: str, timeout_s: float = PATIENCE_S) -> re.Match[str]:
+        """Wait for a line on stderr that has this in it. The lines before it are kept in ``err``."""
+        assert self.process.stderr is not None
+        try:
+            async with asyncio.timeout(timeout_s):
+                while line := (await self.process.stderr.readline()).decode():
+                    self.err += line
+                    if found := re.search(pattern, line):
+                        return found
+        except TimeoutError:
+            pass
+        raise AssertionError(f"no {pattern!r} in:\n{self.err}")
+
+    async def ends(self, timeout_s: float = PATIENCE_S) -> tuple[int, str, str]:
+        """Wait for its end: exit code, stdout, stderr."""
+        async with asyncio.timeout(timeout_s):
+            out, err = await self.process.communicate()
+        self.err += err.decode()
+        assert self.process.returncode is not None
+        return self.process.returncode, out.decode(), self.err
+
+    async def url(self) -> str:
+        """Where ``openwx serve`` listens, once it does."""
+        return (await self.says(r"listens on (http://\S+?)/openwx/"))[1]
+
+    async def kill(self) -> None:
+        """Kill it at once, as the kernel would, if it still lives."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.communicate()
+
+
+def texts(uploads: list[Json]) -> Iterator[str]:
+    """The contents of messages."""
+    return (str(upload["content"]) for upload in uploads)

@@ -1,0 +1,223 @@
+"""The queue of sends: order, tries, and what happens to those who wait."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import repeat
+
+import pytest
+
+from openwx.errors import (
+    CallerError,
+    Code,
+    LoggedOut,
+    Refused,
+    SystemBusy,
+    TooOften,
+    TransportError,
+)
+from openwx.gateway.orders import Address, Order, Outcome, new_order
+from openwx.gateway.queue import QueueRules, SendQueue, Ticket
+
+TO = Address(id="@1", uid="", group=False, displayname="小灰", fingerprint="f", login="l", uin="1")
+
+
+def order(content: str, *, bulk: bool = False) -> Order:
+    return new_order(TO, content, bulk=bulk)
+
+
+def no_pause() -> Iterator[float]:
+    return repeat(0.0)
+
+
+class WeChat:
+    """Fails as told, then takes everything."""
+
+    def __init__(self) -> None:
+        self.failures: list[Exception] = []
+        self.tries: list[Order] = []
+        self.finished: list[tuple[Order, Outcome]] = []
+        self.running = asyncio.Event()
+        self.running.set()
+        self.on_send: Callable[[], None] = lambda: None
+        self._changed = asyncio.Condition()
+
+    async def send(self, one: Order) -> Outcome:
+        self.tries.append(one)
+        self.on_send()
+        if self.failures:
+            raise self.failures.pop(0)
+        return Outcome(one.to.id, f"id of {one.content}")
+
+    async def finish(self, ticket: Ticket, outcome: Outcome) -> None:
+        async with self._changed:
+            self.finished.append((ticket.order, outcome))
+            self._changed.notify_all()
+
+    async def finishes(self, n: int) -> list[str]:
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: len(self.finished) >= n)
+        return [one.content for one, _ in self.finished]
+
+    def make(self, *, tries: int = 3, size: int = 10, wait_s: float = 10) -> SendQueue:
+        rules = QueueRules(0.0, tries, size, no_pause, no_pause, wait_s)
+        return SendQueue(rules, running=self.running.wait, send=self.send, finish=self.finish)
+
+
+@pytest.fixture
+async def wechat() -> WeChat:
+    return WeChat()
+
+
+@pytest.fixture
+async def queue(wechat: WeChat) -> AsyncIterator[SendQueue]:
+    queue = wechat.make()
+    task = asyncio.create_task(queue.run())
+    yield queue
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_order_is_kept_and_bulk_yields(wechat: WeChat, queue: SendQueue) -> None:
+    wechat.running.clear()
+    queue.put([order("bulk 1", bulk=True), order("bulk 2", bulk=True), order("a"), order("b")])
+    wechat.running.set()
+    assert await wechat.finishes(4) == ["a", "b", "bulk 1", "bulk 2"]
+    assert len(queue) == 0
+
+
+@pytest.mark.parametrize(
+    "failure", [TransportError("webwxsendmsg", "lost"), SystemBusy("webwxsendmsg", -1)]
+)
+async def test_every_try_carries_the_same_client_msg_id(
+    wechat: WeChat, queue: SendQueue, failure: Exception
+) -> None:
+    wechat.failures = [failure, failure]
+    outcome = await queue.send_and_wait(order("x"))
+    assert outcome.error is None
+    assert outcome.msg_id == "id of x"
+    assert len(wechat.tries) == 3
+    assert len({one.client_msg_id for one in wechat.tries}) == 1
+
+
+async def test_it_gives_up_after_the_tries(wechat: WeChat, queue: SendQueue) -> None:
+    wechat.failures = [TransportError("webwxsendmsg", "lost")] * 3
+    outcome = await queue.send_and_wait(order("x"))
+    assert outcome.error is not None
+    assert outcome.error.code == Code.GAVE_UP
+    assert "3 tries" in outcome.error.status
+    assert (await queue.send_and_wait(order("y"))).error is None
+
+
+@pytest.mark.parametrize(("ret", "code"), [(1, 201), (-2, 201), (1204, 1204)])
+async def test_a_refusal_is_told_at_once(
+    wechat: WeChat, queue: SendQueue, ret: int, code: int
+) -> None:
+    wechat.failures = [Refused("webwxsendmsg", ret, "words")]
+    outcome = await queue.send_and_wait(order("x"))
+    assert outcome.error is not None
+    assert outcome.error.code == code
+    assert outcome.error.extra == {"ret": ret, "errmsg": "words"}
+    assert len(wechat.tries) == 1
+
+
+async def test_too_often_is_told_to_who_waits_and_tried_again_for_the_others(
+    wechat: WeChat, queue: SendQueue
+) -> None:
+    wechat.failures = [TooOften("webwxsendmsg", 1205)]
+    outcome = await queue.send_and_wait(order("x"))
+    assert outcome.error is not None
+    assert outcome.error.code == 1205
+    wechat.failures = [TooOften("webwxsendmsg", 1205)]
+    queue.put([order("later")])
+    await wechat.finishes(2)
+    assert wechat.finished[-1][1].error is None
+
+
+async def test_a_send_outlives_a_new_login(wechat: WeChat, queue: SendQueue) -> None:
+    wechat.failures = [LoggedOut("webwxsendmsg", 1101)]
+    wechat.on_send = wechat.running.clear
+    waiting = asyncio.create_task(queue.send_and_wait(order("x")))
+    while not wechat.tries:
+        await asyncio.sleep(0)
+    wechat.on_send = lambda: None
+    queue.put([order("y")])
+    wechat.running.set()
+    assert (await waiting).error is None
+    assert await wechat.finishes(2) == ["x", "y"]
+
+
+async def test_a_chat_that_is_gone(wechat: WeChat, queue: SendQueue) -> None:
+    wechat.failures = [CallerError(Code.NOT_FOUND, "gone")]
+    queue.put([order("x")])
+    await wechat.finishes(1)
+    error = wechat.finished[0][1].error
+    assert error is not None
+    assert error.code == Code.NOT_FOUND
+
+
+async def test_what_was_not_begun_in_time_is_withdrawn(wechat: WeChat) -> None:
+    queue = wechat.make(wait_s=0.01)
+    with pytest.raises(CallerError, match="withdrawn") as late:
+        await queue.send_and_wait(order("x"))
+    assert (late.value.code, late.value.http_status) == (-1, 504)
+    assert len(queue) == 0
+
+
+async def test_what_was_begun_has_an_unknown_outcome_and_is_not_begun_again(wechat: WeChat) -> None:
+    answered = asyncio.Event()
+
+    async def hang(one: Order) -> Outcome:
+        wechat.tries.append(one)
+        await answered.wait()
+        raise LoggedOut("webwxsendmsg", 1101)
+
+    rules = QueueRules(0.0, 3, 10, no_pause, no_pause, 0.01)
+    queue = SendQueue(rules, running=wechat.running.wait, send=hang, finish=wechat.finish)
+    task = asyncio.create_task(queue.run())
+    with pytest.raises(CallerError, match="unknown") as late:
+        await queue.send_and_wait(order("x"))
+    assert late.value.http_status == 504
+    answered.set()
+    await wechat.finishes(1)
+    assert len(wechat.tries) == 1
+    assert len(queue) == 0
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_a_full_queue_says_when_to_come_back(wechat: WeChat) -> None:
+    queue = wechat.make(size=2)
+    queue.require_room()
+    queue.put([order("a"), order("b")])
+    with pytest.raises(CallerError, match="queue_size is 2") as full:
+        queue.require_room()
+    assert full.value.code == Code.QUEUE_FULL
+    assert full.value.extra["retry_after"] >= 1
+    queue.require_room(bulk=True)
+
+
+async def test_a_stopped_account_answers_those_who_wait(wechat: WeChat, queue: SendQueue) -> None:
+    wechat.running.clear()
+    waiting = asyncio.create_task(queue.send_and_wait(order("x")))
+    while not len(queue):
+        await asyncio.sleep(0)
+    queue.give_up(CallerError(Code.NOT_RUNNING, "stopped"))
+    error = (await waiting).error
+    assert error is not None
+    assert error.code == Code.NOT_RUNNING
+
+
+async def test_close_lets_what_is_on_its_way_end(wechat: WeChat) -> None:
+    queue = wechat.make()
+    task = asyncio.create_task(queue.run())
+    wechat.on_send = queue.close
+    queue.put([order("x"), order("y")])
+    await asyncio.wait({task}, timeout=10)
+    assert task.done()
+    assert [one.content for one, _ in wechat.finished] == ["x"]
+    idle = wechat.make()
+    task = asyncio.create_task(idle.run())
+    await asyncio.sleep(0)
+    idle.close()
+    await asyncio.wait({task}, timeout=10)
+    assert task.done()

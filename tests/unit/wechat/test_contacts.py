@@ -1,0 +1,195 @@
+"""Records become contacts, are looked up, compared, and found again after a new login."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from openwx.errors import CallerError, Code
+from openwx.wechat import events, wire
+from openwx.wechat.contacts import Contacts, difference, target_of
+from openwx.wechat.model import User
+
+
+def record(id: str, **fields: Any) -> wire.Contact:
+    return msgspec.convert({"UserName": id} | fields, wire.Contact, strict=False)
+
+
+def group_record(id: str, *members: dict[str, Any], **fields: Any) -> wire.Contact:
+    raw = [msgspec.Raw(msgspec.json.encode(member)) for member in members]
+    return msgspec.structs.replace(record(id, **fields), MemberList=raw)
+
+
+@pytest.fixture
+def contacts() -> Contacts:
+    contacts = Contacts(User(id="@me"))
+    contacts.put_user(record("@me", NickName="我", Uin=100))
+    return contacts
+
+
+@pytest.mark.parametrize(
+    ("fields", "displayname"),
+    [
+        ({}, "昵称未知"),
+        ({"NickName": "名"}, "名"),
+        ({"NickName": "名", "RemarkName": "备注"}, "备注"),
+        ({"NickName": "名", "RemarkName": "备注", "DisplayName": "显示"}, "显示"),
+    ],
+)
+def test_displayname_of_a_friend(contacts: Contacts, fields: Any, displayname: str) -> None:
+    contacts.put_friend(record("@1", **fields))
+    assert contacts.friends["@1"].displayname == displayname
+
+
+def test_displayname_of_a_group(contacts: Contacts) -> None:
+    contacts.put_group(group_record("@@1"))
+    assert contacts.groups["@@1"].displayname == "群名未知"
+    members = [{"UserName": f"@{n}", "NickName": f"n{n}"} for n in range(5)]
+    contacts.put_group(group_record("@@1", {"UserName": "@me", "NickName": "我"}, *members))
+    assert contacts.groups["@@1"].displayname == "n0、n1、n2"
+    contacts.put_group(record("@@1", NickName="有名"))
+    assert contacts.groups["@@1"].displayname == "有名"
+
+
+@pytest.mark.parametrize(
+    ("id", "flag", "category"),
+    [("@1", 0, "好友"), ("@1", 8, "公众号"), ("@1", 24, "公众号"), ("weixin", 56, "系统帐号")],
+)
+def test_category(contacts: Contacts, id: str, flag: int, category: str) -> None:
+    contacts.put_friend(record(id, VerifyFlag=flag))
+    assert contacts.friends[id].category == category
+
+
+def test_filehelper_is_always_a_friend(contacts: Contacts) -> None:
+    assert contacts.find_friend(displayname="文件传输助手").id == "filehelper"
+
+
+def test_a_partial_record_keeps_what_it_does_not_tell(contacts: Contacts) -> None:
+    contacts.put_friend(
+        record("@1", NickName="名", Sex=2, City="深圳", Signature="s", Alias="acc", Uin=7)
+    )
+    (event,) = contacts.put_friend(record("@1", NickName="新名", DisplayName="", Uin=0))[:1]
+    friend = contacts.friends["@1"]
+    assert (friend.sex, friend.city, friend.signature) == ("female", "深圳", "s")
+    assert (friend.account, friend.uid) == ("acc", 7)
+    assert event == events.PropertyChanged(friend, "name", "名", "新名")
+
+
+def test_abridged_members_keep_their_details(contacts: Contacts) -> None:
+    detailed = {"UserName": "@1", "NickName": "m", "Sex": 1, "Signature": "s", "City": "c"}
+    contacts.put_group(group_record("@@1", detailed, NickName="g"))
+    abridged = {"UserName": "@1", "NickName": "m", "Sex": 0, "Signature": "", "City": ""}
+    assert not contacts.put_group(group_record("@@1", abridged, NickName="g"))
+    member = contacts.groups["@@1"].members["@1"]
+    assert (member.sex, member.signature, member.city) == ("male", "s", "c")
+
+
+def test_members_who_are_friends_have_their_remark_name(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1", NickName="名", RemarkName="备注", Uin=9))
+    contacts.put_group(
+        group_record("@@1", {"UserName": "@1", "NickName": "名"}, {"UserName": "@me"})
+    )
+    group = contacts.groups["@@1"]
+    assert (group.members["@1"].displayname, group.members["@1"].uid) == ("备注", 9)
+    assert group.members["@me"].uid == 100
+
+
+def test_members_come_and_go(contacts: Contacts) -> None:
+    contacts.put_group(group_record("@@1", {"UserName": "@1"}, {"UserName": "@2"}, NickName="g"))
+    told = contacts.put_group(
+        group_record(
+            "@@1", {"UserName": "@2", "DisplayName": "d"}, {"UserName": "@3"}, NickName="g"
+        )
+    )
+    assert [type(event) for event in told] == [
+        events.MemberAdded,
+        events.MemberLost,
+        events.MemberPropertyChanged,
+        events.MemberPropertyChanged,
+    ]
+
+
+def test_look_ups(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1", NickName="张伟", Alias="a"))
+    contacts.put_friend(record("@2", NickName="张伟", Alias="b"))
+    assert contacts.find_friend(displayname="张伟", account="b").id == "@2"
+    assert contacts.find_friend(id="@1").id == "@1"
+    with pytest.raises(CallerError) as ambiguous:
+        contacts.find_friend(displayname="张伟")
+    assert ambiguous.value.code == Code.AMBIGUOUS
+    assert [one["id"] for one in ambiguous.value.extra["candidates"]] == ["@1", "@2"]
+    for selectors in ({"id": "@3"}, {"id": "@1", "account": "b"}, {"displayname": "张"}):
+        with pytest.raises(CallerError) as absent:
+            contacts.find_friend(**selectors)
+        assert absent.value.code == Code.NOT_FOUND
+
+
+def test_uids_are_paired_with_everybody(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1"))
+    contacts.put_group(group_record("@@1", {"UserName": "@1"}))
+    contacts.pair_uids({"@1": 11, "@@1": 22, "@later": 33})
+    contacts.put_friend(record("@later"))
+    assert contacts.friends["@1"].uid == 11
+    assert contacts.groups["@@1"].uid == 22
+    assert contacts.groups["@@1"].members["@1"].uid == 11
+    assert contacts.friends["@later"].uid == 33
+    assert [friend.id for friend in contacts.search_friends(uid="11")] == ["@1"]
+
+
+def again(*records: wire.Contact, uids: dict[str, int | str] | None = None) -> Contacts:
+    """The contacts of the next login."""
+    contacts = Contacts(User(id="@me2"))
+    for one in records:
+        contacts.put_friend(one)
+    contacts.pair_uids(uids or {})
+    return contacts
+
+
+def test_found_again_by_uid_whatever_else_changed(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1", NickName="a"))
+    contacts.pair_uids({"@1": 5})
+    target = target_of(contacts.friends["@1"])
+    found = again(record("@x", NickName="b"), record("@y", NickName="a"), uids={"@x": 5, "@y": 6})
+    assert (chat := found.find_again(target)) is not None
+    assert chat.id == "@x"
+
+
+def test_found_again_by_the_unchanged_record_and_never_a_namesake(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1", NickName="a", City="c"))
+    target = target_of(contacts.friends["@1"])
+    same = record("@x", NickName="a", City="c")
+    assert (chat := again(same).find_again(target)) is not None
+    assert chat.id == "@x"
+    assert again(record("@x", NickName="a")).find_again(target) is None
+    assert again(same, record("@y", NickName="a", City="c")).find_again(target) is None
+
+
+def test_somebody_with_another_uid_is_somebody_else(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1", NickName="a"))
+    contacts.pair_uids({"@1": 5})
+    target = target_of(contacts.friends["@1"])
+    assert again(record("@x", NickName="a"), uids={"@x": 6}).find_again(target) is None
+
+
+def test_groups_are_found_again_by_name_owner_and_members(contacts: Contacts) -> None:
+    contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "m"}, NickName="g"))
+    target = target_of(contacts.groups["@@1"])
+    later = Contacts(User(id="@me2"))
+    later.put_group(group_record("@@a", {"UserName": "@9", "NickName": "other"}, NickName="g"))
+    assert later.find_again(target) is None
+    later.put_group(group_record("@@b", {"UserName": "@8", "NickName": "m"}, NickName="g"))
+    assert (chat := later.find_again(target)) is not None
+    assert chat.id == "@@b"
+
+
+def test_difference_between_two_loads(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1", NickName="a"))
+    contacts.put_friend(record("@2", NickName="b"))
+    contacts.put_group(group_record("@@1", NickName="g"))
+    later = Contacts(User(id="@me"))
+    later.put_user(record("@me", NickName="我", Uin=100))
+    later.put_friend(record("@1", NickName="A"))
+    later.put_friend(record("@3"))
+    told = {type(event).__name__ for event in difference(contacts, later)}
+    assert told == {"PropertyChanged", "ChatAdded", "ChatLost"}
+    assert not difference(later, later)
