@@ -149,7 +149,9 @@ class Client:
                 if uuid is None:
                     uuid = await login.fetch_uuid(self._http, self._mode)
                     shown = QRCodeShown(uuid, login.qrcode_link(uuid))
-                    await self._enter(State.SCANING, "waiting for the QR code to be scanned", shown)
+                    # Whoever sees the state can have the code already.
+                    await self._deliver(Batch(events=[shown]))
+                    await self._enter(State.SCANING, "waiting for the QR code to be scanned")
                 else:
                     await self._enter(
                         State.CONFIRMING, "waiting for the login to be confirmed on the phone"

@@ -1,0 +1,127 @@
+"""The commands, as a person or a service manager runs them."""
+
+import asyncio
+import json
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+import openwx as package
+
+from .world import Command, Receiver
+
+Start = Callable[..., Awaitable[Command]]
+
+
+async def test_version(openwx: Start) -> None:
+    code, out, _ = await (await openwx("--version")).ends()
+    assert (code, out.strip()) == (0, f"openwx {package.__version__}")
+
+
+async def test_check_config_shows_what_counts_and_no_secrets(openwx: Start, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        '[[listen]]\nhost = "0.0.0.0"\nport = 4000\n[access]\ntoken = "very-secret-token"\n'
+        '[report]\npost_api = "http://127.0.0.1:9/"\n',
+        encoding="utf-8",
+    )
+    command = await openwx("check-config", "--config", str(file), OPENWX_LISTEN__PORT="4001")
+    code, out, _ = await command.ends()
+    assert code == 0
+    assert str(file) in out
+    assert "http://0.0.0.0:4001" in out
+    assert "http://127.0.0.1:9/" in out
+    assert "very-secret-token" not in out
+
+
+@pytest.mark.parametrize("name", ["check-config", "serve"])
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("lisen = 1", "lisen"),
+        ("[accounts.a]\nsend_interval = -1", "accounts.a.send_interval"),
+        ("[[listen]]\nhost = '0.0.0.0'", "allow_anonymous = true"),
+        ("= 1", "config.toml"),
+    ],
+)
+async def test_a_wrong_setting_stops_the_start_with_one_line(
+    openwx: Start, tmp_path: Path, name: str, toml: str, words: str
+) -> None:
+    (tmp_path / "config.toml").write_text(toml, encoding="utf-8")
+    code, _, err = await (await openwx(name)).ends()
+    assert code == 2
+    (line,) = err.splitlines()
+    assert line.startswith("openwx: ")
+    assert words in line
+
+
+async def test_an_address_that_is_taken(openwx: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, _, err = await (await openwx("serve", "--port", port)).ends()
+    assert code == 2
+    assert f"127.0.0.1:{port} is taken by another program" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+async def test_serve_on_simulate(openwx: Start, tmp_path: Path, receiver: Receiver) -> None:
+    """Two processes and a backend: a login, a message shown as one line, a send, a second instance, SIGTERM."""
+    simulate = await openwx("simulate", "--port", "0")
+    assert simulate.process.stdout is not None
+    line = (await simulate.process.stdout.readline()).decode()
+    wechat = line.split()[-1]
+    settings = {
+        "OPENWX_DATA_DIR": str(tmp_path / "data"),
+        "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": wechat,
+        "OPENWX_REPORT__POST_API": receiver.url,
+        "OPENWX_REPORT__POST_EVENT": "true",
+    }
+    serve = await openwx("serve", "--port", "0", **settings)
+    url = await serve.url()
+    await serve.says("updating → running", timeout_s=30)
+    async with aiohttp.ClientSession() as http:
+        said = {"friend": "小灰", "text": "第一行\n\x1b[31m第二行"}
+        async with http.post(f"{wechat}/_simulator/friend/says", json=said) as answer:
+            assert answer.status == 200
+        shown = await serve.says("小灰: 第一行")
+        assert "⏎" in shown.string
+        assert "\x1b" not in shown.string
+        sent = {"account": "xiaohui2016", "content": "你好"}
+        async with http.post(f"{url}/openwx/send_friend_message", data=sent) as answer:
+            assert (await answer.json())["code"] == 0
+        inbox = {"friend": "小灰", "n": "1"}
+        async with http.get(f"{wechat}/_simulator/inbox", params=inbox) as answer:
+            assert "你好" in await answer.text()
+    second = await openwx("serve", "--port", "0", **settings)
+    code, _, err = await second.ends()
+    assert code == 2
+    assert "in use by another openwx" in err.splitlines()[-1]
+    serve.process.send_signal(signal.SIGTERM)
+    code, _, err = await serve.ends()
+    assert code == 0
+    assert "Traceback" not in err
+    await receiver.get(event="stop")
+    simulate.process.send_signal(signal.SIGTERM)
+    code, _, err = await simulate.ends()
+    assert code == 0
+    assert "Traceback" not in err
+
+
+async def test_the_log_as_json_in_a_file(openwx: Start, tmp_path: Path) -> None:
+    file = tmp_path / "openwx.log"
+    file.touch()
+    demo = ("serve", "--demo", "--port", "0")
+    serve = await openwx(*demo, OPENWX_LOG_FORMAT="json", OPENWX_LOG_PATH=str(file))
+    async with asyncio.timeout(30):
+        while "updating → running" not in file.read_text(encoding="utf-8"):
+            await asyncio.sleep(0.05)
+    serve.process.send_signal(signal.SIGTERM)
+    code, out, err = await serve.ends()
+    assert (code, out, err) == (0, "", "")
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert all({"time", "level", "logger", "message"} == line.keys() for line in lines)
+    assert {line["logger"] for line in lines} >= {"openwx.account", "openwx.demo"}
