@@ -1,4 +1,4 @@
-"""The commands: ``openwx serve``, ``openwx simulate``, ``openwx check-config``."""
+"""The commands: ``openwx serve``, ``simulate``, ``check-config`` and ``logout``."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from openwx import __version__
 from openwx.config import Loaded, describe, load
-from openwx.errors import ConfigError
+from openwx.errors import ConfigError, WeChatError
 
 if TYPE_CHECKING:
     from openwx.simulator import Simulator
@@ -47,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
         "--demo", action="store_true", help="use a simulated WeChat: no account is needed"
     )
     serve.set_defaults(command=_serve)
+
+    logout = commands.add_parser(
+        "logout", help="end the saved login at WeChat (openwx must be stopped)"
+    )
+    logout.add_argument("--config", type=Path, metavar="FILE")
+    logout.set_defaults(command=_logout)
 
     simulate = commands.add_parser("simulate", help="run a simulated WeChat service")
     simulate.add_argument("--host", default="127.0.0.1")
@@ -105,6 +111,18 @@ def _serve(args: argparse.Namespace) -> int:
         chosen = args.port is not None or "listen" in settings.model_fields_set
         return _run(demo.serve(settings, port_is_chosen=chosen))
     return _run(service.serve(settings))
+
+
+def _logout(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    from openwx import logs, service
+
+    logs.set_up("info")
+    try:
+        return _run(service.log_out(settings))
+    except WeChatError as error:
+        print(f"openwx: still logged in: {error}", file=sys.stderr)
+        return 1
 
 
 def _simulate(args: argparse.Namespace) -> int:

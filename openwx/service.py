@@ -18,12 +18,16 @@ from openwx.config import Listen, Settings
 from openwx.errors import ConfigError
 from openwx.gateway.gateway import Gateway
 from openwx.gateway.shared import Shared
-from openwx.report.journal import Journal, JournalError
+from openwx.report.journal import Journal, JournalError, Unit
 from openwx.web.app import make_runner
+from openwx.wechat import sync
+from openwx.wechat.http import Http
 from openwx.wechat.pace import Pace
+from openwx.wechat.session import Session
 
 log = logging.getLogger("openwx")
 
+JOURNAL = "journal.sqlite3"
 PRUNE_EVERY_S = 600.0
 
 
@@ -49,7 +53,7 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
     async with AsyncExitStack() as stack:
         data_dir = _data_folder(settings.data_dir, stack)
         try:
-            journal = await stack.enter_async_context(Journal(data_dir / "journal.sqlite3"))
+            journal = await stack.enter_async_context(Journal(data_dir / JOURNAL))
         except JournalError as error:
             raise ConfigError(f"data_dir {data_dir}: {error}") from error
         connector = aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context())
@@ -164,3 +168,28 @@ async def serve(settings: Settings) -> None:
             log.info("stopping")
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
+
+
+async def log_out(settings: Settings) -> None:
+    """End the saved sessions at WeChat, and forget them. Not while a gateway uses the data folder.
+
+    Raises ``ConfigError`` where the data folder is in use, ``WeChatError`` where WeChat cannot be told.
+    """
+    async with AsyncExitStack() as stack:
+        data_dir = _data_folder(settings.data_dir, stack)
+        journal = await stack.enter_async_context(Journal(data_dir / JOURNAL))
+        connector = aiohttp.TCPConnector()
+        stack.push_async_callback(connector.close)
+        for name, account in settings.accounts.items():
+            saved = (await journal.state(name)).get("session")
+            if saved is None:
+                log.info("%s: not logged in", name)
+                continue
+            http = Http(connector, base_url=account.base_url or "")
+            stack.push_async_callback(http.close)
+            session = Session.from_bytes(saved)
+            http.enter_domain(session.domain)
+            http.restore_cookies(session.cookies)
+            await http.send(sync.log_out(session))
+            await journal.write(Unit(account=name, state={"session": None}))
+            log.info("%s: logged out", name)

@@ -204,22 +204,16 @@ class Client:
             failures = 0
             if poll.code == 200:
                 return poll.redirect
-            if poll.code == 201:
+            if poll.code == 400:
+                return None
+            if poll.code not in (201, 408):
+                raise ProtocolError("login", f"window.code is {poll.code}")
+            if poll.code == 201 and not scanned:
                 scanned = True
                 await self._enter(State.CONFIRMING, "scanned; waiting for the confirmation")
-            elif poll.code == 400:
-                return None
-            elif poll.code != 408:
-                raise ProtocolError("login", f"window.code is {poll.code}")
             elif time.monotonic() - polled < self._pace.held_at_least_s:
                 await asyncio.sleep(self._pace.backoff_first_s)
         return None
-
-    async def log_out(self) -> None:
-        """End the session at WeChat too. Raises ``WeChatError``."""
-        if self.session is not None:
-            await self._http.send(sync.log_out(self.session))
-            self.session = None
 
     # -- contacts --------------------------------------------------------------------------------------------
 

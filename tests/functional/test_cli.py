@@ -11,8 +11,9 @@ import aiohttp
 import pytest
 
 import openwx as package
+from openwx.simulator import Account, Fault
 
-from .world import Command, Receiver
+from .world import Command, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
 
@@ -109,6 +110,34 @@ async def test_serve_on_simulate(openwx: Start, tmp_path: Path, receiver: Receiv
     code, _, err = await simulate.ends()
     assert code == 0
     assert "Traceback" not in err
+
+
+async def test_logout_ends_the_session_at_wechat_and_forgets_it(
+    openwx: Start, world: World, account: Account
+) -> None:
+    settings = {
+        "OPENWX_DATA_DIR": str(world.data_dir),
+        "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": world.simulator.url,
+    }
+    gateway = await world.run()
+    code, _, err = await (await openwx("logout", **settings)).ends()
+    assert code == 2
+    assert "in use by another openwx" in err
+    assert account.session is not None
+    assert account.session.ended is None
+    await gateway.stop()
+    world.simulator.faults.add("webwxlogout", Fault.SERVER_ERROR, times=1)
+    code, _, err = await (await openwx("logout", **settings)).ends()
+    assert code == 1
+    assert "still logged in: webwxlogout: HTTP status 502" in err
+    code, _, err = await (await openwx("logout", **settings)).ends()
+    assert code == 0
+    assert account.session.ended is not None
+    code, _, err = await (await openwx("logout", **settings)).ends()
+    assert code == 0
+    assert "default: not logged in" in err
+    after = await world.start()
+    await after.reaches("scaning")
 
 
 async def test_the_log_as_json_in_a_file(openwx: Start, tmp_path: Path) -> None:

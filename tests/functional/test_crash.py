@@ -1,6 +1,7 @@
 """Nothing is lost, nothing is done twice, nothing is out of order: killed at random moments.
 
-Longer: ``OPENWX_TEST_KILLS=100 pytest -s tests/functional/test_crash.py``; ``OPENWX_TEST_SEED`` repeats a run.
+Longer: ``OPENWX_TEST_KILLS=100 pytest -s tests/functional/test_crash.py``; ``OPENWX_TEST_SEED`` draws the same
+world and pauses again, but no clock strikes twice alike.
 """
 
 import asyncio
