@@ -34,14 +34,14 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up(level: str, *, path: Path | None = None, json_lines: bool = False) -> None:
-    """Send the log to ``path``, or to standard error. Raises ``OSError`` where the file cannot be opened."""
-    if path is None:
-        handler: logging.Handler = logging.StreamHandler(sys.stderr)
-    else:
-        handler = logging.FileHandler(path, encoding="utf-8")
-    dates = "%H:%M:%S" if path is None else "%Y-%m-%d %H:%M:%S"
-    handler.setFormatter(JsonFormatter() if json_lines else ConsoleFormatter(CONSOLE, dates))
+    """Send the log to standard error, and to ``path`` too. Raises ``OSError`` where the file cannot be opened."""
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if path is not None:
+        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+    for handler in handlers:
+        dates = "%Y-%m-%d %H:%M:%S" if isinstance(handler, logging.FileHandler) else "%H:%M:%S"
+        handler.setFormatter(JsonFormatter() if json_lines else ConsoleFormatter(CONSOLE, dates))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = handlers
     root.setLevel(logging.WARNING)
     logging.getLogger("openwx").setLevel(level.upper())

@@ -150,7 +150,8 @@ async def test_the_log_as_json_in_a_file(openwx: Start, tmp_path: Path) -> None:
             await asyncio.sleep(0.05)
     serve.process.send_signal(signal.SIGTERM)
     code, out, err = await serve.ends()
-    assert (code, out, err) == (0, "", "")
-    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert (code, out) == (0, "")
+    assert file.read_text(encoding="utf-8") == err, "the file has what the console has"
+    lines = [json.loads(line) for line in err.splitlines()]
     assert all({"time", "level", "logger", "message"} == line.keys() for line in lines)
     assert {line["logger"] for line in lines} >= {"openwx.account", "openwx.demo"}
