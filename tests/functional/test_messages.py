@@ -250,6 +250,19 @@ async def test_a_group_that_is_not_known_yet(
     assert len(receiver.events()) == 1
 
 
+async def test_a_group_that_the_phone_merely_opened_is_no_new_one(
+    api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    group = account.add_group("旧群", ["甲"], saved=False)
+    account.timeline.pop()
+    account.phone.opens(group)
+    group.member_says("甲", "hi")
+    upload = await receiver.get(content="hi")
+    assert (upload["group"], upload["sender"]) == ("旧群", "甲")
+    assert (await api.get("search_group", name="旧群")).json[0]["id"] == upload["group_id"]
+    assert not receiver.events()
+
+
 async def test_a_group_that_cannot_be_fetched(
     world: World, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:

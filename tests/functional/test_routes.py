@@ -128,18 +128,18 @@ def population() -> dict[str, int]:
     return {"friends": 14, "groups": 9, "biggest_group": 20, "group_members": 5}
 
 
-@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize(("name", "params", "is_good"), GOOD)
 async def test_good_input_in_every_style(
-    api: Gateway, name: str, params: dict[str, str], is_good: Callable[[Reply], None], style: str
+    api: Gateway, name: str, params: dict[str, str], is_good: Callable[[Reply], None]
 ) -> None:
-    call: Callable[..., Awaitable[Reply]] = getattr(api, style)
     given = {"client": "default", "_": "1700000000"} | params
-    for _ in range(2):
-        reply = await call(name, **given)
-        assert reply.status == 200, reply.body
-        assert reply.headers["Content-Type"] == "application/json; charset=utf-8"
-        is_good(reply)
+    for style in STYLES:
+        call: Callable[..., Awaitable[Reply]] = getattr(api, style)
+        for _ in range(2):
+            reply = await call(name, **given)
+            assert reply.status == 200, (style, reply.body)
+            assert reply.headers["Content-Type"] == "application/json; charset=utf-8"
+            is_good(reply)
 
 
 async def test_json_numbers_and_booleans(api: Gateway, account: Account) -> None:

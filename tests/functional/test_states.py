@@ -95,6 +95,7 @@ async def test_contacts_of_a_new_login_are_no_news(
 async def test_too_often_is_no_reason_for_a_login(
     api: Gateway, account: Account, receiver: Receiver, simulator: Simulator, call: str
 ) -> None:
+    simulator.settings.hold_s = 0.05
     rule = simulator.faults.add(call, Fault.RET, ret=1205, times=3)
     account.friend("小灰").says("hi")
     await wears_off(simulator, rule)
@@ -118,6 +119,7 @@ async def test_trouble_in_the_loop_loses_nothing(
     fault: Fault,
 ) -> None:
     simulator.settings.sync_batch_size = 3
+    simulator.settings.hold_s = 0.05
     rule = simulator.faults.add(call, fault, times=3)
     said = [str(number) for number in range(10)]
     for text in said:
