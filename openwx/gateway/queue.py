@@ -76,6 +76,8 @@ class SendQueue:
         self._too_often = rules.too_often()
         self._current: Ticket | None = None
         self._closed = False
+        self._resting = False
+        self._gone: CallerError | None = None
         self._runner: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -103,6 +105,8 @@ class SendQueue:
 
         Raises ``CallerError`` with HTTP 504 after ``wait_s``: withdrawn where it was not begun.
         """
+        if self._gone is not None:
+            return Outcome("", error=self._gone)
         ticket = Ticket(order, asyncio.get_running_loop().create_future())
         assert ticket.done is not None
         self._urgent.append(ticket)
@@ -113,33 +117,34 @@ class SendQueue:
         seconds = f"{self._rules.wait_s:.0f} seconds"
         if ticket.begun:
             ticket.abandoned = True
-            status = f"no answer from WeChat within {seconds}: the outcome is unknown"
-        else:
-            self._urgent.remove(ticket)
-            status = f"not sent within {seconds}, and withdrawn: nothing was sent"
+            raise _unknown(f"no answer from WeChat within {seconds}")
+        self._urgent.remove(ticket)
+        status = f"not sent within {seconds}, and withdrawn: nothing was sent"
         raise CallerError(Code.UNREACHABLE, status, http_status=504)
 
     def give_up(self, error: CallerError) -> None:
-        """Tell everybody who waits that the account stopped. What is in the journal stays there."""
+        """Tell everybody who waits, now or later, that the account stopped. What is in the journal stays there."""
+        self._gone = error
         waiting = [self._current] if self._current else []
         for ticket in [*waiting, *self._urgent]:
             if ticket.done is not None and not ticket.done.done():
-                ticket.done.set_result(Outcome("", error=error))
+                stopped = _unknown("the account stopped before WeChat answered")
+                ticket.done.set_result(Outcome("", error=stopped if ticket.begun else error))
         self._urgent.clear()
         self._bulk.clear()
 
     def close(self) -> None:
         """Begin nothing any more; ``run`` returns when what is on its way has ended."""
         self._closed = True
-        if self._current is None and self._runner is not None:
+        if (self._current is None or self._resting) and self._runner is not None:
             self._runner.cancel()
 
     async def run(self) -> None:
         self._runner = asyncio.current_task()
         while not self._closed:
             await self._some.wait()
-            await self._running()
-            await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
+            await asyncio.sleep(0)
+            await self._ready()
             ticket = self._next()
             if ticket is None:
                 self._some.clear()
@@ -148,7 +153,7 @@ class SendQueue:
             try:
                 outcome = await self._perform(ticket)
             finally:
-                self._not_before = max(self._not_before, time.monotonic() + self._rules.interval_s)
+                self._rest(self._rules.interval_s)
             if outcome is not None:
                 await self._finish(ticket, outcome)
                 if ticket.done is not None and not ticket.done.done():
@@ -160,8 +165,27 @@ class SendQueue:
             return self._urgent.popleft()
         return self._bulk.popleft() if self._bulk else None
 
+    async def _ready(self) -> None:
+        """Until a send may begin. The account may have stopped running in a pause: to run is the last condition,
+        and nothing is awaited after it."""
+        self._resting = True
+        await self._running()
+        while (pause_s := self._not_before - time.monotonic()) > 0:
+            await asyncio.sleep(pause_s)
+            await self._running()
+        self._resting = False
+
+    def _rest(self, pause_s: float) -> None:
+        """Nothing is sent for so long."""
+        self._not_before = max(self._not_before, time.monotonic() + pause_s)
+
+    async def _may_begin(self, ticket: Ticket) -> bool:
+        """Another try waits for its time. None follows once whoever waited was told that the outcome is unknown."""
+        if ticket.begun:
+            await self._ready()
+        return not ticket.abandoned
+
     def _put_back(self, ticket: Ticket) -> None:
-        ticket.begun = False
         (self._bulk if ticket.order.bulk else self._urgent).appendleft(ticket)
 
     async def _perform(self, ticket: Ticket) -> Outcome | None:
@@ -170,12 +194,16 @@ class SendQueue:
         error: Exception | None = None
         pauses = self._rules.pauses()
         for pause_s in [*zip(range(self._rules.tries - 1), pauses, strict=False), None]:
+            if not await self._may_begin(ticket):
+                return Outcome(chat_id, error=_unknown("no answer from WeChat in time"))
+            uncertain = ticket.begun
             try:
                 ticket.begun = True
                 outcome = await self._send(ticket.order)
             except LoggedOut as over:
                 if ticket.abandoned:
                     return Outcome(chat_id, error=_told(over))
+                ticket.begun = uncertain
                 self._put_back(ticket)
                 return None
             except CallerError as gone:
@@ -183,16 +211,15 @@ class SendQueue:
             except TooOften as refusal:
                 wait_s = next(self._too_often)
                 log.warning("WeChat says %s; the next send in %.0f s", refusal, wait_s)
-                self._not_before = time.monotonic() + wait_s
+                self._rest(wait_s)
                 if ticket.done is not None or pause_s is None:
                     return Outcome(chat_id, error=_told(refusal))
-                await asyncio.sleep(wait_s)
                 error = refusal
             except (TransportError, ProtocolError, SystemBusy) as failure:
                 log.info("a send failed: %s", failure)
                 error = failure
                 if pause_s is not None:
-                    await asyncio.sleep(pause_s[1])
+                    self._rest(pause_s[1])
             except Refused as refusal:
                 return Outcome(chat_id, error=_told(refusal))
             else:
@@ -201,6 +228,10 @@ class SendQueue:
         tries = self._rules.tries
         status = f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {error}"
         return Outcome(chat_id, error=CallerError(Code.GAVE_UP, status))
+
+
+def _unknown(why: str) -> CallerError:
+    return CallerError(Code.UNREACHABLE, f"{why}: the outcome is unknown", http_status=504)
 
 
 def _told(refusal: Refused) -> CallerError:

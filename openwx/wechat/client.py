@@ -142,6 +142,7 @@ class Client:
         """By a prompt on the phone where the account is known, else by a QR code, until it is confirmed."""
         pauses = self._pace.backoff()
         while self.session is None:
+            started = time.monotonic()
             await self._enter(State.LOADING, self.state_reason)
             try:
                 uuid = await self._push(uin) if uin else None
@@ -162,10 +163,14 @@ class Client:
                     await self._deliver(Batch(session=session))
                     self.session = session
                     return
-                pauses = self._pace.backoff()
                 self.state_reason = "the QR code expired; fetching another one"
                 if not pushed:
                     await self._deliver(Batch(events=[QRCodeExpired()]))
+                if time.monotonic() - started < self._pace.code_lives_at_least_s:
+                    # Refused as soon as it was shown: not in a tight loop.
+                    await asyncio.sleep(next(pauses))
+                else:
+                    pauses = self._pace.backoff()
             except LoginRefused:
                 raise
             except WeChatError as error:
@@ -252,9 +257,13 @@ class Client:
         # Kept at once: with the new Skey in use, WeChat takes the former one for a stranger's.
         await self._deliver(Batch(session=session))
         self.session = session
-        with contextlib.suppress(TransportError, ProtocolError):
-            # It only tells the phone, and brings the uids. Without it everything else works.
+        try:
             await self._http.send(sync.status_notify(session, init.User.UserName))
+        except (LoggedOut, TooOften):
+            raise
+        except WeChatError as error:
+            # It only tells the phone, and brings the uids. Without it everything else works.
+            log.info("the phone was not told: %s", error)
         contacts = await load_contacts(self._http, session, init)
         former, self.contacts = self.contacts, contacts
         self._digest = Digest(self._http, contacts, self._end_session)
@@ -268,6 +277,8 @@ class Client:
         )
         await self._deliver(Batch(events=events))
         await self._sync()
+        if self._over.done():
+            raise self._over.result()
         self._last_round = time.monotonic()
         self._trouble = ""
         session = self._session()

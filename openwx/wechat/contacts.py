@@ -42,6 +42,9 @@ from openwx.wechat.text import plain
 _SEX = {1: "male", 2: "female"}
 _FLAG_PUBLIC = 8
 
+FILEHELPER = "filehelper"
+"""Always a friend (contract, section 1)."""
+
 FRIEND_ATTRIBUTES = Friend.__struct_fields__
 GROUP_ATTRIBUTES = ("name", "id", "uid", "owner_uid", "displayname")
 PersonT = TypeVar("PersonT", bound=Person)
@@ -92,7 +95,7 @@ class Contacts:
         self.friends: dict[str, Friend] = {}
         self.groups: dict[str, Group] = {}
         self._uids: dict[str, Uid] = {}
-        self.put_friend(wire.Contact("filehelper", NickName="文件传输助手"))
+        self.put_friend(wire.Contact(FILEHELPER, NickName="文件传输助手"))
 
     # -- records in ------------------------------------------------------------------------------------------
 
@@ -120,16 +123,16 @@ class Contacts:
         return [ChatAdded(friend)] if old is None else list(_changes(old, friend))
 
     def put_group(self, record: wire.Contact) -> list[Event]:
-        """A group with all of its members. Where the list of members is missing, the former ones stay."""
+        """A group and its members. Where the list of members is missing or not whole, former ones stay."""
         old = self.groups.get(record.UserName)
-        records, _ = wire.each(record.MemberList, wire.Contact)
-        if records:
-            before = old.members if old else {}
-            members = {r.UserName: self._member(r, before.get(r.UserName)) for r in records}
-        else:
-            members = old.members if old else {}
+        before = old.members if old else {}
+        listed = record.MemberList or []
+        records, _ = wire.each(listed, wire.Contact)
+        members = {r.UserName: self._member(r, before.get(r.UserName)) for r in records}
+        if not records or len(records) < max(len(listed), record.MemberCount):
+            members = {**before, **members}
         name = _text(record.NickName, old.name if old else "")
-        owner = _lasting(record.OwnerUin)
+        owner = wire.lasting(record.OwnerUin)
         group = self.groups[record.UserName] = Group(
             name=name,
             id=record.UserName,
@@ -142,6 +145,8 @@ class Contacts:
 
     def lose(self, id: str) -> list[Event]:
         """Somebody is no friend any more, or the account is not in a group any more."""
+        if id == FILEHELPER:
+            return []
         chat = self.groups.pop(id, None) or self.friends.pop(id, None)
         return [ChatLost(chat)] if chat else []
 
@@ -171,6 +176,8 @@ class Contacts:
         friend = self._person(Friend, record, old)
         if record.UserName in SYSTEM_ACCOUNTS:
             friend.category = SYSTEM_ACCOUNT
+        elif record.VerifyFlag is UNSET:
+            friend.category = old.category if old else FRIEND
         elif record.VerifyFlag & _FLAG_PUBLIC:
             friend.category = PUBLIC_ACCOUNT
         else:
@@ -187,6 +194,10 @@ class Contacts:
             for name in ("account", "markname", "sex", "city", "signature", "province", "uid"):
                 if getattr(member, name) in ("", "none"):
                     setattr(member, name, getattr(known, name))
+            if record.NickName is UNSET:
+                member.name = known.name
+            if record.DisplayName is UNSET and old is not None:
+                member.display = old.display
         member.displayname = friend_displayname(member.display, member.markname, member.name)
         return member
 
@@ -209,7 +220,7 @@ class Contacts:
         return person
 
     def _uid(self, record: wire.Contact, old: Uid) -> Uid:
-        told = _lasting(record.Uin)
+        told = wire.lasting(record.Uin)
         return told if told != "" else self._uids.get(record.UserName, old)
 
     # -- look-ups --------------------------------------------------------------------------------------------
@@ -276,16 +287,6 @@ def _text(value: wire.Text, old: str) -> str:
     return old if value is UNSET else plain(value)
 
 
-def _lasting(uin: int | str) -> Uid:
-    """A Uin of 0 tells nothing. Names that are no numbers stay names."""
-    if isinstance(uin, str):
-        uin = uin.strip()
-        if not uin.isdecimal():
-            return uin
-        uin = int(uin)
-    return uin or ""
-
-
 # -- differences ---------------------------------------------------------------------------------------------
 
 _UNTOLD = frozenset({"id", "uid"})
@@ -321,13 +322,19 @@ def _group_changes(old: Group, new: Group) -> Iterator[Event]:
 
 
 def difference(old: Contacts, new: Contacts) -> list[Event]:
-    """What became of the contacts between two loads within one login."""
+    """What became of the contacts between two loads within one login.
+
+    A group that came without its members this time keeps the former ones: nobody has left.
+    """
     events: list[Event] = list(_changes(old.user, new.user))
     for id, friend in new.friends.items():
         before = old.friends.get(id)
         events += [ChatAdded(friend)] if before is None else _changes(before, friend)
     for id, group in new.groups.items():
         former = old.groups.get(id)
+        if former is not None and not group.members:
+            group.members = former.members
+            group.displayname = group_displayname(group.name, group.members, new.user.id)
         events += [ChatAdded(group)] if former is None else _group_changes(former, group)
     events += [ChatLost(friend) for id, friend in old.friends.items() if id not in new.friends]
     events += [ChatLost(group) for id, group in old.groups.items() if id not in new.groups]

@@ -1,10 +1,10 @@
 """Turns one answer of ``webwxsync`` into messages and events (protocol reference, sections 4 and 5)."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+
+import msgspec
 
 from openwx.errors import LoggedOut, WeChatError
 from openwx.wechat import sync, wire
@@ -18,7 +18,6 @@ from openwx.wechat.messages import (
     Message,
     Notice,
     Parties,
-    Unknown,
     chat_id,
     kind_of,
     parties_in_group,
@@ -30,6 +29,8 @@ from openwx.wechat.session import Session
 log = logging.getLogger("openwx.wechat")
 
 PROFILE_CHANGED = 190
+UNREADABLE = -1
+"""Stands for the MsgType of an entry that cannot be read; no class claims it."""
 
 
 class Digest:
@@ -46,12 +47,14 @@ class Digest:
         self._contacts = contacts
         self._on_logged_out = on_logged_out
         self._strangers: dict[str, Friend] = {}
+        self._untold: set[tuple[str, str]] = set()
+        """Group and member where WeChat was asked and did not tell: not to be asked for every message."""
 
     async def read(
         self, reply: wire.SyncReply, session: Session
     ) -> tuple[list[Message], list[Event], dict[str, int | str]]:
         """Messages in their order, events, and newly paired uids. Contacts change on the way."""
-        entries, broken = wire.each(reply.AddMsgList, wire.Message)
+        entries = [_entry(raw) for raw in reply.AddMsgList or ()]
         notifies = [entry for entry in entries if entry.MsgType == STATUS_NOTIFY]
         shown = [entry for entry in entries if entry.MsgType not in IGNORED_TYPES]
         uids: dict[str, int | str] = {}
@@ -61,7 +64,6 @@ class Digest:
         events = await self._read_contacts(reply, session)
         events += await self._meet_unknown(shown, notifies, session)
         messages = [self._message(entry) for entry in shown]
-        messages += [self._broken(raw) for raw in broken]
         # Last: who wrote and is gone now was still there when he wrote.
         lost, _ = wire.each(reply.DelContactList, wire.Contact)
         for record in lost:
@@ -85,7 +87,7 @@ class Digest:
                 self._strangers.pop(record.UserName, None)
                 events += contacts.put_friend(record)
         # These records may lack members or their details: the whole truth about a group is fetched.
-        for record in await self._fetch(groups, session):
+        for record in await self._fetch(groups, session) or ():
             if groups.pop(record.UserName, None) is not None:
                 events += contacts.put_group(record)
         for record in groups.values():
@@ -103,29 +105,40 @@ class Digest:
         mentioned = [id for n in notifies for id in sync.split_ids(n.StatusNotifyUserName)]
         recent = {id for id in mentioned if is_group(id) and id not in contacts.groups}
         wanted: dict[str, None] = dict.fromkeys(recent)
+        senders: set[tuple[str, str]] = set()
         for entry in shown:
             id = chat_id(entry, own_id)
             if is_group(id):
                 sender, _ = split_sender(entry, own_id)
                 group = contacts.groups.get(id)
-                if group is None or (sender and sender not in group.members):
+                if sender and (group is None or sender not in group.members):
+                    senders.add((id, sender))
+                if group is None or (id, sender) in senders - self._untold:
                     wanted[id] = None
             elif id.startswith("@") and id != own_id and not self._knows(id):
                 wanted[id] = None
         events: list[Event] = []
-        for record in await self._fetch(wanted, session):
+        records = await self._fetch(wanted, session)
+        for record in records or ():
             if is_group(record.UserName):
                 change = contacts.put_group(record)
                 # A group that the phone merely opened is not one that was joined just now.
                 events += [] if record.UserName in recent else change
             elif len(self._strangers) < 1000:
                 self._strangers[record.UserName] = contacts.stranger(record)
+        if records is not None:
+            self._untold |= {
+                (id, sender)
+                for id, sender in senders
+                if id in contacts.groups and sender not in contacts.groups[id].members
+            }
         return events
 
     def _knows(self, id: str) -> bool:
         return id in self._contacts.friends or id in self._strangers
 
-    async def _fetch(self, ids: Iterable[str], session: Session) -> list[wire.Contact]:
+    async def _fetch(self, ids: Iterable[str], session: Session) -> list[wire.Contact] | None:
+        """None where WeChat did not answer."""
         ids = list(ids)
         if not ids:
             return []
@@ -135,7 +148,7 @@ class Digest:
             self._on_logged_out(error)
         except WeChatError as error:
             log.warning("who is behind %d ids stays unknown for now: %s", len(ids), error)
-        return []
+        return None
 
     # -- messages --------------------------------------------------------------------------------------------
 
@@ -148,6 +161,7 @@ class Digest:
         if is_group(id):
             group = contacts.groups.get(id) or Group(id=id)
             sender_id, content = split_sender(entry, user.id)
+            mine = mine or (sender_id == user.id and kind is not Notice)
             sender = None
             if sender_id and kind is not Notice:
                 sender = group.members.get(sender_id) or contacts.strange_member(sender_id)
@@ -165,19 +179,19 @@ class Digest:
             return Parties(chat=friend, sender=user, receiver=friend, mine=True)
         return Parties(chat=friend, sender=friend, receiver=user, mine=False)
 
-    def _broken(self, raw: bytes) -> Message:
-        """An entry that cannot be read is still a message: its raw text, from whom it says, if it says so."""
-        try:
-            entry: Any = json.loads(raw)
-        except (ValueError, RecursionError):
-            entry = {}
-        fields = entry if isinstance(entry, dict) else {}
-        sender = fields.get("FromUserName")
-        msg_id = fields.get("MsgId")
+
+def _entry(raw: msgspec.Raw) -> wire.Message:
+    """An entry of ``AddMsgList``. One that cannot be read is still a message: its raw text, in the chat that it
+    names, if it names one."""
+    entry = wire.read(raw, wire.Message)
+    if entry is None:
         log.warning("an entry of AddMsgList cannot be read; told as unknown")
-        return Unknown(
-            id=str(msg_id) if isinstance(msg_id, str | int) else hashlib.sha256(raw).hexdigest(),
-            time=0,
-            content=raw.decode("utf-8", "replace"),
-            parties=self._parties_with(sender if isinstance(sender, str) else "", mine=False),
-        )
+        told = wire.fields(raw)
+        names = (told.get(name) for name in ("MsgId", "FromUserName", "ToUserName"))
+        id, sender, receiver = (str(name) if isinstance(name, str | int) else "" for name in names)
+        content = bytes(raw).decode("utf-8", "replace")
+        entry = wire.Message(id, sender, receiver, UNREADABLE, content)
+    if str(entry.MsgId) in ("", "0"):
+        # What has no id of its own must not be taken for a repetition of the last that had none.
+        entry.MsgId = hashlib.sha256(raw).hexdigest()
+    return entry

@@ -1,19 +1,21 @@
 """The only door to WeChat: sends a ``Call``, and maps every foreign exception to one of ours."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.cookies import SimpleCookie
+from http.cookies import CookieError, Morsel
 from typing import Any, Generic, Literal, TypeVar
 
 import aiohttp
-import msgspec
 from yarl import URL
 
 from openwx.errors import ProtocolError, TransportError, refused
 from openwx.wechat import wire
 from openwx.wechat.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie
+
+log = logging.getLogger("openwx.wechat")
 
 USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -94,13 +96,12 @@ class Http:
     def restore_cookies(self, cookies: tuple[Cookie, ...]) -> None:
         self._jar.clear()
         for cookie in cookies:
-            morsels: SimpleCookie = SimpleCookie()
-            morsels[cookie.name] = cookie.value
-            morsels[cookie.name]["path"] = cookie.path
-            host = (self._base and self._base.host) or cookie.domain or self._domain
-            if self._base is None and cookie.domain:
-                morsels[cookie.name]["domain"] = cookie.domain
-            self._jar.update_cookies(morsels, URL(f"https://{host}"))
+            domain = cookie.domain if self._base is None else ""
+            try:
+                url = self._base or URL.build(scheme="https", host=domain or self._domain)
+                self._jar.update_cookies([(cookie.name, _morsel(cookie, domain))], url)
+            except (ValueError, CookieError):
+                log.warning("a saved cookie cannot be used again; WeChat may ask for a new login")
 
     def _take_cookies(self, answer: aiohttp.ClientResponse, base: URL) -> None:
         """A relay hands on cookies that are meant for WeChat's domains: here they belong to the relay."""
@@ -133,18 +134,17 @@ class Http:
 
     async def _body(self, call: Call[Any]) -> bytes:
         origin = self.origin(call.role)
-        referer = str(origin if call.role != "push" else self.origin("main")) + "/"
-        headers = {"Referer": referer, **call.headers}
+        headers = {"Referer": f"{self.origin('main')}/", **call.headers}
         data: bytes | Mapping[str, str] | None = call.form
         if call.body is not None:
             headers["Content-Type"] = "application/json; charset=UTF-8"
-            data = msgspec.json.encode(call.body)
+            data = wire.encode(call.body)
         timeout_s = call.timeout_s or self._timeout_s
         started = time.monotonic()
         try:
             async with self._http.request(
                 call.method,
-                origin.join(URL(call.path)),
+                origin.with_path(call.path),
                 params={key: str(value) for key, value in call.query.items()},
                 data=data,
                 headers=headers,
@@ -162,9 +162,19 @@ class Http:
             waited = time.monotonic() - started
             raise TransportError(call.name, f"no answer within {waited:.0f} seconds") from None
         except aiohttp.ClientError as error:
-            raise TransportError(call.name, _words(error)) from error
-        except OSError as error:
-            raise TransportError(call.name, str(error)) from error
+            # Without its cause: a log of that would show the address with the Skey and the ticket in it.
+            raise TransportError(call.name, _words(error)) from None
+        except (OSError, UnicodeError) as error:
+            raise TransportError(call.name, str(error)) from None
+
+
+def _morsel(cookie: Cookie, domain: str) -> Morsel[str]:
+    """As aiohttp makes them: services use names that the standard library refuses."""
+    morsel: Morsel[str] = Morsel()
+    morsel.update({"path": cookie.path, "domain": domain})
+    state = {"key": cookie.name, "value": cookie.value, "coded_value": cookie.value}
+    morsel.__setstate__(state)  # type: ignore[attr-defined]
+    return morsel
 
 
 def _raise_refusal(call: str, reply: wire.Reply) -> None:
@@ -192,6 +202,8 @@ def _words(error: aiohttp.ClientError) -> str:
             return "the connection was closed in the middle of the answer"
         case aiohttp.ClientConnectorError():
             return f"cannot connect to {error.host}:{error.port} ({error.os_error.strerror or error.os_error})"
+        case aiohttp.ClientOSError():
+            return f"the connection broke ({error.strerror or type(error).__name__})"
         case aiohttp.ClientResponseError():
             return "the answer is not HTTP"
         case _:

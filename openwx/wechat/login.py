@@ -8,7 +8,6 @@
 """
 
 import re
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +18,7 @@ from openwx.wechat import wire
 from openwx.wechat.http import MAIN, Call, Http
 from openwx.wechat.pace import inverted_ms, now_ms
 from openwx.wechat.session import DEFAULT_DOMAIN, Session, domain_of
+from openwx.wechat.text import plain
 
 APP_ID = "wx782c26e4c19acffb"
 Mode = Literal["desktop", "web"]
@@ -46,9 +46,10 @@ DESKTOP_HEADERS = {
 """The public token is the same in every published client that has desktop mode."""
 
 _UUID = re.compile(
-    rb'window\.QRLogin\.code\s*=\s*(\d+)(?:\s*;\s*window\.QRLogin\.uuid\s*=\s*"([^"]*)")?'
+    rb'window\.QRLogin\.code\s*=\s*(\d{1,9})(?:\s*;\s*window\.QRLogin\.uuid\s*=\s*"([^"]*)")?'
 )
-_CODE = re.compile(rb"window\.code\s*=\s*(\d+)")
+_CODE = re.compile(rb"window\.code\s*=\s*(\d{1,9})\b")
+_RET = re.compile(r"-?[0-9]{1,9}")
 _REDIRECT = re.compile(rb'window\.redirect_uri\s*=\s*"([^"]+)"')
 
 
@@ -151,10 +152,10 @@ async def fetch_session(http: Http, redirect: str, mode: Mode) -> Session:
             headers=DESKTOP_HEADERS if mode == "desktop" else {},
         )
     )
-    answer = _read_login_page(name, body)
+    answer = read_page(name, body)
     ret = answer.get("ret", "")
     if ret != "0":
-        if not ret.lstrip("-").isdecimal():
+        if not _RET.fullmatch(ret):
             raise ProtocolError(name, "the answer has no ret")
         raise LoginRefused(name, int(ret), answer.get("message", ""))
     missing = [key for key in ("wxsid", "wxuin") if not answer.get(key)]
@@ -170,11 +171,16 @@ async def fetch_session(http: Http, redirect: str, mode: Mode) -> Session:
     )
 
 
-def _read_login_page(call: str, body: bytes) -> dict[str, str]:
-    if b"<!" in body.replace(b"<![CDATA[", b"") or len(body) > 65536:
+def read_page(call: str, body: bytes) -> dict[str, str]:
+    """Its first field of each name. No XML parser: the message of a refusal may hold a bare ``&`` or HTML, and a
+    refusal that cannot be read would end in new QR codes without end."""
+    page = body[:65536].decode("utf-8", "replace")
+    answer: dict[str, str] = {}
+    for field in ("ret", "message", "skey", "wxsid", "wxuin", "pass_ticket"):
+        _, found, rest = page.partition(f"<{field}>")
+        value, closed, _ = rest.partition(f"</{field}>")
+        if found and closed:
+            answer[field] = plain(value.replace("<![CDATA[", "").replace("]]>", "")).strip()
+    if "ret" not in answer:
         raise ProtocolError(call, "the answer is not the XML of a login")
-    try:
-        root = ET.fromstring(body)  # noqa: S314  no document type, so no entities: checked above
-    except ET.ParseError:
-        raise ProtocolError(call, "the answer is not the XML of a login") from None
-    return {child.tag: (child.text or "").strip() for child in root}
+    return answer

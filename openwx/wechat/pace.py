@@ -20,6 +20,8 @@ class Pace:
     backoff_most_s: float = 60.0
     too_often_first_s: float = 60.0
     too_often_most_s: float = 600.0
+    code_lives_at_least_s: float = 10.0
+    """A QR code that is refused sooner was never good."""
     held_at_least_s: float = 0.05
     """A long poll that comes back sooner with nothing is not held by the service."""
     send_wait_s: float = 120.0

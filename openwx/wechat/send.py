@@ -7,6 +7,9 @@ from openwx.wechat.http import MAIN, Call
 from openwx.wechat.pace import now_ms
 from openwx.wechat.session import Session
 
+_UNSENDABLE = dict.fromkeys(code for code in (*range(32), 127) if chr(code) not in "\t\n\r")
+"""Control characters are dropped: JSON has them as escapes, and the phone would show these."""
+
 _last_client_msg_id = 0
 
 
@@ -33,7 +36,7 @@ def text(
             "BaseRequest": session.base_request(),
             "Msg": {
                 "Type": 1,
-                "Content": content,
+                "Content": content.translate(_UNSENDABLE),
                 "FromUserName": own_id,
                 "ToUserName": to,
                 "LocalID": client_msg_id,

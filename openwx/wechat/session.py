@@ -59,7 +59,7 @@ class Session(msgspec.Struct, frozen=True):
     def base_request(self) -> dict[str, Any]:
         """``BaseRequest`` of every POST body. A new ``DeviceID`` each time, as the reference allows."""
         return {
-            "Uin": int(self.uin) if self.uin.isdecimal() else self.uin,
+            "Uin": number_or_name(self.uin),
             "Sid": self.sid,
             "Skey": self.skey,
             "DeviceID": device_id(),
@@ -80,7 +80,15 @@ class Session(msgspec.Struct, frozen=True):
     @classmethod
     def from_bytes(cls, data: bytes) -> "Session":
         """Raises ``msgspec.DecodeError`` where this is no saved session."""
-        return msgspec.json.decode(data, type=cls)
+        try:
+            return msgspec.json.decode(data, type=cls)
+        except (UnicodeDecodeError, RecursionError) as error:
+            raise msgspec.DecodeError(str(error)) from None
+
+
+def number_or_name(text: str) -> int | str:
+    """A number where it is one that a Uin can be; anything else stays as it is."""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= 19 else text
 
 
 def device_id() -> str:
@@ -92,6 +100,7 @@ def domain_of(host: str, call: str) -> str:
 
     Raises ``ProtocolError`` for a foreign host: cookies and messages would go there.
     """
-    if any(host == domain or host.endswith("." + domain) for domain in WECHAT_DOMAINS):
+    ours = any(host == domain or host.endswith("." + domain) for domain in WECHAT_DOMAINS)
+    if ours and len(host) < 200 and all(0 < len(label) < 64 for label in host.split(".")):
         return host
     raise ProtocolError(call, f"redirect_uri leads to {host!r}, which is none of WeChat's hosts")

@@ -14,7 +14,7 @@ BATCH = 50
 """At most so many entries go into one ``webwxbatchgetcontact``."""
 
 _CHECK = re.compile(
-    rb'window\.synccheck\s*=\s*\{\s*retcode\s*:\s*"(-?\d+)"\s*,\s*selector\s*:\s*"(\d+)"\s*\}'
+    rb'window\.synccheck\s*=\s*\{\s*retcode\s*:\s*"(-?\d{1,9})"\s*,\s*selector\s*:\s*"(-?\d{1,9})"\s*\}'
 )
 _PAIRS = re.compile(r"<username>(.*?)</username>", re.DOTALL)
 
@@ -160,15 +160,13 @@ def pairing(notify: wire.Message) -> dict[str, int | str]:
     found = _PAIRS.search(notify.Content.replace("&lt;", "<").replace("&gt;", ">"))
     if found is None:
         return {}
-    ids = split_ids(notify.StatusNotifyUserName)
-    numbers = [number.strip() for number in found[1].split(",")]
+    ids, numbers = (
+        joined.removesuffix(",").split(",") for joined in (notify.StatusNotifyUserName, found[1])
+    )
     if len(ids) != len(numbers):
         return {}
-    return {
-        id: int(number) if number.isdecimal() else number
-        for id, number in zip(ids, numbers, strict=True)
-        if number not in ("", "0")
-    }
+    pairs = zip(ids, map(wire.lasting, numbers), strict=True)
+    return {id: uid for id, uid in pairs if id and uid != ""}
 
 
 def split_ids(joined: str) -> list[str]:

@@ -2,8 +2,10 @@
 
 import html
 import re
+from html.entities import html5
 
 _EMOJI = re.compile(r'<span class="emoji emoji([0-9a-fA-F]{4,10})"></span>?')
+_ENTITY = re.compile(r"&(?:([A-Za-z][A-Za-z0-9]{0,31});|#\d{1,7};|#[xX][0-9a-fA-F]{1,6};)")
 _NEWLINE = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _SPLIT_OF_LENGTH = {4: (4,), 5: (5,), 6: (2, 4), 8: (4, 4), 10: (5, 5)}
 _FACE_OF_CAT = {
@@ -25,7 +27,14 @@ def plain(text: str) -> str:
     ``&lt;br/&gt;`` stays what was typed)."""
     if "<" in text:
         text = _NEWLINE.sub("\n", _EMOJI.sub(_emoji, text))
-    return html.unescape(text) if "&" in text else text
+    return _ENTITY.sub(_entity, text) if "&" in text else text
+
+
+def _entity(entity: re.Match[str]) -> str:
+    """Only whole entities, as the server writes them: ``&copy=1`` in an address is none, and a number of
+    thousands of digits, on which ``html.unescape`` fails, is none either."""
+    name = entity[1]
+    return html5.get(f"{name};", entity[0]) if name else html.unescape(entity[0])
 
 
 def _emoji(span: re.Match[str]) -> str:
@@ -37,7 +46,7 @@ def _emoji(span: re.Match[str]) -> str:
     characters, start = "", 0
     for width in split:
         code = int(digits[start : start + width], 16)
-        if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+        if 0xD800 <= code <= 0xDFFF:
             return span[0]
         characters += chr(code)
         start += width

@@ -6,13 +6,13 @@ and read one by one, so that one that is broken cannot take its neighbours with 
 
 import json
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from openwx.errors import ProtocolError
-from openwx.wechat.session import SyncKey
+from openwx.wechat.session import SyncKey, number_or_name
 
 Text = str | UnsetType
 Number = int | UnsetType
@@ -58,7 +58,7 @@ class Contact(Struct, gc=False):
     City: Text = UNSET
     Signature: Text = UNSET
     Uin: int | str = 0
-    VerifyFlag: int = 0
+    VerifyFlag: Number = UNSET
     OwnerUin: int | str = 0
     MemberCount: int = 0
     MemberList: list[Raw] | None = None
@@ -118,6 +118,9 @@ class PushLoginReply(Struct):
 class Message(Struct):
     """An entry of ``AddMsgList``, as far as every kind of message needs it."""
 
+    needed: ClassVar[tuple[str, ...]] = ("Content", "CreateTime")
+    """Where they cannot be read, the entry is told raw, not as an empty message."""
+
     MsgId: str | int
     FromUserName: str
     ToUserName: str
@@ -140,26 +143,47 @@ def decode(call: str, body: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(body, type=kind, strict=False)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as first:
         try:
-            mended = _mend(body)
-            return msgspec.json.decode(mended, type=kind, strict=False)
+            return msgspec.json.decode(_mend(body), type=kind, strict=False)
         except (ValueError, RecursionError):
-            raise ProtocolError(call, f"the answer cannot be read: {first}") from None
+            raise ProtocolError(call, f"the answer cannot be read: {_reason(first)}") from None
+
+
+def encode(body: Any) -> bytes:
+    """UTF-8 without escapes. Halves of surrogate pairs, which UTF-8 cannot say, become question marks."""
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_cleaned(body))
+
+
+def _reason(error: Exception) -> str:
+    """Never the answer's own bytes, which may hold secrets."""
+    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def _mend(body: bytes) -> bytes:
     """JSON that a strict reader refuses but browsers' clients have always read: raw control characters
-    in strings, bytes that are no UTF-8."""
-    value = json.loads(body.decode("utf-8", "replace"), strict=False)
-    return msgspec.json.encode(_without_surrogates(value))
+    in strings, bytes that are no UTF-8, halves of surrogate pairs, and null for a field that is not there."""
+    return msgspec.json.encode(_cleaned(_loads(body)))
 
 
-def _without_surrogates(value: Any) -> Any:
+def _loads(body: bytes) -> Any:
+    return json.loads(body.decode("utf-8-sig", "replace"), strict=False, parse_int=_integer)
+
+
+def _integer(digits: str) -> int | str:
+    """Python refuses to read integers of thousands of digits, and nothing here has more than twenty."""
+    return int(digits) if len(digits) <= 20 else digits
+
+
+def _cleaned(value: Any) -> Any:
+    """Without lone surrogates, and without members that are null."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+        return [_cleaned(item) for item in value]
     if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        return {_cleaned(key): _cleaned(item) for key, item in value.items() if item is not None}
     return value
 
 
@@ -168,8 +192,50 @@ def each(records: Iterable[Raw] | None, kind: type[T]) -> tuple[list[T], list[by
     good: list[T] = []
     broken: list[bytes] = []
     for raw in records or ():
-        try:
-            good.append(msgspec.json.decode(raw, type=kind, strict=False))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        record = read(raw, kind)
+        if record is None:
             broken.append(bytes(raw))
+        else:
+            good.append(record)
     return good, broken
+
+
+def read(raw: Raw, kind: type[T]) -> T | None:
+    """A record, without those of its fields that make no sense; None where one that it needs does not."""
+    try:
+        return msgspec.json.decode(raw, type=kind, strict=False)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        try:
+            return _salvage(_cleaned(_loads(bytes(raw))), kind)
+        except (ValueError, RecursionError):
+            return None
+
+
+def fields(raw: Raw) -> dict[str, Any]:
+    """Whatever can be read of a record that is broken; no ``null`` among it."""
+    try:
+        value = _cleaned(_loads(bytes(raw)))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _salvage(value: Any, kind: type[T]) -> T:
+    """Raises ``ValueError`` where a field that is needed cannot be read."""
+    if isinstance(value, dict):
+        for field in msgspec.structs.fields(kind):  # type: ignore[arg-type]
+            needed = field.required or field.encode_name in getattr(kind, "needed", ())
+            if field.encode_name in value and not needed:
+                item = msgspec.json.encode(value[field.encode_name])
+                try:
+                    msgspec.json.decode(item, type=field.type, strict=False)
+                except msgspec.MsgspecError:
+                    del value[field.encode_name]
+    return msgspec.json.decode(msgspec.json.encode(value), type=kind, strict=False)
+
+
+def lasting(uin: int | str) -> int | str:
+    """What a Uin says: a number, a name where it is none, and ``""`` where it says nothing."""
+    if isinstance(uin, str):
+        uin = number_or_name(uin.strip())
+    return uin or ""

@@ -351,3 +351,25 @@ async def test_a_resumed_session_survives(
     await again.reaches("running")
     await world.receiver.get(content="meanwhile")
     assert account.logins == 1
+
+
+@pytest.mark.parametrize("ret", [1, -1, -2])
+async def test_a_refused_status_notify_does_not_keep_the_account_from_running(
+    world: World, simulator: Simulator, ret: int
+) -> None:
+    """It only tells the phone."""
+    simulator.faults.add("webwxstatusnotify", Fault.RET, ret=ret)
+    await world.run()
+    assert len(simulator.calls_of("webwxinit")) == 1
+
+
+async def test_a_code_that_is_refused_at_once_is_not_asked_for_in_a_tight_loop(
+    world: World, simulator: Simulator
+) -> None:
+    """The pauses grow: five codes take 0.1 + 0.2 + 0.4 + 0.8 seconds, less the jitter, at least."""
+    await world.start(pace={"backoff_first_s": 0.1, "backoff_most_s": 1.0})
+    for n in range(1, 6):
+        await simulator.gets_call("login", n)
+        simulator.codes.expire_all()
+    codes = simulator.calls_of("jslogin")
+    assert codes[4].time - codes[0].time > 1.0

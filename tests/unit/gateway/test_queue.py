@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from itertools import repeat
 
 import pytest
@@ -58,9 +59,25 @@ class WeChat:
             await self._changed.wait_for(lambda: len(self.finished) >= n)
         return [one.content for one, _ in self.finished]
 
-    def make(self, *, tries: int = 3, size: int = 10, wait_s: float = 10) -> SendQueue:
-        rules = QueueRules(0.0, tries, size, no_pause, no_pause, wait_s)
+    def make(
+        self,
+        *,
+        size: int = 10,
+        wait_s: float = 10,
+        interval_s: float = 0,
+        too_often: Callable[[], Iterator[float]] = no_pause,
+    ) -> SendQueue:
+        rules = QueueRules(interval_s, 3, size, no_pause, too_often, wait_s)
         return SendQueue(rules, running=self.running.wait, send=self.send, finish=self.finish)
+
+
+@asynccontextmanager
+async def running(queue: SendQueue) -> AsyncIterator[None]:
+    task = asyncio.create_task(queue.run())
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 @pytest.fixture
@@ -221,3 +238,248 @@ async def test_close_lets_what_is_on_its_way_end(wechat: WeChat) -> None:
     idle.close()
     await asyncio.wait({task}, timeout=10)
     assert task.done()
+
+
+# -- what may and may not follow a try -------------------------------------------------------------------
+
+
+def lost() -> TransportError:
+    return TransportError("webwxsendmsg", "lost")
+
+
+async def turns() -> None:
+    """Let everything that can go on go on."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def sent(wechat: WeChat) -> list[str]:
+    return [one.content for one in wechat.tries]
+
+
+LONG_S = 3600.0
+
+
+@pytest.mark.parametrize("failure", [None, Refused("webwxsendmsg", 1)])
+async def test_sends_keep_their_interval(wechat: WeChat, failure: Exception | None) -> None:
+    wechat.failures = [failure] if failure else []
+    queue = wechat.make(interval_s=LONG_S, wait_s=0.01)
+    async with running(queue):
+        queue.put([order("a")])
+        await wechat.finishes(1)
+        with pytest.raises(CallerError, match="withdrawn"):
+            await queue.send_and_wait(order("b"))
+    assert sent(wechat) == ["a"]
+
+
+@pytest.mark.parametrize("failures", [[], [lost()]])
+async def test_nothing_is_sent_once_the_account_stopped_running_in_a_pause(
+    wechat: WeChat, failures: list[Exception]
+) -> None:
+    """A send in the middle of a new login would meet the contacts of the former one."""
+    wechat.failures = failures
+    asked: list[str] = []
+
+    async def look() -> None:
+        asked.append("does it run?")
+        await wechat.running.wait()
+        if sent(wechat):
+            wechat.running.clear()  # not any more, and the pause after "a" has just begun
+
+    rules = QueueRules(0.02, 3, 10, lambda: repeat(0.02), no_pause, 10)
+    queue = SendQueue(rules, running=look, send=wechat.send, finish=wechat.finish)
+    async with running(queue):
+        queue.put([order("a"), order("b")])
+        await until(lambda: len(asked) == 3 or len(wechat.tries) == 2)
+        assert sent(wechat) == ["a"]
+        wechat.running.set()
+        await until(lambda: len(wechat.tries) == 2)
+
+
+async def test_after_1205_nothing_at_all_is_sent_in_the_pause(wechat: WeChat) -> None:
+    wechat.failures = [TooOften("webwxsendmsg", 1205)]
+    queue = wechat.make(too_often=lambda: repeat(LONG_S), wait_s=0.01)
+    async with running(queue):
+        outcome = await queue.send_and_wait(order("now"))
+        assert outcome.error is not None
+        assert outcome.error.code == 1205
+        queue.put([order("later")])
+        with pytest.raises(CallerError, match="withdrawn"):
+            await queue.send_and_wait(order("too soon"))
+    assert sent(wechat) == ["now"]
+
+
+async def test_each_1205_waits_longer_until_a_send_succeeds(wechat: WeChat) -> None:
+    drawn: list[str] = []
+
+    def too_often() -> Iterator[float]:
+        drawn.append("afresh")
+        while True:
+            drawn.append("longer")
+            yield 0.0
+
+    wechat.failures = [TooOften("webwxsendmsg", 1205)] * 2
+    queue = wechat.make(too_often=too_often)
+    async with running(queue):
+        queue.put([order("x")])
+        await wechat.finishes(1)
+        wechat.failures = [TooOften("webwxsendmsg", 1205)]
+        queue.put([order("y")])
+        await wechat.finishes(2)
+    assert drawn == ["afresh", "longer", "longer", "afresh", "longer"]
+    assert sent(wechat) == ["x", "x", "x", "y", "y"]
+    assert len({one.client_msg_id for one in wechat.tries}) == 2
+
+
+async def test_a_kept_send_that_is_too_often_for_all_its_tries(wechat: WeChat) -> None:
+    wechat.failures = [TooOften("webwxsendmsg", 1205)] * 3
+    queue = wechat.make()
+    async with running(queue):
+        queue.put([order("x")])
+        await wechat.finishes(1)
+        error = wechat.finished[0][1].error
+        assert error is not None
+        assert error.code == 1205
+
+
+async def test_no_try_follows_once_the_outcome_was_told_to_be_unknown(wechat: WeChat) -> None:
+    """Whoever waited may have sent it again by now."""
+    wechat.failures = [lost(), lost()]
+    wechat.on_send = wechat.running.clear
+    queue = wechat.make(wait_s=0.05)
+    async with running(queue):
+        with pytest.raises(CallerError, match="unknown") as late:
+            await queue.send_and_wait(order("x"))
+        assert late.value.http_status == 504
+        wechat.running.set()
+        await wechat.finishes(1)
+        error = wechat.finished[0][1].error
+        assert error is not None
+        assert "unknown" in error.status
+        assert sent(wechat) == ["x"]
+
+
+async def test_what_may_have_been_sent_before_a_new_login_is_never_told_to_be_withdrawn(
+    wechat: WeChat,
+) -> None:
+    wechat.failures = [lost(), LoggedOut("webwxsendmsg", 1101)]
+
+    def stop_at_the_second() -> None:
+        if len(wechat.tries) == 2:
+            wechat.running.clear()
+
+    wechat.on_send = stop_at_the_second
+    queue = wechat.make(wait_s=0.05)
+    async with running(queue):
+        with pytest.raises(CallerError, match="unknown"):
+            await queue.send_and_wait(order("x"))
+        wechat.running.set()
+        assert await wechat.finishes(1) == ["x"]
+        assert sent(wechat) == ["x", "x"]
+        assert len(queue) == 0
+
+
+async def test_the_withdrawn_is_not_sent_and_its_neighbours_are(wechat: WeChat) -> None:
+    wechat.running.clear()
+    queue = wechat.make(wait_s=0.01)
+    async with running(queue):
+        queue.put([order("kept 1")])
+        with pytest.raises(CallerError, match="withdrawn"):
+            await queue.send_and_wait(order("gone"))
+        queue.put([order("kept 2")])
+        wechat.running.set()
+        assert await wechat.finishes(2) == ["kept 1", "kept 2"]
+        assert sent(wechat) == ["kept 1", "kept 2"]
+
+
+async def test_a_send_that_comes_while_bulk_is_under_way_is_next(
+    wechat: WeChat, queue: SendQueue
+) -> None:
+    def interrupt() -> None:
+        if len(wechat.tries) == 2:
+            queue.put([order("urgent")])
+
+    wechat.on_send = interrupt
+    queue.put(order(f"bulk {n}", bulk=True) for n in range(4))
+    assert await wechat.finishes(5) == ["bulk 0", "bulk 1", "urgent", "bulk 2", "bulk 3"]
+
+
+async def test_bulk_goes_back_among_bulk(wechat: WeChat, queue: SendQueue) -> None:
+    wechat.failures = [LoggedOut("webwxsendmsg", 1102)]
+    wechat.on_send = wechat.running.clear
+    queue.put([order("bulk 0", bulk=True), order("bulk 1", bulk=True)])
+    await turns()
+    wechat.on_send = lambda: None
+    queue.put([order("urgent")])
+    wechat.running.set()
+    assert await wechat.finishes(3) == ["urgent", "bulk 0", "bulk 1"]
+
+
+async def test_the_room_for_bulk_is_its_own(wechat: WeChat) -> None:
+    queue = wechat.make(size=1)
+    queue.put([order("bulk", bulk=True)])
+    queue.require_room()
+    with pytest.raises(CallerError):
+        queue.require_room(bulk=True)
+
+
+# -- the end ---------------------------------------------------------------------------------------------
+
+
+async def test_a_stop_between_two_tries_begins_no_other(wechat: WeChat) -> None:
+    wechat.failures = [lost()]
+    wechat.on_send = wechat.running.clear
+    queue = wechat.make()
+    task = asyncio.create_task(queue.run())
+    waiting = asyncio.create_task(queue.send_and_wait(order("x")))
+    await turns()
+    queue.close()
+    await asyncio.wait({task}, timeout=10)
+    assert task.done()
+    queue.give_up(CallerError(Code.NOT_RUNNING, "stopped"))
+    error = (await waiting).error
+    assert error is not None
+    assert (error.code, error.http_status) == (Code.UNREACHABLE, 504)  # it may have arrived
+    assert sent(wechat) == ["x"]
+
+
+async def test_who_comes_after_the_stop_is_told_at_once(wechat: WeChat) -> None:
+    queue = wechat.make()
+    queue.close()
+    queue.give_up(CallerError(Code.NOT_RUNNING, "stopped"))
+    error = (await queue.send_and_wait(order("x"))).error
+    assert error is not None
+    assert error.code == Code.NOT_RUNNING
+    assert not wechat.tries
+
+
+async def test_a_bug_ends_the_queue_and_is_not_swallowed(wechat: WeChat) -> None:
+    wechat.failures = [ZeroDivisionError()]
+    queue = wechat.make()
+    queue.put([order("x")])
+    with pytest.raises(ZeroDivisionError):
+        await queue.run()
+
+
+async def test_the_outcome_lasts_before_it_is_told(wechat: WeChat) -> None:
+    """Whoever hears that it was sent can rely on its upload."""
+    written = asyncio.Event()
+
+    async def finish(*_: object) -> None:
+        await written.wait()
+
+    rules = QueueRules(0.0, 3, 10, no_pause, no_pause, 10)
+    queue = SendQueue(rules, running=wechat.running.wait, send=wechat.send, finish=finish)
+    async with running(queue):
+        waiting = asyncio.create_task(queue.send_and_wait(order("x")))
+        await turns()
+        assert sent(wechat) == ["x"]
+        assert not waiting.done()
+        written.set()
+        assert (await waiting).error is None

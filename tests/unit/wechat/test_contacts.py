@@ -193,3 +193,139 @@ def test_difference_between_two_loads(contacts: Contacts) -> None:
     told = {type(event).__name__ for event in difference(contacts, later)}
     assert told == {"PropertyChanged", "ChatAdded", "ChatLost"}
     assert not difference(later, later)
+
+
+# -- records that do not tell all ------------------------------------------------------------------------
+
+
+def test_a_partial_record_keeps_the_category(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1", NickName="n", VerifyFlag=24))
+    assert not contacts.put_friend(record("@1", NickName="n"))
+    assert contacts.friends["@1"].category == "公众号"
+    contacts.put_friend(record("@1", VerifyFlag=0))
+    assert contacts.friends["@1"].category == "好友"
+
+
+def test_a_partial_member_keeps_his_names(contacts: Contacts) -> None:
+    named = {"UserName": "@1", "NickName": "n", "DisplayName": "d", "Uin": 5}
+    contacts.put_group(group_record("@@1", named, NickName="g"))
+    assert not contacts.put_group(group_record("@@1", {"UserName": "@1"}, NickName="g"))
+    member = contacts.groups["@@1"].members["@1"]
+    assert (member.name, member.display, member.displayname, member.uid) == ("n", "d", "d", 5)
+
+
+def test_a_name_in_the_group_can_be_taken_back(contacts: Contacts) -> None:
+    contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n", "DisplayName": "d"}))
+    contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n", "DisplayName": ""}))
+    assert contacts.groups["@@1"].members["@1"].displayname == "n"
+
+
+def test_the_name_in_the_group_is_not_the_friends_display(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1", NickName="n", DisplayName="f"))
+    contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}))
+    assert contacts.groups["@@1"].members["@1"].displayname == "n"
+
+
+def test_a_list_that_is_not_whole_makes_nobody_leave(contacts: Contacts) -> None:
+    everybody = [{"UserName": f"@{n}", "NickName": "n"} for n in range(3)]
+    contacts.put_group(group_record("@@1", *everybody, NickName="g", MemberCount=3))
+    part = group_record("@@1", everybody[0], NickName="g", MemberCount=3)
+    assert not contacts.put_group(part)
+    broken = group_record("@@1", everybody[0], {"UserName": 7}, {}, NickName="g")
+    assert not contacts.put_group(broken)
+    left = group_record("@@1", *everybody[:2], NickName="g", MemberCount=2)
+    assert [type(event) for event in contacts.put_group(left)] == [events.MemberLost]
+
+
+def test_a_group_without_a_list_keeps_its_members_and_owner(contacts: Contacts) -> None:
+    contacts.put_group(group_record("@@1", {"UserName": "@1"}, NickName="g", OwnerUin=7))
+    assert not contacts.put_group(record("@@1", OwnerUin=0))
+    group = contacts.groups["@@1"]
+    assert (group.name, group.owner_uid, list(group.members)) == ("g", 7, ["@1"])
+
+
+def test_filehelper_cannot_be_lost(contacts: Contacts) -> None:
+    assert not contacts.lose("filehelper")
+    assert "filehelper" in contacts.friends
+
+
+def test_a_profile_changes_what_it_tells(contacts: Contacts) -> None:
+    contacts.put_user(record("@me", NickName="我", Sex=1, City="c", Alias="a"))
+    told = contacts.put_profile(wire.Profile(190, NickName=wire.Buffer("新"), Signature="s"))
+    assert {(one.name, one.new) for one in told if isinstance(one, events.PropertyChanged)} == {
+        ("name", "新"),
+        ("displayname", "新"),
+        ("signature", "s"),
+    }
+    assert (contacts.user.sex, contacts.user.city, contacts.user.account) == ("male", "c", "a")
+
+
+def test_a_uid_is_never_wiped(contacts: Contacts) -> None:
+    contacts.pair_uids({"@1": 11, "@@1": "1@chatroom"})
+    for uin in (0, "0", ""):
+        contacts.put_friend(record("@1", NickName="n", Uin=uin))
+        contacts.put_group(group_record("@@1", {"UserName": "@1", "Uin": uin}, Uin=uin))
+        assert contacts.friends["@1"].uid == 11
+        assert contacts.groups["@@1"].uid == "1@chatroom"
+        assert contacts.groups["@@1"].members["@1"].uid == 11
+
+
+# -- found again -----------------------------------------------------------------------------------------
+
+
+def test_two_with_one_uid_are_nobody(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1", NickName="a"))
+    contacts.pair_uids({"@1": 5})
+    target = target_of(contacts.friends["@1"])
+    both = again(record("@x", NickName="a"), record("@y", NickName="b"), uids={"@x": 5, "@y": 5})
+    assert both.find_again(target) is None
+
+
+@pytest.mark.parametrize("change", ["Alias", "NickName", "RemarkName", "City", "Province"])
+def test_every_change_makes_a_record_another(contacts: Contacts, change: str) -> None:
+    fields = {"Alias": "a", "NickName": "n", "RemarkName": "r", "City": "c", "Province": "p"}
+    contacts.put_friend(record("@1", **fields))
+    target = target_of(contacts.friends["@1"])
+    assert again(record("@x", **fields)).find_again(target)
+    assert again(record("@x", **fields | {change: "other"})).find_again(target) is None
+
+
+def test_fields_do_not_run_into_each_other(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1", NickName="ab", RemarkName="c"))
+    target = target_of(contacts.friends["@1"])
+    assert again(record("@x", NickName="a", RemarkName="bc")).find_again(target) is None
+
+
+def test_a_group_is_no_friend_of_the_same_record(contacts: Contacts) -> None:
+    contacts.put_group(group_record("@@1", NickName="n"))
+    target = target_of(contacts.groups["@@1"])
+    assert again(record("@x", NickName="n")).find_again(target) is None
+
+
+def test_filehelper_is_found_again(contacts: Contacts) -> None:
+    target = target_of(contacts.friends["filehelper"])
+    assert (chat := again().find_again(target)) is not None
+    assert chat.id == "filehelper"
+
+
+# -- look-ups and differences ----------------------------------------------------------------------------
+
+
+def test_groups_are_looked_up_too(contacts: Contacts) -> None:
+    contacts.put_group(group_record("@@1", NickName="g", OwnerUin=7))
+    contacts.put_group(group_record("@@2", NickName="g", OwnerUin=8))
+    assert contacts.find_group(displayname="g", owner_uid="8").id == "@@2"
+    assert contacts.search_groups(name="g", id="@@1")[0].id == "@@1"
+    with pytest.raises(CallerError) as ambiguous:
+        contacts.find_group(displayname="g")
+    assert ambiguous.value.code == Code.AMBIGUOUS
+    assert not contacts.search_groups(id="@1")
+
+
+def test_a_load_without_members_makes_nobody_leave(contacts: Contacts) -> None:
+    contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}))
+    later = Contacts(contacts.user)
+    later.put_group(record("@@1"))
+    assert not difference(contacts, later)
+    assert list(later.groups["@@1"].members) == ["@1"]
+    assert later.groups["@@1"].displayname == "n"

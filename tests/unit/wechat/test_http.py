@@ -1,71 +1,28 @@
-"""The one door to WeChat, against a server that does everything wrong; and what a login's answers say."""
+"""The one door to WeChat, against a server that does everything wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import traceback
+from typing import NoReturn
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from openwx.errors import (
-    LoginRefused,
+    LoggedOut,
     ProtocolError,
     Refused,
     TooOften,
     TransportError,
     WeChatError,
 )
-from openwx.wechat import login, wire
-from openwx.wechat.http import Call, Http
+from openwx.wechat import send, sync, wire
+from openwx.wechat.http import Call, Http, Role
 from openwx.wechat.session import Cookie
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from .serving import SESSION, Service, recorded
+
 CALL = Call(name="webwxtest", path="/call", method="POST", reply=wire.Reply, body={"Text": "你/好"})
-
-
-class Service:
-    """Answers every request with ``handler``."""
-
-    def __init__(self) -> None:
-        self.handler: Handler | None = None
-        self.bodies: list[bytes] = []
-        self.requests: list[web.Request] = []
-        self.url = ""
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append(request)
-        self.bodies.append(await request.read())
-        assert self.handler is not None
-        return await self.handler(request)
-
-    def says(self, body: str, status: int = 200, *, cookie: str = "") -> None:
-        async def handler(_: web.Request) -> web.StreamResponse:
-            headers = {"Content-Type": "text/plain"} | ({"Set-Cookie": cookie} if cookie else {})
-            return web.Response(body=body.encode(), status=status, headers=headers)
-
-        self.handler = handler
-
-
-@pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    service = Service()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", service.answer)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield service
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def http(service: Service) -> AsyncIterator[Http]:
-    connector = aiohttp.TCPConnector()
-    http = Http(connector, base_url=service.url, timeout_s=5)
-    yield http
-    await http.close()
-    await connector.close()
 
 
 async def test_bodies_are_utf8_without_escapes(service: Service, http: Http) -> None:
@@ -198,103 +155,163 @@ async def test_cookies_of_the_real_hosts_survive_too() -> None:
     await connector.close()
 
 
-# -- login -----------------------------------------------------------------------------------------------
+# -- answers that are wrong in other ways ----------------------------------------------------------------
+
+OK = b"HTTP/1.1 200 OK\r\n"
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        'window.QRLogin.code = 200; window.QRLogin.uuid = "oZwt_bFfRg==";',
-        'window.QRLogin.code=200;window.QRLogin.uuid="oZwt_bFfRg==";',
+        b"",
+        b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        OK,
+        OK + b"Content-Length: 100\r\n\r\n{",
+        OK + b"Content-Length: many\r\n\r\n{}",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{",
+        OK + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!",
+        OK + b"Content-Encoding: deflate\r\nContent-Length: 9\r\n\r\nnot gzip!",
+        OK + b"X: " + b"x" * 100_000 + b"\r\n\r\n",
+        OK + b"\xff\xfe: x\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 5,
+        b"HTTP/1.1 999 Weird\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-async def test_uuid(service: Service, http: Http, answer: str) -> None:
-    service.says(answer)
-    assert await login.fetch_uuid(http, "desktop") == "oZwt_bFfRg=="
-    assert service.requests[-1].query["redirect_uri"].endswith("?mod=desktop")
-    await login.fetch_uuid(http, "web")
-    assert service.requests[-1].query["redirect_uri"].endswith("/webwxnewloginpage")
+async def test_whatever_a_server_babbles_is_a_transport_error_without_secrets(
+    connector: aiohttp.TCPConnector, answer: bytes
+) -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    http = Http(connector, base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with server:
+        with pytest.raises(TransportError) as failure:
+            await http.send(sync.check(SESSION, 1, 5))
+    await http.close()
+    logged = "".join(traceback.format_exception(failure.value))
+    assert "synccheck" in logged
+    assert "crypt" not in logged
 
 
-@pytest.mark.parametrize("answer", ["", "window.QRLogin.code = 400;", 'window.QRLogin.uuid = "x"'])
-async def test_no_uuid(service: Service, http: Http, answer: str) -> None:
-    service.says(answer)
-    with pytest.raises(ProtocolError, match="UUID"):
-        await login.fetch_uuid(http, "desktop")
+@pytest.mark.parametrize("base_url", ["http://no-such-host.invalid", f"http://{'x' * 70}.com"])
+async def test_a_host_that_is_none(connector: aiohttp.TCPConnector, base_url: str) -> None:
+    http = Http(connector, base_url=base_url)
+    with pytest.raises(TransportError):
+        await http.send(CALL)
+    await http.close()
 
 
-async def test_polls(service: Service, http: Http) -> None:
-    for answer, code in [
-        ("window.code=408;", 408),
-        ("window.code = 201;window.userAvatar='';", 201),
-    ]:
-        service.says(answer)
-        assert await login.poll(http, "u", scanned=False, timeout_s=5) == login.Poll(code)
-    assert service.requests[-1].query["tip"] == "1"
-    service.says('window.code=200;\nwindow.redirect_uri="https://wx2.qq.com/p?a=1";')
-    poll = await login.poll(http, "u", scanned=True, timeout_s=5)
-    assert poll == login.Poll(200, "https://wx2.qq.com/p?a=1")
-    assert service.requests[-1].query["tip"] == "0"
-    for nonsense in ("", "window.code=200;"):
-        service.says(nonsense)
-        with pytest.raises(ProtocolError):
-            await login.poll(http, "u", scanned=True, timeout_s=5)
+async def test_an_answer_that_never_ends(
+    service: Service, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openwx.wechat.http.LARGEST_ANSWER", 100_000)
+
+    async def flood(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" " * 65_536)
+
+    service.handler = flood
+    with pytest.raises(ProtocolError, match="larger than"):
+        await http.send(CALL)
 
 
-PAGE = "https://wx2.qq.com/cgi-bin/mmwebwx-bin/webwxnewloginpage?ticket=T&uuid=U"
-
-
-async def test_a_login_yields_a_session(service: Service, http: Http) -> None:
-    service.says(
-        "<error><ret>0</ret><message></message><skey>@crypt_1</skey><wxsid>S</wxsid>"
-        "<wxuin>123</wxuin><pass_ticket>a%2Bb</pass_ticket><isgrayscale>1</isgrayscale></error>",
-        301,
-    )
-    session = await login.fetch_session(http, PAGE, "desktop")
-    assert (session.uin, session.sid, session.skey) == ("123", "S", "@crypt_1")
-    assert (session.pass_ticket, session.domain) == ("a%2Bb", "wx2.qq.com")
-    request = service.requests[-1]
-    assert request.query["ticket"] == "T"
-    assert (request.query["fun"], request.query["version"]) == ("new", "v2")
-    assert request.headers["client-version"] == "2.0.0"
-    assert len(request.headers["extspam"]) > 1000
-
-
-async def test_a_refused_login_tells_the_servers_words(service: Service, http: Http) -> None:
-    service.says("<error><ret>1203</ret><message>不能登录<![CDATA[&]]></message></error>")
-    with pytest.raises(LoginRefused) as refusal:
-        await login.fetch_session(http, PAGE, "web")
-    assert (refusal.value.ret, refusal.value.errmsg) == (1203, "不能登录&")
-    assert "extspam" not in service.requests[-1].headers
+async def test_a_big_answer_is_read_too(service: Service, http: Http) -> None:
+    records = [{"UserName": f"@{n}", "NickName": "名" * 50} for n in range(5_000)]
+    service.tells(*records)
+    (call,) = sync.batch_get_contact(SESSION, ["@1"])
+    good, broken = wire.each((await http.send(call)).ContactList, wire.Contact)
+    assert (len(good), len(broken)) == (5_000, 0)
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        "<error>",
-        "<error></error>",
-        "<error><ret>0</ret></error>",
-        "<error><ret>x</ret></error>",
-        '<!DOCTYPE e [<!ENTITY a "b">]><error><ret>0</ret></error>',
-    ],
+    ("name", "call"),
+    [("webwxinit_1101.json", sync.init(SESSION)), ("webwxsync_1101.json", sync.sync(SESSION))],
 )
-async def test_a_broken_login_page(service: Service, http: Http, body: str) -> None:
-    service.says(body)
-    with pytest.raises(ProtocolError):
-        await login.fetch_session(http, PAGE, "web")
+async def test_a_session_that_ended_in_whatever_call(
+    service: Service, http: Http, name: str, call: Call[object]
+) -> None:
+    service.says(recorded(name))
+    with pytest.raises(LoggedOut) as ended:
+        await http.send(call)
+    assert ended.value.ret == 1101
 
 
-@pytest.mark.parametrize(
-    "redirect",
-    ["https://evil.com/x", "https://qq.com.evil.com/x", "https://evilqq.com/x", "", "::"],
-)
-async def test_a_redirect_that_leads_astray_is_not_followed(redirect: str) -> None:
-    connector = aiohttp.TCPConnector()
+class Watched(aiohttp.TCPConnector):
+    """Connects to nobody, and remembers who was wanted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted: list[aiohttp.ClientRequest] = []
+
+    async def connect(self, req: aiohttp.ClientRequest, *_: object, **__: object) -> NoReturn:
+        self.wanted.append(req)
+        raise aiohttp.ClientOSError(111, "nobody is there")
+
+
+async def test_what_goes_to_the_real_hosts() -> None:
+    """One Referer, and the cookies of a resumed session, on all of them."""
+    connector = Watched()
     http = Http(connector)
-    try:
-        with pytest.raises(ProtocolError, match="redirect_uri"):
-            await login.fetch_session(http, redirect, "web")
-    finally:
-        await http.close()
-        await connector.close()
+    http.enter_domain("wx2.qq.com")
+    http.restore_cookies((Cookie("wxsid", "a+/=", "qq.com"), Cookie("x", "1", "wx2.qq.com")))
+    roles: tuple[Role, ...] = ("login", "main", "push", "file")
+    for role in roles:
+        with pytest.raises(TransportError, match=r"^x: the connection broke \(nobody is there\)$"):
+            await http.send(Call(name="x", path="/x", role=role, reply=bytes))
+    wanted = list({str(one.url): one for one in connector.wanted}.values())
+    assert [str(one.url) for one in wanted] == [
+        "https://login.wx.qq.com/x",
+        "https://wx2.qq.com/x",
+        "https://webpush.wx2.qq.com/x",
+        "https://file.wx2.qq.com/x",
+    ]
+    assert {one.headers["Referer"] for one in wanted} == {"https://wx2.qq.com/"}
+    cookies = ["; ".join(sorted(one.headers["Cookie"].split("; "))) for one in wanted]
+    assert cookies == ["wxsid=a+/=", *["wxsid=a+/=; x=1"] * 3]
+    await http.close()
+    await connector.close()
+
+
+async def test_half_a_character_in_a_text_stops_nothing(service: Service, http: Http) -> None:
+    service.says('{"BaseResponse":{"Ret":0},"MsgID":"77"}')
+    await http.send(send.text(SESSION, "@me", "@you", "a\ud83db", "1"))
+    assert b'"Content":"a?b"' in service.bodies[-1]
+
+
+async def test_the_path_never_changes_the_host(service: Service, http: Http) -> None:
+    service.says("")
+    await http.send(Call(name="x", path="//evil.example/x", reply=bytes))
+    assert service.requests[-1].path == "//evil.example/x"
+
+
+async def test_a_cookie_of_any_name_survives_a_restart(
+    connector: aiohttp.TCPConnector, service: Service, http: Http
+) -> None:
+    """Aiohttp takes names that the standard library refuses to make."""
+    service.says("", cookie="webwx[1]=a+b/c==; Path=/")
+    await http.send(Call(name="x", path="/", reply=bytes))
+    service.says("", cookie="path=odd; Path=/")
+    again = Http(connector, base_url=service.url)
+    again.restore_cookies((*http.cookies(), Cookie("path", "odd", "")))
+    await again.send(Call(name="x", path="/", reply=bytes))
+    sent = service.requests[-1].headers["Cookie"].split("; ")
+    assert sorted(sent) == ["path=odd", "webwx[1]=a+b/c=="]
+    await again.close()
+
+
+@pytest.mark.parametrize("base_url", ["", "http://[::1]:8080", "http://127.0.0.1"])
+@pytest.mark.parametrize("domain", ["qq.com", ".qq.com", "::1", "", "a b", "[", "x" * 300])
+@pytest.mark.parametrize("name", ["wxsid", "a b", "", "\x01"])
+async def test_saved_cookies_never_stop_a_start(
+    connector: aiohttp.TCPConnector, base_url: str, domain: str, name: str
+) -> None:
+    http = Http(connector, base_url=base_url)
+    http.restore_cookies((Cookie(name, "v\x01", domain), Cookie("good", "1", "")))
+    assert "good" in [cookie.name for cookie in http.cookies()]
+    await http.close()

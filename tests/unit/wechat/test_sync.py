@@ -6,21 +6,15 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from openwx.errors import LoggedOut, ProtocolError, Refused, SystemBusy, TooOften, refused
 from openwx.wechat import send, sync, wire
+from openwx.wechat.http import Call
 from openwx.wechat.messages import Text, Unknown, kind_of, split_sender
-from openwx.wechat.session import Cookie, Session, SyncKey
+from openwx.wechat.session import Session, SyncKey
 
-SESSION = Session(
-    uin="123",
-    sid="sid+/=",
-    skey="@crypt_1",
-    pass_ticket="a%2Bb",
-    domain="wx.qq.com",
-    cookies=(Cookie("wxsid", "sid+/=", "wx.qq.com"),),
-    sync_key=SyncKey(((1, 2), (3, 4))),
-)
+from .serving import SESSION
 
 
 def entry(**fields: Any) -> wire.Message:
@@ -40,7 +34,7 @@ def test_a_text_carries_its_client_msg_id_in_both_fields() -> None:
         "LocalID": "17000000000001234",
         "ClientMsgId": "17000000000001234",
     }
-    assert call.body["BaseRequest"]["Uin"] == 123
+    assert call.body["BaseRequest"]["Uin"] == 2501234567
     assert call.body["BaseRequest"]["DeviceID"].startswith("e")
     assert len(call.body["BaseRequest"]["DeviceID"]) == 16
 
@@ -139,3 +133,79 @@ def test_only_what_others_write_in_a_group_has_a_sender() -> None:
 def test_a_kind_that_nobody_claims_is_unknown() -> None:
     assert kind_of(entry()) is Text
     assert kind_of(entry(MsgType=777)) is Unknown
+
+
+def test_pairing_is_by_place() -> None:
+    content = "<msg><op id='4'><username>11,,33,</username></op></msg>"
+    notify = entry(MsgType=51, Content=content, StatusNotifyUserName="@1,@2,@3,")
+    assert sync.pairing(notify) == {"@1": 11, "@3": 33}
+    notify = entry(MsgType=51, Content=content, StatusNotifyUserName="@1,,@3")
+    assert sync.pairing(notify) == {"@1": 11, "@3": 33}
+
+
+@given(st.text("<>username/,@1 ;&lt&gt", max_size=60), st.text("@1,", max_size=20))
+def test_any_pairing_is_paired_or_ignored(content: str, ids: str) -> None:
+    for id, uid in sync.pairing(entry(Content=content, StatusNotifyUserName=ids)).items():
+        assert id
+        assert uid not in ("", 0)
+
+
+@pytest.mark.parametrize("retcode", ["9" * 5_000, "x", "", "1.0"])
+def test_a_retcode_that_is_no_number(retcode: str) -> None:
+    with pytest.raises(ProtocolError):
+        sync.read_check(f'window.synccheck={{retcode:"{retcode}",selector:"0"}}'.encode())
+
+
+def test_batches_of_fifty() -> None:
+    calls = list(sync.batch_get_contact(SESSION, (f"@{n}" for n in range(120))))
+    bodies = [call.body for call in calls if call.body is not None]
+    assert [body["Count"] for body in bodies] == [len(body["List"]) for body in bodies]
+    assert [body["Count"] for body in bodies] == [50, 50, 20]
+    assert bodies[0]["List"][0] == {"UserName": "@0", "EncryChatRoomId": ""}
+    assert not list(sync.batch_get_contact(SESSION, []))
+
+
+def test_calls_compare_as_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "base_request", lambda _: {"Uin": 1})
+    call = sync.status_notify(SESSION, "@me")
+    assert call.body is not None
+    assert call == Call(
+        name="webwxstatusnotify",
+        path="/cgi-bin/mmwebwx-bin/webwxstatusnotify",
+        method="POST",
+        reply=wire.Reply,
+        query={"lang": "zh_CN", "pass_ticket": "a%2Bb"},
+        body={
+            "BaseRequest": {"Uin": 1},
+            "Code": 3,
+            "FromUserName": "@me",
+            "ToUserName": "@me",
+            "ClientMsgId": call.body["ClientMsgId"],
+        },
+    )
+    assert sync.log_out(SESSION) == Call(
+        name="webwxlogout",
+        path="/cgi-bin/mmwebwx-bin/webwxlogout",
+        method="POST",
+        reply=bytes,
+        query={"redirect": 1, "type": 1, "skey": "@crypt_1"},
+        form={"sid": "sid+/=", "uin": "2501234567"},
+    )
+    one, two = (send.text(SESSION, "@me", "@you", "hi", id) for id in ("1", "2"))
+    assert one == send.text(SESSION, "@me", "@you", "hi", "1")
+    assert one != two
+
+
+def test_the_poll_goes_by_the_check_key_and_the_fetch_by_the_sync_key() -> None:
+    both = replace(SESSION, sync_check_key=SyncKey(((9, 9),)))
+    assert sync.check(SESSION, 1, 5).query["synckey"] == "1_2|3_4"
+    assert sync.check(both, 1, 5).query["synckey"] == "9_9"
+    body = sync.sync(both).body
+    assert body is not None
+    assert body["SyncKey"] == {"Count": 2, "List": [{"Key": 1, "Val": 2}, {"Key": 3, "Val": 4}]}
+
+
+def test_control_characters_are_not_sent() -> None:
+    call = send.text(SESSION, "@me", "@you", "a\x01\x1b\x7fb\tc\nd\r", "1")
+    assert call.body is not None
+    assert call.body["Msg"]["Content"] == "ab\tc\nd\r"
