@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -43,7 +43,7 @@ from openwx.wechat.events import (
     State,
     StateChanged,
 )
-from openwx.wechat.http import Http
+from openwx.wechat.http import Call, Http
 from openwx.wechat.loading import load_contacts
 from openwx.wechat.messages import Message
 from openwx.wechat.model import User
@@ -397,21 +397,39 @@ class Client:
 
     # -- what the rest asks for ------------------------------------------------------------------------------
 
-    async def send_text(self, to: str, content: str, client_msg_id: str) -> str:
-        """Send a text to a friend or group of this login; the MsgId. Safe to repeat with the same id.
+    async def ask(self, build: Callable[[Session], Call[T]]) -> T:
+        """Do a call in the present login.
 
         Raises ``WeChatError``; a ``LoggedOut`` starts a new login, or tells that one is going on.
         """
+        with self.logged_in() as session:
+            return await self._http.send(build(session))
+
+    @contextlib.contextmanager
+    def logged_in(self) -> Iterator[Session]:
+        """The session of the present login, for calls of one's own. See ``ask`` for what it raises."""
         session = self.session
         if session is None or self._over.done():
-            raise LoggedOut("webwxsendmsg", 1102, "a new login is going on")
-        call = send.text(session, self.contacts.user.id, to, content, client_msg_id)
+            raise LoggedOut("session", 1102, "a new login is going on")
         try:
-            return str((await self._http.send(call)).MsgID)
+            yield session
         except LoggedOut as error:
             if self.session is not None and session.sid == self.session.sid:
                 self._end_session(error)
             raise
+
+    async def tell(self, events: list[Event]) -> None:
+        """Tell what a call changed, as if WeChat had told it."""
+        if events:
+            await self._deliver(Batch(events=events))
+
+    async def send_text(self, to: str, content: str, client_msg_id: str) -> str:
+        """Send a text to a friend or group of this login; the MsgId. Safe to repeat with the same id."""
+        own_id = self.contacts.user.id
+        reply = await self.ask(
+            lambda session: send.text(session, own_id, to, content, client_msg_id)
+        )
+        return str(reply.MsgID)
 
     @property
     def is_usable(self) -> bool:
