@@ -180,6 +180,6 @@ class Teller:
         self._put(written.fresh)
 
     def _announce(self, upload: Upload, payload: Payload) -> None:
-        self.feed.put(upload.body)
+        self.feed.put(upload)
         if self._shared.show_messages:
             chatlog.show(self._name if self._shared.several else "", payload)

@@ -3,6 +3,10 @@
 import asyncio
 import logging
 import sys
+from collections.abc import Iterable
+
+from openwx.report import attachment as attached
+from openwx.report.records import Upload
 
 log = logging.getLogger("openwx.report")
 
@@ -13,12 +17,12 @@ class Echo:
     """``run`` writes what ``put`` was given; beyond 10,000 waiting lines, the newest are left out."""
 
     def __init__(self) -> None:
-        self._lines: asyncio.Queue[bytes] = asyncio.Queue(_MOST_LINES)
+        self._uploads: asyncio.Queue[Upload] = asyncio.Queue(_MOST_LINES)
         self._left_out = 0
 
-    def put(self, body: bytes) -> None:
+    def put(self, upload: Upload) -> None:
         try:
-            self._lines.put_nowait(body.replace(b"\n", b" ") + b"\n")
+            self._uploads.put_nowait(upload)
         except asyncio.QueueFull:
             if not self._left_out:
                 log.warning("stdout is read too slowly: uploads are left out there")
@@ -26,20 +30,24 @@ class Echo:
 
     async def run(self) -> None:
         while True:
-            lines = [await self._lines.get()]
-            while not self._lines.empty():
-                lines.append(self._lines.get_nowait())
+            uploads = [await self._uploads.get()]
+            while not self._uploads.empty():
+                uploads.append(self._uploads.get_nowait())
             try:
-                await asyncio.to_thread(_write, b"".join(lines))
+                await asyncio.to_thread(_write, uploads)
             except (OSError, ValueError) as error:
                 log.warning("uploads cannot be written to stdout: %s", error)
-            for _ in lines:
-                self._lines.task_done()
+            for _ in uploads:
+                self._uploads.task_done()
 
     async def drained(self) -> None:
-        await self._lines.join()
+        await self._uploads.join()
 
 
-def _write(lines: bytes) -> None:
-    sys.stdout.buffer.write(lines)
+def _write(uploads: Iterable[Upload]) -> None:
+    for upload in uploads:
+        body = upload.body
+        if upload.attachment:
+            body = attached.whole(body, upload.attachment)
+        sys.stdout.buffer.write(body.replace(b"\n", b" ") + b"\n")
     sys.stdout.buffer.flush()

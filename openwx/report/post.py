@@ -2,8 +2,9 @@
 
 import asyncio
 import io
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,8 +14,11 @@ from yarl import URL
 
 from openwx.errors import ConfigError
 from openwx.report import answer, signing
+from openwx.report import attachment as attached
 from openwx.report.answer import Answer
 from openwx.report.records import Upload
+
+log = logging.getLogger("openwx.report")
 
 _NOT_NOW = frozenset({408, 429, 502, 503, 504})
 _MOST_RETRY_AFTER_S = 300.0
@@ -69,13 +73,12 @@ class Poster:
         self._clock = clock
 
     async def post(self, upload: Upload) -> Accepted | Refused | NoAnswer:
-        body = upload.body
-        webhook_id = webhook_id_of(upload)
+        data, headers = await self._content(upload)
         try:
             async with self._http.post(
                 self._url,
-                data=io.BytesIO(body) if len(body) >= _LARGE else body,
-                headers=signing.headers(webhook_id, int(self._clock()), body, self._key),
+                data=data,
+                headers=headers,
                 allow_redirects=False,
                 timeout=self._timeout,
             ) as response:
@@ -86,6 +89,26 @@ class Poster:
             return NoAnswer(_words(error) or f"no answer within {self._timeout.total:g} s")
         except (aiohttp.ClientError, OSError) as error:
             return NoAnswer(_words(error))
+
+    async def _content(
+        self, upload: Upload
+    ) -> tuple[bytes | io.BytesIO | AsyncIterator[bytes], dict[str, str]]:
+        """What is posted, and its headers; the attachment is read from its file, once to sign and once to send."""
+        body, attachment = upload.body, upload.attachment
+        sign = signing.Signer(webhook_id_of(upload), int(self._clock()), self._key)
+        if attachment:
+            try:
+                length = await asyncio.to_thread(sign.take, attached.pieces(body, attachment))
+            except OSError as error:
+                log.warning("%s: media_data is left out: %s", webhook_id_of(upload), error)
+                sign = signing.Signer(webhook_id_of(upload), int(self._clock()), self._key)
+            else:
+                return attached.stream(body, attachment), {
+                    **sign.headers(),
+                    "Content-Length": str(length),
+                }
+        sign.take([body])
+        return io.BytesIO(body) if len(body) >= _LARGE else body, sign.headers()
 
     async def _judge(
         self, response: aiohttp.ClientResponse, upload: Upload

@@ -27,6 +27,11 @@ class NewUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """Where not empty, a second upload with the same (account, dedupe) is ignored."""
     deliver: bool = True
     """False: kept as delivered at once (filtered out, or no ``post_api``), for ``dedupe``."""
+    media: bytes = b""
+    """Opaque to the journal. Not empty where a medium is still to be fetched: until it is ``Completed``, this
+    upload and those of its chat behind it are held."""
+    attachment: str = ""
+    """A file whose content is posted with the body, as its ``media_data``."""
 
 
 class Upload(NewUpload, kw_only=True, frozen=True, gc=False):
@@ -61,12 +66,23 @@ class NewSend(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     upload_id: int | None = None
     """The upload whose reply this is. Taken only while that upload is pending, and once a part."""
     part: int = 0
+    attachment: str = ""
+    """A file that is needed until it is sent."""
 
 
 class Send(NewSend, kw_only=True, frozen=True, gc=False):
     id: int
     account: str
     created: float
+
+
+class Completed(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """The medium of an upload was fetched, or given up: what is told now."""
+
+    id: int
+    body: bytes
+    attachment: str = ""
+    deliver: bool = True
 
 
 class Fate(IntEnum):
@@ -93,6 +109,8 @@ class Unit:
     account: str
     uploads: Sequence[NewUpload] = ()
     sends: Sequence[NewSend] = ()
+    completed: Sequence[Completed] = ()
+    """Uploads that were held for their medium."""
     finished_sends: Sequence[str] = ()
     """Uids of sends that are done, failed or withdrawn: their rows go."""
     settled: Sequence[Settled] = ()
@@ -102,6 +120,8 @@ class Unit:
     """Ids of failed uploads that are pending anew, as if they were made now."""
     state: Mapping[str, bytes | None] = field(default_factory=dict)
     """What the account has to remember; None forgets the key."""
+    media: Mapping[str, bytes] = field(default_factory=dict)
+    """What is known of media that can be sent on, by the first part of their media_id."""
 
 
 @dataclass(frozen=True, slots=True)

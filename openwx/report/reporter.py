@@ -324,4 +324,4 @@ class Reporter:
 
     def _show(self, upload: Upload) -> None:
         if allowed(self._settings, upload.kind, msgspec.json.decode(upload.body)):
-            self._echo.put(upload.body)
+            self._echo.put(upload)

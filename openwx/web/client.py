@@ -10,6 +10,8 @@ from pydantic import Field
 
 from openwx import __version__
 from openwx.errors import CallerError, Code
+from openwx.gateway.feed import encoded
+from openwx.report.records import Upload
 from openwx.web.models import Call
 from openwx.web.routing import Image, LongPoll, route
 
@@ -154,6 +156,7 @@ class CheckEvent(Call):
 
 
 @route("check_event", any_state=True)
-async def check_event(account: "Account", call: CheckEvent) -> LongPoll:
+async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Upload]:
     """The uploads since the last call, as soon as there are any; `[]` after the time."""
-    return LongPoll(account.feed.ready, account.feed.take, call.timeout)
+    feed = account.feed
+    return LongPoll(feed.ready, feed.take, encoded, feed.put_back, call.timeout)

@@ -13,7 +13,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from aiohttp import hdrs, web
 
@@ -33,6 +33,7 @@ METHODS = ("GET", "POST")
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,17 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
-class LongPoll:
+class LongPoll(Generic[T]):
     """A reply that waits. Nothing is taken for a caller who is not there any more.
 
-    ``ready`` waits for at most the given seconds; ``take`` removes and returns encoded JSON values.
+    ``ready`` waits for at most the given seconds, ``take`` removes and returns what there is, ``encode`` makes
+    JSON of it, and ``put_back`` undoes ``take``.
     """
 
     ready: Callable[[float], Awaitable[None]]
-    take: Callable[[], list[bytes]]
+    take: Callable[[], list[T]]
+    encode: Callable[[list[T]], Awaitable[list[bytes]]]
+    put_back: Callable[[list[T]], None]
     timeout_s: float
 
 
@@ -206,8 +210,8 @@ class Endpoints:
             return Answer(b"[" + b",".join(await self._poll(request, reply)) + b"]")
         return answers.success(reply)
 
-    async def _poll(self, request: web.Request, poll: LongPoll) -> list[bytes]:
-        """Wait and take. From ``take`` to the socket the caller cannot go away unseen."""
+    async def _poll(self, request: web.Request, poll: LongPoll[Any]) -> list[bytes]:
+        """Wait and take. From the last look to the socket the caller cannot go away unseen."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + poll.timeout_s
         while True:
@@ -215,10 +219,15 @@ class Endpoints:
             if not await self._wait(poll.ready(left)):
                 return []
             await asyncio.sleep(0)  # a caller's farewell that has arrived is noticed now
-            if request.transport is None or request.transport.is_closing():
+            if _has_gone(request):
                 return []
-            if (taken := poll.take()) or loop.time() >= deadline:
-                return taken
+            taken = poll.take()
+            if taken or loop.time() >= deadline:
+                encoded = await poll.encode(taken)
+                if not _has_gone(request):
+                    return encoded
+                poll.put_back(taken)
+                return []
 
     async def _wait(self, ready: Awaitable[None]) -> bool:
         """Whether it came to its end; False where the server stops."""
@@ -233,3 +242,7 @@ class Endpoints:
             return False
         task.result()
         return True
+
+
+def _has_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()

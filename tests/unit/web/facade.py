@@ -8,6 +8,8 @@ import msgspec
 
 from openwx.config import Access, Settings
 from openwx.errors import CallerError, Code
+from openwx.gateway.feed import Feed as RealFeed
+from openwx.report.records import Upload
 from openwx.wechat.contacts import Contacts
 from openwx.wechat.events import State
 from openwx.wechat.model import Chat, Friend, Group, Member, User
@@ -21,31 +23,24 @@ class Sent(msgspec.Struct):
     id: str
 
 
-class Feed:
-    def __init__(self) -> None:
-        self.uploads: list[bytes] = []
-        self.waiting = asyncio.Event()
-        """Set while somebody waits."""
-        self._filled = asyncio.Event()
+class Feed(RealFeed):
+    """The real one, which also tells whether somebody waits."""
 
-    def put(self, upload: bytes) -> None:
-        self.uploads.append(upload)
-        self._filled.set()
+    def __init__(self) -> None:
+        super().__init__(20)
+        self.waiting = asyncio.Event()
+
+    def put_json(self, body: bytes) -> None:
+        self.put(
+            Upload(id=1, account="default", chat="", kind="login", uid="u", body=body, created=0.0)
+        )
 
     async def ready(self, timeout_s: float) -> None:
         self.waiting.set()
         try:
-            async with asyncio.timeout(timeout_s):
-                await self._filled.wait()
-        except TimeoutError:
-            pass
+            await super().ready(timeout_s)
         finally:
             self.waiting.clear()
-
-    def take(self) -> list[bytes]:
-        taken, self.uploads = self.uploads, []
-        self._filled.clear()
-        return taken
 
 
 class Account:

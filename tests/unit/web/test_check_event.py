@@ -6,8 +6,8 @@ from .serving import Api
 
 
 async def test_at_once_if_there_are_any(api: Api) -> None:
-    api.account.feed.put(b'{"n":1}')
-    api.account.feed.put('{"n":"二"}'.encode())
+    api.account.feed.put_json(b'{"n":1}')
+    api.account.feed.put_json('{"n":"二"}'.encode())
     assert (await api.get("check_event")).json == [{"n": 1}, {"n": "二"}]
     assert (await api.get("check_event", timeout="0")).json == []
 
@@ -15,7 +15,7 @@ async def test_at_once_if_there_are_any(api: Api) -> None:
 async def test_as_soon_as_there_is_one(api: Api) -> None:
     call = asyncio.create_task(api.get("check_event", timeout="300"))
     await api.account.feed.waiting.wait()
-    api.account.feed.put(b'{"n":1}')
+    api.account.feed.put_json(b'{"n":1}')
     assert (await call).json == [{"n": 1}]
 
 
@@ -32,7 +32,7 @@ async def test_nothing_is_taken_for_a_caller_who_went_away(api: Api) -> None:
     await api.account.feed.waiting.wait()
     writer.close()
     await writer.wait_closed()
-    api.account.feed.put(b'{"n":1}')
+    api.account.feed.put_json(b'{"n":1}')
     assert (await api.get("check_event", timeout="0")).json == [{"n": 1}]
 
 
@@ -41,9 +41,9 @@ async def test_of_two_who_wait_one_gets_it_and_the_other_waits_on(api: Api) -> N
     while api.runner.server is None or len(api.runner.server.connections) < 2:
         await asyncio.sleep(0)
     await api.account.feed.waiting.wait()
-    api.account.feed.put(b"1")
+    api.account.feed.put_json(b"1")
     done, rest = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
-    api.account.feed.put(b"2")
+    api.account.feed.put_json(b"2")
     await asyncio.wait(rest)
     assert sorted(task.result().body for task in done | rest) == [b"[1]", b"[2]"]
 

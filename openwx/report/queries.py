@@ -1,0 +1,104 @@
+"""What is read from the journal, and what is forgotten: each is done in the journal's thread.
+
+A query is called with the database and answers rows; ``journal.py`` makes records of them.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from openwx.report.records import FailedUpload, Fate, Send, Upload
+
+AT_ONCE = 1000
+"""Rows deleted in one transaction."""
+
+_FIELDS = "id, account, chat, kind, uid, ifnull(dedupe, ''), created, tries, reply_to, media, attachment, body"
+_NAMES = (
+    *("id", "account", "chat", "kind", "uid", "dedupe", "created", "tries", "reply_to", "media"),
+    *("attachment", "body"),
+)
+UPLOAD = f"SELECT {_FIELDS} FROM uploads WHERE id = ? AND fate = 0"  # noqa: S608 - ours
+# Behind an upload whose medium is still to be fetched, the others of its chat wait too.
+_HELD = """EXISTS (SELECT 1 FROM uploads AS first WHERE first.account = uploads.account
+AND first.chat = uploads.chat AND first.fate = 0 AND first.media != x'' AND first.id <= uploads.id)"""
+PENDING = f"""
+SELECT id, chat FROM uploads WHERE account = ? AND fate = 0 AND NOT {_HELD} ORDER BY id"""  # noqa: S608
+HELD = f"""
+SELECT {_FIELDS} FROM uploads WHERE account = ? AND fate = 0 AND {_HELD} ORDER BY id"""  # noqa: S608
+FAILED = """
+SELECT id, chat, kind, uid, created, settled, tries, status, error FROM uploads
+WHERE account = ? AND fate = ? ORDER BY settled DESC, id DESC LIMIT ?"""
+SENDS = """
+SELECT id, account, uid, upload_id, part, created, attachment, body FROM sends
+WHERE account = ? ORDER BY id"""
+_SEND_NAMES = ("id", "account", "uid", "upload_id", "part", "created", "attachment", "body")
+STATE = "SELECT key, value FROM state WHERE account = ?"
+MEDIUM = "SELECT value FROM media WHERE account = ? AND key = ?"
+BODY_OF = "SELECT body FROM uploads WHERE account = ? AND dedupe = ?"
+FILES = """
+SELECT attachment FROM uploads WHERE fate = 0 AND attachment != ''
+UNION SELECT attachment FROM sends WHERE attachment != ''"""
+NEXT_ACCOUNT = "SELECT min(account) FROM uploads WHERE fate != 0 AND account > ?"
+_BEYOND = """
+SELECT settled, id FROM uploads WHERE account = ? AND fate = ?
+ORDER BY settled DESC, id DESC LIMIT 1 OFFSET ?"""
+_PRUNE = """
+DELETE FROM uploads WHERE id IN (
+    SELECT id FROM uploads WHERE account = ? AND fate = ? AND (settled, id) <= (?, ?)
+    AND id < (SELECT max(id) FROM uploads) ORDER BY settled, id LIMIT ?)"""
+_PRUNE_MEDIA = """
+DELETE FROM media WHERE (account, key) IN (
+    SELECT account, key FROM media WHERE created < ? LIMIT ?)"""
+
+
+class Read:
+    """One SELECT."""
+
+    def __init__(self, sql: str, *values: object) -> None:
+        self.sql = sql
+        self.values = values
+
+    def __call__(self, db: sqlite3.Connection) -> list[tuple[Any, ...]]:
+        return db.execute(self.sql, self.values).fetchall()
+
+
+class Prune:
+    """Delete one slice of an account's settled rows; answers how many went."""
+
+    def __init__(self, account: str, fate: Fate, before: float, keep: int) -> None:
+        self.of = (account, int(fate))
+        self.before = before
+        self.keep = keep
+
+    def __call__(self, db: sqlite3.Connection) -> int:
+        beyond = db.execute(_BEYOND, (*self.of, self.keep)).fetchone() or (0.0, 0)
+        last = max(beyond, (self.before, 0))
+        count = db.execute(_PRUNE, (*self.of, *last, AT_ONCE)).rowcount
+        db.execute(f"PRAGMA incremental_vacuum({AT_ONCE})").fetchall()
+        return count
+
+
+class PruneMedia:
+    """Delete one slice of what is known of media; answers how many rows went."""
+
+    def __init__(self, before: float) -> None:
+        self.before = before
+
+    def __call__(self, db: sqlite3.Connection) -> int:
+        return db.execute(_PRUNE_MEDIA, (self.before, AT_ONCE)).rowcount
+
+
+def upload_of(row: tuple[Any, ...]) -> Upload:
+    return Upload(**_named(_NAMES, row))
+
+
+def failed_upload_of(row: tuple[Any, ...]) -> FailedUpload:
+    return FailedUpload(**_named(FailedUpload.__struct_fields__, row))
+
+
+def send_of(row: tuple[Any, ...]) -> Send:
+    return Send(**_named(_SEND_NAMES, row))
+
+
+def _named(names: Sequence[str], row: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(zip(names, row, strict=True))

@@ -1,0 +1,87 @@
+"""The journal's file: its tables, their versions, and how it is opened (SQLite)."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from openwx.errors import OpenwxError
+
+VERSION = 2
+_BUSY_TIMEOUT_S = 5.0
+
+_PRAGMAS = """
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA fullfsync = ON;
+PRAGMA wal_autocheckpoint = 4000;
+PRAGMA journal_size_limit = 67108864;
+"""
+
+# `body` comes last, so that lists need not read its overflow pages. Ids never come back, for queued
+# sends may still name them: they are counted up from the newest row, which is never pruned.
+_FIRST = """
+CREATE TABLE uploads (
+    id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL, chat TEXT NOT NULL, kind TEXT NOT NULL, uid TEXT NOT NULL, dedupe TEXT,
+    created REAL NOT NULL, fate INTEGER NOT NULL, settled REAL NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0, status INTEGER NOT NULL DEFAULT 0,
+    error TEXT NOT NULL DEFAULT '', reply_to BLOB NOT NULL, body BLOB NOT NULL);
+CREATE UNIQUE INDEX uploads_dedupe ON uploads (account, dedupe) WHERE dedupe IS NOT NULL;
+CREATE INDEX uploads_pending ON uploads (account, id, chat) WHERE fate = 0;
+CREATE INDEX uploads_settled ON uploads (account, fate, settled) WHERE fate != 0;
+CREATE TABLE sends (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, uid TEXT NOT NULL UNIQUE,
+    upload_id INTEGER, part INTEGER NOT NULL, created REAL NOT NULL, body BLOB NOT NULL,
+    UNIQUE (upload_id, part));
+CREATE INDEX sends_account ON sends (account, id);
+CREATE TABLE state (
+    account TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (account, key)) WITHOUT ROWID;
+"""
+
+_MEDIA = """
+ALTER TABLE uploads ADD COLUMN media BLOB NOT NULL DEFAULT x'';
+ALTER TABLE uploads ADD COLUMN attachment TEXT NOT NULL DEFAULT '';
+ALTER TABLE sends ADD COLUMN attachment TEXT NOT NULL DEFAULT '';
+CREATE INDEX uploads_incomplete ON uploads (account, chat, id) WHERE fate = 0 AND media != x'';
+CREATE TABLE media (
+    account TEXT NOT NULL, key TEXT NOT NULL, created REAL NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (account, key)) WITHOUT ROWID;
+CREATE INDEX media_created ON media (created);
+"""
+
+_STEPS = (_FIRST, _MEDIA)
+"""What leads from each version to the next one."""
+
+
+class JournalError(OpenwxError):
+    """The journal could not be read or written (disk full, locked, damaged, closed).
+
+    Nothing was changed, and it goes on working: once there is room, the same unit succeeds.
+    """
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The database, brought to this version. Raises ``JournalError`` where a newer openwx wrote it."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm this mode
+    path.chmod(0o600)
+    db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+        _require_known(path, version)
+        db.executescript(_PRAGMAS)
+        for number, step in enumerate(_STEPS[version:], version + 1):
+            db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _require_known(path: Path, version: int) -> None:
+    if version > VERSION:
+        raise JournalError(
+            f"{path} was written by a newer openwx: its version is {version}, this one knows"
+            f" {VERSION}"
+        )

@@ -1,0 +1,286 @@
+"""The side of the journal that lives in its thread: units become statements.
+
+The units of a group are put together into a handful of statements: each statement gives the
+GIL away and has to win it back, which takes 5 ms and more (``sys.getswitchinterval``) while the
+event loop is busy. With a statement for each row, 100 callers wrote 84 rows a second then.
+"""
+
+import contextlib
+import itertools
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from openwx.report import queries
+from openwx.report.records import Fate, NewSend, NewUpload, Send, Unit, Upload, Written
+from openwx.report.schema import JournalError, connect
+from openwx.report.writer import Order, Told, Workshop
+
+AT_ONCE = 1000
+"""Units in a transaction."""
+_ROWS = 64
+"""Rows in one INSERT."""
+_KEPT_BODY = 64 * 1024
+"""A body beyond this many bytes goes when its upload is delivered."""
+
+_INSERT_UPLOADS = (
+    """INSERT INTO uploads
+    (id, account, chat, kind, uid, dedupe, created, fate, settled, reply_to, media, attachment, body)
+    VALUES """,
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    " ON CONFLICT (account, dedupe) WHERE dedupe IS NOT NULL DO NOTHING",
+)
+# A reply is taken only while its upload is pending: the unit that settles the upload queues its
+# reply too, so no second delivery can queue it again, not even after the first was sent and forgotten.
+_INSERT_SENDS = (
+    """INSERT INTO sends (id, account, uid, upload_id, part, created, attachment, body)
+    SELECT * FROM (VALUES """,
+    "(?, ?, ?, ?, ?, ?, ?, ?)",
+    """) AS new WHERE column4 IS NULL
+    OR EXISTS (SELECT 1 FROM uploads WHERE id = column4 AND account = column2 AND fate = 0)
+    ON CONFLICT (upload_id, part) DO NOTHING""",
+)
+_INSERT_STATE = ("INSERT OR REPLACE INTO state (account, key, value) VALUES ", "(?, ?, ?)", "")
+_SETTLE = """
+UPDATE uploads SET fate = ?1, status = ?2, error = ?3, settled = ?4,
+body = CASE WHEN ?1 != ?5 AND length(body) > ?6 THEN x'' ELSE body END
+WHERE id IN (SELECT value FROM json_each(?7)) AND fate = 0"""
+_REFUSED = """
+UPDATE uploads SET tries = tries + 1 WHERE id IN (SELECT value FROM json_each(?)) AND fate = 0"""
+_FINISHED = "DELETE FROM sends WHERE uid IN (SELECT value FROM json_each(?))"
+_AGAIN = """
+UPDATE uploads SET fate = 0, status = 0, error = '', settled = 0, tries = 0, created = ?
+WHERE id = ? AND account = ? AND fate = ?"""
+_COMPLETE = """
+UPDATE uploads SET media = x'', body = ?1, attachment = ?2, fate = ?3, settled = ?4
+WHERE id = ?5 AND account = ?6 AND fate = 0"""
+_INSERT_MEDIA = (
+    "INSERT OR REPLACE INTO media (account, key, created, value) VALUES ",
+    "(?, ?, ?, ?)",
+    "",
+)
+
+
+class Tables(Workshop):
+    """The side of the journal that lives in its thread."""
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._clock = clock
+        self._db: sqlite3.Connection
+        self._upload_ids: Iterator[int]
+        self._send_ids: Iterator[int]
+
+    def open(self) -> None:
+        try:
+            self._db = connect(self._path)
+            self._upload_ids = self._count_on("uploads")
+            self._send_ids = self._count_on("sends")
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(f"cannot open {self._path}: {error}") from error
+
+    def _count_on(self, table: str) -> Iterator[int]:
+        newest = self._db.execute(f"SELECT ifnull(max(id), 0) FROM {table}").fetchone()[0]  # noqa: S608 - ours
+        return itertools.count(newest + 1)
+
+    def close(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+
+    def handle(self, orders: list[Order]) -> Iterable[list[Told]]:
+        units = [order for order in orders if isinstance(order.what, Unit)]
+        if units:
+            yield self._together(units)
+        for what, done in orders:
+            if not isinstance(what, Unit):
+                try:
+                    yield [Told(done, what(self._db), None)]
+                except (sqlite3.Error, OSError) as error:
+                    yield [Told(done, None, _told(error))]
+
+    def _together(self, orders: list[Order]) -> list[Told]:
+        """All units in one transaction; where that fails, once more with a savepoint for each."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            written = self._apply([order.what for order in orders])
+            self._db.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - told to those who wait
+            self._roll_back()
+            return (
+                self._apart(orders)
+                if len(orders) > 1
+                else [Told(orders[0].done, None, _told(error))]
+            )
+        return [Told(order.done, done, None) for order, done in zip(orders, written, strict=True)]
+
+    def _apart(self, orders: list[Order]) -> list[Told]:
+        results: list[Told] = []
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for unit, done in orders:
+                self._db.execute("SAVEPOINT unit")
+                try:
+                    results.append(Told(done, self._apply([unit])[0], None))
+                except Exception as error:  # noqa: BLE001 - told to the one who waits
+                    results.append(Told(done, None, _told(error)))
+                    # This fails where SQLite gave up the whole transaction, as with a full disk.
+                    self._db.execute("ROLLBACK TO unit")
+                self._db.execute("RELEASE unit")
+            self._db.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - told to those who wait
+            self._roll_back()
+            return [Told(order.done, None, _told(error)) for order in orders]
+        return results
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+
+    def _apply(self, units: Sequence[Unit]) -> list[Written]:
+        now = self._clock()
+        uploads = self._add_uploads(units, now)
+        sends = self._add_sends(units, now)
+        self._complete(units, now)
+        self._finish(units, now)
+        self._remember(units, now)
+        return [
+            Written(
+                list(itertools.islice(uploads, len(unit.uploads))),
+                [send for send in itertools.islice(sends, len(unit.sends)) if send is not None],
+                [again for id_ in unit.again if (again := self._again(unit.account, id_, now))],
+            )
+            for unit in units
+        ]
+
+    def _add_uploads(self, units: Sequence[Unit], now: float) -> Iterator[Upload | None]:
+        uploads = [
+            _made(Upload, new, next(self._upload_ids), unit.account, now)
+            for unit in units
+            for new in unit.uploads
+        ]
+        taken = self._insert(
+            _INSERT_UPLOADS, "uploads", [_upload_row(upload, now) for upload in uploads]
+        )
+        return (upload if upload.id in taken else None for upload in uploads)
+
+    def _add_sends(self, units: Sequence[Unit], now: float) -> Iterator[Send | None]:
+        sends = [
+            _made(Send, new, next(self._send_ids), unit.account, now)
+            for unit in units
+            for new in unit.sends
+        ]
+        rows = [
+            (
+                *(send.id, send.account, send.uid, send.upload_id, send.part, now),
+                *(send.attachment, send.body),
+            )
+            for send in sends
+        ]
+        taken = self._insert(_INSERT_SENDS, "sends", rows)
+        return (send if send.id in taken else None for send in sends)
+
+    def _insert(
+        self, sql: tuple[str, str, str], table: str, rows: Sequence[tuple[Any, ...]]
+    ) -> Container[int]:
+        """Insert rows that begin with their ids; answers which ids were not ignored."""
+        if not rows:
+            return ()
+        first, last = rows[0][0], rows[-1][0]
+        if self._insert_all(sql, rows) == len(rows):
+            return range(first, last + 1)
+        found = f"SELECT id FROM {table} WHERE id BETWEEN ? AND ?"  # noqa: S608 - the table is ours
+        return {id_ for (id_,) in self._db.execute(found, (first, last))}
+
+    def _insert_all(self, sql: tuple[str, str, str], rows: Sequence[tuple[Any, ...]]) -> int:
+        """Insert in statements of 64, 32 … 1 rows, which stay prepared."""
+        head, one, tail = sql
+        start = count = 0
+        size = _ROWS
+        while start < len(rows):
+            while size > len(rows) - start:
+                size //= 2
+            some = rows[start : start + size]
+            statement = head + ", ".join([one] * size) + tail
+            count += self._db.execute(statement, tuple(itertools.chain(*some))).rowcount
+            start += size
+        return count
+
+    def _complete(self, units: Sequence[Unit], now: float) -> None:
+        for unit in units:
+            for done in unit.completed:
+                fate = 0 if done.deliver else int(Fate.DELIVERED)
+                row = (
+                    done.body,
+                    done.attachment,
+                    fate,
+                    now if fate else 0.0,
+                    done.id,
+                    unit.account,
+                )
+                self._db.execute(_COMPLETE, row)
+
+    def _finish(self, units: Sequence[Unit], now: float) -> None:
+        uids = [uid for unit in units for uid in unit.finished_sends]
+        if uids:
+            self._db.execute(_FINISHED, (json.dumps(uids),))
+        ends: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
+        for unit in units:
+            for end in unit.settled:
+                ends[int(end.fate), end.status, end.error].append(end.id)
+        for (fate, status, error), ids in ends.items():
+            limits = (int(Fate.FAILED), _KEPT_BODY)
+            self._db.execute(_SETTLE, (fate, status, error, now, *limits, json.dumps(ids)))
+        refused = [id_ for unit in units for id_ in unit.refused]
+        if refused:
+            self._db.execute(_REFUSED, (json.dumps(refused),))
+
+    def _remember(self, units: Sequence[Unit], now: float) -> None:
+        values = {(unit.account, key): value for unit in units for key, value in unit.state.items()}
+        rows = [(*name, value) for name, value in values.items() if value is not None]
+        self._insert_all(_INSERT_STATE, rows)
+        for name in (name for name, value in values.items() if value is None):
+            self._db.execute("DELETE FROM state WHERE account = ? AND key = ?", name)
+        known = [
+            (unit.account, key, now, value) for unit in units for key, value in unit.media.items()
+        ]
+        self._insert_all(_INSERT_MEDIA, known)
+
+    def _again(self, account: str, upload_id: int, now: float) -> Upload | None:
+        of = (now, upload_id, account, int(Fate.FAILED))
+        if self._db.execute(_AGAIN, of).rowcount != 1:
+            return None
+        return queries.upload_of(self._db.execute(queries.UPLOAD, (upload_id,)).fetchone())
+
+
+def _told(error: Exception) -> Exception:
+    """As a caller sees it: ``JournalError`` where the world is to blame, itself where we are."""
+    ours = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
+    if isinstance(error, (sqlite3.DatabaseError, OSError)) and not isinstance(error, ours):
+        told = JournalError(f"the journal failed: {error}")
+        told.__cause__ = error
+        return told
+    return error
+
+
+_Made = TypeVar("_Made", Upload, Send)
+
+
+def _made(kind: type[_Made], new: NewUpload | NewSend, id_: int, account: str, now: float) -> _Made:
+    return kind(**msgspec.structs.asdict(new), id=id_, account=account, created=now)
+
+
+def _upload_row(upload: Upload, now: float) -> tuple[Any, ...]:
+    fate, settled, body = 0, 0.0, upload.body
+    if not upload.deliver and not upload.media:
+        fate, settled = int(Fate.DELIVERED), now
+        body = b"" if len(body) > _KEPT_BODY else body
+    return (
+        *(upload.id, upload.account, upload.chat, upload.kind, upload.uid, upload.dedupe or None),
+        *(now, fate, settled, upload.reply_to, upload.media, upload.attachment, body),
+    )
