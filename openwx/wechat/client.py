@@ -397,6 +397,11 @@ class Client:
 
     # -- what the rest asks for ------------------------------------------------------------------------------
 
+    @property
+    def http(self) -> Http:
+        """For calls within ``logged_in``."""
+        return self._http
+
     async def ask(self, build: Callable[[Session], Call[T]]) -> T:
         """Do a call in the present login.
 

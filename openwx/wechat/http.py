@@ -1,9 +1,11 @@
 """The only door to WeChat: sends a ``Call``, and maps every foreign exception to one of ours."""
 
 import asyncio
+import contextlib
 import logging
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, Morsel
 from typing import Any, Generic, Literal, TypeVar
@@ -23,9 +25,21 @@ USER_AGENT = (
 )
 LARGEST_ANSWER = 64 * 1024 * 1024
 MAIN = "/cgi-bin/mmwebwx-bin/"
+_REFUSAL = re.compile(rb'\s*\{\s*"BaseResponse"')
+"""What begins so is no medium."""
 
 Role = Literal["login", "main", "push", "file"]
 R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file's bytes in a multipart body."""
+
+    field: str
+    filename: str
+    content_type: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +57,12 @@ class Call(Generic[R]):
     query: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
+    part: Part | None = None
+    """With it, ``form`` goes as multipart/form-data."""
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
+    silence_s: float | None = None
+    """So long an answer that has begun may bring nothing."""
 
 
 class Http:
@@ -132,13 +150,37 @@ class Http:
             _raise_refusal(call.name, reply)
         return reply
 
+    async def download(self, call: Call[bytes], put: Callable[[bytes], Awaitable[object]]) -> None:
+        """Hand the answer's bytes to ``put`` as they come.
+
+        Raises what ``send`` raises; what ``put`` raises comes out as it is.
+        """
+        async with self._request(call) as answer:
+            if answer.status not in (200, 206):
+                raise ProtocolError(call.name, f"HTTP status {answer.status}")
+            begun = False
+            async for data in answer.content.iter_any():
+                if not begun and _REFUSAL.match(data):
+                    _raise_refusal(call.name, wire.decode(call.name, data, wire.Reply))
+                begun = True
+                with _own():
+                    await put(data)
+
     async def _body(self, call: Call[Any]) -> bytes:
+        async with self._request(call) as answer:
+            return await _read(call.name, answer)
+
+    @contextlib.asynccontextmanager
+    async def _request(self, call: Call[Any]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer's head has come, and is no error. What goes wrong, also with its body, is mapped."""
         origin = self.origin(call.role)
         headers = {"Referer": f"{self.origin('main')}/", **call.headers}
-        data: bytes | Mapping[str, str] | None = call.form
+        data: bytes | aiohttp.FormData | Mapping[str, str] | None = call.form
         if call.body is not None:
             headers["Content-Type"] = "application/json; charset=UTF-8"
             data = wire.encode(call.body)
+        elif call.part is not None:
+            data = _multipart(call.form or {}, call.part)
         timeout_s = call.timeout_s or self._timeout_s
         started = time.monotonic()
         try:
@@ -149,7 +191,9 @@ class Http:
                 data=data,
                 headers=headers,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(10.0, timeout_s)),
+                timeout=aiohttp.ClientTimeout(
+                    total=timeout_s, sock_connect=min(10.0, timeout_s), sock_read=call.silence_s
+                ),
             ) as answer:
                 if self._base is not None:
                     self._take_cookies(answer, self._base)
@@ -157,7 +201,9 @@ class Http:
                     raise TransportError(call.name, f"HTTP status {answer.status}")
                 if answer.status >= 400:
                     raise ProtocolError(call.name, f"HTTP status {answer.status}")
-                return await _read(call.name, answer)
+                yield answer
+        except _OwnError as error:
+            raise error.error from None
         except TimeoutError:
             waited = time.monotonic() - started
             raise TransportError(call.name, f"no answer within {waited:.0f} seconds") from None
@@ -166,6 +212,32 @@ class Http:
             raise TransportError(call.name, _words(error)) from None
         except (OSError, UnicodeError) as error:
             raise TransportError(call.name, str(error)) from None
+
+
+class _OwnError(Exception):
+    """Carries an error of the caller's own past the mapping."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@contextlib.contextmanager
+def _own() -> Iterator[None]:
+    """Only an ``OSError`` could be taken for one of the network's."""
+    try:
+        yield
+    except OSError as error:
+        raise _OwnError(error) from None
+
+
+def _multipart(form: Mapping[str, str], part: Part) -> aiohttp.FormData:
+    """As browsers write it: names in UTF-8 as they are."""
+    data = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
+    for name, value in form.items():
+        data.add_field(name, value)
+    data.add_field(part.field, part.data, filename=part.filename, content_type=part.content_type)
+    return data
 
 
 def _morsel(cookie: Cookie, domain: str) -> Morsel[str]:

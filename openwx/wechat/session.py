@@ -70,6 +70,12 @@ class Session(msgspec.Struct, frozen=True):
         """Tells this login from others; ids of contacts are good for one login only."""
         return hashlib.sha256(self.sid.encode()).hexdigest()[:16]
 
+    @property
+    def data_ticket(self) -> str:
+        """The cookie that the file host wants as a parameter, too."""
+        found = [cookie.value for cookie in self.cookies if cookie.name == "webwx_data_ticket"]
+        return found[-1] if found else ""
+
     def __repr__(self) -> str:
         return f"<Session of {self.uin} at {self.domain}>"
 

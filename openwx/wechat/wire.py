@@ -109,6 +109,16 @@ class SendReply(Reply):
     MsgID: str | int = ""
 
 
+class UploadReply(Reply):
+    MediaId: str = ""
+
+
+class CheckUploadReply(Reply):
+    MediaId: str = ""
+    AESKey: str = ""
+    Signature: str = ""
+
+
 class PushLoginReply(Struct):
     ret: int | str
     msg: str = ""

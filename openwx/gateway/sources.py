@@ -1,0 +1,192 @@
+"""Where media to send come from: a local file, a URL, base64, a file part; all become a ``Medium``."""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePath, PurePosixPath
+
+from yarl import URL
+
+from openwx.errors import CallerError, Code
+from openwx.gateway import magictype
+from openwx.gateway.fetching import Fetcher
+from openwx.gateway.mediafolder import MediaFolder, StoredFile, TooLargeError, safe_name
+from openwx.wechat.upload import Medium, kind_of
+
+_READ = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class MediaGiven:
+    """A medium as a caller names it: one of these. ``path`` is a local path or a URL; beside ``data`` it is only
+    a name, as the original had it. ``name`` is what the receiver shall see."""
+
+    path: str | None = None
+    data: str | None = None
+    file: StoredFile | None = None
+    name: str | None = None
+
+
+class Sources:
+    """Takes media of one account. ``roots`` are the folders that local files may lie in."""
+
+    def __init__(
+        self, folder: MediaFolder, roots: Iterable[Path], fetcher: Fetcher, trusted: Iterable[URL]
+    ) -> None:
+        self._folder = folder
+        self._roots = [os.path.realpath(root) for root in roots]
+        self._fetcher = fetcher
+        self._trusted = list(trusted)
+
+    async def take(self, given: MediaGiven, *, keep: bool = False) -> Medium:
+        """The medium, on the disk and typed by its content. ``keep``: a local file is copied, since it may change.
+
+        Raises ``CallerError``: -2, -3 or -8.
+        """
+        try:
+            file = await self._file(given, keep=keep)
+        except TooLargeError as error:
+            raise CallerError(Code.MEDIA, f"the medium cannot be sent: {error}") from None
+        except OSError as error:
+            words = error.strerror or str(error)
+            raise CallerError(Code.MEDIA, f"the medium cannot be read: {words}") from None
+        if file.size == 0:
+            raise CallerError(Code.MEDIA, "the medium is empty: it has 0 bytes")
+        return medium_of(file, given.name)
+
+    async def _file(self, given: MediaGiven, *, keep: bool) -> StoredFile:
+        if given.file is not None:
+            return given.file
+        if given.data is not None:
+            return await self._decode(given.data, PurePath(given.path or "").name)
+        path = given.path or ""
+        if path.partition(":")[0].lower() in ("http", "https"):
+            return await self._fetch(path)
+        return await self._local(path.removeprefix("file://"), keep=keep)
+
+    async def _local(self, path: str, *, keep: bool) -> StoredFile:
+        real, file = await asyncio.to_thread(self._open, path)
+        with file:
+            status = os.fstat(file.fileno())
+            if status.st_size > self._folder.max_size:
+                raise TooLargeError(
+                    f"{status.st_size} bytes are more than media.max_size, {self._folder.max_size}"
+                )
+            name = PurePath(path).name
+            if not keep:
+                return await _described(file, real, name, status)
+            async with self._folder.receive(safe_name(name)) as incoming:
+                while data := await asyncio.to_thread(file.read, _READ):
+                    await incoming.put(data)
+                return await incoming.keep()
+
+    def _open(self, path: str) -> tuple[str, io.BufferedReader]:
+        """A regular file below one of the roots, links resolved first. Never waits, as a FIFO would make it."""
+        try:
+            real = os.path.realpath(path, strict=True)
+            if not any(Path(real).is_relative_to(root) for root in self._roots):
+                raise CallerError(Code.FORBIDDEN, _outside(path, self._roots))
+            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+            handle = os.open(real, flags)
+        except FileNotFoundError:
+            raise CallerError(Code.MEDIA, f"media_path {path[:200]!r}: no such file") from None
+        except (ValueError, OSError) as error:
+            words = error.strerror if isinstance(error, OSError) else "not a path"
+            raise CallerError(Code.MEDIA, f"media_path {path[:200]!r}: {words}") from None
+        file = os.fdopen(handle, "rb")
+        same = os.path.realpath(path) == real  # a link that was changed meanwhile
+        if not same or not stat.S_ISREG(os.fstat(handle).st_mode):
+            file.close()
+            raise CallerError(Code.MEDIA, f"media_path {path[:200]!r} is no regular file")
+        return real, file
+
+    async def _decode(self, data: str, name: str) -> StoredFile:
+        try:
+            content = await asyncio.to_thread(_from_base64, data)
+        except (binascii.Error, ValueError):
+            raise CallerError(Code.BAD_PARAMETER, "media_data must be base64") from None
+        async with self._folder.receive(safe_name(name)) as incoming:
+            await incoming.put(content)
+            return await incoming.keep()
+
+    async def _fetch(self, address: str) -> StoredFile:
+        async with self._fetcher.fetch(address, trusted=self._trusted) as fetched:
+            if fetched.size is not None and fetched.size > self._folder.max_size:
+                raise TooLargeError(
+                    f"{fetched.size} bytes are more than media.max_size, {self._folder.max_size}"
+                )
+            async with self._folder.receive(safe_name(fetched.name)) as incoming:
+                async for chunk in fetched.content.iter_any():
+                    await incoming.put(chunk)
+                return await incoming.keep()
+
+
+async def _described(
+    file: io.BufferedReader, path: str, name: str, status: os.stat_result
+) -> StoredFile:
+    head, md5 = await asyncio.to_thread(_digest, file)
+    mime = await magictype.mime_of(head, name)
+    return StoredFile(
+        path=path,
+        name=name,
+        size=status.st_size,
+        mime=mime,
+        ext=magictype.extension_of(mime, name),
+        md5=md5,
+        mtime=int(status.st_mtime),
+    )
+
+
+def _digest(file: io.BufferedReader) -> tuple[bytes, str]:
+    md5 = hashlib.md5(usedforsecurity=False)
+    head = b""
+    while data := file.read(_READ):
+        head = head or data[: magictype.ENOUGH]
+        md5.update(data)
+    return head, md5.hexdigest()
+
+
+def _from_base64(data: str) -> bytes:
+    """With or without newlines; a ``+`` that a form made a space is a ``+``; a data: URL's head is skipped."""
+    if data.startswith("data:"):
+        data = data.partition(",")[2]
+    compact = "".join(data.replace(" ", "+").split())
+    return base64.b64decode(
+        compact, altchars=b"-_" if "-" in compact or "_" in compact else None, validate=True
+    )
+
+
+def _outside(path: str, roots: Iterable[str]) -> str:
+    return (
+        f"media_path {path[:200]!r} lies outside of the folders from which files may be sent"
+        f" ({', '.join(roots)}); media.roots can list its folder"
+    )
+
+
+def medium_of(file: StoredFile, name: str | None) -> Medium:
+    """A file as it is sent, under ``name`` where one was asked for."""
+    shown = _shown_name(name or file.name)
+    if not PurePath(shown).suffix and file.ext:
+        shown = f"{shown}.{file.ext}"
+    return Medium(
+        kind=kind_of(file.mime, file.size),
+        path=file.path,
+        name=shown,
+        size=file.size,
+        mime=file.mime,
+        ext=PurePath(shown).suffix.removeprefix(".").lower() or file.ext,
+        md5=file.md5,
+        mtime=file.mtime,
+    )
+
+
+def _shown_name(name: str) -> str:
+    """One line without a path. What a file system would refuse may stay: this is for people."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return "".join(c for c in last if c.isprintable()).strip()[:200] or "file"
