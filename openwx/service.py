@@ -16,7 +16,9 @@ from filelock import FileLock, Timeout
 from openwx import __version__
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError
+from openwx.gateway.fetching import Fetcher
 from openwx.gateway.gateway import Gateway
+from openwx.gateway.mediafolder import MediaFolder
 from openwx.gateway.shared import Shared
 from openwx.report.journal import Journal, JournalError, Unit
 from openwx.web.app import make_runner
@@ -66,11 +68,18 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
                 auto_decompress=True,
             )
         )
+        fetcher = Fetcher(settings.media.private_hosts)
+        stack.push_async_callback(fetcher.close)
+        folder = MediaFolder(settings.media_dir, max_size=settings.media.max_size)
         shared = Shared(
             journal=journal,
             connector=connector,
             http=http,
             data_dir=data_dir,
+            folder=folder,
+            fetcher=fetcher,
+            media_roots=settings.media_roots,
+            downloads=settings.media.download,
             show_messages=settings.show_messages,
             colour=sys.stderr.isatty() and settings.log_path is None,
             several=len(settings.accounts) > 1,
@@ -80,7 +89,8 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
         urls = await _listen(gateway, settings, stack)
         service = Service(gateway, urls)
         async with asyncio.TaskGroup() as tasks:
-            pruning = tasks.create_task(_prune(journal), name="prune the journal")
+            keep_days = settings.media.keep_days
+            pruning = tasks.create_task(_prune(journal, folder, keep_days), name="prune")
             tasks.create_task(_run(service, pruning), name="gateway")
             try:
                 yield service
@@ -94,13 +104,18 @@ async def _run(service: Service, pruning: asyncio.Task[None]) -> None:
     service.ended.set()
 
 
-async def _prune(journal: Journal) -> None:
-    """Keep the journal bounded."""
+async def _prune(journal: Journal, folder: MediaFolder, keep_days: int) -> None:
+    """Keep the journal and the folder of media bounded."""
     while True:
         try:
             await journal.prune()
-        except JournalError as error:
-            log.warning("the journal cannot be pruned: %s", error)
+            await journal.prune_media(keep_s=keep_days * 86_400.0)
+            wanted = await journal.files()
+            gone = await asyncio.to_thread(folder.clean, keep_days, wanted)
+            if gone:
+                log.info("%d media older than %d days were deleted", gone, keep_days)
+        except (JournalError, OSError) as error:
+            log.warning("old entries and media cannot be deleted now: %s", error)
         await asyncio.sleep(PRUNE_EVERY_S)
 
 

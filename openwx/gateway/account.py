@@ -6,40 +6,35 @@ What the client tells goes through the teller, and is in the journal before the 
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
 
 import msgspec
+from yarl import URL
 
 from openwx.config import AccountSettings, Report
-from openwx.errors import CallerError, Code, LoggedOut
+from openwx.errors import CallerError, Code
+from openwx.gateway import chatlog
 from openwx.gateway.feed import Feed
-from openwx.gateway.orders import Address, Order, Outcome, address_of, new_order
-from openwx.gateway.queue import QueueRules, SendQueue, Ticket
+from openwx.gateway.incoming import Incoming
+from openwx.gateway.outgoing import Outgoing
+from openwx.gateway.parcels import Parcels
 from openwx.gateway.shared import Shared
+from openwx.gateway.sources import Sources
+from openwx.gateway.stage import Stage, Told
 from openwx.gateway.teller import Teller
-from openwx.report.journal import JournalError, NewSend, Send, Unit, Upload
 from openwx.report.poll import poll
-from openwx.report.reporter import Answer, Reporter
+from openwx.report.reporter import Reporter
 from openwx.wechat import events
 from openwx.wechat.client import Batch, Client
 from openwx.wechat.contacts import Contacts
 from openwx.wechat.events import State, StateChanged
 from openwx.wechat.http import Http
-from openwx.wechat.model import FRIEND, Chat
 from openwx.wechat.session import Session
+from openwx.wechat.transfer import Transfer
 
 log = logging.getLogger("openwx.account")
 
 FINISH_S = 4.0
 """So long a stop waits for the send on its way, and so long for the last uploads."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """``id`` is ``<msg_id>:<receiver id>``."""
-
-    msg_id: str
-    id: str
 
 
 class Account:
@@ -59,30 +54,42 @@ class Account:
         self._stopped = False
         self._http = Http(shared.connector, base_url=base_url, timeout_s=pace.call_timeout_s)
         self._client = Client(self._http, self._deliver, mode=settings.login_mode, pace=pace)
-        self._queue = SendQueue(
-            QueueRules(
-                settings.send_interval,
-                settings.send_tries,
-                settings.queue_size,
-                pace.backoff,
-                pace.too_often,
-                pace.send_wait_s,
-            ),
+        transfer = Transfer(self._client, pace)
+        self._feed = Feed(report.check_event_list_max_size)
+        self._stage = Stage(name, self._pass_on)
+        self._teller = Teller(name, report, shared, self._stage.put)
+        self._incoming = Incoming(
+            name,
+            report,
+            shared,
+            transfer=transfer,
             running=self._running.wait,
-            send=self._send,
-            finish=self._finish,
+            write=self._teller.write,
+        )
+        trusted = [URL(report.post_api)] if report.post_api else []
+        sources = Sources(shared.folder, shared.media_roots, shared.fetcher, trusted)
+        self.parcels = Parcels(name, shared.journal, sources, self._client, transfer)
+        self.outgoing = Outgoing(
+            name,
+            settings,
+            pace,
+            shared.journal,
+            client=self._client,
+            transfer=transfer,
+            parcels=self.parcels,
+            teller=self._teller,
+            running=self._running,
         )
         self._reporter = Reporter(
             name,
             report,
             shared.journal,
             shared.http,
-            replies=self._replies,
-            accepted=self._accepted,
+            replies=self.outgoing.replies,
+            accepted=self.outgoing.accepted,
             url_client=name if shared.several else None,
             pauses=pace.backoff,
         )
-        self._teller = Teller(name, report, shared, self._reporter.put)
 
     # -- what the routes ask ---------------------------------------------------------------------------------
 
@@ -101,7 +108,7 @@ class Account:
     @property
     def feed(self) -> Feed:
         """What ``check_event`` hands out."""
-        return self._teller.feed
+        return self._feed
 
     @property
     def qrcode_png(self) -> bytes | None:
@@ -121,30 +128,6 @@ class Account:
             state_reason=self.state_reason,
         )
 
-    async def send_text(self, chat: Chat, content: str) -> Sent:
-        """Send and wait for WeChat's word. Raises ``CallerError``, with HTTP 504 where the time is over."""
-        self._queue.require_room()
-        outcome = await self._queue.send_and_wait(new_order(self._address(chat), content))
-        if outcome.error is not None:
-            raise outcome.error
-        return Sent(outcome.msg_id, f"{outcome.msg_id}:{outcome.chat_id}")
-
-    async def send_text_later(self, chat: Chat, content: str) -> str:
-        """Accept a send; when this returns, it survives a crash. The uid of its ``send_message`` upload."""
-        self._queue.require_room()
-        order = new_order(self._address(chat), content)
-        await self._accept([order])
-        return order.uid
-
-    async def send_text_to_all(self, content: str) -> int:
-        """Accept a send to every friend of category 好友; how many. It yields to other sends."""
-        self._queue.require_room(bulk=True)
-        friends = [friend for friend in self.contacts.friends.values() if friend.category == FRIEND]
-        await self._accept(
-            [new_order(self._address(friend), content, bulk=True) for friend in friends]
-        )
-        return len(friends)
-
     def stop(self) -> None:
         """Ask the account to stop; ``run`` returns soon. Never a log-out."""
         self._stopping.set()
@@ -159,6 +142,12 @@ class Account:
                 background = [
                     tasks.create_task(self._reporter.run(), name=f"{self.name}: reporter"),
                     tasks.create_task(
+                        self._stage.run(self._incoming.complete), name=f"{self.name}: media in"
+                    ),
+                    tasks.create_task(
+                        self.outgoing.take_sources(), name=f"{self.name}: media of replies"
+                    ),
+                    tasks.create_task(
                         poll(
                             self._report,
                             self._shared.http,
@@ -168,10 +157,10 @@ class Account:
                         name=f"{self.name}: poll_api",
                     ),
                 ]
-                queue = tasks.create_task(self._queue.run(), name=f"{self.name}: queue")
+                queue = tasks.create_task(self.outgoing.queue.run(), name=f"{self.name}: queue")
                 client = tasks.create_task(self._follow(saved), name=f"{self.name}: client")
                 await self._stopping.wait()
-                self._queue.close()
+                self.outgoing.queue.close()
                 await asyncio.wait({queue}, timeout=FINISH_S)
                 queue.cancel()
                 client.cancel()
@@ -185,16 +174,17 @@ class Account:
                     task.cancel()
         finally:
             self._stopped = True
-            self._queue.give_up(self._not_running())
+            self.outgoing.queue.give_up(self._not_running())
             await self._http.close()
 
     async def _restore(self) -> Session | None:
-        """The saved session, and what was accepted but not sent when the process ended."""
+        """The saved session; what waits for its medium, and what was accepted but not sent, goes on."""
+        for upload in await self._shared.journal.held(self.name):
+            self._stage.put(Told(upload, msgspec.json.decode(upload.body)))
         sends = await self._shared.journal.waiting_sends(self.name)
-        orders = [Order.from_bytes(send.body) for send in sends]
-        if orders:
-            log.info("%s: %d accepted messages are still to be sent", self.name, len(orders))
-        self._queue.put(orders)
+        if sends:
+            log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))
+        self.outgoing.accepted(sends)
         saved = (await self._shared.journal.state(self.name)).get("session")
         if saved is None:
             return None
@@ -217,7 +207,7 @@ class Account:
         if self._client.state is not State.STOP:
             happened.append(StateChanged(self._client.state, State.STOP, reason))
             self._client.state, self._client.state_reason = State.STOP, reason
-        self._queue.give_up(self._not_running())
+        self.outgoing.queue.give_up(self._not_running())
         await self._deliver(Batch(events=[*happened, events.Stopped()]))
 
     # -- between the parts -----------------------------------------------------------------------------------
@@ -238,54 +228,9 @@ class Account:
         if change.new is not State.SCANING:
             self._teller.qrcode_png = None
 
-    def _address(self, chat: Chat) -> Address:
-        return address_of(chat, self._client.session)
-
-    async def _accept(self, orders: list[Order]) -> None:
-        sends = [NewSend(uid=order.uid, body=order.to_bytes()) for order in orders]
-        try:
-            await self._shared.journal.write(Unit(account=self.name, sends=sends))
-        except JournalError as error:
-            raise CallerError(
-                Code.GAVE_UP, f"cannot be kept safe, so not accepted: {error}"
-            ) from error
-        self._queue.put(orders)
-
-    def _replies(self, upload: Upload, answer: Answer) -> list[NewSend]:
-        """The sends that an answer of ``post_api`` asks for; the reporter writes them down with the delivery."""
-        if answer.media is not None:
-            log.warning("%s: a reply's media is not sent: this version sends text only", self.name)
-        if answer.reply is None:
-            return []
-        order = new_order(msgspec.json.decode(upload.reply_to, type=Address), answer.reply)
-        return [NewSend(uid=order.uid, body=order.to_bytes(), upload_id=upload.id)]
-
-    def _accepted(self, sends: list[Send]) -> None:
-        self._queue.put(Order.from_bytes(send.body) for send in sends)
-
-    async def _send(self, order: Order) -> Outcome:
-        """Find the chat, in whatever login this is, and send. Raises ``CallerError`` where it is gone."""
-        session, chat_id = self._client.session, order.to.id
-        if session is not None and order.to.login != session.login_id:
-            found = None
-            if order.to.uin == session.uin:
-                found = self.contacts.find_again(order.to)
-            if found is None:
-                raise CallerError(
-                    Code.NOT_FOUND,
-                    f"{order.to.displayname} cannot be found for certain after a new login; nothing was sent",
-                )
-            chat_id = found.id
-        try:
-            msg_id = await self._client.send_text(chat_id, order.content, order.client_msg_id)
-        except LoggedOut:
-            if not self._client.is_usable:
-                self._running.clear()  # until the new login is done
-            raise
-        return Outcome(chat_id, msg_id)
-
-    async def _finish(self, ticket: Ticket, outcome: Outcome) -> None:
-        was_kept = ticket.done is None
-        await self._teller.tell_outcome(
-            ticket.order, outcome, self.contacts, self._client.session, was_kept=was_kept
-        )
+    def _pass_on(self, told: Told) -> None:
+        """Tell everybody of what is in the journal, and complete."""
+        self._feed.put(told.upload)
+        if self._shared.show_messages:
+            chatlog.show(self.name if self._shared.several else "", told.payload)
+        self._reporter.put([told.upload])

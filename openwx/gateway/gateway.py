@@ -17,6 +17,8 @@ class Gateway:
 
     def __init__(self, settings: Settings, shared: Shared) -> None:
         self.settings = settings
+        self.folder = shared.folder
+        """Where media go that callers send along."""
         self.started = time.time()
         self.accounts = {
             name: Account(name, account, settings.report_for(name), shared)

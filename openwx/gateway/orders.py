@@ -7,9 +7,11 @@ import msgspec
 
 from openwx.errors import CallerError
 from openwx.wechat.contacts import Target, target_of
+from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.model import Chat
-from openwx.wechat.send import new_client_msg_id
+from openwx.wechat.send import Uploaded, new_client_msg_id
 from openwx.wechat.session import Session
+from openwx.wechat.upload import Medium
 
 
 class Address(Target, frozen=True, kw_only=True):
@@ -19,12 +21,29 @@ class Address(Target, frozen=True, kw_only=True):
     uin: str
 
 
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+    """A medium to send, in one of three shapes, and what its uploads tell of it.
+
+    ``medium``: a file on our disk; with ``uploaded``, WeChat has it too.
+    ``uploaded`` alone: WeChat has it, by a ``media_id`` that somebody named.
+    ``ref``: it was received, and is sent on.
+    ``source``: a URL or a path that is still to be taken; a bot named it in its answer.
+    """
+
+    media_id: str = ""
+    medium: Medium | None = None
+    uploaded: Uploaded | None = None
+    ref: MediaRef | None = None
+    source: str = ""
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One text to send. Every try of it carries its ``client_msg_id``; ``bulk`` yields to the others."""
+    """One text or medium to send. Every try of it carries its ``client_msg_id``; ``bulk`` yields to the others."""
 
     uid: str
     to: Address
-    content: str
+    content: str = ""
+    parcel: Parcel | None = None
     client_msg_id: str
     bulk: bool = False
 
@@ -43,6 +62,12 @@ class Outcome:
     chat_id: str
     msg_id: str = ""
     error: CallerError | None = None
+    parcel: Parcel | None = None
+    """The medium as it was sent."""
+
+    @property
+    def media_id(self) -> str:
+        return self.parcel.media_id if self.parcel else ""
 
 
 def address_of(chat: Chat, session: Session | None) -> Address:
@@ -54,11 +79,12 @@ def address_of(chat: Chat, session: Session | None) -> Address:
     )
 
 
-def new_order(to: Address, content: str, *, bulk: bool = False) -> Order:
+def new_order(to: Address, what: str | Parcel, *, bulk: bool = False) -> Order:
     return Order(
         uid=uuid.uuid4().hex,
         to=to,
-        content=content,
+        content=what if isinstance(what, str) else "",
+        parcel=what if isinstance(what, Parcel) else None,
         client_msg_id=new_client_msg_id(),
         bulk=bulk,
     )

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from openwx.errors import (
     CallerError,
@@ -34,7 +35,7 @@ class Ticket:
     done: asyncio.Future[Outcome] | None = None
     begun: bool = False
     abandoned: bool = False
-    """Whoever waited was told that the outcome is unknown: no new attempt may follow."""
+    """Whoever waited was told how it stands: no new attempt may follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,9 @@ class QueueRules:
 class SendQueue:
     """Sends one after the other while the account runs.
 
-    ``running`` waits until it does, ``send`` sends one order to WeChat (raising ``WeChatError``, or
-    ``CallerError`` where its chat is gone) and answers chat and message id, ``finish`` makes the outcome last.
+    ``running`` waits until it does, ``prepare`` does what must be done before and reaches nobody (an upload),
+    ``send`` sends one order to WeChat (both raise ``WeChatError``, or ``CallerError`` where its chat is gone) and
+    answers chat and message id, ``finish`` makes the outcome last.
     """
 
     def __init__(
@@ -62,11 +64,13 @@ class SendQueue:
         rules: QueueRules,
         *,
         running: Callable[[], Awaitable[object]],
+        prepare: Callable[[Order], Awaitable[Order]],
         send: Callable[[Order], Awaitable[Outcome]],
         finish: Callable[[Ticket, Outcome], Awaitable[None]],
     ) -> None:
         self._rules = rules
         self._running = running
+        self._prepare = prepare
         self._send = send
         self._finish = finish
         self._urgent: deque[Ticket] = deque()
@@ -115,10 +119,11 @@ class SendQueue:
         if ticket.done.done():
             return ticket.done.result()
         seconds = f"{self._rules.wait_s:.0f} seconds"
+        ticket.abandoned = True
         if ticket.begun:
-            ticket.abandoned = True
             raise _unknown(f"no answer from WeChat within {seconds}")
-        self._urgent.remove(ticket)
+        if ticket in self._urgent:
+            self._urgent.remove(ticket)
         status = f"not sent within {seconds}, and withdrawn: nothing was sent"
         raise CallerError(Code.UNREACHABLE, status, http_status=504)
 
@@ -179,30 +184,32 @@ class SendQueue:
         """Nothing is sent for so long."""
         self._not_before = max(self._not_before, time.monotonic() + pause_s)
 
-    async def _may_begin(self, ticket: Ticket) -> bool:
-        """Another try waits for its time. None follows once whoever waited was told that the outcome is unknown."""
-        if ticket.begun:
-            await self._ready()
-        return not ticket.abandoned
-
     def _put_back(self, ticket: Ticket) -> None:
         (self._bulk if ticket.order.bulk else self._urgent).appendleft(ticket)
 
+    async def _attempt(self, ticket: Ticket) -> Outcome | None:
+        """One try, unless nobody wants it any more."""
+        if not ticket.abandoned:
+            ticket.order = await self._prepare(ticket.order)
+        if ticket.abandoned:
+            return _abandoned(ticket, _unknown("no answer from WeChat in time"))
+        ticket.begun = True
+        return await self._send(ticket.order)
+
     async def _perform(self, ticket: Ticket) -> Outcome | None:
-        """All tries of one order; None where it went back into the queue to outlive a new login."""
+        """All tries of one order; None where it went back into the queue to outlive a new login, or was withdrawn."""
         chat_id = ticket.order.to.id
         error: Exception | None = None
         pauses = self._rules.pauses()
-        for pause_s in [*zip(range(self._rules.tries - 1), pauses, strict=False), None]:
-            if not await self._may_begin(ticket):
-                return Outcome(chat_id, error=_unknown("no answer from WeChat in time"))
+        for number, pause_s in enumerate([*islice(pauses, self._rules.tries - 1), None]):
+            if number:
+                await self._ready()
             uncertain = ticket.begun
             try:
-                ticket.begun = True
-                outcome = await self._send(ticket.order)
+                outcome = await self._attempt(ticket)
             except LoggedOut as over:
                 if ticket.abandoned:
-                    return Outcome(chat_id, error=_told(over))
+                    return _abandoned(ticket, _told(over))
                 ticket.begun = uncertain
                 self._put_back(ticket)
                 return None
@@ -219,7 +226,7 @@ class SendQueue:
                 log.info("a send failed: %s", failure)
                 error = failure
                 if pause_s is not None:
-                    self._rest(pause_s[1])
+                    self._rest(pause_s)
             except Refused as refusal:
                 return Outcome(chat_id, error=_told(refusal))
             else:
@@ -228,6 +235,11 @@ class SendQueue:
         tries = self._rules.tries
         status = f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {error}"
         return Outcome(chat_id, error=CallerError(Code.GAVE_UP, status))
+
+
+def _abandoned(ticket: Ticket, error: CallerError) -> Outcome | None:
+    """What is told of an order that nobody waits for any more: nothing where it was withdrawn."""
+    return Outcome(ticket.order.to.id, error=error) if ticket.begun else None
 
 
 def _unknown(why: str) -> CallerError:

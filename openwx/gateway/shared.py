@@ -1,10 +1,13 @@
 """What all accounts of a process have in common."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 
+from openwx.gateway.fetching import Fetcher
+from openwx.gateway.mediafolder import MediaFolder
 from openwx.report.journal import Journal
 from openwx.wechat.pace import Pace
 
@@ -17,6 +20,12 @@ class Shared:
     connector: aiohttp.BaseConnector
     http: aiohttp.ClientSession
     data_dir: Path
+    folder: MediaFolder
+    fetcher: Fetcher
+    media_roots: Sequence[Path]
+    """The folders from which local media may be sent."""
+    downloads: bool = True
+    """Whether received media are fetched."""
     show_messages: bool = True
     colour: bool = False
     several: bool = False

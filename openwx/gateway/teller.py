@@ -8,24 +8,24 @@ import base64
 import dataclasses
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from openwx.config import Report
-from openwx.gateway import chatlog, qrcode
-from openwx.gateway.feed import Feed
-from openwx.gateway.orders import Order, Outcome, address_of
+from openwx.gateway import parcels, qrcode
+from openwx.gateway.orders import Order, Outcome, Parcel, address_of
 from openwx.gateway.shared import Shared
+from openwx.gateway.stage import Told
 from openwx.report import payload as payloads
-from openwx.report.journal import JournalError, NewUpload, Unit, Upload
+from openwx.report.journal import JournalError, NewUpload, Unit, Written
 from openwx.report.payload import Payload
 from openwx.report.reporter import wanted
 from openwx.wechat import events
 from openwx.wechat.client import Batch
 from openwx.wechat.contacts import Contacts, target_of
-from openwx.wechat.messages import Message
+from openwx.wechat.messages import MediaMessage, Message
 from openwx.wechat.model import Chat, Friend, Group, User
 from openwx.wechat.session import Session
 
@@ -33,12 +33,11 @@ log = logging.getLogger("openwx.account")
 
 
 class Teller:
-    """One account's. ``put`` takes what the journal has made last, for its delivery."""
+    """One account's. ``put`` takes what the journal has made last."""
 
     def __init__(
-        self, name: str, report: Report, shared: Shared, put: Callable[[Iterable[Upload]], None]
+        self, name: str, report: Report, shared: Shared, put: Callable[[Told], None]
     ) -> None:
-        self.feed = Feed(report.check_event_list_max_size)
         self.qrcode_png: bytes | None = None
         self._name = name
         self._report = report
@@ -52,8 +51,12 @@ class Teller:
         async with self._in_order:
             told = [pair for happened in batch.events for pair in await self._tell(happened)]
             told += [self._tell_message(message, session) for message in batch.messages]
+            media: dict[str, bytes] = {}
+            for message in batch.messages:
+                if isinstance(message, MediaMessage):
+                    media |= parcels.received(message.ref, None)
             state = {"session": batch.session.to_bytes()} if batch.session else {}
-            await self._commit(Unit(account=self._name, state=state), told)
+            await self._commit(Unit(account=self._name, state=state, media=media), told)
 
     async def tell_outcome(
         self,
@@ -71,6 +74,7 @@ class Teller:
         if chat is None:
             kind = Group if order.to.group else Friend
             chat = kind(id=outcome.chat_id, displayname=order.to.displayname, uid=order.to.uid)
+        parcel = outcome.parcel or order.parcel
         payload = payloads.sent(
             order.content,
             chat,
@@ -79,12 +83,36 @@ class Teller:
             msg_id=outcome.msg_id,
             code=error.code if error else 0,
             info=error.status if error else "",
+            media=parcels.described(parcel) if parcel else None,
         )
         # The echo of one's own message, should WeChat send it back, is no second message.
         dedupe = f"{session.uin if session else ''}:{outcome.msg_id}" if outcome.msg_id else ""
-        upload = self._upload("send_message", line, payload, dedupe=dedupe)
-        finished = (order.uid,) if was_kept else ()
-        await self._commit(Unit(account=self._name, finished_sends=finished), [(upload, payload)])
+        upload = self._upload(
+            "send_message", line, payload, dedupe=dedupe, attachment=self._attachment(parcel)
+        )
+        unit = Unit(
+            account=self._name,
+            finished_sends=(order.uid,) if was_kept else (),
+            media=parcels.to_keep(parcel) if parcel and error is None else {},
+        )
+        await self._commit(unit, [(upload, payload)])
+
+    def _attachment(self, parcel: Parcel | None) -> str:
+        """The file whose content the upload of a sent medium tells."""
+        medium = parcel.medium if parcel else None
+        return medium.path if medium and self._report.post_media_data else ""
+
+    async def write(self, unit: Unit) -> Written:
+        """Make a unit last, however long it takes: where the disk is full, everything waits for room."""
+        pauses = self._shared.pace.backoff()
+        while True:
+            try:
+                return await self._shared.journal.write(unit)
+            except JournalError as error:
+                log.error(  # noqa: TRY400  an expected failure: its words are enough
+                    "%s: %s; nothing is acknowledged until it works again", self._name, error
+                )
+                await asyncio.sleep(next(pauses))
 
     async def _tell(self, happened: events.Event) -> list[tuple[NewUpload, Payload]]:
         """The uploads of an event, where somebody wants them."""
@@ -133,6 +161,7 @@ class Teller:
             payload,
             reply_to=reply_to,
             dedupe=f"{uin}:{message.id}",
+            media=msgspec.json.encode(message.ref) if isinstance(message, MediaMessage) else b"",
         )
         return upload, payload
 
@@ -161,25 +190,10 @@ class Teller:
         )
 
     async def _commit(self, unit: Unit, told: Sequence[tuple[NewUpload, Payload]]) -> None:
-        """Write a unit, however long it takes: where the disk is full, everything waits for room."""
         unit = dataclasses.replace(unit, uploads=[upload for upload, _ in told])
         if not (unit.uploads or unit.finished_sends or unit.state):
             return
-        written, pauses = None, self._shared.pace.backoff()
-        while written is None:
-            try:
-                written = await self._shared.journal.write(unit)
-            except JournalError as error:
-                log.error(  # noqa: TRY400  an expected failure: its words are enough
-                    "%s: %s; nothing is acknowledged until it works again", self._name, error
-                )
-                await asyncio.sleep(next(pauses))
+        written = await self.write(unit)
         for upload, (_, payload) in zip(written.uploads, told, strict=True):
             if upload is not None:
-                self._announce(upload, payload)
-        self._put(written.fresh)
-
-    def _announce(self, upload: Upload, payload: Payload) -> None:
-        self.feed.put(upload)
-        if self._shared.show_messages:
-            chatlog.show(self._name if self._shared.several else "", payload)
+                self._put(Told(upload, payload))

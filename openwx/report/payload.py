@@ -5,6 +5,7 @@ event is one more ``case`` there.
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from openwx.wechat import events
@@ -41,20 +42,51 @@ def may_be_replied_to(payload: Payload) -> bool:
     )
 
 
-def sent(
-    content: str, chat: Chat, user: User, *, uid: str, msg_id: str, code: int, info: str
+def with_medium(
+    payload: Payload, *, path: str, mime: str, ext: str, name: str, size: int, mtime: int
 ) -> Payload:
-    """The upload of a text that this server sent, or failed to (``code`` other than 0, ``info`` says why)."""
+    """The upload of a medium that was fetched."""
+    return payload | {
+        "content": f"[media]({path})",
+        "media_path": path,
+        "media_mime": mime,
+        "media_name": name,
+        "media_size": str(size),
+        "media_mtime": str(mtime),
+        "media_ext": ext,
+    }
+
+
+def without_medium(payload: Payload, error: str) -> Payload:
+    """The upload of a medium that could not be fetched."""
+    return payload | {"content": "[media]()", "media_error": error}
+
+
+def sent(
+    content: str,
+    chat: Chat,
+    user: User,
+    *,
+    uid: str,
+    msg_id: str,
+    code: int,
+    info: str,
+    media: Mapping[str, str] | None = None,
+) -> Payload:
+    """The upload of a text or medium that this server sent, or failed to (``code`` other than 0, ``info`` says why)."""
     receiver = None if isinstance(chat, Group) else chat
     parties = Parties(chat=chat, sender=user, receiver=receiver, mine=True)
+    if media is not None:
+        content = f"[media]({media.get('media_path', '')})"
     payload = _message(content, parties, int(time.time()), uid)
     payload |= {
         "id": f"{msg_id}:{chat.id}" if msg_id else "",
-        "format": "text",
+        "format": "text" if media is None else "media",
         "source": "local",
         "code": code,
         "msg": SENT if code == 0 else NOT_SENT,
         "info": info,
+        **(media or {}),
     }
     return payload
 

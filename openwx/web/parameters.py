@@ -6,7 +6,7 @@ caller's error (code -2), never a crash and never a guess.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
@@ -15,12 +15,16 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from openwx.errors import CallerError, Code
+from openwx.gateway.mediafolder import MediaFolder, StoredFile, TooLargeError, safe_name
 
 MAX_BODY = 1024 * 1024
-"""Bytes. Media will need more than this."""
+"""Bytes, where no medium is wanted."""
 MAX_PARAMETERS = 1000
 BODY_TIMEOUT_S = 30.0
 """For the whole body. aiohttp also leaves a body waiting whose chunks turn out to be broken."""
+MEDIA_BODY_TIMEOUT_S = 600.0
+_PARSED_AT_ONCE = 256 * 1024
+"""Bytes; to parse more would be felt by everybody else."""
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -32,10 +36,24 @@ IGNORED = "_"
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file that came in a multipart body."""
+    """A file that came in a multipart body; it is on the disk already."""
 
     filename: str
-    data: bytes
+    file: StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a route takes. ``folder`` is where files go, None where none are wanted."""
+
+    body: int = MAX_BODY
+    timeout_s: float = BODY_TIMEOUT_S
+    folder: MediaFolder | None = None
+
+    @classmethod
+    def for_media(cls, folder: MediaFolder) -> "Limits":
+        """A body that may hold a medium, also as base64 in a form, where every third character is escaped."""
+        return cls(2 * folder.max_size + MAX_BODY, MEDIA_BODY_TIMEOUT_S, folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +70,18 @@ def read_query(request: web.BaseRequest) -> dict[str, str]:
     return _urlencoded(query.encode("utf-8", "surrogateescape"), "query") if query else {}
 
 
-async def read_body(request: web.BaseRequest) -> Given | None:
+async def read_body(request: web.BaseRequest, limits: Limits) -> Given | None:
     """The parameters of the body; None where there is none."""
     if not request.body_exists:
         return None
-    if (request.content_length or 0) > MAX_BODY:
-        _refuse_size()
+    if (request.content_length or 0) > limits.body:
+        _refuse_size(limits.body)
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(limits.timeout_s):
             if request.content_type == MULTIPART:
                 _check_charset(request)
-                return await _multipart(request)
-            data = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        _refuse_size()
+                return await _multipart(request, limits)
+            data = await _read(request, limits.body)
     except TimeoutError:
         _refuse("the body did not come to its end in time", http_status=408)
     except (web.RequestPayloadError, ConnectionError):
@@ -76,15 +92,26 @@ async def read_body(request: web.BaseRequest) -> Given | None:
     if parse is None:
         _refuse(f"the body must be {FORM}, {JSON} or {MULTIPART}, and its Content-Type must say so")
     _check_charset(request)
+    if len(data) > _PARSED_AT_ONCE:
+        return Given(await asyncio.to_thread(parse, data), {})
     return Given(parse(data), {})
+
+
+async def _read(request: web.BaseRequest, limit: int) -> bytes:
+    body = bytearray()
+    async for data in request.content.iter_any():
+        body += data
+        if len(body) > limit:
+            _refuse_size(limit)
+    return bytes(body)
 
 
 def _refuse(status: str, **more: Any) -> NoReturn:
     raise CallerError(Code.BAD_PARAMETER, status, **more)
 
 
-def _refuse_size() -> NoReturn:
-    _refuse(f"the body must be at most {MAX_BODY} bytes", http_status=413)
+def _refuse_size(limit: int) -> NoReturn:
+    _refuse(f"the body must be at most {limit} bytes", http_status=413)
 
 
 def _check_charset(request: web.BaseRequest) -> None:
@@ -183,7 +210,7 @@ _PARSERS: dict[str, Callable[[bytes], dict[str, str]]] = {
 }
 
 
-async def _multipart(request: web.BaseRequest) -> Given:
+async def _multipart(request: web.BaseRequest, limits: Limits) -> Given:
     texts: list[tuple[str, str]] = []
     files: dict[str, FilePart] = {}
     try:
@@ -191,24 +218,62 @@ async def _multipart(request: web.BaseRequest) -> Given:
         while (part := await parts.next()) is not None:
             if not isinstance(part, BodyPartReader):
                 _refuse("a part of the multipart body must not be multipart itself")
-            data = bytes(await part.read(decode=True))
-            if request.content.total_bytes > MAX_BODY:
-                _refuse_size()
+            if "Content-Encoding" in part.headers:
+                _refuse("a part of the multipart body must not be compressed")
             if len(texts) + len(files) >= MAX_PARAMETERS:
                 _refuse(f"at most {MAX_PARAMETERS} parameters are read")
             name = part.name
-            if name is None:
+            if part.filename is None or limits.folder is None or name is None:
+                data = await _part_data(request, part, limits.body)
+                if name is not None and part.filename is None:
+                    texts.append((name, _part_text(name, part, data)))
                 continue
-            if part.filename is None:
-                texts.append((name, _part_text(name, part, data)))
-            elif part.filename or data:  # a form field for a file that was left empty has neither
-                if name in files:
-                    _refuse(f"{name[:40]!a} must be given once")
-                files[name] = FilePart(part.filename, data)
+            file = await _part_file(request, part, limits.folder, limits.body)
+            if not part.filename and not file.size:
+                continue  # a form field for a file that was left empty
+            if name in files:
+                _refuse(f"{name[:40]!a} must be given once")
+            files[name] = FilePart(part.filename, file)
     except (ValueError, LookupError, RuntimeError, AssertionError, HttpProcessingError):
         # What aiohttp's reader raises for boundaries, headers and encodings that make no sense.
         _refuse("the body must be valid multipart/form-data")
     return Given(_collect(texts, "body"), files)
+
+
+async def _chunks(
+    request: web.BaseRequest, part: BodyPartReader, limit: int
+) -> AsyncIterator[bytes]:
+    """A part's bytes as they come, before any decoding. CallerError -2 where the body becomes too large."""
+    while chunk := await part.read_chunk(64 * 1024):
+        if request.content.total_bytes > limit + 64 * 1024:
+            _refuse_size(limit)
+        yield bytes(chunk)
+
+
+async def _part_data(request: web.BaseRequest, part: BodyPartReader, limit: int) -> bytes:
+    data = bytearray()
+    async for chunk in _chunks(request, part, limit):
+        data += chunk
+    return bytes(part.decode(bytes(data)))
+
+
+async def _part_file(
+    request: web.BaseRequest, part: BodyPartReader, folder: MediaFolder, limit: int
+) -> StoredFile:
+    """The file of a part. CallerError: -3 where it is larger than media may be, or cannot be kept."""
+    try:
+        async with folder.receive(safe_name(part.filename or "")) as incoming:
+            if "Content-Transfer-Encoding" in part.headers:
+                await incoming.put(await _part_data(request, part, limit))
+            else:
+                async for chunk in _chunks(request, part, limit):
+                    await incoming.put(chunk)
+            return await incoming.keep()
+    except TooLargeError as error:
+        raise CallerError(Code.MEDIA, f"the file {part.filename!a}: {error}") from None
+    except OSError as error:
+        words = f"the file {part.filename!a} cannot be kept: {error.strerror or error}"
+        raise CallerError(Code.MEDIA, words) from None
 
 
 def _part_text(name: str, part: BodyPartReader, data: bytes) -> str:

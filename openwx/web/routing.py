@@ -22,7 +22,7 @@ from openwx.web import answers
 from openwx.web.access import Access, unauthenticated
 from openwx.web.answers import Answer
 from openwx.web.models import Call
-from openwx.web.parameters import Given, read_body, read_query
+from openwx.web.parameters import Given, Limits, read_body, read_query
 
 if TYPE_CHECKING:
     from openwx.gateway.gateway import Gateway
@@ -72,6 +72,8 @@ class Route:
     reply: Any
     handler: Callable[..., Awaitable[object]]
     takes: frozenset[str] = field(default=frozenset())
+    media: bool = False
+    """Its body may hold a medium."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -82,9 +84,9 @@ _routes: dict[str, Route] = {}
 
 
 def route(
-    name: str, *other_names: str, any_state: bool = False
+    name: str, *other_names: str, any_state: bool = False, media: bool = False
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
-    """Declare a route. ``any_state``: it works while the account is not running, too."""
+    """Declare a route. ``any_state``: it works while the account is not running, too. ``media``: it takes media."""
 
     def declare(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         signature = inspect.signature(handler)
@@ -102,6 +104,7 @@ def route(
             reply=signature.return_annotation,
             handler=handler,
             takes=takes,
+            media=media,
         )
         _routes.update(dict.fromkeys((name, *other_names), row))
         return handler
@@ -130,12 +133,13 @@ class Endpoints:
     def endpoint(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a route."""
         access, execute = self._access, self._executor(row)
+        limits = Limits.for_media(self._gateway.folder) if row.media else Limits()
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
             origin = callback = None
             try:
                 origin = access.admit(request)
-                given = await self._read(request)
+                given = await self._read(request, limits)
                 callback = access.callback(given.texts)
                 reply = await execute(given)
                 answer = await self._render(request, reply)
@@ -187,12 +191,12 @@ class Endpoints:
 
         return execute
 
-    async def _read(self, request: web.Request) -> Given:
+    async def _read(self, request: web.Request, limits: Limits) -> Given:
         """Parameters of query and body. Without the token nobody hears what else is wrong."""
         query: dict[str, str] = {}
         try:
             query = read_query(request)
-            body = await read_body(request)
+            body = await read_body(request, limits)
         except CallerError:
             if not self._access.has_token(request, query):
                 raise unauthenticated() from None

@@ -6,6 +6,9 @@ import msgspec
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from openwx.errors import CallerError, Code
+from openwx.gateway.orders import Parcel
+from openwx.gateway.parcels import described
+from openwx.gateway.sources import MediaGiven
 from openwx.web.models import Call, FriendSelectors, GroupSelectors
 from openwx.web.parameters import FilePart
 from openwx.web.routing import route
@@ -26,103 +29,198 @@ def _of_sendable_size(content: str) -> str:
     return content
 
 
-class Content(Call):
-    """What is sent, and whether the caller waits for it."""
+class Medium(Call):
+    """A medium: a local path or URL, base64, or a file part."""
 
-    content: Annotated[
+    media_path: Annotated[
         str | None,
-        AfterValidator(lambda content: content and _of_sendable_size(content)),
-        Field(description=f"a text of at most {MAX_CONTENT} bytes in UTF-8, WeChat's limit"),
+        Field(
+            max_length=8192, description="a local path or an http(s) URL of at most 8192 characters"
+        ),
     ] = None
-    media_path: Annotated[str | None, Field(description="a local path or an http(s) URL")] = None
-    media_id: Annotated[str | None, Field(description="the media_id of a sent medium")] = None
     media_data: Annotated[str | None, Field(description="the medium's bytes in base64")] = None
     media: Annotated[
         FilePart | None,
         WithJsonSchema({"type": "string", "format": "binary"}),
         Field(description="a file part of a multipart/form-data body"),
     ] = None
+    media_name: Annotated[
+        str | None,
+        Field(max_length=200, description="a file name of at most 200 characters"),
+    ] = None
+
+    def given(self) -> MediaGiven | None:
+        """The medium that is named, if one is. CallerError -2 where there are several."""
+        kinds = [self.media is not None, self.media_data is not None, self.media_path is not None]
+        if not any(kinds):
+            return None
+        # Beside media_data, the original took media_path for a name.
+        if self.media is not None and sum(kinds) > 1:
+            words = "give one of media_path, media_data and a file part media, not several"
+            raise CallerError(Code.BAD_PARAMETER, words)
+        file = self.media.file if self.media else None
+        return MediaGiven(self.media_path, self.media_data, file, self.media_name)
+
+
+class Content(Medium):
+    """What is sent: a text, a medium, or both."""
+
+    content: Annotated[
+        str | None,
+        AfterValidator(lambda content: content and _of_sendable_size(content)),
+        Field(description=f"a text of at most {MAX_CONTENT} bytes in UTF-8, WeChat's limit"),
+    ] = None
+    media_id: Annotated[
+        str | None, Field(description="the media_id of a medium that was sent or received")
+    ] = None
+
+    async def whats(self, account: "Account", *, keep: bool) -> list[str | Parcel]:
+        """What is to be sent, text first. ``keep``: it must outlive this call.
+
+        CallerError: -2 where there is nothing or too much, -3, -8 or 100 for the medium.
+        """
+        whats: list[str | Parcel] = [self.content] if self.content else []
+        given = self.given()
+        if self.media_id is not None:
+            if given is not None:
+                words = "give media_id, or a medium by media_path, media_data or media; not both"
+                raise CallerError(Code.BAD_PARAMETER, words)
+            whats.append(await account.parcels.known(self.media_id, self.media_name))
+        elif given is not None:
+            whats.append(await account.parcels.take(given, keep=keep))
+        if not whats:
+            raise CallerError(
+                Code.BAD_PARAMETER,
+                f"content is missing; it must be {self.describe('content')},"
+                " or a medium must be given by media_path, media_id, media_data or a file part media",
+            )
+        return whats
+
+
+class AsyncContent(Content):
+    """What is sent, and whether the caller waits for it."""
+
     run_async: Annotated[
         bool, Field(alias="async", description="1 (do not wait for the outcome) or 0")
     ] = False
 
-    def text(self) -> str:
-        """The text to send. CallerError: -3 for a medium, -2 where there is nothing."""
-        if self.media or self.media_path or self.media_id or self.media_data:
-            raise CallerError(
-                Code.MEDIA,
-                "this version cannot send media (media, media_path, media_id, media_data);"
-                " a text in content works. Nothing was sent",
-            )
-        if not self.content:
-            raise CallerError(
-                Code.BAD_PARAMETER,
-                f"content is missing; it must be {self.describe('content')}",
-            )
-        return self.content
 
+class MessageSent(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A message that WeChat took. Of text and medium together, ``msg_id`` and ``id`` are the text's."""
 
-class MessageSent(msgspec.Struct, kw_only=True):
-    """A message that WeChat took."""
-
-    status: str = "发送成功"
+    status: str
     msg_id: str
     id: str
-    code: int = 0
+    media_id: str = ""
+    media_msg_id: str = ""
+    code: int
 
 
-class InExecution(msgspec.Struct, kw_only=True):
-    """A message that will be sent; its `send_message` upload carries the same `uid`."""
+class InExecution(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A message that will be sent; its `send_message` upload carries the same `uid`.
 
-    code: int = 0
-    status: str = "request already in execution"
+    Of text and medium together, the medium's upload carries ``media_uid``.
+    """
+
+    code: int
+    status: str
     uid: str
+    media_uid: str = ""
 
 
 class SendingToAll(msgspec.Struct, kw_only=True):
-    """Messages that will be sent, one to each of ``count`` friends."""
+    """Messages that will be sent, to each of ``count`` friends."""
 
     code: int = 0
     status: str = "request already in execution"
     count: int
 
 
-class SendFriendMessage(FriendSelectors, Content):
+class SendFriendMessage(FriendSelectors, AsyncContent):
     """A friend, or `id=@all`, and what to send."""
 
 
-@route("send_friend_message")
+@route("send_friend_message", media=True)
 async def send_friend_message(
     account: "Account", call: SendFriendMessage
 ) -> MessageSent | InExecution | SendingToAll:
-    """Send a text to a friend, or with `id=@all` to every friend."""
-    selectors, text = call.selectors(), call.text()
+    """Send a text, a medium or both to a friend, or with `id=@all` to every friend."""
+    selectors = call.selectors()
     if call.id == TO_ALL:
         if len(selectors) > 1:
             raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} must stand without other selectors")
-        return SendingToAll(count=await account.send_text_to_all(text))
-    return await _send(account, account.contacts.find_friend(**selectors), text, call)
+        friends = account.outgoing.everybody()
+        whats = await call.whats(account, keep=True)
+        await account.outgoing.send_later(friends, whats, bulk=True)
+        return SendingToAll(count=len(friends))
+    return await send(account, account.contacts.find_friend(**selectors), call)
 
 
-class SendGroupMessage(GroupSelectors, Content):
+class SendGroupMessage(GroupSelectors, AsyncContent):
     """A group and what to send."""
 
 
-@route("send_group_message")
+@route("send_group_message", media=True)
 async def send_group_message(
     account: "Account", call: SendGroupMessage
 ) -> MessageSent | InExecution:
-    """Send a text to a group."""
-    selectors, text = call.selectors(), call.text()
+    """Send a text, a medium or both to a group."""
+    selectors = call.selectors()
     if call.id == TO_ALL:
         raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} is for send_friend_message only")
-    return await _send(account, account.contacts.find_group(**selectors), text, call)
+    return await send(account, account.contacts.find_group(**selectors), call)
 
 
-async def _send(
-    account: "Account", chat: Chat, text: str, call: Content
-) -> MessageSent | InExecution:
+async def send(account: "Account", chat: Chat, call: AsyncContent) -> MessageSent | InExecution:
+    """Send what a call asks for, and wait unless it is asked not to."""
+    whats = await call.whats(account, keep=call.run_async)
     if call.run_async:
-        return InExecution(uid=await account.send_text_later(chat, text))
-    sent = await account.send_text(chat, text)
-    return MessageSent(msg_id=sent.msg_id, id=sent.id)
+        uids = await account.outgoing.send_later([chat], whats)
+        return InExecution(
+            code=0, status="request already in execution", uid=uids[0], media_uid="".join(uids[1:])
+        )
+    return await send_and_wait(account, chat, whats)
+
+
+async def send_and_wait(account: "Account", chat: Chat, whats: list[str | Parcel]) -> MessageSent:
+    """Send text and medium, one after the other, as WeChat takes them."""
+    sent = [await account.outgoing.send(chat, what) for what in whats]
+    return MessageSent(
+        status="发送成功",
+        msg_id=sent[0].msg_id,
+        id=sent[0].id,
+        media_id=sent[-1].media_id,
+        media_msg_id=sent[-1].msg_id if len(sent) > 1 else "",
+        code=0,
+    )
+
+
+class UploadMedia(Medium):
+    """A medium to upload."""
+
+
+class MediaUploaded(msgspec.Struct, kw_only=True):
+    """A medium that WeChat has now. ``media_mtime`` is Unix time, ``media_size`` is in bytes."""
+
+    media_id: str
+    media_code: int
+    media_type: str
+    media_ext: str
+    media_mime: str
+    media_mtime: int
+    media_name: str
+    media_path: str
+    media_size: int
+    code: int = 0
+    status: str = "success"
+
+
+@route("upload_media", media=True)
+async def upload_media(account: "Account", call: UploadMedia) -> MediaUploaded:
+    """Upload a medium; its `media_id` can be sent as often as wanted."""
+    given = call.given()
+    if given is None:
+        words = "a medium is missing; give media_path, media_data or a file part media"
+        raise CallerError(Code.BAD_PARAMETER, words)
+    parcel = await account.parcels.upload_only(await account.parcels.take(given, keep=False))
+    return msgspec.convert(described(parcel), MediaUploaded, strict=False)

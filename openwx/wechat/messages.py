@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from openwx.wechat import wire
+from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.model import Chat, Member, Person, User
 from openwx.wechat.text import plain
 
@@ -61,6 +62,14 @@ class Notice(Message, frozen=True):
 
     msg_types = (9999, 10000)
     format = "notice"
+
+
+class MediaMessage(Message, kw_only=True, frozen=True):
+    """A medium: fetched later, by its ``ref``."""
+
+    format = "media"
+
+    ref: MediaRef
 
 
 class Unknown(Message, frozen=True):

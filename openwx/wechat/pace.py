@@ -26,6 +26,8 @@ class Pace:
     """A long poll that comes back sooner with nothing is not held by the service."""
     send_wait_s: float = 120.0
     """So long somebody who sends waits for the outcome."""
+    medium_within_s: float = 120.0
+    """So long a received medium is tried for, and holds up its chat; a download that goes on may last longer."""
     idle_first_s: float = 0.05
     idle_most_s: float = 2.0
     """Between rounds that came at once but brought nothing."""

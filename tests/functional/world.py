@@ -361,7 +361,7 @@ class Gateway(Api):
     async def queues(self, n: int) -> None:
         """Wait until so many sends wait or are on their way."""
         assert self.service is not None
-        queue = self.service.gateway.account(None)._queue
+        queue = self.service.gateway.account(None).outgoing.queue
         async with asyncio.timeout(PATIENCE_S):
             while len(queue) != n:  # nothing tells that a caller has come
                 await asyncio.sleep(0.002)

@@ -68,7 +68,18 @@ class WeChat:
         too_often: Callable[[], Iterator[float]] = no_pause,
     ) -> SendQueue:
         rules = QueueRules(interval_s, 3, size, no_pause, too_often, wait_s)
-        return SendQueue(rules, running=self.running.wait, send=self.send, finish=self.finish)
+        return SendQueue(
+            rules,
+            running=self.running.wait,
+            prepare=as_it_is,
+            send=self.send,
+            finish=self.finish,
+        )
+
+
+async def as_it_is(order: Order) -> Order:
+    """A text needs no preparation."""
+    return order
 
 
 @asynccontextmanager
@@ -189,7 +200,13 @@ async def test_what_was_begun_has_an_unknown_outcome_and_is_not_begun_again(wech
         raise LoggedOut("webwxsendmsg", 1101)
 
     rules = QueueRules(0.0, 3, 10, no_pause, no_pause, 0.01)
-    queue = SendQueue(rules, running=wechat.running.wait, send=hang, finish=wechat.finish)
+    queue = SendQueue(
+        rules,
+        running=wechat.running.wait,
+        prepare=as_it_is,
+        send=hang,
+        finish=wechat.finish,
+    )
     task = asyncio.create_task(queue.run())
     with pytest.raises(CallerError, match="unknown") as late:
         await queue.send_and_wait(order("x"))
@@ -293,7 +310,7 @@ async def test_nothing_is_sent_once_the_account_stopped_running_in_a_pause(
             wechat.running.clear()  # not any more, and the pause after "a" has just begun
 
     rules = QueueRules(0.02, 3, 10, lambda: repeat(0.02), no_pause, 10)
-    queue = SendQueue(rules, running=look, send=wechat.send, finish=wechat.finish)
+    queue = SendQueue(rules, running=look, prepare=as_it_is, send=wechat.send, finish=wechat.finish)
     async with running(queue):
         queue.put([order("a"), order("b")])
         await until(lambda: len(asked) == 3 or len(wechat.tries) == 2)
@@ -475,7 +492,9 @@ async def test_the_outcome_lasts_before_it_is_told(wechat: WeChat) -> None:
         await written.wait()
 
     rules = QueueRules(0.0, 3, 10, no_pause, no_pause, 10)
-    queue = SendQueue(rules, running=wechat.running.wait, send=wechat.send, finish=finish)
+    queue = SendQueue(
+        rules, running=wechat.running.wait, prepare=as_it_is, send=wechat.send, finish=finish
+    )
     async with running(queue):
         waiting = asyncio.create_task(queue.send_and_wait(order("x")))
         await turns()

@@ -1,14 +1,18 @@
 """A stand-in for the gateway: what the routes may see of it, working, without WeChat behind it."""
 
 import asyncio
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
-
-import msgspec
 
 from openwx.config import Access, Settings
 from openwx.errors import CallerError, Code
 from openwx.gateway.feed import Feed as RealFeed
+from openwx.gateway.mediafolder import MediaFolder
+from openwx.gateway.orders import Parcel
+from openwx.gateway.outgoing import Sent
+from openwx.gateway.sources import MediaGiven
 from openwx.report.records import Upload
 from openwx.wechat.contacts import Contacts
 from openwx.wechat.events import State
@@ -18,9 +22,7 @@ if TYPE_CHECKING:
     from openwx.gateway.gateway import Gateway
 
 
-class Sent(msgspec.Struct):
-    msg_id: str
-    id: str
+MAX_MEDIA = 100_000
 
 
 class Feed(RealFeed):
@@ -43,6 +45,45 @@ class Feed(RealFeed):
             self.waiting.clear()
 
 
+class Outgoing:
+    """Takes what is sent, unless something ``happens`` to it instead."""
+
+    def __init__(self, contacts: Contacts) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.happens: Exception | None = None
+        self._contacts = contacts
+
+    def everybody(self) -> list[Chat]:
+        return [self._contacts.friends[friend] for friend in ("@a", "@b", "@c")]
+
+    async def send(self, chat: Chat, what: str | Parcel) -> Sent:
+        self._take(chat, what)
+        return Sent("123", f"123:{chat.id}")
+
+    async def send_later(
+        self, chats: list[Chat], whats: list[str | Parcel], *, bulk: bool = False
+    ) -> list[str]:
+        for chat in chats:
+            for what in whats:
+                self._take(chat, what)
+        return [f"uid-{number + 1}" for number in range(len(chats) * len(whats))]
+
+    def _take(self, chat: Chat, what: str | Parcel) -> None:
+        if self.happens is not None:
+            raise self.happens
+        self.sent.append((chat.id, what if isinstance(what, str) else "a medium"))
+
+
+class Parcels:
+    """Takes every medium."""
+
+    async def take(self, given: MediaGiven, *, keep: bool) -> Parcel:
+        return Parcel(source=given.file.path if given.file else given.path or "base64")
+
+    async def known(self, media_id: str, name: str | None) -> Parcel:
+        return Parcel(media_id=media_id)
+
+
 class Account:
     def __init__(self, name: str) -> None:
         self.name = name
@@ -51,9 +92,6 @@ class Account:
         self.starttime = time.time() - 100
         self.qrcode_png: bytes | None = None
         self.feed = Feed()
-        self.sent: list[tuple[str, str]] = []
-        self.sends: Exception | None = None
-        """What happens to the next sends instead."""
         self.contacts = Contacts(User(id="@me", name="me", displayname="me"))
         for friend in (
             Friend(id="@a", name="小灰", displayname="小灰", sex="male", uid=7, account="grey"),
@@ -67,6 +105,8 @@ class Account:
             displayname="群",
             members={"@a": Member(id="@a", name="小灰", displayname="小灰")},
         )
+        self.outgoing = Outgoing(self.contacts)
+        self.parcels = Parcels()
 
     def require_running(self) -> None:
         if self.state is not State.RUNNING:
@@ -77,25 +117,6 @@ class Account:
                 state_reason=self.state_reason,
             )
 
-    async def send_text(self, chat: Chat, content: str) -> Sent:
-        self._take(chat, content)
-        return Sent("123", f"123:{chat.id}")
-
-    async def send_text_later(self, chat: Chat, content: str) -> str:
-        self._take(chat, content)
-        return "uid-1"
-
-    async def send_text_to_all(self, content: str) -> int:
-        friends = [self.contacts.friends[friend] for friend in ("@a", "@b", "@c")]
-        for friend in friends:
-            self._take(friend, content)
-        return len(friends)
-
-    def _take(self, chat: Chat, content: str) -> None:
-        if self.sends is not None:
-            raise self.sends
-        self.sent.append((chat.id, content))
-
 
 class StandIn:
     """The gateway."""
@@ -104,6 +125,8 @@ class StandIn:
         self.settings = Settings(access=access or Access())
         self.accounts = {"default": Account("default")}
         self.port = 3000
+        self._folder = tempfile.TemporaryDirectory()
+        self.folder = MediaFolder(Path(self._folder.name), max_size=MAX_MEDIA)
         self.stopping: list[tuple[str, float]] = []
 
     def account(self, name: str | None) -> Account:
@@ -115,6 +138,9 @@ class StandIn:
 
     def stop_later(self, account: Account, delay_s: float) -> None:
         self.stopping.append((account.name, delay_s))
+
+    def close(self) -> None:
+        self._folder.cleanup()
 
     def as_gateway(self) -> "Gateway":
         return cast("Gateway", self)

@@ -86,6 +86,7 @@ class Serve:
 
     async def __call__(self, **access: Any) -> Api:
         gateway = StandIn(Access(**access))
+        self._stack.callback(gateway.close)
         runner = make_runner(gateway.as_gateway())
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)

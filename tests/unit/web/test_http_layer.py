@@ -94,7 +94,7 @@ async def test_expect_continue(api: Api) -> None:
     )
     assert head == b"HTTP/1.1 100 Continue"
     assert rest.startswith(b"HTTP/1.1 200 ")
-    assert api.account.sent == [("@a", "x")]
+    assert api.account.outgoing.sent == [("@a", "x")]
 
 
 async def test_pipelined_requests_are_answered_in_order(api: Api) -> None:

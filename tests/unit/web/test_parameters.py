@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from openwx.web import parameters
 
+from .facade import MAX_MEDIA
 from .serving import Api
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 SEND = "send_friend_message"
 PART = b'--b\r\nContent-Disposition: form-data; name="id"\r\n\r\n@a\r\n'
+MOST_WITH_MEDIA = 2 * MAX_MEDIA + parameters.MAX_BODY
 FILE = b'--b\r\nContent-Disposition: form-data; name="media"; filename="a"\r\n\r\nx\r\n'
 
 
@@ -24,31 +26,31 @@ class TestStyles:
 
     async def test_query(self, api: Api) -> None:
         assert (await api.call(SEND + "?id=@a&content=%e4%bd%a0+%E5%A5%BD")).code == 0
-        assert api.account.sent == [("@a", "你 好")]
+        assert api.account.outgoing.sent == [("@a", "你 好")]
 
     async def test_raw_utf8_in_the_query(self, api: Api) -> None:
         request = f"GET /openwx/{SEND}?id=@a&content=你好 HTTP/1.0\r\n\r\n"
         head, _ = await api.raw(request.encode())
         assert b" 200 " in head
-        assert api.account.sent == [("@a", "你好")]
+        assert api.account.outgoing.sent == [("@a", "你好")]
 
     @pytest.mark.parametrize("content_type", [FORM, FORM + "; charset=UTF-8", FORM.upper()])
     async def test_form(self, api: Api, content_type: str) -> None:
         body = "id=%40a&content=你+%e5%a5%bd\r\n".encode()
         assert (await api.post(SEND, body, content_type)).code == 0
-        assert api.account.sent == [("@a", "你 好")]
+        assert api.account.outgoing.sent == [("@a", "你 好")]
 
     @pytest.mark.parametrize("content_type", [JSON, JSON + ";charset=utf-8"])
     async def test_json(self, api: Api, content_type: str) -> None:
         body = msgspec.json.encode({"id": "@a", "content": "你好", "async": False})
         assert (await api.post(SEND, body, content_type)).json["msg_id"] == "123"
-        assert api.account.sent == [("@a", "你好")]
+        assert api.account.outgoing.sent == [("@a", "你好")]
 
     async def test_multipart(self, api: Api) -> None:
         form = aiohttp.FormData({"id": "@a"}, default_to_multipart=True)
         form.add_field("content", "你好\r\n--x")
         assert (await api.call(SEND, method="POST", data=form)).code == 0
-        assert api.account.sent == [("@a", "你好\r\n--x")]
+        assert api.account.outgoing.sent == [("@a", "你好\r\n--x")]
 
     async def test_a_body_with_get(self, api: Api) -> None:
         reply = await api.call(SEND, method="GET", json={"id": "@a", "content": "x"})
@@ -59,7 +61,7 @@ class TestStyles:
             SEND + "?id=@a&content=query", method="POST", json={"content": "body", "id": None}
         )
         assert reply.code == 0
-        assert api.account.sent == [("@a", "body")]
+        assert api.account.outgoing.sent == [("@a", "body")]
 
     @pytest.mark.parametrize(
         ("literal", "text"),
@@ -68,7 +70,7 @@ class TestStyles:
     async def test_json_scalars(self, api: Api, literal: str, text: str) -> None:
         body = b'{"id":"@a","content":' + literal.encode() + b"}"
         assert (await api.post(SEND, body, JSON)).code == 0
-        assert api.account.sent == [("@a", text)]
+        assert api.account.outgoing.sent == [("@a", text)]
 
     @pytest.mark.parametrize("content_type", [None, "text/plain", "application/xml", JSON, FORM])
     async def test_an_empty_body_is_none(self, api: Api, content_type: str | None) -> None:
@@ -80,13 +82,17 @@ class TestStyles:
 
     async def test_percent_signs_that_mean_themselves(self, api: Api) -> None:
         assert (await api.post(SEND, b"id=@a&content=100%&x", FORM)).code == 0
-        assert api.account.sent == [("@a", "100%")]
+        assert api.account.outgoing.sent == [("@a", "100%")]
 
     async def test_a_file(self, api: Api) -> None:
-        form = aiohttp.FormData({"id": "@a", "content": "x"})
+        form = aiohttp.FormData({"id": "@a", "content": "x"}, quote_fields=False)
         form.add_field("media", b"\x89PNG\0\xff", filename="../a.png")
         reply = await api.call(SEND, method="POST", data=form)
-        assert (reply.status, reply.code) == (200, -3)
+        assert (reply.status, reply.code) == (200, 0)
+        assert api.account.outgoing.sent == [("@a", "x"), ("@a", "a medium")]
+        (file,) = api.gateway.folder.path.iterdir()
+        assert file.name.endswith("-a.png")
+        assert file.read_bytes() == b"\x89PNG\0\xff"
 
     async def test_a_file_field_left_empty(self, api: Api) -> None:
         body = (
@@ -174,16 +180,30 @@ class TestRefusals:
 
     @pytest.mark.parametrize("content_type", [FORM, JSON, "text/plain"])
     async def test_too_large(self, api: Api, content_type: str) -> None:
-        body = io.BytesIO(b"x" * (parameters.MAX_BODY + 1))
-        reply = await api.post(SEND, body, content_type)
-        assert (reply.status, reply.code) == (413, -2)
+        for route, limit in (("get_user_info", parameters.MAX_BODY), (SEND, MOST_WITH_MEDIA)):
+            reply = await api.post(route, io.BytesIO(b"x" * (limit + 1)), content_type)
+            assert (reply.status, reply.code) == (413, -2)
 
     @pytest.mark.parametrize("filename", [None, "a.bin"])
     async def test_too_large_multipart(self, api: Api, filename: str | None) -> None:
-        form = aiohttp.FormData(default_to_multipart=True)
-        form.add_field("media", io.BytesIO(b"x" * (parameters.MAX_BODY + 1)), filename=filename)
-        reply = await api.call(SEND, method="POST", data=form)
-        assert (reply.status, reply.code) == (413, -2)
+        for route, limit in (("get_user_info", parameters.MAX_BODY), (SEND, MOST_WITH_MEDIA)):
+            form = aiohttp.FormData(default_to_multipart=True)
+            form.add_field("media", io.BytesIO(b"x" * (limit + 1)), filename=filename)
+            reply = await api.call(route, method="POST", data=form)
+            assert (reply.status, reply.code) == (413, -2)
+
+    async def test_a_file_that_is_larger_than_media_may_be(self, api: Api) -> None:
+        form = aiohttp.FormData()
+        form.add_field("media", io.BytesIO(b"x" * (MAX_MEDIA + 1)), filename="a.bin")
+        reply = await api.call(SEND + "?id=@a", method="POST", data=form)
+        assert (reply.status, reply.code) == (200, -3)
+        assert "media.max_size" in reply.words
+        assert not list(api.gateway.folder.path.iterdir())
+
+    async def test_a_compressed_part(self, api: Api) -> None:
+        body = FILE.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n") + b"--b--\r\n"
+        reply = await api.post(SEND, body, "multipart/form-data; boundary=b")
+        assert (reply.status, reply.code) == (400, -2)
 
     async def test_too_large_in_chunks(self, api: Api) -> None:
         chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"

@@ -119,7 +119,7 @@ class TestSending:
             "id": "123:@a",
             "code": 0,
         }
-        assert api.account.sent == [("@a", "你好 & co")]
+        assert api.account.outgoing.sent == [("@a", "你好 & co")]
 
     async def test_text_to_a_group(self, api: Api) -> None:
         reply = await api.get("send_group_message", displayname="群", content="hi")
@@ -128,7 +128,7 @@ class TestSending:
     @pytest.mark.parametrize("content", ["0", " ", "\n", "[]", "null", "false", "😀"])
     async def test_texts_that_look_like_nothing(self, api: Api, content: str) -> None:
         assert (await api.get("send_friend_message", id="@a", content=content)).code == 0
-        assert api.account.sent == [("@a", content)]
+        assert api.account.outgoing.sent == [("@a", content)]
 
     @pytest.mark.parametrize("yes", ["1", "true", "TRUE"])
     async def test_async(self, api: Api, yes: str) -> None:
@@ -147,7 +147,7 @@ class TestSending:
     async def test_to_all(self, api: Api) -> None:
         reply = await api.get("send_friend_message", id="@all", content="x")
         assert (reply.code, reply.json["count"]) == (0, 3)
-        assert [chat for chat, _ in api.account.sent] == ["@a", "@b", "@c"]
+        assert [chat for chat, _ in api.account.outgoing.sent] == ["@a", "@b", "@c"]
 
     @pytest.mark.parametrize(
         ("route", "params", "names"),
@@ -171,16 +171,19 @@ class TestSending:
         assert (reply.status, reply.code) == (400, -2)
         assert names in reply.words
         assert "pydantic" not in reply.words
-        assert api.account.sent == []
+        assert api.account.outgoing.sent == []
 
     @pytest.mark.parametrize("parameter", ["media_path", "media_id", "media_data"])
-    async def test_media_are_told_to_be_missing(self, api: Api, parameter: str) -> None:
-        reply = await api.get(
-            "send_friend_message", id="@a", content="x", **{parameter: "/tmp/a.jpg"}
-        )
-        assert (reply.status, reply.code) == (200, -3)
-        assert "content" in reply.words
-        assert api.account.sent == []
+    async def test_a_medium_comes_after_the_text(self, api: Api, parameter: str) -> None:
+        reply = await api.get("send_friend_message", id="@a", content="x", **{parameter: "/a"})
+        assert (reply.status, reply.code) == (200, 0)
+        assert api.account.outgoing.sent == [("@a", "x"), ("@a", "a medium")]
+
+    async def test_several_media_at_once(self, api: Api) -> None:
+        reply = await api.get("send_friend_message", id="@a", media_path="/a", media_id="@b:3")
+        assert (reply.status, reply.code) == (400, -2)
+        assert "media_id" in reply.words
+        assert api.account.outgoing.sent == []
 
     async def test_the_longest_text_fits_into_a_query(self, api: Api) -> None:
         text = "字" * (16 * 1024 // 3)
@@ -192,7 +195,7 @@ class TestSending:
         several = await api.get("send_friend_message", displayname="小灰", content="x")
         assert (several.status, several.code) == (200, 102)
         assert [c["id"] for c in several.json["candidates"]] == ["@a", "@b"]
-        assert api.account.sent == []
+        assert api.account.outgoing.sent == []
         one = await api.get("send_friend_message", displayname="小灰", account="ash", content="x")
         assert one.code == 0
 
@@ -221,19 +224,19 @@ class TestErrors:
         code: int,
         header: tuple[str, str] | None,
     ) -> None:
-        api.account.sends = error
+        api.account.outgoing.happens = error
         reply = await api.get("send_friend_message", id="@a", content="x")
         assert (reply.status, reply.code) == (status, code)
         if header:
             assert reply.headers[header[0]] == header[1]
 
     async def test_ret_and_errmsg(self, api: Api) -> None:
-        api.account.sends = refused("webwxsendmsg", 1101, "gone")
+        api.account.outgoing.happens = refused("webwxsendmsg", 1101, "gone")
         reply = await api.get("send_friend_message", id="@a", content="x")
         assert (reply.json["ret"], reply.json["errmsg"]) == (1101, "gone")
 
     async def test_a_bug(self, api: Api, caplog: pytest.LogCaptureFixture) -> None:
-        api.account.sends = ZeroDivisionError("secret detail")
+        api.account.outgoing.happens = ZeroDivisionError("secret detail")
         reply = await api.get("send_friend_message", id="@a", content="x")
         assert (reply.status, reply.code) == (500, -1)
         assert b"secret detail" not in reply.body

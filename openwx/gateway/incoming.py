@@ -1,0 +1,141 @@
+"""Brings received media to the disk, before their messages are told."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from msgspec.structs import replace
+
+from openwx.config import Report
+from openwx.errors import LoggedOut, ProtocolError, Refused, TransportError
+from openwx.gateway import parcels, sources
+from openwx.gateway.mediafolder import StoredFile, TooLargeError, safe_name
+from openwx.gateway.shared import Shared
+from openwx.gateway.stage import Told
+from openwx.report import payload as payloads
+from openwx.report.journal import Completed, Unit
+from openwx.report.policy import wanted
+from openwx.wechat.mediaref import MediaRef
+from openwx.wechat.transfer import Transfer
+
+log = logging.getLogger("openwx.media")
+
+AT_ONCE = 4
+"""Media of one account under way at a time: WeChat is quick to punish speed."""
+
+MOST_REFUSALS = 3
+"""An empty answer may be so for the moment, or for ever."""
+
+
+class NoMediumError(Exception):
+    """The medium cannot be had; its words are told in ``media_error``."""
+
+
+class Incoming:
+    """One account's. ``running`` waits until the account runs, ``write`` makes a unit last, however long that takes."""
+
+    def __init__(
+        self,
+        account: str,
+        report: Report,
+        shared: Shared,
+        *,
+        transfer: Transfer,
+        running: Callable[[], Awaitable[object]],
+        write: Callable[[Unit], Awaitable[object]],
+    ) -> None:
+        self._account = account
+        self._report = report
+        self._folder = shared.folder
+        self._downloads = shared.downloads
+        self._pace = shared.pace
+        self._transfer = transfer
+        self._running = running
+        self._write = write
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def complete(self, told: Told) -> Told:
+        """The upload with its medium, or with the reason why it has none; both last when this returns."""
+        upload = told.upload
+        ref = msgspec.json.decode(upload.media, type=MediaRef)
+        attachment = ""
+        known: dict[str, bytes] = {}
+        try:
+            file = await self._fetch(ref)
+        except NoMediumError as error:
+            log.warning("%s: %s %s: %s", self._account, ref.kind, ref.msg_id, error)
+            payload = payloads.without_medium(told.payload, str(error))
+        else:
+            payload = payloads.with_medium(
+                told.payload,
+                path=file.path,
+                mime=file.mime,
+                ext=file.ext,
+                name=ref.name or file.name,
+                size=file.size,
+                mtime=file.mtime,
+            )
+            attachment = file.path if self._report.post_media_data else ""
+            known = parcels.received(ref, sources.medium_of(file, ref.name))
+        body = msgspec.json.encode(payload)
+        done = Completed(
+            id=upload.id,
+            body=body,
+            attachment=attachment,
+            deliver=wanted(self._report, upload.kind, payload),
+        )
+        await self._write(Unit(account=self._account, completed=[done], media=known))
+        return Told(
+            replace(upload, body=body, attachment=attachment, media=b"", deliver=done.deliver),
+            payload,
+        )
+
+    async def _fetch(self, ref: MediaRef) -> StoredFile:
+        """Try until it is there, or until the time for it is over."""
+        if not self._downloads:
+            raise NoMediumError("media.download is off")
+        if not ref.has_image:
+            raise NoMediumError(
+                "a sticker from the shop: WeChat gives no image of it to web clients"
+            )
+        deadline = time.monotonic() + self._pace.medium_within_s
+        pauses = self._pace.backoff()
+        refusals = 0
+        while True:
+            try:
+                async with self._slots:
+                    return await self._fetch_once(ref)
+            except TooLargeError as error:
+                raise NoMediumError(str(error)) from None
+            except LoggedOut as error:
+                failure: Exception = error
+                await self._wait_for_login(deadline)
+            except (Refused, ProtocolError, _EmptyError) as error:
+                failure = error
+                refusals += 1
+            except (TransportError, OSError) as error:
+                failure = error
+            pause_s = next(pauses)
+            if refusals >= MOST_REFUSALS or time.monotonic() + pause_s > deadline:
+                raise NoMediumError(f"it could not be fetched: {failure}")
+            await asyncio.sleep(pause_s)
+
+    async def _wait_for_login(self, deadline: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                await self._running()
+        except TimeoutError:
+            return
+
+    async def _fetch_once(self, ref: MediaRef) -> StoredFile:
+        async with self._folder.receive(safe_name(ref.name)) as incoming:
+            await self._transfer.fetch(ref, incoming.put)
+            if incoming.size == 0:
+                raise _EmptyError("WeChat sent 0 bytes")
+            return await incoming.keep()
+
+
+class _EmptyError(Exception):
+    """An answer without bytes: often only for the moment."""

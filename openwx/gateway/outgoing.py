@@ -1,0 +1,236 @@
+"""What an account sends: accepted from callers and bots, made ready, sent in order, and told how it ended."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from openwx.config import AccountSettings
+from openwx.errors import CallerError, Code, LoggedOut, Refused
+from openwx.gateway.orders import Address, Order, Outcome, Parcel, address_of, new_order
+from openwx.gateway.parcels import Parcels, what_to_send
+from openwx.gateway.queue import QueueRules, SendQueue, Ticket
+from openwx.gateway.sources import MediaGiven
+from openwx.gateway.teller import Teller
+from openwx.report.answer import Answer
+from openwx.report.journal import Journal, JournalError, NewSend, Send, Unit, Upload
+from openwx.wechat.client import Client
+from openwx.wechat.model import FRIEND, Chat
+from openwx.wechat.pace import Pace
+from openwx.wechat.transfer import Transfer
+
+log = logging.getLogger("openwx.send")
+T = TypeVar("T")
+
+SOURCES_AT_ONCE = 4
+"""Media of replies that are fetched at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A text or medium that WeChat took. ``id`` is ``<msg_id>:<receiver id>``."""
+
+    msg_id: str
+    id: str
+    media_id: str = ""
+
+
+class Outgoing:
+    """One account's sends. ``running`` is set while it runs."""
+
+    def __init__(
+        self,
+        account: str,
+        settings: AccountSettings,
+        pace: Pace,
+        journal: Journal,
+        *,
+        client: Client,
+        transfer: Transfer,
+        parcels: Parcels,
+        teller: Teller,
+        running: asyncio.Event,
+    ) -> None:
+        self._account = account
+        self._journal = journal
+        self._client = client
+        self._transfer = transfer
+        self._parcels = parcels
+        self._teller = teller
+        self._running = running
+        self._to_take: asyncio.Queue[Order] = asyncio.Queue()
+        self._slots = asyncio.Semaphore(SOURCES_AT_ONCE)
+        self.queue = SendQueue(
+            QueueRules(
+                settings.send_interval,
+                settings.send_tries,
+                settings.queue_size,
+                pace.backoff,
+                pace.too_often,
+                pace.send_wait_s,
+            ),
+            running=running.wait,
+            prepare=self._prepare,
+            send=self._send,
+            finish=self._finish,
+        )
+
+    # -- from callers ----------------------------------------------------------------------------------------
+
+    async def send(self, chat: Chat, what: str | Parcel) -> Sent:
+        """Send and wait for WeChat's word. Raises ``CallerError``, with HTTP 504 where the time is over."""
+        self.queue.require_room()
+        outcome = await self.queue.send_and_wait(new_order(self._address(chat), what))
+        if outcome.error is not None:
+            raise outcome.error
+        return Sent(outcome.msg_id, f"{outcome.msg_id}:{outcome.chat_id}", outcome.media_id)
+
+    async def send_later(
+        self, chats: Iterable[Chat], whats: Sequence[str | Parcel], *, bulk: bool = False
+    ) -> list[str]:
+        """Accept sends; when this returns, they survive a crash. The uids of their ``send_message`` uploads."""
+        self.queue.require_room(bulk=bulk)
+        orders = [
+            new_order(self._address(chat), what, bulk=bulk) for chat in chats for what in whats
+        ]
+        sends = [_new_send(order) for order in orders]
+        try:
+            await self._journal.write(Unit(account=self._account, sends=sends))
+        except JournalError as error:
+            raise CallerError(
+                Code.GAVE_UP, f"cannot be kept safe, so not accepted: {error}"
+            ) from error
+        self.queue.put(orders)
+        return [order.uid for order in orders]
+
+    def everybody(self) -> list[Chat]:
+        """Whom ``@all`` means: the friends of category 好友."""
+        friends = self._client.contacts.friends.values()
+        return [friend for friend in friends if friend.category == FRIEND]
+
+    def _address(self, chat: Chat) -> Address:
+        return address_of(chat, self._client.session)
+
+    # -- from bots, and from before a restart ----------------------------------------------------------------
+
+    def replies(self, upload: Upload, answer: Answer) -> list[NewSend]:
+        """The sends that an answer of ``post_api`` asks for, text first; the reporter writes them down with the
+        delivery."""
+        to = msgspec.json.decode(upload.reply_to, type=Address)
+        whats: list[str | Parcel] = []
+        if answer.reply is not None:
+            whats.append(answer.reply)
+        if answer.media is not None:
+            whats.append(Parcel(source=answer.media))
+        return [
+            _new_send(new_order(to, what), upload_id=upload.id, part=part)
+            for part, what in enumerate(whats)
+        ]
+
+    def accepted(self, sends: Iterable[Send]) -> None:
+        """Take what is in the journal."""
+        for send in sends:
+            order = Order.from_bytes(send.body)
+            if order.parcel is not None and order.parcel.source:
+                self._to_take.put_nowait(order)
+            else:
+                self.queue.put([order])
+
+    async def take_sources(self) -> None:
+        """Fetch for ever what bots named, so that the queue need not wait for it. A bug comes out."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                order = await self._to_take.get()
+                tasks.create_task(self._take_source(order), name=f"{self._account}: reply's media")
+
+    async def _take_source(self, order: Order) -> None:
+        assert order.parcel is not None
+        try:
+            async with self._slots:
+                parcel = await self._parcels.take(MediaGiven(order.parcel.source), keep=True)
+        except CallerError as error:
+            log.warning("%s: the media of a reply: %s", self._account, error.status)
+            ticket = Ticket(order)
+            await self._finish(ticket, Outcome(order.to.id, error=error))
+            return
+        self.queue.put([replace(order, parcel=parcel)])
+
+    # -- the queue's work ------------------------------------------------------------------------------------
+
+    async def _prepare(self, order: Order) -> Order:
+        """Upload its medium; nothing is sent yet. Raises ``WeChatError`` or ``CallerError``."""
+        if order.parcel is None:
+            return order
+        parcel = await self._asking(self._parcels.upload(order.parcel, self._chat_id(order)))
+        return replace(order, parcel=parcel)
+
+    async def _send(self, order: Order) -> Outcome:
+        """Find the chat, in whatever login this is, and send. Raises ``CallerError`` where it is gone."""
+        chat_id = self._chat_id(order)
+        if order.parcel is None:
+            msg_id = await self._asking(
+                self._client.send_text(chat_id, order.content, order.client_msg_id)
+            )
+            return Outcome(chat_id, msg_id)
+        parcel = order.parcel
+        try:
+            msg_id = await self._send_medium(chat_id, parcel, order.client_msg_id)
+        except Refused as refusal:
+            if type(refusal) is not Refused:
+                raise
+            again = await self._asking(self._parcels.upload_again(parcel, chat_id))
+            if again is None:
+                raise
+            parcel = again
+            msg_id = await self._send_medium(chat_id, parcel, order.client_msg_id)
+        return Outcome(chat_id, msg_id, parcel=parcel)
+
+    async def _send_medium(self, chat_id: str, parcel: Parcel, client_msg_id: str) -> str:
+        return await self._asking(self._transfer.send(chat_id, what_to_send(parcel), client_msg_id))
+
+    async def _asking(self, work: Awaitable[T]) -> T:
+        try:
+            return await work
+        except LoggedOut:
+            if not self._client.is_usable:
+                self._running.clear()  # until the new login is done
+            raise
+
+    def _chat_id(self, order: Order) -> str:
+        """The chat's id in the present login."""
+        session = self._client.session
+        if session is None or order.to.login == session.login_id:
+            return order.to.id
+        found = None
+        if order.to.uin == session.uin:
+            found = self._client.contacts.find_again(order.to)
+        if found is None:
+            raise CallerError(
+                Code.NOT_FOUND,
+                f"{order.to.displayname} cannot be found for certain after a new login; nothing was sent",
+            )
+        return found.id
+
+    async def _finish(self, ticket: Ticket, outcome: Outcome) -> None:
+        await self._teller.tell_outcome(
+            ticket.order,
+            outcome,
+            self._client.contacts,
+            self._client.session,
+            was_kept=ticket.done is None,
+        )
+
+
+def _new_send(order: Order, *, upload_id: int | None = None, part: int = 0) -> NewSend:
+    medium = order.parcel.medium if order.parcel else None
+    return NewSend(
+        uid=order.uid,
+        body=order.to_bytes(),
+        upload_id=upload_id,
+        part=part,
+        attachment=medium.path if medium else "",
+    )
