@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from openwx.config import Report
 from openwx.errors import LoggedOut, ProtocolError, Refused, TransportError
 from openwx.gateway import parcels, sources
-from openwx.gateway.mediafolder import StoredFile, TooLargeError, safe_name
+from openwx.gateway.mediafolder import EmptyError, StoredFile, TooLargeError, safe_name
 from openwx.gateway.shared import Shared
 from openwx.gateway.stage import Told
 from openwx.report import payload as payloads
@@ -112,7 +112,7 @@ class Incoming:
             except LoggedOut as error:
                 failure: Exception = error
                 await self._wait_for_login(deadline)
-            except (Refused, ProtocolError, _EmptyError) as error:
+            except (Refused, ProtocolError, EmptyError) as error:
                 failure = error
                 refusals += 1
             except (TransportError, OSError) as error:
@@ -132,10 +132,4 @@ class Incoming:
     async def _fetch_once(self, ref: MediaRef) -> StoredFile:
         async with self._folder.receive(safe_name(ref.name)) as incoming:
             await self._transfer.fetch(ref, incoming.put)
-            if incoming.size == 0:
-                raise _EmptyError("WeChat sent 0 bytes")
             return await incoming.keep()
-
-
-class _EmptyError(Exception):
-    """An answer without bytes: often only for the moment."""

@@ -32,6 +32,13 @@ class TooLargeError(Exception):
     """More came than may come; its words say how much that is."""
 
 
+class EmptyError(Exception):
+    """Nothing came; its words say so."""
+
+    def __init__(self) -> None:
+        super().__init__("it has 0 bytes")
+
+
 class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file in full. ``path`` is absolute, ``name`` is what people call it, ``mtime`` is Unix time in seconds,
     ``md5`` is hexadecimal."""
@@ -112,7 +119,12 @@ class Incoming:
             await self._write()
 
     async def keep(self) -> StoredFile:
-        """Finish the file: on the disk, typed by its content, under a name of its own that it ends with."""
+        """Finish the file: on the disk, typed by its content, under a name of its own that it ends with.
+
+        Raises ``EmptyError``, or ``OSError`` where it cannot be written.
+        """
+        if self.size == 0:
+            raise EmptyError
         await self._write()
         mime = await magictype.mime_of(self._head, self.name)
         ext = magictype.extension_of(mime, self.name)

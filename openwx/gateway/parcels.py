@@ -41,6 +41,11 @@ class Parcels:
         self._transfer = transfer
         self._uploaded: OrderedDict[tuple[str, str, str, str], Uploaded] = OrderedDict()
 
+    @property
+    def _login_id(self) -> str:
+        session = self._client.session
+        return session.login_id if session else ""
+
     async def take(self, given: MediaGiven, *, keep: bool) -> Parcel:
         """A medium that a caller or a bot names. Raises ``CallerError``. See ``Sources.take``."""
         return Parcel(medium=await self._sources.take(given, keep=keep))
@@ -82,15 +87,15 @@ class Parcels:
 
     async def upload_again(self, parcel: Parcel, to: str) -> Parcel | None:
         """For a medium that WeChat does not know any more, though it once did; None where that cannot be helped."""
-        if parcel.medium is None or parcel.uploaded in self._uploaded.values():
+        fresh = [one for key, one in self._uploaded.items() if key[0] == self._login_id]
+        if parcel.medium is None or parcel.uploaded in fresh:
             return None
         if not _is_there(parcel.medium):
             return None
         return with_uploaded(replace(parcel, ref=None), await self._upload(parcel.medium, to))
 
     async def _upload(self, medium: Medium, to: str) -> Uploaded:
-        session = self._client.session
-        key = (session.login_id if session else "", medium.md5, medium.kind, medium.name)
+        key = (self._login_id, medium.md5, medium.kind, medium.name)
         uploaded = self._uploaded.get(key)
         if uploaded is None:
             try:

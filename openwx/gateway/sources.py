@@ -16,7 +16,13 @@ from yarl import URL
 from openwx.errors import CallerError, Code
 from openwx.gateway import magictype
 from openwx.gateway.fetching import Fetcher
-from openwx.gateway.mediafolder import MediaFolder, StoredFile, TooLargeError, safe_name
+from openwx.gateway.mediafolder import (
+    EmptyError,
+    MediaFolder,
+    StoredFile,
+    TooLargeError,
+    safe_name,
+)
 from openwx.wechat.upload import Medium, kind_of
 
 _READ = 1024 * 1024
@@ -51,13 +57,11 @@ class Sources:
         """
         try:
             file = await self._file(given, keep=keep)
-        except TooLargeError as error:
+        except (TooLargeError, EmptyError) as error:
             raise CallerError(Code.MEDIA, f"the medium cannot be sent: {error}") from None
         except OSError as error:
             words = error.strerror or str(error)
             raise CallerError(Code.MEDIA, f"the medium cannot be read: {words}") from None
-        if file.size == 0:
-            raise CallerError(Code.MEDIA, "the medium is empty: it has 0 bytes")
         return medium_of(file, given.name)
 
     async def _file(self, given: MediaGiven, *, keep: bool) -> StoredFile:
@@ -78,6 +82,8 @@ class Sources:
                 raise TooLargeError(
                     f"{status.st_size} bytes are more than media.max_size, {self._folder.max_size}"
                 )
+            if status.st_size == 0:
+                raise EmptyError
             name = PurePath(path).name
             if not keep:
                 return await _described(file, real, name, status)
@@ -99,12 +105,11 @@ class Sources:
         except (ValueError, OSError) as error:
             words = error.strerror if isinstance(error, OSError) else "not a path"
             raise CallerError(Code.MEDIA, f"media_path {path[:200]!r}: {words}") from None
-        file = os.fdopen(handle, "rb")
         same = os.path.realpath(path) == real  # a link that was changed meanwhile
         if not same or not stat.S_ISREG(os.fstat(handle).st_mode):
-            file.close()
+            os.close(handle)
             raise CallerError(Code.MEDIA, f"media_path {path[:200]!r} is no regular file")
-        return real, file
+        return real, os.fdopen(handle, "rb")
 
     async def _decode(self, data: str, name: str) -> StoredFile:
         try:

@@ -15,7 +15,13 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from openwx.errors import CallerError, Code
-from openwx.gateway.mediafolder import MediaFolder, StoredFile, TooLargeError, safe_name
+from openwx.gateway.mediafolder import (
+    EmptyError,
+    MediaFolder,
+    StoredFile,
+    TooLargeError,
+    safe_name,
+)
 
 MAX_BODY = 1024 * 1024
 """Bytes, where no medium is wanted."""
@@ -228,11 +234,11 @@ async def _multipart(request: web.BaseRequest, limits: Limits) -> Given:
                 if name is not None and part.filename is None:
                     texts.append((name, _part_text(name, part, data)))
                 continue
-            file = await _part_file(request, part, limits.folder, limits.body)
-            if not part.filename and not file.size:
-                continue  # a form field for a file that was left empty
             if name in files:
                 _refuse(f"{name[:40]!a} must be given once")
+            file = await _part_file(request, part, limits.folder, limits.body)
+            if file is None:
+                continue
             files[name] = FilePart(part.filename, file)
     except (ValueError, LookupError, RuntimeError, AssertionError, HttpProcessingError):
         # What aiohttp's reader raises for boundaries, headers and encodings that make no sense.
@@ -259,8 +265,11 @@ async def _part_data(request: web.BaseRequest, part: BodyPartReader, limit: int)
 
 async def _part_file(
     request: web.BaseRequest, part: BodyPartReader, folder: MediaFolder, limit: int
-) -> StoredFile:
-    """The file of a part. CallerError: -3 where it is larger than media may be, or cannot be kept."""
+) -> StoredFile | None:
+    """The file of a part; None where a form's field for a file was left empty.
+
+    CallerError: -3 where it is empty, or larger than media may be, or cannot be kept.
+    """
     try:
         async with folder.receive(safe_name(part.filename or "")) as incoming:
             if "Content-Transfer-Encoding" in part.headers:
@@ -269,6 +278,10 @@ async def _part_file(
                 async for chunk in _chunks(request, part, limit):
                     await incoming.put(chunk)
             return await incoming.keep()
+    except EmptyError as error:
+        if not part.filename:
+            return None
+        raise CallerError(Code.MEDIA, f"the file {part.filename!a}: {error}") from None
     except TooLargeError as error:
         raise CallerError(Code.MEDIA, f"the file {part.filename!a}: {error}") from None
     except OSError as error:

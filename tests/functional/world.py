@@ -20,7 +20,7 @@ from aiohttp import web
 
 from openwx import service
 from openwx.config import AccountSettings, Listen, Report, Settings
-from openwx.config.models import EVENTS
+from openwx.config.models import EVENTS, Media
 from openwx.simulator import Account, Simulator
 from openwx.wechat.pace import Pace
 
@@ -39,6 +39,7 @@ PACE = Pace(
     too_often_most_s=0.1,
     idle_first_s=0.001,
     idle_most_s=0.05,
+    medium_within_s=2.0,
 )
 """As the real pace, in less time."""
 
@@ -387,8 +388,10 @@ class World:
     def account(self) -> Account:
         return self.simulator.account()
 
-    def settings(self, *, report: Json | None = None, **account: Any) -> Settings:
-        """Settings for one account; ``report`` goes over the usual ``[report]``."""
+    def settings(
+        self, *, report: Json | None = None, media: Json | None = None, **account: Any
+    ) -> Settings:
+        """Settings for one account; ``report`` goes over the usual ``[report]``, ``media`` is ``[media]``."""
         reporting = {
             "post_api": self.receiver.url,
             "post_event": True,
@@ -399,6 +402,7 @@ class World:
             data_dir=self.data_dir,
             show_messages=False,
             listen=[Listen(port=0)],
+            media=Media.model_validate(media or {}),
             report=Report.model_validate(reporting | (report or {})),
             accounts={"default": AccountSettings.model_validate(own)},
         )
@@ -409,10 +413,11 @@ class World:
         settings: Settings | None = None,
         pace: Json | None = None,
         report: Json | None = None,
+        media: Json | None = None,
         **account: Any,
     ) -> Gateway:
         """A gateway that listens, and is not logged in yet. ``pace`` changes some of ``PACE``."""
-        chosen = settings or self.settings(report=report, **account)
+        chosen = settings or self.settings(report=report, media=media, **account)
         gateway = Gateway(chosen, replace(PACE, **(pace or {})), self.http)
         self.gateways.append(gateway)
         await gateway.start()
