@@ -179,8 +179,8 @@ class Account:
 
     async def _restore(self) -> Session | None:
         """The saved session; what waits for its medium, and what was accepted but not sent, goes on."""
-        for upload in await self._shared.journal.held(self.name):
-            self._stage.put(Told(upload, msgspec.json.decode(upload.body)))
+        for told in await self._teller.restore():
+            self._stage.put(told)
         sends = await self._shared.journal.waiting_sends(self.name)
         if sends:
             log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))

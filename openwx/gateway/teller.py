@@ -15,6 +15,7 @@ import msgspec
 
 from openwx.config import Report
 from openwx.gateway import parcels, qrcode
+from openwx.gateway.lines import Lines
 from openwx.gateway.orders import Order, Outcome, Parcel, address_of
 from openwx.gateway.shared import Shared
 from openwx.gateway.stage import Told
@@ -24,9 +25,9 @@ from openwx.report.payload import Payload
 from openwx.report.reporter import wanted
 from openwx.wechat import events
 from openwx.wechat.client import Batch
-from openwx.wechat.contacts import Contacts, target_of
+from openwx.wechat.contacts import Contacts
 from openwx.wechat.messages import MediaMessage, Message
-from openwx.wechat.model import Chat, Friend, Group, User
+from openwx.wechat.model import Friend, Group
 from openwx.wechat.session import Session
 
 log = logging.getLogger("openwx.account")
@@ -44,7 +45,19 @@ class Teller:
         self._shared = shared
         self._put = put
         self._in_order = asyncio.Lock()
-        self._lines: dict[str, str] = {}
+        self._lines = Lines()
+
+    async def restore(self) -> list[Told]:
+        """What waits for its medium since before the start. Chats keep the order lines that they had."""
+        journal = self._shared.journal
+        first = {chat: id_ for id_, chat in reversed(await journal.pending(self._name))}
+        for id_ in first.values():
+            if (upload := await journal.upload(id_)) is not None:
+                self._lines.remember(upload)
+        held = await journal.held(self._name)
+        for upload in held:
+            self._lines.remember(upload)
+        return [Told(upload, msgspec.json.decode(upload.body)) for upload in held]
 
     async def tell(self, batch: Batch, session: Session | None) -> None:
         """Make a batch last, together with the session that acknowledges it."""
@@ -70,7 +83,7 @@ class Teller:
         """Make the outcome of a send last; ``was_kept``: its order is in the journal, and goes from there."""
         error = outcome.error
         chat = contacts.chat(outcome.chat_id)
-        line = self._line_of(chat) if chat else order.to.fingerprint
+        line = self._lines.of(chat) if chat else order.to.fingerprint
         if chat is None:
             kind = Group if order.to.group else Friend
             chat = kind(id=outcome.chat_id, displayname=order.to.displayname, uid=order.to.uid)
@@ -157,27 +170,13 @@ class Teller:
         uin = session.uin if session else ""
         upload = self._upload(
             payload["post_type"],
-            self._line_of(chat),
+            self._lines.of(chat),
             payload,
             reply_to=reply_to,
             dedupe=f"{uin}:{message.id}",
             media=msgspec.json.encode(message.ref) if isinstance(message, MediaMessage) else b"",
         )
         return upload, payload
-
-    def _line_of(self, chat: Chat | User) -> str:
-        """What keeps the uploads of one chat in order. No id: a new login gives the chat another one while uploads
-        of the former login may still wait. So it is a fingerprint, and stays that of the first time."""
-        names = [chat.id]
-        if chat.uid != "":
-            names.append(f"{type(chat).__name__} {chat.uid}")
-        line = next((self._lines[name] for name in names if name in self._lines), None)
-        if line is None:
-            line = chat.id
-            if isinstance(chat, Friend | Group) and chat.name:  # the nameless are all alike
-                line = target_of(chat).fingerprint
-        self._lines.update(dict.fromkeys(names, line))
-        return line
 
     def _upload(self, kind: str, chat: str, payload: Payload, **more: Any) -> NewUpload:
         return NewUpload(

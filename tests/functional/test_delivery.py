@@ -490,3 +490,27 @@ async def test_a_login_waits_for_the_journal(world: World, account: Account, dis
     await gateway.reaches("running")
     assert code.session is account.session
     assert account.logins == 1
+
+
+async def test_order_outlives_a_restart_and_a_new_name(
+    world: World, account: Account, receiver: Receiver
+) -> None:
+    """The chat has no lasting number (the pairing does not tell it), and another record after the restart."""
+    gateway = await world.run()
+    friend = account.add_friend("新朋友")
+    friend.says("first")
+    await receiver.get(content="first")
+    receiver.fails(content="before", status=503)
+    friend.says("before")
+    await receiver.get(content="before")
+    await gateway.stop()
+    receiver.forget()
+    friend.renames("换了名字")
+    friend.changes(signature="又换了", city="成都")
+    friend.says("after")
+    await (await world.start(pace={"backoff_first_s": 0.2})).reaches("running")
+    await receiver.gets(2, content="before")
+    assert not receiver.got(content="after")
+    receiver.behaves_well()
+    await receiver.get(content="after")
+    assert contents(receiver)[-2:] == ["before", "after"]

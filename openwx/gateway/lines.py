@@ -1,0 +1,47 @@
+"""What keeps the uploads of one chat in order: the line that they stand in."""
+
+from typing import Any
+
+import msgspec
+
+from openwx.report.records import Upload
+from openwx.wechat.contacts import target_of
+from openwx.wechat.model import Chat, Friend, Group, Uid, User
+
+
+class Lines:
+    """A line is no id: a new login gives the chat another one while uploads of the former login may still wait.
+
+    So it is a fingerprint of the chat, and stays that of the first time whatever becomes of the chat.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[str, str] = {}
+
+    def of(self, chat: Chat | User) -> str:
+        """The line of a chat."""
+        names = _names(type(chat).__name__, chat.id, chat.uid)
+        line = next((self._lines[name] for name in names if name in self._lines), None)
+        if line is None:
+            line = chat.id
+            if isinstance(chat, Friend | Group) and chat.name:  # the nameless are all alike
+                line = target_of(chat).fingerprint
+        self._lines.update(dict.fromkeys(names, line))
+        return line
+
+    def remember(self, upload: Upload) -> None:
+        """A message that waits since before the start: its chat's later ones stand behind it."""
+        payload: dict[str, Any] = msgspec.json.decode(upload.body)
+        if payload["post_type"] == "event":
+            return
+        if "group_id" in payload:
+            kind, role = "Group", "group"
+        else:
+            kind, role = "Friend", "receiver" if payload["class"] == "send" else "sender"
+        names = _names(kind, payload[f"{role}_id"], payload[f"{role}_uid"])
+        self._lines.update(dict.fromkeys(names, upload.chat))
+
+
+def _names(kind: str, id: str, uid: Uid) -> list[str]:
+    """What a chat is known by: its id in this login, and what lasts."""
+    return [id] if uid == "" else [id, f"{kind} {uid}"]
