@@ -7,6 +7,8 @@ tests.
 from .account import Account
 from .call import Call
 from .faults import Fault, Faults, Rule
+from .friendship import FriendRequest, Invitation
+from .media import Medium
 from .people import Group, Member, Person
 from .phone import LoginCode, Phone
 from .server import Simulator, serve
@@ -19,9 +21,12 @@ __all__ = [
     "Call",
     "Fault",
     "Faults",
+    "FriendRequest",
     "Group",
     "Heard",
+    "Invitation",
     "LoginCode",
+    "Medium",
     "Member",
     "Message",
     "Person",

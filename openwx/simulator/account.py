@@ -1,60 +1,37 @@
-"""One WeChat account: its world, its timeline, its web sessions and what it sent."""
+"""One WeChat account: its world, its people, its web sessions."""
 
 from __future__ import annotations
 
-import random
-import time
 from typing import TYPE_CHECKING, Any
 
-from .people import Group, Member, Person, recall_content
+from .friendship import FriendRequest, Invitation
+from .kinds import friend_request
+from .outgoing import Outgoing
+from .people import Group, Member, Person
 from .phone import Phone
 from .population import Size, populate
-from .pulse import Pulse
 from .session import Session
-from .text import xml_on_wire
-from .timeline import (
-    Chat,
-    ContactChanged,
-    ContactGone,
-    Event,
-    Heard,
-    Message,
-    ProfileChanged,
-)
+from .timeline import Chat, Message
 
 if TYPE_CHECKING:
     from .world import World
 
 
-class Account:
+class Account(Outgoing):
     """An account with everybody it knows. `owner` is the person, `phone` what the owner holds."""
 
     def __init__(self, world: World, number: int, name: str, size: Size) -> None:
-        self.world = world
-        self.number = number
+        super().__init__(world, number)
         self.name = name
-        self.random = random.Random(f"{world.seed}:{number}")
-        self.pulse = Pulse()
-        self.timeline: list[Event] = []
-        self.acknowledged = 0
-        """How far into the timeline a web client has acknowledged by SyncKey."""
-        self.handed_out: list[str] = []
-        """The MsgIds that webwxsync gave out at least once, in the order of their first time."""
-        self._handed_out: set[str] = set()
-        self.sent: list[Heard] = []
-        """All that web clients of this account sent, oldest first."""
-        self.by_client_msg_id: dict[str, Heard] = {}
-        self.by_msg_id: dict[str, Heard] = {}
-        self.read_chats: list[Chat] = []
-        """The chats that the web client marked as read (webwxstatusnotify, Code 1)."""
         self.friends: list[Person] = []
         """Friends proper; public and system accounts are lists of their own."""
         self.public_accounts: list[Person] = []
         self.system_accounts: list[Person] = []
         self.groups: list[Group] = []
-        self._last_key = 0
-        self._last_number = 1_600_000_000_000_000_000 + number * 10**16
-        self.owner: Person
+        self.friend_requests: list[FriendRequest] = []
+        """Who asked to be a friend (MsgType 37)."""
+        self.friend_requests_sent: list[Invitation] = []
+        """Whom the web client asked (webwxverifyuser, Opcode 2)."""
         populate(self, size)
         self.uin = self.owner.uin
         self.phone = Phone(self)
@@ -97,15 +74,6 @@ class Account:
 
     # Building
 
-    def next_key(self) -> int:
-        self._last_key += 1
-        return self._last_key
-
-    def next_number(self) -> int:
-        """A new message id: 64 bits, beyond 2**53, growing."""
-        self._last_number += self.random.randrange(1, 1_000_003)
-        return self._last_number
-
     def stranger(self, nickname: str) -> Person:
         """A new person who is no friend."""
         return Person(
@@ -123,11 +91,30 @@ class Account:
         self.contact_changed(person, added=True)
         return person
 
+    def asks_to_be_friends(self, who: str | Person, words: str = "") -> FriendRequest:
+        """Somebody asks to be a friend (MsgType 37): a person, or by nickname a stranger."""
+        person = self.stranger(who) if isinstance(who, str) else who
+        ticket = f"v2_{self.secret(120)}@stranger"
+        draft = friend_request(person, words, ticket)
+        message = self.deliver(self.friend("fmessage"), self.owner, draft)
+        request = FriendRequest(person, words, ticket, message)
+        self.friend_requests.append(request)
+        return request
+
+    def become_friends(self, person: Person) -> Message:
+        """Both said yes: ModContactList, and a notice in the new chat."""
+        if person.is_friend:
+            person.has_dropped_me = False
+            self.contact_changed(person)
+        else:
+            self.add_friend(person)
+        return self.receive_notice(person, f"你已添加了{person.nickname}，现在可以开始聊天了。")
+
     def lose_friend(self, person: Person) -> None:
         """The owner deletes a friend: DelContactList."""
         person.is_friend = False
         self.friends.remove(person)
-        self.happens(ContactGone(person))
+        self.contact_gone(person)
 
     def add_group(
         self, name: str, people: list[Person | str], *,
@@ -146,81 +133,12 @@ class Account:
     def lose_group(self, group: Group) -> None:
         """The account is no longer in a group: DelContactList."""
         self.groups.remove(group)
-        self.happens(ContactGone(group))
-
-    # What happens
-
-    def happens(self, event: Event) -> None:
-        self.timeline.append(event)
-        self.pulse.beat()
-
-    def receive(
-        self, sender: Chat, receiver: Chat, content: str, *,
-        msg_type: int = 1, member: Person | None = None, text: str = "",
-        notify_about: tuple[Chat, ...] = (), fields: dict[str, Any] | None = None,
-    ) -> Message:  # fmt: skip
-        """Put a message on the timeline; every message the web client gets comes through here."""
-        message = Message(
-            self.next_number(), sender, receiver, content, msg_type, member, text, notify_about,
-            fields or {},
-        )  # fmt: skip
-        self.happens(message)
-        return message
-
-    def receive_recall(self, chat: Chat, message: Message, who: str) -> Message:
-        words = f'"{who}" 撤回了一条消息'
-        return self.receive(
-            chat, self.owner, recall_content(str(chat.uin or chat), message, words),
-            msg_type=10002, member=message.member, text=words,
-        )  # fmt: skip
-
-    def receive_chat_list(self) -> Message:
-        """MsgType 51: the recent chats; ids and Uins or account names in one order (reference)."""
-        chats = (self.filehelper, *self.recent_chats())
-        lasting = ",".join(chat.lasting_name for chat in chats)
-        xml = f"<msg>\n<op id='4'>\n<username>{lasting}</username>\n</op>\n</msg>"
-        return self.receive(
-            self.owner, self.owner, xml_on_wire(xml), msg_type=51, notify_about=chats,
-            fields={"StatusNotifyCode": 4},
-        )  # fmt: skip
+        self.contact_gone(group)
 
     def recent_chats(self) -> list[Chat]:
         """The groups, then friends: as many as the recent list of the phone holds."""
         chats: list[Chat] = [*self.groups, *self.friends]
         return chats[: self.world.settings.recent_chats]
-
-    def contact_changed(self, chat: Chat, *, added: bool = False) -> None:
-        self.happens(ContactChanged(chat, added))
-
-    def profile_changed(self) -> None:
-        self.happens(ProfileChanged())
-
-    def hand_out(self, message: Message) -> None:
-        if message.msg_id not in self._handed_out:
-            self._handed_out.add(message.msg_id)
-            self.handed_out.append(message.msg_id)
-            self.pulse.beat()
-
-    def send(
-        self, to: Chat, text: str, client_msg_id: str, msg_type: int, msg: dict[str, Any]
-    ) -> Heard:
-        """The web client sends; once more with the same ClientMsgId changes nothing."""
-        if client_msg_id and (earlier := self.by_client_msg_id.get(client_msg_id)):
-            return earlier
-        number = self.next_number()
-        heard = Heard(text, client_msg_id, str(number), time.time(), to, msg_type, msg)
-        self.sent.append(heard)
-        self.by_msg_id[heard.msg_id] = heard
-        if client_msg_id:
-            self.by_client_msg_id[client_msg_id] = heard
-        if isinstance(to, Person) and to.has_dropped_me:
-            heard.bounced = True
-            words = f"{to.nickname}开启了朋友验证，你还不是他（她）朋友。请先发送朋友验证请求。"
-            self.receive(to, self.owner, words, msg_type=10000, text=words)
-        else:
-            to.inbox.append(heard)
-        self.pulse.beat()
-        return heard
 
     # Sessions
 
@@ -252,18 +170,3 @@ class Account:
             raise TimeoutError(f"no web client of {self.name} came online within {timeout_s} s")
         assert self.session is not None
         return self.session
-
-    async def hands_out(self, *messages: Message, timeout_s: float = 10.0) -> None:
-        """Wait until webwxsync gave out all these messages."""
-        wanted = {message.msg_id for message in messages}
-        if not await self.pulse.until(lambda: wanted <= self._handed_out, timeout_s):
-            missing = len(wanted - self._handed_out)
-            raise TimeoutError(f"{missing} messages were not handed out within {timeout_s} s")
-
-    async def acknowledges(self, timeout_s: float = 10.0) -> None:
-        """Wait until the web client has acknowledged all that happened so far."""
-        end = len(self.timeline)
-        if not await self.pulse.until(lambda: self.acknowledged >= end, timeout_s):
-            raise TimeoutError(
-                f"{end - self.acknowledged} events unacknowledged after {timeout_s} s"
-            )

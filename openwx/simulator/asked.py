@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import base64
+import binascii
+from typing import Any, TypeVar
 
 from .account import Account
+from .media import Medium
 from .people import Group, Person
-from .timeline import Chat
+from .samples import BY_NAME
+from .timeline import Chat, Heard, Message
 from .world import World
+
+T = TypeVar("T")
 
 _REQUIRED: Any = object()
 
@@ -42,6 +48,48 @@ class Asked:
         value = self.number(name, default)
         return None if value is None else int(value)
 
+    def lines(self, name: str) -> list[str]:
+        """A list, or text of several lines."""
+        value = self.given.get(name)
+        return (
+            [str(line) for line in value]
+            if isinstance(value, list)
+            else (self.text(name).splitlines())
+        )
+
+    def medium(self, usual: str) -> Medium:
+        """Of `data` (base64), of `size` and `seed`, or the `sample` with this name."""
+        if "data" in self.given:
+            try:
+                return Medium(base64.b64decode(self.text("data"), validate=True))
+            except binascii.Error:
+                raise BadParameterError("data should be base64") from None
+        if "size" in self.given:
+            return Medium.generated(self.count("size") or 0, self.count("seed", 1) or 0)
+        sample = self.text("sample", usual)
+        if sample not in BY_NAME:
+            raise BadParameterError(f"sample should be one of {', '.join(BY_NAME)}")
+        return Medium(BY_NAME[sample])
+
+    def person(self, name: str) -> Person:
+        """A friend by name; for a name that no friend has, a new stranger."""
+        nickname = self.text(name)
+        try:
+            return self.account.friend(nickname)
+        except LookupError:
+            return self.account.stranger(nickname)
+
+    @property
+    def message(self) -> Message:
+        """What the account got, or the phone sent, by `msg_id`."""
+        return _known(self.account.received, self.text("msg_id"))
+
+    @property
+    def sent(self) -> Message | Heard:
+        """What the phone or the web client sent, by `msg_id`."""
+        sent = self.account.by_msg_id.get(self.text("msg_id"))
+        return sent or self.message
+
     @property
     def account(self) -> Account:
         return self.world.account(str(self.given.get("account", "0")))
@@ -68,3 +116,9 @@ class Asked:
         account = self.account
         everybody: list[Chat] = [*account.friends, *account.public_accounts, *account.groups]
         return next((chat for chat in everybody if str(chat.key) == key), None)
+
+
+def _known(messages: dict[str, T], msg_id: str) -> T:
+    if msg_id not in messages:
+        raise LookupError(f"there is no message {msg_id!r}")
+    return messages[msg_id]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .session import Session
     from .world import World
 
+_NEEDED_COOKIES = ("wxuin", "wxsid", "webwx_data_ticket")
+
 Handler: TypeAlias = "Callable[[World, Call], Awaitable[web.Response]]"
 
 
@@ -30,6 +32,14 @@ class RefusedError(Exception):
 
 
 @dataclass(slots=True, eq=False)
+class Part:
+    """The file in a multipart form."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(slots=True, eq=False)
 class Call:
     """One request: for handlers, and kept as a record for tests."""
 
@@ -39,6 +49,7 @@ class Call:
     body: dict[str, Any]
     """Parsed JSON, or the fields of a form."""
     raw: bytes = field(repr=False)
+    """As it came; empty for a multipart form."""
     cookies: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     origin: str
@@ -48,6 +59,8 @@ class Call:
     time: float = field(default_factory=time.time)
     fault: str = ""
     """The fault that struck it."""
+    part: Part | None = None
+    """The file of a multipart form; gone once the call is answered, since calls are kept."""
 
     @property
     def base(self) -> dict[str, Any]:
@@ -76,15 +89,19 @@ def parse_body(raw: bytes, content_type: str) -> dict[str, Any]:
     return dict(parse_qsl(text, keep_blank_values=True))
 
 
-def session_of(world: World, call: Call) -> Session:
+def session_of(
+    world: World, call: Call, base: dict[str, Any] | None = None, data_ticket: str | None = None
+) -> Session:
     """The session of a call; RefusedError 1100, 1101 or 1102 where there is none (reference, 9).
 
     Sid, Uin and Skey are taken from BaseRequest, else from the query or form; Sid and Uin last from
-    the cookies (webwxgetcontact has nothing else).
+    the cookies (webwxgetcontact has nothing else). An upload has its BaseRequest (`base`) and the
+    `data_ticket` in its form, and may do without the cookies.
     """
+    base = call.base if base is None else base
 
     def given(*names: str) -> str:
-        for source in (call.base, call.query, call.body):
+        for source in (base, call.query, call.body):
             for name in names:
                 if source.get(name) not in (None, ""):
                     return str(source[name])
@@ -99,9 +116,12 @@ def session_of(world: World, call: Call) -> Session:
         raise RefusedError(1101)
     if session.ended is not None:
         raise RefusedError(session.ended)
-    for name, value in cookies_of(session).items():
-        if name in ("wxuin", "wxsid", "webwx_data_ticket") and call.cookies.get(name) != value:
-            raise RefusedError(1102)
+    if data_ticket is not None:
+        shown = {"webwx_data_ticket": data_ticket}
+    else:
+        shown = {name: call.cookies.get(name, "") for name in _NEEDED_COOKIES}
+    if shown.items() - cookies_of(session).items():
+        raise RefusedError(1102)
     if not session.accepts_skey(given("Skey", "skey")):
         raise RefusedError(1101)
     return session

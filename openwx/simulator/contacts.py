@@ -43,7 +43,7 @@ async def webwxinit(world: World, call: Call) -> web.Response:
         Count=len(told), ContactList=told, SyncKey=session.sync_key(position),
         User=own_record(session), ChatSet="".join(session.id_of(c) + "," for c in recent),
         SKey=session.later_skey, ClientVersion=654_311_217, SystemTime=int(time.time()),
-        GrayScale=1, InviteStartCount=40, MPSubscribeMsgCount=0, MPSubscribeMsgList=[],
+        GrayScale=1, InviteStartCount=world.settings.invite_start_count, MPSubscribeMsgCount=0, MPSubscribeMsgList=[],
         ClickReportInterval=600_000,
     )  # fmt: skip
 
@@ -53,7 +53,7 @@ async def webwxstatusnotify(world: World, call: Call) -> web.Response:
     session = session_of(world, call)
     account = session.account
     if str(call.body.get("Code")) == "3":
-        account.receive_chat_list()
+        account.receive_chat_list((account.filehelper, *account.recent_chats()))
     else:
         chat = session.find(str(call.body.get("ToUserName", "")))
         if chat is None:

@@ -13,6 +13,9 @@ happen in time).
 | `members` | `account`, `group` | the group's members |
 | `inbox` | `account`, `friend` or `group`; `n`, `timeout_s` | what the account sent to this chat; waits until there are `n` |
 | `sent` | `account` | all that the account sent |
+| `media` | `account` | what the account uploaded: MediaId, name, kind, size, MD5 |
+| `medium` | `account`, `media_id` | one of these with its bytes (`data`, base64) |
+| `friend_requests`, `friend_requests_sent` | `account` | who asked the account to be friends, and whom it asked |
 | `handed_out` | `account` | MsgIds that webwxsync gave out; how many events happened and were acknowledged |
 | `calls` | `name`, `last` (100) | the calls that came: name, time, query, body, fault |
 
@@ -24,42 +27,62 @@ happen in time).
 | `phone/scan` | `account`, `uuid` (the oldest unscanned), `timeout_s` (10) |
 | `phone/confirm`, `phone/cancel`, `phone/logs_out_web` | `account` |
 | `phone/says` | `account`, `friend` or `group`, `text` |
+| `phone/recalls` | `account`, `msg_id` of what the phone or the web client sent |
 | `phone/remarks`, `phone/deletes`, `phone/renames_me` | `account`, `friend`, `name` |
-| `friend/says`, `friend/renames`, `friend/unfriends_me` | `account`, `friend`, `text` or `name` |
+| `friend/says`, `friend/renames`, `friend/unfriends_me`, `friend/changes_avatar` | `account`, `friend`, `text` or `name` |
+| `friend/recalls`, `group/member_recalls` | `account`, `friend` or `group`, `msg_id` |
 | `friend/add` | `account`, `name` |
+| `account/asks_to_be_friends` | `account`, `name`, `words`: somebody wants to be a friend |
+| `account/is_accepted` | `account`, `name`: somebody whom the account asked says yes |
 | `group/member_says` | `account`, `group`, `member`, `text` |
 | `group/add_member`, `group/remove_member`, `group/rename`, `group/notice` | `account`, `group`, `member`, `name` or `text` |
-| `faults/add` | `call`, `fault` (drop, lose_answer, server_error, hang, garbage, truncate, ret), `times`, `probability`, `ret`, `errmsg`, `status`, `seconds`, `account` |
+| `group/accepts_invitation` | `account`, `group`, `member`: an invited friend joins |
+| `friend/` **or** `phone/` and one of the verbs below; `group/member_` and the same | `account`, `friend` or `group`, `member`, and what the verb needs |
+| … `sends_image`, `sends_sticker`, `sends_app_sticker` | the medium: `data` (base64), or `sample` (png, jpeg, gif, mp3, mp4), or `size` and `seed` (noise); none: a fitting sample |
+| … `sends_voice`, `sends_video`, `sends_short_video` | the medium, `seconds` |
+| … `sends_file` | `name`, the medium |
+| … `sends_location`, `sends_location_48` | `place`, `latitude`, `longitude` |
+| … `sends_link` | `title`, `desc`, `url`, `app_name`, `app_id` |
+| … `sends_mini_program` | `title`, `app_name` |
+| … `transfers` | `amount`, `memo` |
+| … `sends_red_packet` | `words` |
+| … `sends_chat_record` | `title`, `lines`, `app_msg_type` (19 or 0) |
+| … `sends_card` | `person`: a friend, or the name of a stranger |
+| … `sends_shop_sticker`, `shares_live_location`, `sends_red_packet_notice`, `calls` | |
+| `faults/add` | `call`, `fault` (drop, lose_answer, server_error, hang, garbage, truncate, empty, ret), `times`, `probability`, `ret`, `errmsg`, `status`, `seconds`, `account` |
 | `faults/clear`, `codes/expire` | |
 | `settings` | any of `world.Settings` |
 """  # noqa: E501
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from collections.abc import Awaitable
+from typing import Any
 
 from aiohttp import web
 
+from . import control_people, control_sends
 from .asked import Asked, BadParameterError
 from .call import parse_body
+from .control_people import Reply, Verb
 from .control_views import (
     account_view,
     call_view,
     friend_view,
     group_view,
     heard_view,
+    invitation_view,
+    medium_view,
     member_view,
+    request_view,
     rule_view,
 )
 from .faults import Fault
 from .timeline import Message
 from .world import World
-
-Reply: TypeAlias = "dict[str, Any] | list[Any] | Message | None"
-Verb: TypeAlias = "Callable[[Asked], Reply | Awaitable[Reply]]"
 
 
 def _state(asked: Asked) -> Reply:
@@ -91,6 +114,13 @@ def _handed_out(asked: Asked) -> Reply:
     }
 
 
+def _medium(asked: Asked) -> Reply:
+    medium = asked.account.media.get(asked.text("media_id"))
+    if medium is None:
+        raise LookupError("the account uploaded nothing with this media_id")
+    return {**medium_view(medium), "data": base64.b64encode(medium.data).decode()}
+
+
 def _calls(asked: Asked) -> Reply:
     name = asked.text("name", "")
     calls = asked.world.calls_of(name) if name else list(asked.world.calls)
@@ -114,20 +144,6 @@ def _refuse_login(asked: Asked) -> Reply:
 def _desktop_only(asked: Asked) -> Reply:
     asked.account.desktop_only = bool(asked.given.get("on", True))
     return None
-
-
-async def _scan(asked: Asked) -> Reply:
-    uuid = asked.text("uuid", "") or None
-    code = await asked.account.phone.scan(uuid, asked.number("timeout_s", 10) or 0.0)
-    return {"uuid": code.uuid}
-
-
-def _add_friend(asked: Asked) -> Reply:
-    return friend_view(asked.account.add_friend(asked.text("name")))
-
-
-def _add_member(asked: Asked) -> Reply:
-    return member_view(asked.group.add_member(asked.text("member")))
 
 
 def _add_fault(asked: Asked) -> Reply:
@@ -155,7 +171,9 @@ def _settings(asked: Asked) -> Reply:
             raise BadParameterError(f"{name} is no setting; there are {', '.join(known)}")
     for name, value in asked.given.items():
         try:
-            setattr(settings, name, known[name](value))
+            # From a query all values are words: "false" is not true.
+            off = known[name] is bool and str(value).lower() in ("false", "no", "off", "0")
+            setattr(settings, name, False if off else known[name](value))
         except (TypeError, ValueError):
             raise BadParameterError(f"{name} should be a {known[name].__name__}") from None
     return dataclasses.asdict(settings)
@@ -168,33 +186,22 @@ GETS: dict[str, Verb] = {
     "members": lambda asked: [member_view(m) for m in asked.group.members.values()],
     "inbox": _inbox,
     "sent": lambda asked: [heard_view(heard) for heard in asked.account.sent],
+    "media": lambda asked: [medium_view(medium) for medium in asked.account.media.values()],
+    "medium": _medium,
+    "friend_requests": lambda asked: [request_view(r) for r in asked.account.friend_requests],
+    "friend_requests_sent": lambda asked: [
+        invitation_view(i) for i in asked.account.friend_requests_sent
+    ],
     "handed_out": _handed_out,
     "calls": _calls,
 }
 POSTS: dict[str, Verb] = {
+    **control_people.POSTS,
+    **control_sends.POSTS,
     "account/add": _add_account,
     "account/refuse_login": _refuse_login,
     "account/allow_login": lambda asked: asked.account.allow_login(),
     "account/desktop_only": _desktop_only,
-    "phone/scan": _scan,
-    "phone/confirm": lambda asked: asked.account.phone.confirm(),
-    "phone/cancel": lambda asked: asked.account.phone.cancel(),
-    "phone/logs_out_web": lambda asked: asked.account.phone.logs_out_web(),
-    "phone/says": lambda asked: asked.account.phone.says(asked.chat, asked.text("text")),
-    "phone/remarks": lambda asked: asked.account.phone.remarks(asked.friend, asked.text("name")),
-    "phone/deletes": lambda asked: asked.account.phone.deletes(asked.friend),
-    "phone/renames_me": lambda asked: asked.account.phone.renames_me(asked.text("name")),
-    "friend/says": lambda asked: asked.friend.says(asked.text("text")),
-    "friend/renames": lambda asked: asked.friend.renames(asked.text("name")),
-    "friend/unfriends_me": lambda asked: asked.friend.unfriends_me(),
-    "friend/add": _add_friend,
-    "group/member_says": lambda asked: asked.group.member_says(
-        asked.text("member"), asked.text("text")
-    ),
-    "group/add_member": _add_member,
-    "group/remove_member": lambda asked: asked.group.remove_member(asked.text("member")),
-    "group/rename": lambda asked: asked.group.rename(asked.text("name")),
-    "group/notice": lambda asked: asked.group.notice(asked.text("text")),
     "faults/add": _add_fault,
     "faults/clear": lambda asked: asked.world.faults.clear(),
     "codes/expire": lambda asked: asked.world.codes.expire_all(),

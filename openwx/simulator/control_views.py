@@ -7,6 +7,8 @@ from typing import Any
 from .account import Account
 from .call import Call
 from .faults import Rule
+from .friendship import FriendRequest, Invitation
+from .media import Medium
 from .people import Group, Member, Person
 from .timeline import Heard
 
@@ -35,6 +37,7 @@ def friend_view(friend: Person) -> dict[str, Any]:
         "remark": friend.remark,
         "alias": friend.alias,
         "uin": friend.uin,
+        "pinned": friend.pinned,
         "heard": len(friend.inbox),
     }
 
@@ -46,6 +49,8 @@ def group_view(group: Group) -> dict[str, Any]:
         "uin": group.uin,
         "members": len(group.members),
         "saved": group.saved,
+        "pinned": group.pinned,
+        "invited": [person.nickname for person in group.invited],
         "heard": len(group.inbox),
     }
 
@@ -69,6 +74,40 @@ def heard_view(heard: Heard) -> dict[str, Any]:
         "time": heard.time,
         "revoked": heard.revoked,
         "bounced": heard.bounced,
+        "file_name": heard.file_name,
+        "medium": medium_view(heard.medium) if heard.medium else None,
+        "forwarded": heard.forwarded.msg_id if heard.forwarded else None,
+    }
+
+
+def medium_view(medium: Medium) -> dict[str, Any]:
+    return {
+        "media_id": medium.media_id,
+        "name": medium.name,
+        "mime": medium.mime,
+        "kind": medium.kind,
+        "size": medium.size,
+        "md5": medium.md5,
+    }
+
+
+def request_view(request: FriendRequest) -> dict[str, Any]:
+    return {
+        "key": request.person.key,
+        "nickname": request.person.nickname,
+        "words": request.words,
+        "ticket": request.ticket,
+        "accepted": request.accepted,
+        "msg_id": request.message.msg_id,
+    }
+
+
+def invitation_view(invitation: Invitation) -> dict[str, Any]:
+    return {
+        "key": invitation.person.key,
+        "nickname": invitation.person.nickname,
+        "words": invitation.words,
+        "accepted": invitation.accepted,
     }
 
 

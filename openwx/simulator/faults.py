@@ -27,6 +27,8 @@ class Fault(enum.Enum):
     """The call takes effect, and the answer is a page of HTML with status 200."""
     TRUNCATE = "truncate"
     """The call takes effect, and the answer ends in its middle, as if it were complete."""
+    EMPTY = "empty"
+    """The call takes effect, and the answer is status 200 with an empty body."""
     RET = "ret"
     """`ret` and `errmsg` in the way of the call (Ret, retcode, window.code); no effect.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import functools
 import io
 import json
 from typing import TYPE_CHECKING
@@ -13,13 +12,12 @@ import qrcode
 from aiohttp import web
 from qrcode.image.pure import PyPNGImage
 
+from .avatars import avatar
 from .call import Call, Handler, RefusedError, answer, cookies_of, refusal, session_of
 from .phone import LoginCode
 from .text import name_on_wire
-from .timeline import Chat
 
 if TYPE_CHECKING:
-    from .session import Session
     from .world import World
 
 _MMWEBWX = "/cgi-bin/mmwebwx-bin"
@@ -176,38 +174,12 @@ async def start_page(world: World, call: Call) -> web.Response:
     )
 
 
-async def avatar_image(world: World, call: Call) -> web.Response:
-    """The calls webwxgeticon and webwxgetheadimg: a picture of one colour, by whom it shows."""
-    session: Session = session_of(world, call)
-    given = {key.lower(): value for key, value in call.query.items()}
-    chat = session.find(given.get("username", ""))
-    if chat is None:
-        return answer("")
-    return web.Response(body=avatar(chat), content_type="image/png")
-
-
-def avatar(chat: Chat) -> bytes:
-    return _avatar_png(chat.key * 7919 + chat.avatar_version * 104_729)
-
-
-@functools.lru_cache(maxsize=256)
-def _avatar_png(number: int) -> bytes:
-    import png  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    colour = (number & 255, number >> 3 & 255, number >> 6 & 255)
-    target = io.BytesIO()
-    png.Writer(width=64, height=64, greyscale=False).write(target, [colour * 64] * 64)
-    return target.getvalue()
-
-
 CALLS: dict[str, Handler] = {
     "jslogin": jslogin,
     "login": login,
     "webwxnewloginpage": webwxnewloginpage,
     "webwxpushloginurl": webwxpushloginurl,
     "webwxlogout": webwxlogout,
-    "webwxgeticon": avatar_image,
-    "webwxgetheadimg": avatar_image,
     "qrcode": qrcode_image,
     "l": scan_page,
     "": start_page,

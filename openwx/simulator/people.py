@@ -6,46 +6,16 @@ Each verb changes the world at once, and puts what the web client learns of it o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .text import text_on_wire, xml_on_wire
-from .timeline import Heard, Message
-
-if TYPE_CHECKING:
-    from .account import Account
-
-
-@dataclass(slots=True, eq=False)
-class _Chat:
-    """What a friend and a group have in common: they hear what the account sends."""
-
-    account: Account = field(repr=False)
-    key: int
-    """What lasts over logins; unique within the account's world."""
-    inbox: list[Heard] = field(default_factory=list, repr=False, kw_only=True)
-    _taken: int = field(default=0, repr=False, kw_only=True)
-
-    @property
-    def texts(self) -> list[str]:
-        """The texts that the account sent to this chat by the web client, oldest first."""
-        return [heard.text for heard in self.inbox]
-
-    async def hears(self, n: int = 1, timeout_s: float = 10.0) -> list[Heard]:
-        """The next `n` messages that no `hears` returned before, or TimeoutError."""
-        begin = self._taken
-        if not await self.account.pulse.until(lambda: len(self.inbox) >= begin + n, timeout_s):
-            got = len(self.inbox) - begin
-            raise TimeoutError(f"{self} heard {got} of {n} messages within {timeout_s} s")
-        self._taken = begin + n
-        return self.inbox[begin : begin + n]
-
-    async def hears_text(self, timeout_s: float = 10.0) -> str:
-        """The text of the next message."""
-        return (await self.hears(1, timeout_s))[0].text
+from .listening import Listener
+from .text import text_on_wire
+from .timeline import Message
+from .verbs import GroupVerbs, PersonVerbs
 
 
 @dataclass(slots=True, eq=False)
-class Person(_Chat):
+class Person(PersonVerbs, Listener):
     """Somebody: the owner, a friend, a public or system account, or a stranger met in a group."""
 
     nickname: str
@@ -106,6 +76,15 @@ class Person(_Chat):
         self.avatar_version += 1
         self._changed()
 
+    def accepts_me(self) -> Message:
+        """Say yes to what the account asked last: now friends, and a notice says so."""
+        asked = self.account.friend_requests_sent
+        invitation = next((i for i in reversed(asked) if i.person is self), None)
+        if invitation is None:
+            raise LookupError(f"the account did not ask {self} to be friends")
+        invitation.accepted = True
+        return self.account.become_friends(self)
+
     def unfriends_me(self) -> None:
         """Drop the account. As in the real service nothing is told until the account writes."""
         self.has_dropped_me = True
@@ -139,7 +118,7 @@ class Member:
 
 
 @dataclass(slots=True, eq=False)
-class Group(_Chat):
+class Group(GroupVerbs, Listener):
     """A group chat; `saved` ones are in the contact list, others only in ChatSet."""
 
     name: str
@@ -150,6 +129,8 @@ class Group(_Chat):
     saved: bool = True
     pinned: bool = False
     avatar_version: int = 1
+    invited: list[Person] = field(default_factory=list, repr=False)
+    """Whom the web client invited and who did not join yet (`accepts_invitation`)."""
 
     def __str__(self) -> str:
         return self.name or "(a group without a name)"
@@ -180,9 +161,7 @@ class Group(_Chat):
         **fields: Any,
     ) -> Message:  # fmt: skip
         """A member sends a message of any kind."""
-        person = self._person(member)
-        if person is self.account.owner:
-            raise ValueError("the owner writes with phone.says")
+        person = self.speaker(member)
         return self.account.receive(
             self, self.account.owner, content,
             msg_type=msg_type, member=person, text=text, fields=fields,
@@ -198,15 +177,24 @@ class Group(_Chat):
         self.members[self._person(member).key].display_name = display_name
         self.account.contact_changed(self)
 
-    def add_member(self, who: Person | str, display_name: str = "") -> Member:
+    def add_member(
+        self, who: Person | str, display_name: str = "", *, by: Person | None = None
+    ) -> Member:
         """Somebody joins: a person, or by nickname a stranger made for this."""
         person = self.account.stranger(who) if isinstance(who, str) else who
         member = self.members[person.key] = Member(person, display_name)
-        self.notice(f'"{self._shown(self.owner)}"邀请"{member.shown_name}"加入了群聊')
+        self.notice(f'{self._actor(by)}邀请"{member.shown_name}"加入了群聊')
         self.account.contact_changed(self)
         return member
 
-    def remove_member(self, member: Member | Person | str) -> None:
+    def accepts_invitation(self, person: Person) -> Member:
+        """Somebody whom the web client invited joins."""
+        if person not in self.invited:
+            raise LookupError(f"{person} was not invited to {self}")
+        self.invited.remove(person)
+        return self.add_member(person, by=self.account.owner)
+
+    def remove_member(self, member: Member | Person | str, *, by: Person | None = None) -> None:
         """Somebody is removed; the account's owner too (then the group is gone)."""
         person = self._person(member)
         shown = self._shown(person)
@@ -215,23 +203,32 @@ class Group(_Chat):
             self.notice(f'你被"{self._shown(self.owner)}"移出群聊')
             self.account.lose_group(self)
         else:
-            self.notice(f'"{self._shown(self.owner)}"将"{shown}"移出了群聊')
+            self.notice(f'{self._actor(by)}将"{shown}"移出了群聊')
             self.account.contact_changed(self)
 
-    def rename(self, name: str) -> None:
+    def rename(self, name: str, *, by: Person | None = None) -> None:
         self.name = name
-        self.notice(f'"{self._shown(self.owner)}"修改群名为“{name}”')
+        self.notice(f"{self._actor(by)}修改群名为“{name}”")
         self.account.contact_changed(self)
 
     def notice(self, text: str) -> Message:
         """A system notice in this group (MsgType 10000)."""
-        return self.account.receive(
-            self, self.account.owner, text_on_wire(text), msg_type=10000, text=text
-        )
+        return self.account.receive_notice(self, text)
+
+    def speaker(self, member: Member | Person | str) -> Person:
+        """Who speaks; ValueError for the owner of the account, who has a phone for that."""
+        person = self._person(member)
+        if person is self.account.owner:
+            raise ValueError("the owner writes with phone.says")
+        return person
 
     def _shown(self, person: Person) -> str:
         member = self.members.get(person.key)
         return member.shown_name if member else person.nickname
+
+    def _actor(self, by: Person | None) -> str:
+        """Who did it, as a notice tells it to the account; the group's owner unless told."""
+        return "你" if by is self.account.owner else f'"{self._shown(by or self.owner)}"'
 
     def _person(self, member: Member | Person | str) -> Person:
         if isinstance(member, str):
@@ -240,13 +237,3 @@ class Group(_Chat):
         if person.key not in self.members:
             raise LookupError(f"{person} is not in {self}")
         return person
-
-
-def recall_content(session_name: str, message: Message, words: str) -> str:
-    """The Content of a MsgType 10002 message (reference, 5)."""
-    return xml_on_wire(
-        '<sysmsg type="revokemsg"><revokemsg>'
-        f"<session>{session_name}</session><oldmsgid>{message.number % 2**31}</oldmsgid>"
-        f"<msgid>{message.msg_id}</msgid><replacemsg><![CDATA[{words}]]></replacemsg>"
-        "</revokemsg></sysmsg>"
-    )

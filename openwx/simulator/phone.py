@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from .pulse import Pulse
 from .text import text_on_wire
-from .timeline import Chat, Message
+from .timeline import Chat, Heard, Message
+from .verbs import PhoneVerbs
 
 if TYPE_CHECKING:
     from .account import Account
@@ -92,7 +93,7 @@ class LoginCodes:
             code.state = "expired"
 
 
-class Phone:
+class Phone(PhoneVerbs):
     """What the owner of an account does on the phone."""
 
     def __init__(self, account: Account) -> None:
@@ -168,6 +169,11 @@ class Phone:
     def says(self, chat: Chat, text: str) -> Message:
         """The owner writes on the phone: the web client sees a message from itself."""
         return self.account.receive(self.account.owner, chat, text_on_wire(text), text=text)
+
+    def recalls(self, sent: Message | Heard) -> Message:
+        """The owner takes back what the phone or the web client sent (MsgType 10002)."""
+        chat = sent.to if isinstance(sent, Heard) else sent.receiver
+        return self.account.receive_own_recall(chat, sent)
 
     def opens(self, chat: Chat) -> Message:
         """The owner enters a chat on the phone (MsgType 51, StatusNotifyCode 2; selector 7)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .kinds import Recommendation
 from .people import Group, Member, Person
 from .session import Session
 from .text import name_on_wire
@@ -44,7 +45,8 @@ def member_record(session: Session, group: Group, member: Member) -> dict[str, A
     """A member's details, asked with the group's EncryChatRoomId."""
     record = _person_record(session, member.person)
     record["DisplayName"] = name_on_wire(member.display_name)
-    record["EncryChatRoomId"] = session.room_of(group)
+    record["EncryChatRoomId"] = room = session.room_of(group)
+    record["HeadImgUrl"] = _avatar(session, member.person, room)
     if not member.person.is_friend and member.person is not session.account.owner:
         record["Alias"] = ""
     return record
@@ -91,15 +93,29 @@ def message_record(session: Session, message: Message) -> dict[str, Any]:
         "VoiceLength": 0, "PlayLength": 0, "FileName": "", "FileSize": "", "MediaId": "", "Url": "",
         "AppMsgType": 0, "StatusNotifyCode": 0,
         "StatusNotifyUserName": ",".join(session.id_of(chat) for chat in message.notify_about),
-        "RecommendInfo": {
-            "UserName": "", "NickName": "", "QQNum": 0, "Province": "", "City": "", "Content": "",
-            "Signature": "", "Alias": "", "Scene": 0, "VerifyFlag": 0, "AttrStatus": 0, "Sex": 0,
-            "Ticket": "", "OpCode": 0,
-        },
+        "RecommendInfo": _recommend_info(session, message.recommends),
         "ForwardFlag": 0, "AppInfo": {"AppID": "", "Type": 0}, "HasProductId": 0, "Ticket": "",
         "ImgHeight": 0, "ImgWidth": 0, "SubMsgType": 0, "NewMsgId": message.number,
         "OriContent": "", "EncryFileName": "",
         **message.fields,
+    }  # fmt: skip
+
+
+def _recommend_info(session: Session, recommends: Recommendation | None) -> dict[str, Any]:
+    info = {
+        "UserName": "", "NickName": "", "QQNum": 0, "Province": "", "City": "", "Content": "",
+        "Signature": "", "Alias": "", "Scene": 0, "VerifyFlag": 0, "AttrStatus": 0, "Sex": 0,
+        "Ticket": "", "OpCode": 0,
+    }  # fmt: skip
+    if recommends is None:
+        return info
+    person = recommends.person
+    return info | {
+        "UserName": session.id_of(person), "NickName": name_on_wire(person.nickname),
+        "Province": person.province, "City": person.city, "Content": name_on_wire(recommends.words),
+        "Signature": name_on_wire(person.signature), "Alias": person.alias, "Sex": person.sex,
+        "Scene": recommends.scene, "VerifyFlag": person.verify_flag, "AttrStatus": 102_501,
+        "Ticket": recommends.ticket, "OpCode": 2 if recommends.ticket else 0,
     }  # fmt: skip
 
 
@@ -153,11 +169,12 @@ def _abridged(session: Session, member: Member) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _avatar(session: Session, chat: Chat) -> str:
+def _avatar(session: Session, chat: Chat, room: str = "") -> str:
     call = "webwxgetheadimg" if isinstance(chat, Group) else "webwxgeticon"
     return (
         f"/cgi-bin/mmwebwx-bin/{call}?seq={chat.avatar_version}"
-        f"&username={session.id_of(chat)}&skey={session.skey}"
+        f"&username={session.id_of(chat)}{f'&chatroomid={room}' if room else ''}"
+        f"&skey={session.later_skey}"
     )
 
 

@@ -1,71 +1,99 @@
-"""Sending, recalling, remarks and pins (reference, 6 and 7)."""
+"""Sending texts, pictures, videos and stickers, and taking back (reference, 6)."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from .call import Call, Handler, RefusedError, json_answer, session_of
-from .people import Group
+from .sending import Sending
+from .timeline import Chat, Heard, Message
 
 if TYPE_CHECKING:
     from .world import World
-
-_RECALL_LIMIT_S = 120
 
 
 async def webwxsendmsg(world: World, call: Call) -> web.Response:
     """A text. The same ClientMsgId again answers the first one's MsgID and nobody hears it twice.
 
     A text for somebody who dropped the account is taken all the same, and bounces as MsgType 10000.
+    Type 48 with Scene 2 sends a received place on (its `OriContent`, as wechat4u does).
     """
-    session = session_of(world, call)
-    account = session.account
-    msg = _dict(call.stored().get("Msg"))
-    to = session.find(str(msg.get("ToUserName") or ""))
-    if to is None or str(msg.get("FromUserName")) != session.id_of(account.owner):
+    sending = Sending(world, call)
+    if earlier := sending.earlier:
+        return sending.answer(earlier)
+    if sending.type == "48" and sending.forwards:
+        place = sending.xml().find(".//location")
+        if place is None:
+            raise RefusedError(1)
+        key = f"{place.get('x')},{place.get('y')} {place.get('label')}"
+        return sending.takes_effect(
+            place.get("label") or "", forwarded=sending.received(key, 1, 48)
+        )
+    if not sending.content or sending.type != "1":
         raise RefusedError(1)
-    if isinstance(to, Group) and account.owner.key not in to.members:
-        raise RefusedError(-2)
-    text = msg.get("Content")
-    if not isinstance(text, str) or not text or str(msg.get("Type")) != "1":
+    return sending.takes_effect(sending.content)
+
+
+async def webwxsendmsgimg(world: World, call: Call) -> web.Response:
+    """A picture: uploaded as `pic`, or received and sent on."""
+    return _send(world, call, 3, "pic", "img")
+
+
+async def webwxsendvideomsg(world: World, call: Call) -> web.Response:
+    """A video: uploaded as `video`, or received (a short one too) and sent on."""
+    return _send(world, call, 43, "video", "videomsg")
+
+
+def _send(world: World, call: Call, msg_type: int, kind: str, tag: str) -> web.Response:
+    sending = Sending(world, call)
+    if earlier := sending.earlier:
+        return sending.answer(earlier)
+    if sending.type != str(msg_type):
         raise RefusedError(1)
-    client_msg_id = str(msg.get("ClientMsgId") or msg.get("LocalID") or "")
-    heard = account.send(to, text, client_msg_id, 1, msg)
-    return json_answer(MsgID=heard.msg_id, LocalID=str(msg.get("LocalID") or ""))
+    if not sending.forwards:
+        return sending.takes_effect(medium=sending.medium(sending.msg.get("MediaId"), kind))
+    found = sending.xml().find(f".//{tag}")
+    if found is None or sending.msg.get("MediaId"):
+        raise RefusedError(1)
+    also = (62,) if msg_type == 43 else ()
+    message = sending.received(str(found.get("aeskey")), msg_type, *also)
+    return sending.takes_effect(forwarded=message)
+
+
+async def webwxsendemoticon(world: World, call: Call) -> web.Response:
+    """A sticker: by the MD5 of one that was received, or uploaded (a GIF as `doc`, so itchat)."""
+    sending = Sending(world, call)
+    if earlier := sending.earlier:
+        return sending.answer(earlier)
+    if sending.type != "47":
+        raise RefusedError(1)
+    if media_id := sending.msg.get("MediaId"):
+        return sending.takes_effect(medium=sending.medium(media_id, "doc", "pic"))
+    md5 = sending.msg.get("EMoticonMd5") or sending.msg.get("EMoticonMD5")
+    return sending.takes_effect(forwarded=sending.received(str(md5), 47))
 
 
 async def webwxrevokemsg(world: World, call: Call) -> web.Response:
-    """Take back what was sent within two minutes; afterwards -2 (assumed)."""
+    """Take back what the account sent a short while ago, on the phone too; later -2 (assumed)."""
     session = session_of(world, call)
-    heard = session.account.by_msg_id.get(str(call.body.get("SvrMsgId") or ""))
-    if heard is None or session.id_of(heard.to) != call.body.get("ToUserName"):
+    account, msg_id = session.account, str(call.body.get("SvrMsgId") or "")
+    sent: Heard | Message | None = account.by_msg_id.get(msg_id) or account.received.get(msg_id)
+    if sent is None or session.id_of(_receiver(sent)) != call.body.get("ToUserName"):
         raise RefusedError(1)
-    if time.time() - heard.time > _RECALL_LIMIT_S:
+    if isinstance(sent, Message) and (sent.sender is not account.owner or sent.msg_type > 50):
+        raise RefusedError(1)
+    if time.time() - sent.time > world.settings.revoke_within_s:
         raise RefusedError(-2)
-    heard.revoked = True
-    session.account.pulse.beat()
+    sent.revoked = True
+    account.pulse.beat()
     return json_answer(Introduction="", SysWording="")
 
 
-async def webwxoplog(world: World, call: Call) -> web.Response:
-    """CmdId 2: a remark name. CmdId 3: pin or unpin; without RemarkName the remark is lost."""
-    session = session_of(world, call)
-    body = call.stored()
-    chat = session.find(str(body.get("UserName") or ""))
-    command = str(body.get("CmdId"))
-    if chat is None or command not in ("2", "3"):
-        raise RefusedError(1)
-    if not isinstance(chat, Group):
-        chat.remark = str(body.get("RemarkName") or "")
-    elif command == "2":
-        raise RefusedError(1)
-    if command == "3":
-        chat.pinned = str(body.get("OP")) == "1"
-    session.account.contact_changed(chat)
-    return json_answer()
+def _receiver(sent: Heard | Message) -> Chat:
+    return sent.to if isinstance(sent, Heard) else sent.receiver
 
 
 async def webwxstatreport(world: World, call: Call) -> web.Response:
@@ -73,13 +101,11 @@ async def webwxstatreport(world: World, call: Call) -> web.Response:
     return json_answer()
 
 
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 CALLS: dict[str, Handler] = {
     "webwxsendmsg": webwxsendmsg,
+    "webwxsendmsgimg": webwxsendmsgimg,
+    "webwxsendvideomsg": webwxsendvideomsg,
+    "webwxsendemoticon": webwxsendemoticon,
     "webwxrevokemsg": webwxrevokemsg,
-    "webwxoplog": webwxoplog,
     "webwxstatreport": webwxstatreport,
 }

@@ -10,17 +10,35 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from . import contacts, control, login, send, sync, unattended
+from . import (
+    avatars,
+    contacts,
+    control,
+    download,
+    friends,
+    groups,
+    login,
+    send,
+    sendapp,
+    sync,
+    unattended,
+    upload,
+)  # fmt: skip
 from .account import Account
-from .call import Call, Handler, RefusedError, answer, parse_body, refusal
-from .faults import Fault, Faults, Rule
+from .call import Call, Handler, RefusedError, answer, refusal
+from .faults import Faults
 from .phone import LoginCodes
 from .population import Size
+from .reading import read_call
+from .spoiling import after, before
 from .world import Settings, World
 
 _log = logging.getLogger(__name__)
 
-CALLS: dict[str, Handler] = {**login.CALLS, **contacts.CALLS, **sync.CALLS, **send.CALLS}
+CALLS: dict[str, Handler] = {
+    **login.CALLS, **contacts.CALLS, **sync.CALLS, **send.CALLS, **sendapp.CALLS, **upload.CALLS,
+    **download.CALLS, **avatars.CALLS, **friends.CALLS, **groups.CALLS,
+}  # fmt: skip
 """Every call that is answered, by its last path segment."""
 
 
@@ -141,7 +159,7 @@ class Simulator:
     # Answering
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        call = await _read_call(request)
+        call = await read_call(request)
         handler = CALLS.get(call.name)
         account = self.world.account_of_uin(call.cookies.get("wxuin", call.query.get("uin", "")))
         rule = self.world.faults.take(call.name, account) if handler else None
@@ -150,13 +168,15 @@ class Simulator:
         self.world.calls_pulse.beat()
         if handler is None:
             return answer("", status=404)
-        if rule is not None and (spoiled := await _before(rule, call, request)) is not None:
+        if rule is not None and (spoiled := await before(rule, call, request)) is not None:
             return spoiled
         try:
             response = await handler(self.world, call)
         except RefusedError as refused:
             response = refusal(call.name, refused.ret, refused.errmsg)
-        return response if rule is None else _after(rule, request, response)
+        finally:
+            call.part = None
+        return response if rule is None else after(rule, request, response)
 
     # By itself
 
@@ -170,68 +190,6 @@ class Simulator:
                 _log.error("%s failed", task.get_name(), exc_info=error)
 
         task.add_done_callback(ended)
-
-
-async def _read_call(request: web.Request) -> Call:
-    raw = await request.read()
-    parts = request.path.strip("/").split("/")
-    if parts[:2] == ["cgi-bin", "mmwebwx-bin"]:
-        name, tail = "/".join(parts[2:]), ""
-    else:
-        name, tail = parts[0], "/".join(parts[1:])
-    return Call(
-        name=name, method=request.method, query=dict(request.query), raw=raw,
-        body=parse_body(raw, request.content_type),
-        cookies=_cookies(request.headers.get("Cookie", "")),
-        headers=request.headers.copy(), origin=f"{request.scheme}://{request.host}", tail=tail,
-    )  # fmt: skip
-
-
-def _cookies(header: str) -> dict[str, str]:
-    """The cookies to the letter.
-
-    A client that puts quotes around a value (aiohttp's jar does, unless told `quote_cookie=False`)
-    sends another one than was set, as a browser never would.
-    """
-    pairs = (pair.strip().partition("=") for pair in header.split(";"))
-    return {name: value for name, _, value in pairs if name}
-
-
-async def _before(rule: Rule, call: Call, request: web.Request) -> web.Response | None:
-    """What a fault does before the call takes effect; None lets it go on."""
-    match rule.fault:
-        case Fault.DROP:
-            return _hang_up(request)
-        case Fault.SERVER_ERROR:
-            return web.Response(status=rule.status, text=_HTML, content_type="text/html")
-        case Fault.RET:
-            return refusal(call.name, rule.ret, rule.errmsg)
-        case Fault.HANG:
-            await rule.hang()
-    return None
-
-
-def _after(rule: Rule, request: web.Request, response: web.Response) -> web.Response:
-    """What a fault does to the answer of a call that took effect."""
-    match rule.fault:
-        case Fault.LOSE_ANSWER:
-            return _hang_up(request)
-        case Fault.GARBAGE:
-            return web.Response(text=_HTML, content_type="text/html")
-        case Fault.TRUNCATE:
-            body = response.body if isinstance(response.body, bytes) else b""
-            return web.Response(body=body[: len(body) // 2], content_type="text/plain")
-        case _:
-            return response
-
-
-_HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
-
-
-def _hang_up(request: web.Request) -> web.Response:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
 
 
 async def serve(

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from .kinds import Recommendation
+    from .media import Medium
     from .people import Group, Person
 
 Chat: TypeAlias = "Person | Group"
@@ -34,6 +36,13 @@ class Message:
     fields: dict[str, Any] = field(default_factory=dict)
     """Further fields of the AddMsgList entry, laid over the usual ones."""
     time: int = field(default_factory=lambda: int(time.time()))
+    medium: Medium | None = None
+    """The picture, voice, film or file."""
+    key: str = ""
+    """What tells it when its XML is forwarded (`kinds.Draft.key`)."""
+    recommends: Recommendation | None = None
+    """Whom `RecommendInfo` tells of."""
+    revoked: bool = False
 
     @property
     def msg_id(self) -> str:
@@ -89,3 +98,12 @@ class Heard:
     revoked: bool = False
     bounced: bool = False
     """The receiver is no longer a friend: the service took it, nobody heard it."""
+    medium: Medium | None = None
+    """What was uploaded for it, or came with the message that it forwards."""
+    forwarded: Message | None = None
+    """The received message that it forwards."""
+    file_name: str = ""
+
+    @property
+    def number(self) -> int:
+        return int(self.msg_id)

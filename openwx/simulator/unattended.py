@@ -6,7 +6,10 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-from .people import Group
+from . import kinds, shares
+from .kinds import Draft
+from .people import Group, Person
+from .samples import GIF, JPEG, PNG
 
 if TYPE_CHECKING:
     from .phone import LoginCode, Phone
@@ -54,7 +57,25 @@ async def chatters(world: World, pause_s: float) -> None:
             if not account.is_online or not chats:
                 continue
             chat = draw.choice(chats)
-            if not isinstance(chat, Group):
-                chat.says(draw.choice(_CHATTER))
-            elif chat.others:
-                chat.member_says(draw.choice(chat.others), draw.choice(_CHATTER))
+            if isinstance(chat, Group):
+                if chat.others:
+                    member = draw.choice(chat.others).person
+                    account.deliver(chat, account.owner, _something(member, draw), member=member)
+            else:
+                account.deliver(chat, account.owner, _something(chat, draw))
+
+
+def _something(who: Person, draw: random.Random) -> Draft:
+    """Mostly words; now and then a picture, a sticker or a link."""
+    match draw.randrange(10):
+        case 0:
+            return kinds.image(who, draw.choice((JPEG, PNG)))
+        case 1:
+            return kinds.sticker(who, GIF)
+        case 2:
+            return shares.link(
+                who, "今日头条 & 热点", "大家都在看", "https://example.com/news?id=1&from=wechat",
+                "果壳", "wx1234567890abcdef",
+            )  # fmt: skip
+        case _:
+            return kinds.text(who, draw.choice(_CHATTER))

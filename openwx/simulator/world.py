@@ -33,6 +33,13 @@ class Settings:
     """A new login gets what no earlier one acknowledged; else its SyncKey begins at now."""
     empty_keys: bool = False
     """Answers without news carry a SyncKey and SyncCheckKey of Count 0, which mean nothing."""
+    revoke_within_s: float = 120.0
+    media_known_s: float = 3 * 24 * 3600.0
+    """How long a MediaId can be sent after its upload, over new logins too (assumed)."""
+    keep_media: bool = True
+    """Whether what is uploaded is kept; else its size and MD5 alone are."""
+    invite_start_count: int = 40
+    """From so many members on others can only be invited (`InviteStartCount`)."""
     auto_scan: bool = False
     """The first account's phone scans and confirms by itself."""
     scan_delay_s: float = 1.0

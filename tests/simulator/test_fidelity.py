@@ -7,62 +7,11 @@ environment variable WECHAT4U_HOME names a folder whose `node_modules` holds it.
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import shutil
 import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
-
-import pytest
 
 from openwx.simulator import Account, Simulator
 
-HERE = Path(__file__).parent
-NODE = shutil.which("node")
-WECHAT4U_HOME = Path(os.environ.get("WECHAT4U_HOME", "."))
-
-
-class Told:
-    """The JSON lines that a client process tells, as they come."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self.all: list[dict[str, Any]] = []
-
-    async def until(self, what: str) -> dict[str, Any]:
-        """The next line of this kind."""
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            # itchat clears the screen by printing other things.
-            begin = line.find(b'{"what"')
-            if begin >= 0:
-                told: dict[str, Any] = json.loads(line[begin:])
-                self.all.append(told)
-                if told["what"] == what:
-                    return told
-        raise AssertionError(f"the client ended before it told {what!r}; it told {self.all}")
-
-
-@asynccontextmanager
-async def running(*command: str | Path) -> AsyncIterator[tuple[Process, Told]]:
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
-    try:
-        yield process, Told(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        # The transport closes on the loop's next turns; without them pytest sees it open.
-        await asyncio.sleep(0)
-
-
-async def scanned(account: Account, told: Told) -> None:
-    code = await told.until("code")
-    await account.phone.scan(code["uuid"])
+from .clients import HERE, NODE, WECHAT4U_HOME, needs_wechat4u, running, scanned
 
 
 async def two_messages(account: Account) -> None:
@@ -108,11 +57,7 @@ async def test_itchat_logs_in_receives_and_sends() -> None:
         assert await process.wait() == 0
 
 
-@pytest.mark.skipif(NODE is None, reason="node is not installed")
-@pytest.mark.skipif(
-    not (WECHAT4U_HOME / "node_modules" / "wechat4u").exists(),
-    reason="WECHAT4U_HOME names no folder whose node_modules holds wechat4u",
-)
+@needs_wechat4u
 async def test_wechat4u_logs_in_receives_and_sends() -> None:
     assert NODE is not None
     async with (

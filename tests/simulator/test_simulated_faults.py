@@ -144,6 +144,18 @@ async def test_unattended_phones_log_in_and_friends_write() -> None:
         await web.http.close()
 
 
+async def test_unattended_friends_send_more_than_words() -> None:
+    async with Simulator(1, chatter_s=0.001, hold_s=1) as simulator:
+        account, web = simulator.account(), WebClient(simulator.url)
+        await web.log_in(account)
+        seen: set[int] = set()
+        async with asyncio.timeout(10):
+            while not {1, 3, 47, 49} <= seen:
+                seen |= {message["MsgType"] for message in (await web.sync())["AddMsgList"]}
+                await web.check()
+        await web.http.close()
+
+
 async def test_waiting_in_vain_says_what_was_waited_for(account: Account) -> None:
     with pytest.raises(TimeoutError, match="小灰 heard 0 of 1"):
         await account.friend("小灰").hears(timeout_s=0.01)

@@ -1,0 +1,78 @@
+"""The control API's verbs for what friends, groups and the owner's phone do besides sending."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from .asked import Asked
+from .control_views import friend_view, member_view, request_view
+from .timeline import Message
+
+Reply: TypeAlias = "dict[str, Any] | list[Any] | Message | None"
+Verb: TypeAlias = "Callable[[Asked], Reply | Awaitable[Reply]]"
+
+
+async def _scan(asked: Asked) -> Reply:
+    uuid = asked.text("uuid", "") or None
+    code = await asked.account.phone.scan(uuid, asked.number("timeout_s", 10) or 0.0)
+    return {"uuid": code.uuid}
+
+
+def _add_friend(asked: Asked) -> Reply:
+    return friend_view(asked.account.add_friend(asked.text("name")))
+
+
+def _ask_to_be_friends(asked: Asked) -> Reply:
+    account = asked.account
+    return request_view(account.asks_to_be_friends(asked.text("name"), asked.text("words", "")))
+
+
+def _accept_me(asked: Asked) -> Reply:
+    name, asked_for = asked.text("name"), asked.account.friend_requests_sent
+    found = [i.person for i in asked_for if name in (i.person.nickname, str(i.person.key))]
+    if not found:
+        raise LookupError(f"the account did not ask {name!r} to be friends")
+    return found[-1].accepts_me()
+
+
+def _add_member(asked: Asked) -> Reply:
+    return member_view(asked.group.add_member(asked.text("member")))
+
+
+def _accept_invitation(asked: Asked) -> Reply:
+    group, name = asked.group, asked.text("member")
+    found = [p for p in group.invited if name in (p.nickname, str(p.key))]
+    if not found:
+        raise LookupError(f"{name!r} was not invited to {group}")
+    return member_view(group.accepts_invitation(found[0]))
+
+
+POSTS: dict[str, Verb] = {
+    "account/asks_to_be_friends": _ask_to_be_friends,
+    "account/is_accepted": _accept_me,
+    "phone/scan": _scan,
+    "phone/confirm": lambda asked: asked.account.phone.confirm(),
+    "phone/cancel": lambda asked: asked.account.phone.cancel(),
+    "phone/logs_out_web": lambda asked: asked.account.phone.logs_out_web(),
+    "phone/says": lambda asked: asked.account.phone.says(asked.chat, asked.text("text")),
+    "phone/recalls": lambda asked: asked.account.phone.recalls(asked.sent),
+    "phone/remarks": lambda asked: asked.account.phone.remarks(asked.friend, asked.text("name")),
+    "phone/deletes": lambda asked: asked.account.phone.deletes(asked.friend),
+    "phone/renames_me": lambda asked: asked.account.phone.renames_me(asked.text("name")),
+    "friend/says": lambda asked: asked.friend.says(asked.text("text")),
+    "friend/recalls": lambda asked: asked.friend.recalls(asked.message),
+    "friend/renames": lambda asked: asked.friend.renames(asked.text("name")),
+    "friend/changes_avatar": lambda asked: asked.friend.changes_avatar(),
+    "friend/unfriends_me": lambda asked: asked.friend.unfriends_me(),
+    "friend/add": _add_friend,
+    "group/member_says": lambda asked: asked.group.member_says(
+        asked.text("member"), asked.text("text")
+    ),
+    "group/member_recalls": lambda asked: asked.group.member_recalls(asked.message),
+    "group/add_member": _add_member,
+    "group/accepts_invitation": _accept_invitation,
+    "group/remove_member": lambda asked: asked.group.remove_member(asked.text("member")),
+    "group/rename": lambda asked: asked.group.rename(asked.text("name")),
+    "group/notice": lambda asked: asked.group.notice(asked.text("text")),
+}

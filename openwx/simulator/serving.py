@@ -1,0 +1,58 @@
+"""Media as bodies of answers: written a block at a time, of whatever size."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import Payload
+
+from .media import Medium
+
+
+class MediumBody(Payload):
+    """The bytes of a medium from `begin` up to `end`."""
+
+    def __init__(self, medium: Medium, begin: int = 0, end: int | None = None) -> None:
+        self.medium = medium
+        self.begin = begin
+        self.end = medium.size if end is None else min(end, medium.size)
+        super().__init__(medium, content_type=medium.mime)
+        self._size = self.end - self.begin
+
+    def half(self) -> MediumBody:
+        """The first half alone."""
+        return MediumBody(self.medium, self.begin, (self.begin + self.end) // 2)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        raise TypeError("a medium is no text")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        for block in self.medium.blocks(self.begin, self.end):
+            await writer.write(block)
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        await self.write(writer)
+
+
+def whole(medium: Medium, **headers: str) -> web.Response:
+    """All of it."""
+    return web.Response(body=MediumBody(medium), headers=headers)
+
+
+def ranged(medium: Medium, header: str) -> web.Response:
+    """The range that the header asks for: 206, or 416 where there is nothing in it."""
+    found = re.fullmatch(r"bytes=(\d+)-(\d*)", header.strip())
+    if found is None:
+        return whole(medium)
+    begin = int(found[1])
+    end = min(int(found[2]) + 1 if found[2] else medium.size, medium.size)
+    if begin >= end:
+        return web.Response(status=416, headers={"Content-Range": f"bytes */{medium.size}"})
+    told = f"bytes {begin}-{end - 1}/{medium.size}"
+    return web.Response(
+        body=MediumBody(medium, begin, end), status=206, headers={"Content-Range": told}
+    )

@@ -1,0 +1,154 @@
+"""The control API tells the same stories as the vocabulary."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from openwx.simulator import Account, Simulator
+from openwx.simulator.control import __doc__ as control_doc
+from openwx.simulator.control_people import POSTS as PEOPLE
+from openwx.simulator.control_sends import POSTS as SENDS
+from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
+
+from .web_client import Json, WebClient
+
+
+class Control:
+    """The control API of a running simulator."""
+
+    def __init__(self, web: WebClient) -> None:
+        self.web = web
+
+    async def get(self, path: str, **query: Any) -> Any:
+        url = f"{self.web.url}/_simulator/{path}"
+        async with self.web.http.get(url, params=query) as answer:
+            return await answer.json()
+
+    async def post(self, path: str, **body: Any) -> Any:
+        url = f"{self.web.url}/_simulator/{path}"
+        async with self.web.http.post(url, json=body) as answer:
+            return await answer.json()
+
+
+@pytest.fixture
+def control(client: WebClient) -> Control:
+    return Control(client)
+
+
+NEEDED: dict[str, Json] = {
+    "sends_file": {"name": "a.txt", "data": base64.b64encode(b"hello").decode()},
+    "sends_location": {"place": "here", "latitude": 1.5},
+    "sends_location_48": {"place": "here"},
+    "sends_link": {"title": "t", "url": "http://u"},
+    "sends_mini_program": {"title": "t", "app_name": "n"},
+    "transfers": {"amount": 2},
+    "sends_chat_record": {"title": "t", "lines": ["a", "b"]},
+    "sends_card": {"person": "momo"},
+}
+
+
+@pytest.mark.parametrize("path", SENDS)
+async def test_every_kind_is_sent(
+    control: Control, client: WebClient, account: Account, path: str
+) -> None:
+    who, verb = path.removeprefix("group/member_").rpartition("/")[::2]
+    member = account.group("PERL学习交流").others[0].nickname
+    sender = {"friend": "小灰"} if who else {"group": "PERL学习交流", "member": member}
+    sent = await control.post(path, **sender, **NEEDED.get(verb, {}))
+    (message,) = (await client.sync())["AddMsgList"]
+    assert message["MsgId"] == sent["msg_id"]
+    assert message["MsgType"] != 1 or verb == "sends_location"
+
+
+def test_every_verb_is_documented() -> None:
+    assert control_doc is not None
+    for path in (*PEOPLE, *SENDS):
+        who, _, verb = path.partition("/")
+        verb = verb.removeprefix("member_") if path in SENDS else verb
+        assert f"`{who}/{verb}`" in control_doc or f"`{verb}`" in control_doc, path
+
+
+async def test_media_from_data_samples_and_noise(
+    control: Control, client: WebClient, account: Account
+) -> None:
+    async def image(**medium: Any) -> bytes:
+        sent = await control.post("friend/sends_image", friend="小灰", **medium)
+        return (await client.download("webwxgetmsgimg", msgid=sent["msg_id"]))[1]
+
+    assert await image() == JPEG
+    assert await image(sample="png") == PNG
+    assert await image(data=base64.b64encode(GIF).decode()) == GIF
+    assert await image(size=1000, seed=7) == bytes_of(1000, 7)
+    for wrong in ({"sample": "tiff"}, {"data": "%%%"}, {"size": "big"}):
+        assert (
+            "should be"
+            in (await control.post("friend/sends_image", friend="小灰", **wrong))["error"]
+        )
+    for verb, call, data in (("voice", "webwxgetvoice", MP3), ("video", "webwxgetvideo", MP4)):
+        sent = await control.post(f"friend/sends_{verb}", friend="小灰", seconds=9)
+        ranged = {"Range": "bytes=0-"}
+        assert (await client.download(call, ranged, msgid=sent["msg_id"]))[1] == data
+
+
+async def test_what_was_sent_is_shown(control: Control, client: WebClient) -> None:
+    media_id = (await client.upload(PNG, "pic", name="a.png"))["MediaId"]
+    await client.send_kind("webwxsendmsgimg", "filehelper", 3, MediaId=media_id)
+    (sent,) = await control.get("sent")
+    assert (sent["medium"]["media_id"], sent["medium"]["name"]) == (media_id, "a.png")
+    assert await control.get("media") == [sent["medium"]]
+    whole = await control.get("medium", media_id=media_id)
+    assert base64.b64decode(whole["data"]) == PNG
+    assert "nothing" in (await control.get("medium", media_id="x"))["error"]
+
+
+async def test_becoming_friends(control: Control, client: WebClient, account: Account) -> None:
+    asked = await control.post("account/asks_to_be_friends", name="客人", words="你好")
+    assert await control.get("friend_requests") == [asked]
+    (message,) = (await client.sync())["AddMsgList"]
+    assert message["Ticket"] == asked["ticket"]
+    stranger = next(
+        m.person for m in account.group("PERL学习交流").others if not m.person.is_friend
+    )
+    assert account.session is not None
+    users = [{"Value": account.session.id_of(stranger), "VerifyUserTicket": ""}]
+    await client.post("webwxverifyuser", {"Opcode": 2, "VerifyUserList": users})
+    (sent,) = await control.get("friend_requests_sent")
+    assert not sent["accepted"]
+    await control.post("account/is_accepted", name=sent["key"])
+    assert stranger.is_friend
+    assert "did not ask" in (await control.post("account/is_accepted", name="x"))["error"]
+
+
+async def test_recalls_invitations_and_avatars(
+    control: Control, client: WebClient, account: Account, simulator: Simulator
+) -> None:
+    theirs = await control.post("friend/says", friend="小灰", text="1")
+    await control.post("friend/recalls", friend="小灰", msg_id=theirs["msg_id"])
+    ours = await control.post("phone/says", friend="小灰", text="2")
+    await control.post("phone/recalls", msg_id=ours["msg_id"])
+    sent = await client.send("filehelper", "3")
+    await control.post("phone/recalls", msg_id=sent["MsgID"])
+    kinds = [m["MsgType"] for m in (await client.sync())["AddMsgList"]]
+    assert kinds == [1, 10002, 1, 10002, 10002]
+    unknown = await control.post("phone/recalls", msg_id="1")
+    assert unknown["error"] == "there is no message '1'"
+    group = account.group("PERL学习交流")
+    member = group.others[0].nickname
+    said = await control.post("group/member_says", group=group.name, member=member, text="1")
+    await control.post("group/member_recalls", group=group.name, msg_id=said["msg_id"])
+    group.invited.append(account.friend("🥰"))
+    listed = {g["name"]: g for g in await control.get("groups")}
+    assert listed[group.name]["invited"] == ["🥰"]
+    await control.post("group/accepts_invitation", group=group.name, member="🥰")
+    assert account.friend("🥰").key in group.members
+    again = await control.post("group/accepts_invitation", group=group.name, member="🥰")
+    assert "not invited" in again["error"]
+    await control.post("friend/changes_avatar", friend="小灰")
+    assert account.friend("小灰").avatar_version == 2
+    for off in (False, "false", 0):
+        simulator.settings.keep_media = True
+        await control.post("settings", revoke_within_s=0, keep_media=off)
+        assert simulator.settings.keep_media is False
