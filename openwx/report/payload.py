@@ -30,7 +30,7 @@ def received(message: Message, uid: str) -> Payload:
         payload["id"] = message.id
     is_group_notice = isinstance(message, Notice) and isinstance(parties.chat, Group)
     payload["format"] = "text" if is_group_notice else message.format
-    return payload
+    return payload | message.members()
 
 
 def may_be_replied_to(payload: Payload) -> bool:
@@ -126,6 +126,8 @@ def _parameters(  # noqa: C901  a table: one case an event
             return "group_member_property_change", [member, name, old_value, new_value]
         case events.PropertyChanged(owner, name, old_value, new_value):
             return f"{_kind(owner)}_property_change", [_shown(owner), name, old_value, new_value]
+        case events.FriendRequested(id, displayname, words, ticket):
+            return "friend_request", [id, displayname, words, ticket]
         case events.ContactsLoaded():
             raise AssertionError("is told as update_user, update_friend and update_group")
 

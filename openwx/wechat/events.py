@@ -103,6 +103,17 @@ class MemberPropertyChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class FriendRequested:
+    """Somebody asks to be a friend; ``words`` are his. It takes ``id`` and ``ticket`` to accept."""
+
+    id: str
+    displayname: str
+    words: str
+    ticket: str
+    msg_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContactsLoaded:
     """All contacts were fetched afresh."""
 
@@ -124,5 +135,6 @@ Event = (
     | MemberLost
     | PropertyChanged
     | MemberPropertyChanged
+    | FriendRequested
     | ContactsLoaded
 )

@@ -87,10 +87,14 @@ class Group(msgspec.Struct, kw_only=True):
     id: str
     uid: Uid = ""
     owner_uid: Uid = ""
+    owner_id: str = ""
+    """Whose it is, where WeChat tells that by an id."""
     displayname: str = UNKNOWN_GROUP
     members: dict[str, Member] = {}
     fingerprint: str = ""
     """Made of what outlives a login, when it is first asked for."""
+    room_id: str = ""
+    """What WeChat wants to hear before it tells about a member who is no friend."""
 
     def basics(self) -> GroupBasics:
         return GroupBasics(
@@ -115,6 +119,11 @@ class Group(msgspec.Struct, kw_only=True):
 
 Chat = Friend | Group
 """Where a message can be sent to."""
+
+
+def sex_of(number: int) -> str:
+    """What WeChat's ``Sex`` says."""
+    return {1: "male", 2: "female"}.get(number, "none")
 
 
 def friend_displayname(display: str, markname: str, name: str) -> str:

@@ -59,9 +59,12 @@ class Contact(Struct, gc=False):
     Signature: Text = UNSET
     Uin: int | str = 0
     VerifyFlag: Number = UNSET
+    ContactFlag: Number = UNSET
     OwnerUin: int | str = 0
+    ChatRoomOwner: Text = UNSET
     MemberCount: int = 0
     MemberList: list[Raw] | None = None
+    EncryChatRoomId: str = ""
 
 
 class InitReply(Reply):
@@ -70,9 +73,11 @@ class InitReply(Reply):
     SKey: str = ""
     ContactList: list[Raw] | None = None
     ChatSet: str = ""
+    InviteStartCount: int = 0
 
 
 class ContactReply(Reply):
+    MemberCount: int = 0
     MemberList: list[Raw] | None = None
     Seq: int = 0
 
@@ -109,6 +114,22 @@ class SendReply(Reply):
     MsgID: str | int = ""
 
 
+class JoiningMember(Struct):
+    """Somebody who was to join a group; a status other than 0: he did not."""
+
+    UserName: str
+    MemberStatus: int = 0
+
+
+class MembersReply(Reply):
+    MemberList: list[Raw] | None = None
+
+
+class CreateGroupReply(MembersReply):
+    ChatRoomName: str = ""
+    BlackList: str = ""
+
+
 class UploadReply(Reply):
     MediaId: str = ""
 
@@ -125,8 +146,27 @@ class PushLoginReply(Struct):
     uuid: str = ""
 
 
+class AppId(Struct):
+    """``AppInfo``."""
+
+    AppID: str = ""
+
+
+class Recommend(Struct):
+    """``RecommendInfo``: whom a card shows, or who asks to be a friend."""
+
+    UserName: str = ""
+    NickName: str = ""
+    Content: str = ""
+    Ticket: str = ""
+    Alias: str = ""
+    Province: str = ""
+    City: str = ""
+    Sex: int = 0
+
+
 class Message(Struct):
-    """An entry of ``AddMsgList``, as far as every kind of message needs it."""
+    """An entry of ``AddMsgList``."""
 
     needed: ClassVar[tuple[str, ...]] = ("Content", "CreateTime")
     """Where they cannot be read, the entry is told raw, not as an empty message."""
@@ -139,6 +179,16 @@ class Message(Struct):
     CreateTime: int = 0
     StatusNotifyCode: int = 0
     StatusNotifyUserName: str = ""
+    AppMsgType: int = 0
+    Url: str = ""
+    FileName: str = ""
+    FileSize: str | int = ""
+    MediaId: str = ""
+    EncryFileName: str = ""
+    HasProductId: int = 0
+    Ticket: str = ""
+    AppInfo: AppId = msgspec.field(default_factory=AppId)
+    RecommendInfo: Recommend = msgspec.field(default_factory=Recommend)
 
 
 T = TypeVar("T")

@@ -1,18 +1,14 @@
 """What a newcomer runs first: the demo, and the example in ``examples/``."""
 
-import asyncio
 import signal
 import socket
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 import msgspec
 
-from openwx.simulator import Account
-
-from .world import Command, World
+from .world import Command
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., Awaitable[Command]]
@@ -44,29 +40,3 @@ async def test_demo_takes_another_port_only_where_none_was_asked_for(openwx: Sta
         code, _, err = await (await openwx("serve", "--demo", "--port", str(port))).ends(30)
         assert code == 2
         assert f"127.0.0.1:{port} is taken by another program" in err.splitlines()[-1]
-
-
-async def test_echo_bot_answers_a_friend_and_not_a_group(world: World, account: Account) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    bot = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(ROOT / "examples" / "echo_bot.py"),
-        str(port),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert bot.stdout is not None
-    try:
-        await world.run(report={"post_api": f"http://127.0.0.1:{port}/"})
-        group, friend = account.group("PERL学习交流"), account.friend("小灰")
-        group.member_says(group.others[0], "大家好")
-        friend.says("你好")
-        assert await friend.hears_text(timeout_s=30) == "你说：你好"
-        said = b""
-        async with asyncio.timeout(30):
-            while "大家好" not in said.decode() or "小灰: 你好" not in said.decode():
-                said += await bot.stdout.readline()
-        assert not group.inbox
-    finally:
-        bot.terminate()
-        await bot.communicate()

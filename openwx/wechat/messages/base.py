@@ -1,8 +1,4 @@
-"""Messages: one class a kind, made from WeChat's entries (protocol reference, section 5).
-
-Adding a kind is adding a class here: its ``msg_types`` claim entries, and ``from_wire`` reads one. An entry of a
-kind that nobody claims becomes ``Unknown`` with its raw content, and is never lost.
-"""
+"""What every kind of message has."""
 
 import re
 from typing import ClassVar
@@ -10,13 +6,8 @@ from typing import ClassVar
 import msgspec
 
 from openwx.wechat import wire
-from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.model import Chat, Member, Person, User
 from openwx.wechat.text import plain
-
-STATUS_NOTIFY = 51
-IGNORED_TYPES = frozenset({40, 50, 52, 53, STATUS_NOTIFY})
-"""Possible friends, calls and status notifies: shown to nobody, as in every client."""
 
 _GROUP_SENDER = re.compile(r"^(@[^@:<>\s]+):(?:<br\s*/?>|\n)")
 
@@ -33,10 +24,12 @@ class Parties(msgspec.Struct, frozen=True, gc=False):
 class Message(msgspec.Struct, kw_only=True, frozen=True):
     """What every kind of message has. ``id`` is WeChat's MsgId, ``time`` is Unix time in seconds.
 
-    ``mine``: this account sent it, on the phone or with another client.
+    ``parties.mine``: this account sent it, on the phone or with another client.
     """
 
     msg_types: ClassVar[tuple[int, ...]] = ()
+    app_types: ClassVar[tuple[int, ...]] = ()
+    """The AppMsgTypes of MsgType 49 that it claims."""
     format: ClassVar[str] = "unknown"
 
     id: str
@@ -51,42 +44,9 @@ class Message(msgspec.Struct, kw_only=True, frozen=True):
             id=str(entry.MsgId), time=entry.CreateTime, content=plain(content), parties=parties
         )
 
-
-class Text(Message, frozen=True):
-    msg_types = (1,)
-    format = "text"
-
-
-class Notice(Message, frozen=True):
-    """A system notice: somebody joined, a red packet came, "you are not friends yet"."""
-
-    msg_types = (9999, 10000)
-    format = "notice"
-
-
-class MediaMessage(Message, kw_only=True, frozen=True):
-    """A medium: fetched later, by its ``ref``."""
-
-    format = "media"
-
-    ref: MediaRef
-
-
-class Unknown(Message, frozen=True):
-    """A kind that openwx does not know; ``content`` is raw, and so may be the whole entry."""
-
-    @classmethod
-    def from_wire(cls, entry: wire.Message, content: str, parties: Parties) -> "Message":
-        return cls(id=str(entry.MsgId), time=entry.CreateTime, content=content, parties=parties)
-
-
-_KINDS: dict[int, type[Message]] = {
-    msg_type: kind for kind in Message.__subclasses__() for msg_type in kind.msg_types
-}
-
-
-def kind_of(entry: wire.Message) -> type[Message]:
-    return _KINDS.get(entry.MsgType, Unknown)
+    def members(self) -> dict[str, str]:
+        """What the upload of this kind tells besides (contract, section 3)."""
+        return {}
 
 
 def split_sender(entry: wire.Message, own_id: str) -> tuple[str, str]:
