@@ -17,7 +17,7 @@ from openwx import __version__
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError
 from openwx.gateway.fetching import Fetcher
-from openwx.gateway.gateway import Gateway
+from openwx.gateway.gateway import Gateway, all_accounts
 from openwx.gateway.mediafolder import MediaFolder
 from openwx.gateway.shared import Shared
 from openwx.report.journal import Journal, JournalError, Unit
@@ -82,10 +82,10 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
             downloads=settings.media.download,
             show_messages=settings.show_messages,
             colour=sys.stderr.isatty() and settings.log_path is None,
-            several=len(settings.accounts) > 1,
             pace=pace or Pace(),
         )
         gateway = Gateway(settings, shared)
+        await gateway.restore()
         urls = await _listen(gateway, settings, stack)
         service = Service(gateway, urls)
         async with asyncio.TaskGroup() as tasks:
@@ -195,7 +195,7 @@ async def log_out(settings: Settings) -> None:
         journal = await stack.enter_async_context(Journal(data_dir / JOURNAL))
         connector = aiohttp.TCPConnector()
         stack.push_async_callback(connector.close)
-        for name, account in settings.accounts.items():
+        for name, account in (await all_accounts(settings, journal)).items():
             saved = (await journal.state(name)).get("session")
             if saved is None:
                 log.info("%s: not logged in", name)

@@ -12,9 +12,9 @@ from openwx.report.journal import Journal
 from openwx.wechat.pace import Pace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Shared:
-    """``connector`` leads to WeChat, ``http`` to the backends. ``several``: there is more than one account."""
+    """``connector`` leads to WeChat, ``http`` to the backends. ``several``: there is more than one account now."""
 
     journal: Journal
     connector: aiohttp.BaseConnector

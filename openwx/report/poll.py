@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from openwx.config import Report
-from openwx.report.post import url_for
+from openwx.report.post import url_for, with_client
 
 log = logging.getLogger("openwx.report")
 
@@ -19,7 +19,7 @@ async def poll(
     http: aiohttp.ClientSession,
     *,
     running: Callable[[], Awaitable[object]],
-    url_client: str | None = None,
+    url_client: Callable[[], str | None] = lambda: None,
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
     """Until cancelled: once the account runs, GET ``poll_api``, wait ``poll_interval``, and again.
@@ -28,12 +28,12 @@ async def poll(
     """
     if settings.poll_api is None:
         return
-    url = url_for(settings.poll_api, url_client)
+    url = url_for(settings.poll_api)
     works = True
     while True:
         await running()
         try:
-            async with http.get(url, timeout=_TIMEOUT) as response:
+            async with http.get(with_client(url, url_client()), timeout=_TIMEOUT) as response:
                 async for _ in response.content.iter_chunked(64 * 1024):
                     pass
                 problem = f"HTTP {response.status}" if response.status >= 400 else ""

@@ -63,10 +63,11 @@ class Poster:
         *,
         timeout_s: float,
         secret: str | None,
-        url_client: str | None,
+        url_client: Callable[[], str | None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._url = url_for(post_api, url_client)
+        self._url = url_for(post_api)
+        self._url_client = url_client
         self._http = http
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._key = signing.key_of(secret) if secret else None
@@ -76,7 +77,7 @@ class Poster:
         data, headers = await self._content(upload)
         try:
             async with self._http.post(
-                self._url,
+                with_client(self._url, self._url_client()),
                 data=data,
                 headers=headers,
                 allow_redirects=False,
@@ -131,12 +132,16 @@ class Poster:
         return Accepted(status, answer.parse(body, response.charset, webhook_id_of(upload)))
 
 
-def url_for(address: str, client: str | None) -> URL:
-    """A configured address, with ``client=NAME`` where there are several accounts."""
+def url_for(address: str) -> URL:
+    """A configured address."""
     try:
-        url = URL(address)
+        return URL(address)
     except ValueError as error:
         raise ConfigError(f"not an address: {address!r}: {error}") from error
+
+
+def with_client(url: URL, client: str | None) -> URL:
+    """With ``client=NAME`` where there are several accounts."""
     return url if client is None else url.update_query(client=client)
 
 

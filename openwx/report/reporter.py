@@ -76,7 +76,7 @@ class Reporter:
         *,
         replies: Callable[[Upload, Answer], list[NewSend]],
         accepted: Callable[[list[Send]], None],
-        url_client: str | None = None,
+        url_client: Callable[[], str | None] = lambda: None,
         pauses: Callable[[], Iterator[float]] = growing_pauses,
         clock: Callable[[], float] = time.time,
     ) -> None:

@@ -69,7 +69,7 @@ class World:
             self.http,
             replies=replies or self._replies,
             accepted=self.accepted.extend,
-            url_client=url_client,
+            url_client=lambda: url_client,
             pauses=pauses,
             clock=self.clock,
         )

@@ -1,4 +1,4 @@
-"""Routes about the accounts themselves, and about what happens to them."""
+"""Routes about the accounts themselves."""
 
 import os
 import sys
@@ -6,21 +6,18 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from openwx import __version__
 from openwx.errors import CallerError, Code
-from openwx.gateway.feed import encoded
-from openwx.report.records import Upload
 from openwx.web.models import Call
-from openwx.web.routing import Image, LongPoll, route
+from openwx.web.routing import Image, route
 
 if TYPE_CHECKING:
     from openwx.gateway.account import Account
     from openwx.gateway.gateway import Gateway
 
 STOP_DELAY_S = 3
-MAX_WAIT_S = 300
 
 
 def _runtime_s(account: "Account") -> int:
@@ -75,8 +72,11 @@ class ClientStops(msgspec.Struct, kw_only=True):
 
 @route("stop_client", any_state=True)
 async def stop_client(gateway: "Gateway", account: "Account") -> ClientStops:
-    """Stop an account, and the server where it is the only one; never a log-out."""
-    gateway.stop_later(account, STOP_DELAY_S)
+    """Stop an account, and the server where it is the only one; never a log-out.
+
+    One of several stays stopped until `start_client`, also over a restart.
+    """
+    await gateway.stop_account(account, STOP_DELAY_S)
     pid = os.getpid()
     return ClientStops(
         account=account.name,
@@ -85,6 +85,38 @@ async def stop_client(gateway: "Gateway", account: "Account") -> ClientStops:
         runtime=_runtime_s(account),
         status=f"success, client({pid}) will stop in {STOP_DELAY_S} seconds",
     )
+
+
+class StartClient(Call):
+    """Which account, and its settings: any key of `[accounts.NAME]`; lists are JSON or joined by commas."""
+
+    model_config = ConfigDict(extra="allow")
+
+    client: Annotated[
+        str, Field(description="a name of up to 64 letters, digits and _ - . for an account")
+    ]
+
+    def settings(self) -> dict[str, str]:
+        """What is given besides, as texts."""
+        return {name: str(value) for name, value in (self.model_extra or {}).items()}
+
+
+class ClientStarted(msgspec.Struct, kw_only=True):
+    """An account that runs in this process."""
+
+    client: str
+    pid: int
+    port: int
+    code: int = 0
+    status: str = "success"
+
+
+@route("start_client", any_state=True)
+async def start_client(gateway: "Gateway", call: StartClient) -> ClientStarted:
+    """Start another account, or one that has stopped; it comes back after a restart."""
+    fresh = await gateway.start(call.client, call.settings())
+    status = "success" if fresh else "client already exists"
+    return ClientStarted(client=call.client, pid=os.getpid(), port=gateway.port, status=status)
 
 
 class Client(msgspec.Struct, kw_only=True):
@@ -141,22 +173,3 @@ async def get_qrcode(account: "Account") -> Image:
             http_status=404,
         )
     return Image(account.qrcode_png, "image/png")
-
-
-class CheckEvent(Call):
-    timeout: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=MAX_WAIT_S,
-            allow_inf_nan=False,
-            description=f"a number of seconds from 0 to {MAX_WAIT_S}",
-        ),
-    ] = 30
-
-
-@route("check_event", any_state=True)
-async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Upload]:
-    """The uploads since the last call, as soon as there are any; `[]` after the time."""
-    feed = account.feed
-    return LongPoll(feed.ready, feed.take, encoded, feed.put_back, call.timeout)

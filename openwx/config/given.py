@@ -1,0 +1,51 @@
+"""Settings of one account from texts, as a caller of the API gives them."""
+
+from collections.abc import Mapping
+
+from pydantic import TypeAdapter, ValidationError
+
+from openwx.config.environment import convert
+from openwx.config.models import AccountSettings
+from openwx.config.values import AccountName
+from openwx.errors import ConfigError
+
+_NAME = TypeAdapter(AccountName)
+
+
+def account_from_texts(texts: Mapping[str, str]) -> tuple[AccountSettings, list[str]]:
+    """The settings, and which names are none. Lists are JSON or joined by commas.
+
+    Raises ``ConfigError`` that names the key and says what it must be.
+    """
+    known = {name: text for name, text in texts.items() if name in AccountSettings.model_fields}
+    values = {name: _value(name, text) for name, text in known.items()}
+    try:
+        settings = AccountSettings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        words = (
+            first.get("ctx", {}).get("error") or f"must be {_SHAPES.get(first['type'], 'other')}"
+        )
+        raise ConfigError(f"{name} {words}") from None
+    return settings, sorted(texts.keys() - known.keys())
+
+
+_SHAPES = {"list_type": "a list, in JSON or joined by commas", "dict_type": "a table in JSON"}
+
+
+def check_account_name(name: str) -> None:
+    """Raises ``ConfigError`` where no account can be called so."""
+    try:
+        _NAME.validate_python(name)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigError(f"client {first['ctx']['error']}") from None
+
+
+def _value(name: str, text: str) -> object:
+    value = convert(text, ("accounts", "", name))
+    is_list = str(AccountSettings.model_fields[name].annotation).startswith("list")
+    if is_list and isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return value
