@@ -7,6 +7,7 @@
     ├── CallerError            an API call cannot be done   -> the answer's envelope
     └── WeChatError            WeChat did not do as asked
         ├── TransportError     no answer                    -> try again, with back-off
+        │   └── NotReached     no connection even           -> the same; for certain nothing took effect
         ├── ProtocolError      an answer nobody understands -> log it, back off
         └── Refused            a `Ret` other than 0         -> told to whoever asked
             ├── LoggedOut      1100, 1101, 1102             -> log in anew
@@ -76,6 +77,10 @@ class WeChatError(OpenwxError):
 
 class TransportError(WeChatError):
     """No answer came: refused, closed, timed out, or an HTTP 5xx. Whether it took effect is unknown."""
+
+
+class NotReached(TransportError):
+    """No connection came about, so nothing can have taken effect."""
 
 
 class ProtocolError(WeChatError):

@@ -13,10 +13,13 @@ from yarl import URL
 from openwx.config import AccountSettings, Report
 from openwx.errors import CallerError, Code
 from openwx.gateway import chatlog
+from openwx.gateway.avatars import Avatars
+from openwx.gateway.consult import Consults
 from openwx.gateway.feed import Feed
 from openwx.gateway.incoming import Incoming
 from openwx.gateway.outgoing import Outgoing
 from openwx.gateway.parcels import Parcels
+from openwx.gateway.recall import Recalls
 from openwx.gateway.shared import Shared
 from openwx.gateway.sources import Sources
 from openwx.gateway.stage import Stage, Told
@@ -24,9 +27,11 @@ from openwx.gateway.teller import Teller
 from openwx.report.poll import poll
 from openwx.report.reporter import Reporter
 from openwx.wechat import events
+from openwx.wechat.changes import Changes
 from openwx.wechat.client import Batch, Client
 from openwx.wechat.contacts import Contacts
 from openwx.wechat.events import State, StateChanged
+from openwx.wechat.gap import Known
 from openwx.wechat.http import Http
 from openwx.wechat.session import Session
 from openwx.wechat.transfer import Transfer
@@ -45,6 +50,8 @@ class Account:
     ) -> None:
         self.name = name
         self.starttime = time.time()
+        self.ended = asyncio.Event()
+        """Set when ``run`` has ended."""
         self._report = report
         self._shared = shared
         pace = shared.pace
@@ -57,7 +64,7 @@ class Account:
         transfer = Transfer(self._client, pace)
         self._feed = Feed(report.check_event_list_max_size)
         self._stage = Stage(name, self._pass_on)
-        self._teller = Teller(name, report, shared, self._stage.put)
+        self._teller = Teller(name, report, shared, self._take)
         self._incoming = Incoming(
             name,
             report,
@@ -80,6 +87,10 @@ class Account:
             teller=self._teller,
             running=self._running,
         )
+        self.changes = Changes(self._client, pace, settings.send_interval)
+        self.recalls = Recalls(name, shared.journal, self._client, self.changes)
+        self.avatars = Avatars(self._client, pace)
+        self.consults = Consults()
         self._reporter = Reporter(
             name,
             report,
@@ -87,7 +98,7 @@ class Account:
             shared.http,
             replies=self.outgoing.replies,
             accepted=self.outgoing.accepted,
-            url_client=name if shared.several else None,
+            url_client=self._url_client,
             pauses=pace.backoff,
         )
 
@@ -132,12 +143,25 @@ class Account:
         """Ask the account to stop; ``run`` returns soon. Never a log-out."""
         self._stopping.set()
 
+    def rest(self) -> None:
+        """Do not run at all, for now."""
+        self._stopped = True
+        self._client.state_reason = "stopped by stop_client; start_client starts it"
+
+    async def close(self) -> None:
+        """Let go of its connections. ``run`` does so in its end."""
+        await self._http.close()
+
+    def _url_client(self) -> str | None:
+        """What ``client=`` says in the addresses of backends; nothing where there is one account only."""
+        return self.name if self._shared.several else None
+
     # -- life ------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Follow the account until ``stop``. A bug in it comes out as an exception."""
         try:
-            saved = await self._restore()
+            saved, known = await self._restore()
             async with asyncio.TaskGroup() as tasks:
                 background = [
                     tasks.create_task(self._reporter.run(), name=f"{self.name}: reporter"),
@@ -152,13 +176,13 @@ class Account:
                             self._report,
                             self._shared.http,
                             running=self._running.wait,
-                            url_client=self.name if self._shared.several else None,
+                            url_client=self._url_client,
                         ),
                         name=f"{self.name}: poll_api",
                     ),
                 ]
                 queue = tasks.create_task(self.outgoing.queue.run(), name=f"{self.name}: queue")
-                client = tasks.create_task(self._follow(saved), name=f"{self.name}: client")
+                client = tasks.create_task(self._follow(saved, known), name=f"{self.name}: client")
                 await self._stopping.wait()
                 self.outgoing.queue.close()
                 await asyncio.wait({queue}, timeout=FINISH_S)
@@ -172,30 +196,41 @@ class Account:
                     )
                 for task in background:
                     task.cancel()
+        except Exception:
+            # Told at the next start, since nobody delivers any more.
+            await self._tell_stop("a bug in openwx; its log tells more")
+            raise
         finally:
             self._stopped = True
             self.outgoing.queue.give_up(self._not_running())
-            await self._http.close()
+            self.consults.give_up(self._not_running())
+            await self.close()
 
-    async def _restore(self) -> Session | None:
-        """The saved session; what waits for its medium, and what was accepted but not sent, goes on."""
+    async def _restore(self) -> tuple[Session | None, Known | None]:
+        """The saved session and contacts; what waits for its medium, and what was accepted but not sent, goes on."""
         for told in await self._teller.restore():
             self._stage.put(told)
         sends = await self._shared.journal.waiting_sends(self.name)
         if sends:
             log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))
         self.outgoing.accepted(sends)
-        saved = (await self._shared.journal.state(self.name)).get("session")
-        if saved is None:
-            return None
+        state = await self._shared.journal.state(self.name)
+        saved, known = state.get("session"), state.get("contacts")
+        session = contacts = None
         try:
-            return Session.from_bytes(saved)
+            session = Session.from_bytes(saved) if saved is not None else None
         except msgspec.DecodeError:
             log.warning("%s: the saved session cannot be read; a new login is needed", self.name)
-            return None
+        try:
+            contacts = Known.from_bytes(known) if known is not None else None
+        except msgspec.DecodeError:
+            log.warning(
+                "%s: the saved contacts cannot be read; what changed is not told", self.name
+            )
+        return session, contacts
 
-    async def _follow(self, saved: Session | None) -> None:
-        await self._client.run(saved)
+    async def _follow(self, saved: Session | None, known: Known | None) -> None:
+        await self._client.run(saved, known)
         log.error("%s: %s", self.name, self._client.state_reason)
         await self._tell_stop(self._client.state_reason)
 
@@ -208,7 +243,8 @@ class Account:
             happened.append(StateChanged(self._client.state, State.STOP, reason))
             self._client.state, self._client.state_reason = State.STOP, reason
         self.outgoing.queue.give_up(self._not_running())
-        await self._deliver(Batch(events=[*happened, events.Stopped()]))
+        self.consults.give_up(self._not_running())
+        await self._deliver(Batch(events=[*happened, events.Stopped()], known=self._client.known))
 
     # -- between the parts -----------------------------------------------------------------------------------
 
@@ -218,6 +254,7 @@ class Account:
             if isinstance(happened, StateChanged):
                 self._note_state(happened)
         await self._teller.tell(batch, batch.session or self._client.session)
+        self.changes.heard()
 
     def _note_state(self, change: StateChanged) -> None:
         log.info("%s: %s → %s (%s)", self.name, change.old, change.new, change.reason)
@@ -228,8 +265,14 @@ class Account:
         if change.new is not State.SCANING:
             self._teller.qrcode_png = None
 
+    def _take(self, told: Told) -> None:
+        """What is in the journal, perhaps still without its medium."""
+        self.consults.arrived(told.payload)
+        self._stage.put(told)
+
     def _pass_on(self, told: Told) -> None:
         """Tell everybody of what is in the journal, and complete."""
+        self.consults.heard(told.payload)
         self._feed.put(told.upload)
         if self._shared.show_messages:
             chatlog.show(self.name if self._shared.several else "", told.payload)

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from openwx.report.records import Upload
-from openwx.wechat.contacts import target_of
 from openwx.wechat.model import Chat, Friend, Group, Uid, User
+from openwx.wechat.target import target_of
 
 
 class Lines:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import msgspec
 
 from openwx.errors import CallerError
-from openwx.wechat.contacts import Target, target_of
 from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.model import Chat
 from openwx.wechat.send import Uploaded, new_client_msg_id
 from openwx.wechat.session import Session
+from openwx.wechat.target import Target, target_of
 from openwx.wechat.upload import Medium
 
 

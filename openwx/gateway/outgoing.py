@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -81,10 +81,12 @@ class Outgoing:
 
     # -- from callers ----------------------------------------------------------------------------------------
 
-    async def send(self, chat: Chat, what: str | Parcel) -> Sent:
-        """Send and wait for WeChat's word. Raises ``CallerError``, with HTTP 504 where the time is over."""
+    async def send(
+        self, chat: Chat, what: str | Parcel, on_begun: Callable[[], None] | None = None
+    ) -> Sent:
+        """Send and wait for WeChat's word; ``on_begun`` is called when it may reach WeChat. Raises ``CallerError``, with HTTP 504 where the time is over."""
         self.queue.require_room()
-        outcome = await self.queue.send_and_wait(new_order(self._address(chat), what))
+        outcome = await self.queue.send_and_wait(new_order(self._address(chat), what), on_begun)
         if outcome.error is not None:
             raise outcome.error
         return Sent(outcome.msg_id, f"{outcome.msg_id}:{outcome.chat_id}", outcome.media_id)

@@ -36,6 +36,7 @@ class Ticket:
     begun: bool = False
     abandoned: bool = False
     """Whoever waited was told how it stands: no new attempt may follow."""
+    on_begun: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +105,16 @@ class SendQueue:
             (self._bulk if order.bulk else self._urgent).append(Ticket(order))
         self._some.set()
 
-    async def send_and_wait(self, order: Order) -> Outcome:
-        """Queue an order and wait for how it ends.
+    async def send_and_wait(
+        self, order: Order, on_begun: Callable[[], None] | None = None
+    ) -> Outcome:
+        """Queue an order and wait for how it ends; ``on_begun`` is called when it may reach WeChat.
 
         Raises ``CallerError`` with HTTP 504 after ``wait_s``: withdrawn where it was not begun.
         """
         if self._gone is not None:
             return Outcome("", error=self._gone)
-        ticket = Ticket(order, asyncio.get_running_loop().create_future())
+        ticket = Ticket(order, asyncio.get_running_loop().create_future(), on_begun=on_begun)
         assert ticket.done is not None
         self._urgent.append(ticket)
         self._some.set()
@@ -194,6 +197,8 @@ class SendQueue:
         if ticket.abandoned:
             return _abandoned(ticket, _unknown("no answer from WeChat in time"))
         ticket.begun = True
+        if ticket.on_begun is not None:
+            ticket.on_begun()
         return await self._send(ticket.order)
 
     async def _perform(self, ticket: Ticket) -> Outcome | None:

@@ -62,13 +62,17 @@ class Teller:
     async def tell(self, batch: Batch, session: Session | None) -> None:
         """Make a batch last, together with the session that acknowledges it."""
         async with self._in_order:
-            told = [pair for happened in batch.events for pair in await self._tell(happened)]
+            told = [pair for happened in batch.events for pair in await self._tell(happened, session)]
             told += [self._tell_message(message, session) for message in batch.messages]
             media: dict[str, bytes] = {}
             for message in batch.messages:
                 if isinstance(message, MediaMessage):
                     media |= parcels.received(message.ref, None)
-            state = {"session": batch.session.to_bytes()} if batch.session else {}
+            state: dict[str, bytes | None] = {}
+            if batch.session is not None:
+                state["session"] = batch.session.to_bytes()
+            if batch.known is not None:
+                state["contacts"] = batch.known or None
             await self._commit(Unit(account=self._name, state=state, media=media), told)
 
     async def tell_outcome(
@@ -127,8 +131,13 @@ class Teller:
                 )
                 await asyncio.sleep(next(pauses))
 
-    async def _tell(self, happened: events.Event) -> list[tuple[NewUpload, Payload]]:
+    async def _tell(
+        self, happened: events.Event, session: Session | None
+    ) -> list[tuple[NewUpload, Payload]]:
         """The uploads of an event, where somebody wants them."""
+        dedupe = ""
+        if isinstance(happened, events.FriendRequested) and session is not None:
+            dedupe = f"{session.uin}:{happened.msg_id}"  # it came as a message, which may come again
         if isinstance(happened, events.ContactsLoaded):
             if not any(name.startswith("update_") for name in self._report.post_event_list):
                 return []
@@ -138,7 +147,7 @@ class Teller:
         else:
             named = [payloads.event(happened)]
         return [
-            (self._upload(name, "", payload), payload)
+            (self._upload(name, "", payload, dedupe=dedupe), payload)
             for name, payload in named
             if name in self._report.post_event_list
         ]

@@ -4,7 +4,18 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from openwx.web import client, info, parameters, sending
+from openwx.web import (
+    accounts,
+    avatars,
+    consult,
+    events,
+    friends,
+    groups,
+    info,
+    parameters,
+    recall,
+    sending,
+)
 from openwx.web.access import Access
 from openwx.web.routing import METHODS, Endpoints, Route, declared
 from openwx.web.server import Runner
@@ -12,7 +23,7 @@ from openwx.web.server import Runner
 if TYPE_CHECKING:
     from openwx.gateway.gateway import Gateway
 
-TOPICS = (info, sending, client)
+TOPICS = (info, sending, recall, consult, groups, friends, avatars, events, accounts)
 """Imported for the routes that they declare."""
 
 

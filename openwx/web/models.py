@@ -1,11 +1,15 @@
 """What request models are made of: base, selectors, and the sentence for a wrong parameter."""
 
+import unicodedata
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import msgspec
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from openwx.errors import CallerError, Code
 from openwx.web.parameters import Given
+from openwx.wechat.contacts import Contacts
+from openwx.wechat.model import Group, Member
 
 RESERVED = frozenset({"client", "token", "datatype", "callback"})
 """Parameters of every route (contract, section 1); they are never attributes of something."""
@@ -64,6 +68,29 @@ class Call(BaseModel):
         return "a text"
 
 
+def _without_controls(text: str) -> str:
+    if not text.isprintable() and any(
+        unicodedata.category(character) == "Cc" for character in text
+    ):
+        raise ValueError
+    return text
+
+
+Name = Annotated[
+    str,
+    AfterValidator(_without_controls),
+    Field(max_length=100, description="a text of at most 100 characters, without line breaks"),
+]
+"""What somebody or something is to be called."""
+
+
+class Done(msgspec.Struct, kw_only=True):
+    """It is done."""
+
+    status: str = "success"
+    code: int = 0
+
+
 def missing_selector(kind: str, names: str) -> CallerError:
     return CallerError(Code.BAD_PARAMETER, f"which {kind}? give {names}")
 
@@ -116,3 +143,11 @@ class FriendSelectors(Call):
         if found := {name: value for name, value in given.items() if value is not None}:
             return found
         raise missing_selector("friend", "id, account, displayname or markname")
+
+
+def member_of(contacts: Contacts, group_id: str, id: str | None) -> tuple[Member, Group]:
+    """A member by his id, and his group. CallerError: -2 without his id, 100 where either is not found."""
+    if id is None:
+        raise CallerError(Code.BAD_PARAMETER, "which member? beside group_id, give his id")
+    group = contacts.find_group(id=group_id)
+    return contacts.find_member(group, id), group

@@ -11,13 +11,13 @@ a reply and raises errors, and never touches aiohttp::
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from aiohttp import hdrs, web
 
-from openwx.errors import CallerError, WeChatError
+from openwx.errors import CallerError, Code, WeChatError
 from openwx.web import answers
 from openwx.web.access import Access, unauthenticated
 from openwx.web.answers import Answer
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 METHODS = ("GET", "POST")
+LOOK_S = 0.5
+"""So often it is seen whether somebody who waits is still there."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,6 +45,8 @@ class Image:
     data: bytes
     content_type: str
     cache_control: str = "no-cache"
+    etag: str = ""
+    """Made of the data; who has it already is told so (304)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Route:
     takes: frozenset[str] = field(default=frozenset())
     media: bool = False
     """Its body may hold a medium."""
+    attended: bool = False
+    """It ends when its caller goes away."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -84,9 +90,14 @@ _routes: dict[str, Route] = {}
 
 
 def route(
-    name: str, *other_names: str, any_state: bool = False, media: bool = False
+    name: str,
+    *other_names: str,
+    any_state: bool = False,
+    media: bool = False,
+    attended: bool = False,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
-    """Declare a route. ``any_state``: it works while the account is not running, too. ``media``: it takes media."""
+    """Declare a route. ``any_state``: it works while the account is not running, too. ``media``: it takes media.
+    ``attended``: it waits, and is cancelled when its caller goes away."""
 
     def declare(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         signature = inspect.signature(handler)
@@ -105,6 +116,7 @@ def route(
             handler=handler,
             takes=takes,
             media=media,
+            attended=attended,
         )
         _routes.update(dict.fromkeys((name, *other_names), row))
         return handler
@@ -123,7 +135,7 @@ class Endpoints:
     def __init__(self, gateway: "Gateway", access: Access) -> None:
         self._gateway = gateway
         self._access = access
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: set[asyncio.Future[Any]] = set()
 
     def stop_waiting(self) -> None:
         """Answer all long polls at once, because the server stops."""
@@ -141,7 +153,8 @@ class Endpoints:
                 origin = access.admit(request)
                 given = await self._read(request, limits)
                 callback = access.callback(given.texts)
-                reply = await execute(given)
+                work = execute(given)
+                reply = await (self._attend(request, work) if row.attended else work)
                 answer = await self._render(request, reply)
             except CallerError as error:
                 answer = answers.failure(error)
@@ -170,7 +183,7 @@ class Endpoints:
                 headers["Access-Control-Allow-Private-Network"] = "true"
         return web.Response(status=204, headers=headers)
 
-    def _executor(self, row: Route) -> Callable[[Given], Awaitable[object]]:
+    def _executor(self, row: Route) -> Callable[[Given], Coroutine[Any, Any, object]]:
         """Account, state, model: only what this route needs."""
         gateway, handler, model = self._gateway, row.handler, row.model
         takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
@@ -209,10 +222,30 @@ class Endpoints:
     async def _render(self, request: web.Request, reply: object) -> Answer:
         if isinstance(reply, Image):
             headers: dict[str, str] = {hdrs.CACHE_CONTROL: reply.cache_control}
+            if reply.etag:
+                headers["ETag"] = f'"{reply.etag}"'
+                if _has_it(request, reply.etag):
+                    return Answer(b"", 304, content_type=reply.content_type, headers=headers)
             return Answer(reply.data, content_type=reply.content_type, headers=headers)
         if isinstance(reply, LongPoll):
             return Answer(b"[" + b",".join(await self._poll(request, reply)) + b"]")
         return answers.success(reply)
+
+    async def _attend(self, request: web.Request, work: Coroutine[Any, Any, object]) -> object:
+        """Do what waits, for as long as the caller is there and the server runs."""
+        task = asyncio.create_task(work)
+        self._waiting.add(task)
+        try:
+            while not task.done() and not _has_gone(request):
+                await asyncio.wait([task], timeout=LOOK_S)
+            task.cancel()
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+            self._waiting.discard(task)
+        if task.cancelled():
+            raise CallerError(Code.NOT_RUNNING, "the server stops")
+        return task.result()
 
     async def _poll(self, request: web.Request, poll: LongPoll[Any]) -> list[bytes]:
         """Wait and take. From the last look to the socket the caller cannot go away unseen."""
@@ -246,6 +279,11 @@ class Endpoints:
             return False
         task.result()
         return True
+
+
+def _has_it(request: web.Request, etag: str) -> bool:
+    """Whether the caller's copy is this very one (RFC 9110, section 13.1.2)."""
+    return any(tag.value in (etag, "*") for tag in request.if_none_match or ())
 
 
 def _has_gone(request: web.Request) -> bool:

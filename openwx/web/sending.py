@@ -1,5 +1,6 @@
 """Routes that send."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -182,9 +183,14 @@ async def send(account: "Account", chat: Chat, call: AsyncContent) -> MessageSen
     return await send_and_wait(account, chat, whats)
 
 
-async def send_and_wait(account: "Account", chat: Chat, whats: list[str | Parcel]) -> MessageSent:
-    """Send text and medium, one after the other, as WeChat takes them."""
-    sent = [await account.outgoing.send(chat, what) for what in whats]
+async def send_and_wait(
+    account: "Account",
+    chat: Chat,
+    whats: list[str | Parcel],
+    on_begun: Callable[[], None] | None = None,
+) -> MessageSent:
+    """Send text and medium, one after the other, as WeChat takes them; ``on_begun`` is called when one may reach it."""
+    sent = [await account.outgoing.send(chat, what, on_begun) for what in whats]
     return MessageSent(
         status="发送成功",
         msg_id=sent[0].msg_id,

@@ -13,6 +13,7 @@ the new SyncKey used, which tells WeChat that the batch is safe.
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from openwx.errors import (
     WeChatError,
 )
 from openwx.wechat import login, send, sync
-from openwx.wechat.contacts import Contacts, difference
+from openwx.wechat.contacts import Contacts
 from openwx.wechat.digest import Digest
 from openwx.wechat.events import (
     ContactsLoaded,
@@ -43,8 +44,9 @@ from openwx.wechat.events import (
     State,
     StateChanged,
 )
+from openwx.wechat.gap import CHANGES, Known, difference
 from openwx.wechat.http import Call, Http
-from openwx.wechat.loading import load_contacts
+from openwx.wechat.loading import load_contacts, notify_phone
 from openwx.wechat.messages import Message
 from openwx.wechat.model import User
 from openwx.wechat.pace import Pace
@@ -56,14 +58,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What happened, in order, and the session to save in the same breath (None: the saved one stays)."""
+    """What happened, in order, and what to save in the same breath (None: what is saved stays).
+
+    ``known`` are the contacts for the next start to compare with; empty: they are used up.
+    """
 
     events: list[Event] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     session: Session | None = None
+    known: bytes | None = None
 
 
 Deliver = Callable[[Batch], Awaitable[None]]
+
+INVITE_START_COUNT = 40
+"""From so many members on a group's new ones are invited, unless WeChat tells another number."""
 
 
 class Client:
@@ -85,6 +94,8 @@ class Client:
         self.state_reason = "starting"
         self.contacts = Contacts(User(id=""))
         self.session: Session | None = None
+        self._known: Known | None = None
+        self.invite_start_count = INVITE_START_COUNT
         self._over: asyncio.Future[LoggedOut] = asyncio.get_running_loop().create_future()
         self._last_round = 0.0
         self._trouble = ""
@@ -93,12 +104,14 @@ class Client:
 
     # -- life ------------------------------------------------------------------------------------------------
 
-    async def run(self, saved: Session | None) -> None:
-        """Log in, follow the account for ever, and log in again when WeChat ends the session.
+    async def run(self, saved: Session | None, known: Known | None = None) -> None:
+        """Log in, follow the account for ever, and log in again when WeChat ends the session. ``known`` are the
+        contacts when it stopped; what became of them since is told.
 
         Returns when WeChat refuses the login; ``LoginFailed`` was delivered then.
         """
         uin, ids_changed = "", False
+        self._known = known
         if saved is not None:
             uin = saved.uin
             self._http.enter_domain(saved.domain)
@@ -125,8 +138,18 @@ class Client:
             await self._deliver(Batch(events=[LoginFailed(reason)]))
             await self._enter(State.STOP, f"WeChat refused the login: {reason}")
 
+    @property
+    def known(self) -> bytes | None:
+        """The contacts as the rest has heard of them, for ``Batch.known`` at the end."""
+        return self._known.to_bytes() if self._known else None
+
     async def _enter(
-        self, state: State, reason: str, *events: Event, session: Session | None = None
+        self,
+        state: State,
+        reason: str,
+        *events: Event,
+        session: Session | None = None,
+        known: bytes | None = None,
     ) -> None:
         """Change the state, and tell so after ``events``. A new reason alone is not told."""
         old, self.state, self.state_reason = self.state, state, reason
@@ -134,7 +157,7 @@ class Client:
         if old is not state:
             changes.append(StateChanged(old, state, reason))
         if changes:
-            await self._deliver(Batch(events=changes, session=session))
+            await self._deliver(Batch(events=changes, session=session, known=known))
 
     # -- login -----------------------------------------------------------------------------------------------
 
@@ -257,34 +280,56 @@ class Client:
         # Kept at once: with the new Skey in use, WeChat takes the former one for a stranger's.
         await self._deliver(Batch(session=session))
         self.session = session
-        try:
-            await self._http.send(sync.status_notify(session, init.User.UserName))
-        except (LoggedOut, TooOften):
-            raise
-        except WeChatError as error:
-            # It only tells the phone, and brings the uids. Without it everything else works.
-            log.info("the phone was not told: %s", error)
-        contacts = await load_contacts(self._http, session, init)
-        former, self.contacts = self.contacts, contacts
+        self.invite_start_count = init.InviteStartCount or INVITE_START_COUNT
+        notified = await notify_phone(self._http, session, init.User.UserName, self._pace.backoff())
+        known = self._known if self._known and self._known.uin == session.uin else None
+        former = known.contacts if known else None
+        self.contacts = contacts = await load_contacts(self._http, session, init, former)
         self._digest = Digest(self._http, contacts, self._end_session)
-        events: list[Event] = []
-        if former.user.id == contacts.user.id:
-            events += difference(former, contacts)
-        events.append(
-            ContactsLoaded(
-                contacts.user, list(contacts.friends.values()), list(contacts.groups.values())
-            )
-        )
-        await self._deliver(Batch(events=events))
-        await self._sync()
+        self._digest.paired = bool(session.uids)
+        await self._sync(tell_changes=former is None)
+        if notified:
+            await self._await_pairing(tell_changes=former is None)
         if self._over.done():
             raise self._over.result()
         self._last_round = time.monotonic()
         self._trouble = ""
         session = self._session()
-        logged_in = LoggedIn(ids_changed=ids_changed or not session.told)
+        friends, groups = list(contacts.friends.values()), list(contacts.groups.values())
+        events: list[Event] = [
+            ContactsLoaded(contacts.user, friends, groups),
+            LoggedIn(ids_changed=ids_changed or not session.told),
+        ]
+        if former is not None:
+            events += await difference(former, contacts)
         self.session = replace(session, told=True)
-        await self._enter(State.RUNNING, "logged in", logged_in, session=self.session)
+        # In one breath: a crash neither loses what was found out by comparing, nor has it told twice.
+        await self._enter(State.RUNNING, "logged in", *events, session=self.session, known=b"")
+        self._known = Known(session.uin, contacts)
+
+    async def _await_pairing(self, *, tell_changes: bool) -> None:
+        """Follow the account until the pairing of ids and uids has come (protocol reference, section 3, ``Uin``).
+
+        WeChat sends it in its own time, and not to everybody: after ``pairing_wait_s`` the login goes on without it.
+        """
+        until, pauses = time.monotonic() + self._pace.pairing_wait_s, self._pace.idle()
+        while not (self._digest.paired or self._over.done()):
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                log.info("WeChat does not tell the lasting numbers of the contacts")
+                return
+            try:
+                if await self._check(left_s):
+                    await self._sync(tell_changes=tell_changes)
+            except TransportError as error:
+                log.debug("while waiting for the lasting numbers: %s", error)
+            except LoggedOut:
+                raise
+            except WeChatError as error:
+                log.info("not waiting for the lasting numbers any longer: %s", error)
+                return
+            if not self._digest.paired:
+                await asyncio.sleep(min(next(pauses), max(0.0, until - time.monotonic())))
 
     # -- the sync loop ---------------------------------------------------------------------------------------
 
@@ -319,18 +364,24 @@ class Client:
             else:
                 idle = self._pace.idle()
 
-    async def _check(self) -> bool:
+    async def _check(self, at_most_s: float = math.inf) -> bool:
         self._counter += 1
-        call = sync.check(self._session(), self._counter, self._pace.poll_timeout_s)
+        timeout_s = min(self._pace.poll_timeout_s, at_most_s)
+        call = sync.check(self._session(), self._counter, timeout_s)
         return sync.read_check(await self._http.send(call))
 
-    async def _sync(self) -> bool:
-        """Fetch until nothing is left. Whether it brought anything."""
+    async def _sync(self, *, tell_changes: bool = True) -> bool:
+        """Fetch until nothing is left. Whether it brought anything.
+
+        ``tell_changes``: off where the contacts are about to be compared with the former ones.
+        """
         brought = False
         while True:
             session = self._session()
             reply = await self._http.send(sync.sync(session))
             messages, events, uids = await self._digest.read(reply, session)
+            if not tell_changes:
+                events = [event for event in events if not isinstance(event, CHANGES)]
             sync_key = reply.SyncKey.read() or session.sync_key
             after = replace(
                 session,

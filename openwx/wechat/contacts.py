@@ -1,86 +1,47 @@
-"""The contacts of one login: made from records, looked up, compared.
+"""The contacts of one login: made from records, and looked up.
 
 Look-ups go by id through an index, and by everything else through a scan that narrows. A record that lacks a
 field keeps the value it had.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from openwx.errors import CallerError, Code
 from openwx.wechat import wire
-from openwx.wechat.events import (
-    ChatAdded,
-    ChatLost,
-    Event,
-    MemberAdded,
-    MemberLost,
-    MemberPropertyChanged,
-    PropertyChanged,
-)
+from openwx.wechat.differences import group_changes, person_changes
+from openwx.wechat.events import ChatAdded, ChatLost, Event
 from openwx.wechat.model import (
-    FRIEND,
-    PUBLIC_ACCOUNT,
-    SYSTEM_ACCOUNT,
-    SYSTEM_ACCOUNTS,
     Chat,
     Friend,
     Group,
     Member,
-    Person,
     Uid,
     User,
     friend_displayname,
     group_displayname,
 )
-from openwx.wechat.text import plain
-
-_SEX = {1: "male", 2: "female"}
-_FLAG_PUBLIC = 8
+from openwx.wechat.records import (
+    PROPERTIES,
+    copy_details,
+    friend_of,
+    member_of,
+    person_of,
+    text,
+    unsaid_in,
+)
+from openwx.wechat.target import Target, fingerprint_of
 
 FILEHELPER = "filehelper"
 """Always a friend (contract, section 1)."""
 
 FRIEND_ATTRIBUTES = Friend.__struct_fields__
 GROUP_ATTRIBUTES = ("name", "id", "uid", "owner_uid", "displayname")
-PersonT = TypeVar("PersonT", bound=Person)
 ChatT = TypeVar("ChatT", Friend, Group)
-
-
-class Target(msgspec.Struct, frozen=True, gc=False):
-    """A chat as work keeps it that may outlive the login: enough to find it again, and nobody else.
-
-    ``fingerprint`` is made of all that outlives a login, so that a namesake is never taken for who was meant.
-    """
-
-    id: str
-    uid: Uid
-    group: bool
-    displayname: str
-    fingerprint: str
-
-
-def target_of(chat: Chat) -> Target:
-    if isinstance(chat, Group):
-        if not chat.fingerprint:
-            members = sorted((member.name, member.account) for member in chat.members.values())
-            chat.fingerprint = _digest(chat.name, chat.owner_uid, members)
-        fingerprint = chat.fingerprint
-    else:
-        lasting_id = chat.id if chat.category == SYSTEM_ACCOUNT else ""
-        named = (chat.account, chat.name, chat.markname)
-        fingerprint = _digest(
-            lasting_id, named, chat.sex, chat.city, chat.signature, chat.province, chat.category
-        )
-    return Target(chat.id, chat.uid, isinstance(chat, Group), chat.displayname, fingerprint)
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:24]
+ContactT = TypeVar("ContactT", bound=Friend | Group | User)
 
 
 def is_group(id: str) -> bool:
@@ -88,12 +49,20 @@ def is_group(id: str) -> bool:
 
 
 class Contacts:
-    """The user, friends and groups of the present login. ``own`` changes come from WeChat's records alone."""
+    """The user, friends and groups of one login."""
 
     def __init__(self, user: User) -> None:
         self.user = user
         self.friends: dict[str, Friend] = {}
         self.groups: dict[str, Group] = {}
+        self.friends_are_whole = True
+        """Whether everybody came when the friends were fetched."""
+        self.saved: set[str] = set()
+        """Groups in the contact list; the others turn up when something happens in them."""
+        self.partial: set[str] = set()
+        """Groups of which not all members are known for sure."""
+        self.unsaid: dict[str, set[str]] = {user.id: set(PROPERTIES)}
+        """Properties of the user and of friends that no record told so far."""
         self._uids: dict[str, Uid] = {}
         self.put_friend(wire.Contact(FILEHELPER, NickName="文件传输助手"))
 
@@ -101,8 +70,10 @@ class Contacts:
 
     def put_user(self, record: wire.Contact) -> list[Event]:
         old = self.user
-        self.user = self._person(User, record, old)
-        return list(_changes(old, self.user))
+        self.user = person_of(User, record, old, self._uid(record, old.uid))
+        self._note_unsaid(record, known=True)
+        self._update_members(self.user)
+        return list(person_changes(old, self.user))
 
     def put_profile(self, profile: wire.Profile) -> list[Event]:
         """What the user changed about himself (``Profile`` with ``BitFlag`` 190)."""
@@ -119,8 +90,12 @@ class Contacts:
     def put_friend(self, record: wire.Contact) -> list[Event]:
         """A friend is new, or some of his properties are."""
         old = self.friends.get(record.UserName)
-        friend = self.friends[record.UserName] = self._friend(record, old)
-        return [ChatAdded(friend)] if old is None else list(_changes(old, friend))
+        friend = self.friends[record.UserName] = friend_of(
+            record, old, self._uid(record, old.uid if old else "")
+        )
+        self._note_unsaid(record, known=old is not None)
+        self._update_members(friend)
+        return [ChatAdded(friend)] if old is None else list(person_changes(old, friend))
 
     def put_group(self, record: wire.Contact) -> list[Event]:
         """A group and its members. Where the list of members is missing or not whole, former ones stay."""
@@ -129,25 +104,72 @@ class Contacts:
         listed = record.MemberList or []
         records, _ = wire.each(listed, wire.Contact)
         members = {r.UserName: self._member(r, before.get(r.UserName)) for r in records}
-        if not records or len(records) < max(len(listed), record.MemberCount):
+        was_whole = record.UserName not in self.partial
+        if records and len(records) >= max(len(listed), record.MemberCount):
+            self.partial.discard(record.UserName)
+        else:
             members = {**before, **members}
-        name = _text(record.NickName, old.name if old else "")
-        owner = wire.lasting(record.OwnerUin)
+            if not before:
+                self.partial.add(record.UserName)
+        name = text(record.NickName, old.name if old else "")
         group = self.groups[record.UserName] = Group(
             name=name,
             id=record.UserName,
             uid=self._uid(record, old.uid if old else ""),
-            owner_uid=owner if owner != "" or old is None else old.owner_uid,
+            owner_uid=wire.lasting(record.OwnerUin),
+            owner_id=text(record.ChatRoomOwner, old.owner_id if old else ""),
             displayname=group_displayname(name, members, self.user.id),
             members=members,
+            room_id=record.EncryChatRoomId or (old.room_id if old else ""),
         )
-        return [ChatAdded(group)] if old is None else list(_group_changes(old, group))
+        if group.owner_uid == "":
+            same_owner = old is not None and group.owner_id in ("", old.owner_id)
+            former = old.owner_uid if old and same_owner else ""
+            group.owner_uid = former if former != "" else self._owner_uid(group)
+        if old is None:
+            return [ChatAdded(group)]
+        return list(group_changes(old, group, was_whole=was_whole))
+
+    def remove_members(self, group_id: str, ids: Iterable[str]) -> list[Event]:
+        """These are in the group no more. Ids that are not in it are passed over."""
+        old = self.groups.get(group_id)
+        if old is None:
+            return []
+        gone = set(ids)
+        members = {id: member for id, member in old.members.items() if id not in gone}
+        group = self.groups[group_id] = replace(
+            old,
+            members=members,
+            displayname=group_displayname(old.name, members, self.user.id),
+            fingerprint="",
+        )
+        return list(group_changes(old, group))
+
+    def put_markname(self, id: str, markname: str) -> list[Event]:
+        """The user gave somebody this remark name: as a friend, and wherever he is a member."""
+        events: list[Event] = []
+        if (friend := self.friends.get(id)) is not None:
+            shown = friend_displayname(friend.display, markname, friend.name)
+            self.friends[id] = replace(friend, markname=markname, displayname=shown)
+            events += person_changes(friend, self.friends[id])
+        for group in [group for group in self.groups.values() if id in group.members]:
+            member = group.members[id]
+            shown = friend_displayname(member.display, markname, member.name)
+            member = replace(member, markname=markname, displayname=shown)
+            members = {**group.members, id: member}
+            shown = group_displayname(group.name, members, self.user.id)
+            self.groups[group.id] = replace(group, members=members, displayname=shown)
+            events += group_changes(group, self.groups[group.id])
+        return events
 
     def lose(self, id: str) -> list[Event]:
         """Somebody is no friend any more, or the account is not in a group any more."""
         if id == FILEHELPER:
             return []
         chat = self.groups.pop(id, None) or self.friends.pop(id, None)
+        self.unsaid.pop(id, None)
+        self.partial.discard(id)
+        self.saved.discard(id)
         return [ChatLost(chat)] if chat else []
 
     def pair_uids(self, uids: dict[str, Uid]) -> None:
@@ -163,65 +185,49 @@ class Contacts:
         for group in self.groups.values():
             for id in group.members.keys() & uids.keys():
                 group.members[id].uid = uids[id]
+            if group.owner_uid == "":
+                group.owner_uid = self._owner_uid(group)
 
     def stranger(self, record: wire.Contact) -> Friend:
         """Somebody who writes but is no friend; kept nowhere."""
-        return self._friend(record, None)
+        return friend_of(record, None, self._uid(record, ""))
 
     def strange_member(self, id: str) -> Member:
         """Somebody who writes in a group but is not in its list (any more)."""
         return self._member(wire.Contact(id), None)
 
-    def _friend(self, record: wire.Contact, old: Friend | None) -> Friend:
-        friend = self._person(Friend, record, old)
-        if record.UserName in SYSTEM_ACCOUNTS:
-            friend.category = SYSTEM_ACCOUNT
-        elif record.VerifyFlag is UNSET:
-            friend.category = old.category if old else FRIEND
-        elif record.VerifyFlag & _FLAG_PUBLIC:
-            friend.category = PUBLIC_ACCOUNT
-        else:
-            friend.category = FRIEND
-        return friend
-
     def _member(self, record: wire.Contact, old: Member | None) -> Member:
-        """Lists of members are abridged: what they leave empty is taken from before, or from the friend."""
-        known: Person | None = old or self.friends.get(record.UserName)
-        if known is None and record.UserName == self.user.id:
-            known = self.user
-        member = self._person(Member, record, None)
-        if known is not None:
-            for name in ("account", "markname", "sex", "city", "signature", "province", "uid"):
-                if getattr(member, name) in ("", "none"):
-                    setattr(member, name, getattr(known, name))
-            if record.NickName is UNSET:
-                member.name = known.name
-            if record.DisplayName is UNSET and old is not None:
-                member.display = old.display
-        member.displayname = friend_displayname(member.display, member.markname, member.name)
-        return member
+        is_user = record.UserName == self.user.id
+        acquainted = self.user if is_user else self.friends.get(record.UserName)
+        return member_of(record, old, acquainted, self._uid(record, old.uid if old else ""))
 
-    def _person(self, kind: type[PersonT], record: wire.Contact, old: PersonT | None) -> PersonT:
-        person = kind(
-            account=_text(record.Alias, old.account if old else ""),
-            name=_text(record.NickName, old.name if old else ""),
-            markname=_text(record.RemarkName, old.markname if old else ""),
-            sex=(old.sex if old else "none")
-            if record.Sex is UNSET
-            else _SEX.get(record.Sex, "none"),
-            display=_text(record.DisplayName, old.display if old else ""),
-            city=_text(record.City, old.city if old else ""),
-            signature=_text(record.Signature, old.signature if old else ""),
-            province=_text(record.Province, old.province if old else ""),
-            id=record.UserName,
-            uid=self._uid(record, old.uid if old else ""),
-        )
-        person.displayname = friend_displayname(person.display, person.markname, person.name)
-        return person
+    def _update_members(self, person: User | Friend) -> None:
+        """What groups do not tell of a member comes from the friend; it is told of the friend, not of the member."""
+        for group in self.groups.values():
+            if member := group.members.get(person.id):
+                copy_details(member, person)
 
     def _uid(self, record: wire.Contact, old: Uid) -> Uid:
         told = wire.lasting(record.Uin)
         return told if told != "" else self._uids.get(record.UserName, old)
+
+    def _owner_uid(self, group: Group) -> Uid:
+        """Where WeChat tells an id only: the number that belongs to it, if that is known."""
+        if not group.owner_id:
+            return ""
+        if group.owner_id == self.user.id:
+            return self.user.uid
+        member = group.members.get(group.owner_id)
+        return self._uids.get(group.owner_id, member.uid if member else "")
+
+    def _note_unsaid(self, record: wire.Contact, *, known: bool) -> None:
+        unsaid = unsaid_in(record)
+        if known:
+            unsaid &= self.unsaid.get(record.UserName, set())
+        if unsaid:
+            self.unsaid[record.UserName] = unsaid
+        else:
+            self.unsaid.pop(record.UserName, None)
 
     # -- look-ups --------------------------------------------------------------------------------------------
 
@@ -229,12 +235,51 @@ class Contacts:
         return self.groups.get(id) or self.friends.get(id)
 
     def find_friend(self, **selectors: str) -> Friend:
-        """The one friend with all of these attributes. Raises ``CallerError``: none (100), several (102)."""
-        return _only("friend", _matching(self.friends, selectors), selectors)
+        """The one friend with all of these attributes.
+
+        Raises ``CallerError``: none (100), several (102), the account itself by its id or account (101).
+        """
+        found = list(_matching(self.friends, selectors))
+        if not found and self._is_oneself(selectors):
+            raise CallerError(
+                Code.NOT_POSSIBLE, "that is the account itself, and no friend of its own"
+            )
+        return _only("friend", found, selectors)
+
+    def _is_oneself(self, selectors: dict[str, str]) -> bool:
+        own = (self.user.id, self.user.account)
+        named = (selectors.get("id"), selectors.get("account"))
+        return any(mine and mine == name for mine, name in zip(own, named, strict=True))
 
     def find_group(self, **selectors: str) -> Group:
         """The one group with all of these attributes. Raises ``CallerError``: none (100), several (102)."""
-        return _only("group", _matching(self.groups, selectors), selectors)
+        return _only("group", list(_matching(self.groups, selectors)), selectors)
+
+    def find_anybody(self, **selectors: str) -> Chat | User:
+        """The one friend or group, or the user, with all of these attributes.
+
+        Raises ``CallerError``: none (100), several (102).
+        """
+        found: list[Chat | User] = [*_matching(self.friends, selectors)]
+        if selectors.keys() <= {"id", "displayname"}:
+            found += _matching(self.groups, selectors)
+        if all(getattr(self.user, name) == value for name, value in selectors.items()):
+            found.append(self.user)
+        return _only("contact", found, selectors)
+
+    def find_member(self, group: Group, id: str) -> Member:
+        """Raises ``CallerError`` (100) where nobody in the group has this id."""
+        member = group.members.get(id)
+        if member is None:
+            raise CallerError(Code.NOT_FOUND, f"no member of {group.displayname} with id={id}")
+        return member
+
+    def find_member_anywhere(self, id: str) -> tuple[Member, Group]:
+        """Somebody by his id, and the first group that he is in. Raises ``CallerError`` (100) where he is in none."""
+        for group in self.groups.values():
+            if member := group.members.get(id):
+                return member, group
+        raise CallerError(Code.NOT_FOUND, f"no group has a member with id={id}")
 
     def search_friends(self, **attributes: str) -> list[Friend]:
         return list(_matching(self.friends, attributes))
@@ -252,7 +297,7 @@ class Contacts:
         same = [
             chat
             for chat in chats
-            if "" in (chat.uid, target.uid) and target_of(chat).fingerprint == target.fingerprint
+            if "" in (chat.uid, target.uid) and fingerprint_of(chat) == target.fingerprint
         ]
         return same[0] if len(same) == 1 else None
 
@@ -269,8 +314,7 @@ def _matching(chats: dict[str, ChatT], attributes: dict[str, str]) -> Iterator[C
     return iter(found)
 
 
-def _only(what: str, found: Iterator[ChatT], selectors: dict[str, str]) -> ChatT:
-    matches = list(found)
+def _only(what: str, matches: list[ContactT], selectors: dict[str, str]) -> ContactT:
     if len(matches) == 1:
         return matches[0]
     asked = ", ".join(f"{name}={value}" for name, value in selectors.items())
@@ -281,61 +325,3 @@ def _only(what: str, found: Iterator[ChatT], selectors: dict[str, str]) -> ChatT
         f"{len(matches)} {what}s with {asked}: nothing was done; name one by its id",
         candidates=[{"id": chat.id, "displayname": chat.displayname} for chat in matches],
     )
-
-
-def _text(value: wire.Text, old: str) -> str:
-    return old if value is UNSET else plain(value)
-
-
-# -- differences ---------------------------------------------------------------------------------------------
-
-_UNTOLD = frozenset({"id", "uid"})
-
-
-def _changes(old: User | Friend, new: User | Friend) -> Iterator[Event]:
-    for name, before, after in _differences(old, new):
-        yield PropertyChanged(new, name, before, after)
-
-
-def _differences(old: Any, new: Any) -> Iterator[tuple[str, str | int, str | int]]:
-    for name in old.__struct_fields__:
-        if name not in _UNTOLD:
-            before, after = getattr(old, name), getattr(new, name)
-            if before != after:
-                yield name, before, after
-
-
-def _group_changes(old: Group, new: Group) -> Iterator[Event]:
-    for id, member in new.members.items():
-        if id not in old.members:
-            yield MemberAdded(member, new)
-    for id, member in old.members.items():
-        if id not in new.members:
-            yield MemberLost(member, new)
-        elif member is not new.members[id]:
-            for name, before, after in _differences(member, new.members[id]):
-                yield MemberPropertyChanged(new.members[id], new, name, before, after)
-    for name in ("name", "owner_uid", "displayname"):
-        before, after = getattr(old, name), getattr(new, name)
-        if before != after:
-            yield PropertyChanged(new, name, before, after)
-
-
-def difference(old: Contacts, new: Contacts) -> list[Event]:
-    """What became of the contacts between two loads within one login.
-
-    A group that came without its members this time keeps the former ones: nobody has left.
-    """
-    events: list[Event] = list(_changes(old.user, new.user))
-    for id, friend in new.friends.items():
-        before = old.friends.get(id)
-        events += [ChatAdded(friend)] if before is None else _changes(before, friend)
-    for id, group in new.groups.items():
-        former = old.groups.get(id)
-        if former is not None and not group.members:
-            group.members = former.members
-            group.displayname = group_displayname(group.name, group.members, new.user.id)
-        events += [ChatAdded(group)] if former is None else _group_changes(former, group)
-    events += [ChatLost(friend) for id, friend in old.friends.items() if id not in new.friends]
-    events += [ChatLost(group) for id, group in old.groups.items() if id not in new.groups]
-    return events

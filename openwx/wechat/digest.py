@@ -9,12 +9,13 @@ import msgspec
 from openwx.errors import LoggedOut, WeChatError
 from openwx.wechat import sync, wire
 from openwx.wechat.contacts import Contacts, is_group
-from openwx.wechat.events import Event
+from openwx.wechat.events import Event, FriendRequested
 from openwx.wechat.http import Http
 from openwx.wechat.loading import fetch_records
 from openwx.wechat.messages import (
     IGNORED_TYPES,
     STATUS_NOTIFY,
+    FriendRequest,
     Message,
     Notice,
     Parties,
@@ -29,6 +30,9 @@ from openwx.wechat.session import Session
 log = logging.getLogger("openwx.wechat")
 
 PROFILE_CHANGED = 190
+RECENT_CHATS = 4
+"""StatusNotifyCode of the list of recent chats."""
+MOST_STRANGERS = 1000
 UNREADABLE = -1
 """Stands for the MsgType of an entry that cannot be read; no class claims it."""
 
@@ -49,6 +53,10 @@ class Digest:
         self._strangers: dict[str, Friend] = {}
         self._untold: set[tuple[str, str]] = set()
         """Group and member where WeChat was asked and did not tell: not to be asked for every message."""
+        self._asked_for: set[str] = set()
+        """People whom the phone named and who are unknown: likewise."""
+        self.paired = False
+        """Whether the list of recent chats has come, which pairs ids and uids."""
 
     async def read(
         self, reply: wire.SyncReply, session: Session
@@ -59,11 +67,18 @@ class Digest:
         shown = [entry for entry in entries if entry.MsgType not in IGNORED_TYPES]
         uids: dict[str, int | str] = {}
         for notify in notifies:
-            uids |= sync.pairing(notify)
+            pairs = sync.pairing(notify)
+            uids |= pairs
+            self.paired |= bool(pairs) and notify.StatusNotifyCode == RECENT_CHATS
         self._contacts.pair_uids(uids)
         events = await self._read_contacts(reply, session)
         events += await self._meet_unknown(shown, notifies, session)
-        messages = [self._message(entry) for entry in shown]
+        messages = []
+        for message in map(self._message, shown):
+            if isinstance(message, FriendRequest):
+                events.append(_requested(message))
+            else:
+                messages.append(message)
         # Last: who wrote and is gone now was still there when he wrote.
         lost, _ = wire.each(reply.DelContactList, wire.Contact)
         for record in lost:
@@ -100,11 +115,14 @@ class Digest:
     async def _meet_unknown(
         self, shown: Iterable[wire.Message], notifies: Iterable[wire.Message], session: Session
     ) -> list[Event]:
-        """Fetch who is not known yet: new groups, strangers who write, members who have just joined."""
+        """Fetch who is not known yet: groups and people whom the phone names, new groups, strangers who write,
+        members who have just joined."""
         contacts, own_id = self._contacts, self._contacts.user.id
         mentioned = [id for n in notifies for id in sync.split_ids(n.StatusNotifyUserName)]
         recent = {id for id in mentioned if is_group(id) and id not in contacts.groups}
-        wanted: dict[str, None] = dict.fromkeys(recent)
+        people = {id for id in mentioned if id.startswith("@") and not is_group(id)}
+        people = {id for id in people - self._asked_for - {own_id} if not self._knows(id)}
+        wanted: dict[str, None] = dict.fromkeys([*recent, *people])
         senders: set[tuple[str, str]] = set()
         for entry in shown:
             id = chat_id(entry, own_id)
@@ -124,9 +142,12 @@ class Digest:
                 change = contacts.put_group(record)
                 # A group that the phone merely opened is not one that was joined just now.
                 events += [] if record.UserName in recent else change
-            elif len(self._strangers) < 1000:
+            elif record.UserName in people and _is_contact(record):
+                events += contacts.put_friend(record)
+            elif len(self._strangers) < MOST_STRANGERS:
                 self._strangers[record.UserName] = contacts.stranger(record)
         if records is not None:
+            self._asked_for |= people
             self._untold |= {
                 (id, sender)
                 for id, sender in senders
@@ -178,6 +199,16 @@ class Digest:
         if mine:
             return Parties(chat=friend, sender=user, receiver=friend, mine=True)
         return Parties(chat=friend, sender=friend, receiver=user, mine=False)
+
+
+def _is_contact(record: wire.Contact) -> bool:
+    return record.ContactFlag is not msgspec.UNSET and bool(record.ContactFlag & 1)
+
+
+def _requested(request: FriendRequest) -> FriendRequested:
+    return FriendRequested(
+        request.asker_id, request.displayname, request.content, request.ticket, request.id
+    )
 
 
 def _entry(raw: msgspec.Raw) -> wire.Message:

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 import aiohttp
 from yarl import URL
 
-from openwx.errors import ProtocolError, TransportError, refused
+from openwx.errors import NotReached, ProtocolError, TransportError, refused
 from openwx.wechat import wire
 from openwx.wechat.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie
 
@@ -204,6 +204,8 @@ class Http:
                 yield answer
         except _OwnError as error:
             raise error.error from None
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotReached(call.name, _words(error)) from None
         except TimeoutError:
             waited = time.monotonic() - started
             raise TransportError(call.name, f"no answer within {waited:.0f} seconds") from None
@@ -274,6 +276,8 @@ def _words(error: aiohttp.ClientError) -> str:
             return "the connection was closed in the middle of the answer"
         case aiohttp.ClientConnectorError():
             return f"cannot connect to {error.host}:{error.port} ({error.os_error.strerror or error.os_error})"
+        case aiohttp.ConnectionTimeoutError():
+            return "cannot connect in time"
         case aiohttp.ClientOSError():
             return f"the connection broke ({error.strerror or type(error).__name__})"
         case aiohttp.ClientResponseError():

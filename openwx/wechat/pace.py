@@ -24,10 +24,14 @@ class Pace:
     """A QR code that is refused sooner was never good."""
     held_at_least_s: float = 0.05
     """A long poll that comes back sooner with nothing is not held by the service."""
+    pairing_wait_s: float = 5.0
+    """So long a login waits for the numbers of its contacts, which WeChat sends in its own time."""
     send_wait_s: float = 120.0
     """So long somebody who sends waits for the outcome."""
     medium_within_s: float = 120.0
     """So long a received medium is tried for, and holds up its chat; a download that goes on may last longer."""
+    settle_s: float = 10.0
+    """So long the sync is waited for, where the answer to a call was lost that must not be repeated."""
     idle_first_s: float = 0.05
     idle_most_s: float = 2.0
     """Between rounds that came at once but brought nothing."""

@@ -97,6 +97,23 @@ def forward(
     return _send(name, query, session, own_id, to, message, client_msg_id, scene=scene)
 
 
+def revoke(session: Session, msg_id: str, to: str, client_msg_id: str) -> Call[wire.Reply]:
+    """Take back what was sent to a chat within the last two minutes."""
+    return Call(
+        name="webwxrevokemsg",
+        path=MAIN + "webwxrevokemsg",
+        method="POST",
+        reply=wire.Reply,
+        query={"lang": "zh_CN", "pass_ticket": session.pass_ticket},
+        body={
+            "BaseRequest": session.base_request(),
+            "ClientMsgId": client_msg_id,
+            "SvrMsgId": msg_id,
+            "ToUserName": to,
+        },
+    )
+
+
 def can_be_forwarded(ref: MediaRef) -> bool:
     """Whether WeChat told enough of it."""
     match ref.kind:

@@ -30,6 +30,11 @@ def plain(text: str) -> str:
     return _ENTITY.sub(_entity, text) if "&" in text else text
 
 
+def written(text: str) -> str:
+    """A plain text as WeChat would write it: ``plain`` gives it back."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", "<br/>")
+
+
 def _entity(entity: re.Match[str]) -> str:
     """Only whole entities, as the server writes them: ``&copy=1`` in an address is none, and a number of
     thousands of digits, on which ``html.unescape`` fails, is none either."""

@@ -95,6 +95,10 @@ async def test_groups(api: Gateway, account: Account) -> None:
         assert group["displayname"] == (real.name or "、".join(others[:3]))
         if real.owner is account.owner:
             assert group["owner_uid"] == account.uin
+        elif real.owner.is_friend:
+            assert group["owner_uid"] == lasting(real.owner.lasting_name)
+        else:
+            assert group["owner_uid"] == ""
         assert sorted(member["displayname"] for member in group["member"]) == sorted(
             shown(member) for member in real.members.values()
         )
@@ -202,6 +206,15 @@ async def test_search_without_success(api: Gateway, route: str) -> None:
         assert "displayname" in reply.words
     reply = await api.get(route)
     assert (reply.status, reply.code) == (400, -2)
+
+
+async def test_oneself_is_no_friend(api: Gateway, account: Account) -> None:
+    user = (await api.get("get_user_info")).json
+    for selectors in ({"id": user["id"]}, {"account": user["account"]}):
+        reply = await api.get("send_friend_message", content="x", **selectors)
+        assert (reply.status, reply.code) == (200, 101)
+        assert "itself" in reply.words
+    assert account.sent == []
 
 
 # -- changes ---------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ PACE = Pace(
     too_often_most_s=0.1,
     idle_first_s=0.001,
     idle_most_s=0.05,
+    settle_s=0.3,
     medium_within_s=2.0,
 )
 """As the real pace, in less time."""

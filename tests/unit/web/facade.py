@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -56,7 +57,9 @@ class Outgoing:
     def everybody(self) -> list[Chat]:
         return [self._contacts.friends[friend] for friend in ("@a", "@b", "@c")]
 
-    async def send(self, chat: Chat, what: str | Parcel) -> Sent:
+    async def send(
+        self, chat: Chat, what: str | Parcel, on_begun: Callable[[], None] | None = None
+    ) -> Sent:
         self._take(chat, what)
         return Sent("123", f"123:{chat.id}")
 
@@ -136,7 +139,7 @@ class StandIn:
             raise CallerError(Code.BAD_PARAMETER, "client must be the name of an account")
         return self.accounts[name]
 
-    def stop_later(self, account: Account, delay_s: float) -> None:
+    async def stop_account(self, account: Account, delay_s: float) -> None:
         self.stopping.append((account.name, delay_s))
 
     def close(self) -> None:

@@ -7,8 +7,10 @@ import pytest
 
 from openwx.errors import CallerError, Code
 from openwx.wechat import events, wire
-from openwx.wechat.contacts import Contacts, difference, target_of
+from openwx.wechat.contacts import Contacts
+from openwx.wechat.gap import difference
 from openwx.wechat.model import User
+from openwx.wechat.target import target_of
 
 
 def record(id: str, **fields: Any) -> wire.Contact:
@@ -182,7 +184,7 @@ def test_groups_are_found_again_by_name_owner_and_members(contacts: Contacts) ->
     assert chat.id == "@@b"
 
 
-def test_difference_between_two_loads(contacts: Contacts) -> None:
+async def test_difference_between_two_loads(contacts: Contacts) -> None:
     contacts.put_friend(record("@1", NickName="a"))
     contacts.put_friend(record("@2", NickName="b"))
     contacts.put_group(group_record("@@1", NickName="g"))
@@ -190,9 +192,9 @@ def test_difference_between_two_loads(contacts: Contacts) -> None:
     later.put_user(record("@me", NickName="我", Uin=100))
     later.put_friend(record("@1", NickName="A"))
     later.put_friend(record("@3"))
-    told = {type(event).__name__ for event in difference(contacts, later)}
+    told = {type(event).__name__ for event in await difference(contacts, later)}
     assert told == {"PropertyChanged", "ChatAdded", "ChatLost"}
-    assert not difference(later, later)
+    assert not await difference(later, later)
 
 
 # -- records that do not tell all ------------------------------------------------------------------------
@@ -322,10 +324,119 @@ def test_groups_are_looked_up_too(contacts: Contacts) -> None:
     assert not contacts.search_groups(id="@1")
 
 
-def test_a_load_without_members_makes_nobody_leave(contacts: Contacts) -> None:
+async def test_a_load_without_members_makes_nobody_leave(contacts: Contacts) -> None:
     contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}))
     later = Contacts(contacts.user)
     later.put_group(record("@@1"))
-    assert not difference(contacts, later)
+    assert not await difference(contacts, later)
     assert list(later.groups["@@1"].members) == ["@1"]
     assert later.groups["@@1"].displayname == "n"
+
+
+# -- oneself, members and owners -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("selectors", [{"id": "@me"}, {"account": "mine"}])
+def test_oneself_is_no_friend_of_ones_own(contacts: Contacts, selectors: dict[str, str]) -> None:
+    contacts.put_user(record("@me", Alias="mine"))
+    with pytest.raises(CallerError) as refused:
+        contacts.find_friend(**selectors)
+    assert refused.value.code == Code.NOT_POSSIBLE
+    assert "itself" in refused.value.status
+
+
+def test_an_empty_account_is_nobodys(contacts: Contacts) -> None:
+    with pytest.raises(CallerError) as absent:
+        contacts.find_friend(account="", name="nobody")
+    assert absent.value.code == Code.NOT_FOUND
+
+
+def test_members_are_looked_up(contacts: Contacts) -> None:
+    contacts.put_group(group_record("@@1", {"UserName": "@1"}, NickName="g"))
+    contacts.put_group(group_record("@@2", {"UserName": "@1"}, {"UserName": "@2"}, NickName="h"))
+    first, second = contacts.groups["@@1"], contacts.groups["@@2"]
+    assert contacts.find_member(second, "@1") is second.members["@1"]
+    assert contacts.find_member_anywhere("@1") == (first.members["@1"], first)
+    assert contacts.find_member_anywhere("@2") == (second.members["@2"], second)
+    with pytest.raises(CallerError) as absent:
+        contacts.find_member(first, "@2")
+    assert absent.value.code == Code.NOT_FOUND
+    with pytest.raises(CallerError) as absent:
+        contacts.find_member_anywhere("@3")
+    assert absent.value.code == Code.NOT_FOUND
+
+
+def test_members_are_removed(contacts: Contacts) -> None:
+    people = [{"UserName": f"@{n}", "NickName": f"n{n}"} for n in range(3)]
+    contacts.put_group(group_record("@@1", *people))
+    former = contacts.groups["@@1"]
+    before = target_of(former).fingerprint
+    told = contacts.remove_members("@@1", ["@0", "@2", "@nobody"])
+    group = contacts.groups["@@1"]
+    assert list(group.members) == ["@1"]
+    assert told == [
+        events.MemberLost(former.members["@0"], group),
+        events.MemberLost(former.members["@2"], group),
+        events.PropertyChanged(group, "displayname", "n0、n1、n2", "n1"),
+    ]
+    assert target_of(group).fingerprint != before
+    # When the sync tells the same, it is known.
+    assert not contacts.put_group(group_record("@@1", people[1]))
+    assert not contacts.remove_members("@@1", ["@0"])
+    assert not contacts.remove_members("@@none", ["@1"])
+
+
+def test_a_contact_change_does_not_wipe_what_is_known_of_members(contacts: Contacts) -> None:
+    """WeChat's lists of members are abridged, and so are its records of changes."""
+    contacts.put_friend(record("@1", NickName="n", Sex=2, Signature="s", City="c", Province="p"))
+    contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}, NickName="g"))
+    contacts.put_friend(record("@1", NickName="n", RemarkName="r"))
+    contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n", "Sex": 0}))
+    member = contacts.groups["@@1"].members["@1"]
+    assert (member.sex, member.signature, member.city, member.province) == ("female", "s", "c", "p")
+    assert (member.markname, member.displayname) == ("r", "r")
+    contacts.lose("@1")
+    told = contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}))
+    assert not told
+    assert contacts.groups["@@1"].members["@1"].signature == "s"
+
+
+def test_a_friend_who_changes_does_so_in_groups_too(contacts: Contacts) -> None:
+    contacts.put_friend(record("@1", NickName="n", Signature="s", Sex=1))
+    contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}, NickName="g"))
+    (event,) = contacts.put_friend(record("@1", Signature=""))
+    assert event == events.PropertyChanged(contacts.friends["@1"], "signature", "s", "")
+    assert contacts.groups["@@1"].members["@1"].signature == ""
+    assert not contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}))
+    assert contacts.groups["@@1"].members["@1"].sex == "male"
+
+
+def test_the_uid_of_a_groups_owner(contacts: Contacts) -> None:
+    def owners() -> list[int | str]:
+        return [contacts.groups[id].owner_uid for id in ("@@1", "@@2", "@@3")]
+
+    contacts.put_group(group_record("@@1", {"UserName": "@1"}, OwnerUin=0, ChatRoomOwner="@1"))
+    contacts.put_group(group_record("@@2", {"UserName": "@1"}, OwnerUin=7, ChatRoomOwner="@1"))
+    contacts.put_group(group_record("@@3", {"UserName": "@me"}, ChatRoomOwner="@me"))
+    assert owners() == ["", 7, 100]
+    contacts.pair_uids({"@1": 5})
+    assert owners() == [5, 7, 100]
+    # A record that says nothing of the owner changes nothing, one of another owner does.
+    assert not contacts.put_group(record("@@1"))
+    assert owners() == [5, 7, 100]
+    (event,) = contacts.put_group(record("@@2", OwnerUin=8))
+    assert event == events.PropertyChanged(contacts.groups["@@2"], "owner_uid", 7, 8)
+    assert not contacts.put_group(record("@@1", ChatRoomOwner="@unknown"))
+    assert owners() == ["", 8, 100]
+
+
+def test_a_group_is_found_again_whether_or_not_its_owners_uid_is_known(contacts: Contacts) -> None:
+    members = [{"UserName": "@1", "NickName": "m"}, {"UserName": "@me", "NickName": "我"}]
+    contacts.put_group(group_record("@@1", *members, NickName="g", ChatRoomOwner="@1"))
+    target = target_of(contacts.groups["@@1"])
+    for owner, found in (("@x", True), ("@me2", False)):
+        later = Contacts(User(id="@me2"))
+        later.pair_uids({"@x": 5})
+        there = [{"UserName": "@x", "NickName": "m"}, {"UserName": "@me2", "NickName": "我"}]
+        later.put_group(group_record("@@a", *there, NickName="g", ChatRoomOwner=owner))
+        assert (later.find_again(target) is not None) is found

@@ -14,6 +14,7 @@ from openwx.wechat.digest import Digest
 from openwx.wechat.http import Http
 from openwx.wechat.loading import load_contacts
 from openwx.wechat.messages import Message, Notice, Text, Unknown
+from openwx.wechat.messages.media import Image
 from openwx.wechat.model import FRIEND, Friend, Group, User
 
 from .serving import SESSION, Service, recorded
@@ -38,15 +39,15 @@ class Account:
     def __init__(self, http: Http, contacts: Contacts) -> None:
         self.contacts = contacts
         self.ended: list[LoggedOut] = []
-        self._digest = Digest(http, contacts, self.ended.append)
+        self.digest = Digest(http, contacts, self.ended.append)
 
     async def reads(self, *entries: object, **lists: Any) -> tuple[list[Message], list[Any]]:
-        messages, happened, _ = await self._digest.read(answer(*entries, **lists), SESSION)
+        messages, happened, _ = await self.digest.read(answer(*entries, **lists), SESSION)
         return messages, happened
 
     async def reads_recorded(self, name: str) -> tuple[list[Message], list[Any], dict[str, Any]]:
         reply = wire.decode("webwxsync", recorded(name), wire.SyncReply)
-        return await self._digest.read(reply, SESSION)
+        return await self.digest.read(reply, SESSION)
 
 
 def known() -> Contacts:
@@ -108,7 +109,7 @@ async def test_recorded_messages(loaded: Account) -> None:
         (Notice, '"老王"邀请"Tom"加'),
         (Text, "phone"),
         (Text, "to the group"),
-        (Unknown, "&lt;?xml ver"),
+        (Image, "[media]()"),
     ]
     parties = [one.parties for one in messages]
     assert [one.chat.id for one in parties] == [HUI, GROUP, GROUP, HUI, GROUP, HUI]
@@ -209,7 +210,7 @@ async def test_bytes_that_are_no_utf8_cost_no_message(account: Account) -> None:
     )
     for odd in (b"\xff", b"\x01", b"\\ud83d"):
         reply = wire.decode("webwxsync", body.replace(b"X", odd), wire.SyncReply)
-        messages, _, _ = await account._digest.read(reply, SESSION)
+        messages, _, _ = await account.digest.read(reply, SESSION)
         assert [type(one) for one in messages] == [Text, Text]
         assert messages[0].content in ("a\ufffdb", "a\x01b", "a?b")
 
@@ -330,6 +331,58 @@ async def test_a_stranger_is_no_friend(account: Account, service: Service) -> No
         assert not happened
     assert "@s" not in account.contacts.friends
     assert len(service.asked) == 1
+
+
+def recent_chats(*ids: str, code: int = 4) -> dict[str, Any]:
+    names = ",".join(f"wxid_{number}" for number, _ in enumerate(ids))
+    content = f"&lt;msg&gt;&lt;username&gt;{names}&lt;/username&gt;&lt;/msg&gt;"
+    joined = ",".join(ids)
+    return entry(
+        FromUserName=ME,
+        MsgType=51,
+        StatusNotifyCode=code,
+        StatusNotifyUserName=joined,
+        Content=content,
+    )
+
+
+async def test_whom_the_phone_names_is_fetched_once(account: Account, service: Service) -> None:
+    service.tells(
+        {"UserName": "@friend", "NickName": "friend", "ContactFlag": 3},
+        {"UserName": "@stranger", "NickName": "stranger", "ContactFlag": 0},
+    )
+    named = recent_chats("@friend", "@stranger", "@silent", HUI, ME, "weixin")
+    messages, happened = await account.reads(named)
+    assert not messages
+    assert [(type(one), one.chat.name) for one in happened] == [(events.ChatAdded, "friend")]
+    assert [sorted(ids) for ids in service.asked] == [["@friend", "@silent", "@stranger"]]
+    assert account.contacts.friends.keys() >= {"@friend", HUI}
+    assert not account.contacts.friends.keys() & {"@stranger", "@silent"}
+    assert account.contacts.friends["@friend"].uid == "wxid_0"
+    (message,), happened = await account.reads(named, entry(FromUserName="@stranger"))
+    assert message.parties.sender is not None
+    assert (message.parties.sender.name, message.parties.sender.uid) == ("stranger", "wxid_1")
+    assert len(service.asked) == 1
+    assert not happened
+
+
+async def test_who_could_not_be_fetched_is_asked_for_again(
+    account: Account, service: Service
+) -> None:
+    service.says("", status=502)
+    assert await account.reads(recent_chats("@friend")) == ([], [])
+    service.tells({"UserName": "@friend", "NickName": "friend", "ContactFlag": 3})
+    _, happened = await account.reads(recent_chats("@friend"))
+    assert len(happened) == 1
+
+
+async def test_only_the_list_of_recent_chats_is_the_pairing(account: Account) -> None:
+    for named in (recent_chats(HUI, code=2), recent_chats(), entry(MsgType=51, StatusNotifyCode=4)):
+        await account.reads(named)
+        assert not account.digest.paired
+    await account.reads(recent_chats(HUI))
+    assert account.digest.paired
+    assert account.contacts.friends[HUI].uid == "wxid_0"
 
 
 async def test_who_writes_and_is_gone_in_one_answer(account: Account) -> None:

@@ -1,0 +1,34 @@
+"""What the tests of routes that change things have in common."""
+
+from openwx.simulator import Account, Group, Person
+
+from .world import Receiver, Reply, Upload
+
+SUCCESS = {"status": "success", "code": 0}
+STYLES = ("get", "post", "post_json", "post_parts")
+
+
+def id_of(account: Account, chat: Person | Group) -> str:
+    assert account.session is not None
+    return account.session.id_of(chat)
+
+
+def ids_of(account: Account, *people: Person) -> str:
+    return ",".join(id_of(account, person) for person in people)
+
+
+async def in_sync(account: Account, receiver: Receiver) -> None:
+    """Until all that WeChat has told by now is uploaded: the last of it is an event of our own, which is forgotten."""
+    mark = f"mark {len(receiver.uploads)}"
+    account.friend("小灰").changes(signature=mark)
+
+    def is_mark(upload: Upload) -> bool:
+        return upload.fits(event="friend_property_change") and upload.json["params"][3] == mark
+
+    await receiver.until(lambda: any(map(is_mark, receiver.uploads)), "the mark")
+    receiver.uploads[:] = [upload for upload in receiver.uploads if not is_mark(upload)]
+
+
+def is_unknown(reply: Reply) -> None:
+    assert (reply.status, reply.code) == (504, -1), reply.body
+    assert "unknown" in reply.words
