@@ -84,7 +84,10 @@ class Outgoing:
     async def send(
         self, chat: Chat, what: str | Parcel, on_begun: Callable[[], None] | None = None
     ) -> Sent:
-        """Send and wait for WeChat's word; ``on_begun`` is called when it may reach WeChat. Raises ``CallerError``, with HTTP 504 where the time is over."""
+        """Send and wait for WeChat's word; ``on_begun`` is called when it may reach WeChat.
+
+        Raises ``CallerError``, with HTTP 504 where the time is over.
+        """
         self.queue.require_room()
         outcome = await self.queue.send_and_wait(new_order(self._address(chat), what), on_begun)
         if outcome.error is not None:

@@ -111,7 +111,8 @@ class Client:
         Returns when WeChat refuses the login; ``LoginFailed`` was delivered then.
         """
         uin, ids_changed = "", False
-        self._known = known
+        if known is not None:
+            self._known, self.contacts = known, known.contacts
         if saved is not None:
             uin = saved.uin
             self._http.enter_domain(saved.domain)
@@ -284,7 +285,7 @@ class Client:
         notified = await notify_phone(self._http, session, init.User.UserName, self._pace.backoff())
         known = self._known if self._known and self._known.uin == session.uin else None
         former = known.contacts if known else None
-        self.contacts = contacts = await load_contacts(self._http, session, init, former)
+        self.contacts = contacts = await load_contacts(self._http, session, init, self.contacts)
         self._digest = Digest(self._http, contacts, self._end_session)
         self._digest.paired = bool(session.uids)
         await self._sync(tell_changes=former is None)

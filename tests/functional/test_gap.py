@@ -292,6 +292,27 @@ async def test_a_silent_group_stays_within_a_login(
     assert changes(receiver) == []
 
 
+async def test_a_group_that_was_left_does_not_come_back_when_the_load_is_tried_again(
+    api: Gateway, world: World, account: Account, receiver: Receiver, simulator: Simulator
+) -> None:
+    """The sync that told of it is acknowledged, and nothing else tells of it again."""
+    account.friend("小灰").says("acknowledges what came before")
+    await receiver.get(type="friend_message")
+    await api.stop()
+    receiver.forget()
+    group = next(group for group in account.groups if not group.saved)
+    account.lose_group(group)
+    account.friend("小灰").says("the next page")
+    simulator.settings.sync_batch_size = 1
+    simulator.faults.add("webwxsync", Fault.HANG, seconds=0, times=2)
+    rule = simulator.faults.add("webwxsync", Fault.SERVER_ERROR, times=1)
+    gateway = await world.start()
+    await receiver.gets(event="state_change", params=["updating", "running"])
+    assert rule.hits == 1
+    assert (await gateway.get("search_group", uid=group.uin)).code == 100
+    assert names(receiver) == ["lose_group"]
+
+
 # -- uids ------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """Making and changing groups: what WeChat gets, what the caller is told, and what is known and told at once."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -532,7 +533,7 @@ async def test_changes_keep_the_pace_of_sends(
     )
     assert [reply.code for reply in replies] == [0] * 4
     times = [call.time for call in simulator.calls_of("webwxupdatechatroom")]
-    assert all(later - earlier > 0.15 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier > 0.15 for earlier, later in pairwise(times))
 
 
 async def test_a_change_whose_turn_does_not_come_is_not_done(

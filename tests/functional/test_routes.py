@@ -86,6 +86,20 @@ def are_clients(reply: Reply) -> None:
     assert client["pid"] == os.getpid()
 
 
+def is_done(reply: Reply) -> None:
+    assert reply.json == {"code": 0, "status": "success"}
+
+
+def is_uploaded(reply: Reply) -> None:
+    told = reply.json
+    assert (told["code"], told["media_type"], told["media_size"]) == (0, "file", 5)
+    assert told["media_id"].endswith(":6")
+
+
+def is_there_already(reply: Reply) -> None:
+    assert (reply.json["client"], reply.words) == ("default", "client already exists")
+
+
 def are_uploads(reply: Reply) -> None:
     assert isinstance(reply.json, list)
 
@@ -109,13 +123,22 @@ GOOD: list[tuple[str, dict[str, str], Callable[[Reply], None]]] = [
     ("send_friend_message", {"id": "@all", "content": "x"}, is_accepted_for_all),
     ("send_group_message", {"displayname": "PERL学习交流", "content": "大家好"}, is_sent),
     ("send_group_message", {"displayname": "项目组", "content": "x", "async": "1"}, is_accepted),
+    ("upload_media", {"media_data": "aGVsbG8="}, is_uploaded),
+    ("stick", {"account": "xiaohui2016", "op": "1"}, is_done),
+    ("sticky_group", {"displayname": "项目组", "op": "0"}, is_done),
+    ("set_markname", {"account": "hug", "new_markname": "表姐 & 姐夫"}, is_done),
+    ("set_group_displayname", {"displayname": "项目组", "new_displayname": "项目组"}, is_done),
+    ("start_client", {"client": "default"}, is_there_already),
     ("get_client_info", {}, is_client_info),
     ("check_client", {}, are_clients),
     ("check_client", {"client": "default"}, are_clients),
     ("check_event", {"timeout": "0"}, are_uploads),
 ]  # fmt: skip
 
-WITH_TESTS_OF_THEIR_OWN = {"stop_client", "get_qrcode"}
+WITH_TESTS_OF_THEIR_OWN = {
+    "stop_client", "get_qrcode", "get_avatar", "revoke_message", "consult", "create_group",
+    "invite_friend", "kick_group_member", "make_friend", "accept_friend_request",
+}  # fmt: skip
 
 
 def test_every_route_is_tested_here() -> None:

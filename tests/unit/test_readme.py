@@ -21,6 +21,12 @@ def test_readme_lists_every_route_and_no_other() -> None:
     assert sorted(listed) == sorted(route.name for route in routes())
 
 
+def test_the_tests_that_readme_names_for_a_route_call_it() -> None:
+    for name, tests in re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", README, re.MULTILINE):
+        paths = re.findall(r"`(tests/[\w./]+)`", tests)
+        assert any(name in (ROOT / path).read_text(encoding="utf-8") for path in paths), name
+
+
 def test_readme_names_only_tests_and_files_that_exist() -> None:
     for path in re.findall(r"`((?:tests|examples|docs|openwx)/[\w./-]+)`", README):
         assert (ROOT / path).exists(), path

@@ -15,8 +15,8 @@ def said(call: Call[Any]) -> dict[str, Any]:
     assert call.method == "POST"
     assert call.path == f"/cgi-bin/mmwebwx-bin/{call.name}"
     assert call.body is not None
-    base = call.body["BaseRequest"]
-    assert (base["Uin"], base["Sid"], base["Skey"]) == (SESSION.uin, SESSION.sid, SESSION.skey)
+    base = SESSION.base_request()
+    assert call.body["BaseRequest"] == {**base, "DeviceID": call.body["BaseRequest"]["DeviceID"]}
     return {name: value for name, value in call.body.items() if name != "BaseRequest"}
 
 

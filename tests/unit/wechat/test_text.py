@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwx.wechat.text import plain
+from openwx.wechat.text import plain, written
 
 
 def span(code: str) -> str:
@@ -61,3 +61,8 @@ def test_anything_becomes_a_text_that_can_be_encoded(wire: str) -> None:
 @given(st.text(alphabet=st.characters(exclude_characters="<&", exclude_categories=["Cs"])))
 def test_ordinary_texts_stay_as_they_are(text: str) -> None:
     assert plain(text) == text
+
+
+@given(st.text())
+def test_what_is_written_reads_as_it_was(text: str) -> None:
+    assert plain(written(text)) == text
