@@ -21,12 +21,11 @@ some_json: Any = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-xml_ish = st.lists(
-    st.sampled_from(
-        ["<msg>", "</msg>", "<title>", "</title>", "<![CDATA[", "]]>", "&lt;", "&amp;", "<br/>", "\n"]
-        + ['<emoji md5="', '"', "<msgid>", "1", "字", "<!DOCTYPE a>", "@a:", " ", "<img", "/>"]
-    )
-).map("".join)  # fmt: skip
+_PIECES = (
+    *("<msg>", "</msg>", "<title>", "</title>", "<![CDATA[", "]]>", "&lt;", "&amp;", "<br/>", "\n"),
+    *('<emoji md5="', '"', "<msgid>", "1", "字", "<!DOCTYPE a>", "@a:", " ", "<img", "/>"),
+)
+xml_ish = st.lists(st.sampled_from(_PIECES)).map("".join)
 
 
 def read(entry: wire.Message) -> Message:
@@ -39,8 +38,10 @@ def read(entry: wire.Message) -> Message:
     content=st.text() | xml_ish,
     fields=st.dictionaries(
         st.sampled_from(
-            ["Url", "FileName", "FileSize", "MediaId", "RecommendInfo", "AppInfo", "HasProductId"]
-            + ["Ticket", "EncryFileName"]
+            [
+                *("Url", "FileName", "FileSize", "MediaId", "RecommendInfo", "AppInfo"),
+                *("HasProductId", "Ticket", "EncryFileName"),
+            ]
         ),
         some_json,
     ),
