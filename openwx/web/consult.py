@@ -41,7 +41,9 @@ class Consulted(msgspec.Struct, kw_only=True):
 @route("consult", media=True, attended=True)
 async def consult(account: "Account", call: Consult) -> Consulted:
     """Send a message to a friend, and wait for the next one from that friend."""
-    friend = account.contacts.find_friend(**call.selectors())
+    selectors = call.selectors()
+    call.check()
+    friend = account.contacts.find_friend(**selectors)
     whats = await call.whats(account, keep=False)
     sent, answer = await account.consults.ask(
         friend, lambda begun: send_and_wait(account, friend, whats, begun), call.timeout

@@ -75,26 +75,30 @@ class Content(Medium):
         str | None, Field(description="the media_id of a medium that was sent or received")
     ] = None
 
-    async def whats(self, account: "Account", *, keep: bool) -> list[str | Parcel]:
-        """What is to be sent, text first. ``keep``: it must outlive this call.
-
-        CallerError: -2 where there is nothing or too much, -3, -8 or 100 for the medium.
-        """
-        whats: list[str | Parcel] = [self.content] if self.content else []
+    def check(self) -> None:
+        """CallerError -2 where there is nothing to send, or too much."""
         given = self.given()
-        if self.media_id is not None:
-            if given is not None:
-                words = "give media_id, or a medium by media_path, media_data or media; not both"
-                raise CallerError(Code.BAD_PARAMETER, words)
-            whats.append(await account.parcels.known(self.media_id, self.media_name))
-        elif given is not None:
-            whats.append(await account.parcels.take(given, keep=keep))
-        if not whats:
+        if self.media_id is not None and given is not None:
+            words = "give media_id, or a medium by media_path, media_data or media; not both"
+            raise CallerError(Code.BAD_PARAMETER, words)
+        if not self.content and self.media_id is None and given is None:
             raise CallerError(
                 Code.BAD_PARAMETER,
                 f"content is missing; it must be {self.describe('content')},"
                 " or a medium must be given by media_path, media_id, media_data or a file part media",
             )
+
+    async def whats(self, account: "Account", *, keep: bool) -> list[str | Parcel]:
+        """What is to be sent, text first. ``keep``: it must outlive this call.
+
+        CallerError: -2, -3, -8 or 100 for the medium.
+        """
+        whats: list[str | Parcel] = [self.content] if self.content else []
+        given = self.given()
+        if self.media_id is not None:
+            whats.append(await account.parcels.known(self.media_id, self.media_name))
+        elif given is not None:
+            whats.append(await account.parcels.take(given, keep=keep))
         return whats
 
 
@@ -147,6 +151,7 @@ async def send_friend_message(
 ) -> MessageSent | InExecution | SendingToAll:
     """Send a text, a medium or both to a friend, or with `id=@all` to every friend."""
     selectors = call.selectors()
+    call.check()
     if call.id == TO_ALL:
         if len(selectors) > 1:
             raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} must stand without other selectors")
@@ -167,6 +172,7 @@ async def send_group_message(
 ) -> MessageSent | InExecution:
     """Send a text, a medium or both to a group."""
     selectors = call.selectors()
+    call.check()
     if call.id == TO_ALL:
         raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} is for send_friend_message only")
     return await send(account, account.contacts.find_group(**selectors), call)

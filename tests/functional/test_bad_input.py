@@ -80,13 +80,6 @@ async def test_a_wrong_parameter_is_named(
         is_error(await call(route, **params), 400, -2, word)
 
 
-@pytest.mark.parametrize("name", ["media_path", "media_id", "media_data"])
-async def test_media_are_refused_and_not_ignored(api: Gateway, name: str) -> None:
-    for params in ({}, {"content": "x"}):
-        reply = await api.get("send_friend_message", id="filehelper", **{name: "/tmp/x"}, **params)
-        is_error(reply, 200, -3, name)
-
-
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
@@ -122,10 +115,12 @@ async def test_a_body_that_cannot_be_read(api: Gateway, body: bytes, content_typ
 
 
 async def test_a_body_that_is_too_large(api: Gateway) -> None:
-    body = io.BytesIO(b"id=filehelper&content=" + b"x" * (1024 * 1024))
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    reply = await api.call("send_friend_message", method="POST", data=body, headers=headers)
-    is_error(reply, 413, -2)
+    most = 2 * api.settings.media.max_size + 2**20
+    for route, size in (("set_markname", 2**20), ("send_friend_message", most)):
+        body = io.BytesIO(b"id=filehelper&content=" + b"x" * size)
+        reply = await api.call(route, method="POST", data=body, headers=headers)
+        is_error(reply, 413, -2)
 
 
 async def test_a_member_that_is_null_is_not_given(api: Gateway) -> None:
