@@ -18,6 +18,7 @@ from openwx.config import Listen, Settings
 from openwx.errors import ConfigError
 from openwx.gateway.fetching import Fetcher
 from openwx.gateway.gateway import Gateway, all_accounts
+from openwx.gateway.idempotency import KEPT_S
 from openwx.gateway.mediafolder import MediaFolder
 from openwx.gateway.shared import Shared
 from openwx.report.journal import Journal, JournalError, Unit
@@ -110,6 +111,7 @@ async def _prune(journal: Journal, folder: MediaFolder, keep_days: int) -> None:
         try:
             await journal.prune()
             await journal.prune_media(keep_s=keep_days * 86_400.0)
+            await journal.prune_keys(keep_s=KEPT_S)
             wanted = await journal.files()
             gone = await asyncio.to_thread(folder.clean, keep_days, wanted)
             if gone:

@@ -46,6 +46,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     parcel: Parcel | None = None
     client_msg_id: str
     bulk: bool = False
+    key: str = ""
+    """The ``Idempotency-Key`` of its call."""
 
     def to_bytes(self) -> bytes:
         return msgspec.json.encode(self)
@@ -79,7 +81,7 @@ def address_of(chat: Chat, session: Session | None) -> Address:
     )
 
 
-def new_order(to: Address, what: str | Parcel, *, bulk: bool = False) -> Order:
+def new_order(to: Address, what: str | Parcel, *, bulk: bool = False, key: str = "") -> Order:
     return Order(
         uid=uuid.uuid4().hex,
         to=to,
@@ -87,4 +89,5 @@ def new_order(to: Address, what: str | Parcel, *, bulk: bool = False) -> Order:
         parcel=what if isinstance(what, Parcel) else None,
         client_msg_id=new_client_msg_id(),
         bulk=bulk,
+        key=key,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from openwx.config import AccountSettings
 from openwx.errors import CallerError, Code, LoggedOut, Refused
+from openwx.gateway.idempotency import Keys, Record
 from openwx.gateway.orders import Address, Order, Outcome, Parcel, address_of, new_order
 from openwx.gateway.parcels import Parcels, what_to_send
 from openwx.gateway.queue import QueueRules, SendQueue, Ticket
@@ -62,6 +63,7 @@ class Outgoing:
         self._parcels = parcels
         self._teller = teller
         self._running = running
+        self.keys = Keys(account, journal, pace.send_wait_s)
         self._to_take: asyncio.Queue[Order] = asyncio.Queue()
         self._slots = asyncio.Semaphore(SOURCES_AT_ONCE)
         self.queue = SendQueue(
@@ -95,22 +97,56 @@ class Outgoing:
         return Sent(outcome.msg_id, f"{outcome.msg_id}:{outcome.chat_id}", outcome.media_id)
 
     async def send_later(
-        self, chats: Iterable[Chat], whats: Sequence[str | Parcel], *, bulk: bool = False
+        self, chats: Sequence[Chat], whats: Sequence[str | Parcel], *, bulk: bool = False
     ) -> list[str]:
         """Accept sends; when this returns, they survive a crash. The uids of their ``send_message`` uploads."""
+        orders = self._orders(chats, whats, bulk=bulk)
+        await self._accept(orders, {})
+        return [order.uid for order in orders]
+
+    async def send_once(
+        self,
+        key: str,
+        asked: str,
+        find: Callable[[], Awaitable[tuple[Sequence[Chat], Sequence[str | Parcel]]]],
+        *,
+        bulk: bool = False,
+    ) -> Record:
+        """As ``send_later`` where the key is new: ``find`` says what is to be sent to whom. Else the first call."""
+
+        async def accept() -> Record:
+            chats, whats = await find()
+            orders = self._orders(chats, whats, bulk=bulk, key=key)
+            record = Record(asked, [order.uid for order in orders], len(chats))
+            await self._accept(orders, {key: msgspec.json.encode(record)})
+            return record
+
+        return await self.keys.claim(key, asked, accept)
+
+    def _orders(
+        self,
+        chats: Sequence[Chat],
+        whats: Sequence[str | Parcel],
+        *,
+        bulk: bool = False,
+        key: str = "",
+    ) -> list[Order]:
         self.queue.require_room(bulk=bulk)
-        orders = [
-            new_order(self._address(chat), what, bulk=bulk) for chat in chats for what in whats
+        return [
+            new_order(self._address(chat), what, bulk=bulk, key=key)
+            for chat in chats
+            for what in whats
         ]
-        sends = [_new_send(order) for order in orders]
+
+    async def _accept(self, orders: Sequence[Order], keys: Mapping[str, bytes]) -> None:
+        unit = Unit(account=self._account, sends=[_new_send(order) for order in orders], keys=keys)
         try:
-            await self._journal.write(Unit(account=self._account, sends=sends))
+            await self._journal.write(unit)
         except JournalError as error:
             raise CallerError(
                 Code.GAVE_UP, f"cannot be kept safe, so not accepted: {error}"
             ) from error
         self.queue.put(orders)
-        return [order.uid for order in orders]
 
     def everybody(self) -> list[Chat]:
         """Whom ``@all`` means: the friends of category 好友."""
@@ -227,7 +263,9 @@ class Outgoing:
             self._client.contacts,
             self._client.session,
             was_kept=ticket.done is None,
+            keys=await self.keys.with_outcome(ticket.order, outcome),
         )
+        self.keys.settle(ticket.order, outcome)
 
 
 def _new_send(order: Order, *, upload_id: int | None = None, part: int = 0) -> NewSend:

@@ -8,7 +8,7 @@ import base64
 import dataclasses
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -62,7 +62,9 @@ class Teller:
     async def tell(self, batch: Batch, session: Session | None) -> None:
         """Make a batch last, together with the session that acknowledges it."""
         async with self._in_order:
-            told = [pair for happened in batch.events for pair in await self._tell(happened, session)]
+            told = [
+                pair for happened in batch.events for pair in await self._tell(happened, session)
+            ]
             told += [self._tell_message(message, session) for message in batch.messages]
             media: dict[str, bytes] = {}
             for message in batch.messages:
@@ -83,8 +85,10 @@ class Teller:
         session: Session | None,
         *,
         was_kept: bool,
+        keys: Mapping[str, bytes],
     ) -> None:
-        """Make the outcome of a send last; ``was_kept``: its order is in the journal, and goes from there."""
+        """Make the outcome of a send last; ``was_kept``: its order is in the journal, and goes from there. ``keys``
+        is what is remembered of its call."""
         error = outcome.error
         chat = contacts.chat(outcome.chat_id)
         line = self._lines.of(chat) if chat else order.to.fingerprint
@@ -111,6 +115,7 @@ class Teller:
             account=self._name,
             finished_sends=(order.uid,) if was_kept else (),
             media=parcels.to_keep(parcel) if parcel and error is None else {},
+            keys=keys,
         )
         await self._commit(unit, [(upload, payload)])
 
@@ -137,7 +142,9 @@ class Teller:
         """The uploads of an event, where somebody wants them."""
         dedupe = ""
         if isinstance(happened, events.FriendRequested) and session is not None:
-            dedupe = f"{session.uin}:{happened.msg_id}"  # it came as a message, which may come again
+            dedupe = (
+                f"{session.uin}:{happened.msg_id}"  # it came as a message, which may come again
+            )
         if isinstance(happened, events.ContactsLoaded):
             if not any(name.startswith("update_") for name in self._report.post_event_list):
                 return []

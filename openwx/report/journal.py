@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from openwx.report import queries
-from openwx.report.queries import Prune, PruneMedia, Read
+from openwx.report.queries import Prune, PruneOld, Read
 from openwx.report.records import (
     Completed,
     FailedUpload,
@@ -111,6 +111,11 @@ class Journal:
         rows = await self._read(queries.MEDIUM, account, key)
         return rows[0][0] if rows else None
 
+    async def key(self, account: str, key: str) -> bytes | None:
+        """What ``Unit.keys`` told of a call, unless it is forgotten by now."""
+        rows = await self._read(queries.KEY, account, key)
+        return rows[0][0] if rows else None
+
     async def files(self) -> set[str]:
         """The attachments of all that is not delivered or sent yet: not to be deleted."""
         return {path for (path,) in await self._read(queries.FILES)}
@@ -136,9 +141,13 @@ class Journal:
 
     async def prune_media(self, *, keep_s: float) -> None:
         """Forget what was known of media for longer than this."""
-        await self._prune(PruneMedia(self._clock() - keep_s))
+        await self._prune(PruneOld("media", self._clock() - keep_s))
 
-    async def _prune(self, slices: Prune | PruneMedia) -> int:
+    async def prune_keys(self, *, keep_s: float) -> None:
+        """Forget calls with keys that are older than this."""
+        await self._prune(PruneOld("keys", self._clock() - keep_s))
+
+    async def _prune(self, slices: Prune | PruneOld) -> int:
         gone = 0
         while count := await self._order(slices):  # units in between need not wait for all of it
             gone += count
@@ -147,7 +156,7 @@ class Journal:
     async def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return cast("list[tuple[Any, ...]]", await self._order(Read(sql, *values)))
 
-    async def _order(self, what: Unit | Read | Prune | PruneMedia) -> Any:
+    async def _order(self, what: Unit | Read | Prune | PruneOld) -> Any:
         if not self._is_open:
             raise JournalError("the journal is closed")
         return await self._writer.order(what)

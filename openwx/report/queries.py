@@ -34,6 +34,7 @@ WHERE account = ? ORDER BY id"""
 _SEND_NAMES = ("id", "account", "uid", "upload_id", "part", "created", "attachment", "body")
 STATE = "SELECT key, value FROM state WHERE account = ?"
 MEDIUM = "SELECT value FROM media WHERE account = ? AND key = ?"
+KEY = "SELECT value FROM keys WHERE account = ? AND key = ?"
 BODY_OF = "SELECT body FROM uploads WHERE account = ? AND dedupe = ?"
 FILES = """
 SELECT attachment FROM uploads WHERE fate = 0 AND attachment != ''
@@ -46,9 +47,12 @@ _PRUNE = """
 DELETE FROM uploads WHERE id IN (
     SELECT id FROM uploads WHERE account = ? AND fate = ? AND (settled, id) <= (?, ?)
     AND id < (SELECT max(id) FROM uploads) ORDER BY settled, id LIMIT ?)"""
-_PRUNE_MEDIA = """
-DELETE FROM media WHERE (account, key) IN (
-    SELECT account, key FROM media WHERE created < ? LIMIT ?)"""
+_PRUNE_OLD = {
+    table: f"""
+DELETE FROM {table} WHERE (account, key) IN (
+    SELECT account, key FROM {table} WHERE created < ? LIMIT ?)"""  # noqa: S608 - ours
+    for table in ("media", "keys")
+}
 
 
 class Read:
@@ -78,14 +82,15 @@ class Prune:
         return count
 
 
-class PruneMedia:
-    """Delete one slice of what is known of media; answers how many rows went."""
+class PruneOld:
+    """Delete one slice of what is old in ``media`` or ``keys``; answers how many rows went."""
 
-    def __init__(self, before: float) -> None:
+    def __init__(self, table: str, before: float) -> None:
+        self.table = table
         self.before = before
 
     def __call__(self, db: sqlite3.Connection) -> int:
-        return db.execute(_PRUNE_MEDIA, (self.before, AT_ONCE)).rowcount
+        return db.execute(_PRUNE_OLD[self.table], (self.before, AT_ONCE)).rowcount
 
 
 def upload_of(row: tuple[Any, ...]) -> Upload:

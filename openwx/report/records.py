@@ -122,6 +122,8 @@ class Unit:
     """What the account has to remember; None forgets the key."""
     media: Mapping[str, bytes] = field(default_factory=dict)
     """What is known of media that can be sent on, by the first part of their media_id."""
+    keys: Mapping[str, bytes] = field(default_factory=dict)
+    """Calls that are done once, by the keys that their callers chose."""
 
 
 @dataclass(frozen=True, slots=True)

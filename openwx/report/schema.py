@@ -6,7 +6,7 @@ from pathlib import Path
 
 from openwx.errors import OpenwxError
 
-VERSION = 2
+VERSION = 3
 _BUSY_TIMEOUT_S = 5.0
 
 _PRAGMAS = """
@@ -51,7 +51,14 @@ CREATE TABLE media (
 CREATE INDEX media_created ON media (created);
 """
 
-_STEPS = (_FIRST, _MEDIA)
+_KEYS = """
+CREATE TABLE keys (
+    account TEXT NOT NULL, key TEXT NOT NULL, created REAL NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (account, key)) WITHOUT ROWID;
+CREATE INDEX keys_created ON keys (created);
+"""
+
+_STEPS = (_FIRST, _MEDIA, _KEYS)
 """What leads from each version to the next one."""
 
 

@@ -59,6 +59,11 @@ WHERE id = ? AND account = ? AND fate = ?"""
 _COMPLETE = """
 UPDATE uploads SET media = x'', body = ?1, attachment = ?2, fate = ?3, settled = ?4
 WHERE id = ?5 AND account = ?6 AND fate = 0"""
+_INSERT_KEYS = (
+    "INSERT INTO keys (account, key, created, value) VALUES ",
+    "(?, ?, ?, ?)",
+    " ON CONFLICT (account, key) DO UPDATE SET value = excluded.value",
+)
 _INSERT_MEDIA = (
     "INSERT OR REPLACE INTO media (account, key, created, value) VALUES ",
     "(?, ?, ?, ?)",
@@ -250,6 +255,8 @@ class Tables(Workshop):
             (unit.account, key, now, value) for unit in units for key, value in unit.media.items()
         ]
         self._insert_all(_INSERT_MEDIA, known)
+        keys = {(unit.account, key): value for unit in units for key, value in unit.keys.items()}
+        self._insert_all(_INSERT_KEYS, [(*name, now, value) for name, value in keys.items()])
 
     def _again(self, account: str, upload_id: int, now: float) -> Upload | None:
         of = (now, upload_id, account, int(Fate.FAILED))

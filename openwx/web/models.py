@@ -11,7 +11,7 @@ from openwx.web.parameters import Given
 from openwx.wechat.contacts import Contacts
 from openwx.wechat.model import Group, Member
 
-RESERVED = frozenset({"client", "token", "datatype", "callback"})
+RESERVED = frozenset({"client", "token", "datatype", "callback", "idempotency_key"})
 """Parameters of every route (contract, section 1); they are never attributes of something."""
 
 

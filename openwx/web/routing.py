@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 METHODS = ("GET", "POST")
+IDEMPOTENCY_KEY = "Idempotency-Key"
 LOOK_S = 0.5
 """So often it is seen whether somebody who waits is still there."""
 
@@ -177,7 +178,9 @@ class Endpoints:
         if origin is not None:
             headers |= answers.cors_headers(origin)
             headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = ", ".join(METHODS)
-            headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = "Authorization, Content-Type"
+            headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = (
+                f"Authorization, Content-Type, {IDEMPOTENCY_KEY}"
+            )
             headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
             if request.headers.get("Access-Control-Request-Private-Network") == "true":
                 headers["Access-Control-Allow-Private-Network"] = "true"
@@ -217,6 +220,8 @@ class Endpoints:
         given = Given(query, {}) if body is None else Given({**query, **body.texts}, body.files)
         if not self._access.has_token(request, given.texts):
             raise unauthenticated()
+        if IDEMPOTENCY_KEY in request.headers:
+            _take_key(given.texts, request.headers[IDEMPOTENCY_KEY])
         return given
 
     async def _render(self, request: web.Request, reply: object) -> Answer:
@@ -284,6 +289,13 @@ class Endpoints:
 def _has_it(request: web.Request, etag: str) -> bool:
     """Whether the caller's copy is this very one (RFC 9110, section 13.1.2)."""
     return any(tag.value in (etag, "*") for tag in request.if_none_match or ())
+
+
+def _take_key(texts: dict[str, str], key: str) -> None:
+    """The header is as good as the parameter; both at once must agree."""
+    if texts.setdefault("idempotency_key", key) != key:
+        words = "idempotency_key must be given once; the header says something else"
+        raise CallerError(Code.BAD_PARAMETER, words)
 
 
 def _has_gone(request: web.Request) -> bool:

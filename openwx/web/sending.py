@@ -1,6 +1,7 @@
 """Routes that send."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from openwx.errors import CallerError, Code
 from openwx.gateway.orders import Parcel
+from openwx.gateway.outgoing import Sent
 from openwx.gateway.parcels import described
 from openwx.gateway.sources import MediaGiven
 from openwx.web.models import Call, FriendSelectors, GroupSelectors
@@ -103,11 +105,25 @@ class Content(Medium):
 
 
 class AsyncContent(Content):
-    """What is sent, and whether the caller waits for it."""
+    """What is sent, whether the caller waits for it, and how a repetition is known."""
 
     run_async: Annotated[
         bool, Field(alias="async", description="1 (do not wait for the outcome) or 0")
     ] = False
+    idempotency_key: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[!-~]{1,255}$",
+            description="1 to 255 visible ASCII characters (also as the header Idempotency-Key)",
+        ),
+    ] = None
+
+    def asked(self) -> str:
+        """A digest of what is asked for: a repetition asks for the same."""
+        asked = self.model_dump(exclude={"idempotency_key", "media"})
+        file = self.media.file if self.media else None
+        asked["media"] = [file.md5, file.size] if file else None
+        return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
 
 
 class MessageSent(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -152,14 +168,11 @@ async def send_friend_message(
     """Send a text, a medium or both to a friend, or with `id=@all` to every friend."""
     selectors = call.selectors()
     call.check()
-    if call.id == TO_ALL:
-        if len(selectors) > 1:
-            raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} must stand without other selectors")
-        friends = account.outgoing.everybody()
-        whats = await call.whats(account, keep=True)
-        await account.outgoing.send_later(friends, whats, bulk=True)
-        return SendingToAll(count=len(friends))
-    return await send(account, account.contacts.find_friend(**selectors), call)
+    if call.id != TO_ALL:
+        return await send(account, lambda: account.contacts.find_friend(**selectors), call)
+    if len(selectors) > 1:
+        raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} must stand without other selectors")
+    return await _send_to_all(account, call)
 
 
 class SendGroupMessage(GroupSelectors, AsyncContent):
@@ -175,18 +188,57 @@ async def send_group_message(
     call.check()
     if call.id == TO_ALL:
         raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} is for send_friend_message only")
-    return await send(account, account.contacts.find_group(**selectors), call)
+    return await send(account, lambda: account.contacts.find_group(**selectors), call)
 
 
-async def send(account: "Account", chat: Chat, call: AsyncContent) -> MessageSent | InExecution:
-    """Send what a call asks for, and wait unless it is asked not to."""
+async def send(
+    account: "Account", find: Callable[[], Chat], call: AsyncContent
+) -> MessageSent | InExecution:
+    """Send what a call asks for to the chat that ``find`` finds, and wait unless it is asked not to."""
+    if call.idempotency_key is not None:
+        return await _send_once(account, find, call, call.idempotency_key)
+    chat = find()
     whats = await call.whats(account, keep=call.run_async)
     if call.run_async:
-        uids = await account.outgoing.send_later([chat], whats)
-        return InExecution(
-            code=0, status="request already in execution", uid=uids[0], media_uid="".join(uids[1:])
-        )
+        return _in_execution(await account.outgoing.send_later([chat], whats))
     return await send_and_wait(account, chat, whats)
+
+
+async def _send_once(
+    account: "Account", find: Callable[[], Chat], call: AsyncContent, key: str
+) -> MessageSent | InExecution:
+    async def what() -> tuple[list[Chat], list[str | Parcel]]:
+        chat = find()
+        return [chat], await call.whats(account, keep=True)
+
+    record = await account.outgoing.send_once(key, call.asked(), what)
+    if call.run_async:
+        return _in_execution(record.uids)
+    ended = await account.outgoing.keys.ended(key, record)
+    for one in ended:
+        one.require_success()
+    return _message_sent(
+        [Sent(one.msg_id, f"{one.msg_id}:{one.chat_id}", one.media_id) for one in ended]
+    )
+
+
+async def _send_to_all(account: "Account", call: AsyncContent) -> SendingToAll:
+    async def what() -> tuple[list[Chat], list[str | Parcel]]:
+        return account.outgoing.everybody(), await call.whats(account, keep=True)
+
+    if call.idempotency_key is not None:
+        key = call.idempotency_key
+        record = await account.outgoing.send_once(key, call.asked(), what, bulk=True)
+        return SendingToAll(count=record.chats)
+    friends, whats = await what()
+    await account.outgoing.send_later(friends, whats, bulk=True)
+    return SendingToAll(count=len(friends))
+
+
+def _in_execution(uids: Sequence[str]) -> InExecution:
+    return InExecution(
+        code=0, status="request already in execution", uid=uids[0], media_uid="".join(uids[1:])
+    )
 
 
 async def send_and_wait(
@@ -196,7 +248,10 @@ async def send_and_wait(
     on_begun: Callable[[], None] | None = None,
 ) -> MessageSent:
     """Send text and medium, one after the other, as WeChat takes them; ``on_begun`` is called when one may reach it."""
-    sent = [await account.outgoing.send(chat, what, on_begun) for what in whats]
+    return _message_sent([await account.outgoing.send(chat, what, on_begun) for what in whats])
+
+
+def _message_sent(sent: Sequence[Sent]) -> MessageSent:
     return MessageSent(
         status="发送成功",
         msg_id=sent[0].msg_id,

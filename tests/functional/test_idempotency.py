@@ -1,0 +1,192 @@
+"""A send with an Idempotency-Key is done once, however often it is asked for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from openwx.simulator import Account, Fault, Simulator
+from openwx.simulator.media import PNG
+
+from .world import Api, Command, Gateway, Receiver, Reply, World
+
+TO = {"id": "filehelper"}
+
+
+async def keyed(api: Api, key: str, **parameters: str) -> Reply:
+    """A send with the header."""
+    return await api.call(
+        "send_friend_message", params=TO | parameters, headers={"Idempotency-Key": key}
+    )
+
+
+async def test_the_same_key_is_the_same_send(
+    api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    first = await keyed(api, "k1", content="once")
+    assert (first.status, first.code) == (200, 0)
+    for call in (api.get, api.post, api.post_json, api.post_parts):
+        again = await call("send_friend_message", idempotency_key="k1", content="once", **TO)
+        assert again.body == first.body
+    assert account.filehelper.texts == ["once"]
+    other = await keyed(api, "k2", content="once")
+    assert other.json["msg_id"] != first.json["msg_id"]
+    assert account.filehelper.texts == ["once", "once"]
+    await receiver.gets(2, post_type="send_message")
+    assert len(receiver.got(post_type="send_message")) == 2
+
+
+async def test_the_same_key_for_something_else(api: Gateway, account: Account) -> None:
+    await keyed(api, "k", content="once")
+    for parameters in ({"content": "twice"}, {"content": "once", "async": "1"}):
+        reply = await keyed(api, "k", **parameters)
+        assert (reply.status, reply.code) == (400, -2)
+        assert "idempotency_key" in reply.words
+    reply = await api.get(
+        "send_group_message", displayname="项目组", content="once", idempotency_key="k"
+    )
+    assert reply.code == -2
+    assert account.filehelper.texts == ["once"]
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "with space", "字", "tab\t"])
+async def test_bad_keys(api: Gateway, account: Account, key: str) -> None:
+    reply = await api.get("send_friend_message", content="x", idempotency_key=key, **TO)
+    assert (reply.status, reply.code) == (400, -2)
+    assert "idempotency_key" in reply.words
+    assert not account.sent
+
+
+async def test_header_and_parameter_must_agree(api: Gateway) -> None:
+    reply = await keyed(api, "a", content="x", idempotency_key="b")
+    assert (reply.status, reply.code) == (400, -2)
+
+
+async def test_a_key_is_nobody_elses_affair(api: Gateway) -> None:
+    reply = await api.call(
+        "search_friend", params={"name": "momo"}, headers={"Idempotency-Key": "k"}
+    )
+    assert reply.status == 200
+
+
+async def test_while_the_first_is_on_its_way(
+    api: Gateway, account: Account, simulator: Simulator
+) -> None:
+    slow = simulator.faults.add("webwxsendmsg", Fault.HANG)
+    calls = [asyncio.create_task(keyed(api, "k", content="once")) for _ in range(5)]
+    await slow.strikes()
+    assert not any(call.done() for call in calls)
+    slow.release()
+    replies = [await call for call in calls]
+    assert len({reply.body for reply in replies}) == 1
+    assert replies[0].code == 0
+    assert account.filehelper.texts == ["once"]
+
+
+async def test_async_and_to_all(api: Gateway, account: Account) -> None:
+    first = await keyed(api, "k", content="later", **{"async": "1"})
+    again = await keyed(api, "k", content="later", **{"async": "1"})
+    assert first.body == again.body
+    assert first.json["uid"]
+    for _ in range(2):
+        reply = await api.get(
+            "send_friend_message", id="@all", content="to all", idempotency_key="all"
+        )
+        assert reply.json["count"] == len(account.friends)
+    for friend in account.friends:
+        assert await friend.hears_text() == "to all"
+    assert account.filehelper.texts == ["later"]
+    assert len(account.sent) == len(account.friends) + 1
+
+
+async def test_text_and_medium_together(api: Gateway, account: Account) -> None:
+    replies = []
+    for _ in range(2):
+        data = aiohttp.FormData(TO | {"content": "look"})
+        data.add_field("media", PNG, filename="a.png")
+        replies.append(
+            await api.call(
+                "send_friend_message",
+                method="POST",
+                data=data,
+                headers={"Idempotency-Key": "k"},
+            )
+        )
+    assert replies[0].body == replies[1].body
+    assert replies[0].json["media_id"].endswith(":3")
+    assert [heard.msg_type for heard in account.sent] == [1, 3]
+
+
+async def test_a_failure_is_remembered_too(
+    api: Gateway, account: Account, simulator: Simulator
+) -> None:
+    simulator.faults.add("webwxsendmsg", Fault.RET, times=1, ret=-2, errmsg="not allowed")
+    first = await keyed(api, "k", content="x")
+    again = await keyed(api, "k", content="x")
+    assert (first.status, first.code, first.json["ret"]) == (200, 201, -2)
+    assert again.body == first.body
+    assert not account.sent
+
+
+async def test_what_was_never_accepted_is_not_remembered(
+    api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    to = {"account": "late_one", "content": "x", "idempotency_key": "late"}
+    assert (await api.get("send_friend_message", **to)).code == 100
+    account.add_friend("late", alias="late_one")
+    await receiver.get(event="new_friend")
+    assert (await api.get("send_friend_message", **to)).code == 0
+
+
+async def test_a_lost_answer(api: Gateway, account: Account, simulator: Simulator) -> None:
+    simulator.faults.add("webwxsendmsg", Fault.LOSE_ANSWER, times=2)
+    first = await keyed(api, "k", content="once")
+    assert first.code == 0
+    assert (await keyed(api, "k", content="once")).body == first.body
+    assert account.filehelper.texts == ["once"]
+
+
+async def test_over_a_restart(world: World, account: Account) -> None:
+    gateway = await world.run()
+    first = await keyed(gateway, "k", content="once")
+    await gateway.stop()
+    gateway = await world.start()
+    await gateway.reaches("running")
+    assert (await keyed(gateway, "k", content="once")).body == first.body
+    assert account.filehelper.texts == ["once"]
+
+
+async def test_a_kill_between_wechats_answer_and_ours(
+    world: World,
+    simulator: Simulator,
+    account: Account,
+    tmp_path: Path,
+    openwx: Callable[..., Awaitable[Command]],
+) -> None:
+    """WeChat has the message, nobody here knows it: the repetition finds out, and nothing is heard twice."""
+    environ: dict[str, Any] = {
+        "OPENWX_DATA_DIR": str(tmp_path / "data"),
+        "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": simulator.url,
+        "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
+    }
+    command = await openwx("serve", "--port", "0", **environ)
+    api = Api(await command.url(), world.http)
+    await account.phone.logs_in(timeout_s=30)
+    await api.reaches("running", 30)
+    lost = simulator.faults.add("webwxsendmsg", Fault.LOSE_ANSWER)
+    calling = asyncio.create_task(keyed(api, "k", content="once"))
+    await lost.strikes()
+    await command.kill()
+    with pytest.raises(aiohttp.ClientError):
+        await calling
+    simulator.faults.clear()
+    command = await openwx("serve", "--port", "0", **environ)
+    api.url = await command.url()
+    await api.reaches("running", 30)
+    reply = await keyed(api, "k", content="once")
+    assert (reply.status, reply.code) == (200, 0)
+    assert account.filehelper.texts == ["once"]
+    assert reply.json["msg_id"] == account.sent[0].msg_id
