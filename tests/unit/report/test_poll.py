@@ -60,7 +60,13 @@ async def _poll(polled: Polled, url: str | None = None) -> None:
     async with aiohttp.ClientSession() as http:
         settings = Report(poll_api=url or polled.url, poll_interval=7)
         task = asyncio.create_task(
-            poll(settings, http, running=polled.running.wait, url_client=lambda: "me", pause=polled.pause)
+            poll(
+                settings,
+                http,
+                running=polled.running.wait,
+                url_client=lambda: "me",
+                pause=polled.pause,
+            )
         )
         async with asyncio.timeout(10):
             await polled.enough.wait()
