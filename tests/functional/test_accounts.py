@@ -206,6 +206,75 @@ async def test_a_stopped_one_stays_stopped_over_a_restart(world: World, two: Gat
     await reaches(gateway, "second", "running")
 
 
+async def test_the_only_one_that_was_refused_starts_anew(
+    world: World, gateway: Gateway, account: Account
+) -> None:
+    account.refuse_login()
+    await account.phone.logs_in()
+    await gateway.reaches("stop")
+    account.allow_login()
+    assert (await gateway.get("start_client", client="default")).json["status"] == "success"
+    await account.phone.logs_in()
+    await gateway.reaches("running")
+    assert gateway.service is not None
+    assert not gateway.service.ended.is_set()
+
+
+async def test_stop_and_start_at_once_is_a_restart(
+    two: Gateway, second: Account, receiver: Receiver
+) -> None:
+    before = (await two.get("get_client_info", client="second")).json["starttime"]
+    receiver.forget()
+    await two.get("stop_client", client="second")
+    both = await asyncio.gather(
+        two.get("start_client", client="second"), two.get("start_client", client="second")
+    )
+    assert sorted(reply.json["status"] for reply in both) == ["client already exists", "success"]
+    await reaches(two, "second", "running")
+    assert tells(receiver, "second", event="stop")
+    assert (await two.get("get_client_info", client="second")).json["starttime"] >= before
+
+
+async def test_the_only_one_restarts_without_an_end_of_the_server(
+    api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    await api.get("stop_client")
+    reply = await api.get("start_client", client="default")
+    assert reply.json["status"] == "success"
+    await api.reaches("running")
+    account.friend("小灰").says("still here")
+    await receiver.get(content="still here")
+
+
+async def test_names_that_differ_in_case_only_at_once(api: Gateway, simulator: Simulator) -> None:
+    replies = await asyncio.gather(
+        *(
+            api.get("start_client", client=name, base_url=simulator.url)
+            for name in ("b", "B", "b", "B")
+        )
+    )
+    assert sorted(reply.code for reply in replies) == [-2, -2, 0, 0]
+    clients = (await api.get("check_client")).json["client"]
+    assert [client["account"].lower() for client in clients] == ["default", "b"]
+
+
+async def test_starts_and_stops_at_once_are_all_remembered(
+    world: World, two: Gateway, simulator: Simulator
+) -> None:
+    names = [f"n{number}" for number in range(10)]
+    await asyncio.gather(
+        two.get("stop_client", client="second"),
+        *(two.get("start_client", client=name, base_url=simulator.url) for name in names),
+    )
+    await two.stop()
+    gateway = await world.start(settings=two.settings)
+    await reaches(gateway, "first", "running")
+    clients = (await gateway.get("check_client")).json["client"]
+    states = {client["account"]: client["state"] for client in clients}
+    assert list(states) == ["first", "second", *sorted(names, key=list(states).index)]
+    assert [name for name, state in states.items() if state == "stop"] == ["second"]
+
+
 async def test_started_ones_come_back(
     world: World, api: Gateway, account: Account, second: Account, receiver: Receiver
 ) -> None:
