@@ -70,7 +70,7 @@ class Account:
             report,
             shared,
             transfer=transfer,
-            running=self._running.wait,
+            running=self._running,
             write=self._teller.write,
         )
         trusted = [URL(report.post_api)] if report.post_api else []

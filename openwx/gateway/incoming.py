@@ -34,7 +34,7 @@ class NoMediumError(Exception):
 
 
 class Incoming:
-    """One account's. ``running`` waits until the account runs, ``write`` makes a unit last, however long that takes."""
+    """One account's. ``running`` is set while it runs, ``write`` makes a unit last, however long that takes."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Incoming:
         shared: Shared,
         *,
         transfer: Transfer,
-        running: Callable[[], Awaitable[object]],
+        running: asyncio.Event,
         write: Callable[[Unit], Awaitable[object]],
     ) -> None:
         self._account = account
@@ -100,6 +100,7 @@ class Incoming:
             raise NoMediumError(
                 "a sticker from the shop: WeChat gives no image of it to web clients"
             )
+        await self._may_begin()
         deadline = time.monotonic() + self._pace.medium_within_s
         pauses = self._pace.backoff()
         refusals = 0
@@ -111,7 +112,6 @@ class Incoming:
                 raise NoMediumError(str(error)) from None
             except LoggedOut as error:
                 failure: Exception = error
-                await self._wait_for_login(deadline)
             except (Refused, ProtocolError, EmptyError) as error:
                 failure = error
                 refusals += 1
@@ -121,13 +121,21 @@ class Incoming:
             if refusals >= MOST_REFUSALS or time.monotonic() + pause_s > deadline:
                 raise NoMediumError(f"it could not be fetched: {failure}")
             await asyncio.sleep(pause_s)
+            if await self._may_begin():
+                # To a session that is over, WeChat gives empty answers: they say nothing of this medium.
+                deadline = time.monotonic() + self._pace.medium_within_s
+                refusals = 0
 
-    async def _wait_for_login(self, deadline: float) -> None:
+    async def _may_begin(self) -> bool:
+        """Wait for a login that is going on, within reason; whether there was one."""
+        waited = False
         try:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                await self._running()
+            async with asyncio.timeout(self._pace.medium_login_s):
+                waited = not self._running.is_set()
+                await self._running.wait()
         except TimeoutError:
-            return
+            return False
+        return waited
 
     async def _fetch_once(self, ref: MediaRef) -> StoredFile:
         async with self._folder.receive(safe_name(ref.name)) as incoming:

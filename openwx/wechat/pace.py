@@ -30,6 +30,8 @@ class Pace:
     """So long somebody who sends waits for the outcome."""
     medium_within_s: float = 120.0
     """So long a received medium is tried for, and holds up its chat; a download that goes on may last longer."""
+    medium_login_s: float = 600.0
+    """So long a received medium waits for a login before that."""
     settle_s: float = 10.0
     """So long the sync is waited for, where the answer to a call was lost that must not be repeated."""
     idle_first_s: float = 0.05

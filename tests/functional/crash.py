@@ -5,6 +5,7 @@ kill, and is all that a verdict is based on.
 """
 
 import asyncio
+import base64
 import contextlib
 import itertools
 import os
@@ -21,9 +22,12 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from openwx.simulator import Account, Group, Message, Person
+from openwx.simulator import Account, Group, Heard, Message, Person
 
 Chat = Person | Group
+
+MEDIA = 0.15
+"""So much of all that is written and sent is a file."""
 
 
 class GatewayProcess:
@@ -195,7 +199,7 @@ class Bot:
 def wants_reply(text: str) -> bool:
     """Every fourth message wants one: all know which."""
     kind, _, number = text.partition(" ")
-    return kind == "message" and int(number) % 4 == 0
+    return kind == "message" and number.isdecimal() and int(number) % 4 == 0
 
 
 @dataclass
@@ -236,11 +240,14 @@ class Traffic:
     def write_once(self) -> Message:
         people = [chat for chat in self.chats if str(chat) != "文件传输助手"]
         chat, text = self._draw.choice(people), f"message {next(self._numbers)}"
-        message = (
-            chat.member_says(self._draw.choice(chat.others), text)
-            if isinstance(chat, Group)
-            else chat.says(text)
-        )
+        file = (f"{text}.txt", text.encode()) if self._draw.random() < MEDIA else None
+        if isinstance(chat, Group):
+            member = self._draw.choice(chat.others)
+            message = (
+                chat.member_sends_file(member, *file) if file else chat.member_says(member, text)
+            )
+        else:
+            message = chat.sends_file(*file) if file else chat.says(text)
         self.messages.append((chat, message))
         return message
 
@@ -253,7 +260,12 @@ class Traffic:
             chat = self._draw.choice(self.chats)
             text = f"{caller}.{next(self._texts)}"
             route = "send_group_message" if isinstance(chat, Group) else "send_friend_message"
-            call: dict[str, Any] = {**selectors(chat), "content": text, "async": int(later)}
+            call: dict[str, Any] = {**selectors(chat), "async": int(later)}
+            if self._draw.random() < MEDIA:
+                encoded = base64.b64encode(text.encode()).decode()
+                call |= {"media_data": encoded, "media_name": f"{text}.txt"}
+            else:
+                call["content"] = text
             try:
                 async with http.post(f"{self.gateway.url}/openwx/{route}", json=call) as response:
                     answer = await response.json()
@@ -268,6 +280,18 @@ class Traffic:
                 self.sent.accepted[text] = answer["uid"]
             else:
                 self.sent.answered.append(text)
+
+
+def said(heard: Heard) -> str:
+    """What was sent, be it as a text or as a file."""
+    return heard.file_name.removesuffix(".txt") or heard.text
+
+
+def told_of(payload: Mapping[str, Any]) -> str:
+    """The text or file that an upload tells of."""
+    if payload["format"] == "media":
+        return str(payload["media_name"]).removesuffix(".txt")
+    return str(payload["content"])
 
 
 def selectors(chat: Chat) -> dict[str, str]:
@@ -292,7 +316,7 @@ def judge(account: Account, bot: Bot, traffic: Traffic) -> Verdict:
     handed_out = set(account.handed_out)
     shown = [(chat, message) for chat, message in traffic.messages if message.msg_id in handed_out]
     arrivals = list(bot.of("receive_message"))
-    heard = Counter(heard.text for heard in account.sent)
+    heard = Counter(said(heard) for heard in account.sent)
     endings: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
     """Of the sends, by uid: the webhook-ids and codes with which they were told."""
     for arrival in bot.of("send_message"):
@@ -313,9 +337,10 @@ def judge(account: Account, bot: Bot, traffic: Traffic) -> Verdict:
     ]
     sent = traffic.sent
     failed = sum(code != 0 for ends in endings.values() for _, code in ends)
+    media = sum(message.medium is not None for _, message in shown)
     repeats = len(arrivals) - len({arrival.webhook_id for arrival in arrivals})
     figures = (
-        f"{len(shown)} messages handed out of {len(traffic.messages)} written,"
+        f"{len(shown)} messages ({media} media) handed out of {len(traffic.messages)} written,"
         f" {len(arrivals)} arrivals ({repeats} repeats);"
         f" {len(sent.answered)} waiting sends answered, {len(sent.accepted)} accepted,"
         f" {len(sent.unknown)} without an answer; {len(wanted)} replies; {failed} told as failed"
@@ -326,19 +351,26 @@ def judge(account: Account, bot: Bot, traffic: Traffic) -> Verdict:
 def _of_messages(shown: list[tuple[Chat, Message]], arrivals: list[Arrival]) -> Iterator[str]:
     """Each arrived, under one webhook-id, and first arrivals keep the order of their chat."""
     first: dict[str, int] = {}
+    payloads: dict[str, Mapping[str, Any]] = {}
     webhook_ids: defaultdict[str, set[str]] = defaultdict(set)
     for number, arrival in enumerate(arrivals):
         first.setdefault(arrival.payload["id"], number)
+        payloads.setdefault(arrival.payload["id"], arrival.payload)
         webhook_ids[arrival.payload["id"]].add(arrival.webhook_id)
     for id, ids in webhook_ids.items():
         if len(ids) > 1:
             yield f"message {id} came with {len(ids)} webhook-ids"
     by_chat: defaultdict[int, list[Message]] = defaultdict(list)
     for chat, message in shown:
-        if message.msg_id in first:
-            by_chat[chat.key].append(message)
-        else:
+        if message.msg_id not in first:
             yield f"lost: {message.text}"
+            continue
+        by_chat[chat.key].append(message)
+        if message.medium is not None:
+            data = base64.b64decode(payloads[message.msg_id].get("media_data", ""))
+            if data != message.medium.data:
+                error = payloads[message.msg_id].get("media_error")
+                yield f"{message.medium.name}: came with {len(data)} bytes ({error})"
     for messages in by_chat.values():
         for earlier, later in itertools.pairwise(messages):
             if first[earlier.msg_id] > first[later.msg_id]:
@@ -363,7 +395,7 @@ def _of_sends(
 
 
 def _of_order(sent: Sent, account: Account) -> Iterator[str]:
-    places = {heard.text: place for place, heard in enumerate(account.sent)}
+    places = {said(heard): place for place, heard in enumerate(account.sent)}
     for texts in sent.in_order.values():
         for text, after in itertools.pairwise(text for text in texts if text in places):
             if places[text] > places[after]:
@@ -374,7 +406,7 @@ def _of_uploads(sent: Sent, heard: Counter[str], bot: Bot) -> Iterator[str]:
     """All that was heard is told, once. Of what the process died in the middle of nobody waits for
     the end: its caller went with it."""
     uploads = {arrival.webhook_id: arrival.payload for arrival in bot.of("send_message")}
-    told = Counter(payload["content"] for payload in uploads.values())
+    told = Counter(told_of(payload) for payload in uploads.values())
     excused = {*sent.unknown}
     for text, n in told.items():
         if n > 1:

@@ -41,6 +41,7 @@ PACE = Pace(
     idle_most_s=0.05,
     settle_s=0.3,
     medium_within_s=2.0,
+    medium_login_s=10.0,
 )
 """As the real pace, in less time."""
 
