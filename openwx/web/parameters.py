@@ -7,7 +7,7 @@ caller's error (code -2), never a crash and never a guess.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
@@ -53,7 +53,7 @@ class Limits:
     """How much a route takes. ``folder`` is where files go, None where none are wanted."""
 
     body: int = MAX_BODY
-    timeout_s: float = BODY_TIMEOUT_S
+    timeout_s: float = field(default_factory=lambda: BODY_TIMEOUT_S)
     folder: MediaFolder | None = None
 
     @classmethod

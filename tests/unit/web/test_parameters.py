@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from openwx.web import parameters
 
 from .facade import MAX_MEDIA
-from .serving import Api
+from .serving import Api, Serve
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -237,8 +237,11 @@ class TestRefusals:
         assert (reply.status, reply.code) == (400, -2)
         assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
-    async def test_a_body_that_never_ends(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_body_that_never_ends(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(parameters, "BODY_TIMEOUT_S", 0.01)
+        api = await serve()
         reader, writer = await asyncio.open_connection(api.host, api.port)
         writer.write(
             b"POST /openwx/get_user_info HTTP/1.1\r\nHost: localhost\r\n"
