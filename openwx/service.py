@@ -17,9 +17,10 @@ from openwx import __version__
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError
 from openwx.gateway.fetching import Fetcher
-from openwx.gateway.gateway import Gateway, all_accounts
+from openwx.gateway.gateway import Gateway
 from openwx.gateway.idempotency import KEPT_S
 from openwx.gateway.mediafolder import MediaFolder
+from openwx.gateway.roster import all_accounts
 from openwx.gateway.shared import Shared
 from openwx.report.journal import Journal, JournalError, Unit
 from openwx.web.app import make_runner

@@ -1,6 +1,7 @@
 """Settings of one account from texts, as a caller of the API gives them."""
 
 from collections.abc import Mapping
+from typing import get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,12 +13,18 @@ from openwx.errors import ConfigError
 _NAME = TypeAdapter(AccountName)
 
 
+_ORIGINALS = "plugin_openwx_"
+"""The original's start_client took what its Openwx plugin was to be told with this before the name."""
+
+
 def account_from_texts(texts: Mapping[str, str]) -> tuple[AccountSettings, list[str]]:
     """The settings, and which names are none. Lists are JSON or joined by commas.
 
     Raises ``ConfigError`` that names the key and says what it must be.
     """
-    known = {name: text for name, text in texts.items() if name in AccountSettings.model_fields}
+    known = {
+        name: text for name, text in plain(texts).items() if name in AccountSettings.model_fields
+    }
     values = {name: _value(name, text) for name, text in known.items()}
     try:
         settings = AccountSettings.model_validate(values)
@@ -28,7 +35,15 @@ def account_from_texts(texts: Mapping[str, str]) -> tuple[AccountSettings, list[
             first.get("ctx", {}).get("error") or f"must be {_SHAPES.get(first['type'], 'other')}"
         )
         raise ConfigError(f"{name} {words}") from None
-    return settings, sorted(texts.keys() - known.keys())
+    strange = [name for name in texts if name.removeprefix(_ORIGINALS) not in known]
+    return settings, sorted(strange)
+
+
+def plain(texts: Mapping[str, str]) -> dict[str, str]:
+    """With our names instead of the original's; where both are given, ours counts."""
+    return {name.removeprefix(_ORIGINALS): text for name, text in texts.items()} | {
+        name: text for name, text in texts.items() if not name.startswith(_ORIGINALS)
+    }
 
 
 _SHAPES = {"list_type": "a list, in JSON or joined by commas", "dict_type": "a table in JSON"}
@@ -45,7 +60,7 @@ def check_account_name(name: str) -> None:
 
 def _value(name: str, text: str) -> object:
     value = convert(text, ("accounts", "", name))
-    is_list = str(AccountSettings.model_fields[name].annotation).startswith("list")
+    is_list = get_origin(AccountSettings.model_fields[name].annotation) is list
     if is_list and isinstance(value, str):
         return [item.strip() for item in value.split(",") if item.strip()]
     return value

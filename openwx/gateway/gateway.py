@@ -3,31 +3,20 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping
-
-import msgspec
+from collections.abc import Mapping
 
 from openwx.config import Settings
-from openwx.config.given import account_from_texts, check_account_name
+from openwx.config.given import account_from_texts, check_account_name, plain
 from openwx.config.models import AccountSettings
 from openwx.errors import CallerError, Code, ConfigError
+from openwx.gateway import roster
 from openwx.gateway.account import Account
+from openwx.gateway.roster import Roster
 from openwx.gateway.shared import Shared
-from openwx.report.journal import Journal, JournalError, Unit
+from openwx.report.journal import JournalError
 from openwx.wechat.events import State
 
 log = logging.getLogger("openwx.gateway")
-
-_OF_ALL = ""
-"""The journal's name for what belongs to no account."""
-_KEY = "accounts"
-
-
-class Roster(msgspec.Struct, frozen=True):
-    """What must outlive a restart: the settings of accounts that the API started, as texts, and who was stopped."""
-
-    started: dict[str, dict[str, str]] = {}
-    stopped: list[str] = []
 
 
 class Gateway:
@@ -47,18 +36,22 @@ class Gateway:
         self._shared = shared
         self._roster = Roster()
         self._settings_of = dict(settings.accounts)
-        self._timers: list[asyncio.TimerHandle] = []
         self._tasks: asyncio.TaskGroup | None = None
         self._running: set[str] = set()
-        self._starting = asyncio.Lock()
+        self._stops: dict[str, asyncio.TimerHandle] = {}
+        """The accounts that stop soon."""
+        self._changing = asyncio.Lock()
+        """Held while the roster and the accounts change: never for long."""
+        self._starts = 0
+        """So many calls of ``start`` are under way; an end of the only account is then no end of the process."""
         self._ending = asyncio.Event()
         for name in settings.accounts:
             self._make(name)
 
     async def restore(self) -> None:
         """Bring back what the API started before the last stop. Raises ``JournalError``."""
-        self._roster = await _roster(self._shared.journal)
-        for name, settings in _started(self._roster, self.settings):
+        self._roster = await roster.load(self._shared.journal)
+        for name, settings in self._roster.accounts(self.settings.accounts):
             self._settings_of[name] = settings
             self._make(name)
 
@@ -78,25 +71,44 @@ class Gateway:
     # -- starting and stopping -------------------------------------------------------------------------------
 
     async def start(self, name: str, texts: Mapping[str, str]) -> bool:
-        """Start an account, or one that has stopped again; False where it runs already.
+        """Start an account, or one that has stopped, or is about to, again; False where it runs already.
 
-        Raises ``CallerError``: -2, -5 where it cannot be kept, -7 where there are too many.
+        Raises ``CallerError``: -2, -4 while the server stops, -5 where it cannot be kept, -7 where there are too many.
         """
         try:
             check_account_name(name)
             settings, strange = account_from_texts(texts)
         except ConfigError as error:
             raise CallerError(Code.BAD_PARAMETER, str(error)) from None
-        other = next((one for one in self.accounts if one.lower() == name.lower()), name)
-        if other != name:
-            words = f"client must differ from {other} in more than case"
-            raise CallerError(Code.BAD_PARAMETER, words)
-        async with self._starting:
-            return await self._start(name, texts, settings, strange)
+        self._starts += 1
+        try:
+            while True:
+                await self._let_end(name)
+                async with self._changing:
+                    if not self._is_ending(name):
+                        return await self._start(name, texts, settings, strange)
+        finally:
+            self._starts -= 1
+
+    def _is_ending(self, name: str) -> bool:
+        """Whether it still runs but has stopped, or will soon."""
+        if name not in self._running:
+            return False
+        return name in self._stops or self.accounts[name].state is State.STOP
+
+    async def _let_end(self, name: str) -> None:
+        if self._is_ending(name):
+            account = self.accounts[name]
+            account.stop()
+            await account.ended.wait()
 
     async def _start(
         self, name: str, texts: Mapping[str, str], settings: AccountSettings, strange: list[str]
     ) -> bool:
+        other = next((one for one in self.accounts if one.lower() == name.lower()), name)
+        if other != name:
+            words = f"client must differ from {other} in more than case"
+            raise CallerError(Code.BAD_PARAMETER, words)
         former = self.accounts.get(name)
         if former is not None and former.state is not State.STOP:
             return False
@@ -104,47 +116,52 @@ class Gateway:
         if len(alive) >= self.settings.max_clients:
             words = f"max_clients is {self.settings.max_clients}, and so many accounts run: stop one first"
             raise CallerError(Code.QUEUE_FULL, words)
-        for unknown in strange:
-            log.info(
-                "%s: start_client's parameter %s means nothing here", name, ascii(unknown[:100])
-            )
-        await self._remember_start(name, texts, settings)
-        if former is not None:
-            former.stop()
-            if name in self._running:
-                await former.ended.wait()
-            await former.close()
+        if strange:
+            shown = ", ".join(ascii(one[:40]) for one in strange[:20])
+            log.warning("%s: start_client's parameters mean nothing here: %s", name, shown)
+        own = plain(texts)
+        given = {key: own[key] for key in sorted(settings.model_fields_set)}
+        if name in self.settings.accounts:
+            if given:
+                log.warning(
+                    "%s: the configuration has this account; start_client's settings are ignored",
+                    name,
+                )
+            await self._keep(self._roster.with_started(name, None))
+        elif given or former is None:
+            await self._keep(self._roster.with_started(name, given))
+            self._settings_of[name] = settings
+        else:
+            await self._keep(self._roster.with_started(name, None))
+        if self._ending.is_set():
+            raise CallerError(Code.NOT_RUNNING, "the server stops")
+        self._forget_stop(name)
         self._make(name)
         self._launch(name)
         return True
-
-    async def _remember_start(
-        self, name: str, texts: Mapping[str, str], settings: AccountSettings
-    ) -> None:
-        started = dict(self._roster.started)
-        if name not in self.settings.accounts and (texts or name not in started):
-            started[name] = {key: texts[key] for key in sorted(settings.model_fields_set)}
-            self._settings_of[name] = settings
-        stopped = [one for one in self._roster.stopped if one != name]
-        await self._keep(Roster(started, stopped))
 
     async def stop_account(self, account: Account, delay_s: float) -> None:
         """Stop an account after the answer has gone out; of several, it stays stopped until ``start``.
 
         Raises ``CallerError`` (-5) where that cannot be kept.
         """
-        if len(self.accounts) > 1 and account.name not in self._roster.stopped:
-            stopped = [*self._roster.stopped, account.name]
-            await self._keep(Roster(self._roster.started, stopped))
-        self._timers.append(asyncio.get_running_loop().call_later(delay_s, account.stop))
+        async with self._changing:
+            if len(self.accounts) > 1 and account.name not in self._roster.stopped:
+                await self._keep(self._roster.with_stopped(account.name))
+            if account.name not in self._stops:
+                loop = asyncio.get_running_loop()
+                self._stops[account.name] = loop.call_later(delay_s, account.stop)
 
-    async def _keep(self, roster: Roster) -> None:
+    def _forget_stop(self, name: str) -> None:
+        if timer := self._stops.pop(name, None):
+            timer.cancel()
+
+    async def _keep(self, changed: Roster) -> None:
         try:
-            state: dict[str, bytes | None] = {_KEY: msgspec.json.encode(roster)}
-            await self._shared.journal.write(Unit(account=_OF_ALL, state=state))
+            await roster.keep(self._shared.journal, changed)
         except JournalError as error:
             raise CallerError(Code.GAVE_UP, f"cannot be kept safe, so not done: {error}") from error
-        self._roster = roster
+        self._roster = changed
 
     # -- life ------------------------------------------------------------------------------------------------
 
@@ -167,8 +184,8 @@ class Gateway:
                         self._launch(name)
                 await self._ending.wait()
         finally:
-            for timer in self._timers:
-                timer.cancel()
+            for name in list(self._stops):
+                self._forget_stop(name)
             for account in self.accounts.values():
                 await account.close()
 
@@ -179,9 +196,10 @@ class Gateway:
         self._shared.several = len(self.accounts) > 1
 
     def _launch(self, name: str) -> None:
-        assert self._tasks is not None
-        self._running.add(name)
-        self._tasks.create_task(self._run(self.accounts[name]), name=f"account {name}")
+        """Let it live; what is made before ``run`` has begun is launched by that."""
+        if self._tasks is not None:
+            self._running.add(name)
+            self._tasks.create_task(self._run(self.accounts[name]), name=f"account {name}")
 
     async def _run(self, account: Account) -> None:
         try:
@@ -192,36 +210,7 @@ class Gateway:
             log.exception("%s: stopped by a bug in openwx; the other accounts go on", account.name)
         finally:
             self._running.discard(account.name)
+            self._forget_stop(account.name)
             account.ended.set()
-            if len(self.accounts) == 1:
+            if len(self.accounts) == 1 and not self._starts:
                 self._ending.set()
-
-
-async def all_accounts(settings: Settings, journal: Journal) -> dict[str, AccountSettings]:
-    """The accounts of the configuration and those that the API started. Raises ``JournalError``."""
-    return settings.accounts | dict(_started(await _roster(journal), settings))
-
-
-async def _roster(journal: Journal) -> Roster:
-    kept = (await journal.state(_OF_ALL)).get(_KEY)
-    if kept is None:
-        return Roster()
-    try:
-        return msgspec.json.decode(kept, type=Roster)
-    except msgspec.DecodeError:
-        log.warning("the list of accounts that the API started cannot be read; it is forgotten")
-        return Roster()
-
-
-def _started(roster: Roster, settings: Settings) -> Iterator[tuple[str, AccountSettings]]:
-    """The accounts that the API started, as far as they can be had."""
-    for name, texts in roster.started.items():
-        if name in settings.accounts:
-            log.warning("%s: the configuration has this account now, and wins", name)
-            continue
-        try:
-            own, _ = account_from_texts(texts)
-        except ConfigError as error:
-            log.warning("%s: not started: its settings are not valid any more: %s", name, error)
-            continue
-        yield name, own

@@ -129,6 +129,7 @@ async def test_one_that_is_logged_out_does_not_disturb_the_other(
     await receiver.get(content="still here")
     (client,) = (await two.get("check_client", client=names[second.uin])).json["client"]
     assert "1203" in client["state_reason"]
+    await receiver.until(lambda: tells(receiver, names[second.uin], event="stop"))
     assert tells(receiver, names[second.uin], event="login")[-1]["params"][0] == -1
 
 
