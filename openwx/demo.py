@@ -142,7 +142,8 @@ async def _show_phones(account: SimulatedAccount) -> None:
         with contextlib.suppress(TimeoutError):
             await account.pulse.until(lambda: len(account.sent) > shown, None)  # noqa: B023
         for heard in account.sent[shown:]:
-            log.info("demo: on the phone of %s appears “%s”", heard.to, heard.text)
+            what = f"a file: {heard.medium.name}" if heard.medium else f"“{heard.text}”"
+            log.info("demo: on the phone of %s appears %s", heard.to, what)
         shown = len(account.sent)
 
 

@@ -185,7 +185,7 @@ def medium_of(file: StoredFile, name: str | None) -> Medium:
         name=shown,
         size=file.size,
         mime=file.mime,
-        ext=PurePath(shown).suffix.removeprefix(".").lower() or file.ext,
+        ext=magictype.extension_of(file.mime, shown),
         md5=file.md5,
         mtime=file.mtime,
     )
