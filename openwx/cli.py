@@ -1,4 +1,4 @@
-"""The commands: ``openwx serve``, ``simulate``, ``check-config`` and ``logout``."""
+"""The commands: ``openwx serve``, ``simulate``, ``check-config``, ``outbox`` and ``logout``."""
 
 import argparse
 import asyncio
@@ -54,6 +54,17 @@ def _parser() -> argparse.ArgumentParser:
     logout.add_argument("--config", type=Path, metavar="FILE")
     logout.set_defaults(command=_logout)
 
+    outbox = commands.add_parser(
+        "outbox", help="look at deliveries that failed, send them again, or drop them"
+    )
+    outbox.add_argument("do", choices=["list", "show", "retry", "drop"])
+    outbox.add_argument("ids", nargs="*", type=_upload_id, metavar="ID", help="of deliveries")
+    outbox.add_argument("--all", action="store_true", help="all that failed (retry, drop)")
+    outbox.add_argument("--waiting", action="store_true", help="list what is still tried instead")
+    outbox.add_argument("--client", metavar="NAME", help="of which account")
+    outbox.add_argument("--config", type=Path, metavar="FILE")
+    outbox.set_defaults(command=_outbox)
+
     simulate = commands.add_parser("simulate", help="run a simulated WeChat service")
     simulate.add_argument("--host", default="127.0.0.1")
     simulate.add_argument("--port", type=_port, default=3080, help="default: 3080; 0: any free one")
@@ -84,6 +95,12 @@ def _count(text: str) -> int:
     if text.isdecimal() and int(text) <= 100_000:
         return int(text)
     raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 100000, not {text!r}")
+
+
+def _upload_id(text: str) -> int:
+    if text.isdecimal() and 0 < len(text) <= 18:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be the number of a delivery, not {text!r}")
 
 
 def _load(args: argparse.Namespace, **overrides: Any) -> Loaded:
@@ -123,6 +140,19 @@ def _logout(args: argparse.Namespace) -> int:
     except WeChatError as error:
         print(f"openwx: still logged in: {error}", file=sys.stderr)
         return 1
+
+
+def _outbox(args: argparse.Namespace) -> int:
+    if args.do != "list" and bool(args.ids) == args.all:
+        raise ConfigError(f"outbox {args.do}: give the ids of deliveries, or --all")
+    if args.do == "show" and (args.all or len(args.ids) != 1):
+        raise ConfigError("outbox show: give the id of one delivery")
+    settings = _load(args).settings
+    from openwx import outbox
+
+    ids = None if args.all else args.ids
+    state = "waiting" if args.waiting else "failed"
+    return outbox.main(settings, args.do, ids, args.client, state)
 
 
 def _simulate(args: argparse.Namespace) -> int:

@@ -55,7 +55,7 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
     Raises ``ConfigError`` where the data folder or an address cannot be had.
     """
     async with AsyncExitStack() as stack:
-        data_dir = _data_folder(settings.data_dir, stack)
+        data_dir = data_folder(settings.data_dir, stack)
         try:
             journal = await stack.enter_async_context(Journal(data_dir / JOURNAL))
         except JournalError as error:
@@ -122,7 +122,7 @@ async def _prune(journal: Journal, folder: MediaFolder, keep_days: int) -> None:
         await asyncio.sleep(PRUNE_EVERY_S)
 
 
-def _data_folder(path: Path, stack: AsyncExitStack) -> Path:
+def data_folder(path: Path, stack: AsyncExitStack) -> Path:
     """The data folder, for this process alone and nobody else's eyes."""
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -194,7 +194,7 @@ async def log_out(settings: Settings) -> None:
     Raises ``ConfigError`` where the data folder is in use, ``WeChatError`` where WeChat cannot be told.
     """
     async with AsyncExitStack() as stack:
-        data_dir = _data_folder(settings.data_dir, stack)
+        data_dir = data_folder(settings.data_dir, stack)
         journal = await stack.enter_async_context(Journal(data_dir / JOURNAL))
         connector = aiohttp.TCPConnector()
         stack.push_async_callback(connector.close)

@@ -17,6 +17,7 @@ from openwx.gateway.avatars import Avatars
 from openwx.gateway.consult import Consults
 from openwx.gateway.feed import Feed
 from openwx.gateway.incoming import Incoming
+from openwx.gateway.outbox import Outbox
 from openwx.gateway.outgoing import Outgoing
 from openwx.gateway.parcels import Parcels
 from openwx.gateway.recall import Recalls
@@ -69,6 +70,7 @@ class Account:
             name,
             report,
             shared,
+            client=self._client,
             transfer=transfer,
             running=self._running,
             write=self._teller.write,
@@ -101,6 +103,7 @@ class Account:
             url_client=self._url_client,
             pauses=pace.backoff,
         )
+        self.outbox = Outbox(name, shared.journal, self._reporter.put)
 
     # -- what the routes ask ---------------------------------------------------------------------------------
 

@@ -12,11 +12,13 @@ from openwx.config import Report
 from openwx.errors import LoggedOut, ProtocolError, Refused, TransportError
 from openwx.gateway import parcels, sources
 from openwx.gateway.mediafolder import EmptyError, StoredFile, TooLargeError, safe_name
+from openwx.gateway.orders import Address, present_id
 from openwx.gateway.shared import Shared
 from openwx.gateway.stage import Told
 from openwx.report import payload as payloads
 from openwx.report.journal import Completed, Unit
 from openwx.report.policy import wanted
+from openwx.wechat.client import Client
 from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.transfer import Transfer
 
@@ -42,6 +44,7 @@ class Incoming:
         report: Report,
         shared: Shared,
         *,
+        client: Client,
         transfer: Transfer,
         running: asyncio.Event,
         write: Callable[[Unit], Awaitable[object]],
@@ -51,6 +54,7 @@ class Incoming:
         self._folder = shared.folder
         self._downloads = shared.downloads
         self._pace = shared.pace
+        self._client = client
         self._transfer = transfer
         self._running = running
         self._write = write
@@ -63,7 +67,7 @@ class Incoming:
         attachment = ""
         known: dict[str, bytes] = {}
         try:
-            file = await self._fetch(ref)
+            file = await self._fetch(ref, told)
         except NoMediumError as error:
             log.warning("%s: %s %s: %s", self._account, ref.kind, ref.msg_id, error)
             payload = payloads.without_medium(told.payload, str(error))
@@ -92,7 +96,7 @@ class Incoming:
             payload,
         )
 
-    async def _fetch(self, ref: MediaRef) -> StoredFile:
+    async def _fetch(self, ref: MediaRef, told: Told) -> StoredFile:
         """Try until it is there, or until the time for it is over."""
         if not self._downloads:
             raise NoMediumError("media.download is off")
@@ -107,7 +111,7 @@ class Incoming:
         while True:
             try:
                 async with self._slots:
-                    return await self._fetch_once(ref)
+                    return await self._fetch_once(replace(ref, sender=self._sender(ref, told)))
             except TooLargeError as error:
                 raise NoMediumError(str(error)) from None
             except LoggedOut as error:
@@ -136,6 +140,16 @@ class Incoming:
         except TimeoutError:
             return False
         return waited
+
+    def _sender(self, ref: MediaRef, told: Told) -> str:
+        """The id of who sent it, in the present login."""
+        contacts = self._client.contacts
+        if told.payload["class"] == "send":
+            return contacts.user.id
+        if not told.upload.reply_to:
+            return ref.sender
+        chat = msgspec.json.decode(told.upload.reply_to, type=Address)
+        return present_id(chat, self._client.session, contacts) or ref.sender
 
     async def _fetch_once(self, ref: MediaRef) -> StoredFile:
         async with self._folder.receive(safe_name(ref.name)) as incoming:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from openwx.errors import CallerError
+from openwx.wechat.contacts import Contacts
 from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.model import Chat
 from openwx.wechat.send import Uploaded, new_client_msg_id
@@ -79,6 +80,14 @@ def address_of(chat: Chat, session: Session | None) -> Address:
         login=session.login_id if session else "",
         uin=session.uin if session else "",
     )
+
+
+def present_id(to: Address, session: Session | None, contacts: Contacts) -> str | None:
+    """The id of that chat in the present login; None where it cannot be found for certain."""
+    if session is None or to.login == session.login_id:
+        return to.id
+    found = contacts.find_again(to) if to.uin == session.uin else None
+    return found.id if found else None
 
 
 def new_order(to: Address, what: str | Parcel, *, bulk: bool = False, key: str = "") -> Order:

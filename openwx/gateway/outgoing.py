@@ -12,7 +12,15 @@ from msgspec.structs import replace
 from openwx.config import AccountSettings
 from openwx.errors import CallerError, Code, LoggedOut, Refused
 from openwx.gateway.idempotency import Keys, Record
-from openwx.gateway.orders import Address, Order, Outcome, Parcel, address_of, new_order
+from openwx.gateway.orders import (
+    Address,
+    Order,
+    Outcome,
+    Parcel,
+    address_of,
+    new_order,
+    present_id,
+)
 from openwx.gateway.parcels import Parcels, what_to_send
 from openwx.gateway.queue import QueueRules, SendQueue, Ticket
 from openwx.gateway.sources import MediaGiven
@@ -243,18 +251,13 @@ class Outgoing:
 
     def _chat_id(self, order: Order) -> str:
         """The chat's id in the present login."""
-        session = self._client.session
-        if session is None or order.to.login == session.login_id:
-            return order.to.id
-        found = None
-        if order.to.uin == session.uin:
-            found = self._client.contacts.find_again(order.to)
+        found = present_id(order.to, self._client.session, self._client.contacts)
         if found is None:
             raise CallerError(
                 Code.NOT_FOUND,
                 f"{order.to.displayname} cannot be found for certain after a new login; nothing was sent",
             )
-        return found.id
+        return found
 
     async def _finish(self, ticket: Ticket, outcome: Outcome) -> None:
         await self._teller.tell_outcome(

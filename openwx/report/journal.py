@@ -17,8 +17,8 @@ from openwx.report import queries
 from openwx.report.queries import Prune, PruneOld, Read
 from openwx.report.records import (
     Completed,
-    FailedUpload,
     Fate,
+    ListedUpload,
     NewSend,
     NewUpload,
     Send,
@@ -33,10 +33,10 @@ from openwx.report.writer import Writer
 
 __all__ = [
     "Completed",
-    "FailedUpload",
     "Fate",
     "Journal",
     "JournalError",
+    "ListedUpload",
     "NewSend",
     "NewUpload",
     "Send",
@@ -88,10 +88,20 @@ class Journal:
         rows = await self._read(queries.UPLOAD, upload_id)
         return queries.upload_of(rows[0]) if rows else None
 
-    async def failed(self, account: str, *, limit: int = 100) -> list[FailedUpload]:
+    async def failed(self, account: str, *, limit: int = 100) -> list[ListedUpload]:
         """The uploads that were given up, newest first. ``Unit.again`` has them sent once more."""
         rows = await self._read(queries.FAILED, account, int(Fate.FAILED), limit)
-        return [queries.failed_upload_of(row) for row in rows]
+        return [queries.listed_upload_of(row) for row in rows]
+
+    async def waiting(self, account: str, *, limit: int = 100) -> list[ListedUpload]:
+        """The uploads that are not delivered yet, oldest first."""
+        rows = await self._read(queries.WAITING, account, limit)
+        return [queries.listed_upload_of(row) for row in rows]
+
+    async def listed(self, account: str, upload_id: int) -> tuple[ListedUpload, bytes] | None:
+        """One that was given up or that waits, and its body."""
+        rows = await self._read(queries.LISTED, account, upload_id, int(Fate.FAILED))
+        return (queries.listed_upload_of(rows[0][:-1]), rows[0][-1]) if rows else None
 
     async def body_of(self, account: str, dedupe: str) -> bytes | None:
         """The body of the upload with this ``dedupe``, for as long as its row is kept."""

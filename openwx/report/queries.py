@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from openwx.report.records import FailedUpload, Fate, Send, Upload
+from openwx.report.records import Fate, ListedUpload, Send, Upload
 
 AT_ONCE = 1000
 """Rows deleted in one transaction."""
@@ -28,6 +28,12 @@ SELECT {_FIELDS} FROM uploads WHERE account = ? AND fate = 0 AND {_HELD} ORDER B
 FAILED = """
 SELECT id, chat, kind, uid, created, settled, tries, status, error FROM uploads
 WHERE account = ? AND fate = ? ORDER BY settled DESC, id DESC LIMIT ?"""
+WAITING = """
+SELECT id, chat, kind, uid, created, 0.0, tries, status, error FROM uploads
+WHERE account = ? AND fate = 0 ORDER BY id LIMIT ?"""
+LISTED = """
+SELECT id, chat, kind, uid, created, settled, tries, status, error, body FROM uploads
+WHERE account = ? AND id = ? AND fate IN (0, ?)"""
 SENDS = """
 SELECT id, account, uid, upload_id, part, created, attachment, body FROM sends
 WHERE account = ? ORDER BY id"""
@@ -97,8 +103,8 @@ def upload_of(row: tuple[Any, ...]) -> Upload:
     return Upload(**_named(_NAMES, row))
 
 
-def failed_upload_of(row: tuple[Any, ...]) -> FailedUpload:
-    return FailedUpload(**_named(FailedUpload.__struct_fields__, row))
+def listed_upload_of(row: tuple[Any, ...]) -> ListedUpload:
+    return ListedUpload(**_named(ListedUpload.__struct_fields__, row))
 
 
 def send_of(row: tuple[Any, ...]) -> Send:

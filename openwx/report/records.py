@@ -43,8 +43,8 @@ class Upload(NewUpload, kw_only=True, frozen=True, gc=False):
     """How often the backend answered and refused it."""
 
 
-class FailedUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """An upload that was given up. Its body stays in the journal."""
+class ListedUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """An upload that was given up, or one that waits. Its body stays in the journal."""
 
     id: int
     chat: str
@@ -52,7 +52,9 @@ class FailedUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     uid: str
     created: float
     settled: float
+    """When it was given up; 0 where it waits."""
     tries: int
+    """How often the backend answered and refused it."""
     status: int
     """The last HTTP status, 0 where there was none."""
     error: str
@@ -118,6 +120,8 @@ class Unit:
     """Ids of pending uploads that the backend refused once more: their ``tries`` grow by one."""
     again: Sequence[int] = ()
     """Ids of failed uploads that are pending anew, as if they were made now."""
+    dropped: Sequence[int] = ()
+    """Ids of failed uploads that nobody wants any more."""
     state: Mapping[str, bytes | None] = field(default_factory=dict)
     """What the account has to remember; None forgets the key."""
     media: Mapping[str, bytes] = field(default_factory=dict)
@@ -135,6 +139,7 @@ class Written:
     sends: list[Send]
     """Those that were taken: a part of a reply that was taken before is missing."""
     again: list[Upload]
+    dropped: list[int]
 
     @property
     def fresh(self) -> list[Upload]:

@@ -56,6 +56,7 @@ _FINISHED = "DELETE FROM sends WHERE uid IN (SELECT value FROM json_each(?))"
 _AGAIN = """
 UPDATE uploads SET fate = 0, status = 0, error = '', settled = 0, tries = 0, created = ?
 WHERE id = ? AND account = ? AND fate = ?"""
+_DROP = "UPDATE uploads SET fate = ?, settled = ? WHERE id = ? AND account = ? AND fate = ?"
 _COMPLETE = """
 UPDATE uploads SET media = x'', body = ?1, attachment = ?2, fate = ?3, settled = ?4
 WHERE id = ?5 AND account = ?6 AND fate = 0"""
@@ -159,6 +160,7 @@ class Tables(Workshop):
                 list(itertools.islice(uploads, len(unit.uploads))),
                 [send for send in itertools.islice(sends, len(unit.sends)) if send is not None],
                 [again for id_ in unit.again if (again := self._again(unit.account, id_, now))],
+                [id_ for id_ in unit.dropped if self._drop(unit.account, id_, now)],
             )
             for unit in units
         ]
@@ -257,6 +259,10 @@ class Tables(Workshop):
         self._insert_all(_INSERT_MEDIA, known)
         keys = {(unit.account, key): value for unit in units for key, value in unit.keys.items()}
         self._insert_all(_INSERT_KEYS, [(*name, now, value) for name, value in keys.items()])
+
+    def _drop(self, account: str, upload_id: int, now: float) -> bool:
+        of = (int(Fate.DROPPED), now, upload_id, account, int(Fate.FAILED))
+        return self._db.execute(_DROP, of).rowcount == 1
 
     def _again(self, account: str, upload_id: int, now: float) -> Upload | None:
         of = (now, upload_id, account, int(Fate.FAILED))

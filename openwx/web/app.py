@@ -12,6 +12,7 @@ from openwx.web import (
     friends,
     groups,
     info,
+    outbox,
     parameters,
     recall,
     sending,
@@ -23,7 +24,7 @@ from openwx.web.server import Runner
 if TYPE_CHECKING:
     from openwx.gateway.gateway import Gateway
 
-TOPICS = (info, sending, recall, consult, groups, friends, avatars, events, accounts)
+TOPICS = (info, sending, recall, consult, groups, friends, avatars, events, accounts, outbox)
 """Imported for the routes that they declare."""
 
 

@@ -255,6 +255,13 @@ async def check_event(script: Script) -> None:
         told += await script.listed("check_event", timeout="10")
 
 
+async def outbox(script: Script) -> None:
+    assert (await script.call("outbox"))["deliveries"] == []
+    for name in ("outbox_retry", "outbox_drop"):
+        assert (await script.call(name, id="all"))["count"] == 0
+    assert (await script.raw(script.api.get, "outbox_show", id="1")).code == 100
+
+
 async def uploads(script: Script) -> None:
     friend, text = script.phone.friend("小灰"), f"你好 {os.urandom(4).hex()}"
     script.receiver.behaves(replies("收到"), times=1, content=text)
@@ -283,6 +290,7 @@ STEPS = [
     get_avatar,
     accounts,
     check_event,
+    outbox,
     uploads,
 ]
 

@@ -221,11 +221,20 @@ async def test_a_restart_in_the_middle_of_a_download(
     assert list(Path(told[0]["media_path"]).parent.iterdir()) == [Path(told[0]["media_path"])]
 
 
+@pytest.mark.parametrize("who", ["a friend", "a member", "the own phone"])
 async def test_a_log_out_in_the_middle_of_a_download(
-    api: Gateway, account: Account, receiver: Receiver, simulator: Simulator
+    api: Gateway, account: Account, receiver: Receiver, simulator: Simulator, who: str
 ) -> None:
-    slow = simulator.faults.add("webwxgetmsgimg", Fault.HANG, times=1)
-    account.friend("小灰").sends_image(PNG)
+    """The ids of all are others in the new login: a file is asked for with its sender's."""
+    slow = simulator.faults.add("webwxgetmedia", Fault.HANG, times=1)
+    group = account.group("PERL学习交流")
+    match who:
+        case "a friend":
+            account.friend("小灰").sends_file("a.png", PNG)
+        case "a member":
+            group.member_sends_file(group.others[0], "a.png", PNG)
+        case _:
+            account.phone.sends_file(account.friend("小灰"), "a.png", PNG)
     await slow.strikes()
     account.end_session(1100)
     slow.release()

@@ -100,6 +100,14 @@ def is_there_already(reply: Reply) -> None:
     assert (reply.json["client"], reply.words) == ("default", "client already exists")
 
 
+def is_empty_outbox(reply: Reply) -> None:
+    assert reply.json == {"deliveries": [], "code": 0, "status": "success"}
+
+
+def is_none_of_them(reply: Reply) -> None:
+    assert reply.json == {"count": 0, "code": 0, "status": "success"}
+
+
 def are_uploads(reply: Reply) -> None:
     assert isinstance(reply.json, list)
 
@@ -133,11 +141,14 @@ GOOD: list[tuple[str, dict[str, str], Callable[[Reply], None]]] = [
     ("check_client", {}, are_clients),
     ("check_client", {"client": "default"}, are_clients),
     ("check_event", {"timeout": "0"}, are_uploads),
+    ("outbox", {}, is_empty_outbox),
+    ("outbox_retry", {"id": "all"}, is_none_of_them),
+    ("outbox_drop", {"id": "all"}, is_none_of_them),
 ]  # fmt: skip
 
 WITH_TESTS_OF_THEIR_OWN = {
     "stop_client", "get_qrcode", "get_avatar", "revoke_message", "consult", "create_group",
-    "invite_friend", "kick_group_member", "make_friend", "accept_friend_request",
+    "invite_friend", "kick_group_member", "make_friend", "accept_friend_request", "outbox_show",
 }  # fmt: skip
 
 

@@ -108,7 +108,8 @@ async def test_a_medium_that_nobody_wants_is_delivered_when_it_is_there(journal:
     await journal.write(
         Unit(account="me", completed=[Completed(id=upload.id, body=b"{}", deliver=False)])
     )
-    assert await journal.held("me") == await journal.pending("me") == []
+    assert await journal.held("me") == []
+    assert await journal.pending("me") == []
 
 
 async def test_keys_and_media_are_forgotten_in_time(journal: Journal, clock: Clock) -> None:

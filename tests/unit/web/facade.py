@@ -14,7 +14,7 @@ from openwx.gateway.mediafolder import MediaFolder
 from openwx.gateway.orders import Parcel
 from openwx.gateway.outgoing import Sent
 from openwx.gateway.sources import MediaGiven
-from openwx.report.records import Upload
+from openwx.report.records import ListedUpload, Upload
 from openwx.wechat.contacts import Contacts
 from openwx.wechat.events import State
 from openwx.wechat.model import Chat, Friend, Group, Member, User
@@ -87,6 +87,13 @@ class Parcels:
         return Parcel(media_id=media_id)
 
 
+class Outbox:
+    """Nothing failed."""
+
+    async def failed(self, limit: int) -> list[ListedUpload]:
+        return []
+
+
 class Account:
     def __init__(self, name: str) -> None:
         self.name = name
@@ -110,6 +117,7 @@ class Account:
         )
         self.outgoing = Outgoing(self.contacts)
         self.parcels = Parcels()
+        self.outbox = Outbox()
 
     def require_running(self) -> None:
         if self.state is not State.RUNNING:

@@ -1,0 +1,82 @@
+"""Deliveries to ``post_api`` that failed: looked at, sent again, or dropped."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from openwx.errors import CallerError, Code
+from openwx.report.journal import Journal, JournalError, ListedUpload, Unit
+from openwx.report.records import Upload, Written
+
+log = logging.getLogger("openwx.report")
+
+MOST = 1000
+"""Deliveries in one list."""
+
+
+class Outbox:
+    """One account's. ``put`` hands what is to be sent again to whoever delivers; nobody where nobody does."""
+
+    def __init__(
+        self, account: str, journal: Journal, put: Callable[[Iterable[Upload]], None] | None = None
+    ) -> None:
+        self._account = account
+        self._journal = journal
+        self._put = put
+
+    async def failed(self, limit: int = MOST) -> list[ListedUpload]:
+        """Those that were given up, newest first."""
+        return await self._journal.failed(self._account, limit=limit)
+
+    async def waiting(self, limit: int = MOST) -> list[ListedUpload]:
+        """Those that are still tried, oldest first."""
+        return await self._journal.waiting(self._account, limit=limit)
+
+    async def show(self, upload_id: int) -> tuple[ListedUpload, bytes]:
+        """One of either, and its body. Raises ``CallerError`` (100)."""
+        found = await self._journal.listed(self._account, upload_id)
+        if found is None:
+            raise _not_found(upload_id)
+        return found
+
+    async def retry(self, ids: Sequence[int] | None) -> int:
+        """Send failed ones again, as if they were made now; all of them where no ids are given. How many.
+
+        Raises ``CallerError``: 100 for one that has not failed, -5 where it cannot be kept.
+        """
+        unit = Unit(account=self._account, again=await self._chosen(ids))
+        written = await self._write(unit)
+        log.info("%s: %d failed deliveries are sent again", self._account, len(written.again))
+        if self._put is not None:
+            self._put(written.again)
+        return len(written.again)
+
+    async def drop(self, ids: Sequence[int] | None) -> int:
+        """Forget failed ones; all of them where no ids are given. How many. Raises as ``retry`` does."""
+        unit = Unit(account=self._account, dropped=await self._chosen(ids))
+        written = await self._write(unit)
+        for upload_id in written.dropped:
+            log.warning(
+                "%s: the failed delivery %d was dropped on request", self._account, upload_id
+            )
+        return len(written.dropped)
+
+    async def _chosen(self, ids: Sequence[int] | None) -> list[int]:
+        if ids is None:
+            return [upload.id for upload in await self.failed(1_000_000)]
+        for upload_id in ids:
+            upload, _ = await self.show(upload_id)
+            if not upload.settled:
+                raise CallerError(
+                    Code.NOT_POSSIBLE, f"delivery {upload_id} has not failed: it is still tried"
+                )
+        return list(dict.fromkeys(ids))
+
+    async def _write(self, unit: Unit) -> Written:
+        try:
+            return await self._journal.write(unit)
+        except JournalError as error:
+            raise CallerError(Code.GAVE_UP, f"not done: {error}") from error
+
+
+def _not_found(upload_id: int) -> CallerError:
+    return CallerError(Code.NOT_FOUND, f"there is no delivery {upload_id} that failed or waits")
