@@ -1,0 +1,195 @@
+"""Every fault that the simulated WeChat knows, at every call that openwx makes: one after another, and at random.
+
+Nothing crashes, hangs, is lost or comes twice, and the account says what it is.
+Longer: ``OPENWX_TEST_FAULTS=1000 pytest tests/functional/test_every_fault.py``; ``OPENWX_TEST_SEED`` draws again.
+"""
+
+import asyncio
+import base64
+import os
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from openwx.simulator import Account, Fault, Simulator
+from openwx.simulator.media import PNG
+from openwx.simulator.samples import png
+
+from .world import Gateway, Receiver, World
+
+RANDOM_FAULTS = int(os.environ.get("OPENWX_TEST_FAULTS", "60"))
+SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+
+FAULTS = [fault for fault in Fault if fault is not Fault.RET]
+REFUSALS = [-1, 1, -2, -14, 1205]
+"""Those that do not end the session."""
+
+WHILE_RUNNING = ["synccheck", "webwxsync", "webwxbatchgetcontact"]
+WHILE_LOGGING_IN = [
+    *("jslogin", "login", "webwxnewloginpage", "webwxpushloginurl", "webwxinit"),
+    *("webwxstatusnotify", "webwxgetcontact", "webwxbatchgetcontact", "webwxsync"),
+]
+WHILE_SENDING = ["webwxsendmsg", "webwxuploadmedia", "webwxsendmsgimg"]
+WHILE_FETCHING = ["webwxgetmsgimg"]
+
+
+@dataclass
+class Scene:
+    """Somebody writes, somebody sends, and all that is said is counted."""
+
+    api: Gateway
+    account: Account
+    receiver: Receiver
+    written: list[str] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+    shown: int = 0
+
+    async def hears(self) -> None:
+        """A friend writes, a stranger too, and both are told."""
+        text = f"in {len(self.written)}"
+        self.account.friend("小灰").says(text)
+        group = self.account.group("PERL学习交流")
+        group.add_member(f"new {len(self.written)}")
+        self.written.append(text)
+        await self.receiver.get(content=text)
+
+    async def sends(self) -> None:
+        """A text is accepted, and is heard once."""
+        text = f"out {len(self.sent)}"
+        reply = await self.api.get(
+            "send_friend_message", id="filehelper", content=text, **{"async": "1"}
+        )
+        assert reply.code == 0, reply.words
+        self.sent.append(text)
+        await self.receiver.get(post_type="send_message", uid=reply.json["uid"])
+
+    async def shows(self) -> None:
+        """A picture that was never shown before is accepted, and is told how it ended."""
+        self.shown += 1
+        reply = await self.api.post_json(
+            "send_friend_message",
+            id="filehelper",
+            media_data="R0lGODlhAQABAAAAACw="
+            if len(self.sent) % 2
+            else "iVBORw0KGgoAAAANSUhEUgAAAAE=",
+            media_name=f"{len(self.sent)}.png",
+            **{"async": True},
+        )
+        assert reply.code == 0, reply.words
+        await self.receiver.get(post_type="send_message", uid=reply.json["uid"])
+
+    async def fetches(self) -> None:
+        """A picture comes, with its bytes or with the reason why not."""
+        message = self.account.friend("小灰").sends_image(PNG)
+        upload = await self.receiver.get(id=message.msg_id)
+        assert "media_path" in upload or upload["media_error"]
+
+    async def logs_in_anew(self) -> None:
+        self.account.end_session(1102)
+        await self.is_online()
+
+    async def is_online(self) -> None:
+        """Log in by whatever the phone is asked for, until the account runs."""
+        phone = self.account.phone
+        async with asyncio.timeout(20):
+            while (await self.api.client())["state"] != "running" or not self.account.is_online:
+                if phone.shows() is not None:
+                    phone.confirm()
+                elif phone.account.world.codes.pending():
+                    await phone.logs_in()
+                await self.api.get("check_event", timeout="0.1")
+
+    def is_whole(self) -> None:
+        """Nothing is missing, nothing came twice."""
+        texts = [upload["content"] for upload in self.receiver.got(post_type="receive_message")]
+        assert [text for text in texts if text.startswith("in ")] == self.written
+        heard = [text for text in self.account.filehelper.texts if text.startswith("out ")]
+        told = {
+            upload["content"]: upload["code"]
+            for upload in self.receiver.got(post_type="send_message", format="text")
+        }
+        assert sorted(heard) == sorted(text for text in self.sent if told[text] == 0)
+        assert len(heard) == len(set(heard))
+
+
+@pytest.fixture
+async def scene(world: World, account: Account, receiver: Receiver) -> Scene:
+    # A hanging call ends soon, so that many of them fit into a test.
+    api = await world.run(
+        pace={"call_timeout_s": 0.3, "poll_timeout_s": 1.0, "pairing_wait_s": 0.2}
+    )
+    return Scene(api, account, receiver)
+
+
+async def strikes(
+    scene: Scene, simulator: Simulator, call: str, fault: Fault, act: Callable[[], Awaitable[None]]
+) -> None:
+    """Act while a fault strikes a call, and see that everything goes on."""
+    refusals = REFUSALS if fault is Fault.RET else [0]
+    for ret in refusals:
+        rule = simulator.faults.add(call, fault, times=1, ret=ret, seconds=1.0)
+        try:
+            await act()
+        except AssertionError as error:
+            raise AssertionError(f"{call} {fault.value} {ret}: {error}") from error
+        assert rule.hits, f"{call} {fault.value} {ret}: it never struck"
+        simulator.faults.remove(rule)
+        await scene.is_online()
+
+
+@pytest.mark.parametrize("call", WHILE_RUNNING)
+async def test_while_running(scene: Scene, simulator: Simulator, call: str) -> None:
+    for fault in Fault:
+        await strikes(scene, simulator, call, fault, scene.hears)
+    scene.is_whole()
+
+
+@pytest.mark.parametrize("call", WHILE_SENDING)
+async def test_while_sending(scene: Scene, simulator: Simulator, call: str) -> None:
+    for fault in Fault:
+        act = scene.sends if call == "webwxsendmsg" else scene.shows
+        await strikes(scene, simulator, call, fault, act)
+        await scene.hears()
+    scene.is_whole()
+
+
+@pytest.mark.parametrize("call", WHILE_FETCHING)
+async def test_while_fetching(scene: Scene, simulator: Simulator, call: str) -> None:
+    for fault in Fault:
+        await strikes(scene, simulator, call, fault, scene.fetches)
+    await scene.hears()
+    scene.is_whole()
+
+
+@pytest.mark.parametrize("call", WHILE_LOGGING_IN)
+async def test_while_logging_in(scene: Scene, simulator: Simulator, call: str) -> None:
+    scene.account.allows_push_login = call != "jslogin"
+    for fault in FAULTS:
+        await strikes(scene, simulator, call, fault, scene.logs_in_anew)
+        await scene.hears()
+    scene.is_whole()
+
+
+async def test_at_random(scene: Scene, simulator: Simulator) -> None:
+    print(f"faults drawn with OPENWX_TEST_SEED={SEED}")
+    draw = random.Random(SEED)
+    acts = [scene.hears, scene.sends, scene.shows, scene.fetches]
+    calls = [*WHILE_RUNNING, *WHILE_SENDING, *WHILE_FETCHING]
+    for _ in range(RANDOM_FAULTS):
+        for _ in range(draw.randrange(1, 3)):
+            simulator.faults.add(
+                draw.choice(calls),
+                draw.choice(FAULTS),
+                times=draw.randrange(1, 3),
+                seconds=draw.uniform(0.0, 0.5),
+            )
+        await draw.choice(acts)()
+        if draw.random() < 0.1:
+            await scene.logs_in_anew()
+    simulator.faults.clear()
+    await scene.is_online()
+    await scene.hears()
+    await scene.sends()
+    scene.is_whole()
