@@ -16,6 +16,7 @@ from openwx.errors import (
     CallerError,
     Code,
     LoggedOut,
+    NotReached,
     ProtocolError,
     Refused,
     SystemBusy,
@@ -205,6 +206,7 @@ class SendQueue:
         """All tries of one order; None where it went back into the queue to outlive a new login, or was withdrawn."""
         chat_id = ticket.order.to.id
         error: Exception | None = None
+        unsure = False
         pauses = self._rules.pauses()
         for number, pause_s in enumerate([*islice(pauses, self._rules.tries - 1), None]):
             if number:
@@ -230,6 +232,7 @@ class SendQueue:
             except (TransportError, ProtocolError, SystemBusy) as failure:
                 log.info("a send failed: %s", failure)
                 error = failure
+                unsure |= not isinstance(failure, NotReached | SystemBusy)
                 if pause_s is not None:
                     self._rest(pause_s)
             except Refused as refusal:
@@ -237,9 +240,14 @@ class SendQueue:
             else:
                 self._too_often = self._rules.too_often()
                 return outcome
+        return self._gave_up(ticket, error, unsure=unsure)
+
+    def _gave_up(self, ticket: Ticket, error: Exception | None, *, unsure: bool) -> Outcome:
         tries = self._rules.tries
         status = f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {error}"
-        return Outcome(chat_id, error=CallerError(Code.GAVE_UP, status))
+        if unsure and ticket.begun:
+            status += "; whether it arrived is unknown"
+        return Outcome(ticket.order.to.id, error=CallerError(Code.GAVE_UP, status))
 
 
 def _abandoned(ticket: Ticket, error: CallerError) -> Outcome | None:
