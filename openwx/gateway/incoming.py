@@ -71,13 +71,15 @@ class Incoming:
         except NoMediumError as error:
             log.warning("%s: %s %s: %s", self._account, ref.kind, ref.msg_id, error)
             payload = payloads.without_medium(told.payload, str(error))
+            if ref.name:
+                payload["media_name"] = safe_name(ref.name)
         else:
             payload = payloads.with_medium(
                 told.payload,
                 path=file.path,
                 mime=file.mime,
                 ext=file.ext,
-                name=ref.name or file.name,
+                name=safe_name(ref.name) or file.name,  # backends save files under it, too
                 size=file.size,
                 mtime=file.mtime,
             )

@@ -162,6 +162,8 @@ async def test_a_name_cannot_leave_the_folder(
     path = Path(upload["media_path"])
     assert path.parent == api.settings.media_dir
     assert path.read_bytes() == b"bad"
+    assert upload["media_name"] == Path(upload["media_name"]).name
+    assert "\\" not in upload["media_name"]
     assert set(tmp_path.rglob("*evil*")) - before <= {path}
 
 
