@@ -25,6 +25,7 @@ from openwx.gateway.shared import Shared
 from openwx.gateway.sources import Sources
 from openwx.gateway.stage import Stage, Told
 from openwx.gateway.teller import Teller
+from openwx.report.journal import JournalError
 from openwx.report.poll import poll
 from openwx.report.reporter import Reporter
 from openwx.wechat import events
@@ -193,12 +194,10 @@ class Account:
                 client.cancel()
                 await asyncio.wait({queue, client})
                 await self._tell_stop("stopped on request")
-                if not await self._reporter.drained(FINISH_S):
-                    log.warning(
-                        "%s: some uploads are left in the journal for the next start", self.name
-                    )
+                await self._reporter.drained(FINISH_S)
                 for task in background:
                     task.cancel()
+            await self._say_what_is_left()
         except Exception:
             # Told at the next start, since nobody delivers any more.
             await self._tell_stop("a bug in openwx; its log tells more")
@@ -208,6 +207,24 @@ class Account:
             self.outgoing.queue.give_up(self._not_running())
             self.consults.give_up(self._not_running())
             await self.close()
+
+    async def _say_what_is_left(self) -> None:
+        try:
+            uploads, sends = await self._shared.journal.left(self.name)
+        except JournalError as error:
+            log.warning(
+                "%s: stopped; what is left in the journal cannot be read: %s", self.name, error
+            )
+            return
+        if uploads or sends:
+            log.warning(
+                "%s: stopped; %d uploads and %d sends are left in the journal for the next start",
+                self.name,
+                uploads,
+                sends,
+            )
+        else:
+            log.info("%s: stopped; nothing is left to do", self.name)
 
     async def _restore(self) -> tuple[Session | None, Known | None]:
         """The saved session and contacts; what waits for its medium, and what was accepted but not sent, goes on."""

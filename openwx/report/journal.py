@@ -112,6 +112,11 @@ class Journal:
         """The sends that are not finished, oldest first."""
         return [queries.send_of(row) for row in await self._read(queries.SENDS, account)]
 
+    async def left(self, account: str) -> tuple[int, int]:
+        """How many uploads and sends wait."""
+        uploads, sends = (await self._read(queries.LEFT, account))[0]
+        return uploads, sends
+
     async def state(self, account: str) -> dict[str, bytes]:
         """What the account wanted remembered."""
         return dict(await self._read(queries.STATE, account))

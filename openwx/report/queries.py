@@ -38,6 +38,9 @@ SENDS = """
 SELECT id, account, uid, upload_id, part, created, attachment, body FROM sends
 WHERE account = ? ORDER BY id"""
 _SEND_NAMES = ("id", "account", "uid", "upload_id", "part", "created", "attachment", "body")
+LEFT = """
+SELECT (SELECT count(*) FROM uploads WHERE account = ?1 AND fate = 0),
+(SELECT count(*) FROM sends WHERE account = ?1)"""
 STATE = "SELECT key, value FROM state WHERE account = ?"
 MEDIUM = "SELECT value FROM media WHERE account = ? AND key = ?"
 KEY = "SELECT value FROM keys WHERE account = ? AND key = ?"

@@ -1,6 +1,7 @@
 """What ends a session, what only disturbs it, and how an account stops."""
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -230,3 +231,32 @@ async def test_a_stop_ends_long_polls(api: Gateway) -> None:
     polling = asyncio.ensure_future(api.get("check_event", timeout="60"))
     await api.stop()
     assert (await polling).status == 200
+
+
+async def test_a_stop_says_what_it_leaves(
+    world: World, account: Account, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = await world.run()
+    receiver.fails(status=503, post_type="receive_message")
+    for text in ("one", "two"):
+        account.friend("小灰").says(text)
+    await receiver.get(content="one")
+    await gateway.get("send_friend_message", id="filehelper", content="x")
+    hanging = world.simulator.faults.add("webwxsendmsg", Fault.HANG)
+    for _ in range(3):
+        await gateway.get("send_friend_message", id="filehelper", content="y", **{"async": "1"})
+    await hanging.strikes()
+    with caplog.at_level(logging.INFO, "openwx"):
+        await gateway.stop()
+    assert (
+        "stopped; 2 uploads and 3 sends are left in the journal for the next start" in caplog.text
+    )
+    hanging.release()
+    receiver.behaves_well()
+    gateway = await world.start()
+    await receiver.get(content="two")
+    await receiver.gets(3, post_type="send_message", content="y", code=0)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "openwx"):
+        await gateway.stop()
+    assert "stopped; nothing is left to do" in caplog.text
