@@ -130,9 +130,14 @@ class Account:
         """The QR code that wants to be scanned now."""
         return self._teller.qrcode_png
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it can be used now."""
+        return self.state is State.RUNNING and not self._stopping.is_set()
+
     def require_running(self) -> None:
         """Raise ``CallerError`` (-4) unless the account can be used now."""
-        if self.state is not State.RUNNING or self._stopping.is_set():
+        if not self.is_running:
             raise self._not_running()
 
     def _not_running(self) -> CallerError:

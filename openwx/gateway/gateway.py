@@ -68,6 +68,10 @@ class Gateway:
             raise CallerError(Code.BAD_PARAMETER, f"client must be one of: {names}")
         return self.accounts[name]
 
+    def wants(self, account: Account) -> bool:
+        """Whether an account should run: every one but those of several that ``stop_client`` stopped."""
+        return len(self.accounts) == 1 or account.name not in self._roster.stopped
+
     # -- starting and stopping -------------------------------------------------------------------------------
 
     async def start(self, name: str, texts: Mapping[str, str]) -> bool:

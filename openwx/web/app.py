@@ -1,4 +1,4 @@
-"""The web application: every route at ``/openwx/NAME``, and the runner that serves it."""
+"""The web application: every route at ``/openwx/NAME``, the probes beside them, and the runner that serves it all."""
 
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from openwx.web import (
     sending,
 )
 from openwx.web.access import Access
+from openwx.web.health import Health
 from openwx.web.routing import METHODS, Endpoints, Route, declared
 from openwx.web.server import Runner
 
@@ -53,6 +54,7 @@ def _make_app(gateway: "Gateway", access: Access) -> web.Application:
             for method in METHODS:
                 app.router.add_route(method, path, endpoint)
             app.router.add_route("OPTIONS", path, endpoints.preflight)
+    Health(gateway, access).add_to(app.router)
 
     async def stop_waiting(_: web.Application) -> None:
         endpoints.stop_waiting()
