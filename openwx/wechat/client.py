@@ -432,6 +432,8 @@ class Client:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+            elif not task.cancelled():
+                task.exception()  # it has been seen, also where this was cancelled meanwhile
 
     def _until_stalled_s(self) -> float | None:
         if self.state is not State.RUNNING:
