@@ -10,12 +10,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import msgspec
 from aiohttp import web
 from filelock import FileLock, Timeout
 
 from openwx import __version__
 from openwx.config import Listen, Settings
-from openwx.errors import ConfigError
+from openwx.errors import ConfigError, WeChatError
 from openwx.gateway.fetching import Fetcher
 from openwx.gateway.gateway import Gateway
 from openwx.gateway.idempotency import KEPT_S
@@ -191,8 +192,10 @@ async def serve(settings: Settings) -> None:
 async def log_out(settings: Settings) -> None:
     """End the saved sessions at WeChat, and forget them. Not while a gateway uses the data folder.
 
-    Raises ``ConfigError`` where the data folder is in use, ``WeChatError`` where WeChat cannot be told.
+    One that fails does not keep the others logged in. Raises ``ConfigError`` where the data folder is in use,
+    ``WeChatError`` (the first) where WeChat cannot be told.
     """
+    problem: WeChatError | None = None
     async with AsyncExitStack() as stack:
         data_dir = data_folder(settings.data_dir, stack)
         journal = await stack.enter_async_context(Journal(data_dir / JOURNAL))
@@ -205,9 +208,18 @@ async def log_out(settings: Settings) -> None:
                 continue
             http = Http(connector, base_url=account.base_url or "")
             stack.push_async_callback(http.close)
-            session = Session.from_bytes(saved)
-            http.enter_domain(session.domain)
-            http.restore_cookies(session.cookies)
-            await http.send(sync.log_out(session))
+            try:
+                session = Session.from_bytes(saved)
+                http.enter_domain(session.domain)
+                http.restore_cookies(session.cookies)
+                await http.send(sync.log_out(session))
+                log.info("%s: logged out", name)
+            except msgspec.DecodeError:
+                log.warning("%s: the saved session cannot be read, so it is only forgotten", name)
+            except WeChatError as error:
+                log.warning("%s: still logged in: %s", name, error)
+                problem = problem or error
+                continue
             await journal.write(Unit(account=name, state={"session": None}))
-            log.info("%s: logged out", name)
+    if problem is not None:
+        raise problem

@@ -11,8 +11,6 @@ from openwx.config.values import AccountName
 from openwx.errors import ConfigError
 
 _NAME = TypeAdapter(AccountName)
-
-
 _ORIGINALS = "plugin_openwx_"
 """The original's start_client took what its Openwx plugin was to be told with this before the name."""
 

@@ -6,6 +6,7 @@ What the client tells goes through the teller, and is in the journal before the 
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 import msgspec
 from yarl import URL
@@ -25,7 +26,7 @@ from openwx.gateway.shared import Shared
 from openwx.gateway.sources import Sources
 from openwx.gateway.stage import Stage, Told
 from openwx.gateway.teller import Teller
-from openwx.report.journal import JournalError
+from openwx.report.journal import JournalError, Send
 from openwx.report.poll import poll
 from openwx.report.reporter import Reporter
 from openwx.wechat import events
@@ -94,17 +95,20 @@ class Account:
         self.recalls = Recalls(name, shared.journal, self._client, self.changes)
         self.avatars = Avatars(self._client, pace)
         self.consults = Consults()
-        self._reporter = Reporter(
-            name,
-            report,
-            shared.journal,
-            shared.http,
-            replies=self.outgoing.replies,
-            accepted=self.outgoing.accepted,
-            url_client=self._url_client,
-            pauses=pace.backoff,
-        )
+        self._reporter = self._new_reporter(self.outgoing.accepted)
         self.outbox = Outbox(name, shared.journal, self._reporter.put)
+
+    def _new_reporter(self, accepted: Callable[[list[Send]], None]) -> Reporter:
+        return Reporter(
+            self.name,
+            self._report,
+            self._shared.journal,
+            self._shared.http,
+            replies=self.outgoing.replies,
+            accepted=accepted,
+            url_client=self._url_client,
+            pauses=self._shared.pace.backoff,
+        )
 
     # -- what the routes ask ---------------------------------------------------------------------------------
 
@@ -204,14 +208,25 @@ class Account:
                     task.cancel()
             await self._say_what_is_left()
         except Exception:
-            # Told at the next start, since nobody delivers any more.
             await self._tell_stop("a bug in openwx; its log tells more")
+            await self._report_after_a_bug()
             raise
         finally:
             self._stopped = True
             self.outgoing.queue.give_up(self._not_running())
             self.consults.give_up(self._not_running())
             await self.close()
+
+    async def _report_after_a_bug(self) -> None:
+        """Deliver what there still is, ``stop`` above all; replies wait in the journal for the next start."""
+        reporter = self._new_reporter(lambda _: None)
+        run = asyncio.create_task(reporter.run(), name=f"{self.name}: last uploads")
+        drained = asyncio.create_task(reporter.drained(FINISH_S))
+        await asyncio.wait({run, drained}, return_when=asyncio.FIRST_COMPLETED)
+        run.cancel()
+        drained.cancel()
+        # Should the bug be in here, it was seen already.
+        await asyncio.gather(run, drained, return_exceptions=True)
 
     async def _say_what_is_left(self) -> None:
         try:

@@ -123,20 +123,16 @@ class Gateway:
         if strange:
             shown = ", ".join(ascii(one[:40]) for one in strange[:20])
             log.warning("%s: start_client's parameters mean nothing here: %s", name, shown)
-        own = plain(texts)
-        given = {key: own[key] for key in sorted(settings.model_fields_set)}
-        if name in self.settings.accounts:
-            if given:
-                log.warning(
-                    "%s: the configuration has this account; start_client's settings are ignored",
-                    name,
-                )
-            await self._keep(self._roster.with_started(name, None))
-        elif given or former is None:
-            await self._keep(self._roster.with_started(name, given))
+        given = {
+            key: text for key, text in plain(texts).items() if key in settings.model_fields_set
+        }
+        configured = name in self.settings.accounts
+        if configured and given:
+            log.warning("%s: start_client's settings are ignored: the configuration wins", name)
+        fresh = not configured and (bool(given) or former is None)
+        await self._keep(self._roster.with_started(name, given if fresh else None))
+        if fresh:
             self._settings_of[name] = settings
-        else:
-            await self._keep(self._roster.with_started(name, None))
         if self._ending.is_set():
             raise CallerError(Code.NOT_RUNNING, "the server stops")
         self._forget_stop(name)

@@ -1,11 +1,17 @@
 """The login QR code: as an image, and for a terminal."""
 
 import io
+from pathlib import Path
 
 import qrcode
 from qrcode.image.pure import PyPNGImage
 
 _BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
+
+
+def path(data_dir: Path, account: str) -> Path:
+    """Where the account's QR code is, while one is wanted."""
+    return data_dir / f"qrcode-{account}.png"
 
 
 def png(link: str) -> bytes:

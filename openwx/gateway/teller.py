@@ -161,7 +161,7 @@ class Teller:
 
     async def _show_qrcode(self, link: str) -> tuple[str, str]:
         """Show the QR code in the terminal and as a file; the file's path and its base64."""
-        path = self._shared.data_dir / f"qrcode-{self._name}.png"
+        path = qrcode.path(self._shared.data_dir, self._name)
         self.qrcode_png = await asyncio.to_thread(qrcode.png, link)
         try:
             await asyncio.to_thread(path.write_bytes, self.qrcode_png)

@@ -3,13 +3,14 @@
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from pydantic import ConfigDict, Field
 
 from openwx import __version__
 from openwx.errors import CallerError, Code
+from openwx.gateway import qrcode
 from openwx.web.models import Call
 from openwx.web.routing import Image, route
 
@@ -25,7 +26,7 @@ def _runtime_s(account: "Account") -> int:
 
 
 class ClientInfo(msgspec.Struct, kw_only=True):
-    """One account and the process that it runs in. ``starttime`` and ``runtime`` are seconds."""
+    """One account and its process, in the original's words. ``starttime`` and ``runtime`` are seconds."""
 
     code: int = 0
     account: str
@@ -43,20 +44,25 @@ class ClientInfo(msgspec.Struct, kw_only=True):
     status: str = "success"
 
 
+def _facts(gateway: "Gateway", account: "Account") -> dict[str, Any]:
+    """The fields of ``ClientInfo``."""
+    settings = gateway.settings
+    return {
+        "account": account.name,
+        "pid": os.getpid(),
+        "starttime": int(account.starttime),
+        "runtime": _runtime_s(account),
+        "log_path": None if settings.log_path is None else str(settings.log_path),
+        "log_level": str(settings.log_level),
+        "state": account.state,
+        "state_reason": account.state_reason,
+    }
+
+
 @route("get_client_info", any_state=True)
 async def get_client_info(gateway: "Gateway", account: "Account") -> ClientInfo:
     """How an account and its process are."""
-    settings = gateway.settings
-    return ClientInfo(
-        account=account.name,
-        pid=os.getpid(),
-        starttime=int(account.starttime),
-        runtime=_runtime_s(account),
-        log_path=None if settings.log_path is None else str(settings.log_path),
-        log_level=str(settings.log_level),
-        state=account.state,
-        state_reason=account.state_reason,
-    )
+    return ClientInfo(**_facts(gateway, account))
 
 
 class ClientStops(msgspec.Struct, kw_only=True):
@@ -119,22 +125,19 @@ async def start_client(gateway: "Gateway", call: StartClient) -> ClientStarted:
     return ClientStarted(client=call.client, pid=os.getpid(), port=gateway.port, status=status)
 
 
-class Client(msgspec.Struct, kw_only=True):
-    """One account in the list of ``check_client``."""
+class ListedClient(ClientInfo, kw_only=True):
+    """One account in the list of ``check_client``. ``start_time`` is ``starttime`` in the original's spelling."""
 
-    account: str
-    state: str
-    state_reason: str
-    pid: int
     port: int
-    starttime: int
-    runtime: int
+    start_time: str
+    download_media: str
+    qrcode_path: str
 
 
 class Clients(msgspec.Struct, kw_only=True):
     code: int = 0
     status: str = "success"
-    client: list[Client]
+    client: list[ListedClient]
 
 
 class CheckClient(Call):
@@ -147,16 +150,15 @@ class CheckClient(Call):
 async def check_client(gateway: "Gateway", call: CheckClient) -> Clients:
     """The accounts and how they are."""
     accounts = gateway.accounts.values() if call.client is None else [gateway.account(call.client)]
+    settings = gateway.settings
     return Clients(
         client=[
-            Client(
-                account=account.name,
-                state=account.state,
-                state_reason=account.state_reason,
-                pid=os.getpid(),
+            ListedClient(
+                **_facts(gateway, account),
                 port=gateway.port,
-                starttime=int(account.starttime),
-                runtime=_runtime_s(account),
+                start_time=str(int(account.starttime)),
+                download_media="1" if settings.media.download else "0",
+                qrcode_path=str(qrcode.path(settings.data_dir, account.name)),
             )
             for account in accounts
         ]

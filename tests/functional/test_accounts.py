@@ -4,11 +4,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from openwx.config import AccountSettings, Settings
 from openwx.gateway.incoming import Incoming
-from openwx.simulator import Account, Simulator
+from openwx.simulator import Account, Fault, Simulator
 
 from .world import Gateway, Json, Receiver, World
 
@@ -150,6 +151,7 @@ async def test_a_bug_in_one_stops_that_one(
     await reaches(two, names[second.uin], "stop")
     (client,) = (await two.get("check_client", client=names[second.uin])).json["client"]
     assert "bug" in client["state_reason"]
+    await receiver.until(lambda: tells(receiver, names[second.uin], event="stop"))
     account.friend("小灰").says("still here")
     await receiver.get(content="still here")
     monkeypatch.undo()
@@ -157,6 +159,35 @@ async def test_a_bug_in_one_stops_that_one(
     assert reply.json["status"] == "success"
     await reaches(two, names[second.uin], "running")
     await receiver.get(format="media")
+
+
+async def test_a_backend_that_is_away_is_one_accounts_affair(
+    api: Gateway, account: Account, second: Account, receiver: Receiver, unused_tcp_port: int
+) -> None:
+    await starts(api, "second", second, post_api=f"http://127.0.0.1:{unused_tcp_port}/")
+    second.friend("小灰").says("nobody is told")
+    account.friend("小灰").says("somebody is told")
+    await receiver.get(content="somebody is told")
+    reply = await api.get(
+        "send_friend_message", client="second", account="xiaohui2016", content="sent all the same"
+    )
+    assert reply.code == 0
+    assert await second.friend("小灰").hears_text() == "sent all the same"
+    events = (await api.get("check_event", client="second", timeout="0")).json
+    assert "nobody is told" in [event.get("content") for event in events]
+    assert not tells(receiver, "second")
+
+
+async def test_check_client_says_what_the_original_said(two: Gateway, world: World) -> None:
+    for client in (await two.get("check_client")).json["client"]:
+        info = (await two.get("get_client_info", client=client["account"])).json
+        for name in info.keys() - {"runtime"}:
+            assert client[name] == info[name]
+        assert (client["state"], client["state_reason"] != "") == ("running", True)
+        assert client["start_time"] == str(client["starttime"])
+        assert client["download_media"] == "1"
+        assert Path(client["qrcode_path"]).read_bytes().startswith(b"\x89PNG")
+        assert client["port"] == int(two.url.rpartition(":")[2])
 
 
 # -- starting and stopping -------------------------------------------------------------------------------
@@ -276,6 +307,24 @@ async def test_starts_and_stops_at_once_are_all_remembered(
     assert [name for name, state in states.items() if state == "stop"] == ["second"]
 
 
+async def test_a_stop_of_the_server_while_accounts_start(
+    api: Gateway, simulator: Simulator
+) -> None:
+    starts = [
+        asyncio.create_task(
+            api.get("start_client", client=f"n{number}", base_url=simulator.url),
+        )
+        for number in range(20)
+    ]
+    await asyncio.wait(starts, return_when=asyncio.FIRST_COMPLETED)
+    await api.stop()
+    for reply in await asyncio.gather(*starts, return_exceptions=True):
+        if isinstance(reply, BaseException):
+            assert isinstance(reply, aiohttp.ClientError)
+        else:
+            assert (reply.status, reply.code) in ((200, 0), (503, -4))
+
+
 async def test_started_ones_come_back(
     world: World, api: Gateway, account: Account, second: Account, receiver: Receiver
 ) -> None:
@@ -291,8 +340,12 @@ async def test_started_ones_come_back(
     )
     assert reply.code == 0
     await api.stop()
+    account.phone.cancel()
     gateway = await world.start(settings=api.settings)
-    await reaches(gateway, "second", "running")
+    await account.phone.sees_push_login()
+    account.phone.confirm()
+    for name in ("default", "second"):
+        await reaches(gateway, name, "running")
     assert await second.friend("小灰").hears_text() == "later"
     await receiver.get(uid=reply.json["uid"], code=0)
     assert not tells(receiver, "second", post_type="event")
@@ -315,6 +368,33 @@ async def test_what_start_client_refuses(world: World, api: Gateway) -> None:
             assert (reply.status, reply.code) == (400, -2), params
             assert word in reply.words
     assert len((await api.get("check_client")).json["client"]) == 1
+
+
+async def test_the_originals_names(
+    api: Gateway, second: Account, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = {"tmpdir": "/tmp", "http_debug": "1", "plugin_openwx_post_event": "0"}
+    receiver.forget()
+    await starts(api, "second", second, **given)
+    second.friend("小灰").says("x")
+    await receiver.get(content="x")
+    assert not tells(receiver, "second", post_type="event")
+    (warning,) = [line for line in caplog.messages if "mean nothing here" in line]
+    assert all(name in warning for name in ("second", "http_debug", "tmpdir"))
+    assert "post_event" not in warning
+    reply = await api.get("start_client", client="c", plugin_openwx_post_event="maybe")
+    assert (reply.code, "post_event" in reply.words) == (-2, True)
+
+
+async def test_the_configuration_wins(
+    world: World, api: Gateway, second: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    await starts(api, "second", second, post_event="0")
+    await api.stop()
+    gateway = await world.start(settings=settings(world, "first", "SECOND"))
+    clients = (await gateway.get("check_client")).json["client"]
+    assert [client["account"] for client in clients] == ["first", "SECOND"]
+    assert any("wins" in line for line in caplog.messages)
 
 
 async def test_no_more_than_max_clients(world: World, simulator: Simulator) -> None:
@@ -366,5 +446,23 @@ async def test_logout_ends_started_ones_too(
     )
     code, _, err = await command.ends(30)
     assert code == 0, err
+    assert "second: logged out" in err
+    assert not second.is_online
+
+
+async def test_logout_of_one_that_fails_ends_the_others(
+    world: World, api: Gateway, second: Account, openwx: Any
+) -> None:
+    await starts(api, "second", second)
+    await api.stop()
+    world.simulator.faults.add("webwxlogout", Fault.SERVER_ERROR, times=1)
+    command = await openwx(
+        "logout",
+        OPENWX_DATA_DIR=str(world.data_dir),
+        OPENWX_ACCOUNTS__DEFAULT__BASE_URL=world.simulator.url,
+    )
+    code, _, err = await command.ends(30)
+    assert code == 1
+    assert "default: still logged in" in err
     assert "second: logged out" in err
     assert not second.is_online

@@ -219,7 +219,17 @@ async def test_pages_that_are_listed_may_call(world: World) -> None:
     assert reply.headers["Access-Control-Allow-Origin"] == "http://app.example"
     other = {"Origin": "http://other.example"}
     is_error(await gateway.call("get_user_info", headers=other), 403, -8, "cors_origins")
-    reply = await gateway.get("get_user_info", datatype="jsonp", callback="show")
-    assert reply.body.startswith(b"/**/show({")
+    reply = await gateway.call("get_user_info", method="OPTIONS", headers=page)
+    assert reply.status == 204
+    assert reply.headers["Access-Control-Allow-Origin"] == "http://app.example"
+    assert "POST" in reply.headers["Access-Control-Allow-Methods"]
+    is_error(await gateway.call("get_user_info", method="OPTIONS", headers=other), 403, -8)
+    script = {"datatype": "jsonp", "callback": "show"}
+    for headers in ({}, {"Referer": "http://app.example/page", "Sec-Fetch-Site": "cross-site"}):
+        reply = await gateway.call("get_user_info", params=script, headers=headers)
+        assert reply.body.startswith(b"/**/show({")
+        assert "javascript" in reply.headers["Content-Type"]
+    for headers in ({"Referer": "http://other.example/page"}, {"Sec-Fetch-Site": "cross-site"}):
+        is_error(await gateway.call("get_user_info", params=script, headers=headers), 403, -8)
     reply = await gateway.get("get_user_info", datatype="jsonp", callback="alert(1)//")
     is_error(reply, 400, -2, "callback")

@@ -1,0 +1,71 @@
+"""Settings of an account as a caller of the API gives them, in texts."""
+
+import pytest
+
+from openwx.config.given import account_from_texts, check_account_name, plain
+from openwx.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("texts", "key", "value"),
+    [
+        ({"post_event_list": "login,stop"}, "post_event_list", ["login", "stop"]),
+        ({"post_event_list": " login , "}, "post_event_list", ["login"]),
+        ({"post_event_list": '["login", "stop"]'}, "post_event_list", ["login", "stop"]),
+        ({"post_event_list": "[]"}, "post_event_list", []),
+        ({"post_message_filter": '{"type":"friend_message"}'}, "post_message_filter", {"type": "friend_message"}),
+        ({"post_event": "1"}, "post_event", True),
+        ({"post_media_data": "false"}, "post_media_data", False),
+        ({"send_interval": "0.5"}, "send_interval", 0.5),
+        ({"poll_interval": "7"}, "poll_interval", 7.0),
+        ({"plugin_openwx_post_event": "1"}, "post_event", True),
+        ({"plugin_openwx_post_event": "1", "post_event": "0"}, "post_event", False),
+        ({"post_event": "0", "plugin_openwx_post_event": "1"}, "post_event", False),
+    ],
+)  # fmt: skip
+def test_texts_become_settings(texts: dict[str, str], key: str, value: object) -> None:
+    settings, strange = account_from_texts(texts)
+    assert getattr(settings, key) == value
+    assert settings.model_fields_set == {key}
+    assert strange == []
+    # What is kept of them says the same.
+    assert account_from_texts(plain(texts)) == (settings, [])
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        ({"post_event_list": "login,dance"}, ["post_event_list", "login"]),
+        ({"post_event_list": "{}"}, ["post_event_list", "list"]),
+        ({"post_message_filter": "type"}, ["post_message_filter", "table"]),
+        ({"post_event": "maybe"}, ["post_event", "true or false"]),
+        ({"plugin_openwx_post_event": "maybe"}, ["post_event", "true or false"]),
+        ({"send_tries": "0"}, ["send_tries"]),
+        ({"queue_size": "many"}, ["queue_size", "number"]),
+        ({"login_mode": "phone"}, ["login_mode", "desktop"]),
+        ({"base_url": "ftp://example.org"}, ["base_url"]),
+    ],
+)
+def test_what_cannot_be_is_named(texts: dict[str, str], words: list[str]) -> None:
+    with pytest.raises(ConfigError) as raised:
+        account_from_texts(texts)
+    assert all(word in str(raised.value) for word in words), str(raised.value)
+
+
+def test_what_means_nothing_is_told() -> None:
+    settings, strange = account_from_texts(
+        {"tmpdir": "/t", "plugin_openwx_port": "1", "post_event": "1"}
+    )
+    assert settings.post_event
+    assert strange == ["plugin_openwx_port", "tmpdir"]
+
+
+@pytest.mark.parametrize("name", ["", ".x", "a/b", "a b", "帐号", "x" * 65, "a\n", "../a"])
+def test_names_that_no_account_can_have(name: str) -> None:
+    with pytest.raises(ConfigError, match="^client "):
+        check_account_name(name)
+
+
+@pytest.mark.parametrize("name", ["a", "-", "_x", "weixin_client_01", "a.b-c", "x" * 64])
+def test_names_for_accounts(name: str) -> None:
+    check_account_name(name)
