@@ -1,0 +1,48 @@
+"""Whatever ``post_api`` answers is a reply or nothing, never an error."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openwx.report.answer import Answer, parse
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+_FIELDS = st.fixed_dictionaries({}, optional={"reply": _JSON, "media": _JSON, "other": _JSON})
+_CHARSETS = st.sampled_from([None, "utf-8", "gbk", "utf-16", "base64", "rot13", "nonsense", "\0"])
+
+
+@given(st.binary() | _JSON.map(lambda value: json.dumps(value).encode()), _CHARSETS)
+def test_no_answer_is_an_error(body: bytes, charset: str | None) -> None:
+    answer = parse(body, charset, "id")
+    assert answer is None or answer.reply or answer.media
+
+
+@given(_FIELDS)
+def test_texts_come_through_and_nothing_else_is_a_reply(fields: dict[str, object]) -> None:
+    def is_number(value: object) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+
+    reply, media = fields.get("reply"), fields.get("media")
+    # JSON has no NaN and no infinity: such a body is nothing as a whole.
+    try:
+        body = json.dumps(fields, allow_nan=False)
+    except ValueError:
+        return
+    answer = parse(body.encode(), None, "id") or Answer()
+    if isinstance(reply, str) or not is_number(reply):
+        assert answer.reply == (reply if isinstance(reply, str) and reply else None)
+    else:
+        assert answer.reply == json.dumps(reply)
+    assert answer.media == (media if isinstance(media, str) and media else None)
+
+
+@pytest.mark.parametrize("depth", [10, 1_000, 100_000])
+def test_a_deep_answer_ends_nothing(depth: int) -> None:
+    body = b'{"reply":' + b"[" * depth + b"]" * depth + b"}"
+    assert parse(body, None, "id") is None
