@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from pydantic import ConfigDict, Field
@@ -44,25 +44,24 @@ class ClientInfo(msgspec.Struct, kw_only=True):
     status: str = "success"
 
 
-def _facts(gateway: "Gateway", account: "Account") -> dict[str, Any]:
-    """The fields of ``ClientInfo``."""
+def _info(gateway: "Gateway", account: "Account") -> ClientInfo:
     settings = gateway.settings
-    return {
-        "account": account.name,
-        "pid": os.getpid(),
-        "starttime": int(account.starttime),
-        "runtime": _runtime_s(account),
-        "log_path": None if settings.log_path is None else str(settings.log_path),
-        "log_level": str(settings.log_level),
-        "state": account.state,
-        "state_reason": account.state_reason,
-    }
+    return ClientInfo(
+        account=account.name,
+        pid=os.getpid(),
+        starttime=int(account.starttime),
+        runtime=_runtime_s(account),
+        log_path=None if settings.log_path is None else str(settings.log_path),
+        log_level=str(settings.log_level),
+        state=account.state,
+        state_reason=account.state_reason,
+    )
 
 
 @route("get_client_info", any_state=True)
 async def get_client_info(gateway: "Gateway", account: "Account") -> ClientInfo:
     """How an account and its process are."""
-    return ClientInfo(**_facts(gateway, account))
+    return _info(gateway, account)
 
 
 class ClientStops(msgspec.Struct, kw_only=True):
@@ -154,7 +153,7 @@ async def check_client(gateway: "Gateway", call: CheckClient) -> Clients:
     return Clients(
         client=[
             ListedClient(
-                **_facts(gateway, account),
+                **msgspec.structs.asdict(_info(gateway, account)),
                 port=gateway.port,
                 start_time=str(int(account.starttime)),
                 download_media="1" if settings.media.download else "0",
