@@ -220,13 +220,13 @@ class Account:
     async def _report_after_a_bug(self) -> None:
         """Deliver what there still is, ``stop`` above all; replies wait in the journal for the next start."""
         reporter = self._new_reporter(lambda _: None)
-        run = asyncio.create_task(reporter.run(), name=f"{self.name}: last uploads")
-        drained = asyncio.create_task(reporter.drained(FINISH_S))
-        await asyncio.wait({run, drained}, return_when=asyncio.FIRST_COMPLETED)
-        run.cancel()
-        drained.cancel()
-        # Should the bug be in here, it was seen already.
-        await asyncio.gather(run, drained, return_exceptions=True)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                run = tasks.create_task(reporter.run(), name=f"{self.name}: last uploads")
+                await reporter.drained(FINISH_S)
+                run.cancel()
+        except Exception:
+            log.exception("%s: the last uploads wait for the next start", self.name)
 
     async def _say_what_is_left(self) -> None:
         try:
