@@ -210,8 +210,7 @@ async def log_out(settings: Settings) -> None:
             stack.push_async_callback(http.close)
             try:
                 session = Session.from_bytes(saved)
-                http.enter_domain(session.domain)
-                http.restore_cookies(session.cookies)
+                http.resume(session)
                 await http.send(sync.log_out(session))
                 log.info("%s: logged out", name)
             except msgspec.DecodeError:

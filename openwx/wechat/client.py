@@ -115,8 +115,7 @@ class Client:
             self._known, self.contacts = known, known.contacts
         if saved is not None:
             uin = saved.uin
-            self._http.enter_domain(saved.domain)
-            self._http.restore_cookies(saved.cookies)
+            self._http.resume(saved)
             self.session = saved
         try:
             while True:

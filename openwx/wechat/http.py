@@ -15,7 +15,7 @@ from yarl import URL
 
 from openwx.errors import NotReached, ProtocolError, TransportError, refused
 from openwx.wechat import wire
-from openwx.wechat.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie
+from openwx.wechat.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie, Session
 
 log = logging.getLogger("openwx.wechat")
 
@@ -110,6 +110,11 @@ class Http:
             Cookie(morsel.key, morsel.value, morsel["domain"], morsel["path"] or "/")
             for morsel in self._jar
         )
+
+    def resume(self, session: Session) -> None:
+        """Call as a saved login did: at its hosts, with its cookies."""
+        self.enter_domain(session.domain)
+        self.restore_cookies(session.cookies)
 
     def restore_cookies(self, cookies: tuple[Cookie, ...]) -> None:
         self._jar.clear()
