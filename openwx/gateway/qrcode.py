@@ -10,7 +10,7 @@ _BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (Tru
 
 
 def path(data_dir: Path, account: str) -> Path:
-    """Where the account's QR code is, while one is wanted."""
+    """Where the account's latest QR code is; it stays there after the login."""
     return data_dir / f"qrcode-{account}.png"
 
 
