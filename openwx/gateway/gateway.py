@@ -133,6 +133,8 @@ class Gateway:
         await self._keep(self._roster.with_started(name, given if fresh else None))
         if fresh:
             self._settings_of[name] = settings
+        if former is not None:  # one that only rested never came to its own end
+            await former.close()
         if self._ending.is_set():
             raise CallerError(Code.NOT_RUNNING, "the server stops")
         self._forget_stop(name)
