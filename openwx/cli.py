@@ -1,8 +1,10 @@
-"""The commands: ``openwx serve``, ``simulate``, ``check-config``, ``outbox`` and ``logout``."""
+"""The commands: ``openwx serve``, ``simulate``, ``crash-test``, ``check-config``, ``outbox``
+and ``logout``."""
 
 import argparse
 import asyncio
 import os
+import random
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from openwx.simulator import Simulator
 
 EXIT_CONFIG = 2
+_GROUP_SIZES = ("biggest_group", "group_members")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--seed", type=int, default=1, help="of the population")
     simulate.add_argument("--friends", type=_count, default=30, help="how many")
     simulate.add_argument("--groups", type=_count, default=6, help="how many")
+    simulate.add_argument("--members", type=_count, metavar="N", help="at most so many in a group")
     simulate.add_argument(
         "--manual", action="store_true", help="the phone scans only when the control API says so"
     )
@@ -78,6 +82,14 @@ def _parser() -> argparse.ArgumentParser:
         "--chatter", type=float, metavar="SECONDS", help="somebody writes about so often"
     )
     simulate.set_defaults(command=_simulate)
+
+    crash = commands.add_parser(
+        "crash-test", help="kill a gateway at random moments and show that nothing is lost (POSIX)"
+    )
+    crash.add_argument("--kills", type=_count, default=20, help="how many SIGKILLs; default: 20")
+    crash.add_argument("--seed", type=int, help="repeat the draws of an earlier run")
+    crash.add_argument("--folder", type=Path, help="keep logs and data here")
+    crash.set_defaults(command=_crash_test)
 
     check = commands.add_parser("check-config", help="check the configuration and show it")
     check.add_argument("--config", type=Path, metavar="FILE")
@@ -159,6 +171,7 @@ def _simulate(args: argparse.Namespace) -> int:
     from openwx import logs, simulator
 
     logs.set_up("info")
+    sizes = {} if args.members is None else dict.fromkeys(_GROUP_SIZES, args.members)
     work = simulator.serve(
         args.host,
         args.port,
@@ -168,11 +181,21 @@ def _simulate(args: argparse.Namespace) -> int:
         auto_scan=not args.manual,
         chatter_s=args.chatter,
         on_ready=_announce_simulator,
+        **sizes,
     )
     try:
         return _run(work)
     except OSError as error:
         raise ConfigError(f"{args.host}:{args.port}: {error.strerror or error}") from None
+
+
+def _crash_test(args: argparse.Namespace) -> int:
+    if not hasattr(signal, "SIGKILL"):
+        raise ConfigError("crash-test: this system has no SIGKILL")
+    from openwx import crashtest
+
+    seed = random.SystemRandom().randrange(1, 10**6) if args.seed is None else args.seed
+    return crashtest.main(crashtest.Plan(seed, args.kills, args.folder))
 
 
 def _announce_simulator(simulator: "Simulator") -> None:

@@ -114,7 +114,8 @@ class Asked:
 
     def _by_key(self, key: str) -> Chat | None:
         account = self.account
-        everybody: list[Chat] = [*account.friends, *account.public_accounts, *account.groups]
+        people = [*account.friends, *account.public_accounts, *account.system_accounts]
+        everybody: list[Chat] = [*people, *account.groups]
         return next((chat for chat in everybody if str(chat.key) == key), None)
 
 

@@ -2,14 +2,14 @@
 
 Parameters come from the query or from a JSON object in the body. `account` is a number, name or Uin
 (the first unless given); `friend` and `group` are a name, or the `key` that the lists show where names
-are ambiguous; `member` is a name in the group or nickname. Answers are JSON; a failure is
+are ambiguous; `member` is a name in the group, nickname or `key`. Answers are JSON; a failure is
 `{"error": "plain words"}` with status 400 (bad parameter), 404 (no such thing) or 408 (it did not
 happen in time).
 
 | GET | parameters | answer |
 | --- | --- | --- |
 | `state` | | overview: accounts, login codes, settings, faults, number of calls |
-| `friends`, `groups` | `account` | lists with `key`, names, counts |
+| `friends`, `system_accounts`, `groups` | `account` | lists with `key`, names, counts |
 | `members` | `account`, `group` | the group's members |
 | `inbox` | `account`, `friend` or `group`; `n`, `timeout_s` | what the account sent to this chat; waits until there are `n` |
 | `sent` | `account` | all that the account sent |
@@ -182,6 +182,7 @@ def _settings(asked: Asked) -> Reply:
 GETS: dict[str, Verb] = {
     "state": _state,
     "friends": lambda asked: [friend_view(friend) for friend in asked.account.friends],
+    "system_accounts": lambda asked: [friend_view(who) for who in asked.account.system_accounts],
     "groups": lambda asked: [group_view(group) for group in asked.account.groups],
     "members": lambda asked: [member_view(m) for m in asked.group.members.values()],
     "inbox": _inbox,

@@ -33,6 +33,7 @@ def account_view(account: Account) -> dict[str, Any]:
 def friend_view(friend: Person) -> dict[str, Any]:
     return {
         "key": friend.key,
+        "id": friend.system_name,
         "nickname": friend.nickname,
         "remark": friend.remark,
         "alias": friend.alias,
@@ -68,6 +69,7 @@ def heard_view(heard: Heard) -> dict[str, Any]:
     return {
         "text": heard.text,
         "to": str(heard.to),
+        "key": heard.to.key,
         "msg_id": heard.msg_id,
         "client_msg_id": heard.client_msg_id,
         "msg_type": heard.msg_type,

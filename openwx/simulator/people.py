@@ -141,8 +141,10 @@ class Group(GroupVerbs, Listener):
         return self.uin
 
     def member(self, name: str) -> Member:
-        """The one member with this name in the group or nickname, or LookupError."""
+        """The one member with this name in the group, nickname or key, or LookupError."""
         found = [m for m in self.members.values() if name in (m.display_name, m.nickname)]
+        if not found and name.isdecimal() and int(name) in self.members:
+            return self.members[int(name)]
         if len(found) != 1:
             raise LookupError(f"{len(found)} members of {self} are called {name!r}")
         return found[0]

@@ -1,0 +1,92 @@
+"""The gateway under test: ``openwx serve`` on one port and one data folder, started again and again."""
+
+import asyncio
+import os
+import resource
+import socket
+from pathlib import Path
+
+from .process import Failed, Process
+
+RUNS_WITHIN_S = 30.0
+FULL = "nothing is acknowledged until it works again"
+"""What it says of a journal that cannot be written."""
+
+
+class Gateway(Process):
+    def __init__(self, folder: Path, *, base_url: str, post_api: str) -> None:
+        port = _free_port()
+        super().__init__(
+            "gateway",
+            *("openwx", "serve"),
+            folder=folder,
+            environment={
+                **{name: text for name, text in os.environ.items() if not _is_ours(name)},
+                "OPENWX_DATA_DIR": str(folder / "data"),
+                "OPENWX_LISTEN__PORT": str(port),
+                "OPENWX_REPORT__POST_API": post_api,
+                "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": base_url,
+                "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
+            },
+        )
+        self.url = f"http://127.0.0.1:{port}"
+        self.starts = 0
+        self.tracebacks = 0
+        self.listens, self.runs, self.says_full = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def start(self) -> None:
+        self.starts += 1
+        self.last.append(f"--- start {self.starts}")
+        await super().start()
+
+    async def close(self) -> None:
+        await super().close()
+        for event in (self.listens, self.runs, self.says_full):
+            event.clear()
+
+    def reads(self, line: str) -> None:
+        if "listens on" in line:
+            self.listens.set()
+        if "→ running" in line:
+            self.runs.set()
+        elif "running →" in line:
+            self.runs.clear()
+        if FULL in line:
+            self.says_full.set()
+        self.tracebacks += line.startswith("Traceback")
+
+    async def is_running(self) -> None:
+        """Wait until its account runs. Raises ``Failed``."""
+        await self._sees(self.runs, "does not run", RUNS_WITHIN_S)
+
+    async def is_told_of_full_disk(self) -> None:
+        """Wait until it says that it cannot write. Raises ``Failed``."""
+        await self._sees(self.says_full, "says nothing of a full disk", 10.0)
+
+    async def _sees(self, event: asyncio.Event, otherwise: str, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await event.wait()
+        except TimeoutError:
+            raise Failed(f"{self.name} {otherwise} within {timeout_s} s\n{self.tail()}") from None
+
+    def fill_disk(self) -> None:
+        """From now on every write to a file fails, as on a full disk (Linux: the limit of file sizes)."""
+        self.says_full.clear()
+        _, most = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, most))
+
+    def free_disk(self) -> None:
+        _, most = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (most, most))
+
+
+def _is_ours(name: str) -> bool:
+    return name.upper().startswith("OPENWX_")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,129 @@
+"""Friends and members who write, and callers who send, each at a rate."""
+
+import asyncio
+import base64
+import itertools
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from .gateway import Gateway
+from .services import Chat, WeChat
+
+FILES = 0.15
+"""So much of all that is written and sent is a file."""
+REPEATS = 0.5
+"""So many waiting sends carry a key, and are asked for again until there is an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    chat: int
+    text: str
+    msg_id: str
+    file: bytes | None = None
+
+
+@dataclass
+class Sent:
+    """What callers were told of their sends, by text."""
+
+    chats: dict[str, int] = field(default_factory=dict)
+    """Where to: all that was ever asked for."""
+    answered: list[str] = field(default_factory=list)
+    """Waiting sends that were answered with code 0."""
+    accepted: dict[str, str] = field(default_factory=dict)
+    """Sends with ``async=1`` that were answered with code 0: their uids."""
+    in_order: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """What each caller was promised, in the order in which that caller asked for it."""
+    unknown: set[str] = field(default_factory=set)
+    """No answer came, or a refusal."""
+    repeated: int = 0
+    """How often a caller asked again with the key of a send without an answer."""
+
+
+class Traffic:
+    """What is written and sent, with all that was promised of it."""
+
+    def __init__(
+        self, wechat: WeChat, gateway: Gateway, chats: Sequence[Chat], seed: int,
+        http: aiohttp.ClientSession,
+    ) -> None:  # fmt: skip
+        self.sent = Sent()
+        self.written: list[Written] = []
+        self._wechat = wechat
+        self._gateway = gateway
+        self._http = http
+        self._chats = chats
+        self._draw = random.Random(f"{seed}:traffic")
+        self._numbers = itertools.count(1)
+        self._texts = itertools.count(1)
+        self._callers = itertools.count(1)
+
+    async def write(self, pause_s: float) -> None:
+        """Until cancelled: somebody writes."""
+        while True:
+            await self.write_once()
+            await asyncio.sleep(pause_s * self._draw.uniform(0.5, 1.5))
+
+    async def write_once(self) -> Written:
+        chat = self._draw.choice([chat for chat in self._chats if chat.writes])
+        text = f"message {next(self._numbers)}"
+        file = text.encode() if self._draw.random() < FILES else None
+        member = self._draw.choice(chat.members) if chat.is_group else ""
+        msg_id = await self._wechat.writes(chat, text, member=member, file=file)
+        written = Written(chat.key, text, msg_id, file)
+        self.written.append(written)
+        return written
+
+    async def send(self, *, later: bool, pause_s: float) -> None:
+        """Until cancelled: a caller sends one message after the other."""
+        caller = f"{'async' if later else 'waiting'} {next(self._callers)}"
+        while True:
+            await self._gateway.runs.wait()
+            await asyncio.sleep(pause_s * self._draw.uniform(0.5, 1.5))
+            chat = self._draw.choice(self._chats)
+            text = f"{caller}.{next(self._texts)}"
+            self.sent.chats[text] = chat.key
+            self.sent.unknown.add(text)
+            with_key = not later and self._draw.random() < REPEATS
+            answer = await self._until_answered(chat, self._call(chat, text, later), text, with_key)
+            if answer is None or answer["code"] != 0:
+                continue
+            self.sent.unknown.discard(text)
+            self.sent.in_order[caller].append(text)
+            if later:
+                self.sent.accepted[text] = answer["uid"]
+            else:
+                self.sent.answered.append(text)
+
+    def _call(self, chat: Chat, text: str, later: bool) -> dict[str, Any]:
+        call: dict[str, Any] = {**chat.selector, "async": int(later)}
+        if self._draw.random() >= FILES:
+            return {**call, "content": text}
+        encoded = base64.b64encode(text.encode()).decode()
+        return {**call, "media_data": encoded, "media_name": f"{text}.txt"}
+
+    async def _until_answered(
+        self, chat: Chat, call: dict[str, Any], key: str, with_key: bool
+    ) -> dict[str, Any] | None:
+        """The answer; None where the connection broke and the caller has no key to ask again with."""
+        route = "send_group_message" if chat.is_group else "send_friend_message"
+        headers = {"Idempotency-Key": key} if with_key else {}
+        while True:
+            try:
+                async with self._http.post(
+                    f"{self._gateway.url}/openwx/{route}", json=call, headers=headers
+                ) as response:
+                    answer: dict[str, Any] = await response.json()
+                    return answer
+            except (aiohttp.ClientError, OSError):
+                if not with_key:
+                    return None
+            self.sent.repeated += 1
+            await self._gateway.runs.wait()
+            await asyncio.sleep(0.01)

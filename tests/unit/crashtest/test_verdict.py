@@ -1,0 +1,152 @@
+"""The verdict of the crash test sees each kind of broken promise."""
+
+import base64
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from openwx.crashtest.services import Arrival, Heard
+from openwx.crashtest.traffic import Sent, Written
+from openwx.crashtest.verdict import Records, complaints, figures
+
+FRIEND, GROUP = 7, 9
+FILE = b"what is in it"
+
+
+def came(id: str, content: str, webhook_id: str = "", **more: Any) -> Arrival:
+    payload = {"post_type": "receive_message", "id": id, "content": content, "format": "text"}
+    return Arrival(webhook_id or f"hook-{id}", {**payload, **more})
+
+
+def ended(uid: str, text: str, code: int = 0, webhook_id: str = "") -> Arrival:
+    payload = {"post_type": "send_message", "uid": uid, "content": text, "format": "text"}
+    return Arrival(webhook_id or f"hook-{uid}", {**payload, "code": code})
+
+
+def good() -> Records:
+    """One of everything, as it should be."""
+    sent = Sent(
+        chats={"waiting 1.1": FRIEND, "async 2.2": GROUP, "waiting 1.3": FRIEND},
+        answered=["waiting 1.1", "waiting 1.3"],
+        accepted={"async 2.2": "u2"},
+    )
+    sent.in_order["waiting 1"] = ["waiting 1.1", "waiting 1.3"]
+    return Records(
+        written=[
+            Written(FRIEND, "message 1", "101"),
+            Written(FRIEND, "message 2", "102", FILE),
+            Written(GROUP, "message 4", "104"),
+            Written(GROUP, "message 5", "105"),
+        ],
+        handed_out=frozenset({"101", "102", "104"}),
+        heard=[
+            Heard(FRIEND, "waiting 1.1"),
+            Heard(GROUP, "async 2.2"),
+            Heard(FRIEND, "waiting 1.3"),
+            Heard(GROUP, "reply 1 to message 4"),
+        ],
+        arrivals=[
+            came("101", "message 1"),
+            came("102", "[文件]", media_data=base64.b64encode(FILE).decode()),
+            came("104", "message 4"),
+            came("104", "message 4"),
+            ended("u1", "waiting 1.1"),
+            ended("u2", "async 2.2"),
+            ended("u3", "waiting 1.3"),
+            ended("u4", "reply 1 to message 4"),
+        ],
+        sent=sent,
+    )
+
+
+def without(records: Records, text: str) -> Records:
+    return replace(records, heard=[heard for heard in records.heard if heard.text != text])
+
+
+def test_all_is_well() -> None:
+    assert complaints(good()) == []
+    assert figures(good()).startswith(
+        "4 messages written, 3 handed out (1 files), 3 arrived, with 1 repeats"
+    )
+
+
+def lost(r: Records) -> Records:
+    return replace(r, arrivals=[a for a in r.arrivals if a.payload.get("id") != "101"])
+
+
+def inverted(r: Records) -> Records:
+    return replace(r, arrivals=[r.arrivals[1], r.arrivals[0], *r.arrivals[2:]])
+
+
+def doubly_numbered(r: Records) -> Records:
+    return replace(r, arrivals=[*r.arrivals, came("101", "message 1", "another")])
+
+
+def changed(r: Records) -> Records:
+    return replace(r, arrivals=[came("101", "messag"), *r.arrivals[1:]])
+
+
+def cut(r: Records) -> Records:
+    return replace(r, arrivals=[r.arrivals[0], came("102", "", media_data=""), *r.arrivals[2:]])
+
+
+def heard_twice(r: Records) -> Records:
+    return replace(r, heard=[*r.heard, r.heard[0]])
+
+
+def elsewhere(r: Records) -> Records:
+    return replace(r, heard=[Heard(GROUP, "waiting 1.1"), *r.heard[1:]])
+
+
+def made_up(r: Records) -> Records:
+    return replace(r, heard=[*r.heard, Heard(FRIEND, "nonsense")])
+
+
+def sends_inverted(r: Records) -> Records:
+    return replace(r, heard=[r.heard[2], r.heard[1], r.heard[0], r.heard[3]])
+
+
+def untold(r: Records) -> Records:
+    return replace(r, arrivals=[a for a in r.arrivals if a.payload.get("uid") != "u1"])
+
+
+def told_twice(r: Records) -> Records:
+    return replace(r, arrivals=[*r.arrivals, ended("u1", "waiting 1.1", webhook_id="another")])
+
+
+def told_as_failed(r: Records) -> Records:
+    arrivals = [a for a in r.arrivals if a.payload.get("uid") != "u2"]
+    return replace(r, arrivals=[*arrivals, ended("u2", "async 2.2", -1)])
+
+
+def never_told(r: Records) -> Records:
+    return replace(r, arrivals=[a for a in r.arrivals if a.payload.get("uid") != "u2"])
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        (lost, "lost: message 1"),
+        (inverted, "order: message 2 came before message 1"),
+        (doubly_numbered, "message 101 came with 2 webhook-ids"),
+        (changed, "message 1: came as 'messag'"),
+        (cut, "message 2: its file came as something else (None)"),
+        (heard_twice, "waiting 1.1: heard 2 times"),
+        (elsewhere, "waiting 1.1: meant for chat 7, heard in 9"),
+        (made_up, "nonsense: heard, and nobody said it"),
+        (sends_inverted, "order of sends: waiting 1.3 was heard before waiting 1.1"),
+        (untold, "waiting 1.1: heard, never told"),
+        (told_twice, "waiting 1.1: told 2 times how it ended"),
+        (told_as_failed, "async 2.2: accepted, heard 1 times, told with -1"),
+        (never_told, "async 2.2: accepted, told as nothing"),
+        (lambda r: without(r, "waiting 1.1"), "waiting 1.1: answered with code 0, heard never"),
+        (lambda r: without(r, "async 2.2"), "async 2.2: accepted, heard 0 times, told with 0"),
+        (
+            lambda r: without(r, "reply 1 to message 4"),
+            "the reply to message 4 was executed 0 times",
+        ),
+    ],
+)
+def test_a_broken_promise_is_named(broken: Any, complaint: str) -> None:
+    assert complaint in complaints(broken(good()))
