@@ -108,7 +108,7 @@ async def _noise(traffic: Traffic) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks:
         noise = [
             tasks.create_task(traffic.write(0.02)),
-            *(tasks.create_task(traffic.send(later=True, pause_s=0.03)) for _ in range(2)),
+            *(tasks.create_task(traffic.send(later=True, pause_s=0.15)) for _ in range(2)),
             *(tasks.create_task(traffic.send(later=False, pause_s=0.02)) for _ in range(4)),
         ]
         yield

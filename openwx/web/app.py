@@ -19,6 +19,7 @@ from openwx.web import (
 )
 from openwx.web.access import Access
 from openwx.web.health import Health
+from openwx.web.openapi import OpenApi
 from openwx.web.routing import METHODS, Endpoints, Route, declared
 from openwx.web.server import Runner
 
@@ -55,6 +56,7 @@ def _make_app(gateway: "Gateway", access: Access) -> web.Application:
                 app.router.add_route(method, path, endpoint)
             app.router.add_route("OPTIONS", path, endpoints.preflight)
     Health(gateway, access).add_to(app.router)
+    OpenApi(routes(), access).add_to(app.router)
 
     async def stop_waiting(_: web.Application) -> None:
         endpoints.stop_waiting()

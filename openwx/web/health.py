@@ -3,22 +3,20 @@
 Host and Origin are judged as everywhere; HEAD is answered as GET, since nothing here does anything.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import hdrs, web
 
-from openwx.errors import CallerError, Code
+from openwx.errors import Code
 from openwx.web import answers
 from openwx.web.access import Access
 from openwx.web.answers import Answer
+from openwx.web.guard import guarded
 from openwx.web.parameters import read_query
 
 if TYPE_CHECKING:
     from openwx.gateway.gateway import Gateway
-
-Probe = Callable[[web.Request], Awaitable[Answer]]
 
 
 class AccountHealth(msgspec.Struct, kw_only=True):
@@ -47,7 +45,7 @@ class Health:
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         for path, probe in (("/healthz", self.alive), ("/readyz", self.ready)):
-            router.add_get(path, self._guarded(probe))
+            router.add_get(path, guarded(self._access, probe))
 
     async def alive(self, _: web.Request) -> Answer:
         """The process answers."""
@@ -76,18 +74,6 @@ class Health:
 
     def _has_token(self, request: web.Request) -> bool:
         return self._access.has_token(request, read_query(request))
-
-    def _guarded(self, probe: Probe) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            origin = None
-            try:
-                origin = self._access.admit(request)
-                answer = await probe(request)
-            except CallerError as error:
-                answer = answers.failure(error)
-            return answer.response(origin=origin)
-
-        return handle
 
 
 def _fresh(answer: Answer) -> Answer:
