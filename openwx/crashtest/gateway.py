@@ -11,6 +11,8 @@ from .process import Failed, Process
 RUNS_WITHIN_S = 30.0
 FULL = "nothing is acknowledged until it works again"
 """What it says of a journal that cannot be written."""
+CAN_FILL_DISK = hasattr(resource, "prlimit")
+"""Only Linux lets the limits of another process be set."""
 
 
 class Gateway(Process):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import aiohttp
 
-from .gateway import Gateway
+from .gateway import CAN_FILL_DISK, Gateway
 from .process import Failed
 from .receiver import Mood
 from .services import Receiver, WeChat
@@ -24,7 +24,7 @@ from .verdict import Records, complaints, figures
 
 KILLS_BETWEEN_STOPS = 6
 """SIGKILLs; then comes a SIGTERM in the middle of the work."""
-STAGES = ("working", "starting", "logged out", "disk full")
+STAGES = ("working", "starting", "logged out", *(["disk full"] if CAN_FILL_DISK else []))
 """What it is doing when its end comes."""
 MOODS = tuple(mood for mood in Mood if mood not in (Mood.CALM, Mood.WELL))
 ARRIVES_WITHIN_S = 30.0
