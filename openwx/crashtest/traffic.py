@@ -12,10 +12,12 @@ from typing import Any
 import aiohttp
 
 from .gateway import Gateway
+from .process import Failed
 from .services import Chat, WeChat
 
 FILES = 0.15
 """So much of all that is written and sent is a file."""
+BAD_PARAMETER = -2
 REPEATS = 0.5
 """So many waiting sends carry a key, and are asked for again until there is an answer."""
 
@@ -113,14 +115,16 @@ class Traffic:
     ) -> dict[str, Any] | None:
         """The answer; None where the connection broke and the caller has no key to ask again with."""
         route = "send_group_message" if chat.is_group else "send_friend_message"
-        headers = {"Idempotency-Key": key} if with_key else {}
+        headers = {"Idempotency-Key": key.replace(" ", "-")} if with_key else {}
         while True:
             try:
                 async with self._http.post(
                     f"{self._gateway.url}/openwx/{route}", json=call, headers=headers
                 ) as response:
                     answer: dict[str, Any] = await response.json()
-                    return answer
+                if answer["code"] == BAD_PARAMETER:
+                    raise Failed(f"a call is wrong: {answer['status']}")
+                return answer
             except (aiohttp.ClientError, OSError):
                 if not with_key:
                     return None
