@@ -122,12 +122,13 @@ class Traffic:
                     f"{self._gateway.url}/openwx/{route}", json=call, headers=headers
                 ) as response:
                     answer: dict[str, Any] = await response.json()
-                if answer["code"] == BAD_PARAMETER:
-                    raise Failed(f"a call is wrong: {answer['status']}")
-                return answer
             except (aiohttp.ClientError, OSError):
                 if not with_key:
                     return None
+            else:
+                if answer["code"] == BAD_PARAMETER:
+                    raise Failed(f"a call is wrong: {answer['status']}")
+                return answer
             self.sent.repeated += 1
             await self._gateway.runs.wait()
             await asyncio.sleep(0.01)
