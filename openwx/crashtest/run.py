@@ -106,13 +106,14 @@ async def _run(plan: Plan, folder: Path) -> list[str]:
 async def _noise(traffic: Traffic) -> AsyncIterator[None]:
     """Somebody writes and callers send, for as long as the rounds go on."""
     async with asyncio.TaskGroup() as tasks:
-        noise = [
-            tasks.create_task(traffic.write(0.02)),
+        tasks.create_task(traffic.write(0.02))
+        callers = [
             *(tasks.create_task(traffic.send(later=True, pause_s=0.15)) for _ in range(2)),
             *(tasks.create_task(traffic.send(later=False, pause_s=0.02)) for _ in range(4)),
         ]
         yield
-        for task in noise:
+        traffic.stop_writing()
+        for task in callers:
             task.cancel()
 
 

@@ -61,16 +61,20 @@ class Traffic:
         self._gateway = gateway
         self._http = http
         self._chats = chats
+        self._stopped = False
         self._draw = random.Random(f"{seed}:traffic")
         self._numbers = itertools.count(1)
         self._texts = itertools.count(1)
         self._callers = itertools.count(1)
 
     async def write(self, pause_s: float) -> None:
-        """Until cancelled: somebody writes."""
-        while True:
+        """Until ``stop_writing``: somebody writes. Not cancelled, so that no message is written and not noted."""
+        while not self._stopped:
             await self.write_once()
             await asyncio.sleep(pause_s * self._draw.uniform(0.5, 1.5))
+
+    def stop_writing(self) -> None:
+        self._stopped = True
 
     async def write_once(self) -> Written:
         chat = self._draw.choice([chat for chat in self._chats if chat.writes])

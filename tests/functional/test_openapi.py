@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import hypothesis
+import pytest
 import schemathesis
 from openapi_spec_validator import validate
 from schemathesis import checks
@@ -61,6 +62,8 @@ async def test_the_document_is_for_the_hosts_that_may_call(world: World) -> None
         assert answer.status == 403
 
 
+# The gateway draws from `random` in the loop's thread meanwhile, which hypothesis takes for the strategies'.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 async def test_the_server_keeps_to_its_document(api: Gateway, account: Account) -> None:
     """Calls drawn from the document, right and wrong ones: no answer is other than it says."""
     document = await told(api)
