@@ -1,9 +1,10 @@
 """``/openapi.json``: the table of routes as an OpenAPI 3.1 document, for programs and for readers."""
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 from aiohttp import web
@@ -15,14 +16,18 @@ from openwx.web.access import Access
 from openwx.web.answers import Answer
 from openwx.web.guard import guarded
 from openwx.web.models import RESERVED, Call
-from openwx.web.routing import METHODS, Image, LongPoll, Route
+from openwx.web.routing import Image, LongPoll, Route
 
 Schema = dict[str, Any]
 
 _REF = "#/components/schemas/{name}"
-_COMMON: dict[str, str] = {
-    "client": "the name of an account; needed only where there are several",
-    "callback": "the name of a function (JSONP), for pages of the origins that may call",
+_FORM = "application/x-www-form-urlencoded"
+_COMMON: dict[str, Schema] = {
+    name: {"type": "string", "description": what}
+    for name, what in (
+        ("client", "the name of an account; needed only where there are several"),
+        ("callback", "the name of a function (JSONP), for pages of the origins that may call"),
+    )
 }
 """Parameters of every route besides the token (contract, section 1)."""
 _FAILURES: dict[HTTPStatus, str] = {
@@ -82,8 +87,9 @@ class OpenApi:
 def document(routes: Iterable[Route]) -> Schema:
     """The OpenAPI 3.1 document of these routes: each path with GET and with POST."""
     rows = list(routes)
-    replies = {kind: None for row in rows for kind in _alternatives(row.reply)}
-    _, components = msgspec.json.schema_components(list(replies), ref_template=_REF)
+    kinds = list(dict.fromkeys(kind for row in rows for kind in _alternatives(row.reply)))
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    schema_of = dict(zip(kinds, schemas, strict=True))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -92,14 +98,13 @@ def document(routes: Iterable[Route]) -> Schema:
             "description": "A self-hosted HTTP gateway for a personal WeChat account. Parameters may be given in"
             " the query, as a form, as JSON or as multipart/form-data. An empty one counts as not given.",
         },
-        "paths": {
-            path: {method.lower(): _operation(row, method, path) for method in METHODS}
-            for row in rows
-            for path in row.paths
-        },
+        "paths": {path: item for row in rows for path, item in _paths(row, schema_of).items()},
         "components": {
             "schemas": {**components, "Failure": _ENVELOPE, "Upload": _UPLOAD},
-            "responses": _failures(),
+            "responses": {
+                status.name: {"description": words, "content": _json(_FAILURE)}
+                for status, words in _FAILURES.items()
+            },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "token": {"type": "apiKey", "in": "query", "name": "token"},
@@ -109,58 +114,58 @@ def document(routes: Iterable[Route]) -> Schema:
     }
 
 
-def _operation(row: Route, method: str, path: str) -> Schema:
-    name = path.rpartition("/")[2]
-    operation: Schema = {
-        "operationId": name if method == "GET" else f"{method.lower()}_{name}",
+def _paths(row: Route, schema_of: dict[Any, Schema]) -> dict[str, Schema]:
+    """What is at each path of a route: the same, but for its id."""
+    properties, required = _parameters(row.model)
+    texts = {n: schema for n, schema in properties.items() if schema.get("format") != "binary"}
+    common = {
         "summary": row.doc.partition("\n")[0],
         "description": row.doc,
         "tags": [row.handler.__module__.rpartition(".")[2]],
-        "responses": _responses(row),
+        "responses": _responses(row, schema_of),
     }
-    properties = {**_properties(row.model), **_common()}
-    required = _required(row.model)
-    if method == "GET":
-        operation["parameters"] = [
-            {
-                "name": parameter,
-                "in": "query",
-                "required": parameter in required,
-                "description": schema["description"],
-                "schema": schema,
-            }
-            for parameter, schema in properties.items()
-            if schema.get("format") != "binary"
-        ]
-        return operation
-    texts = {n: s for n, s in properties.items() if s.get("format") != "binary"}
+    query = [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": schema["description"],
+            "schema": schema,
+        }
+        for name, schema in texts.items()
+    ]
     body: Schema = {"type": "object", "properties": texts, "required": required}
     content = {kind: {"schema": body} for kind in ("application/json", _FORM)}
     content["multipart/form-data"] = {"schema": {**body, "properties": properties}}
-    operation["requestBody"] = {"required": bool(required), "content": content}
-    return operation
-
-
-_FORM = "application/x-www-form-urlencoded"
-
-
-def _common() -> dict[str, Schema]:
-    return {name: {"type": "string", "description": what} for name, what in _COMMON.items()}
-
-
-def _properties(model: type[Call] | None) -> dict[str, Schema]:
-    """The parameters of a model: null is not one of their values, it is how one is not given."""
-    if model is None:
-        return {}
-    schema = model.model_json_schema()
     return {
+        path: {
+            "get": {"operationId": name, **common, "parameters": query},
+            "post": {
+                "operationId": f"post_{name}",
+                **common,
+                "requestBody": {"required": bool(required), "content": content},
+            },
+        }
+        for path in row.paths
+        for name in [path.rpartition("/")[2]]
+    }
+
+
+def _parameters(model: type[Call] | None) -> tuple[dict[str, Schema], list[str]]:
+    """The parameters of a route, and which of them are required."""
+    if model is None:
+        return _COMMON, []
+    schema = model.model_json_schema()
+    own = {
         name: _parameter(told, model.describe(name))
         for name, told in schema["properties"].items()
         if name not in RESERVED or name == "idempotency_key"
     }
+    return {**own, **_COMMON}, schema.get("required", [])
 
 
 def _parameter(told: Schema, description: str) -> Schema:
+    """Null is not one of the values: it is how a parameter is not given."""
     kinds = [kind for kind in told.get("anyOf", [told]) if kind.get("type") != "null"]
     schema = {**kinds[0]} if len(kinds) == 1 else {"anyOf": kinds}
     schema.pop("title", None)
@@ -170,13 +175,9 @@ def _parameter(told: Schema, description: str) -> Schema:
     return schema
 
 
-def _required(model: type[Call] | None) -> list[str]:
-    return [] if model is None else model.model_json_schema().get("required", [])
-
-
-def _responses(row: Route) -> Schema:
+def _responses(row: Route, schema_of: dict[Any, Schema]) -> Schema:
     return {
-        "200": {"description": "Done, or why it was not.", "content": _replies(row)},
+        "200": {"description": "Done, or why it was not.", "content": _replies(row, schema_of)},
         **{
             str(int(status)): {"$ref": f"#/components/responses/{status.name}"}
             for status in _FAILURES
@@ -184,43 +185,28 @@ def _responses(row: Route) -> Schema:
     }
 
 
-def _failures() -> Schema:
-    content = _json({"$ref": _REF.format(name="Failure")})
-    return {
-        status.name: {"description": words, "content": content}
-        for status, words in _FAILURES.items()
-    }
-
-
-def _replies(row: Route) -> Schema:
+def _replies(row: Route, schema_of: dict[Any, Schema]) -> Schema:
     if row.reply is Image:
-        return {"image/*": {}, **_json({"$ref": _REF.format(name="Failure")})}
-    kinds = [*_schemas(row), {"$ref": _REF.format(name="Failure")}]
-    return _json({"anyOf": kinds})
+        return {"image/*": {}, **_json(_FAILURE)}
+    if get_origin(row.reply) is LongPoll:
+        return _json({"anyOf": [{"type": "array", "items": _ref("Upload")}, _FAILURE]})
+    return _json({"anyOf": [*(schema_of[kind] for kind in _alternatives(row.reply)), _FAILURE]})
 
 
-def _schemas(row: Route) -> Iterator[Schema]:
-    if _waits(row.reply):
-        yield {"type": "array", "items": {"$ref": _REF.format(name="Upload")}}
-        return
-    schemas, _ = msgspec.json.schema_components(_alternatives(row.reply), ref_template=_REF)
-    yield from schemas
-
-
-def _alternatives(reply: Any) -> list[Any]:
+def _alternatives(reply: Any) -> tuple[Any, ...]:
     """The types of which a reply is one; none where it is no JSON of ours."""
-    if reply is Image or _waits(reply):
-        return []
-    return list(getattr(reply, "__args__", [reply])) if _is_union(reply) else [reply]
+    origin = get_origin(reply)
+    if reply is Image or origin is LongPoll:
+        return ()
+    return get_args(reply) if origin in (Union, UnionType) else (reply,)
 
 
-def _is_union(reply: Any) -> bool:
-    return not isinstance(reply, type) and getattr(reply, "__origin__", None) is None
-
-
-def _waits(reply: Any) -> bool:
-    return getattr(reply, "__origin__", None) is LongPoll
+def _ref(name: str) -> Schema:
+    return {"$ref": _REF.format(name=name)}
 
 
 def _json(schema: Schema) -> Schema:
     return {"application/json": {"schema": schema}, "application/javascript": {}}
+
+
+_FAILURE = _ref("Failure")
