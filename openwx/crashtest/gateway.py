@@ -3,8 +3,9 @@
 import asyncio
 import os
 import resource
-import socket
 from pathlib import Path
+
+from aiohttp.test_utils import unused_port
 
 from .process import Failed, Process
 
@@ -17,7 +18,7 @@ CAN_FILL_DISK = hasattr(resource, "prlimit")
 
 class Gateway(Process):
     def __init__(self, folder: Path, *, base_url: str, post_api: str) -> None:
-        port = _free_port()
+        port = unused_port()
         super().__init__(
             "gateway",
             *("openwx", "serve"),
@@ -85,10 +86,3 @@ class Gateway(Process):
 
 def _is_ours(name: str) -> bool:
     return name.upper().startswith("OPENWX_")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

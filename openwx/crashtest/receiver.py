@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import contextlib
 import enum
 import itertools
 import json
@@ -47,6 +48,7 @@ class PostApi:
         self._numbers = itertools.count(1)
         self._site: web.TCPSite | None = None
         self._hook: web.AppRunner
+        self._port = 0
 
     async def serve(self) -> None:
         """Until cancelled."""
@@ -61,21 +63,20 @@ class PostApi:
         await self._hook.setup()
         try:
             await web.TCPSite(controls, "127.0.0.1", 0).start()
-            await self._listen(0)
-            port = self._hook.addresses[0][1]
+            await self._listen()
+            self._port = self._hook.addresses[0][1]
             told = {
                 "control": f"http://127.0.0.1:{controls.addresses[0][1]}",
-                "hook": f"http://127.0.0.1:{port}/hook",
+                "hook": f"http://127.0.0.1:{self._port}/hook",
             }
-            self._port = port
             print(json.dumps(told), flush=True)
             await asyncio.Event().wait()
         finally:
             await controls.cleanup()
             await self._hook.cleanup()
 
-    async def _listen(self, port: int) -> None:
-        self._site = web.TCPSite(self._hook, "127.0.0.1", port, reuse_address=True)
+    async def _listen(self) -> None:
+        self._site = web.TCPSite(self._hook, "127.0.0.1", self._port, reuse_address=True)
         await self._site.start()
 
     async def _take_mood(self, request: web.Request) -> web.Response:
@@ -84,16 +85,14 @@ class PostApi:
             await self._site.stop()
             self._site = None
         elif self._mood is not Mood.DOWN and self._site is None:
-            await self._listen(self._port)
+            await self._listen()
         return web.Response()
 
     async def _tell_arrivals(self, request: web.Request) -> web.Response:
         after, timeout_s = int(request.query["after"]), float(request.query["timeout_s"])
-        try:
+        with contextlib.suppress(TimeoutError):  # an empty list says so
             async with asyncio.timeout(timeout_s), self._came:
                 await self._came.wait_for(lambda: len(self._arrivals) > after)
-        except TimeoutError:
-            pass  # an empty list says so
         return web.json_response(self._arrivals[after:])
 
     async def _take(self, request: web.Request) -> web.StreamResponse:

@@ -1,7 +1,6 @@
 """The program: rounds of starting, working and being killed; then the verdict."""
 
 import asyncio
-import contextlib
 import random
 import shutil
 import signal
@@ -50,13 +49,8 @@ def main(plan: Plan) -> int:
     print(f"seed {plan.seed}, {plan.kills} kills; logs in {folder}", flush=True)
     try:
         wrong = asyncio.run(_run(plan, folder))
-    except Failed as failed:
-        wrong = [str(failed)]
-    except BaseExceptionGroup as group:
-        failures, others = group.split(Failed)
-        if failures is None or others is not None:
-            raise
-        wrong = [str(failed) for failed in _leaves(failures)]
+    except* Failed as failures:
+        wrong = [str(failed) for failed in failures.exceptions]
     if wrong:
         (folder / "complaints.txt").write_text("\n".join(wrong), encoding="utf-8")
         shown = "\n".join(wrong[:20])
@@ -66,13 +60,6 @@ def main(plan: Plan) -> int:
     if plan.folder is None:
         shutil.rmtree(folder)
     return 0
-
-
-def _leaves(group: BaseExceptionGroup[Failed]) -> list[Failed]:
-    found: list[Failed] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
 
 
 async def _run(plan: Plan, folder: Path) -> list[str]:
@@ -192,8 +179,7 @@ class _Rounds:
             return
         self._gateway.free_disk()
         await self._receiver.becomes(Mood.CALM)
-        while await self._receiver.more(0.0):  # what came before
-            continue
+        await self._receiver.more(0.0)  # what came before
         if not await self._receiver.more(ARRIVES_WITHIN_S):
             raise Failed(
                 f"nothing arrives {ARRIVES_WITHIN_S} s after there is room again\n"
@@ -209,9 +195,7 @@ async def _settled(
     last = await traffic.write_once()
     await receiver.gets(last.msg_id, ARRIVES_WITHIN_S)
     while True:
-        with contextlib.suppress(TimeoutError):
-            while await receiver.more(0.0):
-                continue
+        await receiver.more(0.0)
         heard = await wechat.heard()
         records = Records(
             traffic.written, frozenset(await wechat.handed_out()), heard, receiver.arrivals,

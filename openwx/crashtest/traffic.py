@@ -11,13 +11,14 @@ from typing import Any
 
 import aiohttp
 
+from openwx.errors import Code
+
 from .gateway import Gateway
 from .process import Failed
 from .services import Chat, WeChat
 
 FILES = 0.15
 """So much of all that is written and sent is a file."""
-BAD_PARAMETER = -2
 REPEATS = 0.5
 """So many waiting sends carry a key, and are asked for again until there is an answer."""
 
@@ -130,7 +131,7 @@ class Traffic:
                 if not with_key:
                     return None
             else:
-                if answer["code"] == BAD_PARAMETER:
+                if answer["code"] == Code.BAD_PARAMETER:
                     raise Failed(f"a call is wrong: {answer['status']}")
                 return answer
             self.sent.repeated += 1

@@ -3,36 +3,27 @@
 The program is the user's own, ``openwx crash-test``, which can be run for longer and with a seed again.
 """
 
-import asyncio
-import sys
+from collections.abc import Awaitable, Callable
+
+from .world import Command
+
+Openwx = Callable[..., Awaitable[Command]]
 
 KILLS = 9
 """Two rounds of all that it may be doing when the end comes, and a SIGTERM."""
 
 
-async def openwx(*arguments: str) -> tuple[int, str]:
-    """A command in a process of its own: its exit code, and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "openwx", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(300):
-        output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
-
-
-async def test_what_was_promised_outlives_every_kill() -> None:
-    code, output = await openwx("crash-test", "--kills", str(KILLS))
+async def test_what_was_promised_outlives_every_kill(openwx: Openwx) -> None:
+    command = await openwx("crash-test", "--kills", str(KILLS))
+    code, output, err = await command.ends(timeout_s=300)
     print(output)
-    assert code == 0, output
+    assert code == 0, output + err
     assert "Nothing was lost" in output
     assert output.count("SIGKILL") == KILLS
     assert "SIGTERM" in output
 
 
-async def test_it_is_told_what_a_wrong_number_should_be() -> None:
-    code, output = await openwx("crash-test", "--kills", "many")
+async def test_it_is_told_what_a_wrong_number_should_be(openwx: Openwx) -> None:
+    code, _, err = await (await openwx("crash-test", "--kills", "many")).ends()
     assert code == 2
-    assert "--kills: must be a whole number from 0 to 100000, not 'many'" in output
+    assert "--kills: must be a whole number from 0 to 100000, not 'many'" in err

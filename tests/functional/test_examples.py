@@ -3,13 +3,13 @@
 import asyncio
 import os
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account
 from openwx.simulator.media import JPEG
@@ -19,12 +19,6 @@ from .world import PATIENCE_S, Gateway, World
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 Program = asyncio.subprocess.Process
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 async def says(program: Program, *words: str) -> None:
@@ -74,7 +68,7 @@ async def with_bot(world: World, port: int, *events: str) -> Gateway:
 
 async def test_echo_bot(world: World, account: Account, run: Run) -> None:
     """It answers a friend, and not a group."""
-    port = free_port()
+    port = unused_port()
     bot = await run("echo_bot.py", str(port))
     await with_bot(world, port)
     group, friend = account.group("PERL学习交流"), account.friend("小灰")
@@ -86,7 +80,7 @@ async def test_echo_bot(world: World, account: Account, run: Run) -> None:
 
 
 async def test_flask_bot(world: World, account: Account, run: Run) -> None:
-    port = free_port()
+    port = unused_port()
     bot = await run("flask_bot.py", str(port))
     await with_bot(world, port)
     friend = account.friend("小灰")
@@ -105,7 +99,7 @@ async def test_flask_bot(world: World, account: Account, run: Run) -> None:
 
 
 async def test_welcome_bot(world: World, account: Account, run: Run) -> None:
-    port = free_port()
+    port = unused_port()
     gateway = await with_bot(world, port, "new_group_member")
     bot = await run("welcome_bot.py", str(port), gateway.url)
     group = account.group("PERL学习交流")
@@ -115,7 +109,7 @@ async def test_welcome_bot(world: World, account: Account, run: Run) -> None:
 
 
 async def test_accept_bot(world: World, account: Account, run: Run) -> None:
-    port = free_port()
+    port = unused_port()
     gateway = await with_bot(world, port, "friend_request", "new_friend")
     await says(await run("accept_bot.py", str(port), gateway.url, "sesame"), "Running on")
     nobody = account.asks_to_be_friends("陌生人", "加我")
