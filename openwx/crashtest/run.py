@@ -45,6 +45,7 @@ class Plan:
 def main(plan: Plan) -> int:
     """Run it and say what came of it; the exit code: 0 where every promise was kept."""
     folder = plan.folder or Path(tempfile.mkdtemp(prefix="openwx-crash-"))
+    folder = folder.resolve()  # the programs run in there
     folder.mkdir(parents=True, exist_ok=True)
     print(f"seed {plan.seed}, {plan.kills} kills; logs in {folder}", flush=True)
     try:
