@@ -18,7 +18,7 @@ from multidict import CIMultiDict
 
 from openwx.simulator import Account
 
-from .world import Receiver, World
+from .world import Gateway, Receiver, World
 
 ROUNDS = int(os.environ.get("OPENWX_TEST_MUTATIONS", "150"))
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
@@ -129,6 +129,19 @@ async def relay(world: World) -> AsyncIterator[Relay]:
         await runner.cleanup()
 
 
+async def runs_again(gateway: Gateway, account: Account) -> None:
+    """A spoilt answer may have ended the login: then somebody logs in again."""
+    began = time.monotonic()
+    while (client := await gateway.client())["state"] != "running":
+        assert client["state"] != "stop", client
+        assert time.monotonic() - began < 10, client
+        if account.phone.shows() is not None:
+            account.phone.confirm()
+        elif account.world.codes.pending():
+            await account.phone.logs_in()
+        await gateway.get("check_event", timeout="0.1")
+
+
 async def test_spoilt_answers(
     world: World,
     account: Account,
@@ -159,18 +172,13 @@ async def test_spoilt_answers(
         reply = await gateway.get("send_friend_message", id="filehelper", content=f"out {number}")
         assert reply.status < 500 or reply.code in (-1, -4), reply.body
         assert (await gateway.get("get_group_info")).status in (200, 503)
+        if reply.code == -4:
+            relay.spoils = False
+            await runs_again(gateway, account)
+            relay.spoils = True
     relay.spoils = False
     assert relay.spoilt > ROUNDS / 5
-    # A spoilt answer may have ended the login: then somebody logs in again.
-    began = time.monotonic()
-    while (client := await gateway.client())["state"] != "running":
-        assert client["state"] != "stop", client
-        assert time.monotonic() - began < 10, client
-        if account.phone.shows() is not None:
-            account.phone.confirm()
-        elif account.world.codes.pending():
-            await account.phone.logs_in()
-        await gateway.get("check_event", timeout="0.1")
+    await runs_again(gateway, account)
     account.friend("小灰").says("all is well")
     await receiver.get(content="all is well", post_type="receive_message")
     reply = await gateway.get("send_friend_message", id="filehelper", content="goodbye")
