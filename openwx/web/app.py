@@ -18,6 +18,7 @@ from openwx.web import (
     sending,
 )
 from openwx.web.access import Access
+from openwx.web.docspage import DocsPage
 from openwx.web.health import Health
 from openwx.web.openapi import OpenApi
 from openwx.web.routing import METHODS, Endpoints, Route, declared
@@ -57,6 +58,7 @@ def _make_app(gateway: "Gateway", access: Access) -> web.Application:
             app.router.add_route("OPTIONS", path, endpoints.preflight)
     Health(gateway, access).add_to(app.router)
     OpenApi(routes(), access).add_to(app.router)
+    DocsPage(access).add_to(app.router)
 
     async def stop_waiting(_: web.Application) -> None:
         endpoints.stop_waiting()
