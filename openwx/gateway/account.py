@@ -25,6 +25,7 @@ from openwx.gateway.recall import Recalls
 from openwx.gateway.shared import Shared
 from openwx.gateway.sources import Sources
 from openwx.gateway.stage import Stage, Told
+from openwx.gateway.stream import Stream
 from openwx.gateway.teller import Teller
 from openwx.report.journal import JournalError, Send
 from openwx.report.poll import poll
@@ -66,6 +67,8 @@ class Account:
         self._client = Client(self._http, self._deliver, mode=settings.login_mode, pace=pace)
         transfer = Transfer(self._client, pace)
         self._feed = Feed(report.check_event_list_max_size)
+        self.stream = Stream(name, shared.journal)
+        """What is told, for whoever follows it."""
         self._stage = Stage(name, self._pass_on)
         self._teller = Teller(name, report, shared, self._take)
         self._incoming = Incoming(
@@ -160,6 +163,7 @@ class Account:
         """Do not run at all, for now."""
         self._stopped = True
         self._client.state_reason = "stopped by stop_client; start_client starts it"
+        self._end_stream()
 
     async def close(self) -> None:
         """Let go of its connections. ``run`` does so in its end."""
@@ -215,6 +219,7 @@ class Account:
             self._stopped = True
             self.outgoing.queue.give_up(self._not_running())
             self.consults.give_up(self._not_running())
+            self._end_stream()
             await self.close()
 
     async def _report_after_a_bug(self) -> None:
@@ -286,6 +291,9 @@ class Account:
         self.consults.give_up(self._not_running())
         await self._deliver(Batch(events=[*happened, events.Stopped()], known=self._client.known))
 
+    def _end_stream(self) -> None:
+        self.stream.end(f"the account {self.name} has stopped: {self.state_reason}")
+
     # -- between the parts -----------------------------------------------------------------------------------
 
     async def _deliver(self, batch: Batch) -> None:
@@ -314,6 +322,7 @@ class Account:
         """Tell everybody of what is in the journal, and complete."""
         self.consults.heard(told.payload)
         self._feed.put(told.upload)
+        self.stream.put(told.upload)
         if self._shared.show_messages:
             chatlog.show(self.name if self._shared.several else "", told.payload)
         self._reporter.put([told.upload])

@@ -13,6 +13,7 @@ from openwx.gateway import roster
 from openwx.gateway.account import Account
 from openwx.gateway.roster import Roster
 from openwx.gateway.shared import Shared
+from openwx.gateway.stream import Slots
 from openwx.report.journal import JournalError
 from openwx.wechat.events import State
 
@@ -31,6 +32,8 @@ class Gateway:
         """Where media go that callers send along."""
         self.started = time.time()
         self.accounts: dict[str, Account] = {}
+        self.streams = Slots()
+        """Whoever follows a stream takes one."""
         self.port = 0
         """The first port that is listened on, once it is known."""
         self._shared = shared
@@ -164,6 +167,11 @@ class Gateway:
         except JournalError as error:
             raise CallerError(Code.GAVE_UP, f"cannot be kept safe, so not done: {error}") from error
         self._roster = changed
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the whole server is about to stop."""
+        return self._ending.is_set()
 
     # -- life ------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from openwx.report import queries
-from openwx.report.queries import Prune, PruneOld, Read
+from openwx.report.queries import Prune, PruneOld, Read, ReadShown
 from openwx.report.records import (
     Completed,
     Fate,
@@ -23,6 +23,8 @@ from openwx.report.records import (
     NewUpload,
     Send,
     Settled,
+    Shown,
+    ShownUpload,
     Unit,
     Upload,
     Written,
@@ -41,6 +43,8 @@ __all__ = [
     "NewUpload",
     "Send",
     "Settled",
+    "Shown",
+    "ShownUpload",
     "Unit",
     "Upload",
     "Written",
@@ -108,6 +112,15 @@ class Journal:
         rows = await self._read(queries.BODY_OF, account, dedupe)
         return rows[0][0] if rows else None
 
+    async def shown(self, account: str, after: int, *, rows: int, size: int) -> Shown:
+        """What everybody may see after this id: up to ``rows`` uploads of ``size`` bytes in all, one at least."""
+        return cast("Shown", await self._order(ReadShown(account, after, rows=rows, size=size)))
+
+    async def newest_shown(self, account: str) -> int:
+        """The id of the newest upload that can be seen, 0 where there was never one."""
+        newest: int = (await self._read(queries.NEWEST, account))[0][0]
+        return newest
+
     async def waiting_sends(self, account: str) -> list[Send]:
         """The sends that are not finished, oldest first."""
         return [queries.send_of(row) for row in await self._read(queries.SENDS, account)]
@@ -171,7 +184,7 @@ class Journal:
     async def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return cast("list[tuple[Any, ...]]", await self._order(Read(sql, *values)))
 
-    async def _order(self, what: Unit | Read | Prune | PruneOld) -> Any:
+    async def _order(self, what: Unit | Read | ReadShown | Prune | PruneOld) -> Any:
         if not self._is_open:
             raise JournalError("the journal is closed")
         return await self._writer.order(what)

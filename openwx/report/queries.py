@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from openwx.report.records import Fate, ListedUpload, Send, Upload
+from openwx.report.records import Fate, ListedUpload, Send, Shown, ShownUpload, Upload
 
 AT_ONCE = 1000
 """Rows deleted in one transaction."""
@@ -19,12 +19,12 @@ _NAMES = (
 )
 UPLOAD = f"SELECT {_FIELDS} FROM uploads WHERE id = ? AND fate = 0"  # noqa: S608 - ours
 # Behind an upload whose medium is still to be fetched, the others of its chat wait too.
-_HELD = """EXISTS (SELECT 1 FROM uploads AS first WHERE first.account = uploads.account
+BEHIND = """EXISTS (SELECT 1 FROM uploads AS first WHERE first.account = uploads.account
 AND first.chat = uploads.chat AND first.fate = 0 AND first.media != x'' AND first.id <= uploads.id)"""
 PENDING = f"""
-SELECT id, chat FROM uploads WHERE account = ? AND fate = 0 AND NOT {_HELD} ORDER BY id"""  # noqa: S608
+SELECT id, chat FROM uploads WHERE account = ? AND fate = 0 AND NOT {BEHIND} ORDER BY id"""  # noqa: S608
 HELD = f"""
-SELECT {_FIELDS} FROM uploads WHERE account = ? AND fate = 0 AND {_HELD} ORDER BY id"""  # noqa: S608
+SELECT {_FIELDS} FROM uploads WHERE account = ? AND fate = 0 AND {BEHIND} ORDER BY id"""  # noqa: S608
 FAILED = """
 SELECT id, chat, kind, uid, created, settled, tries, status, error FROM uploads
 WHERE account = ? AND fate = ? ORDER BY settled DESC, id DESC LIMIT ?"""
@@ -48,14 +48,26 @@ BODY_OF = "SELECT body FROM uploads WHERE account = ? AND dedupe = ?"
 FILES = """
 SELECT attachment FROM uploads WHERE fate = 0 AND attachment != ''
 UNION SELECT attachment FROM sends WHERE attachment != ''"""
+_SHOWN = """
+SELECT seq, kind, uid, created, attachment, body FROM uploads
+WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?"""
+_SHOWN_NAMES = ShownUpload.__struct_fields__
+_FORGOTTEN = "SELECT ifnull(max(seq), 0) FROM forgotten WHERE account = ?"
+NEWEST = "SELECT ifnull(max(seq), 0) FROM uploads WHERE account = ?"
 NEXT_ACCOUNT = "SELECT min(account) FROM uploads WHERE fate != 0 AND account > ?"
 _BEYOND = """
 SELECT settled, id FROM uploads WHERE account = ? AND fate = ?
 ORDER BY settled DESC, id DESC LIMIT 1 OFFSET ?"""
-_PRUNE = """
-DELETE FROM uploads WHERE id IN (
-    SELECT id FROM uploads WHERE account = ? AND fate = ? AND (settled, id) <= (?, ?)
-    AND id < (SELECT max(id) FROM uploads) ORDER BY settled, id LIMIT ?)"""
+# The newest rows stay, by both numbers: they are counted on from there.
+_PRUNED = """
+SELECT id FROM uploads WHERE account = ?1 AND fate = ?2 AND (settled, id) <= (?3, ?4) AND seq != 0
+AND id < (SELECT max(id) FROM uploads) AND seq < (SELECT max(seq) FROM uploads WHERE account = ?1)
+ORDER BY settled, id LIMIT ?5"""
+_NOTE_FORGOTTEN = f"""
+INSERT INTO forgotten (account, seq)
+SELECT ?1, max(seq) FROM uploads WHERE id IN ({_PRUNED}) HAVING max(seq) IS NOT NULL
+ON CONFLICT (account) DO UPDATE SET seq = max(seq, excluded.seq)"""  # noqa: S608 - ours
+_PRUNE = f"DELETE FROM uploads WHERE id IN ({_PRUNED})"  # noqa: S608 - ours
 _PRUNE_OLD = {
     table: f"""
 DELETE FROM {table} WHERE (account, key) IN (
@@ -75,6 +87,29 @@ class Read:
         return db.execute(self.sql, self.values).fetchall()
 
 
+class ReadShown:
+    """What can be seen after an id: at most so many uploads, and no more once their bodies have so many bytes."""
+
+    def __init__(self, account: str, after: int, *, rows: int, size: int) -> None:
+        self.account = account
+        self.after = max(after, 0)
+        self.rows = rows
+        self.size = size
+
+    def __call__(self, db: sqlite3.Connection) -> Shown:
+        uploads: list[ShownUpload] = []
+        left = self.size
+        found = db.execute(_SHOWN, (self.account, self.after, self.rows))
+        for row in found:
+            uploads.append(ShownUpload(**_named(_SHOWN_NAMES, row)))
+            left -= len(uploads[-1].body)
+            if left <= 0:
+                break
+        found.close()
+        forgotten = db.execute(_FORGOTTEN, (self.account,)).fetchone()[0]
+        return Shown(uploads, forgotten, more=left <= 0 or len(uploads) == self.rows)
+
+
 class Prune:
     """Delete one slice of an account's settled rows; answers how many went."""
 
@@ -86,7 +121,11 @@ class Prune:
     def __call__(self, db: sqlite3.Connection) -> int:
         beyond = db.execute(_BEYOND, (*self.of, self.keep)).fetchone() or (0.0, 0)
         last = max(beyond, (self.before, 0))
-        count = db.execute(_PRUNE, (*self.of, *last, AT_ONCE)).rowcount
+        slice_ = (*self.of, *last, AT_ONCE)
+        db.execute(
+            _NOTE_FORGOTTEN, slice_
+        )  # before they go: a crash in between forgets nothing unsaid
+        count = db.execute(_PRUNE, slice_).rowcount
         db.execute(f"PRAGMA incremental_vacuum({AT_ONCE})").fetchall()
         return count
 

@@ -9,6 +9,9 @@ from enum import IntEnum
 
 import msgspec
 
+KEPT_BODY = 64 * 1024
+"""A body beyond this many bytes goes when its upload is delivered."""
+
 
 class NewUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """One message or event on its way to ``post_api``."""
@@ -58,6 +61,32 @@ class ListedUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     status: int
     """The last HTTP status, 0 where there was none."""
     error: str
+
+
+class ShownUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """An upload that everybody may see: its medium, and all before it in its chat, are there."""
+
+    id: int
+    """Grows in the order in which uploads could be seen, and never comes back: where a reader goes on."""
+    kind: str
+    uid: str
+    created: float
+    attachment: str
+    """A file that belongs to the body as its ``media_data``."""
+    body: bytes
+    """Empty where it was too large to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What can be seen after some id."""
+
+    uploads: list[ShownUpload]
+    """In order; not all, but some where there are any."""
+    forgotten: int
+    """The highest id of the account that is not kept any more, 0 where all are. Lower ones may still be."""
+    more: bool
+    """Whether there may be more than these."""
 
 
 class NewSend(msgspec.Struct, kw_only=True, frozen=True, gc=False):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from openwx.errors import OpenwxError
 
-VERSION = 3
+VERSION = 4
 _BUSY_TIMEOUT_S = 5.0
 
 _PRAGMAS = """
@@ -58,7 +58,19 @@ CREATE TABLE keys (
 CREATE INDEX keys_created ON keys (created);
 """
 
-_STEPS = (_FIRST, _MEDIA, _KEYS)
+# `seq` numbers uploads in the order in which they could be seen (`showing.py`); 0 is not yet. `forgotten` is the
+# highest number of each account that was pruned.
+_SEQ = """
+ALTER TABLE uploads ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+UPDATE uploads SET seq = id WHERE NOT EXISTS (SELECT 1 FROM uploads AS first
+    WHERE first.account = uploads.account AND first.chat = uploads.chat AND first.fate = 0
+    AND first.media != x'' AND first.id <= uploads.id);
+CREATE INDEX uploads_seq ON uploads (account, seq);
+CREATE INDEX uploads_hidden ON uploads (account, chat, id) WHERE seq = 0;
+CREATE TABLE forgotten (account TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+_STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ)
 """What leads from each version to the next one."""
 
 

@@ -17,22 +17,21 @@ from typing import Any, TypeVar
 import msgspec
 
 from openwx.report import queries
-from openwx.report.records import Fate, NewSend, NewUpload, Send, Unit, Upload, Written
+from openwx.report.records import KEPT_BODY, Fate, NewSend, NewUpload, Send, Unit, Upload, Written
 from openwx.report.schema import JournalError, connect
+from openwx.report.showing import Showing
 from openwx.report.writer import Order, Told, Workshop
 
 AT_ONCE = 1000
 """Units in a transaction."""
 _ROWS = 64
 """Rows in one INSERT."""
-_KEPT_BODY = 64 * 1024
-"""A body beyond this many bytes goes when its upload is delivered."""
 
 _INSERT_UPLOADS = (
     """INSERT INTO uploads
-    (id, account, chat, kind, uid, dedupe, created, fate, settled, reply_to, media, attachment, body)
+    (id, account, chat, kind, uid, dedupe, created, fate, settled, reply_to, media, attachment, body, seq)
     VALUES """,
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     " ON CONFLICT (account, dedupe) WHERE dedupe IS NOT NULL DO NOTHING",
 )
 # A reply is taken only while its upload is pending: the unit that settles the upload queues its
@@ -80,18 +79,20 @@ class Tables(Workshop):
         self._clock = clock
         self._db: sqlite3.Connection
         self._upload_ids: Iterator[int]
+        self._showing: Showing
         self._send_ids: Iterator[int]
 
     def open(self) -> None:
         try:
             self._db = connect(self._path)
-            self._upload_ids = self._count_on("uploads")
-            self._send_ids = self._count_on("sends")
+            self._upload_ids = self._count_on("max(id), max(seq)", "uploads")
+            self._send_ids = self._count_on("max(id), 0", "sends")
+            self._showing = Showing(self._db, self._upload_ids)
         except (sqlite3.Error, OSError) as error:
             raise JournalError(f"cannot open {self._path}: {error}") from error
 
-    def _count_on(self, table: str) -> Iterator[int]:
-        newest = self._db.execute(f"SELECT ifnull(max(id), 0) FROM {table}").fetchone()[0]  # noqa: S608 - ours
+    def _count_on(self, numbers: str, table: str) -> Iterator[int]:
+        newest = self._db.execute(f"SELECT ifnull(max({numbers}), 0) FROM {table}").fetchone()[0]  # noqa: S608 - ours
         return itertools.count(newest + 1)
 
     def close(self) -> None:
@@ -136,6 +137,7 @@ class Tables(Workshop):
                     results.append(Told(done, None, _told(error)))
                     # This fails where SQLite gave up the whole transaction, as with a full disk.
                     self._db.execute("ROLLBACK TO unit")
+                    self._showing.doubt()
                 self._db.execute("RELEASE unit")
             self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - told to those who wait
@@ -144,6 +146,7 @@ class Tables(Workshop):
         return results
 
     def _roll_back(self) -> None:
+        self._showing.doubt()
         if self._db.in_transaction:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
@@ -171,9 +174,9 @@ class Tables(Workshop):
             for unit in units
             for new in unit.uploads
         ]
-        taken = self._insert(
-            _INSERT_UPLOADS, "uploads", [_upload_row(upload, now) for upload in uploads]
-        )
+        numbers = self._showing.numbers(uploads)
+        rows = [_upload_row(*pair, now) for pair in zip(uploads, numbers, strict=True)]
+        taken = self._insert(_INSERT_UPLOADS, "uploads", rows)
         return (upload if upload.id in taken else None for upload in uploads)
 
     def _add_sends(self, units: Sequence[Unit], now: float) -> Iterator[Send | None]:
@@ -231,6 +234,8 @@ class Tables(Workshop):
                     unit.account,
                 )
                 self._db.execute(_COMPLETE, row)
+                self._showing.completed()
+        self._showing.show()
 
     def _finish(self, units: Sequence[Unit], now: float) -> None:
         uids = [uid for unit in units for uid in unit.finished_sends]
@@ -241,7 +246,7 @@ class Tables(Workshop):
             for end in unit.settled:
                 ends[int(end.fate), end.status, end.error].append(end.id)
         for (fate, status, error), ids in ends.items():
-            limits = (int(Fate.FAILED), _KEPT_BODY)
+            limits = (int(Fate.FAILED), KEPT_BODY)
             self._db.execute(_SETTLE, (fate, status, error, now, *limits, json.dumps(ids)))
         refused = [id_ for unit in units for id_ in unit.refused]
         if refused:
@@ -288,12 +293,12 @@ def _made(kind: type[_Made], new: NewUpload | NewSend, id_: int, account: str, n
     return kind(**msgspec.structs.asdict(new), id=id_, account=account, created=now)
 
 
-def _upload_row(upload: Upload, now: float) -> tuple[Any, ...]:
+def _upload_row(upload: Upload, seq: int, now: float) -> tuple[Any, ...]:
     fate, settled, body = 0, 0.0, upload.body
     if not upload.deliver and not upload.media:
         fate, settled = int(Fate.DELIVERED), now
-        body = b"" if len(body) > _KEPT_BODY else body
+        body = b"" if len(body) > KEPT_BODY else body
     return (
         *(upload.id, upload.account, upload.chat, upload.kind, upload.uid, upload.dedupe or None),
-        *(now, fate, settled, upload.reply_to, upload.media, upload.attachment, body),
+        *(now, fate, settled, upload.reply_to, upload.media, upload.attachment, body, seq),
     )

@@ -63,9 +63,42 @@ async def test_a_journal_of_version_1_goes_on(old: Path, clock: Clock) -> None:
             assert [failed.id for failed in await journal.failed("me")] == [8]
             assert [send.uid for send in await journal.waiting_sends("me")] == ["s3"]
             assert await journal.state("me") == {"session": b"kept"}
+            shown = await journal.shown("me", 0, rows=9, size=999)
+            assert [(one.id, one.uid) for one in shown.uploads] == [(7, "u7"), (8, "u8")]
     db = sqlite3.connect(old)
     assert db.execute("PRAGMA user_version").fetchone()[0] == schema.VERSION
     db.close()
+
+
+async def test_what_waits_for_its_medium_at_the_change_of_version_is_shown_later(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.sqlite3"
+    db = sqlite3.connect(path)
+    for step in schema._STEPS[:3]:
+        db.executescript(step)
+    db.execute("PRAGMA user_version = 3")
+    db.executemany(
+        """INSERT INTO uploads (id, account, chat, kind, uid, created, fate, settled, reply_to, media, body)
+        VALUES (?, 'me', ?, 'receive_message', ?, 1000.0, ?, 0.0, x'', ?, x'7b7d')""",
+        [
+            (1, "a", "first", 1, b""),
+            (2, "a", "picture", 0, b"ref"),
+            (3, "a", "behind", 1, b""),
+            (4, "b", "other", 0, b""),
+        ],
+    )
+    db.commit()
+    db.close()
+    async with Journal(path) as journal:
+        shown = await journal.shown("me", 0, rows=9, size=999)
+        assert [(one.id, one.uid) for one in shown.uploads] == [(1, "first"), (4, "other")]
+        done = Completed(id=2, body=b"{}")
+        await journal.write(
+            Unit(account="me", completed=[done], uploads=[a_message(5, "a", uid="5")])
+        )
+        shown = await journal.shown("me", 4, rows=9, size=999)
+        assert [one.uid for one in shown.uploads] == ["picture", "behind", "5"]
 
 
 async def test_a_new_journal_has_the_tables_of_an_old_one(old: Path, tmp_path: Path) -> None:
