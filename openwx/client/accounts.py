@@ -1,0 +1,69 @@
+"""The accounts themselves, and the deliveries to their ``post_api`` that failed."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from openwx.client.answers import (
+    ClientInfo,
+    Clients,
+    ClientStarted,
+    ClientStops,
+    Count,
+    Deliveries,
+    Delivery,
+    DeliveryShown,
+    Image,
+    ListedClient,
+)
+from openwx.client.calls import OUTCOME_S, Calls
+
+ALL = "all"
+
+
+class Accounts(Calls):
+    """Calls about accounts; they work in every state."""
+
+    async def get_client_info(self) -> ClientInfo:
+        """How the account and its process are: ``state``, ``state_reason`` and more."""
+        return await self._call("get_client_info", ClientInfo, {}, again=True)
+
+    async def check_client(self, client: str | None = None) -> list[ListedClient]:
+        """How all accounts are, or the one of this name."""
+        return (await self._call("check_client", Clients, {"client": client}, again=True)).client
+
+    async def start_client(self, client: str, **settings: str | float | bool) -> ClientStarted:
+        """Start an account, or one that has stopped; ``settings`` are keys of ``[accounts.NAME]``."""
+        given = {**settings, "client": client}
+        return await self._call("start_client", ClientStarted, given, wait_s=OUTCOME_S, again=True)
+
+    async def stop_client(self, client: str | None = None) -> ClientStops:
+        """Stop an account, and the server where it is the only one; never a log-out."""
+        given = {} if client is None else {"client": client}
+        return await self._call("stop_client", ClientStops, given)
+
+    async def get_qrcode(self) -> Image:
+        """The login QR code. Raises ``NotFound`` while none is wanted."""
+        return Image(*await self._image("get_qrcode", {}))
+
+    async def outbox(
+        self, *, state: Literal["failed", "waiting"] = "failed", limit: int = 100
+    ) -> list[Delivery]:
+        """The deliveries to ``post_api`` that failed, newest first, or those that wait, oldest first."""
+        given = {"state": state, "limit": limit}
+        return (await self._call("outbox", Deliveries, given, again=True)).deliveries
+
+    async def outbox_show(self, id: int) -> DeliveryShown:
+        """One of them, with the JSON that was to be uploaded."""
+        return await self._call("outbox_show", DeliveryShown, {"id": id}, again=True)
+
+    async def outbox_retry(self, id: int | Iterable[int] | Literal["all"]) -> int:
+        """Send failed ones again; how many."""
+        return (await self._call("outbox_retry", Count, {"id": _chosen(id)})).count
+
+    async def outbox_drop(self, id: int | Iterable[int] | Literal["all"]) -> int:
+        """Forget failed ones; how many."""
+        return (await self._call("outbox_drop", Count, {"id": _chosen(id)})).count
+
+
+def _chosen(id: int | Iterable[int] | str) -> str | int | list[int]:
+    return id if isinstance(id, int | str) else list(id)

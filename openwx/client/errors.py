@@ -1,0 +1,188 @@
+"""What a call can end with instead of its answer.
+
+::
+
+    CallFailed
+    ├── NotConnected         no connection came about: certainly nothing was done
+    ├── OutcomeUnknown       no answer came, or the gateway itself does not know (HTTP 504): it may have been done
+    ├── NotOpenwx            somebody else answered: a wrong address, or a proxy
+    └── Refusal              the gateway's answer has a code other than 0
+        ├── NotFound         100
+        ├── NotPossible      101   yourself, already a friend
+        ├── Ambiguous        102   several match: ``candidates``; nothing was sent
+        ├── EmptyList        200
+        ├── RefusedByWeChat  201, and every ``Ret`` of a send: ``ret``, ``errmsg``
+        ├── WeChatUnreachable -1
+        ├── BadParameter     -2
+        ├── MediaFailed      -3
+        ├── NotRunning       -4    ``state``, ``state_reason``
+        ├── GaveUp           -5
+        ├── Unauthenticated  -6
+        ├── QueueFull        -7    ``retry_after_s``
+        ├── Forbidden        -8
+        └── NoRoute          -9
+"""
+
+from typing import Any
+
+from openwx.errors import Code, OpenwxError
+
+
+class CallFailed(OpenwxError):
+    """A call without its answer. ``route`` is what was called, ``status`` says in plain words what happened.
+
+    ``code`` and ``http_status`` are those of the gateway's answer, None where there was none; ``extra`` are the
+    answer's further members.
+    """
+
+    def __init__(
+        self,
+        route: str,
+        status: str,
+        *,
+        code: int | None = None,
+        http_status: int | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(f"{route}: {status}" + ("" if code is None else f" (code {code})"))
+        self.route = route
+        self.status = status
+        self.code = code
+        self.http_status = http_status
+        self.extra = extra or {}
+
+
+class NotConnected(CallFailed):
+    """No connection to the gateway came about, so nothing was done."""
+
+
+class OutcomeUnknown(CallFailed):
+    """No answer came in time, or it was lost, or the gateway heard none from WeChat: it may have been done.
+
+    A send has its ``idempotency_key``: the same call with it answers what came of this one, for 24 hours.
+    """
+
+    idempotency_key: str | None = None
+
+
+class NotOpenwx(CallFailed):
+    """What answered does not speak as openwx does: the address is wrong, or a proxy answered in its place."""
+
+
+class Refusal(CallFailed):
+    """The gateway's answer has a code other than 0."""
+
+
+class NotFound(Refusal):
+    """100: there is no such friend, group, member, message, account or QR code."""
+
+
+class NotPossible(Refusal):
+    """101: not with this one: yourself, already a friend."""
+
+
+class Ambiguous(Refusal):
+    """102: several match, and nothing was sent. ``candidates`` are their ids and display names."""
+
+    @property
+    def candidates(self) -> list[dict[str, str]]:
+        return list(self.extra.get("candidates", ()))
+
+
+class EmptyList(Refusal):
+    """200: a list of ids is empty."""
+
+
+class RefusedByWeChat(Refusal):
+    """201, or of a send the ``ret`` itself: 1205 is "too often"."""
+
+    @property
+    def ret(self) -> int:
+        """WeChat's own number."""
+        return int(self.extra.get("ret", self.code or 0))
+
+    @property
+    def errmsg(self) -> str:
+        """WeChat's own words, where there are any."""
+        return str(self.extra.get("errmsg", ""))
+
+
+class WeChatUnreachable(Refusal):
+    """-1: WeChat could not be reached, or answered nonsense."""
+
+
+class BadParameter(Refusal):
+    """-2: a parameter is missing or wrong; ``status`` names it."""
+
+
+class MediaFailed(Refusal):
+    """-3: a medium that cannot be read, is not allowed, is too large, or whose URL failed."""
+
+
+class NotRunning(Refusal):
+    """-4: the account is not logged in now. ``state`` and ``state_reason`` say how it is."""
+
+    @property
+    def state(self) -> str:
+        return str(self.extra.get("state", ""))
+
+    @property
+    def state_reason(self) -> str:
+        return str(self.extra.get("state_reason", ""))
+
+
+class GaveUp(Refusal):
+    """-5: it still failed after the allowed tries."""
+
+
+class Unauthenticated(Refusal):
+    """-6: the token is missing or wrong."""
+
+
+class QueueFull(Refusal):
+    """-7: too much waits already. ``retry_after_s`` is when to try again."""
+
+    @property
+    def retry_after_s(self) -> float:
+        return float(self.extra.get("retry_after", 5))
+
+
+class Forbidden(Refusal):
+    """-8: the gateway's rules forbid it: a path, an address, a Host."""
+
+
+class NoRoute(Refusal):
+    """-9: the gateway has no such route; it may be older than this client."""
+
+
+OF_CODE: dict[int, type[Refusal]] = {
+    Code.NOT_FOUND: NotFound,
+    Code.NOT_POSSIBLE: NotPossible,
+    Code.AMBIGUOUS: Ambiguous,
+    Code.EMPTY_LIST: EmptyList,
+    Code.REFUSED: RefusedByWeChat,
+    Code.UNREACHABLE: WeChatUnreachable,
+    Code.BAD_PARAMETER: BadParameter,
+    Code.MEDIA: MediaFailed,
+    Code.NOT_RUNNING: NotRunning,
+    Code.GAVE_UP: GaveUp,
+    Code.UNAUTHENTICATED: Unauthenticated,
+    Code.QUEUE_FULL: QueueFull,
+    Code.FORBIDDEN: Forbidden,
+    Code.NO_ROUTE: NoRoute,
+}
+_RET_FROM = 1000
+"""Sends answer a ``Ret`` from here on as their code."""
+_GATEWAY_TIMEOUT = 504
+
+
+def failure(
+    route: str, code: int, status: str, http_status: int, extra: dict[str, Any]
+) -> CallFailed:
+    """The error of the class that an answer belongs to."""
+    kind: type[CallFailed] = OF_CODE.get(code, Refusal)
+    if code >= _RET_FROM:
+        kind = RefusedByWeChat
+    if http_status == _GATEWAY_TIMEOUT:
+        kind = OutcomeUnknown
+    return kind(route, status, code=code, http_status=http_status, extra=extra)

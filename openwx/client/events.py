@@ -1,0 +1,175 @@
+"""Events as uploads tell them: one class an event, with a name for each of its ``params``."""
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from openwx.client.answers import Friend, Group, Member, User
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True):
+    """Something that happened to the account or its people. ``NAME`` is the name that uploads give it."""
+
+    NAME: ClassVar[str] = ""
+
+
+class UnknownEvent(Event, frozen=True, array_like=True):
+    """An event that this client does not know."""
+
+    name: str
+    params: list[Any]
+
+
+class Login(Event, frozen=True, array_like=True):
+    """``outcome``: 1 ids may have changed, 0 the session was resumed, -1 refused for this ``reason``."""
+
+    NAME = "login"
+    outcome: int
+    reason: str = ""
+
+
+class Stop(Event, frozen=True, array_like=True):
+    """The account stops."""
+
+    NAME = "stop"
+
+
+class StateChange(Event, frozen=True, array_like=True):
+    """From one state to another: init, loading, scaning, confirming, updating, running, stop."""
+
+    NAME = "state_change"
+    old: str
+    new: str
+
+
+class InputQrcode(Event, frozen=True, array_like=True):
+    """A QR code is to be scanned: where the gateway keeps its image, and the image in base64."""
+
+    NAME = "input_qrcode"
+    path: str
+    data: str
+
+
+class QrcodeExpire(Event, frozen=True, array_like=True):
+    """The QR code is no longer good."""
+
+    NAME = "qrcode_expire"
+
+
+class NewFriend(Event, frozen=True, array_like=True):
+    """There is a new friend."""
+
+    NAME = "new_friend"
+    friend: Friend
+
+
+class LoseFriend(Event, frozen=True, array_like=True):
+    """A friend is gone."""
+
+    NAME = "lose_friend"
+    friend: Friend
+
+
+class NewGroup(Event, frozen=True, array_like=True):
+    """The account is in a new group."""
+
+    NAME = "new_group"
+    group: Group
+
+
+class LoseGroup(Event, frozen=True, array_like=True):
+    """The account is no longer in a group."""
+
+    NAME = "lose_group"
+    group: Group
+
+
+class NewGroupMember(Event, frozen=True, array_like=True):
+    """Somebody joined a group."""
+
+    NAME = "new_group_member"
+    member: Member
+    group: Group
+
+
+class LoseGroupMember(Event, frozen=True, array_like=True):
+    """Somebody left a group."""
+
+    NAME = "lose_group_member"
+    member: Member
+    group: Group
+
+
+class GroupPropertyChange(Event, frozen=True, array_like=True):
+    """A group is otherwise than before."""
+
+    NAME = "group_property_change"
+    group: Group
+    property: str
+    old: Any
+    new: Any
+
+
+class GroupMemberPropertyChange(Event, frozen=True, array_like=True):
+    """A group's member is otherwise than before."""
+
+    NAME = "group_member_property_change"
+    member: Member
+    property: str
+    old: Any
+    new: Any
+
+
+class FriendPropertyChange(Event, frozen=True, array_like=True):
+    """A friend is otherwise than before."""
+
+    NAME = "friend_property_change"
+    friend: Friend
+    property: str
+    old: Any
+    new: Any
+
+
+class UserPropertyChange(Event, frozen=True, array_like=True):
+    """The account itself is otherwise than before."""
+
+    NAME = "user_property_change"
+    user: User
+    property: str
+    old: Any
+    new: Any
+
+
+class FriendRequest(Event, frozen=True, array_like=True):
+    """Somebody asks to be a friend, with these words; ``accept_friend_request`` says yes."""
+
+    NAME = "friend_request"
+    id: str
+    displayname: str
+    verify: str
+    ticket: str
+
+
+class UpdateUser(Event, frozen=True, array_like=True):
+    """The account's own record was fetched afresh."""
+
+    NAME = "update_user"
+    user: User
+
+
+class UpdateFriend(Event, frozen=True):
+    """All friends were fetched afresh."""
+
+    NAME = "update_friend"
+    friends: list[Friend]
+
+
+class UpdateGroup(Event, frozen=True):
+    """All groups were fetched afresh."""
+
+    NAME = "update_group"
+    groups: list[Group]
+
+
+KINDS: dict[str, type[Event]] = {kind.NAME: kind for kind in Event.__subclasses__() if kind.NAME}
+"""By their names."""

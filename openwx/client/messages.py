@@ -1,0 +1,166 @@
+"""Messages as uploads tell them: one class a ``format``, each member named as in the JSON."""
+
+import base64
+import binascii
+from typing import ClassVar
+
+import msgspec
+
+from openwx.client.answers import Uid
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, rename={"class_": "class"}):
+    """What every message has; of a ``format`` without a class of its own, all that is known.
+
+    ``post_type`` is ``receive_message`` or ``send_message`` (from this server or from the phone: ``source``).
+    ``time`` is Unix time. Without a group ``group…`` is empty, in a notice ``sender…``.
+    """
+
+    FORMAT: ClassVar[str] = ""
+
+    post_type: str
+    type: str = ""
+    class_: str = ""
+    format: str = ""
+    id: str = ""
+    uid: str = ""
+    time: int = 0
+    content: str = ""
+    sender: str = ""
+    sender_id: str = ""
+    sender_uid: Uid = ""
+    sender_name: str = ""
+    sender_account: str = ""
+    sender_markname: str = ""
+    sender_category: str = ""
+    receiver: str = ""
+    receiver_id: str = ""
+    receiver_uid: Uid = ""
+    receiver_name: str = ""
+    receiver_account: str = ""
+    receiver_markname: str = ""
+    receiver_category: str = ""
+    group: str = ""
+    group_id: str = ""
+    group_uid: Uid = ""
+    group_name: str = ""
+    source: str = ""
+    code: int = 0
+    """Of a ``send_message``: 0, or why it was not sent, with ``msg`` and ``info``."""
+    msg: str = ""
+    info: str = ""
+
+    @property
+    def is_received(self) -> bool:
+        """Whether somebody else wrote it."""
+        return self.post_type == "receive_message"
+
+    @property
+    def in_group(self) -> bool:
+        return self.type in ("group_message", "group_notice")
+
+    @property
+    def chat_id(self) -> str:
+        """The id of the friend or group that it belongs to: where to send an answer."""
+        if self.in_group:
+            return self.group_id
+        return self.sender_id if self.is_received else self.receiver_id
+
+
+class TextMessage(Message, frozen=True, kw_only=True):
+    """A text; also a notice in a group (``type`` is ``group_notice``)."""
+
+    FORMAT = "text"
+
+
+class MediaMessage(Message, frozen=True, kw_only=True):
+    """A medium. Where it could not be fetched, ``media_error`` says why, and ``media_path`` is empty."""
+
+    FORMAT = "media"
+
+    media_path: str = ""
+    """On the gateway's machine."""
+    media_id: str = ""
+    """Good for sending on."""
+    media_type: str = ""
+    """``image``, ``voice``, ``video``, ``microvideo``, ``emoticon`` or ``file``."""
+    media_code: str = ""
+    media_mime: str = ""
+    media_name: str = ""
+    media_size: int = 0
+    media_mtime: int = 0
+    media_ext: str = ""
+    media_data: str = ""
+    media_error: str = ""
+
+    @property
+    def data(self) -> bytes | None:
+        """Its bytes; None where the gateway does not upload them, or could not fetch them."""
+        try:
+            return base64.b64decode(self.media_data) if self.media_data else None
+        except binascii.Error:
+            return None
+
+
+class AppMessage(Message, frozen=True, kw_only=True):
+    """A link, a mini program, a chat record, or whatever some app shares."""
+
+    FORMAT = "app"
+
+    app_name: str = ""
+    app_id: str = ""
+    app_title: str = ""
+    app_desc: str = ""
+    app_url: str = ""
+
+
+class CardMessage(Message, frozen=True, kw_only=True):
+    """Somebody's name card."""
+
+    FORMAT = "card"
+
+    card_id: str = ""
+    card_name: str = ""
+    card_account: str = ""
+    card_province: str = ""
+    card_city: str = ""
+    card_sex: str = ""
+    card_avatar: str = ""
+
+
+class LocationMessage(Message, frozen=True, kw_only=True):
+    """A place: ``content`` names it, ``location_url`` shows it."""
+
+    FORMAT = "location"
+
+    location_url: str = ""
+
+
+class RevokeMessage(Message, frozen=True, kw_only=True):
+    """A message was taken back; ``revoke_id`` is the ``id`` that it had."""
+
+    FORMAT = "revoke"
+
+    revoke_id: str = ""
+
+
+class PaymentMessage(Message, frozen=True, kw_only=True):
+    """A transfer or a red packet."""
+
+    FORMAT = "payment"
+
+
+class NoticeMessage(Message, frozen=True, kw_only=True):
+    """A system's notice in a friend's chat."""
+
+    FORMAT = "notice"
+
+
+class UnknownMessage(Message, frozen=True, kw_only=True):
+    """A kind that openwx does not know; ``content`` is raw."""
+
+    FORMAT = "unknown"
+
+
+KINDS: dict[str, type[Message]] = {kind.FORMAT: kind for kind in Message.__subclasses__()}
+"""By their ``format``."""

@@ -1,0 +1,115 @@
+"""The other end of ``post_api``: an aiohttp handler made of one function.
+
+::
+
+    @receiver(secret="…")
+    async def bot(upload: Upload) -> str | None:
+        match upload:
+            case TextMessage(post_type="receive_message", content=content):
+                return f"you said {content}"
+        return None
+
+    app.router.add_post("/", bot)
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from openwx.client import signature, uploads
+from openwx.client.uploads import Reply, Upload
+
+log = logging.getLogger("openwx.client")
+
+Answer = Reply | str | None
+Handler = Callable[[Upload], Awaitable[Answer]]
+
+MOST_BYTES = 128 * 2**20
+"""Of one upload: a medium in base64 is in it. aiohttp's own limit, 1 MiB, does not count here."""
+REMEMBERED = 10_000
+"""So many answers are kept, for uploads that come again."""
+
+
+class Receiver:
+    """An aiohttp handler that gives each upload to ``handle``, once, and answers what that returns.
+
+    A text or a ``Reply`` goes to the chat that the message came from. What ``handle`` raises becomes HTTP 500, and
+    the gateway tries again. An upload whose answer was lost comes again with the same ``webhook-id``: it gets the
+    first answer, and ``handle`` is not called. With ``secret``, the gateway's ``report.secret``, what is not signed
+    with it is refused with HTTP 401.
+    """
+
+    def __init__(self, handle: Handler, *, secret: str | None = None) -> None:
+        if secret is not None:
+            signature.check_secret(secret)
+        self._handle = handle
+        self._secret = secret
+        self._answers: OrderedDict[str, bytes] = OrderedDict()
+        self._turns: dict[str, asyncio.Event] = {}
+
+    async def __call__(self, request: web.Request) -> web.Response:
+        body = await _read(request)
+        if self._secret is not None:
+            try:
+                signature.verify(self._secret, request.headers, body)
+            except signature.BadSignatureError as error:
+                raise web.HTTPUnauthorized(text=str(error)) from None
+        try:
+            upload = uploads.decode(body)
+        except uploads.NotAnUploadError as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
+        webhook_id = request.headers.get("webhook-id")
+        if webhook_id is None:
+            return _response(_encoded(await self._handle(upload)))
+        return _response(await self._once(webhook_id, upload))
+
+    async def _once(self, webhook_id: str, upload: Upload) -> bytes:
+        while (turn := self._turns.get(webhook_id)) is not None:
+            await turn.wait()
+        if (answer := self._answers.get(webhook_id)) is not None:
+            log.info("%s came again, and is answered as before", webhook_id)
+            return answer
+        turn = self._turns[webhook_id] = asyncio.Event()
+        try:
+            answer = _encoded(await self._handle(upload))
+            self._answers[webhook_id] = answer
+        finally:
+            del self._turns[webhook_id]
+            turn.set()
+        if len(self._answers) > REMEMBERED:
+            self._answers.popitem(last=False)
+        return answer
+
+
+def receiver(*, secret: str | None = None) -> Callable[[Handler], Receiver]:
+    """Make a ``Receiver`` of a function."""
+
+    def make(handle: Handler) -> Receiver:
+        return Receiver(handle, secret=secret)
+
+    return make
+
+
+def _encoded(answer: Answer) -> bytes:
+    if isinstance(answer, str):
+        answer = Reply(answer)
+    if not isinstance(answer, Reply | None):
+        raise TypeError(f"a handler must return a text, a Reply or None, not {answer!r}")
+    return msgspec.json.encode(answer or Reply())
+
+
+def _response(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")
+
+
+async def _read(request: web.Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise web.HTTPRequestEntityTooLarge(MOST_BYTES, len(body))
+    return bytes(body)

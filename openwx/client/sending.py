@@ -1,0 +1,171 @@
+"""What sends. Every send carries an ``Idempotency-Key``: its own, or the one that is given."""
+
+import uuid
+from typing import Any, TypeVar
+
+from openwx.client.answers import (
+    Consulted,
+    InExecution,
+    MediaUploaded,
+    MessageRevoked,
+    MessageSent,
+    SendingToAll,
+)
+from openwx.client.calls import OUTCOME_S, Calls
+from openwx.client.media import Medium, parameters
+
+T = TypeVar("T")
+
+TO_ALL = "@all"
+
+
+class Sending(Calls):
+    """Calls that send a text (``content``), a medium, or both, text first.
+
+    A medium is one of: ``media`` (see ``Medium``), ``media_path`` (a file on the gateway's machine, within its
+    ``media.roots``), or ``media_id`` (of one that was sent or received before). ``media_name`` is what to call it.
+    """
+
+    async def send_friend_message(
+        self,
+        content: str | None = None,
+        *,
+        id: str | None = None,
+        account: str | None = None,
+        displayname: str | None = None,
+        markname: str | None = None,
+        media: Medium | None = None,
+        media_path: str | None = None,
+        media_id: str | None = None,
+        media_name: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> MessageSent:
+        """Send to a friend, and wait until WeChat took it."""
+        given = _friend(id, account, displayname, markname)
+        given |= _content(content, media, media_path, media_id, media_name)
+        return await self._send("send_friend_message", MessageSent, given, idempotency_key)
+
+    async def send_friend_message_later(
+        self,
+        content: str | None = None,
+        *,
+        id: str | None = None,
+        account: str | None = None,
+        displayname: str | None = None,
+        markname: str | None = None,
+        media: Medium | None = None,
+        media_path: str | None = None,
+        media_id: str | None = None,
+        media_name: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> InExecution:
+        """Have it sent (``async=1``): how it ended is told by the ``send_message`` upload with the same ``uid``."""
+        given = _friend(id, account, displayname, markname)
+        given |= _content(content, media, media_path, media_id, media_name) | {"async": True}
+        return await self._send("send_friend_message", InExecution, given, idempotency_key)
+
+    async def send_to_all_friends(
+        self,
+        content: str | None = None,
+        *,
+        media: Medium | None = None,
+        media_path: str | None = None,
+        media_id: str | None = None,
+        media_name: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> SendingToAll:
+        """Have it sent to every friend of category 好友, one after the other."""
+        given = {"id": TO_ALL, **_content(content, media, media_path, media_id, media_name)}
+        return await self._send("send_friend_message", SendingToAll, given, idempotency_key)
+
+    async def send_group_message(
+        self,
+        content: str | None = None,
+        *,
+        id: str | None = None,
+        displayname: str | None = None,
+        media: Medium | None = None,
+        media_path: str | None = None,
+        media_id: str | None = None,
+        media_name: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> MessageSent:
+        """Send to a group, and wait until WeChat took it."""
+        given = {"id": id, "displayname": displayname}
+        given |= _content(content, media, media_path, media_id, media_name)
+        return await self._send("send_group_message", MessageSent, given, idempotency_key)
+
+    async def send_group_message_later(
+        self,
+        content: str | None = None,
+        *,
+        id: str | None = None,
+        displayname: str | None = None,
+        media: Medium | None = None,
+        media_path: str | None = None,
+        media_id: str | None = None,
+        media_name: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> InExecution:
+        """Have it sent (``async=1``), as ``send_friend_message_later``."""
+        given = {"id": id, "displayname": displayname}
+        given |= _content(content, media, media_path, media_id, media_name) | {"async": True}
+        return await self._send("send_group_message", InExecution, given, idempotency_key)
+
+    async def upload_media(
+        self,
+        media: Medium | None = None,
+        *,
+        media_path: str | None = None,
+        media_name: str | None = None,
+    ) -> MediaUploaded:
+        """Upload a medium once; its ``media_id`` can be sent as often as wanted."""
+        given = parameters(media, media_path, media_name)
+        return await self._call("upload_media", MediaUploaded, given, wait_s=OUTCOME_S, again=True)
+
+    async def revoke_message(self, id: str) -> MessageRevoked:
+        """Take back a message (the ``id`` or ``msg_id`` of its answer) within two minutes."""
+        return await self._call("revoke_message", MessageRevoked, {"id": id}, wait_s=OUTCOME_S)
+
+    async def consult(
+        self,
+        content: str | None = None,
+        *,
+        id: str | None = None,
+        account: str | None = None,
+        displayname: str | None = None,
+        markname: str | None = None,
+        media: Medium | None = None,
+        media_path: str | None = None,
+        media_id: str | None = None,
+        media_name: str | None = None,
+        timeout: float = 30.0,
+    ) -> Consulted:
+        """Ask a friend and wait for the answer, ``timeout`` seconds (1 to 300) from the send on."""
+        given = _friend(id, account, displayname, markname)
+        given |= _content(content, media, media_path, media_id, media_name) | {"timeout": timeout}
+        # Several who ask one friend wait for each other.
+        wait_s = OUTCOME_S + 2 * timeout
+        return await self._call("consult", Consulted, given, wait_s=wait_s)
+
+    async def _send(self, route: str, answer: type[T], given: dict[str, Any], key: str | None) -> T:
+        if key is None and self._retry_for_s > 0:
+            key = uuid.uuid4().hex
+        return await self._call(route, answer, given, wait_s=OUTCOME_S, key=key)
+
+
+def _friend(
+    id: str | None, account: str | None, displayname: str | None, markname: str | None
+) -> dict[str, Any]:
+    return {"id": id, "account": account, "displayname": displayname, "markname": markname}
+
+
+def _content(
+    content: str | None,
+    media: Medium | None,
+    media_path: str | None,
+    media_id: str | None,
+    media_name: str | None,
+) -> dict[str, Any]:
+    given = parameters(media, media_path, media_name)
+    return {"content": content, "media_id": media_id, **given}
