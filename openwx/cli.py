@@ -163,7 +163,7 @@ def _outbox(args: argparse.Namespace) -> int:
     from openwx import outbox
 
     ids = None if args.all else args.ids
-    state = "waiting" if args.waiting else "failed"
+    state: outbox.State = "waiting" if args.waiting else "failed"
     return outbox.main(settings, args.do, ids, args.client, state)
 
 

@@ -7,76 +7,87 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Literal
 
-import aiohttp
 import msgspec
 
 from openwx import service
+from openwx.client import CallFailed, Client, Delivery, NotConnected
 from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
-from openwx.gateway.outbox import Outbox
+from openwx.gateway.outbox import MOST, Outbox
 from openwx.report.journal import Journal, JournalError, ListedUpload
 
-ALL = "all"
-TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
+State = Literal["failed", "waiting"]
+TIMEOUT_S = 60.0
 
 
 async def run(
-    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, *, state: str
+    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, *, state: State
 ) -> int:
     """Do a command (``list``, ``show``, ``retry`` or ``drop``) and print what comes of it; the exit code.
 
     ``ids`` None: all. Raises ``ConfigError`` where neither the server nor its journal can be had.
     """
     try:
-        answer = await _ask_server(settings, command, ids, client, state)
-    except aiohttp.ClientConnectorError:
-        answer = await _ask_journal(settings, command, ids, client, state)
-    if answer.get("code") != 0:
-        print(f"openwx: {answer.get('status')}", file=sys.stderr)
+        try:
+            told = await _ask_server(settings, command, ids, client, state)
+        except NotConnected:
+            told = await _ask_journal(settings, command, ids, client, state)
+    except (CallFailed, CallerError) as error:
+        print(f"openwx: {error.status}", file=sys.stderr)
         return 1
-    _show(answer)
+    print(told)
     return 0
 
 
 async def _ask_server(
-    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, state: str
-) -> dict[str, Any]:
+    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, state: State
+) -> str:
     listen = settings.listen[0]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104
-    url = listen.model_copy(update={"host": host}).url
-    parameters = {"client": client} if client else {}
-    if command == "list":
-        parameters |= {"state": state, "limit": "1000"}
-    else:
-        parameters["id"] = ALL if ids is None else ",".join(map(str, ids))
-    headers = {"Authorization": f"Bearer {settings.access.token}"} if settings.access.token else {}
-    route = "outbox" if command == "list" else f"outbox_{command}"
     # Our own server, on this machine: its certificate is for the name that others use.
-    async with (
-        aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as http,
-        http.post(f"{url}/openwx/{route}", data=parameters, ssl=False) as response,
-    ):
-        answer: dict[str, Any] = await response.json()
-        return answer
+    async with Client(
+        listen.model_copy(update={"host": host}).url,
+        token=settings.access.token,
+        account=client,
+        timeout_s=TIMEOUT_S,
+        retry_for_s=0,
+        tls=False,
+    ) as wx:
+        match command:
+            case "list":
+                return _listed(await wx.outbox(state=state, limit=MOST))
+            case "show":
+                return _shown((await wx.outbox_show((ids or [0])[0])).upload)
+            case "retry":
+                return _done(await wx.outbox_retry("all" if ids is None else ids))
+            case _:
+                return _done(await wx.outbox_drop("all" if ids is None else ids))
 
 
 async def _ask_journal(
-    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, state: str
-) -> dict[str, Any]:
+    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, state: State
+) -> str:
     async with AsyncExitStack() as stack:
         data_dir = service.data_folder(settings.data_dir, stack)
         try:
             journal = await stack.enter_async_context(Journal(data_dir / service.JOURNAL))
             box = Outbox(_account(settings, client), journal)
-            return await _do(box, command, ids, state)
+            match command:
+                case "list":
+                    return _listed(await (box.failed() if state == "failed" else box.waiting()))
+                case "show":
+                    _, body = await box.show((ids or [0])[0])
+                    return _shown(msgspec.json.decode(body))
+                case "retry":
+                    return _done(await box.retry(ids))
+                case _:
+                    return _done(await box.drop(ids))
         except JournalError as error:
             raise ConfigError(f"data_dir {data_dir}: {error}") from error
-        except CallerError as error:
-            return {"code": error.code, "status": error.status}
 
 
 def _account(settings: Settings, client: str | None) -> str:
@@ -86,46 +97,24 @@ def _account(settings: Settings, client: str | None) -> str:
     return client or names[0]
 
 
-async def _do(box: Outbox, command: str, ids: Sequence[int] | None, state: str) -> dict[str, Any]:
-    match command:
-        case "list":
-            listed = await (box.failed() if state == "failed" else box.waiting())
-            return {"code": 0, "deliveries": [_told(upload) for upload in listed]}
-        case "show":
-            upload, body = await box.show((ids or [0])[0])
-            return {"code": 0, "delivery": _told(upload), "upload": msgspec.json.decode(body)}
-        case "retry":
-            return {"code": 0, "count": await box.retry(ids)}
-        case _:
-            return {"code": 0, "count": await box.drop(ids)}
+def _listed(deliveries: Iterable[Delivery | ListedUpload]) -> str:
+    lines = []
+    for one in deliveries:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.created))
+        lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {one.tries} tries  {one.error}")
+    return "\n".join(lines) or "nothing"
 
 
-def _told(upload: ListedUpload) -> dict[str, Any]:
-    return {
-        "id": upload.id,
-        "kind": upload.kind,
-        "created": int(upload.created),
-        "tries": upload.tries,
-        "http_status": upload.status,
-        "error": upload.error,
-    }
+def _shown(upload: Any) -> str:
+    return json.dumps(upload, ensure_ascii=False, indent=2)
 
 
-def _show(answer: dict[str, Any]) -> None:
-    if "deliveries" in answer:
-        for one in answer["deliveries"]:
-            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one["created"]))
-            print(f"{one['id']:>8}  {when}  {one['kind']:<16} {one['tries']} tries  {one['error']}")
-        if not answer["deliveries"]:
-            print("nothing")
-    elif "upload" in answer:
-        print(json.dumps(answer["upload"], ensure_ascii=False, indent=2))
-    else:
-        print(f"{answer['count']} done")
+def _done(count: int) -> str:
+    return f"{count} done"
 
 
 def main(
-    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, state: str
+    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, state: State
 ) -> int:
     """Run it to its end."""
     return asyncio.run(run(settings, command, ids, client, state=state))

@@ -1,4 +1,4 @@
-"""The other end of ``post_api``: an aiohttp handler made of one function.
+"""The other end of ``post_api``, made of one function, for aiohttp.
 
 ::
 
@@ -9,7 +9,7 @@
                 return f"you said {content}"
         return None
 
-    app.router.add_post("/", bot)
+    app.router.add_post("/", bot.handle)
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from openwx.client.uploads import Reply, Upload
 log = logging.getLogger("openwx.client")
 
 Answer = Reply | str | None
-Handler = Callable[[Upload], Awaitable[Answer]]
+Reaction = Callable[[Upload], Awaitable[Answer]]
 
 MOST_BYTES = 128 * 2**20
 """Of one upload: a medium in base64 is in it. aiohttp's own limit, 1 MiB, does not count here."""
@@ -35,23 +35,24 @@ REMEMBERED = 10_000
 
 
 class Receiver:
-    """An aiohttp handler that gives each upload to ``handle``, once, and answers what that returns.
+    """Its ``handle`` is an aiohttp handler that gives each upload to ``react``, once, and answers what that returns.
 
-    A text or a ``Reply`` goes to the chat that the message came from. What ``handle`` raises becomes HTTP 500, and
+    A text or a ``Reply`` goes to the chat that the message came from. What ``react`` raises becomes HTTP 500, and
     the gateway tries again. An upload whose answer was lost comes again with the same ``webhook-id``: it gets the
-    first answer, and ``handle`` is not called. With ``secret``, the gateway's ``report.secret``, what is not signed
+    first answer, and ``react`` is not called. With ``secret``, the gateway's ``report.secret``, what is not signed
     with it is refused with HTTP 401.
     """
 
-    def __init__(self, handle: Handler, *, secret: str | None = None) -> None:
+    def __init__(self, react: Reaction, *, secret: str | None = None) -> None:
         if secret is not None:
             signature.check_secret(secret)
-        self._handle = handle
+        self._react = react
         self._secret = secret
         self._answers: OrderedDict[str, bytes] = OrderedDict()
         self._turns: dict[str, asyncio.Event] = {}
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
+        """To be a route's handler, for POST."""
         body = await _read(request)
         if self._secret is not None:
             try:
@@ -64,7 +65,7 @@ class Receiver:
             raise web.HTTPBadRequest(text=str(error)) from None
         webhook_id = request.headers.get("webhook-id")
         if webhook_id is None:
-            return _response(_encoded(await self._handle(upload)))
+            return _response(_encoded(await self._react(upload)))
         return _response(await self._once(webhook_id, upload))
 
     async def _once(self, webhook_id: str, upload: Upload) -> bytes:
@@ -75,7 +76,7 @@ class Receiver:
             return answer
         turn = self._turns[webhook_id] = asyncio.Event()
         try:
-            answer = _encoded(await self._handle(upload))
+            answer = _encoded(await self._react(upload))
             self._answers[webhook_id] = answer
         finally:
             del self._turns[webhook_id]
@@ -85,11 +86,11 @@ class Receiver:
         return answer
 
 
-def receiver(*, secret: str | None = None) -> Callable[[Handler], Receiver]:
+def receiver(*, secret: str | None = None) -> Callable[[Reaction], Receiver]:
     """Make a ``Receiver`` of a function."""
 
-    def make(handle: Handler) -> Receiver:
-        return Receiver(handle, secret=secret)
+    def make(react: Reaction) -> Receiver:
+        return Receiver(react, secret=secret)
 
     return make
 
@@ -98,7 +99,7 @@ def _encoded(answer: Answer) -> bytes:
     if isinstance(answer, str):
         answer = Reply(answer)
     if not isinstance(answer, Reply | None):
-        raise TypeError(f"a handler must return a text, a Reply or None, not {answer!r}")
+        raise TypeError(f"the function must return a text, a Reply or None, not {answer!r}")
     return msgspec.json.encode(answer or Reply())
 
 

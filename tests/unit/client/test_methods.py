@@ -58,7 +58,7 @@ class Recorder(Client):
         media = parameters.get("media")
         assert media is None or isinstance(media, FilePart)
 
-    async def _call(  # type: ignore[override]
+    async def _call(
         self, route: str, answer: Any, parameters: dict[str, Any], *, key: str | None = None, **_: Any
     ) -> Any:  # fmt: skip
         given = parameters if key is None else parameters | {"idempotency_key": key}
