@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 from filelock import FileLock, Timeout
 
-from openwx import __version__
+from openwx import __version__, metrics
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError, WeChatError
 from openwx.gateway.fetching import Fetcher
@@ -117,7 +117,8 @@ async def _prune(journal: Journal, folder: MediaFolder, keep_days: int) -> None:
             wanted = await journal.files()
             gone = await asyncio.to_thread(folder.clean, keep_days, wanted)
             if gone:
-                log.info("%d media older than %d days were deleted", gone, keep_days)
+                words, told = "%d media older than %d days were deleted", (gone, keep_days)
+                metrics.dropped(log, "old_media", words, *told, count=gone, level=logging.INFO)
         except (JournalError, OSError) as error:
             log.warning("old entries and media cannot be deleted now: %s", error)
         await asyncio.sleep(PRUNE_EVERY_S)

@@ -7,10 +7,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 from yarl import URL
 
+from openwx import metrics
 from openwx.config import AccountSettings, Report
 from openwx.errors import CallerError, Code
 from openwx.gateway import chatlog
@@ -46,6 +48,14 @@ FINISH_S = 4.0
 """So long a stop waits for the send on its way, and so long for the last uploads."""
 
 
+class Waiting(NamedTuple):
+    """So much is still to be done: sends to WeChat, uploads to ``post_api``, received media to fetch."""
+
+    sends: int
+    uploads: int
+    media: int
+
+
 class Account:
     """Lives in ``run`` until ``stop`` is called. Its facade is everything that is public here."""
 
@@ -64,7 +74,14 @@ class Account:
         self._stopping = asyncio.Event()
         self._stopped = False
         self._http = Http(shared.connector, base_url=base_url, timeout_s=pace.call_timeout_s)
-        self._client = Client(self._http, self._deliver, mode=settings.login_mode, pace=pace)
+        self._counts = metrics.of_account(name)
+        self._client = Client(
+            self._http,
+            self._deliver,
+            mode=settings.login_mode,
+            pace=pace,
+            ended=self._counts.session_ended,
+        )
         transfer = Transfer(self._client, pace)
         self._feed = Feed(report.check_event_list_max_size)
         self.stream = Stream(name, shared.journal)
@@ -141,6 +158,18 @@ class Account:
     def is_running(self) -> bool:
         """Whether it can be used now."""
         return self.state is State.RUNNING and not self._stopping.is_set()
+
+    @property
+    def sync_age_s(self) -> float | None:
+        """How long ago WeChat was last heard of in full; None before the first time."""
+        return self._client.sync_age_s
+
+    @property
+    def waiting(self) -> Waiting:
+        """What is still to be done for it."""
+        return Waiting(
+            sends=len(self.outgoing.queue), uploads=self._reporter.waiting, media=len(self._stage)
+        )
 
     def require_running(self) -> None:
         """Raise ``CallerError`` (-4) unless the account can be used now."""
@@ -220,6 +249,7 @@ class Account:
             self.outgoing.queue.give_up(self._not_running())
             self.consults.give_up(self._not_running())
             self._end_stream()
+            self._feed.close()
             await self.close()
 
     async def _report_after_a_bug(self) -> None:
@@ -265,13 +295,13 @@ class Account:
         try:
             session = Session.from_bytes(saved) if saved is not None else None
         except msgspec.DecodeError:
-            log.warning("%s: the saved session cannot be read; a new login is needed", self.name)
+            words = "%s: the saved session cannot be read; a new login is needed"
+            metrics.dropped(log, "saved_state", words, self.name)
         try:
             contacts = Known.from_bytes(known) if known is not None else None
         except msgspec.DecodeError:
-            log.warning(
-                "%s: the saved contacts cannot be read; what changed is not told", self.name
-            )
+            words = "%s: the saved contacts cannot be read; what changed is not told"
+            metrics.dropped(log, "saved_state", words, self.name)
         return session, contacts
 
     async def _follow(self, saved: Session | None, known: Known | None) -> None:

@@ -1,26 +1,39 @@
 """What ``check_event`` hands out: the newest uploads since it was asked last."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Iterable
 
+from openwx import metrics
 from openwx.report import attachment as attached
+from openwx.report.post import webhook_id_of
 from openwx.report.records import Upload
+
+log = logging.getLogger("openwx.account")
 
 
 class Feed:
-    """Keeps the newest ``size`` uploads."""
+    """Keeps the newest ``size`` uploads.
+
+    What falls out before it is handed out is lost to whoever asks, so it is counted; but not while nobody has ever
+    asked: then it is nobody's loss.
+    """
 
     def __init__(self, size: int) -> None:
-        self._kept: deque[Upload] = deque(maxlen=size)
+        self._size = size
+        self._kept: deque[Upload] = deque()
         self._some = asyncio.Event()
+        self._was_asked = False
 
     def put(self, upload: Upload) -> None:
         self._kept.append(upload)
         self._some.set()
+        self._make_room()
 
     async def ready(self, timeout_s: float) -> None:
         """Return as soon as there is something, or when the time is over."""
+        self._was_asked = True
         try:
             async with asyncio.timeout(timeout_s):
                 await self._some.wait()
@@ -36,11 +49,27 @@ class Feed:
 
     def put_back(self, taken: Iterable[Upload]) -> None:
         """What was taken for somebody who is not there any more; the oldest may find no room."""
-        room = (self._kept.maxlen or 0) - len(self._kept)
-        newest = list(taken)[-room:] if room else []
-        self._kept.extendleft(reversed(newest))
+        self._kept.extendleft(reversed(list(taken)))
+        self._make_room()
         if self._kept:
             self._some.set()
+
+    def close(self) -> None:
+        """Nobody will ask any more."""
+        if self._was_asked and self._kept:
+            words, left = (
+                "%d uploads end with the account: nobody asked check_event for them",
+                len(self._kept),
+            )
+            metrics.dropped(log, "feed", words, left, count=left, level=logging.INFO)
+        self._kept.clear()
+
+    def _make_room(self) -> None:
+        while len(self._kept) > self._size:
+            oldest = self._kept.popleft()
+            if self._was_asked:
+                words = "%s (%s) fell out of check_event's list before it was asked for"
+                metrics.dropped(log, "feed", words, webhook_id_of(oldest), oldest.kind)
 
 
 async def encoded(uploads: Iterable[Upload]) -> list[bytes]:

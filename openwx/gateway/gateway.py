@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Mapping
 
+from openwx import metrics
 from openwx.config import Settings
 from openwx.config.given import account_from_texts, check_account_name, plain
 from openwx.config.models import AccountSettings
@@ -190,6 +191,7 @@ class Gateway:
                             "%s: stays stopped, as stop_client asked; start_client starts it", name
                         )
                         self.accounts[name].rest()
+                        metrics.ended(name)
                     else:
                         self._launch(name)
                 await self._ending.wait()
@@ -221,6 +223,7 @@ class Gateway:
         finally:
             self._running.discard(account.name)
             self._forget_stop(account.name)
+            metrics.ended(account.name)
             account.ended.set()
             if len(self.accounts) == 1 and not self._starts:
                 self._ending.set()

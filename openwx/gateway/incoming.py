@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from msgspec.structs import replace
 
+from openwx import metrics
 from openwx.config import Report
 from openwx.errors import LoggedOut, ProtocolError, Refused, TransportError
 from openwx.gateway import parcels, sources
@@ -69,7 +70,8 @@ class Incoming:
         try:
             file = await self._fetch(ref, told)
         except NoMediumError as error:
-            log.warning("%s: %s %s: %s", self._account, ref.kind, ref.msg_id, error)
+            words = "%s: %s %s: %s"
+            metrics.dropped(log, "medium", words, self._account, ref.kind, ref.msg_id, error)
             payload = payloads.without_medium(told.payload, str(error))
             if ref.name:
                 payload["media_name"] = safe_name(ref.name)

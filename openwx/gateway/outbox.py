@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
+from openwx import metrics
 from openwx.errors import CallerError, Code
 from openwx.report.journal import Journal, JournalError, ListedUpload, Unit
 from openwx.report.records import Upload, Written
@@ -55,9 +56,8 @@ class Outbox:
         unit = Unit(account=self._account, dropped=await self._chosen(ids))
         written = await self._write(unit)
         for upload_id in written.dropped:
-            log.warning(
-                "%s: the failed delivery %d was dropped on request", self._account, upload_id
-            )
+            words = "%s: the failed delivery %d was dropped on request"
+            metrics.dropped(log, "dropped_delivery", words, self._account, upload_id)
         return len(written.dropped)
 
     async def _chosen(self, ids: Sequence[int] | None) -> list[int]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from openwx import metrics
 from openwx.config import AccountSettings
 from openwx.errors import CallerError, Code, LoggedOut, Refused
 from openwx.gateway.idempotency import Keys, Record
@@ -71,6 +72,7 @@ class Outgoing:
         self._parcels = parcels
         self._teller = teller
         self._running = running
+        self._counts = metrics.of_account(account)
         self.keys = Keys(account, journal, pace.send_wait_s)
         self._to_take: asyncio.Queue[Order] = asyncio.Queue()
         self._slots = asyncio.Semaphore(SOURCES_AT_ONCE)
@@ -87,6 +89,7 @@ class Outgoing:
             prepare=self._prepare,
             send=self._send,
             finish=self._finish,
+            retries=self._counts.send_retries.inc,
         )
 
     # -- from callers ----------------------------------------------------------------------------------------
@@ -269,6 +272,7 @@ class Outgoing:
             keys=await self.keys.with_outcome(ticket.order, outcome),
         )
         self.keys.settle(ticket.order, outcome)
+        self._counts.sent(outcome.error.code if outcome.error else 0)
 
 
 def _new_send(order: Order, *, upload_id: int | None = None, part: int = 0) -> NewSend:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from openwx import metrics
 from openwx.errors import (
     CallerError,
     Code,
@@ -58,7 +59,7 @@ class SendQueue:
 
     ``running`` waits until it does, ``prepare`` does what must be done before and reaches nobody (an upload),
     ``send`` sends one order to WeChat (both raise ``WeChatError``, or ``CallerError`` where its chat is gone) and
-    answers chat and message id, ``finish`` makes the outcome last.
+    answers chat and message id, ``finish`` makes the outcome last; ``retries`` hears of each try beyond the first.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class SendQueue:
         prepare: Callable[[Order], Awaitable[Order]],
         send: Callable[[Order], Awaitable[Outcome]],
         finish: Callable[[Ticket, Outcome], Awaitable[None]],
+        retries: Callable[[], None] = lambda: None,
     ) -> None:
+        self._retries = retries
         self._rules = rules
         self._running = running
         self._prepare = prepare
@@ -129,6 +132,7 @@ class SendQueue:
         if ticket in self._urgent:
             self._urgent.remove(ticket)
         status = f"not sent within {seconds}, and withdrawn: nothing was sent"
+        _withdraw(order, status)
         raise CallerError(Code.UNREACHABLE, status, http_status=504)
 
     def give_up(self, error: CallerError) -> None:
@@ -138,6 +142,8 @@ class SendQueue:
         for ticket in [*waiting, *self._urgent]:
             if ticket.done is not None and not ticket.done.done():
                 stopped = _unknown("the account stopped before WeChat answered")
+                if not ticket.begun:
+                    _withdraw(ticket.order, str(error))
                 ticket.done.set_result(Outcome("", error=stopped if ticket.begun else error))
         self._urgent.clear()
         self._bulk.clear()
@@ -211,6 +217,7 @@ class SendQueue:
         for number, pause_s in enumerate([*islice(pauses, self._rules.tries - 1), None]):
             if number:
                 await self._ready()
+                self._retries()
             uncertain = ticket.begun
             try:
                 outcome = await self._attempt(ticket)
@@ -219,6 +226,7 @@ class SendQueue:
                     return _abandoned(ticket, _told(over))
                 ticket.begun = uncertain
                 self._put_back(ticket)
+                self._retries()
                 return None
             except CallerError as gone:
                 return Outcome(chat_id, error=gone)
@@ -248,6 +256,10 @@ class SendQueue:
         if unsure and ticket.begun:
             status += "; whether it arrived is unknown"
         return Outcome(ticket.order.to.id, error=CallerError(Code.GAVE_UP, status))
+
+
+def _withdraw(order: Order, why: str) -> None:
+    metrics.dropped(log, "withdrawn_send", "a send to %s: %s", order.uid, why)
 
 
 def _abandoned(ticket: Ticket, error: CallerError) -> Outcome | None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
+from openwx import metrics
 from openwx.config import Settings
 from openwx.config.given import account_from_texts
 from openwx.config.models import AccountSettings
@@ -59,7 +60,8 @@ async def load(journal: Journal) -> Roster:
     try:
         return msgspec.json.decode(kept, type=Roster)
     except msgspec.DecodeError:
-        log.warning("the list of accounts that the API started cannot be read; it is forgotten")
+        words = "the list of accounts that the API started cannot be read; it is forgotten"
+        metrics.dropped(log, "saved_state", words)
         return Roster()
 
 

@@ -26,6 +26,10 @@ class Stage:
         self._lines: dict[str, deque[Told]] = {}
         self._to_complete: asyncio.Queue[Told] = asyncio.Queue()
 
+    def __len__(self) -> int:
+        """So many media are still to be fetched."""
+        return sum(bool(told.upload.media) for line in self._lines.values() for told in line)
+
     def put(self, told: Told) -> None:
         """Pass it on at once, or when its medium and all before it in its chat are there."""
         line = self._lines.get(told.upload.chat)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from openwx import metrics
 from openwx.config import Report
 from openwx.gateway import parcels, qrcode
 from openwx.gateway.lines import Lines
@@ -46,6 +47,7 @@ class Teller:
         self._put = put
         self._in_order = asyncio.Lock()
         self._lines = Lines()
+        self._counts = metrics.of_account(name)
 
     async def restore(self) -> list[Told]:
         """What waits for its medium since before the start. Chats keep the order lines that they had."""
@@ -75,7 +77,10 @@ class Teller:
                 state["session"] = batch.session.to_bytes()
             if batch.known is not None:
                 state["contacts"] = batch.known or None
-            await self._commit(Unit(account=self._name, state=state, media=media), told)
+            fresh = await self._commit(Unit(account=self._name, state=state, media=media), told)
+            for payload in fresh:
+                if payload["post_type"] != "event":
+                    self._counts.received(payload["post_type"], payload["format"])
 
     async def tell_outcome(
         self,
@@ -204,11 +209,17 @@ class Teller:
             **more,
         )
 
-    async def _commit(self, unit: Unit, told: Sequence[tuple[NewUpload, Payload]]) -> None:
+    async def _commit(self, unit: Unit, told: Sequence[tuple[NewUpload, Payload]]) -> list[Payload]:
+        """Make it last, and pass it on; what was new in it."""
         unit = dataclasses.replace(unit, uploads=[upload for upload, _ in told])
         if not (unit.uploads or unit.finished_sends or unit.state):
-            return
+            return []
         written = await self.write(unit)
-        for upload, (_, payload) in zip(written.uploads, told, strict=True):
-            if upload is not None:
-                self._put(Told(upload, payload))
+        fresh = [
+            Told(upload, payload)
+            for upload, (_, payload) in zip(written.uploads, told, strict=True)
+            if upload is not None
+        ]
+        for one in fresh:
+            self._put(one)
+        return [one.payload for one in fresh]

@@ -5,11 +5,14 @@ import logging
 
 import msgspec
 
+from openwx import metrics
+
 log = logging.getLogger("openwx.report")
 
 MOST_BYTES = 1024 * 1024
 _TYPES = ("application/json", "text/json")
 _NUMBER = b"-0123456789"
+_NOTHING = (b"null", b"false", b'""')
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -35,11 +38,18 @@ def parse(body: bytes, charset: str | None, webhook_id: str) -> Answer | None:
         return None
     try:
         wire = msgspec.json.decode(_utf8(body, charset), type=_Wire)
-        answer = Answer(_text(wire.reply, numbers=True), _text(wire.media, numbers=False))
+        reply, media = _text(wire.reply, numbers=True), _text(wire.media, numbers=False)
     except (msgspec.MsgspecError, ValueError, LookupError, RecursionError) as error:
-        log.debug("%s: the answer is ignored: %s", webhook_id, error)
+        _ignore(webhook_id, f"the answer is ignored: {error}")
         return None
-    return None if answer == Answer() else answer
+    for name, raw, text in (("reply", wire.reply, reply), ("media", wire.media, media)):
+        if text is None and bytes(raw).strip() not in _NOTHING:
+            _ignore(webhook_id, f"{name} in the answer is ignored: it must be a text")
+    return None if reply is None and media is None else Answer(reply, media)
+
+
+def _ignore(webhook_id: str, why: str) -> None:
+    metrics.dropped(log, "reply", "%s: %s", webhook_id, why, level=logging.INFO)
 
 
 def _utf8(body: bytes, charset: str | None) -> bytes:

@@ -11,6 +11,8 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from openwx import metrics
+
 log = logging.getLogger("openwx.report")
 
 _BYTES_A_LINE = 57
@@ -50,5 +52,5 @@ def whole(body: bytes, attachment: str) -> bytes:
     try:
         return b"".join(pieces(body, attachment))
     except OSError as error:
-        log.warning("media_data is left out: %s", error)
+        metrics.dropped(log, "media_data", "media_data is left out: %s", error)
         return body

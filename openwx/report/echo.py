@@ -5,7 +5,9 @@ import logging
 import sys
 from collections.abc import Iterable
 
+from openwx import metrics
 from openwx.report import attachment as attached
+from openwx.report.post import webhook_id_of
 from openwx.report.records import Upload
 
 log = logging.getLogger("openwx.report")
@@ -18,17 +20,24 @@ class Echo:
 
     def __init__(self) -> None:
         self._uploads: asyncio.Queue[Upload] = asyncio.Queue(_MOST_LINES)
-        self._left_out = 0
 
     def put(self, upload: Upload) -> None:
         try:
             self._uploads.put_nowait(upload)
         except asyncio.QueueFull:
-            if not self._left_out:
-                log.warning("stdout is read too slowly: uploads are left out there")
-            self._left_out += 1
+            words = "stdout is read too slowly: %s is left out there"
+            metrics.dropped(log, "stdout", words, webhook_id_of(upload))
 
     async def run(self) -> None:
+        """Write for ever; what is left at the end is given up."""
+        try:
+            await self._write_all()
+        finally:
+            if left := self._uploads.qsize():
+                words = "%d uploads are not written to stdout any more"
+                metrics.dropped(log, "stdout", words, left, count=left)
+
+    async def _write_all(self) -> None:
         while True:
             uploads = [await self._uploads.get()]
             while not self._uploads.empty():
@@ -36,7 +45,8 @@ class Echo:
             try:
                 await asyncio.to_thread(_write, uploads)
             except (OSError, ValueError) as error:
-                log.warning("uploads cannot be written to stdout: %s", error)
+                words = "%d uploads cannot be written to stdout: %s"
+                metrics.dropped(log, "stdout", words, len(uploads), error, count=len(uploads))
             for _ in uploads:
                 self._uploads.task_done()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
+from openwx import metrics
 from openwx.report import queries
 from openwx.report.queries import Prune, PruneOld, Read, ReadShown
 from openwx.report.records import (
@@ -163,7 +164,8 @@ class Journal:
             gone += await self._prune(Prune(account, Fate.DROPPED, before, keep))
             failed = await self._prune(Prune(account, Fate.FAILED, 0.0, keep_failed))
             if failed:
-                log.warning("%s: forgot the oldest %d of the failed uploads", account, failed)
+                words = "%s: forgot the oldest %d of the failed uploads"
+                metrics.dropped(log, "failed_delivery", words, account, failed, count=failed)
             gone += failed
         return gone
 

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 from yarl import URL
 
+from openwx import metrics
 from openwx.errors import ConfigError
 from openwx.report import answer, signing
 from openwx.report import attachment as attached
@@ -101,7 +102,8 @@ class Poster:
             try:
                 length = await asyncio.to_thread(sign.take, attached.pieces(body, attachment))
             except OSError as error:
-                log.warning("%s: media_data is left out: %s", webhook_id_of(upload), error)
+                words = "%s: media_data is left out: %s"
+                metrics.dropped(log, "media_data", words, webhook_id_of(upload), error)
                 sign = signing.Signer(webhook_id_of(upload), int(self._clock()), self._key)
             else:
                 return attached.stream(body, attachment), {
@@ -127,7 +129,11 @@ class Poster:
             body = await _read(response)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             return Accepted(status, lost=_words(error) if upload.reply_to else "")
-        if body is None or not upload.reply_to or not answer.is_json(response.content_type):
+        if not upload.reply_to or not answer.is_json(response.content_type):
+            return Accepted(status)
+        if body is None:
+            words = "%s: the answer is ignored: it is larger than %d bytes"
+            metrics.dropped(log, "reply", words, webhook_id_of(upload), answer.MOST_BYTES)
             return Accepted(status)
         return Accepted(status, answer.parse(body, response.charset, webhook_id_of(upload)))
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
+from openwx import metrics
 from openwx.config import Report
 from openwx.report.answer import Answer
 from openwx.report.echo import Echo
@@ -60,6 +61,12 @@ class _Trying:
     error: str = ""
 
 
+class _Sent(msgspec.Struct):
+    """Of an upload's body: when WeChat says that the message was sent, in seconds."""
+
+    time: str = ""
+
+
 class Reporter:
     """One account's. ``replies`` and ``accepted`` are called on the loop and must not block.
 
@@ -97,6 +104,7 @@ class Reporter:
                 url_client=url_client,
                 clock=clock,
             )
+        self._counts = metrics.of_account(account)
         self._echo = Echo()
         self._gate = Gate(account, pauses)
         self._queues: dict[str, deque[int]] = {}
@@ -146,6 +154,11 @@ class Reporter:
             return False
         return True
 
+    @property
+    def waiting(self) -> int:
+        """So many uploads are still to be delivered."""
+        return sum(map(len, self._queues.values()))
+
     # -- the line ----------------------------------------------------------------------------------
 
     async def _load(self) -> None:
@@ -182,6 +195,7 @@ class Reporter:
         queue = self._queues[chat]
         pause_s = await self._try(chat, queue[0], probe=probe)
         if pause_s is not None:
+            self._counts.delivery_retries.inc()
             if self._gate.closed:  # the line waits as it is
                 self._line.put_nowait(chat)
             else:
@@ -214,7 +228,8 @@ class Reporter:
             trying = self._trying[chat] = _Trying(self._pauses(), upload.tries)
         age_s = self._clock() - upload.created
         if upload.kind in _SOON_STALE and age_s > _STALE_S:
-            log.info("%s: a late %s is dropped", webhook_id_of(upload), upload.kind)
+            words, told = "%s: a late %s is dropped", (webhook_id_of(upload), upload.kind)
+            metrics.dropped(log, "late_event", words, *told, level=logging.INFO)
             await self._settle(upload, Fate.DROPPED, trying, "too late")
             return None
         if age_s > self._settings.max_age:
@@ -240,6 +255,10 @@ class Reporter:
         if outcome.lost and trying.lost < _TRIES:
             log.info("%s: the answer broke off: %s", webhook_id_of(upload), outcome.lost)
             return next(trying.pauses)
+        if outcome.lost:
+            words = "%s: the answer broke off %d times, and is not asked for again: %s"
+            told = (webhook_id_of(upload), trying.lost, outcome.lost)
+            metrics.dropped(log, "reply", words, *told)
         sends = []
         if outcome.answer is not None and upload.reply_to:
             sends = self._replies(upload, outcome.answer)
@@ -294,6 +313,14 @@ class Reporter:
         written = await self._insist(lambda: self._journal.write(unit))
         if written.sends:
             self._accepted(written.sends)
+        self._counts.settled(fate.name.lower())
+        if fate is Fate.DELIVERED and upload.kind == "receive_message":
+            self._count_latency(upload)
+
+    def _count_latency(self, upload: Upload) -> None:
+        sent_at = msgspec.json.decode(upload.body, type=_Sent).time
+        if sent_at.isdecimal() and (seconds := int(sent_at[:18])):  # some entries have none
+            self._counts.latency.observe(max(0.0, self._clock() - seconds))
 
     async def _insist(self, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do something with the journal, however long that takes."""

@@ -76,7 +76,10 @@ INVITE_START_COUNT = 40
 
 
 class Client:
-    """One account's client. ``run`` never returns unless the login is refused for good."""
+    """One account's client. ``run`` never returns unless the login is refused for good.
+
+    ``ended`` hears the ``Ret`` of each session that WeChat ended, and of a login that it refused.
+    """
 
     def __init__(
         self,
@@ -85,7 +88,9 @@ class Client:
         *,
         mode: login.Mode = "desktop",
         pace: Pace | None = None,
+        ended: Callable[[int], None] = lambda _: None,
     ) -> None:
+        self._ended = ended
         self._http = http
         self._deliver = deliver
         self._mode = mode
@@ -126,12 +131,14 @@ class Client:
                     await self._load(ids_changed=ids_changed)
                     await self._follow()
                 except LoggedOut as error:
+                    self._ended(error.ret)
                     reason = REASON_OF_RET.get(error.ret, str(error))
                     log.warning("the session is over: %s", reason)
                     uin = self.session.uin if self.session else uin
                     self.session = None
                     await self._enter(State.LOADING, reason)
         except LoginRefused as error:
+            self._ended(error.ret)
             reason = " ".join(
                 filter(None, [REASON_OF_RET.get(error.ret, f"({error.ret})"), error.errmsg])
             )
@@ -488,6 +495,11 @@ class Client:
             lambda session: send.text(session, own_id, to, content, client_msg_id)
         )
         return str(reply.MsgID)
+
+    @property
+    def sync_age_s(self) -> float | None:
+        """How long ago the last sync round succeeded; None before the first."""
+        return time.monotonic() - self._last_round if self._last_round else None
 
     @property
     def is_usable(self) -> bool:

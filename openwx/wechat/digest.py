@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from openwx import metrics
 from openwx.errors import LoggedOut, WeChatError
 from openwx.wechat import sync, wire
 from openwx.wechat.contacts import Contacts, is_group
@@ -107,7 +108,8 @@ class Digest:
                 events += contacts.put_group(record)
         for record in groups.values():
             events += contacts.put_group(record)
-        profile, _ = wire.each([reply.Profile], wire.Profile)
+        told = [reply.Profile] if bytes(reply.Profile) != b"null" else []
+        profile, _ = wire.each(told, wire.Profile)
         if profile and profile[0].BitFlag == PROFILE_CHANGED:
             events += contacts.put_profile(profile[0])
         return events
@@ -146,6 +148,8 @@ class Digest:
                 events += contacts.put_friend(record)
             elif len(self._strangers) < MOST_STRANGERS:
                 self._strangers[record.UserName] = contacts.stranger(record)
+            else:
+                metrics.dropped(log, "record", "too many strangers: another one stays nameless")
         if records is not None:
             self._asked_for |= people
             self._untold |= {
@@ -216,7 +220,7 @@ def _entry(raw: msgspec.Raw) -> wire.Message:
     names, if it names one."""
     entry = wire.read(raw, wire.Message)
     if entry is None:
-        log.warning("an entry of AddMsgList cannot be read; told as unknown")
+        metrics.dropped(log, "message", "an entry of AddMsgList cannot be read; told as unknown")
         told = wire.fields(raw)
         names = (told.get(name) for name in ("MsgId", "FromUserName", "ToUserName"))
         id, sender, receiver = (str(name) if isinstance(name, str | int) else "" for name in names)

@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 import aiohttp
 from yarl import URL
 
+from openwx import metrics
 from openwx.errors import NotReached, ProtocolError, TransportError, refused
 from openwx.wechat import wire
 from openwx.wechat.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie, Session
@@ -124,7 +125,8 @@ class Http:
                 url = self._base or URL.build(scheme="https", host=domain or self._domain)
                 self._jar.update_cookies([(cookie.name, _morsel(cookie, domain))], url)
             except (ValueError, CookieError):
-                log.warning("a saved cookie cannot be used again; WeChat may ask for a new login")
+                words = "a saved cookie cannot be used again; WeChat may ask for a new login"
+                metrics.dropped(log, "saved_state", words)
 
     def _take_cookies(self, answer: aiohttp.ClientResponse, base: URL) -> None:
         """A relay hands on cookies that are meant for WeChat's domains: here they belong to the relay."""

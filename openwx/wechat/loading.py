@@ -42,10 +42,8 @@ async def fetch_records(http: Http, session: Session, ids: Iterable[str]) -> lis
     records: list[wire.Contact] = []
     for call in sync.batch_get_contact(session, ids):
         reply = await http.send(call)
-        good, broken = wire.each(reply.ContactList, wire.Contact)
+        good, _ = wire.each(reply.ContactList, wire.Contact)
         records += good
-        if broken:
-            log.warning("%s: %d records cannot be read", call.name, len(broken))
     return records
 
 
@@ -118,8 +116,6 @@ async def _fetch_all(http: Http, session: Session) -> tuple[list[wire.Contact], 
         reply = await http.send(sync.get_contact(session, seq))
         good, broken = wire.each(reply.MemberList, wire.Contact)
         records += good
-        if broken:
-            log.warning("webwxgetcontact: %d records cannot be read", len(broken))
         if broken or len(good) < reply.MemberCount:
             whole = False
         seq = reply.Seq

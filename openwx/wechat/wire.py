@@ -5,14 +5,18 @@ and read one by one, so that one that is broken cannot take its neighbours with 
 """
 
 import json
+import logging
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from openwx import metrics
 from openwx.errors import ProtocolError
 from openwx.wechat.session import SyncKey, number_or_name
+
+log = logging.getLogger("openwx.wechat")
 
 Text = str | UnsetType
 Number = int | UnsetType
@@ -248,7 +252,7 @@ def _cleaned(value: Any) -> Any:
 
 
 def each(records: Iterable[Raw] | None, kind: type[T]) -> tuple[list[T], list[bytes]]:
-    """The records that can be read as ``kind``, and the raw bytes of those that cannot."""
+    """The records that can be read as ``kind``, and the raw bytes of those that cannot, which are dropped."""
     good: list[T] = []
     broken: list[bytes] = []
     for raw in records or ():
@@ -257,6 +261,9 @@ def each(records: Iterable[Raw] | None, kind: type[T]) -> tuple[list[T], list[by
             broken.append(bytes(raw))
         else:
             good.append(record)
+    if broken:
+        words = "%d records cannot be read, and are left out: %s"
+        metrics.dropped(log, "record", words, len(broken), kind.__name__, count=len(broken))
     return good, broken
 
 
@@ -290,6 +297,8 @@ def _salvage(value: Any, kind: type[T]) -> T:
                 try:
                     msgspec.json.decode(item, type=field.type, strict=False)
                 except msgspec.MsgspecError:
+                    words = "%s of a %s makes no sense, and is left out"
+                    metrics.dropped(log, "field", words, field.encode_name, kind.__name__)
                     del value[field.encode_name]
     return msgspec.json.decode(msgspec.json.encode(value), type=kind, strict=False)
 

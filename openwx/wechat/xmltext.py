@@ -5,13 +5,17 @@ No entities are declared or resolved: a document that wants to is read field by 
 """
 
 import html
+import logging
 import re
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from openwx import metrics
 from openwx.wechat.text import plain
+
+log = logging.getLogger("openwx.wechat")
 
 LARGEST = 512 * 1024
 """Characters of a document that is read at all."""
@@ -38,7 +42,7 @@ class Xml:
     """A document to ask for values. Whatever is wrong with it, a value that cannot be read is ``""``."""
 
     def __init__(self, content: str) -> None:
-        self.text = unescaped(content)[:LARGEST]
+        self.text = _cut(unescaped(content), LARGEST)
         self._root = _parsed(self.text)
 
     def text_of(self, name: str) -> str:
@@ -82,4 +86,11 @@ def _text_between(text: str, name: str) -> str:
 
 
 def _short(value: str) -> str:
-    return value.strip()[:LONGEST]
+    return _cut(value.strip(), LONGEST)
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) > longest:
+        words = "a message's XML is too long: %d of %d characters are read"
+        metrics.dropped(log, "text", words, longest, len(text))
+    return text[:longest]

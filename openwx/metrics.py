@@ -1,0 +1,212 @@
+"""What this process counts, for ``/metrics`` (Prometheus).
+
+Whoever lets something go says so through ``dropped``, which writes the line in the log and counts: neither
+can be forgotten. What is a length or an age is not counted here but looked at when somebody asks
+(``web/metrics.py``). ``docs/metrics.md`` tells of each; a test holds the two together.
+
+Labels are bounded: routes are ours, codes are ours or WeChat's known ones, and of accounts that ended only the
+last ``KEPT_ENDED`` stay.
+"""
+
+import logging
+from collections import OrderedDict
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from openwx import __version__
+from openwx.errors import REASON_OF_RET, Code
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+REQUESTS = Counter(
+    "openwx_requests",
+    "Answers to API callers, by route and the answer's code.",
+    ["route", "code"],
+    registry=REGISTRY,
+)
+SENDS = Counter(
+    "openwx_sends",
+    "Sends that ended, by the code that is told in answers and in send_message uploads.",
+    ["account", "code"],
+    registry=REGISTRY,
+)
+SEND_RETRIES = Counter(
+    "openwx_send_retries", "Tries of sends beyond the first.", ["account"], registry=REGISTRY
+)
+RECEIVED = Counter(
+    "openwx_received",
+    "Messages from WeChat, each once, by post_type and format.",
+    ["account", "post_type", "format"],
+    registry=REGISTRY,
+)
+DELIVERIES = Counter(
+    "openwx_deliveries",
+    "Uploads to post_api that ended, by their fate.",
+    ["account", "fate"],
+    registry=REGISTRY,
+)
+DELIVERY_RETRIES = Counter(
+    "openwx_delivery_retries",
+    "Tries of uploads to post_api that must be repeated.",
+    ["account"],
+    registry=REGISTRY,
+)
+LATENCY = Histogram(
+    "openwx_delivery_latency_seconds",
+    "From the time that WeChat gives a received message to its acceptance by post_api.",
+    ["account"],
+    buckets=(0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200, 43200, 86400),
+    registry=REGISTRY,
+)
+SESSION_ENDS = Counter(
+    "openwx_session_ends",
+    "Sessions that WeChat ended, by its Ret, and logins that it refused.",
+    ["account", "reason"],
+    registry=REGISTRY,
+)
+DROPPED = Counter(
+    "openwx_dropped",
+    "What was let go, by kind; each has a line in the log.",
+    ["what"],
+    registry=REGISTRY,
+)
+Info("openwx", "The version that runs.", registry=REGISTRY).info({"version": __version__})
+
+KINDS = {
+    "late_event": "an `input_qrcode` or `state_change` that was too old to be of use to `post_api`",
+    "failed_delivery": "a failed delivery beyond those that the outbox keeps",
+    "dropped_delivery": "a failed delivery that was dropped on request",
+    "reply": "an answer of `post_api` that cannot be read, is too large or broke off, so that a reply may be lost",
+    "feed": "an upload that fell out of `check_event`'s list before it was asked for"
+    " (counted once `check_event` was called at all)",
+    "stdout": "a line of `post_stdout`, because stdout is read too slowly or fails",
+    "withdrawn_send": "a send whose caller was told that it was not begun: the time was over, or the account stopped",
+    "medium": "the content of a received medium that could not be fetched; `media_error` tells why",
+    "media_data": "the content of a file that was gone when its upload was sent",
+    "old_media": "a downloaded file older than `media.keep_days`",
+    "message": "an entry of `AddMsgList` that cannot be read; it is told raw, as `unknown`",
+    "record": "a record of a contact from WeChat that cannot be read, or a stranger's beyond 1000",
+    "field": "a field of one of WeChat's records that makes no sense; the rest of the record counts",
+    "text": "the end of a value in a message that is longer than 64 KiB",
+    "saved_state": "a saved session, cookie or list that cannot be read any more",
+}
+"""Everything that can be dropped."""
+
+for _kind in KINDS:
+    DROPPED.labels(_kind)  # so that each stands there from the start, with 0
+
+OTHER = "other"
+"""Stands for all that has no name of ours."""
+KEPT_ENDED = 100
+"""So many accounts that have ended keep their counts."""
+_CODES = {code: str(int(code)) for code in (*Code, *REASON_OF_RET)}
+_SESSION_RETS = {ret: str(ret) for ret in (1100, 1101, 1102)}
+_OF_ACCOUNTS = (
+    SENDS,
+    SEND_RETRIES,
+    RECEIVED,
+    DELIVERIES,
+    DELIVERY_RETRIES,
+    LATENCY,
+    SESSION_ENDS,
+)
+
+
+def dropped(
+    log: logging.Logger,
+    what: str,
+    words: str,
+    *values: object,
+    count: int = 1,
+    level: int = logging.WARNING,
+) -> None:
+    """Say in the log, and count, that something is let go. ``what`` is one of ``KINDS``."""
+    assert what in KINDS, what
+    DROPPED.labels(what).inc(count)
+    log.log(level, words, *values)
+
+
+class OfRoute:
+    """Counts the answers of one route."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._by_code: dict[int, Counter] = {}
+
+    def answered(self, code: int) -> None:
+        count = self._by_code.get(code)
+        if count is None:
+            count = REQUESTS.labels(self._name, _CODES.get(code, OTHER))
+            if code in _CODES:
+                self._by_code[code] = count
+        count.inc()
+
+
+class OfAccount:
+    """Counts what happens to one account. Have it from ``of_account``."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.send_retries = SEND_RETRIES.labels(name)
+        self.delivery_retries = DELIVERY_RETRIES.labels(name)
+        self.latency = LATENCY.labels(name)
+        for fate in ("delivered", "failed", "dropped"):
+            DELIVERIES.labels(name, fate)
+        for reason in (*_SESSION_RETS.values(), "refused"):
+            SESSION_ENDS.labels(name, reason)
+        SENDS.labels(name, "0")
+
+    def sent(self, code: int) -> None:
+        """A send ended."""
+        SENDS.labels(self._name, _CODES.get(code, OTHER)).inc()
+
+    def received(self, post_type: str, format: str) -> None:
+        """A message came from WeChat. Both words are of the contract."""
+        RECEIVED.labels(self._name, post_type, format).inc()
+
+    def settled(self, fate: str) -> None:
+        """An upload ended: ``delivered``, ``failed`` or ``dropped``."""
+        DELIVERIES.labels(self._name, fate).inc()
+
+    def session_ended(self, ret: int) -> None:
+        """WeChat ended a session, or refused a login."""
+        SESSION_ENDS.labels(self._name, _SESSION_RETS.get(ret, "refused")).inc()
+
+
+_accounts: dict[str, OfAccount] = {}
+_ended: OrderedDict[str, None] = OrderedDict()
+
+
+def of_account(name: str) -> OfAccount:
+    """The counts of an account that is there, or there again."""
+    _ended.pop(name, None)
+    if name not in _accounts:
+        _accounts[name] = OfAccount(name)
+    return _accounts[name]
+
+
+def ended(name: str) -> None:
+    """An account has ended. Its counts stay until ``KEPT_ENDED`` others have ended after it."""
+    _ended[name] = None
+    _ended.move_to_end(name)
+    while len(_ended) > KEPT_ENDED:
+        oldest, _ = _ended.popitem(last=False)
+        del _accounts[oldest]
+        for metric in _OF_ACCOUNTS:
+            metric.remove_by_labels({"account": oldest})
+
+
+def is_counted(name: str) -> bool:
+    """Whether the account's counts are kept."""
+    return name in _accounts
