@@ -36,6 +36,8 @@ class Answer:
     status: int = 200
     content_type: str = JSON_TYPE
     headers: dict[str, str] = field(default_factory=dict)
+    code: int = 0
+    """The code in its body, where it has one."""
 
     def response(self, callback: str | None = None, origin: str | None = None) -> web.Response:
         """The response: in ``callback`` (JSONP), readable for a page of ``origin`` (CORS)."""
@@ -54,14 +56,15 @@ class Answer:
 
 def success(reply: object) -> Answer:
     """What a handler returned, as JSON."""
-    return Answer(_encode(reply))
+    return Answer(_encode(reply), code=getattr(reply, "code", 0))
 
 
 def failure(error: CallerError) -> Answer:
     """The envelope of an error."""
     body = _encode({"code": int(error.code), "status": error.status, **error.extra})
     status = error.http_status or _HTTP_STATUS.get(error.code, 200)
-    return Answer(body, status, headers=_failure_headers(status, error.extra))
+    headers = _failure_headers(status, error.extra)
+    return Answer(body, status, headers=headers, code=int(error.code))
 
 
 def _failure_headers(status: int, extra: dict[str, Any]) -> dict[str, str]:

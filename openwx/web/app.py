@@ -20,6 +20,7 @@ from openwx.web import (
 from openwx.web.access import Access
 from openwx.web.docspage import DocsPage
 from openwx.web.health import Health
+from openwx.web.metrics import Metrics
 from openwx.web.openapi import OpenApi
 from openwx.web.routing import METHODS, Endpoints, Route, declared
 from openwx.web.server import Runner
@@ -57,6 +58,7 @@ def _make_app(gateway: "Gateway", access: Access) -> web.Application:
                 app.router.add_route(method, path, endpoint)
             app.router.add_route("OPTIONS", path, endpoints.preflight)
     Health(gateway, access).add_to(app.router)
+    Metrics(gateway, access).add_to(app.router)
     OpenApi(routes(), access).add_to(app.router)
     DocsPage(access).add_to(app.router)
 

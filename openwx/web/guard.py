@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from openwx import metrics
 from openwx.errors import CallerError
 from openwx.web import answers
 from openwx.web.access import Access
@@ -14,6 +15,7 @@ Probe = Callable[[web.Request], Awaitable[Answer]]
 
 def guarded(access: Access, probe: Probe) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The aiohttp handler that asks ``probe`` once the request is admitted."""
+    counts: dict[str, metrics.OfRoute] = {}
 
     async def handle(request: web.Request) -> web.StreamResponse:
         origin = None
@@ -22,6 +24,16 @@ def guarded(access: Access, probe: Probe) -> Callable[[web.Request], Awaitable[w
             answer = await probe(request)
         except CallerError as error:
             answer = answers.failure(error)
+        path = _path_of(request)
+        if path not in counts:
+            counts[path] = metrics.OfRoute(path)
+        counts[path].answered(answer.code)
         return answer.response(origin=origin)
 
     return handle
+
+
+def _path_of(request: web.Request) -> str:
+    """The path as it was declared: whatever stands for ``{…}`` in it makes no label."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else metrics.OTHER

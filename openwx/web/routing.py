@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from aiohttp import hdrs, web
 
+from openwx import metrics
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.web import answers
 from openwx.web.access import Access, unauthenticated
@@ -146,6 +147,7 @@ class Endpoints:
     def endpoint(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a route."""
         access, execute = self._access, self._executor(row)
+        answered = metrics.OfRoute(row.name).answered
         limits = Limits.for_media(self._gateway.folder) if row.media else Limits()
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
@@ -164,6 +166,7 @@ class Endpoints:
             except Exception:
                 logger.exception("%s failed", row.name)
                 answer = answers.internal_failure()
+            answered(answer.code)
             return answer.response(callback, origin)
 
         return endpoint

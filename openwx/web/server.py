@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import InvalidURLError, LineTooLong
 
+from openwx import metrics
 from openwx.errors import CallerError, Code
 from openwx.web import answers
 from openwx.web.access import Access
@@ -20,6 +21,8 @@ MAX_LINE = 64 * 1024
 KEEP_ALIVE_S = 75.0
 SHUTDOWN_S = 5.0
 
+_answered = metrics.OfRoute(metrics.OTHER).answered
+"""Counts what reached no route."""
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 Handler = Callable[[Any], Awaitable[web.StreamResponse]]
@@ -76,6 +79,7 @@ class Connection(web.RequestHandler):
         else:
             logger.debug("a malformed request from %s: %s", request.remote, exc)
             answer = answers.failure(CallerError(Code.BAD_PARAMETER, "this is not valid HTTP"))
+        _answered(answer.code)
         response = answer.response()
         response.force_close()
         return response
@@ -120,10 +124,12 @@ def enveloped(handler: Handler, access: Access) -> Handler:
             return await handler(request)
         except web.HTTPException as error:
             answer = answers.http_failure(error)
+        origin = None
         try:
             origin = access.admit(request)
         except CallerError as refusal:
-            return answers.failure(refusal).response()
+            answer = answers.failure(refusal)
+        _answered(answer.code)
         return answer.response(origin=origin)
 
     return handle

@@ -1,0 +1,89 @@
+"""Reads ``/metrics`` as Prometheus does. The counters are the process's: what a test did is their growth."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from openwx import metrics
+
+from .world import PATIENCE_S, Gateway, Reply
+
+WAITING = "openwx_uploads_waiting"
+Sample = tuple[str, frozenset[tuple[str, str]]]
+
+
+async def ask(gateway: Gateway, path: str = "/metrics", **request: Any) -> Reply:
+    async with gateway._http.get(f"{gateway.url}{path}", **request) as answer:
+        return Reply(answer.status, await answer.read(), dict(answer.headers))
+
+
+async def samples(gateway: Gateway) -> dict[Sample, float]:
+    """Every sample with its labels."""
+    reply = await ask(gateway)
+    assert reply.status == 200
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(reply.body.decode())
+        for sample in family.samples
+    }
+
+
+@dataclass
+class Counts:
+    """What a gateway has counted since ``begin``."""
+
+    gateway: Gateway
+    former: dict[Sample, float]
+
+    @classmethod
+    async def begin(cls, gateway: Gateway) -> "Counts":
+        """From now on, when what came before is delivered."""
+        async with asyncio.timeout(PATIENCE_S):
+            while sum(
+                value for (name, _), value in (await samples(gateway)).items() if name == WAITING
+            ):
+                await asyncio.sleep(0.01)
+        return cls(gateway, await samples(gateway))
+
+    @staticmethod
+    def now() -> dict[Sample, float]:
+        """What the process has counted so far, before a gateway is there that could be asked."""
+        told = [sample for family in metrics.REGISTRY.collect() for sample in family.samples]
+        return {(one.name, frozenset(one.labels.items())): one.value for one in told}
+
+    async def of(self, name: str, **labels: str) -> float:
+        """How much a counter has grown."""
+        key = (name, frozenset(labels.items()))
+        return (await samples(self.gateway)).get(key, 0.0) - self.former.get(key, 0.0)
+
+    async def grows(self, by: float, name: str, **labels: str) -> None:
+        """Wait until it has grown by so much, and no more."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+        while (grown := await self.of(name, **labels)) < by:
+            late = asyncio.get_running_loop().time() > deadline
+            assert not late, f"{name} {labels} has grown by {grown}, not by {by}"
+            await asyncio.sleep(0.01)  # nothing tells that something was counted
+        assert grown == by, f"{name} {labels} has grown by {grown}, not by {by}"
+
+    async def dropped(self) -> dict[str, float]:
+        """What was dropped, by kind; nothing of those that nothing was dropped of."""
+        after = await samples(self.gateway)
+        return {
+            dict(labels)["what"]: value - self.former.get((name, labels), 0.0)
+            for (name, labels), value in after.items()
+            if name == "openwx_dropped_total" and value != self.former.get((name, labels), 0.0)
+        }
+
+
+async def gauge(gateway: Gateway, name: str, **labels: str) -> float:
+    """What a gauge shows now."""
+    return (await samples(gateway))[name, frozenset(labels.items())]
+
+
+async def shows(gateway: Gateway, value: float, name: str, **labels: str) -> None:
+    """Wait until a gauge shows this."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await gauge(gateway, name, **labels) != value:
+            await asyncio.sleep(0.01)
