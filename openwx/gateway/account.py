@@ -195,7 +195,8 @@ class Account:
         self._end_stream()
 
     async def close(self) -> None:
-        """Let go of its connections. ``run`` does so in its end."""
+        """Nobody will ask for it any more. Until then ``check_event`` has what was told last, also after ``run``."""
+        self._feed.close()
         await self._http.close()
 
     def _url_client(self) -> str | None:
@@ -249,8 +250,7 @@ class Account:
             self.outgoing.queue.give_up(self._not_running())
             self.consults.give_up(self._not_running())
             self._end_stream()
-            self._feed.close()
-            await self.close()
+            await self._http.close()
 
     async def _report_after_a_bug(self) -> None:
         """Deliver what there still is, ``stop`` above all; replies wait in the journal for the next start."""

@@ -466,3 +466,14 @@ async def test_logout_of_one_that_fails_ends_the_others(
     assert "default: still logged in" in err
     assert "second: logged out" in err
     assert not second.is_online
+
+
+async def test_what_was_told_last_can_be_asked_for_after_the_stop(two: Gateway) -> None:
+    """``check_event`` works in every state."""
+    await two.get("check_event", client="second", timeout="0")
+    account = two.service.gateway.account("second") if two.service else None
+    assert account is not None
+    await two.get("stop_client", client="second")
+    await asyncio.wait_for(account.ended.wait(), 10)
+    last = (await two.get("check_event", client="second", timeout="0")).json
+    assert [upload.get("event") for upload in last] == ["state_change", "stop"]
