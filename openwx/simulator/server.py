@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
@@ -58,14 +59,19 @@ class Simulator:
         public_accounts: int = 4,
         auto_scan: bool = False,
         chatter_s: float | None = None,
+        tls: ssl.SSLContext | None = None,
         **settings: Any,
     ) -> None:
-        """`settings`: see `world.Settings`; `chatter_s` lets somebody write about that often."""
+        """`settings`: see `world.Settings`; `chatter_s` lets somebody write about that often.
+
+        With `tls` it speaks https, as the real service does.
+        """
         size = Size(friends, groups, biggest_group, group_members, public_accounts)
         self.world = World(seed, size, Settings(auto_scan=auto_scan, **settings))
         self.host = host
         self.port = port
         self._chatter_s = chatter_s
+        self._tls = tls
         self._runner: web.AppRunner | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -75,7 +81,7 @@ class Simulator:
     def url(self) -> str:
         """The origin to give a client as its `base_url`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     def account(self, which: str | int = 0) -> Account:
         """The account with this number or name; the first unless told."""
@@ -126,7 +132,7 @@ class Simulator:
             app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, self.host, self.port).start()
+        await web.TCPSite(self._runner, self.host, self.port, ssl_context=self._tls).start()
         self.port = self._runner.addresses[0][1]
         if self._chatter_s:
             self._spawn(unattended.chatters(self.world, self._chatter_s), "chatter")

@@ -1,0 +1,125 @@
+"""What a row yields, and how it is shown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+
+class Figure(msgspec.Struct, kw_only=True):
+    """One number beside its target."""
+
+    what: str
+    """Completes the row's name: "get_user_info ÷ bare aiohttp handler"."""
+    value: float
+    """The median of the rounds, by the clock on the wall (or of what ``unit`` says)."""
+    target: float | None = None
+    """None: measured for the reader, with nothing to reach."""
+    at_least: bool = True
+    """Whether the target is a floor; else it is a ceiling."""
+    unit: str = ""
+    """Empty for a ratio."""
+    worst: float | None = None
+    """The tenth of the rounds at the bad end: p10 of what shall be big, p90 of what shall be small."""
+    by_cpu: float | None = None
+    """The same ratio in CPU time, which other programs on the machine disturb less."""
+    detail: dict[str, float | str] = {}
+    """What the figure was made of."""
+
+    @property
+    def met(self) -> bool | None:
+        if self.target is None:
+            return None
+        return self.value >= self.target if self.at_least else self.value <= self.target
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """What became of a row."""
+
+    name: str
+    figures: list[Figure] = []
+    error: str = ""
+    seconds: float = 0.0
+    load: float = 0.0
+    """The load average of the last minute, the row's own work included, when the row ended."""
+
+
+def table(results: Iterable[Result]) -> list[list[str]]:
+    """The rows as they are shown, the head first."""
+    rows = [["what", "target", "measured", "worst tenth", "by CPU time", "load", "verdict"]]
+    for result in results:
+        load = f"{result.load:.1f}"
+        rows += [
+            [
+                figure.what,
+                _target(figure),
+                _shown(figure.value, figure.unit),
+                _shown(figure.worst, figure.unit),
+                _shown(figure.by_cpu, ""),
+                load,
+                {True: "met", False: "missed", None: ""}[figure.met],
+            ]
+            for figure in result.figures
+        ]
+        if result.error:
+            rows.append([result.name, "", "", "", "", load, "failed"])
+    return rows
+
+
+def as_text(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def as_markdown(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = rows
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *body])
+
+
+def as_json(results: Sequence[Result], machine: Mapping[str, Any]) -> bytes:
+    told = msgspec.json.encode({"machine": machine, "results": results})
+    return msgspec.json.format(told, indent=2)
+
+
+def details(results: Iterable[Result]) -> str:
+    """What the figures were made of, a line each."""
+    lines: list[str] = []
+    for result in results:
+        lines.append(f"{result.name} ({result.seconds:.0f} s)")
+        for figure in result.figures:
+            of = ", ".join(f"{key} {_plain(value)}" for key, value in figure.detail.items())
+            lines.append(f"  {figure.what}: {of}")
+        if result.error:
+            lines += [f"  {line}" for line in result.error.splitlines()]
+    return "\n".join(lines)
+
+
+def _target(figure: Figure) -> str:
+    if figure.target is None:
+        return ""
+    return f"{'≥' if figure.at_least else '≤'} {figure.target:g}{_unit(figure.unit)}"
+
+
+def _shown(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{_plain(value)}{_unit(unit)}"
+
+
+def _unit(unit: str) -> str:
+    return f" {unit}" if unit else ""
+
+
+def _plain(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    size = abs(value)
+    if size >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.3g}"

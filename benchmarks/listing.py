@@ -1,0 +1,127 @@
+"""How long a list keeps the event loop from everybody else, against ``json.dumps`` of the same data."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+
+from benchmarks import load, world
+from benchmarks.figures import Figure
+from benchmarks.processes import Program
+from benchmarks.rounds import high, middle, percentile
+from benchmarks.rows import Scale
+from openwx.simulator import Account, Simulator
+
+
+async def blocking(
+    route: str, size: str, scale: Scale, *, target: float, populate: Callable[[Account], None]
+) -> list[Figure]:
+    """``populate`` makes who is to be listed.
+
+    The longest stretch that the loop is busy while the list is asked for, and the p99 of others meanwhile."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(world.folder())
+        simulator = await stack.enter_async_context(Simulator(friends=50, groups=0))
+        populate(simulator.account())
+        program, url = await stack.enter_async_context(
+            world.gateway(simulator, folder / "data", command=world.WATCHED)
+        )
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        address = f"{url}/openwx/{route}"
+        listed = json.loads(await _get(http, address))
+        longest, longest_cpu, total_cpu, stdlib, stdlib_cpu = [], [], [], [], []
+        for _ in range(scale.of(25, 5)):
+            await program.ask()
+            await _get(http, address)
+            told = await program.ask()
+            longest.append(told["longest_s"] * 1e3)
+            longest_cpu.append(told["longest_cpu_s"] * 1e3)
+            total_cpu.append(told["total_cpu_s"] * 1e3)
+            wall, cpu = _dumped(listed)
+            stdlib.append(wall * 1e3)
+            stdlib_cpu.append(cpu * 1e3)
+        ratios = [ours / theirs for ours, theirs in zip(longest, stdlib, strict=True)]
+        figure = Figure(
+            what=f"{route}, {size}: event loop blocked ÷ stdlib json",
+            value=middle(ratios),
+            target=target,
+            at_least=False,
+            worst=high(ratios),
+            by_cpu=middle(longest_cpu) / middle(stdlib_cpu),
+            detail={
+                "longest stretch ms": middle(longest),
+                "its CPU ms": middle(longest_cpu),
+                "all CPU of the loop ms": middle(total_cpu),
+                "json.dumps ms": middle(stdlib),
+                "MB": len(await _get(http, address)) / 1e6,
+            },
+        )
+        return [figure, await _others(http, program, url, address, f"{route}, {size}", scale)]
+
+
+async def _get(http: aiohttp.ClientSession, address: str) -> bytes:
+    async with http.get(address) as answer:
+        answer.raise_for_status()
+        return await answer.read()
+
+
+def _dumped(listed: Any) -> tuple[float, float]:
+    wall, cpu = time.perf_counter(), time.thread_time()
+    json.dumps(listed, ensure_ascii=False).encode()
+    return time.perf_counter() - wall, time.thread_time() - cpu
+
+
+async def _others(
+    http: aiohttp.ClientSession,
+    program: Program,
+    url: str,
+    address: str,
+    what: str,
+    scale: Scale,
+) -> Figure:
+    """Somebody asks for small things again and again: alone, and while the list is streamed without a pause."""
+    port = world.port_of(url)
+    small = load.request(port, "/openwx/get_user_info")
+    alone: list[float] = []
+    beside: list[float] = []
+    for _ in range(scale.of(5, 2)):
+        alone += await _latencies(port, small, 1.0)
+        streaming = asyncio.create_task(_stream(http, address))
+        try:
+            beside += await _latencies(port, small, 2.0)
+        finally:
+            streaming.cancel()
+            await asyncio.wait({streaming})
+        if not streaming.cancelled():
+            streaming.result()
+    return Figure(
+        what=f"{what}: p99 of other requests while it streams",
+        value=percentile(beside, 99) * 1e3,
+        unit="ms",
+        target=20,
+        at_least=False,
+        detail={
+            "p50 ms": percentile(beside, 50) * 1e3,
+            "p99 ms without it": percentile(alone, 99) * 1e3,
+            "requests": len(beside),
+        },
+    )
+
+
+async def _latencies(port: int, request: bytes, seconds: float) -> list[float]:
+    made = await load.callers(port, [request])
+    await asyncio.sleep(seconds)
+    await load.stop(made)
+    return [latency for caller in made for latency in caller.latencies]
+
+
+async def _stream(http: aiohttp.ClientSession, address: str) -> None:
+    """Ask for the list for ever. It is read from the socket as it comes, and not kept."""
+    while True:
+        async with http.get(address) as answer:
+            async for _ in answer.content.iter_any():
+                pass

@@ -1,0 +1,109 @@
+"""Callers who know as little HTTP as will do, so that they use less of the machine than who answers them."""
+
+import asyncio
+import functools
+import time
+
+from benchmarks import machine
+from benchmarks.processes import Program
+from benchmarks.rounds import Sample
+
+REQUEST = "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: */*\r\n{headers}\r\n"
+
+
+def request(port: int, path: str, headers: str = "") -> bytes:
+    """One GET; ``headers`` are lines that end with CRLF."""
+    return REQUEST.format(path=path, port=port, headers=headers).encode()
+
+
+class Caller(asyncio.Protocol):
+    """Asks again as soon as it is answered, until it is told to stop. Answers need a Content-Length."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self._transport: asyncio.Transport
+        self._got = bytearray()
+        self._wanted = 0
+        self._asked = 0.0
+        self.count = 0
+        self.stopping = False
+        self.latencies: list[float] = []
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._ask()
+
+    def _ask(self) -> None:
+        self._asked = time.perf_counter()
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._got += data
+        if not self._wanted:
+            end = self._got.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            self._wanted = end + 4 + _length(bytes(self._got[:end]))
+        if len(self._got) < self._wanted:
+            return
+        self.latencies.append(time.perf_counter() - self._asked)
+        self._got.clear()
+        self._wanted = 0
+        self.count += 1
+        if self.stopping:
+            self._transport.close()
+        else:
+            self._ask()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.ended.done():
+            if self.stopping:
+                self.ended.set_result(None)
+            else:
+                self.ended.set_exception(error or ConnectionError("the server closed"))
+
+
+def _length(head: bytes) -> int:
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise ValueError(f"not answered with 200 but {head[:300]!r}")
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            return int(value)
+    raise ValueError(f"no Content-Length in {head[:300]!r}")
+
+
+async def callers(port: int, requests: list[bytes]) -> list[Caller]:
+    """A caller at work for each request. End them with ``stop``."""
+    loop = asyncio.get_running_loop()
+    made = []
+    for request in requests:
+        make = functools.partial(Caller, request)
+        _, caller = await loop.create_connection(make, "127.0.0.1", port)
+        made.append(caller)
+    return made
+
+
+async def stop(made: list[Caller]) -> None:
+    """Let them have their last answers. What went wrong with one comes out."""
+    for caller in made:
+        caller.stopping = True
+    await asyncio.gather(*(caller.ended for caller in made))
+
+
+async def hammer(program: Program, port: int, requests: list[bytes], seconds: float) -> Sample:
+    """How many answers a program gives meanwhile, a connection for each request."""
+    made = await callers(port, requests)
+    await asyncio.sleep(0.05)
+    before, cpu, began = _answers(made), machine.cpu_s(program.pid), time.perf_counter()
+    await asyncio.sleep(seconds)
+    wall_s = time.perf_counter() - began
+    sample = Sample(_answers(made) - before, wall_s, machine.cpu_s(program.pid) - cpu)
+    await stop(made)
+    return sample
+
+
+def _answers(made: list[Caller]) -> int:
+    return sum(caller.count for caller in made)

@@ -1,0 +1,52 @@
+"""Messages as they stand in the journal, and as they are posted."""
+
+import itertools
+
+import msgspec
+
+from openwx.report.journal import NewUpload
+
+_numbers = itertools.count(1)
+
+
+def body(number: int, chat: int) -> bytes:
+    """The JSON of a friend's text."""
+    return msgspec.json.encode(
+        {
+            "post_type": "receive_message",
+            "type": "friend_message",
+            "class": "recv",
+            "uid": f"{number:032x}",
+            "time": "1764040000",
+            "content": f"这是第 {number} 条消息，周末一起爬山吗？",
+            "sender": f"friend {chat}",
+            "sender_id": f"@{chat:064x}",
+            "sender_uid": 1000 + chat,
+            "sender_name": f"friend {chat}",
+            "sender_account": f"wx{chat}",
+            "sender_markname": "",
+            "sender_category": "好友",
+            "receiver": "owner",
+            "receiver_id": f"@{0:032x}",
+            "receiver_uid": 1,
+            "receiver_name": "owner",
+            "receiver_account": "owner",
+            "receiver_markname": "",
+            "receiver_category": "",
+            "id": str(1_600_000_000_000_000_000 + number),
+            "format": "text",
+        }
+    )
+
+
+def upload(chat: int = 0) -> NewUpload:
+    """A new one in this chat."""
+    number = next(_numbers)
+    return NewUpload(
+        chat=f"chat {chat}",
+        kind="receive_message",
+        body=body(number, chat),
+        uid=f"{number:032x}",
+        dedupe=f"1:{number}",
+        reply_to=b"{}",
+    )

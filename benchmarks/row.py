@@ -1,0 +1,29 @@
+"""One row in this process: ``python -m benchmarks.row NAME [--quick]``. The last line of stdout is its result."""
+
+import asyncio
+import sys
+import time
+import traceback
+
+import msgspec
+
+from benchmarks import machine
+from benchmarks.figures import Result
+from benchmarks.rows import Scale, row
+
+
+def main(name: str, *, quick: bool) -> None:
+    began = time.monotonic()
+    machine.pin(machine.cores()[1])
+    result = Result(name=name)
+    try:
+        result.figures = asyncio.run(row(name)(Scale(quick)))
+    except Exception:  # noqa: BLE001  whatever a row fails with, the others go on
+        result.error = traceback.format_exc()
+    result.seconds = time.monotonic() - began
+    result.load = machine.load()
+    sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], quick="--quick" in sys.argv[2:])

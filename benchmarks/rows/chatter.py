@@ -1,0 +1,92 @@
+"""100 accounts that get a message a second each: what is lost, and how long they take."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+import msgspec
+
+from benchmarks import machine, world
+from benchmarks.crowd import accounts
+from benchmarks.figures import Figure
+from benchmarks.receiver import Receiver
+from benchmarks.rounds import percentile
+from benchmarks.rows import Scale
+from openwx.simulator import Simulator
+
+ACCOUNTS = 100
+
+
+class Arrivals:
+    """When each message was written, and when it was uploaded."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, float] = {}
+        self.took: dict[str, float] = {}
+        self.again = 0
+
+    def came(self, body: bytes) -> None:
+        now = time.perf_counter()
+        id = msgspec.json.decode(body, type=_Upload).id
+        if id in self.took:
+            self.again += 1
+        elif id in self.written:
+            self.took[id] = now - self.written[id]
+
+
+class _Upload(msgspec.Struct):
+    id: str = ""
+
+
+async def run(scale: Scale) -> list[Figure]:
+    return await measure(ACCOUNTS, scale.of(20, 5))
+
+
+async def measure(count: int, seconds: int) -> list[Figure]:
+    arrivals = Arrivals()
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(world.folder())
+        receiver = await stack.enter_async_context(Receiver(arrivals.came))
+        simulator = await stack.enter_async_context(Simulator(friends=20, groups=2))
+        settings = accounts(simulator, count) | {"REPORT__POST_API": receiver.url}
+        program, _ = await stack.enter_async_context(
+            world.gateway(simulator, folder / "data", settings=settings)
+        )
+        before, cpu = receiver.count, machine.cpu_s(program.pid)
+        await _chatter(simulator, arrivals, seconds)
+        await receiver.until(before + count * seconds, timeout_s=30)
+        share = (machine.cpu_s(program.pid) - cpu) / seconds
+    took = list(arrivals.took.values())
+    what = f"{count} accounts, a message a second each"
+    return [
+        Figure(
+            what=f"{what}: uploads lost",
+            value=len(arrivals.written) - len(took),
+            target=0,
+            at_least=False,
+            detail={"written": len(arrivals.written), "came twice": arrivals.again},
+        ),
+        Figure(
+            what=f"{what}: p99 latency",
+            value=percentile(took, 99) * 1e3,
+            unit="ms",
+            target=250,
+            at_least=False,
+            detail={
+                "p50 ms": percentile(took, 50) * 1e3,
+                "most ms": max(took) * 1e3,
+                "CPU % of a core": share * 100,
+            },
+        ),
+    ]
+
+
+async def _chatter(simulator: Simulator, arrivals: Arrivals, seconds: int) -> None:
+    """Each account gets its message at its own time of the second."""
+    start = time.perf_counter()
+    for second in range(seconds):
+        for number, account in enumerate(simulator.accounts):
+            at = start + second + number / len(simulator.accounts)
+            await asyncio.sleep(max(0.0, at - time.perf_counter()))
+            message = account.friends[second % len(account.friends)].says("在吗？")
+            arrivals.written[message.msg_id] = time.perf_counter()

@@ -1,0 +1,22 @@
+"""get_group_info: how long 200 groups with 300 members keep the event loop, and what others feel of it."""
+
+from benchmarks.figures import Figure
+from benchmarks.listing import blocking
+from benchmarks.rows import Scale
+from openwx.simulator import Account
+from openwx.simulator.people import Person
+
+GROUPS, MEMBERS = 200, 300
+
+
+async def run(scale: Scale) -> list[Figure]:
+    return await blocking(
+        "get_group_info", "200 groups × 300", scale, target=0.1, populate=_populate
+    )
+
+
+def _populate(account: Account) -> None:
+    for group in range(GROUPS):
+        names: list[Person | str] = [f"成员{group}-{number}" for number in range(MEMBERS - 1)]
+        account.add_group(f"第{group}群", names)
+    account.timeline.clear()

@@ -1,0 +1,104 @@
+"""How long it takes until the first request is served, and until everything is imported, against importing aiohttp."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import load, machine, world
+from benchmarks.figures import Figure
+from benchmarks.processes import ROOT, free_port
+from benchmarks.rounds import high, middle
+from benchmarks.rows import Scale
+
+TIMED = """
+import time
+wall, cpu = time.perf_counter(), time.process_time()
+{imports}
+print(time.perf_counter() - wall, time.process_time() - cpu)
+"""
+OURS = TIMED.format(imports="import openwx.cli, openwx.logs, openwx.service")
+"""What ``openwx serve`` imports."""
+THEIRS = TIMED.format(imports="import aiohttp.web")
+
+
+async def run(scale: Scale) -> list[Figure]:
+    machine.pin(machine.cores()[0])
+    starts: list[float] = []
+    ours: list[tuple[float, float]] = []
+    theirs: list[tuple[float, float]] = []
+    with world.folder() as folder:
+        for number in range(scale.of(15, 4) + 1):
+            start = await _start(folder / str(number))
+            a, b = _imported(OURS), _imported(THEIRS)
+            if number:  # the first reads the disk
+                starts.append(start)
+                ours.append(a)
+                theirs.append(b)
+    to_serve = [start / b[0] for start, b in zip(starts, theirs, strict=True)]
+    to_import = [a[0] / b[0] for a, b in zip(ours, theirs, strict=True)]
+    return [
+        Figure(
+            what="start to first request served ÷ import of aiohttp",
+            value=middle(to_serve),
+            target=2.0,
+            at_least=False,
+            worst=high(to_serve),
+            detail={
+                "ms": middle(starts) * 1e3,
+                "import of aiohttp.web ms": middle([b[0] for b in theirs]) * 1e3,
+            },
+        ),
+        Figure(
+            what="import of openwx serve ÷ import of aiohttp",
+            value=middle(to_import),
+            target=2.0,
+            at_least=False,
+            worst=high(to_import),
+            by_cpu=middle([a[1] / b[1] for a, b in zip(ours, theirs, strict=True)]),
+            detail={"ms": middle([a[0] for a in ours]) * 1e3},
+        ),
+    ]
+
+
+def _imported(program: str) -> tuple[float, float]:
+    """Seconds on the wall and of CPU."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, check=True
+    )
+    wall_s, cpu_s = done.stdout.split()
+    return float(wall_s), float(cpu_s)
+
+
+async def _start(data_dir: Path) -> float:
+    """Seconds from the start of the process to the end of its first answer, Python's own start included."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "OPENWX_DATA_DIR": str(data_dir),
+        "OPENWX_LISTEN__PORT": str(port),
+        "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": f"http://127.0.0.1:{free_port()}",
+    }
+    began = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "openwx", "serve"),
+        cwd=ROOT,
+        env=environment,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    asked = load.request(port, "/openwx/get_client_info")
+                    [caller] = await load.callers(port, [asked])
+                except ConnectionRefusedError:
+                    await asyncio.sleep(0.002)
+                else:
+                    await load.stop([caller])
+                    return time.perf_counter() - began
+    finally:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,91 @@
+"""Uploads to ``post_api``: by the reporter, in order in each of 100 chats, and by its HTTP client in no order."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from itertools import islice
+
+import aiohttp
+
+from benchmarks import machine, messages, world
+from benchmarks.figures import Figure
+from benchmarks.processes import Program
+from benchmarks.rounds import Sample, interleaved, low, middle
+from benchmarks.rows import Scale
+from openwx.config import Report
+from openwx.report.journal import Journal, Unit, Upload
+from openwx.report.reporter import Reporter
+
+CHATS = 100
+AT_ONCE = 64
+"""As many POSTs of one account are under way at a time."""
+
+
+async def run(scale: Scale) -> list[Figure]:
+    """The receiver is on a core of its own; the reporter and the bare client share the other one, in turns."""
+    machine.pin(machine.cores()[0])
+    count = scale.of(4000, 1000)
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(world.folder())
+        receiver = await stack.enter_async_context(
+            Program("benchmarks.programs.receiver", core=machine.cores()[1])
+        )
+        url = (await receiver.answer())["url"]
+        journal = await stack.enter_async_context(Journal(folder / "journal.sqlite3"))
+        http = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        )
+        pairs = await interleaved(
+            scale.of(9, 3),
+            lambda: _in_order(journal, http, url, count),
+            lambda: _in_no_order(http, url, count),
+        )
+    return [
+        Figure(
+            what="upload to post_api, 100 chats in order ÷ unordered POSTs of the same client",
+            value=middle(pairs.rates),
+            target=0.8,
+            worst=low(pairs.rates),
+            by_cpu=1 / middle(pairs.costs),
+            detail={
+                "a second": middle([sample.rate for sample in pairs.ours]),
+                "unordered": middle([sample.rate for sample in pairs.theirs]),
+                "CPU µs": middle([sample.cost_us for sample in pairs.ours]),
+                "unordered CPU µs": middle([sample.cost_us for sample in pairs.theirs]),
+            },
+        )
+    ]
+
+
+async def _in_order(journal: Journal, http: aiohttp.ClientSession, url: str, count: int) -> Sample:
+    """What is in the journal already is delivered; that it was, is in the journal at the end."""
+    reporter = Reporter(
+        "a", Report(post_api=url), journal, http, replies=lambda *_: [], accepted=lambda _: None
+    )
+    written: list[Upload] = []
+    new = (messages.upload(number % CHATS) for number in range(count))
+    while some := list(islice(new, 500)):
+        written += (await journal.write(Unit(account="a", uploads=some))).fresh
+    run = asyncio.create_task(reporter.run())
+    await reporter.drained(10)
+    wall, cpu = time.perf_counter(), time.process_time()
+    reporter.put(written)
+    assert await reporter.drained(120)
+    sample = Sample(count, time.perf_counter() - wall, time.process_time() - cpu)
+    run.cancel()
+    await asyncio.wait({run})
+    return sample
+
+
+async def _in_no_order(http: aiohttp.ClientSession, url: str, count: int) -> Sample:
+    headers = {"Content-Type": "application/json"}
+    bodies = iter([messages.upload(number % CHATS).body for number in range(count)])
+
+    async def caller() -> None:
+        for body in bodies:
+            async with http.post(url, data=body, headers=headers) as answer:
+                await answer.read()
+
+    wall, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(caller() for _ in range(AT_ONCE)))
+    return Sample(count, time.perf_counter() - wall, time.process_time() - cpu)
