@@ -42,7 +42,7 @@ async def _measure(name: str, scale: Scale) -> Figure:
         )
         bare_port = (await theirs.answer())["port"]
         pairs = await interleaved(
-            scale.of(15, 3),
+            scale.of(9, 3),
             lambda: _round(ours, world.port_of(url), f"/openwx/{path}", headers, scale),
             lambda: _round(theirs, bare_port, "/bare", headers, scale),
         )
@@ -72,4 +72,4 @@ async def _fetch(url: str, headers: str, body: Path) -> int:
 
 async def _round(program: Program, port: int, path: str, headers: str, scale: Scale) -> Sample:
     asked = [load.request(port, path, headers)] * CONNECTIONS
-    return await load.hammer(program, port, asked, 0.4 if scale.quick else 0.8)
+    return await load.hammer(program, port, asked, 0.3 if scale.quick else 0.6)

@@ -1,0 +1,75 @@
+"""The measuring itself: what is said of figures must be right before the figures can be."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.figures import Figure, Result, as_markdown, as_text, table
+from benchmarks.rounds import Pairs, Sample, interleaved, percentile
+from benchmarks.rows import ROWS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("value", "target", "at_least", "met"),
+    [
+        (0.8, 0.8, True, True),
+        (0.79, 0.8, True, False),
+        (20, 20, False, True),
+        (21, 20, False, False),
+        (1, None, True, None),
+    ],
+)
+def test_a_target_is_a_floor_or_a_ceiling(
+    value: float, target: float | None, at_least: bool, met: bool | None
+) -> None:
+    assert Figure(what="it", value=value, target=target, at_least=at_least).met is met
+
+
+def test_the_table_shows_what_failed() -> None:
+    good = Figure(what="speed", value=0.756, target=0.8, by_cpu=0.9)
+    rows = table(
+        [Result(name="a", figures=[good], load=1.23), Result(name="b", error="it broke", load=2)]
+    )
+    assert rows[1] == ["speed", "≥ 0.8", "0.756", "", "0.9", "1.2", "missed"]
+    assert rows[2] == ["b", "", "", "", "", "2.0", "failed"]
+    assert as_text(rows).splitlines()[1].startswith("speed   ≥ 0.8")
+    assert as_markdown(rows).splitlines()[3] == "| b |  |  |  |  | 2.0 | failed |"
+
+
+@pytest.mark.parametrize(("percent", "value"), [(10, 1), (50, 5), (90, 9), (99, 10), (100, 10)])
+def test_a_percentile_is_a_value_that_was_measured(percent: float, value: float) -> None:
+    assert percentile([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], percent) == value
+
+
+def test_ratios_are_made_round_by_round() -> None:
+    ours, theirs = Sample(100, 2, 1), Sample(100, 1, 0.25)
+    pairs = Pairs([ours, theirs], [theirs, theirs])
+    assert pairs.rates == [0.5, 1]
+    assert pairs.costs == [4, 1]
+
+
+async def test_rounds_take_turns_after_one_to_warm_up() -> None:
+    done = []
+
+    async def ours() -> Sample:
+        done.append("ours")
+        return Sample(len(done), 1, 1)
+
+    async def theirs() -> Sample:
+        done.append("theirs")
+        return Sample(len(done), 1, 1)
+
+    pairs = await interleaved(2, ours, theirs)
+    assert done == ["ours", "theirs", "ours", "theirs", "theirs", "ours"]
+    assert [sample.count for sample in pairs.ours] == [3, 6]
+    assert [sample.count for sample in pairs.theirs] == [4, 5]
+
+
+def test_every_row_is_there_and_explained() -> None:
+    modules = {path.stem for path in (ROOT / "benchmarks" / "rows").glob("[a-z]*.py")}
+    explained = re.findall(r"^\| `(\w+)` \|", (ROOT / "benchmarks" / "README.md").read_text(), re.M)
+    assert set(ROWS) == modules
+    assert list(ROWS) == explained
