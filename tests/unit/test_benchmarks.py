@@ -70,6 +70,8 @@ async def test_rounds_take_turns_after_one_to_warm_up() -> None:
 
 def test_every_row_is_there_and_explained() -> None:
     modules = {path.stem for path in (ROOT / "benchmarks" / "rows").glob("[a-z]*.py")}
-    explained = re.findall(r"^\| `(\w+)` \|", (ROOT / "benchmarks" / "README.md").read_text(), re.M)
+    explained = re.findall(
+        r"^\| `(\w+)` \|", (ROOT / "benchmarks" / "README.md").read_text(), re.MULTILINE
+    )
     assert set(ROWS) == modules
     assert list(ROWS) == explained
