@@ -10,9 +10,9 @@ import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
+from aiohttp import ClientTimeout
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
@@ -21,7 +21,7 @@ from openwx import __version__
 from openwx.errors import CallerError, Code
 
 MOST_REDIRECTS = 5
-_TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=30)
+TIMEOUT = ClientTimeout(total=300, sock_connect=10, sock_read=30)
 _FILE_NAME = re.compile(r"[^/\\]+")
 
 
@@ -76,7 +76,7 @@ class Fetcher:
         try:
             for _ in range(MOST_REDIRECTS + 1):
                 async with self._session_for(url, origins).get(
-                    url, allow_redirects=False, timeout=_TIMEOUT
+                    url, allow_redirects=False, timeout=TIMEOUT
                 ) as answer:
                     if answer.status not in (301, 302, 303, 307, 308):
                         yield _fetched(answer, url)
@@ -90,8 +90,13 @@ class Fetcher:
             if isinstance(error.os_error, _ForbiddenError):
                 raise _forbidden(url) from None
             raise _failed(url, f"cannot connect: {error.os_error.strerror or error}") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _failed(url, str(error) or type(error).__name__) from None
+        except aiohttp.ClientPayloadError:
+            raise _failed(url, "the answer breaks off or is not what its encoding says") from None
+        except (aiohttp.ClientError, ValueError) as error:
+            # Without its words: they may repeat the address, with what is secret in it.
+            raise _failed(url, type(error).__name__) from None
+        except OSError as error:
+            raise _failed(url, error.strerror or type(error).__name__) from None
         raise _failed(url, f"more than {MOST_REDIRECTS} redirects")
 
     def _session_for(self, url: URL, origins: set[URL]) -> aiohttp.ClientSession:
@@ -106,19 +111,31 @@ class Fetcher:
 def is_public(host: str) -> bool:
     """Whether a host is an address for everybody; a name is judged when it is resolved."""
     try:
-        address: Any = ipaddress.ip_address(host.partition("%")[0])
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return True
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    return bool(
-        address.is_global
-        and not address.is_multicast
-        and (inner is None or inner.is_global)
-        and address not in _NAT64
-    )
+        return not _LEGACY_IPV4.fullmatch(host)
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = _ipv4_within(address)
+        if inner is not None:
+            address = inner
+        elif address not in _UNICAST:
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Where an address of NAT64 or 6to4, or a mapped one, really leads."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+_LEGACY_IPV4 = re.compile(
+    r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*\.?", re.IGNORECASE | re.ASCII
+)
+"""Spellings such as 2130706433 and 0x7f.1, which some make 127.0.0.1 of, past any judge of names."""
 
 
 def _session(resolver: AbstractResolver | None) -> aiohttp.ClientSession:

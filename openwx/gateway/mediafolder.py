@@ -41,7 +41,7 @@ class EmptyError(Exception):
 
 class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file in full. ``path`` is absolute, ``name`` is what people call it, ``mtime`` is Unix time in seconds,
-    ``md5`` is hexadecimal."""
+    ``md5`` is hexadecimal. ``fingerprint`` is there where others could change the file."""
 
     path: str
     name: str
@@ -50,6 +50,7 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     ext: str
     md5: str
     mtime: int
+    fingerprint: str = ""
 
 
 class MediaFolder:

@@ -4,12 +4,11 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import io
 import os
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
+from typing import BinaryIO
 
 from yarl import URL
 
@@ -23,6 +22,7 @@ from openwx.gateway.mediafolder import (
     TooLargeError,
     safe_name,
 )
+from openwx.wechat.localfile import fingerprint, open_below
 from openwx.wechat.upload import Medium, kind_of
 
 _READ = 1024 * 1024
@@ -92,24 +92,19 @@ class Sources:
                     await incoming.put(data)
                 return await incoming.keep()
 
-    def _open(self, path: str) -> tuple[str, io.BufferedReader]:
-        """A regular file below one of the roots, links resolved first. Never waits, as a FIFO would make it."""
+    def _open(self, path: str) -> tuple[str, BinaryIO]:
+        """A regular file below one of the roots, links resolved first."""
         try:
             real = os.path.realpath(path, strict=True)
-            if not any(Path(real).is_relative_to(root) for root in self._roots):
+            root = next((one for one in self._roots if Path(real).is_relative_to(one)), None)
+            if root is None:
                 raise CallerError(Code.FORBIDDEN, _outside(path, self._roots))
-            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-            handle = os.open(real, flags)
+            return real, open_below(root, real)
         except FileNotFoundError:
             raise CallerError(Code.MEDIA, f"media_path {path[:200]!r}: no such file") from None
         except (ValueError, OSError) as error:
             words = error.strerror if isinstance(error, OSError) else "not a path"
             raise CallerError(Code.MEDIA, f"media_path {path[:200]!r}: {words}") from None
-        same = os.path.realpath(path) == real  # a link that was changed meanwhile
-        if not same or not stat.S_ISREG(os.fstat(handle).st_mode):
-            os.close(handle)
-            raise CallerError(Code.MEDIA, f"media_path {path[:200]!r} is no regular file")
-        return real, os.fdopen(handle, "rb")
 
     async def _decode(self, data: str, name: str) -> StoredFile:
         try:
@@ -132,9 +127,7 @@ class Sources:
                 return await incoming.keep()
 
 
-async def _described(
-    file: io.BufferedReader, path: str, name: str, status: os.stat_result
-) -> StoredFile:
+async def _described(file: BinaryIO, path: str, name: str, status: os.stat_result) -> StoredFile:
     head, md5 = await asyncio.to_thread(_digest, file)
     mime = await magictype.mime_of(head, name)
     return StoredFile(
@@ -145,10 +138,11 @@ async def _described(
         ext=magictype.extension_of(mime, name),
         md5=md5,
         mtime=int(status.st_mtime),
+        fingerprint=fingerprint(status),
     )
 
 
-def _digest(file: io.BufferedReader) -> tuple[bytes, str]:
+def _digest(file: BinaryIO) -> tuple[bytes, str]:
     md5 = hashlib.md5(usedforsecurity=False)
     head = b""
     while data := file.read(_READ):
@@ -188,6 +182,7 @@ def medium_of(file: StoredFile, name: str | None) -> Medium:
         ext=magictype.extension_of(file.mime, shown),
         md5=file.md5,
         mtime=file.mtime,
+        fingerprint=file.fingerprint,
     )
 
 

@@ -6,10 +6,11 @@ as the original document shows them.
 
 import asyncio
 import base64
-import io
 import logging
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from typing import BinaryIO
+
+from openwx.wechat.localfile import open_regular
 
 from openwx import metrics
 
@@ -23,14 +24,14 @@ _TAIL = b'"}'
 
 def pieces(body: bytes, attachment: str) -> Iterator[bytes]:
     """The JSON object ``body`` with the file as its last member. Blocks. Raises ``OSError``."""
-    with Path(attachment).open("rb", buffering=0) as file:
+    with open_regular(attachment) as file:
         yield body.removesuffix(b"}") + _HEAD
         while chunk := _read(file):
             yield base64.encodebytes(chunk).replace(b"\n", b"\\n")
     yield _TAIL
 
 
-def _read(file: io.RawIOBase | io.FileIO) -> bytes:
+def _read(file: BinaryIO) -> bytes:
     """As much as fits into whole lines; less at the end alone."""
     parts: list[bytes] = []
     wanted = _AT_ONCE

@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from itertools import islice
-from pathlib import Path
 
 from openwx.errors import ProtocolError, TransportError
 from openwx.wechat import media, send
 from openwx.wechat.client import Client
+from openwx.wechat.localfile import open_regular
 from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.pace import Pace
 from openwx.wechat.send import Uploaded
@@ -47,7 +47,7 @@ class Transfer:
         with self._client.logged_in() as session:
             work = Upload(session, own_id, to, medium, permit)
             media_id = ""
-            with await asyncio.to_thread(Path(medium.path).open, "rb") as file:
+            with await asyncio.to_thread(open_regular, medium.path, medium.fingerprint) as file:
                 for number in range(medium.chunks):
                     data = await asyncio.to_thread(file.read, CHUNK)
                     media_id = await self._chunk(work, number, data)

@@ -28,6 +28,8 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True):
     ext: str
     md5: str
     mtime: int
+    fingerprint: str = ""
+    """Where others could change the file: that of the one that was judged."""
 
     @property
     def chunks(self) -> int:
