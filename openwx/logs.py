@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import sys
 import time
+from io import TextIOWrapper
 from pathlib import Path
 
 CONSOLE = "%(asctime)s %(mark)s%(message)s"
@@ -33,11 +35,19 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class PrivateFileHandler(logging.FileHandler):
+    """A file for its owner alone: messages are in it. One that was there keeps the mode it was given."""
+
+    def _open(self) -> TextIOWrapper:
+        handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return os.fdopen(handle, "a", encoding=self.encoding, errors=self.errors)
+
+
 def set_up(level: str, *, path: Path | None = None, json_lines: bool = False) -> None:
     """Send the log to standard error, and to ``path`` too. Raises ``OSError`` where the file cannot be opened."""
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if path is not None:
-        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+        handlers.append(PrivateFileHandler(path, encoding="utf-8"))
     for handler in handlers:
         dates = "%Y-%m-%d %H:%M:%S" if isinstance(handler, logging.FileHandler) else "%H:%M:%S"
         handler.setFormatter(JsonFormatter() if json_lines else ConsoleFormatter(CONSOLE, dates))

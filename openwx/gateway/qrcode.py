@@ -1,6 +1,7 @@
 """The login QR code: as an image, and for a terminal."""
 
 import io
+import os
 from pathlib import Path
 
 import qrcode
@@ -12,6 +13,18 @@ _BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (Tru
 def path(data_dir: Path, account: str) -> Path:
     """Where the account's latest QR code is; it stays there after the login."""
     return data_dir / f"qrcode-{account}.png"
+
+
+def keep(file: Path, image: bytes) -> None:
+    """Write it for its owner's eyes alone: somebody else's phone would log in another account. Blocks.
+
+    Raises ``OSError``.
+    """
+    new = file.with_name(file.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        opened.write(image)
+    new.replace(file)
 
 
 def png(link: str) -> bytes:

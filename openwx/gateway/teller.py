@@ -169,7 +169,7 @@ class Teller:
         path = qrcode.path(self._shared.data_dir, self._name)
         self.qrcode_png = await asyncio.to_thread(qrcode.png, link)
         try:
-            await asyncio.to_thread(path.write_bytes, self.qrcode_png)
+            await asyncio.to_thread(qrcode.keep, path, self.qrcode_png)
         except OSError as error:
             log.warning("%s: the QR code cannot be written to %s: %s", self._name, path, error)
         picture = qrcode.terminal(link, colour=self._shared.colour)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from openwx.config import Report
-from openwx.report.post import url_for, with_client
+from openwx.report.post import url_for, with_client, words
 
 log = logging.getLogger("openwx.report")
 
@@ -38,7 +38,7 @@ async def poll(
                     pass
                 problem = f"HTTP {response.status}" if response.status >= 400 else ""
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            problem = f"{type(error).__name__}: {error}"
+            problem = words(error)
         if problem and works:
             log.warning("poll_api fails: %s", problem)
         elif not problem and not works:

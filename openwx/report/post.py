@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from openwx import metrics
+from openwx.config.addresses import masked
 from openwx.errors import ConfigError
 from openwx.report import answer, signing
 from openwx.report import attachment as attached
@@ -86,11 +87,11 @@ class Poster:
             ) as response:
                 return await self._judge(response, upload)
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
-            return NoAnswer(_words(error), down=True)
+            return NoAnswer(words(error), down=True)
         except TimeoutError as error:
-            return NoAnswer(_words(error) or f"no answer within {self._timeout.total:g} s")
+            return NoAnswer(words(error) or f"no answer within {self._timeout.total:g} s")
         except (aiohttp.ClientError, OSError) as error:
-            return NoAnswer(_words(error))
+            return NoAnswer(words(error))
 
     async def _content(
         self, upload: Upload
@@ -128,12 +129,12 @@ class Poster:
         try:
             body = await _read(response)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            return Accepted(status, lost=_words(error) if upload.reply_to else "")
+            return Accepted(status, lost=words(error) if upload.reply_to else "")
         if not upload.reply_to or not answer.is_json(response.content_type):
             return Accepted(status)
         if body is None:
-            words = "%s: the answer is ignored: it is larger than %d bytes"
-            metrics.dropped(log, "reply", words, webhook_id_of(upload), answer.MOST_BYTES)
+            too_large = "%s: the answer is ignored: it is larger than %d bytes"
+            metrics.dropped(log, "reply", too_large, webhook_id_of(upload), answer.MOST_BYTES)
             return Accepted(status)
         return Accepted(status, answer.parse(body, response.charset, webhook_id_of(upload)))
 
@@ -143,7 +144,7 @@ def url_for(address: str) -> URL:
     try:
         return URL(address)
     except ValueError as error:
-        raise ConfigError(f"not an address: {address!r}: {error}") from error
+        raise ConfigError(f"not an address: {masked(address)!r}: {type(error).__name__}") from None
 
 
 def with_client(url: URL, client: str | None) -> URL:
@@ -183,6 +184,10 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     return bytes(body)
 
 
-def _words(error: Exception) -> str:
-    words = str(error) or ("timed out" if isinstance(error, asyncio.TimeoutError) else "")
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+def words(error: Exception) -> str:
+    """What happened. Not in the words of errors that repeat the address, which may hold a password or a token."""
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.ClientResponseError):
+        status = getattr(error, "status", 0)
+        return f"{type(error).__name__} (HTTP {status})" if status else type(error).__name__
+    said = str(error) or ("timed out" if isinstance(error, asyncio.TimeoutError) else "")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

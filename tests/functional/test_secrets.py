@@ -1,14 +1,18 @@
 """What lets somebody be the account, or call the API, is written to the journal alone, and shown to nobody."""
 
+import asyncio
 import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 
-from .world import Gateway, Receiver, World, replies
+from .world import Command, Gateway, Receiver, World, replies
 
 TOKEN = "a-token-that-nobody-may-see"
 WEBHOOK_SECRET = "a-signing-secret-that-nobody-may-see"
@@ -118,16 +122,82 @@ async def test_nothing_secret_is_logged_answered_or_uploaded(
             assert found == -1, f"{name} is in {place}: …{text[max(0, found - 200) : found + 50]!r}"
 
 
+@pytest.fixture
+def generous_umask() -> Iterator[None]:
+    """New files are open to everybody, unless whoever makes them says otherwise."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("generous_umask")
 async def test_everything_on_the_disk_is_for_its_owner_alone(
-    api: Gateway, world: World, account: Account, receiver: Receiver
+    world: World, account: Account, receiver: Receiver
 ) -> None:
+    api = await world.run()
     account.friend("小灰").sends_image(PNG)
     await receiver.get(format="media")
     await api.get("send_friend_message", id="filehelper", media_data="aGVsbG8=")
     files = [path for path in world.data_dir.rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} >= {".sqlite3", ".png", ""}
-    open_to_others = [str(path) for path in files if path.stat().st_mode & 0o077]
-    # The QR code is on the screen, too, and is worth nothing a minute later.
-    assert [name for name in open_to_others if "qrcode" not in name] == []
+    assert {path.suffix for path in files} >= {".sqlite3", ".sqlite3-wal", ".sqlite3-shm", ".png"}
+    assert [str(path) for path in files if path.stat().st_mode & 0o077] == []
     folders = [world.data_dir, *(path for path in world.data_dir.rglob("*") if path.is_dir())]
     assert all(Path(folder).stat().st_mode & 0o077 == 0 for folder in folders)
+
+
+@pytest.mark.usefixtures("generous_umask")
+async def test_the_log_is_for_its_owner_alone(
+    openwx: Callable[..., Awaitable[Command]], tmp_path: Path
+) -> None:
+    log = tmp_path / "openwx.log"
+    command = await openwx(
+        "serve",
+        *("--port", "0"),
+        OPENWX_LOG_PATH=str(log),
+        OPENWX_ACCOUNTS__DEFAULT__BASE_URL="http://127.0.0.1:1",
+    )
+    await command.url()
+    assert log.stat().st_mode & 0o777 == 0o600
+    command.process.terminate()
+    assert (await command.ends())[0] == 0
+
+
+@pytest.fixture
+async def circle() -> AsyncIterator[str]:
+    """An address that leads to itself for ever, with a password in it."""
+
+    async def lead(request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": f"/?key={BACKEND_PASSWORD}"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", lead)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://bot:{BACKEND_PASSWORD}@127.0.0.1:{runner.addresses[0][1]}/?key={BACKEND_PASSWORD}"
+    await runner.cleanup()
+
+
+async def test_addresses_of_the_backend_are_not_logged(
+    world: World, account: Account, receiver: Receiver, circle: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """Neither where they lead in circles, nor where nobody is there, nor where the answer is nonsense."""
+    caplog.set_level(logging.DEBUG)
+    port = receiver.port
+    await receiver.stop()
+    unreachable = f"http://bot:{BACKEND_PASSWORD}@127.0.0.1:{port}/?key={BACKEND_PASSWORD}"
+    for post_api, poll_api in ((unreachable, circle), (circle, unreachable)):
+        gateway = await world.start(
+            report={"post_api": post_api, "poll_api": poll_api, "poll_interval": 1}
+        )
+        if not account.is_online:
+            await account.phone.logs_in()
+        await gateway.reaches("running")
+        account.friend("小灰").says("hi")
+        async with asyncio.timeout(10):
+            while "poll_api fails" not in caplog.text:
+                await gateway.get("check_event", timeout="0.1")
+        await gateway.stop()
+        assert BACKEND_PASSWORD not in caplog.text
+        caplog.clear()
