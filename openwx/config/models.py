@@ -104,6 +104,7 @@ class Access(_Table):
     allow_anonymous: YesNo = False
     cors_origins: list[Origin] = []
     allowed_hosts: list[Annotated[str, _BARE_HOST]] = []
+    max_connections: Annotated[int, whole(10, 100_000)] = 500
 
 
 class Media(_Table):

@@ -33,6 +33,7 @@ class Access:
         self._token = None if settings.token is None else settings.token.encode()
         self._origins = frozenset(settings.cors_origins)
         self._hosts = frozenset(settings.allowed_hosts)
+        self.max_connections = settings.max_connections
 
     def admit(self, request: web.BaseRequest) -> str | None:
         """The listed foreign origin that the request comes from, if any.
@@ -115,7 +116,8 @@ def unauthenticated() -> CallerError:
     return CallerError(
         Code.UNAUTHENTICATED,
         "a valid token is needed:"
-        " as the header Authorization: Bearer TOKEN, or as the parameter token",
+        " as the header Authorization: Bearer TOKEN, or as the parameter token"
+        " (with a body of more than 1 MiB, in the query)",
     )
 
 

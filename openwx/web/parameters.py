@@ -6,8 +6,11 @@ caller's error (code -2), never a crash and never a guess.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
@@ -22,6 +25,8 @@ from openwx.gateway.mediafolder import (
     TooLargeError,
     safe_name,
 )
+
+log = logging.getLogger("openwx.web")
 
 MAX_BODY = 1024 * 1024
 """Bytes, where no medium is wanted."""
@@ -47,6 +52,13 @@ class FilePart:
     filename: str
     file: StoredFile
 
+    def discard(self) -> None:
+        """Delete it."""
+        try:
+            Path(self.file.path).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s cannot be deleted: %s", self.file.path, error)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -61,6 +73,10 @@ class Limits:
         """A body that may hold a medium, also as base64 in a form, where every third character is escaped."""
         return cls(2 * folder.max_size + MAX_BODY, MEDIA_BODY_TIMEOUT_S, folder)
 
+    def for_strangers(self) -> "Limits":
+        """For a caller whose token, if he has one, is still to come in the body."""
+        return Limits(MAX_BODY, folder=self.folder)
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -68,6 +84,16 @@ class Given:
 
     texts: dict[str, str]
     files: dict[str, FilePart]
+
+    @contextmanager
+    def unless_refused(self) -> Iterator[None]:
+        """Delete the files where a call is refused before anybody uses them."""
+        try:
+            yield
+        except BaseException:
+            for part in self.files.values():
+                part.discard()
+            raise
 
 
 def read_query(request: web.BaseRequest) -> dict[str, str]:
@@ -217,8 +243,16 @@ _PARSERS: dict[str, Callable[[bytes], dict[str, str]]] = {
 
 
 async def _multipart(request: web.BaseRequest, limits: Limits) -> Given:
+    given = Given({}, {})
+    with given.unless_refused():
+        await _read_parts(request, limits, given)
+    return given
+
+
+async def _read_parts(request: web.BaseRequest, limits: Limits, given: Given) -> None:
+    """Put the parts into ``given`` as they come."""
     texts: list[tuple[str, str]] = []
-    files: dict[str, FilePart] = {}
+    files = given.files
     try:
         parts = await request.multipart()
         while (part := await parts.next()) is not None:
@@ -243,7 +277,7 @@ async def _multipart(request: web.BaseRequest, limits: Limits) -> Given:
     except (ValueError, LookupError, RuntimeError, AssertionError, HttpProcessingError):
         # What aiohttp's reader raises for boundaries, headers and encodings that make no sense.
         _refuse("the body must be valid multipart/form-data")
-    return Given(_collect(texts, "body"), files)
+    given.texts.update(_collect(texts, "body"))
 
 
 async def _chunks(

@@ -155,7 +155,8 @@ class Endpoints:
             try:
                 origin = access.admit(request)
                 given = await self._read(request, limits)
-                callback = access.callback(given.texts)
+                with given.unless_refused():
+                    callback = access.callback(given.texts)
                 work = execute(given)
                 reply = await (self._attend(request, work) if row.attended else work)
                 answer = await self._render(request, reply)
@@ -199,13 +200,14 @@ class Endpoints:
             arguments: dict[str, object] = {}
             if takes_gateway:
                 arguments["gateway"] = gateway
-            if takes_account:
-                account = gateway.account(given.texts.get("client") or None)
-                if not any_state:
-                    account.require_running()
-                arguments["account"] = account
-            if model is not None:
-                arguments["call"] = model.read(given)
+            with given.unless_refused():
+                if takes_account:
+                    account = gateway.account(given.texts.get("client") or None)
+                    if not any_state:
+                        account.require_running()
+                    arguments["account"] = account
+                if model is not None:
+                    arguments["call"] = model.read(given)
             return await handler(**arguments)
 
         return execute
@@ -215,16 +217,19 @@ class Endpoints:
         query: dict[str, str] = {}
         try:
             query = read_query(request)
+            if not self._access.has_token(request, query):
+                limits = limits.for_strangers()
             body = await read_body(request, limits)
         except CallerError:
             if not self._access.has_token(request, query):
                 raise unauthenticated() from None
             raise
         given = Given(query, {}) if body is None else Given({**query, **body.texts}, body.files)
-        if not self._access.has_token(request, given.texts):
-            raise unauthenticated()
-        if IDEMPOTENCY_KEY in request.headers:
-            _take_key(given.texts, request.headers[IDEMPOTENCY_KEY])
+        with given.unless_refused():
+            if not self._access.has_token(request, given.texts):
+                raise unauthenticated()
+            if IDEMPOTENCY_KEY in request.headers:
+                _take_key(given.texts, request.headers[IDEMPOTENCY_KEY])
         return given
 
     async def _render(self, request: web.Request, reply: object) -> Answer:

@@ -19,6 +19,10 @@ logger = logging.getLogger(__name__)
 MAX_LINE = 64 * 1024
 """Bytes of a request line: a text of 16 KiB is three times as long when percent-encoded."""
 KEEP_ALIVE_S = 75.0
+HEAD_S = 20.0
+"""For the head of a request, from its first byte on; a new connection has as long for all of its first one."""
+REFUSED_AT_ONCE = 64
+"""So many connections beyond what may be are told so; more are only closed."""
 SHUTDOWN_S = 5.0
 
 _answered = metrics.OfRoute(metrics.OTHER).answered
@@ -32,13 +36,36 @@ class Connection(web.RequestHandler):
     """A connection that answers in JSON what is no HTTP.
 
     In its first request line, which is all that ``curl`` needs, Chinese text may stand as it is.
+    Whoever does not bring a request's head to its end in time is not waited for.
     """
 
-    __slots__ = ("_in_first_line",)
+    __slots__ = ("_head_timer", "_in_first_line", "is_one_too_many")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(self._manager, Server)
+        room = self._manager.room()
         self._in_first_line = True
+        self.is_one_too_many = room < 0
+        self._head_timer: asyncio.TimerHandle | None = self._loop.call_later(
+            HEAD_S, self.force_close
+        )
         super().connection_made(transport)
+        if room < -REFUSED_AT_ONCE:
+            self.force_close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._forget_timer()
+        super().connection_lost(exc)
+
+    @property
+    def awaits_head(self) -> bool:
+        """Whether no request is being answered: the next one's head has not come, or not all of it."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def _forget_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def data_received(self, data: bytes) -> None:
         if self._in_first_line:
@@ -47,6 +74,10 @@ class Connection(web.RequestHandler):
             if not line.isascii():
                 data = _BEYOND_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), line) + end + rest
         super().data_received(data)
+        if not self.awaits_head:
+            self._forget_timer()
+        elif self._head_timer is None:
+            self._head_timer = self._loop.call_later(HEAD_S, self.force_close)
 
     def log_exception(self, *args: Any, **more: Any) -> None:
         """A body that is broken is the caller's affair, and was answered."""
@@ -77,7 +108,8 @@ class Connection(web.RequestHandler):
             )
             answer = answers.failure(CallerError(Code.BAD_PARAMETER, words))
         else:
-            logger.debug("a malformed request from %s: %s", request.remote, exc)
+            # Without its words: they repeat the request, and a token may be in it.
+            logger.debug("a malformed request from %s: %s", request.remote, type(exc).__name__)
             answer = answers.failure(CallerError(Code.BAD_PARAMETER, "this is not valid HTTP"))
         _answered(answer.code)
         response = answer.response()
@@ -86,13 +118,27 @@ class Connection(web.RequestHandler):
 
 
 class Server(web.Server):
-    """Makes a ``Connection`` for each caller, and puts aiohttp's own refusals into the envelope."""
+    """Makes a ``Connection`` for each caller, and puts aiohttp's own refusals into the envelope.
+
+    Beyond ``access.max_connections``, who has waited longest without asking anything makes room.
+    """
 
     def __init__(self, app: web.Server, access: Access, **options: Any) -> None:
         super().__init__(
             enveloped(app.request_handler, access), request_factory=app.request_factory, **options
         )
+        self._most = access.max_connections
         self._options = options
+
+    def room(self) -> int:
+        """How many connections may be beside those that there are and one more; makes room for it where it can."""
+        room = self._most - len(self._connections) - 1
+        if room < 0:
+            for connection in self._connections:
+                if isinstance(connection, Connection) and connection.awaits_head:
+                    connection.force_close()
+                    return 0
+        return room
 
     def __call__(self) -> web.RequestHandler:
         return Connection(self, loop=asyncio.get_running_loop(), **self._options)
@@ -120,6 +166,8 @@ def enveloped(handler: Handler, access: Access) -> Handler:
     """The handler, with 404, 405 and the like answered in JSON, and readable for listed pages."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if isinstance(request.protocol, Connection) and request.protocol.is_one_too_many:
+            return _too_many()
         try:
             return await handler(request)
         except web.HTTPException as error:
@@ -133,3 +181,10 @@ def enveloped(handler: Handler, access: Access) -> Handler:
         return answer.response(origin=origin)
 
     return handle
+
+
+def _too_many() -> web.StreamResponse:
+    words = "too many connections: access.max_connections says how many may be; try later"
+    response = answers.failure(CallerError(Code.QUEUE_FULL, words)).response()
+    response.force_close()
+    return response
