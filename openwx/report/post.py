@@ -103,8 +103,8 @@ class Poster:
             try:
                 length = await asyncio.to_thread(sign.take, attached.pieces(body, attachment))
             except OSError as error:
-                words = "%s: media_data is left out: %s"
-                metrics.dropped(log, "media_data", words, webhook_id_of(upload), error)
+                without = "%s: media_data is left out: %s"
+                metrics.dropped(log, "media_data", without, webhook_id_of(upload), error)
                 sign = signing.Signer(webhook_id_of(upload), int(self._clock()), self._key)
             else:
                 return attached.stream(body, attachment), {
