@@ -10,9 +10,8 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import BinaryIO
 
-from openwx.wechat.localfile import open_regular
-
 from openwx import metrics
+from openwx.wechat.localfile import open_regular
 
 log = logging.getLogger("openwx.report")
 
