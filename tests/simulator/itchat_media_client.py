@@ -16,7 +16,9 @@ from typing import Any
 
 
 def tell(what: str, **data: Any) -> None:
-    print(json.dumps({"what": what, **data}, ensure_ascii=False), flush=True)
+    # One write: what other threads tell comes before or after it, never between it and its end.
+    sys.stdout.write(json.dumps({"what": what, **data}, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def received(message: Any) -> None:
