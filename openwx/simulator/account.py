@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .conversations import Conversations
 from .friendship import FriendRequest, Invitation
 from .kinds import friend_request
 from .outgoing import Outgoing
@@ -35,6 +36,7 @@ class Account(Outgoing):
         populate(self, size)
         self.uin = self.owner.uin
         self.phone = Phone(self)
+        self.conversations = Conversations(self)
         self.session: Session | None = None
         """The latest web session, also after it ended."""
         self.logins = 0

@@ -72,8 +72,13 @@ class Asked:
         return Medium(BY_NAME[sample])
 
     def person(self, name: str) -> Person:
-        """A friend by name; for a name that no friend has, a new stranger."""
-        nickname = self.text(name)
+        """Who is called so in the parameter `name`."""
+        return self.person_called(self.text(name))
+
+    def person_called(self, nickname: str) -> Person:
+        """A friend by name or key; for a name that no friend has, a new stranger."""
+        if isinstance(found := self._by_key(nickname), Person):
+            return found
         try:
             return self.account.friend(nickname)
         except LookupError:
@@ -105,6 +110,11 @@ class Asked:
         name = self.text("group")
         found = self._by_key(name)
         return found if isinstance(found, Group) else self.account.group(name)
+
+    @property
+    def actor(self) -> Person | None:
+        """The member of the group who does it (`by`); None for the group's owner."""
+        return self.group.member(self.text("by")).person if self.text("by", "") else None
 
     @property
     def chat(self) -> Chat:

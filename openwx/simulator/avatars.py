@@ -41,9 +41,20 @@ def _shown(session: Session, given: dict[str, str]) -> Chat | None:
 
 
 def avatar(chat: Chat) -> bytes:
-    """A square of one colour, by whom it shows; another one after a change."""
+    """A square of one colour."""
+    return _square(*colour(chat))
+
+
+def colour(chat: Chat) -> tuple[int, int, int]:
+    """Red, green and blue of the picture, by whom it shows; others after a change."""
     number = chat.key * 7919 + chat.avatar_version * 104_729
-    return _square(number & 255, number >> 3 & 255, number >> 6 & 255)
+    return number & 255, number >> 3 & 255, number >> 6 & 255
+
+
+def hex_colour(chat: Chat) -> str:
+    """The same as pages write it: `#rrggbb`."""
+    red, green, blue = colour(chat)
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 @functools.lru_cache(maxsize=256)

@@ -11,22 +11,31 @@ happen in time).
 | `state` | | overview: accounts, login codes, settings, faults, number of calls |
 | `friends`, `system_accounts`, `groups` | `account` | lists with `key`, names, counts |
 | `members` | `account`, `group` | the group's members |
+| `chats` | `account`, `search`, `limit` (200) | the chats as the phone lists them: last message, unread |
+| `chat` | `account`, `friend` or `group`; `limit` (60), `before` a `msg_id` | what was said there, in both directions |
 | `inbox` | `account`, `friend` or `group`; `n`, `timeout_s` | what the account sent to this chat; waits until there are `n` |
 | `sent` | `account` | all that the account sent |
 | `media` | `account` | what the account uploaded: MediaId, name, kind, size, MD5 |
 | `medium` | `account`, `media_id` | one of these with its bytes (`data`, base64) |
 | `friend_requests`, `friend_requests_sent` | `account` | who asked the account to be friends, and whom it asked |
 | `handed_out` | `account` | MsgIds that webwxsync gave out; how many events happened and were acknowledged |
+| `changes` | | Server-Sent Events: a number for each thing that can change, whenever one did |
+| `attachment` | `account`, `msg_id` | the bytes of a message's picture, voice, film or file |
+| `login_code` | `uuid` | the QR code as PNG |
 | `calls` | `name`, `last` (100) | the calls that came: name, time, query, body, fault |
 
 | POST | parameters |
 | --- | --- |
 | `account/add` | `name`, `friends`, `groups`, `biggest_group` |
 | `account/refuse_login`, `account/allow_login` | `account`, `ret` (1203), `message` |
+| `account/ends_session` | `account`, `ret` (1101): the web client is logged out |
 | `account/desktop_only` | `account`, `on` |
 | `phone/scan` | `account`, `uuid` (the oldest unscanned), `timeout_s` (10) |
 | `phone/confirm`, `phone/cancel`, `phone/logs_out_web` | `account` |
 | `phone/says` | `account`, `friend` or `group`, `text` |
+| `phone/opens`, `phone/leaves` | `account`, `friend` or `group`: the owner looks at the chat |
+| `phone/accepts` | `account`, `name`: yes to somebody who asked to be friends |
+| `phone/leaves_group` | `account`, `group` |
 | `phone/recalls` | `account`, `msg_id` of what the phone or the web client sent |
 | `phone/remarks`, `phone/deletes`, `phone/renames_me` | `account`, `friend`, `name` |
 | `friend/says`, `friend/renames`, `friend/unfriends_me`, `friend/changes_avatar` | `account`, `friend`, `text` or `name` |
@@ -35,7 +44,9 @@ happen in time).
 | `account/asks_to_be_friends` | `account`, `name`, `words`: somebody wants to be a friend |
 | `account/is_accepted` | `account`, `name`: somebody whom the account asked says yes |
 | `group/member_says` | `account`, `group`, `member`, `text` |
-| `group/add_member`, `group/remove_member`, `group/rename`, `group/notice` | `account`, `group`, `member`, `name` or `text` |
+| `group/add` | `account`, `name`, `members`: friends, or names of strangers |
+| `group/add_member`, `group/remove_member`, `group/rename` | `account`, `group`, `member` or `name`; `by` a member (the group's owner) |
+| `group/notice` | `account`, `group`, `text` |
 | `group/accepts_invitation` | `account`, `group`, `member`: an invited friend joins |
 | `friend/` **or** `phone/` and one of the verbs below; `group/member_` and the same | `account`, `friend` or `group`, `member`, and what the verb needs |
 | … `sends_image`, `sends_sticker`, `sends_app_sticker` | the medium: `data` (base64), or `sample` (png, jpeg, gif, mp3, mp4), or `size` and `seed` (noise); none: a fitting sample |
@@ -64,7 +75,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import control_people, control_sends
+from . import control_chats, control_people, control_sends
 from .asked import Asked, BadParameterError
 from .call import parse_body
 from .control_people import Reply, Verb
@@ -141,6 +152,11 @@ def _refuse_login(asked: Asked) -> Reply:
     return None
 
 
+def _end_session(asked: Asked) -> Reply:
+    asked.account.end_session(asked.count("ret", 1101) or 1101)
+    return None
+
+
 def _desktop_only(asked: Asked) -> Reply:
     asked.account.desktop_only = bool(asked.given.get("on", True))
     return None
@@ -180,6 +196,8 @@ def _settings(asked: Asked) -> Reply:
 
 
 GETS: dict[str, Verb] = {
+    "chats": control_chats.chats,
+    "chat": control_chats.chat,
     "state": _state,
     "friends": lambda asked: [friend_view(friend) for friend in asked.account.friends],
     "system_accounts": lambda asked: [friend_view(who) for who in asked.account.system_accounts],
@@ -202,6 +220,7 @@ POSTS: dict[str, Verb] = {
     "account/add": _add_account,
     "account/refuse_login": _refuse_login,
     "account/allow_login": lambda asked: asked.account.allow_login(),
+    "account/ends_session": _end_session,
     "account/desktop_only": _desktop_only,
     "faults/add": _add_fault,
     "faults/clear": lambda asked: asked.world.faults.clear(),
@@ -230,6 +249,8 @@ def add_routes(app: web.Application, world: World) -> None:
             return _json({"error": str(error)}, 404)
         except TimeoutError as error:
             return _json({"error": str(error)}, 408)
+        if request.method == "POST":
+            world.control_pulse.beat()
         if isinstance(reply, Message):
             reply = {"msg_id": reply.msg_id}
         return _json({"done": True} if reply is None else reply, 200)

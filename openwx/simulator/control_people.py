@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from .asked import Asked
-from .control_views import friend_view, member_view, request_view
+from .asked import Asked, BadParameterError
+from .control_views import friend_view, group_view, member_view, request_view
 from .timeline import Message
 
 Reply: TypeAlias = "dict[str, Any] | list[Any] | Message | None"
@@ -37,7 +37,26 @@ def _accept_me(asked: Asked) -> Reply:
 
 
 def _add_member(asked: Asked) -> Reply:
-    return member_view(asked.group.add_member(asked.text("member")))
+    group, person = asked.group, asked.person("member")
+    if person.key in group.members:
+        raise BadParameterError(f"{person} is in {group} already")
+    return member_view(group.add_member(person, by=asked.actor))
+
+
+def _add_group(asked: Asked) -> Reply:
+    names = asked.lines("members")
+    people = list(dict.fromkeys(asked.person_called(name) for name in names))
+    return group_view(asked.account.add_group(asked.text("name", ""), [*people]))
+
+
+def _accept(asked: Asked) -> Reply:
+    name, requests = asked.text("name"), asked.account.friend_requests
+    found = [
+        r for r in requests if name in (r.person.nickname, str(r.person.key), r.message.msg_id)
+    ]
+    if not found:
+        raise LookupError(f"{name!r} did not ask to be friends")
+    return asked.account.phone.accepts(found[-1])
 
 
 def _accept_invitation(asked: Asked) -> Reply:
@@ -55,6 +74,10 @@ POSTS: dict[str, Verb] = {
     "phone/confirm": lambda asked: asked.account.phone.confirm(),
     "phone/cancel": lambda asked: asked.account.phone.cancel(),
     "phone/logs_out_web": lambda asked: asked.account.phone.logs_out_web(),
+    "phone/opens": lambda asked: asked.account.phone.opens(asked.chat),
+    "phone/leaves": lambda asked: asked.account.phone.leaves(asked.chat),
+    "phone/accepts": _accept,
+    "phone/leaves_group": lambda asked: asked.account.phone.leaves_group(asked.group),
     "phone/says": lambda asked: asked.account.phone.says(asked.chat, asked.text("text")),
     "phone/recalls": lambda asked: asked.account.phone.recalls(asked.sent),
     "phone/remarks": lambda asked: asked.account.phone.remarks(asked.friend, asked.text("name")),
@@ -72,7 +95,10 @@ POSTS: dict[str, Verb] = {
     "group/member_recalls": lambda asked: asked.group.member_recalls(asked.message),
     "group/add_member": _add_member,
     "group/accepts_invitation": _accept_invitation,
-    "group/remove_member": lambda asked: asked.group.remove_member(asked.text("member")),
-    "group/rename": lambda asked: asked.group.rename(asked.text("name")),
+    "group/add": _add_group,
+    "group/remove_member": lambda asked: asked.group.remove_member(
+        asked.text("member"), by=asked.actor
+    ),
+    "group/rename": lambda asked: asked.group.rename(asked.text("name"), by=asked.actor),
     "group/notice": lambda asked: asked.group.notice(asked.text("text")),
 }

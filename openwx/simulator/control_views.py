@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .account import Account
+from .avatars import hex_colour
 from .call import Call
 from .faults import Rule
 from .friendship import FriendRequest, Invitation
@@ -19,6 +20,7 @@ def account_view(account: Account) -> dict[str, Any]:
         "account": account.number,
         "name": account.name,
         "nickname": account.owner.nickname,
+        "colour": hex_colour(account.owner),
         "uin": account.uin,
         "online": account.is_online,
         "logins": account.logins,
@@ -62,6 +64,8 @@ def member_view(member: Member) -> dict[str, Any]:
         "nickname": member.nickname,
         "display_name": member.display_name,
         "is_friend": member.person.is_friend,
+        "is_me": member.person is member.person.account.owner,
+        "colour": hex_colour(member.person),
     }
 
 
@@ -97,6 +101,7 @@ def request_view(request: FriendRequest) -> dict[str, Any]:
     return {
         "key": request.person.key,
         "nickname": request.person.nickname,
+        "colour": hex_colour(request.person),
         "words": request.words,
         "ticket": request.ticket,
         "accepted": request.accepted,
@@ -108,6 +113,7 @@ def invitation_view(invitation: Invitation) -> dict[str, Any]:
     return {
         "key": invitation.person.key,
         "nickname": invitation.person.nickname,
+        "colour": hex_colour(invitation.person),
         "words": invitation.words,
         "accepted": invitation.accepted,
     }

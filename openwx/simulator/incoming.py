@@ -35,7 +35,7 @@ class Incoming:
         self.number = number
         self.random = random.Random(f"{world.seed}:{number}")
         self._secrets = random.Random(f"{world.seed}:{number}:secrets")
-        self.pulse = Pulse()
+        self.pulse = Pulse(world.pulse)
         self.timeline: list[Event] = []
         self.acknowledged = 0
         """How far into the timeline a web client has acknowledged by SyncKey."""
@@ -145,6 +145,10 @@ class Incoming:
             self._handed_out.add(message.msg_id)
             self.handed_out.append(message.msg_id)
             self.pulse.beat()
+
+    def was_handed_out(self, message: Message) -> bool:
+        """Whether webwxsync gave it to a web client."""
+        return message.msg_id in self._handed_out
 
     async def hands_out(self, *messages: Message, timeout_s: float = 10.0) -> None:
         """Wait until webwxsync gave out all these messages."""

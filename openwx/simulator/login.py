@@ -20,6 +20,7 @@ from .text import name_on_wire
 if TYPE_CHECKING:
     from .world import World
 
+PHONE_PAGE = "/_simulator/phone"
 _MMWEBWX = "/cgi-bin/mmwebwx-bin"
 
 
@@ -146,12 +147,14 @@ async def qrcode_image(world: World, call: Call) -> web.Response:
     """`qrcode/<uuid>`: the picture to scan."""
     if world.codes.find(call.tail) is None:
         return answer("", status=404)
-    picture = await asyncio.to_thread(_draw_qrcode, f"https://login.weixin.qq.com/l/{call.tail}")
+    picture = await asyncio.to_thread(draw_qrcode, call.tail)
     return web.Response(body=picture, content_type="image/png")
 
 
-def _draw_qrcode(content: str) -> bytes:
+def draw_qrcode(uuid: str) -> bytes:
+    """A PNG."""
     target = io.BytesIO()
+    content = f"https://login.weixin.qq.com/l/{uuid}"
     qrcode.make(content, image_factory=PyPNGImage).save(target)
     return target.getvalue()
 
@@ -162,15 +165,21 @@ async def scan_page(world: World, call: Call) -> web.Response:
     state = code.state if code else "unknown"
     return web.Response(
         text=f"<!doctype html><title>WeChat</title><p>This login code is {state}. "
-        "Scan it with the simulated phone: POST /_simulator/phone/scan, then phone/confirm.",
+        f"<a href='{PHONE_PAGE}#/scan'>Scan it with the simulated phone</a>.",
         content_type="text/html",
     )
 
 
 async def start_page(world: World, call: Call) -> web.Response:
-    """`/`: where a logout leads; itchat asks for it first, to see whether there is a network."""
+    """`/`: where a logout leads; itchat asks for it first, to see whether there is a network.
+
+    A browser gets to the phone page.
+    """
+    if "text/html" in call.headers.get("Accept", ""):
+        return web.Response(status=302, headers={"Location": PHONE_PAGE})
     return web.Response(
-        text="<!doctype html><title>WeChat</title><p>openwx simulator", content_type="text/html"
+        text=f"<!doctype html><title>WeChat</title><p><a href='{PHONE_PAGE}'>openwx simulator</a>",
+        content_type="text/html",
     )
 
 

@@ -171,7 +171,8 @@ class Group(GroupVerbs, Listener):
 
     def member_recalls(self, message: Message) -> Message:
         """Who wrote `message` takes it back (MsgType 10002)."""
-        assert message.member is not None
+        if message.member is None:
+            raise LookupError(f"message {message.msg_id} was not written by a member")
         return self.account.receive_recall(self, message, self._shown(message.member))
 
     def member_renames(self, member: Member | Person | str, display_name: str) -> None:

@@ -13,7 +13,8 @@ from .verbs import PhoneVerbs
 
 if TYPE_CHECKING:
     from .account import Account
-    from .people import Person
+    from .friendship import FriendRequest
+    from .people import Group, Person
     from .session import Session
     from .world import World
 
@@ -43,7 +44,7 @@ class LoginCodes:
     def __init__(self, world: World) -> None:
         self._world = world
         self._codes: dict[str, LoginCode] = {}
-        self.pulse = Pulse()
+        self.pulse = Pulse(world.pulse)
 
     def new(self, *, desktop: bool, push_to: Account | None = None) -> LoginCode:
         now = asyncio.get_running_loop().time()
@@ -199,6 +200,16 @@ class Phone(PhoneVerbs):
         """The owner gives a friend a remark name."""
         friend.remark = remark
         self.account.contact_changed(friend)
+
+    def accepts(self, request: FriendRequest) -> Message:
+        """The owner says yes on the phone to somebody who asked to be a friend."""
+        request.accepted = True
+        return self.account.become_friends(request.person)
+
+    def leaves_group(self, group: Group) -> None:
+        """The owner leaves a group: DelContactList."""
+        del group.members[self.account.owner.key]
+        self.account.lose_group(group)
 
     def deletes(self, friend: Person) -> None:
         """The owner deletes a friend: DelContactList."""

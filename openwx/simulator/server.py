@@ -19,6 +19,7 @@ from . import (
     friends,
     groups,
     login,
+    page,
     send,
     sendapp,
     sync,
@@ -28,6 +29,7 @@ from . import (
 from .account import Account
 from .call import Call, Handler, RefusedError, answer, refusal
 from .faults import Faults
+from .guard import guard
 from .phone import LoginCodes
 from .population import Size
 from .reading import read_call
@@ -83,6 +85,11 @@ class Simulator:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
+    @property
+    def page_url(self) -> str:
+        """Where a browser gets to the phone page."""
+        return f"{self.url}/"
+
     def account(self, which: str | int = 0) -> Account:
         """The account with this number or name; the first unless told."""
         return self.world.account(which)
@@ -124,7 +131,8 @@ class Simulator:
 
     async def start(self) -> None:
         """Listen; `port` says where afterwards."""
-        app = web.Application(client_max_size=64 * 2**20)
+        app = web.Application(client_max_size=64 * 2**20, middlewares=[guard(self.host)])
+        page.add_routes(app, self.world)
         control.add_routes(app, self.world)
         app.router.add_route("*", "/{path:.*}", self._answer)
         # A poll whose client has gone away ends at once, and so do all at the close.

@@ -43,12 +43,20 @@ class Settings:
     auto_scan: bool = False
     """The first account's phone scans and confirms by itself."""
     scan_delay_s: float = 1.0
+    person_s: float = 30.0
+    """While a phone page is open, so long a person there may scan or confirm first."""
 
 
 class World:
     """Everything the service knows."""
 
     def __init__(self, seed: int, size: Size, settings: Settings) -> None:
+        self.pulse = Pulse()
+        """Beats with all other pulses: whatever happens, happens here too."""
+        self.control_pulse = Pulse(self.pulse)
+        """Beats when somebody changes something by the control API."""
+        self.watchers = 0
+        """How many phone pages are open: where somebody looks, nothing is done for them at once."""
         self.seed = seed
         self.size = size
         self.settings = settings
@@ -57,7 +65,7 @@ class World:
         self.codes = LoginCodes(self)
         self.calls: deque[Call] = deque(maxlen=100_000)
         """The calls that came, oldest first, also those that a fault struck."""
-        self.calls_pulse = Pulse()
+        self.calls_pulse = Pulse(self.pulse)
         self.sessions: dict[str, Session] = {}
         """By wxsid, also those that ended."""
         self.accounts: list[Account] = []
@@ -69,6 +77,7 @@ class World:
         number = len(self.accounts)
         account = Account(self, number, name or f"account{number + 1}", replace(self.size, **size))
         self.accounts.append(account)
+        self.pulse.beat()
         return account
 
     def account(self, which: str | int = 0) -> Account:

@@ -1,0 +1,55 @@
+"""Who may use the control API: programs of this machine, and the simulator's own page.
+
+The simulator is a tool of its developer, without a password; but every page that is open in the developer's browser
+can send requests to it. So a browser has to say that the request comes from the simulator's own page.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+PREFIX = "/_simulator"
+
+
+def guard(listens_on: str) -> Middleware:
+    """The middleware that refuses others (403), for the control API alone."""
+
+    @web.middleware
+    async def judge(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith(PREFIX) and (wrong := _what_is_wrong(request, listens_on)):
+            return web.json_response({"error": wrong}, status=403)
+        return await handler(request)
+
+    return judge
+
+
+def _what_is_wrong(request: web.Request, listens_on: str) -> str:
+    host, headers = request.headers.get("Host", ""), request.headers
+    name = urlsplit(f"//{host}").hostname or ""
+    if not _is_ours(name, listens_on):
+        return f"Host should be an address of this machine or a plain name, not {host!r}"
+    origin = headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != host:
+        return f"Origin should be the simulator itself, not {origin!r}"
+    site = headers.get("Sec-Fetch-Site", "none")
+    # Somebody may follow a link to the page; a page elsewhere may use nothing of ours.
+    follows_link = request.method == "GET" and headers.get("Sec-Fetch-Mode") == "navigate"
+    if site not in ("same-origin", "none") and not follows_link:
+        return f"Sec-Fetch-Site should be same-origin, not {site!r}"
+    return ""
+
+
+def _is_ours(name: str, listens_on: str) -> bool:
+    """An IP address, a name without dots (`localhost`, a container's), or what was given to listen on.
+
+    No stranger can let any of these lead here, as with a name of their own (DNS rebinding).
+    """
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return bool(name) and ("." not in name or name.endswith(".localhost") or name == listens_on)
+    return True

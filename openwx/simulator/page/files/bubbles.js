@@ -1,0 +1,101 @@
+// Messages as the phone shows them.
+
+import { attachment } from "./api.js";
+import { avatar, el, icon } from "./dom.js";
+import { act, here } from "./here.js";
+import { bytes, moment, t } from "./words.js";
+
+const WITH_ICON = {
+  location: "place", link: "link", card: "person", mini_program: "grid", transfer: "coin", red_packet: "envelope",
+  chat_record: "chats", call: "call", live_location: "place", friend_request: "people", other: "chats",
+};
+
+/** One line for the list of chats. */
+export function preview(message, chat) {
+  if (message.revoked) return recalled(message);
+  const tag = ["text", "notice"].includes(message.kind) ? "" : `[${t(message.kind)}] `;
+  const said = tag + (message.kind === "file" ? message.file_name : message.text);
+  const who = chat.type === "group" && message.by === "other" && message.speaker;
+  return who ? `${who.name}: ${said}` : said;
+}
+
+function recalled({ by, speaker }) {
+  return by === "other" ? t("recalled", speaker?.name ?? "") : t("recalled_me");
+}
+
+/** A message of `chat` (or the time between two) as an item of the list. */
+export function bubble(message, chat) {
+  if (message.kind === "time") return el("li", { class: "notice" }, el("time", {}, moment(message.time)));
+  if (message.kind === "notice") return el("li", { class: "notice" }, message.text);
+  if (message.revoked) return el("li", { class: "notice", "data-msg-id": message.msg_id }, recalled(message));
+  const { by, speaker } = message;
+  const own = by !== "other";
+  return el("li", { class: own ? "said own" : "said", "data-msg-id": message.msg_id, "aria-label": t("message_of", speaker?.name ?? "") },
+    avatar(speaker?.name ?? "?", speaker?.colour ?? "#888888"),
+    el("div", { class: "said-body" },
+      chat.type === "group" && !own && el("span", { class: "said-by" }, speaker?.name ?? ""),
+      content(message),
+      el("span", { class: "said-after" }, ...marks(message),
+        message.kind !== "friend_request" && el("button", { type: "button", class: "quiet", onclick: () => recall(message, chat) }, t("recall")))));
+}
+
+function marks({ by, bounced, taken }) {
+  if (bounced) return [el("span", { class: "wrong" }, icon("warning"), t("bounced"))];
+  if (by === "web") return [el("span", { class: "via" }, icon("laptop"), t("via_web"))];
+  const label = t(taken ? "taken" : "not_taken");
+  return [el("span", { class: taken ? "taken" : "waits", role: "img", "aria-label": label, title: label }, icon(taken ? "check" : "clock"))];
+}
+
+function recall({ msg_id, by, speaker }, chat) {
+  if (by !== "other") return act("phone/recalls", { msg_id });
+  if (chat.type === "group") return act("group/member_recalls", { group: chat.key, msg_id });
+  return act("friend/recalls", { friend: chat.key, msg_id });
+}
+
+function content(message) {
+  const { kind, text, medium, msg_id } = message;
+  const address = medium && attachment(here.account, msg_id);
+  switch (kind) {
+    case "text":
+      return el("p", { class: "bubble", dir: "auto" }, text);
+    case "image":
+    case "sticker":
+      if (!medium) return card("sticker", t(kind), t("only_on_phone"));
+      return el("a", { class: kind, href: address, target: "_blank", rel: "noopener" },
+        el("img", { src: address, alt: t(kind), loading: "lazy" }));
+    case "voice":
+      return voice(address, message.seconds);
+    case "video":
+      return el("a", { class: "video", href: address, target: "_blank", rel: "noopener", "aria-label": t("video") },
+        icon("play"), el("small", {}, t("seconds", message.seconds ?? "?")));
+    case "file":
+      return el("a", { class: "card-bubble", href: address, download: message.file_name },
+        icon("file"), el("span", {}, el("strong", {}, message.file_name), el("small", {}, medium ? bytes(medium.size) : "")));
+    case "friend_request":
+      return request(message);
+    case "link":
+      return card("link", text, message.url);
+    default:
+      return card(WITH_ICON[kind] ?? "chats", text || t(kind), text ? t(kind) : t("only_on_phone"), kind);
+  }
+}
+
+function card(picture, title, below, kind = "") {
+  return el("div", { class: `card-bubble ${kind}` }, icon(picture),
+    el("span", {}, el("strong", {}, title), el("small", {}, below)));
+}
+
+function voice(address, seconds) {
+  const play = () => new Audio(address).play().catch(() => window.open(address, "_blank", "noopener"));
+  const button = el("button", { type: "button", class: "bubble voice", onclick: play, "aria-label": `${t("voice")} ${t("seconds", seconds)}` },
+    icon("voice"), t("seconds", seconds));
+  button.style.width = `${Math.min(80 + 8 * seconds, 240)}px`;
+  return button;
+}
+
+function request({ text, request: asked, msg_id }) {
+  return el("div", { class: "card-bubble" }, icon("people"),
+    el("span", {}, el("strong", {}, asked?.name ?? ""), el("small", {}, text),
+      asked?.accepted ? el("small", {}, t("accepted"))
+        : el("button", { type: "button", class: "primary", onclick: () => act("phone/accepts", { name: msg_id }) }, t("accept"))));
+}

@@ -1,0 +1,61 @@
+// One chat: what was said in both directions, and the place to write as anybody who is in it.
+
+import { el, icon, keep, say } from "./dom.js";
+import { bubble } from "./bubbles.js";
+import { composer } from "./compose.js";
+import { act, ask, head } from "./here.js";
+import { t } from "./words.js";
+
+const PAGE = 60;
+const PAUSE_S = 300;
+/** So near to the end counts as "at the end": new messages scroll into view. */
+const NEAR = 120;
+
+export function open(type, key) {
+  const whom = { [type]: key };
+  let limit = PAGE;
+  const title = el("span");
+  const count = el("small");
+  const list = el("ol", { class: "log", role: "log", "aria-live": "polite" });
+  const earlier = el("button", { type: "button", class: "quiet earlier", onclick: () => { limit += PAGE; load(); } }, t("earlier"));
+  const none = el("p", { class: "empty" }, t("no_messages"));
+  const talk = el("div", { class: "talk", tabindex: "0", "aria-label": t("chats") }, earlier, none, list);
+  const writing = composer(type, key);
+
+  async function load() {
+    const chat = await ask("chat", { ...whom, limit });
+    say(title, chat.name);
+    say(count, chat.members ? ` (${chat.members})` : "");
+    const atEnd = talk.scrollHeight - talk.scrollTop - talk.clientHeight < NEAR;
+    const fromEnd = talk.scrollHeight - talk.scrollTop;
+    earlier.hidden = !chat.more;
+    none.hidden = chat.messages.length > 0;
+    keep(list, withTimes(chat.messages), (message) => message.msg_id, (message) => bubble(message, chat));
+    talk.scrollTop = atEnd ? talk.scrollHeight : talk.scrollHeight - fromEnd;
+    await writing.load(chat);
+  }
+
+  // Pictures that come later push the end down.
+  list.addEventListener("load", () => {
+    if (talk.scrollHeight - talk.scrollTop - talk.clientHeight < NEAR + 300) talk.scrollTop = talk.scrollHeight;
+  }, true);
+  act("phone/opens", whom);
+  return {
+    load,
+    close: () => act("phone/leaves", whom),
+    node: el("section", { class: "page chat" },
+      head(el("span", { class: "chat-title" }, title, count), "chats",
+        el("a", { class: "icon-button", href: `#/info/${type}/${key}`, "aria-label": t("info"), title: t("info") }, icon("dots"))),
+      talk, writing.node),
+  };
+}
+
+/** The messages, with the time before the first of those that came after a pause. */
+function withTimes(messages) {
+  let last = 0;
+  return messages.flatMap((message) => {
+    const pause = message.time - last > PAUSE_S;
+    last = message.time;
+    return pause ? [{ kind: "time", time: message.time, msg_id: `time ${message.msg_id}` }, message] : [message];
+  });
+}

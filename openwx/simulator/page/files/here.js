@@ -1,0 +1,38 @@
+// What all screens know: the account that is looked at, the simulator's state, and how to ask and act.
+
+import { attempt, get, post } from "./api.js";
+import { el, icon } from "./dom.js";
+import { t } from "./words.js";
+
+export const here = { account: Number(sessionStorage.getItem("account") ?? 0), state: null };
+
+/** The present account as the state tells it. */
+export const account = () => here.state.accounts[here.account];
+
+/** Ask for something of the present account. */
+export const ask = (path, query = {}) => get(path, { account: here.account, ...query });
+
+/** Do something with the present account; what goes wrong is told, and null comes back. */
+export const act = (path, body = {}) => attempt(() => post(path, { account: here.account, ...body }));
+
+export function go(...path) {
+  location.hash = "#/" + path.join("/");
+}
+
+export const route = () => location.hash.replace(/^#\/?/, "").split("/").filter(Boolean);
+
+export function switchTo(number) {
+  here.account = number;
+  sessionStorage.setItem("account", number);
+  if (route()[0] === "chats") window.dispatchEvent(new Event("hashchange"));
+  else go("chats");
+}
+
+/** The head of a screen: a way back, its name, what else can be done. */
+export function head(title, back, ...actions) {
+  const way = back && el("a", { class: "icon-button", href: "#/" + back, "aria-label": t("back"), title: t("back") }, icon("back"));
+  return el("header", { class: "head" },
+    el("div", { class: "head-side" }, way),
+    el("h1", { tabindex: "-1" }, title),
+    el("div", { class: "head-side end" }, ...actions));
+}

@@ -1,0 +1,111 @@
+// The start: which screen is shown, and what is asked anew when something changed.
+
+import { attempt, get, toast, watch } from "./api.js";
+import * as chat from "./chat.js";
+import * as chats from "./chats.js";
+import { el, icon } from "./dom.js";
+import * as friends from "./friends.js";
+import { account, act, go, here, route } from "./here.js";
+import * as info from "./info.js";
+import * as lab from "./lab.js";
+import * as me from "./me.js";
+import * as scan from "./scan.js";
+import { language, t } from "./words.js";
+
+const SCREENS = { chats, chat, info, friends, me, scan, lab };
+const TABS = { chats: "chats", friends: "people", me: "person", lab: "flask" };
+
+const screenPlace = document.getElementById("screen");
+const tabs = document.getElementById("tabs");
+const prompt = document.getElementById("prompt");
+const labAside = lab.open();
+
+let screen = null;
+
+async function show(event) {
+  if (here.state === null) return;
+  const [name = "chats", ...rest] = route();
+  screen?.close?.();
+  screen = (SCREENS[name] ?? chats).open(...rest);
+  document.body.dataset.screen = name;
+  screenPlace.replaceChildren(screen.node);
+  tabs.hidden = ["chat", "info", "scan"].includes(name);
+  for (const link of tabs.children) {
+    if (link.dataset.name === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  await load();
+  // Who came by a link or a key goes on from the new screen's head.
+  if (event && !screen.node.contains(document.activeElement)) screen.node.querySelector("h1")?.focus();
+}
+
+/** Let the screen ask for what it shows. Where that is gone (a group that was left), the list of chats comes. */
+async function load() {
+  try {
+    await screen.load();
+  } catch (error) {
+    toast(error.message);
+    if (error.status === 404) go("chats");
+  }
+}
+
+function showPrompt() {
+  const { phone_asks_for: uuid, nickname } = account();
+  if (prompt.hidden === !uuid) return;
+  prompt.hidden = !uuid;
+  screenPlace.inert = tabs.inert = Boolean(uuid);
+  prompt.replaceChildren();
+  if (!uuid) return;
+  const answer = (verb) => async () => {
+    if (await act(verb) && route()[0] === "scan") go("chats");
+  };
+  prompt.append(
+    el("section", { class: "sheet", role: "alertdialog", "aria-labelledby": "prompt-title", "aria-describedby": "prompt-text" },
+      icon("laptop"),
+      el("h2", { id: "prompt-title" }, t("prompt_title")),
+      el("p", { id: "prompt-text" }, t("prompt_text", nickname)),
+      el("button", { type: "button", class: "primary wide", onclick: answer("phone/confirm") }, t("confirm")),
+      el("button", { type: "button", class: "wide", onclick: answer("phone/cancel") }, t("cancel"))));
+  prompt.querySelector("button").focus();
+}
+
+async function loadState() {
+  here.state = await get("state");
+  if (!account()) here.account = 0;
+  showPrompt();
+}
+
+let busy = false;
+let waiting = null;
+
+/** Ask for what changed; what changes meanwhile is asked for afterwards. */
+async function changed(now, before) {
+  if (busy) {
+    waiting = [now, waiting?.[1] ?? before];
+    return;
+  }
+  busy = true;
+  const onlyCalls = screen !== null && now.world === before.world && now.login === before.login
+    && now.accounts.join() === before.accounts.join();
+  await attempt(async () => {
+    if (!onlyCalls) await loadState();
+    if (screen === null) await show();
+    else if (!onlyCalls || document.body.dataset.screen === "lab") await load();
+    if (labAside.node.checkVisibility()) await labAside.load();
+  });
+  busy = false;
+  if (waiting) {
+    const next = waiting;
+    waiting = null;
+    await changed(...next);
+  }
+}
+
+document.documentElement.lang = language;
+document.title = t("title");
+for (const [name, picture] of Object.entries(TABS)) {
+  tabs.append(el("a", { href: `#/${name}`, "data-name": name }, icon(picture), t(name)));
+}
+document.getElementById("lab").append(labAside.node);
+window.addEventListener("hashchange", show);
+watch(changed);
