@@ -201,7 +201,8 @@ def _crash_test(args: argparse.Namespace) -> int:
 def _announce_simulator(simulator: "Simulator") -> None:
     url = simulator.url
     print(
-        f"A simulated WeChat runs at {url}\n"
+        f"A simulated WeChat runs at {url}\n\n"
+        f"  its phone, in a browser:  {simulator.page_url}\n\n"
         f"  point openwx at it:   OPENWX_ACCOUNTS__DEFAULT__BASE_URL={url} openwx serve\n"
         f'  let a friend write:   curl -d \'{{"friend":"小灰","text":"你好"}}\' {url}/_simulator/friend/says\n'
         f"  everything else:      curl {url}/_simulator/state",

@@ -23,24 +23,36 @@ log = logging.getLogger("openwx.demo")
 
 THINK_S = 1.5
 """People take their time."""
+SCAN_DELAY_S = 3.0
+"""So long a person may open the phone page, and scan before the phone does so by itself."""
 
 
 async def serve(settings: Settings, *, port_is_chosen: bool) -> None:
     """Run the demo until it is stopped. Raises ``ConfigError`` where a port that was asked for is taken."""
-    async with Simulator(seed=1) as simulator, _bot() as post_api:
+    async with (
+        Simulator(seed=1, auto_scan=True, scan_delay_s=SCAN_DELAY_S) as simulator,
+        _bot() as post_api,
+    ):
         log.info(
-            "demo: a simulated WeChat runs at %s; your own account is not needed", simulator.url
+            "demo: a simulated WeChat runs here; your own account is not needed\n\n"
+            "  Its phone, in your browser:  %s\n"
+            "    scan the code, write as a friend, take back, log out, … (or only watch: it goes by itself)\n",
+            simulator.page_url,
         )
         with tempfile.TemporaryDirectory(prefix="openwx-demo-") as folder:
             demo_settings = _settings(settings, simulator.url, post_api, Path(folder))
             if not port_is_chosen:
                 demo_settings = _on_a_free_port(demo_settings)
             async with service.running(demo_settings) as gateway, asyncio.TaskGroup() as tasks:
-                story = tasks.create_task(_tell(simulator, gateway.url, settings), name="story")
-                echo = tasks.create_task(_show_phones(simulator.account()), name="phones")
+                account = simulator.account()
+                told = [
+                    tasks.create_task(_tell(simulator, gateway.url, settings), name="story"),
+                    tasks.create_task(_show_logins(account), name="logins"),
+                    tasks.create_task(_show_phones(account), name="phones"),
+                ]
                 await gateway.ended.wait()
-                story.cancel()
-                echo.cancel()
+                for task in told:
+                    task.cancel()
 
 
 def _settings(settings: Settings, base_url: str, post_api: str, folder: Path) -> Settings:
@@ -103,25 +115,25 @@ async def _answer(request: web.Request) -> web.Response:
 
 
 async def _tell(simulator: Simulator, url: str, settings: Settings) -> None:
-    """The scripted story: a login, first messages, then small talk for as long as somebody watches."""
+    """The scripted story: first messages, then small talk for as long as somebody watches.
+
+    A person at the phone page may do anything meanwhile: log out, leave the group, rename everybody.
+    """
     account = simulator.account()
-    await simulator.gets_call("login", timeout_s=60)  # asked for once the code is shown
-    await asyncio.sleep(THINK_S)
-    await account.phone.scan(timeout_s=60)
-    log.info("demo: the phone scans the code …")
-    await asyncio.sleep(THINK_S)
-    account.phone.confirm()
-    log.info("demo: … and confirms the login")
-    await account.comes_online(60)
-    await asyncio.sleep(0.5)
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
+    people = [friend, account.friend("阳光😄宝贝"), account.friend("momo")]
+    await account.pulse.until(lambda: account.is_online and account.session.polled, None)  # type: ignore[union-attr]
+    await asyncio.sleep(0.5)
     friend.says("在吗？openwx 能收到我的消息吗？")
-    await friend.hears(timeout_s=60)
+    with contextlib.suppress(TimeoutError):
+        await friend.hears(timeout_s=60)
     await asyncio.sleep(THINK_S)
-    group.member_says(group.others[0], "大家好，今天谁值班？😄")
-    await group.hears(timeout_s=60)
-    await asyncio.sleep(THINK_S)
-    _print_curl_lines(url, with_token=settings.access.token is not None)
+    if group in account.groups and group.others:
+        group.member_says(group.others[0], "大家好，今天谁值班？😄")
+        with contextlib.suppress(TimeoutError):
+            await group.hears(timeout_s=60)
+        await asyncio.sleep(THINK_S)
+    _print_curl_lines(url, simulator.page_url, with_token=settings.access.token is not None)
     talk = [
         "在忙什么呢？",
         "周末一起爬山吗？",
@@ -129,10 +141,22 @@ async def _tell(simulator: Simulator, url: str, settings: Settings) -> None:
         "晚上吃什么 🍜",
         "收到请回复～",
     ]
-    people = [account.friend("小灰"), account.friend("阳光😄宝贝"), account.friend("momo")]
     for number in range(1_000_000):
         await asyncio.sleep(20)
         people[number % len(people)].says(talk[number % len(talk)])
+
+
+async def _show_logins(account: SimulatedAccount) -> None:
+    """What the phone does about logins, by itself or by a person at the phone page."""
+    codes, phone = account.world.codes, account.phone
+    outcomes = {"confirmed": "confirms the login", "refused": "cancels the login"}
+    while True:
+        code = await codes.pulse.until(phone.shows, None)
+        if code is None:
+            continue
+        log.info("demo: the phone %s …", "is asked to confirm" if code.push else "scans the code")
+        await codes.pulse.until(lambda: code.state != "scanned", None)  # noqa: B023
+        log.info("demo: … and %s", outcomes.get(code.state, "is too late"))
 
 
 async def _show_phones(account: SimulatedAccount) -> None:
@@ -147,13 +171,13 @@ async def _show_phones(account: SimulatedAccount) -> None:
         shown = len(account.sent)
 
 
-def _print_curl_lines(url: str, *, with_token: bool) -> None:
+def _print_curl_lines(url: str, page_url: str, *, with_token: bool) -> None:
     token = " -H 'Authorization: Bearer YOUR_TOKEN'" if with_token else ""
     log.info(
-        "\n  Now try it yourself, in another terminal:\n"
+        "\n  Now try it yourself: write as a friend at %s or, in another terminal:\n"
         "    curl%s '%s/openwx/get_user_info'\n"
         "    curl%s '%s/openwx/send_friend_message?account=xiaohui2016&content=hello'\n"
         "    curl%s '%s/openwx/check_event?timeout=60'\n"
         "  (Ctrl-C ends the demo; nothing of it is kept.)\n",
-        *(token, url, token, url, token, url),
+        *(page_url, token, url, token, url, token, url),
     )
