@@ -122,6 +122,9 @@ async def _tell(simulator: Simulator, url: str, settings: Settings) -> None:
     account = simulator.account()
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     people = [friend, account.friend("阳光😄宝贝"), account.friend("momo")]
+    # Once the code is on the terminal, where it has moved the first lines out of sight.
+    await account.world.calls_pulse.until(lambda: simulator.calls_of("login"), None)
+    log.info("demo: scan it yourself at %s or wait a moment", simulator.page_url)
     await account.pulse.until(lambda: account.is_online and account.session.polled, None)  # type: ignore[union-attr]
     await asyncio.sleep(0.5)
     friend.says("在吗？openwx 能收到我的消息吗？")
@@ -143,7 +146,8 @@ async def _tell(simulator: Simulator, url: str, settings: Settings) -> None:
     ]
     for number in range(1_000_000):
         await asyncio.sleep(20)
-        people[number % len(people)].says(talk[number % len(talk)])
+        if (somebody := people[number % len(people)]).is_friend:
+            somebody.says(talk[number % len(talk)])
 
 
 async def _show_logins(account: SimulatedAccount) -> None:

@@ -16,7 +16,8 @@ Start = Callable[..., Awaitable[Command]]
 
 async def test_demo_shows_a_login_a_message_a_reply_and_curl_lines(openwx: Start) -> None:
     demo = await openwx("serve", "--demo", "--port", "0")
-    await demo.says("scan this QR code", timeout_s=30)
+    await demo.says(r"Its phone, in your browser:  http://127.0.0.1:\d+/$", timeout_s=30)
+    await demo.says("scan this QR code")
     await demo.says("the phone scans")
     await demo.says("confirms the login")
     await demo.says("updating → running")
@@ -30,6 +31,39 @@ async def test_demo_shows_a_login_a_message_a_reply_and_curl_lines(openwx: Start
     await demo.says("on the phone of 小灰 appears “hello”")
     demo.process.send_signal(signal.SIGINT)
     code, _, err = await demo.ends()
+    assert code == 0
+    assert "Traceback" not in err
+
+
+async def test_a_person_scans_and_writes_on_the_phone_page_of_the_demo(openwx: Start) -> None:
+    demo = await openwx("serve", "--demo", "--port", "0")
+    url = (await demo.says(r"Its phone, in your browser:  (http://\S+)/$", timeout_s=30))[1]
+    control = f"{url}/_simulator"
+    async with aiohttp.ClientSession() as http:
+
+        async def does(verb: str, **what: str) -> None:
+            async with http.post(f"{control}/{verb}", json=what) as answer:
+                assert answer.status == 200, await answer.text()
+
+        # As long as the page is open, nobody else is in a hurry to scan and confirm.
+        async with http.get(f"{control}/changes") as page:
+            await page.content.readline()
+            await does("phone/scan")
+            await demo.says("the phone scans the code")
+            await does("phone/cancel")
+            await demo.says("and cancels the login")
+            await does("phone/scan")
+            await does("phone/confirm")
+            await demo.says("and confirms the login")
+            await demo.says("updating → running")
+            await does("friend/says", friend="momo", text="你好，网关")
+            await demo.says("post_api got “你好，网关”")
+            await does("phone/logs_out_web")
+            await demo.says("the phone is asked to confirm")
+            await does("phone/confirm")
+            await demo.says("updating → running")
+            demo.process.send_signal(signal.SIGINT)
+            code, _, err = await demo.ends()
     assert code == 0
     assert "Traceback" not in err
 
