@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openwx import __version__
-from openwx.config import Loaded, describe, load
+from openwx.config import Listen, Loaded, describe, load
 from openwx.errors import ConfigError, WeChatError
 
 if TYPE_CHECKING:
@@ -208,6 +208,11 @@ def _announce_simulator(simulator: "Simulator") -> None:
         f"  everything else:      curl {url}/_simulator/state",
         flush=True,
     )
+    if not Listen(host=simulator.host).is_loopback:
+        print(
+            f"openwx: warning: who reaches {url} can do all of this; it has no password",
+            file=sys.stderr,
+        )
 
 
 def _check_config(args: argparse.Namespace) -> int:

@@ -14,11 +14,11 @@ from .conversations import Conversation, Entry, is_own
 from .people import Group, Person
 from .timeline import Chat, Heard, Message
 
-_KINDS = {
+KINDS = {
     1: "text", 3: "image", 34: "voice", 37: "friend_request", 42: "card", 43: "video",
     47: "sticker", 48: "location", 50: "call", 62: "video", 10000: "notice",
 }  # fmt: skip
-_SHARES = {
+SHARES = {
     0: "chat_record", 5: "link", 6: "file", 8: "sticker", 17: "live_location", 19: "chat_record",
     33: "mini_program", 2000: "transfer", 2001: "red_packet",
 }  # fmt: skip
@@ -111,10 +111,10 @@ def kind_of(entry: Entry) -> str:
         return "file"
     fields = _fields(entry)
     if entry.msg_type == 49:
-        return _SHARES.get(fields.get("AppMsgType", -1), "other")
+        return SHARES.get(fields.get("AppMsgType", -1), "other")
     if entry.msg_type == 1 and fields.get("SubMsgType") == 48:
         return "location"
-    return _KINDS.get(entry.msg_type, "other")
+    return KINDS.get(entry.msg_type, "other")
 
 
 def _speaker(account: Account, entry: Entry, kind: str) -> Person | None:

@@ -29,11 +29,10 @@ def guard(listens_on: str) -> Middleware:
 
 def _what_is_wrong(request: web.Request, listens_on: str) -> str:
     host, headers = request.headers.get("Host", ""), request.headers
-    name = urlsplit(f"//{host}").hostname or ""
-    if not _is_ours(name, listens_on):
+    if not _is_ours(_name(host), listens_on):
         return f"Host should be an address of this machine or a plain name, not {host!r}"
     origin = headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and origin.partition("://")[2] != host:
         return f"Origin should be the simulator itself, not {origin!r}"
     site = headers.get("Sec-Fetch-Site", "none")
     # Somebody may follow a link to the page; a page elsewhere may use nothing of ours.
@@ -41,6 +40,14 @@ def _what_is_wrong(request: web.Request, listens_on: str) -> str:
     if site not in ("same-origin", "none") and not follows_link:
         return f"Sec-Fetch-Site should be same-origin, not {site!r}"
     return ""
+
+
+def _name(host: str) -> str:
+    """The name or address in a Host header; empty where there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_ours(name: str, listens_on: str) -> bool:

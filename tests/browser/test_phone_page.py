@@ -244,7 +244,7 @@ async def test_faults_are_injected_and_calls_are_seen(
     await lab.get_by_label("What goes wrong").select_option("ret")
     await lab.get_by_label("ret", exact=True).fill("1")
     await phone.presses("Inject", lab)
-    await lab.get_by_text("webwxsendmsg: ret, 1 more times, struck 0 times").wait_for()
+    await lab.get_by_text("webwxsendmsg: ret, 1× more, struck 0×").wait_for()
     reply = await api.get("send_friend_message", displayname="小灰", content="1")
     assert (reply.code, reply.json["ret"]) == (201, 1)
     await lab.get_by_text("Nothing goes wrong.").wait_for()

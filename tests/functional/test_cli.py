@@ -112,6 +112,11 @@ async def test_serve_on_simulate(openwx: Start, tmp_path: Path, receiver: Receiv
     assert "Traceback" not in err
 
 
+async def test_simulate_warns_where_others_can_reach_it(openwx: Start) -> None:
+    simulate = await openwx("simulate", "--host", "0.0.0.0", "--port", "0")
+    await simulate.says("warning: who reaches http://0.0.0.0:.* has no password", timeout_s=30)
+
+
 async def test_logout_ends_the_session_at_wechat_and_forgets_it(
     openwx: Start, world: World, account: Account
 ) -> None:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 
-from openwx.simulator import Account, Simulator
+from openwx.simulator import Account, Fault, Simulator
+from openwx.simulator.control_chats import KINDS, SHARES
 from openwx.simulator.media import JPEG, PNG
+from openwx.simulator.page import FILES
 
 from .test_simulated_control import Control
 from .web_client import WebClient
@@ -58,6 +61,21 @@ async def test_the_page_runs_its_own_scripts_alone(web: WebClient) -> None:
         assert await status(web, f"/_simulator/page/{name}") == 200
 
 
+def test_every_word_is_there_in_both_languages() -> None:
+    words = (FILES / "words.js").read_text(encoding="utf-8")
+    pairs = re.findall(r'(\w+): \[("[^\]]+"),\s+("[^\]]+")\]', words)
+    known = {name for name, _, _ in pairs}
+    assert len(known) == len(pairs) > 100
+    scripts = [path.read_text(encoding="utf-8") for path in FILES.glob("*.js")]
+    used = {name for script in scripts for name in re.findall(r'\bt\("(\w+)"', script)}
+    faults = {fault.value for fault in Fault}
+    assert used | faults | {*KINDS.values(), *SHARES.values(), "other"} <= known
+    for name, english, chinese in pairs:
+        assert re.findall(r"\{\d\}", english) == re.findall(r"\{\d\}", chinese), name
+        plain = name in ("seconds", "ret_code", "server_error")
+        assert plain or re.search(r"[\u4e00-\u9fff]", chinese), name
+
+
 # Who may use the API
 
 
@@ -67,9 +85,11 @@ async def test_the_page_runs_its_own_scripts_alone(web: WebClient) -> None:
         {"Host": "rebound.example"},
         {"Host": "127.0.0.1.example:80"},
         {"Host": ""},
+        {"Host": "[::1"},
         {"Origin": "https://elsewhere.example"},
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],

@@ -3,7 +3,7 @@
 import { el, icon, keep, say } from "./dom.js";
 import { bubble } from "./bubbles.js";
 import { composer } from "./compose.js";
-import { act, ask, head } from "./here.js";
+import { act, ask, head, here } from "./here.js";
 import { t } from "./words.js";
 
 const PAGE = 60;
@@ -12,14 +12,14 @@ const PAUSE_S = 300;
 const NEAR = 120;
 
 export function open(type, key) {
-  const whom = { [type]: key };
+  const whom = { account: here.account, [type]: key };
   let limit = PAGE;
   const title = el("span");
   const count = el("small");
-  const list = el("ol", { class: "log", role: "log", "aria-live": "polite" });
+  const list = el("ol", { class: "log", role: "log", "aria-live": "off" });
   const earlier = el("button", { type: "button", class: "quiet earlier", onclick: () => { limit += PAGE; load(); } }, t("earlier"));
   const none = el("p", { class: "empty" }, t("no_messages"));
-  const talk = el("div", { class: "talk", tabindex: "0", "aria-label": t("chats") }, earlier, none, list);
+  const talk = el("div", { class: "talk", tabindex: "0", role: "region" }, earlier, none, list);
   const writing = composer(type, key);
 
   async function load() {
@@ -33,6 +33,9 @@ export function open(type, key) {
     keep(list, withTimes(chat.messages), (message) => message.msg_id, (message) => bubble(message, chat));
     talk.scrollTop = atEnd ? talk.scrollHeight : talk.scrollHeight - fromEnd;
     await writing.load(chat);
+    // What was there before is read by who wants it; what comes is read aloud.
+    talk.setAttribute("aria-label", chat.name);
+    list.setAttribute("aria-live", "polite");
   }
 
   // Pictures that come later push the end down.

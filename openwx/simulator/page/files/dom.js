@@ -36,8 +36,9 @@ const segments = new Intl.Segmenter();
 export function avatar(name, colour, size = "") {
   const [first] = segments.segment(name || "?");
   const square = el("span", { class: `avatar ${size}`, "aria-hidden": "true" }, first.segment);
-  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-  square.style.backgroundColor = colour;
+  // A little paler than the picture that web clients get, which is as loud as it comes.
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) * 0.7 + 45);
+  square.style.backgroundColor = `rgb(${red} ${green} ${blue})`;
   square.style.color = red * 0.3 + green * 0.59 + blue * 0.11 > 140 ? "#1b1b1b" : "#ffffff";
   return square;
 }
