@@ -44,6 +44,7 @@ async def serve(settings: Settings, *, port_is_chosen: bool) -> None:
             if not port_is_chosen:
                 demo_settings = _on_a_free_port(demo_settings)
             async with service.running(demo_settings) as gateway, asyncio.TaskGroup() as tasks:
+                log.info("demo: openwx runs\n\n  Its console, in your browser:  %s/\n", gateway.url)
                 account = simulator.account()
                 told = [
                     tasks.create_task(_tell(simulator, gateway.url, settings), name="story"),
@@ -178,10 +179,10 @@ async def _show_phones(account: SimulatedAccount) -> None:
 def _print_curl_lines(url: str, page_url: str, *, with_token: bool) -> None:
     token = " -H 'Authorization: Bearer YOUR_TOKEN'" if with_token else ""
     log.info(
-        "\n  Now try it yourself: write as a friend at %s or, in another terminal:\n"
+        "\n  Now try it yourself: open %s/ in a browser, and write as a friend at %s; or, in another terminal:\n"
         "    curl%s '%s/openwx/get_user_info'\n"
         "    curl%s '%s/openwx/send_friend_message?account=xiaohui2016&content=hello'\n"
         "    curl%s '%s/openwx/check_event?timeout=60'\n"
         "  (Ctrl-C ends the demo; nothing of it is kept.)\n",
-        *(page_url, token, url, token, url, token, url),
+        *(url, page_url, token, url, token, url, token, url),
     )

@@ -182,12 +182,18 @@ async def serve(settings: Settings) -> None:
     async with running(settings) as service:
         for url in service.urls:
             log.info("openwx %s listens on %s/openwx/", __version__, url)
+        log.info("open %s/ in a browser for the console", _for_a_browser(service.url))
         try:
             await service.ended.wait()
         except asyncio.CancelledError:
             log.info("stopping")
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
+
+
+def _for_a_browser(url: str) -> str:
+    """An address that listens everywhere is reached here at this machine's own."""
+    return url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//[::1]")
 
 
 async def log_out(settings: Settings) -> None:

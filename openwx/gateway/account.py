@@ -19,6 +19,7 @@ from openwx.gateway import chatlog
 from openwx.gateway.avatars import Avatars
 from openwx.gateway.consult import Consults
 from openwx.gateway.feed import Feed
+from openwx.gateway.history import History
 from openwx.gateway.incoming import Incoming
 from openwx.gateway.outbox import Outbox
 from openwx.gateway.outgoing import Outgoing
@@ -116,7 +117,10 @@ class Account:
         self.avatars = Avatars(self._client, pace)
         self.consults = Consults()
         self._reporter = self._new_reporter(self.outgoing.accepted)
-        self.outbox = Outbox(name, shared.journal, self._reporter.put)
+        self.outbox = Outbox(
+            name, shared.journal, self._reporter.put, trouble=self._reporter.trouble
+        )
+        self.history = History(name, shared.journal, self._teller.lines)
 
     def _new_reporter(self, accepted: Callable[[list[Send]], None]) -> Reporter:
         return Reporter(
@@ -153,6 +157,16 @@ class Account:
     def qrcode_png(self) -> bytes | None:
         """The QR code that wants to be scanned now."""
         return self._teller.qrcode_png
+
+    @property
+    def post_api(self) -> str:
+        """Where uploads go; empty where they go nowhere."""
+        return self._report.post_api or ""
+
+    @property
+    def outage(self) -> str:
+        """Why ``post_api`` gets nothing for now; empty while it answers."""
+        return self._reporter.outage
 
     @property
     def is_running(self) -> bool:

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from openwx.report.records import Upload
+from openwx.report.records import KeptUpload, Upload
 from openwx.wechat.model import Chat, Friend, Group, Uid, User
-from openwx.wechat.target import target_of
+from openwx.wechat.target import Target, target_of
 
 
 class Lines:
@@ -29,17 +29,35 @@ class Lines:
         self._lines.update(dict.fromkeys(names, line))
         return line
 
-    def remember(self, upload: Upload) -> None:
-        """A message that waits since before the start: its chat's later ones stand behind it."""
-        payload: dict[str, Any] = msgspec.json.decode(upload.body)
+    def told(self, payload: dict[str, Any]) -> str:
+        """The line of a message that stands in one; empty for an event."""
         if payload["post_type"] == "event":
+            return ""
+        kind, role = shown_chat(payload)
+        names = _names(kind, payload[f"{role}_id"], payload[f"{role}_uid"])
+        return next((self._lines[name] for name in names if name in self._lines), "")
+
+    def of_target(self, target: Target) -> str:
+        """The line of a chat, perhaps of another login."""
+        names = _names("Group" if target.group else "Friend", target.id, target.uid)
+        found = (self._lines[name] for name in names if name in self._lines)
+        return next(found, target.fingerprint)
+
+    def remember(self, upload: Upload | KeptUpload) -> None:
+        """A message from before the start: its chat's later ones stand behind it."""
+        payload: dict[str, Any] = msgspec.json.decode(upload.body) if upload.body else {}
+        if payload.get("post_type", "event") == "event":
             return
-        if "group_id" in payload:
-            kind, role = "Group", "group"
-        else:
-            kind, role = "Friend", "receiver" if payload["class"] == "send" else "sender"
+        kind, role = shown_chat(payload)
         names = _names(kind, payload[f"{role}_id"], payload[f"{role}_uid"])
         self._lines.update(dict.fromkeys(names, upload.chat))
+
+
+def shown_chat(payload: dict[str, Any]) -> tuple[str, str]:
+    """Of which kind a message's chat is, and by which members its payload tells of it."""
+    if "group_id" in payload:
+        return "Group", "group"
+    return "Friend", "receiver" if payload["class"] == "send" else "sender"
 
 
 def _names(kind: str, id: str, uid: Uid) -> list[str]:

@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
+from msgspec.structs import replace
+
 from openwx import metrics
 from openwx.errors import CallerError, Code
-from openwx.report.journal import Journal, JournalError, ListedUpload, Unit
+from openwx.report.journal import Journal, JournalError, KeptUpload, ListedUpload, Unit
 from openwx.report.records import Upload, Written
 
 log = logging.getLogger("openwx.report")
@@ -15,22 +17,41 @@ MOST = 1000
 
 
 class Outbox:
-    """One account's. ``put`` hands what is to be sent again to whoever delivers; nobody where nobody does."""
+    """One account's. ``put`` hands what is to be sent again to whoever delivers; nobody where nobody does.
+    ``trouble`` tells the last status and error of the upload that is being tried in a chat."""
 
     def __init__(
-        self, account: str, journal: Journal, put: Callable[[Iterable[Upload]], None] | None = None
+        self,
+        account: str,
+        journal: Journal,
+        put: Callable[[Iterable[Upload]], None] | None = None,
+        trouble: Callable[[str], tuple[int, str]] = lambda _: (0, ""),
     ) -> None:
         self._account = account
         self._journal = journal
         self._put = put
+        self._trouble = trouble
 
     async def failed(self, limit: int = MOST) -> list[ListedUpload]:
         """Those that were given up, newest first."""
         return await self._journal.failed(self._account, limit=limit)
 
     async def waiting(self, limit: int = MOST) -> list[ListedUpload]:
-        """Those that are still tried, oldest first."""
-        return await self._journal.waiting(self._account, limit=limit)
+        """Those that are still tried, oldest first. Of each chat the first one tells how its last try ended."""
+        listed = await self._journal.waiting(self._account, limit=limit)
+        heads = {upload.chat: upload.id for upload in reversed(listed)}
+        return [
+            self._with_trouble(upload) if heads[upload.chat] == upload.id else upload
+            for upload in listed
+        ]
+
+    def _with_trouble(self, upload: ListedUpload) -> ListedUpload:
+        status, error = self._trouble(upload.chat)
+        return replace(upload, status=status, error=error) if error else upload
+
+    async def delivered(self, limit: int = MOST) -> list[KeptUpload]:
+        """Those that ``post_api`` took, newest first, for as long as they are kept."""
+        return await self._journal.delivered(self._account, limit=limit)
 
     async def show(self, upload_id: int) -> tuple[ListedUpload, bytes]:
         """One of either, and its body. Raises ``CallerError`` (100)."""

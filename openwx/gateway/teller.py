@@ -33,6 +33,9 @@ from openwx.wechat.session import Session
 
 log = logging.getLogger("openwx.account")
 
+REMEMBERED_CHATS = 2000
+"""So many keep their line over a restart, whatever becomes of their names."""
+
 
 class Teller:
     """One account's. ``put`` takes what the journal has made last."""
@@ -46,19 +49,21 @@ class Teller:
         self._shared = shared
         self._put = put
         self._in_order = asyncio.Lock()
-        self._lines = Lines()
+        self.lines = Lines()
         self._counts = metrics.of_account(name)
 
     async def restore(self) -> list[Told]:
         """What waits for its medium since before the start. Chats keep the order lines that they had."""
         journal = self._shared.journal
+        for newest in reversed(await journal.chats(self._name, limit=REMEMBERED_CHATS)):
+            self.lines.remember(newest)
         first = {chat: id_ for id_, chat in reversed(await journal.pending(self._name))}
         for id_ in first.values():
             if (upload := await journal.upload(id_)) is not None:
-                self._lines.remember(upload)
+                self.lines.remember(upload)
         held = await journal.held(self._name)
         for upload in held:
-            self._lines.remember(upload)
+            self.lines.remember(upload)
         return [Told(upload, msgspec.json.decode(upload.body)) for upload in held]
 
     async def tell(self, batch: Batch, session: Session | None) -> None:
@@ -96,7 +101,7 @@ class Teller:
         is what is remembered of its call."""
         error = outcome.error
         chat = contacts.chat(outcome.chat_id)
-        line = self._lines.of(chat) if chat else order.to.fingerprint
+        line = self.lines.of(chat) if chat else order.to.fingerprint
         if chat is None:
             kind = Group if order.to.group else Friend
             chat = kind(id=outcome.chat_id, displayname=order.to.displayname, uid=order.to.uid)
@@ -191,7 +196,7 @@ class Teller:
         uin = session.uin if session else ""
         upload = self._upload(
             payload["post_type"],
-            self._lines.of(chat),
+            self.lines.of(chat),
             payload,
             reply_to=reply_to,
             dedupe=f"{uin}:{message.id}",

@@ -29,6 +29,8 @@ class Gate:
         self._pauses = pauses()
         self._failing: set[str] = set()
         self._opens_at: float | None = None
+        self.outage = ""
+        """What the last probe met; empty while the gate is open."""
         self._wake = asyncio.Event()
 
     @property
@@ -58,6 +60,7 @@ class Gate:
         self._failing.clear()
         if self._opens_at is not None:
             self._opens_at = None
+            self.outage = ""
             self._pauses = self._new_pauses()
             self.hurry()
             log.warning("%s: post_api answers again", self._account)
@@ -75,4 +78,5 @@ class Gate:
         elif not probe:  # it was under way when the gate closed
             self._opens_at = max(self._opens_at, now + retry_after_s)
             return
+        self.outage = error
         self._opens_at = now + max(next(self._pauses), retry_after_s)

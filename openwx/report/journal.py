@@ -6,9 +6,10 @@ connection; all units that wait when it is free share one transaction and one fs
 is on the disk.
 """
 
+import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -18,7 +19,9 @@ from openwx.report import queries
 from openwx.report.queries import Prune, PruneOld, Read, ReadShown
 from openwx.report.records import (
     Completed,
+    Counts,
     Fate,
+    KeptUpload,
     ListedUpload,
     NewSend,
     NewUpload,
@@ -36,9 +39,11 @@ from openwx.report.writer import Writer
 
 __all__ = [
     "Completed",
+    "Counts",
     "Fate",
     "Journal",
     "JournalError",
+    "KeptUpload",
     "ListedUpload",
     "NewSend",
     "NewUpload",
@@ -52,6 +57,10 @@ __all__ = [
 ]
 
 log = logging.getLogger("openwx.report")
+
+
+_ABOVE_ALL = 2**63 - 1
+"""Above every number."""
 
 
 class Journal:
@@ -107,6 +116,45 @@ class Journal:
         """One that was given up or that waits, and its body."""
         rows = await self._read(queries.LISTED, account, upload_id, int(Fate.FAILED))
         return (queries.listed_upload_of(rows[0][:-1]), rows[0][-1]) if rows else None
+
+    async def delivered(self, account: str, *, limit: int = 100) -> list[KeptUpload]:
+        """The uploads that were delivered, newest first, for as long as they are kept."""
+        return await self._kept(queries.DELIVERED, account, limit)
+
+    async def kept(self, account: str, upload_id: int) -> KeptUpload | None:
+        """One upload, however it ended."""
+        return next(iter(await self._kept(queries.KEPT, account, upload_id)), None)
+
+    async def kept_shown(self, account: str, seq: int) -> KeptUpload | None:
+        """One upload that can be seen, by its number."""
+        return next(iter(await self._kept(queries.KEPT_SHOWN, account, seq)), None)
+
+    async def bodies(self, account: str, ids: Sequence[int]) -> dict[int, bytes]:
+        """The bodies of uploads, for as long as they are kept."""
+        return dict(await self._read(queries.BODIES, account, json.dumps(ids)))
+
+    async def chats(self, account: str, *, limit: int) -> list[KeptUpload]:
+        """The newest upload of each chat, those first where something happened last."""
+        return await self._kept(queries.CHATS, account, limit)
+
+    async def history(
+        self, account: str, chat: str, *, before: int = _ABOVE_ALL, limit: int
+    ) -> list[KeptUpload]:
+        """The uploads of one chat that can be seen, newest first: those with a number below ``before``."""
+        return await self._kept(queries.HISTORY, account, chat, before, limit)
+
+    async def told(self, account: str, *, before: int = _ABOVE_ALL, limit: int) -> list[KeptUpload]:
+        """The uploads of an account that can be seen, newest first: those with a number below ``before``."""
+        return await self._kept(queries.TOLD, account, before, limit)
+
+    async def counts(self, account: str, *, within_s: float) -> Counts:
+        """What an account did in the last seconds, so many."""
+        since = self._clock() - within_s
+        rows = await self._read(queries.COUNTS, account, since, queries.SENT)
+        return queries.counts_of(rows[0])
+
+    async def _kept(self, sql: str, *values: object) -> list[KeptUpload]:
+        return [queries.kept_upload_of(row) for row in await self._read(sql, *values)]
 
     async def body_of(self, account: str, dedupe: str) -> bytes | None:
         """The body of the upload with this ``dedupe``, for as long as its row is kept."""

@@ -7,7 +7,16 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from openwx.report.records import Fate, ListedUpload, Send, Shown, ShownUpload, Upload
+from openwx.report.records import (
+    Counts,
+    Fate,
+    KeptUpload,
+    ListedUpload,
+    Send,
+    Shown,
+    ShownUpload,
+    Upload,
+)
 
 AT_ONCE = 1000
 """Rows deleted in one transaction."""
@@ -34,6 +43,40 @@ WHERE account = ? AND fate = 0 ORDER BY id LIMIT ?"""
 LISTED = """
 SELECT id, chat, kind, uid, created, settled, tries, status, error, body FROM uploads
 WHERE account = ? AND id = ? AND fate IN (0, ?)"""
+_KEPT = "id, chat, kind, uid, created, settled, tries, status, error, fate, seq, body"
+DELIVERED = f"""
+SELECT {_KEPT} FROM uploads WHERE account = ? AND fate = {int(Fate.DELIVERED)} AND fate != 0 AND status != 0
+ORDER BY settled DESC, id DESC LIMIT ?"""  # noqa: S608 - ours
+KEPT = f"SELECT {_KEPT} FROM uploads WHERE account = ? AND id = ?"  # noqa: S608
+KEPT_SHOWN = f"SELECT {_KEPT} FROM uploads WHERE account = ? AND seq = ? AND seq != 0"  # noqa: S608
+CHATS = f"""
+SELECT {_KEPT} FROM uploads WHERE account = ?1 AND seq IN (
+    SELECT max(seq) FROM uploads WHERE account = ?1 AND chat != '' AND seq != 0
+    GROUP BY chat ORDER BY max(seq) DESC LIMIT ?2)
+ORDER BY seq DESC"""  # noqa: S608
+HISTORY = f"""
+SELECT {_KEPT} FROM uploads WHERE account = ? AND chat = ? AND chat != '' AND seq < ? AND seq != 0
+ORDER BY seq DESC LIMIT ?"""  # noqa: S608
+TOLD = f"""
+SELECT {_KEPT} FROM uploads WHERE account = ? AND seq < ? AND seq != 0
+ORDER BY seq DESC LIMIT ?"""  # noqa: S608
+BODIES = """
+SELECT id, body FROM uploads WHERE account = ? AND id IN (SELECT value FROM json_each(?))"""
+# What ended before is not read: `settled` is never before `created`.
+COUNTS = """
+WITH recent AS (
+    SELECT kind, fate, status, settled, body FROM uploads
+    WHERE account = ?1 AND fate != 0 AND fate IN (1, 2, 3) AND settled > ?2 AND created > ?2
+    UNION ALL
+    SELECT kind, fate, status, settled, body FROM uploads
+    WHERE account = ?1 AND fate = 0 AND created > ?2)
+SELECT (SELECT count(*) FROM recent WHERE kind = 'receive_message'),
+(SELECT count(*) FROM recent WHERE kind = 'send_message' AND instr(body, ?3)),
+(SELECT count(*) FROM uploads WHERE account = ?1 AND fate = 1 AND fate != 0 AND settled > ?2 AND status != 0),
+(SELECT count(*) FROM uploads WHERE account = ?1 AND fate = 2 AND fate != 0 AND settled > ?2),
+(SELECT count(*) FROM uploads WHERE account = ?1 AND fate = 0)"""
+SENT = b'"code":0,'
+"""In the JSON of a send that succeeded; in a text it would stand with escaped quotes."""
 SENDS = """
 SELECT id, account, uid, upload_id, part, created, attachment, body FROM sends
 WHERE account = ? ORDER BY id"""
@@ -147,6 +190,14 @@ def upload_of(row: tuple[Any, ...]) -> Upload:
 
 def listed_upload_of(row: tuple[Any, ...]) -> ListedUpload:
     return ListedUpload(**_named(ListedUpload.__struct_fields__, row))
+
+
+def kept_upload_of(row: tuple[Any, ...]) -> KeptUpload:
+    return KeptUpload(**_named(KeptUpload.__struct_fields__, row))
+
+
+def counts_of(row: tuple[Any, ...]) -> Counts:
+    return Counts(**_named(Counts.__struct_fields__, row))
 
 
 def send_of(row: tuple[Any, ...]) -> Send:

@@ -89,6 +89,30 @@ class Shown:
     """Whether there may be more than these."""
 
 
+class KeptUpload(ListedUpload, kw_only=True, frozen=True, gc=False):
+    """Any upload that the journal still has, however it ended."""
+
+    fate: int
+    """A ``Fate``; 0 where it waits."""
+    seq: int
+    """Its number among all that can be seen (the ``id`` of a ``ShownUpload``); 0 while it is hidden."""
+    body: bytes
+    """Empty where it was large, and goes no more."""
+
+
+class Counts(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """What an account did since some time, and how many uploads wait now."""
+
+    received: int
+    sent: int
+    """Without those that failed."""
+    delivered: int
+    """To ``post_api``."""
+    failed: int
+    """Deliveries that were given up."""
+    waiting: int
+
+
 class NewSend(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """One message that waits to be sent to WeChat."""
 
@@ -144,9 +168,9 @@ class Unit:
     """Uploads that were held for their medium."""
     finished_sends: Sequence[str] = ()
     """Uids of sends that are done, failed or withdrawn: their rows go."""
-    settled: Sequence[Settled] = ()
     refused: Sequence[int] = ()
     """Ids of pending uploads that the backend refused once more: their ``tries`` grow by one."""
+    settled: Sequence[Settled] = ()
     again: Sequence[int] = ()
     """Ids of failed uploads that are pending anew, as if they were made now."""
     dropped: Sequence[int] = ()

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -124,6 +124,16 @@ class Reporter:
             if upload.deliver and self._poster is not None:
                 self._enqueue(upload.id, upload.chat)
                 self._keep(upload)
+
+    @property
+    def outage(self) -> str:
+        """Why nothing is delivered for now; empty while the backend answers."""
+        return self._gate.outage
+
+    def trouble(self, chat: str) -> tuple[int, str]:
+        """How the last try of the upload at the head of a chat ended: HTTP status, error."""
+        trying = self._trying.get(chat)
+        return (trying.status, trying.error) if trying else (0, "")
 
     async def run(self) -> None:
         """Deliver for ever: first what the journal still holds, oldest first. A bug comes out."""
@@ -269,7 +279,7 @@ class Reporter:
         trying.error = outcome.error
         trying.refusals += 1
         if trying.refusals >= _TRIES:
-            await self._settle(upload, Fate.FAILED, trying, outcome.error)
+            await self._settle(upload, Fate.FAILED, trying, outcome.error, refused=[upload.id])
             return None
         again = Unit(account=self._account, refused=[upload.id])
         await self._insist(lambda: self._journal.write(again))
@@ -296,6 +306,7 @@ class Reporter:
         trying: _Trying,
         error: str,
         sends: Iterable[NewSend] = (),
+        refused: Sequence[int] = (),
     ) -> None:
         if fate is Fate.FAILED:
             log.error(
@@ -308,6 +319,7 @@ class Reporter:
         unit = Unit(
             account=self._account,
             sends=list(sends),
+            refused=refused,
             settled=[Settled(upload.id, fate, trying.status, error)],
         )
         written = await self._insist(lambda: self._journal.write(unit))

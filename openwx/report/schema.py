@@ -6,7 +6,7 @@ from pathlib import Path
 
 from openwx.errors import OpenwxError
 
-VERSION = 4
+VERSION = 5
 _BUSY_TIMEOUT_S = 5.0
 
 _PRAGMAS = """
@@ -70,7 +70,9 @@ CREATE INDEX uploads_hidden ON uploads (account, chat, id) WHERE seq = 0;
 CREATE TABLE forgotten (account TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-_STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ)
+_CHATS = "CREATE INDEX uploads_chat ON uploads (account, chat, seq) WHERE chat != '';"
+
+_STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ, _CHATS)
 """What leads from each version to the next one."""
 
 

@@ -241,6 +241,9 @@ class Tables(Workshop):
         uids = [uid for unit in units for uid in unit.finished_sends]
         if uids:
             self._db.execute(_FINISHED, (json.dumps(uids),))
+        refused = [id_ for unit in units for id_ in unit.refused]
+        if refused:
+            self._db.execute(_REFUSED, (json.dumps(refused),))
         ends: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
         for unit in units:
             for end in unit.settled:
@@ -248,9 +251,6 @@ class Tables(Workshop):
         for (fate, status, error), ids in ends.items():
             limits = (int(Fate.FAILED), KEPT_BODY)
             self._db.execute(_SETTLE, (fate, status, error, now, *limits, json.dumps(ids)))
-        refused = [id_ for unit in units for id_ in unit.refused]
-        if refused:
-            self._db.execute(_REFUSED, (json.dumps(refused),))
 
     def _remember(self, units: Sequence[Unit], now: float) -> None:
         values = {(unit.account, key): value for unit in units for key, value in unit.state.items()}

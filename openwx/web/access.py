@@ -82,16 +82,36 @@ class Access:
             )
         return None
 
+    def admit_visit(self, request: web.BaseRequest) -> None:
+        """As ``admit``, for pages that a person opens: following a link from elsewhere is no call of a page's.
+
+        No other origin is allowed beyond that, also none that ``access.cors_origins`` lists.
+        """
+        headers = request.headers
+        self._check_host(headers.get(hdrs.HOST, ""))
+        follows_a_link = (
+            request.method in ("GET", "HEAD")
+            and headers.get("Sec-Fetch-Mode") == "navigate"
+            and headers.get("Sec-Fetch-Dest") == "document"
+        )
+        if not follows_a_link and self.admit(request) is not None:
+            raise CallerError(Code.FORBIDDEN, "a page of another origin may not use the console")
+
+    @property
+    def needs_token(self) -> bool:
+        return self._token is not None
+
     def has_token(self, request: web.BaseRequest, texts: Mapping[str, str]) -> bool:
         """Whether the header or the parameter ``token`` carries the token, or none is needed."""
         if self._token is None:
             return True
         scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        if scheme.lower() == "bearer" and self._is_token(bearer.strip()):
+        if scheme.lower() == "bearer" and self.is_token(bearer.strip()):
             return True
-        return self._is_token(texts.get("token", ""))
+        return self.is_token(texts.get("token", ""))
 
-    def _is_token(self, given: str) -> bool:
+    def is_token(self, given: str) -> bool:
+        """Whether this is the configured token, in constant time."""
         presented = given.encode("utf-8", "surrogateescape")
         return hmac.compare_digest(presented, self._token or b"") and bool(presented)
 

@@ -18,6 +18,7 @@ from openwx.web import (
     sending,
 )
 from openwx.web.access import Access
+from openwx.web.console import Console
 from openwx.web.docspage import DocsPage
 from openwx.web.health import Health
 from openwx.web.metrics import Metrics
@@ -61,9 +62,12 @@ def _make_app(gateway: "Gateway", access: Access) -> web.Application:
     Metrics(gateway, access).add_to(app.router)
     OpenApi(routes(), access).add_to(app.router)
     DocsPage(access).add_to(app.router)
+    console = Console(gateway, access)
+    console.add_to(app.router)
 
     async def stop_waiting(_: web.Application) -> None:
         endpoints.stop_waiting()
+        console.stop()
 
     app.on_shutdown.append(stop_waiting)
     return app

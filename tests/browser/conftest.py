@@ -17,7 +17,7 @@ from tests.functional.conftest import (  # noqa: F401  fixtures
 )
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Page, Request
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -30,7 +30,11 @@ class Complaints(list[str]):
     def listen_to(self, page: "Page") -> None:
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.append(str(error)))
-        page.on("requestfailed", lambda request: self.append(f"{request.url} {request.failure}"))
+        page.on("requestfailed", self._on_failed)
+
+    def _on_failed(self, request: "Request") -> None:
+        if request.failure != "net::ERR_ABORTED":  # a page that is left ends what it asked for
+            self.append(f"{request.url} {request.failure}")
 
     def _on_console(self, message: object) -> None:
         if getattr(message, "type", "") in ("error", "warning"):

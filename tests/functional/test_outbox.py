@@ -28,7 +28,7 @@ async def test_list_show_and_retry(api: Gateway, account: Account, receiver: Rec
     second, first = await fails(api, account, receiver, "first", "second")
     assert {name: first[name] for name in ("kind", "tries", "http_status", "error")} == {
         "kind": "receive_message",
-        "tries": 4,
+        "tries": 5,
         "http_status": 400,
         "error": "HTTP 400",
     }

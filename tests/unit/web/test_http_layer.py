@@ -32,7 +32,7 @@ END = b"Host: localhost\r\nConnection: close\r\n\r\n"
             b"Content-Type: application/json\r\n" + END + b"zz\r\n",
             400,
         ),
-        (b"GET / HTTP/1.1\r\n" + END, 404),
+        (b"GET /nothing HTTP/1.1\r\n" + END, 404),
         (b"GET /openwx HTTP/1.1\r\n" + END, 404),
         (b"GET /openwx/ HTTP/1.1\r\n" + END, 404),
         (b"GET /openwx/no_such HTTP/1.1\r\n" + END, 404),
@@ -44,7 +44,7 @@ END = b"Host: localhost\r\nConnection: close\r\n\r\n"
         (b"PUT /openwx/get_user_info HTTP/1.1\r\n" + END, 405),
         (b"DELETE /openwx/get_user_info HTTP/1.1\r\n" + END, 405),
         (b"GET /openwx/get_user_info HTTP/1.1\r\nExpect: tea\r\n" + END, 417),
-        (b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 403),
+        (b"GET /nothing HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 403),
     ],
 )
 async def test_envelope(api: Api, request_: bytes, status: int) -> None:

@@ -1,0 +1,86 @@
+"""What was said in each chat, as far as the journal keeps it."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from openwx.gateway.lines import Lines, shown_chat
+from openwx.gateway.orders import Order
+from openwx.report.journal import Counts, Journal, KeptUpload
+from openwx.report.payload import Payload
+from openwx.wechat.contacts import Contacts
+from openwx.wechat.model import Chat
+from openwx.wechat.target import Target
+
+HOUR_S = 3600.0
+
+
+class History:
+    """One account's. A chat is known by its line, which outlives logins; see ``Lines``."""
+
+    def __init__(self, account: str, journal: Journal, lines: Lines) -> None:
+        self._account = account
+        self._journal = journal
+        self._lines = lines
+
+    def line_of(self, chat: Chat) -> str:
+        return self._lines.of(chat)
+
+    def line_told(self, payload: Payload) -> str:
+        """The line of the chat that a message was told of by now; empty for an event."""
+        return self._lines.told(payload)
+
+    async def chats(self, limit: int) -> list[KeptUpload]:
+        """The newest message of each chat, the latest first."""
+        return await self._journal.chats(self._account, limit=limit)
+
+    async def of(self, line: str, *, before: int | None, limit: int) -> list[KeptUpload]:
+        """What was said in a chat, newest first; with a number below ``before`` where that is given."""
+        more = {} if before is None else {"before": before}
+        return await self._journal.history(self._account, line, limit=limit, **more)
+
+    async def told(self, *, before: int | None, limit: int) -> list[KeptUpload]:
+        """Messages and events of all chats, newest first."""
+        more = {} if before is None else {"before": before}
+        return await self._journal.told(self._account, limit=limit, **more)
+
+    async def newest(self) -> int:
+        """The number of what happened last: a page that shows this much goes on after it."""
+        return await self._journal.newest_shown(self._account)
+
+    async def one(self, upload_id: int) -> KeptUpload | None:
+        return await self._journal.kept(self._account, upload_id)
+
+    async def shown(self, seq: int) -> KeptUpload | None:
+        return await self._journal.kept_shown(self._account, seq)
+
+    async def payloads(self, ids: Sequence[int]) -> dict[int, Payload]:
+        """What uploads say, by their ids; nothing of those that are not kept."""
+        bodies = await self._journal.bodies(self._account, ids)
+        return {id: msgspec.json.decode(body) for id, body in bodies.items() if body}
+
+    async def last_hour(self) -> Counts:
+        return await self._journal.counts(self._account, within_s=HOUR_S)
+
+    async def waiting(self, line: str) -> list[Order]:
+        """What was accepted for a chat, and is still to be sent; oldest first."""
+        sends = await self._journal.waiting_sends(self._account)
+        orders = [Order.from_bytes(send.body) for send in sends]
+        return [order for order in orders if self._lines.of_target(order.to) == line]
+
+
+def chat_of(payload: Payload, line: str, contacts: Contacts) -> Chat | None:
+    """The chat that a message was said in, if it can be found for certain in this login."""
+    kind, role = shown_chat(payload)
+    id, uid = payload[f"{role}_id"], payload[f"{role}_uid"]
+    found = contacts.chat(id)
+    if found is not None:
+        return found
+    is_group = kind == "Group"
+    return contacts.find_again(Target(id, uid, is_group, payload.get(role, ""), line))
+
+
+def payload_of(upload: KeptUpload) -> Payload:
+    """Its JSON; empty where that is not kept any more."""
+    payload: Payload = msgspec.json.decode(upload.body) if upload.body else {}
+    return payload

@@ -1,0 +1,62 @@
+"""The way in and out, and the choice of a language."""
+
+import math
+
+from aiohttp import web
+
+from openwx.web.console.frame import LOGIN, ROOT, Visit, local
+from openwx.web.console.language import COOKIE, REMEMBERED_S
+from openwx.web.console.session import Throttle, is_secure
+
+
+class Entry:
+    """The log-in form and what it does."""
+
+    def __init__(self) -> None:
+        self._throttle = Throttle()
+
+    async def form(self, visit: Visit) -> web.StreamResponse:
+        if visit.logged_in:
+            return visit.go(_wanted(visit))
+        return visit.page("login.html", next=_wanted(visit), problem="")
+
+    async def log_in(self, visit: Visit) -> web.StreamResponse:
+        request = visit.request
+        wait_s = self._throttle.wait_s(request.remote)
+        if wait_s > 0:
+            seconds = math.ceil(wait_s)
+            words = visit.t("Too many wrong tokens: try again in {seconds} s.", seconds=seconds)
+            response = visit.page("login.html", status=429, next=_wanted(visit), problem=words)
+            response.headers["Retry-After"] = str(seconds)
+            return response
+        if not visit.frame.access.is_token(visit.texts.get("token", "").strip()):
+            self._throttle.failed(request.remote)
+            words = visit.t("That is not the token.")
+            return visit.page("login.html", status=401, next=_wanted(visit), problem=words)
+        self._throttle.succeeded(request.remote)
+        response = web.Response(status=303, headers={"Location": _wanted(visit)})
+        visit.frame.sessions.begin(request, response)
+        return response
+
+    async def log_out(self, visit: Visit) -> web.StreamResponse:
+        response = web.Response(status=303, headers={"Location": LOGIN})
+        visit.frame.sessions.end(visit.request, response)
+        return response
+
+    async def choose_language(self, visit: Visit) -> web.StreamResponse:
+        language = "zh" if visit.texts.get("language") == "zh" else "en"
+        response = web.Response(status=303, headers={"Location": _wanted(visit)})
+        response.set_cookie(
+            COOKIE,
+            language,
+            max_age=REMEMBERED_S,
+            path=ROOT,
+            httponly=True,
+            samesite="Strict",
+            secure=is_secure(visit.request),
+        )
+        return response
+
+
+def _wanted(visit: Visit) -> str:
+    return local(visit.texts.get("next", ROOT))

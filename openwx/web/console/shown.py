@@ -1,0 +1,75 @@
+"""How things are shown: names and texts that others wrote, times, sizes, initials."""
+
+import time
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from yarl import URL
+
+_OVERRIDES = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F])
+"""What turns the direction of text round: with it, a name or a file's ending can pretend to be another."""
+_HUES = 8
+_UNITS = ("B", "kB", "MB", "GB")
+
+
+def plain(text: object) -> str:
+    """A text without what does something to its surroundings; HTML is escaped by the template."""
+    kept = str(text).translate(_OVERRIDES)
+    if kept.isprintable():
+        return kept
+    return "".join(c for c in kept if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+
+
+def initial(name: object) -> str:
+    """The letter that stands where there is no picture."""
+    return next((c.upper() for c in plain(name) if c.isalnum()), "·")
+
+
+def hue(name: object) -> int:
+    """One of eight colours, always the same for a name."""
+    return sum(map(ord, str(name))) % _HUES
+
+
+def iso(seconds: float) -> str:
+    """Unix time for a machine; the browser shows it in its own zone."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def clock(seconds: float) -> str:
+    """The time of a day of today, else with the date, in the server's zone."""
+    then, now = time.localtime(seconds), time.localtime()
+    if then[:3] == now[:3]:
+        return time.strftime("%H:%M", then)
+    return time.strftime("%m-%d %H:%M" if then[0] == now[0] else "%Y-%m-%d %H:%M", then)
+
+
+def size(count: object) -> str:
+    """Bytes in a unit for people."""
+    number = float(str(count)) if str(count).isdecimal() else 0.0
+    unit = 0
+    while number >= 1000 and unit < len(_UNITS) - 1:
+        number /= 1000
+        unit += 1
+    return f"{number:.{0 if number >= 10 or not unit else 1}f} {_UNITS[unit]}"
+
+
+def is_web_link(url: object) -> bool:
+    """Whether it may stand in a link: ``javascript:`` and its like may not."""
+    return str(url).lower().startswith(("https://", "http://"))
+
+
+def without_password(url: object) -> str:
+    return str(URL(str(url)).with_user(None))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "plain": plain,
+    "initial": initial,
+    "hue": hue,
+    "iso": iso,
+    "clock": clock,
+    "size": size,
+    "without_password": without_password,
+    "is_web_link": is_web_link,
+}
