@@ -54,8 +54,8 @@ def _accept(asked: Asked) -> Reply:
     found = [
         r for r in requests if name in (r.person.nickname, str(r.person.key), r.message.msg_id)
     ]
-    if not found:
-        raise LookupError(f"{name!r} did not ask to be friends")
+    if not found or found[-1].accepted:
+        raise LookupError(f"{name!r} did not ask to be friends, or was accepted already")
     return asked.account.phone.accepts(found[-1])
 
 

@@ -206,6 +206,21 @@ async def test_pictures_and_samples_of_every_kind(
     await phone.sees("￥8.88")
 
 
+async def test_a_file_is_pasted(phone: PhonePage, api: Gateway, receiver: Receiver) -> None:
+    await phone.enters("小灰")
+    await phone.screen.get_by_role("textbox", name="Message").evaluate(
+        """box => {
+            const clipboardData = new DataTransfer();
+            clipboardData.items.add(new File(["买茶"], "便条.txt", { type: "text/plain" }));
+            const how = { clipboardData, bubbles: true, cancelable: true };
+            box.dispatchEvent(new ClipboardEvent("paste", how));
+        }"""
+    )
+    upload = await receiver.get(media_name="便条.txt")
+    assert Path(upload["media_path"]).read_text(encoding="utf-8") == "买茶"
+    assert await phone.said("便条.txt").get_by_role("link").get_attribute("download") == "便条.txt"
+
+
 async def test_strangers_and_unread(
     phone: PhonePage, api: Gateway, receiver: Receiver, account: Account
 ) -> None:

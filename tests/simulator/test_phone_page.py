@@ -229,7 +229,8 @@ async def test_every_kind_is_told(control: Control, account: Account) -> None:
     assert account.friend("客人").is_friend
     (request,) = (await control.get("chat", friend="fmessage"))["messages"]
     assert request["request"]["accepted"]
-    assert "did not ask" in (await control.post("phone/accepts", name="nobody"))["error"]
+    for name in ("客人", "nobody"):
+        assert "did not ask" in (await control.post("phone/accepts", name=name))["error"]
 
 
 async def test_attachments(client: WebClient, account: Account) -> None:
@@ -252,6 +253,7 @@ async def test_attachments(client: WebClient, account: Account) -> None:
     assert (code, data) == (206, PNG[:4])
     assert (await fetched(friend.says("no medium").msg_id))[0] == 404
     assert (await fetched("1"))[0] == 404
+    assert await status(client, "/_simulator/attachment") == 404
 
 
 async def test_the_login_code_is_no_call_of_a_client(web: WebClient, simulator: Simulator) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from aiohttp import web
@@ -27,21 +27,20 @@ def changes(world: World) -> Callable[[web.Request], Awaitable[web.StreamRespons
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         # Who has gone is told by the next write; the stream then ends as it would at its close.
-        with contextlib.suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionResetError), _watching(world):
             await response.prepare(request)
-            with _watching(world):
-                async for event in _events(world):
-                    await response.write(event)
+            await _tell(world, response)
         return response
 
     return handle
 
 
-async def _events(world: World) -> AsyncIterator[bytes]:
+async def _tell(world: World, response: web.StreamResponse) -> None:
     told: dict[str, Any] = {}
     while not world.closing:
         now = _numbers(world)
-        yield f"data: {json.dumps(now)}\n\n".encode() if now != told else b": still here\n\n"
+        event = b": still here\n\n" if now == told else f"data: {json.dumps(now)}\n\n".encode()
+        await response.write(event)
         told = now
         await asyncio.sleep(_AT_MOST_EVERY_S)
         await world.pulse.until(lambda: world.closing or _numbers(world) != told, _STILL_HERE_S)  # noqa: B023

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from ..asked import Asked
+from ..asked import Asked, BadParameterError
 from ..login import draw_qrcode
 from ..serving import ranged, whole
 from ..world import World
@@ -31,7 +31,7 @@ def attachment(world: World) -> _Handler:
         asked = Asked(world, dict(request.query))
         try:
             medium = asked.sent.medium
-        except LookupError:
+        except (BadParameterError, LookupError):
             medium = None
         if medium is None or not medium.is_kept:
             return web.Response(status=404, text="no such attachment")

@@ -16,10 +16,10 @@ export function open(type, key) {
   let limit = PAGE;
   const title = el("span");
   const count = el("small");
-  const list = el("ol", { class: "log", role: "log", "aria-live": "off" });
+  const list = el("ol", { class: "log" });
   const earlier = el("button", { type: "button", class: "quiet earlier", onclick: () => { limit += PAGE; load(); } }, t("earlier"));
   const none = el("p", { class: "empty" }, t("no_messages"));
-  const talk = el("div", { class: "talk", tabindex: "0", role: "region" }, earlier, none, list);
+  const talk = el("div", { class: "talk", tabindex: "0", role: "log", "aria-live": "off" }, earlier, none, list);
   const writing = composer(type, key);
 
   async function load() {
@@ -35,7 +35,7 @@ export function open(type, key) {
     await writing.load(chat);
     // What was there before is read by who wants it; what comes is read aloud.
     talk.setAttribute("aria-label", chat.name);
-    list.setAttribute("aria-live", "polite");
+    talk.setAttribute("aria-live", "polite");
   }
 
   // Pictures that come later push the end down.

@@ -23,12 +23,16 @@ export function composer(type, key) {
       }
     },
     oninput: grow,
+    onpaste: (event) => takes(event, event.clipboardData),
   });
   const menu = el("div", { class: "menu", role: "group", "aria-label": t("more"), hidden: true },
     picker("image", "image/*"), sampleButtons("sample_image"), picker("file", ""), sampleButtons("sample_file", "voice", "video",
       "sticker", "location", "link", "card", "mini_program", "transfer", "red_packet", "chat_record", "live_location", "call", "shop_sticker"));
   const more = iconButton("plus", t("more"), toggle, { "aria-expanded": "false" });
-  const form = el("form", { class: "composer", onsubmit: say, onkeydown: (event) => { if (event.key === "Escape" && !menu.hidden) toggle(); } },
+  const form = el("form", { class: "composer", onsubmit: say,
+    ondragover: (event) => event.preventDefault(),
+    ondrop: (event) => takes(event, event.dataTransfer),
+    onkeydown: (event) => { if (event.key === "Escape" && !menu.hidden) toggle(); } },
     el("label", { class: "writer" }, icon("pen"), el("span", {}, t("write_as")), writer),
     el("div", { class: "composer-line" }, text, more, el("button", { type: "submit", class: "primary" }, t("send"))), menu);
   const nobody = el("p", { class: "empty", hidden: true }, t("no_writer"));
@@ -67,9 +71,20 @@ export function composer(type, key) {
     return as(verb, { data: await base64(file), name: file.name });
   }
 
+  /** Files that are pasted or dropped are sent; texts go where they always go. */
+  function takes(event, { files }) {
+    if (!files.length) return;
+    event.preventDefault();
+    sendAll(files);
+  }
+
+  async function sendAll(files) {
+    for (const file of files) await send(file);
+  }
+
   function picker(kind, accept) {
     const input = el("input", { type: "file", accept, multiple: true, hidden: true, onchange: async () => {
-      for (const file of input.files) await send(file);
+      await sendAll(input.files);
       input.value = "";
     } });
     return [tile(kind, kind, () => input.click()), input];
