@@ -87,6 +87,11 @@ class Route:
     def paths(self) -> tuple[str, ...]:
         return tuple(f"/openwx/{name}" for name in (self.name, *self.other_names))
 
+    @property
+    def topic(self) -> str:
+        """The file that declares it."""
+        return self.handler.__module__.rpartition(".")[2]
+
 
 _routes: dict[str, Route] = {}
 

@@ -1,0 +1,73 @@
+"""The document as a whole: what is said once for all routes, and where the rest is."""
+
+from collections.abc import Iterable
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+
+import openwx
+from openwx.web.openapi import words
+from openwx.web.openapi.operations import paths
+from openwx.web.openapi.responses import FAILURE, own_responses, shared_examples, shared_responses
+from openwx.web.openapi.uploads import UPLOAD_SCHEMAS, webhooks
+from openwx.web.routing import Image, LongPoll, Route
+
+Schema = dict[str, Any]
+
+_REF = "#/components/schemas/{name}"
+
+
+def document(routes: Iterable[Route]) -> Schema:
+    """The OpenAPI 3.1 document of these routes: each path with GET and with POST."""
+    rows = list(routes)
+    kinds = list(dict.fromkeys(kind for row in rows for kind in _alternatives(row.reply)))
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    schema_of = dict(zip(kinds, schemas, strict=True))
+    replies = {row.name: [schema_of[kind] for kind in _alternatives(row.reply)] for row in rows}
+    responses = {
+        name: response for row in rows for name, response in own_responses(row, replies[row.name])
+    }
+    topics = dict.fromkeys(row.topic for row in rows)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "openwx",
+            "version": openwx.__version__,
+            "description": words.ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "tags": [
+            *({"name": topic, "description": words.TOPICS[topic]} for topic in topics),
+            *({"name": name, "description": what} for name, what in words.UPLOADS.items()),
+        ],
+        "paths": {path: item for row in rows for path, item in paths(row, responses).items()},
+        "webhooks": webhooks(),
+        "components": {
+            "schemas": {**components, "Failure": FAILURE, **UPLOAD_SCHEMAS},
+            "responses": {**shared_responses(), **responses},
+            "examples": shared_examples(),
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The configured `access.token`, as the header `Authorization: Bearer TOKEN`.",
+                },
+                "token": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": "token",
+                    "description": "The same as a parameter, for programs that cannot set a header.",
+                },
+            },
+        },
+        "security": [{"bearer": []}, {"token": []}, {}],
+    }
+
+
+def _alternatives(reply: Any) -> tuple[Any, ...]:
+    """The types of which a reply is one; none where it is no JSON of ours."""
+    origin = get_origin(reply)
+    if reply is Image or origin is LongPoll:
+        return ()
+    return get_args(reply) if origin in (Union, UnionType) else (reply,)

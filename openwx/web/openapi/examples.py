@@ -1,0 +1,52 @@
+"""The examples: calls of the real server with what it answered, recorded by a test (``tests/examples/``)."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+FOLDER = Path(__file__).parent / "examples"
+EVERYWHERE = "everywhere"
+"""The topic of what any route can answer."""
+
+
+class Recorded(msgspec.Struct, omit_defaults=True):
+    """One call: what was given, and what came back. ``told`` are headers of the answer."""
+
+    about: str
+    status: int
+    call: dict[str, str] = {}
+    file: str = ""
+    """The name of a file part ``media``."""
+    headers: dict[str, str] = {}
+    told: dict[str, str] = {}
+    answer: Any = None
+
+    @property
+    def code(self) -> int:
+        """What the answer says; 0 for a bare list and for a picture."""
+        code: int = self.answer.get("code", 0) if isinstance(self.answer, dict) else 0
+        return code
+
+
+@functools.cache
+def of_topic(topic: str) -> dict[str, list[Recorded]]:
+    """The examples of the routes of one file, by the names of the routes; none where none were recorded yet."""
+    path = FOLDER / f"{topic}.json"
+    data = path.read_bytes() if path.exists() else b"{}"
+    return msgspec.json.decode(data, type=dict[str, list[Recorded]])
+
+
+def of_uploads(kind: str) -> dict[str, dict[str, Any]]:
+    """Uploads to ``post_api``, ``messages`` or ``events``: by format or event, and by what they are about."""
+    uploads: dict[str, dict[str, Any]] = msgspec.json.decode(
+        (FOLDER / f"post_api_{kind}.json").read_bytes()
+    )
+    return uploads
+
+
+def everywhere(status: int) -> list[Recorded]:
+    """What any route can answer with this HTTP status."""
+    told = [one for examples in of_topic(EVERYWHERE).values() for one in examples]
+    return [one for one in told if one.status == status]

@@ -1,0 +1,199 @@
+"""What routes answer: each outcome with its code, its meaning and what it looked like when it happened."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from http import HTTPStatus
+from typing import Any, get_origin
+
+from openwx.errors import Code
+from openwx.web.openapi import words
+from openwx.web.openapi.examples import Recorded, everywhere, of_topic
+from openwx.web.routing import Image, LongPoll, Route
+
+Schema = dict[str, Any]
+
+FAILURE: Schema = {
+    "type": "object",
+    "description": "Why something was not done.",
+    "required": ["code", "status"],
+    "properties": {
+        "code": {
+            "type": "integer",
+            "description": "; ".join(
+                f"{code}: {what}" for code, what in words.CODES.items() if code
+            )
+            + f"; else {words.RET}",
+        },
+        "status": {"type": "string", "description": "the reason in plain words"},
+        "candidates": {
+            "type": "array",
+            "description": "with code 102: those that are called so",
+            "items": {
+                "type": "object",
+                "required": ["id", "displayname"],
+                "properties": {"id": {"type": "string"}, "displayname": {"type": "string"}},
+            },
+        },
+        "ret": {"type": "integer", "description": "with code 201: WeChat's number"},
+        "errmsg": {"type": "string", "description": "with code 201: WeChat's words, if any"},
+        "state": {"type": "string", "description": "with code -4: what the account does"},
+        "state_reason": {"type": "string", "description": "with code -4: why it does not run"},
+    },
+}
+SHARED = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+"""What is the same for all routes that can answer it."""
+_FIRST_RET = 1000
+_JSON = "application/json"
+_JSONP = "application/javascript"
+
+
+def answers_of(row: Route) -> list[Recorded]:
+    return of_topic(row.topic).get(row.name, [])
+
+
+def shared_examples() -> dict[str, Schema]:
+    return {_key(one): _example(one) for status in SHARED for one in everywhere(status)}
+
+
+def shared_responses() -> dict[str, Schema]:
+    return {status.name: _failure(status, everywhere(status), []) for status in SHARED}
+
+
+def own_responses(row: Route, replies: Sequence[Schema]) -> Iterator[tuple[str, Schema]]:
+    """The responses that are this route's alone, by the names of their components. ``replies`` are its successes."""
+    for status in sorted({int(HTTPStatus.OK), *(one.status for one in answers_of(row))}):
+        told = [one for one in answers_of(row) if one.status == status]
+        if status == HTTPStatus.OK:
+            yield _name(row, status), _outcomes(row, told, replies)
+        elif status == HTTPStatus.NOT_MODIFIED:
+            yield (
+                _name(row, status),
+                {"description": words.STATUSES[HTTPStatus(status)]} | _headers(told),
+            )
+        else:
+            common = (
+                everywhere(status)
+                if status in SHARED and status != HTTPStatus.TOO_MANY_REQUESTS
+                else []
+            )
+            yield _name(row, status), _failure(HTTPStatus(status), common, told)
+
+
+def responses_of(row: Route, method: str, own: Iterable[str]) -> Schema:
+    """All responses of a route, by their status: its own, and what is the same for all."""
+    answers: dict[int, str] = {int(status): status.name for status in _shared_by(row, method)}
+    own = set(own)
+    for status in (HTTPStatus.OK, *(one.status for one in answers_of(row))):
+        if _name(row, status) in own:
+            answers[int(status)] = _name(row, status)
+    return {
+        str(status): {"$ref": f"#/components/responses/{name}"}
+        for status, name in sorted(answers.items())
+    }
+
+
+def _shared_by(row: Route, method: str) -> Iterator[HTTPStatus]:
+    changes = any(one.status == HTTPStatus.GATEWAY_TIMEOUT for one in answers_of(row))
+    for status in SHARED:
+        if status is HTTPStatus.REQUEST_TIMEOUT and method == "get":
+            continue
+        if status is HTTPStatus.TOO_MANY_REQUESTS and not changes:
+            continue
+        # `start_client` works in every state, but not while the server stops.
+        stops = row.any_state and row.name != "start_client"
+        if status is HTTPStatus.SERVICE_UNAVAILABLE and stops:
+            continue
+        yield status
+
+
+def _outcomes(row: Route, told: Sequence[Recorded], replies: Sequence[Schema]) -> Schema:
+    codes = sorted({one.code for one in told}, key=lambda code: (code < 0, abs(code)))
+    failures = [_ref_with(codes)] if any(codes) else []
+    successes = list(replies)
+    if get_origin(row.reply) is LongPoll:
+        successes = [{"type": "array", "items": {"$ref": "#/components/schemas/Upload"}}]
+    content: Schema = {}
+    if row.reply is Image:
+        content["image/*"] = {}
+        told_in_json = [one for one in told if one.code]
+    else:
+        told_in_json = list(told)
+    kinds = [*successes, *failures]
+    if kinds:
+        schema = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+        content[_JSON] = {"schema": schema, "examples": _examples(told_in_json)}
+        content[_JSONP] = {}
+    return {"description": _meanings(codes), "content": content} | _headers(told)
+
+
+def _failure(status: HTTPStatus, common: Sequence[Recorded], own: Sequence[Recorded]) -> Schema:
+    codes = sorted({one.code for one in (*common, *own)})
+    shared = {_key(one): {"$ref": f"#/components/examples/{_key(one)}"} for one in common}
+    content = {
+        _JSON: {"schema": _ref_with(codes), "examples": {**_examples(own), **shared}},
+        _JSONP: {},
+    }
+    description = f"{words.STATUSES[status]}\n\n{_meanings(codes)}"
+    return {"description": description, "content": content} | _headers([*own, *common])
+
+
+def _meanings(codes: Iterable[int]) -> str:
+    """A list of the codes that can come, with what they mean."""
+    own = [code for code in codes if code < _FIRST_RET]
+    lines = [f"- `{code}`: {words.CODES[code]}" for code in own]
+    if len(own) < len(list(codes)):
+        lines.append(f"- or {words.RET}")
+    return "\n".join(lines)
+
+
+def _ref_with(codes: Iterable[int]) -> Schema:
+    """A failure with one of these codes."""
+    known = [code for code in codes if 0 != code < _FIRST_RET]
+    kinds: Schema = {"enum": known}
+    if any(code >= _FIRST_RET for code in codes):
+        kinds = {"anyOf": [kinds, {"type": "integer", "minimum": _FIRST_RET}]}
+    return {"allOf": [{"$ref": "#/components/schemas/Failure"}, {"properties": {"code": kinds}}]}
+
+
+def _headers(told: Iterable[Recorded]) -> Schema:
+    headers = {name: value for one in told for name, value in one.told.items()}
+    if not headers:
+        return {}
+    return {
+        "headers": {
+            name: {
+                "description": words.TOLD_HEADERS[name],
+                "schema": {"type": "string"},
+                "example": value,
+            }
+            for name, value in headers.items()
+        }
+    }
+
+
+def _examples(told: Iterable[Recorded]) -> dict[str, Schema]:
+    return {_key(one): _example(one) for one in told}
+
+
+def _example(one: Recorded) -> Schema:
+    code = f" (code {one.code})" if one.code else ""
+    return {"summary": one.about + code, "value": one.answer}
+
+
+def _key(one: Recorded) -> str:
+    """Names of components are letters, digits and ``. - _``."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in one.about)
+
+
+def _name(row: Route, status: int) -> str:
+    return f"{row.name}_{int(status)}"
+
+
+assert set(words.CODES) == set(Code)

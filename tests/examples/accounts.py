@@ -1,0 +1,49 @@
+"""The accounts themselves."""
+
+from .book import Example, Scene, Topic, both, the_disk_is_full
+
+
+async def a_new_name(scene: Scene) -> None:
+    """``shop``, then others."""
+    assert scene.gateway.service is not None
+    number = len(scene.gateway.service.gateway.accounts)
+    scene.words["shop"] = "shop" if number == 1 else f"shop-{number}"
+    scene.words["simulator"] = scene.world.simulator.url
+
+
+async def it_runs(scene: Scene) -> None:
+    await a_new_name(scene)
+    await scene.gateway.get(
+        "start_client", client=scene.word("shop"), base_url=scene.world.simulator.url
+    )
+
+
+NEW = {"client": "{shop}", "post_api": "http://127.0.0.1:8000/shop", "base_url": "{simulator}"}
+
+TOPIC: Topic = {
+    "get_client_info": [Example("the account", {"client": "default"})],
+    "check_client": [
+        Example("one account", {"client": "default"}),
+        Example("an account that is not there", {"client": "nobody"}, code=-2, status=400),
+    ],
+    "start_client": [
+        Example("another account", NEW, given=a_new_name),
+        Example("it runs already", {"client": "default"}),
+        Example("no name", code=-2, status=400),
+        Example(
+            "a setting that cannot be", {"client": "shop", "send_interval": "soon"}, code=-2, status=400
+        ),
+        Example("there are as many as there may be", {"client": "more"}, code=-7, status=429, place="alone"),
+        Example(
+            "it cannot be kept", NEW, code=-5, given=both(a_new_name, the_disk_is_full)
+        ),
+    ],
+    "stop_client": [
+        Example("an account", {"client": "{shop}"}, given=it_runs),
+        Example("it cannot be kept", {"client": "{shop}"}, code=-5, given=both(it_runs, the_disk_is_full)),
+    ],
+    "get_qrcode": [
+        Example("to be scanned", place="waiting"),
+        Example("no login is wanted", {"client": "default"}, code=100, status=404),
+    ],
+}  # fmt: skip

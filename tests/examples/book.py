@@ -1,0 +1,250 @@
+"""What an example is, and how it is played: in which circumstances, what is called, how it ends."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from openwx.report.journal import Journal, JournalError
+from openwx.simulator import Account, Fault, Group, Person
+from openwx.simulator.media import PNG
+from openwx.web.openapi.examples import Recorded
+from tests.functional.world import Gateway, Reply, World
+
+STYLES = ("query", "form", "json", "multipart")
+"""The ways in which parameters can be given."""
+
+TOLD = ("Retry-After", "ETag", "Cache-Control", "WWW-Authenticate", "Allow")
+"""The headers of answers that an example shows."""
+
+
+@dataclass
+class Scene:
+    """Where examples are played: one gateway after its login, or before, and the words that stand for its ids."""
+
+    world: World
+    gateway: Gateway
+    words: dict[str, str] = field(default_factory=dict)
+    """What ``{NAME}`` in a parameter stands for; friends and groups are found by their names."""
+    afterwards: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """What is put right after the example."""
+
+    @property
+    def account(self) -> Account:
+        return self.world.account
+
+    def friend(self) -> Person:
+        """小灰, to whom most examples speak."""
+        return self.account.friend("小灰")
+
+    def own_group(self) -> Group:
+        return self.account.group("PERL学习交流")
+
+    def id_of(self, chat: Person | Group) -> str:
+        assert self.account.session is not None
+        return self.account.session.id_of(chat)
+
+    def word(self, name: str) -> str:
+        if name in self.words:
+            return self.words[name]
+        if name == "me":
+            return self.id_of(self.account.owner)
+        if name == "stranger":
+            return self.id_of(self.a_stranger())
+        groups = [group for group in self.account.groups if group.name == name]
+        return self.id_of(groups[0] if groups else self.account.friend(name))
+
+    def a_stranger(self) -> Person:
+        """Somebody in a group who is no friend."""
+        others = [member for group in self.account.groups for member in group.others]
+        return next(member.person for member in others if not member.person.is_friend)
+
+    def filled(self, text: str) -> str:
+        return re.sub(r"\{([^{}]+)\}", lambda found: self.word(found[1]), text)
+
+
+Act = Callable[[Scene], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One call of a route. A success is played in all styles, a failure in one."""
+
+    about: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    code: int = 0
+    status: int = 200
+    given: Act | None = None
+    """What must be so before."""
+    meanwhile: Act | None = None
+    """What happens while the caller waits."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    file: str = ""
+    """The name of a file part ``media``."""
+    body: tuple[str, bytes | Callable[[], AsyncIterator[bytes]]] | None = None
+    """A body that is none of the styles: its Content-Type, and its bytes, perhaps one after the other."""
+    place: str = "running"
+    """In which of ``PLACES``."""
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        if self.file:
+            return ("multipart",)
+        return STYLES if self.code == 0 and self.body is None else ("query",)
+
+
+Topic = dict[str, list[Example]]
+"""The examples of the routes of one file, by the names of the routes."""
+
+
+async def play(scene: Scene, route: str, example: Example, style: str) -> Recorded:
+    """Call the route as the example says. Fails where it does not end as it says."""
+    async with AsyncExitStack() as scene.afterwards:
+        if example.given is not None:
+            await example.given(scene)
+        call = {name: scene.filled(value) for name, value in example.params.items()}
+        headers = {name: scene.filled(value) for name, value in example.headers.items()}
+        asking = asyncio.create_task(_ask(scene.gateway, route, example, style, call, headers))
+        if example.meanwhile is not None:
+            await example.meanwhile(scene)
+        reply = await asking
+    scene.world.simulator.faults.clear()
+    shown = f"{route}, {example.about}, {style}: {reply.status} {reply.body[:300]!r}"
+    assert reply.status == example.status, shown
+    is_json = reply.headers.get("Content-Type", "").startswith("application/json")
+    answer = reply.json if is_json and reply.body else None
+    if isinstance(answer, dict):
+        assert answer.get("code", 0) == example.code, shown
+    came = {name.lower(): value for name, value in reply.headers.items()}
+    told = {name: came[name.lower()] for name in TOLD if name.lower() in came}
+    return Recorded(
+        example.about,
+        reply.status,
+        call,
+        file=example.file,
+        headers=headers,
+        told=told,
+        answer=answer,
+    )
+
+
+async def _ask(
+    gateway: Gateway,
+    route: str,
+    example: Example,
+    style: str,
+    call: dict[str, str],
+    headers: dict[str, str],
+) -> Reply:
+    if example.body is not None:
+        kind, made = example.body
+        body = made if isinstance(made, bytes) else made()
+        return await gateway.call(
+            route, method="POST", params=call, data=body, headers={**headers, "Content-Type": kind}
+        )
+    if style == "query":
+        return await gateway.call(route, params=call, headers=headers)
+    if style == "form":
+        return await gateway.call(route, method="POST", data=call, headers=headers)
+    if style == "json":
+        data = msgspec.json.encode(call)
+        headers = {**headers, "Content-Type": "application/json"}
+        return await gateway.call(route, method="POST", data=data, headers=headers)
+    form = aiohttp.MultipartWriter("form-data")
+    for name, value in call.items():
+        form.append(value).set_content_disposition("form-data", name=name)
+    if example.file:
+        part = form.append(PNG, {"Content-Type": "image/png"})
+        part.set_content_disposition("form-data", name="media", filename=example.file)
+    if not len(form):
+        form.append("0").set_content_disposition("form-data", name="_")
+    return await gateway.call(route, method="POST", data=form, headers=headers)
+
+
+# -- what can be so before a call ------------------------------------------------------------------------
+
+
+def refuses(call: str, ret: int = 1, errmsg: str = "") -> Act:
+    """WeChat refuses a call of its own."""
+
+    async def given(scene: Scene) -> None:
+        scene.world.simulator.faults.add(call, Fault.RET, ret=ret, errmsg=errmsg)
+
+    return given
+
+
+def fails(call: str, fault: Fault) -> Act:
+    async def given(scene: Scene) -> None:
+        scene.world.simulator.faults.add(call, fault)
+
+    return given
+
+
+async def wechat_is_away(scene: Scene) -> None:
+    """No connection comes about."""
+    await scene.world.simulator.close()
+    scene.afterwards.push_async_callback(scene.gateway.reaches, "running")
+    scene.afterwards.push_async_callback(scene.world.simulator.start)
+
+
+def journal_fails(method: str, why: str) -> Act:
+    """The journal cannot do this: ``write``, ``body_of``."""
+
+    async def given(scene: Scene) -> None:
+        async def fail(*_: object) -> None:
+            raise JournalError(f"the journal failed: {why}")
+
+        scene.afterwards.callback(setattr, Journal, method, getattr(Journal, method))
+        setattr(Journal, method, fail)
+
+    return given
+
+
+the_disk_is_full = journal_fails("write", "database or disk is full")
+
+
+def both(*acts: Act) -> Act:
+    async def given(scene: Scene) -> None:
+        for act in acts:
+            await act(scene)
+
+    return given
+
+
+# -- how two answers are compared ------------------------------------------------------------------------
+
+_IDS = re.compile(
+    r"@{1,2}[0-9A-Za-z_-]{8,}|(?<=delivery )\d+|[0-9a-f]{16,}|\d{4,}|[0-9A-Za-z+/\n]{60,}=*"
+)
+_TOLD_NUMBERS = frozenset({"code", "ret", "count", "http_status", "member_count", "media_code"})
+_OF_THE_MACHINE = frozenset({"version", "os"})
+
+
+def shape(value: Any, words: Mapping[str, str], name: str = "") -> Any:
+    """A value without what differs from run to run: ids, times, numbers of processes, places on the disk."""
+    if isinstance(value, dict):
+        return {key: shape(one, words, key) for key, one in value.items()}
+    if isinstance(value, list):
+        return [shape(one, words, name) for one in value]
+    if isinstance(value, str):
+        if name in _OF_THE_MACHINE:
+            return name
+        if value in words.values():
+            return "a word of the scene"
+        return "…" if name == "id" else _IDS.sub("…", value)
+    if isinstance(value, bool) or value is None or name in _TOLD_NUMBERS:
+        return value
+    return type(value).__name__
+
+
+def as_recorded(value: Any, replaced: Mapping[str, str]) -> Any:
+    """The same with the places of this machine called as they might be on another."""
+    data = msgspec.json.encode(value).decode()
+    for here, there in replaced.items():
+        data = data.replace(here, there)
+    return msgspec.json.decode(data)

@@ -1,0 +1,72 @@
+"""Where examples are played: each place is a gateway on a simulated WeChat of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from openwx.config import Access
+from openwx.config.models import EVENTS
+from openwx.simulator import Simulator
+from openwx.web import parameters
+from tests.functional.world import Receiver, World
+
+from .book import Scene
+
+TOKEN = "s3cret-enough-token"
+
+
+@asynccontextmanager
+async def opened(place: str, folder: Path) -> AsyncIterator[Scene]:
+    """The gateway of a place: running, telling, impatient, waiting, guarded, hasty, alone."""
+    receiver = Receiver()
+    await receiver.start()
+    async with (
+        Simulator(
+            1, hold_s=0.5, friends=7, public_accounts=1, groups=2, biggest_group=4, group_members=4
+        ) as simulator,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http,
+    ):
+        world = World(simulator, receiver, folder / "data", http)
+        try:
+            yield await _scene(world, place)
+        finally:
+            await world.close()
+    await receiver.stop()
+
+
+async def _scene(world: World, place: str) -> Scene:
+    match place:
+        case "running":
+            # Settings at their defaults where an answer tells of them; the tries, so that they end soon.
+            world.account.add_group("项目组", ["甲", "乙"])
+            world.account.add_group("项目组", ["丙", "丁"])
+            scene = Scene(world, await world.run(send_tries=2))
+            scene.words["own group"] = scene.id_of(scene.own_group())
+            await world.receiver.get(event="login")
+            return scene
+        case "telling":
+            scene = Scene(world, await world.run(report={"post_event_list": list(EVENTS)}))
+            await world.receiver.get(event="login")
+            return scene
+        case "impatient":
+            return Scene(world, await world.run(queue_size=1, pace={"send_wait_s": 1.0}))
+        case "waiting":
+            gateway = await world.start()
+            await gateway.reaches("scaning")
+            return Scene(world, gateway)
+        case "guarded":
+            settings = world.settings().model_copy(update={"access": Access(token=TOKEN)})
+            return Scene(world, await world.start(settings=settings))
+        case "hasty":
+            usual, parameters.BODY_TIMEOUT_S = parameters.BODY_TIMEOUT_S, 0.1
+            try:
+                return Scene(world, await world.start())
+            finally:
+                parameters.BODY_TIMEOUT_S = usual
+        case "alone":
+            settings = world.settings().model_copy(update={"max_clients": 1})
+            return Scene(world, await world.start(settings=settings))
+        case _:
+            raise ValueError(place)
