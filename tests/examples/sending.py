@@ -25,7 +25,7 @@ async def an_uploaded_picture(scene: Scene) -> None:
 
 
 async def a_new_key(scene: Scene) -> None:
-    scene.words["key"] = f"order-{len(scene.world.simulator.calls)}"
+    scene.words["key"] = f"order-{1000 + len(scene.world.simulator.calls)}"
 
 
 async def a_used_key(scene: Scene) -> None:

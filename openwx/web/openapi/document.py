@@ -20,7 +20,10 @@ _REF = "#/components/schemas/{name}"
 
 def document(routes: Iterable[Route]) -> Schema:
     """The OpenAPI 3.1 document of these routes: each path with GET and with POST."""
-    rows = list(routes)
+    order = list(words.TOPICS)
+    rows = sorted(
+        routes, key=lambda row: order.index(row.topic) if row.topic in order else len(order)
+    )
     kinds = list(dict.fromkeys(kind for row in rows for kind in _alternatives(row.reply)))
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     schema_of = dict(zip(kinds, schemas, strict=True))
@@ -38,7 +41,7 @@ def document(routes: Iterable[Route]) -> Schema:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "tags": [
-            *({"name": topic, "description": words.TOPICS[topic]} for topic in topics),
+            *({"name": topic, "description": words.TOPICS.get(topic, "")} for topic in topics),
             *({"name": name, "description": what} for name, what in words.UPLOADS.items()),
         ],
         "paths": {path: item for row in rows for path, item in paths(row, responses).items()},

@@ -18,6 +18,8 @@ Schema = dict[str, Any]
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
 _MULTIPART = "multipart/form-data"
+_LONG_LINE = 250
+"""Whoever has so much to say uses a body."""
 _HERE = "http://127.0.0.1:3000"
 _COMMON: dict[str, Schema] = {
     "client": {
@@ -111,7 +113,7 @@ def _query(
         if name in shown:
             parameter["example"] = _typed(schema, shown[name])
         parameters.append(parameter)
-    return parameters
+    return sorted(parameters, key=lambda one: (not one["required"], "example" not in one))
 
 
 def _headers(row: Route, done: list[Recorded]) -> list[Schema]:
@@ -185,6 +187,8 @@ def _in_the_query(path: str, done: Iterable[Recorded]) -> list[str]:
         if one.file:
             continue
         query = f"?{urlencode(one.call)}" if one.call else ""
+        if len(query) > _LONG_LINE:
+            continue
         given = _options("-H", (f"{name}: {value}" for name, value in one.headers.items()))
         lines += [f"# {one.about}", f"curl {given}{shlex.quote(f'{_HERE}{path}{query}')}"]
     return lines
