@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from openwx.config import Access
 from openwx.simulator import Account
 from openwx.web.app import routes
+from openwx.web.openapi.document import document
 from tests.functional.world import Gateway, World
 
 from .conftest import Complaints
@@ -46,6 +47,10 @@ async def test_every_route_is_shown(page: "Page", gateway: Gateway, complaints: 
     paths = {path for row in routes() for path in row.paths}
     assert paths <= set(shown)
     assert all(shown.count(path) == 2 for path in paths), "each with GET and with POST"
+    webhooks = page.locator(".webhooks .opblock")
+    assert await webhooks.count() == len(document([])["webhooks"])
+    await webhooks.first.locator(".opblock-summary-control").click()
+    await webhooks.first.locator(".responses-inner", has_text='"reply"').wait_for()
     assert "openwx" in await page.locator(".info .title").inner_text()
     assert not complaints
 

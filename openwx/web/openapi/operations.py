@@ -27,6 +27,7 @@ _COMMON: dict[str, Schema] = {
         "description": "the name of an account; needed only where there are several",
     },
     "datatype": {
+        "type": "string",
         "enum": ["jsonp"],
         "description": "a script that calls `callback` with the answer, for pages of the origins that may call",
     },

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, get_origin
 
-from openwx.errors import Code
 from openwx.web.openapi import words
 from openwx.web.openapi.examples import Recorded, everywhere, of_topic
 from openwx.web.routing import Image, LongPoll, Route
@@ -71,19 +70,15 @@ def own_responses(row: Route, replies: Sequence[Schema]) -> Iterator[tuple[str, 
     for status in sorted({int(HTTPStatus.OK), *(one.status for one in answers_of(row))}):
         told = [one for one in answers_of(row) if one.status == status]
         if status == HTTPStatus.OK:
-            yield _name(row, status), _outcomes(row, told, replies)
+            response = _outcomes(row, told, replies)
         elif status == HTTPStatus.NOT_MODIFIED:
-            yield (
-                _name(row, status),
-                {"description": words.STATUSES[HTTPStatus(status)]} | _headers(told),
-            )
+            response = {"description": words.STATUSES[HTTPStatus(status)]} | _headers(told)
         else:
-            common = (
-                everywhere(status)
-                if status in SHARED and status != HTTPStatus.TOO_MANY_REQUESTS
-                else []
-            )
-            yield _name(row, status), _failure(HTTPStatus(status), common, told)
+            # What is full differs from route to route; what else is wrong everywhere can be wrong here, too.
+            is_common = status in SHARED and status != HTTPStatus.TOO_MANY_REQUESTS
+            common = everywhere(status) if is_common else []
+            response = _failure(HTTPStatus(status), common, told)
+        yield _name(row, status), response
 
 
 def responses_of(row: Route, method: str, own: Iterable[str]) -> Schema:
@@ -107,8 +102,8 @@ def _shared_by(row: Route, method: str) -> Iterator[HTTPStatus]:
         if status is HTTPStatus.TOO_MANY_REQUESTS and not changes:
             continue
         # `start_client` works in every state, but not while the server stops.
-        stops = row.any_state and row.name != "start_client"
-        if status is HTTPStatus.SERVICE_UNAVAILABLE and stops:
+        always_works = row.any_state and row.name != "start_client"
+        if status is HTTPStatus.SERVICE_UNAVAILABLE and always_works:
             continue
         yield status
 
@@ -144,16 +139,16 @@ def _failure(status: HTTPStatus, common: Sequence[Recorded], own: Sequence[Recor
     return {"description": description, "content": content} | _headers([*own, *common])
 
 
-def _meanings(codes: Iterable[int]) -> str:
+def _meanings(codes: Sequence[int]) -> str:
     """A list of the codes that can come, with what they mean."""
     own = [code for code in codes if code < _FIRST_RET]
     lines = [f"- `{code}`: {words.CODES[code]}" for code in own]
-    if len(own) < len(list(codes)):
+    if len(own) < len(codes):
         lines.append(f"- or {words.RET}")
     return "\n".join(lines)
 
 
-def _ref_with(codes: Iterable[int]) -> Schema:
+def _ref_with(codes: Sequence[int]) -> Schema:
     """A failure with one of these codes."""
     known = [code for code in codes if 0 != code < _FIRST_RET]
     kinds: Schema = {"enum": known}
@@ -194,6 +189,3 @@ def _key(one: Recorded) -> str:
 
 def _name(row: Route, status: int) -> str:
     return f"{row.name}_{int(status)}"
-
-
-assert set(words.CODES) == set(Code)

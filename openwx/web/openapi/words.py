@@ -64,8 +64,8 @@ TOPICS: dict[str, str] = {
 MESSAGES = "uploaded messages"
 EVENTS = "uploaded events"
 UPLOADS: dict[str, str] = {
-    MESSAGES: "What is POSTed to `post_api` when somebody writes, or when this account does.",
-    EVENTS: "What is POSTed to `post_api` when something else happens (`post_event`, `post_event_list`).",
+    MESSAGES: "What is POSTed to `post_api` when somebody writes, or when this account does: see *Webhooks* below.",
+    EVENTS: "The same when something else happens (`post_event`, `post_event_list`): see *Webhooks* below.",
 }
 
 ASKED_HEADERS: dict[str, str] = {
