@@ -45,9 +45,6 @@ from openwx.wechat.transfer import Transfer
 
 log = logging.getLogger("openwx.account")
 
-FINISH_S = 4.0
-"""So long a stop waits for the send on its way, and so long for the last uploads."""
-
 
 class Waiting(NamedTuple):
     """So much is still to be done: sends to WeChat, uploads to ``post_api``, received media to fetch."""
@@ -246,12 +243,12 @@ class Account:
                 client = tasks.create_task(self._follow(saved, known), name=f"{self.name}: client")
                 await self._stopping.wait()
                 self.outgoing.queue.close()
-                await asyncio.wait({queue}, timeout=FINISH_S)
+                await asyncio.wait({queue}, timeout=self._shared.pace.finish_s)
                 queue.cancel()
                 client.cancel()
                 await asyncio.wait({queue, client})
                 await self._tell_stop("stopped on request")
-                await self._reporter.drained(FINISH_S)
+                await self._reporter.drained(self._shared.pace.finish_s)
                 for task in background:
                     task.cancel()
             await self._say_what_is_left()
@@ -272,7 +269,7 @@ class Account:
         try:
             async with asyncio.TaskGroup() as tasks:
                 run = tasks.create_task(reporter.run(), name=f"{self.name}: last uploads")
-                await reporter.drained(FINISH_S)
+                await reporter.drained(self._shared.pace.finish_s)
                 run.cancel()
         except Exception:
             log.exception("%s: the last uploads wait for the next start", self.name)

@@ -98,10 +98,9 @@ async def test_a_backend_that_is_down_at_the_start_gets_all_in_order(
 
 
 async def test_what_is_pending_outlives_a_restart_with_its_webhook_id(
-    world: World, account: Account, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    world: World, account: Account, receiver: Receiver
 ) -> None:
-    monkeypatch.setattr("openwx.gateway.account.FINISH_S", 0.1)
-    gateway = await world.run(report=NO_EVENTS)
+    gateway = await world.run(report=NO_EVENTS, pace={"finish_s": 0.1})
     receiver.fails(status=503)
     friend, other = account.friend("小灰"), account.friend("momo")
     said = [friend.says("one"), friend.says("two"), other.says("three")]

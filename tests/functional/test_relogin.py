@@ -216,11 +216,10 @@ async def test_who_is_gone_is_told_and_the_next_is_sent(
 
 
 async def test_a_reply_outlives_a_new_login_and_a_restart(
-    world: World, account: Account, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    world: World, account: Account, receiver: Receiver
 ) -> None:
     """The upload is delivered to a backend that is up again, by another process, in another login."""
-    monkeypatch.setattr("openwx.gateway.account.FINISH_S", 0.1)
-    gateway = await world.run()
+    gateway = await world.run(pace={"finish_s": 0.1})
     friend = account.friend("小灰")
     receiver.fails(status=503, content="question")
     friend.says("question")

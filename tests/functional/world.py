@@ -18,9 +18,9 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from openwx import service
+from openwx import testing
 from openwx.config import AccountSettings, Listen, Report, Settings
-from openwx.config.models import EVENTS, Media
+from openwx.config.models import Media
 from openwx.simulator import Account, Simulator
 from openwx.wechat.pace import Pace
 
@@ -29,23 +29,8 @@ Json = dict[str, Any]
 PATIENCE_S = 10.0
 """So long a test waits for what must happen at once."""
 
-PACE = Pace(
-    call_timeout_s=3.0,
-    poll_timeout_s=3.0,
-    stalled_after_s=30.0,
-    backoff_first_s=0.01,
-    backoff_most_s=0.05,
-    too_often_first_s=0.05,
-    too_often_most_s=0.1,
-    idle_first_s=0.001,
-    idle_most_s=0.05,
-    settle_s=0.3,
-    medium_within_s=2.0,
-    medium_login_s=10.0,
-)
-"""As the real pace, in less time."""
-
-ALL_EVENTS = [name for name in EVENTS if not name.startswith("update_")]
+PACE = testing.PACE
+ALL_EVENTS = testing.ALL_EVENTS
 
 
 # -- the backend -----------------------------------------------------------------------------------------
@@ -325,41 +310,12 @@ class Api:
         return client
 
 
-class Gateway(Api):
+class Gateway(Api, testing.Gateway):
     """A server in this process. ``stop`` ends it as SIGTERM does."""
 
     def __init__(self, settings: Settings, pace: Pace, http: aiohttp.ClientSession) -> None:
-        super().__init__("", http)
-        self.settings = settings
-        self._pace = pace
-        self._enough = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self.service: service.Service | None = None
-
-    async def start(self) -> None:
-        """Raises what ``service.running`` raises."""
-        listens: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._live(listens), name="gateway under test")
-        await asyncio.wait({self._task, listens}, return_when=asyncio.FIRST_COMPLETED)
-        if not listens.done():
-            self._task.result()
-
-    async def _live(self, listens: asyncio.Future[None]) -> None:
-        async with service.running(self.settings, pace=self._pace) as self.service:
-            self.url = self.service.url
-            listens.set_result(None)
-            ended = asyncio.ensure_future(self.service.ended.wait())
-            enough = asyncio.ensure_future(self._enough.wait())
-            await asyncio.wait({ended, enough}, return_when=asyncio.FIRST_COMPLETED)
-            ended.cancel()
-            enough.cancel()
-
-    async def stop(self) -> None:
-        """Stop in good order. A bug that ended the server comes out here."""
-        self._enough.set()
-        if self._task is not None:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._task
+        Api.__init__(self, "", http)
+        testing.Gateway.__init__(self, settings, pace)
 
     async def queues(self, n: int) -> None:
         """Wait until so many sends wait or are on their way."""
@@ -368,12 +324,6 @@ class Gateway(Api):
         async with asyncio.timeout(PATIENCE_S):
             while len(queue) != n:  # nothing tells that a caller has come
                 await asyncio.sleep(0.002)
-
-    async def ends(self) -> None:
-        """Wait until it has ended by itself."""
-        assert self._task is not None
-        async with asyncio.timeout(PATIENCE_S):
-            await asyncio.shield(self._task)
 
 
 @dataclass

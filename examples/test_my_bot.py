@@ -1,0 +1,63 @@
+"""How to test a bot: this tests echo_bot.py against a simulated WeChat.
+
+    pip install 'openwx[testing]'
+    pytest examples/test_my_bot.py
+
+The bot is started as it always is, so it can be written in any language and with any framework.
+"""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+BOT = Path(__file__).with_name("echo_bot.py")
+
+
+@pytest.fixture
+def openwx_post_api() -> Iterator[str]:
+    """The bot, for as long as a test lasts; its address is where the gateway uploads to."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    bot = subprocess.Popen([sys.executable, str(BOT), str(port)], stdout=subprocess.DEVNULL)
+    try:
+        while not listens(port):
+            assert bot.poll() is None, "the bot has ended"
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        bot.terminate()
+        bot.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_friend_hears_an_echo(wechat, openwx_gateway):
+    friend = wechat.friend("小灰")
+    friend.says("你好")
+    assert friend.hears_text() == "你说：你好"
+
+
+def test_in_a_group_it_keeps_quiet(wechat, openwx_gateway):
+    group, friend = wechat.group("PERL学习交流"), wechat.friend("小灰")
+    group.member_says(group.others[0], "大家好")
+    while openwx_gateway.client.outbox(state="waiting"):
+        pass  # until the bot has been told
+    friend.says("你好")
+    assert friend.hears_text() == "你说：你好"
+    assert group.texts == []
+
+
+def test_it_does_not_answer_itself(wechat, openwx_gateway):
+    openwx_gateway.client.send_friend_message("你好", displayname="小灰")
+    friend = wechat.friend("小灰")
+    friend.says("再见")
+    friend.hears(2)
+    assert friend.texts == ["你好", "你说：再见"]

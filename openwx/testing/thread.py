@@ -1,0 +1,57 @@
+"""An event loop in a thread of its own, so that tests of every kind can use what runs in it."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """``with LoopThread() as thread: thread.run(work())``. Leaving cancels what still runs in it."""
+
+    def __init__(self) -> None:
+        self._begun: Future[asyncio.AbstractEventLoop] = Future()
+        self._enough: asyncio.Event
+        self._thread = threading.Thread(target=self._main, name="openwx.testing", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._begun.result()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._begun.result().call_soon_threadsafe(self._enough.set)
+        self._thread.join()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begin it there; what comes of it."""
+        return asyncio.run_coroutine_threadsafe(work, self._begun.result())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it there, and wait for it here."""
+        return self.submit(work).result()
+
+    def do(self, action: Callable[[], T]) -> T:
+        """Call something there that does not wait, and wait for it here."""
+
+        async def call() -> T:
+            return action()
+
+        return self.run(call())
+
+    def _main(self) -> None:
+        asyncio.run(self._live())
+
+    async def _live(self) -> None:
+        self._enough = asyncio.Event()
+        self._begun.set_result(asyncio.get_running_loop())
+        await self._enough.wait()
