@@ -27,8 +27,8 @@ def test_a_plain_test(wechat: Any, openwx_gateway: Any, openwx_url: str) -> None
     assert openwx_gateway.url == openwx_url
     friend = wechat.friend("小灰")
     friend.says("在吗")
-    (message,) = openwx_gateway.client.check_event()[-1:]
-    assert isinstance(message, TextMessage)
+    happened = openwx_gateway.client.events()
+    message = next(one for one in happened if isinstance(one, TextMessage))
     assert (message.sender, message.content) == ("小灰", "在吗")
     openwx_gateway.client.send_friend_message("在", id=message.chat_id)
     assert friend.hears_text() == "在"
