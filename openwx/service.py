@@ -34,6 +34,7 @@ log = logging.getLogger("openwx")
 
 JOURNAL = "journal.sqlite3"
 PRUNE_EVERY_S = 600.0
+DAY_S = 86_400.0
 
 
 class Service:
@@ -92,8 +93,7 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
         urls = await _listen(gateway, settings, stack)
         service = Service(gateway, urls)
         async with asyncio.TaskGroup() as tasks:
-            keep_days = settings.media.keep_days
-            pruning = tasks.create_task(_prune(journal, folder, keep_days), name="prune")
+            pruning = tasks.create_task(_prune(settings, journal, folder), name="prune")
             tasks.create_task(_run(service, pruning), name="gateway")
             try:
                 yield service
@@ -107,12 +107,17 @@ async def _run(service: Service, pruning: asyncio.Task[None]) -> None:
     service.ended.set()
 
 
-async def _prune(journal: Journal, folder: MediaFolder, keep_days: int) -> None:
+async def _prune(settings: Settings, journal: Journal, folder: MediaFolder) -> None:
     """Keep the journal and the folder of media bounded."""
+    limits, keep_days = settings.journal, settings.media.keep_days
     while True:
         try:
-            await journal.prune()
-            await journal.prune_media(keep_s=keep_days * 86_400.0)
+            await journal.prune(
+                keep_s=limits.keep_days * DAY_S,
+                keep=limits.keep_delivered,
+                keep_failed=limits.keep_failed,
+            )
+            await journal.prune_media(keep_s=keep_days * DAY_S)
             await journal.prune_keys(keep_s=KEPT_S)
             wanted = await journal.files()
             gone = await asyncio.to_thread(folder.clean, keep_days, wanted)

@@ -14,7 +14,15 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from openwx.config.models import Access, AccountSettings, Listen, Media, Report, Settings
+from openwx.config.models import (
+    Access,
+    AccountSettings,
+    JournalLimits,
+    Listen,
+    Media,
+    Report,
+    Settings,
+)
 from openwx.config.values import hint
 from openwx.errors import ConfigError
 
@@ -24,6 +32,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "access": Access,
     "media": Media,
     "report": Report,
+    "journal": JournalLimits,
     "accounts": AccountSettings,
 }
 _PREFIX = "OPENWX_"

@@ -140,6 +140,14 @@ class Report(_Table):
     max_age: Annotated[float, seconds(1, 366 * _DAY_S)] = float(_DAY_S)
 
 
+class JournalLimits(_Table):
+    """What the journal keeps of an account besides all that is still to be done, which always stays."""
+
+    keep_days: Annotated[int, whole(1, 36_500)] = 7
+    keep_delivered: Annotated[int, whole(100, 10_000_000)] = 10_000
+    keep_failed: Annotated[int, whole(1, 10_000_000)] = 10_000
+
+
 class AccountSettings(Report):
     """One account. ``send_interval`` is seconds.
 
@@ -176,6 +184,7 @@ class Settings(_Table):
     access: Access = Access()
     media: Media = Media()
     report: Report = Report()
+    journal: JournalLimits = JournalLimits()
     accounts: dict[AccountName, AccountSettings] = {"default": AccountSettings()}
 
     @field_validator("listen")

@@ -17,7 +17,7 @@ class Feed:
     """Keeps the newest ``size`` uploads.
 
     What falls out before it is handed out is lost to whoever asks, so it is counted; but not while nobody has ever
-    asked: then it is nobody's loss.
+    asked: then it is nobody's loss. The log tells the first since the last asking, and then how many they were.
     """
 
     def __init__(self, size: int) -> None:
@@ -25,6 +25,8 @@ class Feed:
         self._kept: deque[Upload] = deque()
         self._some = asyncio.Event()
         self._was_asked = False
+        self._fallen = 0
+        """So many fell out since somebody asked."""
 
     def put(self, upload: Upload) -> None:
         self._kept.append(upload)
@@ -34,6 +36,9 @@ class Feed:
     async def ready(self, timeout_s: float) -> None:
         """Return as soon as there is something, or when the time is over."""
         self._was_asked = True
+        if self._fallen > 1:
+            log.warning("%d uploads fell out of check_event's list by now", self._fallen)
+        self._fallen = 0
         try:
             async with asyncio.timeout(timeout_s):
                 await self._some.wait()
@@ -68,8 +73,10 @@ class Feed:
         while len(self._kept) > self._size:
             oldest = self._kept.popleft()
             if self._was_asked:
-                words = "%s (%s) fell out of check_event's list before it was asked for"
-                metrics.dropped(log, "feed", words, webhook_id_of(oldest), oldest.kind)
+                self._fallen += 1
+                level = logging.WARNING if self._fallen == 1 else logging.DEBUG
+                words, name = "%s fell out of check_event's list unasked for", webhook_id_of(oldest)
+                metrics.dropped(log, "feed", words, name, level=level)
 
 
 async def encoded(uploads: Iterable[Upload]) -> list[bytes]:

@@ -59,6 +59,11 @@ class Gateway:
             self._settings_of[name] = settings
             self._make(name)
 
+    @property
+    def journal_bytes(self) -> int:
+        """How large the journal is."""
+        return self._shared.journal.size()
+
     def account(self, name: str | None) -> Account:
         """The account of that name, or the only one. Raises ``CallerError`` (-2)."""
         if name is None and len(self.accounts) == 1:

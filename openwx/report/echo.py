@@ -20,13 +20,17 @@ class Echo:
 
     def __init__(self) -> None:
         self._uploads: asyncio.Queue[Upload] = asyncio.Queue(_MOST_LINES)
+        self._left_out = 0
+        """So many since the log was told last."""
 
     def put(self, upload: Upload) -> None:
         try:
             self._uploads.put_nowait(upload)
         except asyncio.QueueFull:
+            self._left_out += 1
+            level = logging.WARNING if self._left_out == 1 else logging.DEBUG
             words = "stdout is read too slowly: %s is left out there"
-            metrics.dropped(log, "stdout", words, webhook_id_of(upload))
+            metrics.dropped(log, "stdout", words, webhook_id_of(upload), level=level)
 
     async def run(self) -> None:
         """Write for ever; what is left at the end is given up."""
@@ -49,6 +53,9 @@ class Echo:
                 metrics.dropped(log, "stdout", words, len(uploads), error, count=len(uploads))
             for _ in uploads:
                 self._uploads.task_done()
+            if self._left_out > 1:
+                log.warning("%d uploads were left out on stdout by now", self._left_out)
+            self._left_out = 0
 
     async def drained(self) -> None:
         await self._uploads.join()

@@ -16,7 +16,7 @@ from typing import Any, Self, cast
 
 from openwx import metrics
 from openwx.report import queries
-from openwx.report.queries import Prune, PruneOld, Read, ReadShown
+from openwx.report.queries import Prune, PruneOld, Read, ReadShown, Vacuum
 from openwx.report.records import (
     Completed,
     Counts,
@@ -67,6 +67,7 @@ class Journal:
     """``async with Journal(path) as journal``. Leaving waits until what was begun is written."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
         self._clock = clock
         self._writer = Writer(Tables(path, clock), name="journal", at_once=AT_ONCE)
         self._is_open = False
@@ -200,9 +201,9 @@ class Journal:
     async def prune(
         self, *, keep_s: float = 7 * 86400, keep: int = 10_000, keep_failed: int = 10_000
     ) -> int:
-        """Forget delivered uploads that are older than ``keep_s`` or beyond ``keep`` of an account.
+        """Forget delivered uploads that are older than ``keep_s`` or beyond ``keep`` of an account; the file shrinks.
 
-        Failed ones stay, up to ``keep_failed``. Answers how many rows went.
+        Failed ones stay, up to ``keep_failed``, and what is pending always. Answers how many rows went.
         """
         gone = 0
         before = self._clock() - keep_s
@@ -215,6 +216,7 @@ class Journal:
                 words = "%s: forgot the oldest %d of the failed uploads"
                 metrics.dropped(log, "failed_delivery", words, account, failed, count=failed)
             gone += failed
+        await self._prune(Vacuum())
         return gone
 
     async def prune_media(self, *, keep_s: float) -> None:
@@ -225,7 +227,15 @@ class Journal:
         """Forget calls with keys that are older than this."""
         await self._prune(PruneOld("keys", self._clock() - keep_s))
 
-    async def _prune(self, slices: Prune | PruneOld) -> int:
+    def size(self) -> int:
+        """Bytes on the disk, with what is not yet written back from the write-ahead log."""
+        return sum(
+            file.stat().st_size
+            for file in (self._path, self._path.with_name(f"{self._path.name}-wal"))
+            if file.exists()
+        )
+
+    async def _prune(self, slices: Prune | PruneOld | Vacuum) -> int:
         gone = 0
         while count := await self._order(slices):  # units in between need not wait for all of it
             gone += count
@@ -234,7 +244,7 @@ class Journal:
     async def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return cast("list[tuple[Any, ...]]", await self._order(Read(sql, *values)))
 
-    async def _order(self, what: Unit | Read | ReadShown | Prune | PruneOld) -> Any:
+    async def _order(self, what: Unit | Read | ReadShown | Prune | PruneOld | Vacuum) -> Any:
         if not self._is_open:
             raise JournalError("the journal is closed")
         return await self._writer.order(what)

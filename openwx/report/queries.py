@@ -19,7 +19,9 @@ from openwx.report.records import (
 )
 
 AT_ONCE = 1000
-"""Rows deleted in one transaction."""
+"""Rows deleted, or pages given back, in one transaction."""
+SPARE_PAGES = 256
+"""A mebibyte."""
 
 _FIELDS = "id, account, chat, kind, uid, ifnull(dedupe, ''), created, tries, reply_to, media, attachment, body"
 _NAMES = (
@@ -168,8 +170,21 @@ class Prune:
         db.execute(
             _NOTE_FORGOTTEN, slice_
         )  # before they go: a crash in between forgets nothing unsaid
-        count = db.execute(_PRUNE, slice_).rowcount
-        db.execute(f"PRAGMA incremental_vacuum({AT_ONCE})").fetchall()
+        return db.execute(_PRUNE, slice_).rowcount
+
+
+class Vacuum:
+    """Give free pages back to the file system, a slice of them; answers how many. Some stay for the next rows."""
+
+    def __call__(self, db: sqlite3.Connection) -> int:
+        free: int = db.execute("PRAGMA freelist_count").fetchone()[0]
+        count = min(free - SPARE_PAGES, AT_ONCE)
+        if count <= 0:
+            return 0
+        # Not `execute`: it takes the rows without columns, one a page, for none, and stops at the first.
+        db.executescript(f"PRAGMA incremental_vacuum({count});")
+        if count < AT_ONCE:  # the last slice; the file itself shrinks when the log is written back
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         return count
 
 

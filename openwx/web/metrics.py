@@ -61,6 +61,8 @@ class Metrics(Collector):
             accounts,
             lambda account: account.sync_age_s,
         )
+        words = "Bytes of the journal, with its write-ahead log."
+        yield GaugeMetricFamily("openwx_journal_bytes", words, self._gateway.journal_bytes)
 
 
 def _states(accounts: Iterable["Account"]) -> Metric:

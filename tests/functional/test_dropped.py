@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from openwx import metrics, service
+from openwx.config import JournalLimits
 from openwx.simulator import Account, Fault, Simulator, sync
 from openwx.simulator.media import PNG
 
@@ -50,9 +51,9 @@ class Scene:
         self.counts = Counts(gateway, former)
         return gateway
 
-    async def fails(self, *texts: str) -> Gateway:
+    async def fails(self, *texts: str, **how: Any) -> Gateway:
         """Deliveries that are given up."""
-        gateway = await self.run()
+        gateway = await self.run(**how)
         self.receiver.fails(status=400, post_type="receive_message")
         for text in texts:
             self.account.friend("小灰").says(text)
@@ -97,6 +98,14 @@ async def the_owner_drops_failed_deliveries(scene: Scene) -> None:
     assert (await gateway.get("outbox_drop", id="all")).json["count"] == 2
 
 
+@case("failed_delivery", "of the failed uploads", 3)
+async def more_failures_than_the_outbox_keeps(scene: Scene) -> None:
+    scene.monkeypatch.setattr(service, "PRUNE_EVERY_S", 0.2)
+    limits = JournalLimits(keep_failed=2)
+    settings = scene.world.settings().model_copy(update={"journal": limits})
+    await scene.fails(*"12345", settings=settings)
+
+
 @case("reply", "the answer is ignored")
 async def an_answer_that_is_no_json(scene: Scene) -> None:
     await scene.run()
@@ -121,7 +130,7 @@ async def an_answer_that_is_too_large(scene: Scene) -> None:
     scene.account.friend("小灰").says("hi")
 
 
-@case("feed", "fell out of check_event's list", 2)
+@case("feed", "fell out of check_event's list unasked for", 2)
 async def check_event_is_asked_too_seldom(scene: Scene) -> None:
     gateway = await scene.run(report={"check_event_list_max_size": 3})
     await gateway.drain()
@@ -250,7 +259,7 @@ async def test_it_is_logged_and_counted(
 
 
 def test_there_is_a_case_for_everything() -> None:
-    assert {kind for kind, *_ in CASES} == metrics.KINDS.keys() - {"failed_delivery"}
+    assert {kind for kind, *_ in CASES} == metrics.KINDS.keys()
 
 
 async def test_nobody_loses_what_nobody_asks_for(scene: Scene) -> None:

@@ -17,6 +17,7 @@ from openwx.config import (
     EVENTS,
     Access,
     AccountSettings,
+    JournalLimits,
     Listen,
     Loaded,
     Media,
@@ -105,6 +106,7 @@ def test_defaults() -> None:
         timeout=35.0,
         max_age=86_400.0,
     )
+    assert config.journal == JournalLimits(keep_days=7, keep_delivered=10_000, keep_failed=10_000)
     assert config.accounts == {
         "default": AccountSettings(
             login_mode="desktop", base_url=None, send_interval=3.0, send_tries=5, queue_size=1000
@@ -329,6 +331,10 @@ BAD_VALUES = [
     ("report.secret", "{s3cr3t = 1}", "must be text in quotes, not a table"),
     ("report.timeout", "inf", "not inf"),
     ("report.timeout", '"35"', "not '35'"),
+    ("journal.keep_days", "0", f"{WHOLE} 1 to 36500, not 0"),
+    ("journal.keep_delivered", "99", f"{WHOLE} 100 to 10000000, not 99"),
+    ("journal.keep_failed", "0", f"{WHOLE} 1 to 10000000, not 0"),
+    ("journal", "[1]", "must be a table, not a list"),
     ("report.max_age", "true", "must be a number of seconds from 1 to 31622400, not true"),
     ("accounts", '["a"]', "must be a table, not a list"),
     ("accounts", "{A = {}, a = {}}", "must have names that differ in more than case, not A and a"),
@@ -671,6 +677,7 @@ def test_the_example_names_every_key_and_no_other() -> None:
         "access": set(Access.model_fields),
         "media": set(Media.model_fields),
         "report": set(Report.model_fields),
+        "journal": set(JournalLimits.model_fields),
         "accounts": AccountSettings.model_fields.keys() - Report.model_fields.keys(),
     }
     text = EXAMPLE.read_text(encoding="utf-8")
