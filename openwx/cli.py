@@ -221,7 +221,7 @@ def _check_config(args: argparse.Namespace) -> int:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> int:
-    """Run until done; SIGINT and SIGTERM cancel it, and that is no failure."""
+    """Run until done; SIGINT and SIGTERM cancel it, once, and that is no failure."""
     try:
         asyncio.run(_until_told(work))
     except BaseExceptionGroup as group:
@@ -235,9 +235,17 @@ def _run(work: Coroutine[Any, Any, None]) -> int:
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
+    is_told = False
+
+    def stop() -> None:
+        nonlocal is_told
+        if not is_told:  # to cancel once more would cut off the good order of the end
+            task.cancel()
+        is_told = True
+
     for name in ("SIGINT", "SIGTERM"):
         try:
-            loop.add_signal_handler(getattr(signal, name), task.cancel)
+            loop.add_signal_handler(getattr(signal, name), stop)
         except NotImplementedError:  # Windows: Ctrl-C comes as KeyboardInterrupt
             break
     await asyncio.wait({task})

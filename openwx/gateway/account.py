@@ -330,7 +330,12 @@ class Account:
             self._client.state, self._client.state_reason = State.STOP, reason
         self.outgoing.queue.give_up(self._not_running())
         self.consults.give_up(self._not_running())
-        await self._deliver(Batch(events=[*happened, events.Stopped()], known=self._client.known))
+        last = Batch(events=[*happened, events.Stopped()], known=self._client.known)
+        try:
+            async with asyncio.timeout(self._shared.pace.finish_s):
+                await self._deliver(last)
+        except TimeoutError:
+            log.warning("%s: its stop is told to nobody: the journal does not take it", self.name)
 
     def _end_stream(self) -> None:
         self.stream.end(f"the account {self.name} has stopped: {self.state_reason}")

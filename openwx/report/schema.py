@@ -91,6 +91,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         version: int = db.execute("PRAGMA user_version").fetchone()[0]
         _require_known(path, version)
+        _require_whole(path, db)
         db.executescript(_PRAGMAS)
         for number, step in enumerate(_STEPS[version:], version + 1):
             db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
@@ -101,8 +102,19 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _require_known(path: Path, version: int) -> None:
-    if version > VERSION:
+    if not 0 <= version <= VERSION:
         raise JournalError(
             f"{path} was written by a newer openwx: its version is {version}, this one knows"
             f" {VERSION}"
+        )
+
+
+def _require_whole(path: Path, db: sqlite3.Connection) -> None:
+    """Better no start than a gateway that loses what stands in a damaged page."""
+    found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if found != "ok":
+        words = " ".join(found.split())[:200]
+        raise JournalError(
+            f"{path} is damaged ({words}): restore it from a copy, or move it away to begin anew,"
+            " which needs a new login and forgets what was not delivered yet"
         )

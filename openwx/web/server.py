@@ -23,7 +23,8 @@ HEAD_S = 20.0
 """For the head of a request, from its first byte on; a new connection has as long for all of its first one."""
 REFUSED_AT_ONCE = 64
 """So many connections beyond what may be are told so; more are only closed."""
-SHUTDOWN_S = 5.0
+SHUTDOWN_S = 1.0
+"""For callers who do not let go, once all accounts have stopped and answered theirs."""
 
 _answered = metrics.OfRoute(metrics.OTHER).answered
 """Counts what reached no route."""

@@ -188,6 +188,8 @@ class Http:
             data = wire.encode(call.body)
         elif call.part is not None:
             data = _multipart(call.form or {}, call.part)
+        if self._http.closed:
+            raise NotReached(call.name, "the account has stopped")
         timeout_s = call.timeout_s or self._timeout_s
         started = time.monotonic()
         try:

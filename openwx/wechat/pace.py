@@ -34,7 +34,7 @@ class Pace:
     """So long a received medium waits for a login before that."""
     settle_s: float = 10.0
     """So long the sync is waited for, where the answer to a call was lost that must not be repeated."""
-    finish_s: float = 4.0
+    finish_s: float = 3.0
     """So long a stop waits for the send on its way, and so long for the last uploads."""
     idle_first_s: float = 0.05
     idle_most_s: float = 2.0
