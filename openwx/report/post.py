@@ -162,6 +162,8 @@ def retry_after(value: str | None, now: float) -> float:
         return 0.0
     try:
         pause_s = float(int(value))
+    except OverflowError:
+        pause_s = _MOST_RETRY_AFTER_S
     except ValueError:
         try:
             date = parsedate_to_datetime(value)

@@ -10,10 +10,13 @@ from typing import Any, NoReturn
 
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openwx import __version__
 from openwx.report.gate import growing_pauses
 from openwx.report.journal import Journal, JournalError, Unit, Upload, Written
+from openwx.report.post import retry_after
 from openwx.report.reporter import Answer
 
 from .receiver import Receiver, says, sends_raw, status, waits_for
@@ -494,3 +497,10 @@ def test_pauses_grow_with_jitter_up_to_a_minute() -> None:
     for pause, most in zip(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60], strict=True):
         assert 0.75 * most <= pause <= most
     assert len(set(pauses)) == 12
+
+
+@given(
+    value=st.text() | st.integers().map(str) | st.sampled_from(["9" * 400, "9" * 5000, "-0", "١٢"])
+)
+def test_any_retry_after_is_a_pause_within_reason(value: str) -> None:
+    assert 0.0 <= retry_after(value, 1e9) <= 300.0
