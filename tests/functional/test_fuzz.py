@@ -17,12 +17,13 @@ from urllib.parse import quote_from_bytes
 import hypothesis
 import msgspec
 import pytest
+from aiohttp import web
 from hypothesis import strategies as st
 
 from openwx.simulator import Account
 from openwx.web import app
 
-from .world import Gateway, Receiver, Upload, World, says, web
+from .world import Gateway, Receiver, Upload, World, says
 
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 EXAMPLES = int(os.environ.get("OPENWX_TEST_EXAMPLES", "15"))
