@@ -1,0 +1,88 @@
+"""What the documentation's first pages tell a newcomer to type works as it stands there, but for the ports."""
+
+import asyncio
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import unused_port
+
+from openwx.simulator import Account
+
+from .world import PATIENCE_S, Command, Gateway
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+Start = Callable[..., Awaitable[Command]]
+
+with_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+
+
+def lines_of(page: str, beginning: str) -> list[str]:
+    """The lines in code blocks that begin so, without what is said of them."""
+    code = "\n".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    found = [line for line in code.splitlines() if line.startswith(beginning)]
+    return [re.sub(r"\s{2,}#.*$", "", line) for line in found]
+
+
+async def shell(line: str, **environ: str) -> str:
+    """What a line prints that somebody pastes into a shell in the project's folder."""
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", line,
+        cwd=ROOT, env=os.environ | environ, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(3 * PATIENCE_S):
+        out, _ = await process.communicate()
+    assert process.returncode == 0, line
+    return out.decode()
+
+
+@with_curl
+async def test_the_lines_with_curl(api: Gateway, account: Account) -> None:
+    lines = lines_of(PAGE, "curl ")
+    assert len(lines) == 4
+    for line in lines:
+        said = await shell(line.replace("http://127.0.0.1:3000", api.url))
+        assert said.startswith("[") or '"code":0' in said or '"name":' in said, (line, said)
+    text, picture = await account.friend("小灰").hears(2)
+    assert text.text == "你好"
+    assert picture.medium is not None
+
+
+async def test_a_bot_of_ones_own(openwx: Start, tmp_path: Path) -> None:
+    """The three parts, each in a process of its own: the simulated WeChat, the bot, and openwx between them."""
+    (simulate,) = lines_of(PAGE, ".venv/bin/openwx simulate")
+    (serve,) = lines_of(PAGE, "OPENWX_DATA_DIR")
+    code = re.search(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert code
+    wechat_port, bot_port = unused_port(), unused_port()
+    bot = tmp_path / "bot.py"
+    bot.write_text(code[1].replace("port=8000", f"port={bot_port}"), encoding="utf-8")
+    arguments = shlex.split(simulate)[1:]
+    arguments[arguments.index("--chatter") + 1] = "0.5"
+    wechat = await openwx(*arguments, "--port", str(wechat_port))
+    backend = await asyncio.create_subprocess_exec(
+        sys.executable, str(bot), stdout=asyncio.subprocess.PIPE
+    )
+    assert backend.stdout is not None
+    environ = dict(word.split("=", 1) for word in shlex.split(serve) if re.match(r"[A-Z_]+=", word))
+    environ = {
+        name: value.replace(":3080", f":{wechat_port}").replace(":8000", f":{bot_port}")
+        for name, value in environ.items()
+    } | {"OPENWX_DATA_DIR": str(tmp_path / "first")}
+    gateway = await openwx("serve", "--port", "0", **environ)
+    try:
+        async with asyncio.timeout(4 * PATIENCE_S):
+            while "receive_message" not in (line := (await backend.stdout.readline()).decode()):
+                assert line, "the bot ended"
+        await gateway.says("→ .*收到：", timeout_s=4 * PATIENCE_S)
+    finally:
+        backend.terminate()
+        await backend.communicate()
+    assert wechat.process.returncode is None

@@ -1,0 +1,168 @@
+"""The documentation says the same in both languages, its links lead somewhere, and what it says of settings is true."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openwx.config import AccountSettings, Listen, Report, Settings
+from openwx.config.models import EVENTS, Access, Media
+from openwx.web.openapi.words import FORMATS
+
+Json = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+IN_BOTH = sorted(path.name for path in DOCS.glob("*.md") if path.name != "SECURITY.md")
+PAGES = [*(DOCS / name for name in IN_BOTH), *(DOCS / "zh" / name for name in IN_BOTH)]
+TABLES = {
+    "[[listen]]": Listen,
+    "[access]": Access,
+    "[media]": Media,
+    "[report]": Report,
+    "[accounts.NAME]": AccountSettings,
+}
+
+page_of_each = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+
+
+def blocks(text: str, *languages: str) -> list[str]:
+    """The code blocks in these languages."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [code for language, code in found if language in languages]
+
+
+def prose(text: str) -> str:
+    """Without code blocks."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"^(#+ .+)$", prose(text), re.MULTILINE)
+
+
+def anchors(text: str) -> set[str]:
+    """The names under which a heading can be linked to: its words in lower case, with hyphens between."""
+    titles = (heading.lstrip("#").strip().lower() for heading in headings(text))
+    return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
+
+
+def outline(text: str) -> list[object]:
+    """What both languages must have alike: depths of headings, rows of tables, code without its comments."""
+    depths = [len(heading.partition(" ")[0]) for heading in headings(text)]
+    rows = len(re.findall(r"^\|", prose(text), re.MULTILINE))
+    code = [re.sub(r"\s+#.*", "", block) for block in blocks(text, "sh", "toml", "python", "json")]
+    return [depths, rows, code]
+
+
+@pytest.mark.parametrize("name", IN_BOTH)
+def test_both_languages_say_the_same(name: str) -> None:
+    english = (DOCS / name).read_text(encoding="utf-8")
+    chinese = (DOCS / "zh" / name).read_text(encoding="utf-8")
+    assert outline(english) == outline(chinese)
+    assert f"*[中文](zh/{name})*" in english
+    assert f"*[English](../{name})*" in chinese
+
+
+def links(page: Path) -> Iterator[tuple[Path, str]]:
+    """Where the links within the project lead: a file, and an anchor in it."""
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", prose(page.read_text(encoding="utf-8"))):
+        path, _, anchor = target.partition("#")
+        yield (page.parent / path).resolve() if path else page, anchor
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, DOCS / "SECURITY.md", ROOT / "README.md"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    for path, anchor in links(page):
+        assert path.exists(), path
+        if anchor:
+            assert anchor in anchors(path.read_text(encoding="utf-8")), f"{path}#{anchor}"
+
+
+@page_of_each
+def test_code_can_be_read(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for code in blocks(text, "toml"):
+        Settings.model_validate(tomllib.loads(code))
+    for code in blocks(text, "python"):
+        compile(code, str(page), "exec", flags=0x2000)  # await may stand outside of functions
+
+
+@pytest.mark.parametrize("folder", [DOCS, DOCS / "zh"], ids=["English", "Chinese"])
+def test_every_setting_is_explained(folder: Path) -> None:
+    text = (folder / "configuration.md").read_text(encoding="utf-8")
+    first, *sections = re.split(r"^## `(\[.+?\]+)`.*$", text, flags=re.MULTILINE)
+    told = dict(zip(sections[::2], sections[1::2], strict=True))
+    assert set(told) == set(TABLES)
+    assert keys(first) == Settings.model_fields.keys() - {
+        name.strip("[]").partition(".")[0] for name in TABLES
+    }
+    for name, model in TABLES.items():
+        own = model.model_fields.keys()
+        if model is AccountSettings:
+            own -= Report.model_fields.keys()
+        assert keys(told[name]) == own, name
+
+
+def keys(section: str) -> set[str]:
+    """The keys that the tables of a section explain."""
+    named = re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
+    return {key for cell in named for key in re.findall(r"`(\w+)`", cell)}
+
+
+@pytest.mark.parametrize("folder", [DOCS, DOCS / "zh"], ids=["English", "Chinese"])
+def test_defaults_are_told_as_they_are(folder: Path) -> None:
+    text = (folder / "configuration.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| `([^|]+)` \|", text, re.MULTILINE))
+    assert told
+    for name, value in told.items():
+        given = tomllib.loads(f"{name} = {value}")
+        (model,) = {
+            model
+            for model in (Settings, Listen, Access, Media, Report, AccountSettings)
+            if name in model.__annotations__
+        }
+        assert getattr(model.model_validate(given), name) == getattr(model(), name), name
+
+
+def recorded(kind: str, name: str, about: str) -> Json:
+    """What a real run uploaded (``openwx/web/openapi/examples``)."""
+    path = ROOT / "openwx" / "web" / "openapi" / "examples" / f"post_api_{kind}s.json"
+    told: Json = json.loads(path.read_text(encoding="utf-8"))[name][about]
+    return told
+
+
+def is_part_of(shown: object, real: object) -> bool:
+    """Whether it is alike in its keys and types, as far as it is shown; texts and numbers may be others."""
+    match shown, real:
+        case dict(), dict():
+            return shown.keys() <= real.keys() and all(
+                is_part_of(value, real[key]) for key, value in shown.items()
+            )
+        case list(), list():
+            return all(is_part_of(*pair) for pair in zip(shown, real, strict=False))
+    return type(shown) is type(real)
+
+
+@pytest.mark.parametrize("folder", [DOCS, DOCS / "zh"], ids=["English", "Chinese"])
+def test_every_upload_is_shown_as_it_is(folder: Path) -> None:
+    text = (folder / "uploads.md").read_text(encoding="utf-8")
+    found = re.findall(
+        r"^<!-- (message|event): (\w+) / (.+) -->\n```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+    )
+    for kind, name, about, code in found:
+        shown, real = json.loads(code), recorded(kind, name, about)
+        assert is_part_of(shown, real), (name, about)
+        if name not in ("update_friend", "update_group"):
+            assert len(shown.get("params", ())) == len(real.get("params", ())), name
+        assert shown.get("event", shown.get("format")) == name
+    assert {name for kind, name, *_ in found if kind == "event"} == set(EVENTS)
+    assert {name for kind, name, *_ in found if kind == "message"} == set(FORMATS)
