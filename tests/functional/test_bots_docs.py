@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_both_pages_have_the_same_pieces() -> None:
-    assert pieces("bots.md") == pieces("bots.zh.md")
+    assert pieces("bots.md") == pieces("zh/bots.md")
 
 
 def test_every_piece_is_used(folder: Path) -> None:
