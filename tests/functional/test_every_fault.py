@@ -10,15 +10,17 @@ import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
 from openwx.errors import Code
 from openwx.simulator import Account, Fault, Simulator
-from openwx.simulator.media import PNG
+from openwx.simulator.media import GIF, MP3, MP4, PNG
 from openwx.simulator.samples import png
 
-from .world import Gateway, Receiver, World
+from .changing import id_of, ids_of
+from .world import Gateway, Json, Receiver, World
 
 RANDOM_FAULTS = int(os.environ.get("OPENWX_TEST_FAULTS", "60"))
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
@@ -32,8 +34,16 @@ WHILE_LOGGING_IN = [
     *("jslogin", "login", "webwxnewloginpage", "webwxpushloginurl", "webwxinit"),
     *("webwxstatusnotify", "webwxgetcontact", "webwxbatchgetcontact", "webwxsync"),
 ]
-WHILE_SENDING = ["webwxsendmsg", "webwxuploadmedia", "webwxsendmsgimg"]
-WHILE_FETCHING = ["webwxgetmsgimg"]
+WHILE_SENDING = [
+    *("webwxsendmsg", "webwxuploadmedia", "webwxsendmsgimg", "webwxsendemoticon"),
+    *("webwxsendvideomsg", "webwxsendappmsg"),
+]
+WHILE_FETCHING = ["webwxgetmsgimg", "webwxgetvoice", "webwxgetvideo", "webwxgetmedia"]
+WHILE_CHANGING = [
+    *("webwxcreatechatroom", "webwxupdatechatroom", "webwxoplog", "webwxverifyuser"),
+    *("webwxrevokemsg", "webwxgeticon"),
+]
+"""Calls that a caller waits for, and that are not repeated by themselves."""
 
 
 @dataclass
@@ -66,23 +76,82 @@ class Scene:
         self.sent.append(text)
         await self.receiver.get(post_type="send_message", uid=reply.json["uid"])
 
-    async def shows(self) -> None:
-        """A picture that was never shown before is accepted, and is told how it ended."""
+    async def shows(self, call: str = "webwxsendmsgimg") -> None:
+        """A medium that was never shown before is accepted, and is told how it ended."""
         self.shown += 1
+        data = {
+            "webwxsendemoticon": GIF + bytes([self.shown]),
+            "webwxsendvideomsg": MP4 + bytes([self.shown]),
+            "webwxsendappmsg": f"text {self.shown}".encode(),
+        }.get(call, png((self.shown, 0, 0)))
         reply = await self.api.post_json(
             "send_friend_message",
             id="filehelper",
-            media_data=base64.b64encode(png((self.shown, 0, 0))).decode(),
+            media_data=base64.b64encode(data).decode(),
             **{"async": True},
         )
         assert reply.code == 0, reply.words
         await self.receiver.get(post_type="send_message", uid=reply.json["uid"])
 
-    async def fetches(self) -> None:
-        """A picture comes, with its bytes or with the reason why not."""
-        message = self.account.friend("小灰").sends_image(PNG)
+    async def fetches(self, call: str = "webwxgetmsgimg") -> None:
+        """A medium comes, with its bytes or with the reason why not."""
+        friend = self.account.friend("小灰")
+        match call:
+            case "webwxgetvoice":
+                message = friend.sends_voice(MP3)
+            case "webwxgetvideo":
+                message = friend.sends_video(MP4)
+            case "webwxgetmedia":
+                message = friend.sends_file("a.txt", b"text")
+            case _:
+                message = friend.sends_image(PNG)
         upload = await self.receiver.get(id=message.msg_id)
         assert "media_path" in upload or upload["media_error"]
+
+    async def changes(self, call: str) -> None:
+        """Somebody asks for a change: he hears in time what came of it, and "done" is only said where it is."""
+        self.shown += 1
+        route, parameters, is_done = await self._change(call, f"name {self.shown}")
+        async with asyncio.timeout(15):
+            reply = await self.api.post(route, **parameters)
+        assert reply.status in (200, 503, 504), reply.body
+        if not reply.headers["Content-Type"].startswith("image/"):
+            assert reply.code != 0 or is_done(), reply.body
+            assert reply.code != Code.REFUSED or not is_done(), reply.body
+
+    async def _change(self, call: str, name: str) -> tuple[str, Json, Callable[[], bool]]:
+        """What to ask for so that this call is made: route, parameters, and whether it took effect."""
+        account = self.account
+        grey, momo = account.friend("小灰"), account.friend("momo")
+        group = account.group("PERL学习交流")
+        match call:
+            case "webwxcreatechatroom":
+                given = {"friends": ids_of(account, grey, momo), "displayname": name}
+                return "create_group", given, lambda: name in [one.name for one in account.groups]
+            case "webwxupdatechatroom":
+                other = next(one for one in account.groups if one is not group)
+                given = {"id": id_of(account, other), "new_displayname": name}
+                return "set_group_displayname", given, lambda: other.name == name
+            case "webwxoplog":
+                given = {"id": id_of(account, grey), "new_markname": name}
+                return "set_markname", given, lambda: grey.remark == name
+            case "webwxverifyuser":
+                known = [account.owner, *account.friends]
+                people = [member.person for member in group.members.values()]
+                stranger = next(person for person in people if person not in known)
+                given = {"id": id_of(account, stranger), "verify": name}
+                return (
+                    "make_friend",
+                    given,
+                    lambda: name in [one.words for one in account.friend_requests_sent],
+                )
+            case "webwxrevokemsg":
+                sent = await self.api.get("send_friend_message", id="filehelper", content=name)
+                message = account.sent[-1]
+                return "revoke_message", {"id": sent.json["msg_id"]}, lambda: message.revoked
+            case _:
+                person = account.friends[self.shown % len(account.friends)]
+                return "get_avatar", {"id": id_of(account, person)}, lambda: False
 
     async def logs_in_anew(self) -> None:
         self.account.end_session(1102)
@@ -148,7 +217,7 @@ async def test_while_running(scene: Scene, simulator: Simulator, call: str) -> N
 @pytest.mark.parametrize("call", WHILE_SENDING)
 async def test_while_sending(scene: Scene, simulator: Simulator, call: str) -> None:
     for fault in Fault:
-        act = scene.sends if call == "webwxsendmsg" else scene.shows
+        act = scene.sends if call == "webwxsendmsg" else partial(scene.shows, call)
         await strikes(scene, simulator, call, fault, act)
         await scene.hears()
     scene.is_whole()
@@ -157,7 +226,15 @@ async def test_while_sending(scene: Scene, simulator: Simulator, call: str) -> N
 @pytest.mark.parametrize("call", WHILE_FETCHING)
 async def test_while_fetching(scene: Scene, simulator: Simulator, call: str) -> None:
     for fault in Fault:
-        await strikes(scene, simulator, call, fault, scene.fetches)
+        await strikes(scene, simulator, call, fault, partial(scene.fetches, call))
+    await scene.hears()
+    scene.is_whole()
+
+
+@pytest.mark.parametrize("call", WHILE_CHANGING)
+async def test_while_changing(scene: Scene, simulator: Simulator, call: str) -> None:
+    for fault in Fault:
+        await strikes(scene, simulator, call, fault, partial(scene.changes, call))
     await scene.hears()
     scene.is_whole()
 
