@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from openwx import client, pytest_plugin
 from openwx.config import load
 from openwx.simulator.samples import PNG
 
@@ -38,6 +39,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_both_pages_have_the_same_pieces() -> None:
     assert pieces("bots.md") == pieces("zh/bots.md")
+
+
+@pytest.mark.parametrize("page", ["bots.md", "zh/bots.md"])
+def test_the_pages_tell_every_error_and_every_fixture(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    fixtures = [name for name, one in vars(pytest_plugin).items() if _is_fixture(one)]
+    for name in (*errors_of(client.CallFailed), *fixtures):
+        assert f"`{name}`" in text or name.startswith("_"), name
+
+
+def errors_of(kind: type[client.CallFailed]) -> list[str]:
+    """The classes at the ends of the tree."""
+    if not kind.__subclasses__():
+        return [kind.__name__]
+    return [name for one in kind.__subclasses__() for name in errors_of(one)]
+
+
+def _is_fixture(what: object) -> bool:
+    return type(what).__name__ == "FixtureFunctionDefinition"
 
 
 def test_every_piece_is_used(folder: Path) -> None:
