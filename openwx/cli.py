@@ -1,4 +1,4 @@
-"""The commands: ``openwx serve``, ``simulate``, ``crash-test``, ``check-config``, ``outbox``
+"""The commands: ``openwx serve``, ``simulate``, ``crash-test``, ``check-config``, ``status``, ``doctor``, ``outbox``
 and ``logout``."""
 
 import argparse
@@ -50,6 +50,20 @@ def _parser() -> argparse.ArgumentParser:
         "--demo", action="store_true", help="use a simulated WeChat: no account is needed"
     )
     serve.set_defaults(command=_serve)
+
+    status = commands.add_parser(
+        "status", help="how the running gateway is: exit code 0 ready, 1 not ready, 2 not reached"
+    )
+    status.add_argument("--json", action="store_true", help="for programs")
+    status.add_argument("--config", type=Path, metavar="FILE")
+    status.set_defaults(command=_status)
+
+    doctor = commands.add_parser(
+        "doctor", help="look for what is wrong with the configuration and around it"
+    )
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.add_argument("--config", type=Path, metavar="FILE")
+    doctor.set_defaults(command=_doctor)
 
     logout = commands.add_parser(
         "logout", help="end the saved login at WeChat (openwx must be stopped)"
@@ -140,6 +154,19 @@ def _serve(args: argparse.Namespace) -> int:
         chosen = args.port is not None or "listen" in settings.model_fields_set
         return _run(demo.serve(settings, port_is_chosen=chosen))
     return _run(service.serve(settings))
+
+
+def _status(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    from openwx import status
+
+    return status.main(settings, as_json=args.json)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from openwx import doctor
+
+    return doctor.main(args.config, os.environ, as_json=args.json)
 
 
 def _logout(args: argparse.Namespace) -> int:

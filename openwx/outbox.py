@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from openwx import service
+from openwx import running, service
 from openwx.client import CallFailed, Client, Delivery, NotConnected
 from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
@@ -46,11 +46,9 @@ async def run(
 async def _ask_server(
     settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, state: State
 ) -> str:
-    listen = settings.listen[0]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104
     # Our own server, on this machine: its certificate is for the name that others use.
     async with Client(
-        listen.model_copy(update={"host": host}).url,
+        running.address(settings),
         token=settings.access.token,
         account=client,
         timeout_s=TIMEOUT_S,

@@ -36,6 +36,13 @@ class Outbox:
         """Those that were given up, newest first."""
         return await self._journal.failed(self._account, limit=limit)
 
+    async def count_failed(self) -> int:
+        """How many were given up, and are kept. Raises ``CallerError`` (-5) where the journal cannot be read."""
+        try:
+            return await self._journal.failures(self._account)
+        except JournalError as error:
+            raise CallerError(Code.GAVE_UP, str(error)) from error
+
     async def waiting(self, limit: int = MOST) -> list[ListedUpload]:
         """Those that are still tried, oldest first. Of each chat the first one tells how its last try ended."""
         listed = await self._journal.waiting(self._account, limit=limit)

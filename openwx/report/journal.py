@@ -108,6 +108,11 @@ class Journal:
         rows = await self._read(queries.FAILED, account, int(Fate.FAILED), limit)
         return [queries.listed_upload_of(row) for row in rows]
 
+    async def failures(self, account: str) -> int:
+        """How many uploads were given up, and are kept."""
+        count: int = (await self._read(queries.FAILURES, account, int(Fate.FAILED)))[0][0]
+        return count
+
     async def waiting(self, account: str, *, limit: int = 100) -> list[ListedUpload]:
         """The uploads that are not delivered yet, oldest first."""
         rows = await self._read(queries.WAITING, account, limit)

@@ -86,6 +86,7 @@ _SEND_NAMES = ("id", "account", "uid", "upload_id", "part", "created", "attachme
 LEFT = """
 SELECT (SELECT count(*) FROM uploads WHERE account = ?1 AND fate = 0),
 (SELECT count(*) FROM sends WHERE account = ?1)"""
+FAILURES = "SELECT count(*) FROM uploads WHERE account = ? AND fate = ?"
 STATE = "SELECT key, value FROM state WHERE account = ?"
 MEDIUM = "SELECT value FROM media WHERE account = ? AND key = ?"
 KEY = "SELECT value FROM keys WHERE account = ? AND key = ?"

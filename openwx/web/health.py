@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import hdrs, web
 
-from openwx.errors import Code
+from openwx import __version__
+from openwx.errors import CallerError, Code
 from openwx.web import answers
 from openwx.web.access import Access
 from openwx.web.answers import Answer
@@ -16,15 +17,31 @@ from openwx.web.guard import guarded
 from openwx.web.parameters import read_query
 
 if TYPE_CHECKING:
+    from openwx.gateway.account import Account
     from openwx.gateway.gateway import Gateway
 
 
+class Waiting(msgspec.Struct, kw_only=True):
+    """So much is still to be done: sends to WeChat, uploads to ``post_api``, received media to fetch."""
+
+    sends: int
+    uploads: int
+    media: int
+
+
 class AccountHealth(msgspec.Struct, kw_only=True):
-    """How an account is. ``wanted`` is False for one that ``stop_client`` stopped, which nobody waits for."""
+    """How an account is. ``wanted`` is False for one that ``stop_client`` stopped, which nobody waits for.
+
+    ``failed`` uploads are in the outbox; None where the journal cannot be read. ``sync_age_s`` is None before the
+    first sync round.
+    """
 
     state: str
     state_reason: str
     wanted: bool
+    waiting: Waiting
+    failed: int | None
+    sync_age_s: float | None
 
 
 class Readiness(msgspec.Struct, kw_only=True):
@@ -32,8 +49,11 @@ class Readiness(msgspec.Struct, kw_only=True):
 
     code: int
     status: str
+    version: str | msgspec.UnsetType = msgspec.UNSET
+    """This and what follows is only for those who have the token."""
+    started: int | msgspec.UnsetType = msgspec.UNSET
+    """Unix time in seconds."""
     accounts: dict[str, AccountHealth] | msgspec.UnsetType = msgspec.UNSET
-    """Only for those who have the token."""
 
 
 class Health:
@@ -60,17 +80,27 @@ class Health:
         if waited_for:
             readiness = Readiness(code=int(Code.NOT_RUNNING), status="not ready")
         if self._has_token(request):
-            readiness.accounts = {
-                one.name: AccountHealth(
-                    state=str(one.state),
-                    state_reason=one.state_reason,
-                    wanted=gateway.wants(one),
-                )
-                for one in accounts
-            }
+            readiness.version = __version__
+            readiness.started = int(gateway.started)
+            readiness.accounts = {one.name: await self._health(one) for one in list(accounts)}
         answer = _fresh(answers.success(readiness))
         answer.status = 503 if waited_for else 200
         return answer
+
+    async def _health(self, account: "Account") -> AccountHealth:
+        try:
+            failed = await account.outbox.count_failed()
+        except CallerError:
+            failed = None
+        age_s = account.sync_age_s
+        return AccountHealth(
+            state=str(account.state),
+            state_reason=account.state_reason,
+            wanted=self._gateway.wants(account),
+            waiting=Waiting(**account.waiting._asdict()),
+            failed=failed,
+            sync_age_s=None if age_s is None else round(age_s, 1),
+        )
 
     def _has_token(self, request: web.Request) -> bool:
         return self._access.has_token(request, read_query(request))

@@ -92,8 +92,12 @@ async def test_an_account_that_was_stopped_on_purpose_is_not_waited_for(
     await reaches(gateway, "second", "stop")
     reply = await probe(gateway, "/readyz")
     assert reply.status == 200
-    assert reply.json["accounts"]["second"] == {
+    stopped = reply.json["accounts"]["second"]
+    assert stopped.pop("sync_age_s") > 0
+    assert stopped.pop("waiting").keys() == {"sends", "uploads", "media"}
+    assert stopped == {
         "state": "stop",
         "state_reason": "stopped on request",
         "wanted": False,
+        "failed": 0,
     }

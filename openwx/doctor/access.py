@@ -1,0 +1,105 @@
+"""Who can get in: the token, the addresses, the certificates, and who can read the secrets."""
+
+import math
+import string
+import sys
+from datetime import UTC, datetime
+
+from openwx.config import Listen, Loaded, Settings
+from openwx.doctor.certificate import CertificateError, validity
+from openwx.doctor.finding import Finding, ok, problem, warning
+
+STRONG_BITS = 80
+WEAK_BITS = 40
+_EXAMPLES = ("random", "token", "secret", "password", "change", "example", "openwx")
+_NEW = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+_SOON_DAYS = 21
+
+
+def secrecy(loaded: Loaded) -> list[Finding]:
+    """Whether the file with the secrets is for its owner alone."""
+    source, settings = loaded.source, loaded.settings
+    reports = [settings.report, *(settings.report_for(name) for name in settings.accounts)]
+    secret = settings.access.token or any(report.secret for report in reports)
+    if source is None or not secret or sys.platform == "win32":
+        return []
+    if source.stat().st_mode & 0o077:
+        words = f"other users can read {source}, and a token or secret stands in it"
+        return [warning("configuration", words, f"chmod 600 {source}")]
+    return []
+
+
+def token(settings: Settings) -> list[Finding]:
+    """Whether the token can be guessed."""
+    given = settings.access.token
+    if given is None:
+        if settings.exposed():
+            words = "none, and other machines can reach the API: everyone can use the accounts"
+            advice = f'write token = "…" under [access]; one comes from: {_NEW}'
+            return [problem("token", words, advice)]
+        return [ok("token", "none; only programs on this machine can reach the API")]
+    advice = f"take a random one: {_NEW}"
+    bits = _bits(given)
+    if bits < WEAK_BITS or any(word in given.lower() for word in _EXAMPLES):
+        level = problem if settings.exposed() else warning
+        return [level("token", "it can be guessed: it is short, or made of words", advice)]
+    if bits < STRONG_BITS:
+        return [warning("token", "it is rather short", advice)]
+    return [ok("token", "long enough")]
+
+
+def _bits(text: str) -> float:
+    """How much there is to guess, at most: by its length, its kinds of characters, and how they repeat."""
+    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
+    alphabet = sum(len(kind) for kind in kinds if set(text) & set(kind))
+    alphabet += 32 * any(not c.isalnum() for c in text)
+    return len(text) * math.log2(max(2, min(alphabet, 2 * len(set(text)))))
+
+
+def exposure(settings: Settings) -> list[Finding]:
+    """Whether the token and the messages cross a network as they are."""
+    findings = []
+    for number in settings.exposed():
+        listen = settings.listen[number]
+        if listen.tls_cert is None:
+            words = f"{listen.url} can be reached by other machines, and is not encrypted"
+            advice = "set tls_cert and tls_key, or listen at 127.0.0.1 behind a proxy with TLS"
+            findings.append(warning(f"listen[{number}]", words, advice))
+    return findings
+
+
+def certificates(settings: Settings) -> list[Finding]:
+    """Whether the TLS files work together, for how long, and whether the key is kept."""
+    findings = []
+    for number, listen in enumerate(settings.listen):
+        if listen.tls_cert is not None and listen.tls_key is not None:
+            findings += _certificate(f"listen[{number}]", listen)
+    return findings
+
+
+def _certificate(about: str, listen: Listen) -> list[Finding]:
+    assert listen.tls_cert is not None
+    assert listen.tls_key is not None
+    findings = []
+    try:
+        if sys.platform != "win32" and listen.tls_key.stat().st_mode & 0o077:
+            words = f"other users can read the key {listen.tls_key}"
+            findings.append(warning(about, words, f"chmod 600 {listen.tls_key}"))
+        begin, end = validity(listen.tls_cert, listen.tls_key)
+    except (CertificateError, OSError) as error:
+        advice = (
+            "tls_cert is a PEM file with the certificate and its chain, tls_key its private key"
+        )
+        return [problem(about, f"tls_cert and tls_key do not work: {error}", advice)]
+    now = datetime.now(UTC)
+    left = (end - now).days
+    advice = "renew it, and start openwx anew"
+    if end <= now:
+        words = f"the certificate is not valid since {end:%Y-%m-%d %H:%M} UTC"
+        return [*findings, problem(about, words, advice)]
+    if begin > now:
+        words = f"the certificate is valid from {begin:%Y-%m-%d %H:%M} UTC on only"
+        return [*findings, problem(about, words, "look at the clock, or take another certificate")]
+    words = f"the certificate is valid for {left} more days, until {end:%Y-%m-%d}"
+    level = warning(about, words, advice) if left < _SOON_DAYS else ok(about, words)
+    return [*findings, level]

@@ -1,0 +1,54 @@
+"""What a check found."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line of the doctor: what was looked at, how it is, and what to do about it."""
+
+    level: Level
+    about: str
+    words: str
+    advice: str = ""
+
+
+def ok(about: str, words: str) -> Finding:
+    return Finding(Level.OK, about, words)
+
+
+def warning(about: str, words: str, advice: str) -> Finding:
+    return Finding(Level.WARNING, about, words, advice)
+
+
+def problem(about: str, words: str, advice: str) -> Finding:
+    return Finding(Level.PROBLEM, about, words, advice)
+
+
+def as_json(findings: list[Finding]) -> dict[str, Any]:
+    counts = {level.value: sum(one.level is level for one in findings) for level in Level}
+    return {"findings": msgspec.to_builtins(findings), **counts}
+
+
+def as_text(findings: list[Finding]) -> str:
+    """A line each, and below it what to do."""
+    lines = []
+    for one in findings:
+        lines.append(f"{one.level:<8} {one.about}: {one.words}")
+        if one.advice:
+            lines.append(f"{'':<8}   → {one.advice}")
+    counts = as_json(findings)
+    told = [
+        f"{counts[level]} {level}{'' if counts[level] == 1 else 's'}"
+        for level in (Level.PROBLEM, Level.WARNING)
+        if counts[level]
+    ]
+    return "\n".join([*lines, "", ", ".join(told) or "all is well"])

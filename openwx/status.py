@@ -1,0 +1,83 @@
+"""``openwx status``: how the gateway is that runs with this configuration."""
+
+import asyncio
+import sys
+import time
+from typing import Any
+
+import msgspec
+
+from openwx import running
+from openwx.config import Settings
+from openwx.web.health import AccountHealth, Readiness
+
+READY, NOT_READY, NOT_REACHED = 0, 1, 2
+"""Exit codes."""
+
+
+def main(settings: Settings, *, as_json: bool) -> int:
+    """Print how it is: for a person, or as one JSON object. The exit code."""
+    try:
+        told = asyncio.run(running.readiness(settings))
+    except running.NotReachedError as error:
+        if as_json:
+            _print_json({"code": -1, "status": str(error)})
+        else:
+            print(f"openwx: {error}", file=sys.stderr)
+        return NOT_REACHED
+    if as_json:
+        _print_json({"url": running.address(settings), **msgspec.to_builtins(told)})
+    else:
+        print("\n".join(_lines(told, running.address(settings))))
+    return READY if told.code == 0 else NOT_READY
+
+
+def _print_json(told: dict[str, Any]) -> None:
+    print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+
+
+def _lines(told: Readiness, url: str) -> list[str]:
+    accounts = told.accounts or {}
+    width = max(map(len, accounts), default=0)
+    up_s = max(0, int(time.time() - (told.started or 0)))
+    lines = [f"openwx {told.version} at {url}, up {duration(up_s)}: {told.status}"]
+    for name, account in accounts.items():
+        lines.append(f"  {name:<{width}}  {account.state}: {_how(account)}")
+        lines.append(f"  {'':<{width}}  {_work(account)}")
+    return lines
+
+
+def _how(account: AccountHealth) -> str:
+    if account.state == "running" and account.sync_age_s is not None:
+        return f"in sync {account.sync_age_s:.0f} s ago"
+    return account.state_reason + ("" if account.wanted else " (nobody waits for it)")
+
+
+def _work(account: AccountHealth) -> str:
+    waiting = account.waiting
+    parts = [
+        f"{number} {name}"
+        for number, name in (
+            (waiting.sends, "sends"),
+            (waiting.uploads, "deliveries"),
+            (waiting.media, "media"),
+        )
+        if number
+    ]
+    words = f"waiting: {', '.join(parts)}" if parts else "nothing waits"
+    if account.failed is None:
+        return f"{words}; the journal cannot be read"
+    if account.failed:
+        words += f"; {account.failed} deliveries failed (openwx outbox list)"
+    return words
+
+
+def duration(seconds: int) -> str:
+    """As people say it: the two largest units."""
+    units = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+    parts: list[str] = []
+    for name, size in units:
+        count, seconds = divmod(seconds, size)
+        if count or (name == "s" and not parts):
+            parts.append(f"{count} {name}")
+    return " ".join(parts[:2])
