@@ -1,5 +1,6 @@
 """The console in a real browser: from the QR code to a sent message, and what is wrong told and put right."""
 
+import asyncio
 import os
 import re
 from pathlib import Path
@@ -162,6 +163,37 @@ async def test_the_page_goes_on_after_a_restart(
     await page.locator(".feed .line").get_by_text("after").wait_for()
     assert await page.locator(".feed .line").get_by_text("before").count() == 1
     assert not await page.locator("#offline").is_visible()
+
+
+async def test_a_page_that_nobody_sees_goes_on_when_it_is_seen(
+    page: "Page", api: Gateway, account: Account, receiver: Receiver, complaints: Complaints
+) -> None:
+    await page.goto(f"{api.url}{ACCOUNT}/feed")
+    account.friend("小灰").says("before")
+    await page.locator(".feed .line").get_by_text("before").wait_for()
+    assert api.service is not None
+    streams = api.service.gateway.streams
+    await is_hidden(page, hidden=True)
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        while streams.taken:
+            account.friend("小灰").says("meanwhile")
+            await asyncio.sleep(0.1)
+    account.friend("小灰").says("at last")
+    await is_hidden(page, hidden=False)
+    await page.locator(".feed .line").get_by_text("at last").wait_for()
+    assert await page.locator(".feed .line").get_by_text("before").count() == 1
+    assert not complaints
+
+
+async def is_hidden(page: "Page", *, hidden: bool) -> None:
+    """As when another tab comes to the front."""
+    await page.evaluate(
+        """hidden => {
+            Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
 
 
 HOSTILE = '<img src=x onerror="document.title=1">'

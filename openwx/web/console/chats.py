@@ -97,6 +97,13 @@ def _which(visit: Visit, account: "Account") -> tuple[Chat | None, str]:
     return None, line
 
 
+def _receiver(visit: Visit, account: "Account") -> Chat:
+    found, _ = _which(visit, account)
+    if found is None:
+        raise CallerError(Code.NOT_FOUND, "this chat is not among the contacts now")
+    return found
+
+
 async def _composer(account: "Account", line: str) -> dict[str, Any]:
     """What waits, and a key that makes a form that is sent twice one message."""
     waiting = [_unsent(order) for order in await account.history.waiting(line)]
@@ -120,20 +127,15 @@ async def waiting(visit: Visit) -> web.StreamResponse:
 async def write(visit: Visit) -> web.StreamResponse:
     """Accept a message; it is sent when its turn comes, and survives a crash."""
     account = visit.account()
-    account.require_running()
-    found, line = _which(visit, account)
-    if found is None:
-        raise CallerError(Code.NOT_FOUND, "this chat is not among the contacts now")
-    visit.texts["async"] = "1"
     try:
-        if isinstance(found, Group):
-            to_group = SendGroupMessage.read(visit.given)
-            to_group.check()
-            await send(account, lambda: found, to_group)
-        else:
-            to_friend = SendFriendMessage.read(visit.given)
-            to_friend.check()
-            await send(account, lambda: found, to_friend)
+        with visit.given.unless_refused():
+            account.require_running()
+            found = _receiver(visit, account)
+            visit.texts["async"] = "1"
+            kind = SendGroupMessage if isinstance(found, Group) else SendFriendMessage
+            call = kind.read(visit.given)
+            call.check()
+        await send(account, lambda: found, call)
     except CallerError as error:
         if not visit.is_fragment:
             raise
@@ -141,6 +143,7 @@ async def write(visit: Visit) -> web.StreamResponse:
         page.headers.update({"HX-Retarget": "#composer-error", "HX-Reswap": "innerHTML"})
         return page
     if visit.is_fragment:
+        line = account.history.line_of(found)
         return visit.page(
             "parts/composer.html", account=account, chat=found, **await _composer(account, line)
         )

@@ -33,6 +33,8 @@ log = logging.getLogger("openwx.console")
 ROOT = "/console"
 LOGIN = f"{ROOT}/login"
 FORM_KEY = "form_key"
+MOST_OF_A_FORM = 16 * 1024
+"""Bytes of a form without a file."""
 OLD_FORM = (
     "this form is too old: openwx was restarted, or you logged in anew."
     " Go back, reload the page, and try again"
@@ -247,10 +249,11 @@ class Frame:
             return self._to_log_in(visit)
         visit.given = Given(read_query(request), {})
         if request.method == "POST":
-            limits = Limits.for_media(self.gateway.folder) if media else Limits()
+            limits = Limits.for_media(self.gateway.folder) if media else Limits(MOST_OF_A_FORM)
             body = await read_body(request, limits) or Given({}, {})
-            if not self.sessions.is_form_key(request, body.texts.pop(FORM_KEY, "")):
-                raise CallerError(Code.FORBIDDEN, OLD_FORM)
+            with body.unless_refused():
+                if not self.sessions.is_form_key(request, body.texts.pop(FORM_KEY, "")):
+                    raise CallerError(Code.FORBIDDEN, OLD_FORM)
             visit.given = Given({**visit.texts, **body.texts}, body.files)
         return await view(visit)
 

@@ -59,6 +59,53 @@ document.addEventListener("htmx:sseMessage", (event) => {
 
 // -- the stream
 
+// Browsers allow six connections to a host, so a page that nobody sees gives its own back, and goes on when it is seen.
+class Stream extends EventTarget {
+  constructor(url) {
+    super();
+    this.url = new URL(url, location.href);
+    this.types = new Set();
+    this.look = () => (document.hidden ? this.source?.close() : this.connect());
+    document.addEventListener("visibilitychange", this.look);
+    this.look();
+  }
+
+  connect() {
+    this.source?.close();
+    this.source = new EventSource(this.url);
+    this.source.onopen = (event) => this.onopen?.(event);
+    this.source.onerror = (event) => this.onerror?.(event);
+    for (const type of this.types) this.source.addEventListener(type, this);
+  }
+
+  addEventListener(type, listener) {
+    super.addEventListener(type, listener);
+    if (!this.types.has(type)) this.source?.addEventListener(type, this);
+    this.types.add(type);
+  }
+
+  handleEvent(event) {
+    if (event.lastEventId) this.url.searchParams.set("after", event.lastEventId);
+    this.dispatchEvent(new MessageEvent(event.type, { data: event.data }));
+  }
+
+  get readyState() { return this.source?.readyState ?? EventSource.CONNECTING; }
+
+  close() {
+    document.removeEventListener("visibilitychange", this.look);
+    this.source?.close();
+  }
+}
+
+let stream;
+
+htmx.createEventSource = (url) => {
+  const where = stream?.url ?? url;
+  stream?.close();
+  stream = new Stream(where);
+  return stream;
+};
+
 // After a lost connection the stream goes on where it was: what is there already is not shown twice.
 document.addEventListener("htmx:sseBeforeMessage", (event) => {
   const part = document.createElement("template");
