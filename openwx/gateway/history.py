@@ -1,5 +1,6 @@
 """What was said in each chat, as far as the journal keeps it."""
 
+import time
 from collections.abc import Sequence
 
 import msgspec
@@ -13,6 +14,8 @@ from openwx.wechat.model import Chat
 from openwx.wechat.target import Target
 
 HOUR_S = 3600.0
+_REST = 50
+"""So many times as long as counting takes is not counted again."""
 
 
 class History:
@@ -22,6 +25,8 @@ class History:
         self._account = account
         self._journal = journal
         self._lines = lines
+        self._counts: Counts | None = None
+        self._count_again_at = 0.0
 
     def line_of(self, chat: Chat) -> str:
         return self._lines.of(chat)
@@ -60,7 +65,13 @@ class History:
         return {id: msgspec.json.decode(body) for id, body in bodies.items() if body}
 
     async def last_hour(self) -> Counts:
-        return await self._journal.counts(self._account, within_s=HOUR_S)
+        """What happened in it, as of now or of a moment ago: counting must not keep the journal from its work."""
+        began = time.monotonic()
+        if self._counts is None or began >= self._count_again_at:
+            self._counts = await self._journal.counts(self._account, within_s=HOUR_S)
+            ended = time.monotonic()
+            self._count_again_at = ended + _REST * (ended - began)
+        return self._counts
 
     async def waiting(self, line: str) -> list[Order]:
         """What was accepted for a chat, and is still to be sent; oldest first."""

@@ -64,19 +64,16 @@ SELECT {_KEPT} FROM uploads WHERE account = ? AND seq < ? AND seq != 0
 ORDER BY seq DESC LIMIT ?"""  # noqa: S608
 BODIES = """
 SELECT id, body FROM uploads WHERE account = ? AND id IN (SELECT value FROM json_each(?))"""
-# What ended before is not read: `settled` is never before `created`.
+# What ended before is not read: `settled` is never before `created`. Each row is read once.
 COUNTS = """
 WITH recent AS (
-    SELECT kind, fate, status, settled, body FROM uploads
-    WHERE account = ?1 AND fate != 0 AND fate IN (1, 2, 3) AND settled > ?2 AND created > ?2
+    SELECT created > ?2 AS fresh, kind, fate, status, body FROM uploads
+    WHERE account = ?1 AND fate != 0 AND fate IN (1, 2, 3) AND settled > ?2
     UNION ALL
-    SELECT kind, fate, status, settled, body FROM uploads
-    WHERE account = ?1 AND fate = 0 AND created > ?2)
-SELECT (SELECT count(*) FROM recent WHERE kind = 'receive_message'),
-(SELECT count(*) FROM recent WHERE kind = 'send_message' AND instr(body, ?3)),
-(SELECT count(*) FROM uploads WHERE account = ?1 AND fate = 1 AND fate != 0 AND settled > ?2 AND status != 0),
-(SELECT count(*) FROM uploads WHERE account = ?1 AND fate = 2 AND fate != 0 AND settled > ?2),
-(SELECT count(*) FROM uploads WHERE account = ?1 AND fate = 0)"""
+    SELECT created > ?2, kind, fate, status, body FROM uploads WHERE account = ?1 AND fate = 0)
+SELECT ifnull(sum(fresh AND kind = 'receive_message'), 0),
+ifnull(sum(fresh AND kind = 'send_message' AND instr(body, ?3) > 0), 0),
+ifnull(sum(fate = 1 AND status != 0), 0), ifnull(sum(fate = 2), 0), ifnull(sum(fate = 0), 0) FROM recent"""
 SENT = b'"code":0,'
 """In the JSON of a send that succeeded; in a text it would stand with escaped quotes."""
 SENDS = """

@@ -1,4 +1,4 @@
-"""What the journal tells of what was: conversations, deliveries, counts; and that it need not read everything for it."""
+"""What the journal tells of what was: conversations, deliveries, counts; and that it need not read all for it."""
 
 import sqlite3
 from pathlib import Path
