@@ -17,11 +17,11 @@ from openwx import __version__
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.report.journal import JournalError
 from openwx.web.access import Access
-from openwx.web.console import shown
 from openwx.web.console.health import Health, health_of
 from openwx.web.console.language import Language, language_of, translate
 from openwx.web.console.messages import KINDS
 from openwx.web.console.session import Sessions
+from openwx.web.console.shown import FILTERS
 from openwx.web.parameters import Given, Limits, read_body, read_query
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ class Frame:
             auto_reload=False,
         )
         self.templates.policies["urlize.rel"] = "noopener noreferrer"
-        self.templates.filters.update(shown.FILTERS)
+        self.templates.filters.update(FILTERS)
 
     def stop(self) -> None:
         self._stopping.set()
