@@ -1,0 +1,157 @@
+"""Takes the pictures of the console in ``docs/screenshots``: ``python -m tests.browser.screenshots [FOLDER]``.
+
+A made-up account and a backend that refuses now and then; Chromium as the tests use it.
+"""
+
+import asyncio
+import io
+import math
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import aiohttp
+import png
+from playwright.async_api import async_playwright
+
+from openwx.simulator import Simulator
+from tests.functional.world import Gateway, Receiver, World
+
+from .conftest import CHROMIUM
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT = "/console/accounts/default"
+DESKTOP, PHONE = (1120, 700), (390, 760)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a page is looked at."""
+
+    size: tuple[int, int] = DESKTOP
+    scheme: Literal["light", "dark"] = "light"
+    language: str = "en-GB"
+
+
+@asynccontextmanager
+async def a_world() -> AsyncIterator[World]:
+    receiver = Receiver()
+    await receiver.start()
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            Simulator(1, hold_s=0.5) as simulator,
+            aiohttp.ClientSession() as http,
+        ):
+            world = World(simulator, receiver, Path(folder) / "data", http)
+            yield world
+            await world.close()
+    await receiver.stop()
+
+
+class Photographer:
+    def __init__(self, browser: "Browser", gateway: Gateway, folder: Path) -> None:
+        self._browser = browser
+        self._gateway = gateway
+        self._folder = folder
+
+    async def takes(self, name: str, path: str, look: Look, shown: str) -> None:
+        """A picture of a page, once ``shown`` (a selector) is there."""
+        context = await self._browser.new_context(
+            viewport={"width": look.size[0], "height": look.size[1]},
+            color_scheme=look.scheme,
+            locale=look.language,
+            timezone_id="Asia/Shanghai",
+            reduced_motion="reduce",
+        )
+        page = await context.new_page()
+        await page.goto(self._gateway.url + ACCOUNT + path)
+        await page.locator(shown).first.wait_for()
+        await page.evaluate(
+            "Promise.all([...document.images].filter(i => i.loading != 'lazy').map(i => i.decode().catch(() => 0)))"
+        )
+        await page.wait_for_load_state("load")
+        await asyncio.sleep(0.5)  # lazy pictures have no end that could be waited for
+        await page.screenshot(path=self._folder / f"{name}.png")
+        await context.close()
+
+
+async def things_happen(world: World, gateway: Gateway) -> None:
+    """What there is to see."""
+    account, receiver = world.account, world.receiver
+    friend, group = account.friend("小灰"), account.group("PERL学习交流")
+    receiver.fails(5, status=500, content="晚上吃什么 🍜")
+
+    async def writes(text: str) -> None:
+        await gateway.get("send_friend_message", account="xiaohui2016", content=text)
+
+    group.member_says(group.others[0], "大家好，今天谁值班？")
+    account.friend("momo").says("晚上吃什么 🍜")
+    await receiver.gets(5, content="晚上吃什么 🍜")
+    friend.says("在吗？周末一起爬山吗？")
+    await receiver.get(content="在吗？周末一起爬山吗？")
+    await writes("好啊！几点出发？")
+    friend.says("早上八点，老地方见 😄")
+    friend.sends_image(hills())
+    friend.sends_file("路线图.pdf", b"%PDF-1.4" + bytes(90_000))
+    await receiver.gets(2, format="media")
+    await writes("收到，我先看看 https://example.org/map")
+
+
+def hills(width: int = 260, height: int = 150) -> bytes:
+    """A picture of the mountains in the evening."""
+    rows = []
+    for y in range(height):
+        row: list[int] = []
+        for x in range(width):
+            far = 70 + 22 * math.sin(x / 31) + 10 * math.sin(x / 13)
+            near = 105 + 16 * math.sin(x / 23 + 2) + 7 * math.sin(x / 9)
+            sun = math.hypot(x - 190, y - 48) < 17
+            sky = (250 - y // 2, 196 + y // 4, 150 + y // 2)
+            row += (
+                (38, 84, 72)
+                if y > near
+                else (92, 132, 124)
+                if y > far
+                else (255, 243, 205)
+                if sun
+                else sky
+            )
+        rows.append(row)
+    file = io.BytesIO()
+    png.from_array(rows, "RGB").write(file)
+    return file.getvalue()
+
+
+async def main(folder: Path) -> None:
+    async with a_world() as world, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        gateway = await world.start()
+        await gateway.reaches("scaning")
+        camera = Photographer(browser, gateway, folder)
+        await camera.takes("console-scan", "", Look(), ".qr img")
+        await camera.takes("console-scan-zh", "", Look(PHONE, "light", "zh-CN"), ".qr img")
+        await world.account.phone.logs_in()
+        await gateway.reaches("running")
+        await things_happen(world, gateway)
+        (friend,) = (await gateway.get("search_friend", account="xiaohui2016")).json
+        chat = "/chat?id=" + friend["id"].replace("@", "%40")
+        await camera.takes("console-overview", "", Look(), ".feed .line")
+        await camera.takes(
+            "console-overview-dark-zh", "", Look(DESKTOP, "dark", "zh-CN"), ".feed .line"
+        )
+        await camera.takes("console-chat", chat, Look(), ".picture")
+        await camera.takes("console-chat-phone-dark", chat, Look(PHONE, "dark"), ".picture")
+        await camera.takes("console-contacts", "/contacts", Look(), ".person")
+        await camera.takes("console-deliveries", "/deliveries", Look(), ".delivery")
+        await browser.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs/screenshots"))
