@@ -116,7 +116,7 @@ async def test_log_in_and_out(world: World, comes: Comes) -> None:
     assert page.headers["Location"] == "/console/accounts/default/feed"
     cookie = page.headers["Set-Cookie"]
     assert re.search(r"openwx_console_\d+=[\w-]{43};", cookie)
-    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
+    assert {"HttpOnly", "SameSite=Strict", "Path=/console"} <= set(cookie.split("; "))
     assert TOKEN not in cookie
     assert "Secure" not in cookie
 
@@ -271,6 +271,66 @@ async def test_the_code_is_shown_until_it_is_scanned(
     assert (await visitor.open(address)).status == 404
 
 
+class Streamed:
+    """What a page hears: names and HTML, read as a browser does."""
+
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        self._answer = answer
+        self.last_id = ""
+
+    async def hears(self, name: str, words: str) -> str:
+        """Wait for an event of that name with these words in it."""
+        heard: dict[str, str] = {"data": ""}
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                line = (await self._answer.content.readline()).decode()
+                assert line, "the stream ended"
+                field, _, value = line.rstrip("\n").partition(": ")
+                if field == "data":
+                    heard["data"] += value + "\n"
+                elif field:
+                    heard[field] = value
+                elif heard.get("event") == name and words in heard["data"]:
+                    self.last_id = heard.get("id", self.last_id)
+                    return heard["data"]
+                else:
+                    heard = {"data": ""}
+
+
+async def test_the_stream_of_a_conversation_tells_its_own_messages(
+    visitor: Visitor, account: Account, receiver: Receiver
+) -> None:
+    page = await chat_with(visitor, "小灰")
+    (address,) = re.findall(r'sse-connect="([^"]*)"', page.html)
+    path = visitor.url + address.replace("&amp;", "&")
+    account.friend("小灰").says("before anybody listens")
+    await receiver.get(content="before anybody listens")
+    async with visitor.http.get(path) as answer:
+        stream = Streamed(answer)
+        await stream.hears("message", "before anybody listens")
+        account.friend("momo").says("of another chat")
+        account.friend("小灰").says("and now")
+        html = await stream.hears("message", "")
+        assert "and now" in html
+    account.friend("小灰").says("meanwhile")
+    async with visitor.http.get(path, headers={"Last-Event-ID": stream.last_id}) as answer:
+        assert "meanwhile" in await Streamed(answer).hears("message", "")
+
+
+async def test_the_stream_ends_with_the_session(world: World, comes: Comes) -> None:
+    gateway = await world.start(settings=with_token(world))
+    visitor = comes(gateway)
+    await visitor.logs_in(TOKEN)
+    await visitor.open(ACCOUNT)
+    async with visitor.http.get(f"{gateway.url}{ACCOUNT}/live?view=feed") as answer:
+        await Streamed(answer).hears("pill", "")
+        await visitor.submits("/console/logout")
+        async with asyncio.timeout(PATIENCE_S):
+            while await answer.content.readline():
+                pass
+
+
 async def test_the_stream_tells_what_changes(world: World, account: Account, comes: Comes) -> None:
     gateway = await world.start()
     await gateway.reaches("scaning")
@@ -296,7 +356,8 @@ async def test_why_it_stopped_and_how_to_start_it(
     visitor = comes(gateway)
     page = await visitor.open("/")
     assert {"shop", "home"} <= set(page.text.split())
-    await visitor.open("/console/accounts/shop")
+    page = await visitor.open("/console/accounts/shop")
+    assert {"/console/accounts/shop", "/console/accounts/home"} <= set(page.links())
     await visitor.submits("/console/accounts/shop/stop")
     page = await until(lambda: visitor.open("/console/accounts/shop"), "Stopped on request")
     assert "Start it again" in page.text

@@ -22,7 +22,7 @@ async def home(visit: Visit) -> web.StreamResponse:
     accounts = list(visit.gateway.accounts.values())
     if len(accounts) == 1:
         return visit.go(base_of(accounts[0]))
-    counts = await asyncio.gather(*(account.history.last_hour() for account in accounts))
+    counts = await asyncio.gather(*map(counts_of, accounts))
     rows = [(one, visit.health(one), count) for one, count in zip(accounts, counts, strict=True)]
     template = "parts/accounts.html" if visit.is_fragment else "accounts.html"
     return visit.page(template, rows=rows)
@@ -47,7 +47,6 @@ async def pill(visit: Visit) -> web.StreamResponse:
 async def glance(visit: Visit, account: "Account") -> dict[str, Any]:
     """What the account's first lines tell."""
     return {
-        "health": visit.health(account),
         "counts": await counts_of(account),
         "friends": len(account.contacts.friends),
         "groups": len(account.contacts.groups),

@@ -85,15 +85,21 @@ class LivePage:
 
     async def news(self, reader: Reader) -> AsyncIterator[News]:
         """What changed, for as long as the page may see it."""
-        visit, loop = self._visit, asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         spoke_at = loop.time()
-        while visit.frame.is_running and visit.frame.sessions.admits(visit.request):
+        while self._may_go_on():
             news = [*await self._parts(loop.time()), *await self._told(reader)]
             if not news and loop.time() - spoke_at > QUIET_S:
                 news = [SIGN_OF_LIFE]
             for one in news:
                 spoke_at = loop.time()
                 yield one
+
+    def _may_go_on(self) -> bool:
+        """Not when the server stops, the session ends, or the account was started anew: then the page asks again."""
+        visit, account = self._visit, self._account
+        is_current = visit.gateway.accounts.get(account.name) is account
+        return visit.frame.is_running and is_current and visit.frame.sessions.admits(visit.request)
 
     async def _told(self, reader: Reader) -> list[News]:
         """What happened, waited for a moment."""

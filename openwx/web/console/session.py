@@ -18,6 +18,8 @@ from openwx.web.access import Access
 
 LIFETIME_S = 12 * 3600
 MOST_SESSIONS = 1000
+PATH = "/console"
+"""The cookie goes nowhere else."""
 _FREE_TRIES = 5
 _LONGEST_WAIT_S = 60.0
 _MOST_CALLERS = 10_000
@@ -63,7 +65,7 @@ class Sessions:
             self._name,
             cookie,
             max_age=LIFETIME_S,
-            path="/",
+            path=PATH,
             httponly=True,
             samesite="Strict",
             secure=is_secure(request),
@@ -72,7 +74,7 @@ class Sessions:
     def end(self, request: web.Request, response: web.StreamResponse) -> None:
         """Log out, for good."""
         self._until.pop(_digest(self._cookie(request)), None)
-        response.del_cookie(self._name, path="/", httponly=True, samesite="Strict")
+        response.del_cookie(self._name, path=PATH, httponly=True, samesite="Strict")
 
     def form_key(self, request: web.Request) -> str:
         """What a form must carry: a page of another origin cannot read it."""
