@@ -59,6 +59,8 @@ class Slots:
     def __init__(self, most: int = MOST_STREAMS) -> None:
         self._most = most
         self.taken = 0
+        self.media = asyncio.Semaphore(4)
+        """Whoever has the contents of a medium in memory, to tell them at once, takes one."""
 
     @contextmanager
     def taking(self) -> Iterator[None]:

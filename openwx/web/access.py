@@ -110,6 +110,10 @@ class Access:
             return True
         return self.is_token(texts.get("token", ""))
 
+    def is_presented(self, request: web.BaseRequest, texts: Mapping[str, str]) -> bool:
+        """Whether a token was given at all."""
+        return hdrs.AUTHORIZATION in request.headers or bool(texts.get("token"))
+
     def is_token(self, given: str) -> bool:
         """Whether this is the configured token, in constant time."""
         presented = given.encode("utf-8", "surrogateescape")

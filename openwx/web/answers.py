@@ -12,6 +12,8 @@ from openwx.errors import CallerError, Code, Refused, WeChatError
 
 JSON_TYPE = "application/json; charset=utf-8"
 SCRIPT_TYPE = "application/javascript; charset=utf-8"
+LAST_ID = "X-Openwx-Last-Id"
+MISSED = "X-Openwx-Missed"
 RETRY_AFTER_S = 5
 """Told with a full queue where the error itself does not say when to come back."""
 
@@ -113,6 +115,6 @@ def internal_failure() -> Answer:
 def cors_headers(origin: str) -> dict[str, str]:
     return {
         hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
-        hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: hdrs.RETRY_AFTER,
+        hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: f"{hdrs.RETRY_AFTER}, {LAST_ID}, {MISSED}",
         hdrs.VARY: hdrs.ORIGIN,
     }

@@ -34,7 +34,7 @@ MAX_PARAMETERS = 1000
 BODY_TIMEOUT_S = 30.0
 """For the whole body. aiohttp also leaves a body waiting whose chunks turn out to be broken."""
 MEDIA_BODY_TIMEOUT_S = 600.0
-_PARSED_AT_ONCE = 256 * 1024
+PARSED_AT_ONCE = 256 * 1024
 """Bytes; to parse more would be felt by everybody else."""
 
 FORM = "application/x-www-form-urlencoded"
@@ -124,7 +124,7 @@ async def read_body(request: web.BaseRequest, limits: Limits) -> Given | None:
     if parse is None:
         _refuse(f"the body must be {FORM}, {JSON} or {MULTIPART}, and its Content-Type must say so")
     _check_charset(request)
-    if len(data) > _PARSED_AT_ONCE:
+    if len(data) > PARSED_AT_ONCE:
         return Given(await asyncio.to_thread(parse, data), {})
     return Given(parse(data), {})
 
@@ -203,7 +203,8 @@ def _no_constant(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _json(data: bytes) -> dict[str, str]:
+def read_json(data: bytes, place: str = "body") -> dict[str, str]:
+    """The parameters of a JSON object."""
     try:
         # Numbers keep the digits that they came with: they are as good as their string form.
         members = json.loads(
@@ -214,13 +215,13 @@ def _json(data: bytes) -> dict[str, str]:
             parse_constant=_no_constant,
         )
     except (ValueError, RecursionError):
-        _refuse("the body must be valid JSON in UTF-8")
+        _refuse(f"the {place} must be valid JSON in UTF-8")
     if not isinstance(members, _Object):
-        _refuse("the body must be a JSON object")
+        _refuse(f"the {place} must be a JSON object")
     if len(members) > MAX_PARAMETERS:
         _refuse(f"at most {MAX_PARAMETERS} parameters are read")
     return _collect(
-        ((name, _json_text(name, value)) for name, value in members if value is not None), "body"
+        ((name, _json_text(name, value)) for name, value in members if value is not None), place
     )
 
 
@@ -238,7 +239,7 @@ def _json_text(name: str, value: object) -> str:
 
 _PARSERS: dict[str, Callable[[bytes], dict[str, str]]] = {
     FORM: lambda data: _urlencoded(data.rstrip(b"\r\n")),
-    JSON: _json,
+    JSON: read_json,
 }
 
 

@@ -13,17 +13,21 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from aiohttp import hdrs, web
 
 from openwx import metrics
 from openwx.errors import CallerError, Code, WeChatError
+from openwx.report.journal import JournalError
 from openwx.web import answers
 from openwx.web.access import Access, unauthenticated
 from openwx.web.answers import Answer
+from openwx.web.following import EventStream, Listing, Socket
 from openwx.web.models import Call
 from openwx.web.parameters import Given, Limits, read_body, read_query
+from openwx.web.socket import Sockets
+from openwx.web.streaming import stream_events
 
 if TYPE_CHECKING:
     from openwx.gateway.gateway import Gateway
@@ -32,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 METHODS = ("GET", "POST")
 IDEMPOTENCY_KEY = "Idempotency-Key"
+LAST_EVENT_ID = "Last-Event-ID"
 LOOK_S = 0.5
 """So often it is seen whether somebody who waits is still there."""
 
@@ -151,8 +156,10 @@ class Endpoints:
 
     def endpoint(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a route."""
+        if row.reply is Socket:
+            return self._socket(row)
         access, execute = self._access, self._executor(row)
-        answered = metrics.OfRoute(row.name).answered
+        count = metrics.OfRoute(row.name).answered
         limits = Limits.for_media(self._gateway.folder) if row.media else Limits()
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
@@ -162,20 +169,67 @@ class Endpoints:
                 given = await self._read(request, limits)
                 with given.unless_refused():
                     callback = access.callback(given.texts)
+                if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
+                    given.texts["after"] = request.headers[LAST_EVENT_ID]
                 work = execute(given)
                 reply = await (self._attend(request, work) if row.attended else work)
+                if isinstance(reply, EventStream):
+                    headers = {} if origin is None else answers.cors_headers(origin)
+                    response = await stream_events(request, reply, headers, self._why_ended)
+                    count(0)
+                    return response
                 answer = await self._render(request, reply)
-            except CallerError as error:
-                answer = answers.failure(error)
-            except WeChatError as error:
-                answer = answers.wechat_failure(error)
-            except Exception:
-                logger.exception("%s failed", row.name)
-                answer = answers.internal_failure()
-            answered(answer.code)
+            except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
+                answer = _failed(row.name, error)
+            count(answer.code)
             return answer.response(callback, origin)
 
         return endpoint
+
+    def _socket(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The aiohttp handler of a route that is a WebSocket."""
+        count = metrics.OfRoute(row.name).answered
+        sockets = Sockets(
+            self._access,
+            follow=cast("Callable[[Given], Awaitable[Socket]]", self._executor(row)),
+            call=self._call,
+            why_ended=self._why_ended,
+            longest=Limits.for_media(self._gateway.folder).body,
+        )
+
+        async def socket(request: web.Request) -> web.StreamResponse:
+            try:
+                ws = await sockets.serve(request)
+            except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
+                answer = _failed(row.name, error)
+                count(answer.code)
+                return answer.response()
+            count(0)
+            return ws
+
+        return socket
+
+    async def _call(self, request: web.Request, name: str, given: Given) -> Answer:
+        """The answer of a route that is called over a socket, whose handshake ``request`` is."""
+        row = _routes.get(name)
+        if row is None:
+            return answers.failure(
+                CallerError(Code.NO_ROUTE, f"there is no route {name[:40]!a} to call")
+            )
+        try:
+            if row.reply in (EventStream, Socket):
+                words = f"{name} cannot be called over a socket, which tells the same events"
+                raise CallerError(Code.BAD_PARAMETER, words)  # noqa: TRY301 - as a handler would
+            work = self._executor(row)(given)
+            reply = await (self._attend(request, work) if row.attended else work)
+            answer = await self._render(request, reply)
+        except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
+            answer = _failed(name, error)
+        metrics.OfRoute(row.name).answered(answer.code)
+        return answer
+
+    def _why_ended(self, why: str) -> str:
+        return "the server stops" if self._gateway.stopping else why
 
     async def preflight(self, request: web.Request) -> web.StreamResponse:
         """OPTIONS: which pages may call, and how."""
@@ -188,7 +242,7 @@ class Endpoints:
             headers |= answers.cors_headers(origin)
             headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = ", ".join(METHODS)
             headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = (
-                f"Authorization, Content-Type, {IDEMPOTENCY_KEY}"
+                f"Authorization, Content-Type, {IDEMPOTENCY_KEY}, {LAST_EVENT_ID}"
             )
             headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
             if request.headers.get("Access-Control-Request-Private-Network") == "true":
@@ -247,6 +301,8 @@ class Endpoints:
             return Answer(reply.data, content_type=reply.content_type, headers=headers)
         if isinstance(reply, LongPoll):
             return Answer(b"[" + b",".join(await self._poll(request, reply)) + b"]")
+        if isinstance(reply, Listing):
+            return Answer(b"[" + b",".join(reply.uploads) + b"]", headers=dict(reply.headers))
         return answers.success(reply)
 
     async def _attend(self, request: web.Request, work: Coroutine[Any, Any, object]) -> object:
@@ -297,6 +353,20 @@ class Endpoints:
             return False
         task.result()
         return True
+
+
+def _failed(name: str, error: Exception) -> Answer:
+    """The answer that an error is. A bug's traceback goes into the log."""
+    match error:
+        case CallerError():
+            return answers.failure(error)
+        case WeChatError():
+            return answers.wechat_failure(error)
+        case JournalError():
+            return answers.failure(CallerError(Code.GAVE_UP, str(error)))
+        case _:
+            logger.error("%s failed", name, exc_info=error)
+            return answers.internal_failure()
 
 
 def _has_it(request: web.Request, etag: str) -> bool:

@@ -92,8 +92,9 @@ async def test_every_route_shows_calls_and_answers_in_every_style(world: World) 
         for method in ("get", "post"):
             operation = operations[method]
             assert f"{path}" in operation["description"], "a line of curl"
-            done = resolved(document, operation["responses"]["200"])
-            assert "`0`: done" in done["description"]
+            if "101" not in operation["responses"]:
+                done = resolved(document, operation["responses"]["200"])
+                assert "`0`: done" in done["description"]
             for status, answer in operation["responses"].items():
                 for schema, value in bodies(
                     document, resolved(document, answer).get("content", {})
@@ -105,7 +106,7 @@ async def test_every_route_shows_calls_and_answers_in_every_style(world: World) 
         styles = operations["post"]["requestBody"]["content"]
         assert set(styles) == {"application/json", FORM, "multipart/form-data"}
         for kind, style in styles.items():
-            assert style["examples"] or kind != "multipart/form-data", path
+            assert style["examples"] or kind != "multipart/form-data" or path == "/openwx/ws"
         for schema, value in bodies(document, styles):
             fits(document, schema, value)
         for parameter in operations["get"]["parameters"]:

@@ -7,6 +7,7 @@ from typing import Any, Union, get_args, get_origin
 import msgspec
 
 import openwx
+from openwx.web.following import EventStream, Listing, Socket
 from openwx.web.openapi import words
 from openwx.web.openapi.operations import paths
 from openwx.web.openapi.responses import FAILURE, own_responses, shared_examples, shared_responses
@@ -15,6 +16,7 @@ from openwx.web.routing import Image, LongPoll, Route
 
 Schema = dict[str, Any]
 
+_OF_OURS = (Image, Listing, EventStream, Socket)
 _REF = "#/components/schemas/{name}"
 
 
@@ -70,7 +72,5 @@ def document(routes: Iterable[Route]) -> Schema:
 
 def _alternatives(reply: Any) -> tuple[Any, ...]:
     """The types of which a reply is one; none where it is no JSON of ours."""
-    origin = get_origin(reply)
-    if reply is Image or origin is LongPoll:
-        return ()
-    return get_args(reply) if origin in (Union, UnionType) else (reply,)
+    kinds = get_args(reply) if get_origin(reply) in (Union, UnionType) else (reply,)
+    return tuple(one for one in kinds if one not in _OF_OURS and get_origin(one) is not LongPoll)

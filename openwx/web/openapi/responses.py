@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
-from typing import Any, get_origin
+from typing import Any, get_args
 
+from openwx.web.following import EventStream, Listing, Socket
 from openwx.web.openapi import words
 from openwx.web.openapi.examples import Recorded, everywhere, of_topic
-from openwx.web.routing import Image, LongPoll, Route
+from openwx.web.routing import Image, Route
 
 Schema = dict[str, Any]
 
@@ -67,9 +68,11 @@ def shared_responses() -> dict[str, Schema]:
 
 def own_responses(row: Route, replies: Sequence[Schema]) -> Iterator[tuple[str, Schema]]:
     """The responses that are this route's alone, by the names of their components. ``replies`` are its successes."""
-    for status in sorted({int(HTTPStatus.OK), *(one.status for one in answers_of(row))}):
+    for status in sorted({int(_done(row)), *(one.status for one in answers_of(row))}):
         told = [one for one in answers_of(row) if one.status == status]
-        if status == HTTPStatus.OK:
+        if status == HTTPStatus.SWITCHING_PROTOCOLS:
+            response = {"description": words.STATUSES[HTTPStatus(status)]}
+        elif status == HTTPStatus.OK:
             response = _outcomes(row, told, replies)
         elif status == HTTPStatus.NOT_MODIFIED:
             response = {"description": words.STATUSES[HTTPStatus(status)]} | _headers(told)
@@ -85,13 +88,18 @@ def responses_of(row: Route, method: str, own: Iterable[str]) -> Schema:
     """All responses of a route, by their status: its own, and what is the same for all."""
     answers: dict[int, str] = {int(status): status.name for status in _shared_by(row, method)}
     own = set(own)
-    for status in (HTTPStatus.OK, *(one.status for one in answers_of(row))):
+    for status in (_done(row), *(one.status for one in answers_of(row))):
         if _name(row, status) in own:
             answers[int(status)] = _name(row, status)
     return {
         str(status): {"$ref": f"#/components/responses/{name}"}
         for status, name in sorted(answers.items())
     }
+
+
+def _done(row: Route) -> HTTPStatus:
+    """The status of a success."""
+    return HTTPStatus.SWITCHING_PROTOCOLS if row.reply is Socket else HTTPStatus.OK
 
 
 def _shared_by(row: Route, method: str) -> Iterator[HTTPStatus]:
@@ -112,12 +120,15 @@ def _outcomes(row: Route, told: Sequence[Recorded], replies: Sequence[Schema]) -
     codes = sorted({one.code for one in told}, key=lambda code: (code < 0, abs(code)))
     failures = [_ref_with(codes)] if any(codes) else []
     successes = list(replies)
-    if get_origin(row.reply) is LongPoll:
+    if Listing in get_args(row.reply):
         successes = [{"type": "array", "items": {"$ref": "#/components/schemas/Upload"}}]
     content: Schema = {}
     if row.reply is Image:
         content["image/*"] = {}
         told_in_json = [one for one in told if one.code]
+    elif row.reply is EventStream:
+        content["text/event-stream"] = {"schema": {"type": "string"}}
+        told_in_json = []
     else:
         told_in_json = list(told)
     kinds = [*successes, *failures]

@@ -37,6 +37,7 @@ CODES: dict[int, str] = {
 RET = "WeChat's own number from 1000 on, for a refused send; 1205: too often"
 
 STATUSES: dict[HTTPStatus, str] = {
+    HTTPStatus.SWITCHING_PROTOCOLS: "The connection is a WebSocket now. README.md, section Streams, tells what is said on it.",
     HTTPStatus.NOT_MODIFIED: "The caller's copy is still the present one.",
     HTTPStatus.BAD_REQUEST: "Something is wrong with the call.",
     HTTPStatus.UNAUTHORIZED: "Who calls is not known.",
@@ -71,6 +72,7 @@ UPLOADS: dict[str, str] = {
 ASKED_HEADERS: dict[str, str] = {
     "Idempotency-Key": "A text of 1 to 255 visible ASCII characters, new for each thing that is to be done once: the"
     " same key answers the first result for 24 hours. Also as the parameter `idempotency_key`.",
+    "Last-Event-ID": "The id of the last event that was told, as browsers send it; before the parameter `after`.",
     "If-None-Match": "The ETag of the copy that the caller has.",
 }
 TOLD_HEADERS: dict[str, str] = {

@@ -19,6 +19,9 @@ _ALL: list[type[Message]] = [
 _KINDS = {number: kind for kind in _ALL for number in kind.__dict__.get("msg_types", ())}
 _APPS = {number: kind for kind in _ALL for number in kind.__dict__.get("app_types", ())}
 
+FORMATS = tuple(sorted({kind.format for kind in _ALL}))
+"""What an upload's ``format`` can be."""
+
 
 def kind_of(entry: wire.Message) -> type[Message]:
     """The class that claims an entry; ``Unknown`` where none does."""

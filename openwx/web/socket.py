@@ -1,0 +1,349 @@
+"""Serves a WebSocket: a stream of events, and calls of routes.
+
+We send JSON objects with a ``type``: ``cursor`` (from where to go on), ``event``, ``missed``, ``answer`` (to a call)
+and ``end``. We take ``{"token": …}`` where the handshake had none, and calls: ``{"id": …, "call": …, "params": {…}}``.
+"""
+
+import asyncio
+import base64
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from openwx.errors import CallerError, Code
+from openwx.gateway.stream import Missed, Reader, Slots, StreamEnded
+from openwx.report.journal import JournalError
+from openwx.report.records import ShownUpload
+from openwx.web import answers
+from openwx.web.access import Access, unauthenticated
+from openwx.web.answers import JSON_TYPE, Answer
+from openwx.web.following import Socket, body_of, told
+from openwx.web.parameters import MAX_BODY, PARSED_AT_ONCE, Given, read_json, read_query
+from openwx.web.patience import Patience, SlowReader
+
+log = logging.getLogger("openwx.web")
+
+PING_S = 20.0
+SILENT_S = 90.0
+"""Who does not even answer pings for so long is let go."""
+AUTHENTICATE_S = 10.0
+"""So long is waited for a token in the first message."""
+MOST_STRANGERS = 20
+"""Sockets at once whose token is still to come."""
+CALLS_AT_ONCE = 16
+"""Calls of one socket under way at a time."""
+_LONGEST_REASON = 120
+
+SLOW = WSCloseCode.TRY_AGAIN_LATER
+
+_encode = msgspec.json.encode
+
+CallRoute = Callable[[web.Request, str, Given], Awaitable[Answer]]
+"""Calls a route for a socket; every error is an answer."""
+
+
+class _Message(msgspec.Struct):
+    """What a client sends."""
+
+    call: str = ""
+    id: msgspec.Raw = msgspec.Raw(b"null")
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+    token: str = ""
+
+
+class _Closed(Exception):
+    """We close the socket, for this reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Sockets:
+    """The endpoint. ``follow`` is its handler; it raises ``CallerError``."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        follow: Callable[[Given], Awaitable[Socket]],
+        call: CallRoute,
+        why_ended: Callable[[str], str],
+        longest: int,
+    ) -> None:
+        self._access = access
+        self._follow = follow
+        self._call = call
+        self._why_ended = why_ended
+        self._longest = longest
+        self._strangers = Slots(MOST_STRANGERS)
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Raises ``CallerError`` where there will be no socket."""
+        self._access.admit(request)
+        given = Given(read_query(request), {})
+        is_known = self._access.has_token(request, given.texts)
+        if not is_known and self._access.is_presented(request, given.texts):
+            raise unauthenticated()
+        # Without the token one may not fill much memory, either.
+        ws = web.WebSocketResponse(
+            autoping=False, compress=False, max_msg_size=self._longest if is_known else MAX_BODY
+        )
+        if request.method != "GET" or not ws.can_prepare(request):
+            words = "this is a WebSocket: it needs GET with Upgrade: websocket (RFC 6455)"
+            raise CallerError(Code.BAD_PARAMETER, words)
+        connection = Connection(request, ws, self._call)
+        if is_known:
+            following = await self._follow(given)
+            with following.slots.taking():
+                await ws.prepare(request)
+                await connection.serve(following, self._why_ended)
+            return ws
+        with self._strangers.taking():
+            await ws.prepare(request)
+            if not await connection.authenticate(self._access.is_token):
+                return ws
+        try:
+            following = await self._follow(given)
+            with following.slots.taking():
+                await connection.serve(following, self._why_ended)
+        except CallerError as error:
+            await connection.refuse(error)
+        return ws
+
+
+class Connection:
+    """One WebSocket."""
+
+    def __init__(self, request: web.Request, ws: web.WebSocketResponse, call: CallRoute) -> None:
+        self._request = request
+        self._ws = ws
+        self._call = call
+        self._client = read_query(request).get("client", "")
+        """Whose events are told; calls are for that account, too, unless they name another."""
+        self._patience = Patience(request)
+        self._reader: Reader | None = None
+        self._is_ending = False
+        self._under_way = 0
+        self._heard_at = self._now()
+
+    async def authenticate(self, is_token: Callable[[str], bool]) -> bool:
+        """Wait for the token in the first message; False where that closed the socket."""
+        given = ""
+        with suppress(TimeoutError, CallerError):
+            async with asyncio.timeout(AUTHENTICATE_S):
+                message = await self._ws.receive()
+                while message.type in (WSMsgType.PING, WSMsgType.PONG):
+                    message = await self._ws.receive()
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    given = _read(message.data).token
+        if not self._ws.closed and not is_token(given):
+            words = 'the first message must be {"token": "…"} with a valid token'
+            await self._end(_Closed(WSCloseCode.POLICY_VIOLATION, words))
+        return not self._ws.closed
+
+    async def refuse(self, error: CallerError) -> None:
+        """What was asked for cannot be had."""
+        code = SLOW if error.code == Code.QUEUE_FULL else WSCloseCode.POLICY_VIOLATION
+        await self._end(_Closed(code, error.status))
+
+    async def serve(self, following: Socket, why_ended: Callable[[str], str]) -> None:
+        """Tell and take calls until one side ends it; calls that have begun come to their end."""
+        try:
+            await self._serve(following, why_ended)
+        except JournalError as error:
+            await self._end(_Closed(WSCloseCode.INTERNAL_ERROR, str(error)))
+
+    async def _serve(self, following: Socket, why_ended: Callable[[str], str]) -> None:
+        stream = following.stream
+        async with (
+            stream.read(following.after, following.wanted) as self._reader,
+            asyncio.TaskGroup() as tasks,
+        ):
+            telling = tasks.create_task(
+                self._live(following, self._reader, why_ended), name="socket: events"
+            )
+            try:
+                await self._hear(tasks)
+            finally:
+                if not self._is_ending:
+                    telling.cancel()
+
+    # -- events ------------------------------------------------------------------------------------------------
+
+    async def _live(
+        self, following: Socket, reader: Reader, why_ended: Callable[[str], str]
+    ) -> None:
+        """Tell, until there is a reason to close the socket."""
+        try:
+            await self._tell(following, reader)
+        except ConnectionError:
+            return
+        except StreamEnded as ended:
+            closed = _Closed(WSCloseCode.GOING_AWAY, why_ended(str(ended)))
+        except SlowReader as slow:
+            closed = _Closed(SLOW, str(slow))
+        except JournalError as error:
+            log.warning("a stream of events ends: %s", error)
+            closed = _Closed(WSCloseCode.INTERNAL_ERROR, str(error))
+        except _Closed as ours:
+            closed = ours
+        except Exception:
+            log.exception("a stream of events failed")
+            closed = _Closed(WSCloseCode.INTERNAL_ERROR, "internal error; the log tells more")
+        await self._end(closed)
+
+    async def _tell(self, following: Socket, reader: Reader) -> NoReturn:
+        cursor = -1
+        pinged_at = self._now()
+        while True:
+            if cursor != reader.cursor:
+                cursor = reader.cursor
+                await self._send(b'{"type":"cursor","after":%d}' % cursor)
+            for item in await reader.more(max(0.0, pinged_at + PING_S - self._now())):
+                await self._tell_one(item, following)
+                cursor = reader.cursor
+            if self._now() >= pinged_at + PING_S:
+                if self._now() > self._heard_at + SILENT_S:
+                    words = f"no ping was answered for {SILENT_S:g} seconds"
+                    raise _Closed(WSCloseCode.POLICY_VIOLATION, words)
+                pinged_at = self._now()
+                with self._patience.writing():
+                    await self._ws.ping()
+
+    async def _tell_one(self, item: ShownUpload | Missed, following: Socket) -> None:
+        if isinstance(item, Missed):
+            await self._send(_encode({"type": "missed"} | told(item)))
+            return
+        if following.media_data and item.attachment:
+            async with following.slots.media:
+                await self._tell_event(item, await body_of(item, media_data=True))
+        else:
+            await self._tell_event(item, item.body)
+
+    async def _tell_event(self, item: ShownUpload, body: bytes) -> None:
+        head = b'{"type":"event","id":%d,"name":%s,"event":' % (item.id, _encode(item.kind))
+        await self._send(head + body + b"}")
+
+    async def _send(self, message: bytes) -> None:
+        with self._patience.writing():
+            await self._ws.send_str(message.decode())
+
+    async def _end(self, closed: _Closed) -> None:
+        """Say why, and from where to go on; the same is the reason of the close frame."""
+        self._is_ending = True
+        self._patience.end()
+        last: dict[str, Any] = {"type": "end", "code": int(closed.code), "reason": str(closed)}
+        words = str(closed)
+        if self._reader is not None:
+            last["after"] = self._reader.cursor
+            words = f"{words[:60]}; go on with after={self._reader.cursor}"
+        with suppress(ConnectionError):
+            await self._ws.send_str(_encode(last).decode())
+            await self._ws.close(code=closed.code, message=_cut(words))
+
+    # -- calls -------------------------------------------------------------------------------------------------
+
+    async def _hear(self, tasks: asyncio.TaskGroup) -> None:
+        """Take what comes until the socket is closed."""
+        while True:
+            message = await self._ws.receive()
+            self._heard_at = self._now()
+            match message.type:
+                case WSMsgType.TEXT | WSMsgType.BINARY:
+                    await self._take(message.data, tasks)
+                case WSMsgType.PING:
+                    with suppress(ConnectionError, SlowReader), self._patience.writing():
+                        await self._ws.pong(message.data)
+                case WSMsgType.PONG:
+                    pass
+                case _:
+                    return
+
+    async def _take(self, data: str | bytes, tasks: asyncio.TaskGroup) -> None:
+        """Begin what a message asks for; what is wrong with it is answered."""
+        id_ = b"null"
+        try:
+            message = await _parsed(_read, data)
+            if message.token and not message.call:
+                return  # one more than was needed
+            id_ = bytes(message.id)
+            self._check(message)
+            texts = await _parsed(_params, bytes(message.params))
+        except CallerError as error:
+            await self._answer(id_, answers.failure(error))
+            return
+        self._under_way += 1
+        tasks.create_task(self._do(id_, message.call, texts), name=f"socket: {message.call[:40]}")
+
+    def _check(self, message: _Message) -> None:
+        """CallerError where it cannot be done now."""
+        if not message.call:
+            words = 'a message must be {"id": …, "call": "the name of a route", "params": {…}}'
+            raise CallerError(Code.BAD_PARAMETER, words)
+        if self._under_way >= CALLS_AT_ONCE:
+            words = f"{CALLS_AT_ONCE} calls of this socket are under way, which is the most"
+            raise CallerError(Code.QUEUE_FULL, words)
+
+    async def _do(self, id_: bytes, name: str, texts: dict[str, str]) -> None:
+        if self._client:
+            texts.setdefault("client", self._client)
+        try:
+            answer = await self._call(self._request, name, Given(texts, {}))
+        finally:
+            self._under_way -= 1
+        await self._answer(id_, answer)
+
+    async def _answer(self, id_: bytes, answer: Answer) -> None:
+        """An answer is its JSON, or, as a picture, its bytes in base64 and their type."""
+        head = b'{"type":"answer","id":%s,"http_status":%d,' % (id_, answer.status)
+        if answer.content_type == JSON_TYPE:
+            body = b'"answer":%s}' % answer.body
+        else:
+            data = base64.b64encode(answer.body)
+            body = b'"content_type":%s,"data":"%s"}' % (_encode(answer.content_type), data)
+        try:
+            await self._send(head + body)
+        except SlowReader as slow:
+            await self._end(_Closed(SLOW, str(slow)))
+        except ConnectionError:
+            log.debug("nobody is there any more to hear an answer")
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+_D = TypeVar("_D", bound=str | bytes)
+_P = TypeVar("_P")
+
+
+async def _parsed(parse: Callable[[_D], _P], data: _D) -> _P:
+    """In a thread where that would be felt by everybody else."""
+    return await asyncio.to_thread(parse, data) if len(data) > PARSED_AT_ONCE else parse(data)
+
+
+def _read(data: str | bytes) -> _Message:
+    """A message. CallerError -2."""
+    try:
+        message = msgspec.json.decode(data, type=_Message)
+        msgspec.json.decode(message.id)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        words = f"a message must be a JSON object with a call, its params and an id: {error}"
+        raise CallerError(Code.BAD_PARAMETER, words) from None
+    if len(bytes(message.id)) > 1000:
+        raise CallerError(Code.BAD_PARAMETER, "id must be at most 1000 bytes of JSON")
+    return message
+
+
+def _params(data: bytes) -> dict[str, str]:
+    return {} if data.strip() == b"null" else read_json(data, "params")
+
+
+def _cut(words: str) -> bytes:
+    """What fits into a close frame."""
+    return words.encode()[:_LONGEST_REASON].decode(errors="ignore").encode()
