@@ -25,18 +25,21 @@ class Patience:
 
     def __init__(self, request: web.BaseRequest) -> None:
         self._request = request
-        self._is_over = False
+        self.is_over = False
         self._cut: asyncio.TimerHandle | None = None
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Around a write. Raises ``SlowReader`` in its end where it took too long."""
+        """Around a write: ``check`` after it whether it took too long."""
         timer = asyncio.get_running_loop().call_later(SLOW_S, self.end)
         try:
             yield
         finally:
             timer.cancel()
-        if self._is_over:
+
+    def check(self) -> None:
+        """Raise ``SlowReader`` where it is time to come to an end."""
+        if self.is_over:
             raise SlowReader(f"nothing was read for {SLOW_S:g} seconds")
 
     def is_gone(self) -> bool:
@@ -46,7 +49,7 @@ class Patience:
 
     def end(self) -> None:
         """The connection comes to its end: it is cut where that takes too long."""
-        self._is_over = True
+        self.is_over = True
         if self._cut is None:
             self._cut = asyncio.get_running_loop().call_later(GRACE_S, self._cut_off)
 

@@ -232,6 +232,7 @@ class Connection:
     async def _send(self, message: bytes) -> None:
         with self._patience.writing():
             await self._ws.send_str(message.decode())
+        self._patience.check()
 
     async def _end(self, closed: _Closed) -> None:
         """Say why, and from where to go on; the same is the reason of the close frame."""
@@ -257,7 +258,7 @@ class Connection:
                 case WSMsgType.TEXT | WSMsgType.BINARY:
                     await self._take(message.data, tasks)
                 case WSMsgType.PING:
-                    with suppress(ConnectionError, SlowReader), self._patience.writing():
+                    with suppress(ConnectionError), self._patience.writing():
                         await self._ws.pong(message.data)
                 case WSMsgType.PONG:
                     pass

@@ -93,7 +93,7 @@ class _Telling:
             await self._end(str(error))
 
     async def _tell(self, items: list[ShownUpload | Missed]) -> None:
-        """Write together what is small."""
+        """Write together what is small, and end nowhere but between events."""
         chunk = bytearray()
         for item in items:
             async for piece in self._pieces(item):
@@ -101,8 +101,11 @@ class _Telling:
                 if len(chunk) >= _AT_ONCE:
                     await self._write(bytes(chunk))
                     chunk.clear()
+            if self._patience.is_over:
+                break
         if chunk:
             await self._write(bytes(chunk))
+        self._patience.check()
 
     async def _pieces(self, item: ShownUpload | Missed) -> AsyncIterator[bytes]:
         if isinstance(item, Missed):
@@ -138,7 +141,7 @@ class _Telling:
         return b"id: %d\n\n" % self._id
 
     async def _write(self, data: bytes) -> None:
-        """Raises ``SlowReader``, and ``ConnectionError`` where nobody is there any more."""
+        """Raises ``ConnectionError`` where nobody is there any more."""
         with self._patience.writing():
             await self._response.write(data)
         self._wrote_at = self._now()
