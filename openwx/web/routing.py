@@ -327,7 +327,7 @@ class Endpoints:
         deadline = loop.time() + poll.timeout_s
         while True:
             left = max(0.0, deadline - loop.time())
-            if not await self._wait(poll.ready(left)):
+            if not await self._wait(request, poll.ready(left)):
                 return []
             await asyncio.sleep(0)  # a caller's farewell that has arrived is noticed now
             if _has_gone(request):
@@ -340,16 +340,17 @@ class Endpoints:
                 poll.put_back(taken)
                 return []
 
-    async def _wait(self, ready: Awaitable[None]) -> bool:
-        """Whether it came to its end; False where the server stops."""
+    async def _wait(self, request: web.Request, ready: Awaitable[None]) -> bool:
+        """Whether it came to its end; False where the server stops, or nobody waits any more."""
         task = asyncio.ensure_future(ready)
         self._waiting.add(task)
         try:
-            await asyncio.wait([task])
+            while not task.done() and not _has_gone(request):
+                await asyncio.wait([task], timeout=LOOK_S)
         finally:
             task.cancel()
             self._waiting.discard(task)
-        if task.cancelled():
+        if not task.done() or task.cancelled():
             return False
         task.result()
         return True

@@ -136,7 +136,11 @@ async def test_a_thousand_messages_keep_their_order(api: Gateway, account: Accou
 
 
 async def test_filters(api: Gateway, account: Account) -> None:
-    friend, other, group = account.friend("小灰"), account.friend("momo"), account.group("PERL学习交流")
+    friend, other, group = (
+        account.friend("小灰"),
+        account.friend("momo"),
+        account.group("PERL学习交流"),
+    )
     async with (
         event_source(api, chat="小灰") as of_friend,
         event_source(api, chat="PERL学习交流", type="receive_message") as of_group,
@@ -399,11 +403,7 @@ async def the_patience_of(api: Gateway) -> Any:
 
     def found() -> Any:
         return next(
-            (
-                one
-                for one in gc.get_objects()
-                if isinstance(one, patience.Patience) and one.is_over
-            ),
+            (one for one in gc.get_objects() if isinstance(one, patience.Patience) and one.is_over),
             None,
         )
 
