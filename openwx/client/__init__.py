@@ -56,6 +56,7 @@ from openwx.client.errors import (
     WeChatUnreachable,
 )
 from openwx.client.events import Event
+from openwx.client.following import Happened
 from openwx.client.media import Medium
 from openwx.client.messages import (
     AppMessage,
@@ -95,6 +96,7 @@ __all__ = [
     "Group",
     "GroupBasics",
     "GroupCreated",
+    "Happened",
     "Image",
     "InExecution",
     "Invited",

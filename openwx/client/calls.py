@@ -8,9 +8,9 @@ for again, but for -4 and -7 after a connection was lost, which do not tell what
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any, Self, TypeVar, cast
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 import aiohttp
 import msgspec
@@ -103,17 +103,34 @@ class Calls:
         """The answer of a route, as this type. ``again``: it may be done twice. Raises ``CallFailed``."""
         decoder = msgspec.json.Decoder(answer)
         call = _Call(self, route, parameters, wait_s or self._timeout_s, again, key)
-        body, _ = await call.answer(self._retry_for_s)
-        return _decoded(route, body, decoder.decode)
+        answered = await call.answer(self._retry_for_s)
+        return _decoded(route, answered.body, decoder.decode)
+
+    async def _list(
+        self, route: str, parameters: dict[str, Any], *, wait_s: float
+    ) -> tuple[list[msgspec.Raw], Mapping[str, str]]:
+        """A list that is asked for again after a lost answer, and the headers that came with it."""
+        call = _Call(self, route, parameters, wait_s, again=True, key=None)
+        answered = await call.answer(self._retry_for_s)
+        return _decoded(route, answered.body, _LIST.decode), answered.headers
 
     async def _image(self, route: str, parameters: dict[str, Any]) -> tuple[bytes, str]:
         call = _Call(self, route, parameters, OUTCOME_S, again=True, key=None)
-        return await call.answer(self._retry_for_s)
+        answered = await call.answer(self._retry_for_s)
+        return answered.body, answered.type
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
             raise RuntimeError("the client is not open: use it in `async with Client(…) as wx`")
         return self._http
+
+
+class _Answered(NamedTuple):
+    """A success."""
+
+    body: bytes
+    type: str
+    headers: Mapping[str, str]
 
 
 class _Call:
@@ -138,8 +155,7 @@ class _Call:
             sock_read=wait_s,
         )
 
-    async def answer(self, retry_for_s: float) -> tuple[bytes, str]:
-        """The body of a success, and its type."""
+    async def answer(self, retry_for_s: float) -> "_Answered":
         lost: errors.OutcomeUnknown | None = None
         deadline: float | None = None
         pause_s = FIRST_PAUSE_S
@@ -164,7 +180,7 @@ class _Call:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, MOST_PAUSE_S)
 
-    async def _try(self) -> tuple[bytes, str]:
+    async def _try(self) -> "_Answered":
         headers = {} if self._key is None else {"Idempotency-Key": self._key}
         async with AsyncExitStack() as stack:
             data = await self._body(stack)
@@ -202,10 +218,10 @@ class _Call:
             )
         return form
 
-    def _judged(self, response: aiohttp.ClientResponse, body: bytes) -> tuple[bytes, str]:
+    def _judged(self, response: aiohttp.ClientResponse, body: bytes) -> "_Answered":
         status, kind = response.status, response.content_type
         if kind.startswith("image/") and status == 200:
-            return body, kind
+            return _Answered(body, kind, response.headers)
         if kind != "application/json":
             words = f"HTTP {status} with {kind}, which is no answer of openwx"
             if hdrs.LOCATION in response.headers:
@@ -219,9 +235,10 @@ class _Call:
                 extra = msgspec.json.decode(body)
                 extra = {name: extra[name] for name in extra if name not in ("code", "status")}
                 raise errors.failure(self._route, told.code, told.status, status, extra)
-        return body, kind
+        return _Answered(body, kind, response.headers)
 
 
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _TOLD = msgspec.json.Decoder(_Told)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -13,6 +14,16 @@ from openwx.client.uploads import Upload
 log = logging.getLogger("openwx.client")
 
 POLL_S = 60.0
+
+
+class Happened(NamedTuple):
+    """What happened after some id."""
+
+    uploads: list[Upload]
+    last_id: int
+    """What to give as ``after`` the next time."""
+    missed: bool
+    """Whether some of what happened is not kept any more."""
 
 
 class Following(Calls):
@@ -28,16 +39,43 @@ class Following(Calls):
         )
         return [uploads.decode(bytes(one)) for one in found]
 
-    async def events(self) -> AsyncIterator[Upload]:
+    async def check_event_after(
+        self,
+        after: int | Literal["now"],
+        *,
+        timeout: float = 30.0,
+        type: str | None = None,  # noqa: A002 - the API's name
+        chat: str | None = None,
+        format: str | None = None,
+    ) -> Happened:
+        """The messages and events after an id (0: all that are kept), as soon as there are any, and the newest id.
+
+        Nothing is taken by that: any number of programs can ask, each with the ids that it heard. ``type`` and
+        ``format`` name several with commas between them; ``chat`` is the id, uid or name of a friend or group.
+        """
+        parameters = {
+            "after": str(after), "timeout": timeout, "type": type, "chat": chat, "format": format,
+        }  # fmt: skip
+        found, headers = await self._list("check_event", parameters, wait_s=timeout + CONNECT_S)
+        if "X-Openwx-Last-Id" not in headers:
+            raise errors.NotOpenwx("check_event", "this gateway is older, and does not know after")
+        told = [uploads.decode(bytes(one)) for one in found]
+        return Happened(told, int(headers["X-Openwx-Last-Id"]), "X-Openwx-Missed" in headers)
+
+    async def events(self, after: int | Literal["now"] | None = None) -> AsyncIterator[Upload]:
         """Messages and events without end, by ``check_event``; over restarts of the gateway, too.
 
-        What happens while nobody is connected is kept as ``check_event`` keeps it. Raises ``CallFailed`` only for
-        what another try would not mend, such as a wrong token.
+        What happens while nobody is connected is kept as ``check_event`` keeps it; with ``after`` an id, everything
+        comes that the gateway still keeps, whoever else asks. Raises ``CallFailed`` only for what another try would
+        not mend, such as a wrong token.
         """
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                happened = await self.check_event(timeout=POLL_S)
+                if after is None:
+                    happened = await self.check_event(timeout=POLL_S)
+                else:
+                    happened, after, _ = await self.check_event_after(after, timeout=POLL_S)
             except (errors.NotConnected, errors.OutcomeUnknown, errors.NotRunning) as error:
                 log.warning("%s; trying again in %.1f s", error, pause_s)
                 await asyncio.sleep(pause_s)

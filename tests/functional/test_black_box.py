@@ -17,6 +17,7 @@ from openwx.simulator import Account
 from openwx.simulator.media import PNG
 from openwx.web.app import routes
 
+from .streaming import event_source, socket
 from .world import Gateway, Json, Receiver, Reply, World, replies
 
 DONE = {"code": 0, "status": "success"}
@@ -255,6 +256,15 @@ async def check_event(script: Script) -> None:
         told += await script.listed("check_event", timeout="10")
 
 
+async def streams(script: Script) -> None:
+    script.used |= {"events", "ws"}
+    async with event_source(script.api, chat="小灰") as source, socket(script.api) as ws:
+        script.phone.friend("小灰").says("stream")
+        assert (await source.until("stream"))[-1].name == "receive_message"
+        while (await ws.next_of("event"))["event"].get("content") != "stream":
+            pass
+
+
 async def outbox(script: Script) -> None:
     assert (await script.call("outbox"))["deliveries"] == []
     for name in ("outbox_retry", "outbox_drop"):
@@ -290,6 +300,7 @@ STEPS = [
     get_avatar,
     accounts,
     check_event,
+    streams,
     outbox,
     uploads,
 ]

@@ -149,6 +149,26 @@ async def test_events(wx: Client, account: Account) -> None:
     assert await account.friend("小灰").hears_text() == "在"
 
 
+async def test_events_after_an_id_are_there_for_everybody(wx: Client, account: Account) -> None:
+    start = await wx.check_event_after("now", timeout=0)
+    assert (start.uploads, start.missed) == ([], False)
+    friend = account.friend("小灰")
+    friend.says("1")
+    first = await wx.check_event_after(start.last_id, timeout=PATIENCE_S, chat="小灰")
+    assert [one.content for one in first.uploads if isinstance(one, TextMessage)] == ["1"]
+    friend.says("2")
+    found: list[str] = []
+    async with asyncio.timeout(PATIENCE_S):
+        async for happened in wx.events(after=start.last_id):
+            assert isinstance(happened, TextMessage)
+            found.append(happened.content)
+            if len(found) == 2:
+                break
+    assert found == ["1", "2"]
+    assert (await wx.check_event_after(first.last_id, timeout=0)).last_id > first.last_id
+    assert (await wx.check_event_after(10**9, timeout=0)).missed
+
+
 async def test_events_outlast_a_restart(world: World, account: Account) -> None:
     gateway = await world.run()
     port = URL(gateway.url).port

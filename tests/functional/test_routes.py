@@ -149,6 +149,7 @@ GOOD: list[tuple[str, dict[str, str], Callable[[Reply], None]]] = [
 WITH_TESTS_OF_THEIR_OWN = {
     "stop_client", "get_qrcode", "get_avatar", "revoke_message", "consult", "create_group",
     "invite_friend", "kick_group_member", "make_friend", "accept_friend_request", "outbox_show",
+    "events", "ws",
 }  # fmt: skip
 
 
