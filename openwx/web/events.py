@@ -88,7 +88,7 @@ def _size(path: str) -> int:
 async def events(gateway: "Gateway", account: "Account", call: FollowStream) -> EventStream:
     """Messages and events as they happen: Server-Sent Events.
 
-    It begins now, or `after` the id of an event; whoever comes back with the last one misses nothing that is still kept.
+    It begins now, or `after` the id of an event: who comes back with the last one misses nothing that is still kept.
     """
     begin, wanted = call.begin, call.wanted()
     return EventStream(account.stream, gateway.streams, begin, wanted, call.media_data)

@@ -60,7 +60,19 @@ TOPIC: Topic = {
     ],
     "ws": [
         Example("no WebSocket", code=-2, status=400),
-        Example("a format that there is not", {"format": "pictures"}, code=-2, status=400, headers=SOCKET),
-        Example("too many streams, too", given=as_many_as_there_may_be, code=-7, status=429, headers=SOCKET),
+        Example(
+            "a format that there is not",
+            {"format": "pictures"},
+            code=-2,
+            status=400,
+            headers=SOCKET,
+        ),
+        Example(
+            "too many streams, too",
+            given=as_many_as_there_may_be,
+            code=-7,
+            status=429,
+            headers=SOCKET,
+        ),
     ],
 }

@@ -47,7 +47,8 @@ async def run() -> AsyncIterator[Callable[..., Awaitable[Program]]]:
             )
 
             async def end() -> None:
-                program.terminate()
+                if program.returncode is None:
+                    program.terminate()
                 await program.communicate()
 
             stack.push_async_callback(end)
@@ -117,6 +118,32 @@ async def test_accept_bot(world: World, account: Account, run: Run) -> None:
     assert await request.person.hears_text(timeout_s=30) == "你好，阿里巴巴！"
     assert request.accepted
     assert not nobody.accepted
+
+
+async def test_stream_bot(world: World, account: Account, run: Run, tmp_path: Path) -> None:
+    """It is away, and openwx too, and it answers everybody once."""
+    gateway = await world.run(report={"post_api": None})
+    friend, done = account.friend("小灰"), tmp_path / "done"
+    bot = await run("stream_bot.py", gateway.url, str(done))
+    async with asyncio.timeout(30):
+        while not done.exists():  # it follows from now on
+            await asyncio.sleep(0.01)
+    group = account.group("PERL学习交流")
+    group.member_says(group.others[0], "大家好")
+    friend.says("1")
+    await says(bot, "小灰: 1", "answered: request already in execution")
+    bot.terminate()
+    await bot.wait()
+    friend.says("2")
+    await gateway.stop()
+    friend.says("3")
+    again = await world.start(report={"post_api": None})
+    await again.reaches("running")
+    await run("stream_bot.py", again.url, str(done))
+    assert [one.text for one in await friend.hears(3, timeout_s=30)] == [
+        "你说：1", "你说：2", "你说：3",
+    ]  # fmt: skip
+    assert not group.inbox
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")

@@ -37,7 +37,7 @@ CODES: dict[int, str] = {
 RET = "WeChat's own number from 1000 on, for a refused send; 1205: too often"
 
 STATUSES: dict[HTTPStatus, str] = {
-    HTTPStatus.SWITCHING_PROTOCOLS: "The connection is a WebSocket now. README.md, section Streams, tells what is said on it.",
+    HTTPStatus.SWITCHING_PROTOCOLS: "The connection is a WebSocket now; README.md (Streams) tells what is said on it.",
     HTTPStatus.NOT_MODIFIED: "The caller's copy is still the present one.",
     HTTPStatus.BAD_REQUEST: "Something is wrong with the call.",
     HTTPStatus.UNAUTHORIZED: "Who calls is not known.",
