@@ -31,8 +31,8 @@ async def the_account_has_stopped(scene: Scene) -> None:
 
 async def as_many_as_there_may_be(scene: Scene) -> None:
     streams = behind(scene).streams
-    scene.afterwards.callback(setattr, streams, "_most", streams._most)
-    streams._most = 0
+    scene.afterwards.callback(setattr, streams, "taken", streams.taken)
+    streams.taken = streams._most
 
 
 TOPIC: Topic = {

@@ -78,7 +78,7 @@ ASKED_HEADERS: dict[str, str] = {
 TOLD_HEADERS: dict[str, str] = {
     "Retry-After": "Seconds until it is worth while to try again.",
     "ETag": "Made of the picture; give it back in If-None-Match.",
-    "Cache-Control": "How long the picture may be kept.",
+    "Cache-Control": "How long it may be kept.",
     "WWW-Authenticate": "That a Bearer token is wanted.",
 }
 UPLOAD_HEADERS: dict[str, str] = {
