@@ -17,6 +17,8 @@ from openwx.web.models import Call
 from openwx.wechat.messages.kinds import FORMATS
 
 KINDS = (*MESSAGES, "event", *EVENTS)
+TOLD_BESIDES = ("missed", "end")
+"""Events of a stream that are no uploads."""
 
 
 class Follow(Call):

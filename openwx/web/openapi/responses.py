@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, get_args
 
-from openwx.web.following import EventStream, Listing, Socket
+from openwx.web.following import KINDS, TOLD_BESIDES, EventStream, Listing, Socket
 from openwx.web.openapi import words
 from openwx.web.openapi.examples import Recorded, everywhere, of_topic
 from openwx.web.routing import Image, Route
 
 Schema = dict[str, Any]
 
+_JSON = "application/json"
 FAILURE: Schema = {
     "type": "object",
     "description": "Why something was not done.",
@@ -39,6 +40,38 @@ FAILURE: Schema = {
         "state_reason": {"type": "string", "description": "with code -4: why it does not run"},
     },
 }
+_EVENT: Schema = {
+    "type": "object",
+    "description": "One event of the stream. `id` is what to go on after.",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {
+            "enum": [*(kind for kind in KINDS if kind != "event"), *TOLD_BESIDES],
+            "description": "receive_message, send_message or the name of an event; `missed`: some cannot be told;"
+            " `end`: the stream ends here",
+        },
+        "data": {
+            "type": "string",
+            "contentMediaType": _JSON,
+            "contentSchema": {
+                "anyOf": [
+                    {"$ref": "#/components/schemas/Upload"},
+                    {
+                        "type": "object",
+                        "description": "with `missed` and `end`",
+                        "required": ["reason", "after"],
+                        "properties": {
+                            "reason": {"type": "string"},
+                            "after": {"type": "integer"},
+                            "upto": {"type": "integer"},
+                        },
+                    },
+                ]
+            },
+        },
+    },
+}
 SHARED = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
@@ -50,7 +83,6 @@ SHARED = (
 )
 """What is the same for all routes that can answer it."""
 _FIRST_RET = 1000
-_JSON = "application/json"
 _JSONP = "application/javascript"
 
 
@@ -127,7 +159,7 @@ def _outcomes(row: Route, told: Sequence[Recorded], replies: Sequence[Schema]) -
         content["image/*"] = {}
         told_in_json = [one for one in told if one.code]
     elif row.reply is EventStream:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content["text/event-stream"] = {"schema": _EVENT}
         told_in_json = []
     else:
         told_in_json = list(told)
