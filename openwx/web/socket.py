@@ -39,6 +39,7 @@ CALLS_AT_ONCE = 16
 _LONGEST_REASON = 120
 
 SLOW = WSCloseCode.TRY_AGAIN_LATER
+BUG = "internal error; the log of openwx tells more"
 
 _encode = msgspec.json.encode
 
@@ -126,7 +127,8 @@ class Connection:
         self._client = read_query(request).get("client", "")
         """Whose events are told; calls are for that account, too, unless they name another."""
         self._patience = Patience(request)
-        self._reader: Reader | None = None
+        self._cursor = -1
+        """All up to this id was told, or was not wanted."""
         self._is_ending = False
         self._under_way = 0
         self._heard_at = self._now()
@@ -157,15 +159,18 @@ class Connection:
             await self._serve(following, why_ended)
         except JournalError as error:
             await self._end(_Closed(WSCloseCode.INTERNAL_ERROR, str(error)))
+        except Exception:
+            log.exception("a WebSocket failed")
+            await self._end(_Closed(WSCloseCode.INTERNAL_ERROR, BUG))
 
     async def _serve(self, following: Socket, why_ended: Callable[[str], str]) -> None:
         stream = following.stream
         async with (
-            stream.read(following.after, following.wanted) as self._reader,
+            stream.read(following.after, following.wanted) as reader,
             asyncio.TaskGroup() as tasks,
         ):
             telling = tasks.create_task(
-                self._live(following, self._reader, why_ended), name="socket: events"
+                self._live(following, reader, why_ended), name="socket: events"
             )
             try:
                 await self._hear(tasks)
@@ -194,19 +199,17 @@ class Connection:
             closed = ours
         except Exception:
             log.exception("a stream of events failed")
-            closed = _Closed(WSCloseCode.INTERNAL_ERROR, "internal error; the log tells more")
+            closed = _Closed(WSCloseCode.INTERNAL_ERROR, BUG)
         await self._end(closed)
 
     async def _tell(self, following: Socket, reader: Reader) -> NoReturn:
-        cursor = -1
         pinged_at = self._now()
         while True:
-            if cursor != reader.cursor:
-                cursor = reader.cursor
-                await self._send(b'{"type":"cursor","after":%d}' % cursor)
+            if self._cursor != reader.cursor:  # what came last was not wanted
+                self._cursor = reader.cursor
+                await self._send(b'{"type":"cursor","after":%d}' % self._cursor)
             for item in await reader.more(max(0.0, pinged_at + PING_S - self._now())):
                 await self._tell_one(item, following)
-                cursor = reader.cursor
             if self._now() >= pinged_at + PING_S:
                 if self._now() > self._heard_at + SILENT_S:
                     words = f"no ping was answered for {SILENT_S:g} seconds"
@@ -227,6 +230,7 @@ class Connection:
 
     async def _tell_event(self, item: ShownUpload, body: bytes) -> None:
         head = b'{"type":"event","id":%d,"name":%s,"event":' % (item.id, _encode(item.kind))
+        self._cursor = item.id
         await self._send(head + body + b"}")
 
     async def _send(self, message: bytes) -> None:
@@ -240,9 +244,9 @@ class Connection:
         self._patience.end()
         last: dict[str, Any] = {"type": "end", "code": int(closed.code), "reason": str(closed)}
         words = str(closed)
-        if self._reader is not None:
-            last["after"] = self._reader.cursor
-            words = f"{words[:60]}; go on with after={self._reader.cursor}"
+        if self._cursor >= 0:
+            last["after"] = self._cursor
+            words = f"{words[:60]}; go on with after={self._cursor}"
         with suppress(ConnectionError):
             await self._ws.send_str(_encode(last).decode())
             await self._ws.close(code=closed.code, message=_cut(words))

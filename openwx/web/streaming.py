@@ -52,8 +52,7 @@ async def stream_events(
             response = web.StreamResponse(headers=HEADERS | headers)
             await response.prepare(request)
             telling = _Telling(request, response, reader, media_data=reply.media_data)
-            with suppress(ConnectionError):  # the reader has gone
-                await telling.run(why_ended)
+            await telling.run(why_ended)
     return response
 
 
@@ -91,6 +90,11 @@ class _Telling:
         except JournalError as error:
             log.warning("a stream of events ends: %s", error)
             await self._end(str(error))
+        except ConnectionError:
+            log.debug("a reader of events has gone")
+        except Exception:
+            log.exception("a stream of events failed")
+            await self._end("internal error; the log of openwx tells more")
 
     async def _tell(self, items: list[ShownUpload | Missed]) -> None:
         """Write together what is small, and end nowhere but between events."""
@@ -151,8 +155,9 @@ class _Telling:
         last = {"reason": why, "after": self._id}
         self._patience.end()
         self._response.force_close()
-        await self._response.write(b"event: end\ndata: " + _encode(last) + b"\n\n")
-        await self._response.write_eof()
+        with suppress(ConnectionError):
+            await self._response.write(b"event: end\ndata: " + _encode(last) + b"\n\n")
+            await self._response.write_eof()
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
