@@ -1,20 +1,15 @@
 """Waiting for what happens, and following it."""
 
-from openwx.gateway.gateway import Gateway
+from collections.abc import Mapping
+
+import aiohttp
+import msgspec
+
+from tests.functional.world import PATIENCE_S, Reply
 
 from .book import Example, Scene, Topic
 
-SOCKET = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-}
-
-
-def behind(scene: Scene) -> Gateway:
-    assert scene.gateway.service is not None
-    return scene.gateway.service.gateway
+STREAM = aiohttp.ClientTimeout(total=PATIENCE_S)
 
 
 async def a_friend_writes(scene: Scene) -> None:
@@ -22,57 +17,111 @@ async def a_friend_writes(scene: Scene) -> None:
     scene.friend().says("在吗？")
 
 
-async def the_account_has_stopped(scene: Scene) -> None:
+async def somebody_was_away(scene: Scene) -> None:
+    """A message came, and its reader is asked for what follows the id before it."""
+    first = await scene.gateway.get("check_event", after="now", timeout="0")
+    came = {name.lower(): value for name, value in first.headers.items()}
+    scene.words["id"] = came["x-openwx-last-id"]
+    scene.friend().says("在吗？")
+    while not (await scene.gateway.get("check_event", after=scene.words["id"])).json:
+        pass
+
+
+async def nothing_more_comes(scene: Scene) -> None:
     """A stream then ends once it has told what is kept."""
-    stream = behind(scene).account(None).stream
+    assert scene.gateway.service is not None
+    stream = scene.gateway.service.gateway.account(None).stream
     scene.afterwards.callback(setattr, stream, "ended", stream.ended)
     stream.end("the account default has stopped: stopped on request")
 
 
-async def as_many_as_there_may_be(scene: Scene) -> None:
-    streams = behind(scene).streams
-    scene.afterwards.callback(setattr, streams, "taken", streams.taken)
-    streams.taken = streams._most
+async def all_streams_are_taken(scene: Scene) -> None:
+    assert scene.gateway.service is not None
+    slots = scene.gateway.service.gateway.streams
+    scene.afterwards.callback(setattr, slots, "taken", slots.taken)
+    slots.taken = slots._most
 
+
+async def stream(scene: Scene, params: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
+    """Read a stream until it told a message, which is written once the stream has begun."""
+    url = f"{scene.gateway.url}/openwx/events"
+    async with scene.world.http.get(url, params=params, headers=headers, timeout=STREAM) as answer:
+        read = b""
+        while b"id: " not in read:
+            read += await answer.content.readany()
+        if "Last-Event-ID" not in headers:
+            scene.friend().says("在吗？")
+        while "在吗？" not in read.decode() or not read.endswith(b"\n\n"):
+            read += await answer.content.readany()
+        return Reply(answer.status, read, dict(answer.headers))
+
+
+async def talk(scene: Scene, params: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
+    """Call a route over a socket, and hear a message: all that was said, as one list."""
+    said: list[dict[str, object]] = []
+    url = f"{scene.gateway.url}/openwx/ws"
+    async with scene.world.http.ws_connect(url, params=params, headers=headers) as ws:
+
+        async def hears() -> None:
+            said.append({"openwx": await ws.receive_json(timeout=PATIENCE_S)})
+
+        await hears()
+        call = {"id": 1, "call": "get_client_info", "params": {}}
+        said.append({"program": call})
+        await ws.send_json(call)
+        await hears()
+        scene.friend().says("在吗？")
+        await hears()
+        body = msgspec.json.encode(said)
+        return Reply(101, body, {"Content-Type": "application/json"})
+
+
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+MESSAGES = {"type": "receive_message"}
+LOST = Example("a type that is none", {"type": "messages", "after": "now"}, code=-2, status=400)
+TAKEN = Example("as many streams as there may be", code=-7, status=429, given=all_streams_are_taken)
 
 TOPIC: Topic = {
     "check_event": [
         Example("a message that comes meanwhile", {"timeout": "60"}, given=a_friend_writes),
         Example(
-            "what came after an id, from somebody",
-            {"after": "0", "timeout": "0", "chat": "nobody"},
+            "what came after an id", MESSAGES | {"after": "{id}", "timeout": "60"},
+            given=somebody_was_away,
+        ),
+        Example(
+            "what came from somebody", {"after": "0", "timeout": "0", "chat": "nobody"}
         ),
         Example("too long a time", {"timeout": "3600"}, code=-2, status=400),
+        LOST,
     ],
     "events": [
+        Example("messages as they come", MESSAGES, ask=stream),
         Example(
-            "messages and logins after an id",
-            {"after": "0", "type": "receive_message,login"},
-            given=the_account_has_stopped,
+            "what came while one was away", MESSAGES, ask=stream, given=somebody_was_away,
+            headers={"Last-Event-ID": "{id}"},
         ),
         Example(
-            "what came since a browser was connected last",
-            headers={"Last-Event-ID": "7"},
-            given=the_account_has_stopped,
+            "all that is kept, until the account stops", {"after": "0", "type": "stop"},
+            given=nothing_more_comes,
         ),
-        Example("a type that there is not", {"type": "messages"}, code=-2, status=400),
-        Example("too many streams", given=as_many_as_there_may_be, code=-7, status=429),
+        LOST,
+        TAKEN,
     ],
     "ws": [
+        Example("a call, and a message that comes", MESSAGES, status=101, ask=talk),
         Example("no WebSocket", code=-2, status=400),
         Example(
-            "a format that there is not",
-            {"format": "pictures"},
-            code=-2,
-            status=400,
-            headers=SOCKET,
+            "a format that there is not", {"format": "pictures"}, code=-2, status=400,
+            headers=HANDSHAKE,
         ),
         Example(
-            "too many streams, too",
-            given=as_many_as_there_may_be,
-            code=-7,
-            status=429,
-            headers=SOCKET,
+            "as many streams as there may be", code=-7, status=429, headers=HANDSHAKE,
+            given=all_streams_are_taken,
         ),
     ],
-}
+}  # fmt: skip

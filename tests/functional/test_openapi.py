@@ -18,6 +18,7 @@ from openwx.config.models import EVENTS
 from openwx.errors import Code
 from openwx.simulator import Account
 from openwx.web import app
+from openwx.web.following import Socket
 
 from .world import Gateway, Json, World
 
@@ -51,8 +52,9 @@ async def test_the_document_is_valid_and_has_every_route(world: World) -> None:
     paths = {path for row in app.routes() for path in row.paths}
     assert set(document["paths"]) == paths
     for row in app.routes():
-        for method in ("get", "post"):
-            operation = document["paths"][f"/openwx/{row.name}"][method]
+        operations = document["paths"][f"/openwx/{row.name}"]
+        assert set(operations) == ({"get"} if row.reply is Socket else {"get", "post"})
+        for method, operation in operations.items():
             assert operation["summary"]
             named = {parameter["name"] for parameter in operation.get("parameters", ())}
             if method == "post":
@@ -81,18 +83,22 @@ def resolved(document: Json, told: Json) -> Json:
 
 def bodies(document: Json, content: Json) -> Iterator[tuple[Json, object]]:
     """The examples of a request's or an answer's body, each with its schema."""
-    for kind in content.values():
+    for name, kind in content.items():
         for example in kind.get("examples", {}).values():
-            yield kind["schema"], resolved(document, example)["value"]
+            # The schema of a stream is each event's.
+            schema = {"type": "string"} if name == "text/event-stream" else kind["schema"]
+            yield schema, resolved(document, example)["value"]
 
 
 async def test_every_route_shows_calls_and_answers_in_every_style(world: World) -> None:
     document = await told(await world.start())
     for path, operations in document["paths"].items():
-        for method in ("get", "post"):
-            operation = operations[method]
-            assert f"{path}" in operation["description"], "a line of curl"
-            if "101" not in operation["responses"]:
+        for operation in operations.values():
+            assert path in operation["description"], "a line of curl"
+            if path == "/openwx/ws":
+                assert "101" in operation["responses"]
+                assert "openwx: {" in operation["description"], "what was said"
+            else:
                 done = resolved(document, operation["responses"]["200"])
                 assert "`0`: done" in done["description"]
             for status, answer in operation["responses"].items():
@@ -103,10 +109,12 @@ async def test_every_route_shows_calls_and_answers_in_every_style(world: World) 
                     if status != "200":
                         assert isinstance(value, dict)
                         assert str(value["code"]) in resolved(document, answer)["description"]
+        if "post" not in operations:
+            continue
         styles = operations["post"]["requestBody"]["content"]
         assert set(styles) == {"application/json", FORM, "multipart/form-data"}
         for kind, style in styles.items():
-            assert style["examples"] or kind != "multipart/form-data" or path == "/openwx/ws"
+            assert style["examples"] or kind != "multipart/form-data", path
         for schema, value in bodies(document, styles):
             fits(document, schema, value)
         for parameter in operations["get"]["parameters"]:
@@ -181,11 +189,17 @@ def _wait_for_nothing(document: dict[str, Any]) -> None:
         for parameter in operations["get"]["parameters"]:
             if parameter["name"] == "timeout":
                 parameter.update(schema={"const": 1}, required=True)
-        for content in operations["post"]["requestBody"]["content"].values():
+        for content in _bodies_of(operations):
             if "timeout" in content["schema"]["properties"]:
                 content["schema"]["properties"]["timeout"] = {"const": 1}
                 content["schema"]["required"] = [*content["schema"]["required"], "timeout"]
                 operations["post"]["requestBody"]["required"] = True
+
+
+def _bodies_of(operations: Json) -> list[Json]:
+    """Of a path, in each style; none where it takes GET alone."""
+    body: Json = operations.get("post", {}).get("requestBody", {}).get("content", {})
+    return list(body.values())
 
 
 def _leave_out_what_ends_every_call(document: dict[str, Any]) -> None:
@@ -197,7 +211,7 @@ def _leave_out_what_ends_every_call(document: dict[str, Any]) -> None:
                 for one in operation["parameters"]
                 if one["in"] == "query" and one["name"] not in ("datatype", "callback")
             ]
-        for content in operations["post"]["requestBody"]["content"].values():
+        for content in _bodies_of(operations):
             for name in ("datatype", "callback"):
                 content["schema"]["properties"].pop(name, None)
 

@@ -16,7 +16,6 @@ from openwx.web.routing import Image, LongPoll, Route
 
 Schema = dict[str, Any]
 
-_OF_OURS = (Image, Listing, EventStream, Socket)
 _REF = "#/components/schemas/{name}"
 
 
@@ -72,5 +71,10 @@ def document(routes: Iterable[Route]) -> Schema:
 
 def _alternatives(reply: Any) -> tuple[Any, ...]:
     """The types of which a reply is one; none where it is no JSON of ours."""
-    kinds = get_args(reply) if get_origin(reply) in (Union, UnionType) else (reply,)
-    return tuple(one for one in kinds if one not in _OF_OURS and get_origin(one) is not LongPoll)
+    if reply in (Image, EventStream, Socket):
+        return ()
+    if get_origin(reply) not in (Union, UnionType):
+        return (reply,)
+    return tuple(
+        kind for kind in get_args(reply) if kind is not Listing and get_origin(kind) is not LongPoll
+    )

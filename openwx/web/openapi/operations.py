@@ -1,12 +1,13 @@
 """What routes are called with: each parameter in every style, and calls that were really made."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
+from openwx.web.following import EventStream, Socket
 from openwx.web.models import RESERVED, Call
 from openwx.web.openapi import words
 from openwx.web.openapi.examples import Recorded
@@ -43,26 +44,26 @@ def paths(row: Route, responses: Iterable[str]) -> dict[str, Schema]:
     names = set(responses)
     common = {"summary": row.doc.partition("\n")[0], "tags": [row.topic]}
     headers = _headers(row, done)
-    return {
-        path: {
-            "get": {
-                "operationId": path.rpartition("/")[2],
-                **common,
-                "description": _described(row, _in_the_query(path, done)),
-                "parameters": [*_query(properties, required, done), *headers],
-                "responses": responses_of(row, "get", names),
-            },
-            "post": {
-                "operationId": f"post_{path.rpartition('/')[2]}",
-                **common,
-                "description": _described(row, _in_the_body(path, done)),
-                "parameters": headers,
-                "requestBody": _body(properties, required, done),
-                "responses": responses_of(row, "post", names),
-            },
+    operations = {}
+    for path in row.paths:
+        name = path.rpartition("/")[2]
+        get = {
+            "operationId": name,
+            **common,
+            "description": _described(row, _in_the_query(row, path, done)),
+            "parameters": [*_query(properties, required, done), *headers],
+            "responses": responses_of(row, "get", names),
         }
-        for path in row.paths
-    }
+        post = {
+            "operationId": f"post_{name}",
+            **common,
+            "description": _described(row, _in_the_body(path, done)),
+            "parameters": headers,
+            "requestBody": _body(properties, required, done),
+            "responses": responses_of(row, "post", names),
+        }
+        operations[path] = {"get": get} if row.reply is Socket else {"get": get, "post": post}
+    return operations
 
 
 # -- parameters ------------------------------------------------------------------------------------------
@@ -179,10 +180,23 @@ def _typed(schema: Schema, text: str) -> Any:
 
 
 def _described(row: Route, lines: Iterable[str]) -> str:
-    return "\n".join((row.doc, "", "```sh", *lines, "```"))
+    if row.reply is Socket:
+        return "\n".join((row.doc, "", words.SOCKET, "", "```", *_conversation(row), "```"))
+    more = (words.STREAM, "") if row.reply is EventStream else ()
+    return "\n".join((row.doc, "", *more, "```sh", *lines, "```"))
 
 
-def _in_the_query(path: str, done: Iterable[Recorded]) -> list[str]:
+def _conversation(row: Route) -> Iterator[str]:
+    """What was said over a socket, line by line."""
+    for one in answers_of(row):
+        if one.code == 0:
+            yield f"# {one.about}: {row.paths[0]}?{urlencode(one.call)}"
+            for said in one.answer:
+                for who, message in said.items():
+                    yield f"{who}: {msgspec.json.encode(message).decode()}"
+
+
+def _in_the_query(row: Route, path: str, done: Iterable[Recorded]) -> list[str]:
     lines = []
     for one in done:
         if one.file:
@@ -190,7 +204,8 @@ def _in_the_query(path: str, done: Iterable[Recorded]) -> list[str]:
         query = f"?{urlencode(one.call)}" if one.call else ""
         if len(query) > _LONG_LINE:
             continue
-        given = _options("-H", (f"{name}: {value}" for name, value in one.headers.items()))
+        flag = "-N " if row.reply is EventStream else ""
+        given = flag + _options("-H", (f"{name}: {value}" for name, value in one.headers.items()))
         lines += [f"# {one.about}", f"curl {given}{shlex.quote(f'{_HERE}{path}{query}')}"]
     return lines
 

@@ -90,6 +90,10 @@ def answers_of(row: Route) -> list[Recorded]:
     return of_topic(row.topic).get(row.name, [])
 
 
+def success_of(row: Route) -> HTTPStatus:
+    return HTTPStatus.SWITCHING_PROTOCOLS if row.reply is Socket else HTTPStatus.OK
+
+
 def shared_examples() -> dict[str, Schema]:
     return {_key(one): _example(one) for status in SHARED for one in everywhere(status)}
 
@@ -100,13 +104,11 @@ def shared_responses() -> dict[str, Schema]:
 
 def own_responses(row: Route, replies: Sequence[Schema]) -> Iterator[tuple[str, Schema]]:
     """The responses that are this route's alone, by the names of their components. ``replies`` are its successes."""
-    for status in sorted({int(_done(row)), *(one.status for one in answers_of(row))}):
+    for status in sorted({int(success_of(row)), *(one.status for one in answers_of(row))}):
         told = [one for one in answers_of(row) if one.status == status]
-        if status == HTTPStatus.SWITCHING_PROTOCOLS:
-            response = {"description": words.STATUSES[HTTPStatus(status)]}
-        elif status == HTTPStatus.OK:
+        if status == HTTPStatus.OK:
             response = _outcomes(row, told, replies)
-        elif status == HTTPStatus.NOT_MODIFIED:
+        elif status in (HTTPStatus.SWITCHING_PROTOCOLS, HTTPStatus.NOT_MODIFIED):
             response = {"description": words.STATUSES[HTTPStatus(status)]} | _headers(told)
         else:
             # What is full differs from route to route; what else is wrong everywhere can be wrong here, too.
@@ -120,18 +122,13 @@ def responses_of(row: Route, method: str, own: Iterable[str]) -> Schema:
     """All responses of a route, by their status: its own, and what is the same for all."""
     answers: dict[int, str] = {int(status): status.name for status in _shared_by(row, method)}
     own = set(own)
-    for status in (_done(row), *(one.status for one in answers_of(row))):
+    for status in (success_of(row), *(one.status for one in answers_of(row))):
         if _name(row, status) in own:
             answers[int(status)] = _name(row, status)
     return {
         str(status): {"$ref": f"#/components/responses/{name}"}
         for status, name in sorted(answers.items())
     }
-
-
-def _done(row: Route) -> HTTPStatus:
-    """The status of a success."""
-    return HTTPStatus.SWITCHING_PROTOCOLS if row.reply is Socket else HTTPStatus.OK
 
 
 def _shared_by(row: Route, method: str) -> Iterator[HTTPStatus]:
@@ -155,14 +152,13 @@ def _outcomes(row: Route, told: Sequence[Recorded], replies: Sequence[Schema]) -
     if Listing in get_args(row.reply):
         successes = [{"type": "array", "items": {"$ref": "#/components/schemas/Upload"}}]
     content: Schema = {}
+    told_in_json = list(told)
     if row.reply is Image:
         content["image/*"] = {}
         told_in_json = [one for one in told if one.code]
     elif row.reply is EventStream:
-        content["text/event-stream"] = {"schema": _EVENT}
-        told_in_json = []
-    else:
-        told_in_json = list(told)
+        # The schema is each event's, the example is the text of several.
+        content["text/event-stream"] = {"schema": _EVENT, "examples": _examples(told)}
     kinds = [*successes, *failures]
     if kinds:
         schema = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}

@@ -37,7 +37,7 @@ CODES: dict[int, str] = {
 RET = "WeChat's own number from 1000 on, for a refused send; 1205: too often"
 
 STATUSES: dict[HTTPStatus, str] = {
-    HTTPStatus.SWITCHING_PROTOCOLS: "The connection is a WebSocket now; README.md (Streams) tells what is said on it.",
+    HTTPStatus.SWITCHING_PROTOCOLS: "The connection is a WebSocket now.",
     HTTPStatus.NOT_MODIFIED: "The caller's copy is still the present one.",
     HTTPStatus.BAD_REQUEST: "Something is wrong with the call.",
     HTTPStatus.UNAUTHORIZED: "Who calls is not known.",
@@ -58,10 +58,25 @@ TOPICS: dict[str, str] = {
     "groups": "Make groups, change them and who is in them.",
     "friends": "Remark names, pinned chats, becoming friends.",
     "avatars": "Pictures of people and groups.",
-    "events": "Wait for what happens, without a `post_api`.",
+    "events": "What happens, as it happens: to wait for, or to follow. No `post_api` is needed.",
     "accounts": "The accounts of this server, their state, and the QR code to log in.",
     "outbox": "Uploads to `post_api` that failed or wait.",
 }
+STREAM = """Each event is `event:` (`receive_message`, `send_message`, or the name of an event), `data:` (the JSON that
+is uploaded to `post_api`) and `id:`. An id without an event says from where to go on; a line `:` says that the stream
+lives. Besides there are `missed` (`after`, `upto`, `reason`: these cannot be told) and `end` (`reason`, `after`: the
+stream ends, and that is the id to go on after). A browser's EventSource comes back by itself."""
+SOCKET = """Open it with GET and `Upgrade: websocket` (RFC 6455). A program that cannot set the header Authorization
+sends `{"token": "…"}` as its first message.
+
+openwx sends JSON objects with a `type`: `cursor` (`after`: from where to go on), `event` (`id`, `name`, `event`: the
+JSON that is uploaded to `post_api`), `missed` (`after`, `upto`, `reason`: these cannot be told), `answer` (`id` of the
+call, `http_status`, `answer`; a picture has `content_type`, and `data` in base64) and `end` (`code`, `reason`,
+`after`).
+
+A program sends calls: `{"id": ANYTHING, "call": NAME, "params": {…}}`. Several may be under way; each answer has the id
+of its call."""
+
 MESSAGES = "uploaded messages"
 EVENTS = "uploaded events"
 UPLOADS: dict[str, str] = {
@@ -79,6 +94,7 @@ TOLD_HEADERS: dict[str, str] = {
     "Retry-After": "Seconds until it is worth while to try again.",
     "ETag": "Made of the picture; give it back in If-None-Match.",
     "Cache-Control": "How long it may be kept.",
+    "X-Openwx-Last-Id": "What to give as `after` the next time.",
     "WWW-Authenticate": "That a Bearer token is wanted.",
 }
 UPLOAD_HEADERS: dict[str, str] = {
