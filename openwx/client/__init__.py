@@ -72,6 +72,7 @@ from openwx.client.messages import (
 )
 from openwx.client.receiving import Receiver, receiver
 from openwx.client.signature import BadSignatureError, verify
+from openwx.client.stream import Events
 from openwx.client.uploads import NotAnUploadError, Reply, Upload, decode
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "DeliveryShown",
     "EmptyList",
     "Event",
+    "Events",
     "Forbidden",
     "Friend",
     "GaveUp",

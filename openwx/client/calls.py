@@ -8,8 +8,13 @@ for again, but for -4 and -7 after a connection was lost, which do not tell what
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from typing import Any, NamedTuple, Self, TypeVar, cast
 
 import aiohttp
@@ -28,6 +33,8 @@ OUTCOME_S = 150.0
 """The gateway waits for WeChat for 120 seconds."""
 BODY_S = 600.0
 """So long the gateway gives a body with a medium."""
+SILENCE_S = 45.0
+"""A stream has a heartbeat every 15 seconds."""
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.1, 5.0
 _NOT_NOW = frozenset({502, 503, 504})
 
@@ -119,6 +126,12 @@ class Calls:
         answered = await call.answer(self._retry_for_s)
         return answered.body, answered.type
 
+    def _stream(
+        self, route: str, parameters: dict[str, Any]
+    ) -> AbstractAsyncContextManager[aiohttp.StreamReader]:
+        """A body that goes on. Raises ``CallFailed``, also while it is read; one that is silent too long is lost."""
+        return _Call(self, route, parameters, SILENCE_S, again=False, key=None).stream()
+
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
             raise RuntimeError("the client is not open: use it in `async with Client(…) as wx`")
@@ -180,30 +193,47 @@ class _Call:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, MOST_PAUSE_S)
 
+    @asynccontextmanager
+    async def stream(self) -> AsyncIterator[aiohttp.StreamReader]:
+        """The body of a success while it comes."""
+        timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=SILENCE_S)
+        with self._told():
+            async with self._http.post(
+                self._url, data=self._texts, timeout=timeout, allow_redirects=False
+            ) as response:
+                if response.content_type != "text/event-stream":
+                    self._judged(response, await response.read())
+                    raise errors.NotOpenwx(self._route, f"{response.content_type} is no stream")
+                yield response.content
+
     async def _try(self) -> "_Answered":
         headers = {} if self._key is None else {"Idempotency-Key": self._key}
         async with AsyncExitStack() as stack:
             data = await self._body(stack)
-            try:
-                response = await stack.enter_async_context(
-                    self._http.post(
-                        self._url,
-                        data=data,
-                        headers=headers,
-                        timeout=self._timeout,
-                        allow_redirects=False,
-                    )
+            stack.enter_context(self._told())
+            response = await stack.enter_async_context(
+                self._http.post(
+                    self._url,
+                    data=data,
+                    headers=headers,
+                    timeout=self._timeout,
+                    allow_redirects=False,
                 )
-                return self._judged(response, await response.read())
-            except aiohttp.ClientConnectorCertificateError as error:
-                raise errors.NotOpenwx(
-                    self._route, f"its certificate is not valid: {error}"
-                ) from error
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                raise errors.NotConnected(self._route, f"no connection: {error}") from error
-            except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-                words = f"the answer was lost: {str(error) or type(error).__name__}"
-                raise errors.OutcomeUnknown(self._route, words) from error
+            )
+            return self._judged(response, await response.read())
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Foreign exceptions end here."""
+        try:
+            yield
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise errors.NotOpenwx(self._route, f"its certificate is not valid: {error}") from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise errors.NotConnected(self._route, f"no connection: {error}") from error
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            words = f"the answer was lost: {str(error) or type(error).__name__}"
+            raise errors.OutcomeUnknown(self._route, words) from error
 
     async def _body(self, stack: AsyncExitStack) -> aiohttp.FormData | dict[str, str]:
         if not self._files:

@@ -1,19 +1,15 @@
 """What happens, as it happens."""
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Literal, NamedTuple
 
+import aiohttp
 import msgspec
 
 from openwx.client import errors, uploads
-from openwx.client.calls import CONNECT_S, FIRST_PAUSE_S, MOST_PAUSE_S, Calls
+from openwx.client.calls import CONNECT_S, Calls
+from openwx.client.stream import Events
 from openwx.client.uploads import Upload
-
-log = logging.getLogger("openwx.client")
-
-POLL_S = 60.0
 
 
 class Happened(NamedTuple):
@@ -62,25 +58,22 @@ class Following(Calls):
         told = [uploads.decode(bytes(one)) for one in found]
         return Happened(told, int(headers["X-Openwx-Last-Id"]), "X-Openwx-Missed" in headers)
 
-    async def events(self, after: int | Literal["now"] | None = None) -> AsyncIterator[Upload]:
-        """Messages and events without end, by ``check_event``; over restarts of the gateway, too.
+    def events(
+        self,
+        after: int | str = "now",
+        *,
+        type: str | None = None,  # noqa: A002 - the API's name
+        chat: str | None = None,
+        format: str | None = None,
+        media_data: bool = False,
+    ) -> Events:
+        """Messages and events without end: those from now on, or after an id (0: all that are kept).
 
-        What happens while nobody is connected is kept as ``check_event`` keeps it; with ``after`` an id, everything
-        comes that the gateway still keeps, whoever else asks. Raises ``CallFailed`` only for what another try would
-        not mend, such as a wrong token.
+        ``type``, ``chat`` and ``format`` as in ``check_event_after``; with ``media_data`` the bytes of media come, too.
         """
-        pause_s = FIRST_PAUSE_S
-        while True:
-            try:
-                if after is None:
-                    happened = await self.check_event(timeout=POLL_S)
-                else:
-                    happened, after, _ = await self.check_event_after(after, timeout=POLL_S)
-            except (errors.NotConnected, errors.OutcomeUnknown, errors.NotRunning) as error:
-                log.warning("%s; trying again in %.1f s", error, pause_s)
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, MOST_PAUSE_S)
-                continue
-            pause_s = FIRST_PAUSE_S
-            for upload in happened:
-                yield upload
+        wanted = {"type": type, "chat": chat, "format": format, "media_data": media_data}
+
+        def open_after(at: str) -> AbstractAsyncContextManager[aiohttp.StreamReader]:
+            return self._stream("events", {"after": at, **wanted})
+
+        return Events(open_after, str(after))

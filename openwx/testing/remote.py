@@ -12,7 +12,7 @@ from typing import Any
 
 from openwx.testing.thread import LoopThread
 
-_LIVE = ("openwx.simulator.", "openwx.testing.", "openwx.client.client")
+_LIVE = ("openwx.simulator.", "openwx.testing.", "openwx.client.client", "openwx.client.stream")
 """Of which modules the objects stay in the thread; all others are plain data."""
 
 

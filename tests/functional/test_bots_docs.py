@@ -102,6 +102,8 @@ async def test_hello(
 async def test_listen(
     folder: Path, environ: dict[str, str], wechat: Any, openwx_gateway: Any
 ) -> None:
+    kept = folder / "last_id"
+    kept.write_text("0")
     program = await asyncio.create_subprocess_exec(
         sys.executable, "listen.py", cwd=folder, env=environ
     )
@@ -110,7 +112,7 @@ async def test_listen(
         assert await wechat.friend("小灰").hears_text(timeout_s=60) == "pong"
         request = wechat.asks_to_be_friends("阿里巴巴", "芝麻开门")
         async with asyncio.timeout(30):
-            while not request.accepted:
+            while not request.accepted or int(kept.read_text() or 0) == 0:
                 await asyncio.sleep(0.01)
     finally:
         program.terminate()

@@ -121,7 +121,7 @@ async def test_changes(wx: Client, account: Account) -> None:
     await wx.sticky_group(id=made.group_id, on=False)
     assert not group.pinned
     request = account.asks_to_be_friends("新朋友", "加我")
-    async for happened in wx.events():
+    async for happened in wx.events(0):
         if isinstance(happened, client.events.FriendRequest):
             await wx.accept_friend_request(happened.id, happened.ticket)
             break

@@ -11,7 +11,7 @@ from yarl import URL
 from openwx import client
 from openwx.client import Client, Event, Message, TextMessage
 from openwx.client.events import NewFriend, StateChange
-from openwx.simulator import Account
+from openwx.simulator import Account, Simulator
 from openwx.simulator.samples import PNG
 
 from .world import PATIENCE_S, Gateway, Receiver, World
@@ -133,11 +133,12 @@ async def test_who_never_answers_is_not_waited_for() -> None:
 
 
 async def test_events(wx: Client, account: Account) -> None:
+    events = wx.events(0)
     account.friend("小灰").says("在吗")
     account.add_friend("新人")
     found: list[Message | Event] = []
     async with asyncio.timeout(PATIENCE_S):
-        async for happened in wx.events():
+        async for happened in events:
             found.append(happened)
             if {NewFriend, TextMessage} <= {type(one) for one in found}:
                 break
@@ -169,29 +170,80 @@ async def test_events_after_an_id_are_there_for_everybody(wx: Client, account: A
     assert (await wx.check_event_after(10**9, timeout=0)).missed
 
 
-async def test_events_outlast_a_restart(world: World, account: Account) -> None:
+async def test_events_go_on_where_one_was(world: World, account: Account) -> None:
+    """Over a restart of the gateway, and of the program that keeps the last id."""
     gateway = await world.run()
     port = URL(gateway.url).port
     settings = world.settings()
     listen = settings.listen[0].model_copy(update={"port": port})
-    texts: asyncio.Queue[str] = asyncio.Queue()
+    friend = account.friend("小灰")
+    heard: list[str] = []
 
-    async def follow() -> None:
-        async with Client(gateway.url) as wx:
-            async for happened in wx.events():
-                if isinstance(happened, TextMessage):
-                    texts.put_nowait(happened.content)
+    async def until(events: client.Events, text: str) -> None:
+        async for happened in events:
+            assert isinstance(happened, TextMessage)
+            heard.append(happened.content)
+            if happened.content == text:
+                break
 
     async with asyncio.timeout(3 * PATIENCE_S):
-        following = asyncio.create_task(follow())
-        account.friend("小灰").says("first")
-        assert await texts.get() == "first"
-        await gateway.stop()
-        again = await world.start(settings=settings.model_copy(update={"listen": [listen]}))
-        await again.reaches("running")
-        account.friend("小灰").says("second")
-        assert await texts.get() == "second"
-        following.cancel()
+        async with Client(gateway.url) as wx:
+            events = wx.events(0, type="receive_message")
+            friend.says("1")
+            friend.says("2")
+            await until(events, "2")
+            await gateway.stop()
+            friend.says("3")
+            again = await world.start(settings=settings.model_copy(update={"listen": [listen]}))
+            await until(events, "3")
+            last_id = events.last_id
+            assert last_id is not None
+            await events.aclose()
+        friend.says("4")
+        async with Client(again.url) as wx:
+            await until(wx.events(last_id, type="receive_message"), "4")
+    assert heard == ["1", "2", "3", "4"]
+
+
+async def test_events_that_are_not_kept_are_told(
+    wx: Client, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = wx.events(10**9)
+    async with asyncio.timeout(PATIENCE_S):
+        await anext(events)
+    assert events.missed == 1
+    assert "are not told: no event had this id yet" in caplog.text
+
+
+async def test_events_with_large_media(wx: Client, account: Account) -> None:
+    picture = PNG + bytes(2**20)
+    async with asyncio.timeout(PATIENCE_S):
+        events = wx.events(0, format="media", media_data=True)
+        account.friend("小灰").sends_image(picture)
+        message = await anext(events)
+    assert isinstance(message, client.MediaMessage)
+    assert message.data == picture
+
+
+async def test_what_another_try_would_not_mend_is_told(api: Gateway, simulator: Simulator) -> None:
+    async with Client(api.url) as wx:
+        with pytest.raises(client.BadParameter, match="type must be of"):
+            await anext(wx.events(type="nonsense"))
+    async with Client(simulator.url) as wx:
+        with pytest.raises(client.NotOpenwx):
+            await anext(wx.events())
+
+
+async def test_a_stream_that_is_cut_is_told_once(api: Gateway, account: Account) -> None:
+    async with Line(api.url) as line, Client(line.url) as wx, asyncio.timeout(PATIENCE_S):
+        events = wx.events(0, type="receive_message")
+        account.friend("小灰").says("1")
+        first = await anext(events)
+        line.cuts = 1
+        account.friend("小灰").says("2")
+        second = await anext(events)
+        assert line.calls == 2
+    assert [one.content for one in (first, second) if isinstance(one, TextMessage)] == ["1", "2"]
 
 
 async def test_every_event_and_message_can_be_read(
@@ -211,7 +263,7 @@ async def test_every_event_and_message_can_be_read(
     wanted |= {"CardMessage", "RevokeMessage", "StateChange"}
     found: dict[str, Message | Event] = {}
     async with asyncio.timeout(PATIENCE_S):
-        async for happened in wx.events():
+        async for happened in wx.events(0, media_data=True):
             found[type(happened).__name__] = happened
             if wanted <= found.keys():
                 break

@@ -27,7 +27,7 @@ def test_a_plain_test(wechat: Any, openwx_gateway: Any, openwx_url: str) -> None
     assert openwx_gateway.url == openwx_url
     friend = wechat.friend("小灰")
     friend.says("在吗")
-    happened = openwx_gateway.client.events()
+    happened = openwx_gateway.client.events(0)
     message = next(one for one in happened if isinstance(one, TextMessage))
     assert (message.sender, message.content) == ("小灰", "在吗")
     openwx_gateway.client.send_friend_message("在", id=message.chat_id)
@@ -43,7 +43,7 @@ def test_a_plain_test(wechat: Any, openwx_gateway: Any, openwx_url: str) -> None
 
 def test_events_in_a_plain_test(wechat: Any, openwx_gateway: Any) -> None:
     wechat.add_friend("新人")
-    for happened in openwx_gateway.client.events():
+    for happened in openwx_gateway.client.events(0):
         if isinstance(happened, client.events.NewFriend):
             break
     assert happened.friend.displayname == "新人"
@@ -119,7 +119,7 @@ async def test_an_async_test(
     assert await friend.hears_text() == "QUIET"
     assert (await gateway.client.get_user_info()).displayname == "我是谁"
     friend.says("again")
-    async for happened in gateway.client.events():
+    async for happened in gateway.client.events(0):
         if isinstance(happened, TextMessage) and happened.content == "AGAIN":
             break
 

@@ -11,8 +11,9 @@ import pytest
 
 from openwx.client import Client
 from openwx.client.media import FilePart
+from openwx.client.stream import Events
 from openwx.web.app import routes
-from openwx.web.following import Listing
+from openwx.web.following import EventStream, Listing
 from openwx.web.models import RESERVED
 from openwx.web.routing import Image, Route
 
@@ -23,9 +24,8 @@ FURTHER_METHODS = {
 }
 """What one method does for some of its parameters and answers only."""
 
-STREAMS = {"events", "ws"}
-"""Routes that go on for ever; the client follows what happens by ``check_event``."""
-CALLED = [row for row in routes() if row.name not in STREAMS]
+CALLED = [row for row in routes() if row.name != "ws"]
+"""The client has no use for a WebSocket: it follows ``events``."""
 
 SAID_OTHERWISE = {
     "media_data": "media: bytes, in a body that is a third smaller",
@@ -75,6 +75,10 @@ class Recorder(Client):
         self._note(route, list[msgspec.Raw], parameters)
         raise Enough
 
+    def _stream(self, route: str, parameters: dict[str, Any]) -> Any:
+        self._note(route, EventStream, parameters)
+        raise Enough
+
     async def _image(self, route: str, parameters: dict[str, Any]) -> tuple[bytes, str]:
         self._note(route, Image, parameters)
         return b"", "image/png"
@@ -97,7 +101,8 @@ async def asked() -> dict[str, Asked]:
             if name in ATTRIBUTES:
                 given = dict.fromkeys(row.model.model_fields if row.model else (), "x")
             try:
-                await method(**given)
+                asking = method(**given)
+                await (anext(asking) if isinstance(asking, Events) else asking)
             except Enough:
                 continue
     return recorder.asked
