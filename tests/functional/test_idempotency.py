@@ -190,3 +190,45 @@ async def test_a_kill_between_wechats_answer_and_ours(
     assert (reply.status, reply.code) == (200, 0)
     assert account.filehelper.texts == ["once"]
     assert reply.json["msg_id"] == account.sent[0].msg_id
+
+
+async def test_fifty_at_once_in_every_style(
+    api: Gateway, account: Account, simulator: Simulator
+) -> None:
+    """While the first is on its way, whatever the style and the spelling of the same values."""
+    slow = simulator.faults.add("webwxsendmsg", Fault.HANG)
+    to = {"id": "filehelper", "content": "once", "idempotency_key": "k"}
+    spelt = [("get", "0"), ("post", "false"), ("post_parts", "no"), ("post_json", False)]
+    calls = [
+        asyncio.create_task(getattr(api, style)("send_friend_message", **to, **{"async": no}))
+        for style, no in (spelt * 13)[:50]
+    ]
+    await slow.strikes()
+    slow.release()
+    replies = [await call for call in calls]
+    assert {reply.body for reply in replies} == {replies[0].body}
+    assert replies[0].code == 0
+    assert account.filehelper.texts == ["once"]
+
+
+async def test_accounts_have_keys_of_their_own(
+    world: World, account: Account, simulator: Simulator
+) -> None:
+    settings = world.settings()
+    two = {"default": settings.accounts["default"], "other": settings.accounts["default"]}
+    gateway = await world.start(settings=settings.model_copy(update={"accounts": two}))
+    other = simulator.add_account()
+    for phone in (account.phone, other.phone):
+        await phone.logs_in()
+    async with asyncio.timeout(20):
+        while any(
+            client["state"] != "running"
+            for client in (await gateway.get("check_client")).json["client"]
+        ):
+            await gateway.get("check_event", client="default", timeout="0.1")
+    first = await keyed(gateway, "k", content="once", client="default")
+    second = await keyed(gateway, "k", content="other", client="other")
+    assert (first.code, second.code) == (0, 0)
+    assert first.json["msg_id"] != second.json["msg_id"]
+    texts = [one.filehelper.texts for one in (account, other)]
+    assert sorted(texts) == [["once"], ["other"]]
