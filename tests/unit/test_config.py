@@ -1,6 +1,7 @@
 """The configuration: its keys, its sources, and the one line that tells what is wrong."""
 
 import json
+import os
 import re
 import tempfile
 import tomllib
@@ -741,7 +742,7 @@ def test_describe_of_the_defaults_and_of_an_open_server() -> None:
 # Anything at all: settings or one line
 
 _FUZZ = settings(
-    max_examples=300,
+    max_examples=int(os.environ.get("OPENWX_TEST_EXAMPLES", "300")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -792,6 +793,9 @@ def _settings_or_one_line(data: bytes, environ: Mapping[str, str]) -> None:
         assert line.isprintable()
         assert len(line) < 1500
         assert "Input should" not in line
+        assert "Traceback" not in line
+        # Who gave it: the file, or the variable.
+        assert "given.toml" in line or "OPENWX_" in line, line
     else:
         assert describe(loaded)
 
@@ -805,6 +809,27 @@ def test_any_bytes(data: bytes) -> None:
 @_FUZZ
 @given(st.lists(_LINES, max_size=8))
 def test_any_lines(lines: list[str]) -> None:
+    _settings_or_one_line("\n".join(lines).encode("utf-8", "replace"), {})
+
+
+def _as_toml(value: Any) -> str:
+    """A value as it stands on one line, whatever it is."""
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{json.dumps(key)} = {_as_toml(inner)}" for key, inner in value.items())
+        return f"{{{pairs}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_as_toml, value))}]"
+    return (
+        "1979-05-27"
+        if value is None
+        else json.dumps(value).replace("Infinity", "inf").replace("NaN", "nan")
+    )
+
+
+@_FUZZ
+@given(st.dictionaries(st.sampled_from(_KEYS) | st.text(max_size=5), _VALUES, max_size=5))
+def test_any_tree(tree: dict[str, Any]) -> None:
+    lines = [f"{json.dumps(key)} = {_as_toml(value)}" for key, value in tree.items()]
     _settings_or_one_line("\n".join(lines).encode("utf-8", "replace"), {})
 
 

@@ -1,7 +1,12 @@
 """Settings of an account as a caller of the API gives them, in texts."""
 
-import pytest
+import json
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openwx.config import AccountSettings
 from openwx.config.given import account_from_texts, check_account_name, plain
 from openwx.errors import ConfigError
 
@@ -50,6 +55,31 @@ def test_what_cannot_be_is_named(texts: dict[str, str], words: list[str]) -> Non
     with pytest.raises(ConfigError) as raised:
         account_from_texts(texts)
     assert all(word in str(raised.value) for word in words), str(raised.value)
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from([*AccountSettings.model_fields, "plugin_openwx_post_api", "x", ""]),
+        st.text()
+        | st.recursive(
+            st.none() | st.booleans() | st.floats() | st.text(),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+            ),
+        ).map(json.dumps)
+        | st.sampled_from(["9" * 5000, "[" * 50_000, "1e999", "-0", "http://[", "whsec_"]),
+    )
+)
+def test_any_texts_are_settings_or_one_line(texts: dict[str, str]) -> None:
+    try:
+        account_from_texts(texts)
+    except ConfigError as error:
+        line = str(error)
+    else:
+        line = "fine"
+    assert line.isprintable()
+    assert len(line) < 1500
 
 
 def test_what_means_nothing_is_told() -> None:

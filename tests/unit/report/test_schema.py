@@ -1,5 +1,6 @@
 """Journals of earlier versions are brought to this one, with everything in them."""
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -99,6 +100,30 @@ async def test_what_waits_for_its_medium_at_the_change_of_version_is_shown_later
         )
         shown = await journal.shown("me", 4, rows=9, size=999)
         assert [one.uid for one in shown.uploads] == ["picture", "behind", "5"]
+
+
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+async def test_a_journal_of_every_version_goes_on(
+    old: Path, tmp_path: Path, clock: Clock, version: int
+) -> None:
+    """As the openwx of that version left it: brought there by its own steps, in use, and not closed in good order."""
+    db = sqlite3.connect(old, isolation_level=None)
+    for number, step in enumerate(schema._STEPS[1:version], 2):
+        db.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")
+    assert db.execute("PRAGMA user_version").fetchone()[0] == version
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for part in tmp_path.glob(f"{old.name}*"):  # its write-ahead log, too
+        shutil.copy(part, killed)
+    db.close()
+    async with Journal(killed / old.name, clock=clock) as journal:
+        assert await journal.pending("me") == [(7, "chat")]
+        assert [failed.id for failed in await journal.failed("me")] == [8]
+        assert [send.uid for send in await journal.waiting_sends("me")] == ["s3"]
+        assert await journal.state("me") == {"session": b"kept"}
+        unit = Unit(account="me", uploads=[a_message()], keys={"k": b"v"}, media={"m": b"v"})
+        assert (await journal.write(unit)).uploads[0] is not None
+        assert await journal.key("me", "k") == await journal.medium("me", "m") == b"v"
 
 
 async def test_a_new_journal_has_the_tables_of_an_old_one(old: Path, tmp_path: Path) -> None:
