@@ -56,7 +56,7 @@ class Gateway(Process):
             self.runs.clear()
         if FULL in line:
             self.says_full.set()
-        self.tracebacks += line.startswith("Traceback")
+        self.tracebacks += "Traceback (most recent call last)" in line
 
     async def is_running(self) -> None:
         """Wait until its account runs. Raises ``Failed``."""

@@ -19,7 +19,7 @@ from .process import Failed
 from .receiver import Mood
 from .services import Receiver, WeChat
 from .traffic import Traffic
-from .verdict import Records, complaints, figures
+from .verdict import Records, complaints, emptiness, figures
 
 KILLS_BETWEEN_STOPS = 6
 """SIGKILLs; then comes a SIGTERM in the middle of the work."""
@@ -84,6 +84,8 @@ async def _run(plan: Plan, folder: Path) -> list[str]:
         records, wrong = await _settled(wechat, receiver, traffic)
         if code := await gateway.terminate():
             wrong.append(f"the gateway stopped with exit code {code}")
+        if plan.kills >= len(STAGES):
+            wrong += emptiness(records)
         if gateway.tracebacks:
             wrong.append(f"{gateway.tracebacks} tracebacks in the gateway's log")
         print(f"{rounds.told()}\n{figures(records)}")
@@ -203,5 +205,7 @@ async def _settled(
             traffic.sent,
         )  # fmt: skip
         wrong = complaints(records)
+        if last.msg_id not in records.handed_out:
+            wrong.append(f"never asked for: {last.text}")
         if not wrong or not await receiver.more(QUIET_S):
             return records, wrong

@@ -53,6 +53,17 @@ def complaints(records: Records) -> list[str]:
     ]
 
 
+def emptiness(records: Records) -> list[str]:
+    """What there was none of: of nothing, nothing can be lost, and a verdict on it means nothing."""
+    counts = {
+        "message was handed out": len(records.shown),
+        "waiting send was answered with code 0": len(records.sent.answered),
+        "send with async=1 was accepted": len(records.sent.accepted),
+        "reply was wanted": sum(map(_wants_reply, records.shown)),
+    }
+    return [f"the run shows nothing: no {what}" for what, count in counts.items() if not count]
+
+
 def figures(records: Records) -> str:
     """How much there was to hold against each other."""
     shown, arrivals, sent = records.shown, records.of("receive_message"), records.sent

@@ -8,7 +8,7 @@ import pytest
 
 from openwx.crashtest.services import Arrival, Heard
 from openwx.crashtest.traffic import Sent, Written
-from openwx.crashtest.verdict import Records, complaints, figures
+from openwx.crashtest.verdict import Records, complaints, emptiness, figures
 
 FRIEND, GROUP = 7, 9
 FILE = b"what is in it"
@@ -150,3 +150,15 @@ def never_told(r: Records) -> Records:
 )
 def test_a_broken_promise_is_named(broken: Any, complaint: str) -> None:
     assert complaint in complaints(broken(good()))
+
+
+def test_a_verdict_on_nothing_is_none() -> None:
+    assert emptiness(good()) == []
+    nothing = Records(written=[], handed_out=frozenset(), heard=[], arrivals=[], sent=Sent())
+    assert complaints(nothing) == []
+    assert [line.partition(": no ")[2] for line in emptiness(nothing)] == [
+        "message was handed out",
+        "waiting send was answered with code 0",
+        "send with async=1 was accepted",
+        "reply was wanted",
+    ]
