@@ -93,7 +93,7 @@ async def test_an_account_that_was_stopped_on_purpose_is_not_waited_for(
     reply = await probe(gateway, "/readyz")
     assert reply.status == 200
     stopped = reply.json["accounts"]["second"]
-    assert stopped.pop("sync_age_s") > 0
+    assert stopped.pop("sync_age_s") >= 0
     assert stopped.pop("waiting").keys() == {"sends", "uploads", "media"}
     assert stopped == {
         "state": "stop",
