@@ -3,10 +3,13 @@
 import json
 import logging
 import os
+import re
 import sys
 import time
 from io import TextIOWrapper
 from pathlib import Path
+
+from openwx.about import known
 
 CONSOLE = "%(asctime)s %(mark)s%(message)s"
 
@@ -16,11 +19,11 @@ class ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         record.mark = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        return super().format(record)
+        return masked(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object a line, also with a traceback; what it is about (``about.py``) is in fields of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -28,11 +31,30 @@ class JsonFormatter(logging.Formatter):
             + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": masked(record.getMessage()),
+            **known(),
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+            line["exception"] = masked(self.formatException(record.exc_info))
+        return _UNFIT.sub(_escaped, json.dumps(line, ensure_ascii=False))
+
+
+_UNFIT = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What JSON lets stand, though it ends a line for some, moves a terminal, or is no UTF-8."""
+_SECRET = re.compile(
+    r"(?i)((?:\b|[\"'])(?:skey|wxsid|sid|pass_ticket|webwx_data_ticket|webwx_auth_ticket|access_token)[\"']?\s*[=:]\s*[\"']?"
+    r"|[?&]token=|\bbearer\s+)[^\s&\"'<>;,]+"
+)
+_PASSWORD = re.compile(r"(://)[^\s/@\"']+@")
+
+
+def masked(text: str) -> str:
+    """Without what a login could be stolen by, should it ever come so far: nothing that logs means to tell it."""
+    return _PASSWORD.sub(r"\1***@", _SECRET.sub(r"\1***", text))
+
+
+def _escaped(unfit: re.Match[str]) -> str:
+    return f"\\u{ord(unfit[0]):04x}"
 
 
 class PrivateFileHandler(logging.FileHandler):

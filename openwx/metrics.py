@@ -22,6 +22,7 @@ from prometheus_client import (
 )
 
 from openwx import __version__
+from openwx.about import about
 from openwx.errors import REASON_OF_RET, Code
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each
@@ -134,7 +135,8 @@ def dropped(
     """Say in the log, and count, that something is let go. ``what`` is one of ``KINDS``."""
     assert what in KINDS, what
     DROPPED.labels(what).inc(count)
-    log.log(level, words, *values)
+    with about(dropped=what):
+        log.log(level, words, *values)
 
 
 class OfRoute:

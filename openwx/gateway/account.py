@@ -13,6 +13,7 @@ import msgspec
 from yarl import URL
 
 from openwx import metrics
+from openwx.about import about
 from openwx.config import AccountSettings, Report
 from openwx.errors import CallerError, Code
 from openwx.gateway import chatlog
@@ -351,7 +352,8 @@ class Account:
         self.changes.heard()
 
     def _note_state(self, change: StateChanged) -> None:
-        log.info("%s: %s → %s (%s)", self.name, change.old, change.new, change.reason)
+        with about(event="state_change"):
+            log.info("%s: %s → %s (%s)", self.name, change.old, change.new, change.reason)
         if change.new is State.RUNNING:
             self._running.set()
         else:

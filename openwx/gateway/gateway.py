@@ -4,8 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from contextvars import Context
 
 from openwx import metrics
+from openwx.about import about
 from openwx.config import Settings
 from openwx.config.given import account_from_texts, check_account_name, plain
 from openwx.config.models import AccountSettings
@@ -216,15 +218,20 @@ class Gateway:
         """Let it live; what is made before ``run`` has begun is launched by that."""
         if self._tasks is not None:
             self._running.add(name)
-            self._tasks.create_task(self._run(self.accounts[name]), name=f"account {name}")
+            # A context of its own: it outlives the call that starts it.
+            life = self._run(self.accounts[name])
+            self._tasks.create_task(life, name=f"account {name}", context=Context())
 
     async def _run(self, account: Account) -> None:
         try:
-            await account.run()
+            with about(account=account.name):
+                await account.run()
         except Exception:
             if len(self.accounts) == 1:
                 raise
-            log.exception("%s: stopped by a bug in openwx; the other accounts go on", account.name)
+            with about(account=account.name):
+                words = "%s: stopped by a bug in openwx; the other accounts go on"
+                log.exception(words, account.name)
         finally:
             self._running.discard(account.name)
             self._forget_stop(account.name)

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from openwx import metrics
+from openwx.about import about
 from openwx.config import Report
 from openwx.errors import LoggedOut, ProtocolError, Refused, TransportError
 from openwx.gateway import parcels, sources
@@ -19,6 +20,7 @@ from openwx.gateway.stage import Told
 from openwx.report import payload as payloads
 from openwx.report.journal import Completed, Unit
 from openwx.report.policy import wanted
+from openwx.report.post import webhook_id_of
 from openwx.wechat.client import Client
 from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.transfer import Transfer
@@ -63,6 +65,10 @@ class Incoming:
 
     async def complete(self, told: Told) -> Told:
         """The upload with its medium, or with the reason why it has none; both last when this returns."""
+        with about(webhook_id=webhook_id_of(told.upload), event=told.upload.kind):
+            return await self._complete(told)
+
+    async def _complete(self, told: Told) -> Told:
         upload = told.upload
         ref = msgspec.json.decode(upload.media, type=MediaRef)
         attachment = ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from openwx import metrics
+from openwx.about import about
 from openwx.errors import (
     CallerError,
     Code,
@@ -25,6 +26,7 @@ from openwx.errors import (
     TransportError,
 )
 from openwx.gateway.orders import Order, Outcome
+from openwx.report.post import webhook_id
 
 log = logging.getLogger("openwx.send")
 
@@ -166,7 +168,8 @@ class SendQueue:
                 continue
             self._current = ticket
             try:
-                outcome = await self._perform(ticket)
+                with about(webhook_id=webhook_id(ticket.order.uid)):
+                    outcome = await self._perform(ticket)
             finally:
                 self._rest(self._rules.interval_s)
             if outcome is not None:

@@ -153,7 +153,12 @@ def with_client(url: URL, client: str | None) -> URL:
 
 
 def webhook_id_of(upload: Upload) -> str:
-    return f"msg_{upload.uid}"
+    return webhook_id(upload.uid)
+
+
+def webhook_id(uid: str) -> str:
+    """Of the upload with this uid."""
+    return f"msg_{uid}"
 
 
 def retry_after(value: str | None, now: float) -> float:

@@ -17,6 +17,7 @@ import aiohttp
 import msgspec
 
 from openwx import metrics
+from openwx.about import about
 from openwx.config import Report
 from openwx.report.answer import Answer
 from openwx.report.echo import Echo
@@ -233,6 +234,10 @@ class Reporter:
             upload = await self._insist(lambda: self._journal.upload(upload_id))
         if upload is None:
             return None
+        with about(webhook_id=webhook_id_of(upload), event=upload.kind):
+            return await self._try_upload(chat, upload, probe=probe)
+
+    async def _try_upload(self, chat: str, upload: Upload, *, probe: bool) -> float | None:
         trying = self._trying.get(chat)
         if trying is None:
             trying = self._trying[chat] = _Trying(self._pauses(), upload.tries)

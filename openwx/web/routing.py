@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 from aiohttp import hdrs, web
 
 from openwx import metrics
+from openwx.about import about
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.report.journal import JournalError
 from openwx.web import answers
@@ -163,6 +164,10 @@ class Endpoints:
         limits = Limits.for_media(self._gateway.folder) if row.media else Limits()
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
+            with about(route=row.name):
+                return await answer(request)
+
+        async def answer(request: web.Request) -> web.StreamResponse:
             origin = callback = None
             try:
                 origin = access.admit(request)
@@ -178,11 +183,11 @@ class Endpoints:
                     response = await stream_events(request, reply, headers, self._why_ended)
                     count(0)
                     return response
-                answer = await self._render(request, reply)
+                made = await self._render(request, reply)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
-                answer = _failed(row.name, error)
-            count(answer.code)
-            return answer.response(callback, origin)
+                made = _failed(row.name, error)
+            count(made.code)
+            return made.response(callback, origin)
 
         return endpoint
 
@@ -257,6 +262,7 @@ class Endpoints:
 
         async def execute(given: Given) -> object:
             arguments: dict[str, object] = {}
+            subject: dict[str, str] = {}
             if takes_gateway:
                 arguments["gateway"] = gateway
             with given.unless_refused():
@@ -265,9 +271,11 @@ class Endpoints:
                     if not any_state:
                         account.require_running()
                     arguments["account"] = account
+                    subject["account"] = account.name
                 if model is not None:
                     arguments["call"] = model.read(given)
-            return await handler(**arguments)
+            with about(**subject):
+                return await handler(**arguments)
 
         return execute
 
