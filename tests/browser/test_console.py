@@ -1,6 +1,7 @@
 """The console in a real browser: from the QR code to a sent message, and what is wrong told and put right."""
 
 import asyncio
+import itertools
 import os
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openwx.config import Access
+from openwx.config import Access, AccountSettings
 from openwx.simulator import Account
 from openwx.simulator.media import JPEG
 from tests.functional.world import Gateway, Receiver, World
@@ -246,6 +247,35 @@ async def test_nothing_is_wider_than_the_screen(
         await page.goto(api.url + ACCOUNT + path)
         wide = await page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, path
+    assert not complaints
+
+
+async def test_several_accounts_on_a_phone(
+    page: "Page", world: World, complaints: Complaints
+) -> None:
+    one = AccountSettings.model_validate({"base_url": world.simulator.url})
+    accounts = {"shop": one, "a-rather-long-name-of-an-account": one}
+    gateway = await world.start(settings=world.settings().model_copy(update={"accounts": accounts}))
+    await page.set_viewport_size({"width": 360, "height": 740})
+    await page.goto(gateway.url)
+    await page.get_by_role("link", name="a-rather-long").click()
+    await page.get_by_role("img", name="QR code").wait_for()
+    boxes = [await page.locator(one).bounding_box() for one in (".switcher", "#pill", ".tools")]
+    edges = [(box["x"], box["x"] + box["width"]) for box in boxes if box]
+    assert edges == sorted(edges)
+    assert all(left[1] <= right[0] for left, right in itertools.pairwise(edges)), edges
+    assert edges[-1][1] <= 360
+    await page.locator(".switcher summary").click()
+    await page.locator(".menu").get_by_role("link", name="shop").click()
+    await page.wait_for_url("**/accounts/shop")
+    await page.get_by_role("button", name="Stop this account").wait_for()
+    page.once("dialog", lambda dialog: dialog.accept())
+    await page.get_by_role("button", name="Stop this account").click()
+    await page.get_by_role("heading", name="All accounts").wait_for()
+    await page.locator(".card", has_text="shop").get_by_text("Stopped on request").wait_for()
+    await page.get_by_role("link", name="shop").click()
+    await page.get_by_role("button", name="Start it again").click()
+    await page.get_by_role("img", name="QR code").wait_for()
     assert not complaints
 
 

@@ -46,7 +46,7 @@ def health_of(account: "Account", *, wanted: bool) -> Health:
             return Health("bad", "WeChat does not answer", advice, reason)
         case State.STOP if not wanted:
             advice = "Nothing is received or sent until it is started again."
-            return Health("idle", "Stopped on request", advice, reason)
+            return Health("idle", "Stopped on request", advice, "")
         case State.STOP:
             advice = "Nothing is received or sent. Read the reason, then start the account again."
             return Health("bad", "Stopped", advice, reason)
