@@ -11,7 +11,7 @@ from openwx.report.journal import Counts, Journal, KeptUpload
 from openwx.report.payload import Payload
 from openwx.wechat.contacts import Contacts
 from openwx.wechat.model import Chat
-from openwx.wechat.target import Target
+from openwx.wechat.target import fingerprint_of
 
 HOUR_S = 3600.0
 _REST = 50
@@ -80,15 +80,39 @@ class History:
         return [order for order in orders if self._lines.of_target(order.to) == line]
 
 
-def chat_of(payload: Payload, line: str, contacts: Contacts) -> Chat | None:
-    """The chat that a message was said in, if it can be found for certain in this login."""
-    kind, role = shown_chat(payload)
-    id, uid = payload[f"{role}_id"], payload[f"{role}_uid"]
-    found = contacts.chat(id)
-    if found is not None:
-        return found
-    is_group = kind == "Group"
-    return contacts.find_again(Target(id, uid, is_group, payload.get(role, ""), line))
+class Whereabouts:
+    """Finds the chats of former messages in this login: by id, else for certain by what lasts, as ``find_again`` does.
+
+    What that needs is made once for many messages, and only where ids do not suffice.
+    """
+
+    def __init__(self, contacts: Contacts) -> None:
+        self._contacts = contacts
+        self._by_print: dict[tuple[str, str], list[Chat]] | None = None
+
+    def of(self, payload: Payload, line: str) -> Chat | None:
+        """The chat of a message that stands in this line; None where it cannot be found for certain."""
+        kind, role = shown_chat(payload)
+        id, uid = payload[f"{role}_id"], payload[f"{role}_uid"]
+        chats = self._contacts.groups if kind == "Group" else self._contacts.friends
+        if id in chats:
+            return chats[id]
+        same: list[Chat] = [chat for chat in chats.values() if uid != "" and chat.uid == uid]
+        if not same:
+            alike = self._prints().get((kind, line), [])
+            same = [chat for chat in alike if "" in (chat.uid, uid)]
+        return same[0] if len(same) == 1 else None
+
+    def _prints(self) -> dict[tuple[str, str], list[Chat]]:
+        if self._by_print is None:
+            self._by_print = {}
+            for kind, chats in (
+                ("Group", self._contacts.groups),
+                ("Friend", self._contacts.friends),
+            ):
+                for chat in chats.values():
+                    self._by_print.setdefault((kind, fingerprint_of(chat)), []).append(chat)
+        return self._by_print
 
 
 def payload_of(upload: KeptUpload) -> Payload:

@@ -10,7 +10,8 @@ from openwx.errors import CallerError, Code
 from openwx.web.access import Access
 from openwx.web.console import accounts, chats, contacts, deliveries, feed, live, media
 from openwx.web.console.entry import Entry
-from openwx.web.console.frame import LOGIN, ROOT, Frame, Visit
+from openwx.web.console.frame import Frame
+from openwx.web.console.visit import LOGIN, ROOT, Visit
 
 if TYPE_CHECKING:
     from openwx.gateway.gateway import Gateway

@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 from openwx.errors import CallerError, Code
 from openwx.report.journal import Counts, JournalError
 from openwx.web.console.feed import newest
-from openwx.web.console.frame import ROOT, Visit, base_of
+from openwx.web.console.visit import ROOT, Visit, base_of
 
 if TYPE_CHECKING:
     from openwx.gateway.account import Account

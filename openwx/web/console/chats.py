@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from openwx.errors import CallerError, Code
-from openwx.gateway.history import chat_of, payload_of
+from openwx.gateway.history import Whereabouts, payload_of
 from openwx.gateway.orders import Order
 from openwx.gateway.parcels import described
 from openwx.report.journal import KeptUpload
-from openwx.web.console.frame import Visit, base_of
 from openwx.web.console.messages import Said, said, summary
+from openwx.web.console.visit import Visit, base_of
 from openwx.web.sending import SendFriendMessage, SendGroupMessage, send
 from openwx.wechat.model import Chat, Group
 
@@ -46,15 +46,16 @@ class Unsent:
 async def chats(visit: Visit) -> web.StreamResponse:
     account = visit.account()
     uploads = await account.history.chats(CHATS_SHOWN)
-    listed = [_conversation(visit, account, one) for one in uploads if one.body]
+    places = Whereabouts(account.contacts)
+    listed = [_conversation(visit, places, one) for one in uploads if one.body]
     template = "parts/chats.html" if visit.is_fragment else "chats.html"
     return visit.page(template, account=account, listed=listed)
 
 
-def _conversation(visit: Visit, account: "Account", upload: KeptUpload) -> Conversation:
+def _conversation(visit: Visit, places: Whereabouts, upload: KeptUpload) -> Conversation:
     payload = payload_of(upload)
     newest = said(upload.seq, payload)
-    chat = chat_of(payload, upload.chat, account.contacts)
+    chat = places.of(payload, upload.chat)
     name = chat.displayname if chat else newest.chat
     return Conversation(chat, upload.chat, name, newest, summary(newest, visit.t))
 

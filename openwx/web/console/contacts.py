@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from aiohttp import hdrs, web
 
 from openwx.errors import CallerError, Code
-from openwx.web.console.frame import Visit
+from openwx.web.console.visit import Visit
 from openwx.wechat.model import FRIEND, Chat, Friend, Group, Member, User
 
 if TYPE_CHECKING:

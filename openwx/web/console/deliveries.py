@@ -10,7 +10,7 @@ from openwx.errors import CallerError, Code
 from openwx.gateway.history import payload_of
 from openwx.report.journal import Fate, ListedUpload
 from openwx.web.console.feed import happened
-from openwx.web.console.frame import Visit, base_of
+from openwx.web.console.visit import Visit, base_of
 
 SHOWN = 100
 State = Literal["failed", "waiting", "delivered"]

@@ -4,9 +4,9 @@ import math
 
 from aiohttp import web
 
-from openwx.web.console.frame import LOGIN, ROOT, Visit, local
 from openwx.web.console.language import COOKIE, REMEMBERED_S
 from openwx.web.console.session import Throttle, is_secure
+from openwx.web.console.visit import LOGIN, ROOT, Visit, local
 
 
 class Entry:

@@ -8,8 +8,8 @@ from aiohttp import web
 from openwx.gateway.history import payload_of
 from openwx.report.journal import KeptUpload
 from openwx.report.payload import Payload
-from openwx.web.console.frame import Visit
 from openwx.web.console.messages import Said, event_words, said, summary
+from openwx.web.console.visit import Visit
 
 if TYPE_CHECKING:
     from openwx.gateway.account import Account

@@ -14,8 +14,9 @@ from openwx.report.journal import JournalError
 from openwx.report.records import ShownUpload
 from openwx.web.console.accounts import counts_of, glance
 from openwx.web.console.feed import happened
-from openwx.web.console.frame import HEADERS, Visit
+from openwx.web.console.frame import HEADERS
 from openwx.web.console.messages import said
+from openwx.web.console.visit import Visit
 
 if TYPE_CHECKING:
     from openwx.gateway.account import Account
@@ -51,6 +52,8 @@ async def live(visit: Visit) -> web.StreamResponse:
                         await response.write(news.encoded())
             except (ConnectionError, TimeoutError):
                 log.debug("a console page of %s is closed", account.name)
+            except Exception:  # an answer has begun: there is no other way to tell it
+                log.exception("the stream of a console page of %s failed", account.name)
     return response
 
 

@@ -11,8 +11,9 @@ from aiohttp import hdrs, web
 from openwx.errors import CallerError, Code
 from openwx.gateway import magictype
 from openwx.gateway.history import payload_of
-from openwx.web.console.frame import HEADERS, Visit
+from openwx.web.console.frame import HEADERS
 from openwx.web.console.messages import INLINE
+from openwx.web.console.visit import Visit
 
 
 async def media(visit: Visit) -> web.StreamResponse:

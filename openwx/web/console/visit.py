@@ -1,0 +1,142 @@
+"""One request for a page: who asks for what, in which language, and how it is answered."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlencode
+
+from aiohttp import hdrs, web
+
+from openwx import __version__
+from openwx.errors import CallerError, Code
+from openwx.web.console.health import Health, health_of
+from openwx.web.console.language import Language, translate
+from openwx.web.console.messages import KINDS
+from openwx.web.parameters import Given
+
+if TYPE_CHECKING:
+    from openwx.gateway.account import Account
+    from openwx.gateway.gateway import Gateway
+    from openwx.web.console.frame import Frame
+
+ROOT = "/console"
+LOGIN = f"{ROOT}/login"
+
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+_SECTION_OF = {"chat": "chats", "contact": "contacts", "delivery": "deliveries"}
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request for a page, admitted."""
+
+    frame: "Frame"
+    request: web.Request
+    language: Language
+    given: Given
+    logged_in: bool
+
+    @property
+    def gateway(self) -> "Gateway":
+        return self.frame.gateway
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The parameters."""
+        return self.given.texts
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether a script asks for a part of a page."""
+        return self.request.headers.get("HX-Request") == "true"
+
+    def account(self) -> "Account":
+        """The account that the address names. Raises ``CallerError`` (100)."""
+        name = self.request.match_info["account"]
+        account = self.gateway.accounts.get(name)
+        if account is None:
+            raise CallerError(Code.NOT_FOUND, f"there is no account {name[:100]!r}")
+        return account
+
+    @property
+    def section(self) -> str:
+        """Which of an account's pages this belongs to, as the end of its address."""
+        parts = self.request.path.split("/")
+        name = parts[4] if len(parts) > 4 else ""
+        return "/" + _SECTION_OF.get(name, name) if name else ""
+
+    def health(self, account: "Account") -> Health:
+        return health_of(account, wanted=self.gateway.wants(account))
+
+    def tone(self, account: "Account") -> str:
+        return self.health(account).tone
+
+    def id_in_path(self) -> int:
+        """Raises ``CallerError`` (100)."""
+        text = self.request.match_info["id"]
+        if not _ID.fullmatch(text):
+            raise CallerError(Code.NOT_FOUND, "no such id")
+        return int(text)
+
+    def t(self, english: str, **values: object) -> str:
+        return translate(self.language, english, **values)
+
+    def reason(self, reason: str) -> str:
+        """Why an account is as it is: what comes after a colon are the words of others."""
+        head, colon, tail = reason.partition(": ")
+        return f"{self.t(head)}{colon}{self.t(tail)}" if colon else self.t(reason)
+
+    def number(self, name: str) -> int | None:
+        """A parameter that is an id; None where it is not given. Raises ``CallerError`` (-2)."""
+        text = self.texts.get(name, "")
+        if not text:
+            return None
+        if not _ID.fullmatch(text):
+            raise CallerError(Code.BAD_PARAMETER, f"{name} must be a whole number")
+        return int(text)
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
+        """A whole page, or a part of one, from a template."""
+        body = self.render(template, **values)
+        return web.Response(text=body, status=status, content_type="text/html", charset="utf-8")
+
+    def render(self, template: str, **values: Any) -> str:
+        account: Account | None = values.pop("account", None)
+        return self.frame.templates.get_template(template).render(
+            visit=self,
+            t=self.t,
+            language=self.language,
+            version=__version__,
+            accounts=list(self.gateway.accounts.values()),
+            account=account,
+            base="" if account is None else base_of(account),
+            here=self.request.path_qs,
+            proof=self.frame.sessions.form_key(self.request),
+            kinds_of_media=KINDS,
+            must_log_in=self.frame.sessions.needed,
+            **values,
+        )
+
+    def go(self, path: str, **query: str) -> web.Response:
+        """Send the browser to another page."""
+        where = f"{path}?{urlencode(query)}" if query else path
+        if self.is_fragment:
+            return web.Response(headers={"HX-Redirect": where})
+        return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: where})
+
+
+View = Callable[[Visit], Awaitable[web.StreamResponse]]
+
+
+def base_of(account: "Account") -> str:
+    """Where an account's pages are."""
+    return f"{ROOT}/accounts/{quote(account.name)}"
+
+
+def local(path: str) -> str:
+    """A path of the console, whatever a visitor wrote there."""
+    is_ours = path == ROOT or path.startswith((f"{ROOT}/", f"{ROOT}?"))
+    is_plain = path.isprintable() and "\\" not in path and ".." not in unquote(path)
+    return path if is_ours and is_plain else ROOT
