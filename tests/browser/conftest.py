@@ -10,6 +10,7 @@ from tests.functional.conftest import (  # noqa: F401  fixtures
     account,
     api,
     gateway,
+    openwx,
     population,
     receiver,
     simulator,

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,6 +198,61 @@ async def is_hidden(page: "Page", *, hidden: bool) -> None:
     )
 
 
+async def test_a_newcomer_sends_a_message_on_the_demo(
+    page: "Page", openwx: Any, complaints: Complaints
+) -> None:
+    began = time.monotonic()
+    demo = await openwx("serve", "--demo", "--port", "0")
+    found = await demo.says(r"console, in your browser:\s+(http://\S+)", timeout_s=30)
+    await page.goto(found[1])
+    await sees(page, "Logged in as")
+    await page.get_by_role("link", name="Chats").click()
+    await page.locator(".person", has_text="小灰").click()
+    await page.get_by_label("Message", exact=True).fill("hello from a newcomer")
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await demo.says("on the phone of 小灰 appears “hello from a newcomer”", timeout_s=30)
+    await page.locator("#messages .mine").get_by_text("hello from a newcomer").wait_for()
+    assert time.monotonic() - began < 120
+    assert not complaints
+
+
+async def test_by_keyboard_alone(
+    page: "Page", api: Gateway, account: Account, receiver: Receiver, complaints: Complaints
+) -> None:
+    account.friend("小灰").says("hello")
+    await receiver.get(content="hello")
+    await page.goto(f"{api.url}{ACCOUNT}/chats")
+    await page.keyboard.press("Tab")
+    assert await focused(page) == "Skip to the content"
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "main"
+    await page.keyboard.press("Tab")
+    assert "小灰" in await focused(page)
+    await page.keyboard.press("Enter")
+    await page.get_by_role("log").wait_for()
+    while await page.evaluate("document.activeElement.id") != "content":
+        await page.keyboard.press("Tab")
+        outline = "getComputedStyle(document.activeElement).outlineStyle"
+        assert await page.evaluate(outline) != "none" or await hidden_field_shows(page)
+    await page.keyboard.type("without a mouse")
+    await page.keyboard.press("Enter")
+    assert await account.friend("小灰").hears_text() == "without a mouse"
+    await page.locator("#messages .mine").wait_for()
+    assert await page.evaluate("document.activeElement.id") == "content", "to write the next one"
+    assert not complaints
+
+
+async def focused(page: "Page") -> str:
+    return str(await page.evaluate("document.activeElement.textContent.trim()"))
+
+
+async def hidden_field_shows(page: "Page") -> bool:
+    """The field for a file is seen as its button, which has the outline then."""
+    script = """document.activeElement.id === 'media'
+        && getComputedStyle(document.querySelector('.file-button')).outlineStyle !== 'none'"""
+    return bool(await page.evaluate(script))
+
+
 HOSTILE = '<img src=x onerror="document.title=1">'
 
 
@@ -316,14 +372,18 @@ async def test_everybody_can_use_it(
 async def test_everybody_can_scan_and_log_in(browser: "Browser", world: World) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not there (AXE_HOME)")
-    settings = world.settings().model_copy(update={"access": Access(token="s3cret-token")})
-    gateway = await world.start(settings=settings)
+    one = AccountSettings.model_validate({"base_url": world.simulator.url})
+    update = {"access": Access(token="s3cret-token"), "accounts": {"shop": one, "home": one}}
+    gateway = await world.start(settings=world.settings().model_copy(update=update))
     context = await browser.new_context(bypass_csp=True, reduced_motion="reduce")
     page = await context.new_page()
     await page.goto(gateway.url)
     found = await violations(page, "log in")
     await page.get_by_label("Token").fill("s3cret-token")
     await page.get_by_role("button", name="Log in").click()
+    await page.get_by_role("heading", name="All accounts").wait_for()
+    found += await violations(page, "accounts")
+    await page.get_by_role("link", name="shop").click()
     await page.get_by_role("img", name="QR code").wait_for()
     found += await violations(page, "scan")
     await context.close()

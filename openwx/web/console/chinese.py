@@ -86,7 +86,7 @@ CHINESE: dict[str, str] = {
     "All of it": "查看全部",
     "Nothing happened yet": "还没有动静",
     "As soon as somebody writes, it appears here by itself.": "有人发来消息时，会自动显示在这里。",
-    "Messages and events of all chats, the newest first. It goes on by itself.": "所有聊天的消息和事件，最新的在最上面，自动更新。",
+    "Messages of all chats, and the events that post_event_list names; the newest first. It goes on by itself.": "所有聊天的消息，以及 post_event_list 列出的事件；最新的在最上面，自动更新。",
     "Older ones": "更早的",
     "sent": "发出",
     "received": "收到",
