@@ -341,8 +341,6 @@ ANSWER_HEADERS = st.dictionaries(
             "-1",
             "Wed, 99 Nov 2099 99:99:99 GMT",
             "Sat, 01 Jan 9999 00:00:00",
-            "gzip",
-            "deflate",
             "identity",
             "/",
             "http://[",
@@ -362,6 +360,7 @@ ANSWERS = (
         [b"[" * 100_000, b'{"reply":' * 20_000, b" " * 2**21, b'{"reply":"' + b"x" * 2**20]
     )
 )
+# What is no HTTP at all (a body that is not of its encoding comes to that) counts as no answer, and is tried for a day.
 # With a 503, `Retry-After` is honoured: that is waited for on purpose.
 STATUSES = st.sampled_from([200, 200, 200, 201, 204, 206, 299, 301, 302, 400, 404, 418, 500])
 
@@ -392,7 +391,7 @@ async def test_what_post_api_answers(world: World, account: Account, receiver: R
         friend.says(f"hi {count}")
         friend.says(f"and {count}")
         try:
-            await receiver.get(post_type="send_message", content=f"back {count}")
+            await receiver.gets(1, timeout_s=40, post_type="send_message", content=f"back {count}")
         except AssertionError:
             raise AssertionError(f"no reply behind {drawn_now}") from None
         receiver.forget()
