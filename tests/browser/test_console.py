@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from openwx.config import Access, AccountSettings
-from openwx.simulator import Account
+from openwx.simulator import Account, Simulator
 from openwx.simulator.media import JPEG
 from tests.functional.world import Gateway, Receiver, World
 
@@ -91,6 +91,18 @@ async def test_from_the_code_to_a_sent_message(
     await page.locator("#messages .picture").wait_for()
     shown = "picture => picture.decode().then(() => picture.naturalWidth > 0)"
     assert await page.locator("#messages .picture").evaluate(shown)
+    assert not complaints
+
+
+async def test_the_code_renews_itself(
+    page: "Page", gateway: Gateway, simulator: Simulator, complaints: Complaints
+) -> None:
+    await page.goto(gateway.url)
+    code = page.get_by_role("img", name="The QR code to log in with")
+    first = await code.get_attribute("src")
+    simulator.codes.expire_all()
+    await page.locator(f'.qr img:not([src="{first}"])').wait_for()
+    assert await code.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
     assert not complaints
 
 

@@ -1,6 +1,7 @@
 """The console over HTTP: who may see it, what its pages say, and what its forms do."""
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -125,6 +126,21 @@ async def test_log_in_and_out(world: World, comes: Comes) -> None:
     await visitor.submits("/console/logout")
     again = await visitor.ask("GET", "/console", cookies=kept, allow_redirects=False)
     assert again.headers["Location"] == "/console/login"
+
+
+async def test_neither_token_nor_cookie_is_logged(
+    world: World, comes: Comes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    visitor = comes(await world.start(settings=with_token(world)))
+    await visitor.open("/console/login")
+    await visitor.submits("/console/login", token="a-wrong-guess")
+    await visitor.logs_in(TOKEN)
+    await visitor.open(ACCOUNT)
+    assert caplog.records
+    cookies = [morsel.value for morsel in visitor.jar]
+    for secret in (TOKEN, "a-wrong-guess", *cookies):
+        assert secret not in caplog.text
 
 
 async def test_the_cookie_is_secure_where_the_browser_came_by_https(

@@ -121,7 +121,7 @@ CHINESE: dict[str, str] = {
     "Kinds of contacts": "联系人类别",
     "Friends": "好友",
     "Groups": "群",
-    "Accounts": "公众号",
+    "Public accounts": "公众号",
     "Found: {count}": "找到 {count} 个",
     "Members: {count}": "{count} 位成员",
     "About": "资料",
