@@ -63,6 +63,8 @@ class Metrics(Collector):
         )
         words = "Bytes of the journal, with its write-ahead log."
         yield GaugeMetricFamily("openwx_journal_bytes", words, self._gateway.journal_bytes)
+        words = "Streams that are open: /openwx/events, /openwx/ws, pages of the console."
+        yield GaugeMetricFamily("openwx_streams", words, self._gateway.streams.taken)
 
 
 def _states(accounts: Iterable["Account"]) -> Metric:

@@ -15,6 +15,7 @@ from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 
 from .counting import Counts, ask, gauge, samples, shows
+from .streaming import event_source
 from .world import PATIENCE_S, Gateway, Receiver, World, replies
 
 ACCOUNT = {"account": "default"}
@@ -296,3 +297,10 @@ async def test_replies_are_sends_too(api: Gateway, account: Account, receiver: R
     account.friend("小灰").says("ping")
     await receiver.get(content="pong")
     await counts.grows(1, "openwx_sends_total", code="0", **ACCOUNT)
+
+
+async def test_open_streams_are_told(api: Gateway) -> None:
+    await shows(api, 0, "openwx_streams")
+    async with event_source(api):
+        await shows(api, 1, "openwx_streams")
+    await shows(api, 0, "openwx_streams")
