@@ -14,7 +14,8 @@ from functools import partial
 
 import pytest
 
-from openwx.errors import Code
+from openwx import service
+from openwx.errors import Code, WeChatError
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, MP3, MP4, PNG
 from openwx.simulator.samples import png
@@ -41,7 +42,7 @@ WHILE_SENDING = [
 WHILE_FETCHING = ["webwxgetmsgimg", "webwxgetvoice", "webwxgetvideo", "webwxgetmedia"]
 WHILE_CHANGING = [
     *("webwxcreatechatroom", "webwxupdatechatroom", "webwxoplog", "webwxverifyuser"),
-    *("webwxrevokemsg", "webwxgeticon"),
+    *("webwxrevokemsg", "webwxgeticon", "webwxgetheadimg"),
 ]
 """Calls that a caller waits for, and that are not repeated by themselves."""
 
@@ -149,6 +150,10 @@ class Scene:
                 sent = await self.api.get("send_friend_message", id="filehelper", content=name)
                 message = account.sent[-1]
                 return "revoke_message", {"id": sent.json["msg_id"]}, lambda: message.revoked
+            case "webwxgetheadimg":  # a group of its own each time: pictures are kept
+                added = account.add_group(name, [grey, momo])
+                await self.receiver.gets(event="new_group", n=self.shown)
+                return "get_avatar", {"id": id_of(account, added)}, lambda: False
             case _:
                 person = account.friends[self.shown % len(account.friends)]
                 return "get_avatar", {"id": id_of(account, person)}, lambda: False
@@ -246,6 +251,21 @@ async def test_while_logging_in(scene: Scene, simulator: Simulator, call: str) -
         await strikes(scene, simulator, call, fault, scene.logs_in_anew)
         await scene.hears()
     scene.is_whole()
+
+
+async def test_while_logging_out(world: World, account: Account, simulator: Simulator) -> None:
+    """``openwx logout`` says that it is done only where it is; else it can be tried again. (Its answer has no Ret.)"""
+    for fault in FAULTS:
+        await (await world.run()).stop()
+        session = account.session
+        assert session is not None
+        rule = simulator.faults.add("webwxlogout", fault, times=1, ret=-1, seconds=0.2)
+        try:
+            await service.log_out(world.settings())
+        except WeChatError:
+            await service.log_out(world.settings())
+        assert rule.hits, fault
+        assert session.ended is not None, fault
 
 
 async def test_at_random(scene: Scene, simulator: Simulator) -> None:
