@@ -254,7 +254,10 @@ async def test_while_logging_in(scene: Scene, simulator: Simulator, call: str) -
 
 
 async def test_while_logging_out(world: World, account: Account, simulator: Simulator) -> None:
-    """``openwx logout`` says that it is done only where it is; else it can be tried again. (Its answer has no Ret.)"""
+    """``openwx logout`` says that it is done only where it is; else it can be tried again.
+
+    Its answer has no Ret.
+    """
     for fault in FAULTS:
         await (await world.run()).stop()
         session = account.session
