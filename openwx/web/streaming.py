@@ -12,6 +12,7 @@ from contextlib import suppress
 import msgspec
 from aiohttp import hdrs, web
 
+from openwx import metrics
 from openwx.gateway.stream import Missed, Reader, StreamEnded
 from openwx.report import attachment as attached
 from openwx.report.journal import JournalError
@@ -134,7 +135,7 @@ class _Telling:
         except OSError as error:
             if has_begun:
                 raise ConnectionError(str(error)) from error
-            log.warning("media_data is left out: %s", error)
+            metrics.dropped(log, "media_data", "media_data is left out: %s", error)
             yield upload.body
 
     def _cursor(self) -> bytes:

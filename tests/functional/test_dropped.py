@@ -19,7 +19,7 @@ from openwx.simulator import Account, Fault, Simulator, sync
 from openwx.simulator.media import PNG
 
 from .counting import Counts
-from .world import Gateway, Receiver, World, answers, says
+from .world import PATIENCE_S, Gateway, Receiver, World, answers, says
 
 
 @dataclass
@@ -185,6 +185,23 @@ async def a_picture_that_somebody_deleted(scene: Scene) -> None:
     await down.wait()
     first, second = await scene.receiver.gets(2, format="media")
     assert ("media_data" in first, "media_data" in second) == (True, False)
+
+
+@case("media_data", "media_data is left out")
+async def a_picture_that_is_gone_when_a_stream_comes_to_it(scene: Scene) -> None:
+    gateway = await scene.run()
+    scene.account.friend("小灰").sends_image(PNG)
+    await scene.receiver.get(format="media")
+    for file in gateway.settings.media_dir.iterdir():
+        file.unlink()
+    params = {"after": "0", "format": "media", "media_data": "1"}
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        gateway._http.get(f"{gateway.url}/openwx/events", params=params) as stream,
+    ):
+        while b'"format":"media"' not in (line := await stream.content.readline()):
+            pass
+    assert b"media_data" not in line
 
 
 @case("old_media", "older than 7 days", 2)
