@@ -37,7 +37,7 @@ async def run(scale: Scale) -> list[Figure]:
         )
         pairs = await interleaved(
             scale.of(9, 3),
-            lambda: _in_order(journal, http, url, count),
+            lambda: _in_order(journal, http, receiver, url, count),
             lambda: _in_no_order(http, url, count),
         )
     return [
@@ -57,23 +57,27 @@ async def run(scale: Scale) -> list[Figure]:
     ]
 
 
-async def _in_order(journal: Journal, http: aiohttp.ClientSession, url: str, count: int) -> Sample:
+async def _in_order(
+    journal: Journal, http: aiohttp.ClientSession, receiver: Program, url: str, count: int
+) -> Sample:
     """What is in the journal already is delivered; that it was, is in the journal at the end."""
+    before = (await receiver.ask())["count"]
     reporter = Reporter(
         "a", Report(post_api=url), journal, http, replies=lambda *_: [], accepted=lambda _: None
     )
+    run = asyncio.create_task(reporter.run())
+    assert await reporter.drained(10)  # it has found nothing left to do
     written: list[Upload] = []
     new = (messages.upload(number % CHATS) for number in range(count))
     while some := list(islice(new, 500)):
         written += (await journal.write(Unit(account="a", uploads=some))).fresh
-    run = asyncio.create_task(reporter.run())
-    await reporter.drained(10)
     wall, cpu = time.perf_counter(), time.process_time()
     reporter.put(written)
     assert await reporter.drained(120)
     sample = Sample(count, time.perf_counter() - wall, time.process_time() - cpu)
     run.cancel()
     await asyncio.wait({run})
+    assert (await receiver.ask())["count"] == before + count
     return sample
 
 

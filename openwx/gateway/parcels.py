@@ -1,8 +1,10 @@
 """Media on their way out: found by their ``media_id`` or taken from where the caller says, and uploaded once."""
 
+import asyncio
 import re
 from collections import OrderedDict
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec.structs import replace
@@ -21,6 +23,7 @@ from openwx.wechat.upload import Medium
 _MEDIA_ID = re.compile(r"(\S{1,2000}):(\d{1,2})")
 _KIND_OF_CODE: dict[str, Kind] = {str(code): kind for kind, code in MEDIA_CODES.items()}
 _REMEMBERED = 256
+_Key = tuple[str, str, str, str]
 
 
 class Parcels:
@@ -39,7 +42,8 @@ class Parcels:
         self._sources = sources
         self._client = client
         self._transfer = transfer
-        self._uploaded: OrderedDict[tuple[str, str, str, str], Uploaded] = OrderedDict()
+        self._uploaded: OrderedDict[_Key, Uploaded] = OrderedDict()
+        self._uploading: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def _login_id(self) -> str:
@@ -96,16 +100,18 @@ class Parcels:
 
     async def _upload(self, medium: Medium, to: str) -> Uploaded:
         key = (self._login_id, medium.md5, medium.kind, medium.name)
-        uploaded = self._uploaded.get(key)
-        if uploaded is None:
-            try:
-                uploaded = await self._transfer.upload(medium, to)
-            except OSError as error:
-                words = f"the medium {medium.path} cannot be read any more: {error.strerror}"
-                raise CallerError(Code.MEDIA, words) from None
-            self._uploaded[key] = uploaded
-            if len(self._uploaded) > _REMEMBERED:
-                self._uploaded.popitem(last=False)
+        lock = self._uploading.setdefault(key, asyncio.Lock())
+        async with lock:  # who wants the same one meanwhile has it when it is there
+            uploaded = self._uploaded.get(key)
+            if uploaded is None:
+                try:
+                    uploaded = await self._transfer.upload(medium, to)
+                except OSError as error:
+                    words = f"the medium {medium.path} cannot be read any more: {error.strerror}"
+                    raise CallerError(Code.MEDIA, words) from None
+                self._uploaded[key] = uploaded
+                if len(self._uploaded) > _REMEMBERED:
+                    self._uploaded.popitem(last=False)
         return uploaded
 
 

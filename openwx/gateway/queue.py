@@ -5,12 +5,14 @@ in the journal until the upload that tells how it ended is there. Every try of a
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from openwx import metrics
 from openwx.about import about
@@ -30,8 +32,13 @@ from openwx.report.post import webhook_id
 
 log = logging.getLogger("openwx.send")
 
+AT_ONCE = 8
+"""So many callers are served at a time where no interval is to be kept."""
+_LOOK_AHEAD = 100
+"""So many waiting orders are looked at for one whose chat is free."""
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Ticket:
     """An order in the queue. ``done`` is there where somebody waits; ``begun`` once it may have reached WeChat."""
 
@@ -55,9 +62,16 @@ class QueueRules:
     too_often: Callable[[], Iterator[float]]
     wait_s: float
 
+    @property
+    def at_once(self) -> int:
+        return 1 if self.interval_s else AT_ONCE
+
 
 class SendQueue:
     """Sends one after the other while the account runs.
+
+    Without an interval, callers who wait do so for their own chat alone. What was accepted for later keeps its order
+    among all chats.
 
     ``running`` waits until it does, ``prepare`` does what must be done before and reaches nobody (an upload),
     ``send`` sends one order to WeChat (both raise ``WeChatError``, or ``CallerError`` where its chat is gone) and
@@ -85,14 +99,15 @@ class SendQueue:
         self._some = asyncio.Event()
         self._not_before = 0.0
         self._too_often = rules.too_often()
-        self._current: Ticket | None = None
+        self._too_often_at = 0.0
+        self._under_way: list[Ticket] = []
         self._closed = False
-        self._resting = False
+        self._resting: set[asyncio.Task[Any]] = set()
+        """Those of ``run`` that wait: nothing of theirs is on its way."""
         self._gone: CallerError | None = None
-        self._runner: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        return len(self._urgent) + len(self._bulk) + (self._current is not None)
+        return len(self._urgent) + len(self._bulk) + len(self._under_way)
 
     def require_room(self, *, bulk: bool = False) -> None:
         """Raise ``CallerError`` (-7) where too much is waiting already."""
@@ -140,8 +155,7 @@ class SendQueue:
     def give_up(self, error: CallerError) -> None:
         """Tell everybody who waits, now or later, that the account stopped. What is in the journal stays there."""
         self._gone = error
-        waiting = [self._current] if self._current else []
-        for ticket in [*waiting, *self._urgent]:
+        for ticket in [*self._under_way, *self._urgent]:
             if ticket.done is not None and not ticket.done.done():
                 stopped = _unknown("the account stopped before WeChat answered")
                 if not ticket.begun:
@@ -153,20 +167,26 @@ class SendQueue:
     def close(self) -> None:
         """Begin nothing any more; ``run`` returns when what is on its way has ended."""
         self._closed = True
-        if (self._current is None or self._resting) and self._runner is not None:
-            self._runner.cancel()
+        for task in self._resting:
+            task.cancel()
 
     async def run(self) -> None:
-        self._runner = asyncio.current_task()
+        """Until ``close``. A bug comes out."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(self._rules.at_once):
+                tasks.create_task(self._work())
+
+    async def _work(self) -> None:
         while not self._closed:
-            await self._some.wait()
-            await asyncio.sleep(0)
+            with self._rests():
+                await self._some.wait()
+                await asyncio.sleep(0)
             await self._ready()
             ticket = self._next()
             if ticket is None:
                 self._some.clear()
                 continue
-            self._current = ticket
+            self._under_way.append(ticket)
             try:
                 with about(webhook_id=webhook_id(ticket.order.uid)):
                     outcome = await self._perform(ticket)
@@ -176,26 +196,54 @@ class SendQueue:
                 await self._finish(ticket, outcome)
                 if ticket.done is not None and not ticket.done.done():
                     ticket.done.set_result(outcome)
-            self._current = None
+            self._under_way.remove(ticket)
+            self._some.set()  # what waited for this chat can go now
 
     def _next(self) -> Ticket | None:
-        if self._urgent:
-            return self._urgent.popleft()
-        return self._bulk.popleft() if self._bulk else None
+        """The oldest that need not wait for one that is under way, bulk last."""
+        if self._closed:
+            return None
+        busy = {name for ticket in self._under_way for name in _names(ticket)}
+        for line in (self._urgent, self._bulk):
+            for ticket in islice(line, _LOOK_AHEAD):
+                names = _names(ticket)
+                if busy.isdisjoint(names):
+                    line.remove(ticket)
+                    return ticket
+                busy |= names  # what waits for the same must not overtake it
+        return None
+
+    @contextlib.contextmanager
+    def _rests(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        assert task is not None
+        self._resting.add(task)
+        try:
+            yield
+        finally:
+            self._resting.discard(task)
 
     async def _ready(self) -> None:
         """Until a send may begin. The account may have stopped running in a pause: to run is the last condition,
         and nothing is awaited after it."""
-        self._resting = True
-        await self._running()
-        while (pause_s := self._not_before - time.monotonic()) > 0:
-            await asyncio.sleep(pause_s)
+        with self._rests():
             await self._running()
-        self._resting = False
+            while (pause_s := self._not_before - time.monotonic()) > 0:
+                await asyncio.sleep(pause_s)
+                await self._running()
 
     def _rest(self, pause_s: float) -> None:
         """Nothing is sent for so long."""
         self._not_before = max(self._not_before, time.monotonic() + pause_s)
+
+    def _pause(self, began: float) -> float:
+        """How long WeChat wants to be left alone, after a 1205 to what began then. Of those that were under way
+        together the first one counts."""
+        now = time.monotonic()
+        if began >= self._too_often_at:
+            self._rest(next(self._too_often))
+            self._too_often_at = now
+        return max(0.0, self._not_before - now)
 
     def _put_back(self, ticket: Ticket) -> None:
         (self._bulk if ticket.order.bulk else self._urgent).appendleft(ticket)
@@ -221,7 +269,7 @@ class SendQueue:
             if number:
                 await self._ready()
                 self._retries()
-            uncertain = ticket.begun
+            uncertain, began = ticket.begun, time.monotonic()
             try:
                 outcome = await self._attempt(ticket)
             except LoggedOut as over:
@@ -234,9 +282,7 @@ class SendQueue:
             except CallerError as gone:
                 return Outcome(chat_id, error=gone)
             except TooOften as refusal:
-                wait_s = next(self._too_often)
-                log.warning("WeChat says %s; the next send in %.0f s", refusal, wait_s)
-                self._rest(wait_s)
+                log.warning("WeChat says %s; the next send in %.0f s", refusal, self._pause(began))
                 if ticket.done is not None or pause_s is None:
                     return Outcome(chat_id, error=_told(refusal))
                 error = refusal
@@ -263,6 +309,14 @@ class SendQueue:
 
 def _withdraw(order: Order, why: str) -> None:
     metrics.dropped(log, "withdrawn_send", "a send to %s: %s", order.uid, why)
+
+
+def _names(ticket: Ticket) -> set[str]:
+    """What it is in line for: all that tells its chat from others (its id in another login is another one), and the
+    order of what was accepted for later."""
+    to = ticket.order.to
+    accepted = "" if ticket.done is not None else "accepted for later"
+    return {to.id, to.fingerprint, str(to.uid), accepted} - {""}
 
 
 def _abandoned(ticket: Ticket, error: CallerError) -> Outcome | None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from itertools import repeat
 
 import pytest
+from msgspec.structs import replace
 
 from openwx.errors import (
     CallerError,
@@ -17,13 +18,17 @@ from openwx.errors import (
     TransportError,
 )
 from openwx.gateway.orders import Address, Order, Outcome, new_order
-from openwx.gateway.queue import QueueRules, SendQueue, Ticket
+from openwx.gateway.queue import AT_ONCE, QueueRules, SendQueue, Ticket
 
 TO = Address(id="@1", uid="", group=False, displayname="小灰", fingerprint="f", login="l", uin="1")
 
 
-def order(content: str, *, bulk: bool = False) -> Order:
-    return new_order(TO, content, bulk=bulk)
+def order(content: str, *, bulk: bool = False, to: Address = TO) -> Order:
+    return new_order(to, content, bulk=bulk)
+
+
+def chat(number: int) -> Address:
+    return replace(TO, id=f"@{number}", fingerprint=f"f{number}")
 
 
 def no_pause() -> Iterator[float]:
@@ -446,6 +451,129 @@ async def test_the_room_for_bulk_is_its_own(wechat: WeChat) -> None:
         queue.require_room(bulk=True)
 
 
+# -- several callers ---------------------------------------------------------------------------------------
+
+
+class Slow(WeChat):
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = asyncio.Event()
+        self.under_way: list[str] = []
+
+    async def send(self, one: Order) -> Outcome:
+        self.under_way.append(one.content)
+        await self.answer.wait()
+        self.under_way.remove(one.content)
+        return await super().send(one)
+
+
+@asynccontextmanager
+async def waiting(queue: SendQueue, *orders: Order) -> AsyncIterator[list[asyncio.Task[Outcome]]]:
+    """Callers who wait for the outcome, a queue that runs, and their end."""
+    async with running(queue), asyncio.TaskGroup() as tasks:
+        yield [tasks.create_task(queue.send_and_wait(one)) for one in orders]
+
+
+async def test_callers_do_not_wait_for_other_chats_and_each_chat_keeps_its_order() -> None:
+    wechat = Slow()
+    queue = wechat.make(size=100)
+    chats = range(AT_ONCE + 1)
+    async with waiting(queue, *(order(f"{n}-{m}", to=chat(n)) for m in range(2) for n in chats)):
+        await until(lambda: len(wechat.under_way) == AT_ONCE)
+        await turns()
+        assert wechat.under_way == [f"{n}-0" for n in range(AT_ONCE)]
+        assert len(queue) == 2 * len(chats)
+        wechat.answer.set()
+        done = await wechat.finishes(2 * len(chats))
+    assert all(done.index(f"{n}-0") < done.index(f"{n}-1") for n in chats)
+    assert len(queue) == 0
+
+
+async def test_with_an_interval_one_is_sent_at_a_time() -> None:
+    wechat = Slow()
+    queue = wechat.make(interval_s=0.001)
+    async with waiting(queue, *(order(f"{n}", to=chat(n)) for n in range(3))):
+        await until(lambda: wechat.under_way)
+        await turns()
+        assert wechat.under_way == ["0"]
+        wechat.answer.set()
+        assert await wechat.finishes(3) == ["0", "1", "2"]
+
+
+async def test_what_was_accepted_for_later_keeps_its_order_among_all_chats() -> None:
+    wechat = Slow()
+    queue = wechat.make()
+    queue.put([order("a", to=chat(1)), order("b", to=chat(2)), order("c", to=chat(3), bulk=True)])
+    async with waiting(queue, order("caller", to=chat(4))):
+        await until(lambda: len(wechat.under_way) == 2)
+        await turns()
+        assert wechat.under_way == ["a", "caller"]
+        wechat.answer.set()
+        done = await wechat.finishes(4)
+    assert [name for name in done if name != "caller"] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "other", [replace(TO, id="@new", uid=7), replace(TO, id="@new", fingerprint="g", uid=7)]
+)
+async def test_a_chat_that_got_another_id_is_the_same_chat(other: Address) -> None:
+    """By what does not change from login to login."""
+    wechat = Slow()
+    orders = [order("a", to=replace(TO, uid=7)), order("b", to=other), order("c", to=chat(3))]
+    async with waiting(wechat.make(), *orders):
+        await until(lambda: len(wechat.under_way) == 2)
+        await turns()
+        assert wechat.under_way == ["a", "c"]
+        wechat.answer.set()
+        await wechat.finishes(3)
+
+
+async def test_what_comes_before_it_in_its_chat_goes_first_also_where_its_id_is_another() -> None:
+    """B waits for a, and c for b, though a and c have nothing in common that tells them to be one chat."""
+    wechat = Slow()
+    a, b = replace(TO, id="@a", uid=1), replace(TO, id="@b", uid=1, fingerprint="g")
+    orders = [order("a", to=a), order("b", to=b), order("c", to=replace(b, uid=""))]
+    async with waiting(wechat.make(), *orders):
+        await until(lambda: wechat.under_way)
+        await turns()
+        assert wechat.under_way == ["a"]
+        wechat.answer.set()
+        assert await wechat.finishes(3) == ["a", "b", "c"]
+
+
+async def test_several_1205_at_once_are_one() -> None:
+    wechat = Slow()
+    waits = iter([0.0, LONG_S])
+    queue = wechat.make(too_often=lambda: waits)
+    wechat.failures = [TooOften("webwxsendmsg", 1205)] * 3
+    async with waiting(queue, *(order(f"{n}", to=chat(n)) for n in range(3))) as callers:
+        await until(lambda: len(wechat.under_way) == 3)
+        wechat.answer.set()
+        outcomes = await asyncio.gather(*callers)
+    assert [outcome.error.code for outcome in outcomes if outcome.error] == [1205] * 3
+    assert next(waits) == LONG_S
+
+
+async def test_a_stop_lets_all_end_that_are_on_their_way_and_begins_no_other() -> None:
+    wechat = Slow()
+    queue = wechat.make(size=100)
+    task = asyncio.create_task(queue.run())
+    orders = [order(f"{n}", to=chat(n)) for n in range(AT_ONCE + 1)]
+    callers = [asyncio.create_task(queue.send_and_wait(one)) for one in orders]
+    await until(lambda: len(wechat.under_way) == AT_ONCE)
+    queue.close()
+    wechat.answer.set()
+    await asyncio.wait({task}, timeout=10)
+    assert task.done()
+    queue.give_up(CallerError(Code.NOT_RUNNING, "stopped"))
+    *sent, left = await asyncio.gather(*callers)
+    assert [outcome.error for outcome in sent] == [None] * AT_ONCE
+    assert left.error is not None
+    assert left.error.code == Code.NOT_RUNNING
+
+
 # -- the end ---------------------------------------------------------------------------------------------
 
 
@@ -480,8 +608,9 @@ async def test_a_bug_ends_the_queue_and_is_not_swallowed(wechat: WeChat) -> None
     wechat.failures = [ZeroDivisionError()]
     queue = wechat.make()
     queue.put([order("x")])
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ExceptionGroup) as bug:
         await queue.run()
+    assert bug.group_contains(ZeroDivisionError, depth=1)
 
 
 async def test_the_outcome_lasts_before_it_is_told(wechat: WeChat) -> None:
