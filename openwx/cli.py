@@ -3,11 +3,13 @@ and ``logout``."""
 
 import argparse
 import asyncio
+import contextlib
+import gc
 import os
 import random
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,9 +141,8 @@ def _load(args: argparse.Namespace, **overrides: Any) -> Loaded:
 def _serve(args: argparse.Namespace) -> int:
     loaded = _load(args, host=args.host, port=args.port)
     settings = loaded.settings
-    # What takes long to import is imported by the command that needs it.
-    from openwx import logs, service
-
+    with undisturbed():
+        from openwx import logs, service
     try:
         logs.set_up(
             settings.log_level, path=settings.log_path, json_lines=settings.log_format == "json"
@@ -154,6 +155,18 @@ def _serve(args: argparse.Namespace) -> int:
         chosen = args.port is not None or "listen" in settings.model_fields_set
         return _run(demo.serve(settings, port_is_chosen=chosen))
     return _run(service.serve(settings))
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """What takes long to import is imported by the command that needs it: here without garbage collections, as it
+    is no garbage, and later ones need not look at it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _status(args: argparse.Namespace) -> int:

@@ -1,11 +1,8 @@
-"""The login QR code: as an image, and for a terminal."""
+"""The login QR code: as an image, and for a terminal. Who resumes a login needs none, nor the time to import how."""
 
 import io
 import os
 from pathlib import Path
-
-import qrcode
-from qrcode.image.pure import PyPNGImage
 
 _BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
 
@@ -28,6 +25,9 @@ def keep(file: Path, image: bytes) -> None:
 
 
 def png(link: str) -> bytes:
+    import qrcode
+    from qrcode.image.pure import PyPNGImage
+
     image = qrcode.make(link, image_factory=PyPNGImage, box_size=8, border=4)
     file = io.BytesIO()
     image.save(file)
@@ -40,6 +40,8 @@ def terminal(link: str, *, colour: bool) -> str:
     With ``colour``, black on white whatever the terminal's colours are; without, light blocks on the dark
     ground that most terminals have.
     """
+    import qrcode
+
     code = qrcode.QRCode(border=2)
     code.add_data(link)
     code.make(fit=True)

@@ -93,8 +93,9 @@ def connect(path: Path) -> sqlite3.Connection:
         _require_known(path, version)
         _require_whole(path, db)
         db.executescript(_PRAGMAS)
-        for number, step in enumerate(_STEPS[version:], version + 1):
-            db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
+        if version < VERSION:
+            steps = "".join(_STEPS[version:])
+            db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
     except BaseException:
         db.close()
         raise

@@ -23,7 +23,8 @@ class Call(BaseModel):
     Unknown parameters are ignored.
     """
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    # A model is built when its route is first called: most of them never are, and a start need not wait for all.
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
     MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
 

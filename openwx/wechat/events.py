@@ -1,7 +1,8 @@
 """What the client tells the rest besides messages. ``report/payload.py`` says how each is uploaded."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from openwx.wechat.model import Chat, Friend, Group, Member, User
 
@@ -18,73 +19,62 @@ class State(StrEnum):
     STOP = "stop"
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
+class LoggedIn(msgspec.Struct, frozen=True):
     """A login succeeded. ``ids_changed`` unless a saved session was resumed."""
 
     ids_changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LoginFailed:
+class LoginFailed(msgspec.Struct, frozen=True):
     """WeChat refused the login for good; the account stops."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(msgspec.Struct, frozen=True):
     """The account stopped; nothing comes after this."""
 
 
-@dataclass(frozen=True, slots=True)
-class StateChanged:
+class StateChanged(msgspec.Struct, frozen=True):
     old: State
     new: State
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class QRCodeShown:
+class QRCodeShown(msgspec.Struct, frozen=True):
     """A QR code wants to be scanned. ``link`` is its content."""
 
     uuid: str
     link: str
 
 
-@dataclass(frozen=True, slots=True)
-class QRCodeExpired:
+class QRCodeExpired(msgspec.Struct, frozen=True):
     """The QR code that was shown last is of no use any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatAdded:
+class ChatAdded(msgspec.Struct, frozen=True):
     """A new friend, or a group that the account is in now."""
 
     chat: Chat
 
 
-@dataclass(frozen=True, slots=True)
-class ChatLost:
+class ChatLost(msgspec.Struct, frozen=True):
     """A friend who is none any more, or a group that the account is not in any more."""
 
     chat: Chat
 
 
-@dataclass(frozen=True, slots=True)
-class MemberAdded:
+class MemberAdded(msgspec.Struct, frozen=True):
     member: Member
     group: Group
 
 
-@dataclass(frozen=True, slots=True)
-class MemberLost:
+class MemberLost(msgspec.Struct, frozen=True):
     member: Member
     group: Group
 
 
-@dataclass(frozen=True, slots=True)
-class PropertyChanged:
+class PropertyChanged(msgspec.Struct, frozen=True):
     """One property of the user, a friend or a group has another value now. ``owner`` is already the new one."""
 
     owner: User | Friend | Group
@@ -93,8 +83,7 @@ class PropertyChanged:
     new: str | int
 
 
-@dataclass(frozen=True, slots=True)
-class MemberPropertyChanged:
+class MemberPropertyChanged(msgspec.Struct, frozen=True):
     member: Member
     group: Group
     name: str
@@ -102,8 +91,7 @@ class MemberPropertyChanged:
     new: str | int
 
 
-@dataclass(frozen=True, slots=True)
-class FriendRequested:
+class FriendRequested(msgspec.Struct, frozen=True):
     """Somebody asks to be a friend; ``words`` are his. It takes ``id`` and ``ticket`` to accept."""
 
     id: str
@@ -113,8 +101,7 @@ class FriendRequested:
     msg_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContactsLoaded:
+class ContactsLoaded(msgspec.Struct, frozen=True):
     """All contacts were fetched afresh."""
 
     user: User
