@@ -33,6 +33,7 @@ from openwx.wechat.records import (
     text,
     unsaid_in,
 )
+from openwx.wechat.session import number_or_name
 from openwx.wechat.target import Target, fingerprint_of
 
 FILEHELPER = "filehelper"
@@ -306,12 +307,20 @@ def _matching(chats: dict[str, ChatT], attributes: dict[str, str]) -> Iterator[C
     found: Iterable[ChatT] = chats.values()
     if (id := attributes.get("id")) is not None:
         found = [chats[id]] if id in chats else []
-    for name, value in attributes.items():
-        if name == "uid" or name == "owner_uid":
-            found = [chat for chat in found if str(getattr(chat, name)) == value]
-        elif name != "id":
+    for name in sorted(attributes.keys() - {"id"}, key=_shared_by_many):
+        value = attributes[name]
+        if name in ("uid", "owner_uid"):
+            number = number_or_name(value)
+            either = (value, number) if str(number) == value else (value,)
+            found = [chat for chat in found if getattr(chat, name) in either]
+        else:
             found = [chat for chat in found if getattr(chat, name) == value]
     return iter(found)
+
+
+def _shared_by_many(attribute: str) -> bool:
+    """These come last, when few are left to be looked at."""
+    return attribute in ("sex", "city", "province", "category", "signature", "display")
 
 
 def _only(what: str, matches: list[ContactT], selectors: dict[str, str]) -> ContactT:
