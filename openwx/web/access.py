@@ -5,6 +5,7 @@ Host, Origin or Sec-Fetch-Site, so these tell it apart from the owner's own scri
 Origin at all.
 """
 
+import functools
 import hmac
 import re
 from collections.abc import Mapping
@@ -51,8 +52,7 @@ class Access:
         return self._judge_page(host, origin, referer, site)
 
     def _check_host(self, host: str) -> None:
-        name = hostname(host)
-        if not is_own_host(name) and name not in self._hosts:
+        if not is_address_of_ours(host) and hostname(host) not in self._hosts:
             raise CallerError(
                 Code.FORBIDDEN,
                 f"the Host {host[:100]!a} is none of this server's names;"
@@ -155,6 +155,12 @@ def hostname(host: str) -> str:
         name, _, port = host.partition(":")
         host = name if not port or port.isdigit() else host
     return host.removesuffix(".")
+
+
+@functools.lru_cache(maxsize=256)
+def is_address_of_ours(host: str) -> bool:
+    """``is_own_host`` of a Host as it came; most callers always send the same one."""
+    return is_own_host(hostname(host))
 
 
 def is_own_host(name: str) -> bool:

@@ -30,6 +30,14 @@ _HTTP_STATUS: dict[int, int] = {
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
+def _sniffless(content_type: str) -> dict[str, str]:
+    return {hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff"}
+
+
+_PLAIN = {JSON_TYPE: _sniffless(JSON_TYPE)}
+"""Made once for what nearly all answers have; aiohttp copies it."""
+
+
 @dataclass(slots=True)
 class Answer:
     """An answer before it becomes aiohttp's."""
@@ -49,10 +57,12 @@ class Answer:
             # caller does not choose the first byte (a script is then never taken for a picture).
             body = body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
             body, content_type = b"/**/" + callback.encode() + b"(" + body + b");", SCRIPT_TYPE
-        headers = {hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff"}
-        headers.update(self.headers)
-        if origin is not None:
-            headers.update(cors_headers(origin))
+        if not self.headers and origin is None:
+            headers = _PLAIN.get(content_type) or _sniffless(content_type)
+        else:
+            headers = _sniffless(content_type) | self.headers
+            if origin is not None:
+                headers |= cors_headers(origin)
         return web.Response(body=body, status=self.status, headers=headers)
 
 
