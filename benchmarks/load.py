@@ -75,6 +75,38 @@ def _length(head: bytes) -> int:
     raise ValueError(f"no Content-Length in {head[:300]!r}")
 
 
+class Drain(asyncio.Protocol):
+    """Asks for the same again and again, and lets go of what comes. Answers are chunked, or have a Content-Length."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self._transport: asyncio.Transport
+        self._left: int | None = None
+        self._tail = b""
+        self.count = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._tail:
+            head, _, body = data.partition(b"\r\n\r\n")
+            chunked = b"chunked" in head.lower()
+            self._left = None if chunked else _length(head) - len(body)
+        elif self._left is not None:
+            self._left -= len(data)
+        self._tail = (self._tail + data)[-7:]
+        if self._left == 0 or (self._left is None and self._tail == b"\r\n0\r\n\r\n"):
+            self.count += 1
+            self._tail = b""
+            self._transport.write(self._request)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
 async def callers(port: int, requests: list[bytes]) -> list[Caller]:
     """A caller at work for each request. End them with ``stop``."""
     loop = asyncio.get_running_loop()

@@ -45,8 +45,8 @@ _TRIES = 5
 """After so many refusals of an upload it is the next one's turn."""
 _SOON_STALE = ("input_qrcode", "state_change")
 _STALE_S = 60.0
-_CACHED_UPLOADS = 1000
-_CACHED_BYTES = 32 * 1024 * 1024
+_CACHED_UPLOADS = 10_000
+_CACHED_BYTES = 16 * 1024 * 1024
 
 _T = TypeVar("_T")
 

@@ -1,6 +1,7 @@
 """Answers: the envelope, its HTTP status, JSONP and headers (contract, section 1)."""
 
 import math
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +10,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from openwx.errors import CallerError, Code, Refused, WeChatError
+from openwx.web.pieces import Pieces
 
 JSON_TYPE = "application/json; charset=utf-8"
 SCRIPT_TYPE = "application/javascript; charset=utf-8"
@@ -27,6 +29,7 @@ _HTTP_STATUS: dict[int, int] = {
 }
 """Every other code is an outcome that the original could express: 200."""
 
+_CALL_ENDS = b");"
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -53,22 +56,50 @@ class Answer:
         """The response: in ``callback`` (JSONP), readable for a page of ``origin`` (CORS)."""
         body, content_type = self.body, self.content_type
         if callback is not None and content_type == JSON_TYPE:
-            # U+2028 and U+2029 end a line in older JavaScript. The comment is there so that the
-            # caller does not choose the first byte (a script is then never taken for a picture).
-            body = body.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
-            body, content_type = b"/**/" + callback.encode() + b"(" + body + b");", SCRIPT_TYPE
-        if not self.headers and origin is None:
-            headers = _PLAIN.get(content_type) or _sniffless(content_type)
-        else:
-            headers = _sniffless(content_type) | self.headers
-            if origin is not None:
-                headers |= cors_headers(origin)
+            body = _call_of(callback) + _in_script(body) + _CALL_ENDS
+            content_type = SCRIPT_TYPE
+        headers = _headers(content_type, self.headers, origin)
         return web.Response(body=body, status=self.status, headers=headers)
+
+
+def _headers(content_type: str, more: dict[str, str], origin: str | None) -> dict[str, str]:
+    if not more and origin is None:
+        return _PLAIN.get(content_type) or _sniffless(content_type)
+    headers = _sniffless(content_type) | more
+    return headers if origin is None else headers | cors_headers(origin)
+
+
+def _call_of(callback: str) -> bytes:
+    """With a comment, so that the caller does not choose the first byte: a script is then never taken for a picture."""
+    return b"/**/" + callback.encode() + b"("
+
+
+def _in_script(json: bytes) -> bytes:
+    """U+2028 and U+2029 end a line in older JavaScript."""
+    return json.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
 
 
 def success(reply: object) -> Answer:
     """What a handler returned, as JSON."""
     return Answer(_encode(reply), code=getattr(reply, "code", 0))
+
+
+def listed(items: list[object], callback: str | None, origin: str | None) -> web.Response:
+    """The response with a list, which is written a piece at a time where it is long."""
+    pieces = Pieces(items, _encode)
+    if (whole := pieces.whole) is not None:
+        return Answer(whole).response(callback, origin)
+    if callback is None:
+        return web.Response(body=pieces.stream(), headers=_headers(JSON_TYPE, {}, origin))
+    body = _in_call(callback, pieces.stream())
+    return web.Response(body=body, headers=_headers(SCRIPT_TYPE, {}, origin))
+
+
+async def _in_call(callback: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield _call_of(callback)
+    async for piece in pieces:
+        yield _in_script(piece)
+    yield _CALL_ENDS
 
 
 def failure(error: CallerError) -> Answer:

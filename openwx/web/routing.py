@@ -183,6 +183,9 @@ class Endpoints:
                     response = await stream_events(request, reply, headers, self._why_ended)
                     count(0)
                     return response
+                if isinstance(reply, list):
+                    count(0)
+                    return answers.listed(reply, callback, origin)
                 made = await self._render(request, reply)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
                 made = _failed(row.name, error)
