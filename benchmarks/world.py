@@ -13,7 +13,9 @@ from benchmarks import machine
 from benchmarks.processes import PATIENCE_S, Program
 from openwx.simulator import Account, Simulator
 
-SERVE = ("openwx", "serve")
+SERVE = ("benchmarks.programs.plain",)
+FAST = ("openwx", "serve")
+"""With uvloop where it is installed."""
 WATCHED = ("benchmarks.programs.watched",)
 
 

@@ -9,7 +9,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -263,13 +263,24 @@ def _check_config(args: argparse.Namespace) -> int:
 def _run(work: Coroutine[Any, Any, None]) -> int:
     """Run until done; SIGINT and SIGTERM cancel it, once, and that is no failure."""
     try:
-        asyncio.run(_until_told(work))
+        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+            runner.run(_until_told(work))
     except BaseExceptionGroup as group:
         wrong = _first(group, ConfigError)
         if wrong is not None:
             raise wrong from None
         raise
     return 0
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """That of uvloop where it is installed (the extra ``fast``); else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    new_event_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return new_event_loop
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:

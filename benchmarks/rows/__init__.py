@@ -36,6 +36,7 @@ ROWS = {
     "chatter": "100 accounts with a message a second each: losses and latency",
     "start": "how long a start takes, against the import of aiohttp",
     "media": "1 GiB of files in and out: memory",
+    "uvloop": "what uvloop gains, where it is installed",
     "growth": "100,000 messages: does the process grow?",
 }
 """Every row, and what it measures. The module beside this one with the row's name has its ``run``."""

@@ -15,7 +15,7 @@ CHATS = 200
 AT_ONCE = 64
 
 
-async def run(scale: Scale, environment: dict[str, str] | None = None) -> list[Figure]:
+async def run(scale: Scale) -> list[Figure]:
     count = scale.of(10_000, 2_000)
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
@@ -23,7 +23,7 @@ async def run(scale: Scale, environment: dict[str, str] | None = None) -> list[F
         simulator = await stack.enter_async_context(Simulator(friends=CHATS))
         settings = {"REPORT__POST_API": receiver.url}
         program, _ = await stack.enter_async_context(
-            world.gateway(simulator, folder / "data", settings=settings, environment=environment)
+            world.gateway(simulator, folder / "data", settings=settings)
         )
         client = await stack.enter_async_context(
             Program("benchmarks.programs.bare_client", core=machine.cores()[0])
@@ -31,7 +31,7 @@ async def run(scale: Scale, environment: dict[str, str] | None = None) -> list[F
         await client.answer()
         pairs = await interleaved(
             scale.of(4, 2),
-            lambda: _burst(program, simulator.account(), receiver, count),
+            lambda: burst(program, simulator.account(), receiver, count),
             lambda: _posts(client, receiver.url, count),
         )
     return [
@@ -51,7 +51,7 @@ async def run(scale: Scale, environment: dict[str, str] | None = None) -> list[F
     ]
 
 
-async def _burst(program: Program, account: Account, receiver: Receiver, count: int) -> Sample:
+async def burst(program: Program, account: Account, receiver: Receiver, count: int) -> Sample:
     wanted = receiver.count + count
     cpu, wall = machine.cpu_s(program.pid), time.perf_counter()
     for number in range(count):

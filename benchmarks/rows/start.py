@@ -110,7 +110,7 @@ async def _start(data_dir: Path) -> float:
     }
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "openwx", "serve"),
+        *(sys.executable, "-m", *world.SERVE),
         cwd=ROOT,
         env=environment,
         stderr=asyncio.subprocess.DEVNULL,

@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from openwx.wechat.model import Friend
+
 from .serving import Api, Reply, Serve
 
 LISTED = "http://app.example:8080"
@@ -225,6 +227,26 @@ class TestJsonp:
         assert text.endswith(");")
         assert "\u2028" not in text
         assert json.loads(text[len(prefix) : -2])["signature"] == "</script>\u2028你好"
+
+    async def test_wraps_a_long_list_too(self, serve: Serve) -> None:
+        """Which is written in pieces."""
+        api = await serve(cors_origins=[LISTED])
+        friends = api.account.contacts.friends
+        friends |= {f"@{n}": Friend(id=f"@{n}", signature="\u2028" * 100) for n in range(1000)}
+        headers = {"Referer": LISTED + "/", "Origin": LISTED, "Sec-Fetch-Site": "cross-site"}
+        plain = await api.call("get_friend_info", headers=headers)
+        assert plain.headers["Content-Type"] == "application/json; charset=utf-8"
+        assert len(plain.json) == len(friends)
+        query = "?datatype=jsonp&callback=show"
+        reply = await api.call("get_friend_info" + query, headers=headers)
+        for answer in (plain, reply):
+            assert answer.headers["Transfer-Encoding"] == "chunked"
+            assert answer.headers["Access-Control-Allow-Origin"] == LISTED
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert reply.headers["Content-Type"] == "application/javascript; charset=utf-8"
+        text = reply.body.decode()
+        assert "\u2028" not in text
+        assert json.loads(text.removeprefix("/**/show(").removesuffix(");")) == plain.json
 
     @pytest.mark.parametrize(
         "callback",
