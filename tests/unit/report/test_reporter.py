@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openwx import __version__
+from openwx.report import reporter
 from openwx.report.gate import growing_pauses
 from openwx.report.journal import Journal, JournalError, Unit, Upload, Written
 from openwx.report.post import retry_after
@@ -463,15 +464,25 @@ async def test_without_post_api_nothing_is_kept_waiting(world: World) -> None:
     assert await world.journal.pending("me") == []
 
 
+@pytest.mark.parametrize(("size", "kept"), [(1, 1000), (20_000, 838)])
 async def test_memory_is_bounded_with_many_pending(
-    journal: Journal, world: World, receiver: Receiver
+    journal: Journal,
+    world: World,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    kept: int,
 ) -> None:
+    """In number (10,000 would take this test too long) and in bytes."""
+    monkeypatch.setattr(reporter, "_CACHED_UPLOADS", 1000)
     blocked = asyncio.Event()
     receiver.otherwise = waits_for(blocked, says("{}"))
     world.start()
-    await world.tell(*(a_message(n, f"c{n % 20}") for n in range(3000)))
+    text = "x" * size
+    await world.tell(*(a_message(n, f"c{n % 20}", with_={"x": text}) for n in range(3000)))
     await receiver.has(20)
-    assert len(world.reporter._cache) == 1000
+    assert len(world.reporter._cache) == pytest.approx(kept, abs=5)
+    assert world.reporter._cached_bytes <= reporter._CACHED_BYTES
     blocked.set()
     await world.done()
     assert len(receiver.ids()) == 3000
