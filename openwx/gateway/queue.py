@@ -274,7 +274,7 @@ class SendQueue:
                 outcome = await self._attempt(ticket)
             except LoggedOut as over:
                 if ticket.abandoned:
-                    return _abandoned(ticket, _told(over))
+                    return _abandoned(ticket, _told(over, unsure=unsure))
                 ticket.begun = uncertain
                 self._put_back(ticket)
                 self._retries()
@@ -284,7 +284,7 @@ class SendQueue:
             except TooOften as refusal:
                 log.warning("WeChat says %s; the next send in %.0f s", refusal, self._pause(began))
                 if ticket.done is not None or pause_s is None:
-                    return Outcome(chat_id, error=_told(refusal))
+                    return Outcome(chat_id, error=_told(refusal, unsure=unsure))
                 error = refusal
             except (TransportError, ProtocolError, SystemBusy) as failure:
                 log.info("a send failed: %s", failure)
@@ -293,7 +293,7 @@ class SendQueue:
                 if pause_s is not None:
                     self._rest(pause_s)
             except Refused as refusal:
-                return Outcome(chat_id, error=_told(refusal))
+                return Outcome(chat_id, error=_told(refusal, unsure=unsure))
             else:
                 self._too_often = self._rules.too_often()
                 return outcome
@@ -328,7 +328,9 @@ def _unknown(why: str) -> CallerError:
     return CallerError(Code.UNREACHABLE, f"{why}: the outcome is unknown", http_status=504)
 
 
-def _told(refusal: Refused) -> CallerError:
-    """A ``Ret`` of 1000 or more is the answer's code itself, as the original had it."""
+def _told(refusal: Refused, *, unsure: bool) -> CallerError:
+    """A ``Ret`` of 1000 or more is the answer's code itself, as the original had it. ``unsure``: the answer to a try
+    before was lost."""
     code = refusal.ret if refusal.ret >= 1000 else Code.REFUSED
-    return CallerError(code, str(refusal), ret=refusal.ret, errmsg=refusal.errmsg)
+    status = f"{refusal}; an earlier try may have arrived" if unsure else str(refusal)
+    return CallerError(code, status, ret=refusal.ret, errmsg=refusal.errmsg)

@@ -16,6 +16,7 @@ from openwx.errors import (
     SystemBusy,
     TooOften,
     TransportError,
+    refused,
 )
 from openwx.gateway.orders import Address, Order, Outcome, new_order
 from openwx.gateway.queue import AT_ONCE, QueueRules, SendQueue, Ticket
@@ -368,6 +369,18 @@ async def test_a_kept_send_that_is_too_often_for_all_its_tries(wechat: WeChat) -
         error = wechat.finished[0][1].error
         assert error is not None
         assert error.code == 1205
+
+
+@pytest.mark.parametrize("ret", [-2, 1205])
+async def test_a_refusal_after_a_lost_answer_does_not_say_that_nothing_arrived(
+    wechat: WeChat, ret: int
+) -> None:
+    wechat.failures = [lost(), refused("webwxsendmsg", ret)]
+    queue = wechat.make()
+    async with running(queue):
+        with pytest.raises(CallerError, match="an earlier try may have arrived") as told:
+            await queue.send_and_wait(order("x"))
+    assert told.value.code == (1205 if ret == 1205 else Code.REFUSED)
 
 
 async def test_no_try_follows_once_the_outcome_was_told_to_be_unknown(wechat: WeChat) -> None:
