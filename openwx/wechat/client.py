@@ -34,13 +34,12 @@ from openwx.errors import (
 from openwx.wechat import login, send, sync
 from openwx.wechat.contacts import Contacts
 from openwx.wechat.digest import Digest
+from openwx.wechat.entry import Entry
 from openwx.wechat.events import (
     ContactsLoaded,
     Event,
     LoggedIn,
     LoginFailed,
-    QRCodeExpired,
-    QRCodeShown,
     State,
     StateChanged,
 )
@@ -169,86 +168,18 @@ class Client:
     # -- login -----------------------------------------------------------------------------------------------
 
     async def _log_in(self, uin: str) -> None:
-        """By a prompt on the phone where the account is known, else by a QR code, until it is confirmed."""
-        pauses = self._pace.backoff()
-        while self.session is None:
-            started = time.monotonic()
-            await self._enter(State.LOADING, self.state_reason)
-            try:
-                uuid = await self._push(uin) if uin else None
-                pushed, uin = uuid is not None, ""
-                if uuid is None:
-                    uuid = await login.fetch_uuid(self._http, self._mode)
-                    shown = QRCodeShown(uuid, login.qrcode_link(uuid))
-                    # Whoever sees the state can have the code already.
-                    await self._deliver(Batch(events=[shown]))
-                    await self._enter(State.SCANING, "waiting for the QR code to be scanned")
-                else:
-                    await self._enter(
-                        State.CONFIRMING, "waiting for the login to be confirmed on the phone"
-                    )
-                redirect = await self._await_confirmation(uuid, scanned=pushed)
-                if redirect:
-                    session = await self._fetch_session(redirect)
-                    await self._deliver(Batch(session=session))
-                    self.session = session
-                    return
-                self.state_reason = "the QR code expired; fetching another one"
-                if not pushed:
-                    await self._deliver(Batch(events=[QRCodeExpired()]))
-                if time.monotonic() - started < self._pace.code_lives_at_least_s:
-                    # Refused as soon as it was shown: not in a tight loop.
-                    await asyncio.sleep(next(pauses))
-                else:
-                    pauses = self._pace.backoff()
-            except LoginRefused:
-                raise
-            except WeChatError as error:
-                self.state_reason = f"login failed, trying again: {error}"
-                log.warning("%s", self.state_reason)
-                await asyncio.sleep(next(pauses))
+        entry = Entry(
+            self._http, self._mode, self._pace, self._enter, self._tell_at_once, self._note_reason
+        )
+        session = await entry.session(uin, self.state_reason)
+        await self._deliver(Batch(session=session))
+        self.session = session
 
-    async def _fetch_session(self, redirect: str) -> Session:
-        """A lost answer here would cost the person another scan, so it is asked for again at once."""
-        for _ in range(2):
-            with contextlib.suppress(TransportError):
-                return await login.fetch_session(self._http, redirect, self._mode)
-        return await login.fetch_session(self._http, redirect, self._mode)
+    async def _tell_at_once(self, event: Event) -> None:
+        await self._deliver(Batch(events=[event]))
 
-    async def _push(self, uin: str) -> str | None:
-        try:
-            return await login.push_login(self._http, uin, self._mode)
-        except WeChatError as error:
-            log.info("no login without a scan: %s", error)
-            return None
-
-    async def _await_confirmation(self, uuid: str, *, scanned: bool) -> str | None:
-        """The redirect_uri of a confirmed login, None once the code is of no use any more."""
-        deadline = time.monotonic() + self._pace.qrcode_lives_s
-        failures = 0
-        while (polled := time.monotonic()) < deadline:
-            try:
-                poll = await login.poll(
-                    self._http, uuid, scanned=scanned, timeout_s=self._pace.poll_timeout_s
-                )
-            except TransportError:
-                failures += 1
-                if failures > 3:
-                    raise
-                continue
-            failures = 0
-            if poll.code == 200:
-                return poll.redirect
-            if poll.code == 400:
-                return None
-            if poll.code not in (201, 408):
-                raise ProtocolError("login", f"window.code is {poll.code}")
-            if poll.code == 201 and not scanned:
-                scanned = True
-                await self._enter(State.CONFIRMING, "scanned; waiting for the confirmation")
-            elif time.monotonic() - polled < self._pace.held_at_least_s:
-                await asyncio.sleep(self._pace.backoff_first_s)
-        return None
+    def _note_reason(self, reason: str) -> None:
+        self.state_reason = reason
 
     # -- contacts --------------------------------------------------------------------------------------------
 
