@@ -1,5 +1,6 @@
 """The documentation says the same in both languages, its links lead somewhere, and what it says of settings is true."""
 
+import ast
 import json
 import re
 import tomllib
@@ -132,6 +133,33 @@ def test_defaults_are_told_as_they_are(folder: Path) -> None:
             if (code := re.fullmatch(r"`(.+)`", default)) and "、" not in default:
                 given = tomllib.loads(f"{name} = {code[1]}") if name != "roots" else {}
                 assert getattr(model.model_validate(given), name) == getattr(model(), name), name
+
+
+def said(page: Path) -> set[str]:
+    """The words of openwx's own that a page quotes."""
+    text = re.sub(r"`[^`\n]*`", "", prose(page.read_text(encoding="utf-8")))
+    return set(re.findall(r"[\"“]([^\"“”]+)[\"”]", text))
+
+
+def words_of_the_code() -> str:
+    """All texts in it, those that stand in pieces put together."""
+    texts = []
+    for file in (ROOT / "openwx").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Constant(value=str(text)):
+                    texts.append(text)
+                case ast.JoinedStr(values=pieces):
+                    texts.append("".join(str(getattr(one, "value", "")) for one in pieces))
+    return "\n".join(texts)
+
+
+def test_troubleshooting_quotes_what_openwx_says() -> None:
+    quoted = said(DOCS / "troubleshooting.md")
+    assert quoted == said(DOCS / "zh" / "troubleshooting.md")
+    words = words_of_the_code()
+    assert len(quoted) > 10
+    assert [quote for quote in quoted if quote not in words] == []
 
 
 def recorded(kind: str, name: str, about: str) -> Json:
