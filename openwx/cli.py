@@ -9,11 +9,10 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from openwx import __version__
+from openwx.arguments import parser
 from openwx.config import Listen, Loaded, describe, load
 from openwx.errors import ConfigError, WeChatError
 
@@ -26,109 +25,14 @@ _GROUP_SIZES = ("biggest_group", "group_members")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code: 0, 1 for a failure, 2 for a wrong setting."""
-    args = _parser().parse_args(arguments)
+    args = parser().parse_args(arguments)
     try:
-        result: int = args.command(args)
+        return _COMMANDS[args.command](args)
     except ConfigError as error:
         print(f"openwx: {error}", file=sys.stderr)
         return EXIT_CONFIG
     except KeyboardInterrupt:
         return 130
-    return result
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="openwx", description="A self-hosted HTTP gateway for a personal WeChat account."
-    )
-    parser.add_argument("--version", action="version", version=f"openwx {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    serve = commands.add_parser("serve", help="log in to WeChat and serve the /openwx API")
-    serve.add_argument("--config", type=Path, metavar="FILE", help="default: ./config.toml")
-    serve.add_argument("--host", help="listen on this address only")
-    serve.add_argument("--port", help="listen on this port only (0: any free one)")
-    serve.add_argument(
-        "--demo", action="store_true", help="use a simulated WeChat: no account is needed"
-    )
-    serve.set_defaults(command=_serve)
-
-    status = commands.add_parser(
-        "status", help="how the running gateway is: exit code 0 ready, 1 not ready, 2 not reached"
-    )
-    status.add_argument("--json", action="store_true", help="for programs")
-    status.add_argument("--config", type=Path, metavar="FILE")
-    status.set_defaults(command=_status)
-
-    doctor = commands.add_parser(
-        "doctor", help="look for what is wrong with the configuration and around it"
-    )
-    doctor.add_argument("--json", action="store_true", help="for programs")
-    doctor.add_argument("--config", type=Path, metavar="FILE")
-    doctor.set_defaults(command=_doctor)
-
-    logout = commands.add_parser(
-        "logout", help="end the saved login at WeChat (openwx must be stopped)"
-    )
-    logout.add_argument("--config", type=Path, metavar="FILE")
-    logout.set_defaults(command=_logout)
-
-    outbox = commands.add_parser(
-        "outbox", help="look at deliveries that failed, send them again, or drop them"
-    )
-    outbox.add_argument("do", choices=["list", "show", "retry", "drop"])
-    outbox.add_argument("ids", nargs="*", type=_upload_id, metavar="ID", help="of deliveries")
-    outbox.add_argument("--all", action="store_true", help="all that failed (retry, drop)")
-    outbox.add_argument("--waiting", action="store_true", help="list what is still tried instead")
-    outbox.add_argument("--client", metavar="NAME", help="of which account")
-    outbox.add_argument("--config", type=Path, metavar="FILE")
-    outbox.set_defaults(command=_outbox)
-
-    simulate = commands.add_parser("simulate", help="run a simulated WeChat service")
-    simulate.add_argument("--host", default="127.0.0.1")
-    simulate.add_argument("--port", type=_port, default=3080, help="default: 3080; 0: any free one")
-    simulate.add_argument("--seed", type=int, default=1, help="of the population")
-    simulate.add_argument("--friends", type=_count, default=30, help="how many")
-    simulate.add_argument("--groups", type=_count, default=6, help="how many")
-    simulate.add_argument("--members", type=_count, metavar="N", help="at most so many in a group")
-    simulate.add_argument(
-        "--manual", action="store_true", help="the phone scans only when the control API says so"
-    )
-    simulate.add_argument(
-        "--chatter", type=float, metavar="SECONDS", help="somebody writes about so often"
-    )
-    simulate.set_defaults(command=_simulate)
-
-    crash = commands.add_parser(
-        "crash-test", help="kill a gateway at random moments and show that nothing is lost (POSIX)"
-    )
-    crash.add_argument("--kills", type=_count, default=20, help="how many SIGKILLs; default: 20")
-    crash.add_argument("--seed", type=int, help="repeat the draws of an earlier run")
-    crash.add_argument("--folder", type=Path, help="keep logs and data here")
-    crash.set_defaults(command=_crash_test)
-
-    check = commands.add_parser("check-config", help="check the configuration and show it")
-    check.add_argument("--config", type=Path, metavar="FILE")
-    check.set_defaults(command=_check_config)
-    return parser
-
-
-def _port(text: str) -> int:
-    if text.isdecimal() and int(text) <= 65535:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 65535, not {text!r}")
-
-
-def _count(text: str) -> int:
-    if text.isdecimal() and int(text) <= 100_000:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 100000, not {text!r}")
-
-
-def _upload_id(text: str) -> int:
-    if text.isdecimal() and 0 < len(text) <= 18:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"must be the number of a delivery, not {text!r}")
 
 
 def _load(args: argparse.Namespace, **overrides: Any) -> Loaded:
@@ -258,6 +162,18 @@ def _announce_simulator(simulator: "Simulator") -> None:
 def _check_config(args: argparse.Namespace) -> int:
     print(describe(load(args.config, os.environ, {})))
     return 0
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "serve": _serve,
+    "status": _status,
+    "doctor": _doctor,
+    "outbox": _outbox,
+    "check-config": _check_config,
+    "logout": _logout,
+    "simulate": _simulate,
+    "crash-test": _crash_test,
+}
 
 
 def _run(work: Coroutine[Any, Any, None]) -> int:

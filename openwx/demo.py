@@ -51,7 +51,10 @@ async def serve(settings: Settings, *, port_is_chosen: bool) -> None:
                     tasks.create_task(_show_logins(account), name="logins"),
                     tasks.create_task(_show_phones(account), name="phones"),
                 ]
-                await gateway.ended.wait()
+                try:
+                    await gateway.ended.wait()
+                finally:
+                    log.info("demo: it ends, and nothing of it is kept")
                 for task in told:
                     task.cancel()
 
@@ -172,14 +175,18 @@ async def _show_phones(account: SimulatedAccount) -> None:
             await account.pulse.until(lambda: len(account.sent) > shown, None)  # noqa: B023
         for heard in account.sent[shown:]:
             what = f"a file: {heard.medium.name}" if heard.medium else f"“{heard.text}”"
-            log.info("demo: on the phone of %s appears %s", heard.to, what)
+            where = "in the group" if heard.to in account.groups else "on the phone of"
+            log.info("demo: %s %s appears %s", where, heard.to, what)
         shown = len(account.sent)
 
 
 def _print_curl_lines(url: str, page_url: str, *, with_token: bool) -> None:
     token = " -H 'Authorization: Bearer YOUR_TOKEN'" if with_token else ""
     log.info(
-        "\n  Now try it yourself: open %s/ in a browser, and write as a friend at %s; or, in another terminal:\n"
+        "\n  Now try it yourself, in a browser:\n"
+        "    the console:             %s/\n"
+        "    the phone (be a friend): %s\n"
+        "  or in another terminal:\n"
         "    curl%s '%s/openwx/get_user_info'\n"
         "    curl%s '%s/openwx/send_friend_message?account=xiaohui2016&content=hello'\n"
         "    curl%s '%s/openwx/check_event?timeout=60'\n"

@@ -92,6 +92,7 @@ def _port(number: int, listen: Listen) -> Finding:
     except OSError as error:
         advice = "choose another host or port under [[listen]]"
         if error.errno == errno.EADDRINUSE:
-            return problem(about, f"{where} is taken by another program", f"stop it, or {advice}")
+            words = f"{where} is taken by another program, perhaps an openwx with another data_dir"
+            return problem(about, words, f"stop it, or {advice}")
         return problem(about, f"{where} cannot be listened on: {error.strerror or error}", advice)
     return ok(about, f"{where} is free")

@@ -63,7 +63,7 @@ class Feed:
         """Nobody will ask any more."""
         if self._was_asked and self._kept:
             words, left = (
-                "%d uploads end with the account: nobody asked check_event for them",
+                "%d uploads that nobody asked check_event for end with the account",
                 len(self._kept),
             )
             metrics.dropped(log, "feed", words, left, count=left, level=logging.INFO)

@@ -97,7 +97,7 @@ def test_compose_sets_settings_that_exist() -> None:
     assert not loaded.warnings
     assert loaded.settings.access.token == TOKEN
     assert loaded.settings.report.post_api is None
-    assert loaded.settings.log_format == "json"
+    assert loaded.settings.log_format == "console", "in JSON the QR code is no picture"
     assert service["ports"] == [f"127.0.0.1:3000:{loaded.settings.listen[0].port}"]
 
 

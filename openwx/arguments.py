@@ -1,0 +1,135 @@
+"""What can be typed after ``openwx``."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from openwx import __version__
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of the whole line; ``command`` is the command's name."""
+    whole = argparse.ArgumentParser(
+        prog="openwx", description="A self-hosted HTTP gateway for a personal WeChat account."
+    )
+    whole.add_argument("--version", action="version", version=f"openwx {__version__}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    config, as_json = (argparse.ArgumentParser(add_help=False) for _ in range(2))
+    where = "default: ./config.toml, else the one in the user's configuration folder"
+    config.add_argument("--config", type=Path, metavar="FILE", help=where)
+    as_json.add_argument("--json", action="store_true", help="one JSON object, for programs")
+
+    def add(
+        name: str, words: str, more: str = "", *, options: Sequence[argparse.ArgumentParser] = ()
+    ) -> argparse.ArgumentParser:
+        description = f"{words[0].upper()}{words[1:]}. {more}"
+        return commands.add_parser(name, help=words, description=description, parents=options)
+
+    serve = add(
+        "serve",
+        "log in to WeChat and serve the /openwx API",
+        "The QR code to scan is shown in the terminal and in the console, which is a page at the address that is told.",
+        options=[config],
+    )
+    serve.add_argument("--host", help="listen on this address, not on the configured ones")
+    serve.add_argument(
+        "--port", help="listen on this port, not on the configured one (0: any free one)"
+    )
+    serve.add_argument(
+        "--demo", action="store_true", help="use a simulated WeChat: no account is needed"
+    )
+
+    add(
+        "status",
+        "tell how the running gateway is",
+        "Exit code 0: every account is ready; 1: one is not; 2: no gateway was reached.",
+        options=[as_json, config],
+    )
+
+    add(
+        "doctor",
+        "look for what is wrong, and say what to do",
+        "It looks at the configuration, folders, ports, clock, WeChat and post_api. Exit code 1: there is a problem.",
+        options=[as_json, config],
+    )
+
+    outbox = add(
+        "outbox",
+        "look at deliveries to post_api that failed; send them again, or drop them",
+        "It asks the gateway that runs with this configuration; where none does, it looks into its journal.",
+        options=[config],
+    )
+    outbox.add_argument("do", choices=["list", "show", "retry", "drop"])
+    outbox.add_argument(
+        "ids", nargs="*", type=_upload_id, metavar="ID", help="of deliveries, as list tells them"
+    )
+    outbox.add_argument("--all", action="store_true", help="all that failed (retry, drop)")
+    outbox.add_argument(
+        "--waiting", action="store_true", help="list what is still tried, not what failed"
+    )
+    outbox.add_argument("--client", metavar="NAME", help="of this account, where there are several")
+
+    add("check-config", "check the configuration and show it", options=[config])
+
+    add(
+        "logout",
+        "end the saved login at WeChat",
+        "openwx must be stopped. The next start asks for a scan.",
+        options=[config],
+    )
+
+    simulate = add(
+        "simulate",
+        "run a simulated WeChat to develop against",
+        "It has a phone, a page on which you scan and chat as anybody, and an API that controls it.",
+    )
+    simulate.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    simulate.add_argument("--port", type=_port, default=3080, help="default: 3080; 0: any free one")
+    simulate.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="another one: other people (default: 1)"
+    )
+    simulate.add_argument(
+        "--friends", type=_count, default=30, metavar="N", help="how many (default: 30)"
+    )
+    simulate.add_argument(
+        "--groups", type=_count, default=6, metavar="N", help="how many (default: 6)"
+    )
+    simulate.add_argument("--members", type=_count, metavar="N", help="at most so many in a group")
+    simulate.add_argument(
+        "--manual", action="store_true", help="the phone scans only when you or the API say so"
+    )
+    simulate.add_argument(
+        "--chatter", type=float, metavar="SECONDS", help="somebody writes about so often"
+    )
+
+    crash = add(
+        "crash-test",
+        "kill a gateway at random moments and show that nothing is lost (POSIX)",
+        "It brings its own WeChat, post_api and data folder.",
+    )
+    crash.add_argument(
+        "--kills", type=_count, default=20, metavar="N", help="how many SIGKILLs (default: 20)"
+    )
+    crash.add_argument("--seed", type=int, metavar="N", help="repeat the draws of an earlier run")
+    crash.add_argument(
+        "--folder", type=Path, metavar="FOLDER", help="keep logs and data in this folder"
+    )
+    return whole
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 65535, not {text!r}")
+
+
+def _count(text: str) -> int:
+    if text.isdecimal() and int(text) <= 100_000:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 100000, not {text!r}")
+
+
+def _upload_id(text: str) -> int:
+    if text.isdecimal() and 0 < len(text) <= 18:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be the number of a delivery, not {text!r}")
