@@ -57,7 +57,7 @@ async def _ask_server(
     ) as wx:
         match command:
             case "list":
-                return _listed(await wx.outbox(state=state, limit=MOST))
+                return _listed(await wx.outbox(state=state, limit=MOST), state)
             case "show":
                 return _shown((await wx.outbox_show((ids or [0])[0])).upload)
             case "retry":
@@ -76,7 +76,8 @@ async def _ask_journal(
             box = Outbox(_account(settings, client), journal)
             match command:
                 case "list":
-                    return _listed(await (box.failed() if state == "failed" else box.waiting()))
+                    found = await (box.failed() if state == "failed" else box.waiting())
+                    return _listed(found, state)
                 case "show":
                     _, body = await box.show((ids or [0])[0])
                     return _shown(msgspec.json.decode(body))
@@ -95,12 +96,13 @@ def _account(settings: Settings, client: str | None) -> str:
     return client or names[0]
 
 
-def _listed(deliveries: Iterable[Delivery | ListedUpload]) -> str:
+def _listed(deliveries: Iterable[Delivery | ListedUpload], state: State) -> str:
     lines = []
     for one in deliveries:
+        tries = "1 try" if one.tries == 1 else f"{one.tries} tries"
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.created))
-        lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {one.tries} tries  {one.error}")
-    return "\n".join(lines) or "nothing"
+        lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {tries}  {one.error}")
+    return "\n".join(lines) or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
 
 
 def _shown(upload: Any) -> str:

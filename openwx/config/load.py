@@ -188,7 +188,8 @@ def _unknown_key(location: Location) -> str:
         near = f"; {key} belongs to [{'accounts.NAME' if home == 'accounts' else home}]"
     else:
         near = hint(key, model.model_fields)
-    return f"{_dotted(location)} is unknown{near}; known here: {', '.join(model.model_fields)}"
+    known = " Known here: " if near.endswith("?") else "; known here: "
+    return f"{_dotted(location)} is unknown{near}{known}{', '.join(model.model_fields)}"
 
 
 def _origin(location: Location, origins: dict[Location, str]) -> str:
