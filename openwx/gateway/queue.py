@@ -32,7 +32,7 @@ from openwx.report.post import webhook_id
 
 log = logging.getLogger("openwx.send")
 
-AT_ONCE = 8
+AT_ONCE = 16
 """So many callers are served at a time where no interval is to be kept."""
 _LOOK_AHEAD = 100
 """So many waiting orders are looked at for one whose chat is free."""
