@@ -9,7 +9,15 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import machine
-from benchmarks.figures import Result, as_json, as_markdown, as_text, details, table
+from benchmarks.figures import (
+    Result,
+    as_json,
+    as_markdown,
+    as_text,
+    between_marks,
+    details,
+    table,
+)
 from benchmarks.processes import ROOT
 from benchmarks.rows import ROWS
 
@@ -30,6 +38,9 @@ def main() -> int:
     print(as_markdown(rows) if arguments.markdown else as_text(rows))
     if arguments.json:
         arguments.json.write_bytes(as_json(results, machine.described()))
+    if arguments.into:
+        text = arguments.into.read_text()
+        arguments.into.write_text(between_marks(text, f"{as_markdown(rows)}\n\n{machine.words()}"))
     return 1 if any(result.error for result in results) else 0
 
 
@@ -46,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", choices=ROWS, metavar="ROW", help="this row (can be repeated)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything here, too")
+    parser.add_argument(
+        "--into", type=Path, metavar="FILE", help="put the table into this file, between its marks"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     return parser
 

@@ -84,6 +84,18 @@ def as_markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *body])
 
 
+BEGIN, END = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->\n"
+
+
+def between_marks(text: str, new: str) -> str:
+    """The text with what stands between its marks replaced. ``ValueError`` where it has none."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"no {BEGIN.strip()} and {END.strip()}")
+    return f"{before}{begin}{new}\n{end}{after}"
+
+
 def as_json(results: Sequence[Result], machine: Mapping[str, Any]) -> bytes:
     told = msgspec.json.encode({"machine": machine, "results": results})
     return msgspec.json.format(told, indent=2)

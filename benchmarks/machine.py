@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,13 @@ def forget_peak(pid: int) -> None:
 
 def open_files(pid: int) -> int:
     return sum(1 for _ in (PROC / str(pid) / "fd").iterdir())
+
+
+def words() -> str:
+    """The machine in a line, for the table."""
+    told = described()
+    cores = "one core" if told["cores"] == 1 else f"{told['cores']} cores"
+    return f"{cores} of {told['cpu']}, Python {told['python']}, {time.strftime('%Y-%m-%d')}."
 
 
 def described() -> dict[str, Any]:

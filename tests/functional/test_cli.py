@@ -112,6 +112,30 @@ async def test_serve_on_simulate(openwx: Start, tmp_path: Path, receiver: Receiv
     assert "Traceback" not in err
 
 
+async def test_uvloop_is_used_where_it_is_installed(
+    openwx: Start, tmp_path: Path, world: World
+) -> None:
+    """And everything works on it: a login, an answer of the API, an upload, an end in good order."""
+    pytest.importorskip("uvloop", reason="the extra fast is not installed")
+    serve = await openwx(
+        *("serve", "--port", "0"),
+        OPENWX_DATA_DIR=str(tmp_path / "uvloop"),
+        OPENWX_ACCOUNTS__DEFAULT__BASE_URL=world.simulator.url,
+        OPENWX_REPORT__POST_API=world.receiver.url,
+    )
+    await serve.says("the event loop is that of uvloop", timeout_s=30)
+    url = await serve.url()
+    await world.account.phone.logs_in(timeout_s=30)
+    await serve.says("updating → running", timeout_s=30)
+    async with world.http.get(f"{url}/openwx/get_user_info") as answer:
+        assert (await answer.json())["name"] == world.account.owner.nickname
+    world.account.friend("小灰").says("hi")
+    await world.receiver.get(content="hi")
+    serve.process.send_signal(signal.SIGTERM)
+    code, _, _ = await serve.ends()
+    assert code == 0
+
+
 async def test_simulate_warns_where_others_can_reach_it(openwx: Start) -> None:
     simulate = await openwx("simulate", "--host", "0.0.0.0", "--port", "0")
     await simulate.says("warning: who reaches http://0.0.0.0:.* has no password", timeout_s=30)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import Figure, Result, as_markdown, as_text, table
+from benchmarks.figures import Figure, Result, as_markdown, as_text, between_marks, table
 from benchmarks.rounds import Pairs, Sample, interleaved, percentile
 from benchmarks.rows import ROWS
 
@@ -66,6 +66,15 @@ async def test_rounds_take_turns_after_one_to_warm_up() -> None:
     assert done == ["ours", "theirs", "ours", "theirs", "theirs", "ours"]
     assert [sample.count for sample in pairs.ours] == [3, 6]
     assert [sample.count for sample in pairs.theirs] == [4, 5]
+
+
+def test_the_table_goes_between_its_marks() -> None:
+    text = "before\n<!-- benchmarks -->\nold\n<!-- end of benchmarks -->\nafter\n"
+    new = between_marks(text, "new")
+    assert new == "before\n<!-- benchmarks -->\nnew\n<!-- end of benchmarks -->\nafter\n"
+    with pytest.raises(ValueError, match="benchmarks"):
+        between_marks("no marks", "new")
+    assert between_marks((ROOT / "README.md").read_text(), "new")
 
 
 def test_every_row_is_there_and_explained() -> None:
