@@ -99,9 +99,10 @@ def _account(settings: Settings, client: str | None) -> str:
 def _listed(deliveries: Iterable[Delivery | ListedUpload], state: State) -> str:
     lines = []
     for one in deliveries:
-        tries = "1 try" if one.tries == 1 else f"{one.tries} tries"
+        times = "once" if one.tries == 1 else f"{one.tries} times"
+        refused = f"refused {times}: " if one.tries else ""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.created))
-        lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {tries}  {one.error}")
+        lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {refused}{one.error or 'not tried yet'}")
     return "\n".join(lines) or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
 
 

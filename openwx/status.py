@@ -56,11 +56,11 @@ def _how(account: AccountHealth) -> str:
 def _work(account: AccountHealth) -> str:
     waiting = account.waiting
     parts = [
-        f"{number} {name}"
-        for number, name in (
-            (waiting.sends, "sends"),
-            (waiting.uploads, "deliveries"),
-            (waiting.media, "media"),
+        counted(number, one, several)
+        for number, one, several in (
+            (waiting.sends, "send", "sends"),
+            (waiting.uploads, "delivery", "deliveries"),
+            (waiting.media, "medium", "media"),
         )
         if number
     ]
@@ -68,8 +68,13 @@ def _work(account: AccountHealth) -> str:
     if account.failed is None:
         return f"{words}; the journal cannot be read"
     if account.failed:
-        words += f"; {account.failed} deliveries failed (openwx outbox list)"
+        failed = counted(account.failed, "delivery", "deliveries")
+        words += f"; {failed} failed (openwx outbox list)"
     return words
+
+
+def counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 def duration(seconds: int) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -88,8 +89,8 @@ class Poster:
                 return await self._judge(response, upload)
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
             return NoAnswer(words(error), down=True)
-        except TimeoutError as error:
-            return NoAnswer(words(error) or f"no answer within {self._timeout.total:g} s")
+        except TimeoutError:
+            return NoAnswer(f"no answer within {self._timeout.total:g} s")
         except (aiohttp.ClientError, OSError) as error:
             return NoAnswer(words(error))
 
@@ -196,5 +197,18 @@ def words(error: Exception) -> str:
     if isinstance(error, aiohttp.InvalidURL | aiohttp.ClientResponseError):
         status = getattr(error, "status", 0)
         return f"{type(error).__name__} (HTTP {status})" if status else type(error).__name__
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(
+        error, aiohttp.ClientSSLError
+    ):
+        return f"cannot connect to {error.host}:{error.port}: {_cause(error)}"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was closed without an answer"
     said = str(error) or ("timed out" if isinstance(error, asyncio.TimeoutError) else "")
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _cause(error: aiohttp.ClientConnectorError) -> str:
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its name is not known (DNS)"
+    number = error.os_error.errno
+    return os.strerror(number).lower() if number else str(error.os_error)

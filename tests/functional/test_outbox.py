@@ -123,7 +123,7 @@ async def test_the_command_with_and_without_a_server(
         code, out, err = await command("list")
         assert (code, err) == (0, "")
         assert f"{one['id']}  " in out
-        assert "HTTP 400" in out
+        assert "refused 5 times: HTTP 400" in out
         code, out, _ = await command("show", str(one["id"]))
         assert (code, '"content": "' in out) == (0, True)
         code, out, err = await command("retry", str(one["id"]))
@@ -131,6 +131,7 @@ async def test_the_command_with_and_without_a_server(
         if server_runs:
             await receiver.get(content="first")
             await api.stop()
+    assert await command("list") == (0, "no delivery failed\n", "")
     code, _, err = await command("show", "77")
     assert (code, "no delivery 77" in err) == (1, True)
     await (await world.start()).reaches("running")

@@ -68,7 +68,7 @@ async def test_what_waits_and_what_failed(
     await shows(gateway, 1, "openwx_media_waiting", **ACCOUNT)
     code, out, _ = await status(openwx, gateway)
     assert code == 0
-    wanted = "waiting: 2 sends, 2 deliveries, 1 media; 1 deliveries failed (openwx outbox list)"
+    wanted = "waiting: 2 sends, 2 deliveries, 1 medium; 1 delivery failed (openwx outbox list)"
     assert wanted in out
     code, out, _ = await status(openwx, gateway, "--json")
     told = json.loads(out)
