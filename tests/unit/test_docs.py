@@ -83,7 +83,7 @@ def links(page: Path) -> Iterator[tuple[Path, str]]:
 
 @pytest.mark.parametrize(
     "page",
-    [*PAGES, DOCS / "SECURITY.md", ROOT / "README.md"],
+    [*PAGES, *(DOCS / name for name in sorted(ENGLISH_ONLY)), ROOT / "README.md"],
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_links_lead_somewhere(page: Path) -> None:
