@@ -106,4 +106,6 @@ def unsaid_in(record: wire.Contact) -> set[str]:
 
 
 def text(value: wire.Text, old: str) -> str:
+    if value == "":  # most of what a list of members tells
+        return ""
     return old if value is UNSET else plain(value)
