@@ -1,13 +1,13 @@
 """What all pages of the console have in common: who may see them, their headers, language, errors and templates."""
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
 from aiohttp import hdrs, web
 
 from openwx.errors import CallerError, Code, WeChatError
@@ -20,6 +20,8 @@ from openwx.web.console.visit import LOGIN, ROOT, View, Visit, local
 from openwx.web.parameters import Given, Limits, read_body, read_query
 
 if TYPE_CHECKING:
+    import jinja2
+
     from openwx.gateway.gateway import Gateway
 
 log = logging.getLogger("openwx.console")
@@ -61,7 +63,13 @@ class Frame:
         self.access = access
         self.sessions = Sessions(access, lambda: gateway.port)
         self._stopping = asyncio.Event()
-        self.templates = jinja2.Environment(
+
+    @functools.cached_property
+    def templates(self) -> "jinja2.Environment":
+        """Made for the first page that somebody looks at: many a gateway never shows one, and starts sooner."""
+        import jinja2
+
+        templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
@@ -69,8 +77,9 @@ class Frame:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self.templates.policies["urlize.rel"] = "noopener noreferrer"
-        self.templates.filters.update(FILTERS)
+        templates.policies["urlize.rel"] = "noopener noreferrer"
+        templates.filters.update(FILTERS)
+        return templates
 
     def stop(self) -> None:
         self._stopping.set()
