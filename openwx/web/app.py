@@ -66,7 +66,7 @@ def _make_app(gateway: "Gateway", access: Access) -> web.Application:
     console.add_to(app.router)
 
     async def stop_waiting(_: web.Application) -> None:
-        endpoints.stop_waiting()
+        await endpoints.stop_waiting()
         console.stop()
 
     app.on_shutdown.append(stop_waiting)

@@ -40,6 +40,8 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 LAST_EVENT_ID = "Last-Event-ID"
 LOOK_S = 0.5
 """So often it is seen whether somebody who waits is still there."""
+FINISH_S = 0.5
+"""So long what waits for an account that has stopped has to come to its end."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -148,11 +150,18 @@ class Endpoints:
     def __init__(self, gateway: "Gateway", access: Access) -> None:
         self._gateway = gateway
         self._access = access
-        self._waiting: set[asyncio.Future[Any]] = set()
+        self._polls: set[asyncio.Future[Any]] = set()
+        """What long polls wait for: it would go on."""
+        self._attended: set[asyncio.Task[Any]] = set()
 
-    def stop_waiting(self) -> None:
-        """Answer all long polls at once, because the server stops."""
-        for task in self._waiting:
+    async def stop_waiting(self) -> None:
+        """Answer all who wait, because the server stops. All accounts have stopped by now, so that what waits for one
+        comes to its own end at once."""
+        for poll in self._polls:
+            poll.cancel()
+        if self._attended:
+            await asyncio.wait(set(self._attended), timeout=FINISH_S)
+        for task in self._attended:
             task.cancel()
 
     def endpoint(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -319,7 +328,7 @@ class Endpoints:
     async def _attend(self, request: web.Request, work: Coroutine[Any, Any, object]) -> object:
         """Do what waits, for as long as the caller is there and the server runs."""
         task = asyncio.create_task(work)
-        self._waiting.add(task)
+        self._attended.add(task)
         try:
             while not task.done() and not _has_gone(request):
                 await asyncio.wait([task], timeout=LOOK_S)
@@ -327,7 +336,7 @@ class Endpoints:
             await asyncio.wait([task])
         finally:
             task.cancel()
-            self._waiting.discard(task)
+            self._attended.discard(task)
         if task.cancelled():
             raise CallerError(Code.NOT_RUNNING, "the server stops")
         return task.result()
@@ -354,13 +363,13 @@ class Endpoints:
     async def _wait(self, request: web.Request, ready: Awaitable[None]) -> bool:
         """Whether it came to its end; False where the server stops, or nobody waits any more."""
         task = asyncio.ensure_future(ready)
-        self._waiting.add(task)
+        self._polls.add(task)
         try:
             while not task.done() and not _has_gone(request):
                 await asyncio.wait([task], timeout=LOOK_S)
         finally:
             task.cancel()
-            self._waiting.discard(task)
+            self._polls.discard(task)
         if not task.done() or task.cancelled():
             return False
         task.result()
