@@ -18,7 +18,6 @@ from filelock import FileLock, Timeout
 from openwx import __version__, metrics
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError, WeChatError
-from openwx.gateway import magictype
 from openwx.gateway.fetching import Fetcher
 from openwx.gateway.gateway import Gateway
 from openwx.gateway.idempotency import KEPT_S
@@ -102,8 +101,6 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
         async with asyncio.TaskGroup() as tasks:
             pruning = tasks.create_task(_prune(settings, journal, folder), name="prune")
             tasks.create_task(_run(service, pruning), name="gateway")
-            # Not at the first medium: whoever cannot have it is to know now. Nor before the first answer.
-            tasks.create_task(asyncio.to_thread(magictype.load), name="libmagic")
             try:
                 yield service
             finally:

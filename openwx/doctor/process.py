@@ -12,7 +12,6 @@ from filelock import FileLock, Timeout
 from openwx import __version__, running
 from openwx.config import Listen, Settings
 from openwx.doctor.finding import Finding, ok, problem, warning
-from openwx.gateway.magictype import mime_of
 
 _LIBRARIES = ("aiohttp", "msgspec", "pydantic", "prometheus-client")
 _PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
@@ -28,6 +27,8 @@ async def versions() -> list[Finding]:
 
 async def _libmagic() -> list[Finding]:
     try:
+        from openwx.gateway.magictype import mime_of  # noqa: PLC0415 - importing it is what may fail
+
         mime = await mime_of(_PNG)
     except (ImportError, OSError) as error:
         advice = "install openwx anew with pip; it brings libmagic along"

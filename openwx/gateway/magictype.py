@@ -1,12 +1,14 @@
 """The true type of a medium, by its content; its name is a hint where the content says little."""
 
 import asyncio
-import functools
 import importlib
 import mimetypes
 import sys
 from pathlib import PurePath
-from typing import Any
+
+if sys.platform != "win32":
+    importlib.import_module("pylibmagic")  # it tells magic where its library is
+magic = importlib.import_module("magic")
 
 ENOUGH = 64 * 1024
 """So many bytes from the beginning decide."""
@@ -30,24 +32,12 @@ _EXTENSIONS = {
 }
 
 
-@functools.cache
-def load() -> Any:
-    """Libmagic. The first call takes 20 ms. Raises ``ImportError`` and ``OSError`` where it cannot be had."""
-    if sys.platform != "win32":
-        importlib.import_module("pylibmagic")  # it tells magic where its library is
-    return importlib.import_module("magic")
-
-
 async def mime_of(head: bytes, name: str = "") -> str:
     """The MIME type of what begins with ``head``, such as ``image/jpeg``."""
-    mime = await asyncio.to_thread(_told, head[:ENOUGH])
+    mime = str(await asyncio.to_thread(magic.from_buffer, head[:ENOUGH], mime=True))
     if mime in _VAGUE:
         return mimetypes.guess_type(name)[0] or mime
     return mime
-
-
-def _told(head: bytes) -> str:
-    return str(load().from_buffer(head, mime=True))
 
 
 def extension_of(mime: str, name: str = "") -> str:
