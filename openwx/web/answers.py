@@ -11,8 +11,9 @@ from aiohttp import hdrs, web
 
 from openwx.errors import CallerError, Code, Refused, WeChatError
 from openwx.web.pieces import Pieces
+from openwx.web.whole import HEADERS, WholeAnswer
 
-JSON_TYPE = "application/json; charset=utf-8"
+JSON_TYPE = HEADERS[hdrs.CONTENT_TYPE]
 SCRIPT_TYPE = "application/javascript; charset=utf-8"
 LAST_ID = "X-Openwx-Last-Id"
 MISSED = "X-Openwx-Missed"
@@ -33,12 +34,6 @@ _CALL_ENDS = b");"
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-def _sniffless(content_type: str) -> dict[str, str]:
-    return {hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff"}
-
-
-_PLAIN = {JSON_TYPE: _sniffless(JSON_TYPE)}
-"""Made once for what nearly all answers have; aiohttp copies it."""
 
 
 @dataclass(slots=True)
@@ -55,6 +50,9 @@ class Answer:
     def response(self, callback: str | None = None, origin: str | None = None) -> web.Response:
         """The response: in ``callback`` (JSONP), readable for a page of ``origin`` (CORS)."""
         body, content_type = self.body, self.content_type
+        is_usual = self.status == HTTPStatus.OK and not self.headers and content_type == JSON_TYPE
+        if is_usual and callback is None and origin is None:
+            return WholeAnswer(body)
         if callback is not None and content_type == JSON_TYPE:
             body = _call_of(callback) + _in_script(body) + _CALL_ENDS
             content_type = SCRIPT_TYPE
@@ -63,9 +61,7 @@ class Answer:
 
 
 def _headers(content_type: str, more: dict[str, str], origin: str | None) -> dict[str, str]:
-    if not more and origin is None:
-        return _PLAIN.get(content_type) or _sniffless(content_type)
-    headers = _sniffless(content_type) | more
+    headers = {**HEADERS, hdrs.CONTENT_TYPE: content_type, **more}
     return headers if origin is None else headers | cors_headers(origin)
 
 

@@ -24,7 +24,7 @@ from openwx.web.health import Health
 from openwx.web.metrics import Metrics
 from openwx.web.openapi import OpenApi
 from openwx.web.routing import METHODS, Endpoints, Route, declared
-from openwx.web.server import Runner
+from openwx.web.server import Handler, Runner
 
 if TYPE_CHECKING:
     from openwx.gateway.gateway import Gateway
@@ -38,25 +38,18 @@ def routes() -> list[Route]:
     return declared()
 
 
-def make_app(gateway: "Gateway") -> web.Application:
-    """The application. Serve it with ``make_runner``, which also answers what is no valid HTTP."""
-    return _make_app(gateway, Access(gateway.settings.access))
-
-
 def make_runner(gateway: "Gateway") -> web.BaseRunner:
     """A runner to ``setup()``, put ``web.TCPSite`` s on and ``cleanup()``."""
     access = Access(gateway.settings.access)
-    return Runner(_make_app(gateway, access), access)
-
-
-def _make_app(gateway: "Gateway", access: Access) -> web.Application:
     app = web.Application(client_max_size=parameters.MAX_BODY)
     endpoints = Endpoints(gateway, access)
+    shortcuts: dict[tuple[str, str], Handler] = {}
     for row in routes():
         endpoint = endpoints.endpoint(row)
         for path in row.paths:
             for method in METHODS:
                 app.router.add_route(method, path, endpoint)
+                shortcuts[method, path] = endpoint
             app.router.add_route("OPTIONS", path, endpoints.preflight)
     Health(gateway, access).add_to(app.router)
     Metrics(gateway, access).add_to(app.router)
@@ -70,4 +63,4 @@ def _make_app(gateway: "Gateway", access: Access) -> web.Application:
         console.stop()
 
     app.on_shutdown.append(stop_waiting)
-    return app
+    return Runner(app, access, shortcuts)

@@ -293,19 +293,19 @@ class Endpoints:
 
     async def _read(self, request: web.Request, limits: Limits) -> Given:
         """Parameters of query and body. Without the token nobody hears what else is wrong."""
+        has_token = False
         query: dict[str, str] = {}
         try:
             query = read_query(request)
-            if not self._access.has_token(request, query):
-                limits = limits.for_strangers()
-            body = await read_body(request, limits)
+            has_token = self._access.has_token(request, query)
+            body = await read_body(request, limits if has_token else limits.for_strangers())
         except CallerError:
-            if not self._access.has_token(request, query):
+            if not has_token and not self._access.has_token(request, query):
                 raise unauthenticated() from None
             raise
         given = Given(query, {}) if body is None else Given({**query, **body.texts}, body.files)
         with given.unless_refused():
-            if not self._access.has_token(request, given.texts):
+            if not has_token and not self._access.has_token(request, given.texts):
                 raise unauthenticated()
             if IDEMPOTENCY_KEY in request.headers:
                 _take_key(given.texts, request.headers[IDEMPOTENCY_KEY])
