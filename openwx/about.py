@@ -26,6 +26,11 @@ class about:  # noqa: N801 - reads as a verb of the language, as `suppress` does
         _known.reset(self._token)
 
 
+def also(**fields: str) -> None:
+    """From here on, the lines of this task are about this, too."""
+    _known.set({**_known.get(), **fields})
+
+
 def known() -> Mapping[str, str]:
     """What is known here."""
     return _known.get()

@@ -68,6 +68,8 @@ class Gateway:
 
     def account(self, name: str | None) -> Account:
         """The account of that name, or the only one. Raises ``CallerError`` (-2)."""
+        if name in self.accounts:
+            return self.accounts[name]
         if name is None and len(self.accounts) == 1:
             return next(iter(self.accounts.values()))
         names = ", ".join(self.accounts)
@@ -75,9 +77,7 @@ class Gateway:
             raise CallerError(
                 Code.BAD_PARAMETER, f"client is missing: there are several accounts: {names}"
             )
-        if name not in self.accounts:
-            raise CallerError(Code.BAD_PARAMETER, f"client must be one of: {names}")
-        return self.accounts[name]
+        raise CallerError(Code.BAD_PARAMETER, f"client must be one of: {names}")
 
     def wants(self, account: Account) -> bool:
         """Whether an account should run: every one but those of several that ``stop_client`` stopped."""

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from openwx.errors import CallerError, Code, Refused, WeChatError
-from openwx.web.pieces import Pieces
+from openwx.web.pieces import FEW, Pieces
 from openwx.web.whole import HEADERS, WholeAnswer
 
 JSON_TYPE = HEADERS[hdrs.CONTENT_TYPE]
@@ -32,8 +32,6 @@ _HTTP_STATUS: dict[int, int] = {
 
 _CALL_ENDS = b");"
 _encode = msgspec.json.Encoder(enc_hook=str).encode
-
-
 
 
 @dataclass(slots=True)
@@ -82,6 +80,8 @@ def success(reply: object) -> Answer:
 
 def listed(items: list[object], callback: str | None, origin: str | None) -> web.Response:
     """The response with a list, which is written a piece at a time where it is long."""
+    if len(items) <= FEW:
+        return Answer(_encode(items)).response(callback, origin)
     pieces = Pieces(items, _encode)
     if (whole := pieces.whole) is not None:
         return Answer(whole).response(callback, origin)

@@ -205,8 +205,10 @@ def _urlencoded(data: bytes, place: str = "body") -> dict[str, str]:
 
 
 def _unquote(quoted: bytes, name: bytes) -> str:
+    if b"%" in quoted or b"+" in quoted:
+        quoted = unquote_to_bytes(quoted.replace(b"+", b" "))
     try:
-        return unquote_to_bytes(quoted.replace(b"+", b" ")).decode()
+        return quoted.decode()
     except UnicodeDecodeError:
         _refuse(f"{name[:40].decode('utf-8', 'replace')} must be UTF-8, percent-encoded")
 

@@ -6,6 +6,8 @@ from itertools import chain
 
 PIECE = 64 * 1024
 """About so many bytes are encoded at a time; a single item may be more."""
+FEW = 8
+"""So many items may be encoded at once, however large they are: eight groups of 500 members take a millisecond."""
 
 
 class Pieces:
@@ -36,7 +38,7 @@ _END = b"]"
 
 
 def _pieces(items: Sequence[object], encode: Callable[[object], bytes]) -> Iterator[bytes]:
-    begin, count, head = 0, 1, b"["
+    begin, count, head = 0, FEW, b"["
     while begin < len(items):
         piece = encode(items[begin : begin + count])[1:-1]
         yield head + piece

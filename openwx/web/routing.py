@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 from aiohttp import hdrs, web
 
 from openwx import metrics
-from openwx.about import about
+from openwx.about import also
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.report.journal import JournalError
 from openwx.web import answers
@@ -168,24 +168,21 @@ class Endpoints:
         """The aiohttp handler of a route."""
         if row.reply is Socket:
             return self._socket(row)
-        access, execute = self._access, self._executor(row)
+        access, prepare = self._access, self._preparer(row)
         count = metrics.OfRoute(row.name).answered
         limits = Limits.for_media(self._gateway.folder) if row.media else Limits()
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
-            with about(route=row.name):
-                return await answer(request)
-
-        async def answer(request: web.Request) -> web.StreamResponse:
+            also(route=row.name)
             origin = callback = None
             try:
                 origin = access.admit(request)
                 given = await self._read(request, limits)
-                with given.unless_refused():
-                    callback = access.callback(given.texts)
                 if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
                     given.texts["after"] = request.headers[LAST_EVENT_ID]
-                work = execute(given)
+                with given.unless_refused():
+                    callback = access.callback(given.texts)
+                    work = prepare(given)
                 reply = await (self._attend(request, work) if row.attended else work)
                 if isinstance(reply, EventStream):
                     headers = {} if origin is None else answers.cors_headers(origin)
@@ -208,7 +205,7 @@ class Endpoints:
         count = metrics.OfRoute(row.name).answered
         sockets = Sockets(
             self._access,
-            follow=cast("Callable[[Given], Awaitable[Socket]]", self._executor(row)),
+            follow=cast("Callable[[Given], Awaitable[Socket]]", self._preparer(row)),
             call=self._call,
             why_ended=self._why_ended,
             longest=Limits.for_media(self._gateway.folder).body,
@@ -237,7 +234,7 @@ class Endpoints:
             if row.reply in (EventStream, Socket):
                 words = f"{name} cannot be called over a socket, which tells the same events"
                 raise CallerError(Code.BAD_PARAMETER, words)  # noqa: TRY301 - as a handler would
-            work = self._executor(row)(given)
+            work = self._preparer(row)(given)
             reply = await (self._attend(request, work) if row.attended else work)
             answer = await self._render(request, reply)
         except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
@@ -266,30 +263,28 @@ class Endpoints:
                 headers["Access-Control-Allow-Private-Network"] = "true"
         return web.Response(status=204, headers=headers)
 
-    def _executor(self, row: Route) -> Callable[[Given], Coroutine[Any, Any, object]]:
-        """Account, state, model: only what this route needs."""
-        gateway, handler, model = self._gateway, row.handler, row.model
+    def _preparer(self, row: Route) -> Callable[[Given], Coroutine[Any, Any, object]]:
+        """What finds what a route needs of account, state and model, and nothing else; it returns the call."""
+        gateway, model = self._gateway, row.model
+        handler = cast("Callable[..., Coroutine[Any, Any, object]]", row.handler)
         takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
         any_state = row.any_state
 
-        async def execute(given: Given) -> object:
+        def prepare(given: Given) -> Coroutine[Any, Any, object]:
             arguments: dict[str, object] = {}
-            subject: dict[str, str] = {}
             if takes_gateway:
                 arguments["gateway"] = gateway
-            with given.unless_refused():
-                if takes_account:
-                    account = gateway.account(given.texts.get("client") or None)
-                    if not any_state:
-                        account.require_running()
-                    arguments["account"] = account
-                    subject["account"] = account.name
-                if model is not None:
-                    arguments["call"] = model.read(given)
-            with about(**subject):
-                return await handler(**arguments)
+            if takes_account:
+                account = gateway.account(given.texts.get("client") or None)
+                also(account=account.name)
+                if not any_state:
+                    account.require_running()
+                arguments["account"] = account
+            if model is not None:
+                arguments["call"] = model.read(given)
+            return handler(**arguments)
 
-        return execute
+        return prepare
 
     async def _read(self, request: web.Request, limits: Limits) -> Given:
         """Parameters of query and body. Without the token nobody hears what else is wrong."""

@@ -151,9 +151,7 @@ class Server(web.Server):
 class Runner(web.AppRunner):
     """Runs an application on a ``Server``; ``endpoints`` are those of its handlers that are asked the most."""
 
-    def __init__(
-        self, app: web.Application, access: Access, endpoints: Endpoints
-    ) -> None:
+    def __init__(self, app: web.Application, access: Access, endpoints: Endpoints) -> None:
         super().__init__(app, shutdown_timeout=SHUTDOWN_S)
         self._access = access
         self._endpoints = endpoints

@@ -1,8 +1,8 @@
 """What nearly every call is answered with: 200 and JSON that is all there, head and body in one write.
 
-Of its head only the length and the date are not known beforehand. aiohttp makes each head of a dictionary that is copied,
-completed and written out; that takes longer than all that a route does besides. Where an answer must be another one
-(HTTP/1.0, HEAD, a connection that ends with it), it is aiohttp's.
+Of its head only the length and the date are not known beforehand. aiohttp copies, completes and writes out a dictionary
+for each head, which takes longer than all that a route does besides. Where the answer must be another one (HTTP/1.0,
+HEAD, a connection that ends with it), it is aiohttp's.
 """
 
 import functools

@@ -1,6 +1,8 @@
 """What aiohttp itself refuses is answered in the envelope, too."""
 
 import asyncio
+import time
+from email.utils import parsedate_to_datetime
 
 import msgspec
 import pytest
@@ -104,6 +106,33 @@ async def test_pipelined_requests_are_answered_in_order(api: Api) -> None:
     assert b" 404 " in rest
 
 
+async def test_an_answer_is_the_same_however_the_connection_goes_on(api: Api) -> None:
+    asks = b"GET /openwx/get_user_info HTTP/"
+    first, rest = await api.raw(asks + b"1.1\r\nHost: localhost\r\n\r\n" + asks + b"1.1\r\n" + END)
+    last = await api.raw(asks + b"1.0\r\n\r\n")
+    going_on, ending, old = (
+        _headers(first),
+        _headers(rest[rest.index(b"HTTP/1.1") :]),
+        _headers(last[0]),
+    )
+    assert ending.pop("Connection") == "close"
+    for headers in (going_on, ending, old):
+        date = parsedate_to_datetime(headers.pop("Date"))
+        assert abs(date.timestamp() - time.time()) < 60
+    assert going_on == ending == old
+    assert rest.startswith(last[1])
+    assert int(going_on["Content-Length"]) == len(last[1])
+
+
+def _headers(answer: bytes) -> dict[str, str]:
+    """The headers of an answer with 200, each once."""
+    first, *lines = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert first.partition(" ")[2] == "200 OK"
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert len(headers) == len(lines)
+    return headers
+
+
 async def test_a_bug_beneath_the_routes(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -111,7 +140,7 @@ async def test_a_bug_beneath_the_routes(
         raise ZeroDivisionError("secret detail")
 
     monkeypatch.setattr(web.UrlDispatcher, "resolve", break_down)
-    reply = await api.get("get_user_info")
+    reply = await api.get("no_such")
     assert (reply.status, reply.code) == (500, -1)
     assert b"secret" not in reply.body
     assert "secret detail" in caplog.text
