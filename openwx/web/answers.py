@@ -45,7 +45,9 @@ class Answer:
     code: int = 0
     """The code in its body, where it has one."""
 
-    def response(self, callback: str | None = None, origin: str | None = None) -> web.Response:
+    def response(
+        self, callback: str | None = None, origin: str | None = None
+    ) -> web.StreamResponse:
         """The response: in ``callback`` (JSONP), readable for a page of ``origin`` (CORS)."""
         body, content_type = self.body, self.content_type
         is_usual = self.status == HTTPStatus.OK and not self.headers and content_type == JSON_TYPE
@@ -78,7 +80,7 @@ def success(reply: object) -> Answer:
     return Answer(_encode(reply), code=getattr(reply, "code", 0))
 
 
-def listed(items: list[object], callback: str | None, origin: str | None) -> web.Response:
+def listed(items: list[object], callback: str | None, origin: str | None) -> web.StreamResponse:
     """The response with a list, which is written a piece at a time where it is long."""
     if len(items) <= FEW:
         return Answer(_encode(items)).response(callback, origin)

@@ -22,35 +22,37 @@ _LINES = "".join(
 )
 
 
-class WholeAnswer(web.Response):
+class WholeAnswer(web.StreamResponse):
     """200, with ``HEADERS`` and these bytes of JSON."""
 
     def __init__(self, json: bytes) -> None:
-        super().__init__(body=json, headers=HEADERS)
+        super().__init__()
         self._json = json
-        self._writer: AbstractStreamWriter | None = None
-        """Where it goes, if head and body go in one write."""
+        self._writer: AbstractStreamWriter
+        self._other: web.Response | None = None
+        """aiohttp's own answer, where it must be one."""
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Begin the answer; nothing is written before ``write_eof``, unless it is aiohttp's."""
+        """Begin the answer. Nothing is written before ``write_eof``, unless it is aiohttp's."""
         goes_on = request.version == HttpVersion11 and request.keep_alive
-        if not goes_on or request.method == hdrs.METH_HEAD or self.keep_alive is False:
-            return await super().prepare(request)
-        self._writer = request.writer
-        return self._writer
+        if goes_on and request.method != hdrs.METH_HEAD:
+            self._writer = request.writer
+            return self._writer
+        self._other = web.Response(body=self._json, headers=HEADERS)
+        return await self._other.prepare(request)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Write all of it."""
-        if self._writer is None:
-            await super().write_eof(data)
+        if self._other is not None:
+            await self._other.write_eof(data)
         else:
             head = _head(int(time.time())) % len(self._json)
             await self._writer.write_eof(head + self._json)
 
     @property
     def keep_alive(self) -> bool | None:
-        """Whether another request may follow; None until that is known."""
-        return super().keep_alive if self._writer is None else True
+        """Whether another request may follow."""
+        return True if self._other is None else self._other.keep_alive
 
 
 @functools.lru_cache(maxsize=1)
