@@ -7,10 +7,10 @@ key as TOML spells it, what is allowed and what was found. No token or secret is
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import platformdirs
 from pydantic import BaseModel, ValidationError
 
@@ -23,8 +23,7 @@ from openwx.errors import ConfigError
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """The settings, the file they came from (None: no file) and lines that the user should see."""
 
     settings: Settings

@@ -5,7 +5,8 @@ import hashlib
 import logging
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+
+import msgspec
 
 from openwx.errors import CallerError, Code, ProtocolError, TransportError
 from openwx.gateway.magictype import mime_of
@@ -31,8 +32,7 @@ PICTURES = frozenset(
 """What comes from outside and is shown in a browser must be nothing that runs there, as SVG may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Avatar:
+class Avatar(msgspec.Struct, frozen=True):
     """A picture; ``etag`` is made of its bytes."""
 
     data: bytes

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+import msgspec
 
 from openwx.errors import CallerError, Code
 from openwx.report.payload import Payload, may_be_replied_to
@@ -15,8 +16,7 @@ MOST_WAITING = 100
 """So many callers may wait for their turn with one friend."""
 
 
-@dataclass(slots=True, eq=False)
-class _Question:
+class _Question(msgspec.Struct, eq=False):
     """A question to a friend. ``begun``: it is on its way, and what he writes from now on is the answer."""
 
     friend: Friend
@@ -39,11 +39,10 @@ class _Question:
         )
 
 
-@dataclass(slots=True, eq=False)
-class _Line:
+class _Line(msgspec.Struct, eq=False):
     """Those who want to ask one friend, one after the other."""
 
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turn: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     users: int = 0
 
 

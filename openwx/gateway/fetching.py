@@ -9,9 +9,9 @@ import re
 import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import aiohttp
+import msgspec
 from aiohttp import ClientTimeout
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
@@ -47,8 +47,7 @@ class _PublicOnly(AbstractResolver):
         await self._resolver.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True):
     """An answer that comes. ``name`` is what its sender or its address calls the file, or ``""``."""
 
     name: str

@@ -7,7 +7,6 @@ ended is written with its upload. So the answer to a repetition is that of the f
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -51,19 +50,17 @@ class Record(msgspec.Struct, frozen=True):
         return len(self.ended) == len(self.uids)
 
 
-@dataclass(slots=True, eq=False)
-class _Live:
+class _Live(msgspec.Struct, eq=False):
     """A call whose orders are on their way."""
 
     record: Record
-    complete: asyncio.Event = field(default_factory=asyncio.Event)
+    complete: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
 
-@dataclass(slots=True)
-class _Turn:
+class _Turn(msgspec.Struct):
     """Of calls with one key. ``users`` have it or wait for it."""
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     users: int = 0
 
 

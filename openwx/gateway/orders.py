@@ -1,7 +1,6 @@
 """Messages to send, as they wait in the queue and in the journal."""
 
 import uuid
-from dataclasses import dataclass
 
 import msgspec
 
@@ -58,8 +57,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(data, type=cls)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How a send ended. ``error`` is None where it reached WeChat."""
 
     chat_id: str

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -40,8 +39,7 @@ SOURCES_AT_ONCE = 4
 """Media of replies that are fetched at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """A text or medium that WeChat took. ``id`` is ``<msg_id>:<receiver id>``."""
 
     msg_id: str

@@ -10,9 +10,10 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+import msgspec
 
 from openwx import metrics
 from openwx.about import about
@@ -38,8 +39,7 @@ _LOOK_AHEAD = 100
 """So many waiting orders are looked at for one whose chat is free."""
 
 
-@dataclass(slots=True, eq=False)
-class Ticket:
+class Ticket(msgspec.Struct, eq=False):
     """An order in the queue. ``done`` is there where somebody waits; ``begun`` once it may have reached WeChat."""
 
     order: Order
@@ -50,8 +50,7 @@ class Ticket:
     on_begun: Callable[[], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRules:
+class QueueRules(msgspec.Struct, frozen=True):
     """How a queue behaves; ``pauses`` and ``too_often`` give the waits between tries and after a 1205.
     A caller waits at most ``wait_s``."""
 

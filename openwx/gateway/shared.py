@@ -1,10 +1,10 @@
 """What all accounts of a process have in common."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from openwx.gateway.fetching import Fetcher
 from openwx.gateway.mediafolder import MediaFolder
@@ -12,8 +12,7 @@ from openwx.report.journal import Journal
 from openwx.wechat.pace import Pace
 
 
-@dataclass(slots=True, kw_only=True)
-class Shared:
+class Shared(msgspec.Struct, kw_only=True):
     """``connector`` leads to WeChat, ``http`` to the backends. ``several``: there is more than one account now."""
 
     journal: Journal
@@ -29,4 +28,4 @@ class Shared:
     show_messages: bool = True
     colour: bool = False
     several: bool = False
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace = msgspec.field(default_factory=Pace)

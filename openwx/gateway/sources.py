@@ -6,10 +6,10 @@ import binascii
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import BinaryIO
 
+import msgspec
 from yarl import URL
 
 from openwx.errors import CallerError, Code
@@ -28,8 +28,7 @@ from openwx.wechat.upload import Medium, kind_of
 _READ = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class MediaGiven:
+class MediaGiven(msgspec.Struct, frozen=True):
     """A medium as a caller names it: one of these. ``path`` is a local path or a URL; beside ``data`` it is only
     a name, as the original had it. ``name`` is what the receiver shall see."""
 

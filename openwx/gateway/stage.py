@@ -3,14 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from openwx.report.payload import Payload
 from openwx.report.records import Upload
 
 
-@dataclass(slots=True)
-class Told:
+class Told(msgspec.Struct):
     """An upload that is in the journal, and what its body says."""
 
     upload: Upload

@@ -7,14 +7,13 @@ behind reads for himself, a piece at a time. So a slow reader costs one piece, h
 
 import asyncio
 import contextlib
-import dataclasses
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from operator import attrgetter
 
+import msgspec
 from msgspec.structs import replace
 
 from openwx.errors import CallerError, Code
@@ -44,8 +43,7 @@ class StreamEnded(Exception):
     """There is nothing more to come; its words say why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(msgspec.Struct, frozen=True):
     """Some of the events between two ids cannot be told. Those after ``upto`` are, and others that are still kept."""
 
     after: int
@@ -133,7 +131,7 @@ class Stream:
     async def _read(self, after: int) -> Shown:
         shown = await self._journal.shown(self._account, after, rows=_ROWS, size=_PIECE_BYTES)
         whole = [self._whole(upload) for upload in shown.uploads]
-        return dataclasses.replace(shown, uploads=whole)
+        return replace(shown, uploads=whole)
 
     # -- the window --------------------------------------------------------------------------------------------
 

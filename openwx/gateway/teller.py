@@ -5,13 +5,13 @@ What is told here is in the journal before anybody goes on.
 
 import asyncio
 import base64
-import dataclasses
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from openwx import metrics
 from openwx.config import Report
@@ -216,7 +216,7 @@ class Teller:
 
     async def _commit(self, unit: Unit, told: Sequence[tuple[NewUpload, Payload]]) -> list[Payload]:
         """Make it last, and pass it on; what was new in it."""
-        unit = dataclasses.replace(unit, uploads=[upload for upload, _ in told])
+        unit = replace(unit, uploads=[upload for upload, _ in told])
         if not (unit.uploads or unit.finished_sends or unit.state):
             return []
         written = await self.write(unit)

@@ -1,6 +1,5 @@
 """Which uploads a reader of streams wants."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -10,8 +9,7 @@ from openwx.report.records import ShownUpload
 MESSAGES = ("receive_message", "send_message")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What is empty does not count. ``chat`` and ``formats`` are about messages: where one of them is given, events
     come only if ``kinds`` names them, too."""
 

@@ -6,11 +6,11 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from openwx import metrics
@@ -29,8 +29,7 @@ _LARGE = 1024 * 1024
 """From here on aiohttp wants a stream rather than bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """A 2xx. ``lost``: the answer's body broke off, so a reply may have been in it."""
 
     status: int
@@ -38,16 +37,14 @@ class Accepted:
     lost: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """The backend's own word: not this upload."""
 
     status: int
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
+class NoAnswer(msgspec.Struct, frozen=True):
     """Nobody there, or not now. ``down``: whatever the upload is, another would fare no better."""
 
     error: str

@@ -4,7 +4,6 @@ A ``Unit`` is one atomic piece of work: all of it is on the disk, or none of it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum
 
 import msgspec
@@ -77,8 +76,7 @@ class ShownUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """Empty where it was too large to be kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """What can be seen after some id."""
 
     uploads: list[ShownUpload]
@@ -157,8 +155,7 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
+class Unit(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic piece of work. Its parts take effect in the order of these fields."""
 
     account: str
@@ -175,16 +172,15 @@ class Unit:
     """Ids of failed uploads that are pending anew, as if they were made now."""
     dropped: Sequence[int] = ()
     """Ids of failed uploads that nobody wants any more."""
-    state: Mapping[str, bytes | None] = field(default_factory=dict)
+    state: Mapping[str, bytes | None] = {}
     """What the account has to remember; None forgets the key."""
-    media: Mapping[str, bytes] = field(default_factory=dict)
+    media: Mapping[str, bytes] = {}
     """What is known of media that can be sent on, by the first part of their media_id."""
-    keys: Mapping[str, bytes] = field(default_factory=dict)
+    keys: Mapping[str, bytes] = {}
     """Calls that are done once, by the keys that their callers chose."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """What became of a unit. Give ``uploads`` and ``again`` to the reporter."""
 
     uploads: list[Upload | None]

@@ -10,7 +10,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import aiohttp
@@ -51,8 +50,7 @@ _CACHED_BYTES = 16 * 1024 * 1024
 _T = TypeVar("_T")
 
 
-@dataclass(slots=True)
-class _Trying:
+class _Trying(msgspec.Struct):
     """The upload at the head of a chat, while it is tried."""
 
     pauses: Iterator[float]

@@ -2,10 +2,11 @@
 
 import asyncio
 import socket
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from msgspec.structs import replace
 
 from openwx.client import Client
 from openwx.config import Access, AccountSettings, Listen, Report, Settings

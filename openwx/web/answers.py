@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -34,14 +33,13 @@ _CALL_ENDS = b");"
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """An answer before it becomes aiohttp's."""
 
     body: bytes
     status: int = 200
     content_type: str = JSON_TYPE
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
     code: int = 0
     """The code in its body, where it has one."""
 

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
+import msgspec
 from pydantic import Field
 
 from openwx.config import EVENTS
@@ -79,8 +79,7 @@ class FollowStream(Follow):
     ] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
+class Following(msgspec.Struct, frozen=True):
     """What a stream is made of. ``after``: an id, or None for now."""
 
     stream: Stream
@@ -90,18 +89,15 @@ class Following:
     media_data: bool
 
 
-@dataclass(frozen=True, slots=True)
-class EventStream(Following):
+class EventStream(Following, frozen=True):
     """A reply that goes on: Server-Sent Events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Socket(Following):
+class Socket(Following, frozen=True):
     """A reply that goes on: a WebSocket, over which routes can be called, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """A reply that is a list of uploads, each encoded, with headers."""
 
     uploads: list[bytes]

@@ -8,7 +8,6 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -46,8 +45,7 @@ IGNORED = "_"
 """A parameter that callers add to get past caches."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilePart:
+class FilePart(msgspec.Struct, frozen=True):
     """A file that came in a multipart body; it is on the disk already."""
 
     filename: str
@@ -61,12 +59,11 @@ class FilePart:
             log.warning("%s cannot be deleted: %s", self.file.path, error)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """How much a route takes. ``folder`` is where files go, None where none are wanted."""
 
     body: int = MAX_BODY
-    timeout_s: float = field(default_factory=lambda: BODY_TIMEOUT_S)
+    timeout_s: float = msgspec.field(default_factory=lambda: BODY_TIMEOUT_S)
     folder: MediaFolder | None = None
 
     @classmethod

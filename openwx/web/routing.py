@@ -12,9 +12,9 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
+import msgspec
 from aiohttp import hdrs, web
 
 from openwx import metrics
@@ -48,8 +48,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(msgspec.Struct, frozen=True):
     """A reply that is a picture."""
 
     data: bytes
@@ -59,8 +58,7 @@ class Image:
     """Made of the data; who has it already is told so (304)."""
 
 
-@dataclass(frozen=True, slots=True)
-class LongPoll(Generic[T]):
+class LongPoll(msgspec.Struct, Generic[T], frozen=True):
     """A reply that waits. Nothing is taken for a caller who is not there any more.
 
     ``ready`` waits for at most the given seconds, ``take`` removes and returns what there is, ``encode`` makes
@@ -74,8 +72,7 @@ class LongPoll(Generic[T]):
     timeout_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """One row of the table of routes."""
 
     name: str
@@ -85,7 +82,7 @@ class Route:
     model: type[Call] | None
     reply: Any
     handler: Callable[..., Awaitable[object]]
-    takes: frozenset[str] = field(default=frozenset())
+    takes: frozenset[str] = frozenset()
     media: bool = False
     """Its body may hold a medium."""
     attended: bool = False

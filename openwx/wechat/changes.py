@@ -5,7 +5,6 @@ later, it finds nothing new.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -25,8 +24,7 @@ _CREATION = "a group that is being made"
 """One after the other: a new group is then known to be the one that was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(msgspec.Struct, frozen=True):
     """What became of people who were to join a group. ``left_out``: the ids of those who must agree first."""
 
     group_id: str

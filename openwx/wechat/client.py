@@ -16,9 +16,9 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from openwx.errors import (
@@ -55,15 +55,14 @@ log = logging.getLogger("openwx.wechat")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """What happened, in order, and what to save in the same breath (None: what is saved stays).
 
     ``known`` are the contacts for the next start to compare with; empty: they are used up.
     """
 
-    events: list[Event] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    events: list[Event] = []
+    messages: list[Message] = []
     session: Session | None = None
     known: bytes | None = None
 

@@ -5,7 +5,8 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from openwx.errors import LoginRefused, ProtocolError, TransportError, WeChatError
 from openwx.wechat import login
@@ -17,8 +18,7 @@ from openwx.wechat.session import Session
 log = logging.getLogger("openwx.wechat")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """``enter`` and ``tell`` return once the state, or the event, is told; ``note`` takes another reason for the
     state that there is."""
 

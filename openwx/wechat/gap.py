@@ -5,7 +5,6 @@ records in doubt, and no loss where a list came short.
 """
 
 import asyncio
-from dataclasses import dataclass
 
 import msgspec
 from msgspec.structs import replace
@@ -37,8 +36,7 @@ CHANGES = (ChatAdded, ChatLost, MemberAdded, MemberLost, PropertyChanged, Member
 """What a comparison tells."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """The contacts that the rest has heard of, and whose they are; kept for the next start."""
 
     uin: str

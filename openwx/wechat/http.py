@@ -6,11 +6,11 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from http.cookies import CookieError, Morsel
 from typing import Any, Generic, Literal, TypeVar
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from openwx import metrics
@@ -33,8 +33,7 @@ Role = Literal["login", "main", "push", "file"]
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A file's bytes in a multipart body."""
 
     field: str
@@ -43,8 +42,7 @@ class Part:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[R]):
+class Call(msgspec.Struct, Generic[R], frozen=True):
     """One request to WeChat and the struct that its answer is read as; ``bytes`` for one that is no JSON.
 
     ``path`` stands below the role's host (protocol reference, section 1), ``name`` is for errors and logs.
@@ -55,12 +53,12 @@ class Call(Generic[R]):
     reply: type[R]
     role: Role = "main"
     method: Literal["GET", "POST"] = "GET"
-    query: Mapping[str, str | int] = field(default_factory=dict)
+    query: Mapping[str, str | int] = {}
     body: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
     part: Part | None = None
     """With it, ``form`` goes as multipart/form-data."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     timeout_s: float | None = None
     silence_s: float | None = None
     """So long an answer that has begun may bring nothing."""

@@ -8,9 +8,9 @@
 """
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 from yarl import URL
 
 from openwx.errors import LoginRefused, ProtocolError
@@ -53,8 +53,7 @@ _RET = re.compile(r"-?[0-9]{1,9}")
 _REDIRECT = re.compile(rb'window\.redirect_uri\s*=\s*"([^"]+)"')
 
 
-@dataclass(frozen=True, slots=True)
-class Poll:
+class Poll(msgspec.Struct, frozen=True):
     """What ``login`` answered: 408 waiting, 201 scanned, 200 confirmed (with ``redirect``), 400 expired."""
 
     code: int

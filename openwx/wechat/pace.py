@@ -3,11 +3,11 @@
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """All in seconds."""
 
     call_timeout_s: float = 30.0

@@ -9,8 +9,9 @@ the lists that come out.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+import msgspec
 
 from openwx.wechat.model import Friend, Group, Member, Uid
 from openwx.wechat.target import fingerprint_of
@@ -25,8 +26,7 @@ class _Named(Protocol):
 T = TypeVar("T", bound=_Named)
 
 
-@dataclass(frozen=True, slots=True)
-class Paired(Generic[T]):
+class Paired(msgspec.Struct, Generic[T], frozen=True):
     """``pairs`` of old and new, ``gone`` that are none of the new ones, and ``fresh`` that are none of the old ones."""
 
     pairs: list[tuple[T, T]]
@@ -34,8 +34,7 @@ class Paired(Generic[T]):
     fresh: list[T]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sign(Generic[T]):
+class _Sign(msgspec.Struct, Generic[T], frozen=True):
     """What may tell a record from all others."""
 
     of: Callable[[T], Hashable]
@@ -46,8 +45,7 @@ class _Sign(Generic[T]):
     """Whether nobody else can have it, not even one who is new."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind(Generic[T]):
+class _Kind(msgspec.Struct, Generic[T], frozen=True):
     """How records of one kind are known."""
 
     signs: tuple[_Sign[T], ...]

@@ -10,13 +10,14 @@ import re
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from openwx import testing
 from openwx.config import AccountSettings, Listen, Report, Settings

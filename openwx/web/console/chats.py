@@ -1,9 +1,9 @@
 """Conversations: the list of them, one of them, and writing in it."""
 
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from aiohttp import web
 
 from openwx.errors import CallerError, Code
@@ -23,8 +23,7 @@ CHATS_SHOWN = 100
 MESSAGES_SHOWN = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(msgspec.Struct, frozen=True):
     """A line of the list. ``chat`` is None where it is not among the contacts now; ``line`` finds its history."""
 
     chat: Chat | None
@@ -34,8 +33,7 @@ class Conversation:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unsent:
+class Unsent(msgspec.Struct, frozen=True):
     """A message that was accepted and waits to be sent."""
 
     uid: str

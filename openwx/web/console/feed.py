@@ -1,8 +1,8 @@
 """What happens: messages and events of all chats, the newest first."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from aiohttp import web
 
 from openwx.gateway.history import payload_of
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 PAGE = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(msgspec.Struct, frozen=True):
     """A line of the feed: a message, or an event in words."""
 
     id: int

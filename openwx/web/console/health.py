@@ -1,8 +1,9 @@
 """How an account is, at a glance: in which tone, in which words, and what to do."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from openwx.wechat.events import State
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
 Tone = Literal["good", "busy", "bad", "idle"]
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(msgspec.Struct, frozen=True):
     """``headline`` and ``advice`` are sentences to be translated; ``reason`` is the account's own word."""
 
     tone: Tone

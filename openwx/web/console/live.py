@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -57,8 +56,7 @@ async def live(visit: Visit) -> web.StreamResponse:
     return response
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(msgspec.Struct, frozen=True):
     """An event of the stream. ``id`` is where the stream goes on after a lost connection, 0 where that is as before."""
 
     name: str

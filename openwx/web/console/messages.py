@@ -1,8 +1,9 @@
 """Messages and events as people read them, made of the uploads that tell of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from openwx.report.payload import Payload
 
@@ -12,8 +13,7 @@ INLINE = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 """What is shown in the page; all else is a file to save."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(msgspec.Struct, frozen=True):
     """A medium of a message. ``error`` says why there is no file, where one was wanted."""
 
     kind: str
@@ -24,8 +24,7 @@ class Attached:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """One message. ``chat`` is the name of its chat, ``who`` of its sender (empty for a notice)."""
 
     id: int

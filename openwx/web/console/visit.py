@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
+import msgspec
 from aiohttp import hdrs, web
 
 from openwx import __version__
@@ -28,8 +28,7 @@ _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SECTION_OF = {"chat": "chats", "contact": "contacts", "delivery": "deliveries"}
 
 
-@dataclass(slots=True)
-class Visit:
+class Visit(msgspec.Struct):
     """One request for a page, admitted."""
 
     frame: "Frame"
