@@ -297,7 +297,9 @@ class Endpoints:
             raise
         given = Given(query, {}) if body is None else Given({**query, **body.texts}, body.files)
         with given.unless_refused():
-            if not has_token and not self._access.has_token(request, given.texts):
+            if body is not None:
+                has_token = self._access.has_token(request, given.texts)
+            if not has_token:
                 raise unauthenticated()
             if IDEMPOTENCY_KEY in request.headers:
                 _take_key(given.texts, request.headers[IDEMPOTENCY_KEY])
