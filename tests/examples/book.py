@@ -14,7 +14,8 @@ from openwx.report.journal import Journal, JournalError
 from openwx.simulator import Account, Fault, Group, Person
 from openwx.simulator.media import PNG
 from openwx.web.openapi.examples import Recorded
-from tests.functional.world import Gateway, Reply, World
+from tests.functional.world import Gateway, World
+from tests.reply import Reply
 
 STYLES = ("query", "form", "json", "multipart")
 """The ways in which parameters can be given."""

@@ -1,8 +1,9 @@
 """What the tests of routes that change things have in common."""
 
 from openwx.simulator import Account, Group, Person
+from tests.reply import Reply
 
-from .world import Receiver, Reply, Upload
+from .world import Receiver, Upload
 
 SUCCESS = {"status": "success", "code": 0}
 STYLES = ("get", "post", "post_json", "post_parts")

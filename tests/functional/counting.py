@@ -7,8 +7,9 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from openwx import metrics
+from tests.reply import Reply
 
-from .world import PATIENCE_S, Gateway, Reply
+from .world import PATIENCE_S, Gateway
 
 WAITING = "openwx_uploads_waiting"
 Sample = tuple[str, frozenset[tuple[str, str]]]

@@ -6,9 +6,10 @@ import pytest
 
 from openwx.simulator import Account, Fault, Group, Person, Simulator
 from openwx.simulator.avatars import avatar
+from tests.reply import Reply
 
 from .changing import STYLES, id_of
-from .world import Gateway, Receiver, Reply, World
+from .world import Gateway, Receiver, World
 
 ICON, HEAD = "webwxgeticon", "webwxgetheadimg"
 

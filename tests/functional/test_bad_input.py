@@ -9,8 +9,9 @@ import pytest
 
 from openwx.config import Access, Settings
 from openwx.simulator import Account
+from tests.reply import Reply
 
-from .world import Gateway, Reply, World
+from .world import Gateway, World
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,10 @@ import pytest
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
 from openwx.web.app import routes
+from tests.reply import Reply
 
 from .streaming import event_source, socket
-from .world import Gateway, Json, Receiver, Reply, World, replies
+from .world import Gateway, Json, Receiver, World, replies
 
 DONE = {"code": 0, "status": "success"}
 

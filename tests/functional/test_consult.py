@@ -8,9 +8,10 @@ import pytest
 
 from openwx.simulator import Account, Fault, Person, Simulator
 from openwx.simulator.samples import png
+from tests.reply import Reply
 
 from .changing import STYLES, id_of
-from .world import Gateway, Receiver, Reply, World
+from .world import Gateway, Receiver, World
 
 
 async def asks(api: Gateway, content: str = "question", **more: str) -> Reply:

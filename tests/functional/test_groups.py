@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account, Fault, Group, Person, Simulator
+from tests.reply import Reply
 
 from .changing import STYLES, SUCCESS, id_of, ids_of, in_sync, is_unknown
-from .world import Gateway, Json, Receiver, Reply, World
+from .world import Gateway, Json, Receiver, World
 
 
 def own_group(account: Account) -> Group:

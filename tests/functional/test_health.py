@@ -6,9 +6,10 @@ import pytest
 
 from openwx.config import Access
 from openwx.simulator import Account, Simulator
+from tests.reply import Reply
 
 from .test_accounts import reaches, settings
-from .world import Gateway, Reply, World
+from .world import Gateway, World
 
 TOKEN = "a-token-of-thirty-two-characters"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

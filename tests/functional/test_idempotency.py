@@ -10,8 +10,9 @@ import pytest
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
+from tests.reply import Reply
 
-from .world import Api, Command, Gateway, Receiver, Reply, World
+from .world import Api, Command, Gateway, Receiver, World
 
 TO = {"id": "filehelper"}
 

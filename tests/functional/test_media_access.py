@@ -16,8 +16,9 @@ from aiohttp.resolver import ThreadedResolver
 from openwx.gateway import fetching
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
+from tests.reply import Reply
 
-from .world import Gateway, Reply, World
+from .world import Gateway, World
 
 SECRET = b"what only the owner may read"
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs links and FIFOs")

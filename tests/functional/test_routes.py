@@ -11,8 +11,9 @@ import pytest
 import openwx
 from openwx.simulator import Account, Simulator
 from openwx.web.app import routes
+from tests.reply import Reply
 
-from .world import ALL_EVENTS, Gateway, Receiver, Reply, World
+from .world import ALL_EVENTS, Gateway, Receiver, World
 
 PERSON = {
     "account", "name", "markname", "sex", "display", "city", "signature", "province", "id", "uid",

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account, Fault, Simulator
+from tests.reply import Reply
 
-from .world import Gateway, Receiver, Reply, World, replies
+from .world import Gateway, Receiver, World, replies
 
 
 async def send(api: Gateway, to: str = "filehelper", content: str = "x", **more: str) -> Reply:

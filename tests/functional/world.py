@@ -24,6 +24,7 @@ from openwx.config import AccountSettings, Listen, Report, Settings
 from openwx.config.models import Media
 from openwx.simulator import Account, Simulator
 from openwx.wechat.pace import Pace
+from tests.reply import Reply
 
 Json = dict[str, Any]
 
@@ -230,29 +231,6 @@ class Receiver:
 
 
 # -- the gateway -----------------------------------------------------------------------------------------
-
-
-@dataclass
-class Reply:
-    """An answer of the API, read to its end."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str]
-
-    @property
-    def json(self) -> Any:
-        return msgspec.json.decode(self.body)
-
-    @property
-    def code(self) -> int:
-        code = self.json["code"]
-        assert isinstance(code, int)
-        return code
-
-    @property
-    def words(self) -> str:
-        return str(self.json["status"])
 
 
 class Api:

@@ -2,40 +2,16 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import aiohttp
-import msgspec
 from aiohttp import web
 
 from openwx.config import Access
 from openwx.web.app import make_runner
+from tests.reply import Reply
 
 from .facade import Account, StandIn
-
-
-@dataclass
-class Reply:
-    """An answer, read to its end."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str]
-
-    @property
-    def json(self) -> Any:
-        return msgspec.json.decode(self.body)
-
-    @property
-    def code(self) -> int:
-        code = self.json["code"]
-        assert isinstance(code, int)
-        return code
-
-    @property
-    def words(self) -> str:
-        return str(self.json["status"])
 
 
 class Api:

@@ -3,8 +3,9 @@ import json
 import pytest
 
 from openwx.wechat.model import Friend
+from tests.reply import Reply
 
-from .serving import Api, Reply, Serve
+from .serving import Api, Serve
 
 LISTED = "http://app.example:8080"
 ROUTE = "get_user_info"
