@@ -20,10 +20,11 @@ from openwx.web import (
 from openwx.web.access import Access
 from openwx.web.console import Console
 from openwx.web.docspage import DocsPage
+from openwx.web.endpoints import Endpoints
 from openwx.web.health import Health
 from openwx.web.metrics import Metrics
 from openwx.web.openapi import OpenApi
-from openwx.web.routing import METHODS, Endpoints, Route, declared
+from openwx.web.routing import METHODS, Route, declared
 from openwx.web.server import Handler, Runner
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def make_runner(gateway: "Gateway") -> web.BaseRunner:
     console.add_to(app.router)
 
     async def stop_waiting(_: web.Application) -> None:
-        await endpoints.stop_waiting()
+        await endpoints.waiting.stop()
         console.stop()
 
     app.on_shutdown.append(stop_waiting)

@@ -1,0 +1,223 @@
+"""The aiohttp handlers of all routes: what is common to them is done here, around what each one declares."""
+
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, cast
+
+from aiohttp import hdrs, web
+
+from openwx import metrics
+from openwx.about import also
+from openwx.errors import CallerError, Code, WeChatError
+from openwx.report.journal import JournalError
+from openwx.web import answers, routing
+from openwx.web.access import Access, unauthenticated
+from openwx.web.answers import Answer
+from openwx.web.following import EventStream, Listing, Socket
+from openwx.web.parameters import Given, Limits, read_body, read_query
+from openwx.web.routing import METHODS, Image, LongPoll, Route
+from openwx.web.socket import Sockets
+from openwx.web.streaming import stream_events
+from openwx.web.waiting import Waiting
+
+if TYPE_CHECKING:
+    from openwx.gateway.gateway import Gateway
+
+logger = logging.getLogger(__name__)
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+LAST_EVENT_ID = "Last-Event-ID"
+
+
+class Endpoints:
+    """Makes the aiohttp handlers: one wrapper a route, which does all that is common to them."""
+
+    def __init__(self, gateway: "Gateway", access: Access) -> None:
+        self._gateway = gateway
+        self._access = access
+        self.waiting = Waiting()
+
+    def endpoint(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The aiohttp handler of a route."""
+        if row.reply is Socket:
+            return self._socket(row)
+        access, prepare = self._access, self._preparer(row)
+        count = metrics.OfRoute(row.name).answered
+        limits = Limits.for_media(self._gateway.folder) if row.media else Limits()
+
+        async def endpoint(request: web.Request) -> web.StreamResponse:
+            also(route=row.name)
+            origin = callback = None
+            try:
+                origin = access.admit(request)
+                given = await self._read(request, limits)
+                if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
+                    given.texts["after"] = request.headers[LAST_EVENT_ID]
+                with given.unless_refused():
+                    callback = access.callback(given.texts)
+                    work = prepare(given)
+                reply = await (self.waiting.attend(request, work) if row.attended else work)
+                if isinstance(reply, EventStream):
+                    headers = {} if origin is None else answers.cors_headers(origin)
+                    response = await stream_events(request, reply, headers, self._why_ended)
+                    count(0)
+                    return response
+                if isinstance(reply, list):
+                    count(0)
+                    return answers.listed(reply, callback, origin)
+                made = await self._render(request, reply)
+            except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
+                made = _failed(row.name, error)
+            count(made.code)
+            return made.response(callback, origin)
+
+        return endpoint
+
+    def _socket(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The aiohttp handler of a route that is a WebSocket."""
+        count = metrics.OfRoute(row.name).answered
+        sockets = Sockets(
+            self._access,
+            follow=cast("Callable[[Given], Awaitable[Socket]]", self._preparer(row)),
+            call=self._call,
+            why_ended=self._why_ended,
+            longest=Limits.for_media(self._gateway.folder).body,
+        )
+
+        async def socket(request: web.Request) -> web.StreamResponse:
+            try:
+                ws = await sockets.serve(request)
+            except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
+                answer = _failed(row.name, error)
+                count(answer.code)
+                return answer.response()
+            count(0)
+            return ws
+
+        return socket
+
+    async def _call(self, request: web.Request, name: str, given: Given) -> Answer:
+        """The answer of a route that is called over a socket, whose handshake ``request`` is."""
+        row = routing.find(name)
+        if row is None:
+            return answers.failure(
+                CallerError(Code.NO_ROUTE, f"there is no route {name[:40]!a} to call")
+            )
+        also(route=row.name)
+        try:
+            if row.reply in (EventStream, Socket):
+                words = f"{name} cannot be called over a socket, which tells the same events"
+                raise CallerError(Code.BAD_PARAMETER, words)  # noqa: TRY301 - as a handler would
+            work = self._preparer(row)(given)
+            reply = await (self.waiting.attend(request, work) if row.attended else work)
+            answer = await self._render(request, reply)
+        except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
+            answer = _failed(name, error)
+        metrics.OfRoute(row.name).answered(answer.code)
+        return answer
+
+    def _why_ended(self, why: str) -> str:
+        return "the server stops" if self._gateway.stopping else why
+
+    async def preflight(self, request: web.Request) -> web.StreamResponse:
+        """OPTIONS: which pages may call, and how."""
+        try:
+            origin = self._access.admit(request)
+        except CallerError as error:
+            return answers.failure(error).response()
+        headers: dict[str, str] = {hdrs.ALLOW: ", ".join((*METHODS, "OPTIONS"))}
+        if origin is not None:
+            headers |= answers.cors_headers(origin)
+            headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = ", ".join(METHODS)
+            headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = (
+                f"Authorization, Content-Type, {IDEMPOTENCY_KEY}, {LAST_EVENT_ID}"
+            )
+            headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
+            if request.headers.get("Access-Control-Request-Private-Network") == "true":
+                headers["Access-Control-Allow-Private-Network"] = "true"
+        return web.Response(status=204, headers=headers)
+
+    def _preparer(self, row: Route) -> Callable[[Given], Coroutine[Any, Any, object]]:
+        """What finds what a route needs of account, state and model, and nothing else; it returns the call."""
+        gateway, model = self._gateway, row.model
+        handler = cast("Callable[..., Coroutine[Any, Any, object]]", row.handler)
+        takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
+        any_state = row.any_state
+
+        def prepare(given: Given) -> Coroutine[Any, Any, object]:
+            arguments: dict[str, object] = {}
+            if takes_gateway:
+                arguments["gateway"] = gateway
+            if takes_account:
+                account = gateway.account(given.texts.get("client") or None)
+                also(account=account.name)
+                if not any_state:
+                    account.require_running()
+                arguments["account"] = account
+            if model is not None:
+                arguments["call"] = model.read(given)
+            return handler(**arguments)
+
+        return prepare
+
+    async def _read(self, request: web.Request, limits: Limits) -> Given:
+        """Parameters of query and body. Without the token nobody hears what else is wrong."""
+        has_token = False
+        query: dict[str, str] = {}
+        try:
+            query = read_query(request)
+            has_token = self._access.has_token(request, query)
+            body = await read_body(request, limits if has_token else limits.for_strangers())
+        except CallerError:
+            if not has_token and not self._access.has_token(request, query):
+                raise unauthenticated() from None
+            raise
+        given = Given(query, {}) if body is None else Given({**query, **body.texts}, body.files)
+        with given.unless_refused():
+            if body is not None:
+                has_token = self._access.has_token(request, given.texts)
+            if not has_token:
+                raise unauthenticated()
+            if IDEMPOTENCY_KEY in request.headers:
+                _take_key(given.texts, request.headers[IDEMPOTENCY_KEY])
+        return given
+
+    async def _render(self, request: web.Request, reply: object) -> Answer:
+        if isinstance(reply, Image):
+            headers: dict[str, str] = {hdrs.CACHE_CONTROL: reply.cache_control}
+            if reply.etag:
+                headers["ETag"] = f'"{reply.etag}"'
+                if _has_it(request, reply.etag):
+                    return Answer(b"", 304, content_type=reply.content_type, headers=headers)
+            return Answer(reply.data, content_type=reply.content_type, headers=headers)
+        if isinstance(reply, LongPoll):
+            return Answer(b"[" + b",".join(await self.waiting.poll(request, reply)) + b"]")
+        if isinstance(reply, Listing):
+            return Answer(b"[" + b",".join(reply.uploads) + b"]", headers=dict(reply.headers))
+        return answers.success(reply)
+
+
+def _failed(name: str, error: Exception) -> Answer:
+    """The answer that an error is. A bug's traceback goes into the log."""
+    match error:
+        case CallerError():
+            return answers.failure(error)
+        case WeChatError():
+            return answers.wechat_failure(error)
+        case JournalError():
+            return answers.failure(CallerError(Code.GAVE_UP, str(error)))
+        case _:
+            logger.error("%s failed", name, exc_info=error)
+            return answers.internal_failure()
+
+
+def _has_it(request: web.Request, etag: str) -> bool:
+    """Whether the caller's copy is this very one (RFC 9110, section 13.1.2)."""
+    return any(tag.value in (etag, "*") for tag in request.if_none_match or ())
+
+
+def _take_key(texts: dict[str, str], key: str) -> None:
+    """The header is as good as the parameter; both at once must agree."""
+    if texts.setdefault("idempotency_key", key) != key:
+        words = "idempotency_key must be given once; the header says something else"
+        raise CallerError(Code.BAD_PARAMETER, words)
