@@ -34,7 +34,7 @@ def test_readme_names_only_tests_and_files_that_exist() -> None:
         assert (ROOT / path).exists(), path
 
 
-@pytest.mark.parametrize("command", ["openwx serve --demo", "pytest"])
+@pytest.mark.parametrize("command", ["openwx serve --demo", "pytest -n 4"])
 def test_both_commands_stand_on_the_first_screen_in_one_line_each(command: str) -> None:
     first_screen = "\n".join(README.splitlines()[:24])
     assert re.search(rf"^python3 -m venv .venv && .*{command}$", first_screen, re.MULTILINE)
