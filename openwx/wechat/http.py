@@ -2,23 +2,21 @@
 
 import asyncio
 import contextlib
-import logging
+import functools
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from http.cookies import CookieError, Morsel
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 import aiohttp
 import msgspec
+from aiohttp import hdrs
 from yarl import URL
 
-from openwx import metrics
 from openwx.errors import NotReached, ProtocolError, TransportError, refused
 from openwx.wechat import wire
+from openwx.wechat.cookies import Cookies
 from openwx.wechat.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie, Session
-
-log = logging.getLogger("openwx.wechat")
 
 USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -31,6 +29,7 @@ _REFUSAL = re.compile(rb'\s*\{\s*"BaseResponse"')
 
 Role = Literal["login", "main", "push", "file"]
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -76,12 +75,11 @@ class Http:
         self._base = URL(base_url).origin() if base_url else None
         self._domain = DEFAULT_DOMAIN
         self._timeout_s = timeout_s
-        # The values of WeChat's cookies hold `+`, `/` and `=`, and must go back unquoted; a relay may be an address.
-        self._jar = aiohttp.CookieJar(unsafe=self._base is not None, quote_cookie=False)
+        self._cookies = Cookies(self._base)
         self._http = aiohttp.ClientSession(
             connector=connector,
             connector_owner=False,
-            cookie_jar=self._jar,
+            cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT},
             auto_decompress=True,
         )
@@ -105,10 +103,7 @@ class Http:
         return URL(f"https://{host}")
 
     def cookies(self) -> tuple[Cookie, ...]:
-        return tuple(
-            Cookie(morsel.key, morsel.value, morsel["domain"], morsel["path"] or "/")
-            for morsel in self._jar
-        )
+        return tuple(self._cookies)
 
     def resume(self, session: Session) -> None:
         """Call as a saved login did: at its hosts, with its cookies."""
@@ -116,28 +111,14 @@ class Http:
         self.restore_cookies(session.cookies)
 
     def restore_cookies(self, cookies: tuple[Cookie, ...]) -> None:
-        self._jar.clear()
-        for cookie in cookies:
-            domain = cookie.domain if self._base is None else ""
-            try:
-                url = self._base or URL.build(scheme="https", host=domain or self._domain)
-                self._jar.update_cookies([(cookie.name, _morsel(cookie, domain))], url)
-            except (ValueError, CookieError):
-                words = "a saved cookie cannot be used again; WeChat may ask for a new login"
-                metrics.dropped(log, "saved_state", words)
-
-    def _take_cookies(self, answer: aiohttp.ClientResponse, base: URL) -> None:
-        """A relay hands on cookies that are meant for WeChat's domains: here they belong to the relay."""
-        for morsel in answer.cookies.values():
-            morsel["domain"] = morsel["secure"] = ""
-        self._jar.update_cookies(answer.cookies, base)
+        self._cookies.restore(cookies, self._domain)
 
     async def send(self, call: Call[R]) -> R:
         """The decoded answer.
 
         Raises ``TransportError``, ``ProtocolError``, or the class of ``Refused`` that its ``Ret`` belongs to.
         """
-        body = await self._body(call)
+        body = await self._exchange(call, _read)
         if call.reply is bytes:
             return body  # type: ignore[return-value]
         try:
@@ -160,7 +141,8 @@ class Http:
 
         Raises what ``send`` raises; what ``put`` raises comes out as it is.
         """
-        async with self._request(call) as answer:
+
+        async def hand_on(call: Call[bytes], answer: aiohttp.ClientResponse) -> None:
             if answer.status not in (200, 206):
                 raise ProtocolError(call.name, f"HTTP status {answer.status}")
             begun = False
@@ -171,44 +153,26 @@ class Http:
                 with _own():
                     await put(data)
 
-    async def _body(self, call: Call[Any]) -> bytes:
-        async with self._request(call) as answer:
-            return await _read(call.name, answer)
+        await self._exchange(call, hand_on)
 
-    @contextlib.asynccontextmanager
-    async def _request(self, call: Call[Any]) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The answer's head has come, and is no error. What goes wrong, also with its body, is mapped."""
-        origin = self.origin(call.role)
-        headers = {"Referer": f"{self.origin('main')}/", **call.headers}
-        data: bytes | aiohttp.FormData | Mapping[str, str] | None = call.form
-        if call.body is not None:
-            headers["Content-Type"] = "application/json; charset=UTF-8"
-            data = wire.encode(call.body)
-        elif call.part is not None:
-            data = _multipart(call.form or {}, call.part)
+    async def _exchange(
+        self, call: Call[Any], read: Callable[[Call[Any], aiohttp.ClientResponse], Awaitable[T]]
+    ) -> T:
+        """What ``read`` makes of the answer, whose head has come and is no error. What goes wrong, also with its body,
+        is mapped."""
         if self._http.closed:
             raise NotReached(call.name, "the account has stopped")
-        timeout_s = call.timeout_s or self._timeout_s
+        url = self.origin(call.role).with_path(call.path)
         started = time.monotonic()
         try:
-            async with self._http.request(
-                call.method,
-                origin.with_path(call.path),
-                params={key: str(value) for key, value in call.query.items()},
-                data=data,
-                headers=headers,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(
-                    total=timeout_s, sock_connect=min(10.0, timeout_s), sock_read=call.silence_s
-                ),
-            ) as answer:
-                if self._base is not None:
-                    self._take_cookies(answer, self._base)
+            async with self._request(call, url) as answer:
+                if hdrs.SET_COOKIE in answer.headers:
+                    self._cookies.take(answer.cookies, url)
                 if answer.status >= 500:
                     raise TransportError(call.name, f"HTTP status {answer.status}")
                 if answer.status >= 400:
                     raise ProtocolError(call.name, f"HTTP status {answer.status}")
-                yield answer
+                return await read(call, answer)
         except _OwnError as error:
             raise error.error from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -221,6 +185,35 @@ class Http:
             raise TransportError(call.name, _words(error)) from None
         except (OSError, UnicodeError) as error:
             raise TransportError(call.name, str(error)) from None
+
+    def _request(
+        self, call: Call[Any], url: URL
+    ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        headers = {hdrs.REFERER: f"{self.origin('main')}/", **call.headers}
+        if cookies := self._cookies.header(url):
+            headers[hdrs.COOKIE] = cookies
+        data: bytes | aiohttp.FormData | Mapping[str, str] | None = call.form
+        if call.body is not None:
+            headers[hdrs.CONTENT_TYPE] = "application/json; charset=UTF-8"
+            data = wire.encode(call.body)
+        elif call.part is not None:
+            data = _multipart(call.form or {}, call.part)
+        return self._http.request(
+            call.method,
+            url,
+            params={key: str(value) for key, value in call.query.items()},
+            data=data,
+            headers=headers,
+            allow_redirects=False,
+            timeout=_timeout(call.timeout_s or self._timeout_s, call.silence_s),
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def _timeout(total_s: float, silence_s: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=total_s, sock_connect=min(10.0, total_s), sock_read=silence_s
+    )
 
 
 class _OwnError(Exception):
@@ -249,27 +242,18 @@ def _multipart(form: Mapping[str, str], part: Part) -> aiohttp.FormData:
     return data
 
 
-def _morsel(cookie: Cookie, domain: str) -> Morsel[str]:
-    """As aiohttp makes them: services use names that the standard library refuses."""
-    morsel: Morsel[str] = Morsel()
-    morsel.update({"path": cookie.path, "domain": domain})
-    state = {"key": cookie.name, "value": cookie.value, "coded_value": cookie.value}
-    morsel.__setstate__(state)  # type: ignore[attr-defined]
-    return morsel
-
-
 def _raise_refusal(call: str, reply: wire.Reply) -> None:
     if reply.BaseResponse.Ret != 0:
         raise refused(call, reply.BaseResponse.Ret, reply.BaseResponse.ErrMsg or "")
 
 
-async def _read(call: str, answer: aiohttp.ClientResponse) -> bytes:
+async def _read(call: Call[Any], answer: aiohttp.ClientResponse) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in answer.content.iter_any():
         size += len(part)
         if size > LARGEST_ANSWER:
-            raise ProtocolError(call, f"the answer is larger than {LARGEST_ANSWER} bytes")
+            raise ProtocolError(call.name, f"the answer is larger than {LARGEST_ANSWER} bytes")
         parts.append(part)
     return b"".join(parts)
 
