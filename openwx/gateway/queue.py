@@ -44,10 +44,15 @@ class Ticket(msgspec.Struct, eq=False):
 
     order: Order
     done: asyncio.Future[Outcome] | None = None
+    names: frozenset[str] = frozenset()
+    """What it is in line for."""
     begun: bool = False
     abandoned: bool = False
     """Whoever waited was told how it stands: no new attempt may follow."""
     on_begun: Callable[[], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.names = _names(self.order, is_kept=self.done is None)
 
 
 class QueueRules(msgspec.Struct, frozen=True):
@@ -100,6 +105,8 @@ class SendQueue:
         self._too_often = rules.too_often()
         self._too_often_at = 0.0
         self._under_way: list[Ticket] = []
+        self._busy: set[str] = set()
+        """What those that are under way are in line for."""
         self._closed = False
         self._resting: set[asyncio.Task[Any]] = set()
         """Those of ``run`` that wait: nothing of theirs is on its way."""
@@ -172,44 +179,47 @@ class SendQueue:
     async def run(self) -> None:
         """Until ``close``. A bug comes out."""
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(self._rules.at_once):
-                tasks.create_task(self._work())
+            tasks.create_task(self._begin_all(tasks), name="sends: whose turn it is")
 
-    async def _work(self) -> None:
+    async def _begin_all(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin each send when it may."""
         while not self._closed:
             with self._rests():
                 await self._some.wait()
-                await asyncio.sleep(0)
             await self._ready()
             ticket = self._next()
             if ticket is None:
                 self._some.clear()
                 continue
             self._under_way.append(ticket)
-            try:
-                with about(webhook_id=webhook_id(ticket.order.uid)):
-                    outcome = await self._perform(ticket)
-            finally:
-                self._rest(self._rules.interval_s)
-            if outcome is not None:
-                await self._finish(ticket, outcome)
-                if ticket.done is not None and not ticket.done.done():
-                    ticket.done.set_result(outcome)
-            self._under_way.remove(ticket)
-            self._some.set()  # what waited for this chat can go now
+            self._busy |= ticket.names
+            tasks.create_task(self._serve(ticket), name="sends: a message")
+
+    async def _serve(self, ticket: Ticket) -> None:
+        try:
+            with about(webhook_id=webhook_id(ticket.order.uid)):
+                outcome = await self._perform(ticket)
+        finally:
+            self._rest(self._rules.interval_s)
+        if outcome is not None:
+            await self._finish(ticket, outcome)
+            if ticket.done is not None and not ticket.done.done():
+                ticket.done.set_result(outcome)
+        self._under_way.remove(ticket)
+        self._busy -= ticket.names
+        self._some.set()  # what waited for this chat can go now
 
     def _next(self) -> Ticket | None:
         """The oldest that need not wait for one that is under way, bulk last."""
-        if self._closed:
+        if self._closed or len(self._under_way) >= self._rules.at_once:
             return None
-        busy = {name for ticket in self._under_way for name in _names(ticket)}
+        passed: set[str] = set()
         for line in (self._urgent, self._bulk):
             for ticket in islice(line, _LOOK_AHEAD):
-                names = _names(ticket)
-                if busy.isdisjoint(names):
+                if self._busy.isdisjoint(ticket.names) and passed.isdisjoint(ticket.names):
                     line.remove(ticket)
                     return ticket
-                busy |= names  # what waits for the same must not overtake it
+                passed |= ticket.names  # what waits for the same must not overtake it
         return None
 
     @contextlib.contextmanager
@@ -310,12 +320,12 @@ def _withdraw(order: Order, why: str) -> None:
     metrics.dropped(log, "withdrawn_send", "a send to %s: %s", order.uid, why)
 
 
-def _names(ticket: Ticket) -> set[str]:
-    """What it is in line for: all that tells its chat from others (its id in another login is another one), and the
-    order of what was accepted for later."""
-    to = ticket.order.to
-    accepted = "" if ticket.done is not None else "accepted for later"
-    return {to.id, to.fingerprint, str(to.uid), accepted} - {""}
+def _names(order: Order, *, is_kept: bool) -> frozenset[str]:
+    """What an order is in line for: all that tells its chat from others (its id in another login is another one), and
+    the order of what was accepted for later."""
+    to = order.to
+    names = {to.id, to.fingerprint, str(to.uid), "accepted for later" if is_kept else ""}
+    return frozenset(names - {""})
 
 
 def _abandoned(ticket: Ticket, error: CallerError) -> Outcome | None:
