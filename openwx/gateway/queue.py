@@ -5,7 +5,6 @@ in the journal until the upload that tells how it ended is there. Every try of a
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import deque
@@ -141,13 +140,16 @@ class SendQueue:
         """
         if self._gone is not None:
             return Outcome("", error=self._gone)
-        ticket = Ticket(order, asyncio.get_running_loop().create_future(), on_begun=on_begun)
-        assert ticket.done is not None
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        ticket = Ticket(order, done, on_begun=on_begun)
         self._urgent.append(ticket)
         self._some.set()
-        await asyncio.wait({ticket.done}, timeout=self._rules.wait_s)
-        if ticket.done.done():
-            return ticket.done.result()
+        try:
+            async with asyncio.timeout(self._rules.wait_s):
+                return await done
+        except TimeoutError:
+            if done.done() and not done.cancelled():
+                return done.result()
         seconds = f"{self._rules.wait_s:.0f} seconds"
         ticket.abandoned = True
         if ticket.begun:
@@ -179,13 +181,13 @@ class SendQueue:
     async def run(self) -> None:
         """Until ``close``. A bug comes out."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._begin_all(tasks), name="sends: whose turn it is")
+            begin = tasks.create_task(self._begin_all(tasks), name="sends: whose turn it is")
+            self._resting.add(begin)
 
     async def _begin_all(self, tasks: asyncio.TaskGroup) -> None:
         """Begin each send when it may."""
         while not self._closed:
-            with self._rests():
-                await self._some.wait()
+            await self._some.wait()
             await self._ready()
             ticket = self._next()
             if ticket is None:
@@ -222,24 +224,23 @@ class SendQueue:
                 passed |= ticket.names  # what waits for the same must not overtake it
         return None
 
-    @contextlib.contextmanager
-    def _rests(self) -> Iterator[None]:
+    async def _rested(self) -> None:
+        """Until the next try may begin; ``close`` ends that."""
         task = asyncio.current_task()
         assert task is not None
         self._resting.add(task)
         try:
-            yield
+            await self._ready()
         finally:
             self._resting.discard(task)
 
     async def _ready(self) -> None:
         """Until a send may begin. The account may have stopped running in a pause: to run is the last condition,
         and nothing is awaited after it."""
-        with self._rests():
+        await self._running()
+        while (pause_s := self._not_before - time.monotonic()) > 0:
+            await asyncio.sleep(pause_s)
             await self._running()
-            while (pause_s := self._not_before - time.monotonic()) > 0:
-                await asyncio.sleep(pause_s)
-                await self._running()
 
     def _rest(self, pause_s: float) -> None:
         """Nothing is sent for so long."""
@@ -276,7 +277,7 @@ class SendQueue:
         pauses = self._rules.pauses()
         for number, pause_s in enumerate([*islice(pauses, self._rules.tries - 1), None]):
             if number:
-                await self._ready()
+                await self._rested()
                 self._retries()
             uncertain, began = ticket.begun, time.monotonic()
             try:

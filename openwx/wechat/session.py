@@ -1,5 +1,6 @@
 """What a login yields and what a restart needs to carry on with it (protocol reference, sections 1 and 2)."""
 
+import functools
 import hashlib
 import random
 from typing import Any
@@ -68,7 +69,7 @@ class Session(msgspec.Struct, frozen=True):
     @property
     def login_id(self) -> str:
         """Tells this login from others; ids of contacts are good for one login only."""
-        return hashlib.sha256(self.sid.encode()).hexdigest()[:16]
+        return _digest(self.sid)
 
     @property
     def data_ticket(self) -> str:
@@ -110,3 +111,9 @@ def domain_of(host: str, call: str) -> str:
     if ours and len(host) < 200 and all(0 < len(label) < 64 for label in host.split(".")):
         return host
     raise ProtocolError(call, f"redirect_uri leads to {host!r}, which is none of WeChat's hosts")
+
+
+@functools.lru_cache(maxsize=256)
+def _digest(sid: str) -> str:
+    """Every send and every message asks for it."""
+    return hashlib.sha256(sid.encode()).hexdigest()[:16]
