@@ -1,11 +1,20 @@
-"""One thread that does blocking work for an event loop: what waits when it is free goes together."""
+"""One thread that does blocking work for an event loop: what waits when it is free goes together.
+
+Those who were told together come back together, but not all at once: where fewer are there than the last time, the
+others are waited for a moment. Who is alone never waits (PostgreSQL's ``commit_delay`` and ``commit_siblings``).
+"""
 
 import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+
+
+SIBLINGS_S = 0.001
+"""So long is waited for those who were told together."""
 
 
 class Order(NamedTuple):
@@ -44,6 +53,8 @@ class Writer:
         self._at_once = at_once
         self._orders: queue.SimpleQueue[list[Order] | None] = queue.SimpleQueue()
         self._gathered: list[Order] = []
+        self._siblings = 0
+        """So many were done together the last time."""
         self._loop: asyncio.AbstractEventLoop
         self._ended: asyncio.Future[None]
 
@@ -93,7 +104,11 @@ class Writer:
 
     def _next(self) -> list[Order] | None:
         orders = self._orders.get()
-        while orders is not None and len(orders) < self._at_once:
+        if orders is None:
+            return None
+        if len(orders) < self._siblings:
+            time.sleep(SIBLINGS_S)
+        while len(orders) < self._at_once:
             try:
                 more = self._orders.get_nowait()
             except queue.Empty:
@@ -102,6 +117,7 @@ class Writer:
                 self._orders.put(None)
                 break
             orders = orders + more
+        self._siblings = len(orders)
         return orders
 
     def _tell(self, results: list[Told]) -> None:
