@@ -163,8 +163,9 @@ class OfAccount:
         self.send_retries = SEND_RETRIES.labels(name)
         self.delivery_retries = DELIVERY_RETRIES.labels(name)
         self.latency = LATENCY.labels(name)
-        for fate in ("delivered", "failed", "dropped"):
-            DELIVERIES.labels(name, fate)
+        self._settled = {
+            fate: DELIVERIES.labels(name, fate) for fate in ("delivered", "failed", "dropped")
+        }
         for reason in (*_SESSION_RETS.values(), "refused"):
             SESSION_ENDS.labels(name, reason)
         SENDS.labels(name, "0")
@@ -179,7 +180,7 @@ class OfAccount:
 
     def settled(self, fate: str) -> None:
         """An upload ended: ``delivered``, ``failed`` or ``dropped``."""
-        DELIVERIES.labels(self._name, fate).inc()
+        self._settled[fate].inc()
 
     def session_ended(self, ret: int) -> None:
         """WeChat ended a session, or refused a login."""

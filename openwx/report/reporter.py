@@ -66,6 +66,9 @@ class _Sent(msgspec.Struct):
     time: str = ""
 
 
+_read_sent = msgspec.json.Decoder(_Sent).decode
+
+
 class Reporter:
     """One account's. ``replies`` and ``accepted`` are called on the loop and must not block.
 
@@ -140,13 +143,14 @@ class Reporter:
             tasks.create_task(self._echo.run(), name=f"{self._account}: stdout")
             await self._load()
             while True:
+                await self._slots.acquire()
                 chat = await self._line.get()
                 await self._gate.wait()
                 if self._gate.closed:
+                    self._slots.release()
                     await self._turn(chat, tasks, probe=True)
                 else:
-                    await self._slots.acquire()
-                    tasks.create_task(self._side_turn(chat, tasks), name=f"{self._account}: upload")
+                    tasks.create_task(self._turns(chat, tasks), name=f"{self._account}: uploads")
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait until everything is delivered; False where the time does not suffice.
@@ -193,9 +197,12 @@ class Reporter:
         if self._loaded:
             self._line.put_nowait(chat)
 
-    async def _side_turn(self, chat: str, tasks: asyncio.TaskGroup) -> None:
+    async def _turns(self, chat: str, tasks: asyncio.TaskGroup) -> None:
+        """A turn, and more for as long as somebody stands in the line."""
         try:
             await self._turn(chat, tasks, probe=False)
+            while not self._gate.closed and not self._line.empty():
+                await self._turn(self._line.get_nowait(), tasks, probe=False)
         finally:
             self._slots.release()
 
@@ -333,21 +340,20 @@ class Reporter:
             self._count_latency(upload)
 
     def _count_latency(self, upload: Upload) -> None:
-        sent_at = msgspec.json.decode(upload.body, type=_Sent).time
+        sent_at = _read_sent(upload.body).time
         if sent_at.isdecimal() and (seconds := int(sent_at[:18])):  # some entries have none
             self._counts.latency.observe(max(0.0, self._clock() - seconds))
 
     async def _insist(self, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do something with the journal, however long that takes."""
-        pauses = self._pauses()
-        told = False
+        pauses: Iterator[float] | None = None
         while True:
             try:
                 return await work()
             except JournalError as error:
-                if not told:
+                if pauses is None:
                     log.error("%s: uploads wait for the journal: %s", self._account, error)  # noqa: TRY400
-                told = True
+                    pauses = self._pauses()
                 await asyncio.sleep(next(pauses))
 
     # -- memory ------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-
 SIBLINGS_S = 0.001
 """So long is waited for those who were told together."""
 
