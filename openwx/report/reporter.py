@@ -145,12 +145,15 @@ class Reporter:
             while True:
                 await self._slots.acquire()
                 chat = await self._line.get()
+                if not self._gate.closed:
+                    tasks.create_task(self._turns(chat, tasks), name=f"{self._account}: uploads")
+                    continue
+                self._slots.release()
                 await self._gate.wait()
                 if self._gate.closed:
-                    self._slots.release()
                     await self._turn(chat, tasks, probe=True)
                 else:
-                    tasks.create_task(self._turns(chat, tasks), name=f"{self._account}: uploads")
+                    self._line.put_nowait(chat)
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait until everything is delivered; False where the time does not suffice.
