@@ -11,11 +11,13 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from aiohttp import web
 
 from openwx.config import Access
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
 from openwx.web import patience, streaming
+from openwx.web.patience import Patience
 
 from .streaming import EventSource, event_source
 from .world import Api, Command, Gateway, Receiver, World
@@ -359,19 +361,31 @@ def connected(api: Gateway) -> sockets.socket:
     return client
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.fixture
+def patiences(impatient: None, monkeypatch: pytest.MonkeyPatch) -> list[Patience]:
+    """That with each reader of this test, from the first one on."""
+    made: list[Patience] = []
+
+    class Known(Patience):
+        def __init__(self, request: web.BaseRequest) -> None:
+            super().__init__(request)
+            made.append(self)
+
+    monkeypatch.setattr(streaming, "Patience", Known)
+    return made
+
+
 async def test_a_slow_reader_is_told_and_goes_on(
-    api: Gateway, account: Account, receiver: Receiver
+    api: Gateway, account: Account, receiver: Receiver, patiences: list[Patience]
 ) -> None:
     await fill(api, account, receiver)
     client = connected(api)
     request = b"GET /openwx/events?after=0&type=receive_message HTTP/1.0\r\nHost: localhost\r\n\r\n"
     await asyncio.get_running_loop().sock_sendall(client, request)
-    slow = await the_patience_of(api)
+    await until(lambda: bool(patiences) and patiences[0].is_over)
     reader, writer = await asyncio.open_connection(sock=client, limit=2**20)
-    lines = (await asyncio.wait_for(reader.read(), 90)).decode().splitlines()
+    lines = (await asyncio.wait_for(reader.read(), 30)).decode().splitlines()
     writer.close()
-    assert slow.is_over
     told = [msgspec.json.decode(line[6:]) for line in lines if line.startswith("data: ")]
     ids = [line[4:] for line in lines if line.startswith("id: ")]
     end = told.pop()
@@ -395,20 +409,6 @@ async def test_who_never_reads_is_cut_off(
         await until(lambda: inside(api).streams.taken)
         await until(lambda: not inside(api).streams.taken)
         assert not inside(api).account(None).stream._readers
-
-
-async def the_patience_of(api: Gateway) -> Any:
-    """That with the only reader, once it is over."""
-    import gc
-
-    def found() -> Any:
-        return next(
-            (one for one in gc.get_objects() if isinstance(one, patience.Patience) and one.is_over),
-            None,
-        )
-
-    await until(found)
-    return found()
 
 
 # -- who may ------------------------------------------------------------------------------------------------
