@@ -145,15 +145,11 @@ class Reporter:
             while True:
                 await self._slots.acquire()
                 chat = await self._line.get()
-                if not self._gate.closed:
-                    tasks.create_task(self._turns(chat, tasks), name=f"{self._account}: uploads")
-                    continue
-                self._slots.release()
-                await self._gate.wait()
                 if self._gate.closed:
-                    await self._turn(chat, tasks, probe=True)
+                    self._slots.release()
+                    await self._probe(chat, tasks)
                 else:
-                    self._line.put_nowait(chat)
+                    tasks.create_task(self._turns(chat, tasks), name=f"{self._account}: uploads")
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait until everything is delivered; False where the time does not suffice.
@@ -198,6 +194,14 @@ class Reporter:
         self._queues[chat] = deque([upload_id])
         self._idle.clear()
         if self._loaded:
+            self._line.put_nowait(chat)
+
+    async def _probe(self, chat: str, tasks: asyncio.TaskGroup) -> None:
+        """The turn of the one chat that tries while the backend is away."""
+        await self._gate.wait()
+        if self._gate.closed:
+            await self._turn(chat, tasks, probe=True)
+        else:
             self._line.put_nowait(chat)
 
     async def _turns(self, chat: str, tasks: asyncio.TaskGroup) -> None:
