@@ -13,10 +13,10 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from openwx.arguments import parser
-from openwx.config import Listen, Loaded, describe, load
 from openwx.errors import ConfigError, WeChatError
 
 if TYPE_CHECKING:
+    from openwx.config import Loaded
     from openwx.simulator import Simulator
 
 EXIT_CONFIG = 2
@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _load(args: argparse.Namespace, **overrides: Any) -> Loaded:
+def _load(args: argparse.Namespace, **overrides: Any) -> "Loaded":
+    with undisturbed():
+        from openwx.config import load
     loaded = load(args.config, os.environ, overrides)
     for warning in loaded.warnings:
         print(f"openwx: warning: {warning}", file=sys.stderr)
@@ -152,6 +154,8 @@ def _announce_simulator(simulator: "Simulator") -> None:
         f"  everything else:      curl {url}/_simulator/state",
         flush=True,
     )
+    from openwx.config import Listen
+
     if not Listen(host=simulator.host).is_loopback:
         print(
             f"openwx: warning: who reaches {url} can do all of this; it has no password",
@@ -160,6 +164,8 @@ def _announce_simulator(simulator: "Simulator") -> None:
 
 
 def _check_config(args: argparse.Namespace) -> int:
+    from openwx.config import describe, load
+
     print(describe(load(args.config, os.environ, {})))
     return 0
 
