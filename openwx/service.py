@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from openwx import __version__, metrics
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError, WeChatError
+from openwx.gateway import magictype
 from openwx.gateway.fetching import Fetcher
 from openwx.gateway.gateway import Gateway
 from openwx.gateway.idempotency import KEPT_S
@@ -101,6 +102,7 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
         async with asyncio.TaskGroup() as tasks:
             pruning = tasks.create_task(_prune(settings, journal, folder), name="prune")
             tasks.create_task(_run(service, pruning), name="gateway")
+            tasks.create_task(_have_libmagic(), name="libmagic")
             try:
                 yield service
             finally:
@@ -111,6 +113,15 @@ async def _run(service: Service, pruning: asyncio.Task[None]) -> None:
     await service.gateway.run()
     pruning.cancel()
     service.ended.set()
+
+
+async def _have_libmagic() -> None:
+    """Not at the first medium: whoever cannot have it is to know now. Nor before the first answers."""
+    try:
+        await asyncio.to_thread(magictype.library)
+    except (ImportError, OSError) as error:
+        words = f"libmagic, which tells the type of media, does not load: {error}; install openwx anew with pip"
+        raise ConfigError(words) from error
 
 
 async def _prune(settings: Settings, journal: Journal, folder: MediaFolder) -> None:

@@ -1,14 +1,17 @@
 """The true type of a medium, by its content; its name is a hint where the content says little."""
 
 import asyncio
+import functools
 import importlib
 import mimetypes
 import sys
 from pathlib import PurePath
+from typing import Any
 
-if sys.platform != "win32":
-    importlib.import_module("pylibmagic")  # it tells magic where its library is
-magic = importlib.import_module("magic")
+if sys.platform != "win32" and "magic" not in sys.modules:
+    # It tells magic, in the environment, where its library is, and that one's data: before there are threads, and
+    # before anybody imports magic. Who has done so already may have another library, which these data would not fit.
+    importlib.import_module("pylibmagic")
 
 ENOUGH = 64 * 1024
 """So many bytes from the beginning decide."""
@@ -32,12 +35,25 @@ _EXTENSIONS = {
 }
 
 
+@functools.cache
+def library() -> Any:
+    """Libmagic. The first time it is looked for with ``ldconfig``, and perhaps with a compiler: 5 to 100 ms.
+
+    Raises ``ImportError`` and ``OSError`` where it cannot be had.
+    """
+    return importlib.import_module("magic")
+
+
 async def mime_of(head: bytes, name: str = "") -> str:
     """The MIME type of what begins with ``head``, such as ``image/jpeg``."""
-    mime = str(await asyncio.to_thread(magic.from_buffer, head[:ENOUGH], mime=True))
+    mime = await asyncio.to_thread(_told, head[:ENOUGH])
     if mime in _VAGUE:
         return mimetypes.guess_type(name)[0] or mime
     return mime
+
+
+def _told(head: bytes) -> str:
+    return str(library().from_buffer(head, mime=True))
 
 
 def extension_of(mime: str, name: str = "") -> str:

@@ -69,6 +69,15 @@ async def test_an_address_that_is_taken(openwx: Start) -> None:
     assert "Traceback" not in err
 
 
+async def test_a_libmagic_that_does_not_load_ends_the_start(openwx: Start, tmp_path: Path) -> None:
+    (tmp_path / "magic.py").write_text("raise ImportError('failed to find libmagic')", "utf-8")
+    command = await openwx("serve", "--demo", "--port", "0")
+    code, _, err = await command.ends()
+    assert code == 2
+    assert "does not load: failed to find libmagic; install openwx anew" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
 async def test_serve_on_simulate(openwx: Start, tmp_path: Path, receiver: Receiver) -> None:
     """Two processes and a backend: a login, a message shown as one line, a send, a second instance, SIGTERM."""
     simulate = await openwx("simulate", "--port", "0")
