@@ -1,8 +1,8 @@
 """Scripts and styles of pages, shipped with openwx: no page asks another host for anything."""
 
+import functools
 import hashlib
 import mimetypes
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -14,27 +14,38 @@ _SERVED = frozenset({".css", ".js", ".svg", ".png"})
 
 
 def add_to(router: web.UrlDispatcher, prefix: str, *folders: Path) -> None:
-    """Serve the scripts, styles and pictures of ``folders``, each at ``prefix/NAME``. Read once, at the start."""
+    """Serve the scripts, styles and pictures of ``folders``, each at ``prefix/NAME``."""
     for folder in folders:
         for path in sorted(folder.iterdir()):
             if path.suffix in _SERVED:
-                router.add_get(f"{prefix}/{path.name}", _handler(path))
+                router.add_get(f"{prefix}/{path.name}", _Asset(path).serve)
 
 
-def _handler(path: Path) -> Callable[[web.Request], Awaitable[web.Response]]:
-    data = path.read_bytes()
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    etag = hashlib.sha256(data).hexdigest()[:16]
-    headers = {
-        hdrs.CONTENT_TYPE: f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
-        hdrs.CACHE_CONTROL: "no-cache",
-        hdrs.ETAG: f'"{etag}"',
-        "X-Content-Type-Options": "nosniff",
-    }
+class _Asset:
+    """A file that is read once, when it is first asked for."""
 
-    async def handle(request: web.Request) -> web.Response:
-        if any(tag.value in (etag, "*") for tag in request.if_none_match or ()):
-            return web.Response(status=304, headers=headers)
-        return web.Response(body=data, headers=headers)
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
-    return handle
+    @functools.cached_property
+    def _data(self) -> bytes:
+        return self._path.read_bytes()
+
+    @functools.cached_property
+    def _etag(self) -> str:
+        return hashlib.sha256(self._data).hexdigest()[:16]
+
+    @functools.cached_property
+    def _headers(self) -> dict[str, str]:
+        kind = mimetypes.guess_type(self._path.name)[0] or "application/octet-stream"
+        return {
+            hdrs.CONTENT_TYPE: f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
+            hdrs.CACHE_CONTROL: "no-cache",
+            hdrs.ETAG: f'"{self._etag}"',
+            "X-Content-Type-Options": "nosniff",
+        }
+
+    async def serve(self, request: web.Request) -> web.Response:
+        if any(tag.value in (self._etag, "*") for tag in request.if_none_match or ()):
+            return web.Response(status=304, headers=self._headers)
+        return web.Response(body=self._data, headers=self._headers)
