@@ -1,10 +1,6 @@
-"""The contacts of one login: made from records, and looked up.
+"""The contacts of one login: made from records, and looked up. A record that lacks a field keeps the value it had."""
 
-Look-ups go by id through an index, and by everything else through a scan that narrows. A record that lacks a
-field keeps the value it had.
-"""
-
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TypeVar
 
 from msgspec import UNSET
@@ -14,6 +10,7 @@ from openwx.errors import CallerError, Code
 from openwx.wechat import wire
 from openwx.wechat.differences import group_changes, person_changes
 from openwx.wechat.events import ChatAdded, ChatLost, Event
+from openwx.wechat.matching import matching
 from openwx.wechat.model import (
     Chat,
     Friend,
@@ -33,7 +30,6 @@ from openwx.wechat.records import (
     text,
     unsaid_in,
 )
-from openwx.wechat.session import number_or_name
 from openwx.wechat.target import Target, fingerprint_of
 
 FILEHELPER = "filehelper"
@@ -41,7 +37,6 @@ FILEHELPER = "filehelper"
 
 FRIEND_ATTRIBUTES = Friend.__struct_fields__
 GROUP_ATTRIBUTES = ("name", "id", "uid", "owner_uid", "displayname")
-ChatT = TypeVar("ChatT", Friend, Group)
 ContactT = TypeVar("ContactT", bound=Friend | Group | User)
 
 
@@ -240,7 +235,7 @@ class Contacts:
 
         Raises ``CallerError``: none (100), several (102), the account itself by its id or account (101).
         """
-        found = list(_matching(self.friends, selectors))
+        found = matching(self.friends, selectors)
         if not found and self._is_oneself(selectors):
             raise CallerError(
                 Code.NOT_POSSIBLE, "that is the account itself, and no friend of its own"
@@ -254,16 +249,16 @@ class Contacts:
 
     def find_group(self, **selectors: str) -> Group:
         """The one group with all of these attributes. Raises ``CallerError``: none (100), several (102)."""
-        return _only("group", list(_matching(self.groups, selectors)), selectors)
+        return _only("group", matching(self.groups, selectors), selectors)
 
     def find_anybody(self, **selectors: str) -> Chat | User:
         """The one friend or group, or the user, with all of these attributes.
 
         Raises ``CallerError``: none (100), several (102).
         """
-        found: list[Chat | User] = [*_matching(self.friends, selectors)]
+        found: list[Chat | User] = [*matching(self.friends, selectors)]
         if selectors.keys() <= {"id", "displayname"}:
-            found += _matching(self.groups, selectors)
+            found += matching(self.groups, selectors)
         if all(getattr(self.user, name) == value for name, value in selectors.items()):
             found.append(self.user)
         return _only("contact", found, selectors)
@@ -283,10 +278,10 @@ class Contacts:
         raise CallerError(Code.NOT_FOUND, f"no group has a member with id={id}")
 
     def search_friends(self, **attributes: str) -> list[Friend]:
-        return list(_matching(self.friends, attributes))
+        return matching(self.friends, attributes)
 
     def search_groups(self, **attributes: str) -> list[Group]:
-        return list(_matching(self.groups, attributes))
+        return matching(self.groups, attributes)
 
     def find_again(self, target: Target) -> Chat | None:
         """A chat of a former login: the one with its uid, else the one record that is otherwise unchanged."""
@@ -301,26 +296,6 @@ class Contacts:
             if "" in (chat.uid, target.uid) and fingerprint_of(chat) == target.fingerprint
         ]
         return same[0] if len(same) == 1 else None
-
-
-def _matching(chats: dict[str, ChatT], attributes: dict[str, str]) -> Iterator[ChatT]:
-    found: Iterable[ChatT] = chats.values()
-    if (id := attributes.get("id")) is not None:
-        found = [chats[id]] if id in chats else []
-    for name in sorted(attributes.keys() - {"id"}, key=_shared_by_many):
-        value = attributes[name]
-        if name in ("uid", "owner_uid"):
-            number = number_or_name(value)
-            either = (value, number) if str(number) == value else (value,)
-            found = [chat for chat in found if getattr(chat, name) in either]
-        else:
-            found = [chat for chat in found if getattr(chat, name) == value]
-    return iter(found)
-
-
-def _shared_by_many(attribute: str) -> bool:
-    """These come last, when few are left to be looked at."""
-    return attribute in ("sex", "city", "province", "category", "signature", "display")
 
 
 def _only(what: str, matches: list[ContactT], selectors: dict[str, str]) -> ContactT:
