@@ -29,8 +29,12 @@ async def run(
 ) -> int:
     """Do a command (``list``, ``show``, ``retry`` or ``drop``) and print what comes of it; the exit code.
 
-    ``ids`` None: all. Raises ``ConfigError`` where neither the server nor its journal can be had.
+    ``ids`` None: all. Raises ``ConfigError`` where ``client`` is missing, or neither the server nor its journal can be
+    had.
     """
+    names = list(settings.accounts)
+    if client is None and len(names) > 1:
+        raise ConfigError(f"--client is missing: there are several accounts: {', '.join(names)}")
     try:
         try:
             told = await _ask_server(settings, command, ids, client, state)
@@ -73,7 +77,7 @@ async def _ask_journal(
         data_dir = service.data_folder(settings.data_dir, stack)
         try:
             journal = await stack.enter_async_context(Journal(data_dir / service.JOURNAL))
-            box = Outbox(_account(settings, client), journal)
+            box = Outbox(client or next(iter(settings.accounts)), journal)
             match command:
                 case "list":
                     found = await (box.failed() if state == "failed" else box.waiting())
@@ -87,13 +91,6 @@ async def _ask_journal(
                     return _done(await box.drop(ids))
         except JournalError as error:
             raise ConfigError(f"data_dir {data_dir}: {error}") from error
-
-
-def _account(settings: Settings, client: str | None) -> str:
-    names = list(settings.accounts)
-    if client is None and len(names) > 1:
-        raise ConfigError(f"--client is missing: there are several accounts: {', '.join(names)}")
-    return client or names[0]
 
 
 def _listed(deliveries: Iterable[Delivery | ListedUpload], state: State) -> str:

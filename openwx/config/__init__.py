@@ -5,7 +5,7 @@
 problem as one ``ConfigError`` line. The contract's section 4 is the list of keys.
 """
 
-from openwx.config.load import Loaded, describe, load
+from openwx.config.load import Loaded, describe, load, sources
 from openwx.config.models import (
     EVENTS,
     Access,
@@ -29,4 +29,5 @@ __all__ = [
     "Settings",
     "describe",
     "load",
+    "sources",
 ]

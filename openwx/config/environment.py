@@ -43,9 +43,9 @@ _BOOLEANS = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
 
 def apply_environment(
     raw: dict[str, Any], environ: Mapping[str, str], origins: dict[Location, str]
-) -> list[str]:
-    """Write the variables into ``raw``, and who gave what into ``origins``. Returns warnings."""
-    warnings = []
+) -> tuple[list[str], list[str]]:
+    """Write the variables into ``raw``, and who gave what into ``origins``. Their names, and warnings."""
+    applied, warnings = [], []
     names = [name for name in environ if name.startswith(_PREFIX)]
     for name in sorted(names, key=lambda name: (name.count("__"), name)):
         if "__" not in name and name.removeprefix(_PREFIX).lower() not in Settings.model_fields:
@@ -57,7 +57,8 @@ def apply_environment(
         origin = f"environment variable {name}"
         location = _location(name, origin, raw)
         put(raw, location, convert(environ[name], location), origin, origins)
-    return warnings
+        applied.append(name)
+    return applied, warnings
 
 
 def _near_variable(name: str) -> str:

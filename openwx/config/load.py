@@ -24,10 +24,12 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """The settings, the file they came from (None: no file) and lines that the user should see."""
+    """The settings, the file and the environment variables they came from (None: no file), and lines that the user
+    should see."""
 
     settings: Settings
     source: Path | None
+    variables: list[str]
     warnings: list[str]
 
 
@@ -55,7 +57,7 @@ def describe(loaded: Loaded) -> str:
     if settings.exposed() and settings.access.token is None:
         access = "no token, open to everyone (allow_anonymous = true)"
     lines = [
-        f"file: {loaded.source or 'none, the defaults'}",
+        *sources(loaded),
         f"listen: {', '.join(one.url for one in settings.listen)}",
         f"access: {access}",
         f"data_dir: {settings.data_dir}",
@@ -72,12 +74,20 @@ def describe(loaded: Loaded) -> str:
     return "\n".join(_one_line(line) for line in lines)
 
 
+def sources(loaded: Loaded) -> list[str]:
+    """Where the settings come from."""
+    lines = [f"file: {loaded.source or 'none, the defaults'}"]
+    if loaded.variables:
+        lines.append(f"environment: {', '.join(loaded.variables)}")
+    return lines
+
+
 def _load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:
     source = _find(path)
     raw = {} if source is None else _read(source)
     place = "the defaults" if source is None else str(source)
     origins: dict[Location, str] = {(): place}
-    warnings = apply_environment(raw, environ, origins)
+    variables, warnings = apply_environment(raw, environ, origins)
     # Once without the command line too: what it replaces must be right all the same.
     settings = _validate(raw, origins)
     if any(value is not None for value in overrides.values()):
@@ -94,7 +104,7 @@ def _load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str,
             "access.allow_anonymous is true and there is no token"
             for i in settings.exposed()
         ]
-    return Loaded(settings, source, [_one_line(line) for line in warnings])
+    return Loaded(settings, source, variables, [_one_line(line) for line in warnings])
 
 
 def _find(path: Path | None) -> Path | None:

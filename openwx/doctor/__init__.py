@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from openwx.config import Loaded, load
+from openwx.config import Loaded, load, sources
 from openwx.doctor import access, disk, process, reach
 from openwx.doctor.finding import Finding, Level, as_text, ok, problem, warning
 from openwx.doctor.finding import as_json as told
@@ -52,6 +52,5 @@ async def examine(path: Path | None, environ: Mapping[str, str]) -> list[Finding
 
 
 def _configuration(loaded: Loaded) -> list[Finding]:
-    source = loaded.source or "no file, the defaults"
     warnings = [warning("configuration", words, "correct it") for words in loaded.warnings]
-    return warnings or [ok("configuration", str(source))]
+    return warnings or [ok("configuration", "; ".join(sources(loaded)))]

@@ -145,3 +145,10 @@ async def test_a_command_that_does_not_say_which(openwx: Start, arguments: tuple
     code, _, err = await (await openwx("outbox", *arguments)).ends(30)
     assert code == 2
     assert len(err.splitlines()) == 1
+
+
+async def test_the_command_asks_which_account(openwx: Start) -> None:
+    command = await openwx("outbox", "list", OPENWX_ACCOUNTS='{"home": {}, "work": {}}')
+    code, _, err = await command.ends(30)
+    assert code == 2
+    assert "--client is missing: there are several accounts: home, work" in err

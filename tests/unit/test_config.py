@@ -735,6 +735,7 @@ def test_describe_of_the_defaults_and_of_an_open_server() -> None:
     assert "access: no token, this machine only" in text
     environ = {"OPENWX_ACCESS__ALLOW_ANONYMOUS": "yes", "OPENWX_LISTEN__HOST": "0.0.0.0"}
     text = describe(load(None, environ, {}))
+    assert "environment: OPENWX_ACCESS__ALLOW_ANONYMOUS, OPENWX_LISTEN__HOST" in text
     assert "access: no token, open to everyone (allow_anonymous = true)" in text
     assert "warning: everyone who reaches http://0.0.0.0:3000" in text
 
