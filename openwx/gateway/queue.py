@@ -235,8 +235,7 @@ class SendQueue:
             self._resting.discard(task)
 
     async def _ready(self) -> None:
-        """Until a send may begin. The account may have stopped running in a pause: to run is the last condition,
-        and nothing is awaited after it."""
+        """Until a send may begin. The account may have stopped running in a pause: to run is the last condition."""
         await self._running()
         while (pause_s := self._not_before - time.monotonic()) > 0:
             await asyncio.sleep(pause_s)
