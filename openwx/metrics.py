@@ -166,6 +166,7 @@ class OfAccount:
         self._settled = {
             fate: DELIVERIES.labels(name, fate) for fate in ("delivered", "failed", "dropped")
         }
+        self._received: dict[tuple[str, str], Counter] = {}
         for reason in (*_SESSION_RETS.values(), "refused"):
             SESSION_ENDS.labels(name, reason)
         SENDS.labels(name, "0")
@@ -176,7 +177,12 @@ class OfAccount:
 
     def received(self, post_type: str, format: str) -> None:
         """A message came from WeChat. Both words are of the contract."""
-        RECEIVED.labels(self._name, post_type, format).inc()
+        count = self._received.get((post_type, format))
+        if count is None:
+            count = self._received[post_type, format] = RECEIVED.labels(
+                self._name, post_type, format
+            )
+        count.inc()
 
     def settled(self, fate: str) -> None:
         """An upload ended: ``delivered``, ``failed`` or ``dropped``."""

@@ -73,8 +73,13 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def address_of(chat: Chat, session: Session | None) -> Address:
     """Where ``chat`` is in this login, and what it takes to find it again in another."""
+    target = target_of(chat)
     return Address(
-        **msgspec.structs.asdict(target_of(chat)),
+        id=target.id,
+        uid=target.uid,
+        group=target.group,
+        displayname=target.displayname,
+        fingerprint=target.fingerprint,
         login=session.login_id if session else "",
         uin=session.uin if session else "",
     )

@@ -6,7 +6,7 @@ What is told here is in the journal before anybody goes on.
 import asyncio
 import base64
 import logging
-import uuid
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -187,7 +187,7 @@ class Teller:
         return str(path), base64.encodebytes(self.qrcode_png).decode("ascii")
 
     def _tell_message(self, message: Message, session: Session | None) -> tuple[NewUpload, Payload]:
-        uid = uuid.uuid4().hex
+        uid = secrets.token_hex(16)
         payload = payloads.received(message, uid)
         chat = message.parties.chat
         reply_to = b""
@@ -209,7 +209,7 @@ class Teller:
             chat=chat,
             kind=kind,
             body=msgspec.json.encode(payload),
-            uid=payload.get("uid") or uuid.uuid4().hex,
+            uid=payload.get("uid") or secrets.token_hex(16),
             deliver=wanted(self._report, kind, payload),
             **more,
         )

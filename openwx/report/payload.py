@@ -5,7 +5,7 @@ event is one more ``case`` there.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from openwx.wechat import events
@@ -30,7 +30,8 @@ def received(message: Message, uid: str) -> Payload:
         payload["id"] = message.id
     is_group_notice = isinstance(message, Notice) and isinstance(parties.chat, Group)
     payload["format"] = "text" if is_group_notice else message.format
-    return payload | message.members()
+    payload |= message.members()
+    return payload
 
 
 def may_be_replied_to(payload: Payload) -> bool:
@@ -164,9 +165,9 @@ def _message(content: str, parties: Parties, seconds: int, uid: str) -> Payload:
         "content": content.replace("\u2005", " "),
     }
     if parties.sender is not None:
-        payload |= _person("sender", parties.sender)
+        payload.update(_person("sender", parties.sender))
     if parties.receiver is not None:
-        payload |= _person("receiver", parties.receiver)
+        payload.update(_person("receiver", parties.receiver))
     if isinstance(parties.chat, Group):
         payload |= {
             "group": parties.chat.displayname,
@@ -183,13 +184,19 @@ def _type(parties: Parties) -> str:
     return "group_message" if parties.sender is not None else "group_notice"
 
 
-def _person(role: str, person: Person) -> Payload:
-    return {
-        role: person.displayname,
-        f"{role}_id": person.id,
-        f"{role}_uid": person.uid,
-        f"{role}_name": person.name,
-        f"{role}_account": person.account,
-        f"{role}_markname": person.markname,
-        f"{role}_category": person.category if isinstance(person, Friend) else "",
-    }
+_PERSON = ("", "_id", "_uid", "_name", "_account", "_markname", "_category")
+_NAMES = {role: [role + end for end in _PERSON] for role in ("sender", "receiver")}
+"""What a payload calls the parts of a person. Made once: each message tells of two."""
+
+
+def _person(role: str, person: Person) -> Iterable[tuple[str, Any]]:
+    values = (
+        person.displayname,
+        person.id,
+        person.uid,
+        person.name,
+        person.account,
+        person.markname,
+        person.category if isinstance(person, Friend) else "",
+    )
+    return zip(_NAMES[role], values, strict=True)
