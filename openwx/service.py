@@ -251,6 +251,6 @@ async def log_out(settings: Settings) -> None:
                 log.warning("%s: still logged in: %s", name, error)
                 problem = problem or error
                 continue
-            await journal.write(Unit(account=name, state={"session": None}))
+            await journal.write(Unit(account=name, state={"session": None, "uids": None}))
     if problem is not None:
         raise problem

@@ -305,7 +305,7 @@ class Account:
         saved, known = state.get("session"), state.get("contacts")
         session = contacts = None
         try:
-            session = Session.from_bytes(saved) if saved is not None else None
+            session = Session.from_bytes(saved, state.get("uids")) if saved is not None else None
         except msgspec.DecodeError:
             words = "%s: the saved session cannot be read; a new login is needed"
             metrics.dropped(log, "saved_state", words, self.name)

@@ -51,6 +51,8 @@ class Teller:
         self._in_order = asyncio.Lock()
         self.lines = Lines()
         self._counts = metrics.of_account(name)
+        self._saved_uids: dict[str, int | str] | None = None
+        """Those in the journal: the very object, which nobody changes."""
 
     async def restore(self) -> list[Told]:
         """What waits for its medium since before the start. Chats keep the order lines that they had."""
@@ -80,9 +82,13 @@ class Teller:
             state: dict[str, bytes | None] = {}
             if batch.session is not None:
                 state["session"] = batch.session.to_bytes()
+                if batch.session.uids is not self._saved_uids:
+                    state["uids"] = batch.session.uids_to_bytes()
             if batch.known is not None:
                 state["contacts"] = batch.known or None
             fresh = await self._commit(Unit(account=self._name, state=state, media=media), told)
+            if batch.session is not None:
+                self._saved_uids = batch.session.uids
             for payload in fresh:
                 if payload["post_type"] != "event":
                     self._counts.received(payload["post_type"], payload["format"])

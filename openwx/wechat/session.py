@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from openwx.errors import ProtocolError
 
@@ -81,16 +82,26 @@ class Session(msgspec.Struct, frozen=True):
         return f"<Session of {self.uin} at {self.domain}>"
 
     def to_bytes(self) -> bytes:
-        """For the journal. Holds secrets."""
-        return msgspec.json.encode(self)
+        """For the journal, which has the ``uids`` by themselves: they may be thousands. Holds secrets."""
+        return msgspec.json.encode(replace(self, uids={}))
+
+    def uids_to_bytes(self) -> bytes:
+        """``uids`` for the journal."""
+        return msgspec.json.encode(self.uids)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Session":
-        """Raises ``msgspec.DecodeError`` where this is no saved session."""
+    def from_bytes(cls, data: bytes, uids: bytes | None = None) -> "Session":
+        """Raises ``msgspec.DecodeError`` where these are no saved session and its uids. Without ``uids``, those that
+        the session was saved with count."""
         try:
-            return msgspec.json.decode(data, type=cls)
+            session = msgspec.json.decode(data, type=cls)
+            if uids is not None:
+                session = replace(
+                    session, uids=msgspec.json.decode(uids, type=dict[str, int | str])
+                )
         except (UnicodeDecodeError, RecursionError) as error:
             raise msgspec.DecodeError(str(error)) from None
+        return session
 
 
 def number_or_name(text: str) -> int | str:

@@ -356,6 +356,20 @@ async def test_uids_are_there_although_the_phone_was_hard_to_tell(
     assert told == expected
 
 
+async def test_uids_outlive_a_restart_after_which_nobody_tells_them(
+    world: World, account: Account, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = await runs(world, receiver)
+    account.friend("小灰").says("acknowledged with a SyncKey that is saved without the uids")
+    await receiver.get(type="friend_message")
+    await former.stop()
+    monkeypatch.setattr(type(account), "receive_chat_list", lambda *_: None)
+    gateway = await world.start()
+    await gateway.reaches("running")
+    told, expected = await uids(gateway, account)
+    assert told == expected
+
+
 async def test_running_waits_for_a_pairing_that_is_late(
     world: World, account: Account, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,18 @@ from .serving import SESSION
 
 def test_a_session_survives_being_saved() -> None:
     session = replace(SESSION, uids={"@1": 5, "@2": "wxid_a"}, told=True)
-    assert Session.from_bytes(session.to_bytes()) == session
+    assert Session.from_bytes(session.to_bytes(), session.uids_to_bytes()) == session
+
+
+def test_a_session_that_was_saved_together_with_its_uids_keeps_them() -> None:
+    saved = msgspec.json.encode(replace(SESSION, uids={"@1": 5}))
+    assert Session.from_bytes(saved).uids == {"@1": 5}
+
+
+@pytest.mark.parametrize("broken", [b"", b"[]", b'{"@1": null}', b"[" * 100_000])
+def test_broken_uids_are_told_with_one_error(broken: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        Session.from_bytes(SESSION.to_bytes(), broken)
 
 
 def test_a_session_of_a_former_version_is_read() -> None:
