@@ -12,7 +12,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -170,7 +170,7 @@ class Tables(Workshop):
 
     def _add_uploads(self, units: Sequence[Unit], now: float) -> Iterator[Upload | None]:
         uploads = [
-            _made(Upload, new, next(self._upload_ids), unit.account, now)
+            _upload_of(new, next(self._upload_ids), unit.account, now)
             for unit in units
             for new in unit.uploads
         ]
@@ -181,7 +181,7 @@ class Tables(Workshop):
 
     def _add_sends(self, units: Sequence[Unit], now: float) -> Iterator[Send | None]:
         sends = [
-            _made(Send, new, next(self._send_ids), unit.account, now)
+            _send_of(new, next(self._send_ids), unit.account, now)
             for unit in units
             for new in unit.sends
         ]
@@ -286,11 +286,25 @@ def _told(error: Exception) -> Exception:
     return error
 
 
-_Made = TypeVar("_Made", Upload, Send)
+def _upload_of(new: NewUpload, id_: int, account: str, now: float) -> Upload:
+    return Upload(
+        id=id_,
+        account=account,
+        created=now,
+        chat=new.chat,
+        kind=new.kind,
+        body=new.body,
+        uid=new.uid,
+        reply_to=new.reply_to,
+        dedupe=new.dedupe,
+        deliver=new.deliver,
+        media=new.media,
+        attachment=new.attachment,
+    )
 
 
-def _made(kind: type[_Made], new: NewUpload | NewSend, id_: int, account: str, now: float) -> _Made:
-    return kind(**msgspec.structs.asdict(new), id=id_, account=account, created=now)
+def _send_of(new: NewSend, id_: int, account: str, now: float) -> Send:
+    return Send(**msgspec.structs.asdict(new), id=id_, account=account, created=now)
 
 
 def _upload_row(upload: Upload, seq: int, now: float) -> tuple[Any, ...]:

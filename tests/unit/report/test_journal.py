@@ -4,6 +4,7 @@ import sqlite3
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from openwx.report.journal import (
@@ -27,6 +28,18 @@ async def test_an_upload_comes_back_as_it_was_put_in(journal: Journal, clock: Cl
     assert await journal.upload(upload.id) == upload
     assert await journal.pending("me") == [(upload.id, "chat")]
     assert await journal.pending("other") == []
+
+
+async def test_every_field_of_an_upload_is_kept(journal: Journal) -> None:
+    new = a_message(1, "chat", dedupe="d", deliver=False, media=b"ref", attachment="/a.png")
+    written = await journal.write(Unit(account="me", uploads=[new]))
+    fields = msgspec.structs.asdict(new)
+    defaults = {field.name: field.default for field in msgspec.structs.fields(new)}
+    assert all(value != defaults[name] for name, value in fields.items())
+    (upload,) = written.fresh
+    assert fields.items() <= msgspec.structs.asdict(upload).items()
+    (held,) = await journal.held("me")
+    assert {**fields, "deliver": True}.items() <= msgspec.structs.asdict(held).items()
 
 
 async def test_duplicates_are_ignored_for_each_account(journal: Journal) -> None:
