@@ -1,7 +1,7 @@
-"""The cookies of one login, as a browser keeps them (protocol reference, section 3).
+"""The cookies of one login, as a browser keeps them (protocol reference, sections 1 and 2).
 
 aiohttp's jar keeps them and says which ones belong to a request; the header is written here, for aiohttp makes new
-objects of all of them for each request, which takes half as long as everything else that it does for one.
+objects of all of them for each request, which takes a third as long as everything else that it does for one.
 """
 
 import logging

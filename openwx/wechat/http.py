@@ -118,7 +118,7 @@ class Http:
 
         Raises ``TransportError``, ``ProtocolError``, or the class of ``Refused`` that its ``Ret`` belongs to.
         """
-        body = await self._exchange(call, _read)
+        body = await self._exchange(call, functools.partial(_read, call.name))
         if call.reply is bytes:
             return body  # type: ignore[return-value]
         try:
@@ -142,7 +142,7 @@ class Http:
         Raises what ``send`` raises; what ``put`` raises comes out as it is.
         """
 
-        async def hand_on(call: Call[bytes], answer: aiohttp.ClientResponse) -> None:
+        async def hand_on(answer: aiohttp.ClientResponse) -> None:
             if answer.status not in (200, 206):
                 raise ProtocolError(call.name, f"HTTP status {answer.status}")
             begun = False
@@ -156,7 +156,7 @@ class Http:
         await self._exchange(call, hand_on)
 
     async def _exchange(
-        self, call: Call[Any], read: Callable[[Call[Any], aiohttp.ClientResponse], Awaitable[T]]
+        self, call: Call[Any], read: Callable[[aiohttp.ClientResponse], Awaitable[T]]
     ) -> T:
         """What ``read`` makes of the answer, whose head has come and is no error. What goes wrong, also with its body,
         is mapped."""
@@ -172,7 +172,7 @@ class Http:
                     raise TransportError(call.name, f"HTTP status {answer.status}")
                 if answer.status >= 400:
                     raise ProtocolError(call.name, f"HTTP status {answer.status}")
-                return await read(call, answer)
+                return await read(answer)
         except _OwnError as error:
             raise error.error from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -247,13 +247,13 @@ def _raise_refusal(call: str, reply: wire.Reply) -> None:
         raise refused(call, reply.BaseResponse.Ret, reply.BaseResponse.ErrMsg or "")
 
 
-async def _read(call: Call[Any], answer: aiohttp.ClientResponse) -> bytes:
+async def _read(call: str, answer: aiohttp.ClientResponse) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in answer.content.iter_any():
         size += len(part)
         if size > LARGEST_ANSWER:
-            raise ProtocolError(call.name, f"the answer is larger than {LARGEST_ANSWER} bytes")
+            raise ProtocolError(call, f"the answer is larger than {LARGEST_ANSWER} bytes")
         parts.append(part)
     return b"".join(parts)
 
