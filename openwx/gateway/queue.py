@@ -104,8 +104,6 @@ class SendQueue:
         self._too_often = rules.too_often()
         self._too_often_at = 0.0
         self._under_way: list[Ticket] = []
-        self._busy: set[str] = set()
-        """What those that are under way are in line for."""
         self._closed = False
         self._resting: set[asyncio.Task[Any]] = set()
         """Those of ``run`` that wait: nothing of theirs is on its way."""
@@ -194,7 +192,6 @@ class SendQueue:
                 self._some.clear()
                 continue
             self._under_way.append(ticket)
-            self._busy |= ticket.names
             tasks.create_task(self._serve(ticket), name="sends: a message")
 
     async def _serve(self, ticket: Ticket) -> None:
@@ -208,20 +205,19 @@ class SendQueue:
             if ticket.done is not None and not ticket.done.done():
                 ticket.done.set_result(outcome)
         self._under_way.remove(ticket)
-        self._busy -= ticket.names
         self._some.set()  # what waited for this chat can go now
 
     def _next(self) -> Ticket | None:
         """The oldest that need not wait for one that is under way, bulk last."""
         if self._closed or len(self._under_way) >= self._rules.at_once:
             return None
-        passed: set[str] = set()
+        taken = {name for ticket in self._under_way for name in ticket.names}
         for line in (self._urgent, self._bulk):
             for ticket in islice(line, _LOOK_AHEAD):
-                if self._busy.isdisjoint(ticket.names) and passed.isdisjoint(ticket.names):
+                if taken.isdisjoint(ticket.names):
                     line.remove(ticket)
                     return ticket
-                passed |= ticket.names  # what waits for the same must not overtake it
+                taken |= ticket.names  # what waits for the same must not overtake it
         return None
 
     async def _rested(self) -> None:
