@@ -1,10 +1,9 @@
 """Messages to send, as they wait in the queue and in the journal."""
 
-import uuid
-
 import msgspec
 
 from openwx.errors import CallerError
+from openwx.report.records import new_uid
 from openwx.wechat.contacts import Contacts
 from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.model import Chat
@@ -95,7 +94,7 @@ def present_id(to: Address, session: Session | None, contacts: Contacts) -> str 
 
 def new_order(to: Address, what: str | Parcel, *, bulk: bool = False, key: str = "") -> Order:
     return Order(
-        uid=uuid.uuid4().hex,
+        uid=new_uid(),
         to=to,
         content=what if isinstance(what, str) else "",
         parcel=what if isinstance(what, Parcel) else None,

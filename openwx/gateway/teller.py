@@ -6,7 +6,6 @@ What is told here is in the journal before anybody goes on.
 import asyncio
 import base64
 import logging
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from openwx.gateway.stage import Told
 from openwx.report import payload as payloads
 from openwx.report.journal import JournalError, NewUpload, Unit, Written
 from openwx.report.payload import Payload
+from openwx.report.records import new_uid
 from openwx.report.reporter import wanted
 from openwx.wechat import events
 from openwx.wechat.client import Batch
@@ -193,7 +193,7 @@ class Teller:
         return str(path), base64.encodebytes(self.qrcode_png).decode("ascii")
 
     def _tell_message(self, message: Message, session: Session | None) -> tuple[NewUpload, Payload]:
-        uid = secrets.token_hex(16)
+        uid = new_uid()
         payload = payloads.received(message, uid)
         chat = message.parties.chat
         reply_to = b""
@@ -215,7 +215,7 @@ class Teller:
             chat=chat,
             kind=kind,
             body=msgspec.json.encode(payload),
-            uid=payload.get("uid") or secrets.token_hex(16),
+            uid=payload.get("uid") or new_uid(),
             deliver=wanted(self._report, kind, payload),
             **more,
         )

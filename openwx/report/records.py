@@ -3,6 +3,7 @@
 A ``Unit`` is one atomic piece of work: all of it is on the disk, or none of it.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
@@ -10,6 +11,11 @@ import msgspec
 
 KEPT_BODY = 64 * 1024
 """A body beyond this many bytes goes when its upload is delivered."""
+
+
+def new_uid() -> str:
+    """For an upload, or for a send and the upload that tells how it ended: 32 hex digits, no two alike."""
+    return secrets.token_hex(16)
 
 
 class NewUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
