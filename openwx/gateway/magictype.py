@@ -1,7 +1,6 @@
 """The true type of a medium, by its content; its name is a hint where the content says little."""
 
 import asyncio
-import functools
 import importlib
 import mimetypes
 import sys
@@ -35,7 +34,6 @@ _EXTENSIONS = {
 }
 
 
-@functools.cache
 def library() -> Any:
     """Libmagic. The first time it is looked for with ``ldconfig``, and perhaps with a compiler: 5 to 100 ms.
 

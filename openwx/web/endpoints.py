@@ -169,7 +169,7 @@ class Endpoints:
             has_token = self._access.has_token(request, query)
             body = await read_body(request, limits if has_token else limits.for_strangers())
         except CallerError:
-            if not has_token and not self._access.has_token(request, query):
+            if not self._access.has_token(request, query):
                 raise unauthenticated() from None
             raise
         given = Given(query, {}) if body is None else Given({**query, **body.texts}, body.files)
