@@ -19,6 +19,7 @@ from openwx.report.gate import growing_pauses
 from openwx.report.journal import Journal, JournalError, Unit, Upload, Written
 from openwx.report.post import retry_after
 from openwx.report.reporter import Answer
+from tests.patience import PATIENCE_S
 
 from .receiver import Receiver, says, sends_raw, status, waits_for
 from .world import World, a_message, long_pauses
@@ -175,7 +176,7 @@ async def test_refusals_are_counted_over_a_restart(world: World, receiver: Recei
     await world.tell(a_message(1))
     await receiver.has(3)
     ((upload_id, _),) = await world.journal.pending("me")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (upload := await world.journal.upload(upload_id)) and upload.tries < 3:
             pass
     await world.stop()
@@ -190,7 +191,7 @@ async def test_retry_after_is_honoured(world: World, receiver: Receiver) -> None
     world.start()
     await world.tell(a_message(1, "c"))
     await receiver.has(1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not world.reporter._gate.closed:
             await asyncio.sleep(0)
     await world.tell(a_message(2, "d"))
@@ -250,7 +251,7 @@ async def test_a_dead_backend_sees_one_probe_at_a_time(
 
     world.start(pauses=counted)
     await world.tell(*(a_message(n, f"c{n % 200}") for n in range(400)))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await many.wait()
     await receiver.start(port)
     await world.done()
@@ -273,7 +274,7 @@ async def test_a_dead_backend_is_not_stormed(world: World, receiver: Receiver) -
     port = server.sockets[0].getsockname()[1]
     world.start(pauses=long_pauses, post_api=f"http://127.0.0.1:{port}/")
     await world.tell(*(a_message(n, f"c{n}") for n in range(200)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not world.reporter._gate.closed or world.reporter._slots._value < 64:
             await asyncio.sleep(0)
     assert tried <= 2 * 66  # aiohttp tries once more where a connection closes

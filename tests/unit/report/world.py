@@ -11,6 +11,7 @@ import msgspec
 from openwx.config import Report
 from openwx.report.journal import Journal, NewSend, NewUpload, Send, Unit, Upload, Written
 from openwx.report.reporter import Answer, Reporter
+from tests.patience import PATIENCE_S
 
 from .receiver import Receiver
 
@@ -102,7 +103,7 @@ class World:
     async def stop(self) -> None:
         if self.task is not None:
             self.task.cancel()
-            await asyncio.wait({self.task}, timeout=5)
+            await asyncio.wait({self.task}, timeout=PATIENCE_S)
             assert self.task.done()
         if self.http is not None:
             await self.http.close()
