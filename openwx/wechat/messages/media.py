@@ -76,7 +76,7 @@ class Voice(MediaMessage, frozen=True):
 
 class Video(MediaMessage, frozen=True):
     msg_types = (43,)
-    kind = "video"
+    kind: ClassVar[Kind] = "video"
 
     @classmethod
     def sizes_of(cls, entry: wire.Message, xml: Xml) -> tuple[int, ...]:
