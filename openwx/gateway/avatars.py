@@ -143,7 +143,9 @@ class Avatars:
                 if isinstance(whom, Group)
                 else avatar.of_person(session, whom.id, room_id)
             )
-            await self._client.http.download(call, put)
+            piece = await self._client.http.download(call, put)
+            if piece.total != piece.size:
+                raise ProtocolError(call.name, f"{piece.size} bytes came, and there are more")
         return bytes(data)
 
 

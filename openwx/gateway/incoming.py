@@ -12,7 +12,7 @@ from openwx import metrics
 from openwx.about import about
 from openwx.config import Report
 from openwx.errors import LoggedOut, ProtocolError, Refused, TransportError
-from openwx.gateway import parcels, sources
+from openwx.gateway import magictype, parcels, sources
 from openwx.gateway.mediafolder import EmptyError, StoredFile, TooLargeError, safe_name
 from openwx.gateway.orders import Address, present_id
 from openwx.gateway.shared import Shared
@@ -22,7 +22,7 @@ from openwx.report.journal import Completed, Unit
 from openwx.report.policy import wanted
 from openwx.report.post import webhook_id_of
 from openwx.wechat.client import Client
-from openwx.wechat.mediaref import MediaRef
+from openwx.wechat.mediaref import Kind, MediaRef
 from openwx.wechat.transfer import Transfer
 
 log = logging.getLogger("openwx.media")
@@ -32,6 +32,16 @@ AT_ONCE = 4
 
 MOST_REFUSALS = 3
 """An empty answer may be so for the moment, or for ever."""
+
+
+_MAJOR_TYPES: dict[Kind, tuple[str, ...]] = {
+    "image": ("image",),
+    "emoticon": ("image",),
+    "voice": ("audio", "video"),
+    "video": ("video", "audio"),
+    "microvideo": ("video", "audio"),
+}
+"""A file may be of any type. Recordings are told from films by their tracks alone."""
 
 
 class NoMediumError(Exception):
@@ -164,4 +174,14 @@ class Incoming:
     async def _fetch_once(self, ref: MediaRef) -> StoredFile:
         async with self._folder.receive(safe_name(ref.name)) as incoming:
             await self._transfer.fetch(ref, incoming.put)
+            if incoming.size:
+                _require_type(ref.kind, await incoming.mime())
             return await incoming.keep()
+
+
+def _require_type(kind: Kind, mime: str) -> None:
+    """WeChat's servers sometimes send a page of theirs with status 200 in place of a picture. What the content does
+    not tell may be anything. Raises ``ProtocolError``."""
+    majors = _MAJOR_TYPES.get(kind)
+    if majors is not None and mime.partition("/")[0] not in majors and mime != magictype.UNKNOWN:
+        raise ProtocolError("download", f"what came is no {kind} but {mime}")

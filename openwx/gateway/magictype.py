@@ -15,7 +15,10 @@ if sys.platform != "win32" and "magic" not in sys.modules:
 ENOUGH = 64 * 1024
 """So many bytes from the beginning decide."""
 
-_VAGUE = frozenset({"application/octet-stream", "text/plain", "application/zip", "inode/x-empty"})
+UNKNOWN = "application/octet-stream"
+"""Of content that tells nothing."""
+
+_VAGUE = frozenset({UNKNOWN, "text/plain", "application/zip", "inode/x-empty"})
 _EXTENSIONS = {
     "image/jpeg": "jpg",
     "image/png": "png",

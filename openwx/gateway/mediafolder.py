@@ -94,6 +94,7 @@ class Incoming:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._head = b""
         self._gathered = bytearray()
+        self._mime = ""
         self.size = 0
 
     async def __aenter__(self) -> Self:
@@ -119,6 +120,12 @@ class Incoming:
         if len(self._gathered) >= _AT_ONCE:
             await self._write()
 
+    async def mime(self) -> str:
+        """The type of what has come, by its content."""
+        if not self._mime:
+            self._mime = await magictype.mime_of(self._head, self.name)
+        return self._mime
+
     async def keep(self) -> StoredFile:
         """Finish the file: on the disk, typed by its content, under a name of its own that it ends with.
 
@@ -127,7 +134,7 @@ class Incoming:
         if self.size == 0:
             raise EmptyError
         await self._write()
-        mime = await magictype.mime_of(self._head, self.name)
+        mime = await self.mime()
         ext = magictype.extension_of(mime, self.name)
         path = await asyncio.to_thread(self._finish, ext)
         name = self.name or path.name

@@ -5,9 +5,10 @@ import msgspec
 from openwx.errors import CallerError
 from openwx.report.records import new_uid
 from openwx.wechat.contacts import Contacts
+from openwx.wechat.ids import new_client_msg_id
 from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.model import Chat
-from openwx.wechat.send import Uploaded, new_client_msg_id
+from openwx.wechat.send import Uploaded
 from openwx.wechat.session import Session
 from openwx.wechat.target import Target, target_of
 from openwx.wechat.upload import Medium

@@ -49,7 +49,7 @@ happen in time).
 | `group/notice` | `account`, `group`, `text` |
 | `group/accepts_invitation` | `account`, `group`, `member`: an invited friend joins |
 | `friend/` **or** `phone/` and one of the verbs below; `group/member_` and the same | `account`, `friend` or `group`, `member`, and what the verb needs |
-| … `sends_image`, `sends_sticker`, `sends_app_sticker` | the medium: `data` (base64), or `sample` (png, jpeg, gif, mp3, mp4), or `size` and `seed` (noise); none: a fitting sample |
+| … `sends_image`, `sends_sticker`, `sends_app_sticker` | the medium: `data` (base64), or `sample` (png, jpeg, gif, mp3, mp4), or `size` and `seed` (noise); none: a fitting sample. Of all but voices `told_size`: the bytes that the message tells, where it is wrong (0: it tells none) |
 | … `sends_voice`, `sends_video`, `sends_short_video` | the medium, `seconds` |
 | … `sends_file` | `name`, the medium |
 | … `sends_location`, `sends_location_48` | `place`, `latitude`, `longitude` |
@@ -60,7 +60,7 @@ happen in time).
 | … `sends_chat_record` | `title`, `lines`, `app_msg_type` (19 or 0) |
 | … `sends_card` | `person`: a friend, or the name of a stranger |
 | … `sends_shop_sticker`, `shares_live_location`, `sends_red_packet_notice`, `calls` | |
-| `faults/add` | `call`, `fault` (drop, lose_answer, server_error, hang, garbage, truncate, empty, ret), `times`, `probability`, `ret`, `errmsg`, `status`, `seconds`, `account` |
+| `faults/add` | `call`, `fault` (drop, lose_answer, server_error, hang, garbage, truncate, partial, empty, ret), `times`, `probability`, `ret`, `errmsg`, `status`, `seconds`, `account` |
 | `faults/clear`, `codes/expire` | |
 | `settings` | any of `world.Settings` |
 """  # noqa: E501

@@ -18,15 +18,21 @@ def _place(asked: Asked) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def _told(asked: Asked) -> int | None:
+    return asked.count("told_size", None)
+
+
 _KINDS: dict[str, Arguments] = {
-    "sends_image": lambda asked: (asked.medium("jpeg"),),
+    "sends_image": lambda asked: (asked.medium("jpeg"), _told(asked)),
     "sends_voice": lambda asked: (asked.medium("mp3"), asked.number("seconds", 3)),
-    "sends_video": lambda asked: (asked.medium("mp4"), asked.number("seconds", 5)),
-    "sends_short_video": lambda asked: (asked.medium("mp4"), asked.number("seconds", 5)),
-    "sends_sticker": lambda asked: (asked.medium("gif"),),
-    "sends_app_sticker": lambda asked: (asked.medium("gif"),),
+    "sends_video": lambda asked: (asked.medium("mp4"), asked.number("seconds", 5), _told(asked)),
+    "sends_short_video": lambda asked: (
+        asked.medium("mp4"), asked.number("seconds", 5), _told(asked),
+    ),
+    "sends_sticker": lambda asked: (asked.medium("gif"), _told(asked)),
+    "sends_app_sticker": lambda asked: (asked.medium("gif"), _told(asked)),
     "sends_shop_sticker": lambda asked: (),
-    "sends_file": lambda asked: (asked.text("name"), asked.medium("png")),
+    "sends_file": lambda asked: (asked.text("name"), asked.medium("png"), _told(asked)),
     "sends_location": _place,
     "sends_location_48": _place,
     "shares_live_location": lambda asked: (),

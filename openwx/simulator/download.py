@@ -14,7 +14,7 @@ from aiohttp import web
 from .call import Call, Handler, RefusedError, answer, session_of
 from .media import Medium
 from .samples import png
-from .serving import ranged, whole
+from .serving import served
 from .timeline import Message
 
 if TYPE_CHECKING:
@@ -44,21 +44,23 @@ def _image(session: Session, call: Call) -> web.Response | None:
         return None
     if call.query.get("type") == "slave":
         red, green, blue = bytes.fromhex(medium.md5[:6])
-        return whole(Medium(png((red, green, blue), 90)))
-    return whole(medium) if kind in _IMAGES else None
+        return served(Medium(png((red, green, blue), 90)))
+    return served(medium, call.headers.get("Range", "")) if kind in _IMAGES else None
 
 
 def _voice(session: Session, call: Call) -> web.Response | None:
     """webwxgetvoice: mp3."""
     kind, medium = _sent_with(session, call)
-    return whole(medium) if medium is not None and kind == 34 else None
+    if medium is None or kind != 34:
+        return None
+    return served(medium, call.headers.get("Range", ""))
 
 
 def _video(session: Session, call: Call) -> web.Response | None:
     """webwxgetvideo: nothing without `Range`."""
     kind, medium = _sent_with(session, call)
     asked = call.headers.get("Range", "")
-    return ranged(medium, asked) if medium is not None and kind in _VIDEOS and asked else None
+    return served(medium, asked) if medium is not None and kind in _VIDEOS and asked else None
 
 
 def _file(session: Session, call: Call) -> web.Response | None:
@@ -80,11 +82,12 @@ def _file(session: Session, call: Call) -> web.Response | None:
     named = given.get("encryfilename") or given.get("filename")
     if not authentic or not named or not given.get("pass_ticket"):
         return None
-    attached = f"attachment; filename*=UTF-8''{quote(message.medium.name, safe='')}"
-    return whole(
-        message.medium,
-        **{"Content-Disposition": attached, "Content-Type": "application/octet-stream"},
-    )
+    response = served(message.medium, call.headers.get("Range", ""))
+    response.content_type = "application/octet-stream"
+    if account.world.settings.names_files:
+        attached = f"attachment; filename*=UTF-8''{quote(message.medium.name, safe='')}"
+        response.headers["Content-Disposition"] = attached
+    return response
 
 
 def _map(session: Session, call: Call) -> web.Response | None:
@@ -92,7 +95,7 @@ def _map(session: Session, call: Call) -> web.Response | None:
     message = session.account.received.get(call.query.get("msgid", ""))
     if message is None or message.fields.get("SubMsgType") != 48:
         return None
-    return whole(Medium(png((200, 220, 180), 90)))
+    return served(Medium(png((200, 220, 180), 90)))
 
 
 def _sent_with(session: Session, call: Call) -> tuple[int, Medium | None]:

@@ -29,6 +29,8 @@ class Fault(enum.Enum):
     """The call takes effect, and the answer is a page of HTML with status 200."""
     TRUNCATE = "truncate"
     """The call takes effect, and the answer ends in its middle, as if it were complete."""
+    PARTIAL = "partial"
+    """Of a medium the first half of what was asked for comes, as status 206 with its Content-Range."""
     EMPTY = "empty"
     """The call takes effect, and the answer is status 200 with an empty body."""
     RET = "ret"

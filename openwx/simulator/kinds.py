@@ -51,13 +51,14 @@ def text(sender: Person, text: str) -> Draft:
     return Draft(1, text_on_wire(text), text)
 
 
-def image(sender: Person, data: bytes | Medium) -> Draft:
-    """A picture (3)."""
+def image(sender: Person, data: bytes | Medium, told_size: int | None = None) -> Draft:
+    """A picture (3). `told_size`, here and below: the bytes that the message tells, where it is wrong."""
     medium, key = medium_of(data, kind="pic"), sender.account.secret(32)
     xml = _tag(
         "img", aeskey=key, encryver=0, cdnthumbaeskey=key, cdnthumburl=_cdn(sender),
         cdnthumblength=3340, cdnthumbheight=120, cdnthumbwidth=90, cdnmidheight=0, cdnmidwidth=0,
-        cdnhdheight=0, cdnhdwidth=0, cdnmidimgurl=_cdn(sender), length=medium.size, md5=medium.md5,
+        cdnhdheight=0, cdnhdwidth=0, cdnmidimgurl=_cdn(sender),
+        length=told(medium, told_size), md5=medium.md5,
     )  # fmt: skip
     size = {"ImgHeight": 120, "ImgWidth": 90}
     return Draft(3, _message(xml), "[图片]", {"ImgStatus": 2, **size}, medium, key)
@@ -75,12 +76,14 @@ def voice(sender: Person, data: bytes | Medium, seconds: float = 3) -> Draft:
     return Draft(34, content, "[语音]", {"VoiceLength": length}, medium_of(data, kind="voice"))
 
 
-def video(sender: Person, data: bytes | Medium, seconds: float = 5) -> Draft:
+def video(
+    sender: Person, data: bytes | Medium, seconds: float = 5, told_size: int | None = None
+) -> Draft:
     """A video (43)."""
     medium, key = medium_of(data, kind="video"), sender.account.secret(32)
     xml = _tag(
         "videomsg", aeskey=key, cdnthumbaeskey=key, cdnvideourl=_cdn(sender),
-        cdnthumburl=_cdn(sender), length=medium.size, playlength=int(seconds), cdnthumblength=7216,
+        cdnthumburl=_cdn(sender), length=told(medium, told_size), playlength=int(seconds), cdnthumblength=7216,
         cdnthumbwidth=224, cdnthumbheight=398, fromusername=sender.lasting_name, md5=medium.md5,
         isad=0,
     )  # fmt: skip
@@ -88,26 +91,29 @@ def video(sender: Person, data: bytes | Medium, seconds: float = 5) -> Draft:
     return Draft(43, _message(xml), "[视频]", fields, medium, key)
 
 
-def short_video(sender: Person, data: bytes | Medium, seconds: float = 5) -> Draft:
+def short_video(
+    sender: Person, data: bytes | Medium, seconds: float = 5, told_size: int | None = None
+) -> Draft:
     """A short video (62)."""
-    draft = video(sender, data, seconds)
+    draft = video(sender, data, seconds, told_size)
     draft.msg_type, draft.text = 62, "[小视频]"
     return draft
 
 
-def sticker(sender: Person, data: bytes | Medium) -> Draft:
+def sticker(sender: Person, data: bytes | Medium, told_size: int | None = None) -> Draft:
     """A sticker of one's own (47); it is sent on by its MD5."""
     medium = medium_of(data, kind="pic")
+    size = told(medium, told_size)
     emoji = {
         "fromusername": sender.lasting_name, "tousername": sender.account.owner.lasting_name,
-        "type": 2, "idbuffer": "media:0_0", "md5": medium.md5, "len": medium.size, "productid": "",
-        "androidmd5": medium.md5, "androidlen": medium.size, "cdnurl": _cdn(sender),
+        "type": 2, "idbuffer": "media:0_0", "md5": medium.md5, "len": size, "productid": "",
+        "androidmd5": medium.md5, "androidlen": size, "cdnurl": _cdn(sender),
         "encrypturl": _cdn(sender), "aeskey": sender.account.secret(32), "width": 240,
         "height": 240,
     }  # fmt: skip
     content = xml_on_wire(f"<msg>{_tag('emoji', **emoji)}</msg>")
-    size = {"ImgHeight": 240, "ImgWidth": 240}
-    return Draft(47, content, "[表情]", size, medium, medium.md5)
+    sides = {"ImgHeight": 240, "ImgWidth": 240}
+    return Draft(47, content, "[表情]", sides, medium, medium.md5)
 
 
 def shop_sticker(sender: Person) -> Draft:
@@ -211,6 +217,11 @@ def _tag(name: str, **attributes: object) -> str:
 
 def _message(inside: str) -> str:
     return xml_on_wire(f'<?xml version="1.0"?>\n<msg>\n\t{inside}\n</msg>\n')
+
+
+def told(medium: Medium, told_size: int | None) -> int:
+    """The size that a message tells: the true one unless another is given."""
+    return medium.size if told_size is None else told_size
 
 
 def url_quoted(name: str) -> str:

@@ -27,8 +27,8 @@ class Outgoing(Incoming):
         """The chats that the web client marked as read (webwxstatusnotify, Code 1)."""
         self.media: dict[str, Medium] = {}
         """All that was ever uploaded, by MediaId, also what is no longer known to the service."""
-        self.uploads: dict[tuple[str, str, int], Upload] = {}
-        """By ClientMediaId, MD5 (where the client says it) and size; the complete ones too."""
+        self.uploads: dict[str, Upload] = {}
+        """By ClientMediaId; the complete ones too."""
         self.checked_uploads: dict[tuple[str, int], tuple[str, str]] = {}
         """AESKey and Signature of webwxcheckupload, by MD5 and size."""
 

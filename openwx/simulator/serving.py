@@ -25,6 +25,11 @@ class MediumBody(Payload):
         """The first half alone."""
         return MediumBody(self.medium, self.begin, (self.begin + self.end) // 2)
 
+    def as_part(self) -> web.Response:
+        """An answer that says which bytes these are."""
+        told = f"bytes {self.begin}-{self.end - 1}/{self.medium.size}"
+        return web.Response(body=self, status=206, headers={"Content-Range": told})
+
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         raise TypeError("a medium is no text")
 
@@ -38,21 +43,13 @@ class MediumBody(Payload):
         await self.write(writer)
 
 
-def whole(medium: Medium, **headers: str) -> web.Response:
-    """All of it."""
-    return web.Response(body=MediumBody(medium), headers=headers)
-
-
-def ranged(medium: Medium, header: str) -> web.Response:
-    """The range that the header asks for: 206, or 416 where there is nothing in it."""
-    found = re.fullmatch(r"bytes=(\d+)-(\d*)", header.strip())
+def served(medium: Medium, asked: str = "") -> web.Response:
+    """All of it; with a header `Range` those bytes: 206, or 416 where there are none."""
+    found = re.fullmatch(r"bytes=(\d+)-(\d*)", asked.strip())
     if found is None:
-        return whole(medium)
+        return web.Response(body=MediumBody(medium))
     begin = int(found[1])
     end = min(int(found[2]) + 1 if found[2] else medium.size, medium.size)
     if begin >= end:
         return web.Response(status=416, headers={"Content-Range": f"bytes */{medium.size}"})
-    told = f"bytes {begin}-{end - 1}/{medium.size}"
-    return web.Response(
-        body=MediumBody(medium, begin, end), status=206, headers={"Content-Range": told}
-    )
+    return MediumBody(medium, begin, end).as_part()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from .kinds import Draft, url_quoted
+from .kinds import Draft, told, url_quoted
 from .media import Medium, medium_of
 from .text import name_on_wire, text_on_wire, xml_on_wire
 
@@ -25,12 +25,13 @@ def link(
     )  # fmt: skip
 
 
-def file(sender: Person, name: str, data: bytes | Medium) -> Draft:
+def file(sender: Person, name: str, data: bytes | Medium, told_size: int | None = None) -> Draft:
     """A file (6); `MediaId` is what it is fetched and forwarded by, not the XML's attachid."""
     medium = medium_of(data, name=name)
+    size = told(medium, told_size)
     extension = name.rpartition(".")[2] if "." in name else ""
     attached = _plain(
-        totallen=medium.size, attachid="@cdn_3057020100" + sender.account.secret(80) + "_1",
+        totallen=size, attachid="@cdn_3057020100" + sender.account.secret(80) + "_1",
         fileext=extension, cdnattachurl="3057020100044b3049" + sender.account.secret(64),
         aeskey=sender.account.secret(32), encryver=0,
     )  # fmt: skip
@@ -41,14 +42,16 @@ def file(sender: Person, name: str, data: bytes | Medium) -> Draft:
     media_id = sender.account.new_media_id()
     return _app(
         sender, 6, inside, name, medium=medium, key=media_id, MediaId=media_id,
-        FileSize=str(medium.size), EncryFileName=url_quoted(name),
+        FileSize=str(size), EncryFileName=url_quoted(name),
     )  # fmt: skip
 
 
-def app_sticker(sender: Person, data: bytes | Medium) -> Draft:
+def app_sticker(sender: Person, data: bytes | Medium, told_size: int | None = None) -> Draft:
     """A sticker shared by an app (8): its picture is fetched like that of a sticker proper."""
     medium = medium_of(data, kind="pic")
-    attached = _plain(totallen=medium.size, attachid="", emoticonmd5=medium.md5, fileext="gif")
+    attached = _plain(
+        totallen=told(medium, told_size), attachid="", emoticonmd5=medium.md5, fileext="gif"
+    )
     inside = (
         _plain(title="", des="", action="", type=8, showtype=0, content="", url="", lowurl="")
         + f"<appattach>{attached}</appattach>"

@@ -34,6 +34,9 @@ def after(rule: Rule, request: web.Request, response: web.Response) -> web.Respo
             return answer("")
         case Fault.TRUNCATE:
             return _halved(response)
+        case Fault.PARTIAL if isinstance(response.body, MediumBody):
+            half = response.body.half()
+            return half.as_part() if half.size else response
         case _:
             return response
 

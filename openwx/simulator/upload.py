@@ -26,7 +26,11 @@ UNCHECKED_LIMIT = 25 * 2**20
 class Upload:
     """A file on its way up, chunk by chunk; a chunk that comes again changes nothing."""
 
-    def __init__(self, kind: str, name: str, mime: str, total: int, *, keeps: bool) -> None:
+    def __init__(
+        self, kind: str, name: str, mime: str, total: int, md5: str, *, keeps: bool
+    ) -> None:
+        self.md5 = md5
+        """As the client says it; wechat4u says none."""
         self.kind = kind
         self.name = name
         self.mime = mime
@@ -93,15 +97,17 @@ def _take_chunk(world: World, call: Call) -> web.Response:
     if len(part.data) > CHUNK or not part.data or chunks < -(-total // CHUNK):
         raise RefusedError(1)
 
-    key = (str(request.get("ClientMediaId") or ""), md5, total)
+    key = str(request.get("ClientMediaId") or f"{md5} {total}")
     upload = account.uploads.get(key)
     if upload is None:
         keeps = world.settings.keep_media
         name, mime = str(form.get("name") or part.name), str(form.get("type") or "")
-        upload = account.uploads[key] = Upload(kind, name, mime, total, keeps=keeps)
+        upload = account.uploads[key] = Upload(kind, name, mime, total, md5, keeps=keeps)
+    if (upload.md5, upload.total) != (md5, total):
+        raise RefusedError(1)  # two files with one ClientMediaId
     upload.take(number, part.data)
     if number == chunks - 1 and not upload.media_id:
-        _finish(account, key, upload, md5)
+        _finish(account, key, upload)
     side = 100 if kind == "pic" else 0
     return json_answer(
         MediaId=upload.media_id if number == chunks - 1 else "", StartPos=upload.received,
@@ -120,13 +126,10 @@ def _check_size(
             raise RefusedError(1)
 
 
-def _finish(account: Outgoing, key: tuple[str, str, int], upload: Upload, md5: str) -> None:
-    """All chunks are here: a file of another size or MD5 than was said is refused, and forgotten.
-
-    wechat4u says no MD5.
-    """
+def _finish(account: Outgoing, key: str, upload: Upload) -> None:
+    """All chunks are here: a file of another size or MD5 than was said is refused, and forgotten."""
     medium = upload.finish(account.new_media_id())
-    if medium.size != upload.total or (md5 and medium.md5 != md5):
+    if medium.size != upload.total or (upload.md5 and medium.md5 != upload.md5):
         del account.uploads[key]
         raise RefusedError(1)
     account.media[medium.media_id] = medium

@@ -36,6 +36,8 @@ class Settings:
     revoke_within_s: float = 120.0
     media_known_s: float = 3 * 24 * 3600.0
     """How long a MediaId can be sent after its upload, over new logins too (assumed)."""
+    names_files: bool = True
+    """Whether the answer that brings a file names it (Content-Disposition)."""
     keep_media: bool = True
     """Whether what is uploaded is kept; else its size and MD5 alone are."""
     invite_start_count: int = 40

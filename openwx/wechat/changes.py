@@ -16,6 +16,7 @@ from openwx.wechat.client import Client
 from openwx.wechat.contacts import Contacts, is_group
 from openwx.wechat.doing import Doing, unknown
 from openwx.wechat.events import Event
+from openwx.wechat.ids import new_client_msg_id
 from openwx.wechat.model import Chat, Friend, Group, Member
 from openwx.wechat.pace import Pace
 from openwx.wechat.text import written
@@ -199,7 +200,7 @@ class Changes:
 
     async def revoke(self, msg_id: str, chat_id: str) -> None:
         """Take back a message that was sent to a chat."""
-        client_msg_id = send.new_client_msg_id()
+        client_msg_id = new_client_msg_id()
         async with self._recalling.turn(msg_id):
             await self._recalling.repeated(lambda s: send.revoke(s, msg_id, chat_id, client_msg_id))
 

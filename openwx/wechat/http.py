@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import functools
-import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 import aiohttp
@@ -14,7 +13,7 @@ from aiohttp import hdrs
 from yarl import URL
 
 from openwx.errors import NotReached, ProtocolError, TransportError, refused
-from openwx.wechat import wire
+from openwx.wechat import body, wire
 from openwx.wechat.cookies import Cookies
 from openwx.wechat.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie, Session
 
@@ -24,8 +23,6 @@ USER_AGENT = (
 )
 LARGEST_ANSWER = 64 * 1024 * 1024
 MAIN = "/cgi-bin/mmwebwx-bin/"
-_REFUSAL = re.compile(rb'\s*\{\s*"BaseResponse"')
-"""What begins so is no medium."""
 
 Role = Literal["login", "main", "push", "file"]
 R = TypeVar("R")
@@ -118,42 +115,40 @@ class Http:
 
         Raises ``TransportError``, ``ProtocolError``, or the class of ``Refused`` that its ``Ret`` belongs to.
         """
-        body = await self._exchange(call, functools.partial(_read, call.name))
+        data = await self._exchange(call, functools.partial(_read, call.name))
         if call.reply is bytes:
-            return body  # type: ignore[return-value]
+            return data  # type: ignore[return-value]
         try:
             # A big contact list takes long enough to decode to be felt by everybody else.
-            if len(body) > 256 * 1024:
-                reply = await asyncio.to_thread(wire.decode, call.name, body, call.reply)
+            if len(data) > 256 * 1024:
+                reply = await asyncio.to_thread(wire.decode, call.name, data, call.reply)
             else:
-                reply = wire.decode(call.name, body, call.reply)
+                reply = wire.decode(call.name, data, call.reply)
         except ProtocolError:
             # A refusal may lack all that is needed otherwise.
             if issubclass(call.reply, wire.Reply):
-                _raise_refusal(call.name, wire.decode(call.name, body, wire.Reply))
+                _raise_refusal(call.name, wire.decode(call.name, data, wire.Reply))
             raise
         if isinstance(reply, wire.Reply):
             _raise_refusal(call.name, reply)
         return reply
 
-    async def download(self, call: Call[bytes], put: Callable[[bytes], Awaitable[object]]) -> None:
-        """Hand the answer's bytes to ``put`` as they come.
+    async def download(
+        self, call: Call[bytes], put: body.Put, *, begin: int = 0, sizes: Collection[int] = ()
+    ) -> body.Piece:
+        """Hand the answer's bytes to ``put`` as they come. See ``body.take``.
 
-        Raises what ``send`` raises; what ``put`` raises comes out as it is.
+        Raises ``TransportError``, ``ProtocolError`` and ``Refused`` itself; what ``put`` raises comes out as it is.
         """
 
-        async def hand_on(answer: aiohttp.ClientResponse) -> None:
-            if answer.status not in (200, 206):
-                raise ProtocolError(call.name, f"HTTP status {answer.status}")
-            begun = False
-            async for data in answer.content.iter_any():
-                if not begun and _REFUSAL.match(data):
-                    _raise_refusal(call.name, wire.decode(call.name, data, wire.Reply))
-                begun = True
-                with _own():
-                    await put(data)
+        async def put_own(data: bytes) -> None:
+            with _own():
+                await put(data)
 
-        await self._exchange(call, hand_on)
+        async def take(answer: aiohttp.ClientResponse) -> body.Piece:
+            return await body.take(call.name, answer, put_own, begin=begin, sizes=sizes)
+
+        return await self._exchange(call, take)
 
     async def _exchange(
         self, call: Call[Any], read: Callable[[aiohttp.ClientResponse], Awaitable[T]]

@@ -1,5 +1,9 @@
 """Fetching what was received (protocol reference, section 5)."""
 
+from collections.abc import Mapping
+
+from aiohttp import hdrs
+
 from openwx.wechat.http import MAIN, Call
 from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.session import Session
@@ -8,10 +12,13 @@ SILENCE_S = 30.0
 LONGEST_S = 1800.0
 
 
-def fetch(session: Session, ref: MediaRef) -> Call[bytes]:
-    """The call that brings a medium's bytes."""
+def fetch(session: Session, ref: MediaRef, begin: int = 0) -> Call[bytes]:
+    """The call that brings a medium's bytes from ``begin`` on."""
+    # Without it a video comes empty.
+    ranged = begin > 0 or ref.kind in ("video", "microvideo")
+    headers: dict[str, str] = {hdrs.RANGE: f"bytes={begin}-"} if ranged else {}
     if ref.kind == "file":
-        return _file(session, ref)
+        return _file(session, ref, headers)
     name, id_name = {
         "image": ("webwxgetmsgimg", "MsgID"),
         "emoticon": ("webwxgetmsgimg", "MsgID"),
@@ -22,19 +29,18 @@ def fetch(session: Session, ref: MediaRef) -> Call[bytes]:
     query = {id_name: ref.msg_id, "skey": session.skey}
     if ref.kind == "emoticon":
         query["type"] = "big"
-    is_video = name == "webwxgetvideo"
     return Call(
         name=name,
         path=MAIN + name,
         reply=bytes,
         query=query,
-        headers={"Range": "bytes=0-"} if is_video else {},  # without it a video comes empty
+        headers=headers,
         timeout_s=LONGEST_S,
         silence_s=SILENCE_S,
     )
 
 
-def _file(session: Session, ref: MediaRef) -> Call[bytes]:
+def _file(session: Session, ref: MediaRef, headers: Mapping[str, str]) -> Call[bytes]:
     name = "webwxgetmedia"
     query = {
         "sender": ref.sender,
@@ -52,6 +58,7 @@ def _file(session: Session, ref: MediaRef) -> Call[bytes]:
         role="file",
         reply=bytes,
         query=query,
+        headers=headers,
         timeout_s=LONGEST_S,
         silence_s=SILENCE_S,
     )

@@ -24,8 +24,8 @@ class MediaRef(msgspec.Struct, frozen=True, kw_only=True):
     msg_id: str
     name: str = ""
     """The name of a file, as its sender wrote it."""
-    size: int = 0
-    """In bytes, where WeChat tells it."""
+    sizes: tuple[int, ...] = ()
+    """In bytes: it has one of them. Empty where WeChat does not tell what web clients get."""
     sender: str = ""
     """``FromUserName``: an id of the login in which it came."""
     media_id: str = ""

@@ -1,6 +1,5 @@
 """Sending (protocol reference, section 6)."""
 
-import random
 import re
 from typing import Any
 from xml.sax.saxutils import escape
@@ -10,7 +9,6 @@ import msgspec
 from openwx.wechat import wire
 from openwx.wechat.http import MAIN, Call
 from openwx.wechat.mediaref import MEDIA_CODES, Kind, MediaRef
-from openwx.wechat.pace import now_ms
 from openwx.wechat.session import Session
 
 _UNSENDABLE = dict.fromkeys(code for code in (*range(32), 127) if chr(code) not in "\t\n\r")
@@ -26,17 +24,6 @@ _MEDIUM_CALLS: dict[Kind, tuple[str, dict[str, str]]] = {
     "voice": ("webwxsendappmsg", _ASYNC),
 }
 _ATTACHMENT = re.compile(r"<attachid>.*?</attachid>|<attachid\s*/>", re.DOTALL)
-
-_last_client_msg_id = 0
-
-
-def new_client_msg_id() -> str:
-    """Milliseconds followed by four digits. The server drops a second message with the same one, so no two are
-    alike in a process: random digits alone would lose one of thirty messages of a millisecond now and then."""
-    global _last_client_msg_id  # noqa: PLW0603  uniqueness is the process's
-    drawn = now_ms() * 10_000 + random.randrange(10_000)
-    _last_client_msg_id = max(drawn, _last_client_msg_id + 1)
-    return str(_last_client_msg_id)
 
 
 class Uploaded(msgspec.Struct, frozen=True, kw_only=True):

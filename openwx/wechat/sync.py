@@ -7,6 +7,7 @@ from itertools import islice
 from openwx.errors import ProtocolError, refused
 from openwx.wechat import wire
 from openwx.wechat.http import MAIN, Call
+from openwx.wechat.ids import new_client_msg_id
 from openwx.wechat.pace import inverted_ms, now_ms
 from openwx.wechat.session import Session, device_id
 
@@ -43,7 +44,7 @@ def status_notify(session: Session, own_id: str) -> Call[wire.Reply]:
             "Code": 3,
             "FromUserName": own_id,
             "ToUserName": own_id,
-            "ClientMsgId": now_ms(),
+            "ClientMsgId": new_client_msg_id(),
         },
     )
 

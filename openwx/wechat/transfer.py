@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from itertools import islice
 
 from openwx.errors import ProtocolError, TransportError
 from openwx.wechat import media, send
+from openwx.wechat.body import Put
 from openwx.wechat.client import Client
 from openwx.wechat.localfile import open_regular
 from openwx.wechat.mediaref import MediaRef
 from openwx.wechat.pace import Pace
 from openwx.wechat.send import Uploaded
+from openwx.wechat.session import Session
 from openwx.wechat.upload import CHUNK, UNCHECKED, Medium, Permit, Upload, check
 
 log = logging.getLogger("openwx.wechat")
@@ -30,10 +31,36 @@ class Transfer:
         self._client = client
         self._pace = pace
 
-    async def fetch(self, ref: MediaRef, put: Callable[[bytes], Awaitable[object]]) -> None:
-        """Hand the bytes of a received medium to ``put``."""
+    async def fetch(self, ref: MediaRef, put: Put) -> None:
+        """Hand the bytes of a received medium to ``put``: all of them, in as many pieces as WeChat makes of it.
+
+        What comes is held against the sizes that the message tells: ``ProtocolError`` where it is another one.
+        """
         with self._client.logged_in() as session:
-            await self._client.http.download(media.fetch(session, ref), put)
+            name = media.fetch(session, ref).name
+            try:
+                async with asyncio.timeout(media.LONGEST_S):
+                    size = await self._fetch(session, ref, put)
+            except TimeoutError:
+                words = f"not at its end within {media.LONGEST_S:.0f} seconds"
+                raise TransportError(name, words) from None
+            if size and ref.sizes and size not in ref.sizes:
+                told = " or ".join(map(str, ref.sizes))
+                raise ProtocolError(name, f"{size} bytes came, and the message tells {told}")
+
+    async def _fetch(self, session: Session, ref: MediaRef, put: Put) -> int:
+        """Its bytes, a piece after the other; how many there were."""
+        have = 0
+        while True:
+            call = media.fetch(session, ref, have)
+            piece = await self._client.http.download(call, put, begin=have, sizes=ref.sizes)
+            have += piece.size
+            if piece.total is not None:
+                is_whole = have >= piece.total
+            else:
+                is_whole = have in ref.sizes or have >= max(ref.sizes, default=0)
+            if is_whole:
+                return have
 
     async def upload(self, medium: Medium, to: str = NOBODY_YET) -> Uploaded:
         """Bring a file to WeChat, a chunk at a time. Raises ``OSError`` too, where it cannot be read."""

@@ -6,8 +6,8 @@ import msgspec
 
 from openwx.wechat import wire
 from openwx.wechat.http import MAIN, Call, Part
+from openwx.wechat.ids import new_client_media_id
 from openwx.wechat.mediaref import Kind
-from openwx.wechat.pace import now_ms
 from openwx.wechat.session import Session
 
 CHUNK = 512 * 1024
@@ -91,7 +91,7 @@ class Upload:
         request = {
             "UploadType": 2,
             "BaseRequest": session.base_request(),
-            "ClientMediaId": now_ms(),
+            "ClientMediaId": new_client_media_id(),
             "TotalLen": medium.size,
             "StartPos": 0,
             "DataLen": medium.size,

@@ -209,3 +209,19 @@ async def test_a_media_id_outlives_the_login_but_not_the_time(
     assert await send() == 0
     simulator.settings.media_known_s = 0
     assert await send() == 1
+
+
+async def test_two_files_with_one_client_media_id(client: WebClient, account: Account) -> None:
+    """Whether the first is complete or not."""
+    first, second = bytes_of(600_000, 1), bytes_of(600_000, 2)
+    form = {"chunks": 2, "chunk": 0}
+    request = {"ClientMediaId": 7}
+    begun = await client.upload_chunk(
+        first[: 512 * 1024], first, "doc", name="x", form=form, request=request
+    )
+    assert begun["BaseResponse"]["Ret"] == 0
+    for _ in range(2):
+        answer = await client.upload(second, request=request)
+        assert answer["BaseResponse"]["Ret"] == 1
+        assert (await client.upload(first, request=request))["MediaId"] != ""
+    assert [medium.data for medium in account.media.values()] == [first]

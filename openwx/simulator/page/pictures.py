@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ..asked import Asked, BadParameterError
 from ..login import draw_qrcode
-from ..serving import ranged, whole
+from ..serving import served
 from ..world import World
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -36,7 +36,7 @@ def attachment(world: World) -> _Handler:
         if medium is None or not medium.is_kept:
             return web.Response(status=404, text="no such attachment")
         asked_for = request.headers.get("Range", "")
-        answer = ranged(medium, asked_for) if asked_for else whole(medium)
+        answer = served(medium, asked_for)
         shown = medium.mime in _SHOWN
         answer.headers.update(
             {

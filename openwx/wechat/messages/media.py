@@ -1,5 +1,6 @@
 """Pictures, voices, films, stickers and files: told now, fetched later."""
 
+import re
 from typing import ClassVar
 
 from openwx.wechat import wire
@@ -7,6 +8,8 @@ from openwx.wechat.mediaref import MEDIA_CODES, Kind, MediaRef
 from openwx.wechat.messages.base import Message, Parties
 from openwx.wechat.text import plain
 from openwx.wechat.xmltext import Xml
+
+_SIZE = re.compile(r"\d{1,15}", re.ASCII)
 
 
 class MediaMessage(Message, kw_only=True, frozen=True):
@@ -30,8 +33,17 @@ class MediaMessage(Message, kw_only=True, frozen=True):
     @classmethod
     def ref_of(cls, entry: wire.Message, xml: Xml) -> MediaRef:
         return MediaRef(
-            kind=cls.kind, msg_id=str(entry.MsgId), sender=entry.FromUserName, xml=xml.text
+            kind=cls.kind,
+            msg_id=str(entry.MsgId),
+            sizes=cls.sizes_of(entry, xml),
+            sender=entry.FromUserName,
+            xml=xml.text,
         )
+
+    @classmethod
+    def sizes_of(cls, entry: wire.Message, xml: Xml) -> tuple[int, ...]:
+        """The bytes that it may have. None of a voice: they are those of the recording, and web clients get MP3."""
+        return ()
 
     def members(self) -> dict[str, str]:
         """What is known before it is fetched."""
@@ -50,6 +62,12 @@ class Image(MediaMessage, frozen=True):
     msg_types = (3,)
     kind = "image"
 
+    @classmethod
+    def sizes_of(cls, entry: wire.Message, xml: Xml) -> tuple[int, ...]:
+        """Of the usual picture, of the original, and of the usual one as newer phones compress it."""
+        names = ("length", "hdlength", "hevc_mid_size")
+        return _sizes(*(xml.attribute("img", name) for name in names))
+
 
 class Voice(MediaMessage, frozen=True):
     msg_types = (34,)
@@ -58,10 +76,14 @@ class Voice(MediaMessage, frozen=True):
 
 class Video(MediaMessage, frozen=True):
     msg_types = (43,)
-    kind = "video"
+    kind: ClassVar[Kind] = "video"
+
+    @classmethod
+    def sizes_of(cls, entry: wire.Message, xml: Xml) -> tuple[int, ...]:
+        return _sizes(xml.attribute("videomsg", "length"))
 
 
-class ShortVideo(MediaMessage, frozen=True):
+class ShortVideo(Video, frozen=True):
     msg_types = (62,)
     kind = "microvideo"
 
@@ -78,6 +100,11 @@ class Sticker(MediaMessage, frozen=True):
         return MediaRef(
             kind=cls.kind,
             msg_id=str(entry.MsgId),
+            sizes=_sizes(
+                xml.attribute("emoji", "len"),
+                xml.attribute("emoji", "androidlen"),
+                xml.text_of("totallen"),
+            ),
             sender=entry.FromUserName,
             md5=xml.attribute("emoji", "md5") or xml.text_of("emoticonmd5"),
             has_image=entry.HasProductId == 0,
@@ -91,14 +118,19 @@ class File(MediaMessage, frozen=True):
 
     @classmethod
     def ref_of(cls, entry: wire.Message, xml: Xml) -> MediaRef:
-        size = str(entry.FileSize) or xml.text_of("totallen")
         return MediaRef(
             kind=cls.kind,
             msg_id=str(entry.MsgId),
             name=plain(entry.FileName) or xml.text_of("title"),
-            size=int(size) if size.isdecimal() and len(size) <= 15 else 0,
+            sizes=_sizes(str(entry.FileSize)) or _sizes(xml.text_of("totallen")),
             sender=entry.FromUserName,
             media_id=entry.MediaId,
             encry_file_name=entry.EncryFileName,
             xml=xml.text,
         )
+
+
+def _sizes(*told: str) -> tuple[int, ...]:
+    """The sizes among them: WeChat writes 0 or nothing where it does not know."""
+    numbers = [int(one) for one in told if _SIZE.fullmatch(one)]
+    return tuple(dict.fromkeys(number for number in numbers if number))

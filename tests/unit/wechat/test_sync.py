@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from openwx.errors import LoggedOut, ProtocolError, Refused, SystemBusy, TooOften, refused
-from openwx.wechat import send, sync, wire
+from openwx.wechat import ids, send, sync, wire
 from openwx.wechat.http import Call
 from openwx.wechat.messages import Text, Unknown, kind_of, split_sender
 from openwx.wechat.session import Session, SyncKey
@@ -40,7 +40,7 @@ def test_a_text_carries_its_client_msg_id_in_both_fields() -> None:
 
 
 def test_no_two_messages_have_one_client_msg_id() -> None:
-    assert len({send.new_client_msg_id() for _ in range(20_000)}) == 20_000
+    assert len({ids.new_client_msg_id() for _ in range(20_000)}) == 20_000
 
 
 def test_the_check_uses_the_sync_key_until_there_is_a_check_key() -> None:

@@ -6,7 +6,7 @@ import { account, act, head, here } from "./here.js";
 import { accounts } from "./me.js";
 import { second, t } from "./words.js";
 
-const FAULTS = ["drop", "lose_answer", "server_error", "hang", "garbage", "truncate", "empty", "ret"];
+const FAULTS = ["drop", "lose_answer", "server_error", "hang", "garbage", "truncate", "partial", "empty", "ret"];
 const CALLS = ["webwxsendmsg", "webwxsync", "synccheck", "webwxinit", "webwxgetcontact", "webwxbatchgetcontact", "webwxuploadmedia",
   "webwxsendmsgimg", "webwxsendappmsg", "webwxrevokemsg", "webwxgetmsgimg", "webwxupdatechatroom", "jslogin", "login", "*"];
 const LATEST = 40;

@@ -125,6 +125,7 @@ const WORDS = {
   always: ["always", "一直"], so_often: ["{0}× more", "还剩 {0} 次"],
   drop: ["connection closed before it takes effect", "生效前断开"], lose_answer: ["takes effect, answer lost", "生效但应答丢失"],
   server_error: ["HTTP 502", "HTTP 502"], hang: ["hangs", "挂起"], garbage: ["HTML instead of JSON", "用 HTML 代替 JSON"],
+  partial: ["half of what was asked for (206)", "只给一半（206）"],
   truncate: ["answer cut in half", "应答只有一半"], empty: ["empty answer", "空应答"], ret: ["refused with a ret", "以 ret 拒绝"],
   calls: ["Latest calls", "最近的调用"], no_calls: ["No client has called yet.", "还没有客户端调用。"],
   when: ["Time", "时间"], what: ["Call", "调用"], how: ["Fault", "故障"],
