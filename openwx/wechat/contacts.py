@@ -53,6 +53,8 @@ class Contacts:
         self.groups: dict[str, Group] = {}
         self.friends_are_whole = True
         """Whether everybody came when the friends were fetched."""
+        self.no_contacts: set[str] = set()
+        """People in the fetched list of whom it says that they are no contacts."""
         self.saved: set[str] = set()
         """Groups in the contact list; the others turn up when something happens in them."""
         self.partial: set[str] = set()

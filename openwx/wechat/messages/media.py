@@ -5,7 +5,7 @@ from typing import ClassVar
 from openwx.wechat import wire
 from openwx.wechat.mediaref import MEDIA_CODES, Kind, MediaRef
 from openwx.wechat.messages.base import Message, Parties
-from openwx.wechat.text import plain
+from openwx.wechat.text import decoded
 from openwx.wechat.xmltext import Xml
 
 
@@ -95,7 +95,7 @@ class File(MediaMessage, frozen=True):
         return MediaRef(
             kind=cls.kind,
             msg_id=str(entry.MsgId),
-            name=plain(entry.FileName) or xml.text_of("title"),
+            name=decoded(entry.FileName) or xml.text_of("title"),
             size=int(size) if size.isdecimal() and len(size) <= 15 else 0,
             sender=entry.FromUserName,
             media_id=entry.MediaId,
