@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from openwx.report.records import ShownUpload
+from openwx.wechat.spelling import alike
 
 MESSAGES = ("receive_message", "send_message")
 
@@ -16,7 +17,8 @@ class Wanted(msgspec.Struct, frozen=True):
     kinds: frozenset[str] = frozenset()
     """``receive_message``, ``send_message``, ``event`` (all of them), or names of events."""
     chat: str = ""
-    """The id, uid, account, display name or remark name of the friend, or the id, uid or name of the group."""
+    """The id, uid, account, display name or remark name of the friend, or the id, uid or name of the group, in
+    whatever spelling."""
     formats: frozenset[str] = frozenset()
     """``text``, ``media`` and so on."""
 
@@ -30,7 +32,7 @@ class Wanted(msgspec.Struct, frozen=True):
             return True
         payload = msgspec.json.decode(shown.body)
         return (not self.formats or payload["format"] in self.formats) and (
-            not self.chat or self.chat in _names(payload)
+            not self.chat or any(map(alike(self.chat), _names(payload)))
         )
 
     def _takes_event(self, name: str) -> bool:

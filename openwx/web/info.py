@@ -40,7 +40,7 @@ async def get_group_basic_info(account: "Account") -> list[GroupBasics]:
 
 
 class SearchFriend(Search):
-    """Attributes of friends; all that are given must match exactly."""
+    """Attributes of friends; all that are given must match, exactly or else in another spelling."""
 
     MAY_BE_EMPTY = frozenset(Friend.__struct_fields__)
 
@@ -68,7 +68,7 @@ async def search_friend(account: "Account", call: SearchFriend) -> list[Friend]:
 
 
 class SearchGroup(Search):
-    """Attributes of groups; all that are given must match exactly."""
+    """Attributes of groups; all that are given must match, exactly or else in another spelling."""
 
     MAY_BE_EMPTY = frozenset({"name", "id", "uid", "owner_uid", "displayname"})
 

@@ -112,7 +112,7 @@ class Search(Call):
 
 
 class GroupSelectors(Call):
-    """Which group: all that are given must match exactly."""
+    """Which group: all that are given must match, exactly or else in another spelling."""
 
     id: Annotated[str | None, Field(description="the id of a group")] = None
     displayname: Annotated[str | None, Field(description="a group's display name")] = None
@@ -126,7 +126,7 @@ class GroupSelectors(Call):
 
 
 class FriendSelectors(Call):
-    """Which friend: all that are given must match exactly."""
+    """Which friend: all that are given must match, exactly or else in another spelling."""
 
     id: Annotated[str | None, Field(description="the id of a friend")] = None
     account: Annotated[str | None, Field(description="a friend's account name")] = None

@@ -19,6 +19,7 @@ from openwx.wechat.events import Event
 from openwx.wechat.ids import new_client_msg_id
 from openwx.wechat.model import Chat, Friend, Group, Member
 from openwx.wechat.pace import Pace
+from openwx.wechat.records import is_no_contact
 from openwx.wechat.text import written
 
 _CREATION = "a group that is being made"
@@ -193,7 +194,9 @@ class Changes:
             if id in contacts.friends:
                 return
             record = await self._doing.fetch(id)
-            if record is not None and record.NickName and id not in contacts.friends:
+            if record is None or not record.NickName or is_no_contact(record):
+                return
+            if id not in contacts.friends:
                 await self._tell(contacts, contacts.put_friend(record))
 
     # -- messages --------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from openwx.errors import CallerError, Code
 from openwx.wechat import wire
 from openwx.wechat.differences import group_changes, person_changes
 from openwx.wechat.events import ChatAdded, ChatLost, Event
-from openwx.wechat.matching import matching
+from openwx.wechat.matching import found_by, matching, resembling
 from openwx.wechat.model import (
     Chat,
     Friend,
@@ -53,6 +53,8 @@ class Contacts:
         self.groups: dict[str, Group] = {}
         self.friends_are_whole = True
         """Whether everybody came when the friends were fetched."""
+        self.no_contacts: set[str] = set()
+        """People in the fetched list of whom it says that they are no contacts."""
         self.saved: set[str] = set()
         """Groups in the contact list; the others turn up when something happens in them."""
         self.partial: set[str] = set()
@@ -235,7 +237,7 @@ class Contacts:
 
         Raises ``CallerError``: none (100), several (102), the account itself by its id or account (101).
         """
-        found = matching(self.friends, selectors)
+        found = found_by(self.friends, selectors)
         if not found and self._is_oneself(selectors):
             raise CallerError(
                 Code.NOT_POSSIBLE, "that is the account itself, and no friend of its own"
@@ -249,18 +251,21 @@ class Contacts:
 
     def find_group(self, **selectors: str) -> Group:
         """The one group with all of these attributes. Raises ``CallerError``: none (100), several (102)."""
-        return _only("group", matching(self.groups, selectors), selectors)
+        return _only("group", found_by(self.groups, selectors), selectors)
 
     def find_anybody(self, **selectors: str) -> Chat | User:
         """The one friend or group, or the user, with all of these attributes.
 
         Raises ``CallerError``: none (100), several (102).
         """
-        found: list[Chat | User] = [*matching(self.friends, selectors)]
-        if selectors.keys() <= {"id", "displayname"}:
-            found += matching(self.groups, selectors)
-        if all(getattr(self.user, name) == value for name, value in selectors.items()):
-            found.append(self.user)
+        found: list[Chat | User] = []
+        for find in (matching, resembling):
+            found += find(self.friends, selectors)
+            if selectors.keys() <= {"id", "displayname"}:
+                found += find(self.groups, selectors)
+            found += find({self.user.id: self.user}, selectors)
+            if found:
+                break
         return _only("contact", found, selectors)
 
     def find_member(self, group: Group, id: str) -> Member:
@@ -278,10 +283,10 @@ class Contacts:
         raise CallerError(Code.NOT_FOUND, f"no group has a member with id={id}")
 
     def search_friends(self, **attributes: str) -> list[Friend]:
-        return matching(self.friends, attributes)
+        return found_by(self.friends, attributes)
 
     def search_groups(self, **attributes: str) -> list[Group]:
-        return matching(self.groups, attributes)
+        return found_by(self.groups, attributes)
 
     def find_again(self, target: Target) -> Chat | None:
         """A chat of a former login: the one with its uid, else the one record that is otherwise unchanged."""

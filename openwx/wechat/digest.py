@@ -26,6 +26,7 @@ from openwx.wechat.messages import (
     split_sender,
 )
 from openwx.wechat.model import Friend, Group
+from openwx.wechat.records import is_contact, is_no_contact
 from openwx.wechat.session import Session
 
 log = logging.getLogger("openwx.wechat")
@@ -56,6 +57,8 @@ class Digest:
         """Group and member where WeChat was asked and did not tell: not to be asked for every message."""
         self._asked_for: set[str] = set()
         """People whom the phone named and who are unknown: likewise."""
+        self._dropped: dict[str, None] = {}
+        """Friends of whom the answer that is being read says that they are none any more."""
         self.paired = False
         """Whether the list of recent chats has come, which pairs ids and uids."""
 
@@ -64,7 +67,13 @@ class Digest:
     ) -> tuple[list[Message], list[Event], dict[str, int | str]]:
         """Messages in their order, events, and newly paired uids. Contacts change on the way."""
         entries = [_entry(raw) for raw in reply.AddMsgList or ()]
-        notifies = [entry for entry in entries if entry.MsgType == STATUS_NOTIFY]
+        # The phone sends them in the user's name; anybody else's say nothing.
+        own_id = self._contacts.user.id
+        notifies = [
+            entry
+            for entry in entries
+            if entry.MsgType == STATUS_NOTIFY and entry.FromUserName == own_id
+        ]
         shown = [entry for entry in entries if entry.MsgType not in IGNORED_TYPES]
         uids: dict[str, int | str] = {}
         for notify in notifies:
@@ -81,9 +90,10 @@ class Digest:
             else:
                 messages.append(message)
         # Last: who wrote and is gone now was still there when he wrote.
-        lost, _ = wire.each(reply.DelContactList, wire.Contact)
-        for record in lost:
-            events += self._contacts.lose(record.UserName)
+        deleted, _ = wire.each(reply.DelContactList, wire.Contact)
+        for id in dict.fromkeys([*self._dropped, *(record.UserName for record in deleted)]):
+            events += self._contacts.lose(id)
+        self._dropped.clear()
         return messages, events, uids
 
     # -- contacts --------------------------------------------------------------------------------------------
@@ -97,11 +107,8 @@ class Digest:
         for record in changed:
             if record.UserName == contacts.user.id:
                 events += contacts.put_user(record)
-            elif not is_group(record.UserName) and (
-                record.UserName in contacts.friends or record.NickName or record.RemarkName
-            ):
-                self._strangers.pop(record.UserName, None)
-                events += contacts.put_friend(record)
+            elif not is_group(record.UserName):
+                events += self._read_person(record)
         # These records may lack members or their details: the whole truth about a group is fetched.
         for record in await self._fetch(groups, session) or ():
             if groups.pop(record.UserName, None) is not None:
@@ -113,6 +120,21 @@ class Digest:
         if profile and profile[0].BitFlag == PROFILE_CHANGED:
             events += contacts.put_profile(profile[0])
         return events
+
+    def _read_person(self, record: wire.Contact) -> list[Event]:
+        """Somebody of ``ModContactList``: a friend, or one who is told of although he is none (any more)."""
+        contacts, id = self._contacts, record.UserName
+        if is_no_contact(record):
+            if id in contacts.friends:
+                self._dropped[id] = None
+            if id in self._strangers:
+                self._strangers[id] = contacts.stranger(record)
+            return []
+        self._dropped.pop(id, None)
+        if id in contacts.friends or record.NickName or record.RemarkName:
+            self._strangers.pop(id, None)
+            return contacts.put_friend(record)
+        return []
 
     async def _meet_unknown(
         self, shown: Iterable[wire.Message], notifies: Iterable[wire.Message], session: Session
@@ -144,7 +166,7 @@ class Digest:
                 change = contacts.put_group(record)
                 # A group that the phone merely opened is not one that was joined just now.
                 events += [] if record.UserName in recent else change
-            elif record.UserName in people and _is_contact(record):
+            elif record.UserName in people and is_contact(record):
                 events += contacts.put_friend(record)
             elif len(self._strangers) < MOST_STRANGERS:
                 self._strangers[record.UserName] = contacts.stranger(record)
@@ -203,10 +225,6 @@ class Digest:
         if mine:
             return Parties(chat=friend, sender=user, receiver=friend, mine=True)
         return Parties(chat=friend, sender=friend, receiver=user, mine=False)
-
-
-def _is_contact(record: wire.Contact) -> bool:
-    return record.ContactFlag is not msgspec.UNSET and bool(record.ContactFlag & 1)
 
 
 def _requested(request: FriendRequest) -> FriendRequested:

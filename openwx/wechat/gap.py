@@ -100,8 +100,9 @@ async def difference(old: Contacts, new: Contacts) -> list[Event]:
         events += person_changes(friend, friend_now)
     if old.friends_are_whole:
         events += [ChatAdded(one) for one in friends.fresh]
-    if new.friends_are_whole:
-        lost += [ChatLost(one) for one in friends.gone]
+    lost += [
+        ChatLost(one) for one in friends.gone if new.friends_are_whole or one.id in new.no_contacts
+    ]
     await asyncio.sleep(0)
 
     ids = old.groups.keys() | new.groups.keys() if same_login else ()

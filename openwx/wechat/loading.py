@@ -9,6 +9,7 @@ from openwx.wechat import sync, wire
 from openwx.wechat.contacts import Contacts, is_group
 from openwx.wechat.http import Http
 from openwx.wechat.model import User
+from openwx.wechat.records import is_no_contact
 from openwx.wechat.session import Session
 
 log = logging.getLogger("openwx.wechat")
@@ -69,10 +70,12 @@ async def load_contacts(
         if is_group(record.UserName):
             groups[record.UserName] = record
             contacts.saved.add(record.UserName)
-        elif record.UserName != contacts.user.id:
-            contacts.put_friend(record)
-        else:
+        elif record.UserName == contacts.user.id:
             contacts.put_user(record)
+        elif is_no_contact(record):
+            contacts.no_contacts.add(record.UserName)
+        else:
+            contacts.put_friend(record)
         if number % BREATH == 0:
             await asyncio.sleep(0)
     silent = _of_this_login(former, contacts)
@@ -101,7 +104,8 @@ def _keep(former: Contacts, contacts: Contacts) -> None:
             contacts.partial.add(id)
     contacts.saved |= former.saved & former.groups.keys()
     if not contacts.friends_are_whole:
-        contacts.friends = former.friends | contacts.friends
+        kept = former.friends.keys() - contacts.no_contacts
+        contacts.friends = {id: former.friends[id] for id in kept} | contacts.friends
         contacts.friends_are_whole = former.friends_are_whole
 
 

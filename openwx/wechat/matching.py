@@ -1,12 +1,16 @@
-"""Friends and groups by what is known of them: by id through an index, else through a scan that narrows."""
+"""Friends and groups by what is known of them: by id through an index, else through a scan that narrows.
+
+Where nobody has exactly the names that are asked for, those count who have them in another spelling.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from openwx.wechat.model import Friend, Group
+from openwx.wechat.model import Friend, Group, User
 from openwx.wechat.session import number_or_name
+from openwx.wechat.spelling import alike
 
-ChatT = TypeVar("ChatT", Friend, Group)
+ChatT = TypeVar("ChatT", Friend, Group, User)
 
 # What few have in common stands first: the rest is compared for few. An attribute that is written out here is compared
 # in half the time that it takes by its name.
@@ -27,8 +31,26 @@ _HAVING: dict[str, Callable[[Iterable[Any], Any], list[Any]]] = {
 _ORDER = tuple(_HAVING)
 
 
+_SPELT = frozenset({"displayname", "name", "markname", "display", "signature", "city", "province"})
+"""Attributes that people write."""
+
+
+def found_by(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[ChatT]:
+    """Those that have all of these attributes exactly, else those that have them in another spelling."""
+    return matching(chats, attributes) or resembling(chats, attributes)
+
+
+def resembling(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[ChatT]:
+    """Those that have all of these attributes, names and other texts in whatever spelling."""
+    found = matching(chats, {k: v for k, v in attributes.items() if k not in _SPELT})
+    for name in sorted(attributes.keys() & _SPELT, key=_ORDER.index):
+        fits = alike(attributes[name])
+        found = [chat for chat in found if fits(getattr(chat, name))]
+    return found if attributes.keys() & _SPELT else []
+
+
 def matching(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[ChatT]:
-    """Those of ``chats``, which are kept by their ids, that have all of these attributes."""
+    """Those of ``chats``, which are kept by their ids, that have all of these attributes exactly."""
     found: Iterable[ChatT] = chats.values()
     if (id := attributes.get("id")) is not None:
         found = [chats[id]] if id in chats else []

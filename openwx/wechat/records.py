@@ -20,6 +20,8 @@ from openwx.wechat.model import (
 from openwx.wechat.text import plain
 
 _FLAG_PUBLIC = 8
+_FLAG_CONTACT = 1
+"""Of ``ContactFlag``; further bits say starred, pinned, muted, blocked."""
 _FIELDS = {
     "account": "Alias",
     "name": "NickName",
@@ -53,6 +55,17 @@ def person_of(kind: type[PersonT], record: wire.Contact, old: PersonT | None, ui
     )
     person.displayname = friend_displayname(person.display, person.markname, person.name)
     return person
+
+
+def is_contact(record: wire.Contact) -> bool:
+    """Whether a record says that somebody is in the contact list."""
+    return record.ContactFlag is not UNSET and bool(record.ContactFlag & _FLAG_CONTACT)
+
+
+def is_no_contact(record: wire.Contact) -> bool:
+    """Whether a record says that somebody is not in the contact list. Of system accounts the flag says nothing."""
+    flagged = record.ContactFlag is not UNSET and not record.ContactFlag & _FLAG_CONTACT
+    return flagged and record.UserName not in SYSTEM_ACCOUNTS
 
 
 def friend_of(record: wire.Contact, old: Friend | None, uid: Uid) -> Friend:

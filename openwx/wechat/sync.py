@@ -10,6 +10,7 @@ from openwx.wechat.http import MAIN, Call
 from openwx.wechat.ids import new_client_msg_id
 from openwx.wechat.pace import inverted_ms, now_ms
 from openwx.wechat.session import Session, device_id
+from openwx.wechat.xmltext import unescaped
 
 BATCH = 50
 """At most so many entries go into one ``webwxbatchgetcontact``."""
@@ -18,6 +19,7 @@ _CHECK = re.compile(
     rb'window\.synccheck\s*=\s*\{\s*retcode\s*:\s*"(-?\d{1,9})"\s*,\s*selector\s*:\s*"(-?\d{1,9})"\s*\}'
 )
 _PAIRS = re.compile(r"<username>(.*?)</username>", re.DOTALL)
+_NEWLINE = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 def init(session: Session) -> Call[wire.InitReply]:
@@ -158,16 +160,20 @@ def pairing(notify: wire.Message) -> dict[str, int | str]:
 
     Where the two lists are not of the same length nothing is known for sure, and nothing is paired.
     """
-    found = _PAIRS.search(notify.Content.replace("&lt;", "<").replace("&gt;", ">"))
+    found = _PAIRS.search(unescaped(notify.Content))
     if found is None:
         return {}
-    ids, numbers = (
-        joined.removesuffix(",").split(",") for joined in (notify.StatusNotifyUserName, found[1])
-    )
+    ids, numbers = map(_listed, (notify.StatusNotifyUserName, found[1]))
     if len(ids) != len(numbers):
         return {}
     pairs = zip(ids, map(wire.lasting, numbers), strict=True)
     return {id: uid for id, uid in pairs if id and uid != ""}
+
+
+def _listed(joined: str) -> list[str]:
+    """The names in a list, whatever newlines stand around them."""
+    names = _NEWLINE.sub("\n", joined).strip().removesuffix(",").split(",")
+    return [name.strip() for name in names]
 
 
 def split_ids(joined: str) -> list[str]:

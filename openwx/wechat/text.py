@@ -1,13 +1,36 @@
-"""From WeChat's HTML-like texts to plain ones (protocol reference, section 3, contact record)."""
+"""From WeChat's HTML-like texts to plain ones (protocol reference, section 3, contact record).
+
+Whatever people type comes escaped: a tag that is none is the service's own.
+"""
 
 import html
 import re
+import unicodedata
 from html.entities import html5
 
-_EMOJI = re.compile(r'<span class="emoji emoji([0-9a-fA-F]{4,10})"></span>?')
+_SPAN = re.compile(r"<span\b([^<>]*)>(?:</span(?:\s*>)?)?", re.IGNORECASE)
+"""A known bug of the server drops the last ``>``."""
+_EMOJI = re.compile(r"\bemoji([0-9a-f]+)(?![0-9a-z_])", re.IGNORECASE)
+_TAG_NAMES = (
+    "a|abbr|audio|b|big|body|button|center|code|div|em|embed|font|form|h[1-6]|head|hr|html|i|iframe|img|input|li|link"
+    "|meta|object|ol|p|pre|s|script|small|span|strong|style|sub|sup|svg|table|tbody|td|th|thead|tr|u|ul|video"
+    "|_wc_custom_link_"
+)
+_BEGIN = re.compile(rf"<(?:{_TAG_NAMES})(?![\w.:-])[^<>]*>", re.IGNORECASE)
+_END = re.compile(rf"</(?:{_TAG_NAMES})\s*>", re.IGNORECASE)
+_LINK = re.compile(
+    r"<a\s[^<>]*\bhref\s*=[^<>]*>|<img\s[^<>]*\bsrc\s*=[^<>]*>|<_wc_custom_link_\b[^<>]*>",
+    re.IGNORECASE,
+)
+_END_OF_LINK = re.compile(r"</(?:a|_wc_custom_link_)\s*>", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:([A-Za-z][A-Za-z0-9]{0,31});|#\d{1,7};|#[xX][0-9a-fA-F]{1,6};)")
 _NEWLINE = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_SPLIT_OF_LENGTH = {4: (4,), 5: (5,), 6: (2, 4), 8: (4, 4), 10: (5, 5)}
+_SPLIT_OF_LENGTH = {2: (2,), 4: (4,), 5: (5,), 6: (2, 4), 8: (4, 4), 10: (5, 5)}
+"""How many digits of an emoji's span are one character each. Two are © and ®."""
+_NO_CHARACTERS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of what no emoji is made of: controls, halves of pairs, ends of lines."""
+_KEYS = "0123456789#*"
+"""What stands on key caps: no other ASCII character is in an emoji."""
 _FACE_OF_CAT = {
     "1f63c": "1f601",
     "1f639": "1f602",
@@ -23,16 +46,43 @@ _FACE_OF_CAT = {
 
 
 def plain(text: str) -> str:
-    """A name or a text with real emoji, real newlines, and entities decoded (these last, so that a typed
+    """A name or a text with real emoji, real newlines, no tags, and entities decoded (these last, so that a typed
     ``&lt;br/&gt;`` stays what was typed)."""
     if "<" in text:
-        text = _NEWLINE.sub("\n", _EMOJI.sub(_emoji, text))
-    return _ENTITY.sub(_entity, text) if "&" in text else text
+        has_tags = _BEGIN.search(text)
+        text = _NEWLINE.sub("\n", _SPAN.sub(_emoji, text))
+        if has_tags:
+            text = _END.sub("", _BEGIN.sub("", text))
+    return _without_entities(text)
+
+
+def decoded(text: str) -> str:
+    """As ``plain``, for what may hold tags that somebody wrote: values of XML, names of files, addresses."""
+    if "<" in text:
+        text = _NEWLINE.sub("\n", _SPAN.sub(_emoji, text))
+    return _without_entities(text)
+
+
+def words(notice: str) -> str:
+    """The words of a notice. Its links and pictures come as tags or escaped; escaped tags of other kinds are names
+    that people gave themselves."""
+    return without_links(plain(notice))
+
+
+def without_links(text: str) -> str:
+    """The words of a notice that is decoded already."""
+    if _LINK.search(text):
+        text = _END_OF_LINK.sub("", _LINK.sub("", text))
+    return text.strip()
 
 
 def written(text: str) -> str:
     """A plain text as WeChat would write it: ``plain`` gives it back."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", "<br/>")
+
+
+def _without_entities(text: str) -> str:
+    return _ENTITY.sub(_entity, text) if "&" in text else text
 
 
 def _entity(entity: re.Match[str]) -> str:
@@ -43,16 +93,18 @@ def _entity(entity: re.Match[str]) -> str:
 
 
 def _emoji(span: re.Match[str]) -> str:
-    digits = span[1].lower()
+    """The characters of an emoji, and of other spans, or where the digits make none, nothing."""
+    found = _EMOJI.search(span[1])
+    digits = found[1].lower() if found else ""
     digits = _FACE_OF_CAT.get(digits, digits)
-    split = _SPLIT_OF_LENGTH.get(len(digits))
-    if split is None:
-        return span[0]
     characters, start = "", 0
-    for width in split:
+    for width in _SPLIT_OF_LENGTH.get(len(digits), ()):
         code = int(digits[start : start + width], 16)
-        if 0xD800 <= code <= 0xDFFF:
-            return span[0]
-        characters += chr(code)
+        character = chr(code)
+        if unicodedata.category(character) in _NO_CHARACTERS:
+            return ""
+        if code < 0x80 and (width != 2 or character not in _KEYS):
+            return ""
+        characters += character
         start += width
     return characters

@@ -6,6 +6,7 @@ and read one by one, so that one that is broken cannot take its neighbours with 
 
 import json
 import logging
+import re
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
@@ -303,8 +304,13 @@ def _salvage(value: Any, kind: type[T]) -> T:
     return msgspec.json.decode(msgspec.json.encode(value), type=kind, strict=False)
 
 
+_NO_LASTING = re.compile(r"[<>&\"',;\s\x00-\x1f]")
+"""What is in markup, and in no number or name of an account or a group."""
+
+
 def lasting(uin: int | str) -> int | str:
-    """What a Uin says: a number, a name where it is none, and ``""`` where it says nothing."""
+    """What a Uin says: a number, a name where it is none, and ``""`` where it says nothing that can be one."""
     if isinstance(uin, str):
-        uin = number_or_name(uin.strip())
+        uin = uin.strip()
+        uin = "" if _NO_LASTING.search(uin) else number_or_name(uin)
     return uin or ""

@@ -13,7 +13,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from openwx import metrics
-from openwx.wechat.text import plain
+from openwx.wechat.text import decoded
 
 log = logging.getLogger("openwx.wechat")
 
@@ -33,7 +33,7 @@ def unescaped(content: str) -> str:
     for _ in range(2):
         if _ROOT.search(content) or not content:
             break
-        content = plain(content)
+        content = decoded(content)
     found = _ROOT.search(content)
     return content[found.start() :] if found else content
 
@@ -52,16 +52,26 @@ class Xml:
             value = "" if found is None else "".join(found.itertext())
         else:
             value = _text_between(self.text, name)
-        return _short(plain(value))
+        return _short(decoded(value))
+
+    def elements(self, name: str) -> list[Element]:
+        """The elements of that name; none where the document is broken."""
+        return [] if self._root is None else list(self._root.iter(name))
+
+    def leaves(self) -> list[str]:
+        """The texts that stand in elements without others in them, or between tags where the document is broken."""
+        if self._root is None:
+            return [html.unescape(text) for text in _TAG.split(self.text)]
+        return [element.text or "" for element in self._root.iter() if not len(element)]
 
     def attribute(self, element: str, name: str) -> str:
         """An attribute of the first element of that name."""
         if self._root is not None:
             found = next(self._root.iter(element), None)
-            return _short(plain("" if found is None else found.get(name, "")))
+            return _short(decoded("" if found is None else found.get(name, "")))
         pattern = rf"<{element}\b[^<>]*?\s{name}\s*=\s*(\"[^\"<>]*\"|'[^'<>]*')"
         match = re.search(pattern, self.text)
-        return _short(plain(html.unescape(match[1][1:-1]))) if match else ""
+        return _short(decoded(html.unescape(match[1][1:-1]))) if match else ""
 
 
 def _parsed(text: str) -> Element | None:

@@ -3,7 +3,7 @@
 from openwx.wechat import wire
 from openwx.wechat.messages.base import Message, Parties
 from openwx.wechat.messages.plain import Location
-from openwx.wechat.text import plain
+from openwx.wechat.text import decoded
 from openwx.wechat.xmltext import Xml
 
 
@@ -22,10 +22,10 @@ class App(Message, kw_only=True, frozen=True):
     @classmethod
     def from_wire(cls, entry: wire.Message, content: str, parties: Parties) -> Message:
         xml = Xml(content)
-        title = xml.text_of("title") or plain(entry.FileName)
+        title = xml.text_of("title") or decoded(entry.FileName)
         name = xml.text_of("appname") or xml.text_of("sourcedisplayname")
         desc = xml.text_of("des")
-        url = xml.text_of("url") or plain(entry.Url)
+        url = xml.text_of("url") or decoded(entry.Url)
         lines = [f"[应用分享]标题：{title}"]
         lines += [
             f"{label}：{value}"
@@ -64,9 +64,9 @@ class LiveLocation(Location, frozen=True):
         return cls(
             id=str(entry.MsgId),
             time=entry.CreateTime,
-            content=Xml(content).text_of("title") or plain(entry.FileName),
+            content=Xml(content).text_of("title") or decoded(entry.FileName),
             parties=parties,
-            url=plain(entry.Url),
+            url=decoded(entry.Url),
         )
 
 
@@ -81,7 +81,7 @@ class Payment(Message, frozen=True):
         return cls(
             id=str(entry.MsgId),
             time=entry.CreateTime,
-            content=cls.described(Xml(content)) or f"[转账]({plain(entry.FileName)})",
+            content=cls.described(Xml(content)) or f"[转账]({decoded(entry.FileName)})",
             parties=parties,
         )
 

@@ -1,7 +1,7 @@
 """Which class reads an entry."""
 
 from openwx.wechat import wire
-from openwx.wechat.messages import app, media, plain
+from openwx.wechat.messages import app, media, plain, sysmsg
 from openwx.wechat.messages.base import Message
 
 STATUS_NOTIFY = 51
@@ -24,7 +24,13 @@ FORMATS = tuple(sorted({kind.format for kind in _ALL}))
 
 
 def kind_of(entry: wire.Message) -> type[Message]:
-    """The class that claims an entry; ``Unknown`` where none does."""
+    """The class that claims an entry; ``Unknown`` where none does.
+
+    System messages in the shape of recalls that take nothing back are notices.
+    """
     if entry.MsgType == APP and entry.AppMsgType in _APPS:
         return _APPS[entry.AppMsgType]
-    return _KINDS.get(entry.MsgType, plain.Unknown)
+    kind = _KINDS.get(entry.MsgType, plain.Unknown)
+    if kind is plain.Recall and not plain.Recall.claims(entry.Content):
+        return plain.Notice if sysmsg.is_one(entry.Content) else plain.Unknown
+    return kind

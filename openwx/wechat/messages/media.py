@@ -6,7 +6,7 @@ from typing import ClassVar
 from openwx.wechat import wire
 from openwx.wechat.mediaref import MEDIA_CODES, Kind, MediaRef
 from openwx.wechat.messages.base import Message, Parties
-from openwx.wechat.text import plain
+from openwx.wechat.text import decoded
 from openwx.wechat.xmltext import Xml
 
 _SIZE = re.compile(r"\d{1,15}", re.ASCII)
@@ -121,7 +121,7 @@ class File(MediaMessage, frozen=True):
         return MediaRef(
             kind=cls.kind,
             msg_id=str(entry.MsgId),
-            name=plain(entry.FileName) or xml.text_of("title"),
+            name=decoded(entry.FileName) or xml.text_of("title"),
             sizes=_sizes(str(entry.FileSize)) or _sizes(xml.text_of("totallen")),
             sender=entry.FromUserName,
             media_id=entry.MediaId,

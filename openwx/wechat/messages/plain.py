@@ -4,9 +4,10 @@ import re
 from urllib.parse import urlsplit
 
 from openwx.wechat import wire
+from openwx.wechat.messages import sysmsg
 from openwx.wechat.messages.base import Message, Parties
 from openwx.wechat.model import sex_of
-from openwx.wechat.text import plain
+from openwx.wechat.text import decoded, plain, words
 from openwx.wechat.xmltext import Xml
 
 _MAP_HOST = re.compile(r"(?:^|\.)maps?\.")
@@ -20,7 +21,7 @@ class Text(Message, frozen=True):
     @classmethod
     def from_wire(cls, entry: wire.Message, content: str, parties: Parties) -> Message:
         """With an address at a map host it is a place."""
-        if _is_map(plain(entry.Url)):
+        if _is_map(decoded(entry.Url)):
             return Location.from_wire(entry, content, parties)
         return super().from_wire(entry, content, parties)
 
@@ -35,7 +36,7 @@ class Location(Message, kw_only=True, frozen=True):
 
     @classmethod
     def from_wire(cls, entry: wire.Message, content: str, parties: Parties) -> Message:
-        url = plain(entry.Url)
+        url = decoded(entry.Url)
         if entry.MsgType == 1:
             place = plain(_PLACE_END.split(content, maxsplit=1)[0])
         else:
@@ -98,11 +99,15 @@ class Recall(Message, kw_only=True, frozen=True):
     revoked: str
 
     @classmethod
+    def claims(cls, content: str) -> bool:
+        """Whether this is a recall, and no other system message in the same shape."""
+        xml = Xml(content)
+        return bool(xml.attribute("sysmsg", "type") == "revokemsg" and cls._revoked(xml))
+
+    @classmethod
     def from_wire(cls, entry: wire.Message, content: str, parties: Parties) -> Message:
         xml = Xml(content)
-        revoked = xml.text_of("msgid") or xml.text_of("oldmsgid")
-        if not revoked:  # another system message in the same shape
-            return Unknown.from_wire(entry, content, parties)
+        revoked = cls._revoked(xml)
         return cls(
             id=str(entry.MsgId),
             time=entry.CreateTime,
@@ -111,6 +116,11 @@ class Recall(Message, kw_only=True, frozen=True):
             revoked=revoked,
         )
 
+    @staticmethod
+    def _revoked(xml: Xml) -> str:
+        ids = (xml.text_of("msgid"), xml.text_of("oldmsgid"))
+        return next((id for id in ids if id.isascii() and id.isdecimal()), "")
+
     def members(self) -> dict[str, str]:
         """``revoke_id`` is the ``id`` that the upload of that message had."""
         mine = self.parties.mine
@@ -118,10 +128,15 @@ class Recall(Message, kw_only=True, frozen=True):
 
 
 class Notice(Message, frozen=True):
-    """A system notice: somebody joined, a red packet came, "you are not friends yet"."""
+    """A system notice: somebody joined, a red packet came, "you are not friends yet". Its content is words alone."""
 
     msg_types = (9999, 10000)
     format = "notice"
+
+    @classmethod
+    def from_wire(cls, entry: wire.Message, content: str, parties: Parties) -> Message:
+        told = sysmsg.words_of(content) if sysmsg.is_one(content) else words(content)
+        return cls(id=str(entry.MsgId), time=entry.CreateTime, content=told, parties=parties)
 
 
 class FriendRequest(Message, kw_only=True, frozen=True):

@@ -1,10 +1,12 @@
 """WeChat's HTML-like texts (protocol reference, section 3)."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwx.wechat.text import plain, written
+from openwx.wechat.text import decoded, plain, words, written
 
 
 def span(code: str) -> str:
@@ -29,11 +31,22 @@ def span(code: str) -> str:
         ("a<br/>b<br>c<br />d", "a\nb\nc\nd"),
         ("&lt;br/&gt;", "<br/>"),  # typed by a person: entities come last
         ("&amp;lt;", "&lt;"),
-        (span("1234567"), span("1234567")),  # of no known length
-        (span("d800"), span("d800")),  # half of a pair is no character
-        ('<span class="emoji emojixyz"></span>', '<span class="emoji emojixyz"></span>'),
-        (span("123"), span("123")),
-        (span("123456789"), span("123456789")),
+        (f"a{span('1234567')}b", "ab"),  # of no known length
+        (f"a{span('d800')}b", "ab"),  # half of a pair is no character
+        (f"a{span('0000')}{span('202e')}{span('000a')}b", "ab"),  # nor are controls
+        ('a<span class="emoji emojixyz"></span>b', "ab"),
+        (span("a9") + span("ae"), "©®"),
+        (span("00a9"), "©"),
+        ("a<span class='emoji emoji1f604'></span>b", "a😄b"),
+        ("a<span class=emoji1f604 ></span >b", "a😄b"),
+        ('a<span\tid="x"  class = "emoji  emoji1f604" style="a"></span>b', "a😄b"),
+        ('a<SPAN CLASS="EMOJI EMOJI1F604"></SPAN>b', "a😄b"),
+        ('a<span class="emoji emoji1f604"/>b', "a😄b"),
+        ('a<span class="emoji emoji1f604"></span b', "a😄 b"),
+        ('a<span class="x">words</span>b', "awordsb"),
+        ('<a href="weixin://x">go</a> <b>x</b><img src="y"/>', "go x"),
+        ("&lt;b&gt;x&lt;/b&gt; &lt;a href=&quot;y&quot;&gt;", '<b>x</b> <a href="y">'),  # typed
+        ("1 < 2 > 0, <3, a<bc>d, <x.y>", "1 < 2 > 0, <3, a<bc>d, <x.y>"),  # no tags
         (span("1f604") + span("1f604")[:-1] + span("2600"), "😄😄☀"),
         (f"&lt;{span('1f604')[1:]}", '<span class="emoji emoji1f604"></span>'),  # typed
         ("a<BR>b<br\t/>c", "a\nb\nc"),
@@ -46,6 +59,45 @@ def span(code: str) -> str:
 )
 def test_plain(wire: str, text: str) -> None:
     assert plain(wire) == text
+
+
+@pytest.mark.parametrize("digits", range(1, 31))
+def test_of_a_span_nothing_is_left_but_characters(digits: int) -> None:
+    for digit in "12af":
+        text = plain(f"小{span(digit * digits)}灰{span(digit * digits)[:-1]}")
+        assert not set(text) & set('<>"=/'), text
+        assert text.startswith("小")
+        assert "灰" in text
+        assert len(text) in (2, 4, 6)
+
+
+@pytest.mark.parametrize(
+    ("wire", "text"),
+    [
+        ('你领取了<a href="weixin://x">小灰的红包</a>', "你领取了小灰的红包"),
+        (
+            '<img src="Hongbao.png"/>  小灰领取了你的<_wc_custom_link_ href="weixin://x">红包</_wc_custom_link_>',
+            "小灰领取了你的红包",
+        ),
+        ("请先&lt;a href=&quot;weixin://f/v&quot;&gt;发送朋友验证&lt;/a&gt;", "请先发送朋友验证"),
+        ("&lt;img src=&quot;x.png&quot;/&gt; 收到红包", "收到红包"),
+        ("&lt;b&gt; 邀请 &lt;a&gt; 加入了群聊", "<b> 邀请 <a> 加入了群聊"),  # names of people
+        (f"{span('1f604')}<br/>x", "😄\nx"),
+        ("&lt;/a&gt;", "</a>"),
+    ],
+)
+def test_words_of_a_notice(wire: str, text: str) -> None:
+    assert words(wire) == text
+
+
+@pytest.mark.parametrize(
+    "piece", ["<", "<span", "<a ", '<a href="', "<span>", "</span", "&lt;a href=", "<b <b", "&#"]
+)
+def test_long_texts_are_read_quickly(piece: str) -> None:
+    text = piece * 60_000
+    started = time.process_time()
+    assert isinstance(words(text) + decoded(text), str)
+    assert time.process_time() - started < 5
 
 
 PIECES = st.sampled_from(

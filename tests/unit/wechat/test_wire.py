@@ -108,6 +108,10 @@ def test_errors_hold_nothing_of_the_answer() -> None:
         ("1@chatroom", "1@chatroom"),
         ("²", "²"),
         ("9" * 5_000, "9" * 5_000),
+        ("<br/>", ""),
+        ("1<br/>2", ""),
+        ("wxid_a\nwxid_b", ""),
+        ("&#49;", ""),
     ],
 )
 def test_what_a_uin_says(uin: int | str, uid: int | str) -> None:
