@@ -17,7 +17,7 @@ from openwx import running, service
 from openwx.client import CallFailed, Client, Delivery, NotConnected
 from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
-from openwx.gateway.outbox import MOST, Outbox
+from openwx.gateway.outbox import MOST, Outbox, Waits
 from openwx.report.journal import Journal, JournalError, ListedUpload
 
 State = Literal["failed", "waiting"]
@@ -96,11 +96,19 @@ async def _ask_journal(
 def _listed(deliveries: Iterable[Delivery | ListedUpload], state: State) -> str:
     lines = []
     for one in deliveries:
-        times = "once" if one.tries == 1 else f"{one.tries} times"
-        refused = f"refused {times}: " if one.tries else ""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.created))
-        lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {refused}{one.error or 'not tried yet'}")
+        lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {_so_far(one)}")
     return "\n".join(lines) or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
+
+
+def _so_far(one: Delivery | ListedUpload) -> str:
+    """How often it was tried, when it will be again, and how the last time ended."""
+    words = []
+    if one.tries:
+        words.append("tried once" if one.tries == 1 else f"tried {one.tries} times")
+    if isinstance(one, Delivery | Waits) and one.next_try:
+        words.append(f"next try {time.strftime('%H:%M:%S', time.localtime(one.next_try))}")
+    return ": ".join(filter(None, (", ".join(words), one.error))) or "not tried yet"
 
 
 def _shown(upload: Any) -> str:

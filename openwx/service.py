@@ -6,7 +6,7 @@ import logging
 import ssl
 import sys
 from asyncio import sslproto
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from openwx.gateway.idempotency import KEPT_S
 from openwx.gateway.mediafolder import MediaFolder
 from openwx.gateway.roster import all_accounts
 from openwx.gateway.shared import Shared
+from openwx.report import clock as clocks
+from openwx.report.clock import Clock
 from openwx.report.journal import Journal, JournalError, Unit
 from openwx.web.app import make_runner
 from openwx.wechat import sync
@@ -65,6 +67,8 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
         data_dir = data_folder(settings.data_dir, stack)
         try:
             journal = await stack.enter_async_context(Journal(data_dir / JOURNAL))
+            clock = Clock()
+            await clocks.resume(clock, journal)
         except JournalError as error:
             raise ConfigError(f"data_dir {data_dir}: {error}") from error
         sslproto.SSLProtocol.max_size = TLS_BUFFER
@@ -94,14 +98,18 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
             show_messages=settings.show_messages,
             colour=sys.stderr.isatty() and settings.log_path is None,
             pace=pace or Pace(),
+            clock=clock,
         )
         gateway = Gateway(settings, shared)
         await gateway.restore()
         urls = await _listen(gateway, settings, stack)
         service = Service(gateway, urls)
         async with asyncio.TaskGroup() as tasks:
-            pruning = tasks.create_task(_prune(settings, journal, folder), name="prune")
-            tasks.create_task(_run(service, pruning), name="gateway")
+            background = [
+                tasks.create_task(_prune(settings, journal, folder), name="prune"),
+                tasks.create_task(clocks.keep(clock, journal), name="clock"),
+            ]
+            tasks.create_task(_run(service, background), name="gateway")
             tasks.create_task(_have_libmagic(), name="libmagic")
             try:
                 yield service
@@ -109,9 +117,10 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
                 gateway.stop()
 
 
-async def _run(service: Service, pruning: asyncio.Task[None]) -> None:
+async def _run(service: Service, background: Iterable[asyncio.Task[None]]) -> None:
     await service.gateway.run()
-    pruning.cancel()
+    for task in background:
+        task.cancel()
     service.ended.set()
 
 

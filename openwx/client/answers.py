@@ -227,8 +227,9 @@ class ClientStarted(_Answer, frozen=True, kw_only=True):
 
 
 class Delivery(_Answer, frozen=True, kw_only=True):
-    """A delivery to ``post_api`` that failed or waits. ``created`` and ``failed`` are Unix times; ``failed`` is 0
-    where it waits, ``http_status`` where there was no answer."""
+    """A delivery to ``post_api`` that failed or waits. ``created``, ``failed`` and ``next_try`` are Unix times;
+    ``failed`` is 0 where it waits, ``http_status`` where there was no answer. ``next_try`` is 0 where it failed, where
+    others of its chat are before it, and while it is tried."""
 
     id: int
     webhook_id: str
@@ -238,6 +239,7 @@ class Delivery(_Answer, frozen=True, kw_only=True):
     tries: int
     http_status: int
     error: str
+    next_try: int = 0
 
 
 class Deliveries(_Answer, frozen=True, kw_only=True):

@@ -32,6 +32,8 @@ def account_from_texts(texts: Mapping[str, str]) -> tuple[AccountSettings, list[
         words = (
             first.get("ctx", {}).get("error") or f"must be {_SHAPES.get(first['type'], 'other')}"
         )
+        if name == "ca":  # a caller is not to learn which files there are
+            words = "must be the path of a PEM file with certificates"
         raise ConfigError(f"{name} {words}") from None
     strange = [name for name in texts if name.removeprefix(_ORIGINALS) not in known]
     return settings, sorted(strange)

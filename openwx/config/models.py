@@ -16,6 +16,7 @@ from openwx.config.addresses import OptionalOrigin, Origin, Url, a_host
 from openwx.config.values import (
     AccountName,
     BadValueError,
+    Certificates,
     ExistingFile,
     FilePath,
     Folder,
@@ -137,6 +138,10 @@ class Report(_Table):
     check_event_list_max_size: Annotated[int, whole(1, 100_000)] = 20
     secret: Secret = Field(default=None, repr=False)
     timeout: Annotated[float, seconds(0.1, 3600)] = 35.0
+    tries: Annotated[int, whole(1, 100)] = 5
+    ca: Certificates = None
+    verify: YesNo = True
+    numbers: YesNo = False
     max_age: Annotated[float, seconds(1, 366 * _DAY_S)] = float(_DAY_S)
 
 

@@ -10,6 +10,7 @@ import base64
 import binascii
 import difflib
 import re
+import ssl
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,8 @@ from pydantic import BeforeValidator
 
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMG]?I?B?)", re.ASCII | re.IGNORECASE)
 _STEP = {"": 0, "K": 1, "M": 2, "G": 3}
+_MOST_CERTIFICATES = 16 * 1024**2
+"""Bytes. The authorities of a whole system have a quarter of one MiB."""
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 
@@ -203,6 +206,27 @@ def _path_kind(what: str, fits: Callable[[Path], bool]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _certificates(value: Any) -> Path | None:
+    if value is None or value == "":
+        return None
+    path = _path(value, "a PEM file with certificates")
+    try:
+        if not path.is_file():
+            why = "there is no such file"
+        elif path.stat().st_size > _MOST_CERTIFICATES:
+            why = "it is too large"
+        else:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+            return path
+    except ssl.SSLError:
+        why = "it holds none that can be read"
+    except OSError as error:
+        why = (error.strerror or "it cannot be read").lower()
+    raise BadValueError(
+        f"must be the path of a PEM file with certificates, not {found(str(value))}: {why}"
+    )
+
+
 def _account_name(value: Any) -> str:
     if isinstance(value, str) and _NAME.fullmatch(value):
         return value
@@ -220,3 +244,5 @@ AccountName = Annotated[str, BeforeValidator(_account_name)]
 Folder = Annotated[Path, _path_kind("a folder", lambda p: p.is_dir() or not p.exists())]
 FilePath = Annotated[Path | None, _path_kind("a file", lambda p: not p.is_dir())]
 ExistingFile = Annotated[Path | None, _path_kind("a file that exists", Path.is_file)]
+Certificates = Annotated[Path | None, BeforeValidator(_certificates)]
+"""A file of certificates to trust, or None; empty text is None too."""

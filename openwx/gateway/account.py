@@ -31,6 +31,7 @@ from openwx.gateway.sources import Sources
 from openwx.gateway.stage import Stage, Told
 from openwx.gateway.stream import Stream
 from openwx.gateway.teller import Teller
+from openwx.report import pauses
 from openwx.report.journal import JournalError, Send
 from openwx.report.poll import poll
 from openwx.report.reporter import Reporter
@@ -115,9 +116,7 @@ class Account:
         self.avatars = Avatars(self._client, pace)
         self.consults = Consults()
         self._reporter = self._new_reporter(self.outgoing.accepted)
-        self.outbox = Outbox(
-            name, shared.journal, self._reporter.put, trouble=self._reporter.trouble
-        )
+        self.outbox = Outbox(name, shared.journal, self._reporter)
         self.history = History(name, shared.journal, self._teller.lines)
 
     def _new_reporter(self, accepted: Callable[[list[Send]], None]) -> Reporter:
@@ -129,7 +128,8 @@ class Account:
             replies=self.outgoing.replies,
             accepted=accepted,
             url_client=self._url_client,
-            pauses=self._shared.pace.backoff,
+            pauses=pauses.of(self._shared.pace),
+            clock=self._shared.clock,
         )
 
     # -- what the routes ask ---------------------------------------------------------------------------------

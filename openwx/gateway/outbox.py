@@ -1,14 +1,15 @@
-"""Deliveries to ``post_api`` that failed: looked at, sent again, or dropped."""
+"""Deliveries to ``post_api`` that failed or wait: looked at, tried again, or dropped."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from openwx import metrics
 from openwx.errors import CallerError, Code
 from openwx.report.journal import Journal, JournalError, KeptUpload, ListedUpload, Unit
-from openwx.report.records import Upload, Written
+from openwx.report.records import Written
+from openwx.report.reporter import Reporter
 
 log = logging.getLogger("openwx.report")
 
@@ -16,21 +17,21 @@ MOST = 1000
 """Deliveries in one list."""
 
 
-class Outbox:
-    """One account's. ``put`` hands what is to be sent again to whoever delivers; nobody where nobody does.
-    ``trouble`` tells the last status and error of the upload that is being tried in a chat."""
+class Waits(ListedUpload, kw_only=True, frozen=True, gc=False):
+    """An upload that waits. ``tries``, ``status`` and ``error`` are those until now, also of tries that do not count
+    against ``report.tries``."""
 
-    def __init__(
-        self,
-        account: str,
-        journal: Journal,
-        put: Callable[[Iterable[Upload]], None] | None = None,
-        trouble: Callable[[str], tuple[int, str]] = lambda _: (0, ""),
-    ) -> None:
+    next_try: float
+    """Unix time; 0 where others of its chat are before it, or it is under way."""
+
+
+class Outbox:
+    """One account's. ``reporter`` delivers; None where nobody does now."""
+
+    def __init__(self, account: str, journal: Journal, reporter: Reporter | None = None) -> None:
         self._account = account
         self._journal = journal
-        self._put = put
-        self._trouble = trouble
+        self._reporter = reporter
 
     async def failed(self, limit: int = MOST) -> list[ListedUpload]:
         """Those that were given up, newest first."""
@@ -43,18 +44,20 @@ class Outbox:
         except JournalError as error:
             raise CallerError(Code.GAVE_UP, str(error)) from error
 
-    async def waiting(self, limit: int = MOST) -> list[ListedUpload]:
-        """Those that are still tried, oldest first. Of each chat the first one tells how its last try ended."""
+    async def waiting(self, limit: int = MOST) -> list[Waits]:
+        """Those that are still tried, oldest first."""
         listed = await self._journal.waiting(self._account, limit=limit)
-        heads = {upload.chat: upload.id for upload in reversed(listed)}
-        return [
-            self._with_trouble(upload) if heads[upload.chat] == upload.id else upload
-            for upload in listed
-        ]
+        return [self._waits(upload) for upload in listed]
 
-    def _with_trouble(self, upload: ListedUpload) -> ListedUpload:
-        status, error = self._trouble(upload.chat)
-        return replace(upload, status=status, error=error) if error else upload
+    def _waits(self, upload: ListedUpload) -> Waits:
+        known = structs.asdict(upload)
+        if self._reporter is None:
+            return Waits(**known, next_try=0.0)
+        progress = self._reporter.progress(upload.id, upload.chat)
+        known["tries"] = max(upload.tries, progress.tries)
+        if progress.error:
+            known |= {"status": progress.status, "error": progress.error}
+        return Waits(**known, next_try=progress.next_try)
 
     async def delivered(self, limit: int = MOST) -> list[KeptUpload]:
         """Those that ``post_api`` took, newest first, for as long as they are kept."""
@@ -65,39 +68,58 @@ class Outbox:
         found = await self._journal.listed(self._account, upload_id)
         if found is None:
             raise _not_found(upload_id)
-        return found
+        upload, body = found
+        return (upload if upload.settled else self._waits(upload)), body
 
     async def retry(self, ids: Sequence[int] | None) -> int:
-        """Send failed ones again, as if they were made now; all of them where no ids are given. How many.
+        """Send failed ones again, as if they were made now, and try those that wait now. How many.
 
-        Raises ``CallerError``: 100 for one that has not failed, -5 where it cannot be kept.
+        Where no ids are given, all that failed. What is sent again goes in the order of its chat: oldest first, and
+        before newer ones that wait. Raises ``CallerError``: 100 for one that is not there, 101 for one whose medium
+        is still to be fetched, -5 where it cannot be kept.
         """
-        unit = Unit(account=self._account, again=await self._chosen(ids))
-        written = await self._write(unit)
-        log.info("%s: %d failed deliveries are sent again", self._account, len(written.again))
-        if self._put is not None:
-            self._put(written.again)
-        return len(written.again)
+        failed: list[int] = []
+        chats: list[str] = []
+        if ids is None:
+            failed = await self._all_failed()
+        for upload_id in dict.fromkeys(ids or ()):
+            upload, _ = await self.show(upload_id)
+            if upload.settled:
+                failed.append(upload_id)
+                continue
+            if self._reporter is not None and not self._reporter.has(upload_id, upload.chat):
+                why = f"delivery {upload_id} cannot be tried yet: its medium is still being fetched"
+                raise CallerError(Code.NOT_POSSIBLE, why)
+            chats.append(upload.chat)
+        written = await self._write(Unit(account=self._account, again=sorted(failed)))
+        if written.again:
+            log.info("%s: %d failed deliveries are sent again", self._account, len(written.again))
+        if self._reporter is not None:
+            self._reporter.put_again(written.again)
+            if chats:
+                self._reporter.try_now(chats)
+        return len(written.again) + len(chats)
 
     async def drop(self, ids: Sequence[int] | None) -> int:
-        """Forget failed ones; all of them where no ids are given. How many. Raises as ``retry`` does."""
-        unit = Unit(account=self._account, dropped=await self._chosen(ids))
-        written = await self._write(unit)
-        for upload_id in written.dropped:
-            words = "%s: the failed delivery %d was dropped on request"
-            metrics.dropped(log, "dropped_delivery", words, self._account, upload_id)
-        return len(written.dropped)
+        """Forget failed ones; all of them where no ids are given. How many.
 
-    async def _chosen(self, ids: Sequence[int] | None) -> list[int]:
-        if ids is None:
-            return [upload.id for upload in await self.failed(1_000_000)]
-        for upload_id in ids:
+        Raises ``CallerError``: 100 for one that is not there, 101 for one that has not failed, -5 as ``retry``.
+        """
+        for upload_id in ids or ():
             upload, _ = await self.show(upload_id)
             if not upload.settled:
                 raise CallerError(
                     Code.NOT_POSSIBLE, f"delivery {upload_id} has not failed: it is still tried"
                 )
-        return list(dict.fromkeys(ids))
+        chosen = await self._all_failed() if ids is None else list(dict.fromkeys(ids))
+        written = await self._write(Unit(account=self._account, dropped=chosen))
+        for upload_id in written.dropped:
+            words = "%s: the failed delivery %d was dropped on request"
+            metrics.dropped(log, "dropped_delivery", words, self._account, upload_id)
+        return len(written.dropped)
+
+    async def _all_failed(self) -> list[int]:
+        return [upload.id for upload in await self.failed(1_000_000)]
 
     async def _write(self, unit: Unit) -> Written:
         try:

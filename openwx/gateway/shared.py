@@ -8,6 +8,7 @@ import msgspec
 
 from openwx.gateway.fetching import Fetcher
 from openwx.gateway.mediafolder import MediaFolder
+from openwx.report.clock import Clock
 from openwx.report.journal import Journal
 from openwx.wechat.pace import Pace
 
@@ -29,3 +30,4 @@ class Shared(msgspec.Struct, kw_only=True):
     colour: bool = False
     several: bool = False
     pace: Pace = msgspec.field(default_factory=Pace)
+    clock: Clock = msgspec.field(default_factory=Clock)

@@ -1,18 +1,25 @@
 """What ``post_api`` answered: a reply for the chat, or nothing. Nonsense is nothing, no error."""
 
 import codecs
-import logging
+import re
+from typing import NamedTuple
 
 import msgspec
 
-from openwx import metrics
-
-log = logging.getLogger("openwx.report")
-
 MOST_BYTES = 1024 * 1024
+NO_REPLY_TO_THIS = (
+    "the reply is ignored: only what somebody else wrote, and is no notice, can be replied to"
+)
 _TYPES = ("application/json", "text/json")
 _NUMBER = b"-0123456789"
 _NOTHING = (b"null", b"false", b'""')
+_LOOKS_LIKE_A_REPLY = re.compile(rb"""["'](?:reply|media)["']\s*:|\A\s*(?:reply|media)\s*[=:]""")
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""In JSON; the group is half of a surrogate pair."""
+_NOT_UTF8 = (UnicodeDecodeError, UnicodeEncodeError)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -22,9 +29,23 @@ class Answer(msgspec.Struct, frozen=True):
     media: str | None = None
 
 
+class Complaint(NamedTuple):
+    """What of an answer is of no use, and why."""
+
+    words: str
+    is_reply: bool = True
+    """Somebody wanted to reply; else it is any nonsense."""
+
+
 class _Wire(msgspec.Struct):
     reply: msgspec.Raw = msgspec.Raw(b"null")
     media: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Parsed(NamedTuple):
+    wire: _Wire
+    reply: str | None
+    media: str | None
 
 
 def is_json(content_type: str) -> bool:
@@ -32,24 +53,48 @@ def is_json(content_type: str) -> bool:
     return content_type.lower() in _TYPES
 
 
-def parse(body: bytes, charset: str | None, webhook_id: str) -> Answer | None:
-    """The answer in a JSON body; None where there is none."""
+def read(
+    body: bytes, content_type: str, charset: str | None, *, may_reply: bool
+) -> tuple[Answer | None, list[Complaint]]:
+    """The answer in a body, None where there is none, and what is not used of it.
+
+    ``content_type`` is without its parameters. ``may_reply``: the upload can be replied to.
+    """
+    if not is_json(content_type):
+        if not _LOOKS_LIKE_A_REPLY.search(body):
+            return None, []
+        words = (
+            f"the answer is ignored: its Content-Type is {content_type[:80]}, not application/json"
+        )
+        return None, [Complaint(words)]
     if not body.strip():
-        return None
+        return None, []
     try:
-        wire = msgspec.json.decode(_utf8(body, charset), type=_Wire)
-        reply, media = _text(wire.reply, numbers=True), _text(wire.media, numbers=False)
+        parsed = _read_json(_utf8(body, charset))
     except (msgspec.MsgspecError, ValueError, LookupError, RecursionError) as error:
-        _ignore(webhook_id, f"the answer is ignored: {error}")
-        return None
-    for name, raw, text in (("reply", wire.reply, reply), ("media", wire.media, media)):
-        if text is None and bytes(raw).strip() not in _NOTHING:
-            _ignore(webhook_id, f"{name} in the answer is ignored: it must be a text")
-    return None if reply is None and media is None else Answer(reply, media)
+        is_reply = bool(_LOOKS_LIKE_A_REPLY.search(body))
+        why = "it is not UTF-8" if isinstance(error, _NOT_UTF8) else error
+        return None, [Complaint(f"the answer is ignored: {why}", is_reply)]
+    wire, reply, media = parsed
+    complaints = [
+        Complaint(f"{name} in the answer is ignored: it must be a text")
+        for name, raw, text in (("reply", wire.reply, reply), ("media", wire.media, media))
+        if text is None and bytes(raw).strip() not in _NOTHING
+    ]
+    if reply is None and media is None:
+        return None, complaints
+    if not may_reply:
+        return None, [*complaints, Complaint(NO_REPLY_TO_THIS)]
+    return Answer(reply, media), complaints
 
 
-def _ignore(webhook_id: str, why: str) -> None:
-    metrics.dropped(log, "reply", "%s: %s", webhook_id, why, level=logging.INFO)
+def _read_json(body: bytes) -> _Parsed:
+    try:
+        return _parse(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        if (mended := _whole(body)) == body:
+            raise
+        return _parse(mended)
 
 
 def _utf8(body: bytes, charset: str | None) -> bytes:
@@ -58,7 +103,12 @@ def _utf8(body: bytes, charset: str | None) -> bytes:
     return body.removeprefix(codecs.BOM_UTF8)
 
 
-def _text(raw: msgspec.Raw, *, numbers: bool) -> str | None:
+def _parse(body: bytes) -> _Parsed:
+    wire = msgspec.json.decode(body, type=_Wire)
+    return _Parsed(wire, _text(wire.reply, numbers=True), _text(wire.media))
+
+
+def _text(raw: msgspec.Raw, *, numbers: bool = False) -> str | None:
     """A string, or a number as it is written. Empty text and everything else is none."""
     source = bytes(raw).strip()
     if source.startswith(b'"'):
@@ -66,3 +116,10 @@ def _text(raw: msgspec.Raw, *, numbers: bool) -> str | None:
     if numbers and source[:1] in _NUMBER:
         return source.decode()
     return None
+
+
+def _whole(body: bytes) -> bytes:
+    """With U+FFFD in place of halves of surrogate pairs, be they escapes or bytes: UTF-8 cannot say them."""
+    body = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], body)
+    text = body.decode("utf-8", "surrogatepass")
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

@@ -1,23 +1,18 @@
-"""Whether the backend is there. While it is not, all chats share one back-off and one probe."""
+"""Whether the backend is there. While it is not, all chats share one back-off and one probe.
+
+Not there is a backend that cannot be connected to, or says "not now" (408, 429, 502, 503, 504) to several chats. One
+that takes an upload and says nothing is there: that counts as a try of this upload, and holds up no other chat.
+"""
 
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Callable, Iterator
 
 log = logging.getLogger("openwx.report")
 
 _FAILING_CHATS = 3
-"""So many chats in a row without an answer are an outage; fewer may have bad uploads."""
-
-
-def growing_pauses(first_s: float = 1.0, most_s: float = 60.0) -> Iterator[float]:
-    """Seconds between tries: doubled each time, with jitter, for ever."""
-    pause_s = first_s
-    while True:
-        yield pause_s * random.uniform(0.75, 1.0)
-        pause_s = min(pause_s * 2, most_s)
+"""So many chats in a row that hear "not now" are an outage; fewer may have bad uploads."""
 
 
 class Gate:
@@ -37,38 +32,50 @@ class Gate:
     def closed(self) -> bool:
         return self._opens_at is not None
 
+    @property
+    def left_s(self) -> float:
+        """So long until the next probe; 0 while the gate is open."""
+        if self._opens_at is None:
+            return 0.0
+        return max(0.0, self._opens_at - asyncio.get_running_loop().time())
+
     async def wait(self) -> None:
         """Until the next probe may go, or the gate is open."""
-        loop = asyncio.get_running_loop()
-        while self._opens_at is not None and (left_s := self._opens_at - loop.time()) > 0:
-            await self.pause(left_s)
-
-    async def pause(self, seconds: float) -> None:
-        """Wait, but not beyond the end of an outage, nor when there is a hurry."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
+        while (left_s := self.left_s) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._wake.wait()
 
     def hurry(self) -> None:
-        """End the pauses of this moment, each once."""
+        """Let the next probe go now."""
         if self._opens_at is not None:
             self._opens_at = 0.0
         self._wake.set()
         self._wake.clear()
 
-    def answered(self) -> None:
+    def answered(self) -> bool:
+        """The backend has its own word. Whether the gate was closed until now."""
+        return self._open("post_api answers again")
+
+    def reached(self) -> bool:
+        """There is a backend, if one that says nothing. Whether the gate was closed until now."""
+        return self._open("post_api is there again, but gives no answer")
+
+    def _open(self, words: str) -> bool:
         self._failing.clear()
-        if self._opens_at is not None:
-            self._opens_at = None
-            self.outage = ""
-            self._pauses = self._new_pauses()
-            self.hurry()
-            log.warning("%s: post_api answers again", self._account)
+        if self._opens_at is None:
+            return False
+        self._opens_at = None
+        self.outage = ""
+        self._pauses = self._new_pauses()
+        self.hurry()
+        log.warning("%s: %s", self._account, words)
+        return True
 
     def failed(
         self, chat: str, error: str, *, down: bool, probe: bool, retry_after_s: float = 0.0
     ) -> None:
-        """No answer. ``down``: it cannot be the upload's fault."""
+        """Nobody there, or not now. ``down``: it cannot be the upload's fault."""
         self._failing.add(chat)
         now = asyncio.get_running_loop().time()
         if self._opens_at is None and (down or len(self._failing) >= _FAILING_CHATS):

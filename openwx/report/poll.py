@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from openwx.config import Report
-from openwx.report.post import url_for, with_client, words
+from openwx.report import tls
+from openwx.report.outcome import words
+from openwx.report.post import url_for, with_client
 
 log = logging.getLogger("openwx.report")
 
@@ -29,11 +31,14 @@ async def poll(
     if settings.poll_api is None:
         return
     url = url_for(settings.poll_api)
+    trusted = tls.trusted(settings)
     works = True
     while True:
         await running()
         try:
-            async with http.get(with_client(url, url_client()), timeout=_TIMEOUT) as response:
+            async with http.get(
+                with_client(url, url_client()), timeout=_TIMEOUT, ssl=trusted
+            ) as response:
                 async for _ in response.content.iter_chunked(64 * 1024):
                     pass
                 problem = f"HTTP {response.status}" if response.status >= 400 else ""

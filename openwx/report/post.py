@@ -3,99 +3,120 @@
 import asyncio
 import io
 import logging
-import os
+import math
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import aiohttp
 import msgspec
 from yarl import URL
 
 from openwx import metrics
+from openwx.config import Report
 from openwx.config.addresses import masked
 from openwx.errors import ConfigError
-from openwx.report import answer, signing
+from openwx.report import answer, redirects, signing, tls
 from openwx.report import attachment as attached
-from openwx.report.answer import Answer
+from openwx.report.numbers import with_numbers
+from openwx.report.outcome import (
+    Accepted,
+    NoAnswer,
+    Outcome,
+    Refused,
+    Silent,
+    retry_after,
+    words,
+)
 from openwx.report.records import Upload
 
 log = logging.getLogger("openwx.report")
 
 _NOT_NOW = frozenset({408, 429, 502, 503, 504})
-_MOST_RETRY_AFTER_S = 300.0
+_TO_CONNECT = 0.8
+"""Of the time for an upload so much may go by until there is a connection: beyond that nobody is there."""
+_COMPLAINS_EVERY_S = 3600.0
 _LARGE = 1024 * 1024
 """From here on aiohttp wants a stream rather than bytes."""
 
 
-class Accepted(msgspec.Struct, frozen=True):
-    """A 2xx. ``lost``: the answer's body broke off, so a reply may have been in it."""
+class _Moved(msgspec.Struct, frozen=True):
+    """A redirect that may be followed."""
 
     status: int
-    answer: Answer | None = None
-    lost: str = ""
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """The backend's own word: not this upload."""
-
-    status: int
-    error: str
-
-
-class NoAnswer(msgspec.Struct, frozen=True):
-    """Nobody there, or not now. ``down``: whatever the upload is, another would fare no better."""
-
-    error: str
-    status: int = 0
-    down: bool = False
-    retry_after_s: float = 0.0
+    location: str
 
 
 class Poster:
-    """Where and how one account posts."""
+    """Where and how one account posts. Raises ``ConfigError`` where the settings cannot work."""
 
     def __init__(
         self,
+        account: str,
         post_api: str,
+        settings: Report,
         http: aiohttp.ClientSession,
         *,
-        timeout_s: float,
-        secret: str | None,
         url_client: Callable[[], str | None],
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._account = account
         self._url = url_for(post_api)
         self._url_client = url_client
         self._http = http
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._key = signing.key_of(secret) if secret else None
+        self._timeout = aiohttp.ClientTimeout(
+            total=settings.timeout, connect=settings.timeout * _TO_CONNECT
+        )
+        self._tls = tls.trusted(settings)
+        self._key = signing.key_of(settings.secret) if settings.secret else None
+        self._numbers = settings.numbers
+        # With one try, none may be lost to a connection that the backend is just closing.
+        self._more_headers = {"Connection": "close"} if settings.tries == 1 else {}
         self._clock = clock
+        self._complained_at = -math.inf
 
-    async def post(self, upload: Upload) -> Accepted | Refused | NoAnswer:
+    async def post(self, upload: Upload) -> Outcome:
+        """POST it, and again where a redirect leads on the same host."""
+        url = with_client(self._url, self._url_client())
+        moves = 0
+        while isinstance(outcome := await self._post(url, upload), _Moved):
+            moves += 1
+            target = redirects.next_url(url, outcome.location)
+            if isinstance(target, URL) and moves > redirects.MOST:
+                target = f"once more, after {redirects.MOST} redirects"
+            if not isinstance(target, URL):
+                where = f"HTTP {outcome.status} {target}, which is not followed"
+                return Refused(outcome.status, f"{where}: {redirects.shown(outcome.location)}")
+            url = with_client(target, self._url_client())
+        return outcome
+
+    async def _post(self, url: URL, upload: Upload) -> Outcome | _Moved:
         data, headers = await self._content(upload)
         try:
             async with self._http.post(
-                with_client(self._url, self._url_client()),
+                url,
                 data=data,
-                headers=headers,
+                headers={**headers, **self._more_headers},
                 allow_redirects=False,
                 timeout=self._timeout,
+                ssl=self._tls,
             ) as response:
                 return await self._judge(response, upload)
+        except aiohttp.ConnectionTimeoutError:
+            return NoAnswer(f"no connection within {self._timeout.connect:g} s", down=True)
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
             return NoAnswer(words(error), down=True)
         except TimeoutError:
-            return NoAnswer(f"no answer within {self._timeout.total:g} s")
+            return Silent(f"no answer within {self._timeout.total:g} s")
         except (aiohttp.ClientError, OSError) as error:
-            return NoAnswer(words(error))
+            return Silent(words(error))
 
     async def _content(
         self, upload: Upload
     ) -> tuple[bytes | io.BytesIO | AsyncIterator[bytes], dict[str, str]]:
         """What is posted, and its headers; the attachment is read from its file, once to sign and once to send."""
         body, attachment = upload.body, upload.attachment
+        if self._numbers:
+            body = with_numbers(body)
         sign = signing.Signer(webhook_id_of(upload), int(self._clock()), self._key)
         if attachment:
             try:
@@ -112,9 +133,7 @@ class Poster:
         sign.take([body])
         return io.BytesIO(body) if len(body) >= _LARGE else body, sign.headers()
 
-    async def _judge(
-        self, response: aiohttp.ClientResponse, upload: Upload
-    ) -> Accepted | Refused | NoAnswer:
+    async def _judge(self, response: aiohttp.ClientResponse, upload: Upload) -> Outcome | _Moved:
         status = response.status
         if status in _NOT_NOW:
             pause_s = retry_after(response.headers.get("Retry-After"), self._clock())
@@ -122,19 +141,37 @@ class Poster:
             return NoAnswer(
                 f"HTTP {status}", status, down=asked, retry_after_s=pause_s if asked else 0.0
             )
+        location = response.headers.get("Location", "")
+        if status in redirects.FOLLOWED and location:
+            return _Moved(status, location)
         if not 200 <= status < 300:
-            return Refused(status, f"HTTP {status}")
+            leads = f" to {redirects.shown(location)}, which is not followed" if location else ""
+            return Refused(status, f"HTTP {status}{leads if status < 400 else ''}")
         try:
             body = await _read(response)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             return Accepted(status, lost=words(error) if upload.reply_to else "")
-        if not upload.reply_to or not answer.is_json(response.content_type):
-            return Accepted(status)
         if body is None:
-            too_large = "%s: the answer is ignored: it is larger than %d bytes"
-            metrics.dropped(log, "reply", too_large, webhook_id_of(upload), answer.MOST_BYTES)
+            if upload.reply_to and answer.is_json(response.content_type):
+                too_large = f"the answer is ignored: it is larger than {answer.MOST_BYTES} bytes"
+                self._complain(upload, answer.Complaint(too_large))
             return Accepted(status)
-        return Accepted(status, answer.parse(body, response.charset, webhook_id_of(upload)))
+        found, complaints = answer.read(
+            body, response.content_type, response.charset, may_reply=bool(upload.reply_to)
+        )
+        for complaint in complaints:
+            self._complain(upload, complaint)
+        return Accepted(status, found)
+
+    def _complain(self, upload: Upload, complaint: answer.Complaint) -> None:
+        """Count it; in the log it is a warning once an hour."""
+        level = logging.INFO
+        now = time.monotonic()
+        if complaint.is_reply and now - self._complained_at >= _COMPLAINS_EVERY_S:
+            self._complained_at = now
+            level = logging.WARNING
+        told = (self._account, webhook_id_of(upload), complaint.words)
+        metrics.dropped(log, "reply", "%s: %s: %s", *told, level=level)
 
 
 def url_for(address: str) -> URL:
@@ -159,25 +196,6 @@ def webhook_id(uid: str) -> str:
     return f"msg_{uid}"
 
 
-def retry_after(value: str | None, now: float) -> float:
-    """The seconds of a ``Retry-After`` (a number or a date), within reason; 0 without one."""
-    if value is None:
-        return 0.0
-    try:
-        pause_s = float(int(value))
-    except OverflowError:
-        pause_s = _MOST_RETRY_AFTER_S
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(value)
-        except ValueError:
-            return 0.0
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=UTC)
-        pause_s = (date - datetime.fromtimestamp(now, UTC)).total_seconds()
-    return min(max(pause_s, 0.0), _MOST_RETRY_AFTER_S)
-
-
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     """The whole body, so that the connection can be used again; None where it is too large."""
     body = bytearray()
@@ -187,25 +205,3 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
             response.close()
             return None
     return bytes(body)
-
-
-def words(error: Exception) -> str:
-    """What happened. Not in the words of errors that repeat the address, which may hold a password or a token."""
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.ClientResponseError):
-        status = getattr(error, "status", 0)
-        return f"{type(error).__name__} (HTTP {status})" if status else type(error).__name__
-    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(
-        error, aiohttp.ClientSSLError
-    ):
-        return f"cannot connect to {error.host}:{error.port}: {_cause(error)}"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "the connection was closed without an answer"
-    said = str(error) or ("timed out" if isinstance(error, asyncio.TimeoutError) else "")
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
-
-
-def _cause(error: aiohttp.ClientConnectorError) -> str:
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name is not known (DNS)"
-    number = error.os_error.errno
-    return os.strerror(number).lower() if number else str(error.os_error)

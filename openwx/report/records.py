@@ -48,7 +48,7 @@ class Upload(NewUpload, kw_only=True, frozen=True, gc=False):
     created: float
     """Unix time in seconds; of an upload that is sent again, when that was asked for."""
     tries: int = 0
-    """How often the backend answered and refused it."""
+    """How often the backend refused it, or took it and said nothing."""
 
 
 class ListedUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
@@ -62,7 +62,6 @@ class ListedUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     settled: float
     """When it was given up; 0 where it waits."""
     tries: int
-    """How often the backend answered and refused it."""
     status: int
     """The last HTTP status, 0 where there was none."""
     error: str
@@ -159,6 +158,8 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     fate: Fate
     status: int = 0
     error: str = ""
+    tries: int = 0
+    """How often it was tried, where that is more than the ``refused`` that were counted."""
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +173,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     finished_sends: Sequence[str] = ()
     """Uids of sends that are done, failed or withdrawn: their rows go."""
     refused: Sequence[int] = ()
-    """Ids of pending uploads that the backend refused once more: their ``tries`` grow by one."""
+    """Ids of pending uploads that were refused, or not answered, once more: their ``tries`` grow by one."""
     settled: Sequence[Settled] = ()
     again: Sequence[int] = ()
     """Ids of failed uploads that are pending anew, as if they were made now."""

@@ -1,14 +1,11 @@
 """Delivers an account's uploads to ``post_api``: in order within each chat, again until accepted.
 
-Each chat with work stands once in a line; the chat at the head has the first of its uploads tried,
-and stands at the end again. While the backend is away (``gate.py``), the head of the line is the
-only one who tries. The journal is told how an upload ended, and of its reply, in one unit.
+``turns.py`` says whose turn it is; here an upload is tried, and what came of it decides what happens next. The journal
+is told how an upload ended, and of its reply, in one unit.
 """
 
 import asyncio
 import logging
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -18,9 +15,12 @@ import msgspec
 from openwx import metrics
 from openwx.about import about
 from openwx.config import Report
+from openwx.report import pauses as pausing
 from openwx.report.answer import Answer
+from openwx.report.cache import Cache
+from openwx.report.clock import Clock
 from openwx.report.echo import Echo
-from openwx.report.gate import Gate, growing_pauses
+from openwx.report.gate import Gate
 from openwx.report.journal import (
     Fate,
     Journal,
@@ -31,30 +31,44 @@ from openwx.report.journal import (
     Unit,
     Upload,
 )
+from openwx.report.outcome import Accepted, NoAnswer, Refused, Silent
+from openwx.report.pauses import Pauses
 from openwx.report.policy import allowed, wanted
-from openwx.report.post import Accepted, NoAnswer, Poster, Refused, webhook_id_of
+from openwx.report.post import Poster, webhook_id_of
+from openwx.report.turns import Again, Turns
+from openwx.wechat.pace import Pace
 
-__all__ = ["Answer", "Reporter", "allowed", "wanted"]
+__all__ = ["Answer", "Progress", "Reporter", "allowed", "wanted"]
 
 log = logging.getLogger("openwx.report")
 
-_AT_ONCE = 64
-"""Uploads of one account under way at a time."""
-_TRIES = 5
-"""After so many refusals of an upload it is the next one's turn."""
 _SOON_STALE = ("input_qrcode", "state_change")
 _STALE_S = 60.0
-_CACHED_UPLOADS = 10_000
-_CACHED_BYTES = 16 * 1024 * 1024
 
 _T = TypeVar("_T")
 
 
-class _Trying(msgspec.Struct):
-    """The upload at the head of a chat, while it is tried."""
+class Progress(msgspec.Struct, frozen=True):
+    """How it goes with an upload that waits."""
 
-    pauses: Iterator[float]
-    refusals: int
+    tries: int
+    """All of them, also while nobody was there."""
+    status: int
+    """The HTTP status of the last one; 0 without one."""
+    error: str
+    next_try: float
+    """Unix time; 0 where others are before it, or it is under way."""
+
+
+class _Trying(msgspec.Struct):
+    """An upload that was tried, until it is settled."""
+
+    tries: int
+    """Those that count: a refusal, or no answer."""
+    posts: int
+    """All."""
+    was_tried: bool = False
+    """By this process."""
     lost: int = 0
     status: int = 0
     error: str = ""
@@ -86,37 +100,35 @@ class Reporter:
         replies: Callable[[Upload, Answer], list[NewSend]],
         accepted: Callable[[list[Send]], None],
         url_client: Callable[[], str | None] = lambda: None,
-        pauses: Callable[[], Iterator[float]] = growing_pauses,
-        clock: Callable[[], float] = time.time,
+        pauses: Pauses | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._account = account
         self._settings = settings
         self._journal = journal
         self._replies = replies
         self._accepted = accepted
-        self._pauses = pauses
-        self._clock = clock
+        self._pauses = pauses or pausing.of(Pace())
+        self._clock = clock or Clock()
         self._poster: Poster | None = None
         if settings.post_api is not None:
             self._poster = Poster(
+                account,
                 settings.post_api,
+                settings,
                 http,
-                timeout_s=settings.timeout,
-                secret=settings.secret,
                 url_client=url_client,
-                clock=clock,
+                clock=self._clock,
             )
         self._counts = metrics.of_account(account)
         self._echo = Echo()
-        self._gate = Gate(account, pauses)
-        self._queues: dict[str, deque[int]] = {}
-        self._line: asyncio.Queue[str] = asyncio.Queue()
-        self._trying: dict[str, _Trying] = {}
-        self._cache: dict[int, Upload] = {}
-        self._cached_bytes = 0
-        self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._loaded = False
-        self._idle = asyncio.Event()
+        self._gate = Gate(account, self._pauses.outage)
+        self._turns = Turns(account, self._gate, self._try)
+        self._trying: dict[int, _Trying] = {}
+        self._made: dict[int, float] = {}
+        """When uploads were made, on the steady clock."""
+        self._loaded = self._clock.mark()
+        self._cache = Cache()
 
     def put(self, uploads: Iterable[Upload]) -> None:
         """Take what was just written to the journal: all of it, also what is not to be delivered."""
@@ -124,43 +136,63 @@ class Reporter:
             if self._settings.post_stdout:
                 self._show(upload)
             if upload.deliver and self._poster is not None:
-                self._enqueue(upload.id, upload.chat)
-                self._keep(upload)
+                self._take(upload)
+
+    def put_again(self, uploads: Iterable[Upload]) -> None:
+        """Take what is sent again: before newer ones of its chat, and soon, whatever pauses there are."""
+        again = [upload for upload in uploads if self._poster is not None]
+        for upload in again:
+            self._take(upload, pause_s=self._pauses.gather_s)
+        if again:
+            self._gate.hurry()
+
+    def _take(self, upload: Upload, *, pause_s: float = 0.0) -> None:
+        self._trying.pop(upload.id, None)
+        self._made[upload.id] = self._clock.mark().made(upload.created)
+        self._cache.keep(upload)
+        self._turns.put(upload.id, upload.chat, pause_s=pause_s)
+
+    def try_now(self, chats: Iterable[str]) -> None:
+        """End the pauses of these chats, and the one that all make while nobody is there."""
+        self._turns.hurry(chats)
+
+    def has(self, upload_id: int, chat: str) -> bool:
+        """Whether this upload waits for its turn or is under way: not one whose medium is still fetched."""
+        return self._turns.has(upload_id, chat)
 
     @property
     def outage(self) -> str:
         """Why nothing is delivered for now; empty while the backend answers."""
         return self._gate.outage
 
-    def trouble(self, chat: str) -> tuple[int, str]:
-        """How the last try of the upload at the head of a chat ended: HTTP status, error."""
-        trying = self._trying.get(chat)
-        return (trying.status, trying.error) if trying else (0, "")
+    def progress(self, upload_id: int, chat: str) -> Progress:
+        """How it goes with an upload that waits."""
+        trying = self._trying.get(upload_id) or _Trying(0, 0)
+        left_s = self._turns.next_in_s(upload_id, chat)
+        next_try = 0.0 if left_s is None else self._clock() + left_s
+        return Progress(trying.posts, trying.status, trying.error, next_try)
 
     async def run(self) -> None:
         """Deliver for ever: first what the journal still holds, oldest first. A bug comes out."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._echo.run(), name=f"{self._account}: stdout")
-            await self._load()
-            while True:
-                await self._slots.acquire()
-                chat = await self._line.get()
-                if self._gate.closed:
-                    self._slots.release()
-                    await self._probe(chat, tasks)
-                else:
-                    tasks.create_task(self._turns(chat, tasks), name=f"{self._account}: uploads")
+            pending: list[tuple[int, str]] = []
+            if self._poster is not None:
+                self._loaded = self._clock.mark()
+                pending = await self._insist(lambda: self._journal.pending(self._account))
+            self._turns.start(pending)
+            await self._turns.run(tasks)
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait until everything is delivered; False where the time does not suffice.
 
         Pauses end, so that what waits gets one more try at once.
         """
-        self._gate.hurry()
+        self._turns.hurry_all()
         try:
             async with asyncio.timeout(timeout_s):
                 if self._poster is not None:
-                    await self._idle.wait()
+                    await self._turns.idle.wait()
                 await self._echo.drained()
         except TimeoutError:
             return False
@@ -169,119 +201,82 @@ class Reporter:
     @property
     def waiting(self) -> int:
         """So many uploads are still to be delivered."""
-        return sum(map(len, self._queues.values()))
-
-    # -- the line ----------------------------------------------------------------------------------
-
-    async def _load(self) -> None:
-        """Put what the journal holds before what came meanwhile."""
-        pending = []
-        if self._poster is not None:
-            pending = await self._insist(lambda: self._journal.pending(self._account))
-        queues, self._queues = self._queues, {}
-        self._loaded = True
-        early = [(id_, chat) for chat, queue in queues.items() for id_ in queue]
-        for id_, chat in sorted({*pending, *early}):
-            self._enqueue(id_, chat)
-        if not self._queues:
-            self._idle.set()
-
-    def _enqueue(self, upload_id: int, chat: str) -> None:
-        queue = self._queues.get(chat)
-        if queue is not None:
-            queue.append(upload_id)
-            return
-        self._queues[chat] = deque([upload_id])
-        self._idle.clear()
-        if self._loaded:
-            self._line.put_nowait(chat)
-
-    async def _probe(self, chat: str, tasks: asyncio.TaskGroup) -> None:
-        """The turn of the one chat that tries while the backend is away."""
-        await self._gate.wait()
-        if self._gate.closed:
-            await self._turn(chat, tasks, probe=True)
-        else:
-            self._line.put_nowait(chat)
-
-    async def _turns(self, chat: str, tasks: asyncio.TaskGroup) -> None:
-        """A turn, and more for as long as somebody stands in the line."""
-        try:
-            await self._turn(chat, tasks, probe=False)
-            while not self._gate.closed and not self._line.empty():
-                await self._turn(self._line.get_nowait(), tasks, probe=False)
-        finally:
-            self._slots.release()
-
-    async def _turn(self, chat: str, tasks: asyncio.TaskGroup, *, probe: bool) -> None:
-        """Try the first upload of a chat once, and let the chat stand in the line again."""
-        queue = self._queues[chat]
-        pause_s = await self._try(chat, queue[0], probe=probe)
-        if pause_s is not None:
-            self._counts.delivery_retries.inc()
-            if self._gate.closed:  # the line waits as it is
-                self._line.put_nowait(chat)
-            else:
-                tasks.create_task(self._come_back(chat, pause_s), name=f"{self._account}: pause")
-            return
-        self._forget(queue.popleft())
-        self._trying.pop(chat, None)
-        if queue:
-            self._line.put_nowait(chat)
-        else:
-            del self._queues[chat]
-            if not self._queues:
-                self._idle.set()
-
-    async def _come_back(self, chat: str, pause_s: float) -> None:
-        await self._gate.pause(pause_s)
-        self._line.put_nowait(chat)
+        return len(self._turns)
 
     # -- one upload --------------------------------------------------------------------------------
 
-    async def _try(self, chat: str, upload_id: int, *, probe: bool) -> float | None:
-        """Seconds until it is to be tried again; None when it is settled."""
-        upload = self._cache.get(upload_id)
+    async def _try(self, chat: str, upload_id: int, probe: bool) -> Again | None:
+        """When it is to be tried again; None when it is settled."""
+        upload = self._cache.find(upload_id)
         if upload is None:
             upload = await self._insist(lambda: self._journal.upload(upload_id))
-        if upload is None:
-            return None
-        with about(webhook_id=webhook_id_of(upload), event=upload.kind):
-            return await self._try_upload(chat, upload, probe=probe)
+        again = None
+        if upload is not None:
+            with about(webhook_id=webhook_id_of(upload), event=upload.kind):
+                again = await self._try_upload(chat, upload, probe=probe)
+        if again is not None:
+            self._counts.delivery_retries.inc()
+        elif not self._turns.waits(upload_id, chat):
+            self._forget(upload_id)
+        return again
 
-    async def _try_upload(self, chat: str, upload: Upload, *, probe: bool) -> float | None:
-        trying = self._trying.get(chat)
+    def _forget(self, upload_id: int) -> None:
+        self._cache.forget(upload_id)
+        self._trying.pop(upload_id, None)
+        self._made.pop(upload_id, None)
+
+    def _age_s(self, upload: Upload) -> float:
+        made = self._made.get(upload.id)
+        if made is None:
+            made = self._made[upload.id] = self._loaded.made(upload.created)
+        return self._clock.steady() - made
+
+    async def _try_upload(self, chat: str, upload: Upload, *, probe: bool) -> Again | None:
+        trying = self._trying.get(upload.id)
         if trying is None:
-            trying = self._trying[chat] = _Trying(self._pauses(), upload.tries)
-        age_s = self._clock() - upload.created
+            trying = self._trying[upload.id] = _Trying(upload.tries, upload.tries)
+        age_s = self._age_s(upload)
         if upload.kind in _SOON_STALE and age_s > _STALE_S:
             words, told = "%s: a late %s is dropped", (webhook_id_of(upload), upload.kind)
             metrics.dropped(log, "late_event", words, *told, level=logging.INFO)
             await self._settle(upload, Fate.DROPPED, trying, "too late")
             return None
-        if age_s > self._settings.max_age:
-            why = trying.error or "its turn never came"
-            await self._settle(upload, Fate.FAILED, trying, f"older than max_age: {why}")
-            return None
+        if age_s > self._settings.max_age and trying.was_tried:
+            return await self._give_up(upload, trying)
         assert self._poster is not None
         outcome = await self._poster.post(upload)
+        trying.was_tried = True
+        trying.posts += 1
         trying.status = outcome.status
         match outcome:
             case Accepted():
-                self._gate.answered()
+                self._opens(self._gate.answered())
                 return await self._accept(upload, outcome, trying)
             case Refused():
-                self._gate.answered()
-                return await self._refuse(upload, outcome, trying)
+                self._opens(self._gate.answered())
+                return await self._count(upload, outcome, trying, self._pauses.refused)
+            case Silent():
+                if probe:
+                    self._opens(self._gate.reached())
+                return await self._count(upload, outcome, trying, self._pauses.silent)
             case NoAnswer():
-                return self._wait(upload, outcome, trying, probe=probe)
+                again = self._wait(chat, upload, outcome, trying, probe=probe)
+                is_old = age_s > self._settings.max_age
+                return await self._give_up(upload, trying) if is_old else again
 
-    async def _accept(self, upload: Upload, outcome: Accepted, trying: _Trying) -> float | None:
+    async def _give_up(self, upload: Upload, trying: _Trying) -> None:
+        await self._settle(upload, Fate.FAILED, trying, f"older than max_age: {trying.error}")
+
+    def _opens(self, was_closed: bool) -> None:
+        if was_closed:
+            self._turns.end_outage()
+
+    async def _accept(self, upload: Upload, outcome: Accepted, trying: _Trying) -> Again | None:
         trying.error = ""
         trying.lost += bool(outcome.lost)
-        if outcome.lost and trying.lost < _TRIES:
+        if outcome.lost and trying.lost < self._settings.tries:
             log.info("%s: the answer broke off: %s", webhook_id_of(upload), outcome.lost)
-            return next(trying.pauses)
+            return Again(pausing.after(trying.lost, self._pauses.refused))
         if outcome.lost:
             words = "%s: the answer broke off %d times, and is not asked for again: %s"
             told = (webhook_id_of(upload), trying.lost, outcome.lost)
@@ -292,29 +287,38 @@ class Reporter:
         await self._settle(upload, Fate.DELIVERED, trying, "", sends)
         return None
 
-    async def _refuse(self, upload: Upload, outcome: Refused, trying: _Trying) -> float | None:
+    async def _count(
+        self,
+        upload: Upload,
+        outcome: Refused | Silent,
+        trying: _Trying,
+        pauses: Callable[[], Iterator[float]],
+    ) -> Again | None:
+        """A try that counts."""
+        is_news = outcome.error != trying.error
         trying.error = outcome.error
-        trying.refusals += 1
-        if trying.refusals >= _TRIES:
+        trying.tries += 1
+        if trying.tries >= self._settings.tries:
             await self._settle(upload, Fate.FAILED, trying, outcome.error, refused=[upload.id])
             return None
+        if is_news and isinstance(outcome, Silent):
+            log.warning("%s: no answer, tried again: %s", webhook_id_of(upload), outcome.error)
         again = Unit(account=self._account, refused=[upload.id])
         await self._insist(lambda: self._journal.write(again))
-        return next(trying.pauses)
+        return Again(pausing.after(trying.tries, pauses))
 
-    def _wait(self, upload: Upload, outcome: NoAnswer, trying: _Trying, *, probe: bool) -> float:
+    def _wait(
+        self, chat: str, upload: Upload, outcome: NoAnswer, trying: _Trying, *, probe: bool
+    ) -> Again:
         is_news = not trying.error and not self._gate.closed
         trying.error = outcome.error
         self._gate.failed(
-            upload.chat,
-            outcome.error,
-            down=outcome.down,
-            probe=probe,
-            retry_after_s=outcome.retry_after_s,
+            chat, outcome.error, down=outcome.down, probe=probe, retry_after_s=outcome.retry_after_s
         )
         if is_news and not self._gate.closed:
             log.warning("%s: no answer, tried again: %s", webhook_id_of(upload), outcome.error)
-        return next(trying.pauses)
+        absent = max(1, trying.posts - trying.tries)
+        return Again(pausing.after(absent, self._pauses.outage), of_outage=True)
 
     async def _settle(
         self,
@@ -333,12 +337,10 @@ class Reporter:
                 self._account,
                 error,
             )
-        unit = Unit(
-            account=self._account,
-            sends=list(sends),
-            refused=refused,
-            settled=[Settled(upload.id, fate, trying.status, error)],
+        end = Settled(
+            upload.id, fate, trying.status, error, trying.posts if fate is Fate.FAILED else 0
         )
+        unit = Unit(account=self._account, sends=list(sends), refused=refused, settled=[end])
         written = await self._insist(lambda: self._journal.write(unit))
         if written.sends:
             self._accepted(written.sends)
@@ -360,22 +362,8 @@ class Reporter:
             except JournalError as error:
                 if pauses is None:
                     log.error("%s: uploads wait for the journal: %s", self._account, error)  # noqa: TRY400
-                    pauses = self._pauses()
+                    pauses = self._pauses.outage()
                 await asyncio.sleep(next(pauses))
-
-    # -- memory ------------------------------------------------------------------------------------
-
-    def _keep(self, upload: Upload) -> None:
-        """Keep a fresh upload while there is room; the others are read again at their turn."""
-        size = self._cached_bytes + len(upload.body)
-        if len(self._cache) < _CACHED_UPLOADS and size <= _CACHED_BYTES:
-            self._cache[upload.id] = upload
-            self._cached_bytes = size
-
-    def _forget(self, upload_id: int) -> None:
-        upload = self._cache.pop(upload_id, None)
-        if upload is not None:
-            self._cached_bytes -= len(upload.body)
 
     def _show(self, upload: Upload) -> None:
         if allowed(self._settings, upload.kind, msgspec.json.decode(upload.body)):

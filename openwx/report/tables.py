@@ -46,7 +46,7 @@ _INSERT_SENDS = (
 )
 _INSERT_STATE = ("INSERT OR REPLACE INTO state (account, key, value) VALUES ", "(?, ?, ?)", "")
 _SETTLE = """
-UPDATE uploads SET fate = ?1, status = ?2, error = ?3, settled = ?4,
+UPDATE uploads SET fate = ?1, status = ?2, error = ?3, settled = ?4, tries = max(tries, ?8),
 body = CASE WHEN ?1 != ?5 AND length(body) > ?6 THEN x'' ELSE body END
 WHERE id IN (SELECT value FROM json_each(?7)) AND fate = 0"""
 _REFUSED = """
@@ -244,13 +244,13 @@ class Tables(Workshop):
         refused = [id_ for unit in units for id_ in unit.refused]
         if refused:
             self._db.execute(_REFUSED, (json.dumps(refused),))
-        ends: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
+        ends: defaultdict[tuple[int, int, str, int], list[int]] = defaultdict(list)
         for unit in units:
             for end in unit.settled:
-                ends[int(end.fate), end.status, end.error].append(end.id)
-        for (fate, status, error), ids in ends.items():
+                ends[int(end.fate), end.status, end.error, end.tries].append(end.id)
+        for (fate, status, error, tries), ids in ends.items():
             limits = (int(Fate.FAILED), KEPT_BODY)
-            self._db.execute(_SETTLE, (fate, status, error, now, *limits, json.dumps(ids)))
+            self._db.execute(_SETTLE, (fate, status, error, now, *limits, json.dumps(ids), tries))
 
     def _remember(self, units: Sequence[Unit], now: float) -> None:
         values = {(unit.account, key): value for unit in units for key, value in unit.state.items()}

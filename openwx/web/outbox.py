@@ -1,4 +1,4 @@
-"""Routes for deliveries to ``post_api`` that failed."""
+"""Routes for deliveries to ``post_api`` that failed or wait."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,8 +18,10 @@ ALL = "all"
 
 
 class Delivery(msgspec.Struct, kw_only=True):
-    """A delivery that failed or waits. ``created`` and ``failed`` are Unix times; ``failed`` is 0 where it waits,
-    ``http_status`` where there was no answer."""
+    """A delivery that failed or waits. ``created``, ``failed`` and ``next_try`` are Unix times; ``failed`` is 0 where
+    it waits, ``http_status`` where there was no answer. ``tries`` are those until now, ``http_status`` and ``error``
+    are of the last one. ``next_try`` is 0 where it failed, where others of its chat are before it, and while it is
+    tried."""
 
     id: int
     webhook_id: str
@@ -29,6 +31,7 @@ class Delivery(msgspec.Struct, kw_only=True):
     tries: int
     http_status: int
     error: str
+    next_try: int
 
 
 def _delivery(upload: ListedUpload) -> Delivery:
@@ -41,6 +44,7 @@ def _delivery(upload: ListedUpload) -> Delivery:
         tries=upload.tries,
         http_status=upload.status,
         error=upload.error,
+        next_try=int(getattr(upload, "next_try", 0)),
     )
 
 
@@ -119,7 +123,8 @@ class Count(msgspec.Struct, kw_only=True):
 
 @route("outbox_retry", any_state=True)
 async def outbox_retry(account: "Account", call: Chosen) -> Count:
-    """Send failed deliveries again, as if they were made now."""
+    """Send failed deliveries again, as if they were made now: before newer ones of their chat, oldest first. Those that
+    wait are tried now; `all` means those that failed."""
     return Count(count=await account.outbox.retry(call.ids()))
 
 

@@ -18,6 +18,12 @@ class Pace(msgspec.Struct, frozen=True):
     """Without a sync round that succeeded for so long, an account is not running any more."""
     backoff_first_s: float = 1.0
     backoff_most_s: float = 60.0
+    refused_s: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+    """After ``post_api`` refused an upload for the first, second, third time …; then the last one."""
+    silent_s: tuple[float, ...] = (2.0, 8.0, 30.0, 120.0)
+    """The same after it took an upload and said nothing."""
+    gather_s: float = 1.0
+    """A failed upload that is sent again waits so long for older ones of its chat."""
     too_often_first_s: float = 60.0
     too_often_most_s: float = 600.0
     code_lives_at_least_s: float = 10.0

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import unused_port
 
-from openwx.report.post import words
+from openwx.report.outcome import words
 
 
 async def refusal(url: str) -> str:

@@ -9,7 +9,9 @@ import aiohttp
 import msgspec
 
 from openwx.config import Report
+from openwx.report import clock
 from openwx.report.journal import Journal, NewSend, NewUpload, Send, Unit, Upload, Written
+from openwx.report.pauses import Pauses
 from openwx.report.reporter import Answer, Reporter
 from tests.patience import PATIENCE_S
 
@@ -18,12 +20,21 @@ from .receiver import Receiver
 _numbers = itertools.count(1)
 
 
-class Clock:
+class Clock(clock.Clock):
+    """Both clocks stand still, unless a test has time go by, or sets the wall clock."""
+
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
+        self._up = 1000.0
+        super().__init__(lambda: self.now, lambda: self._up, boot="one")
 
-    def __call__(self) -> float:
-        return self.now
+    def goes_on(self, seconds: float) -> None:
+        self.now += seconds
+        self._up += seconds
+
+    def is_set(self, seconds: float) -> None:
+        """Ahead, or back."""
+        self.now += seconds
 
 
 def a_message(n: int = 0, chat: str = "c", **more: Any) -> NewUpload:
@@ -41,6 +52,11 @@ def long_pauses() -> Iterator[float]:
     return itertools.repeat(3600.0)
 
 
+def all_pauses(pauses: Callable[[], Iterator[float]]) -> Pauses:
+    """The same after everything."""
+    return Pauses(outage=pauses, refused=pauses, silent=pauses, gather_s=0.0)
+
+
 class World:
     def __init__(self, journal: Journal, receiver: Receiver, clock: Clock) -> None:
         self.journal = journal
@@ -55,7 +71,7 @@ class World:
     def start(
         self,
         *,
-        pauses: Callable[[], Iterator[float]] = no_pauses,
+        pauses: Callable[[], Iterator[float]] | Pauses = no_pauses,
         replies: Callable[[Upload, Answer], list[NewSend]] | None = None,
         url_client: str | None = None,
         run: bool = True,
@@ -71,7 +87,7 @@ class World:
             replies=replies or self._replies,
             accepted=self.accepted.extend,
             url_client=lambda: url_client,
-            pauses=pauses,
+            pauses=pauses if isinstance(pauses, Pauses) else all_pauses(pauses),
             clock=self.clock,
         )
         if run:

@@ -1,0 +1,17 @@
+"""``report.numbers``: what the original document shows as strings of digits, as the numbers that 1.4.6 sent."""
+
+import msgspec
+
+NAMES = ("time", "media_size", "media_mtime", "media_code")
+
+_read = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def with_numbers(body: bytes) -> bytes:
+    """A JSON object with ``NAMES`` as numbers, where they are digits; all others stay as they are, to the byte."""
+    members = _read(body)
+    for name in NAMES:
+        text = bytes(members.get(name, b"")).strip(b'"')
+        if text.isdigit():
+            members[name] = msgspec.Raw(text.lstrip(b"0") or b"0")
+    return msgspec.json.encode(members)
