@@ -46,7 +46,6 @@ CHINESE: dict[str, str] = {
     "WeChat on the phone often says what it wants. Do that, then start the account again.": "手机微信里往往有提示，请按提示处理，然后重新启动账号。",
     "What helps:": "可以这样解决：",
     "Set login_mode = \"desktop\" for this account in config.toml and restart openwx: WeChat lets some accounts in that way which it refuses by web.": "在 config.toml 里为这个账号设置 login_mode = \"desktop\"，再重启 openwx：有些微信号不能用网页版登录，但可以用桌面版方式登录。",
-    "openwx has asked as a desktop client (login_mode = \"desktop\"), which WeChat refuses least. There is no better mode to try.": "openwx 已经用桌面版方式登录（login_mode = \"desktop\"），这是微信限制最少的方式，没有别的方式可换。",
     "Use another WeChat account: show a new code, and scan it with that one.": "换一个微信号：显示新的二维码，用那个微信号扫码。",
     "Use an official interface instead, such as WeCom or an Official Account.": "改用官方接口，例如企业微信或公众号。",
     "Who can log in, and what else web WeChat limits: docs/limits.md of openwx.": "哪些微信号能登录、网页版微信还有哪些限制：见 openwx 的 docs/zh/limits.md。",

@@ -103,15 +103,12 @@ def _refused(account: "Account", error: LoginRefused, t: Translate) -> Health:
         "The scan worked, but WeChat does not let this account in. Scanning again does not help:"
         " WeChat decides this by account."
     )
-    other_mode = (
+    desktop_mode = (
         'Set login_mode = "desktop" for this account in config.toml and restart openwx:'
         " WeChat lets some accounts in that way which it refuses by web."
-        if account.login_mode == "web"
-        else 'openwx has asked as a desktop client (login_mode = "desktop"), which WeChat refuses'
-        " least. There is no better mode to try."
     )
     helps = (
-        other_mode,
+        *([desktop_mode] if account.login_mode == "web" else []),
         "Use another WeChat account: show a new code, and scan it with that one.",
         "Use an official interface instead, such as WeCom or an Official Account.",
         "Who can log in, and what else web WeChat limits: docs/limits.md of openwx.",
