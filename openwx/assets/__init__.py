@@ -21,6 +21,11 @@ def add_to(router: web.UrlDispatcher, prefix: str, *folders: Path) -> None:
                 router.add_get(f"{prefix}/{path.name}", _Asset(path).serve)
 
 
+def add_icon(router: web.UrlDispatcher) -> None:
+    """The icon that browsers ask for by themselves, of whatever page or answer they show."""
+    router.add_get("/favicon.ico", _Asset(SHARED / "icon.svg").serve)
+
+
 class _Asset:
     """A file that is read once, when it is first asked for."""
 

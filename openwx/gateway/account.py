@@ -15,7 +15,7 @@ from yarl import URL
 from openwx import metrics
 from openwx.about import about
 from openwx.config import AccountSettings, Report
-from openwx.errors import CallerError, Code
+from openwx.errors import CallerError, Code, LoggedOut, WeChatError
 from openwx.gateway import chatlog
 from openwx.gateway.avatars import Avatars
 from openwx.gateway.consult import Consults
@@ -63,6 +63,7 @@ class Account:
         self, name: str, settings: AccountSettings, report: Report, shared: Shared
     ) -> None:
         self.name = name
+        self.login_mode = settings.login_mode
         self.starttime = time.time()
         self.ended = asyncio.Event()
         """Set when ``run`` has ended."""
@@ -141,6 +142,21 @@ class Account:
     @property
     def state_reason(self) -> str:
         return self._client.state_reason
+
+    @property
+    def trouble(self) -> WeChatError | None:
+        """Why it does not run, where that is WeChat's doing; see ``Client``."""
+        return self._client.trouble
+
+    @property
+    def session_end(self) -> LoggedOut | None:
+        """Why the former session ended, until the next one runs."""
+        return self._client.session_end
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether it stops, or has stopped, because somebody asked for that."""
+        return self._stopping.is_set()
 
     @property
     def contacts(self) -> Contacts:

@@ -51,8 +51,12 @@ class Access:
             return None
         return self._judge_page(host, origin, referer, site)
 
+    def answers_to(self, host: str) -> bool:
+        """Whether a request with this Host may be let in."""
+        return is_address_of_ours(host) or hostname(host) in self._hosts
+
     def _check_host(self, host: str) -> None:
-        if not is_address_of_ours(host) and hostname(host) not in self._hosts:
+        if not self.answers_to(host):
             raise CallerError(
                 Code.FORBIDDEN,
                 f"the Host {host[:100]!a} is none of this server's names;"

@@ -100,8 +100,12 @@ class Client:
         self._known: Known | None = None
         self.invite_start_count = INVITE_START_COUNT
         self._over: asyncio.Future[LoggedOut] = asyncio.get_running_loop().create_future()
+        self.trouble: WeChatError | None = None
+        """Why it does not run: what refused the login, or what it tries again after. None while it runs, and while
+        all it waits for is a person."""
+        self.session_end: LoggedOut | None = None
+        """Why the former session ended, until the next one runs."""
         self._last_round = 0.0
-        self._trouble = ""
         self._counter = 0
         self._digest = Digest(http, self.contacts, self._end_session)
 
@@ -134,9 +138,11 @@ class Client:
                     log.warning("the session is over: %s", reason)
                     uin = self.session.uin if self.session else uin
                     self.session = None
+                    self.trouble, self.session_end = None, error
                     await self._enter(State.LOADING, reason)
         except LoginRefused as error:
             self._ended(error.ret)
+            self.trouble = error
             reason = " ".join(
                 filter(None, [REASON_OF_RET.get(error.ret, f"({error.ret})"), error.errmsg])
             )
@@ -158,6 +164,10 @@ class Client:
     ) -> None:
         """Change the state, and tell so after ``events``. A new reason alone is not told."""
         old, self.state, self.state_reason = self.state, state, reason
+        if state in (State.SCANING, State.CONFIRMING, State.RUNNING):
+            self.trouble = None
+        if state is State.RUNNING:
+            self.session_end = None
         changes: list[Event] = [*events]
         if old is not state:
             changes.append(StateChanged(old, state, reason))
@@ -177,8 +187,8 @@ class Client:
     async def _tell_at_once(self, event: Event) -> None:
         await self._deliver(Batch(events=[event]))
 
-    def _note_reason(self, reason: str) -> None:
-        self.state_reason = reason
+    def _note_reason(self, reason: str, trouble: WeChatError | None) -> None:
+        self.state_reason, self.trouble = reason, trouble
 
     # -- contacts --------------------------------------------------------------------------------------------
 
@@ -194,12 +204,12 @@ class Client:
             except LoggedOut:
                 raise
             except TooOften as error:
-                reason, pause_s = str(error), next(waits)
+                reason, pause_s, self.trouble = str(error), next(waits), error
             except WeChatError as error:
                 if type(error) is Refused and error.call == "webwxinit":
                     kind = LoginRefused if ids_changed else LoggedOut
                     raise kind(error.call, error.ret, error.errmsg) from error
-                reason, pause_s = str(error), next(pauses)
+                reason, pause_s, self.trouble = str(error), next(pauses), error
             else:
                 return
             log.warning("%s; trying again in %.0f s", reason, pause_s)
@@ -230,7 +240,6 @@ class Client:
         if self._over.done():
             raise self._over.result()
         self._last_round = time.monotonic()
-        self._trouble = ""
         session = self._session()
         friends, groups = list(contacts.friends.values()), list(contacts.groups.values())
         events: list[Event] = [
@@ -293,7 +302,6 @@ class Client:
             cut_off = False
             pauses, waits = self._pace.backoff(), self._pace.too_often()
             self._last_round = time.monotonic()
-            self._trouble = ""
             await self._enter(State.RUNNING, "in sync")
             if not brought and time.monotonic() - polled < self._pace.held_at_least_s:
                 # Announced news that are none, or a poll that is not held: not in a tight loop.
@@ -337,7 +345,7 @@ class Client:
 
     async def _stumble(self, error: WeChatError, pause_s: float) -> None:
         """A round failed: remember why, and wait."""
-        self._trouble = str(error)
+        self.trouble = error
         log.info("a sync round failed: %s; again in %.1f s", error, pause_s)
         await self._watched(asyncio.sleep(pause_s))
 
@@ -355,8 +363,9 @@ class Client:
                 )
                 if self._until_stalled_s() == 0:
                     since = self._pace.stalled_after_s
-                    trouble = self._trouble or "WeChat does not answer"
-                    reason = f"no sync round has succeeded for {since:.0f} seconds: {trouble}"
+                    if self.trouble is None:
+                        self.trouble = TransportError("synccheck", "WeChat does not answer")
+                    reason = f"no sync round has succeeded for {since:.0f} seconds: {self.trouble}"
                     await self._enter(State.UPDATING, reason)
             if not self._over.done():
                 return task.result()

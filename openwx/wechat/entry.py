@@ -20,14 +20,14 @@ log = logging.getLogger("openwx.wechat")
 
 class Entry(msgspec.Struct, frozen=True):
     """``enter`` and ``tell`` return once the state, or the event, is told; ``note`` takes another reason for the
-    state that there is."""
+    state that there is, and the error that it is, if it is one."""
 
     http: Http
     mode: login.Mode
     pace: Pace
     enter: Callable[[State, str], Awaitable[None]]
     tell: Callable[[Event], Awaitable[None]]
-    note: Callable[[str], None]
+    note: Callable[[str, WeChatError | None], None]
 
     async def session(self, uin: str, reason: str) -> Session:
         """Wait for a login. ``uin``: of the account that was here before, if one was; ``reason``: why a login is
@@ -43,7 +43,7 @@ class Entry(msgspec.Struct, frozen=True):
                 if redirect:
                     return await self._fetch(redirect)
                 reason = "the QR code expired; fetching another one"
-                self.note(reason)
+                self.note(reason, None)
                 if not pushed:
                     await self.tell(QRCodeExpired())
                 if time.monotonic() - started < self.pace.code_lives_at_least_s:
@@ -55,7 +55,7 @@ class Entry(msgspec.Struct, frozen=True):
                 raise
             except WeChatError as error:
                 reason = f"login failed, trying again: {error}"
-                self.note(reason)
+                self.note(reason, error)
                 log.warning("%s", reason)
                 await asyncio.sleep(next(pauses))
 

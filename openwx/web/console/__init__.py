@@ -29,10 +29,12 @@ class Console:
     def add_to(self, router: web.UrlDispatcher) -> None:
         frame, entry = self._frame, Entry()
         assets.add_to(router, f"{ROOT}/static", assets.SHARED, STATIC)
+        assets.add_icon(router)
         router.add_get("/", frame.handler(_to_console, public=True))
         router.add_get(LOGIN, frame.handler(entry.form, public=True))
         router.add_post(LOGIN, frame.handler(entry.log_in, public=True))
         router.add_post(f"{ROOT}/language", frame.handler(entry.choose_language, public=True))
+        router.add_post(f"{ROOT}/hide-token-hint", frame.handler(entry.hide_token_hint))
         router.add_post(f"{ROOT}/logout", frame.handler(entry.log_out))
         router.add_get(ROOT, frame.handler(accounts.home))
         for path, view in (

@@ -1,12 +1,14 @@
 """All accounts at a glance, one account's first page, its QR code, and starting and stopping."""
 
 import asyncio
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
 
 from openwx.errors import CallerError, Code
 from openwx.report.journal import Counts, JournalError
+from openwx.web.console.contacts import counts_of_kinds
 from openwx.web.console.feed import newest
 from openwx.web.console.visit import ROOT, Visit, base_of
 
@@ -34,6 +36,7 @@ async def overview(visit: Visit) -> web.StreamResponse:
     return visit.page(
         "overview.html",
         account=account,
+        new_token=secrets.token_urlsafe(32) if visit.wants_token_hint else "",
         **await glance(visit, account),
         **await newest(visit, account, limit=FEED_SHOWN),
     )
@@ -46,11 +49,7 @@ async def pill(visit: Visit) -> web.StreamResponse:
 
 async def glance(visit: Visit, account: "Account") -> dict[str, Any]:
     """What the account's first lines tell."""
-    return {
-        "counts": await counts_of(account),
-        "friends": len(account.contacts.friends),
-        "groups": len(account.contacts.groups),
-    }
+    return {"counts": await counts_of(account), "people": counts_of_kinds(account)}
 
 
 async def counts_of(account: "Account") -> Counts | None:

@@ -12,6 +12,7 @@ from openwx.gateway.orders import Order
 from openwx.gateway.parcels import described
 from openwx.report.journal import KeptUpload
 from openwx.web.console.messages import Said, said, summary
+from openwx.web.console.pictures import sizes_of
 from openwx.web.console.visit import Visit, base_of
 from openwx.web.sending import SendFriendMessage, SendGroupMessage, send
 from openwx.wechat.model import Chat, Group
@@ -76,6 +77,8 @@ async def chat(visit: Visit) -> web.StreamResponse:
         name=name,
         is_group=found is not None and isinstance(found, Group),
         messages=messages,
+        recalled={one.recalls for one in messages if one.recalls},
+        sizes=await sizes_of(messages, visit.media_roots),
         older=uploads[-1].seq if len(uploads) == MESSAGES_SHOWN else None,
         after=after,
         **await _composer(account, line),
@@ -103,6 +106,17 @@ def _receiver(visit: Visit, account: "Account") -> Chat:
     return found
 
 
+def _require_running(account: "Account") -> None:
+    if not account.is_running:
+        words = "the account is not logged in now; the overview says why"
+        raise CallerError(Code.NOT_RUNNING, words)
+
+
+def _require_words(visit: Visit) -> None:
+    if not visit.texts.get("content", "").strip() and not visit.given.files:
+        raise CallerError(Code.BAD_PARAMETER, "write something, or choose a file")
+
+
 async def _composer(account: "Account", line: str) -> dict[str, Any]:
     """What waits, and a key that makes a form that is sent twice one message."""
     waiting = [_unsent(order) for order in await account.history.waiting(line)]
@@ -128,8 +142,9 @@ async def write(visit: Visit) -> web.StreamResponse:
     account = visit.account()
     try:
         with visit.given.unless_refused():
-            account.require_running()
+            _require_running(account)
             found = _receiver(visit, account)
+            _require_words(visit)
             visit.texts["async"] = "1"
             kind = SendGroupMessage if isinstance(found, Group) else SendFriendMessage
             call = kind.read(visit.given)

@@ -1,17 +1,22 @@
 """Friends, groups and their members: searched, and shown with their pictures."""
 
 import itertools
+import logging
 from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 
 from aiohttp import hdrs, web
 
-from openwx.errors import CallerError, Code
+from openwx.errors import CallerError, Code, WeChatError
+from openwx.gateway.avatars import Avatar
 from openwx.web.console.visit import Visit
 from openwx.wechat.model import FRIEND, Chat, Friend, Group, Member, User
 
 if TYPE_CHECKING:
     from openwx.gateway.account import Account
+
+log = logging.getLogger("openwx.console")
 
 PAGE = 60
 MOST_LETTERS = 100
@@ -32,13 +37,18 @@ async def contacts(visit: Visit) -> web.StreamResponse:
         template,
         account=account,
         kind=kind,
-        kinds={kind: sum(1 for _ in _all(account, kind)) for kind in KINDS},
+        kinds=counts_of_kinds(account),
         letters=letters,
         found=page,
         count=len(found),
         start=start,
         following=start + PAGE if start + PAGE < len(found) else None,
     )
+
+
+def counts_of_kinds(account: "Account") -> dict[Kind, int]:
+    """How many contacts there are of each kind."""
+    return {kind: sum(1 for _ in _all(account, kind)) for kind in KINDS}
 
 
 def _all(account: "Account", kind: Kind) -> Iterable[Chat]:
@@ -90,20 +100,32 @@ async def contact(visit: Visit) -> web.StreamResponse:
 
 
 async def avatar(visit: Visit) -> web.StreamResponse:
-    """The picture of a friend, a group, a group's member, or the account itself."""
+    """The picture of a friend, a group, a group's member, or the account itself.
+
+    204 where there is none to be had now (nobody with this id is known, the account is not logged in, WeChat has none):
+    then the letter beneath it is what the page shows, and nothing went wrong.
+    """
     account = visit.account()
-    id, group_id = visit.texts.get("id", ""), visit.texts.get("group", "")
-    room_id = ""
-    people = account.contacts
-    whom: User | Chat | Member | None
-    whom = people.user if id == people.user.id else people.chat(id)
-    if whom is None and (group := account.contacts.groups.get(group_id)):
-        whom, room_id = group.members.get(id), group.room_id
-    if whom is None:
-        raise CallerError(Code.NOT_FOUND, "nobody with this id is known")
-    account.require_running()
-    found = await account.avatars.of(whom, room_id)
+    found = await _picture_of(account, visit.texts.get("id", ""), visit.texts.get("group", ""))
+    if found is None:
+        return web.Response(status=HTTPStatus.NO_CONTENT)
     return web.Response(
         body=found.data,
         headers={hdrs.CONTENT_TYPE: found.mime, hdrs.CACHE_CONTROL: "private, max-age=600"},
     )
+
+
+async def _picture_of(account: "Account", id: str, group_id: str) -> Avatar | None:
+    room_id = ""
+    people = account.contacts
+    whom: User | Chat | Member | None
+    whom = people.user if id == people.user.id else people.chat(id)
+    if whom is None and (group := people.groups.get(group_id)):
+        whom, room_id = group.members.get(id), group.room_id
+    if whom is None or not account.is_running:
+        return None
+    try:
+        return await account.avatars.of(whom, room_id)
+    except (CallerError, WeChatError) as error:
+        log.info("the picture of %s cannot be had: %s", whom.displayname, error)
+        return None

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from openwx.web.console.language import COOKIE, REMEMBERED_S
 from openwx.web.console.session import Throttle, is_secure
-from openwx.web.console.visit import LOGIN, ROOT, Visit, local
+from openwx.web.console.visit import HINT_IS_HIDDEN, LOGIN, ROOT, Visit, local
 
 
 class Entry:
@@ -31,7 +31,7 @@ class Entry:
             return response
         if not visit.frame.access.is_token(visit.texts.get("token", "").strip()):
             self._throttle.failed(request.remote)
-            words = visit.t("That is not the token.")
+            words = visit.t("Wrong token.")
             return visit.page("login.html", status=401, next=_wanted(visit), problem=words)
         self._throttle.succeeded(request.remote)
         response = web.Response(status=303, headers={"Location": _wanted(visit)})
@@ -45,17 +45,25 @@ class Entry:
 
     async def choose_language(self, visit: Visit) -> web.StreamResponse:
         language = "zh" if visit.texts.get("language") == "zh" else "en"
-        response = web.Response(status=303, headers={"Location": _wanted(visit)})
-        response.set_cookie(
-            COOKIE,
-            language,
-            max_age=REMEMBERED_S,
-            path=ROOT,
-            httponly=True,
-            samesite="Strict",
-            secure=is_secure(visit.request),
-        )
-        return response
+        return _remember(visit, COOKIE, language)
+
+    async def hide_token_hint(self, visit: Visit) -> web.StreamResponse:
+        return _remember(visit, HINT_IS_HIDDEN, "1")
+
+
+def _remember(visit: Visit, cookie: str, value: str) -> web.Response:
+    """Keep a choice in the browser, and go on where the visitor was."""
+    response = web.Response(status=303, headers={"Location": _wanted(visit)})
+    response.set_cookie(
+        cookie,
+        value,
+        max_age=REMEMBERED_S,
+        path=ROOT,
+        httponly=True,
+        samesite="Strict",
+        secure=is_secure(visit.request),
+    )
+    return response
 
 
 def _wanted(visit: Visit) -> str:

@@ -35,8 +35,8 @@ OLD_FORM = (
 )
 
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-    " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
+    " media-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": CSP,
@@ -77,7 +77,6 @@ class Frame:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        templates.policies["urlize.rel"] = "noopener noreferrer"
         templates.filters.update(FILTERS)
         return templates
 
@@ -143,7 +142,8 @@ class Frame:
     def _to_log_in(self, visit: Visit) -> web.StreamResponse:
         request = visit.request
         if request.headers.get(hdrs.ACCEPT, "").startswith("text/event-stream"):
-            return web.Response(status=HTTPStatus.UNAUTHORIZED, text="log in")
+            # The one answer after which a browser asks no more, and complains of nothing.
+            return web.Response(status=HTTPStatus.NO_CONTENT)
         wanted = request.path_qs if request.method == "GET" and not visit.is_fragment else ROOT
         return visit.go(LOGIN, next=local(wanted)) if wanted != ROOT else visit.go(LOGIN)
 

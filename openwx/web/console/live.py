@@ -15,6 +15,7 @@ from openwx.web.console.accounts import counts_of, glance
 from openwx.web.console.feed import happened
 from openwx.web.console.frame import HEADERS
 from openwx.web.console.messages import said
+from openwx.web.console.pictures import sizes_of
 from openwx.web.console.visit import Visit
 
 if TYPE_CHECKING:
@@ -111,10 +112,10 @@ class LivePage:
             return []
         if self._view == "chats":
             return [News("said", id=reader.cursor)] if uploads else []
-        seen = [self._as_shown(one) for one in uploads if isinstance(one, ShownUpload)]
+        seen = [await self._as_shown(one) for one in uploads if isinstance(one, ShownUpload)]
         return [one for one in seen if one is not None]
 
-    def _as_shown(self, upload: ShownUpload) -> News | None:
+    async def _as_shown(self, upload: ShownUpload) -> News | None:
         """An upload as this page shows it; None where it does not."""
         visit, account = self._visit, self._account
         payload = msgspec.json.decode(upload.body)
@@ -125,7 +126,8 @@ class LivePage:
             )
         if self._view == "chat" and account.history.line_told(payload) == self._line:
             one = said(upload.id, payload)
-            html = visit.render("live/message.html", account=account, one=one)
+            sizes = await sizes_of([one], visit.media_roots)
+            html = visit.render("live/message.html", account=account, one=one, sizes=sizes)
             return News("message", html, upload.id)
         return None
 

@@ -1,9 +1,6 @@
 """Files of messages, by the number of the upload that told of them."""
 
 import asyncio
-import os
-import stat
-from pathlib import Path
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
@@ -13,19 +10,20 @@ from openwx.gateway import magictype
 from openwx.gateway.history import payload_of
 from openwx.web.console.frame import HEADERS
 from openwx.web.console.messages import INLINE
+from openwx.web.console.opening import head_of
 from openwx.web.console.visit import Visit
 
 
 async def media(visit: Visit) -> web.StreamResponse:
-    """A picture as a picture, all else as a file to save: nothing that others sent runs in this page."""
+    """Pictures, sounds and films as such (with ``Range``, for players), all else as a file to save: nothing that
+    others sent runs in this page."""
     account = visit.account()
     upload = await account.history.shown(visit.id_in_path())
     payload = payload_of(upload) if upload else {}
     path = payload.get("media_path")
     if not path:
         raise CallerError(Code.NOT_FOUND, "this message has no file, or is not kept any more")
-    roots = [visit.gateway.folder.path, *visit.gateway.settings.media_roots]
-    found = await asyncio.to_thread(_open, str(path), roots)
+    found = await asyncio.to_thread(head_of, str(path), visit.media_roots, magictype.ENOUGH)
     if found is None:
         raise CallerError(Code.NOT_FOUND, "the file is gone: media are kept for media.keep_days")
     real, head = found
@@ -39,21 +37,6 @@ async def media(visit: Visit) -> web.StreamResponse:
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     return web.FileResponse(real, headers=headers)
-
-
-def _open(path: str, roots: list[Path]) -> tuple[Path, bytes] | None:
-    """A regular file below one of the roots, links resolved, and its first bytes; None where there is none."""
-    try:
-        real = Path(path).resolve(strict=True)
-        if not any(real.is_relative_to(root.resolve()) for root in roots):
-            return None
-        if not stat.S_ISREG(real.stat().st_mode):
-            return None
-        handle = os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(handle, "rb") as file:
-            return real, file.read(magictype.ENOUGH)
-    except (OSError, ValueError):
-        return None
 
 
 def _disposition(name: str, *, inline: bool) -> str:

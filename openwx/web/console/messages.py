@@ -1,27 +1,53 @@
 """Messages and events as people read them, made of the uploads that tell of them."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from openwx.report.payload import Payload
+from openwx.web.console.health import ret_words
 
 Translate = Callable[..., str]
 
-INLINE = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+SOUNDS = frozenset(
+    {"audio/mpeg", "audio/mp4", "audio/x-m4a", "audio/aac", "audio/ogg", "audio/wav", "audio/x-wav"}
+)
+FILMS = frozenset({"video/mp4", "video/x-m4v", "video/webm", "video/ogg"})
+INLINE = PICTURES | SOUNDS | FILMS
 """What is shown in the page; all else is a file to save."""
 
 
 class Attached(msgspec.Struct, frozen=True):
-    """A medium of a message. ``error`` says why there is no file, where one was wanted."""
+    """A medium of a message. ``error`` says why there is no file, where one was wanted; ``path`` is where it lies."""
 
     kind: str
     name: str
     size: str
-    inline: bool
-    there: bool
+    mime: str
+    path: str
     error: str
+
+    @property
+    def shown_as(self) -> str:
+        """The element that shows it: ``img``, ``audio`` or ``video``; empty for a file to save."""
+        for element, mimes in (("img", PICTURES), ("audio", SOUNDS), ("video", FILMS)):
+            if self.mime in mimes:
+                return element
+        return ""
+
+
+class Card(msgspec.Struct, frozen=True):
+    """What a message is about, where it is neither text nor file: a label, what it says, and a picture's name."""
+
+    icon: str
+    label: str
+    title: str
+    more: str = ""
+    source: str = ""
+    """The app that it comes from."""
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -44,8 +70,17 @@ class Said(msgspec.Struct, frozen=True):
     outer: bool
     """The phone sent it."""
     attached: Attached | None
-    title: str
+    card: Card | None
     link: str
+    message_id: str
+    """What a recall calls it."""
+    recalls: str
+    """The ``message_id`` of the message that this one takes back; empty for all else."""
+
+    @property
+    def is_note(self) -> bool:
+        """Whether nobody says it: a notice, or a recall."""
+        return self.format in ("notice", "revoke") or (self.is_group and not self.who)
 
 
 def said(id: int, payload: Payload) -> Said:
@@ -54,14 +89,8 @@ def said(id: int, payload: Payload) -> Said:
     is_group = "group_id" in payload
     role = "group" if is_group else "receiver" if mine else "sender"
     kind = payload["format"]
-    title, link, text = "", "", str(payload["content"])
-    if kind == "app":
-        title, link = payload.get("app_title", ""), payload.get("app_url", "")
-        text = payload.get("app_desc", "") if title else text
-    elif kind == "location":
-        link = payload.get("location_url", "")
-    elif kind == "media":
-        text = ""
+    card = _card(kind, payload)
+    text = "" if card or kind in ("media", "revoke") else str(payload["content"])
     time = str(payload.get("time", ""))
     return Said(
         id=id,
@@ -78,29 +107,73 @@ def said(id: int, payload: Payload) -> Said:
         failed=(payload.get("info") or str(payload["code"])) if payload.get("code", 0) else "",
         outer=payload.get("source") == "outer",
         attached=_attached(payload) if kind == "media" else None,
-        title=title,
-        link=link,
+        card=card,
+        link=str(payload.get("app_url", "") or payload.get("location_url", "")),
+        message_id=str(payload.get("id", "")),
+        recalls=str(payload.get("revoke_id", "")),
     )
 
 
+_MONEY = re.compile(r"\[(转账|红包)\]\((.*)\)", re.DOTALL)
+"""The contract's own writing of a payment."""
+
+
+def _card(kind: str, payload: Payload) -> Card | None:
+    content = str(payload["content"])
+    match kind:
+        case "payment":
+            found = _MONEY.fullmatch(content)
+            if found is None:
+                return Card("coin", "Payment", content)
+            label = "Transfer" if found[1] == "转账" else "Red packet"
+            return Card("coin", label, found[2])
+        case "card":
+            place = (payload.get("card_province", ""), payload.get("card_city", ""))
+            more = " · ".join(
+                filter(None, (payload.get("card_account", ""), " ".join(place).strip()))
+            )
+            return Card("people", "Contact card", payload.get("card_name", ""), more)
+        case "location":
+            return Card("place", "Location", content)
+        case "app":
+            picture, label = ("link", "Link") if payload.get("app_url") else ("grid", "Shared")
+            title, more = payload.get("app_title", ""), payload.get("app_desc", "")
+            return Card(picture, label, title, more, payload.get("app_name", ""))
+        case "unknown":
+            return Card("grid", "Unknown message", "", content)
+        case _:
+            return None
+
+
 def _attached(payload: Payload) -> Attached:
-    mime = payload.get("media_mime", "")
     return Attached(
         kind=payload.get("media_type", "file"),
         name=payload.get("media_name", ""),
         size=payload.get("media_size", ""),
-        inline=mime in INLINE,
-        there=bool(payload.get("media_path")),
+        mime=payload.get("media_mime", ""),
+        path=str(payload.get("media_path", "")),
         error=payload.get("media_error", ""),
     )
 
 
 def summary(one: Said, t: Translate) -> str:
     """A message in one line."""
+    if one.format == "revoke":
+        return recall_words(one, t)
     if one.attached is not None:
         kind = t(KINDS.get(one.attached.kind, "File"))
         return f"[{kind}] {one.attached.name}" if one.attached.kind == "file" else f"[{kind}]"
-    return one.title or one.text
+    if one.card is not None:
+        more = "" if one.format == "unknown" else one.card.title or one.card.more
+        return f"[{t(one.card.label)}] {more}".rstrip()
+    return one.text
+
+
+def recall_words(one: Said, t: Translate) -> str:
+    """That somebody took a message back."""
+    if one.mine:
+        return t("You recalled a message")
+    return t("{name} recalled a message", name=one.who) if one.who else t("A message was recalled")
 
 
 KINDS = {
@@ -118,7 +191,7 @@ def event_words(payload: Payload, t: Translate) -> str:  # noqa: C901  a table: 
     params: list[Any] = payload["params"]
     match payload["event"], params:
         case "login", [-1, reason, *_]:
-            return t("WeChat refused the login: {reason}", reason=reason)
+            return _refusal(str(reason), t)
         case "login", [0, *_]:
             return t("The saved login goes on")
         case "login", _:
@@ -128,7 +201,7 @@ def event_words(payload: Payload, t: Translate) -> str:  # noqa: C901  a table: 
         case "state_change", [old, new, *_]:
             return t("State: {old} → {new}", old=t(f"state {old}"), new=t(f"state {new}"))
         case "input_qrcode", _:
-            return t("A QR code wants to be scanned")
+            return t("QR code ready to scan")
         case "qrcode_expire", _:
             return t("The QR code expired")
         case "new_friend", [friend, *_]:
@@ -154,6 +227,18 @@ def event_words(payload: Payload, t: Translate) -> str:  # noqa: C901  a table: 
             return t("The contacts were fetched afresh")
         case event, _:
             return str(event)
+
+
+_RET = re.compile(r"\((-?[0-9]{1,9})\) ?(.*)", re.DOTALL)
+"""In the reason of a login that was refused: WeChat's code, and its own words after it."""
+
+
+def _refusal(reason: str, t: Translate) -> str:
+    found = _RET.search(reason)
+    if found is None:
+        return t("WeChat refused the login: {why}", why=reason)
+    words = t("WeChat refused the login: {why}", why=ret_words(int(found[1]), t))
+    return f"{words} “{found[2]}”" if found[2] else words
 
 
 def _name(thing: object) -> str:

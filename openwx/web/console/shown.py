@@ -54,11 +54,6 @@ def size(count: object) -> str:
     return f"{number:.{0 if number >= 10 or not unit else 1}f} {_UNITS[unit]}"
 
 
-def is_web_link(url: object) -> bool:
-    """Whether it may stand in a link: ``javascript:`` and its like may not."""
-    return str(url).lower().startswith(("https://", "http://"))
-
-
 def without_password(url: object) -> str:
     return str(URL(str(url)).with_user(None))
 
@@ -71,5 +66,4 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "clock": clock,
     "size": size,
     "without_password": without_password,
-    "is_web_link": is_web_link,
 }

@@ -3,17 +3,21 @@
 import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
 import msgspec
 from aiohttp import hdrs, web
+from markupsafe import Markup
 
 from openwx import __version__
 from openwx.errors import CallerError, Code
 from openwx.web.console.health import Health, health_of
 from openwx.web.console.language import Language, translate
-from openwx.web.console.messages import KINDS
+from openwx.web.console.links import linked, may_follow
+from openwx.web.console.messages import KINDS, recall_words
+from openwx.web.console.shown import plain
 from openwx.web.parameters import Given
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 ROOT = "/console"
 LOGIN = f"{ROOT}/login"
+HINT_IS_HIDDEN = "openwx_hint_is_hidden"
+"""The cookie of a browser that does not want to be told how to set a token."""
 
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SECTION_OF = {"chat": "chats", "contact": "contacts", "delivery": "deliveries"}
@@ -60,6 +66,11 @@ class Visit(msgspec.Struct):
         return account
 
     @property
+    def media_roots(self) -> list[Path]:
+        """Below these lie the files of messages."""
+        return [self.gateway.folder.path, *self.gateway.settings.media_roots]
+
+    @property
     def section(self) -> str:
         """Which of an account's pages this belongs to, as the end of its address."""
         parts = self.request.path.split("/")
@@ -67,7 +78,10 @@ class Visit(msgspec.Struct):
         return "/" + _SECTION_OF.get(name, name) if name else ""
 
     def health(self, account: "Account") -> Health:
-        return health_of(account, wanted=self.gateway.wants(account))
+        gateway = self.gateway
+        is_last = len(gateway.accounts) == 1 and account.stop_requested
+        stopping = gateway.stopping or is_last or not self.frame.is_running
+        return health_of(account, self.t, wanted=gateway.wants(account), stopping=stopping)
 
     def tone(self, account: "Account") -> str:
         return self.health(account).tone
@@ -82,10 +96,18 @@ class Visit(msgspec.Struct):
     def t(self, english: str, **values: object) -> str:
         return translate(self.language, english, **values)
 
-    def reason(self, reason: str) -> str:
-        """Why an account is as it is: what comes after a colon are the words of others."""
-        head, colon, tail = reason.partition(": ")
-        return f"{self.t(head)}{colon}{self.t(tail)}" if colon else self.t(reason)
+    @property
+    def wants_token_hint(self) -> bool:
+        """Whether to say that no token is set, and how to set one."""
+        return not self.frame.sessions.needed and HINT_IS_HIDDEN not in self.request.cookies
+
+    def may_follow(self, url: str) -> bool:
+        """Whether an address that somebody sent may be a link."""
+        return may_follow(url, self.frame.access.answers_to)
+
+    def linked(self, text: str) -> Markup:
+        """A text of somebody's, with links."""
+        return linked(plain(text), self.frame.access.answers_to)
 
     def number(self, name: str) -> int | None:
         """A parameter that is an id; None where it is not given. Raises ``CallerError`` (-2)."""
@@ -114,6 +136,7 @@ class Visit(msgspec.Struct):
             here=self.request.path_qs,
             proof=self.frame.sessions.form_key(self.request),
             kinds_of_media=KINDS,
+            recall_words=recall_words,
             must_log_in=self.frame.sessions.needed,
             **values,
         )

@@ -1,5 +1,5 @@
 // Keeps a page pleasant: times in the browser's zone, the view at the newest message, a lost connection told.
-// What is shown comes from the server; without this file every page and form still works.
+// What is shown comes from the server; without this file every page and form still works. `composer.js` has the rest.
 "use strict";
 
 const zone = document.documentElement.lang;
@@ -14,25 +14,9 @@ function showTimes(root) {
   }
 }
 
-function body() { return document.querySelector("[data-stick]"); }
-
-function isAtEnd(box) { return box.scrollHeight - box.scrollTop - box.clientHeight < 120; }
-
-function toEnd() {
-  const box = body();
-  if (box) box.scrollTop = box.scrollHeight;
-}
-
-let follow = true;
-
 // A picture that does not come leaves the letter that stands beneath it.
 document.addEventListener("error", (event) => {
   if (event.target.matches?.(".avatar img")) event.target.classList.add("broken");
-}, true);
-
-// Pictures make a conversation longer after it was shown.
-document.addEventListener("load", (event) => {
-  if (event.target.matches?.(".picture") && follow) toEnd();
 }, true);
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -40,8 +24,6 @@ document.addEventListener("DOMContentLoaded", () => {
     if (image.complete && !image.naturalWidth && image.src) image.classList.add("broken");
   }
   showTimes(document);
-  toEnd();
-  body()?.addEventListener("scroll", () => { follow = isAtEnd(body()); }, { passive: true });
 });
 
 document.addEventListener("htmx:afterSettle", (event) => showTimes(event.target.parentElement ?? document));
@@ -49,33 +31,124 @@ document.addEventListener("htmx:afterSettle", (event) => showTimes(event.target.
 document.addEventListener("htmx:sseMessage", (event) => {
   const list = event.target;
   showTimes(list);
-  if (list.id === "feed") {
-    list.firstElementChild?.classList.add("fresh");
-    const most = Number(list.dataset.most ?? 300);
-    while (list.children.length > most) list.lastElementChild.remove();
-  }
-  if (list.id === "messages" && follow) toEnd();
+  if (list.id !== "feed") return;
+  list.firstElementChild?.classList.add("fresh");
+  const most = Number(list.dataset.most ?? 300);
+  while (list.children.length > most) list.lastElementChild.remove();
 });
+
+// -- a conversation
+
+// Stays at the newest message for as long as that is where the reader is. Whoever has scrolled up is not moved by the
+// messages of others: a button says that there are some.
+class Talk {
+  constructor(box) {
+    this.box = box;
+    this.newer = document.querySelector(".newer");
+    this.follow = true;
+    box.addEventListener("scroll", () => this.look(), { passive: true });
+    this.newer?.addEventListener("click", () => this.toEnd());
+    // Whatever makes it longer, or its box smaller: messages, pictures, the keyboard of a phone, a long draft.
+    const grown = new ResizeObserver(() => { if (this.follow) this.toEnd(); });
+    for (const part of [box, ...box.children]) grown.observe(part);
+    this.markRecalled();
+    this.toEnd();
+  }
+
+  look() {
+    this.follow = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 120;
+    if (this.follow && this.newer) this.newer.hidden = true;
+  }
+
+  toEnd() {
+    this.follow = true;
+    if (this.newer) this.newer.hidden = true;
+    this.box.scrollTop = this.box.scrollHeight;
+  }
+
+  // The newest message in the list has just come.
+  arrived(message) {
+    if (this.follow || message?.classList.contains("mine")) this.toEnd();
+    else if (this.newer) this.newer.hidden = false;
+    this.markRecalled();
+  }
+
+  // A recall tells of a message that stands here already, or comes with "Older ones".
+  markRecalled() {
+    const recalled = new Set([...this.box.querySelectorAll("[data-recalls]")].map((note) => note.dataset.recalls));
+    for (const message of recalled.size ? this.box.querySelectorAll("[data-message]") : []) {
+      if (recalled.has(message.dataset.message)) message.classList.add("recalled");
+    }
+  }
+}
+
+let talk;
+
+document.addEventListener("DOMContentLoaded", () => {
+  const box = document.querySelector("[data-stick]");
+  if (box) talk = new Talk(box);
+});
+
+document.addEventListener("htmx:sseMessage", (event) => {
+  if (event.target.id === "messages") talk?.arrived(event.target.lastElementChild);
+});
+
+document.addEventListener("htmx:afterSettle", () => talk?.markRecalled());
 
 // -- the stream
 
-// Browsers allow six connections to a host, so a page that nobody sees gives its own back, and goes on when it is seen.
+function offline(is) {
+  document.body.classList.toggle("offline", is);
+  document.getElementById("offline").hidden = !is;
+}
+
+// One stream for the page. It goes on where it was after a lost connection. Browsers allow six connections to a host, so
+// a page that nobody sees gives its own back, and goes on when it is seen.
 class Stream extends EventTarget {
   constructor(url) {
     super();
     this.url = new URL(url, location.href);
     this.types = new Set();
-    this.look = () => (document.hidden ? this.source?.close() : this.connect());
+    this.failures = 0;
+    this.look = () => (document.hidden ? this.pause() : this.connect());
     document.addEventListener("visibilitychange", this.look);
+    addEventListener("pagehide", () => this.pause());
+    addEventListener("pageshow", (event) => { if (event.persisted) this.look(); });
     this.look();
   }
 
-  connect() {
+  pause() {
+    clearTimeout(this.again);
     this.source?.close();
+  }
+
+  connect() {
+    this.pause();
     this.source = new EventSource(this.url);
-    this.source.onopen = (event) => this.onopen?.(event);
-    this.source.onerror = (event) => this.onerror?.(event);
+    this.source.onopen = (event) => {
+      this.failures = 0;
+      offline(false);
+      this.onopen?.(event);
+    };
+    this.source.onerror = () => this.lost();
     for (const type of this.types) this.source.addEventListener(type, this);
+  }
+
+  // Either the gateway is gone, or it ended this stream alone: the account was started anew, or one must log in.
+  async lost() {
+    this.pause();
+    const pill = document.querySelector("#pill a").getAttribute("href") + "/pill";
+    const answer = await fetch(pill, { headers: { "HX-Request": "true" } }).catch(() => null);
+    const elsewhere = answer?.headers.get("HX-Redirect");
+    if (elsewhere) {
+      location.assign(elsewhere);
+      return;
+    }
+    if (answer === null) offline(true);
+    if (document.hidden) return;
+    const pause = Math.min(250 * 2 ** this.failures, 4000);
+    this.failures += 1;
+    this.again = setTimeout(() => this.connect(), pause);
   }
 
   addEventListener(type, listener) {
@@ -93,7 +166,7 @@ class Stream extends EventTarget {
 
   close() {
     document.removeEventListener("visibilitychange", this.look);
-    this.source?.close();
+    this.pause();
   }
 }
 
@@ -111,21 +184,13 @@ document.addEventListener("htmx:sseBeforeMessage", (event) => {
   const part = document.createElement("template");
   part.innerHTML = event.detail.data;
   if (part.innerHTML.trim() === event.target.innerHTML.trim()) event.preventDefault(); // nothing to say anew
-  const id = /^\s*<li id="([fm]-\d+)"/.exec(event.detail.data)?.[1];
+  const id = /^\s*<li[^>]* id="([fm]-\d+)"/.exec(event.detail.data)?.[1];
   if (id && document.getElementById(id)) event.preventDefault();
 });
 
-document.addEventListener("htmx:sseError", (event) => {
-  document.getElementById("offline").hidden = false;
-  if (event.detail.source.readyState !== EventSource.CLOSED) return;
-  // The server answers but gives no stream: if one must log in again, this leads there.
-  const pill = document.getElementById("pill");
-  htmx.ajax("GET", pill.firstElementChild.getAttribute("href") + "/pill", { target: pill, swap: "innerHTML" });
-});
-
-document.addEventListener("htmx:sseOpen", () => { document.getElementById("offline").hidden = true; });
-
-// -- forms
+// A page without a stream learns it from what it asks for.
+document.addEventListener("htmx:sendError", () => offline(true));
+document.addEventListener("htmx:afterOnLoad", () => { if (!stream) offline(false); });
 
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
@@ -134,33 +199,3 @@ document.addEventListener("submit", (event) => {
     event.stopImmediatePropagation();
   }
 }, true);
-
-document.addEventListener("keydown", (event) => {
-  if (event.target.id === "content" && event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    event.target.form.requestSubmit();
-  }
-});
-
-document.addEventListener("change", (event) => {
-  if (event.target.id !== "media") return;
-  const chosen = event.target.form.querySelector(".chosen");
-  const file = event.target.files[0];
-  chosen.hidden = !file;
-  chosen.textContent = file ? file.name : "";
-});
-
-document.addEventListener("paste", (event) => {
-  const field = document.getElementById("media");
-  if (event.target.id !== "content" || !field || !event.clipboardData.files.length) return;
-  event.preventDefault();
-  field.files = event.clipboardData.files;
-  field.dispatchEvent(new Event("change", { bubbles: true }));
-});
-
-document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt.id === "composer" && event.detail.successful) {
-    follow = true;
-    requestAnimationFrame(() => { toEnd(); document.getElementById("content")?.focus(); });
-  }
-});
