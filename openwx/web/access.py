@@ -51,6 +51,11 @@ class Access:
             return None
         return self._judge_page(host, origin, referer, site)
 
+    def is_host_allowed(self, request: web.BaseRequest) -> bool:
+        """Whether the request is for one of this server's names."""
+        host = request.headers.get(hdrs.HOST, "")
+        return is_address_of_ours(host) or hostname(host) in self._hosts
+
     def _check_host(self, host: str) -> None:
         if not is_address_of_ours(host) and hostname(host) not in self._hosts:
             raise CallerError(
@@ -142,6 +147,16 @@ def unauthenticated() -> CallerError:
         "a valid token is needed:"
         " as the header Authorization: Bearer TOKEN, or as the parameter token"
         " (with a body of more than 1 MiB, in the query)",
+    )
+
+
+def unwanted(header: str) -> CallerError:
+    """The refusal of what a browser asks for by itself, as this header says (``will.py``)."""
+    return CallerError(
+        Code.FORBIDDEN,
+        f"a browser sent this by itself ({header}), and it would do something: opened addresses, links, prefetches and"
+        " parts of pages may only read; programs and the fetch() of a page of this server may call it, and so may"
+        " whoever gives the token",
     )
 
 
