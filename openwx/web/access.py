@@ -5,11 +5,9 @@ Host, Origin or Sec-Fetch-Site, so these tell it apart from the owner's own scri
 Origin at all.
 """
 
-import functools
 import hmac
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,11 +15,11 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion11
 
 from openwx.errors import CallerError, Code
+from openwx.web.hosts import hostname, is_address_of_ours
 
 if TYPE_CHECKING:
     from openwx.config import Access as AccessSettings
 
-_LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CALLBACK = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*", re.ASCII)
 _MAX_CALLBACK = 128
@@ -149,33 +147,14 @@ def unauthenticated() -> CallerError:
     )
 
 
-def hostname(host: str) -> str:
-    """A Host without port, brackets and final dot, in small letters."""
-    host = host.strip().lower()
-    if host.startswith("["):
-        name, bracket, rest = host[1:].partition("]")
-        return name if bracket and re.fullmatch(r"(:\d*)?", rest, re.ASCII) else host
-    if host.count(":") == 1:
-        name, _, port = host.partition(":")
-        host = name if not port or port.isdigit() else host
-    return host.removesuffix(".")
-
-
-@functools.lru_cache(maxsize=256)
-def is_address_of_ours(host: str) -> bool:
-    """``is_own_host`` of a Host as it came; most callers always send the same one."""
-    return is_own_host(hostname(host))
-
-
-def is_own_host(name: str) -> bool:
-    """Whether a host name cannot have been made to point here by somebody else's DNS."""
-    if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
-        return True
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
+def unwanted(header: str) -> CallerError:
+    """The refusal of what a browser asks for by itself, as this header says (``will.py``)."""
+    return CallerError(
+        Code.FORBIDDEN,
+        f"a browser sent this by itself ({header}), and it would do something: opened addresses, links, prefetches and"
+        " parts of pages may only read; programs and the fetch() of a page of this server may call it, and so may"
+        " whoever gives the token",
+    )
 
 
 def origin_of(url: str) -> str | None:

@@ -7,6 +7,7 @@ from aiohttp import web
 from openwx.web import (
     accounts,
     avatars,
+    confirm,
     consult,
     events,
     friends,
@@ -56,6 +57,7 @@ def make_runner(gateway: "Gateway") -> web.BaseRunner:
     Metrics(gateway, access).add_to(app.router)
     OpenApi(routes(), access).add_to(app.router)
     DocsPage(access).add_to(app.router)
+    confirm.add_to(app.router)
     console = Console(gateway, access)
     console.add_to(app.router)
 

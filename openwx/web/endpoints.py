@@ -10,8 +10,8 @@ from openwx import metrics
 from openwx.about import also
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.report.journal import JournalError
-from openwx.web import answers, routing
-from openwx.web.access import Access, unauthenticated
+from openwx.web import answers, confirm, routing
+from openwx.web.access import Access, unauthenticated, unwanted
 from openwx.web.answers import Answer
 from openwx.web.following import EventStream, Listing, Socket
 from openwx.web.parameters import Given, Limits, read_body, read_query
@@ -19,6 +19,7 @@ from openwx.web.routing import METHODS, Image, LongPoll, Route
 from openwx.web.socket import Sockets
 from openwx.web.streaming import stream_events
 from openwx.web.waiting import Waiting
+from openwx.web.will import opens_a_page, why_unwanted
 
 if TYPE_CHECKING:
     from openwx.gateway.gateway import Gateway
@@ -49,8 +50,12 @@ class Endpoints:
             also(route=row.name)
             origin = callback = None
             try:
+                why = "" if row.only_reads(request.method) else why_unwanted(request.headers)
+                if why and (page := self._instead(row, request)) is not None:
+                    count(page.code)
+                    return page.response()
                 origin = access.admit(request)
-                given = await self._read(request, limits)
+                given = await self._read(request, limits, why)
                 if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
                     given.texts["after"] = request.headers[LAST_EVENT_ID]
                 with given.unless_refused():
@@ -160,8 +165,25 @@ class Endpoints:
 
         return prepare
 
-    async def _read(self, request: web.Request, limits: Limits) -> Given:
-        """Parameters of query and body. Without the token nobody hears what else is wrong."""
+    def _instead(self, row: Route, request: web.Request) -> Answer | None:
+        """The page for a person who opened the address of a call that does something, but for one with the token."""
+        access = self._access
+        if not opens_a_page(request) or not access.answers_to(request.headers.get(hdrs.HOST, "")):
+            return None
+        try:
+            if access.needs_token and access.has_token(request, read_query(request)):
+                return None
+            return confirm.page(row, request, needs_token=access.needs_token)
+        except CallerError:
+            return None  # its query cannot be read: whatever else is wrong is told as to everybody
+
+    async def _read(self, request: web.Request, limits: Limits, why_unwanted: str) -> Given:
+        """Parameters of query and body. Without the token nobody hears what else is wrong.
+
+        What is unwanted for this reason needs the token, also where nobody else does.
+        """
+        if why_unwanted and not self._access.needs_token:
+            raise unwanted(why_unwanted)
         has_token = False
         query: dict[str, str] = {}
         try:
@@ -170,14 +192,14 @@ class Endpoints:
             body = await read_body(request, limits if has_token else limits.for_strangers())
         except CallerError:
             if not self._access.has_token(request, query):
-                raise unauthenticated() from None
+                raise _without_token(why_unwanted) from None
             raise
         given = Given(query, {}) if body is None else Given({**query, **body.texts}, body.files)
         with given.unless_refused():
             if body is not None:
                 has_token = self._access.has_token(request, given.texts)
             if not has_token:
-                raise unauthenticated()
+                raise _without_token(why_unwanted)
             if IDEMPOTENCY_KEY in request.headers:
                 _take_key(given.texts, request.headers[IDEMPOTENCY_KEY])
         return given
@@ -195,6 +217,10 @@ class Endpoints:
         if isinstance(reply, Listing):
             return Answer(b"[" + b",".join(reply.uploads) + b"]", headers=dict(reply.headers))
         return answers.success(reply)
+
+
+def _without_token(why_unwanted: str) -> CallerError:
+    return unwanted(why_unwanted) if why_unwanted else unauthenticated()
 
 
 def _failed(name: str, error: Exception) -> Answer:

@@ -62,10 +62,17 @@ class Route(msgspec.Struct, frozen=True):
     """Its body may hold a medium."""
     attended: bool = False
     """It ends when its caller goes away."""
+    reads: bool = False
+    """It changes nothing, whoever calls it."""
 
     @property
     def paths(self) -> tuple[str, ...]:
         return tuple(f"/openwx/{name}" for name in (self.name, *self.other_names))
+
+    def only_reads(self, method: str) -> bool:
+        """Whether a call by this method changes nothing (contract, section 5.6): ``get_*`` are read by GET and HEAD."""
+        is_fetched = self.name.startswith("get_") and self.name != "get_client_info"
+        return self.reads and not (is_fetched and method == "POST")
 
     @property
     def topic(self) -> str:
@@ -82,9 +89,11 @@ def route(
     any_state: bool = False,
     media: bool = False,
     attended: bool = False,
+    reads: bool = False,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """Declare a route. ``any_state``: it works while the account is not running, too. ``media``: it takes media.
-    ``attended``: it waits, and is cancelled when its caller goes away."""
+    ``attended``: it waits, and is cancelled when its caller goes away. ``reads``: it changes nothing; whatever does
+    something is refused where a browser asks for it by itself (``will.py``)."""
 
     def declare(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         signature = inspect.signature(handler)
@@ -104,6 +113,7 @@ def route(
             takes=takes,
             media=media,
             attended=attended,
+            reads=reads,
         )
         _routes.update(dict.fromkeys((name, *other_names), row))
         return handler

@@ -1,0 +1,204 @@
+"""Pages of others, in a real Chromium, try to call a gateway that has no token: none of them gets anything done."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+
+from openwx.simulator import Account
+from tests.functional.world import Gateway, Receiver
+
+from .tap import Tap
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
+
+NOT_SAID = '<meta name="referrer" content="no-referrer">'
+
+
+class Foreign:
+    """Somebody else's web server: it serves one page, and sends whoever comes to ``/go`` to ``goal``."""
+
+    def __init__(self) -> None:
+        self.page = ""
+        self.goal = ""
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_get("/", self._show)
+        app.router.add_get("/go", self._redirect)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _show(self, _: web.Request) -> web.Response:
+        return web.Response(text=self.page, content_type="text/html")
+
+    async def _redirect(self, _: web.Request) -> web.Response:
+        headers = {"Location": self.goal, "Referrer-Policy": "no-referrer"}
+        return web.Response(status=302, headers=headers)
+
+
+@pytest.fixture
+async def foreign() -> AsyncIterator[Foreign]:
+    foreign = Foreign()
+    await foreign.start()
+    yield foreign
+    await foreign.stop()
+
+
+@pytest.fixture
+async def tap(api: Gateway) -> AsyncIterator[Tap]:
+    async with Tap(api.url) as tap:
+        yield tap
+
+
+async def nothing_was_done(api: Gateway, account: Account, receiver: Receiver) -> None:
+    """No message was sent before this one, and nobody has taken it from ``check_event``."""
+    assert (await api.get("send_friend_message", id="filehelper", content="wanted")).code == 0
+    await receiver.get(post_type="send_message", content="wanted")
+    assert [one.json["content"] for one in receiver.uploads if "content" in one.json] == ["wanted"]
+    events = (await api.get("check_event", timeout="0")).json
+    assert "wanted" in [event.get("content") for event in events]
+
+
+def rules(kind: str) -> Callable[[str], str]:
+    """Have an address loaded ahead of time, and say not by whom."""
+
+    def page(url: str) -> str:
+        return (
+            f'<script type="speculationrules">{{"{kind}": [{{"source": "list", "urls": ["{url}"],'
+            ' "referrer_policy": "no-referrer", "eagerness": "immediate"}]}</script>'
+        )
+
+    return page
+
+
+def element(html: str) -> Callable[[str], str]:
+    return lambda url: NOT_SAID + html.replace("URL", url)
+
+
+PAGES: dict[str, Callable[[str], str]] = {
+    "prefetch": rules("prefetch"),
+    "link-prefetch": element('<link rel="prefetch" href="URL">'),
+    "image": element('<img src="URL">'),
+    "script": element('<script src="URL"></script>'),
+    "style": element('<link rel="stylesheet" href="URL">'),
+    "frame": element('<iframe src="URL"></iframe>'),
+    "sandbox": element('<iframe sandbox src="URL"></iframe>'),
+    "object": element('<object data="URL"></object>'),
+    "video": element('<video src="URL" autoplay></video>'),
+    "fetch": element('<script>fetch("URL", {mode: "no-cors"})</script>'),
+    "post": element('<script>fetch("URL", {mode: "no-cors", method: "POST"})</script>'),
+    "beacon": element('<script>navigator.sendBeacon("URL")</script>'),
+    "event-source": element('<script>new EventSource("URL")</script>'),
+    "data-page": element(
+        '<iframe src="data:text/html,<img src=\'URL\'>"></iframe>',
+    ),
+    "form": element('<form method="post" action="URL"></form><script>document.forms[0].submit()</script>'),
+    "refresh": element('<meta http-equiv="refresh" content="0;url=URL">'),
+    "location": element('<script>location = "URL"</script>'),
+}  # fmt: skip
+
+
+async def test_pages(
+    browser: "Browser",
+    api: Gateway,
+    account: Account,
+    receiver: Receiver,
+    foreign: Foreign,
+    tap: Tap,
+) -> None:
+    for attack, html in PAGES.items():
+        address = f"/openwx/send_friend_message?id=filehelper&content={attack}."
+        foreign.page = html(tap.url + address)
+        page = await browser.new_page()
+        await page.goto(foreign.url, wait_until="commit")
+        asked = await tap.answers(f"content={attack}.")
+        assert asked.status in (403, 405), attack
+        await page.close()
+    prefetched = await tap.answers("content=prefetch.")
+    assert "sec-purpose" in prefetched.headers
+    assert not {"origin", "referer"} & prefetched.headers.keys()
+    await nothing_was_done(api, account, receiver)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/openwx/send_friend_message?id=filehelper&content=unwanted&async=1",
+        "/openwx/check_event?timeout=0",
+        "/openwx/stop_client?client=default",
+    ],
+)
+async def test_a_link_from_elsewhere_that_is_sent_on(
+    page: "Page",
+    api: Gateway,
+    account: Account,
+    receiver: Receiver,
+    foreign: Foreign,
+    tap: Tap,
+    address: str,
+) -> None:
+    """What was opened from outside of the browser keeps ``Sec-Fetch-Site: none`` over redirects."""
+    foreign.goal = tap.url + address
+    await page.goto(f"{foreign.url}/go")
+    asked = await tap.answers(address)
+    assert (asked.headers["sec-fetch-site"], asked.status) == ("none", 403)
+    await nothing_was_done(api, account, receiver)
+
+
+async def test_a_link_on_a_page_of_our_own(
+    page: "Page", api: Gateway, account: Account, receiver: Receiver, tap: Tap
+) -> None:
+    """Whoever could write one there would have the owner's click as ``same-origin``."""
+    address = "/openwx/send_friend_message?id=filehelper&content=unwanted"
+    await page.goto(f"{tap.url}/console")
+    await page.evaluate(
+        """address => {
+            const link = document.createElement("a");
+            link.href = address;
+            link.id = "trap";
+            link.textContent = "look at this";
+            document.body.prepend(link);
+        }""",
+        address,
+    )
+    await page.click("#trap")
+    asked = await tap.answers(address)
+    assert (asked.headers["sec-fetch-site"], asked.status) == ("same-origin", 403)
+    await page.get_by_text("Nothing has been done yet").wait_for()
+    await nothing_was_done(api, account, receiver)
+
+
+async def test_the_button_does_it(
+    page: "Page", api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    page.set_default_timeout(60_000)
+    await page.goto(
+        f"{api.url}/openwx/send_friend_message?id=filehelper&content=%E4%BD%A0+%26%3Cb%3E"
+    )
+    assert "你 &<b>" in await page.locator("dl").inner_text()
+    button = page.get_by_role("button", name="Do it")
+    assert await button.is_disabled(), "a click that was meant for another page does nothing"
+    await button.click()
+    await page.locator("#outcome", has_text='"msg_id"').wait_for()
+    upload = await receiver.get(post_type="send_message")
+    assert upload["content"] == "你 &<b>"
+
+
+async def test_the_page_is_never_framed(
+    page: "Page", api: Gateway, foreign: Foreign, tap: Tap
+) -> None:
+    foreign.page = f'<iframe src="{tap.url}/openwx/stop_client"></iframe>'
+    await page.goto(foreign.url)
+    await tap.answers("stop_client")
+    frame = page.frames[1]
+    await frame.wait_for_load_state()
+    assert "Nothing has been done" not in await frame.content()
+    assert (await api.client())["state"] == "running"
