@@ -9,7 +9,7 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from openwx.errors import CallerError, Code
-from openwx.gateway import magictype
+from openwx.gateway import magictype, names
 from openwx.gateway.history import payload_of
 from openwx.web.console.frame import HEADERS
 from openwx.web.console.messages import INLINE
@@ -58,5 +58,5 @@ def _open(path: str, roots: list[Path]) -> tuple[Path, bytes] | None:
 
 def _disposition(name: str, *, inline: bool) -> str:
     """RFC 6266: the name in UTF-8, whatever is in it."""
-    shown = "".join(c for c in name if c.isprintable())[:200] or "file"
+    shown = names.shown(name)[:200] or "file"
     return f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(shown, safe='')}"
