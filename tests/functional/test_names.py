@@ -19,7 +19,7 @@ from .world import Gateway, Receiver, World
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionHeader")
 
 PATIENCE_S = 60.0
-LONG = "很长的名字" * 60 + ".docx"
+LONG = "很长的名字" * 150 + ".docx"
 NAMES = [
     "Q&A: why? <1>.txt",
     ".env",
