@@ -16,6 +16,7 @@ from contextlib import (
     contextmanager,
 )
 from typing import Any, NamedTuple, Self, TypeVar, cast
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -235,17 +236,19 @@ class _Call:
             words = f"the answer was lost: {str(error) or type(error).__name__}"
             raise errors.OutcomeUnknown(self._route, words) from error
 
-    async def _body(self, stack: AsyncExitStack) -> aiohttp.FormData | dict[str, str]:
+    async def _body(self, stack: AsyncExitStack) -> aiohttp.MultipartWriter | dict[str, str]:
         if not self._files:
             return self._texts
-        form = aiohttp.FormData(self._texts, default_to_multipart=True)
+        form = aiohttp.MultipartWriter("form-data")
+        for name, text in self._texts.items():
+            form.append(text, _headers(f'name="{name}"'))
         for name, part in self._files.items():
             content = await asyncio.to_thread(part.open)
             if not isinstance(content, bytes):
                 stack.callback(content.close)
-            form.add_field(
-                name, content, filename=part.name, content_type="application/octet-stream"
-            )
+            named = quote(part.name, safe="", errors="surrogateescape")
+            headers = _headers(f"name=\"{name}\"; filename*=UTF-8''{named}")
+            form.append(content, headers | {hdrs.CONTENT_TYPE: "application/octet-stream"})
         return form
 
     def _judged(self, response: aiohttp.ClientResponse, body: bytes) -> "_Answered":
@@ -270,6 +273,10 @@ class _Call:
 
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _TOLD = msgspec.json.Decoder(_Told)
+
+
+def _headers(said: str) -> dict[str, str]:
+    return {hdrs.CONTENT_DISPOSITION: f"form-data; {said}"}
 
 
 def _decoded(route: str, body: bytes, decode: Callable[[bytes], T]) -> T:

@@ -12,17 +12,17 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import msgspec
-from aiohttp import ClientTimeout
+from aiohttp import ClientTimeout, hdrs
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from openwx import __version__
 from openwx.errors import CallerError, Code
+from openwx.gateway import names
 
 MOST_REDIRECTS = 5
 TIMEOUT = ClientTimeout(total=300, sock_connect=10, sock_read=30)
-_FILE_NAME = re.compile(r"[^/\\]+")
 
 
 class _ForbiddenError(OSError):
@@ -164,10 +164,16 @@ def _next(url: URL, answer: aiohttp.ClientResponse) -> URL:
 def _fetched(answer: aiohttp.ClientResponse, url: URL) -> Fetched:
     if answer.status != 200:
         raise _failed(url, f"HTTP status {answer.status}")
-    disposition = answer.content_disposition
-    told = disposition.filename if disposition is not None else None
-    parts = _FILE_NAME.findall(told or url.name or "")
-    return Fetched(parts[-1] if parts else "", answer.content_length, answer.content)
+    return Fetched(_name(answer, url), answer.content_length, answer.content)
+
+
+def _name(answer: aiohttp.ClientResponse, url: URL) -> str:
+    header = answer.headers.get(hdrs.CONTENT_DISPOSITION, "")
+    try:
+        told = names.disposition(header).get("filename", "")
+    except UnicodeDecodeError:
+        told = ""
+    return names.shown(names.last_part(told)) or names.of_url(url)
 
 
 def _shown(url: URL) -> str:

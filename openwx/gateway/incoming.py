@@ -12,8 +12,8 @@ from openwx import metrics
 from openwx.about import about
 from openwx.config import Report
 from openwx.errors import LoggedOut, ProtocolError, Refused, TransportError
-from openwx.gateway import magictype, parcels, sources
-from openwx.gateway.mediafolder import EmptyError, StoredFile, TooLargeError, safe_name
+from openwx.gateway import magictype, names, parcels, sources
+from openwx.gateway.mediafolder import EmptyError, StoredFile, TooLargeError
 from openwx.gateway.orders import Address, present_id
 from openwx.gateway.shared import Shared
 from openwx.gateway.stage import Told
@@ -81,6 +81,7 @@ class Incoming:
     async def _complete(self, told: Told) -> Told:
         upload = told.upload
         ref = msgspec.json.decode(upload.media, type=MediaRef)
+        name = names.shown(ref.name)
         attachment = ""
         known: dict[str, bytes] = {}
         try:
@@ -89,20 +90,22 @@ class Incoming:
             words = "%s: %s %s: %s"
             metrics.dropped(log, "medium", words, self._account, ref.kind, ref.msg_id, error)
             payload = payloads.without_medium(told.payload, str(error))
-            if ref.name:
-                payload["media_name"] = safe_name(ref.name)
+            if name:
+                payload["media_name"] = name
+            else:
+                payload.pop("media_name", None)
         else:
             payload = payloads.with_medium(
                 told.payload,
                 path=file.path,
                 mime=file.mime,
                 ext=file.ext,
-                name=safe_name(ref.name) or file.name,  # backends save files under it, too
+                name=file.name,
                 size=file.size,
                 mtime=file.mtime,
             )
             attachment = file.path if self._report.post_media_data else ""
-            known = parcels.received(ref, sources.medium_of(file, ref.name))
+            known = parcels.received(ref, sources.medium_of(file, name))
         body = msgspec.json.encode(payload)
         done = Completed(
             id=upload.id,
@@ -172,7 +175,7 @@ class Incoming:
         return present_id(chat, self._client.session, contacts) or ref.sender
 
     async def _fetch_once(self, ref: MediaRef) -> StoredFile:
-        async with self._folder.receive(safe_name(ref.name)) as incoming:
+        async with self._folder.receive(names.shown(ref.name)) as incoming:
             await self._transfer.fetch(ref, incoming.put)
             if incoming.size:
                 _require_type(ref.kind, await incoming.mime())

@@ -86,6 +86,7 @@ class Incoming:
     def __init__(self, folder: MediaFolder, name: str, prefix: str) -> None:
         self._most = folder.max_size
         self.name = name
+        """As people see it."""
         folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._stem = folder.path / f"{prefix}{time.strftime('%Y%m%d')}-{secrets.token_hex(8)}"
         self._path = self._stem.with_name(self._stem.name + _UNFINISHED)

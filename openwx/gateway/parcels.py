@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from openwx.errors import CallerError, Code
+from openwx.gateway import names
 from openwx.gateway.orders import Parcel
 from openwx.gateway.sources import MediaGiven, Sources
 from openwx.report.journal import Journal, JournalError, Unit
@@ -62,6 +63,7 @@ class Parcels:
             codes = ", ".join(_KIND_OF_CODE)
             words = f"media_id must be ID:CODE as an answer or an upload gave it (codes: {codes})"
             raise CallerError(Code.BAD_PARAMETER, words)
+        name = names.of_client(name or "") or None
         kept = await self._journal.medium(self._account, found[1])
         if kept is not None:
             parcel = msgspec.json.decode(kept, type=Parcel)

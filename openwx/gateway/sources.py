@@ -6,21 +6,20 @@ import binascii
 import hashlib
 import os
 from collections.abc import Iterable
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 import msgspec
 from yarl import URL
 
 from openwx.errors import CallerError, Code
-from openwx.gateway import magictype
+from openwx.gateway import magictype, names
 from openwx.gateway.fetching import Fetcher
 from openwx.gateway.mediafolder import (
     EmptyError,
     MediaFolder,
     StoredFile,
     TooLargeError,
-    safe_name,
 )
 from openwx.wechat.localfile import fingerprint, open_below
 from openwx.wechat.upload import Medium, kind_of
@@ -67,7 +66,7 @@ class Sources:
         if given.file is not None:
             return given.file
         if given.data is not None:
-            return await self._decode(given.data, PurePath(given.path or "").name)
+            return await self._decode(given.data, names.shown(names.last_part(given.path or "")))
         path = given.path or ""
         if path.partition(":")[0].lower() in ("http", "https"):
             return await self._fetch(path)
@@ -83,10 +82,10 @@ class Sources:
                 )
             if status.st_size == 0:
                 raise EmptyError
-            name = PurePath(path).name
+            name = names.shown(PurePath(path).name)
             if not keep:
                 return await _described(file, real, name, status)
-            async with self._folder.receive(safe_name(name)) as incoming:
+            async with self._folder.receive(name) as incoming:
                 while data := await asyncio.to_thread(file.read, _READ):
                     await incoming.put(data)
                 return await incoming.keep()
@@ -110,7 +109,7 @@ class Sources:
             content = await asyncio.to_thread(_from_base64, data)
         except (binascii.Error, ValueError):
             raise CallerError(Code.BAD_PARAMETER, "media_data must be base64") from None
-        async with self._folder.receive(safe_name(name)) as incoming:
+        async with self._folder.receive(name) as incoming:
             await incoming.put(content)
             return await incoming.keep()
 
@@ -120,7 +119,7 @@ class Sources:
                 raise TooLargeError(
                     f"{fetched.size} bytes are more than media.max_size, {self._folder.max_size}"
                 )
-            async with self._folder.receive(safe_name(fetched.name)) as incoming:
+            async with self._folder.receive(fetched.name) as incoming:
                 async for chunk in fetched.content.iter_any():
                     await incoming.put(chunk)
                 return await incoming.keep()
@@ -169,9 +168,7 @@ def _outside(path: str, roots: Iterable[str]) -> str:
 
 def medium_of(file: StoredFile, name: str | None) -> Medium:
     """A file as it is sent, under ``name`` where one was asked for."""
-    shown = _shown_name(name or file.name)
-    if not PurePath(shown).suffix and file.ext:
-        shown = f"{shown}.{file.ext}"
+    shown = magictype.completed(names.of_client(name or "") or file.name, file.mime)
     return Medium(
         kind=kind_of(file.mime, file.size),
         path=file.path,
@@ -183,9 +180,3 @@ def medium_of(file: StoredFile, name: str | None) -> Medium:
         mtime=file.mtime,
         fingerprint=file.fingerprint,
     )
-
-
-def _shown_name(name: str) -> str:
-    """One line without a path. What a file system would refuse may stay: this is for people."""
-    last = PurePosixPath(name.replace("\\", "/")).name
-    return "".join(c for c in last if c.isprintable()).strip()[:200] or "file"

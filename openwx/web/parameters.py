@@ -7,6 +7,7 @@ caller's error (code -2), never a crash and never a guess.
 import asyncio
 import json
 import logging
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -14,19 +15,22 @@ from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from aiohttp import BodyPartReader, web
+from aiohttp import BadContentDispositionHeader, BodyPartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from openwx.errors import CallerError, Code
+from openwx.gateway import names
 from openwx.gateway.mediafolder import (
     EmptyError,
     MediaFolder,
     StoredFile,
     TooLargeError,
-    safe_name,
 )
 
 log = logging.getLogger("openwx.web")
+
+# Aiohttp reads the first part's Content-Disposition too, and complains of what is read here all the same.
+warnings.filterwarnings("ignore", category=BadContentDispositionHeader)
 
 MAX_BODY = 1024 * 1024
 """Bytes, where no medium is wanted."""
@@ -41,6 +45,8 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 
+NAME = "media_name"
+"""A file's name: programs on Chinese Windows write it in GB18030."""
 IGNORED = "_"
 """A parameter that callers add to get past caches."""
 
@@ -205,7 +211,7 @@ def _unquote(quoted: bytes, name: bytes) -> str:
     if b"%" in quoted or b"+" in quoted:
         quoted = unquote_to_bytes(quoted.replace(b"+", b" "))
     try:
-        return quoted.decode()
+        return names.decoded(quoted) if name == NAME.encode() else quoted.decode()
     except UnicodeDecodeError:
         _refuse(f"{name[:40].decode('utf-8', 'replace')} must be UTF-8, percent-encoded")
 
@@ -278,18 +284,18 @@ async def _read_parts(request: web.BaseRequest, limits: Limits, given: Given) ->
                 _refuse("a part of the multipart body must not be compressed")
             if len(texts) + len(files) >= MAX_PARAMETERS:
                 _refuse(f"at most {MAX_PARAMETERS} parameters are read")
-            name = part.name
-            if part.filename is None or limits.folder is None or name is None:
+            name, filename = _names_of(part)
+            if filename is None or limits.folder is None or name is None:
                 data = await _part_data(request, part, limits.body)
-                if name is not None and part.filename is None:
+                if name is not None and filename is None:
                     texts.append((name, _part_text(name, part, data)))
                 continue
             if name in files:
                 _refuse(f"{name[:40]!a} must be given once")
-            file = await _part_file(request, part, limits.folder, limits.body)
+            file = await _part_file(request, part, filename, limits.folder, limits.body)
             if file is None:
                 continue
-            files[name] = FilePart(part.filename, file)
+            files[name] = FilePart(filename, file)
     except (ValueError, LookupError, RuntimeError, AssertionError, HttpProcessingError):
         # What aiohttp's reader raises for boundaries, headers and encodings that make no sense.
         _refuse("the body must be valid multipart/form-data")
@@ -313,15 +319,31 @@ async def _part_data(request: web.BaseRequest, part: BodyPartReader, limit: int)
     return bytes(part.decode(bytes(data)))
 
 
+def _names_of(part: BodyPartReader) -> tuple[str | None, str | None]:
+    """The name of a part, and that of its file; None where it has none."""
+    header = part.headers.get(hdrs.CONTENT_DISPOSITION, "")
+    try:
+        given = names.disposition(header)
+    except UnicodeDecodeError:
+        known = header.encode("ascii", "ignore").decode()
+        name = names.disposition(known).get("name", "media")
+        _refuse(f"the file name of {name[:40]!a} must be UTF-8 (or GB18030)")
+    return given.get("name"), given.get("filename")
+
+
 async def _part_file(
-    request: web.BaseRequest, part: BodyPartReader, folder: MediaFolder, limit: int
+    request: web.BaseRequest,
+    part: BodyPartReader,
+    filename: str,
+    folder: MediaFolder,
+    limit: int,
 ) -> StoredFile | None:
     """The file of a part; None where a form's field for a file was left empty.
 
     CallerError: -3 where it is empty, or larger than media may be, or cannot be kept.
     """
     try:
-        async with folder.receive(safe_name(part.filename or "")) as incoming:
+        async with folder.receive(names.of_part(filename)) as incoming:
             if "Content-Transfer-Encoding" in part.headers:
                 await incoming.put(await _part_data(request, part, limit))
             else:
@@ -329,19 +351,21 @@ async def _part_file(
                     await incoming.put(chunk)
             return await incoming.keep()
     except EmptyError as error:
-        if not part.filename:
+        if not filename:
             return None
-        raise CallerError(Code.MEDIA, f"the file {part.filename!a}: {error}") from None
+        raise CallerError(Code.MEDIA, f"the file {filename!a}: {error}") from None
     except TooLargeError as error:
-        raise CallerError(Code.MEDIA, f"the file {part.filename!a}: {error}") from None
+        raise CallerError(Code.MEDIA, f"the file {filename!a}: {error}") from None
     except OSError as error:
-        words = f"the file {part.filename!a} cannot be kept: {error.strerror or error}"
+        words = f"the file {filename!a} cannot be kept: {error.strerror or error}"
         raise CallerError(Code.MEDIA, words) from None
 
 
 def _part_text(name: str, part: BodyPartReader, data: bytes) -> str:
     charset = part.get_charset(default="utf-8")
     try:
+        if name == NAME:
+            return names.decoded(data)
         if charset.lower() in ("utf-8", "utf8", "us-ascii"):
             return data.decode()
     except UnicodeDecodeError:

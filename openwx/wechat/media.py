@@ -10,6 +10,9 @@ from openwx.wechat.session import Session
 
 SILENCE_S = 30.0
 LONGEST_S = 1800.0
+LONGEST_NAME = 255
+LONGEST_ENCRY_NAME = 2000
+"""Characters: an address has to stay shorter than what servers take. The MediaId says which file it is."""
 
 
 def fetch(session: Session, ref: MediaRef, begin: int = 0) -> Call[bytes]:
@@ -45,12 +48,12 @@ def _file(session: Session, ref: MediaRef, headers: Mapping[str, str]) -> Call[b
     query = {
         "sender": ref.sender,
         "mediaid": ref.media_id,
-        "filename": ref.name,
+        "filename": ref.name[:LONGEST_NAME],
         "fromuser": session.uin,
         "pass_ticket": session.pass_ticket,
         "webwx_data_ticket": session.data_ticket,
     }
-    if ref.encry_file_name:
+    if 0 < len(ref.encry_file_name) <= LONGEST_ENCRY_NAME:
         query["encryfilename"] = ref.encry_file_name
     return Call(
         name=name,

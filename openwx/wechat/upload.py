@@ -55,7 +55,7 @@ def kind_of(mime: str, size: int) -> Kind:
     if size <= LARGEST_PICTURE:
         if mime in ("image/jpeg", "image/png", "image/bmp", "image/x-ms-bmp"):
             return "image"
-        if mime == "video/mp4":
+        if mime in ("video/mp4", "video/x-m4v"):
             return "video"
     return "file"
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from openwx.errors import CallerError, Code
-from openwx.gateway import magictype
+from openwx.gateway import magictype, names
 from openwx.gateway.history import payload_of
 from openwx.web.console.frame import HEADERS
 from openwx.web.console.messages import INLINE
@@ -41,5 +41,5 @@ async def media(visit: Visit) -> web.StreamResponse:
 
 def _disposition(name: str, *, inline: bool) -> str:
     """RFC 6266: the name in UTF-8, whatever is in it."""
-    shown = "".join(c for c in name if c.isprintable())[:200] or "file"
+    shown = names.shown(name)[:200] or "file"
     return f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(shown, safe='')}"

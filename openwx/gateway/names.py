@@ -1,0 +1,153 @@
+"""Names of media as people see them, from all the ways in which they come.
+
+A name is its author's, and is told and sent as it was written. What makes it a path is made safe where it becomes one
+(``mediafolder.safe_name``).
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from email.errors import HeaderParseError
+from email.header import decode_header
+from itertools import count
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from yarl import URL
+
+_SEPARATORS = str.maketrans("/\\", "／＼")
+"""No file of any system has these in its name, and programs join names to folders: others that look alike."""
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They show a name in another order than it has: ``\\u202e`` makes ``gpj.exe`` of ``exe.jpg``."""
+_PATH = re.compile(r"(?:[A-Za-z]:)?[/\\]|\.{1,2}[/\\]|~[/\\]|file:", re.IGNORECASE)
+_PARAMETER = re.compile(
+    r';\s*([\w!#$&+.^`|~*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"(?=\s*(?:;|$))|([^;]*))', re.DOTALL
+)
+_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
+_ALL_ESCAPED = re.compile(r"(?:[A-Za-z0-9_.~!'()*-]|%[0-9A-Fa-f]{2})+")
+_WORDS = re.compile(r"(?:\s*=\?[\w.-]+(?:\*[\w-]*)?\?[bq]\?[^?\s]*\?=)+\s*", re.IGNORECASE)
+
+
+def shown(name: str) -> str:
+    """One line without control characters, and without what would make a path of it; ``""`` where nothing is left."""
+    name = name.replace("\r\n", "\n").translate(_SEPARATORS)
+    kept = "".join(_visible(character) for character in name)
+    return "" if kept.strip(" .") == "" else kept
+
+
+def of_client(name: str) -> str:
+    """As ``shown``; where it is a path, as some programs send it, its last part."""
+    return shown(last_part(name) if _PATH.match(name) else name)
+
+
+def of_part(name: str) -> str:
+    """Of a file part of a form: no program writes a separator that is none, but where its system is not Windows."""
+    return shown(last_part(name)) if "/" in name else of_client(name)
+
+
+def last_part(path: str) -> str:
+    """What follows the last separator, of whatever system."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
+
+
+def decoded(data: bytes) -> str:
+    """The bytes of a name: UTF-8, else GB18030, which Chinese Windows writes. Raises ``UnicodeDecodeError``."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("gb18030")
+
+
+def of_url(url: URL) -> str:
+    """The last part of its path; ``""`` where it has none."""
+    data = unquote_to_bytes(url.raw_name)
+    try:
+        return shown(last_part(decoded(data)))
+    except UnicodeDecodeError:
+        return shown(url.name)
+
+
+def disposition(header: str) -> dict[str, str]:
+    """The parameters of a Content-Disposition, as aiohttp gives headers: ``filename`` is the file's name, in whatever
+    way it is written (RFC 2047, 2231 and 5987, percent-encoded, or as it is), with a path if it has one.
+
+    Raises ``UnicodeDecodeError`` where its bytes are no text.
+    """
+    text = decoded(header.encode("utf-8", "surrogateescape"))
+    given: dict[str, str] = {}
+    for key, quoted, bare in _PARAMETER.findall(text):
+        value = re.sub(r'\\(["\\])', r"\1", quoted) or bare.strip().strip('"')
+        given.setdefault(key.lower(), value)
+    extended = _extended(given)
+    if extended is not None:
+        given["filename"] = extended
+    elif "filename" in given:
+        given["filename"] = _written(given["filename"])
+    return given
+
+
+def _visible(character: str) -> str:
+    category = unicodedata.category(character)
+    if category in ("Zl", "Zp") or character in "\t\n\r\v\f":
+        return " "
+    is_odd = (
+        category in ("Cc", "Cs") or character in _DIRECTIONS or ord(character) & 0xFFFE == 0xFFFE
+    )
+    return "" if is_odd else character
+
+
+def _extended(given: Mapping[str, str]) -> str | None:
+    """``filename*=UTF-8''%E4%BD%A0``, or its pieces ``filename*0*``, ``filename*1`` …; None where there is none."""
+    whole = given.get("filename*")
+    if whole is None:
+        whole = "".join(_pieces(given)) or None
+    if whole is None or whole.count("'") < 2:
+        return None
+    charset, _, escaped = whole.split("'", 2)
+    data = unquote_to_bytes(escaped)
+    try:
+        return data.decode(charset or "utf-8")
+    except (LookupError, ValueError):
+        pass
+    try:
+        return decoded(data)
+    except UnicodeDecodeError:
+        return None
+
+
+def _pieces(given: Mapping[str, str]) -> list[str]:
+    pieces: list[str] = []
+    for number in count():
+        plain, escaped = given.get(f"filename*{number}"), given.get(f"filename*{number}*")
+        if plain is None and escaped is None:
+            break
+        if escaped is not None:
+            pieces.append(escaped)
+        else:
+            pieces.append(("" if pieces else "''") + quote_from_bytes(str(plain).encode()))
+    return pieces
+
+
+def _written(name: str) -> str:
+    """A plain ``filename``, which some programs encode all the same."""
+    if _WORDS.fullmatch(name):
+        try:
+            return "".join(
+                part if isinstance(part, str) else _in_charset(part, charset)
+                for part, charset in decode_header(name)
+            )
+        except (HeaderParseError, LookupError, ValueError):
+            return name
+    if _ALL_ESCAPED.fullmatch(name) and _ESCAPED.search(name):
+        try:
+            return unquote_to_bytes(name).decode()
+        except UnicodeDecodeError:
+            return name
+    # As browsers write what would end the header.
+    for escaped, character in (("%22", '"'), ("%0D", "\r"), ("%0A", "\n")):
+        name = name.replace(escaped, character)
+    return name
+
+
+def _in_charset(data: bytes, charset: str | None) -> str:
+    chinese = charset is not None and charset.lower() in ("gb2312", "gbk", "gb_2312-80", "cp936")
+    return data.decode("gb18030" if chinese else charset or "utf-8")
