@@ -22,6 +22,7 @@ from openwx.gateway import magictype
 from openwx.gateway.fetching import Fetcher
 from openwx.gateway.gateway import Gateway
 from openwx.gateway.idempotency import KEPT_S
+from openwx.gateway.localmedia import LocalMedia
 from openwx.gateway.mediafolder import MediaFolder
 from openwx.gateway.roster import all_accounts
 from openwx.gateway.shared import Shared
@@ -93,7 +94,9 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
             data_dir=data_dir,
             folder=folder,
             fetcher=fetcher,
-            media_roots=settings.media_roots,
+            local_media=LocalMedia(
+                settings.media_roots, own=[data_dir, *settings.own_files], media=settings.media_dir
+            ),
             downloads=settings.media.download,
             show_messages=settings.show_messages,
             colour=sys.stderr.isatty() and settings.log_path is None,

@@ -104,6 +104,7 @@ def _load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str,
             "access.allow_anonymous is true and there is no token"
             for i in settings.exposed()
         ]
+    settings.read_from(None if source is None else source.absolute())
     return Loaded(settings, source, variables, [_one_line(line) for line in warnings])
 
 

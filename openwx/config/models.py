@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from openwx.config.addresses import OptionalOrigin, Origin, Url, a_host
 from openwx.config.values import (
@@ -191,6 +198,7 @@ class Settings(_Table):
     report: Report = Report()
     journal: JournalLimits = JournalLimits()
     accounts: dict[AccountName, AccountSettings] = {"default": AccountSettings()}
+    _source: Path | None = PrivateAttr(default=None)
 
     @field_validator("listen")
     @classmethod
@@ -236,6 +244,17 @@ class Settings(_Table):
         if self.media.roots is not None:
             return self.media.roots
         return list(dict.fromkeys([Path(tempfile.gettempdir()), Path("/tmp"), self.media_dir]))  # noqa: S108 - contract
+
+    @property
+    def own_files(self) -> list[Path]:
+        """The files with secrets that are not in ``data_dir``."""
+        keys = [one.tls_key for one in self.listen]
+        return [file for file in (self._source, self.log_path, *keys) if file is not None]
+
+    def read_from(self, source: Path | None) -> "Settings":
+        """These settings, with the file that they come from."""
+        self._source = source
+        return self
 
     def exposed(self) -> list[int]:
         """Which entries of ``listen`` other machines can reach. TLS does not change that."""

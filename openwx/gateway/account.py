@@ -99,7 +99,7 @@ class Account:
             write=self._teller.write,
         )
         trusted = [URL(report.post_api)] if report.post_api else []
-        sources = Sources(shared.folder, shared.media_roots, shared.fetcher, trusted)
+        sources = Sources(shared.folder, shared.local_media, shared.fetcher, trusted)
         self.parcels = Parcels(name, shared.journal, sources, self._client, transfer)
         self.outgoing = Outgoing(
             name,

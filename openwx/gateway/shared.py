@@ -1,12 +1,12 @@
 """What all accounts of a process have in common."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
 import msgspec
 
 from openwx.gateway.fetching import Fetcher
+from openwx.gateway.localmedia import LocalMedia
 from openwx.gateway.mediafolder import MediaFolder
 from openwx.report.clock import Clock
 from openwx.report.journal import Journal
@@ -22,8 +22,8 @@ class Shared(msgspec.Struct, kw_only=True):
     data_dir: Path
     folder: MediaFolder
     fetcher: Fetcher
-    media_roots: Sequence[Path]
-    """The folders from which local media may be sent."""
+    local_media: LocalMedia
+    """The files of this machine that may be sent."""
     downloads: bool = True
     """Whether received media are fetched."""
     show_messages: bool = True

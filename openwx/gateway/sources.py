@@ -6,7 +6,7 @@ import binascii
 import hashlib
 import os
 from collections.abc import Iterable
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import BinaryIO
 
 import msgspec
@@ -15,13 +15,14 @@ from yarl import URL
 from openwx.errors import CallerError, Code
 from openwx.gateway import magictype, names
 from openwx.gateway.fetching import Fetcher
+from openwx.gateway.localmedia import LocalMedia
 from openwx.gateway.mediafolder import (
     EmptyError,
     MediaFolder,
     StoredFile,
     TooLargeError,
 )
-from openwx.wechat.localfile import fingerprint, open_below
+from openwx.wechat.localfile import fingerprint
 from openwx.wechat.upload import Medium, kind_of
 
 _READ = 1024 * 1024
@@ -38,13 +39,13 @@ class MediaGiven(msgspec.Struct, frozen=True):
 
 
 class Sources:
-    """Takes media of one account. ``roots`` are the folders that local files may lie in."""
+    """Takes media of one account. ``local`` says which files of this machine may be sent."""
 
     def __init__(
-        self, folder: MediaFolder, roots: Iterable[Path], fetcher: Fetcher, trusted: Iterable[URL]
+        self, folder: MediaFolder, local: LocalMedia, fetcher: Fetcher, trusted: Iterable[URL]
     ) -> None:
         self._folder = folder
-        self._roots = [os.path.realpath(root) for root in roots]
+        self._local_media = local
         self._fetcher = fetcher
         self._trusted = list(trusted)
 
@@ -73,7 +74,7 @@ class Sources:
         return await self._local(path.removeprefix("file://"), keep=keep)
 
     async def _local(self, path: str, *, keep: bool) -> StoredFile:
-        real, file = await asyncio.to_thread(self._open, path)
+        real, file = await asyncio.to_thread(self._local_media.open, path)
         with file:
             status = os.fstat(file.fileno())
             if status.st_size > self._folder.max_size:
@@ -89,20 +90,6 @@ class Sources:
                 while data := await asyncio.to_thread(file.read, _READ):
                     await incoming.put(data)
                 return await incoming.keep()
-
-    def _open(self, path: str) -> tuple[str, BinaryIO]:
-        """A regular file below one of the roots, links resolved first."""
-        try:
-            real = os.path.realpath(path, strict=True)
-            root = next((one for one in self._roots if Path(real).is_relative_to(one)), None)
-            if root is None:
-                raise CallerError(Code.FORBIDDEN, _outside(path, self._roots))
-            return real, open_below(root, real)
-        except FileNotFoundError:
-            raise CallerError(Code.MEDIA, f"media_path {path[:200]!r}: no such file") from None
-        except (ValueError, OSError) as error:
-            words = error.strerror if isinstance(error, OSError) else "not a path"
-            raise CallerError(Code.MEDIA, f"media_path {path[:200]!r}: {words}") from None
 
     async def _decode(self, data: str, name: str) -> StoredFile:
         try:
@@ -156,13 +143,6 @@ def _from_base64(data: str) -> bytes:
     compact = "".join(data.replace(" ", "+").split())
     return base64.b64decode(
         compact, altchars=b"-_" if "-" in compact or "_" in compact else None, validate=True
-    )
-
-
-def _outside(path: str, roots: Iterable[str]) -> str:
-    return (
-        f"media_path {path[:200]!r} lies outside of the folders from which files may be sent"
-        f" ({', '.join(roots)}); media.roots can list its folder"
     )
 
 
