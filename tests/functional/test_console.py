@@ -664,7 +664,7 @@ async def test_a_failed_delivery_is_sent_again(
     receiver.fails(post_type="receive_message")
     account.friend("小灰").says("important")
     page = await until(lambda: visitor.open(f"{ACCOUNT}/deliveries"), "HTTP 500")
-    assert "Refused: 5×" in page.text
+    assert "Tried: 5×" in page.text
     (details,) = {link for link in page.links() if "/delivery?" in link}
     shown = await visitor.open(details)
     assert "important" in shown.text
