@@ -88,7 +88,8 @@ KINDS = {
     "late_event": "an `input_qrcode` or `state_change` that was too old to be of use to `post_api`",
     "failed_delivery": "a failed delivery beyond those that the outbox keeps",
     "dropped_delivery": "a failed delivery that was dropped on request",
-    "reply": "an answer of `post_api` that cannot be read, is too large or broke off, so that a reply may be lost",
+    "reply": "an answer of `post_api`, or a reply in it, that cannot be used: it is not labelled as JSON, cannot be"
+    " read, is no text, is too large, broke off, or is for what cannot be replied to",
     "feed": "an upload that fell out of `check_event`'s list before it was asked for"
     " (counted once `check_event` was called at all)",
     "stdout": "a line of `post_stdout`, because stdout is read too slowly or fails",

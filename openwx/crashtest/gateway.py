@@ -5,6 +5,7 @@ import os
 import resource
 from pathlib import Path
 
+import aiohttp
 from aiohttp.test_utils import unused_port
 
 from .process import Failed, Process
@@ -28,6 +29,8 @@ class Gateway(Process):
                 "OPENWX_DATA_DIR": str(folder / "data"),
                 "OPENWX_LISTEN__PORT": str(port),
                 "OPENWX_REPORT__POST_API": post_api,
+                # A backend that takes and closes may do so often: nothing is to fail in the end.
+                "OPENWX_REPORT__TRIES": "100",
                 "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": base_url,
                 "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
             },
@@ -72,6 +75,20 @@ class Gateway(Process):
                 await event.wait()
         except TimeoutError:
             raise Failed(f"{self.name} {otherwise} within {timeout_s} s\n{self.tail()}") from None
+
+    async def try_now(self, http: aiohttp.ClientSession) -> None:
+        """Have it try now what rests between two tries: after several that were not answered that is two minutes."""
+        params = {"state": "waiting", "limit": "1000"}
+        async with http.get(f"{self.url}/openwx/outbox", params=params) as answer:
+            waiting = (await answer.json())["deliveries"]
+        for one in waiting:
+            if one[
+                "next_try"
+            ]:  # else it is behind another one, or under way; or it has arrived by now
+                async with http.post(
+                    f"{self.url}/openwx/outbox_retry", data={"id": str(one["id"])}
+                ):
+                    pass
 
     def fill_disk(self) -> None:
         """From now on every write to a file fails, as on a full disk (Linux: the limit of file sizes)."""

@@ -82,7 +82,7 @@ async def _run(plan: Plan, folder: Path) -> list[str]:
             await rounds.run()
         await wechat.post("faults/clear")
         await receiver.becomes(Mood.CALM)
-        records, wrong = await _settled(wechat, receiver, traffic)
+        records, wrong = await _settled(wechat, receiver, traffic, gateway, http)
         if code := await gateway.terminate():
             wrong.append(f"the gateway stopped with exit code {code}")
         if plan.kills >= len(STAGES):
@@ -192,17 +192,21 @@ class _Rounds:
 
 
 async def _settled(
-    wechat: WeChat, receiver: Receiver, traffic: Traffic
+    wechat: WeChat,
+    receiver: Receiver,
+    traffic: Traffic,
+    gateway: Gateway,
+    http: aiohttp.ClientSession,
 ) -> tuple[Records, list[str]]:
     """Wait until nothing is missing any more, or until nothing has come for long."""
     # With the last one everything before was handed out, or skipped by a new login that WeChat keeps nothing for.
     # Several, one after the other: a poll that was held anyway brings the first one even to who never polls again.
-    last = await traffic.write_once()
-    for _ in range(LAST_ONES - 1):
-        await receiver.gets(last.msg_id, ARRIVES_WITHIN_S)
+    for _ in range(LAST_ONES):
         last = await traffic.write_once()
-    await receiver.gets(last.msg_id, ARRIVES_WITHIN_S)
+        await gateway.try_now(http)
+        await receiver.gets(last.msg_id, ARRIVES_WITHIN_S)
     while True:
+        await gateway.try_now(http)
         await receiver.more(0.0)
         heard = await wechat.heard()
         records = Records(

@@ -16,6 +16,7 @@ from openwx import __version__
 from openwx.config import Settings
 from openwx.config.addresses import masked
 from openwx.doctor.finding import Finding, ok, problem, warning
+from openwx.report import tls
 from openwx.running import reason
 from openwx.wechat.session import DEFAULT_DOMAIN, LOGIN_HOST
 
@@ -42,15 +43,16 @@ async def everything(settings: Settings) -> list[Finding]:
     for account in settings.accounts.values():
         for url in [account.base_url] if account.base_url else [f"https://{one}" for one in _HOSTS]:
             origins[url] = "base_url" if account.base_url else "WeChat"
-    backends = dict.fromkeys(
-        api for name in settings.accounts if (api := settings.report_for(name).post_api)
-    )
+    reports = [settings.report_for(name) for name in settings.accounts]
+    backends = {report.post_api: tls.trusted(report) for report in reports if report.post_api}
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
     headers = {"User-Agent": f"openwx/{__version__}"}
     async with aiohttp.ClientSession(connector=connector, headers=headers) as http:
         wechat, theirs = await asyncio.gather(
             asyncio.gather(*(_ask(http, "GET", url) for url in origins)),
-            asyncio.gather(*(_ask(http, "OPTIONS", url) for url in backends)),
+            asyncio.gather(
+                *(_ask(http, "OPTIONS", url, trusted) for url, trusted in backends.items())
+            ),
         )
     findings = [
         _wechat(about, url, told)
@@ -63,12 +65,16 @@ async def everything(settings: Settings) -> list[Finding]:
     return findings
 
 
-async def _ask(http: aiohttp.ClientSession, method: str, url: str) -> Reached | str:
+async def _ask(
+    http: aiohttp.ClientSession, method: str, url: str, trusted: ssl.SSLContext | bool = True
+) -> Reached | str:
     """Its answer, or why there is none."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     started = time.monotonic()
     try:
-        async with http.request(method, URL(url), timeout=timeout, allow_redirects=False) as answer:
+        async with http.request(
+            method, URL(url), timeout=timeout, allow_redirects=False, ssl=trusted
+        ) as answer:
             seconds = time.monotonic() - started
             return Reached(answer.status, seconds, _off(answer.headers.get(hdrs.DATE)))
     except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -97,6 +103,10 @@ def _wechat(about: str, url: str, told: Reached | str) -> Finding:
 def _backend(url: str, told: Reached | str) -> Finding:
     advice = "start your backend, or correct report.post_api; uploads wait in the journal meanwhile"
     if isinstance(told, str):
+        if "certificate" in told:
+            advice = (
+                "name a file of certificates to trust in report.ca, or set report.verify = false"
+            )
         return problem("post_api", f"{url}: {told}", advice)
     if told.status in _NOT_THERE:
         return warning("post_api", f"{url} answers HTTP {told.status}", advice)

@@ -33,7 +33,6 @@ def of_failed(verb: str) -> list[Example]:
         Example(f"{verb} all", {"id": "all"}, given=one_failed),
         Example("no delivery named", code=-2, status=400),
         Example("there is none with this id", {"id": "999999"}, code=100),
-        Example("it has not failed yet", {"id": "{delivery}"}, code=101, given=one_waits),
         Example(
             "the journal cannot be written",
             {"id": "{delivery}"},
@@ -54,6 +53,12 @@ TOPIC: Topic = {
         Example("no delivery named", code=-2, status=400),
         Example("there is none with this id", {"id": "999999"}, code=100),
     ],
-    "outbox_retry": of_failed("send again"),
-    "outbox_drop": of_failed("forget"),
+    "outbox_retry": [
+        *of_failed("send again"),
+        Example("try one now that waits", {"id": "{delivery}"}, given=one_waits),
+    ],
+    "outbox_drop": [
+        *of_failed("forget"),
+        Example("it has not failed yet", {"id": "{delivery}"}, code=101, given=one_waits),
+    ],
 }
