@@ -42,7 +42,8 @@ class Refusals(msgspec.Struct, kw_only=True):
 
     @property
     def words(self) -> str:
-        return f"post_api refused the last {self.count} deliveries: {self.error}"
+        last = "delivery" if self.count == 1 else f"{self.count} deliveries"
+        return f"post_api refused the last {last}: {self.error}"
 
 
 class AccountHealth(msgspec.Struct, kw_only=True):
