@@ -1,7 +1,7 @@
 """How to test a bot: this tests echo_bot.py against a simulated WeChat.
 
-    pip install 'openwx[testing]'
-    pytest examples/test_my_bot.py
+    python3 -m venv .venv && .venv/bin/pip install '.[testing]'
+    .venv/bin/pytest examples/test_my_bot.py
 
 The bot is started as it always is, so it can be written in any language and with any framework.
 """

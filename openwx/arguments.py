@@ -13,7 +13,7 @@ def parser() -> argparse.ArgumentParser:
         prog="openwx", description="A self-hosted HTTP gateway for a personal WeChat account."
     )
     whole.add_argument("--version", action="version", version=f"openwx {__version__}")
-    commands = whole.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    commands = whole.add_subparsers(metavar="COMMAND", dest="command")
     config, as_json = (argparse.ArgumentParser(add_help=False) for _ in range(2))
     where = "default: ./config.toml, else the one in the user's configuration folder"
     config.add_argument("--config", type=Path, metavar="FILE", help=where)
@@ -59,11 +59,18 @@ def parser() -> argparse.ArgumentParser:
         "It asks the gateway that runs with this configuration; where none does, it looks into its journal.",
         options=[config],
     )
-    outbox.add_argument("do", choices=["list", "show", "retry", "drop"])
+    outbox.add_argument(
+        "do",
+        nargs="?",
+        choices=["list", "show", "retry", "drop"],
+        default="list",
+        help="default: list",
+    )
     outbox.add_argument(
         "ids", nargs="*", type=_upload_id, metavar="ID", help="of deliveries, as list tells them"
     )
     outbox.add_argument("--all", action="store_true", help="all that failed (retry, drop)")
+    outbox.add_argument("--yes", action="store_true", help="drop all without being asked")
     outbox.add_argument(
         "--waiting", action="store_true", help="list what is still tried, not what failed"
     )

@@ -25,7 +25,11 @@ _GROUP_SIZES = ("biggest_group", "group_members")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code: 0, 1 for a failure, 2 for a wrong setting."""
-    args = parser().parse_args(arguments)
+    whole = parser()
+    args = whole.parse_args(arguments)
+    if args.command is None:
+        whole.print_help()
+        return 0
     try:
         return _COMMANDS[args.command](args)
     except ConfigError as error:
@@ -108,6 +112,10 @@ def _logout(args: argparse.Namespace) -> int:
 
 
 def _outbox(args: argparse.Namespace) -> int:
+    if args.do == "list" and args.ids:
+        raise ConfigError("outbox list: it lists all; to see one: openwx outbox show ID")
+    if args.yes and (args.do != "drop" or not args.all):
+        raise ConfigError("--yes is for: openwx outbox drop --all")
     if args.do != "list" and bool(args.ids) == args.all:
         raise ConfigError(f"outbox {args.do}: give the ids of deliveries, or --all")
     if args.do == "show" and (args.all or len(args.ids) != 1):
@@ -115,9 +123,14 @@ def _outbox(args: argparse.Namespace) -> int:
     settings = _load(args).settings
     from openwx import outbox
 
-    ids = None if args.all else args.ids
-    state: outbox.State = "waiting" if args.waiting else "failed"
-    return outbox.main(settings, args.do, ids, args.client, state)
+    asked = outbox.Asked(
+        command=args.do,
+        ids=None if args.all else args.ids,
+        client=args.client,
+        state="waiting" if args.waiting else "failed",
+        sure=args.yes,
+    )
+    return outbox.main(settings, asked)
 
 
 def _simulate(args: argparse.Namespace) -> int:

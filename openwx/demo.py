@@ -8,13 +8,13 @@ import logging
 import socket
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from openwx import service
+from openwx import instance, service
 from openwx.config import AccountSettings, Listen, Report, Settings
 from openwx.simulator import Account as SimulatedAccount
 from openwx.simulator import Simulator
@@ -43,7 +43,12 @@ async def serve(settings: Settings, *, port_is_chosen: bool) -> None:
             demo_settings = _settings(settings, simulator.url, post_api, Path(folder))
             if not port_is_chosen:
                 demo_settings = _on_a_free_port(demo_settings)
-            async with service.running(demo_settings) as gateway, asyncio.TaskGroup() as tasks:
+            async with (
+                service.running(demo_settings) as gateway,
+                AsyncExitStack() as stack,
+                asyncio.TaskGroup() as tasks,
+            ):
+                _leave_word(settings.data_dir, gateway, stack)
                 log.info("demo: openwx runs\n\n  Its console, in your browser:  %s/\n", gateway.url)
                 account = simulator.account()
                 told = [
@@ -90,6 +95,22 @@ def _is_free(address: Listen) -> bool:
         except OSError as error:
             return error.errno != errno.EADDRINUSE
     return True
+
+
+def _leave_word(data_dir: Path, gateway: service.Service, stack: AsyncExitStack) -> None:
+    """Let commands with the same configuration find the demo; of its data folder it uses nothing else."""
+    if not data_dir.exists():
+        with contextlib.suppress(
+            OSError
+        ):  # then the file cannot be written either, and that is told
+            data_dir.mkdir(parents=True, mode=0o700)
+            stack.callback(_remove_if_empty, data_dir)
+    service.leave_word(data_dir / instance.DEMO, gateway, stack)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 @asynccontextmanager

@@ -7,14 +7,15 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 import msgspec
 
 from openwx import running, service
-from openwx.client import CallFailed, Client, Delivery, NotConnected
+from openwx.client import CallFailed, Client, Delivery
 from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
 from openwx.gateway.outbox import MOST, Outbox, Waits
@@ -24,73 +25,150 @@ State = Literal["failed", "waiting"]
 TIMEOUT_S = 60.0
 
 
-async def run(
-    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, *, state: State
-) -> int:
-    """Do a command (``list``, ``show``, ``retry`` or ``drop``) and print what comes of it; the exit code.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was typed. ``ids`` None: all that failed. ``sure``: nobody is to be asked about dropping all of them."""
 
-    ``ids`` None: all. Raises ``ConfigError`` where ``client`` is missing, or neither the server nor its journal can be
-    had.
+    command: Literal["list", "show", "retry", "drop"] = "list"
+    ids: Sequence[int] | None = ()
+    client: str | None = None
+    state: State = "failed"
+    sure: bool = False
+
+
+def main(settings: Settings, asked: Asked) -> int:
+    """Do what is asked and print what comes of it; the exit code.
+
+    Raises ``ConfigError`` where ``client`` is missing, where nobody can be asked whether to drop all, or where neither
+    the server nor its journal can be had.
     """
     names = list(settings.accounts)
-    if client is None and len(names) > 1:
+    if asked.client is None and len(names) > 1:
         raise ConfigError(f"--client is missing: there are several accounts: {', '.join(names)}")
     try:
-        try:
-            told = await _ask_server(settings, command, ids, client, state)
-        except NotConnected:
-            told = await _ask_journal(settings, command, ids, client, state)
+        if asked.command == "drop" and asked.ids is None and not asked.sure:
+            chosen = _confirmed(settings, asked)
+            if chosen is None:
+                print("openwx: nothing is dropped", file=sys.stderr)
+                return 1
+            asked = replace(asked, ids=chosen)
+        print(asyncio.run(_do(settings, asked)))
     except (CallFailed, CallerError) as error:
         print(f"openwx: {error.status}", file=sys.stderr)
         return 1
-    print(told)
+    except JournalError as error:
+        raise ConfigError(f"data_dir {settings.data_dir}: {error}") from error
     return 0
 
 
-async def _ask_server(
-    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, state: State
-) -> str:
+def _confirmed(settings: Settings, asked: Asked) -> list[int] | None:
+    """The deliveries that a person says are to be dropped; None for no.
+
+    What fails in the meantime is not among them.
+    """
+    if not sys.stdin.isatty():
+        words = "outbox drop --all: what is dropped cannot be sent again; there is no terminal to ask at, so add --yes"
+        raise ConfigError(words)
+    found = asyncio.run(_failed(settings, asked.client))
+    if not found:
+        return []
+    count = f"all {len(found)}" if len(found) < MOST else f"the newest {MOST}"
+    words = f"Drop {count} failed deliveries? They cannot be sent again then. [y/N] "
+    print(words, end="", file=sys.stderr, flush=True)
+    return found if sys.stdin.readline().strip().lower() in ("y", "yes") else None
+
+
+async def _failed(settings: Settings, client: str | None) -> list[int]:
+    async with _deliveries(settings, client) as deliveries:
+        return [one.id for one in await deliveries.listed("failed")]
+
+
+async def _do(settings: Settings, asked: Asked) -> str:
+    """What to print."""
+    async with _deliveries(settings, asked.client) as deliveries:
+        match asked.command:
+            case "list":
+                return _listed(await deliveries.listed(asked.state), asked.state)
+            case "show":
+                assert asked.ids
+                shown = await deliveries.shown(asked.ids[0])
+                return json.dumps(shown, ensure_ascii=False, indent=2)
+            case "retry":
+                return _done(await deliveries.retry(asked.ids))
+            case "drop":
+                return _done(await deliveries.drop(asked.ids) if asked.ids != [] else 0)
+
+
+class Deliveries(Protocol):
+    """The outbox of an account, wherever it is. ``ids`` None: all that failed."""
+
+    async def listed(self, state: State) -> Sequence[Delivery | ListedUpload]: ...
+    async def shown(self, id: int) -> object: ...
+    async def retry(self, ids: Sequence[int] | None) -> int: ...
+    async def drop(self, ids: Sequence[int] | None) -> int: ...
+
+
+class _AtServer:
+    """Asked of the gateway that runs."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def listed(self, state: State) -> Sequence[Delivery]:
+        return await self._client.outbox(state=state, limit=MOST)
+
+    async def shown(self, id: int) -> object:
+        return (await self._client.outbox_show(id)).upload
+
+    async def retry(self, ids: Sequence[int] | None) -> int:
+        return await self._client.outbox_retry("all" if ids is None else ids)
+
+    async def drop(self, ids: Sequence[int] | None) -> int:
+        return await self._client.outbox_drop("all" if ids is None else ids)
+
+
+class _InJournal:
+    """Done in the journal, where no gateway runs."""
+
+    def __init__(self, box: Outbox) -> None:
+        self._box = box
+        self.retry = box.retry
+        self.drop = box.drop
+
+    async def listed(self, state: State) -> Sequence[ListedUpload]:
+        return await (self._box.failed() if state == "failed" else self._box.waiting())
+
+    async def shown(self, id: int) -> object:
+        _, body = await self._box.show(id)
+        return msgspec.json.decode(body)
+
+
+@asynccontextmanager
+async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[Deliveries]:
+    """Those of the gateway that uses the data folder; those in its journal, under its lock, where none does."""
+    try:
+        gateway = await running.find(settings)
+    except running.NotRunningError:
+        async with AsyncExitStack() as stack:
+            data_dir = service.data_folder(settings.data_dir, stack)
+            journal = await stack.enter_async_context(Journal(data_dir / service.JOURNAL))
+            yield _InJournal(Outbox(client or next(iter(settings.accounts)), journal))
+        return
+    except running.NotReachedError as error:
+        raise ConfigError(str(error)) from None
+    if gateway.is_demo:
+        print(f"openwx: these are the deliveries of the demo at {gateway.url}", file=sys.stderr)
     # Our own server, on this machine: its certificate is for the name that others use.
     async with Client(
-        running.address(settings),
+        gateway.url,
         token=settings.access.token,
         account=client,
         timeout_s=TIMEOUT_S,
         retry_for_s=0,
         tls=False,
+        headers=gateway.headers,
     ) as wx:
-        match command:
-            case "list":
-                return _listed(await wx.outbox(state=state, limit=MOST), state)
-            case "show":
-                return _shown((await wx.outbox_show((ids or [0])[0])).upload)
-            case "retry":
-                return _done(await wx.outbox_retry("all" if ids is None else ids))
-            case _:
-                return _done(await wx.outbox_drop("all" if ids is None else ids))
-
-
-async def _ask_journal(
-    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, state: State
-) -> str:
-    async with AsyncExitStack() as stack:
-        data_dir = service.data_folder(settings.data_dir, stack)
-        try:
-            journal = await stack.enter_async_context(Journal(data_dir / service.JOURNAL))
-            box = Outbox(client or next(iter(settings.accounts)), journal)
-            match command:
-                case "list":
-                    found = await (box.failed() if state == "failed" else box.waiting())
-                    return _listed(found, state)
-                case "show":
-                    _, body = await box.show((ids or [0])[0])
-                    return _shown(msgspec.json.decode(body))
-                case "retry":
-                    return _done(await box.retry(ids))
-                case _:
-                    return _done(await box.drop(ids))
-        except JournalError as error:
-            raise ConfigError(f"data_dir {data_dir}: {error}") from error
+        yield _AtServer(wx)
 
 
 def _listed(deliveries: Iterable[Delivery | ListedUpload], state: State) -> str:
@@ -111,16 +189,5 @@ def _so_far(one: Delivery | ListedUpload) -> str:
     return ": ".join(filter(None, (", ".join(words), one.error))) or "not tried yet"
 
 
-def _shown(upload: Any) -> str:
-    return json.dumps(upload, ensure_ascii=False, indent=2)
-
-
 def _done(count: int) -> str:
     return f"{count} done"
-
-
-def main(
-    settings: Settings, command: str, ids: Sequence[int] | None, client: str | None, state: State
-) -> int:
-    """Run it to its end."""
-    return asyncio.run(run(settings, command, ids, client, state=state))

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 from filelock import FileLock, Timeout
 
-from openwx import __version__, metrics
+from openwx import __version__, instance, metrics
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError, WeChatError
 from openwx.gateway import magictype
@@ -38,6 +38,9 @@ from openwx.wechat.session import Session
 log = logging.getLogger("openwx")
 
 JOURNAL = "journal.sqlite3"
+LOCK = "lock"
+LOCK_S = 0.3
+"""So long somebody who only looks whether the data folder is in use may hold its lock."""
 PRUNE_EVERY_S = 600.0
 TLS_BUFFER = 64 * 1024
 """Bytes that asyncio sets aside for each connection over TLS, of which every account keeps one. Its own 256 KiB are for
@@ -48,14 +51,20 @@ DAY_S = 86_400.0
 class Service:
     """A gateway that is up: ``urls`` to reach it, ``ended`` is set when every account has stopped."""
 
-    def __init__(self, gateway: Gateway, urls: list[str]) -> None:
+    def __init__(self, gateway: Gateway, urls: list[str], id: str) -> None:
         self.gateway = gateway
         self.urls = urls
+        self._id = id
         self.ended = asyncio.Event()
 
     @property
     def url(self) -> str:
         return self.urls[0]
+
+    @property
+    def known_as(self) -> instance.Instance:
+        """As the commands on this machine find it."""
+        return instance.Instance(id=self._id, urls=[_from_here(one) for one in self.urls])
 
 
 @asynccontextmanager
@@ -105,8 +114,8 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
         )
         gateway = Gateway(settings, shared)
         await gateway.restore()
-        urls = await _listen(gateway, settings, stack)
-        service = Service(gateway, urls)
+        service = await _listen(gateway, settings, stack)
+        leave_word(data_dir / instance.RUNNING, service, stack)
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(_prune(settings, journal, folder), name="prune"),
@@ -162,8 +171,8 @@ def data_folder(path: Path, stack: AsyncExitStack) -> Path:
     """The data folder, for this process alone and nobody else's eyes."""
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(path / "lock", mode=0o600)
-        lock.acquire(timeout=0)
+        lock = FileLock(path / LOCK, mode=0o600)
+        lock.acquire(timeout=LOCK_S, poll_interval=LOCK_S / 10)  # a command may just look at it
     except Timeout:
         raise ConfigError(
             f"data_dir {path} is in use by another openwx; stop it, or choose another data_dir"
@@ -174,7 +183,26 @@ def data_folder(path: Path, stack: AsyncExitStack) -> Path:
     return path
 
 
-async def _listen(gateway: Gateway, settings: Settings, stack: AsyncExitStack) -> list[str]:
+def leave_word(file: Path, service: Service, stack: AsyncExitStack) -> None:
+    """Let the commands beside it find the gateway, until it stops. It works without."""
+    known = service.known_as
+    try:
+        instance.leave(file, known)
+    except OSError as error:
+        words = "openwx status, doctor and outbox cannot find this gateway: %s: %s"
+        log.warning(words, file, error.strerror or error)
+        return
+    stack.callback(_take_back, file, known)
+
+
+def _take_back(file: Path, known: instance.Instance) -> None:
+    try:
+        instance.remove(file, known)
+    except OSError as error:
+        log.warning("%s cannot be removed: %s", file, error.strerror or error)
+
+
+async def _listen(gateway: Gateway, settings: Settings, stack: AsyncExitStack) -> Service:
     runner = make_runner(gateway)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
@@ -189,7 +217,7 @@ async def _listen(gateway: Gateway, settings: Settings, stack: AsyncExitStack) -
         port = runner.addresses[-1][1]
         urls.append(address.model_copy(update={"port": port}).url)
         gateway.port = gateway.port or port
-    return urls
+    return Service(gateway, urls, runner.instance_id)
 
 
 def _tls(number: int, address: Listen) -> ssl.SSLContext | None:
@@ -219,7 +247,7 @@ async def serve(settings: Settings) -> None:
             log.info("the event loop is that of %s", loop)
         for url in service.urls:
             log.info("openwx %s listens on %s/openwx/", __version__, url)
-        log.info("open %s/ in a browser for the console", _for_a_browser(service.url))
+        log.info("open %s/ in a browser for the console", _from_here(service.url))
         try:
             await service.ended.wait()
         except asyncio.CancelledError:
@@ -228,7 +256,7 @@ async def serve(settings: Settings) -> None:
                 task.uncancel()
 
 
-def _for_a_browser(url: str) -> str:
+def _from_here(url: str) -> str:
     """An address that listens everywhere is reached here at this machine's own."""
     return url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//[::1]")
 

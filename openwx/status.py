@@ -9,6 +9,7 @@ import msgspec
 
 from openwx import running
 from openwx.config import Settings
+from openwx.running import Running
 from openwx.web.health import AccountHealth, Readiness
 
 READY, NOT_READY, NOT_REACHED = 0, 1, 2
@@ -18,7 +19,7 @@ READY, NOT_READY, NOT_REACHED = 0, 1, 2
 def main(settings: Settings, *, as_json: bool) -> int:
     """Print how it is: for a person, or as one JSON object. The exit code."""
     try:
-        told = asyncio.run(running.readiness(settings))
+        gateway, told = asyncio.run(_ask(settings))
     except running.NotReachedError as error:
         if as_json:
             _print_json({"code": -1, "status": str(error)})
@@ -26,21 +27,27 @@ def main(settings: Settings, *, as_json: bool) -> int:
             print(f"openwx: {error}", file=sys.stderr)
         return NOT_REACHED
     if as_json:
-        _print_json({"url": running.address(settings), **msgspec.to_builtins(told)})
+        _print_json({"url": gateway.url, **msgspec.to_builtins(told)})
     else:
-        print("\n".join(_lines(told, running.address(settings))))
+        print("\n".join(_lines(told, gateway)))
     return READY if told.code == 0 else NOT_READY
+
+
+async def _ask(settings: Settings) -> tuple[Running, Readiness]:
+    gateway = await running.find(settings)
+    return gateway, await running.readiness(gateway, settings.access.token)
 
 
 def _print_json(told: dict[str, Any]) -> None:
     print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
 
 
-def _lines(told: Readiness, url: str) -> list[str]:
+def _lines(told: Readiness, gateway: Running) -> list[str]:
     accounts = told.accounts or {}
     width = max(map(len, accounts), default=0)
     up_s = max(0, int(time.time() - (told.started or 0)))
-    lines = [f"openwx {told.version} at {url}, up {duration(up_s)}: {told.status}"]
+    name = "the demo of openwx" if gateway.is_demo else "openwx"
+    lines = [f"{name} {told.version} at {gateway.url}, up {duration(up_s)}: {told.status}"]
     for name, account in accounts.items():
         lines.append(f"  {name:<{width}}  {account.state}: {_how(account)}")
         lines.append(f"  {'':<{width}}  {_work(account)}")
@@ -70,6 +77,8 @@ def _work(account: AccountHealth) -> str:
     if account.failed:
         failed = counted(account.failed, "delivery", "deliveries")
         words += f"; {failed} failed (openwx outbox list)"
+    if account.refused:
+        words += f"; {account.refused.words}"
     return words
 
 

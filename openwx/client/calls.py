@@ -8,15 +8,11 @@ for again, but for -4 and -7 after a connection was lost, which do not tell what
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    asynccontextmanager,
-    contextmanager,
-)
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any, NamedTuple, Self, TypeVar, cast
 from urllib.parse import quote
+from weakref import WeakSet
 
 import aiohttp
 import msgspec
@@ -52,7 +48,8 @@ class Calls:
 
     ``token`` is the gateway's ``access.token``, ``account`` the name of an account, where there are several. An answer
     is waited for ``timeout_s`` seconds, of what WeChat has to do with for 150. ``retry_for_s``: see the module; 0 asks
-    nothing again, and makes no keys. ``tls`` is for https with a certificate of one's own.
+    nothing again, and makes no keys. ``tls`` is for https with a certificate of one's own. ``headers`` go with every
+    call, for a proxy that wants some.
     """
 
     def __init__(
@@ -64,6 +61,7 @@ class Calls:
         timeout_s: float = 30.0,
         retry_for_s: float = 60.0,
         tls: ssl.SSLContext | bool = True,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         if not url.lower().startswith(("http://", "https://")):
             raise ValueError(f"url must begin with http:// or https://, not be {url!r}")
@@ -72,10 +70,11 @@ class Calls:
         self._timeout_s = timeout_s
         self._retry_for_s = retry_for_s
         self._tls = tls
-        self._headers = {"User-Agent": f"openwx-client/{openwx.__version__}"}
+        self._headers = {"User-Agent": f"openwx-client/{openwx.__version__}", **(headers or {})}
         if token is not None:
             self._headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
         self._http: aiohttp.ClientSession | None = None
+        self._streams: WeakSet[aiohttp.ClientResponse] = WeakSet()
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
@@ -90,6 +89,8 @@ class Calls:
 
     async def close(self) -> None:
         """Close the connections; once more does nothing."""
+        for response in list(self._streams):
+            response.close()
         if self._http is not None:
             await self._http.close()
             self._http = None
@@ -127,11 +128,15 @@ class Calls:
         answered = await call.answer(self._retry_for_s)
         return answered.body, answered.type
 
-    def _stream(
-        self, route: str, parameters: dict[str, Any]
-    ) -> AbstractAsyncContextManager[aiohttp.StreamReader]:
-        """A body that goes on. Raises ``CallFailed``, also while it is read; one that is silent too long is lost."""
-        return _Call(self, route, parameters, SILENCE_S, again=False, key=None).stream()
+    async def _stream(self, route: str, parameters: dict[str, Any]) -> aiohttp.ClientResponse:
+        """The head of an answer whose body goes on; it is closed with the client. Raises ``CallFailed``.
+
+        While it is read, ``failing`` gives errors their names; one that is silent too long is lost.
+        """
+        call = _Call(self, route, parameters, SILENCE_S, again=False, key=None)
+        response = await call.stream()
+        self._streams.add(response)
+        return response
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
@@ -194,24 +199,24 @@ class _Call:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, MOST_PAUSE_S)
 
-    @asynccontextmanager
-    async def stream(self) -> AsyncIterator[aiohttp.StreamReader]:
-        """The body of a success while it comes."""
+    async def stream(self) -> aiohttp.ClientResponse:
+        """A success whose body goes on."""
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=SILENCE_S)
-        with self._told():
-            async with self._http.post(
+        with failing(self._route):
+            response = await self._http.post(
                 self._url, data=self._texts, timeout=timeout, allow_redirects=False
-            ) as response:
-                if response.content_type != "text/event-stream":
-                    self._judged(response, await response.read())
-                    raise errors.NotOpenwx(self._route, f"{response.content_type} is no stream")
-                yield response.content
+            )
+            if response.content_type == "text/event-stream":
+                return response
+            async with response:
+                self._judged(response, await response.read())
+                raise errors.NotOpenwx(self._route, f"{response.content_type} is no stream")
 
     async def _try(self) -> "_Answered":
         headers = {} if self._key is None else {"Idempotency-Key": self._key}
         async with AsyncExitStack() as stack:
             data = await self._body(stack)
-            stack.enter_context(self._told())
+            stack.enter_context(failing(self._route))
             response = await stack.enter_async_context(
                 self._http.post(
                     self._url,
@@ -222,19 +227,6 @@ class _Call:
                 )
             )
             return self._judged(response, await response.read())
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Foreign exceptions end here."""
-        try:
-            yield
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise errors.NotOpenwx(self._route, f"its certificate is not valid: {error}") from error
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise errors.NotConnected(self._route, f"no connection: {error}") from error
-        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            words = f"the answer was lost: {str(error) or type(error).__name__}"
-            raise errors.OutcomeUnknown(self._route, words) from error
 
     async def _body(self, stack: AsyncExitStack) -> aiohttp.MultipartWriter | dict[str, str]:
         if not self._files:
@@ -269,6 +261,20 @@ class _Call:
                 extra = {name: extra[name] for name in extra if name not in ("code", "status")}
                 raise errors.failure(self._route, told.code, told.status, status, extra)
         return _Answered(body, kind, response.headers)
+
+
+@contextmanager
+def failing(route: str) -> Iterator[None]:
+    """Foreign exceptions end here, as a ``CallFailed`` of this route."""
+    try:
+        yield
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise errors.NotOpenwx(route, f"its certificate is not valid: {error}") from error
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise errors.NotConnected(route, f"no connection: {error}") from error
+    except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+        words = f"the answer was lost: {str(error) or type(error).__name__}"
+        raise errors.OutcomeUnknown(route, words) from error
 
 
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])

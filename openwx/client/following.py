@@ -1,6 +1,5 @@
 """What happens, as it happens."""
 
-from contextlib import AbstractAsyncContextManager
 from typing import Literal, NamedTuple
 
 import aiohttp
@@ -73,7 +72,7 @@ class Following(Calls):
         """
         wanted = {"type": type, "chat": chat, "format": format, "media_data": media_data}
 
-        def open_after(at: str) -> AbstractAsyncContextManager[aiohttp.StreamReader]:
-            return self._stream("events", {"after": at, **wanted})
+        async def open_after(at: str) -> aiohttp.ClientResponse:
+            return await self._stream("events", {"after": at, **wanted})
 
         return Events(open_after, str(after))

@@ -2,15 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from typing import Self
 
 import aiohttp
 import msgspec
 
 from openwx.client import errors, uploads
-from openwx.client.calls import FIRST_PAUSE_S, MOST_PAUSE_S
+from openwx.client.calls import FIRST_PAUSE_S, MOST_PAUSE_S, failing
 from openwx.client.uploads import Upload
 
 log = logging.getLogger("openwx.client")
@@ -18,7 +17,7 @@ log = logging.getLogger("openwx.client")
 MOST_BYTES = 256 * 2**20
 """Of one event: a medium in base64 may be in it."""
 
-Open = Callable[[str], AbstractAsyncContextManager[aiohttp.StreamReader]]
+Open = Callable[[str], Awaitable[aiohttp.ClientResponse]]
 
 
 class Frame(msgspec.Struct):
@@ -41,6 +40,9 @@ class Events:
     ``last_id`` is the id of the newest that was told, also while it is being handled; a program that keeps it goes on
     there with ``after=`` when it starts again. A connection that is lost is made again, and nothing is told twice.
     ``missed`` counts the gaps: that the gateway keeps something no longer is also said in the log.
+
+    It may be left at any time: its connection is closed with it, or with the client. One that a time-out cancelled can
+    be asked on. Where several tasks ask, each event is told to one of them.
     """
 
     def __init__(self, open_after: Open, after: str) -> None:
@@ -48,46 +50,74 @@ class Events:
         self.missed = 0
         self._open = open_after
         self._after = after
-        self._told = self._tell()
+        self._pause_s = FIRST_PAUSE_S
+        self._connection: _Connection | None = None
+        self._turn = asyncio.Lock()
+        self._ended = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Upload:
         """Raises ``CallFailed`` for what another try would not mend, such as a wrong token."""
-        return await anext(self._told)
+        async with self._turn:
+            try:
+                while not self._ended:
+                    upload = await self._next()
+                    if upload is not None:
+                        return upload
+            except asyncio.CancelledError:
+                raise
+            except BaseException:
+                await self.aclose()
+                raise
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Let go of the connection."""
-        await self._told.aclose()
+        """Let go of the connection; there are no more events then."""
+        self._ended = True
+        self._disconnect()
 
-    async def _tell(self) -> AsyncGenerator[Upload, None]:
-        pause_s = FIRST_PAUSE_S
-        while True:
-            words = "the stream ended"
-            try:
+    def __del__(self) -> None:
+        if self._connection is not None:
+            self._connection.close_from_anywhere()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def _next(self) -> Upload | None:
+        """The next one; None where the connection has ended, after a pause."""
+        words = "the stream ended"
+        try:
+            if self._connection is None:
                 after = self._after if self.last_id is None else str(self.last_id)
-                async with self._open(after) as content:
-                    async for frame in frames(content):
-                        if frame.id is not None:
-                            self.last_id = frame.id
-                        if frame.name == "end":
-                            words = frame.data.decode("utf-8", "replace")
-                        elif frame.name == "missed":
-                            self._miss(frame.data)
-                        elif frame.data:
-                            pause_s = FIRST_PAUSE_S
-                            yield uploads.decode(frame.data)
-            except (
-                errors.NotConnected,
-                errors.OutcomeUnknown,
-                errors.NotRunning,
-                errors.QueueFull,
-            ) as error:
-                words = str(error)
-            log.info("events: %s; connecting again in %.1f s", words, pause_s)
+                self._connection = _Connection(await self._open(after))
+            connection = self._connection
+            while (frame := await connection.frame()) is not None:
+                if frame.id is not None:
+                    self.last_id = frame.id
+                if frame.name == "end":
+                    words = frame.data.decode("utf-8", "replace")
+                elif frame.name == "missed":
+                    self._miss(frame.data)
+                elif frame.data:
+                    self._pause_s = FIRST_PAUSE_S
+                    return uploads.decode(frame.data)
+        except (
+            errors.NotConnected,
+            errors.OutcomeUnknown,
+            errors.NotRunning,
+            errors.QueueFull,
+        ) as error:
+            words = str(error)
+        self._disconnect()
+        if not self._ended:
+            log.info("events: %s; connecting again in %.1f s", words, self._pause_s)
+            pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, MOST_PAUSE_S)
             await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, MOST_PAUSE_S)
+        return None
 
     def _miss(self, data: bytes) -> None:
         missed = msgspec.json.decode(data, type=_Missed)
@@ -97,19 +127,38 @@ class Events:
         )
 
 
-async def frames(content: aiohttp.StreamReader) -> AsyncIterator[Frame]:
-    """The events of a stream, as the gateway writes them: one line of data each, a blank line behind it."""
-    held = bytearray()
-    looked = 0
-    async for chunk in content.iter_any():
-        held += chunk
-        while (end := held.find(b"\n\n", max(0, looked - 1))) >= 0:
-            yield _frame(bytes(held[:end]))
-            del held[: end + 2]
-            looked = 0
-        looked = len(held)
-        if looked > MOST_BYTES:
-            raise errors.NotOpenwx("events", f"an event of more than {MOST_BYTES} bytes")
+class _Connection:
+    """One answer of the gateway: its events, as they are written, one line of data each, a blank line behind it."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._loop = asyncio.get_running_loop()
+        self._held = bytearray()
+        self._looked = 0
+
+    async def frame(self) -> Frame | None:
+        """The next event; None at the end. Raises ``CallFailed``."""
+        while (end := self._held.find(b"\n\n", max(0, self._looked - 1))) < 0:
+            self._looked = len(self._held)
+            if self._looked > MOST_BYTES:
+                raise errors.NotOpenwx("events", f"an event of more than {MOST_BYTES} bytes")
+            with failing("events"):
+                chunk = await self._response.content.readany()
+            if not chunk:
+                return None
+            self._held += chunk
+        frame = _frame(bytes(self._held[:end]))
+        del self._held[: end + 2]
+        self._looked = 0
+        return frame
+
+    def close(self) -> None:
+        self._response.close()
+
+    def close_from_anywhere(self) -> None:
+        """From another thread, or where the event loop may have ended."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._response.close)
 
 
 def _frame(text: bytes) -> Frame:

@@ -35,18 +35,18 @@ async def examine(path: Path | None, environ: Mapping[str, str]) -> list[Finding
         advice = "correct it; config.example.toml explains every key"
         return [*versions, problem("configuration", str(error), advice)]
     settings = loaded.settings
-    instance, runs = await process.instance(settings)
+    beside = await process.beside(settings)
     return [
         *versions,
         *_configuration(loaded),
-        *instance,
+        *beside.findings,
         *disk.data_folder(settings),
         *disk.space(settings),
         *access.secrecy(loaded),
         *access.token(settings),
         *access.exposure(settings),
         *access.certificates(settings),
-        *process.ports(settings, runs=runs),
+        *process.ports(settings, beside),
         *await reach.everything(settings),
     ]
 

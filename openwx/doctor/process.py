@@ -1,17 +1,17 @@
 """The programs: versions, and whether an openwx runs already."""
 
-import asyncio
 import errno
 import importlib.metadata
 import platform
 import socket
 import ssl
-
-from filelock import FileLock, Timeout
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from openwx import __version__, running
 from openwx.config import Listen, Settings
 from openwx.doctor.finding import Finding, ok, problem, warning
+from openwx.web.health import AccountHealth
 
 _LIBRARIES = ("aiohttp", "msgspec", "pydantic", "prometheus-client")
 _PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
@@ -39,51 +39,58 @@ async def _libmagic() -> list[Finding]:
     return []
 
 
-async def instance(settings: Settings) -> tuple[list[Finding], bool]:
-    """Whether an openwx runs on the data folder, and how it is."""
-    if not await asyncio.to_thread(_is_locked, settings):
-        return [ok("running", f"no openwx uses {settings.data_dir} now")], False
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What runs beside the doctor: whether the data folder is in use, and where a demo listens."""
+
+    findings: list[Finding]
+    in_use: bool = False
+    demo_url: str = ""
+
+
+async def beside(settings: Settings) -> Beside:
+    """Whether an openwx runs on the data folder, or a demo, and how it is."""
     try:
-        told = await running.readiness(settings)
+        gateway = await running.find(settings)
+        if gateway.is_demo:
+            words = f"no openwx uses {settings.data_dir} now; a demo runs at {gateway.url}"
+            return Beside([ok("running", words)], demo_url=gateway.url)
+        told = await running.readiness(gateway, settings.access.token)
+    except running.NotRunningError:
+        return Beside([ok("running", f"no openwx uses {settings.data_dir} now")])
     except running.NotReachedError as error:
-        words = f"an openwx uses {settings.data_dir}, but {error}"
-        advice = "it may have been started with another configuration; stop it, and start it anew"
-        return [problem("running", words, advice)], True
-    accounts = told.accounts or {}
-    ill = [
-        warning("account", f"{name} is {one.state}: {one.state_reason}", "openwx status tells more")
-        for name, one in accounts.items()
-        if one.wanted and one.state != "running"
-    ]
-    late = [
-        warning("account", f"{name}: {one.failed} deliveries failed", "openwx outbox list")
-        for name, one in accounts.items()
-        if one.failed
-    ]
-    words = f"openwx {told.version} at {running.address(settings)}: {told.status}"
-    return [ok("running", words), *ill, *late], True
+        advice = "look again in a moment; if it stays so, stop it, and start it anew"
+        return Beside([problem("running", str(error), advice)], in_use=True)
+    words = f"openwx {told.version} at {gateway.url}: {told.status}"
+    accounts = (told.accounts or {}).items()
+    ill = [finding for name, one in accounts for finding in _ill(name, one)]
+    return Beside([ok("running", words), *ill], in_use=True)
 
 
-def _is_locked(settings: Settings) -> bool:
-    file = settings.data_dir / "lock"
-    try:
-        if not file.exists():
-            return False
-        with FileLock(file, timeout=0, mode=0o600):
-            return False
-    except Timeout:
-        return True
-    except OSError:
-        return False  # the check of the data folder says why
+def _ill(name: str, account: AccountHealth) -> Iterator[Finding]:
+    if account.wanted and account.state != "running":
+        words = f"{name} is {account.state}: {account.state_reason}"
+        yield warning("account", words, "openwx status tells more")
+    if account.refused:
+        advice = "look at your backend's log; once it takes them again: openwx outbox retry --all"
+        yield problem("post_api", f"{name}: {account.refused.words}", advice)
+    if account.failed:
+        yield warning(
+            "account", f"{name}: {account.failed} deliveries failed", "openwx outbox list"
+        )
 
 
-def ports(settings: Settings, *, runs: bool) -> list[Finding]:
+def ports(settings: Settings, beside: Beside) -> list[Finding]:
     """Whether the addresses can be listened on; not while our own openwx does."""
-    return [] if runs else [_port(number, one) for number, one in enumerate(settings.listen)]
+    if beside.in_use:
+        return []
+    return [_port(number, one, beside.demo_url) for number, one in enumerate(settings.listen)]
 
 
-def _port(number: int, listen: Listen) -> Finding:
+def _port(number: int, listen: Listen, demo_url: str) -> Finding:
     about, where = f"listen[{number}]", f"{listen.host}:{listen.port}"
+    if demo_url.rpartition(":")[2] == str(listen.port):
+        return ok(about, f"{where} is the demo's, until that ends")
     try:
         family = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family) as one:

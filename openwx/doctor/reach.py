@@ -25,6 +25,7 @@ SLOW_S = 2.0
 _CLOCK_S = 30.0
 """So far off, latencies and times in uploads mislead; signatures are good for five minutes."""
 _NOT_THERE = frozenset({502, 503, 504})
+_NO_ENTRY = frozenset({401, 403, 404, 410})
 _HOSTS = (LOGIN_HOST, DEFAULT_DOMAIN, f"webpush.{DEFAULT_DOMAIN}", f"file.{DEFAULT_DOMAIN}")
 
 
@@ -108,6 +109,11 @@ def _backend(url: str, told: Reached | str) -> Finding:
                 "name a file of certificates to trust in report.ca, or set report.verify = false"
             )
         return problem("post_api", f"{url}: {told}", advice)
+    if told.status in _NO_ENTRY:
+        words = f"{url} answers HTTP {told.status} to OPTIONS; where it does so to POST too, nothing can be delivered"
+        return warning(
+            "post_api", words, "look whether report.post_api is right, to its path and password"
+        )
     if told.status in _NOT_THERE:
         return warning("post_api", f"{url} answers HTTP {told.status}", advice)
     return _reached("post_api", url, told)

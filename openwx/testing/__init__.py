@@ -1,7 +1,7 @@
 """A whole WeChat to test a bot against: the simulator, and a gateway that is logged in to it.
 
-``pip install 'openwx[testing]'`` brings it to pytest as fixtures (``openwx/pytest_plugin.py``). What is here can be
-used without pytest, too.
+``pip install '.[testing]'`` in the project's folder brings it to pytest as fixtures (``openwx/pytest_plugin.py``). What
+is here can be used without pytest, too.
 """
 
 from openwx.testing.gateway import PACE, Gateway

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion11
 
+from openwx import instance
 from openwx.errors import CallerError, Code
 from openwx.web.hosts import hostname, is_address_of_ours
 
@@ -29,6 +30,8 @@ class Access:
     """The ``[access]`` rules, made ready for judging requests."""
 
     def __init__(self, settings: "AccessSettings") -> None:
+        self.instance_id = instance.new_id()
+        """By which the commands beside this gateway know it from another."""
         self._token = None if settings.token is None else settings.token.encode()
         self._origins = frozenset(settings.cors_origins)
         self._hosts = frozenset(settings.allowed_hosts)
@@ -40,6 +43,8 @@ class Access:
         CallerError -8 if it may not come. Reads no body and asks for no token.
         """
         headers = request.headers
+        if headers.get(instance.WANTED, self.instance_id) != self.instance_id:
+            raise CallerError(Code.FORBIDDEN, "this is not the openwx that is asked for")
         host = headers.get(hdrs.HOST, "")
         if host or request.version >= HttpVersion11:
             self._check_host(host)

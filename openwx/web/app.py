@@ -40,7 +40,7 @@ def routes() -> list[Route]:
     return declared()
 
 
-def make_runner(gateway: "Gateway") -> web.BaseRunner:
+def make_runner(gateway: "Gateway") -> Runner:
     """A runner to ``setup()``, put ``web.TCPSite`` s on and ``cleanup()``."""
     access = Access(gateway.settings.access)
     app = web.Application(client_max_size=parameters.MAX_BODY)

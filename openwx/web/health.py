@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import hdrs, web
 
-from openwx import __version__
+from openwx import __version__, instance
 from openwx.errors import CallerError, Code
+from openwx.report.journal import JournalError
 from openwx.web import answers
 from openwx.web.access import Access
 from openwx.web.answers import Answer
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from openwx.gateway.account import Account
     from openwx.gateway.gateway import Gateway
 
+_LOOKED_AT = 1000
+"""So many deliveries are counted as refused at most."""
+
 
 class Waiting(msgspec.Struct, kw_only=True):
     """So much is still to be done: sends to WeChat, uploads to ``post_api``, received media to fetch."""
@@ -27,6 +31,19 @@ class Waiting(msgspec.Struct, kw_only=True):
     sends: int
     uploads: int
     media: int
+
+
+class Refusals(msgspec.Struct, kw_only=True):
+    """A backend that takes nothing: so many deliveries that it was offered since it last accepted one."""
+
+    count: int
+    error: str
+    """Of the newest of them."""
+
+    @property
+    def words(self) -> str:
+        last = "delivery" if self.count == 1 else f"{self.count} deliveries"
+        return f"post_api refused the last {last}: {self.error}"
 
 
 class AccountHealth(msgspec.Struct, kw_only=True):
@@ -42,6 +59,8 @@ class AccountHealth(msgspec.Struct, kw_only=True):
     waiting: Waiting
     failed: int | None
     sync_age_s: float | None
+    refused: Refusals | msgspec.UnsetType = msgspec.UNSET
+    """Only where ``post_api`` refuses whatever it is offered."""
 
 
 class Readiness(msgspec.Struct, kw_only=True):
@@ -67,9 +86,12 @@ class Health:
         for path, probe in (("/healthz", self.alive), ("/readyz", self.ready)):
             router.add_get(path, guarded(self._access, probe))
 
-    async def alive(self, _: web.Request) -> Answer:
-        """The process answers."""
-        return _fresh(answers.success({"code": int(Code.DONE), "status": "alive"}))
+    async def alive(self, request: web.Request) -> Answer:
+        """The process answers, and can prove to a command which gateway it is."""
+        answer = _fresh(answers.success({"code": int(Code.DONE), "status": "alive"}))
+        if challenge := request.headers.get(instance.CHALLENGE):
+            answer.headers[instance.PROOF] = instance.proof(self._access.instance_id, challenge)
+        return answer
 
     async def ready(self, request: web.Request) -> Answer:
         """Whether every account that should run can be used now."""
@@ -89,9 +111,10 @@ class Health:
 
     async def _health(self, account: "Account") -> AccountHealth:
         try:
-            failed = await account.outbox.count_failed()
-        except CallerError:
-            failed = None
+            failed: int | None = await account.outbox.count_failed()
+            refused = await _refused(account) if failed or account.waiting.uploads else None
+        except (CallerError, JournalError):
+            failed = refused = None
         age_s = account.sync_age_s
         return AccountHealth(
             state=str(account.state),
@@ -100,10 +123,25 @@ class Health:
             waiting=Waiting(**account.waiting._asdict()),
             failed=failed,
             sync_age_s=None if age_s is None else round(age_s, 1),
+            refused=refused or msgspec.UNSET,
         )
 
     def _has_token(self, request: web.Request) -> bool:
         return self._access.has_token(request, read_query(request))
+
+
+async def _refused(account: "Account") -> Refusals | None:
+    """What the backend refused since it last accepted something, if that is more than one delivery's fault."""
+    box = account.outbox
+    accepted = await box.delivered(1)
+    since = accepted[0].settled if accepted else 0.0
+    failed = [one for one in await box.failed(_LOOKED_AT) if one.settled > since]
+    tried = [one for one in await box.waiting(_LOOKED_AT) if one.tries and one.created > since]
+    refused = [*tried, *failed]
+    if len(refused) < (2 if accepted else 1):
+        return None
+    error = next((one.error for one in refused if one.error), "no reason is known")
+    return Refusals(count=len(refused), error=error)
 
 
 def _fresh(answer: Answer) -> Answer:

@@ -156,6 +156,11 @@ class Runner(web.AppRunner):
         self._access = access
         self._shortcuts = shortcuts
 
+    @property
+    def instance_id(self) -> str:
+        """By which commands know this gateway from another."""
+        return self._access.instance_id
+
     async def _make_server(self) -> web.Server:
         # The step that every runner of aiohttp fills in. The access log halves the rate: off.
         return Server(

@@ -102,6 +102,32 @@ def test_compose_sets_settings_that_exist() -> None:
     assert service["ports"] == [f"127.0.0.1:3000:{loaded.settings.listen[0].port}"]
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl here")
+@pytest.mark.parametrize("page", ["deploy.md", "zh/deploy.md"])
+async def test_the_lines_of_the_page_leave_a_token_that_compose_finds(
+    page: str, tmp_path: Path
+) -> None:
+    """There is no Docker here: what it reads from ``.env`` is all that ``compose.yaml`` asks for."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    block = text.partition("cd docs/deploy\n")[2].partition("```")[0]
+    before, _, after = block.partition("docker compose up -d")
+    assert "docker" not in before
+    assert "OPENWX_TOKEN" not in after
+    (tmp_path / "docs" / "deploy").mkdir(parents=True)
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", f"cd docs/deploy\n{before}", cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    kept = tmp_path / "docs" / "deploy" / ".env"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert out.decode() == kept.read_text(encoding="utf-8"), "it is shown"
+    known = dict(line.split("=", 1) for line in out.decode().splitlines())
+    assert re.fullmatch("[0-9a-f]{64}", known["OPENWX_TOKEN"])
+    assert set(re.findall(r"\$\{(\w+):\?", read("compose.yaml"))) == known.keys()
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "/docs/deploy/.env" in ignored
+
+
 # -- systemd ---------------------------------------------------------------------------------------------
 
 

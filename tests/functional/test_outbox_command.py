@@ -1,0 +1,168 @@
+"""``openwx`` and ``openwx outbox`` as a person types them: what stands alone, and what asks first."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from openwx.simulator import Account
+
+from .test_outbox import fails
+from .world import Command, Gateway, Receiver, World
+
+pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+
+Start = Callable[..., Awaitable[Command]]
+ROOT = Path(__file__).parents[2]
+ENDS_S = 60.0
+
+
+class Terminal:
+    """``openwx …`` with a person before it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, fd: int) -> None:
+        self.process = process
+        self.shown = ""
+        self._fd = fd
+
+    @classmethod
+    async def start(cls, data_dir: Path, *arguments: str) -> "Terminal":
+        ours, theirs = pty.openpty()
+        environ = {name: value for name, value in os.environ.items() if "OPENWX" not in name}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "openwx", *arguments),
+            cwd=data_dir.parent,
+            env=environ | {"OPENWX_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # in a background job it is ignored
+        )
+        os.close(theirs)
+        return cls(process, ours)
+
+    async def shows(self, words: str) -> None:
+        async with asyncio.timeout(ENDS_S):
+            while words not in self.shown:
+                self.shown += (await asyncio.to_thread(os.read, self._fd, 4096)).decode()
+
+    def types(self, line: str) -> None:
+        os.write(self._fd, line.encode())
+
+    async def ends(self) -> int:
+        """Its exit code; what it showed until then is in ``shown``."""
+        async with asyncio.timeout(ENDS_S):
+            code = await self.process.wait()
+        try:
+            while more := os.read(self._fd, 4096):
+                self.shown += more.decode()
+        except OSError:
+            """The other end of the terminal is closed."""
+        os.close(self._fd)
+        return code
+
+
+async def test_openwx_alone_shows_help(openwx: Start) -> None:
+    code, out, err = await (await openwx()).ends(ENDS_S)
+    assert (code, err) == (0, "")
+    assert out.startswith("usage: openwx ")
+    for command in ("serve", "status", "doctor", "outbox", "simulate"):
+        assert f"\n    {command} " in out
+
+
+async def test_outbox_alone_lists(
+    openwx: Start, api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    (failed,) = await fails(api, account, receiver, "refused")
+    environ = {"OPENWX_DATA_DIR": str(api.settings.data_dir)}
+    alone, listed = [
+        await (await openwx("outbox", *more, **environ)).ends(ENDS_S) for more in ((), ("list",))
+    ]
+    assert alone == listed
+    assert alone[1].startswith(f"{failed['id']:>8}  ")
+    assert await (await openwx("outbox", "--waiting", **environ)).ends(ENDS_S) == (
+        0, "no delivery waits\n", "",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("drop", "--all"), "there is no terminal to ask at, so add --yes"),
+        (("retry", "--all", "--yes"), "--yes is for: openwx outbox drop --all"),
+        (("drop", "1", "--yes"), "--yes is for: openwx outbox drop --all"),
+        (("list", "1"), "openwx outbox show ID"),
+        (("drop",), "give the ids of deliveries, or --all"),
+    ],
+)
+async def test_what_is_refused_in_one_line(
+    openwx: Start, arguments: tuple[str, ...], words: str
+) -> None:
+    code, out, err = await (await openwx("outbox", *arguments)).ends(ENDS_S)
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert words in line
+
+
+@pytest.mark.parametrize("server_runs", [True, False])
+async def test_dropping_all_asks(
+    world: World, account: Account, receiver: Receiver, server_runs: bool
+) -> None:
+    api = await world.run()
+    await fails(api, account, receiver, "first", "second")
+    if not server_runs:
+        await api.stop()
+    for answer in ("n\n", "\n", "no\n", "\x04"):
+        terminal = await Terminal.start(world.data_dir, "outbox", "drop", "--all")
+        await terminal.shows("Drop all 2 failed deliveries? They cannot be sent again then. [y/N] ")
+        terminal.types(answer)
+        assert await terminal.ends() == 1, terminal.shown
+        assert "nothing is dropped" in terminal.shown
+    terminal = await Terminal.start(world.data_dir, "outbox", "drop", "--all")
+    await terminal.shows("[y/N] ")
+    terminal.process.send_signal(signal.SIGINT)
+    assert await terminal.ends() == 130
+    assert "Traceback" not in terminal.shown
+    terminal = await Terminal.start(world.data_dir, "outbox", "drop", "--all")
+    await terminal.shows("[y/N] ")
+    terminal.types("y\n")
+    assert await terminal.ends() == 0, terminal.shown
+    assert "2 done" in terminal.shown
+    terminal = await Terminal.start(world.data_dir, "outbox", "drop", "--all")
+    assert await terminal.ends() == 0
+    assert "0 done" in terminal.shown
+    assert "[y/N]" not in terminal.shown, "there is nothing to ask about"
+
+
+async def test_what_fails_while_somebody_thinks_is_not_dropped(
+    api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    await fails(api, account, receiver, "first")
+    terminal = await Terminal.start(api.settings.data_dir, "outbox", "drop", "--all")
+    await terminal.shows("Drop all 1 failed")
+    receiver.fails(status=400, content="second")
+    account.friend("小灰").says("second")
+    await receiver.gets(5, content="second")
+    deliveries = (await api.get("outbox")).json["deliveries"]
+    while len(deliveries) < 2:
+        deliveries = (await api.get("outbox")).json["deliveries"]
+    terminal.types("yes\n")
+    assert await terminal.ends() == 0, terminal.shown
+    assert (await api.get("outbox")).json["deliveries"] == deliveries[:1]
+
+
+async def test_ids_and_yes_ask_nothing(
+    openwx: Start, api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    second, first = await fails(api, account, receiver, "first", "second")
+    environ = {"OPENWX_DATA_DIR": str(api.settings.data_dir)}
+    for arguments in ((str(first["id"]),), ("--all", "--yes")):
+        done = await (await openwx("outbox", "drop", *arguments, **environ)).ends(ENDS_S)
+        assert done == (0, "1 done\n", "")
+    assert (await api.get("outbox_show", id=str(second["id"]))).code == 100
