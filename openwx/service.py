@@ -30,6 +30,7 @@ from openwx.report import clock as clocks
 from openwx.report.clock import Clock
 from openwx.report.journal import Journal, JournalError, Unit
 from openwx.web.app import make_runner
+from openwx.web.server import TlsSite
 from openwx.wechat import sync
 from openwx.wechat.http import Http
 from openwx.wechat.pace import Pace
@@ -208,7 +209,10 @@ async def _listen(gateway: Gateway, settings: Settings, stack: AsyncExitStack) -
     stack.push_async_callback(runner.cleanup)
     urls: list[str] = []
     for number, address in enumerate(settings.listen):
-        site = web.TCPSite(runner, address.host, address.port, ssl_context=_tls(number, address))
+        context = _tls(number, address)
+        site: web.BaseSite = web.TCPSite(runner, address.host, address.port)
+        if context is not None:
+            site = TlsSite(runner, address.host, address.port, context)
         try:
             await site.start()
         except OSError as error:

@@ -16,6 +16,7 @@ from aiohttp.http import HttpVersion11
 
 from openwx import instance
 from openwx.errors import CallerError, Code
+from openwx.web.connection import recognise
 from openwx.web.hosts import hostname, is_address_of_ours
 
 if TYPE_CHECKING:
@@ -113,9 +114,11 @@ class Access:
         if self._token is None:
             return True
         scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        if scheme.lower() == "bearer" and self.is_token(bearer.strip()):
+        is_given = scheme.lower() == "bearer" and self.is_token(bearer.strip())
+        if is_given or self.is_token(texts.get("token", "")):
+            recognise(request)
             return True
-        return self.is_token(texts.get("token", ""))
+        return False
 
     def is_presented(self, request: web.BaseRequest, texts: Mapping[str, str]) -> bool:
         """Whether a token was given at all."""

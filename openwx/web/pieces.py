@@ -1,11 +1,13 @@
-"""Long lists in JSON, a piece at a time: everybody else has a turn in between, and nobody holds all of it."""
+"""Long answers, a piece at a time: the next once the last is being read, and everybody else has a turn in between."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import chain
 
+from aiohttp import hdrs, web
+
 PIECE = 64 * 1024
-"""About so many bytes are encoded at a time; a single item may be more."""
+"""About so many bytes are encoded and written at a time; a single item of a list may be more."""
 FEW = 8
 """So many items may be encoded at once, however large they are: eight groups of 500 members take a millisecond."""
 
@@ -48,3 +50,18 @@ def _pieces(items: Sequence[object], encode: Callable[[object], bytes]) -> Itera
     if not items:
         yield head
     yield _END
+
+
+def in_pieces(response: web.StreamResponse) -> web.StreamResponse:
+    """The same answer, of which only so much is written at a time as is read."""
+    if isinstance(response, web.Response) and not response.prepared:
+        body = response.body
+        if isinstance(body, bytes) and len(body) > PIECE:
+            response.body = _cut(body)
+            response.headers[hdrs.CONTENT_LENGTH] = str(len(body))
+    return response
+
+
+async def _cut(body: bytes) -> AsyncIterator[bytes]:
+    for begin in range(0, len(body), PIECE):
+        yield body[begin : begin + PIECE]

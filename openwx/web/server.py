@@ -2,128 +2,41 @@
 
 import asyncio
 import logging
-import re
-from collections.abc import Awaitable, Callable, Mapping
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from aiohttp import hdrs, web
-from aiohttp.http_exceptions import InvalidURLError, LineTooLong
 
 from openwx import metrics
 from openwx.errors import CallerError, Code
 from openwx.web import answers
 from openwx.web.access import Access
+from openwx.web.connection import Connection, Keeper
+from openwx.web.handshake import Handshake
 
 logger = logging.getLogger(__name__)
 
 MAX_LINE = 64 * 1024
 """Bytes of a request line: a text of 16 KiB is three times as long when percent-encoded."""
 KEEP_ALIVE_S = 75.0
-HEAD_S = 20.0
-"""For the head of a request, from its first byte on; a new connection has as long for all of its first one."""
-REFUSED_AT_ONCE = 64
-"""So many connections beyond what may be are told so; more are only closed."""
+MOST_HELD = 64 * 1024 * 1024
+"""Bytes of requests without the token, of all callers together."""
 SHUTDOWN_S = 1.0
 """For callers who do not let go, once all accounts have stopped and answered theirs."""
 
 _answered = metrics.OfRoute(metrics.OTHER).answered
 """Counts what reached no route."""
-_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 Handler = Callable[[Any], Awaitable[web.StreamResponse]]
 Shortcuts = Mapping[tuple[str, str], Handler]
 """The handlers of an application that are asked the most, by method and path."""
 
 
-class Connection(web.RequestHandler):
-    """A connection that answers in JSON what is no HTTP.
-
-    In its first request line, which is all that ``curl`` needs, Chinese text may stand as it is.
-    Whoever does not bring a request's head to its end in time is not waited for.
-    """
-
-    __slots__ = ("_head_timer", "_in_first_line", "is_one_too_many")
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(self._manager, Server)
-        room = self._manager.room()
-        self._in_first_line = True
-        self.is_one_too_many = room < 0
-        self._head_timer: asyncio.TimerHandle | None = self._loop.call_later(
-            HEAD_S, self.force_close
-        )
-        super().connection_made(transport)
-        if room < -REFUSED_AT_ONCE:
-            self.force_close()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._forget_timer()
-        super().connection_lost(exc)
-
-    @property
-    def awaits_head(self) -> bool:
-        """Whether no request is being answered: the next one's head has not come, or not all of it."""
-        return self._waiter is not None and not self._waiter.done()
-
-    def _forget_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def data_received(self, data: bytes) -> None:
-        if self._in_first_line:
-            line, end, rest = data.partition(b"\n")
-            self._in_first_line = not end
-            if not line.isascii():
-                data = _BEYOND_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), line) + end + rest
-        super().data_received(data)
-        if not self.awaits_head:
-            self._forget_timer()
-        elif self._head_timer is None:
-            self._head_timer = self._loop.call_later(HEAD_S, self.force_close)
-
-    def log_exception(self, *args: Any, **more: Any) -> None:
-        """A body that is broken is the caller's affair, and was answered."""
-        if isinstance(more.get("exc_info"), web.RequestPayloadError):
-            logger.debug(*args, **more)
-        else:
-            super().log_exception(*args, **more)
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer a malformed request (400), or an error that came out of everything else (500)."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("an answer has begun already; another cannot be sent")
-        if status >= 500:
-            logger.error("a request from %s failed", request.remote, exc_info=exc)
-            answer = answers.internal_failure()
-        elif isinstance(exc, LineTooLong):
-            words = "the request line or a header is too long; a long text fits into a POST body"
-            answer = answers.failure(CallerError(Code.BAD_PARAMETER, words, http_status=413))
-        elif isinstance(exc, InvalidURLError):
-            words = (
-                "the address is not valid; Chinese text and spaces in it must be percent-encoded"
-            )
-            answer = answers.failure(CallerError(Code.BAD_PARAMETER, words))
-        else:
-            # Without its words: they repeat the request, and a token may be in it.
-            logger.debug("a malformed request from %s: %s", request.remote, type(exc).__name__)
-            answer = answers.failure(CallerError(Code.BAD_PARAMETER, "this is not valid HTTP"))
-        _answered(answer.code)
-        response = answer.response()
-        response.force_close()
-        return response
-
-
-class Server(web.Server):
+class Server(Keeper):
     """Makes a ``Connection`` for each caller, and puts aiohttp's own refusals into the envelope.
 
-    Beyond ``access.max_connections``, who has waited longest without asking anything makes room.
+    Beyond ``access.max_connections``, whoever has owed longest makes room: strangers first.
     """
 
     def __init__(
@@ -131,21 +44,78 @@ class Server(web.Server):
     ) -> None:
         handler = enveloped(_directly(shortcuts, app.request_handler), access)
         super().__init__(handler, request_factory=app.request_factory, **options)
+        self.counts_strangers = access.needs_token
         self._most = access.max_connections
         self._options = options
+        self._handshakes: dict[Handshake, None] = {}
+        self._held = 0
 
     def room(self) -> int:
-        """How many connections may be beside those that there are and one more; makes room for it where it can."""
-        room = self._most - len(self._connections) - 1
-        if room < 0:
-            for connection in self._connections:
-                if isinstance(connection, Connection) and connection.awaits_head:
-                    connection.force_close()
-                    return 0
+        room = self._most - len(self._connections) - len(self._handshakes) - 1
+        if room < 0 and self._make_room([*self._connections, *self._handshakes]):
+            return 0
         return room
+
+    def holds(self, more: int) -> None:
+        self._held += more
+        while self._held > MOST_HELD and self._make_room(
+            one for one in self._connections if isinstance(one, Connection) and one.taken
+        ):
+            pass
+
+    def _make_room(self, among: Iterable[web.RequestHandler | Handshake]) -> bool:
+        """Close the connection of whoever has owed something longest; False where nobody owes anything."""
+        chosen: Connection | Handshake | None = None
+        least = True, 0.0
+        for one in among:
+            if isinstance(one, Connection | Handshake) and (since := one.waits_since) is not None:
+                rank = one.is_known, since
+                if chosen is None or rank < least:
+                    chosen, least = one, rank
+        if chosen is None:
+            return False
+        chosen.make_room()
+        return True
+
+    def begins(self, handshake: Handshake) -> bool:
+        """Whether there is room for one who wants to speak TLS; he counts until ``ends``."""
+        has_room = self.room() >= 0
+        self._handshakes[handshake] = None
+        return has_room
+
+    def ends(self, handshake: Handshake) -> None:
+        self._handshakes.pop(handshake, None)
 
     def __call__(self) -> web.RequestHandler:
         return Connection(self, loop=asyncio.get_running_loop(), **self._options)
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        for handshake in list(self._handshakes):
+            handshake.make_room()
+        await super().shutdown(timeout)
+
+
+class TlsSite(web.BaseSite):
+    """An address that is served over TLS."""
+
+    def __init__(
+        self, runner: web.BaseRunner, host: str, port: int, context: ssl.SSLContext
+    ) -> None:
+        super().__init__(runner)
+        self._where = host, port
+        self._context = context
+
+    @property
+    def name(self) -> str:
+        return "https://{}:{}".format(*self._where)
+
+    async def start(self) -> None:
+        await super().start()
+        server = self._runner.server
+        assert isinstance(server, Server)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Handshake(server, self._context), *self._where
+        )
 
 
 class Runner(web.AppRunner):
@@ -192,8 +162,11 @@ def enveloped(handler: Handler, access: Access) -> Handler:
     """The handler, with 404, 405 and the like answered in JSON, and readable for listed pages."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        if isinstance(request.protocol, Connection) and request.protocol.is_one_too_many:
-            return _too_many()
+        protocol = request.protocol
+        if isinstance(protocol, Connection):
+            protocol.begins(request)
+            if protocol.is_one_too_many:
+                return _too_many()
         try:
             return await handler(request)
         except web.HTTPException as error:

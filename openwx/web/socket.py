@@ -15,12 +15,13 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from openwx.errors import CallerError, Code
-from openwx.gateway.stream import Missed, Reader, Slots, StreamEnded
+from openwx.gateway.stream import Missed, Reader, StreamEnded
 from openwx.report.journal import JournalError
 from openwx.report.records import ShownUpload
 from openwx.web import answers
 from openwx.web.access import Access, unauthenticated
 from openwx.web.answers import JSON_TYPE, Answer
+from openwx.web.connection import becomes_socket, recognise
 from openwx.web.following import Socket, body_of, told
 from openwx.web.parameters import MAX_BODY, PARSED_AT_ONCE, Given, read_json, read_query
 from openwx.web.patience import Patience, SlowReader
@@ -32,8 +33,6 @@ SILENT_S = 90.0
 """Who does not even answer pings for so long is let go."""
 AUTHENTICATE_S = 10.0
 """So long is waited for a token in the first message."""
-MOST_STRANGERS = 20
-"""Sockets at once whose token is still to come."""
 CALLS_AT_ONCE = 16
 """Calls of one socket under way at a time."""
 _LONGEST_REASON = 120
@@ -81,7 +80,6 @@ class Sockets:
         self._call = call
         self._why_ended = why_ended
         self._longest = longest
-        self._strangers = Slots(MOST_STRANGERS)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Raises ``CallerError`` where there will be no socket."""
@@ -101,13 +99,15 @@ class Sockets:
         if is_known:
             following = await self._follow(given)
             with following.slots.taking():
+                becomes_socket(request, is_silent=False)
                 await ws.prepare(request)
                 await connection.serve(following, self._why_ended)
             return ws
-        with self._strangers.taking():
-            await ws.prepare(request)
-            if not await connection.authenticate(self._access.is_token):
-                return ws
+        becomes_socket(request, is_silent=True)
+        await ws.prepare(request)
+        if not await connection.authenticate(self._access.is_token):
+            return ws
+        recognise(request)
         try:
             following = await self._follow(given)
             with following.slots.taking():

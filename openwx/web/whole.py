@@ -2,7 +2,7 @@
 
 Of its head only the length and the date are not known beforehand. aiohttp copies, completes and writes out a dictionary
 for each head, which takes longer than all that a route does besides. Where the answer must be another one (HTTP/1.0,
-HEAD, a connection that ends with it), it is aiohttp's.
+HEAD, a connection that ends with it), or is long, it is aiohttp's.
 """
 
 import functools
@@ -12,6 +12,8 @@ from email.utils import formatdate
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import SERVER_SOFTWARE, HttpVersion11
+
+from openwx.web.pieces import PIECE, in_pieces
 
 HEADERS = {
     hdrs.CONTENT_TYPE: "application/json; charset=utf-8",
@@ -29,16 +31,16 @@ class WholeAnswer(web.StreamResponse):
         super().__init__()
         self._json = json
         self._writer: AbstractStreamWriter
-        self._other: web.Response | None = None
+        self._other: web.StreamResponse | None = None
         """aiohttp's own answer, where it must be one."""
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Begin the answer. Nothing is written before ``write_eof``, unless it is aiohttp's."""
         goes_on = request.version == HttpVersion11 and request.keep_alive
-        if goes_on and request.method != hdrs.METH_HEAD:
+        if goes_on and request.method != hdrs.METH_HEAD and len(self._json) <= PIECE:
             self._writer = request.writer
             return self._writer
-        self._other = web.Response(body=self._json, headers=HEADERS)
+        self._other = in_pieces(web.Response(body=self._json, headers=HEADERS))
         return await self._other.prepare(request)
 
     async def write_eof(self, data: bytes = b"") -> None:

@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.report.journal import JournalError
 from openwx.web.access import Access
+from openwx.web.connection import recognise
 from openwx.web.console.language import language_of
 from openwx.web.console.session import Sessions
 from openwx.web.console.shown import FILTERS
@@ -127,6 +128,8 @@ class Frame:
         request = visit.request
         self.access.admit_visit(request)
         visit.logged_in = self.sessions.admits(request)
+        if visit.logged_in and self.sessions.needed:
+            recognise(request)
         if not public and not visit.logged_in:
             return self._to_log_in(visit)
         visit.given = Given(read_query(request), {})

@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import pytest
@@ -72,7 +73,60 @@ class TestHost:
     async def test_without_host(self, api: Api) -> None:
         head, _ = await api.raw(b"GET /openwx/get_user_info HTTP/1.0\r\n\r\n")
         assert b" 200 " in head
-        head, _ = await api.raw(b"GET /openwx/get_user_info HTTP/1.1\r\nConnection: close\r\n\r\n")
+        for head in (
+            b"GET /openwx/get_user_info HTTP/1.1\r\nConnection: close\r\n\r\n",
+            b"GET /openwx/get_user_info HTTP/1.1\r\nUser-Agent: Host: x\r\nConnection: close\r\n\r\n",
+        ):
+            answer, _ = await api.raw(head)
+            assert b" 200 " in answer
+
+    async def test_without_host_by_hand(self, api: Api) -> None:
+        """As somebody types it, line by line; twice on one connection, and with Chinese text."""
+        reader, writer = await asyncio.open_connection(api.host, api.port)
+        for _ in range(2):
+            for line in (
+                "GET /openwx/search_friend?name=小灰 HTTP/1.1\r\n",
+                "User-Agent: me\r\n",
+                "\r\n",
+            ):
+                writer.write(line.encode())
+                await writer.drain()
+                await asyncio.sleep(0.01)  # so that the lines come one by one
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b" 400 " in head:  # only the first line of a connection may hold raw text
+                break
+            assert b" 200 " in head
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            assert len(json.loads(await reader.readexactly(length))) == 2
+        writer.close()
+        await writer.wait_closed()
+
+    async def test_without_host_a_body_is_read(self, api: Api) -> None:
+        body = b"id=@a&content=hello"
+        head, _ = await api.raw(
+            b"POST /openwx/send_friend_message HTTP/1.1\r\nConnection: close\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body) + body
+        )
+        assert b" 200 " in head
+        assert api.account.outgoing.sent == [("@a", "hello")]
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            b"Origin: http://127.0.0.1",
+            b"referer: x",
+            b"Sec-Fetch-Site: none",
+            b"SEC-CH-UA: x",
+            b"Cookie: a=b",
+            b"Purpose: prefetch",
+            b"Upgrade-Insecure-Requests: 1",
+        ],
+    )
+    async def test_without_host_no_browser_is_let_in(self, api: Api, header: bytes) -> None:
+        head, _ = await api.raw(
+            b"GET /openwx/get_user_info HTTP/1.1\r\n" + header + b"\r\nConnection: close\r\n\r\n"
+        )
         assert b" 400 " in head
 
     async def test_two_hosts(self, api: Api) -> None:

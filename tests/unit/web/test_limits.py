@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from openwx.web import server
+from openwx.web import connection
 from tests.patience import PATIENCE_S
 
 from .serving import Api, Serve
@@ -116,7 +116,7 @@ async def test_where_all_are_busy_others_are_told(serve: Serve, connect: Callers
 async def test_a_flood_is_closed_at_once(
     serve: Serve, connect: Callers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "REFUSED_AT_ONCE", 0)
+    monkeypatch.setattr(connection, "REFUSED_AT_ONCE", 0)
     api = await serve(max_connections=10)
     for _ in range(10):
         await (await connect(api)).waits(api)
@@ -127,7 +127,7 @@ async def test_a_flood_is_closed_at_once(
 async def test_a_head_that_never_ends(
     serve: Serve, connect: Callers, monkeypatch: pytest.MonkeyPatch, answered: int
 ) -> None:
-    monkeypatch.setattr(server, "HEAD_S", 0.1)
+    monkeypatch.setattr(connection, "HEAD_S", 0.1)
     api = await serve()
     slow = await connect(api)
     for _ in range(answered):
@@ -139,7 +139,7 @@ async def test_a_head_that_never_ends(
 async def test_who_says_nothing_at_all(
     serve: Serve, connect: Callers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HEAD_S", 0.1)
+    monkeypatch.setattr(connection, "HEAD_S", 0.1)
     await (await connect(await serve())).is_closed()
 
 
@@ -147,7 +147,7 @@ async def test_who_rests_between_requests_stays(
     serve: Serve, connect: Callers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The time for a head is not the time between requests, nor that of an answer."""
-    monkeypatch.setattr(server, "HEAD_S", 0.1)
+    monkeypatch.setattr(connection, "HEAD_S", 0.1)
     api = await serve()
     resting, waiting = await connect(api), await connect(api)
     assert await resting.asks(REQUEST) == 200
