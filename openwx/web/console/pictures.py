@@ -12,14 +12,15 @@ WIDEST, HIGHEST = 280, 320
 """CSS pixels of a picture in a conversation."""
 UNKNOWN = (240, 180)
 """Where the file does not tell."""
-SMALLEST = 24
 _ENOUGH = 256 * 1024
 """Bytes: a JPEG may begin with a long preview of itself."""
 
 Size = tuple[int, int]
+Shown = tuple[float, float]
+"""Not rounded: the page keeps the very room that the picture will take."""
 
 
-async def sizes_of(messages: Iterable[Said], roots: list[Path]) -> dict[int, Size]:
+async def sizes_of(messages: Iterable[Said], roots: list[Path]) -> dict[int, Shown]:
     """In which size the picture of each message is shown, by the message's number."""
     pictures = [
         (one.id, one.attached)
@@ -29,7 +30,7 @@ async def sizes_of(messages: Iterable[Said], roots: list[Path]) -> dict[int, Siz
     return await asyncio.to_thread(_read_all, pictures, roots) if pictures else {}
 
 
-def _read_all(pictures: list[tuple[int, Attached]], roots: list[Path]) -> dict[int, Size]:
+def _read_all(pictures: list[tuple[int, Attached]], roots: list[Path]) -> dict[int, Shown]:
     return {id: shown(_read(one.path, roots)) for id, one in pictures}
 
 
@@ -38,13 +39,13 @@ def _read(path: str, roots: list[Path]) -> Size | None:
     return size_of(found[1]) if found is not None else None
 
 
-def shown(size: Size | None) -> Size:
+def shown(size: Size | None) -> Shown:
     """The size on the page of a picture of that size: no larger than it is, and whole."""
     if size is None:
         return UNKNOWN
     width, height = size
     scale = min(1.0, WIDEST / width, HIGHEST / height)
-    return max(SMALLEST, round(width * scale)), max(SMALLEST, round(height * scale))
+    return round(width * scale, 4), round(height * scale, 4)
 
 
 def size_of(head: bytes) -> Size | None:

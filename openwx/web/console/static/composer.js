@@ -112,15 +112,17 @@ document.addEventListener("htmx:sendError", (event) => {
   if (event.detail.elt.id === "composer") complain("no-connection");
 });
 
+// Refused or lost: the form is still the same.
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt.id !== "composer") return;
-  for (const bar of document.querySelectorAll("#composer progress")) bar.hidden = true;
-  if (!event.detail.successful) return;
-  requestAnimationFrame(() => {
-    const field = document.getElementById("content");
-    if (!field.value && written !== sent) field.value = written;
-    sent = written = "";
-    talk?.toEnd();
-    field.focus();
-  });
+  if (event.detail.elt.id === "composer") event.detail.elt.querySelector("progress").hidden = true;
+});
+
+// Accepted: there is a new form.
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.elt.id !== "composer" || event.detail.target.id !== "composer") return;
+  const field = document.getElementById("content");
+  if (written !== sent) field.value = written;
+  sent = written = "";
+  talk?.toEnd();
+  field.focus();
 });
