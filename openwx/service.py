@@ -35,6 +35,7 @@ from openwx.wechat.session import Session
 log = logging.getLogger("openwx")
 
 JOURNAL = "journal.sqlite3"
+LOCK = "lock"
 PRUNE_EVERY_S = 600.0
 TLS_BUFFER = 64 * 1024
 """Bytes that asyncio sets aside for each connection over TLS, of which every account keeps one. Its own 256 KiB are for
@@ -64,7 +65,9 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
     async with AsyncExitStack() as stack:
         data_dir = data_folder(settings.data_dir, stack)
         try:
-            journal = await stack.enter_async_context(Journal(data_dir / JOURNAL))
+            journal = await stack.enter_async_context(
+                Journal(data_dir / JOURNAL, beside=[data_dir / LOCK])
+            )
         except JournalError as error:
             raise ConfigError(f"data_dir {data_dir}: {error}") from error
         sslproto.SSLProtocol.max_size = TLS_BUFFER
@@ -129,6 +132,7 @@ async def _prune(settings: Settings, journal: Journal, folder: MediaFolder) -> N
     limits, keep_days = settings.journal, settings.media.keep_days
     while True:
         try:
+            journal.require_writable()  # in a folder that another gateway has now, nothing is deleted
             await journal.prune(
                 keep_s=limits.keep_days * DAY_S,
                 keep=limits.keep_delivered,
@@ -150,7 +154,7 @@ def data_folder(path: Path, stack: AsyncExitStack) -> Path:
     """The data folder, for this process alone and nobody else's eyes."""
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(path / "lock", mode=0o600)
+        lock = FileLock(path / LOCK, mode=0o600)
         lock.acquire(timeout=0)
     except Timeout:
         raise ConfigError(
