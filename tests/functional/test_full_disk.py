@@ -72,6 +72,8 @@ def environ(disk: Disk, simulator: Simulator, receiver: Receiver) -> dict[str, s
         "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": simulator.url,
         "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
         "OPENWX_REPORT__POST_API": receiver.url,
+        "OPENWX_REPORT__POST_EVENT": "true",
+        "OPENWX_REPORT__POST_EVENT_LIST": '["friend_property_change"]',
     }
 
 
@@ -272,3 +274,65 @@ async def test_a_medium_waits_for_room_as_its_message_does(
     told = await receiver.gets(format="media", timeout_s=PATIENCE_S)
     assert "media_error" not in told[0]
     assert Path(told[0]["media_path"]).read_bytes() == PNG
+
+
+async def test_a_change_that_was_done_is_answered_and_told_later(
+    scene: Scene, account: Account, receiver: Receiver, simulator: Simulator
+) -> None:
+    hanging = simulator.faults.add("webwxoplog", Fault.HANG)
+    changing = asyncio.create_task(scene.api.get("set_markname", new_markname="done", **GREY))
+    await hanging.strikes(PATIENCE_S)
+    await scene.is_full()
+    hanging.release()
+    assert (await asyncio.wait_for(changing, PATIENCE_S)).code == 0
+    assert account.friend("小灰").remark == "done"
+    assert receiver.got(event="friend_property_change") == []
+    scene.disk.make_room()
+    told = await receiver.gets(event="friend_property_change", timeout_s=PATIENCE_S)
+    assert told[0]["params"][1:] == ["markname", "", "done"]
+
+
+# -- another disk than the journal's ----------------------------------------------------------------------
+
+
+async def test_a_log_file_without_room_is_said_once_and_disturbs_nobody(
+    openwx: Start, world: World, account: Account, environ: dict[str, str], disk: Disk
+) -> None:
+    log = disk.path / "log"
+    paths = {"OPENWX_DATA_DIR": str(world.data_dir), "OPENWX_LOG_PATH": str(log)}
+    disk.fill()
+    command = await openwx("serve", **environ | paths)
+    api = Api(await command.url(), world.http)
+    await account.phone.logs_in(timeout_s=PATIENCE_S)
+    await api.reaches("running", PATIENCE_S)
+    assert (await api.get("send_friend_message", content="sent", **GREY)).code == 0
+    disk.make_room()
+    account.end_session(1101)
+    await api.reaches("confirming", PATIENCE_S)
+    command.process.terminate()
+    code, _, err = await command.ends(PATIENCE_S)
+    assert code == 0
+    assert "1101" in log.read_text(), "with room, lines go on"
+    assert "Traceback" not in err
+    assert err.count("lines are missing there until it can") == 1
+    assert f"log_path {log} cannot be written: No space left on device" in err
+
+
+async def test_a_media_folder_without_room_is_named(
+    world: World, account: Account, receiver: Receiver, disk: Disk
+) -> None:
+    """The message comes without its medium, and a medium to send is refused: texts go on."""
+    world.data_dir.mkdir(mode=0o700)
+    (world.data_dir / "media").symlink_to(disk.path)
+    gateway = await world.run(pace={"medium_within_s": 0.5})
+    disk.fill()
+    account.friend("小灰").sends_image(PNG)
+    told = await receiver.get(format="media")
+    assert "No space left on device" in told["media_error"]
+    sent = await gateway.post("send_friend_message", media_data="aGVsbG8=", **GREY)
+    assert (sent.status, sent.code) == (200, -3)
+    assert "No space left on device" in sent.words
+    assert (await gateway.get("send_friend_message", content="text", **GREY)).code == 0
+    disk.make_room()
+    sent = await gateway.post("send_friend_message", media_data="aGVsbG8=", **GREY)
+    assert sent.code == 0
