@@ -223,7 +223,9 @@ class Connection(web.RequestHandler):
             self._owes_since = self._loop.time()
             self._release()
             if (broken := request.content.exception()) is not None:
-                broken.__traceback__ = None  # its frames hold the body until the garbage is collected
+                broken.__traceback__ = (
+                    None  # its frames hold the body until the garbage is collected
+                )
 
     # -- what is read ------------------------------------------------------------------------------------------
 
