@@ -329,6 +329,58 @@ async def test_faults_of_downloads(
     assert await client.download("webwxgetmsgimg", msgid=msg_id) == (200, JPEG)
 
 
+async def test_half_of_what_is_asked_for(
+    client: WebClient, account: Account, simulator: Simulator
+) -> None:
+    msg_id = account.friend("小灰").sends_image(JPEG).msg_id
+    url = f"{client.url}/cgi-bin/mmwebwx-bin/webwxgetmsgimg"
+    query = {"MsgID": msg_id, "skey": str(client.base["Skey"])}
+    simulator.faults.add("webwxgetmsgimg", Fault.PARTIAL)
+    got = b""
+    while len(got) < len(JPEG):
+        headers = {"Range": f"bytes={len(got)}-"} if got else {}
+        async with client.http.get(url, params=query, headers=headers) as answer:
+            assert answer.status == 206
+            piece = await answer.read()
+            end = len(got) + len(piece) - 1
+            assert answer.headers["Content-Range"] == f"bytes {len(got)}-{end}/{len(JPEG)}"
+            got += piece
+    assert got == JPEG
+
+
+@pytest.mark.parametrize("told", [None, 0, 7])
+async def test_sizes_that_are_told(client: WebClient, account: Account, told: int | None) -> None:
+    friend, size = account.friend("小灰"), len(GIF) if told is None else told
+    friend.sends_file("a.gif", GIF, told)
+    friend.sends_image(GIF, told)
+    friend.sends_video(GIF, told_size=told)
+    friend.sends_sticker(GIF, told)
+    messages = (await client.sync())["AddMsgList"][-4:]
+    assert messages[0]["FileSize"] == str(size)
+    assert f"totallen&gt;{size}&lt;" in messages[0]["Content"]
+    assert f' length="{size}"' in messages[1]["Content"]
+    assert f' length="{size}"' in messages[2]["Content"]
+    assert f' len="{size}"' in messages[3]["Content"]
+
+
+async def test_a_file_that_is_not_named(
+    client: WebClient, account: Account, simulator: Simulator
+) -> None:
+    account.friend("小灰").sends_file("报告.txt", b"hello")
+    message = await arrived(client)
+    url = f"{client.url}/cgi-bin/mmwebwx-bin/webwxgetmedia"
+    query: Json = {
+        "sender": message["FromUserName"], "mediaid": message["MediaId"], "filename": "报告.txt",
+        "fromuser": str(client.base["Uin"]), "pass_ticket": "x",
+        "webwx_data_ticket": client.cookie("webwx_data_ticket"),
+    }  # fmt: skip
+    for named in (True, False):
+        simulator.settings.names_files = named
+        async with client.http.get(url, params=query) as answer:
+            assert await answer.read() == b"hello"
+            assert ("Content-Disposition" in answer.headers) == named
+
+
 async def test_avatars_of_members_need_their_group(client: WebClient, account: Account) -> None:
     group = account.group("PERL学习交流")
     other: Group = account.groups[3]

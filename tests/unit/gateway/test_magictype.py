@@ -1,10 +1,12 @@
 """Types by content; the name decides only where content does not."""
 
 import io
+import mimetypes
 import zipfile
 
 import pytest
 
+from openwx.gateway import magictype
 from openwx.gateway.magictype import completed, extension_of, mime_of
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
 from openwx.wechat.upload import kind_of
@@ -82,6 +84,16 @@ async def test_types(data: bytes, name: str, kind: str, mime: str | None, ext: s
     assert mime is None or found == mime
     assert extension_of(found, name) == ext
     assert kind_of(found, len(data)) == kind
+
+
+@pytest.mark.parametrize(("data", "name", "kind", "mime", "ext"), TYPES)
+async def test_types_where_the_system_has_no_table(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, name: str, kind: str, mime: str | None, ext: str
+) -> None:
+    """As in small containers."""
+    monkeypatch.setattr(mimetypes, "knownfiles", [])
+    monkeypatch.setattr(magictype, "_types_of_extensions", magictype._types())
+    await test_types(data, name, kind, mime, ext)
 
 
 @pytest.mark.parametrize(
