@@ -70,7 +70,7 @@ class Receiver:
 
     async def has(self, count: int) -> None:
         """Wait until so many POSTs came."""
-        async with asyncio.timeout(10), self._came:
+        async with asyncio.timeout(60), self._came:
             await self._came.wait_for(lambda: len(self.got) >= count)
 
     def numbers(self) -> list[Any]:
