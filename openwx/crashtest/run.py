@@ -201,10 +201,13 @@ async def _settled(
     """Wait until nothing is missing any more, or until nothing has come for long."""
     # With the last one everything before was handed out, or skipped by a new login that WeChat keeps nothing for.
     # Several, one after the other: a poll that was held anyway brings the first one even to who never polls again.
-    for _ in range(LAST_ONES):
-        last = await traffic.write_once()
+    last = await traffic.write_once()
+    for _ in range(LAST_ONES - 1):
         await gateway.try_now(http)
         await receiver.gets(last.msg_id, ARRIVES_WITHIN_S)
+        last = await traffic.write_once()
+    await gateway.try_now(http)
+    await receiver.gets(last.msg_id, ARRIVES_WITHIN_S)
     while True:
         await gateway.try_now(http)
         await receiver.more(0.0)

@@ -68,9 +68,10 @@ def retry_after(value: str | None, now: float) -> float:
 
 def words(error: Exception) -> str:
     """What happened. Not in the words of errors that repeat the address, which may hold a password or a token."""
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.ClientResponseError):
-        status = getattr(error, "status", 0)
-        return f"{type(error).__name__} (HTTP {status})" if status else type(error).__name__
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.TooManyRedirects):
+        return type(error).__name__
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "the answer is no HTTP"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         why = getattr(error.certificate_error, "verify_message", "") or "it does not fit"
         return (

@@ -6,8 +6,7 @@ is told how an upload ended, and of its reply, in one unit.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import aiohttp
 import msgspec
@@ -20,6 +19,7 @@ from openwx.report.answer import Answer
 from openwx.report.cache import Cache
 from openwx.report.clock import Clock
 from openwx.report.echo import Echo
+from openwx.report.ending import Endings
 from openwx.report.gate import Gate
 from openwx.report.journal import (
     Fate,
@@ -27,7 +27,6 @@ from openwx.report.journal import (
     NewSend,
     Send,
     Settled,
-    Unit,
     Upload,
 )
 from openwx.report.outcome import Accepted, NoAnswer, Refused, Silent
@@ -43,8 +42,6 @@ log = logging.getLogger("openwx.report")
 
 _SOON_STALE = ("input_qrcode", "state_change")
 _STALE_S = 60.0
-
-_T = TypeVar("_T")
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -73,15 +70,6 @@ class _Trying(msgspec.Struct):
     error: str = ""
 
 
-class _Sent(msgspec.Struct):
-    """Of an upload's body: when WeChat says that the message was sent, in seconds."""
-
-    time: str = ""
-
-
-_read_sent = msgspec.json.Decoder(_Sent).decode
-
-
 class Reporter:
     """One account's. ``replies`` and ``accepted`` are called on the loop and must not block.
 
@@ -106,7 +94,6 @@ class Reporter:
         self._settings = settings
         self._journal = journal
         self._replies = replies
-        self._accepted = accepted
         self._pauses = pauses or pausing.of(Pace())
         self._clock = clock or Clock()
         self._poster: Poster | None = None
@@ -120,6 +107,7 @@ class Reporter:
                 clock=self._clock,
             )
         self._counts = metrics.of_account(account)
+        self._endings = Endings(account, journal, accepted=accepted, clock=self._clock)
         self._echo = Echo()
         self._gate = Gate(account, self._pauses.outage)
         self._turns = Turns(account, self._gate, self._try)
@@ -178,7 +166,7 @@ class Reporter:
             pending: list[tuple[int, str]] = []
             if self._poster is not None:
                 self._loaded = self._clock.mark()
-                pending = await self._insist(lambda: self._journal.pending(self._account))
+                pending = await self._endings.insist(lambda: self._journal.pending(self._account))
             self._turns.start(pending)
             await self._turns.run(tasks)
 
@@ -208,7 +196,7 @@ class Reporter:
         """When it is to be tried again; None when it is settled."""
         upload = self._cache.find(upload_id)
         if upload is None:
-            upload = await self._insist(lambda: self._journal.upload(upload_id))
+            upload = await self._endings.insist(lambda: self._journal.upload(upload_id))
         again = None
         if upload is not None:
             with about(webhook_id=webhook_id_of(upload), event=upload.kind):
@@ -241,7 +229,8 @@ class Reporter:
             await self._settle(upload, Fate.DROPPED, trying, "too late")
             return None
         if age_s > self._settings.max_age and trying.was_tried:
-            return await self._give_up(upload, trying)
+            await self._give_up(upload, trying)
+            return None
         assert self._poster is not None
         outcome = await self._poster.post(upload)
         trying.was_tried = True
@@ -260,8 +249,10 @@ class Reporter:
                 return await self._count(upload, outcome, trying, self._pauses.silent)
             case NoAnswer():
                 again = self._wait(chat, upload, outcome, trying, probe=probe)
-                is_old = age_s > self._settings.max_age
-                return await self._give_up(upload, trying) if is_old else again
+                if age_s <= self._settings.max_age:
+                    return again
+                await self._give_up(upload, trying)
+                return None
 
     async def _give_up(self, upload: Upload, trying: _Trying) -> None:
         await self._settle(upload, Fate.FAILED, trying, f"older than max_age: {trying.error}")
@@ -302,8 +293,7 @@ class Reporter:
             return None
         if is_news and isinstance(outcome, Silent):
             log.warning("%s: no answer, tried again: %s", webhook_id_of(upload), outcome.error)
-        again = Unit(account=self._account, refused=[upload.id])
-        await self._insist(lambda: self._journal.write(again))
+        await self._endings.note_try(upload)
         return Again(pausing.after(trying.tries, pauses))
 
     def _wait(
@@ -328,36 +318,9 @@ class Reporter:
         sends: Iterable[NewSend] = (),
         refused: Sequence[int] = (),
     ) -> None:
-        if fate is Fate.FAILED:
-            log.error(
-                "%s: %s of %s given up: %s",
-                webhook_id_of(upload),
-                upload.kind,
-                self._account,
-                error,
-            )
-        end = Settled(
-            upload.id, fate, trying.status, error, trying.posts if fate is Fate.FAILED else 0
-        )
-        unit = Unit(account=self._account, sends=list(sends), refused=refused, settled=[end])
-        written = await self._insist(lambda: self._journal.write(unit))
-        if written.sends:
-            self._accepted(written.sends)
-        self._counts.settled(fate.name.lower())
-        if fate is Fate.DELIVERED and upload.kind == "receive_message":
-            self._count_latency(upload)
-
-    def _count_latency(self, upload: Upload) -> None:
-        sent_at = _read_sent(upload.body).time
-        if sent_at.isdecimal() and (seconds := int(sent_at[:18])):  # some entries have none
-            self._counts.latency.observe(max(0.0, self._clock() - seconds))
-
-    async def _insist(self, work: Callable[[], Awaitable[_T]]) -> _T:
-        """Do something with the journal, however long that takes."""
-        return await self._journal.insist(
-            work,
-            lambda error: log.error("%s: uploads wait for the journal: %s", self._account, error),
-        )
+        posts = trying.posts if fate is Fate.FAILED else 0
+        end = Settled(upload.id, fate, trying.status, error, posts)
+        await self._endings.settle(upload, end, sends=sends, refused=refused)
 
     def _show(self, upload: Upload) -> None:
         if allowed(self._settings, upload.kind, msgspec.json.decode(upload.body)):

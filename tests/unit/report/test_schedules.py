@@ -77,6 +77,14 @@ async def test_no_answer_counts_as_a_try(
     ]
 
 
+async def test_what_is_no_http_is_called_so(world: World, receiver: Receiver) -> None:
+    receiver.otherwise = sends_raw(b"220 smtp.example ready\r\n")
+    world.start(tries=1)
+    await world.tell(a_message(1))
+    await world.done()
+    assert (await the_failed(world)).error == "the answer is no HTTP"
+
+
 @pytest.mark.parametrize("tries", [1, 3])
 @pytest.mark.parametrize("number", [400, 500, 501, 505])
 async def test_refusals_are_counted_as_configured(
