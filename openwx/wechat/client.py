@@ -95,6 +95,8 @@ class Client:
         self._pace = pace or Pace()
         self.state = State.INIT
         self.state_reason = "starting"
+        self._ended_by = ""
+        """Why WeChat ended the last session; empty once the account runs again."""
         self.contacts = Contacts(User(id=""))
         self.session: Session | None = None
         self._known: Known | None = None
@@ -132,6 +134,7 @@ class Client:
                     self._ended(error.ret)
                     reason = REASON_OF_RET.get(error.ret, str(error))
                     log.warning("the session is over: %s", reason)
+                    self._ended_by = reason
                     uin = self.session.uin if self.session else uin
                     self.session = None
                     await self._enter(State.LOADING, reason)
@@ -157,6 +160,9 @@ class Client:
         known: bytes | None = None,
     ) -> None:
         """Change the state, and tell so after ``events``. A new reason alone is not told."""
+        if state in (State.RUNNING, State.STOP):
+            self._ended_by = ""
+        reason = self._with_cause(reason)
         old, self.state, self.state_reason = self.state, state, reason
         changes: list[Event] = [*events]
         if old is not state:
@@ -178,7 +184,13 @@ class Client:
         await self._deliver(Batch(events=[event]))
 
     def _note_reason(self, reason: str) -> None:
-        self.state_reason = reason
+        self.state_reason = self._with_cause(reason)
+
+    def _with_cause(self, reason: str) -> str:
+        """Whatever an account waits for: why it was logged out stays to be read."""
+        if self._ended_by in reason:
+            return reason
+        return f"{reason}; WeChat ended the last session: {self._ended_by}"
 
     # -- contacts --------------------------------------------------------------------------------------------
 
