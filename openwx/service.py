@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from openwx import __version__, instance, metrics
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError, WeChatError
-from openwx.gateway import magictype
+from openwx.gateway import magictype, targets
 from openwx.gateway.fetching import Fetcher
 from openwx.gateway.gateway import Gateway
 from openwx.gateway.idempotency import KEPT_S
@@ -26,6 +26,7 @@ from openwx.gateway.localmedia import LocalMedia
 from openwx.gateway.mediafolder import MediaFolder
 from openwx.gateway.roster import all_accounts
 from openwx.gateway.shared import Shared
+from openwx.gateway.targets import Targets, given_by_caller
 from openwx.report import clock as clocks
 from openwx.report.clock import Clock
 from openwx.report.journal import Journal, JournalError, Unit
@@ -88,14 +89,8 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
         # All connections share the context that aiohttp has made already: another one takes 30 ms and its memory.
         connector = aiohttp.TCPConnector(limit=0)
         stack.push_async_callback(connector.close)
-        http = await stack.enter_async_context(
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                headers={"User-Agent": f"openwx/{__version__}"},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=True,
-            )
-        )
+        http = await stack.enter_async_context(targets.session(aiohttp.TCPConnector(limit=0)))
+        guard = None if settings.access.allow_private_targets else await _targets(settings, stack)
         fetcher = Fetcher(settings.media.private_hosts)
         stack.push_async_callback(fetcher.close)
         folder = MediaFolder(settings.media_dir, max_size=settings.media.max_size)
@@ -106,6 +101,7 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
             data_dir=data_dir,
             folder=folder,
             fetcher=fetcher,
+            targets=guard,
             local_media=LocalMedia(
                 settings.media_roots, own=[data_dir, *settings.own_files], media=settings.media_dir
             ),
@@ -130,6 +126,12 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
                 yield service
             finally:
                 gateway.stop()
+
+
+async def _targets(settings: Settings, stack: AsyncExitStack) -> Targets:
+    guard = Targets(settings.media.private_hosts)
+    stack.push_async_callback(guard.close)
+    return guard
 
 
 async def _run(service: Service, background: Iterable[asyncio.Task[None]]) -> None:
@@ -280,12 +282,15 @@ async def log_out(settings: Settings) -> None:
         journal = await stack.enter_async_context(Journal(data_dir / JOURNAL))
         connector = aiohttp.TCPConnector()
         stack.push_async_callback(connector.close)
+        guard = await _targets(settings, stack)
         for name, account in (await all_accounts(settings, journal)).items():
             saved = (await journal.state(name)).get("session")
             if saved is None:
                 log.info("%s: not logged in", name)
                 continue
-            http = Http(connector, base_url=account.base_url or "")
+            given = set() if name in settings.accounts else given_by_caller(settings, account)
+            judged = "base_url" in given and not settings.access.allow_private_targets
+            http = Http(guard.connector if judged else connector, base_url=account.base_url or "")
             stack.push_async_callback(http.close)
             try:
                 session = Session.from_bytes(saved)

@@ -113,6 +113,7 @@ class Access(_Table):
     cors_origins: list[Origin] = []
     allowed_hosts: list[Annotated[str, _BARE_HOST]] = []
     max_connections: Annotated[int, whole(10, 100_000)] = 500
+    allow_private_targets: YesNo = False
 
 
 class Media(_Table):

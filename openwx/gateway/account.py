@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+import aiohttp
 import msgspec
 from yarl import URL
 
@@ -60,8 +61,14 @@ class Account:
     """Lives in ``run`` until ``stop`` is called. Its facade is everything that is public here."""
 
     def __init__(
-        self, name: str, settings: AccountSettings, report: Report, shared: Shared
+        self,
+        name: str,
+        settings: AccountSettings,
+        report: Report,
+        shared: Shared,
+        given: frozenset[str] = frozenset(),
     ) -> None:
+        """``given``: which of ``targets.KEYS`` are a caller's word."""
         self.name = name
         self.login_mode = settings.login_mode
         self.starttime = time.time()
@@ -74,7 +81,10 @@ class Account:
         self._running = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stopped = False
-        self._http = Http(shared.connector, base_url=base_url, timeout_s=pace.call_timeout_s)
+        self._given = given
+        judging = shared.targets if "base_url" in given else None
+        connector = judging.connector if judging else shared.connector
+        self._http = Http(connector, base_url=base_url, timeout_s=pace.call_timeout_s)
         self._counts = metrics.of_account(name)
         self._client = Client(
             self._http,
@@ -99,7 +109,7 @@ class Account:
             write=self._teller.write,
             writable=shared.journal.writable,
         )
-        trusted = [URL(report.post_api)] if report.post_api else []
+        trusted = [URL(report.post_api)] if report.post_api and "post_api" not in given else []
         sources = Sources(shared.folder, shared.local_media, shared.fetcher, trusted)
         self.parcels = Parcels(name, shared.journal, sources, self._client, transfer)
         self.outgoing = Outgoing(
@@ -134,13 +144,18 @@ class Account:
             self.name,
             self._report,
             self._shared.journal,
-            self._shared.http,
+            self._http_for("post_api"),
             replies=self.outgoing.replies,
             accepted=accepted,
             url_client=self._url_client,
             pauses=pauses.of(self._shared.pace),
             clock=self._shared.clock,
         )
+
+    def _http_for(self, key: str) -> aiohttp.ClientSession:
+        """The way to a backend: a judged one where its address is a caller's word."""
+        targets = self._shared.targets
+        return targets.http if targets is not None and key in self._given else self._shared.http
 
     # -- what the routes ask ---------------------------------------------------------------------------------
 
@@ -261,7 +276,7 @@ class Account:
                     tasks.create_task(
                         poll(
                             self._report,
-                            self._shared.http,
+                            self._http_for("poll_api"),
                             running=self._running.wait,
                             url_client=self._url_client,
                         ),

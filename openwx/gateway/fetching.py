@@ -25,22 +25,23 @@ MOST_REDIRECTS = 5
 TIMEOUT = ClientTimeout(total=300, sock_connect=10, sock_read=30)
 
 
-class _ForbiddenError(OSError):
+class ForbiddenError(OSError):
     """The name leads to an address that is not for callers."""
 
 
-class _PublicOnly(AbstractResolver):
-    """Resolves names, and refuses those that lead to any address that is not public."""
+class PublicOnly(AbstractResolver):
+    """Resolves names, and refuses those that lead to any address that is not public, but for ``private_hosts``."""
 
-    def __init__(self) -> None:
+    def __init__(self, private_hosts: frozenset[str] = frozenset()) -> None:
+        self._private_hosts = private_hosts
         self._resolver = ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._resolver.resolve(host, port, family)
-        if not all(is_public(one["host"]) for one in found):
-            raise _ForbiddenError(f"{host} leads to a private address")
+        if host not in self._private_hosts and not all(is_public(one["host"]) for one in found):
+            raise ForbiddenError(f"{host} leads to a private address")
         return found
 
     async def close(self) -> None:
@@ -60,7 +61,7 @@ class Fetcher:
 
     def __init__(self, private_hosts: Iterable[str]) -> None:
         self._private_hosts = frozenset(private_hosts)
-        self._guarded = _session(_PublicOnly())
+        self._guarded = _session(PublicOnly())
         self._free = _session(None)
 
     async def close(self) -> None:
@@ -81,12 +82,12 @@ class Fetcher:
                         yield _fetched(answer, url)
                         return
                     url = _next(url, answer)
-        except _ForbiddenError:
+        except ForbiddenError:
             raise _forbidden(url) from None
         except TimeoutError:
             raise _failed(url, "no answer in time") from None
         except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, _ForbiddenError):
+            if isinstance(error.os_error, ForbiddenError):
                 raise _forbidden(url) from None
             raise _failed(url, f"cannot connect: {error.os_error.strerror or error}") from None
         except aiohttp.ClientPayloadError:
@@ -103,7 +104,7 @@ class Fetcher:
             return self._free
         # aiohttp resolves names only: an address as such is judged here.
         if not is_public(url.host or ""):
-            raise _ForbiddenError
+            raise ForbiddenError
         return self._guarded
 
 

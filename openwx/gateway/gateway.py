@@ -17,6 +17,7 @@ from openwx.gateway.account import Account
 from openwx.gateway.roster import Roster
 from openwx.gateway.shared import Shared
 from openwx.gateway.stream import Slots
+from openwx.gateway.targets import given_by_caller
 from openwx.report.journal import JournalError
 from openwx.wechat.events import State
 
@@ -93,13 +94,15 @@ class Gateway:
     async def start(self, name: str, texts: Mapping[str, str]) -> bool:
         """Start an account, or one that has stopped, or is about to, again; False where it runs already.
 
-        Raises ``CallerError``: -2, -4 while the server stops, -5 where it cannot be kept, -7 where there are too many.
+        Raises ``CallerError``: -2, -4 while the server stops, -5 where it cannot be kept, -7 where there are too many,
+        -8 where it gives an address that callers may not name.
         """
         try:
             check_account_name(name)
             settings, strange = account_from_texts(texts)
         except ConfigError as error:
             raise CallerError(Code.BAD_PARAMETER, str(error)) from None
+        await self._judge_targets(name, settings)
         self._starts += 1
         try:
             while True:
@@ -157,6 +160,20 @@ class Gateway:
         self._make(name)
         self._launch(name)
         return True
+
+    def _given_by_caller(self, name: str, settings: AccountSettings) -> frozenset[str]:
+        """Which addresses of an account are a caller's word."""
+        if name in self.settings.accounts:
+            return frozenset()
+        return given_by_caller(self.settings, settings)
+
+    async def _judge_targets(self, name: str, settings: AccountSettings) -> None:
+        """Raise ``CallerError`` (-8) where a caller may not name such an address for an account that is to be made."""
+        former = self.accounts.get(name)
+        if self._shared.targets is None or (former and former.state is not State.STOP):
+            return
+        given = self._given_by_caller(name, settings)
+        await self._shared.targets.check({key: getattr(settings, key) for key in given})
 
     async def stop_account(self, account: Account, delay_s: float) -> None:
         """Stop an account after the answer has gone out; of several, it stays stopped until ``start``.
@@ -216,7 +233,8 @@ class Gateway:
     def _make(self, name: str) -> None:
         settings = self._settings_of[name]
         report = settings.report_over(self.settings.report)
-        self.accounts[name] = Account(name, settings, report, self._shared)
+        given = self._given_by_caller(name, settings)
+        self.accounts[name] = Account(name, settings, report, self._shared, given)
         self._shared.several = len(self.accounts) > 1
 
     def _launch(self, name: str) -> None:

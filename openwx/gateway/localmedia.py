@@ -33,8 +33,12 @@ class LocalMedia:
         try:
             real = Path(os.path.realpath(self._followed(path)))
             root = next((root for root in self._roots if real.is_relative_to(root)), None)
-            if root is None or self._is_own(real):
+            if root is None:
                 raise self._forbidden(path)
+            if self._is_own(real):
+                raise CallerError(
+                    Code.FORBIDDEN, f"media_path {path[:200]!r} is openwx's own, and is never sent"
+                )
             return str(real), open_below(str(root), str(real))
         except FileNotFoundError:
             raise CallerError(Code.MEDIA, f"media_path {path[:200]!r}: no such file") from None
@@ -90,8 +94,8 @@ class LocalMedia:
         roots = ", ".join(map(str, self._roots))
         return CallerError(
             Code.FORBIDDEN,
-            f"media_path {path[:200]!r} lies outside of the folders from which files may be sent ({roots};"
-            " media.roots can list its folder), or belongs to openwx itself",
+            f"media_path {path[:200]!r} lies outside of the folders from which files may be sent"
+            f" ({roots}); media.roots can list its folder",
         )
 
 

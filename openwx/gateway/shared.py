@@ -8,6 +8,7 @@ import msgspec
 from openwx.gateway.fetching import Fetcher
 from openwx.gateway.localmedia import LocalMedia
 from openwx.gateway.mediafolder import MediaFolder
+from openwx.gateway.targets import Targets
 from openwx.report.clock import Clock
 from openwx.report.journal import Journal
 from openwx.wechat.pace import Pace
@@ -22,6 +23,8 @@ class Shared(msgspec.Struct, kw_only=True):
     data_dir: Path
     folder: MediaFolder
     fetcher: Fetcher
+    targets: Targets | None
+    """The way to addresses that callers gave; None where these may be private."""
     local_media: LocalMedia
     """The files of this machine that may be sent."""
     downloads: bool = True

@@ -134,7 +134,7 @@ class Client:
                     await self._follow()
                 except LoggedOut as error:
                     self._ended(error.ret)
-                    reason = REASON_OF_RET.get(error.ret, str(error))
+                    reason = _words(error)
                     log.warning("the session is over: %s", reason)
                     uin = self.session.uin if self.session else uin
                     self.session = None
@@ -163,11 +163,13 @@ class Client:
         known: bytes | None = None,
     ) -> None:
         """Change the state, and tell so after ``events``. A new reason alone is not told."""
-        old, self.state, self.state_reason = self.state, state, reason
-        if state in (State.SCANING, State.CONFIRMING, State.RUNNING):
-            self.trouble = None
         if state is State.RUNNING:
             self.session_end = None
+        if state is not State.STOP:
+            reason = self._with_cause(reason)
+        if state in (State.SCANING, State.CONFIRMING, State.RUNNING):
+            self.trouble = None
+        old, self.state, self.state_reason = self.state, state, reason
         changes: list[Event] = [*events]
         if old is not state:
             changes.append(StateChanged(old, state, reason))
@@ -188,7 +190,13 @@ class Client:
         await self._deliver(Batch(events=[event]))
 
     def _note_reason(self, reason: str, trouble: WeChatError | None) -> None:
-        self.state_reason, self.trouble = reason, trouble
+        self.state_reason, self.trouble = self._with_cause(reason), trouble
+
+    def _with_cause(self, reason: str) -> str:
+        """Add why WeChat ended the last session, so that it can be read until the account runs again."""
+        if self.session_end is None or (cause := _words(self.session_end)) in reason:
+            return reason
+        return f"{reason}; WeChat ended the last session: {cause}"
 
     # -- contacts --------------------------------------------------------------------------------------------
 
@@ -444,3 +452,8 @@ class Client:
     def is_usable(self) -> bool:
         """Whether there is a session that WeChat has not ended."""
         return self.session is not None and not self._over.done()
+
+
+def _words(end: LoggedOut) -> str:
+    """Why a session ended."""
+    return REASON_OF_RET.get(end.ret, str(end))

@@ -18,7 +18,7 @@ async def it_runs(scene: Scene) -> None:
     )
 
 
-NEW = {"client": "{shop}", "post_api": "http://127.0.0.1:8000/shop", "base_url": "{simulator}"}
+NEW = {"client": "{shop}", "post_api": "https://bot.example/shop", "base_url": "{simulator}"}
 
 TOPIC: Topic = {
     "get_client_info": [Example("the account", {"client": "default"})],
@@ -32,6 +32,10 @@ TOPIC: Topic = {
         Example("no name", code=-2, status=400),
         Example(
             "a setting that cannot be", {"client": "shop", "send_interval": "soon"}, code=-2, status=400
+        ),
+        Example(
+            "a post_api on this machine", NEW | {"post_api": "http://127.0.0.1:8000/shop"}, given=a_new_name,
+            code=-8, status=403,
         ),
         Example("there are as many as there may be", {"client": "more"}, code=-7, status=429, place="alone"),
         Example(

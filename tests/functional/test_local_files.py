@@ -42,12 +42,14 @@ async def refused(gateway: Gateway, path: str | Path) -> Reply:
 
 async def test_the_data_folder_is_never_sent(gateway: Gateway, world: World, root: Path) -> None:
     data = world.data_dir
-    kept = sorted(file for file in data.rglob("*") if file.is_file() and "media" not in file.parts)
+    kept: list[Path] = sorted(
+        file for file in data.rglob("*") if file.is_file() and "media" not in file.parts
+    )
     assert {file.name for file in kept} >= {"journal.sqlite3", "journal.sqlite3-wal"}
     (root / "link").symlink_to(data / "journal.sqlite3")
     (root / "folder").symlink_to(data)
     (root / "hard").hardlink_to(data / "journal.sqlite3-wal")
-    for path in (
+    paths: list[str | Path] = [
         *kept,
         data,
         data / "no-such-file",
@@ -58,8 +60,9 @@ async def test_the_data_folder_is_never_sent(gateway: Gateway, world: World, roo
         root / "folder" / "journal.sqlite3-wal",
         root / "folder" / "media" / ".." / "journal.sqlite3",
         root / "hard",
-    ):
-        assert "openwx itself" in (await refused(gateway, path)).words
+    ]
+    for path in paths:
+        assert "openwx's own" in (await refused(gateway, path)).words
 
 
 async def test_the_files_with_secrets_are_never_sent(gateway: Gateway, root: Path) -> None:

@@ -149,7 +149,7 @@ class Site:
 async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     site = Site()
     app = web.Application()
-    app.router.add_get("/{path:.*}", site.handle)
+    app.router.add_route("*", "/{path:.*}", site.handle)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
