@@ -114,7 +114,7 @@ async def test_a_delivery_that_failed_is_sent_again(
     account.friend("小灰").says("important")
     await page.get_by_role("link", name="Look at them, and send them again").click()
     await page.locator(".delivery").get_by_text("HTTP 500").first.wait_for()
-    await sees(page, "Refused: 5×")
+    await sees(page, "Tried: 5×")
     receiver.behaves_well()
     receiver.forget()
     await page.get_by_role("button", name="Send again").click()
