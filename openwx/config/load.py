@@ -66,6 +66,8 @@ def describe(loaded: Loaded) -> str:
         report = settings.report_for(name)
         api = masked(report.post_api) if report.post_api else "none"
         signed = ", signed" if report.post_api and report.secret is not None else ""
+        if api.startswith("https:") and not report.verify:
+            signed += ", any certificate"
         relay = f", base_url {account.base_url}" if account.base_url else ""
         lines.append(
             f"account {name}: login_mode {account.login_mode}{relay}, post_api {api}{signed}"

@@ -77,7 +77,7 @@ class Outbox:
 
         Where no ids are given, all that failed. What is sent again goes in the order of its chat: oldest first, and
         before newer ones that wait. Raises ``CallerError``: 100 for one that is not there, 101 for one whose medium
-        is still to be fetched, -5 where it cannot be kept.
+        is still to be fetched, or whose account never ran, -5 where it cannot be kept.
         """
         failed: list[int] = []
         chats: list[str] = []
@@ -89,8 +89,8 @@ class Outbox:
                 failed.append(upload_id)
                 continue
             if self._reporter is not None and not self._reporter.has(upload_id, upload.chat):
-                why = f"delivery {upload_id} cannot be tried yet: its medium is still being fetched"
-                raise CallerError(Code.NOT_POSSIBLE, why)
+                why = "its medium is still being fetched, or the account has stopped"
+                raise CallerError(Code.NOT_POSSIBLE, f"delivery {upload_id} cannot be tried: {why}")
             chats.append(upload.chat)
         written = await self._write(Unit(account=self._account, again=sorted(failed)))
         if written.again:

@@ -351,6 +351,16 @@ BAD_VALUES = [
     ("accounts.default.base_url", "1", "must be an origin such as"),
     ("accounts.default.send_interval", "-1", "must be a number of seconds from 0 to 3600, not -1"),
     ("accounts.default.send_tries", "0", f"{WHOLE} 1 to 100, not 0"),
+    ("report.tries", "0", f"{WHOLE} 1 to 100, not 0"),
+    ("accounts.default.tries", "101", f"{WHOLE} 1 to 100, not 101"),
+    ("report.numbers", '"yes"', "must be true or false, not 'yes'"),
+    (
+        "report.ca",
+        '"/nowhere.pem"',
+        "a PEM file with certificates, not '/nowhere.pem': there is no such file",
+    ),
+    ("report.ca", "7", "must be the path of a PEM file with certificates, not 7"),
+    ("report.ca", '"/"', "a PEM file with certificates, not '/': there is no such file"),
     ("accounts.default.send_tries", "0x" + "f" * 5000, "not so long a number"),
     ("accounts.default.queue_size", "[5]", f"{WHOLE} 1 to 1000000, not a list"),
     ("accounts.default.post_api", "1", "must be an http:// or https:// address"),
@@ -709,6 +719,9 @@ def test_describe() -> None:
         [accounts.two]
         login_mode = "web"
         post_api = ""
+        [accounts.three]
+        secret = "other"
+        verify = false
         """,
         {"OPENWX_TOKEN": "s3cr3t"},
     )
@@ -722,6 +735,10 @@ def test_describe() -> None:
             "post_api https://***@backend/wx?***, signed"
         ),
         "account two: login_mode web, post_api none",
+        (
+            "account three: login_mode desktop, post_api https://***@backend/wx?***, signed,"
+            " any certificate"
+        ),
         (
             "warning: environment variable OPENWX_TOKEN is no setting and is ignored; "
             "did you mean OPENWX_ACCESS__TOKEN?"
