@@ -290,15 +290,23 @@ class Outgoing:
             ticket.tell(outcome)
             self.keys.settle(order, outcome)
 
-        await self._teller.tell_outcome(
-            order,
-            outcome,
-            self._client.contacts,
-            self._client.session,
-            was_kept=ticket.done is None,
-            keys=await self._journal.insist(lambda: self.keys.with_outcome(order, outcome), waits),
-            waits=waits,
-        )
+        try:
+            await self._teller.tell_outcome(
+                order,
+                outcome,
+                self._client.contacts,
+                self._client.session,
+                was_kept=ticket.done is None,
+                keys=await self._journal.insist(
+                    lambda: self.keys.with_outcome(order, outcome), waits
+                ),
+                waits=waits,
+            )
+        except asyncio.CancelledError:
+            if ticket.done is not None:  # what was accepted is in the journal, and done again
+                words = "%s: how a send to %s ended is told to nobody: the journal does not take it"
+                metrics.dropped(log, "outcome", words, self._account, outcome.chat_id)
+            raise
         self.keys.settle(order, outcome)
         self.keys.kept(order)
         self._counts.sent(outcome.error.code if outcome.error else 0)

@@ -49,6 +49,8 @@ class Ticket(msgspec.Struct, eq=False):
     abandoned: bool = False
     """Whoever waited was told how it stands: no new attempt may follow."""
     on_begun: Callable[[], None] | None = None
+    outcome: Outcome | None = None
+    """How it ended, also while that is still to be written down."""
 
     def __post_init__(self) -> None:
         self.names = _names(self.order, is_kept=self.done is None)
@@ -160,6 +162,8 @@ class SendQueue:
         except TimeoutError:
             if done.done() and not done.cancelled():
                 return done.result()
+            if ticket.outcome is not None:
+                return ticket.outcome
         seconds = f"{self._rules.wait_s:.0f} seconds"
         ticket.abandoned = True
         if ticket.begun:
@@ -181,8 +185,11 @@ class SendQueue:
         self._bulk.clear()
 
     def refuse(self, error: CallerError) -> None:
-        """Withdraw the sends of all who wait now, and tell them so, but those that may have reached WeChat."""
+        """Withdraw the sends of all who wait now, and tell them so, but those that may have reached WeChat: where it
+        has answered, they hear what."""
         for ticket in [*self._under_way, *self._urgent]:
+            if ticket.outcome is not None:
+                ticket.tell(ticket.outcome)
             if ticket.done is not None and not ticket.done.done() and not ticket.begun:
                 _withdraw(ticket.order, str(error))
                 ticket.abandoned = True
@@ -220,6 +227,7 @@ class SendQueue:
         finally:
             self._rest(self._rules.interval_s)
         if outcome is not None:
+            ticket.outcome = outcome
             await self._finish(ticket, outcome)
             ticket.tell(outcome)
         self._under_way.remove(ticket)

@@ -65,6 +65,8 @@ T = TypeVar("T")
 
 LOOK_EVERY_S = 0.5
 """So often it is looked whether the files are there, and in trouble, whether they can be written again."""
+HANGS_S = 20.0
+"""A disk that takes longer is as good as none."""
 
 _ABOVE_ALL = 2**63 - 1
 """Above every number."""
@@ -146,9 +148,13 @@ class Journal:
             condition = self._condition
             failed = condition.failed_bytes if condition.trouble else None
             try:
-                await self._order(Look(self._files, failed, BUSY_TIMEOUT_S))
+                async with asyncio.timeout(HANGS_S):
+                    await self._order(Look(self._files, failed, BUSY_TIMEOUT_S))
             except JournalError as error:
                 condition.failed(error)
+            except TimeoutError:
+                words = f"the journal failed: its disk has not answered for {HANGS_S:.0f} seconds"
+                condition.failed(JournalError(words))
             else:
                 if failed is not None:
                     condition.works()

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from openwx.report import journal
 from openwx.report.journal import Journal
-from openwx.simulator import Account, Simulator
+from openwx.simulator import Account, Fault, Simulator
 from tests.reply import Reply
 
 from .world import Api, Command, Gateway, Receiver, World
@@ -214,8 +216,8 @@ async def test_a_deleted_log_is_written_back_by_a_stop(
 async def does(gateway: Gateway, sql: str) -> None:
     """Have the journal's own connection do something to itself."""
     assert gateway.service is not None
-    journal: Journal = gateway.service.gateway._shared.journal
-    await journal._writer.order(lambda db: db.execute(sql).fetchall())
+    opened: Journal = gateway.service.gateway._shared.journal
+    await opened._writer.order(lambda db: db.execute(sql).fetchall())
 
 
 async def test_a_lock_of_another_program_is_no_hang(
@@ -273,3 +275,35 @@ async def test_whatever_fails_is_told_alike(
     await until_ready(api, world, wanted=True)
     await receiver.get(type="friend_message", sender="小灰")
     assert (await sends(api, "after")).code == 0
+
+
+async def test_a_disk_that_hangs_is_as_good_as_none(
+    api: Gateway, world: World, account: Account, receiver: Receiver, simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(journal, "HANGS_S", 0.2)
+    grey = account.friend("小灰")
+    hanging = simulator.faults.add("webwxsendmsg", Fault.HANG)
+    under_way = asyncio.create_task(sends(api, "under way"))
+    await hanging.strikes(PATIENCE_S)
+    holds, answers = threading.Event(), threading.Event()
+
+    def hold(_: sqlite3.Connection) -> None:
+        holds.set()
+        answers.wait(PATIENCE_S)
+
+    assert api.service is not None
+    held = asyncio.create_task(api.service.gateway._shared.journal._writer.order(hold))
+    assert await asyncio.to_thread(holds.wait, PATIENCE_S)
+    hanging.release()
+    assert (await asyncio.wait_for(under_way, PATIENCE_S)).code == 0
+    refused = await sends(api, "refused")
+    assert (refused.status, refused.code) == (503, -5)
+    assert "has not answered" in refused.words
+    answers.set()
+    await held
+    told = await receiver.get(post_type="send_message", content="under way")
+    assert told["code"] == 0
+    await until_ready(api, world, wanted=True)
+    assert (await sends(api, "after")).code == 0
+    assert grey.texts == ["under way", "after"]
