@@ -103,7 +103,9 @@ async def _prove(http: aiohttp.ClientSession, url: str, id: str) -> None:
             proof, status = answer.headers.get(instance.PROOF, ""), answer.status
     except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
         raise NotReachedError(f"no openwx answers at {url}: {reason(error)}") from None
-    if not hmac.compare_digest(proof.encode(), instance.proof(id, challenge).encode()):
+    if not hmac.compare_digest(
+        proof.encode("utf-8", "surrogateescape"), instance.proof(id, challenge).encode()
+    ):
         words = f"another program answers at {url}, or another openwx (HTTP {status})"
         raise NotReachedError(words)
 
