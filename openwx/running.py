@@ -52,11 +52,11 @@ class Running:
 async def find(settings: Settings) -> Running:
     """The gateway that runs. Raises ``NotReachedError``, ``NotRunningError`` where there is none."""
     folder = settings.data_dir
-    left = _left(folder / instance.RUNNING)
-    found, why = await _ask(left)
-    if found is not None:
+    found, why = await _ask(_left(folder / instance.RUNNING))
+    used = await asyncio.to_thread(_is_used, folder, within_s=0 if found else service.LOCK_S)
+    if found is not None and used is not False:  # else this folder is a copy of the gateway's
         return found
-    if await asyncio.to_thread(is_used, folder):
+    if used:
         raise NotReachedError(f"an openwx uses data_dir {folder}, but {why}")
     demo, _ = await _ask(_left(folder / instance.DEMO))
     if demo is not None:
@@ -103,7 +103,9 @@ async def _prove(http: aiohttp.ClientSession, url: str, id: str) -> None:
             proof, status = answer.headers.get(instance.PROOF, ""), answer.status
     except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
         raise NotReachedError(f"no openwx answers at {url}: {reason(error)}") from None
-    if not hmac.compare_digest(proof.encode(), instance.proof(id, challenge).encode()):
+    if not hmac.compare_digest(
+        proof.encode("utf-8", "surrogateescape"), instance.proof(id, challenge).encode()
+    ):
         words = f"another program answers at {url}, or another openwx (HTTP {status})"
         raise NotReachedError(words)
 
@@ -112,18 +114,21 @@ def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(timeout=_TIMEOUT)
 
 
-def is_used(folder: Path) -> bool:
-    """Whether a process has the data folder for itself. Blocks for a moment."""
+def _is_used(folder: Path, *, within_s: float) -> bool | None:
+    """Whether a process has the data folder for itself; None where that cannot be known. Blocks for so long.
+
+    Who only looks, as this does, holds the lock for a moment, too.
+    """
     file = folder / service.LOCK
     try:
         if not file.exists():
-            return False
-        with FileLock(file, timeout=service.LOCK_S, mode=0o600):
+            return None
+        with FileLock(file, timeout=within_s, mode=0o600):
             return False
     except Timeout:
         return True
     except OSError:
-        return False  # who is about to use the folder hears why it cannot be
+        return None  # who is about to use the folder hears why it cannot be
 
 
 async def _is_taken(settings: Settings) -> bool:

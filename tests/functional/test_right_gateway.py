@@ -1,6 +1,7 @@
 """The commands beside a gateway speak to the one of their data folder, and to no other."""
 
 import json
+import shutil
 import signal
 import socket
 import threading
@@ -160,6 +161,22 @@ async def test_a_stranger_at_the_address_of_a_killed_one(
     assert set(stranger.asked) == {("GET", "/healthz")}
     assert stale.id not in str(stranger.headers)
     assert "a-token-for-ours-alone" not in str(stranger.headers)
+
+
+async def test_a_copy_of_the_folder_is_not_the_folder(
+    openwx: Start, world: World, account: Account, receiver: Receiver
+) -> None:
+    """Though the file of the gateway that runs is in it, too."""
+    gateway = await world.run()
+    (failed,) = await fails(gateway, account, receiver, "ours")
+    copied = world.data_dir.with_name("copied")
+    shutil.copytree(world.data_dir, copied)
+    commands = beside(openwx, copied, port_of(gateway.url))
+    code, _, err = await commands("status")
+    assert (code, f"no openwx runs with data_dir {copied}" in err) == (2, True)
+    code, out, _ = await commands("outbox", "drop", "--all", "--yes")
+    assert (code, out) == (0, "1 done\n")
+    assert (await gateway.get("outbox")).json["deliveries"] == [failed]
 
 
 async def test_a_call_for_another_gateway_is_refused(api: Gateway) -> None:
