@@ -130,6 +130,10 @@ class Connection(web.RequestHandler):
                 timer.cancel()
         self._release()
         super().connection_lost(exc)
+        body = self._content
+        if body is not None and not body.is_eof() and body.exception() is None:
+            # Its request is answered; aiohttp would wait for the rest of its body all the same.
+            body.set_exception(web.RequestPayloadError("the connection is lost"))
 
     async def start(self) -> None:
         """Answer one request after the other."""
@@ -219,7 +223,8 @@ class Connection(web.RequestHandler):
         try:
             return await super().finish_response(request, in_pieces(resp), start_time)
         finally:
-            self._content = None
+            if request.content.is_eof():
+                self._content = None
             self._owes_since = self._loop.time()
             self._release()
             if (broken := request.content.exception()) is not None:
