@@ -228,7 +228,9 @@ class Connection(web.RequestHandler):
             self._owes_since = self._loop.time()
             self._release()
             if (broken := request.content.exception()) is not None:
-                broken.__traceback__ = None  # its frames hold the body until the garbage is collected
+                broken.__traceback__ = (
+                    None  # its frames hold the body until the garbage is collected
+                )
 
     # -- what is read ------------------------------------------------------------------------------------------
 
@@ -285,16 +287,18 @@ class Connection(web.RequestHandler):
         return b""
 
     def _is_of_this_machine(self) -> bool:
-        try:
-            address = ip_address(self.peername[0])
-        except (TypeError, ValueError, IndexError):
+        peer = self.peername
+        if not isinstance(peer, tuple):
             return False
+        address = ip_address(peer[0].partition("%")[0])
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             return address.ipv4_mapped.is_loopback
         return address.is_loopback
 
     def _own_name(self) -> bytes:
-        host, port = self.sockname[:2]
+        name = self.sockname
+        assert isinstance(name, tuple), "whoever came from an address came to one"
+        host, port = name[:2]
         return f"[{host}]:{port}".encode() if ":" in host else f"{host}:{port}".encode()
 
     def _bound_what_is_ahead(self, size: int, *, awaited_head: bool) -> None:

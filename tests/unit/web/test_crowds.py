@@ -120,6 +120,11 @@ async def until(condition: Callable[[], bool], what: str) -> None:
         raise AssertionError(what) from None
 
 
+async def knows(api: Api, count: int) -> None:
+    """Wait until so many have shown the token."""
+    await until(lambda: sum(one.is_known for one in connections(api)) == count, "known")
+
+
 async def asks(api: Api, more: bytes = b"", first: bytes = ASK) -> int:
     """The status of an answer over a connection of its own; 0 where it is closed instead."""
     head, _ = await api.raw(first + more + b"Connection: close\r\n\r\n")
@@ -176,6 +181,7 @@ async def test_what_follows_waits_until_the_answer_before_is_read(
 async def test_an_answer_that_is_read_slowly_comes_whole(serve: Serve, crowd_at: MakeCrowd) -> None:
     api = await serve()
     crowd = crowd_at(api)
+    length = 0
     for version, end in ((b"1.1", b"Connection: close\r\n\r\n"), (b"1.0", b"\r\n")):
         await crowd.sends(BIG.replace(b"1.1", version)[:-2] + end)
         loop, got = asyncio.get_running_loop(), b""
@@ -245,11 +251,11 @@ async def test_known_callers_who_wait_for_us_are_never_closed(
     known, strangers = crowd_at(api), crowd_at(api)
     for n in range(MOST - 1):
         await known.sends(POLL + SHOWN + b"\r\n")
-        await until(lambda n=n: sum(one.is_known for one in connections(api)) == n + 1, "known")
+        await knows(api, n + 1)
     await strangers.sends(b"", MOST)
     assert await asks(api, SHOWN) == 200
     await known.sends(POLL + SHOWN + b"\r\n")
-    await until(lambda: sum(one.is_known for one in connections(api)) == MOST, "all known")
+    await knows(api, MOST)
     assert await asks(api, SHOWN) == 429
     assert sum(one.is_known for one in connections(api)) == MOST
 
