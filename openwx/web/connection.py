@@ -130,6 +130,10 @@ class Connection(web.RequestHandler):
                 timer.cancel()
         self._release()
         super().connection_lost(exc)
+        body = self._content
+        if body is not None and not body.is_eof() and body.exception() is None:
+            # Its request is answered; aiohttp would wait for the rest of its body all the same.
+            body.set_exception(web.RequestPayloadError("the connection is lost"))
 
     async def start(self) -> None:
         """Answer one request after the other."""
@@ -219,7 +223,8 @@ class Connection(web.RequestHandler):
         try:
             return await super().finish_response(request, in_pieces(resp), start_time)
         finally:
-            self._content = None
+            if request.content.is_eof():
+                self._content = None
             self._owes_since = self._loop.time()
             self._release()
             if (broken := request.content.exception()) is not None:
@@ -282,16 +287,18 @@ class Connection(web.RequestHandler):
         return b""
 
     def _is_of_this_machine(self) -> bool:
-        try:
-            address = ip_address(self.peername[0])
-        except (TypeError, ValueError, IndexError):
+        peer = self.peername
+        if not isinstance(peer, tuple):
             return False
+        address = ip_address(peer[0].partition("%")[0])
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             return address.ipv4_mapped.is_loopback
         return address.is_loopback
 
     def _own_name(self) -> bytes:
-        host, port = self.sockname[:2]
+        name = self.sockname
+        assert isinstance(name, tuple), "whoever came from an address came to one"
+        host, port = name[:2]
         return f"[{host}]:{port}".encode() if ":" in host else f"{host}:{port}".encode()
 
     def _bound_what_is_ahead(self, size: int, *, awaited_head: bool) -> None:

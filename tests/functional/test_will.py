@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import re
+from typing import Any
 
 import pytest
 
@@ -153,10 +154,11 @@ class TestToken:
         return await world.start(settings=world.settings().model_copy(update={"access": access}))
 
     async def test_whoever_gives_it_may_open_an_address(self, guarded: Gateway) -> None:
-        for given in (
+        ways: tuple[dict[str, Any], ...] = (
             {"params": {"token": "s3cret-enough-token"}, "headers": PASTED},
             {"headers": PASTED | {"Authorization": "Bearer s3cret-enough-token"}},
-        ):
+        )
+        for given in ways:
             reply = await guarded.call("check_event?timeout=0", **given)
             assert (reply.status, reply.body[:1]) == (200, b"["), given
         reply = await guarded.call(

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from openwx.web.server import Connection
+from openwx.web.connection import Connection
 
 from .serving import Api
 
