@@ -11,7 +11,7 @@ import pytest
 
 from openwx.config import Access, AccountSettings
 from openwx.simulator import Account, Simulator
-from openwx.simulator.media import JPEG
+from openwx.simulator.media import JPEG, MP3
 from tests.functional.world import Gateway, Receiver, World
 
 from .conftest import Complaints
@@ -354,7 +354,16 @@ async def test_everybody_can_use_it(
     world: World,
     scheme: Any,
 ) -> None:
-    account.friend("小灰").says("hello")
+    friend = account.friend("小灰")
+    friend.says("hello")
+    friend.recalls(friend.says("wrong"))
+    friend.sends_image(JPEG)
+    friend.sends_voice(MP3, 2)
+    friend.sends_file("notes.txt", b"notes")
+    friend.transfers(12.5, "lunch")
+    friend.sends_link("A walk", "by the river", "https://example.org/walk")
+    friend.sends(9876, "<msg/>")
+    await receiver.gets(8, post_type="receive_message")
     receiver.fails(post_type="receive_message", content="refused")
     account.friend("小灰").says("refused")
     await receiver.gets(5, content="refused")

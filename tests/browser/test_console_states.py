@@ -295,6 +295,8 @@ async def test_the_log_of_the_browser_stays_clean(
     await page.locator(".person", has_text="小灰").click()
     field = page.get_by_label("Message", exact=True)
     for text in ("one", "two\nlines"):
+        # As a browser does where one drags a field larger.
+        await field.evaluate("field => { field.style.height = '60px'; }")
         await field.fill(text)
         await field.press("Enter")
         await page.locator("#messages .mine").get_by_text(text.partition("\n")[0]).wait_for()
@@ -310,11 +312,13 @@ async def test_the_log_of_the_browser_stays_clean(
 
     account.phone.logs_out_web()
     await page.locator("#pill").get_by_text("Confirm on your phone").wait_for()
-    for path in ("", "/chats", "/contacts", "/feed"):
+    biggest = max(account.groups, key=lambda one: len(one.members))
+    for path in ("", "/chats", "/contacts", "/feed", "/contacts?kind=groups"):
         await page.goto(f"{gateway.url}{ACCOUNT}{path}")
-        for picture in await page.locator(".avatar").all():
-            await picture.scroll_into_view_if_needed()
-        await page.wait_for_load_state("load")
+        await looks_at_all_pictures(page)
+    await page.get_by_role("link", name=f"About {biggest.name}").click()
+    await page.get_by_role("heading", name="Members").wait_for()
+    await looks_at_all_pictures(page)
     account.phone.confirm()
     await page.locator("#pill").get_by_text("Running").wait_for()
     await page.goto(f"{gateway.url}{ACCOUNT}/chats")
@@ -323,6 +327,13 @@ async def test_the_log_of_the_browser_stays_clean(
     await page.goto(f"{gateway.url}{ACCOUNT}")
     await page.get_by_role("heading", name="Log in").wait_for()
     assert not complaints
+
+
+async def looks_at_all_pictures(page: "Page") -> None:
+    """Pictures are fetched when they are about to be seen: so many of them were never fetched before."""
+    for picture in await page.locator(".avatar img").all():
+        await picture.evaluate("image => { image.loading = 'eager'; }")
+    await page.wait_for_function("[...document.images].every(image => image.complete)")
 
 
 async def test_another_tab_finds_its_way_to_the_log_in(

@@ -26,7 +26,12 @@ FORMS = [
     f"{ACCOUNT}{path}"
     for path in ("/chat", "/start", "/stop", "/deliveries/retry", "/deliveries/drop")
 ]
-FORMS += ["/console/logout", "/console/language", "/console/login"]
+FORMS += [
+    "/console/logout",
+    "/console/language",
+    "/console/login",
+    "/console/hide-token-hint",
+]
 
 Comes = Callable[..., Visitor]
 
