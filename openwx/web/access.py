@@ -17,6 +17,8 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion11
 
 from openwx.errors import CallerError, Code
+from openwx.web.guesses import Guesses
+from openwx.web.parameters import read_query
 
 if TYPE_CHECKING:
     from openwx.config import Access as AccessSettings
@@ -35,6 +37,7 @@ class Access:
         self._origins = frozenset(settings.cors_origins)
         self._hosts = frozenset(settings.allowed_hosts)
         self.max_connections = settings.max_connections
+        self.guesses = Guesses(settings.trusted_proxies)
 
     def admit(self, request: web.BaseRequest) -> str | None:
         """The listed foreign origin that the request comes from, if any.
@@ -109,6 +112,15 @@ class Access:
         if scheme.lower() == "bearer" and self.is_token(bearer.strip()):
             return True
         return self.is_token(texts.get("token", ""))
+
+    async def shows_token(self, request: web.BaseRequest) -> bool:
+        """As ``has_token``, for what has no parameters but ``token`` in the query. Guesses take time."""
+        texts = read_query(request, ("token",)).texts
+        if self.has_token(request, texts):
+            return True
+        if self.is_presented(request, texts):
+            await self.guesses.slow_down(request)
+        return False
 
     def is_presented(self, request: web.BaseRequest, texts: Mapping[str, str]) -> bool:
         """Whether a token was given at all."""

@@ -58,7 +58,7 @@ def _info(gateway: "Gateway", account: "Account") -> ClientInfo:
     )
 
 
-@route("get_client_info", any_state=True)
+@route("get_client_info", any_state=True, reads=True)
 async def get_client_info(gateway: "Gateway", account: "Account") -> ClientInfo:
     """How an account and its process are."""
     return _info(gateway, account)
@@ -145,7 +145,7 @@ class CheckClient(Call):
     client: Annotated[str | None, Field(description="the name of an account")] = None
 
 
-@route("check_client", any_state=True)
+@route("check_client", any_state=True, reads=True)
 async def check_client(gateway: "Gateway", call: CheckClient) -> Clients:
     """The accounts and how they are."""
     accounts = gateway.accounts.values() if call.client is None else [gateway.account(call.client)]
@@ -164,7 +164,7 @@ async def check_client(gateway: "Gateway", call: CheckClient) -> Clients:
     )
 
 
-@route("get_qrcode", any_state=True)
+@route("get_qrcode", any_state=True, reads=True)
 async def get_qrcode(account: "Account") -> Image:
     """The QR code that wants to be scanned for the login."""
     if account.qrcode_png is None:

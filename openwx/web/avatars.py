@@ -19,7 +19,7 @@ class GetAvatar(FriendSelectors):
     group_id: Annotated[str | None, Field(description="the id of a group")] = None
 
 
-@route("get_avatar")
+@route("get_avatar", reads=True)
 async def get_avatar(account: "Account", call: GetAvatar) -> Image:
     """The picture of the user, a friend, a group, or a member of a group."""
     whom, room_id = _shown(account, call)

@@ -84,7 +84,7 @@ def _size(path: str) -> int:
         return 0
 
 
-@route("events", any_state=True)
+@route("events", any_state=True, reads=True)
 async def events(gateway: "Gateway", account: "Account", call: FollowStream) -> EventStream:
     """Messages and events as they happen: Server-Sent Events.
 
@@ -94,7 +94,7 @@ async def events(gateway: "Gateway", account: "Account", call: FollowStream) -> 
     return EventStream(account.stream, gateway.streams, begin, wanted, call.media_data)
 
 
-@route("ws", any_state=True)
+@route("ws", any_state=True, reads=True)
 async def ws(gateway: "Gateway", account: "Account", call: FollowStream) -> Socket:
     """A WebSocket: the same events, and calls of any route over it.
 

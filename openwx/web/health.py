@@ -14,7 +14,6 @@ from openwx.web import answers
 from openwx.web.access import Access
 from openwx.web.answers import Answer
 from openwx.web.guard import guarded
-from openwx.web.parameters import read_query
 
 if TYPE_CHECKING:
     from openwx.gateway.account import Account
@@ -79,7 +78,7 @@ class Health:
         readiness = Readiness(code=int(Code.DONE), status="ready")
         if waited_for:
             readiness = Readiness(code=int(Code.NOT_RUNNING), status="not ready")
-        if self._has_token(request):
+        if await self._access.shows_token(request):
             readiness.version = __version__
             readiness.started = int(gateway.started)
             readiness.accounts = {one.name: await self._health(one) for one in list(accounts)}
@@ -101,9 +100,6 @@ class Health:
             failed=failed,
             sync_age_s=None if age_s is None else round(age_s, 1),
         )
-
-    def _has_token(self, request: web.Request) -> bool:
-        return self._access.has_token(request, read_query(request))
 
 
 def _fresh(answer: Answer) -> Answer:

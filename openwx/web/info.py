@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 Attribute = Annotated[str | None, Field(description="a text to compare with")]
 
 
-@route("get_user_info")
+@route("get_user_info", reads=True)
 async def get_user_info(account: "Account") -> User:
     """The account itself."""
     return account.contacts.user
 
 
-@route("get_friend_info")
+@route("get_friend_info", reads=True)
 async def get_friend_info(account: "Account") -> list[Friend]:
     """All friends, public accounts and system accounts."""
     return list(account.contacts.friends.values())
 
 
-@route("get_group_info")
+@route("get_group_info", reads=True)
 async def get_group_info(account: "Account") -> list[GroupInfo]:
     """All groups with their members."""
     return [group.info() for group in account.contacts.groups.values()]
 
 
-@route("get_group_basic_info")
+@route("get_group_basic_info", reads=True)
 async def get_group_basic_info(account: "Account") -> list[GroupBasics]:
     """All groups, with the number of their members instead of the members."""
     return [group.basics() for group in account.contacts.groups.values()]
@@ -58,7 +58,7 @@ class SearchFriend(Search):
     category: Attribute = None
 
 
-@route("search_friend")
+@route("search_friend", reads=True)
 async def search_friend(account: "Account", call: SearchFriend) -> list[Friend]:
     """The friends whose attributes are as given; code 100 where there is none."""
     found = account.contacts.search_friends(**call.attributes())
@@ -79,7 +79,7 @@ class SearchGroup(Search):
     displayname: Attribute = None
 
 
-@route("search_group")
+@route("search_group", reads=True)
 async def search_group(account: "Account", call: SearchGroup) -> list[GroupInfo]:
     """The groups whose attributes are as given, with members; code 100 where there is none."""
     found = account.contacts.search_groups(**call.attributes())

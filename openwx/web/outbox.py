@@ -62,7 +62,7 @@ class Outbox(Call):
     )
 
 
-@route("outbox", any_state=True)
+@route("outbox", any_state=True, reads=True)
 async def outbox(account: "Account", call: Outbox) -> Deliveries:
     """The deliveries to `post_api` that failed, newest first, or those that wait, oldest first."""
     box = account.outbox
@@ -85,7 +85,7 @@ class DeliveryShown(msgspec.Struct, kw_only=True):
     status: str = "success"
 
 
-@route("outbox_show", any_state=True)
+@route("outbox_show", any_state=True, reads=True)
 async def outbox_show(account: "Account", call: OutboxShow) -> DeliveryShown:
     """One delivery, with the JSON that was to be uploaded."""
     upload, body = await account.outbox.show(call.id)

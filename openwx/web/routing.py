@@ -8,13 +8,16 @@ a reply and raises errors, and never touches aiohttp::
         ...
 """
 
+import difflib
+import functools
 import inspect
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import msgspec
 
-from openwx.web.models import Call
+from openwx.web.models import OF_EVERY_ROUTE, Call
 
 METHODS = ("GET", "POST")
 
@@ -62,6 +65,22 @@ class Route(msgspec.Struct, frozen=True):
     """Its body may hold a medium."""
     attended: bool = False
     """It ends when its caller goes away."""
+    reads: bool = False
+    """It only looks: to call it changes nothing, here or at WeChat."""
+    known: frozenset[str] | None = OF_EVERY_ROUTE
+    """The names of its parameters; None where it takes any."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """HEAD, too, where nothing is done: a link checker must not send messages."""
+        return (*METHODS, "HEAD") if self.reads else METHODS
+
+    def needs_no_body(self, query: Iterable[str]) -> bool:
+        """Whether the call makes sense without its body, which cannot be read, with what is in the query."""
+        if self.model is None and self.reads:
+            return True
+        own = {"client", *(self.model.names() if self.model else ())} - {"idempotency_key"}
+        return not own.isdisjoint(query)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -82,9 +101,10 @@ def route(
     any_state: bool = False,
     media: bool = False,
     attended: bool = False,
+    reads: bool = False,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """Declare a route. ``any_state``: it works while the account is not running, too. ``media``: it takes media.
-    ``attended``: it waits, and is cancelled when its caller goes away."""
+    ``attended``: it waits, and is cancelled when its caller goes away. ``reads``: it only looks."""
 
     def declare(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         signature = inspect.signature(handler)
@@ -104,6 +124,8 @@ def route(
             takes=takes,
             media=media,
             attended=attended,
+            reads=reads,
+            known=OF_EVERY_ROUTE if call is None else call.annotation.known(),
         )
         _routes.update(dict.fromkeys((name, *other_names), row))
         return handler
@@ -114,6 +136,17 @@ def route(
 def find(name: str) -> Route | None:
     """The route of this name."""
     return _routes.get(name)
+
+
+def near(name: str) -> list[str]:
+    """The routes that somebody may mean who writes this: ``getUserInfo``, ``get-user-info``, ``get_user_infos``."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:60]).lower().replace("-", "_")
+    return _near(snake)
+
+
+@functools.lru_cache(maxsize=256)
+def _near(name: str) -> list[str]:
+    return difflib.get_close_matches(name, _routes, n=3)
 
 
 def declared() -> list[Route]:
