@@ -43,7 +43,7 @@ def _load(args: argparse.Namespace, **overrides: Any) -> "Loaded":
     with undisturbed():
         from openwx.config import load
     loaded = load(args.config, os.environ, overrides)
-    for warning in loaded.warnings:
+    for warning in loaded.advice:
         print(f"openwx: warning: {warning}", file=sys.stderr)
     return loaded
 

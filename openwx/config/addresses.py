@@ -5,7 +5,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainValidator
 
 from openwx.config.values import BadValueError, found
 
@@ -97,7 +97,21 @@ def _optional_origin(value: Any) -> str | None:
     return None if value is None or value == "" else _origin(value)
 
 
+def _network(value: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(value if isinstance(value, str) else "")
+    except ValueError:
+        raise BadValueError(
+            f"must be an IP address or a network such as 10.0.0.0/8, not {found(value)}"
+        ) from None
+
+
 Url = Annotated[str | None, BeforeValidator(_url)]
 """An address or None; empty text is None too, so that an account can take back ``[report]``'s."""
 Origin = Annotated[str, BeforeValidator(_origin)]
 OptionalOrigin = Annotated[str | None, BeforeValidator(_optional_origin)]
+Network = Annotated[
+    ipaddress.IPv4Network | ipaddress.IPv6Network,
+    PlainValidator(_network, json_schema_input_type=str),
+]
+"""A network; an address is one, too."""

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from openwx.config.environment import convert
 from openwx.config.models import AccountSettings
-from openwx.config.values import AccountName
+from openwx.config.values import AccountName, truth
 from openwx.errors import ConfigError
 
 _NAME = TypeAdapter(AccountName)
@@ -49,6 +49,23 @@ def plain(texts: Mapping[str, str]) -> dict[str, str]:
 _SHAPES = {"list_type": "a list, in JSON or joined by commas", "dict_type": "a table in JSON"}
 
 
+def on_the_bench(
+    settings: AccountSettings, configured: Mapping[str, AccountSettings]
+) -> AccountSettings:
+    """With the ``base_url`` of the configured accounts, where all of them have one and this has none.
+
+    On a test bench or in the demo, no account comes to the real WeChat because its caller left something out. Raises
+    ``ConfigError`` where they have different ones.
+    """
+    benches = {one.base_url for one in configured.values()}
+    if settings.base_url is not None or not benches or None in benches:
+        return settings
+    if len(benches) > 1:
+        shown = ", ".join(sorted(str(one) for one in benches))
+        raise ConfigError(f"base_url is missing: that of the configured accounts differs: {shown}")
+    return settings.model_copy(update={"base_url": benches.pop()})
+
+
 def check_account_name(name: str) -> None:
     """Raises ``ConfigError`` where no account can be called so."""
     try:
@@ -60,7 +77,10 @@ def check_account_name(name: str) -> None:
 
 def _value(name: str, text: str) -> object:
     value = convert(text, ("accounts", "", name))
-    is_list = get_origin(AccountSettings.model_fields[name].annotation) is list
+    kind = AccountSettings.model_fields[name].annotation
+    if kind is bool and isinstance(value, str) and (flag := truth(value)) is not None:
+        return flag
+    is_list = get_origin(kind) is list
     if is_list and isinstance(value, str):
         return [item.strip() for item in value.split(",") if item.strip()]
     return value

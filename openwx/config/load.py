@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from openwx.config.addresses import masked
 from openwx.config.environment import TABLES, Location, apply_environment, convert, put
 from openwx.config.models import Settings
+from openwx.config.strength import NEW, weakness
 from openwx.config.values import hint, kind
 from openwx.errors import ConfigError
 
@@ -31,6 +32,14 @@ class Loaded(msgspec.Struct, frozen=True):
     source: Path | None
     variables: list[str]
     warnings: list[str]
+
+    @property
+    def advice(self) -> list[str]:
+        """The warnings, and what is allowed but not wise."""
+        token = self.settings.access.token
+        if token is None or not (words := weakness(token)):
+            return self.warnings
+        return [*self.warnings, f"access.token: {words}; a better one comes from: {NEW}"]
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:
@@ -72,7 +81,7 @@ def describe(loaded: Loaded) -> str:
         lines.append(
             f"account {name}: login_mode {account.login_mode}{relay}, post_api {api}{signed}"
         )
-    lines += [f"warning: {warning}" for warning in loaded.warnings]
+    lines += [f"warning: {warning}" for warning in loaded.advice]
     return "\n".join(_one_line(line) for line in lines)
 
 

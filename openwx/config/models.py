@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from openwx.config.addresses import OptionalOrigin, Origin, Url, a_host
+from openwx.config.addresses import Network, OptionalOrigin, Origin, Url, a_host
 from openwx.config.values import (
     AccountName,
     BadValueError,
@@ -112,6 +112,8 @@ class Access(_Table):
     allow_anonymous: YesNo = False
     cors_origins: list[Origin] = []
     allowed_hosts: list[Annotated[str, _BARE_HOST]] = []
+    trusted_proxies: list[Network] = []
+    """Whose ``X-Forwarded-For`` counts."""
     max_connections: Annotated[int, whole(10, 100_000)] = 500
     allow_private_targets: YesNo = False
 

@@ -9,6 +9,7 @@ the key and the place in front of it are added by ``load``.
 import base64
 import binascii
 import difflib
+import math
 import re
 import ssl
 from collections.abc import Callable, Iterable
@@ -76,6 +77,15 @@ def _boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     raise BadValueError(f"must be true or false, not {found(value)}")
+
+
+def truth(text: str) -> bool | None:
+    """A number as yes or no, as callers of the original write it: all but 0 is yes. None where it is no number."""
+    try:
+        number = float(text) if text.isascii() else math.nan
+    except ValueError:
+        return None
+    return None if math.isnan(number) else number != 0
 
 
 def whole(low: int, high: int, note: str = "") -> BeforeValidator:

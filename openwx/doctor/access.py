@@ -1,18 +1,13 @@
 """Who can get in: the token, the addresses, the certificates, and who can read the secrets."""
 
-import math
-import string
 import sys
 from datetime import UTC, datetime
 
 from openwx.config import Listen, Loaded, Settings
+from openwx.config.strength import NEW, can_be_guessed, weakness
 from openwx.doctor.certificate import CertificateError, validity
 from openwx.doctor.finding import Finding, ok, problem, warning
 
-STRONG_BITS = 80
-WEAK_BITS = 40
-_EXAMPLES = ("random", "token", "secret", "password", "change", "example", "openwx")
-_NEW = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 _SOON_DAYS = 21
 
 
@@ -35,25 +30,14 @@ def token(settings: Settings) -> list[Finding]:
     if given is None:
         if settings.exposed():
             words = "none, and other machines can reach the API: everyone can use the accounts"
-            advice = f'write token = "…" under [access]; one comes from: {_NEW}'
+            advice = f'write token = "…" under [access]; one comes from: {NEW}'
             return [problem("token", words, advice)]
         return [ok("token", "none; only programs on this machine can reach the API")]
-    advice = f"take a random one: {_NEW}"
-    bits = _bits(given)
-    if bits < WEAK_BITS or any(word in given.lower() for word in _EXAMPLES):
-        level = problem if settings.exposed() else warning
-        return [level("token", "it can be guessed: it is short, or made of words", advice)]
-    if bits < STRONG_BITS:
-        return [warning("token", "it is rather short", advice)]
+    advice = f"take a random one: {NEW}"
+    if words := weakness(given):
+        level = problem if settings.exposed() and can_be_guessed(given) else warning
+        return [level("token", words, advice)]
     return [ok("token", "long enough")]
-
-
-def _bits(text: str) -> float:
-    """How much there is to guess, at most: by its length, its kinds of characters, and how they repeat."""
-    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
-    alphabet = sum(len(kind) for kind in kinds if set(text) & set(kind))
-    alphabet += 32 * any(not c.isalnum() for c in text)
-    return len(text) * math.log2(max(2, min(alphabet, 2 * len(set(text)))))
 
 
 def exposure(settings: Settings) -> list[Finding]:

@@ -9,7 +9,7 @@ from contextvars import Context
 from openwx import metrics
 from openwx.about import about
 from openwx.config import Settings
-from openwx.config.given import account_from_texts, check_account_name, plain
+from openwx.config.given import account_from_texts, check_account_name, on_the_bench, plain
 from openwx.config.models import AccountSettings
 from openwx.errors import CallerError, Code, ConfigError
 from openwx.gateway import keeping, roster
@@ -149,6 +149,8 @@ class Gateway:
         if configured and given:
             log.warning("%s: start_client's settings are ignored: the configuration wins", name)
         fresh = not configured and (bool(given) or former is None)
+        if fresh:
+            settings = self._on_the_bench(settings)
         await self._keep(self._roster.with_started(name, given if fresh else None))
         if fresh:
             self._settings_of[name] = settings
@@ -174,6 +176,12 @@ class Gateway:
             return
         given = self._given_by_caller(name, settings)
         await self._shared.targets.check({key: getattr(settings, key) for key in given})
+
+    def _on_the_bench(self, settings: AccountSettings) -> AccountSettings:
+        try:
+            return on_the_bench(settings, self.settings.accounts)
+        except ConfigError as error:
+            raise CallerError(Code.BAD_PARAMETER, str(error)) from None
 
     async def stop_account(self, account: Account, delay_s: float) -> None:
         """Stop an account after the answer has gone out; of several, it stays stopped until ``start``.

@@ -1,13 +1,13 @@
 """What must outlive a restart of all accounts together: whom the API started, and whom it stopped."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from openwx import metrics
 from openwx.config import Settings
-from openwx.config.given import account_from_texts
+from openwx.config.given import account_from_texts, on_the_bench
 from openwx.config.models import AccountSettings
 from openwx.errors import ConfigError
 from openwx.report.journal import Journal, Unit
@@ -33,7 +33,9 @@ class Roster(msgspec.Struct, frozen=True):
     def with_stopped(self, name: str) -> "Roster":
         return Roster(self.started, [*(one for one in self.stopped if one != name), name])
 
-    def accounts(self, configured: Collection[str]) -> Iterator[tuple[str, AccountSettings]]:
+    def accounts(
+        self, configured: Mapping[str, AccountSettings]
+    ) -> Iterator[tuple[str, AccountSettings]]:
         """The accounts that the API started, as far as they can be had beside the configured ones."""
         taken = {name.lower(): name for name in configured}
         for name, texts in self.started.items():
@@ -45,7 +47,7 @@ class Roster(msgspec.Struct, frozen=True):
                 )
                 continue
             try:
-                settings, _ = account_from_texts(texts)
+                settings = on_the_bench(account_from_texts(texts)[0], configured)
             except ConfigError as error:
                 log.warning("%s: not started: its settings are not valid any more: %s", name, error)
                 continue

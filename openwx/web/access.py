@@ -17,7 +17,9 @@ from aiohttp.http import HttpVersion11
 from openwx import instance
 from openwx.errors import CallerError, Code
 from openwx.web.connection import recognise
+from openwx.web.guesses import Guesses
 from openwx.web.hosts import hostname, is_address_of_ours
+from openwx.web.parameters import read_query
 
 if TYPE_CHECKING:
     from openwx.config import Access as AccessSettings
@@ -37,6 +39,7 @@ class Access:
         self._origins = frozenset(settings.cors_origins)
         self._hosts = frozenset(settings.allowed_hosts)
         self.max_connections = settings.max_connections
+        self.guesses = Guesses(settings.trusted_proxies)
 
     def admit(self, request: web.BaseRequest) -> str | None:
         """The listed foreign origin that the request comes from, if any.
@@ -118,6 +121,15 @@ class Access:
         if is_given or self.is_token(texts.get("token", "")):
             recognise(request)
             return True
+        return False
+
+    async def shows_token(self, request: web.BaseRequest) -> bool:
+        """As ``has_token``, for what has no parameters but ``token`` in the query. Guesses take time."""
+        texts = read_query(request, ("token",)).texts
+        if self.has_token(request, texts):
+            return True
+        if self.is_presented(request, texts):
+            await self.guesses.slow_down(request)
         return False
 
     def is_presented(self, request: web.BaseRequest, texts: Mapping[str, str]) -> bool:

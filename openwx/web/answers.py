@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from openwx.errors import CallerError, Code, Refused, WeChatError
+from openwx.web import routing
 from openwx.web.pieces import FEW, Pieces
 from openwx.web.whole import HEADERS, WholeAnswer
 
@@ -16,6 +17,8 @@ JSON_TYPE = HEADERS[hdrs.CONTENT_TYPE]
 SCRIPT_TYPE = "application/javascript; charset=utf-8"
 LAST_ID = "X-Openwx-Last-Id"
 MISSED = "X-Openwx-Missed"
+IGNORED = "Openwx-Ignored"
+"""Names the parameters that a route does not know."""
 RETRY_AFTER_S = 5
 """Told with a full queue where the error itself does not say when to come back."""
 
@@ -78,17 +81,19 @@ def success(reply: object) -> Answer:
     return Answer(_encode(reply), code=getattr(reply, "code", 0))
 
 
-def listed(items: list[object], callback: str | None, origin: str | None) -> web.StreamResponse:
+def listed(
+    items: list[object], callback: str | None, origin: str | None, headers: dict[str, str]
+) -> web.StreamResponse:
     """The response with a list, which is written a piece at a time where it is long."""
     if len(items) <= FEW:
-        return Answer(_encode(items)).response(callback, origin)
+        return Answer(_encode(items), headers=headers).response(callback, origin)
     pieces = Pieces(items, _encode)
     if (whole := pieces.whole) is not None:
-        return Answer(whole).response(callback, origin)
+        return Answer(whole, headers=headers).response(callback, origin)
     if callback is None:
-        return web.Response(body=pieces.stream(), headers=_headers(JSON_TYPE, {}, origin))
+        return web.Response(body=pieces.stream(), headers=_headers(JSON_TYPE, headers, origin))
     body = _in_call(callback, pieces.stream())
-    return web.Response(body=body, headers=_headers(SCRIPT_TYPE, {}, origin))
+    return web.Response(body=body, headers=_headers(SCRIPT_TYPE, headers, origin))
 
 
 async def _in_call(callback: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -123,7 +128,13 @@ def wechat_failure(error: WeChatError) -> Answer:
     return failure(CallerError(Code.UNREACHABLE, str(error)))
 
 
-def http_failure(error: web.HTTPException) -> Answer:
+def did_you_mean(name: str) -> str:
+    """Names of routes that are near."""
+    near = routing.near(name)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def http_failure(error: web.HTTPException, path: str) -> Answer:
     """What aiohttp itself refused: an unknown path, a method, a body."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
@@ -132,7 +143,9 @@ def http_failure(error: web.HTTPException) -> Answer:
         answer.headers[hdrs.ALLOW] = allowed
         return answer
     if isinstance(error, web.HTTPNotFound):
-        return failure(CallerError(Code.NO_ROUTE, "no such route; they are /openwx/NAME"))
+        near = did_you_mean(path.rstrip("/").rpartition("/")[2])
+        words = f"no such route{near or '; they are /openwx/NAME'}; /docs lists them all"
+        return failure(CallerError(Code.NO_ROUTE, words))
     code = (
         Code.UNREACHABLE if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else Code.BAD_PARAMETER
     )
@@ -152,6 +165,6 @@ def internal_failure() -> Answer:
 def cors_headers(origin: str) -> dict[str, str]:
     return {
         hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
-        hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: f"{hdrs.RETRY_AFTER}, {LAST_ID}, {MISSED}",
+        hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: f"{hdrs.RETRY_AFTER}, {LAST_ID}, {MISSED}, {IGNORED}",
         hdrs.VARY: hdrs.ORIGIN,
     }

@@ -25,7 +25,7 @@ from openwx.web.endpoints import Endpoints
 from openwx.web.health import Health
 from openwx.web.metrics import Metrics
 from openwx.web.openapi import OpenApi
-from openwx.web.routing import METHODS, Route, declared
+from openwx.web.routing import Route, declared
 from openwx.web.server import Handler, Runner
 
 if TYPE_CHECKING:
@@ -49,10 +49,12 @@ def make_runner(gateway: "Gateway") -> Runner:
     for row in routes():
         endpoint = endpoints.endpoint(row)
         for path in row.paths:
-            for method in METHODS:
+            for method in row.methods:
                 app.router.add_route(method, path, endpoint)
+                app.router.add_route(method, f"{path}/", endpoint)
                 shortcuts[method, path] = endpoint
             app.router.add_route("OPTIONS", path, endpoints.preflight)
+            app.router.add_route("OPTIONS", f"{path}/", endpoints.preflight)
     Health(gateway, access).add_to(app.router)
     Metrics(gateway, access).add_to(app.router)
     OpenApi(routes(), access).add_to(app.router)

@@ -15,10 +15,12 @@ from openwx.web import answers, confirm, routing
 from openwx.web.access import Access, unauthenticated, unwanted
 from openwx.web.answers import Answer
 from openwx.web.following import EventStream, Listing, Socket
+from openwx.web.ignored import Ignored
 from openwx.web.parameters import Given, Limits, read_body, read_query
 from openwx.web.routing import METHODS, Image, LongPoll, Route
 from openwx.web.socket import Sockets
 from openwx.web.streaming import stream_events
+from openwx.web.texts import UnusableBodyError
 from openwx.web.waiting import Waiting
 from openwx.web.will import opens_a_page, why_unwanted
 
@@ -38,6 +40,7 @@ class Endpoints:
         self._gateway = gateway
         self._access = access
         self.waiting = Waiting()
+        self._ignored = Ignored()
 
     def endpoint(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a route."""
@@ -50,13 +53,17 @@ class Endpoints:
         async def endpoint(request: web.Request) -> web.StreamResponse:
             also(route=row.name)
             origin = callback = None
+            given = Given({}, {})
+            headers: dict[str, str] = {}
             try:
                 why = "" if row.only_reads(request.method) else why_unwanted(request.headers)
                 if why and (page := self._instead(row, request)) is not None:
                     count(page.code)
                     return page.response()
                 origin = access.admit(request)
-                given = await self._read(request, limits, why)
+                given = await self._read(request, row, limits, why)
+                if given.ignored or given.unread:
+                    headers[answers.IGNORED] = self._ignored.say(row, given)
                 if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
                     given.texts["after"] = request.headers[LAST_EVENT_ID]
                 with given.unless_refused():
@@ -64,17 +71,19 @@ class Endpoints:
                     work = prepare(given)
                 reply = await (self.waiting.attend(request, work) if row.attended else work)
                 if isinstance(reply, EventStream):
-                    headers = {} if origin is None else answers.cors_headers(origin)
+                    if origin is not None:
+                        headers |= answers.cors_headers(origin)
                     response = await stream_events(request, reply, headers, self._why_ended)
                     count(0)
                     return response
                 if isinstance(reply, list):
                     count(0)
-                    return answers.listed(reply, callback, origin)
+                    return answers.listed(reply, callback, origin, headers)
                 made = await self._render(request, reply)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
-                made = _failed(row.name, error)
+                made = _failed(row.name, error, given)
             count(made.code)
+            made.headers |= headers
             return made.response(callback, origin)
 
         return endpoint
@@ -82,9 +91,16 @@ class Endpoints:
     def _socket(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a route that is a WebSocket."""
         count = metrics.OfRoute(row.name).answered
+        prepare = cast("Callable[[Given], Awaitable[Socket]]", self._preparer(row))
+
+        async def follow(given: Given) -> Socket:
+            self._ignored.say(row, given)
+            return await prepare(given)
+
         sockets = Sockets(
             self._access,
-            follow=cast("Callable[[Given], Awaitable[Socket]]", self._preparer(row)),
+            follow=follow,
+            known=row.known,
             call=self._call,
             why_ended=self._why_ended,
             longest=Limits.for_media(self._gateway.folder).body,
@@ -94,7 +110,7 @@ class Endpoints:
             try:
                 ws = await sockets.serve(request)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
-                answer = _failed(row.name, error)
+                answer = _failed(row.name, error, Given({}, {}))
                 count(answer.code)
                 return answer.response()
             count(0)
@@ -106,11 +122,11 @@ class Endpoints:
         """The answer of a route that is called over a socket, whose handshake ``request`` is."""
         row = routing.find(name)
         if row is None:
-            return answers.failure(
-                CallerError(Code.NO_ROUTE, f"there is no route {name[:40]!a} to call")
-            )
+            words = f"there is no route {name[:40]!a} to call{answers.did_you_mean(name)}"
+            return answers.failure(CallerError(Code.NO_ROUTE, words))
         also(route=row.name)
         try:
+            self._ignored.say(row, given)
             if row.reply in (EventStream, Socket):
                 words = f"{name} cannot be called over a socket, which tells the same events"
                 raise CallerError(Code.BAD_PARAMETER, words)  # noqa: TRY301 - as a handler would
@@ -118,7 +134,7 @@ class Endpoints:
             reply = await (self.waiting.attend(request, work) if row.attended else work)
             answer = await self._render(request, reply)
         except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
-            answer = _failed(name, error)
+            answer = _failed(name, error, given)
         metrics.OfRoute(row.name).answered(answer.code)
         return answer
 
@@ -172,13 +188,17 @@ class Endpoints:
         if not opens_a_page(request) or not access.answers_to(request.headers.get(hdrs.HOST, "")):
             return None
         try:
-            if access.needs_token and access.has_token(request, read_query(request)):
+            if access.needs_token and access.has_token(
+                request, read_query(request, ("token",)).texts
+            ):
                 return None
             return confirm.page(row, request, needs_token=access.needs_token)
         except CallerError:
             return None  # its query cannot be read: whatever else is wrong is told as to everybody
 
-    async def _read(self, request: web.Request, limits: Limits, why_unwanted: str) -> Given:
+    async def _read(
+        self, request: web.Request, row: Route, limits: Limits, why_unwanted: str
+    ) -> Given:
         """Parameters of query and body. Without the token nobody hears what else is wrong.
 
         What is unwanted for this reason needs the token, also where nobody else does.
@@ -186,24 +206,37 @@ class Endpoints:
         if why_unwanted and not self._access.needs_token:
             raise unwanted(why_unwanted)
         has_token = False
-        query: dict[str, str] = {}
+        query = Given({}, {})
         try:
-            query = read_query(request)
-            has_token = self._access.has_token(request, query)
-            body = await read_body(request, limits if has_token else limits.for_strangers())
+            query = read_query(request, row.known)
+            has_token = self._access.has_token(request, query.texts)
+            allowed = limits if has_token else limits.for_strangers()
+            body = await read_body(request, allowed, row.known)
+        except UnusableBodyError as error:
+            if not has_token:
+                raise await self._refusal(request, query, why_unwanted) from None
+            if not row.needs_no_body(query.texts):
+                raise
+            body = Given({}, {}, unread=error.status)
         except CallerError:
-            if not self._access.has_token(request, query):
-                raise _without_token(why_unwanted) from None
+            if not self._access.has_token(request, query.texts):
+                raise await self._refusal(request, query, why_unwanted) from None
             raise
-        given = Given(query, {}) if body is None else Given({**query, **body.texts}, body.files)
+        given = query if body is None else _together(row, query, body)
         with given.unless_refused():
             if body is not None:
                 has_token = self._access.has_token(request, given.texts)
             if not has_token:
-                raise _without_token(why_unwanted)
+                raise await self._refusal(request, given, why_unwanted)
             if IDEMPOTENCY_KEY in request.headers:
                 _take_key(given.texts, request.headers[IDEMPOTENCY_KEY])
         return given
+
+    async def _refusal(self, request: web.Request, given: Given, why_unwanted: str) -> CallerError:
+        """The error for a caller without the right token, delayed where it guesses."""
+        if self._access.is_presented(request, given.texts):
+            await self._access.guesses.slow_down(request)
+        return unwanted(why_unwanted) if why_unwanted else unauthenticated()
 
     async def _render(self, request: web.Request, reply: object) -> Answer:
         if isinstance(reply, Image):
@@ -220,13 +253,22 @@ class Endpoints:
         return answers.success(reply)
 
 
-def _without_token(why_unwanted: str) -> CallerError:
-    return unwanted(why_unwanted) if why_unwanted else unauthenticated()
+def _together(row: Route, query: Given, body: Given) -> Given:
+    """The body wins over the query. One that has nothing for this route is ignored where the query suffices."""
+    has_nothing = not body.texts and not body.files
+    if has_nothing and body.ignored and row.needs_no_body(query.texts):
+        why = body.unread or "it has none of this route's parameters"
+        return Given(query.texts, {}, query.ignored, why)
+    ignored = list(dict.fromkeys((*query.ignored, *body.ignored)))
+    return Given({**query.texts, **body.texts}, body.files, ignored, body.unread)
 
 
-def _failed(name: str, error: Exception) -> Answer:
+def _failed(name: str, error: Exception, given: Given) -> Answer:
     """The answer that an error is. A bug's traceback goes into the log."""
     match error:
+        case CallerError(code=Code.BAD_PARAMETER) if given.unread:
+            words = f"{error.status}; the body was ignored: {given.unread}"
+            return answers.failure(CallerError(error.code, words, **error.extra))
         case CallerError():
             return answers.failure(error)
         case WeChatError():

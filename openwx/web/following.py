@@ -13,7 +13,7 @@ from openwx.gateway.stream import Missed, Slots, Stream
 from openwx.gateway.wanted import MESSAGES, Wanted
 from openwx.report import attachment as attached
 from openwx.report.records import ShownUpload
-from openwx.web.models import Call
+from openwx.web.models import Call, Flag
 from openwx.wechat.messages.kinds import FORMATS
 
 KINDS = (*MESSAGES, "event", *EVENTS)
@@ -75,7 +75,7 @@ class FollowStream(Follow):
     """A stream: where to begin, what is wanted, and how much of it."""
 
     media_data: Annotated[
-        bool, Field(description="1 (tell the contents of media, too, as media_data) or 0")
+        Flag, Field(description="1 (tell the contents of media, too, as media_data) or 0")
     ] = False
 
 

@@ -1,12 +1,12 @@
 """Routes for remark names, pinned chats, and becoming friends."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from pydantic import Field
 
 from openwx.errors import CallerError, Code
-from openwx.web.models import Call, Done, FriendSelectors, GroupSelectors, Name, member_of
+from openwx.web.models import Call, Done, Flag, FriendSelectors, GroupSelectors, Name, member_of
 from openwx.web.routing import route
 from openwx.wechat.model import Friend, Member, User
 
@@ -38,13 +38,13 @@ async def set_markname(account: "Account", call: SetMarkname) -> Done:
     return Done()
 
 
-Op = Annotated[Literal["1", "0"], Field(description="1 (pin) or 0 (unpin)")]
+Op = Annotated[Flag, Field(description="1 (pin) or 0 (unpin)")]
 
 
 class Stick(FriendSelectors):
     """A friend or a group, and whether to pin it."""
 
-    op: Op
+    op: Op = True
 
 
 @route("stick")
@@ -55,21 +55,21 @@ async def stick(account: "Account", call: Stick) -> Done:
         raise CallerError(
             Code.NOT_POSSIBLE, "the account has no chat with itself; filehelper is one"
         )
-    await account.changes.stick(chat, on=call.op == "1")
+    await account.changes.stick(chat, on=call.op)
     return Done()
 
 
 class StickyGroup(GroupSelectors):
     """A group, and whether to pin it."""
 
-    op: Op
+    op: Op = True
 
 
 @route("sticky_group")
 async def sticky_group(account: "Account", call: StickyGroup) -> Done:
     """Pin a group to the top of the list of chats, or unpin it."""
     group = account.contacts.find_group(**call.selectors())
-    await account.changes.stick(group, on=call.op == "1")
+    await account.changes.stick(group, on=call.op)
     return Done()
 
 

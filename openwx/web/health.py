@@ -15,7 +15,6 @@ from openwx.web import answers
 from openwx.web.access import Access
 from openwx.web.answers import Answer
 from openwx.web.guard import guarded
-from openwx.web.parameters import read_query
 
 if TYPE_CHECKING:
     from openwx.gateway.account import Account
@@ -107,7 +106,7 @@ class Health:
         trouble = gateway.journal_trouble
         if trouble:
             readiness = Readiness(code=int(Code.GAVE_UP), status="not ready")
-        if self._has_token(request):
+        if await self._access.shows_token(request):
             if trouble:
                 readiness.status = f"not ready: {trouble}"
             readiness.journal = trouble
@@ -134,9 +133,6 @@ class Health:
             sync_age_s=None if age_s is None else round(age_s, 1),
             refused=refused or msgspec.UNSET,
         )
-
-    def _has_token(self, request: web.Request) -> bool:
-        return self._access.has_token(request, read_query(request))
 
 
 async def _refused(account: "Account") -> Refusals | None:

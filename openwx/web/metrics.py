@@ -16,7 +16,6 @@ from openwx import metrics
 from openwx.web.access import Access, unauthenticated
 from openwx.web.answers import Answer
 from openwx.web.guard import guarded
-from openwx.web.parameters import read_query
 from openwx.wechat.events import State
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Metrics(Collector):
         router.add_get("/metrics", guarded(self._access, self._tell))
 
     async def _tell(self, request: web.Request) -> Answer:
-        if not self._access.has_token(request, read_query(request)):
+        if not await self._access.shows_token(request):
             raise unauthenticated()
         encode, content_type = choose_encoder(",".join(request.headers.getall(hdrs.ACCEPT, [])))
         headers: dict[str, str] = {hdrs.CACHE_CONTROL: "no-store"}

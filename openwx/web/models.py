@@ -4,15 +4,18 @@ import unicodedata
 from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from openwx.config.values import truth
 from openwx.errors import CallerError, Code
 from openwx.web.parameters import Given
 from openwx.wechat.contacts import Contacts
 from openwx.wechat.model import Group, Member
 
-RESERVED = frozenset({"client", "token", "datatype", "callback", "idempotency_key"})
-"""Parameters of every route (contract, section 1); they are never attributes of something."""
+OF_EVERY_ROUTE = frozenset({"client", "token", "datatype", "callback"})
+"""The parameters of every route (contract, section 1)."""
+RESERVED = OF_EVERY_ROUTE | {"idempotency_key"}
+"""These are never attributes of something."""
 
 
 class Call(BaseModel):
@@ -20,7 +23,7 @@ class Call(BaseModel):
 
     A field's description completes the sentence "NAME must be …": it is the error's text and the
     documentation. An empty value counts as not given, except for what ``MAY_BE_EMPTY`` names.
-    Unknown parameters are ignored.
+    Unknown parameters are ignored, unless ``extra`` of ``model_config`` says otherwise.
     """
 
     # A model is built when its route is first called: most of them never are, and a start need not wait for all.
@@ -31,6 +34,10 @@ class Call(BaseModel):
     @classmethod
     def read(cls, given: Given) -> Self:
         """The model of what was given. CallerError -2 with one plain sentence otherwise."""
+        if given.ignored and cls.model_config.get("extra") == "forbid":
+            strange = [name for name in given.ignored if name not in RESERVED]
+            if strange:
+                raise CallerError(Code.BAD_PARAMETER, cls._strange(strange[0]))
         values: dict[str, object] = {
             name: value
             for name, value in given.texts.items()
@@ -48,13 +55,24 @@ class Call(BaseModel):
     def _sentence(cls, error: Any) -> str:
         name, value = str(error["loc"][0]), error["input"]
         if error["type"] == "extra_forbidden":
-            known = ", ".join(cls.names())
-            return f"{name[:40]!a} cannot be searched for; the attributes are {known}"
+            return cls._strange(name)
         what = cls.describe(name)
         if error["type"] == "missing":
             return f"{name} is missing; it must be {what}"
         shown = f", not {value!r}" if isinstance(value, str) and len(value) <= 40 else ""
         return f"{name} must be {what}{shown}"
+
+    @classmethod
+    def _strange(cls, name: str) -> str:
+        known = ", ".join(cls.names())
+        return f"{name[:40]!a} cannot be searched for; the attributes are {known}"
+
+    @classmethod
+    def known(cls) -> frozenset[str] | None:
+        """All parameters that mean something here; None where any may."""
+        if cls.model_config.get("extra") == "allow":
+            return None
+        return OF_EVERY_ROUTE.union(cls.names())
 
     @classmethod
     def names(cls) -> list[str]:
@@ -77,6 +95,13 @@ def _without_controls(text: str) -> str:
     return text
 
 
+def _number_as_flag(value: object) -> object:
+    flag = truth(value) if isinstance(value, str) else None
+    return value if flag is None else flag
+
+
+Flag = Annotated[bool, BeforeValidator(_number_as_flag)]
+"""Yes or no: a number, where all but 0 is yes as it was to the original, or a word: true, off, …"""
 Name = Annotated[
     str,
     AfterValidator(_without_controls),

@@ -8,13 +8,16 @@ a reply and raises errors, and never touches aiohttp::
         ...
 """
 
+import difflib
+import functools
 import inspect
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import msgspec
 
-from openwx.web.models import Call
+from openwx.web.models import OF_EVERY_ROUTE, Call
 
 METHODS = ("GET", "POST")
 
@@ -64,6 +67,20 @@ class Route(msgspec.Struct, frozen=True):
     """It ends when its caller goes away."""
     reads: bool = False
     """It changes nothing, whoever calls it."""
+    known: frozenset[str] | None = OF_EVERY_ROUTE
+    """The names of its parameters; None where it takes any."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """HEAD, too, where nothing is done: a link checker must not send messages."""
+        return (*METHODS, "HEAD") if self.reads else METHODS
+
+    def needs_no_body(self, query: Iterable[str]) -> bool:
+        """Whether the call makes sense without its body, which cannot be read, with what is in the query."""
+        if self.model is None and self.reads:
+            return True
+        own = {"client", *(self.model.names() if self.model else ())} - {"idempotency_key"}
+        return not own.isdisjoint(query)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -114,6 +131,7 @@ def route(
             media=media,
             attended=attended,
             reads=reads,
+            known=OF_EVERY_ROUTE if call is None else call.annotation.known(),
         )
         _routes.update(dict.fromkeys((name, *other_names), row))
         return handler
@@ -124,6 +142,17 @@ def route(
 def find(name: str) -> Route | None:
     """The route of this name."""
     return _routes.get(name)
+
+
+def near(name: str) -> list[str]:
+    """The routes that somebody may mean who writes this: ``getUserInfo``, ``get-user-info``, ``get_user_infos``."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:60]).lower().replace("-", "_")
+    return _near(snake)
+
+
+@functools.lru_cache(maxsize=256)
+def _near(name: str) -> list[str]:
+    return difflib.get_close_matches(name, _routes, n=3)
 
 
 def declared() -> list[Route]:

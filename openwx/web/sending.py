@@ -12,8 +12,8 @@ from openwx.gateway.orders import Parcel
 from openwx.gateway.outgoing import Sent
 from openwx.gateway.parcels import described
 from openwx.gateway.sources import MediaGiven
-from openwx.web.models import Call, FriendSelectors, GroupSelectors
-from openwx.web.parameters import FilePart
+from openwx.web.models import Call, Flag, FriendSelectors, GroupSelectors
+from openwx.web.parts import FilePart
 from openwx.web.routing import route
 from openwx.wechat.model import Chat
 
@@ -108,7 +108,7 @@ class AsyncContent(Content):
     """What is sent, whether the caller waits for it, and how a repetition is known."""
 
     run_async: Annotated[
-        bool, Field(alias="async", description="1 (do not wait for the outcome) or 0")
+        Flag, Field(alias="async", description="1 (do not wait for the outcome) or 0")
     ] = False
     idempotency_key: Annotated[
         str | None,
@@ -166,6 +166,12 @@ async def send_friend_message(
     account: "Account", call: SendFriendMessage
 ) -> MessageSent | InExecution | SendingToAll:
     """Send a text, a medium or both to a friend, or with `id=@all` to every friend."""
+    return await _to_friend(account, call)
+
+
+async def _to_friend(
+    account: "Account", call: SendFriendMessage
+) -> MessageSent | InExecution | SendingToAll:
     selectors = call.selectors()
     call.check()
     if call.id != TO_ALL:
@@ -188,6 +194,25 @@ async def send_group_message(
     call.check()
     if call.id == TO_ALL:
         raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} is for send_friend_message only")
+    return await send(account, lambda: account.contacts.find_group(**selectors), call)
+
+
+class SendMessage(SendFriendMessage):
+    """A friend, or a group by its id, and what to send."""
+
+
+@route("send_message", media=True)
+async def send_message(
+    account: "Account", call: SendMessage
+) -> MessageSent | InExecution | SendingToAll:
+    """Send to a group where the `id` begins with `@@`, else to a friend, for programs older than the other two."""
+    if call.id is None or not call.id.startswith("@@"):
+        return await _to_friend(account, call)
+    if call.account is not None or call.markname is not None:
+        words = "account and markname are those of friends: give a group's id, and perhaps its displayname"
+        raise CallerError(Code.BAD_PARAMETER, words)
+    selectors = call.selectors()
+    call.check()
     return await send(account, lambda: account.contacts.find_group(**selectors), call)
 
 

@@ -170,7 +170,7 @@ def enveloped(handler: Handler, access: Access) -> Handler:
         try:
             return await handler(request)
         except web.HTTPException as error:
-            answer = answers.http_failure(error)
+            answer = answers.http_failure(error, request.path)
         origin = None
         try:
             origin = access.admit(request)

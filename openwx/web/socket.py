@@ -9,7 +9,7 @@ import base64
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -18,13 +18,15 @@ from openwx.errors import CallerError, Code
 from openwx.gateway.stream import Missed, Reader, StreamEnded
 from openwx.report.journal import JournalError
 from openwx.report.records import ShownUpload
-from openwx.web import answers
+from openwx.web import answers, routing
 from openwx.web.access import Access, unauthenticated
 from openwx.web.answers import JSON_TYPE, Answer
 from openwx.web.connection import becomes_socket, recognise
 from openwx.web.following import Socket, body_of, told
-from openwx.web.parameters import MAX_BODY, PARSED_AT_ONCE, Given, read_json, read_query
+from openwx.web.jsontext import Bounded, bounded, texts_of
+from openwx.web.parameters import MAX_BODY, PARSED_AT_ONCE, Given, read_query
 from openwx.web.patience import Patience, SlowReader
+from openwx.web.texts import Known
 
 log = logging.getLogger("openwx.web")
 
@@ -73,20 +75,23 @@ class Sockets:
         follow: Callable[[Given], Awaitable[Socket]],
         call: CallRoute,
         why_ended: Callable[[str], str],
+        known: Known,
         longest: int,
     ) -> None:
         self._access = access
         self._follow = follow
         self._call = call
         self._why_ended = why_ended
+        self._known = known
         self._longest = longest
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Raises ``CallerError`` where there will be no socket."""
         self._access.admit(request)
-        given = Given(read_query(request), {})
+        given = read_query(request, self._known)
         is_known = self._access.has_token(request, given.texts)
         if not is_known and self._access.is_presented(request, given.texts):
+            await self._access.guesses.slow_down(request)
             raise unauthenticated()
         # Without the token one may not fill much memory, either.
         ws = web.WebSocketResponse(
@@ -105,7 +110,7 @@ class Sockets:
             return ws
         becomes_socket(request, is_silent=True)
         await ws.prepare(request)
-        if not await connection.authenticate(self._access.is_token):
+        if not await connection.authenticate(self._access):
             return ws
         recognise(request)
         try:
@@ -124,7 +129,7 @@ class Connection:
         self._request = request
         self._ws = ws
         self._call = call
-        self._client = read_query(request).get("client", "")
+        self._client = read_query(request, ("client",)).texts.get("client", "")
         """Whose events are told; calls are for that account, too, unless they name another."""
         self._patience = Patience(request)
         self._cursor = -1
@@ -133,7 +138,7 @@ class Connection:
         self._under_way = 0
         self._heard_at = self._now()
 
-    async def authenticate(self, is_token: Callable[[str], bool]) -> bool:
+    async def authenticate(self, access: Access) -> bool:
         """Wait for the token in the first message; False where that closed the socket."""
         given = ""
         with suppress(TimeoutError, CallerError):
@@ -142,8 +147,10 @@ class Connection:
                 while message.type in (WSMsgType.PING, WSMsgType.PONG):
                     message = await self._ws.receive()
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    given = _read(message.data).token
-        if not self._ws.closed and not is_token(given):
+                    given = _read(_bytes(message.data))[0].token
+        if not self._ws.closed and not access.is_token(given):
+            if given:
+                await access.guesses.slow_down(self._request)
             words = 'the first message must be {"token": "…"} with a valid token'
             await self._end(_Closed(WSCloseCode.POLICY_VIOLATION, words))
         return not self._ws.closed
@@ -260,7 +267,7 @@ class Connection:
             self._heard_at = self._now()
             match message.type:
                 case WSMsgType.TEXT | WSMsgType.BINARY:
-                    await self._take(message.data, tasks)
+                    await self._take(_bytes(message.data), tasks)
                 case WSMsgType.PING:
                     with suppress(ConnectionError), self._patience.writing():
                         await self._ws.pong(message.data)
@@ -269,21 +276,21 @@ class Connection:
                 case _:
                     return
 
-    async def _take(self, data: str | bytes, tasks: asyncio.TaskGroup) -> None:
+    async def _take(self, data: bytes, tasks: asyncio.TaskGroup) -> None:
         """Begin what a message asks for; what is wrong with it is answered."""
         id_ = b"null"
         try:
-            message = await _parsed(_read, data)
+            message, long = await _parsed(len(data), _read, data)
             if message.token and not message.call:
                 return  # one more than was needed
             id_ = bytes(message.id)
             self._check(message)
-            texts = await _parsed(_params, bytes(message.params))
+            given = await _parsed(len(data), _given, message, long)
         except CallerError as error:
             await self._answer(id_, answers.failure(error))
             return
         self._under_way += 1
-        tasks.create_task(self._do(id_, message.call, texts), name=f"socket: {message.call[:40]}")
+        tasks.create_task(self._do(id_, message.call, given), name=f"socket: {message.call[:40]}")
 
     def _check(self, message: _Message) -> None:
         """CallerError where it cannot be done now."""
@@ -294,11 +301,11 @@ class Connection:
             words = f"{CALLS_AT_ONCE} calls of this socket are under way, which is the most"
             raise CallerError(Code.QUEUE_FULL, words)
 
-    async def _do(self, id_: bytes, name: str, texts: dict[str, str]) -> None:
+    async def _do(self, id_: bytes, name: str, given: Given) -> None:
         if self._client:
-            texts.setdefault("client", self._client)
+            given.texts.setdefault("client", self._client)
         try:
-            answer = await self._call(self._request, name, Given(texts, {}))
+            answer = await self._call(self._request, name, given)
         finally:
             self._under_way -= 1
         await self._answer(id_, answer)
@@ -323,30 +330,44 @@ class Connection:
         return asyncio.get_running_loop().time()
 
 
-_D = TypeVar("_D", bound=str | bytes)
-_P = TypeVar("_P")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
-async def _parsed(parse: Callable[[_D], _P], data: _D) -> _P:
+async def _parsed(size: int, parse: Callable[_P, _R], *args: _P.args, **more: _P.kwargs) -> _R:
     """In a thread where that would be felt by everybody else."""
-    return await asyncio.to_thread(parse, data) if len(data) > PARSED_AT_ONCE else parse(data)
+    if size > PARSED_AT_ONCE:
+        return await asyncio.to_thread(parse, *args, **more)
+    return parse(*args, **more)
 
 
-def _read(data: str | bytes) -> _Message:
-    """A message. CallerError -2."""
+def _bytes(data: str | bytes) -> bytes:
+    return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+
+
+def _read(data: bytes) -> tuple[_Message, dict[str, bytes]]:
+    """A message, and the long strings that were lifted out of it. CallerError -2."""
+    small = bounded(data, "message")
     try:
-        message = msgspec.json.decode(data, type=_Message)
+        message = msgspec.json.decode(small.text, type=_Message)
         msgspec.json.decode(message.id)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         words = f"a message must be a JSON object with a call, its params and an id: {error}"
         raise CallerError(Code.BAD_PARAMETER, words) from None
-    if len(bytes(message.id)) > 1000:
+    id_ = bytes(message.id)
+    if len(id_) > 1000 or any(name.encode() in id_ for name in small.long):
         raise CallerError(Code.BAD_PARAMETER, "id must be at most 1000 bytes of JSON")
-    return message
+    return message, small.long
 
 
-def _params(data: bytes) -> dict[str, str]:
-    return {} if data.strip() == b"null" else read_json(data, "params")
+def _given(message: _Message, long: dict[str, bytes]) -> Given:
+    """The parameters of a call. CallerError -2."""
+    row = routing.find(message.call)
+    params = bytes(message.params)
+    if params.strip() == b"null":
+        return Given({}, {})
+    texts = texts_of(Bounded(params, long), "params", row.known if row else None)
+    return Given(texts.values, {}, texts.ignored)
 
 
 def _cut(words: str) -> bytes:

@@ -52,6 +52,8 @@ async def stream_events(
         async with reply.stream.read(reply.after, reply.wanted) as reader:
             response = web.StreamResponse(headers=HEADERS | headers)
             await response.prepare(request)
+            if request.method == hdrs.METH_HEAD:
+                return response
             telling = _Telling(request, response, reader, media_data=reply.media_data)
             await telling.run(why_ended)
     return response

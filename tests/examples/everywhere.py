@@ -45,10 +45,6 @@ async def one_change_may_wait(scene: Scene) -> None:
 TOPIC: Topic = {
     "get_user_info": [
         Example("no such account", {"client": "nobody"}, code=-2, status=400),
-        Example("a body that is no JSON", code=-2, status=400, body=(JSON, b"{")),
-        Example(
-            "a body of another type", code=-2, status=400, body=("text/plain", b"content=hello")
-        ),
         Example(
             "a parameter twice", code=-2, status=400, body=(JSON, b'{"client": "a", "client": "b"}')
         ),
@@ -67,6 +63,12 @@ TOPIC: Topic = {
         ),
         Example("a body that is too big", code=-2, status=413, body=(JSON, more_than_a_mebibyte)),
         Example("not logged in yet", code=-4, status=503, place="waiting"),
+    ],
+    "search_friend": [
+        Example("a body that is no JSON", code=-2, status=400, body=(JSON, b"{")),
+        Example(
+            "a body of another type", code=-2, status=400, body=("text/plain", b"name=hello")
+        ),
     ],
     "set_markname": [
         Example(

@@ -29,9 +29,10 @@ TOPIC: Topic = {
     ],
     "stick": [
         Example("a friend to the top", GREY | PIN),
+        Example("the same without op", GREY),
         Example("a group not any more", {"id": "{PERL学习交流}", "op": "0"}),
         *no_such_friend(PIN),
-        Example("neither 1 nor 0", GREY | {"op": "yes"}, code=-2, status=400),
+        Example("neither 1 nor 0", GREY | {"op": "maybe"}, code=-2, status=400),
         Example("oneself", {"id": "{me}"} | PIN, code=101),
         *failures(GREY | PIN, "webwxoplog"),
     ],
@@ -39,7 +40,7 @@ TOPIC: Topic = {
         Example("to the top", {"displayname": "PERL学习交流"} | PIN),
         *no_such_group(PIN),
         Example(
-            "neither 1 nor 0", {"displayname": "PERL学习交流", "op": "yes"}, code=-2, status=400
+            "neither 1 nor 0", {"displayname": "PERL学习交流", "op": "maybe"}, code=-2, status=400
         ),
         *failures({"displayname": "PERL学习交流"} | PIN, "webwxoplog"),
     ],

@@ -133,6 +133,12 @@ TOPIC: Topic = {
         ),
         *failures(GREY),
     ],
+    "send_message": [
+        Example("to a group", {"id": "{PERL学习交流}", "content": "大家好"}),
+        Example("to a friend", GREY | {"content": "你好"}),
+        Example("nobody named", {"content": "你好"}, code=-2, status=400),
+        Example("no such group", {"id": "@@nobody", "content": "大家好"}, code=100),
+    ],
     "send_group_message": [
         Example("a text", {"displayname": "PERL学习交流", "content": "大家好"}),
         Example("a file part", {"displayname": "PERL学习交流"}, file="holiday.png"),

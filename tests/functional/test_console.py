@@ -163,15 +163,21 @@ async def test_the_cookie_is_secure_where_the_browser_came_by_https(
     assert "Secure" in page.headers["Set-Cookie"]
 
 
-async def test_guessing_the_token_becomes_slow(world: World, comes: Comes) -> None:
+async def test_guessing_the_token_becomes_slow_but_the_right_one_is_let_in(
+    world: World, comes: Comes
+) -> None:
     visitor = comes(await world.start(settings=with_token(world)))
     await visitor.open("/console/login")
     for _ in range(5):
         assert (await visitor.submits("/console/login", token="a-guess")).status == 401
-    page = await visitor.submits("/console/login", token=TOKEN)
+    page = await visitor.submits("/console/login", token="a-guess")
     assert page.status == 429
     assert "Too many wrong tokens" in page.text
     assert int(page.headers["Retry-After"]) >= 1
+    page = await visitor.submits("/console/login", token=TOKEN)
+    assert page.status == 200
+    assert "Too many wrong tokens" not in page.text
+    assert (await visitor.open("/console")).status == 200
 
 
 NOT_OURS = ["https://evil.example/", "//evil.example", "/console//../x", "/console/%2e%2e/openwx/stop_client",

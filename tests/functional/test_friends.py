@@ -230,11 +230,10 @@ async def test_what_cannot_be_pinned(
     api: Gateway, account: Account, receiver: Receiver, simulator: Simulator, route: str
 ) -> None:
     group = {"id": id_of(account, account.groups[0])}
-    for op in ("2", "-1", "yes", "", "１", "01"):
+    for op in ("maybe", "nan", "１", "1x"):
         reply = await api.post_json(route, **group, op=op)
         assert (reply.status, reply.code) == (400, -2)
         assert "op" in reply.words
-    assert (await api.get(route, **group)).code == -2
     assert (await api.get(route, op="1")).code == -2
     for params in ({"id": "@@nobody"}, {"id": "@nobody"}, {"displayname": "nobody"}):
         assert (await api.get(route, op="1", **params)).code == 100

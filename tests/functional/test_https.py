@@ -14,8 +14,9 @@ from openwx import service
 from openwx.config import Access, Listen
 from openwx.errors import ConfigError
 from openwx.web import handshake
+from tests.patience import PATIENCE_S
 
-from .world import PATIENCE_S, World
+from .world import World
 
 
 @pytest.fixture

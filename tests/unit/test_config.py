@@ -743,6 +743,10 @@ def test_describe() -> None:
             "warning: environment variable OPENWX_TOKEN is no setting and is ignored; "
             "did you mean OPENWX_ACCESS__TOKEN?"
         ),
+        (
+            "warning: access.token: it can be guessed: it is short, or made of words; a better one comes from: "
+            'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+        ),
     ]
 
 

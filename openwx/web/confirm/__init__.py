@@ -44,7 +44,7 @@ def page(row: Route, request: web.BaseRequest, *, needs_token: bool) -> Answer:
     """The page. ``CallerError`` (-2) where the parameters in the address cannot be read."""
     language = preferred(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
     words = BY_LANGUAGE[language]
-    given = {n: v for n, v in read_query(request).items() if n not in NOT_PASSED_ON}
+    given = {n: v for n, v in read_query(request).texts.items() if n not in NOT_PASSED_ON}
     html = _template().format(
         language=language,
         prefix=PREFIX,

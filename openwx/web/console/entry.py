@@ -5,15 +5,12 @@ import math
 from aiohttp import web
 
 from openwx.web.console.language import COOKIE, REMEMBERED_S
-from openwx.web.console.session import Throttle, is_secure
+from openwx.web.console.session import is_secure
 from openwx.web.console.visit import HINT_IS_HIDDEN, LOGIN, ROOT, Visit, local
 
 
 class Entry:
     """The log-in form and what it does."""
-
-    def __init__(self) -> None:
-        self._throttle = Throttle()
 
     async def form(self, visit: Visit) -> web.StreamResponse:
         if visit.logged_in:
@@ -21,22 +18,22 @@ class Entry:
         return visit.page("login.html", next=_wanted(visit), problem="")
 
     async def log_in(self, visit: Visit) -> web.StreamResponse:
-        request = visit.request
-        wait_s = self._throttle.wait_s(request.remote)
-        if wait_s > 0:
-            seconds = math.ceil(wait_s)
-            words = visit.t("Too many wrong tokens: try again in {seconds} s.", seconds=seconds)
-            response = visit.page("login.html", status=429, next=_wanted(visit), problem=words)
-            response.headers["Retry-After"] = str(seconds)
-            return response
-        if not visit.frame.access.is_token(visit.texts.get("token", "").strip()):
-            self._throttle.failed(request.remote)
-            words = visit.t("Wrong token.")
-            return visit.page("login.html", status=401, next=_wanted(visit), problem=words)
-        self._throttle.succeeded(request.remote)
+        """A right token is let in at once, whatever came before it from the same address."""
+        request, access = visit.request, visit.frame.access
+        if not access.is_token(visit.texts.get("token", "").strip()):
+            return self._wrong(visit, math.ceil(await access.guesses.slow_down(request)))
         response = web.Response(status=303, headers={"Location": _wanted(visit)})
         visit.frame.sessions.begin(request, response)
         return response
+
+    def _wrong(self, visit: Visit, seconds: int) -> web.StreamResponse:
+        if not seconds:
+            words = visit.t("That is not the token.")
+            return visit.page("login.html", status=401, next=_wanted(visit), problem=words)
+        words = visit.t("Too many wrong tokens: try again in {seconds} s.", seconds=seconds)
+        page = visit.page("login.html", status=429, next=_wanted(visit), problem=words)
+        page.headers["Retry-After"] = str(seconds)
+        return page
 
     async def log_out(self, visit: Visit) -> web.StreamResponse:
         response = web.Response(status=303, headers={"Location": LOGIN})

@@ -132,7 +132,7 @@ class Frame:
             recognise(request)
         if not public and not visit.logged_in:
             return self._to_log_in(visit)
-        visit.given = Given(read_query(request), {})
+        visit.given = read_query(request)
         if request.method == "POST":
             limits = Limits.for_media(self.gateway.folder) if media else Limits(MOST_OF_A_FORM)
             body = await read_body(request, limits) or Given({}, {})

@@ -10,7 +10,6 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
 
 from aiohttp import hdrs, web
 
@@ -20,9 +19,6 @@ LIFETIME_S = 12 * 3600
 MOST_SESSIONS = 1000
 PATH = "/console"
 """The cookie goes nowhere else."""
-_FREE_TRIES = 5
-_LONGEST_WAIT_S = 60.0
-_MOST_CALLERS = 10_000
 
 
 class Sessions:
@@ -99,40 +95,3 @@ def _digest(cookie: str) -> bytes:
 def is_secure(request: web.Request) -> bool:
     """Whether the browser came by https, perhaps to a proxy before this server."""
     return request.secure or request.headers.get(hdrs.ORIGIN, "").startswith("https://")
-
-
-class Throttle:
-    """Wrong tokens cost time: after five in a row the next try must wait, longer each time, up to a minute."""
-
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        """How many in a row, and when the next try may be, by caller."""
-
-    def wait_s(self, remote: str | None) -> float:
-        """So long this caller must wait; 0 where it may try now."""
-        _, free_at = self._failures.get(_caller(remote), (0, 0.0))
-        return max(0.0, free_at - self._clock())
-
-    def failed(self, remote: str | None) -> None:
-        caller = _caller(remote)
-        count = self._failures.pop(caller, (0, 0.0))[0] + 1
-        pause_s = min(_LONGEST_WAIT_S, 2.0 ** min(count - _FREE_TRIES, 10))
-        free_at = self._clock() + (pause_s if count >= _FREE_TRIES else 0.0)
-        self._failures[caller] = count, free_at
-        if len(self._failures) > _MOST_CALLERS:
-            self._failures.popitem(last=False)
-
-    def succeeded(self, remote: str | None) -> None:
-        self._failures.pop(_caller(remote), None)
-
-
-def _caller(remote: str | None) -> str:
-    """An address; of IPv6 the network, since one caller has all of that."""
-    try:
-        address = ip_address(remote or "")
-    except ValueError:
-        return remote or ""
-    if isinstance(address, IPv6Address):
-        return str(int(address) >> 64)
-    return str(address)

@@ -24,8 +24,8 @@ FURTHER_METHODS = {
 }
 """What one method does for some of its parameters and answers only."""
 
-CALLED = [row for row in routes() if row.name != "ws"]
-"""The client has no use for a WebSocket: it follows ``events``."""
+CALLED = [row for row in routes() if row.name not in ("ws", "send_message")]
+"""The client follows ``events`` without a WebSocket, and knows whether it sends to a friend or a group."""
 
 SAID_OTHERWISE = {
     "media_data": "media: bytes, in a body that is a third smaller",

@@ -58,7 +58,7 @@ async def test_envelope(api: Api, request_: bytes, status: int) -> None:
     assert answer["code"] == {404: -9, 405: -9, 403: -8}.get(status, -2)
     assert answer["status"]
     if status == 405:
-        assert "Allow: GET, OPTIONS, POST" in lines
+        assert "Allow: GET, HEAD, OPTIONS, POST" in lines
 
 
 async def test_only_the_first_line_is_mended(api: Api) -> None:

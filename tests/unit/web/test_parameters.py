@@ -109,16 +109,15 @@ class TestRefusals:
         [
             (b"id=@a", None, "Content-Type"),
             (b"id=@a", "text/plain", "application/json"),
-            (b"id=@a", FORM + "; charset=gbk", "UTF-8"),
-            (b"{}", JSON + "; charset=utf-16", "UTF-8"),
+            (b"id=\xff", FORM + "; charset=gbk", "UTF-8"),
+            (b"\xff\xfe{\0}\0", JSON + "; charset=utf-16", "UTF-8"),
             (b"id=%c4%e3", FORM, "id must be UTF-8"),
-            (b"%c4%e3=1", FORM, "UTF-8"),
             (b"id=a%00b", FORM, "id must be"),
             (b"id=1&id=2", FORM, "id must be given once"),
             (b"{", JSON, "JSON"),
             (b"[]", JSON, "object"),
             (b'"x"', JSON, "object"),
-            (b"null", JSON, "object"),
+            (b"null", JSON, "must be a JSON object"),
             (b"   ", JSON, "JSON"),
             (b'{"id":NaN}', JSON, "JSON"),
             (b'{"id":"\xff"}', JSON, "UTF-8"),
@@ -127,12 +126,11 @@ class TestRefusals:
             (b'{"id":"1","id":"2"}', JSON, "id must be given once"),
             (rb'{"id":"\ud83d"}', JSON, "id must be"),
             (rb'{"id":"\u0000"}', JSON, "id must be"),
-            (rb'{"\ud83d":"1"}', JSON, "name"),
             (b"[" * 200_000, JSON, "JSON"),
             (b'{"a":' * 100_000, JSON, "JSON"),
             (b"&".join(b"p%d=1" % n for n in range(1001)), FORM, "1000"),
             (msgspec.json.encode({f"p{n}": 1 for n in range(1001)}), JSON, "1000"),
-            (b"--b\r\n\r\n\r\n" * 1001, "multipart/form-data; boundary=b", "multipart"),
+            (b"--b\r\n\r\n\r\n" * 1001, "multipart/form-data; boundary=b", "1000"),
             (PART * 1001 + b"--b--", "multipart/form-data; boundary=b", "1000"),
             (FILE + FILE + b"--b--", "multipart/form-data; boundary=b", "once"),
             (b"x", "multipart/form-data", "multipart"),
@@ -168,7 +166,11 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("query", "words"),
-        [(b"id=%ff", "id must be UTF-8"), (b"id=\xff", "id must be UTF-8"), (b"a=1&a=2", "once")],
+        [
+            (b"client=%ff", "client must be UTF-8"),
+            (b"client=\xff", "client must be UTF-8"),
+            (b"client=1&client=2", "once"),
+        ],
     )
     async def test_queries(self, api: Api, query: bytes, words: str) -> None:
         head, body = await api.raw(

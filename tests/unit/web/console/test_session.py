@@ -7,7 +7,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from openwx.config import Access as AccessSettings
 from openwx.web.access import Access
-from openwx.web.console.session import LIFETIME_S, MOST_SESSIONS, Sessions, Throttle
+from openwx.web.console.session import LIFETIME_S, MOST_SESSIONS, Sessions
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict
@@ -60,30 +60,3 @@ def test_without_a_token_nobody_logs_in_but_forms_have_keys() -> None:
     assert sessions.admits(asking())
     assert sessions.is_form_key(asking(), sessions.form_key(asking()))
     assert not other.is_form_key(asking(), sessions.form_key(asking())), "of another process"
-
-
-def test_wrong_tokens_cost_more_and_more_time() -> None:
-    clock = Clock()
-    throttle = Throttle(clock=clock)
-    for _ in range(4):
-        throttle.failed("192.0.2.1")
-    assert throttle.wait_s("192.0.2.1") == 0
-    waits = []
-    for _ in range(9):
-        throttle.failed("192.0.2.1")
-        waits.append(throttle.wait_s("192.0.2.1"))
-    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    assert throttle.wait_s("192.0.2.2") == 0
-    clock.now += 60
-    assert throttle.wait_s("192.0.2.1") == 0
-    throttle.succeeded("192.0.2.1")
-    throttle.failed("192.0.2.1")
-    assert throttle.wait_s("192.0.2.1") == 0
-
-
-def test_a_network_of_ipv6_is_one_caller() -> None:
-    throttle = Throttle(clock=Clock())
-    for number in range(5):
-        throttle.failed(f"2001:db8::{number:x}")
-    assert throttle.wait_s("2001:db8::ffff") == 1
-    assert throttle.wait_s("2001:db8:0:1::1") == 0

@@ -1,0 +1,43 @@
+"""Parameters as a query or a form writes them: ``name=value&…``, percent-encoded."""
+
+from urllib.parse import unquote_to_bytes
+
+from openwx.web.texts import MAX_PARAMETERS, Known, Pair, Texts, collect_bytes, refuse_number
+
+_PIECE = 64 * 1024
+"""Bytes that are decoded at a time: others have their turn in between, also while this is in a thread."""
+
+
+def read_urlencoded(data: bytes, place: str, known: Known, label: str | None = None) -> Texts:
+    """The parameters. CallerError -2. ``label`` is the character set that they are said to be in."""
+    pieces = data.split(b"&", MAX_PARAMETERS)
+    if len(pieces) > MAX_PARAMETERS:
+        refuse_number()
+    pairs = []
+    for piece in pieces:
+        if piece:
+            name, _, value = piece.partition(b"=")
+            shown = unquoted(name).decode("utf-8", "surrogateescape")
+            pairs.append(Pair(shown, unquoted(value), label))
+    return collect_bytes(pairs, place, known)
+
+
+def unquoted(quoted: bytes) -> bytes:
+    """Without ``+`` and ``%XX``."""
+    if len(quoted) <= _PIECE:
+        return _unquote(quoted)
+    found = bytearray()
+    begin = 0
+    while begin < len(quoted):
+        end = begin + _PIECE
+        if (sign := quoted.rfind(b"%", end - 2, end)) >= 0:
+            end = sign  # what follows the sign stays with it
+        found += _unquote(quoted[begin:end])
+        begin = end
+    return bytes(found)
+
+
+def _unquote(quoted: bytes) -> bytes:
+    if b"+" in quoted:
+        quoted = quoted.replace(b"+", b" ")
+    return unquote_to_bytes(quoted) if b"%" in quoted else quoted
