@@ -111,7 +111,10 @@ def _extended(given: Mapping[str, str]) -> str | None:
     try:
         return _in_charset(data, charset)
     except (LookupError, ValueError):
-        pass
+        return _decoded_or_none(data)
+
+
+def _decoded_or_none(data: bytes) -> str | None:
     try:
         return decoded(data)
     except UnicodeDecodeError:
