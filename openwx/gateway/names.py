@@ -22,6 +22,10 @@ _PATH = re.compile(r"(?:[A-Za-z]:)?[/\\]|\.{1,2}[/\\]|~[/\\]|file:", re.IGNORECA
 _PARAMETER = re.compile(
     r';\s*([\w!#$&+.^`|~*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"(?=\s*(?:;|$))|([^;]*))', re.DOTALL
 )
+_CHARSET = re.compile(
+    r"us-ascii|(?:utf|iso|gb|big5|euc|windows|cp|koi8|latin|shift|ks)[\w-]*", re.IGNORECASE
+)
+"""Not every codec of Python's: some are slow on purpose-made bytes."""
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 _ALL_ESCAPED = re.compile(r"(?:[A-Za-z0-9_.~!'()*-]|%[0-9A-Fa-f]{2})+")
 _WORDS = re.compile(r"(?:\s*=\?[\w.-]+(?:\*[\w-]*)?\?[bq]\?[^?\s]*\?=)+\s*", re.IGNORECASE)
@@ -105,9 +109,12 @@ def _extended(given: Mapping[str, str]) -> str | None:
     charset, _, escaped = whole.split("'", 2)
     data = unquote_to_bytes(escaped)
     try:
-        return data.decode(charset or "utf-8")
+        return _in_charset(data, charset)
     except (LookupError, ValueError):
-        pass
+        return _decoded_or_none(data)
+
+
+def _decoded_or_none(data: bytes) -> str | None:
     try:
         return decoded(data)
     except UnicodeDecodeError:
@@ -149,5 +156,9 @@ def _written(name: str) -> str:
 
 
 def _in_charset(data: bytes, charset: str | None) -> str:
-    chinese = charset is not None and charset.lower() in ("gb2312", "gbk", "gb_2312-80", "cp936")
-    return data.decode("gb18030" if chinese else charset or "utf-8")
+    """Raises ``LookupError`` for what is no charset, and ``UnicodeDecodeError``."""
+    charset = charset or "utf-8"
+    if not _CHARSET.fullmatch(charset):
+        raise LookupError(charset)
+    chinese = charset.lower() in ("gb2312", "gbk", "gb_2312-80", "cp936")
+    return data.decode("gb18030" if chinese else charset)

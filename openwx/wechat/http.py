@@ -233,7 +233,8 @@ def _multipart(form: Mapping[str, str], part: Part) -> aiohttp.FormData:
     data = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
     for name, value in form.items():
         data.add_field(name, value)
-    data.add_field(part.field, part.data, filename=part.filename, content_type=part.content_type)
+    filename = part.filename.replace('"', "%22")
+    data.add_field(part.field, part.data, filename=filename, content_type=part.content_type)
     return data
 
 

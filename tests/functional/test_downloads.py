@@ -257,7 +257,7 @@ async def test_half_an_avatar_is_none(
     await lives()
 
 
-@pytest.mark.parametrize("call", ["webwxgetmsgimg", "webwxgetvoice", "webwxgetvideo"])
+@pytest.mark.parametrize("call", SENDS)
 async def test_a_page_is_no_medium(
     api: Gateway, account: Account, receiver: Receiver, simulator: Simulator, call: str
 ) -> None:

@@ -114,6 +114,8 @@ def test_a_path_of_a_part(path: str, name: str) -> None:
         ("filename*=UTF-8''%B1%A8%B8%E6.txt", "报告.txt"),
         ("filename*=no-such''%B1%A8.txt", "报.txt"),
         ("filename*=idna''%B1%A8.txt", "报.txt"),
+        ("filename*=punycode''a-b.txt", "a-b.txt"),
+        ("filename*=ISO-8859-1''caf%E9.txt", "café.txt"),
         ("filename*=UTF-8''%ff%ff; filename=x.txt", "x.txt"),
         ("filename*=nonsense; filename=x.txt", "x.txt"),
         ("filename*0*=UTF-8''%E6%8A; filename*1*=%A5; filename*2=\" 1.txt\"", "报 1.txt"),
