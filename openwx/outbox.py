@@ -19,6 +19,7 @@ from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
 from openwx.gateway.outbox import MOST, Outbox
 from openwx.report.journal import Journal, JournalError, ListedUpload
+from openwx.terminal import in_json, one_line
 
 State = Literal["failed", "waiting"]
 TIMEOUT_S = 60.0
@@ -41,7 +42,7 @@ async def run(
         except NotConnected:
             told = await _ask_journal(settings, command, ids, client, state)
     except (CallFailed, CallerError) as error:
-        print(f"openwx: {error.status}", file=sys.stderr)
+        print(f"openwx: {one_line(error.status)}", file=sys.stderr)
         return 1
     print(told)
     return 0
@@ -100,11 +101,14 @@ def _listed(deliveries: Iterable[Delivery | ListedUpload], state: State) -> str:
         refused = f"refused {times}: " if one.tries else ""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.created))
         lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {refused}{one.error or 'not tried yet'}")
-    return "\n".join(lines) or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
+    return (
+        "\n".join(map(one_line, lines))
+        or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
+    )
 
 
 def _shown(upload: Any) -> str:
-    return json.dumps(upload, ensure_ascii=False, indent=2)
+    return in_json(json.dumps(upload, ensure_ascii=False, indent=2))
 
 
 def _done(count: int) -> str:
