@@ -1,25 +1,39 @@
 """The log: lines for a person, or JSON objects for a machine."""
 
+import copy
 import json
 import logging
 import os
 import re
 import sys
 import time
+from collections.abc import Mapping
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 from openwx.about import known
+from openwx.terminal import Picture, harmless, in_json, one_line
 
 CONSOLE = "%(asctime)s %(mark)s%(message)s"
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Time and text; the level only where it matters."""
+    """Time and text; the level only where it matters. What is told in a line stays in it: others wrote some of it."""
 
     def format(self, record: logging.LogRecord) -> str:
+        record = copy.copy(record)
         record.mark = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        if isinstance(record.args, Mapping):
+            record.args = {name: _in_line(value) for name, value in record.args.items()}
+        elif record.args:
+            record.args = tuple(map(_in_line, record.args))
         return masked(super().format(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Indented, so that no line of it can be taken for one of the log."""
+        lines = harmless(super().formatException(ei)).split("\n")
+        return "\n".join(f"    {line}" for line in lines)
 
 
 class JsonFormatter(logging.Formatter):
@@ -36,11 +50,9 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = masked(self.formatException(record.exc_info))
-        return _UNFIT.sub(_escaped, json.dumps(line, ensure_ascii=False))
+        return in_json(json.dumps(line, ensure_ascii=False))
 
 
-_UNFIT = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""What JSON lets stand, though it ends a line for some, moves a terminal, or is no UTF-8."""
 _SECRET = re.compile(
     r"(?i)((?:\b|[\"'])(?:skey|wxsid|sid|pass_ticket|webwx_data_ticket|webwx_auth_ticket|access_token)[\"']?\s*[=:]\s*[\"']?"
     r"|[?&]token=|\bbearer\s+)[^\s&\"'<>;,]+"
@@ -48,13 +60,16 @@ _SECRET = re.compile(
 _PASSWORD = re.compile(r"(://)[^\s/@\"']+@")
 
 
+def _in_line(value: object) -> object:
+    """A value that a line tells."""
+    if isinstance(value, Picture | int | float | None):
+        return value
+    return one_line(str(value))
+
+
 def masked(text: str) -> str:
     """Without what a login could be stolen by, should it ever come so far: nothing that logs means to tell it."""
     return _PASSWORD.sub(r"\1***@", _SECRET.sub(r"\1***", text))
-
-
-def _escaped(unfit: re.Match[str]) -> str:
-    return f"\\u{ord(unfit[0]):04x}"
 
 
 class PrivateFileHandler(logging.FileHandler):

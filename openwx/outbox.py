@@ -20,6 +20,7 @@ from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
 from openwx.gateway.outbox import MOST, Outbox, Waits
 from openwx.report.journal import Journal, JournalError, ListedUpload
+from openwx.terminal import one_line
 
 State = Literal["failed", "waiting"]
 TIMEOUT_S = 60.0
@@ -54,7 +55,7 @@ def main(settings: Settings, asked: Asked) -> int:
             asked = replace(asked, ids=chosen)
         print(asyncio.run(_do(settings, asked)))
     except (CallFailed, CallerError) as error:
-        print(f"openwx: {error.status}", file=sys.stderr)
+        print(f"openwx: {one_line(error.status)}", file=sys.stderr)
         return 1
     except JournalError as error:
         raise ConfigError(f"data_dir {settings.data_dir}: {error}") from error
@@ -176,7 +177,8 @@ def _listed(deliveries: Iterable[Delivery | ListedUpload], state: State) -> str:
     for one in deliveries:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.created))
         lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {_so_far(one)}")
-    return "\n".join(lines) or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
+    shown = "\n".join(map(one_line, lines))
+    return shown or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
 
 
 def _so_far(one: Delivery | ListedUpload) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from openwx import running
 from openwx.config import Settings
 from openwx.running import Running
+from openwx.terminal import one_line
 from openwx.web.health import AccountHealth, Readiness
 
 READY, NOT_READY, NOT_REACHED = 0, 1, 2
@@ -24,12 +25,12 @@ def main(settings: Settings, *, as_json: bool) -> int:
         if as_json:
             _print_json({"code": -1, "status": str(error)})
         else:
-            print(f"openwx: {error}", file=sys.stderr)
+            print(f"openwx: {one_line(str(error))}", file=sys.stderr)
         return NOT_REACHED
     if as_json:
         _print_json({"url": gateway.url, **msgspec.to_builtins(told)})
     else:
-        print("\n".join(_lines(told, gateway)))
+        print("\n".join(map(one_line, _lines(told, gateway))))
     return READY if told.code == 0 else NOT_READY
 
 

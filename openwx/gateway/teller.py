@@ -24,6 +24,7 @@ from openwx.report.journal import JournalError, NewUpload, Unit, Written
 from openwx.report.payload import Payload
 from openwx.report.records import new_uid
 from openwx.report.reporter import wanted
+from openwx.terminal import Picture
 from openwx.wechat import events
 from openwx.wechat.client import Batch
 from openwx.wechat.contacts import Contacts
@@ -190,7 +191,7 @@ class Teller:
             "%s: scan this QR code with WeChat on your phone (also at %s):\n%s",
             self._name,
             path,
-            picture,
+            Picture(picture),
         )
         return str(path), base64.encodebytes(self.qrcode_png).decode("ascii")
 

@@ -1,0 +1,35 @@
+"""Texts for a terminal or a log: what others wrote in them moves nothing there, and begins no line of its own."""
+
+import re
+
+_UNFIT = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What JSON lets stand, though it ends a line for some, moves a terminal, or is no UTF-8."""
+_JOINERS = "\u200d\ufe0f\u3000"
+"""What holds emoji together, and the wide space."""
+
+
+class Picture(str):
+    """Several lines of our own, with colours: a QR code."""
+
+    __slots__ = ()
+
+
+def harmless(text: str) -> str:
+    """A text whose lines stay, and whose control characters are shown as escapes."""
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def one_line(text: str) -> str:
+    """As ``harmless``, with newlines shown too."""
+    return harmless(text).replace("\n", "\\n")
+
+
+def in_json(json: str) -> str:
+    """JSON of the same meaning that does nothing to a terminal."""
+    return _UNFIT.sub(lambda unfit: f"\\u{ord(unfit[0]):04x}", json)
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() or character in _JOINERS or character == "\n":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
