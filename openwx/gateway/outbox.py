@@ -93,8 +93,8 @@ class Outbox:
                 raise CallerError(Code.NOT_POSSIBLE, f"delivery {upload_id} cannot be tried: {why}")
             chats.append(upload.chat)
         written = await self._write(Unit(account=self._account, again=sorted(failed)))
-        if written.again:
-            log.info("%s: %d failed deliveries are sent again", self._account, len(written.again))
+        words = "%s: %d failed deliveries are sent again, %d that wait are tried now"
+        log.info(words, self._account, len(written.again), len(chats))
         if self._reporter is not None:
             self._reporter.put_again(written.again)
             if chats:
