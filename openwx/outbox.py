@@ -20,7 +20,7 @@ from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
 from openwx.gateway.outbox import MOST, Outbox, Waits
 from openwx.report.journal import Journal, JournalError, ListedUpload
-from openwx.terminal import one_line
+from openwx.terminal import in_json, one_line
 
 State = Literal["failed", "waiting"]
 TIMEOUT_S = 60.0
@@ -93,7 +93,7 @@ async def _do(settings: Settings, asked: Asked) -> str:
             case "show":
                 assert asked.ids
                 shown = await deliveries.shown(asked.ids[0])
-                return json.dumps(shown, ensure_ascii=False, indent=2)
+                return in_json(json.dumps(shown, ensure_ascii=False, indent=2))
             case "retry":
                 return _done(await deliveries.retry(asked.ids))
             case "drop":
