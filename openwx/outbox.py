@@ -75,7 +75,10 @@ def _confirmed(settings: Settings, asked: Asked) -> list[int] | None:
     count = f"all {len(found)}" if len(found) < MOST else f"the newest {MOST}"
     words = f"Drop {count} failed deliveries? They cannot be sent again then. [y/N] "
     print(words, end="", file=sys.stderr, flush=True)
-    return found if sys.stdin.readline().strip().lower() in ("y", "yes") else None
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):  # Ctrl-D
+        print(file=sys.stderr)
+    return found if answer.strip().lower() in ("y", "yes") else None
 
 
 async def _failed(settings: Settings, client: str | None) -> list[int]:

@@ -27,7 +27,8 @@ def main(settings: Settings, *, as_json: bool) -> int:
             print(f"openwx: {error}", file=sys.stderr)
         return NOT_REACHED
     if as_json:
-        _print_json({"url": gateway.url, **msgspec.to_builtins(told)})
+        demo = {"demo": True} if gateway.is_demo else {}
+        _print_json({"url": gateway.url, **demo, **msgspec.to_builtins(told)})
     else:
         print("\n".join(_lines(told, gateway)))
     return READY if told.code == 0 else NOT_READY
