@@ -58,11 +58,33 @@ def _escaped(unfit: re.Match[str]) -> str:
 
 
 class PrivateFileHandler(logging.FileHandler):
-    """A file for its owner alone: messages are in it. One that was there keeps the mode it was given."""
+    """A file for its owner alone: messages are in it. One that was there keeps the mode it was given.
+
+    Where it cannot be written, that is said once on standard error, which has all lines too.
+    """
+
+    _failed = False
+    _said = False
 
     def _open(self) -> TextIOWrapper:
         handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         return os.fdopen(handle, "a", encoding=self.encoding, errors=self.errors)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._failed = False
+        super().emit(record)
+        self._said &= self._failed
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._failed = True
+        if not self._said:
+            self._said = True
+            words = f"log_path {self.baseFilename} cannot be written: {error.strerror}"
+            print(f"openwx: {words}; lines are missing there until it can", file=sys.stderr)
 
 
 def set_up(level: str, *, path: Path | None = None, json_lines: bool = False) -> None:

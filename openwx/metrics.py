@@ -92,7 +92,10 @@ KINDS = {
     "feed": "an upload that fell out of `check_event`'s list before it was asked for"
     " (counted once `check_event` was called at all)",
     "stdout": "a line of `post_stdout`, because stdout is read too slowly or fails",
-    "withdrawn_send": "a send whose caller was told that it was not begun: the time was over, or the account stopped",
+    "withdrawn_send": "a send whose caller was told that it was not begun: the time was over, the account stopped,"
+    " or the journal could not be written",
+    "outcome": "the `send_message` upload of a send that somebody waited for: the gateway ended before it could be"
+    " written",
     "medium": "the content of a received medium that could not be fetched; `media_error` tells why",
     "media_data": "the content of a file that was gone when its upload was sent",
     "old_media": "a downloaded file older than `media.keep_days`",

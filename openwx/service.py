@@ -73,7 +73,9 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
     async with AsyncExitStack() as stack:
         data_dir = data_folder(settings.data_dir, stack)
         try:
-            journal = await stack.enter_async_context(Journal(data_dir / JOURNAL))
+            journal = await stack.enter_async_context(
+                Journal(data_dir / JOURNAL, beside=[data_dir / LOCK])
+            )
         except JournalError as error:
             raise ConfigError(f"data_dir {data_dir}: {error}") from error
         sslproto.SSLProtocol.max_size = TLS_BUFFER
@@ -138,6 +140,7 @@ async def _prune(settings: Settings, journal: Journal, folder: MediaFolder) -> N
     limits, keep_days = settings.journal, settings.media.keep_days
     while True:
         try:
+            journal.require_writable()  # in a folder that another gateway has now, nothing is deleted
             await journal.prune(
                 keep_s=limits.keep_days * DAY_S,
                 keep=limits.keep_delivered,

@@ -132,7 +132,7 @@ class NotRunning(Refusal):
 
 
 class GaveUp(Refusal):
-    """-5: it still failed after the allowed tries."""
+    """-5: it still failed after the allowed tries, or (HTTP 503) it cannot be kept: the disk of the gateway is full."""
 
 
 class Unauthenticated(Refusal):

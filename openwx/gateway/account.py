@@ -16,7 +16,7 @@ from openwx import metrics
 from openwx.about import about
 from openwx.config import AccountSettings, Report
 from openwx.errors import CallerError, Code
-from openwx.gateway import chatlog
+from openwx.gateway import chatlog, keeping
 from openwx.gateway.avatars import Avatars
 from openwx.gateway.consult import Consults
 from openwx.gateway.feed import Feed
@@ -95,6 +95,7 @@ class Account:
             transfer=transfer,
             running=self._running,
             write=self._teller.write,
+            writable=shared.journal.writable,
         )
         trusted = [URL(report.post_api)] if report.post_api else []
         sources = Sources(shared.folder, shared.media_roots, shared.fetcher, trusted)
@@ -110,7 +111,15 @@ class Account:
             teller=self._teller,
             running=self._running,
         )
-        self.changes = Changes(self._client, pace, settings.send_interval)
+        self.changes = Changes(
+            self._client,
+            pace,
+            settings.send_interval,
+            require=lambda: keeping.require(shared.journal, "nothing was done"),
+            tell=self._tell_change,
+        )
+        self._telling: set[asyncio.Task[None]] = set()
+        """What changed and is still to be written down."""
         self.recalls = Recalls(name, shared.journal, self._client, self.changes)
         self.avatars = Avatars(self._client, pace)
         self.consults = Consults()
@@ -231,6 +240,9 @@ class Account:
                         self.outgoing.take_sources(), name=f"{self.name}: media of replies"
                     ),
                     tasks.create_task(
+                        self.outgoing.refuse_in_trouble(), name=f"{self.name}: journal's trouble"
+                    ),
+                    tasks.create_task(
                         poll(
                             self._report,
                             self._shared.http,
@@ -262,6 +274,8 @@ class Account:
             self.outgoing.queue.give_up(self._not_running())
             self.consults.give_up(self._not_running())
             self._end_stream()
+            for task in self._telling:
+                task.cancel()
             await self._http.close()
 
     async def _report_after_a_bug(self) -> None:
@@ -350,6 +364,19 @@ class Account:
                 self._note_state(happened)
         await self._teller.tell(batch, batch.session or self._client.session)
         self.changes.heard()
+
+    async def _tell_change(self, happened: list[events.Event]) -> None:
+        """Tell what a call changed; its caller does not wait for a journal that cannot be written."""
+        telling = asyncio.create_task(self._client.tell(happened), name=f"{self.name}: a change")
+        trouble = asyncio.create_task(self._shared.journal.fails())
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+        try:
+            await asyncio.wait({telling, trouble}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            trouble.cancel()
+        if telling.done():
+            telling.result()
 
     def _note_state(self, change: StateChanged) -> None:
         with about(event="state_change"):

@@ -12,7 +12,7 @@ from openwx.config import Settings
 from openwx.config.given import account_from_texts, check_account_name, plain
 from openwx.config.models import AccountSettings
 from openwx.errors import CallerError, Code, ConfigError
-from openwx.gateway import roster
+from openwx.gateway import keeping, roster
 from openwx.gateway.account import Account
 from openwx.gateway.roster import Roster
 from openwx.gateway.shared import Shared
@@ -65,6 +65,11 @@ class Gateway:
     def journal_bytes(self) -> int:
         """How large the journal is."""
         return self._shared.journal.size()
+
+    @property
+    def journal_trouble(self) -> str:
+        """Why the journal cannot be written; empty where it can."""
+        return self._shared.journal.trouble
 
     def account(self, name: str | None) -> Account:
         """The account of that name, or the only one. Raises ``CallerError`` (-2)."""
@@ -173,7 +178,7 @@ class Gateway:
         try:
             await roster.keep(self._shared.journal, changed)
         except JournalError as error:
-            raise CallerError(Code.GAVE_UP, f"cannot be kept safe, so not done: {error}") from error
+            raise keeping.not_kept(error, "cannot be kept safe, so not done") from error
         self._roster = changed
 
     @property

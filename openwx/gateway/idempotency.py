@@ -113,13 +113,18 @@ class Keys:
         return {order.key: msgspec.json.encode(replace(record, ended=ended))}
 
     def settle(self, order: Order, outcome: Outcome) -> None:
-        """Tell those who wait for an outcome that is in the journal now."""
+        """Tell those who wait for an outcome. It is in the journal now, or as soon as that can be written."""
         live = self._live.get(order.key)
         if live is None:
             return
         live.record = replace(live.record, ended=live.record.ended | {order.uid: _ended(outcome)})
         if live.record.is_complete:
             live.complete.set()
+
+    def kept(self, order: Order) -> None:
+        """The outcome of an order is in the journal now."""
+        live = self._live.get(order.key)
+        if live is not None and live.record.is_complete:
             del self._live[order.key]
 
     async def _known(self, key: str) -> Record | None:

@@ -39,7 +39,8 @@ class NoMediumError(Exception):
 
 
 class Incoming:
-    """One account's. ``running`` is set while it runs, ``write`` makes a unit last, however long that takes."""
+    """One account's. ``running`` is set while it runs, ``write`` makes a unit last, however long that takes,
+    ``writable`` waits until the journal can be written, and says whether it had to."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Incoming:
         transfer: Transfer,
         running: asyncio.Event,
         write: Callable[[Unit], Awaitable[object]],
+        writable: Callable[[], Awaitable[bool]],
     ) -> None:
         self._account = account
         self._report = report
@@ -61,6 +63,7 @@ class Incoming:
         self._transfer = transfer
         self._running = running
         self._write = write
+        self._writable = writable
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def complete(self, told: Told) -> Told:
@@ -141,15 +144,15 @@ class Incoming:
                 refusals = 0
 
     async def _may_begin(self) -> bool:
-        """Wait for a login that is going on, within reason; whether there was one."""
-        waited = False
+        """Wait for a disk that is full, and for a login that is going on, within reason; whether there was either."""
+        waited = await self._writable()
         try:
             async with asyncio.timeout(self._pace.medium_login_s):
-                waited = not self._running.is_set()
+                login = not self._running.is_set()
                 await self._running.wait()
         except TimeoutError:
-            return False
-        return waited
+            return waited
+        return waited or login
 
     def _sender(self, ref: MediaRef, told: Told) -> str:
         """The id of who sent it, in the present login."""

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from openwx import metrics
 from openwx.errors import CallerError, Code
+from openwx.gateway import keeping
 from openwx.report.journal import Journal, JournalError, KeptUpload, ListedUpload, Unit
 from openwx.report.records import Upload, Written
 
@@ -41,7 +42,7 @@ class Outbox:
         try:
             return await self._journal.failures(self._account)
         except JournalError as error:
-            raise CallerError(Code.GAVE_UP, str(error)) from error
+            raise keeping.not_kept(error, "not counted") from error
 
     async def waiting(self, limit: int = MOST) -> list[ListedUpload]:
         """Those that are still tried, oldest first. Of each chat the first one tells how its last try ended."""
@@ -103,7 +104,7 @@ class Outbox:
         try:
             return await self._journal.write(unit)
         except JournalError as error:
-            raise CallerError(Code.GAVE_UP, f"not done: {error}") from error
+            raise keeping.not_kept(error, "not done") from error
 
 
 def _not_found(upload_id: int) -> CallerError:

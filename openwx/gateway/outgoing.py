@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from openwx import metrics
 from openwx.config import AccountSettings
 from openwx.errors import CallerError, Code, LoggedOut, Refused
+from openwx.gateway import keeping
 from openwx.gateway.idempotency import Keys, Record
 from openwx.gateway.orders import (
     Address,
@@ -35,6 +36,8 @@ from openwx.wechat.transfer import Transfer
 log = logging.getLogger("openwx.send")
 T = TypeVar("T")
 
+NOT_SENT = "nothing was sent"
+NOT_ACCEPTED = "cannot be kept safe, so not accepted"
 SOURCES_AT_ONCE = 4
 """Media of replies that are fetched at a time."""
 
@@ -87,6 +90,7 @@ class Outgoing:
             prepare=self._prepare,
             send=self._send,
             finish=self._finish,
+            safe=journal.writable,
             retries=self._counts.send_retries.inc,
         )
 
@@ -99,6 +103,7 @@ class Outgoing:
 
         Raises ``CallerError``, with HTTP 504 where the time is over.
         """
+        keeping.require(self._journal, NOT_SENT)
         self.queue.require_room()
         outcome = await self.queue.send_and_wait(new_order(self._address(chat), what), on_begun)
         if outcome.error is not None:
@@ -124,6 +129,7 @@ class Outgoing:
         """As ``send_later`` where the key is new: ``find`` says what is to be sent to whom. Else the first call."""
 
         async def accept() -> Record:
+            keeping.require(self._journal, NOT_ACCEPTED)
             chats, whats = await find()
             orders = self._orders(chats, whats, bulk=bulk, key=key)
             record = Record(asked, [order.uid for order in orders], len(chats))
@@ -152,10 +158,15 @@ class Outgoing:
         try:
             await self._journal.write(unit)
         except JournalError as error:
-            raise CallerError(
-                Code.GAVE_UP, f"cannot be kept safe, so not accepted: {error}"
-            ) from error
+            raise keeping.not_kept(error, NOT_ACCEPTED) from error
         self.queue.put(orders)
+
+    async def refuse_in_trouble(self) -> None:
+        """Have nobody wait for ever while the journal cannot be written. What was accepted waits for it."""
+        while True:
+            error = await self._journal.fails()
+            self.queue.refuse(keeping.not_kept(error, NOT_SENT))
+            await self._journal.writable()
 
     def everybody(self) -> list[Chat]:
         """Whom ``@all`` means: the friends of category 好友."""
@@ -199,15 +210,26 @@ class Outgoing:
 
     async def _take_source(self, order: Order) -> None:
         assert order.parcel is not None
+        given = MediaGiven(order.parcel.source)
         try:
             async with self._slots:
-                parcel = await self._parcels.take(MediaGiven(order.parcel.source), keep=True)
+                parcel = await self._taken(given)
         except CallerError as error:
             log.warning("%s: the media of a reply: %s", self._account, error.status)
             ticket = Ticket(order)
             await self._finish(ticket, Outcome(order.to.id, error=error))
             return
         self.queue.put([replace(order, parcel=parcel)])
+
+    async def _taken(self, given: MediaGiven) -> Parcel:
+        """The medium of a reply. A full disk is waited for, since nobody is there to ask again."""
+        while True:
+            await self._journal.writable()
+            try:
+                return await self._parcels.take(given, keep=True)
+            except CallerError:
+                if not self._journal.trouble:
+                    raise
 
     # -- the queue's work ------------------------------------------------------------------------------------
 
@@ -261,15 +283,32 @@ class Outgoing:
         return found
 
     async def _finish(self, ticket: Ticket, outcome: Outcome) -> None:
-        await self._teller.tell_outcome(
-            ticket.order,
-            outcome,
-            self._client.contacts,
-            self._client.session,
-            was_kept=ticket.done is None,
-            keys=await self.keys.with_outcome(ticket.order, outcome),
-        )
-        self.keys.settle(ticket.order, outcome)
+        order = ticket.order
+
+        def waits(_: JournalError) -> None:
+            """WeChat's word does not depend on whether it can be written down."""
+            ticket.tell(outcome)
+            self.keys.settle(order, outcome)
+
+        try:
+            await self._teller.tell_outcome(
+                order,
+                outcome,
+                self._client.contacts,
+                self._client.session,
+                was_kept=ticket.done is None,
+                keys=await self._journal.insist(
+                    lambda: self.keys.with_outcome(order, outcome), waits
+                ),
+                waits=waits,
+            )
+        except asyncio.CancelledError:
+            if ticket.done is not None:  # what was accepted is in the journal, and done again
+                words = "%s: how a send to %s ended is told to nobody: the journal does not take it"
+                metrics.dropped(log, "outcome", words, self._account, outcome.chat_id)
+            raise
+        self.keys.settle(order, outcome)
+        self.keys.kept(order)
         self._counts.sent(outcome.error.code if outcome.error else 0)
 
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from openwx.errors import CallerError, Code
+from openwx.gateway import keeping
 from openwx.gateway.orders import Parcel
 from openwx.gateway.sources import MediaGiven, Sources
 from openwx.report.journal import Journal, JournalError, Unit
@@ -51,7 +52,9 @@ class Parcels:
         return session.login_id if session else ""
 
     async def take(self, given: MediaGiven, *, keep: bool) -> Parcel:
-        """A medium that a caller or a bot names. Raises ``CallerError``. See ``Sources.take``."""
+        """A medium that a caller or a bot names. Raises ``CallerError``, at once while the journal cannot be written.
+        See ``Sources.take``."""
+        keeping.require(self._journal, "the medium was not taken")
         return Parcel(medium=await self._sources.take(given, keep=keep))
 
     async def known(self, media_id: str, name: str | None) -> Parcel:
@@ -82,11 +85,12 @@ class Parcels:
 
         Raises ``WeChatError``, or ``CallerError`` where it cannot be kept.
         """
+        keeping.require(self._journal, "nothing was uploaded")
         parcel = await self.upload(parcel, NOBODY_YET)
         try:
             await self._journal.write(Unit(account=self._account, media=to_keep(parcel)))
         except JournalError as error:
-            raise CallerError(Code.GAVE_UP, f"the media_id cannot be kept: {error}") from None
+            raise keeping.not_kept(error, "the media_id cannot be kept") from None
         return parcel
 
     async def upload_again(self, parcel: Parcel, to: str) -> Parcel | None:

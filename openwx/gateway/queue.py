@@ -49,9 +49,16 @@ class Ticket(msgspec.Struct, eq=False):
     abandoned: bool = False
     """Whoever waited was told how it stands: no new attempt may follow."""
     on_begun: Callable[[], None] | None = None
+    outcome: Outcome | None = None
+    """How it ended, also while that is still to be written down."""
 
     def __post_init__(self) -> None:
         self.names = _names(self.order, is_kept=self.done is None)
+
+    def tell(self, outcome: Outcome) -> None:
+        """Answer whoever waits, once."""
+        if self.done is not None and not self.done.done():
+            self.done.set_result(outcome)
 
 
 class QueueRules(msgspec.Struct, frozen=True):
@@ -70,6 +77,10 @@ class QueueRules(msgspec.Struct, frozen=True):
         return 1 if self.interval_s else AT_ONCE
 
 
+async def _always_safe() -> None:
+    """Nothing is to be waited for."""
+
+
 class SendQueue:
     """Sends one after the other while the account runs.
 
@@ -78,7 +89,8 @@ class SendQueue:
 
     ``running`` waits until it does, ``prepare`` does what must be done before and reaches nobody (an upload),
     ``send`` sends one order to WeChat (both raise ``WeChatError``, or ``CallerError`` where its chat is gone) and
-    answers chat and message id, ``finish`` makes the outcome last; ``retries`` hears of each try beyond the first.
+    answers chat and message id, ``finish`` makes the outcome last, or answers whoever waits where that takes long;
+    ``safe`` waits until an outcome can be made last; ``retries`` hears of each try beyond the first.
     """
 
     def __init__(
@@ -89,8 +101,10 @@ class SendQueue:
         prepare: Callable[[Order], Awaitable[Order]],
         send: Callable[[Order], Awaitable[Outcome]],
         finish: Callable[[Ticket, Outcome], Awaitable[None]],
+        safe: Callable[[], Awaitable[object]] = _always_safe,
         retries: Callable[[], None] = lambda: None,
     ) -> None:
+        self._safe = safe
         self._retries = retries
         self._rules = rules
         self._running = running
@@ -148,6 +162,8 @@ class SendQueue:
         except TimeoutError:
             if done.done() and not done.cancelled():
                 return done.result()
+            if ticket.outcome is not None:
+                return ticket.outcome
         seconds = f"{self._rules.wait_s:.0f} seconds"
         ticket.abandoned = True
         if ticket.begun:
@@ -161,14 +177,24 @@ class SendQueue:
     def give_up(self, error: CallerError) -> None:
         """Tell everybody who waits, now or later, that the account stopped. What is in the journal stays there."""
         self._gone = error
+        self.refuse(error)
+        stopped = _unknown("the account stopped before WeChat answered")
         for ticket in [*self._under_way, *self._urgent]:
-            if ticket.done is not None and not ticket.done.done():
-                stopped = _unknown("the account stopped before WeChat answered")
-                if not ticket.begun:
-                    _withdraw(ticket.order, str(error))
-                ticket.done.set_result(Outcome("", error=stopped if ticket.begun else error))
+            ticket.tell(Outcome("", error=stopped))
         self._urgent.clear()
         self._bulk.clear()
+
+    def refuse(self, error: CallerError) -> None:
+        """Withdraw the sends of all who wait now, and tell them so, but those that may have reached WeChat: where it
+        has answered, they hear what."""
+        for ticket in [*self._under_way, *self._urgent]:
+            if ticket.outcome is not None:
+                ticket.tell(ticket.outcome)
+            if ticket.done is not None and not ticket.done.done() and not ticket.begun:
+                _withdraw(ticket.order, str(error))
+                ticket.abandoned = True
+                ticket.tell(Outcome("", error=error))
+        self._urgent = deque(one for one in self._urgent if not one.abandoned)
 
     def close(self) -> None:
         """Begin nothing any more; ``run`` returns when what is on its way has ended."""
@@ -201,9 +227,9 @@ class SendQueue:
         finally:
             self._rest(self._rules.interval_s)
         if outcome is not None:
+            ticket.outcome = outcome
             await self._finish(ticket, outcome)
-            if ticket.done is not None and not ticket.done.done():
-                ticket.done.set_result(outcome)
+            ticket.tell(outcome)
         self._under_way.remove(ticket)
         self._some.set()  # what waited for this chat can go now
 
@@ -220,13 +246,13 @@ class SendQueue:
                 taken |= ticket.names  # what waits for the same must not overtake it
         return None
 
-    async def _rested(self) -> None:
-        """Until the next try may begin; ``close`` ends that."""
+    async def _resting_until(self, condition: Awaitable[object]) -> None:
+        """Wait for it; ``close`` ends that."""
         task = asyncio.current_task()
         assert task is not None
         self._resting.add(task)
         try:
-            await self._ready()
+            await condition
         finally:
             self._resting.discard(task)
 
@@ -255,8 +281,12 @@ class SendQueue:
 
     async def _attempt(self, ticket: Ticket) -> Outcome | None:
         """One try, unless nobody wants it any more."""
+        if not ticket.begun:
+            await self._resting_until(self._safe())
         if not ticket.abandoned:
             ticket.order = await self._prepare(ticket.order)
+        if not ticket.begun:
+            await self._resting_until(self._safe())
         if ticket.abandoned:
             return _abandoned(ticket, _unknown("no answer from WeChat in time"))
         ticket.begun = True
@@ -272,7 +302,7 @@ class SendQueue:
         pauses = self._rules.pauses()
         for number, pause_s in enumerate([*islice(pauses, self._rules.tries - 1), None]):
             if number:
-                await self._rested()
+                await self._resting_until(self._ready())
                 self._retries()
             uncertain, began = ticket.begun, time.monotonic()
             try:

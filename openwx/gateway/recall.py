@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from openwx.errors import CallerError, Code
+from openwx.gateway import keeping
 from openwx.report.journal import Journal, JournalError
 from openwx.wechat.changes import Changes
 from openwx.wechat.client import Client
@@ -54,7 +55,6 @@ class Recalls:
                 self._account, f"{session.uin if session else ''}:{msg_id}"
             )
         except JournalError as error:
-            words = f"the message cannot be looked up: {error}"
-            raise CallerError(Code.GAVE_UP, words) from error
+            raise keeping.not_kept(error, "the message cannot be looked up") from error
         payload: dict[str, Any] = msgspec.json.decode(body) if body else {}
         return payload if payload.get("post_type") == "send_message" else {}

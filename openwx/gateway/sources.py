@@ -60,7 +60,7 @@ class Sources:
             raise CallerError(Code.MEDIA, f"the medium cannot be sent: {error}") from None
         except OSError as error:
             words = error.strerror or str(error)
-            raise CallerError(Code.MEDIA, f"the medium cannot be read: {words}") from None
+            raise CallerError(Code.MEDIA, f"the medium cannot be taken: {words}") from None
         return medium_of(file, given.name)
 
     async def _file(self, given: MediaGiven, *, keep: bool) -> StoredFile:

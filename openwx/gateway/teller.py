@@ -102,9 +102,10 @@ class Teller:
         *,
         was_kept: bool,
         keys: Mapping[str, bytes],
+        waits: Callable[[JournalError], object],
     ) -> None:
         """Make the outcome of a send last; ``was_kept``: its order is in the journal, and goes from there. ``keys``
-        is what is remembered of its call."""
+        is what is remembered of its call. ``waits`` is called where the journal cannot be written yet."""
         error = outcome.error
         chat = contacts.chat(outcome.chat_id)
         line = self.lines.of(chat) if chat else order.to.fingerprint
@@ -133,24 +134,25 @@ class Teller:
             media=parcels.to_keep(parcel) if parcel and error is None else {},
             keys=keys,
         )
-        await self._commit(unit, [(upload, payload)])
+        await self._commit(unit, [(upload, payload)], waits)
 
     def _attachment(self, parcel: Parcel | None) -> str:
         """The file whose content the upload of a sent medium tells."""
         medium = parcel.medium if parcel else None
         return medium.path if medium and self._report.post_media_data else ""
 
-    async def write(self, unit: Unit) -> Written:
-        """Make a unit last, however long it takes: where the disk is full, everything waits for room."""
-        pauses = self._shared.pace.backoff()
-        while True:
-            try:
-                return await self._shared.journal.write(unit)
-            except JournalError as error:
-                log.error(  # noqa: TRY400  an expected failure: its words are enough
-                    "%s: %s; nothing is acknowledged until it works again", self._name, error
-                )
-                await asyncio.sleep(next(pauses))
+    async def write(
+        self, unit: Unit, waits: Callable[[JournalError], object] = lambda _: None
+    ) -> Written:
+        """Make a unit last, however long it takes: where the disk is full, everything waits for room, and ``waits`` is
+        called."""
+
+        def must_wait(error: JournalError) -> None:
+            log.error("%s: %s; nothing is acknowledged until it works again", self._name, error)
+            waits(error)
+
+        journal = self._shared.journal
+        return await journal.insist(lambda: journal.write(unit), must_wait)
 
     async def _tell(
         self, happened: events.Event, session: Session | None
@@ -220,12 +222,17 @@ class Teller:
             **more,
         )
 
-    async def _commit(self, unit: Unit, told: Sequence[tuple[NewUpload, Payload]]) -> list[Payload]:
+    async def _commit(
+        self,
+        unit: Unit,
+        told: Sequence[tuple[NewUpload, Payload]],
+        waits: Callable[[JournalError], object] = lambda _: None,
+    ) -> list[Payload]:
         """Make it last, and pass it on; what was new in it."""
         unit = replace(unit, uploads=[upload for upload, _ in told])
         if not (unit.uploads or unit.finished_sends or unit.state):
             return []
-        written = await self.write(unit)
+        written = await self.write(unit, waits)
         fresh = [
             Told(upload, payload)
             for upload, (_, payload) in zip(written.uploads, told, strict=True)

@@ -6,16 +6,20 @@ connection; all units that wait when it is free share one transaction and one fs
 is on the disk.
 """
 
+import asyncio
+import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 from openwx import metrics
 from openwx.report import queries
+from openwx.report.condition import Condition, size_of
+from openwx.report.files import Files, Look
 from openwx.report.queries import Prune, PruneOld, Read, ReadShown, Vacuum
 from openwx.report.records import (
     Completed,
@@ -33,7 +37,7 @@ from openwx.report.records import (
     Upload,
     Written,
 )
-from openwx.report.schema import JournalError
+from openwx.report.schema import BUSY_TIMEOUT_S, JournalError
 from openwx.report.tables import AT_ONCE, Tables
 from openwx.report.writer import Writer
 
@@ -57,24 +61,38 @@ __all__ = [
 ]
 
 log = logging.getLogger("openwx.report")
+T = TypeVar("T")
 
+LOOK_EVERY_S = 0.5
+"""So often it is looked whether the files are there, and in trouble, whether they can be written again."""
+HANGS_S = 20.0
+"""A disk that takes longer is as good as none."""
 
 _ABOVE_ALL = 2**63 - 1
 """Above every number."""
 
 
 class Journal:
-    """``async with Journal(path) as journal``. Leaving waits until what was begun is written."""
+    """``async with Journal(path) as journal``. Leaving waits until what was begun is written.
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    ``beside``: files that must stay in their places as the journal's own must, such as the lock of its folder.
+    """
+
+    def __init__(
+        self, path: Path, *, beside: Sequence[Path] = (), clock: Callable[[], float] = time.time
+    ) -> None:
         self._path = path
         self._clock = clock
-        self._writer = Writer(Tables(path, clock), name="journal", at_once=AT_ONCE)
+        self._files = Files(path, beside)
+        self._condition = Condition()
+        self._writer = Writer(Tables(path, clock, self._files), name="journal", at_once=AT_ONCE)
         self._is_open = False
+        self._looking: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
         await self._writer.start()
         self._is_open = True
+        self._looking = asyncio.create_task(self._look(), name="journal: looks after its files")
         return self
 
     async def __aexit__(
@@ -84,11 +102,74 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         self._is_open = False
+        self._looking.cancel()
         await self._writer.stop()
 
+    # -- whether it can be written -----------------------------------------------------------------
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written now; empty where it can, as far as is known."""
+        return self._condition.trouble
+
+    def require_writable(self) -> None:
+        """Raise ``JournalError`` where it is known that nothing can be written now."""
+        self._condition.require()
+
+    async def writable(self) -> bool:
+        """Wait until it can be written, as far as is known; whether that took any time."""
+        return await self._condition.until_it_works()
+
+    async def fails(self) -> JournalError:
+        """Wait until it cannot be written; why."""
+        return await self._condition.until_it_fails()
+
+    async def insist(
+        self, work: Callable[[], Awaitable[T]], waits: Callable[[JournalError], object]
+    ) -> T:
+        """Do something with the journal, however long that takes; ``waits`` is called once, where it takes longer."""
+        is_first = True
+        while True:
+            try:
+                return await work()
+            except JournalError as error:
+                if is_first:
+                    waits(error)
+                is_first = False
+            if self._condition.trouble:
+                await self.writable()
+            else:  # it was not written but read
+                await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        """Look for ever whether the files are there, and in trouble, whether something can be written."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            condition = self._condition
+            failed = condition.failed_bytes if condition.trouble else None
+            try:
+                async with asyncio.timeout(HANGS_S):
+                    await self._order(Look(self._files, failed, BUSY_TIMEOUT_S))
+            except JournalError as error:
+                condition.failed(error)
+            except TimeoutError:
+                words = f"the journal failed: its disk has not answered for {HANGS_S:.0f} seconds"
+                condition.failed(JournalError(words))
+            else:
+                if failed is not None:
+                    condition.works()
+
+    # -- what is in it -----------------------------------------------------------------------------
+
     async def write(self, unit: Unit) -> Written:
-        """Do all of a unit, or (with ``JournalError``) nothing of it."""
-        return cast("Written", await self._order(unit))
+        """Do all of a unit, or (with ``JournalError``) nothing of it: at once while it is known to fail."""
+        self._condition.require()
+        try:
+            return cast("Written", await self._order(unit))
+        except JournalError as error:
+            if self._is_open:
+                self._condition.failed(error, size_of(unit))
+            raise
 
     async def pending(self, account: str) -> list[tuple[int, str]]:
         """Id and chat of every upload that can be delivered now, oldest first."""
@@ -234,11 +315,11 @@ class Journal:
 
     def size(self) -> int:
         """Bytes on the disk, with what is not yet written back from the write-ahead log."""
-        return sum(
-            file.stat().st_size
-            for file in (self._path, self._path.with_name(f"{self._path.name}-wal"))
-            if file.exists()
-        )
+        size = 0
+        for file in (self._path, self._path.with_name(f"{self._path.name}-wal")):
+            with contextlib.suppress(FileNotFoundError):
+                size += file.stat().st_size
+        return size
 
     async def _prune(self, slices: Prune | PruneOld | Vacuum) -> int:
         gone = 0
@@ -249,7 +330,7 @@ class Journal:
     async def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return cast("list[tuple[Any, ...]]", await self._order(Read(sql, *values)))
 
-    async def _order(self, what: Unit | Read | ReadShown | Prune | PruneOld | Vacuum) -> Any:
+    async def _order(self, what: Unit | Read | ReadShown | Prune | PruneOld | Vacuum | Look) -> Any:
         if not self._is_open:
             raise JournalError("the journal is closed")
         return await self._writer.order(what)

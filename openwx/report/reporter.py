@@ -24,7 +24,6 @@ from openwx.report.gate import Gate, growing_pauses
 from openwx.report.journal import (
     Fate,
     Journal,
-    JournalError,
     NewSend,
     Send,
     Settled,
@@ -353,15 +352,10 @@ class Reporter:
 
     async def _insist(self, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do something with the journal, however long that takes."""
-        pauses: Iterator[float] | None = None
-        while True:
-            try:
-                return await work()
-            except JournalError as error:
-                if pauses is None:
-                    log.error("%s: uploads wait for the journal: %s", self._account, error)  # noqa: TRY400
-                    pauses = self._pauses()
-                await asyncio.sleep(next(pauses))
+        return await self._journal.insist(
+            work,
+            lambda error: log.error("%s: uploads wait for the journal: %s", self._account, error),
+        )
 
     # -- memory ------------------------------------------------------------------------------------
 

@@ -7,7 +7,10 @@ from pathlib import Path
 from openwx.errors import OpenwxError
 
 VERSION = 5
-_BUSY_TIMEOUT_S = 5.0
+_OPENS_WITHIN_S = 5.0
+"""So long a lock of another program is waited for at the start."""
+BUSY_TIMEOUT_S = 1.0
+"""So long it is waited for later, by everybody who uses the journal."""
 
 _PRAGMAS = """
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -77,7 +80,7 @@ _STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ, _CHATS)
 
 
 class JournalError(OpenwxError):
-    """The journal could not be read or written (disk full, locked, damaged, closed).
+    """The journal could not be read or written (disk full, locked, damaged, taken away, closed).
 
     Nothing was changed, and it goes on working: once there is room, the same unit succeeds.
     """
@@ -87,7 +90,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """The database, brought to this version. Raises ``JournalError`` where a newer openwx wrote it."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm this mode
     path.chmod(0o600)
-    db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+    db = sqlite3.connect(path, timeout=_OPENS_WITHIN_S, isolation_level=None)
     try:
         version: int = db.execute("PRAGMA user_version").fetchone()[0]
         _require_known(path, version)
@@ -96,6 +99,7 @@ def connect(path: Path) -> sqlite3.Connection:
         if version < VERSION:
             steps = "".join(_STEPS[version:])
             db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
+        db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
     except BaseException:
         db.close()
         raise

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from openwx.report import queries
+from openwx.report.files import Files
 from openwx.report.records import KEPT_BODY, Fate, NewSend, NewUpload, Send, Unit, Upload, Written
 from openwx.report.schema import JournalError, connect
 from openwx.report.showing import Showing
@@ -74,9 +75,10 @@ _INSERT_MEDIA = (
 class Tables(Workshop):
     """The side of the journal that lives in its thread."""
 
-    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float], files: Files) -> None:
         self._path = path
         self._clock = clock
+        self._files = files
         self._db: sqlite3.Connection
         self._upload_ids: Iterator[int]
         self._showing: Showing
@@ -88,6 +90,7 @@ class Tables(Workshop):
             self._upload_ids = self._count_on("max(id), max(seq)", "uploads")
             self._send_ids = self._count_on("max(id), 0", "sends")
             self._showing = Showing(self._db, self._upload_ids)
+            self._files.note()
         except (sqlite3.Error, OSError) as error:
             raise JournalError(f"cannot open {self._path}: {error}") from error
 
@@ -97,32 +100,40 @@ class Tables(Workshop):
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):
-            self._db.close()
+            self._db.close()  # where another file stands in its place, SQLite leaves that alone
 
     def handle(self, orders: list[Order]) -> Iterable[list[Told]]:
         units = [order for order in orders if isinstance(order.what, Unit)]
         if units:
-            yield self._together(units)
+            yield self._in_place(units)
         for what, done in orders:
             if not isinstance(what, Unit):
                 try:
                     yield [Told(done, what(self._db), None)]
-                except (sqlite3.Error, OSError) as error:
+                except (sqlite3.Error, OSError, JournalError) as error:
                     yield [Told(done, None, _told(error))]
 
+    def _in_place(self, orders: list[Order]) -> list[Told]:
+        """Do units; those do not count that went into a file which no start will find."""
+        try:
+            self._files.require_same()
+            results = self._together(orders)
+            self._files.require_same()
+        except JournalError as lost:
+            return [Told(order.done, None, JournalError(str(lost))) for order in orders]
+        return results
+
     def _together(self, orders: list[Order]) -> list[Told]:
-        """All units in one transaction; where that fails, once more with a savepoint for each."""
+        """All units in one transaction; where one of them is wrong, once more with a savepoint for each."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
             written = self._apply([order.what for order in orders])
             self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - told to those who wait
             self._roll_back()
-            return (
-                self._apart(orders)
-                if len(orders) > 1
-                else [Told(orders[0].done, None, _told(error))]
-            )
+            if len(orders) > 1 and not isinstance(_told(error), JournalError):
+                return self._apart(orders)
+            return [Told(order.done, None, _told(error)) for order in orders]
         return [Told(order.done, done, None) for order, done in zip(orders, written, strict=True)]
 
     def _apart(self, orders: list[Order]) -> list[Told]:
@@ -133,9 +144,10 @@ class Tables(Workshop):
                 self._db.execute("SAVEPOINT unit")
                 try:
                     results.append(Told(done, self._apply([unit])[0], None))
-                except Exception as error:  # noqa: BLE001 - told to the one who waits
+                except Exception as error:
+                    if not self._db.in_transaction:
+                        raise  # SQLite gave up all of it, as with a full disk
                     results.append(Told(done, None, _told(error)))
-                    # This fails where SQLite gave up the whole transaction, as with a full disk.
                     self._db.execute("ROLLBACK TO unit")
                     self._showing.doubt()
                 self._db.execute("RELEASE unit")

@@ -109,7 +109,7 @@ def failure(error: CallerError) -> Answer:
 def _failure_headers(status: int, extra: dict[str, Any]) -> dict[str, str]:
     if status == HTTPStatus.UNAUTHORIZED:
         return {hdrs.WWW_AUTHENTICATE: "Bearer"}
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
+    if status == HTTPStatus.TOO_MANY_REQUESTS or "retry_after" in extra:
         return {hdrs.RETRY_AFTER: str(math.ceil(extra.get("retry_after", RETRY_AFTER_S)))}
     return {}
 

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from openwx import metrics
 from openwx.about import also
 from openwx.errors import CallerError, Code, WeChatError
+from openwx.gateway.keeping import not_kept
 from openwx.report.journal import JournalError
 from openwx.web import answers, routing
 from openwx.web.access import Access, unauthenticated
@@ -205,7 +206,7 @@ def _failed(name: str, error: Exception) -> Answer:
         case WeChatError():
             return answers.wechat_failure(error)
         case JournalError():
-            return answers.failure(CallerError(Code.GAVE_UP, str(error)))
+            return answers.failure(not_kept(error, "not done"))
         case _:
             logger.error("%s failed", name, exc_info=error)
             return answers.internal_failure()

@@ -64,7 +64,8 @@ class AccountHealth(msgspec.Struct, kw_only=True):
 
 
 class Readiness(msgspec.Struct, kw_only=True):
-    """Code 0 and HTTP 200 when every account that should run does; else -4 and 503."""
+    """Code 0 and HTTP 200 when every account that should run does, and the journal can be written; else 503, and -4
+    or -5."""
 
     code: int
     status: str
@@ -73,6 +74,8 @@ class Readiness(msgspec.Struct, kw_only=True):
     started: int | msgspec.UnsetType = msgspec.UNSET
     """Unix time in seconds."""
     accounts: dict[str, AccountHealth] | msgspec.UnsetType = msgspec.UNSET
+    journal: str | msgspec.UnsetType = msgspec.UNSET
+    """Why the journal cannot be written; empty where it can."""
 
 
 class Health:
@@ -94,19 +97,25 @@ class Health:
         return answer
 
     async def ready(self, request: web.Request) -> Answer:
-        """Whether every account that should run can be used now."""
+        """Whether every account that should run can be used now, and what comes and goes can be kept."""
         gateway = self._gateway
         accounts = gateway.accounts.values()
         waited_for = [one for one in accounts if gateway.wants(one) and not one.is_running]
         readiness = Readiness(code=int(Code.DONE), status="ready")
         if waited_for:
             readiness = Readiness(code=int(Code.NOT_RUNNING), status="not ready")
+        trouble = gateway.journal_trouble
+        if trouble:
+            readiness = Readiness(code=int(Code.GAVE_UP), status="not ready")
         if self._has_token(request):
+            if trouble:
+                readiness.status = f"not ready: {trouble}"
+            readiness.journal = trouble
             readiness.version = __version__
             readiness.started = int(gateway.started)
             readiness.accounts = {one.name: await self._health(one) for one in list(accounts)}
         answer = _fresh(answers.success(readiness))
-        answer.status = 503 if waited_for else 200
+        answer.status = 503 if readiness.code else 200
         return answer
 
     async def _health(self, account: "Account") -> AccountHealth:

@@ -63,6 +63,9 @@ class Metrics(Collector):
         )
         words = "Bytes of the journal, with its write-ahead log."
         yield GaugeMetricFamily("openwx_journal_bytes", words, self._gateway.journal_bytes)
+        words = "1 while the journal can be written, 0 while it cannot."
+        works = float(not self._gateway.journal_trouble)
+        yield GaugeMetricFamily("openwx_journal_writable", words, works)
         words = "Streams that are open: /openwx/events, /openwx/ws, pages of the console."
         yield GaugeMetricFamily("openwx_streams", words, self._gateway.streams.taken)
 

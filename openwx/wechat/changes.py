@@ -4,7 +4,7 @@ What WeChat says was done is in the contacts, and told, when a method returns. W
 later, it finds nothing new.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
@@ -35,12 +35,21 @@ class Changes:
     """One account's. Objects that are passed in are those of the present contacts.
 
     All raise ``CallerError`` for what cannot be done or whose outcome is unknown, and ``WeChatError`` where WeChat
-    refuses or cannot be reached.
+    refuses or cannot be reached. ``require`` raises ``CallerError`` where nothing may be begun, ``tell`` tells events.
     """
 
-    def __init__(self, client: Client, pace: Pace, interval_s: float) -> None:
+    def __init__(
+        self,
+        client: Client,
+        pace: Pace,
+        interval_s: float,
+        *,
+        require: Callable[[], object],
+        tell: Callable[[list[Event]], Awaitable[None]],
+    ) -> None:
         self._client = client
-        self._doing = Doing(client, pace, interval_s)
+        self._tell_events = tell
+        self._doing = Doing(client, pace, interval_s, require)
         # What can be taken back for two minutes only does not wait behind everything else.
         self._recalling = Doing(client, pace, interval_s)
 
@@ -206,7 +215,7 @@ class Changes:
     async def _tell(self, contacts: Contacts, events: list[Event]) -> None:
         """What is no news for whoever has logged in anew meanwhile is not told."""
         if contacts is self._client.contacts:
-            await self._client.tell(events)
+            await self._tell_events(events)
 
 
 def _present(contacts: Contacts, group: Group) -> Group:

@@ -32,10 +32,20 @@ Build = Callable[[Session], Call[R]]
 
 
 class Doing:
-    """One account's lane of changes. ``heard`` is to be called whenever the client told of something."""
+    """One account's lane of changes. ``heard`` is to be called whenever the client told of something.
 
-    def __init__(self, client: Client, pace: Pace, interval_s: float) -> None:
+    ``require`` raises ``CallerError`` where nothing may be begun now.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        pace: Pace,
+        interval_s: float,
+        require: Callable[[], object] = lambda: None,
+    ) -> None:
         self.client = client
+        self._require = require
         self._lane = Lane(interval_s, pace.send_wait_s, pace.too_often)
         self._settle_s = pace.settle_s
         self._news = asyncio.Event()
@@ -49,10 +59,12 @@ class Doing:
     async def turn(self, about: str) -> AsyncIterator[Contacts]:
         """The turn of a change of the object ``about``, and the contacts in which that was found.
 
-        Raises ``CallerError`` (-4) where these belong to a login that is over by now.
+        Raises ``CallerError`` (-4) where these belong to a login that is over by now, and what ``require`` raises.
         """
+        self._require()
         contacts = self.client.contacts
         async with self._lane.turn(about):
+            self._require()
             if contacts is not self.client.contacts or not self.client.is_usable:
                 raise self._logged_out()
             try:

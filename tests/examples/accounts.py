@@ -35,12 +35,12 @@ TOPIC: Topic = {
         ),
         Example("there are as many as there may be", {"client": "more"}, code=-7, status=429, place="alone"),
         Example(
-            "it cannot be kept", NEW, code=-5, given=both(a_new_name, the_disk_is_full)
+            "it cannot be kept", NEW, code=-5, status=503, given=both(a_new_name, the_disk_is_full)
         ),
     ],
     "stop_client": [
         Example("an account", {"client": "{shop}"}, given=it_runs),
-        Example("it cannot be kept", {"client": "{shop}"}, code=-5, given=both(it_runs, the_disk_is_full)),
+        Example("it cannot be kept", {"client": "{shop}"}, code=-5, status=503, given=both(it_runs, the_disk_is_full)),
     ],
     "get_qrcode": [
         Example("to be scanned", place="waiting"),

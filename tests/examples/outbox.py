@@ -38,6 +38,7 @@ def of_failed(verb: str) -> list[Example]:
             "the journal cannot be written",
             {"id": "{delivery}"},
             code=-5,
+            status=503,
             given=both(one_failed, the_disk_is_full),
         ),
     ]

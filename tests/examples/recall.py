@@ -18,6 +18,7 @@ TOPIC: Topic = {
             "the journal cannot be read",
             {"id": "7020000000000000001"},
             code=-5,
+            status=503,
             given=journal_fails("body_of", "disk I/O error"),
         ),
         *failures({"id": "{msg_id}"}, "webwxrevokemsg", a_sent_message),

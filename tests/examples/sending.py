@@ -84,6 +84,7 @@ def failures(whom: dict[str, str]) -> list[Example]:
             "the journal cannot be written",
             text | {"async": "1"},
             code=-5,
+            status=503,
             given=the_disk_is_full,
         ),
         Example(
@@ -161,6 +162,7 @@ TOPIC: Topic = {
         Example("WeChat is out of reach", {"media_data": "aGVsbG8h"}, code=-1, given=wechat_is_away),
         Example(
             "the journal cannot be written", {"media_data": "aGVsbG8hIQ=="}, code=-5,
+            status=503,
             given=the_disk_is_full,
         ),
     ],

@@ -243,6 +243,22 @@ async def a_title_without_end(scene: Scene) -> None:
     assert len((await scene.receiver.get(format="app"))["app_title"]) == 65_536
 
 
+@case("outcome", "is told to nobody: the journal does not take it")
+async def a_full_disk_until_the_end(scene: Scene) -> None:
+    gateway = await scene.run()
+    assert gateway.service is not None
+    journal = gateway.service.gateway._shared.journal
+    hanging = scene.simulator.faults.add("webwxsendmsg", Fault.HANG)
+    sending = asyncio.create_task(gateway.get("send_friend_message", id="filehelper", content="x"))
+    await hanging.strikes()
+    await journal._writer.order(lambda db: db.execute("PRAGMA query_only = 1"))
+    hanging.release()
+    assert (await sending).code == 0
+    await gateway.stop()
+    assert scene.counts is not None
+    scene.counts = Counts(await scene.world.start(), scene.counts.former)
+
+
 @case("saved_state", "the saved session cannot be read")
 async def a_session_that_is_damaged(scene: Scene) -> None:
     gateway = await scene.run()

@@ -113,6 +113,7 @@ def own_responses(row: Route, replies: Sequence[Schema]) -> Iterator[tuple[str, 
         else:
             # What is full differs from route to route; what else is wrong everywhere can be wrong here, too.
             is_common = status in SHARED and status != HTTPStatus.TOO_MANY_REQUESTS
+            is_common &= status != HTTPStatus.SERVICE_UNAVAILABLE or not _always_works(row)
             common = everywhere(status) if is_common else []
             response = _failure(HTTPStatus(status), common, told)
         yield _name(row, status), response
@@ -138,11 +139,15 @@ def _shared_by(row: Route, method: str) -> Iterator[HTTPStatus]:
             continue
         if status is HTTPStatus.TOO_MANY_REQUESTS and not changes:
             continue
-        # `start_client` works in every state, but not while the server stops.
-        always_works = row.any_state and row.name != "start_client"
-        if status is HTTPStatus.SERVICE_UNAVAILABLE and always_works:
+        if status is HTTPStatus.SERVICE_UNAVAILABLE and _always_works(row):
             continue
         yield status
+
+
+def _always_works(row: Route) -> bool:
+    """Whether no state of the account is in its way. `start_client` works in every one, but not while the server
+    stops."""
+    return row.any_state and row.name != "start_client"
 
 
 def _outcomes(row: Route, told: Sequence[Recorded], replies: Sequence[Schema]) -> Schema:

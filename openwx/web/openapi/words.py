@@ -46,7 +46,7 @@ STATUSES: dict[HTTPStatus, str] = {
     HTTPStatus.REQUEST_TIMEOUT: "The body did not come to its end in time.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too big.",
     HTTPStatus.TOO_MANY_REQUESTS: "Too much waits already; Retry-After says when to come back.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The account does not run now.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The account does not run now, or nothing can be kept: the disk is full.",
     HTTPStatus.GATEWAY_TIMEOUT: "No answer in time: it may have happened, or may not.",
 }
 

@@ -1,5 +1,6 @@
 """What the journal is told with a batch."""
 
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -25,6 +26,9 @@ class Noting:
     async def write(self, unit: Unit) -> Written:
         self.states.append(dict(unit.state))
         return Written([None] * len(unit.uploads), [], [], [])
+
+    async def insist(self, work: Callable[[], Awaitable[Written]], _: object) -> Written:
+        return await work()
 
 
 async def test_uids_are_saved_with_the_first_session_and_when_they_change() -> None:

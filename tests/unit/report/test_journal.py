@@ -149,7 +149,9 @@ async def test_a_full_disk_is_told_and_survived(journal: Journal, tmp_path: Path
     results = await asyncio.gather(*map(journal.write, units), return_exceptions=True)
     assert [type(result) for result in results] == [JournalError] * 3
     assert len(await journal.pending("me")) == 1
+    assert "full" in journal.trouble
     await journal._writer.order(lambda _: db.execute("PRAGMA max_page_count = 1000000"))
+    assert await journal.writable()
     await asyncio.gather(*map(journal.write, units))
     assert len(await journal.pending("me")) == 4
 
@@ -170,6 +172,7 @@ async def test_a_locked_file_is_told_and_survived(tmp_path: Path) -> None:
             await journal.write(Unit(account="me", uploads=[a_message()]))
         other.execute("ROLLBACK")
         other.close()
+        assert await journal.writable()
         await journal.write(Unit(account="me", uploads=[a_message()]))
 
 

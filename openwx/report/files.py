@@ -1,0 +1,85 @@
+"""The files that the journal was opened in: whether they are still in their places, and whether there is room.
+
+A file that was deleted, moved or replaced takes what is written to it, as before, but no start will find it there.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from openwx.report.schema import JournalError
+
+SCARCE_BYTES = 1024 * 1024
+"""With less room than this it is tried whether there is enough."""
+ENOUGH_BYTES = 64 * 1024
+"""That much room at least must be there for the next units."""
+
+_WRITE = "INSERT OR REPLACE INTO state (account, key, value) VALUES ('', 'probe', randomblob(?))"
+_DELETE = "DELETE FROM state WHERE account = '' AND key = 'probe'"
+_Identity = tuple[int, int]
+"""Device and inode."""
+_UNSEEN = (-1, -1)
+
+
+class Files:
+    """Those of the journal at ``path``, and others ``beside`` it without which it must not be used. All block."""
+
+    def __init__(self, path: Path, beside: Iterable[Path] = ()) -> None:
+        self._path = path
+        ours = (path.with_name(f"{path.name}{end}") for end in ("", "-wal", "-shm"))
+        self._paths = (*ours, *beside)
+        self._opened: dict[Path, _Identity] = {}
+        self._free = -1
+
+    def note(self) -> None:
+        """These are the files: the journal has just been opened."""
+        found = {path: _identity(path) for path in self._paths}
+        self._opened = {path: what for path, what in found.items() if what is not None}
+
+    def require_same(self) -> None:
+        """Raise ``JournalError`` where one of them is not in its place any more."""
+        for path, opened in self._opened.items():
+            if _identity(path) != opened:
+                raise JournalError(
+                    f"{path.name} was deleted, moved or replaced in data_dir while openwx ran:"
+                    " put it back, or start openwx anew"
+                )
+
+    def are_scarcer(self) -> bool:
+        """Whether there is little room, and another amount of it than the last time."""
+        former, self._free = self._free, shutil.disk_usage(self._path.parent).free
+        return self._free < SCARCE_BYTES and self._free != former
+
+
+class Look:
+    """Whether the journal can be written. ``failed``: bytes that could not be the last time; None: nothing failed."""
+
+    def __init__(self, files: Files, failed: int | None, busy_timeout_s: float) -> None:
+        self._files = files
+        self._failed = failed
+        self._busy_timeout_s = busy_timeout_s
+
+    def __call__(self, db: sqlite3.Connection) -> None:
+        self._files.require_same()
+        if self._failed is not None or self._files.are_scarcer():
+            self._write(db, ENOUGH_BYTES + 2 * (self._failed or 0))
+
+    def _write(self, db: sqlite3.Connection, size: int) -> None:
+        db.execute("PRAGMA busy_timeout = 0")  # others wait behind this
+        try:
+            db.execute(_WRITE, (size,))
+            db.execute(_DELETE)
+        finally:
+            db.execute(f"PRAGMA busy_timeout = {self._busy_timeout_s * 1000:.0f}")
+
+
+def _identity(path: Path) -> _Identity | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - often, and a third of the time that Path.stat takes
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return _UNSEEN
+    return status.st_dev, status.st_ino
