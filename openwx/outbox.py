@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -94,8 +94,7 @@ async def _do(settings: Settings, asked: Asked) -> str:
                 return _listed(await deliveries.listed(asked.state), asked.state)
             case "show":
                 assert asked.ids
-                shown = await deliveries.shown(asked.ids[0])
-                return json.dumps(shown, ensure_ascii=False, indent=2)
+                return _shown(await deliveries.shown(asked.ids[0]))
             case "retry":
                 return _done(await deliveries.retry(asked.ids))
             case "drop":
@@ -106,7 +105,7 @@ class Deliveries(Protocol):
     """The outbox of an account, wherever it is. ``ids`` None: all that failed."""
 
     async def listed(self, state: State) -> Sequence[Delivery | ListedUpload]: ...
-    async def shown(self, id: int) -> object: ...
+    async def shown(self, id: int) -> Any: ...
     async def retry(self, ids: Sequence[int] | None) -> int: ...
     async def drop(self, ids: Sequence[int] | None) -> int: ...
 
@@ -120,7 +119,7 @@ class _AtServer:
     async def listed(self, state: State) -> Sequence[Delivery]:
         return await self._client.outbox(state=state, limit=MOST)
 
-    async def shown(self, id: int) -> object:
+    async def shown(self, id: int) -> Any:
         return (await self._client.outbox_show(id)).upload
 
     async def retry(self, ids: Sequence[int] | None) -> int:
@@ -141,7 +140,7 @@ class _InJournal:
     async def listed(self, state: State) -> Sequence[ListedUpload]:
         return await (self._box.failed() if state == "failed" else self._box.waiting())
 
-    async def shown(self, id: int) -> object:
+    async def shown(self, id: int) -> Any:
         _, body = await self._box.show(id)
         return msgspec.json.decode(body)
 
@@ -182,6 +181,10 @@ def _listed(deliveries: Iterable[Delivery | ListedUpload], state: State) -> str:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.created))
         lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {refused}{one.error or 'not tried yet'}")
     return "\n".join(lines) or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
+
+
+def _shown(upload: Any) -> str:
+    return json.dumps(upload, ensure_ascii=False, indent=2)
 
 
 def _done(count: int) -> str:
