@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -76,7 +76,10 @@ def _confirmed(settings: Settings, asked: Asked) -> list[int] | None:
     count = f"all {len(found)}" if len(found) < MOST else f"the newest {MOST}"
     words = f"Drop {count} failed deliveries? They cannot be sent again then. [y/N] "
     print(words, end="", file=sys.stderr, flush=True)
-    return found if sys.stdin.readline().strip().lower() in ("y", "yes") else None
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):  # Ctrl-D
+        print(file=sys.stderr)
+    return found if answer.strip().lower() in ("y", "yes") else None
 
 
 async def _failed(settings: Settings, client: str | None) -> list[int]:
@@ -104,7 +107,7 @@ class Deliveries(Protocol):
     """The outbox of an account, wherever it is. ``ids`` None: all that failed."""
 
     async def listed(self, state: State) -> Sequence[Delivery | ListedUpload]: ...
-    async def shown(self, id: int) -> object: ...
+    async def shown(self, id: int) -> Any: ...
     async def retry(self, ids: Sequence[int] | None) -> int: ...
     async def drop(self, ids: Sequence[int] | None) -> int: ...
 
@@ -118,7 +121,7 @@ class _AtServer:
     async def listed(self, state: State) -> Sequence[Delivery]:
         return await self._client.outbox(state=state, limit=MOST)
 
-    async def shown(self, id: int) -> object:
+    async def shown(self, id: int) -> Any:
         return (await self._client.outbox_show(id)).upload
 
     async def retry(self, ids: Sequence[int] | None) -> int:
@@ -139,7 +142,7 @@ class _InJournal:
     async def listed(self, state: State) -> Sequence[ListedUpload]:
         return await (self._box.failed() if state == "failed" else self._box.waiting())
 
-    async def shown(self, id: int) -> object:
+    async def shown(self, id: int) -> Any:
         _, body = await self._box.show(id)
         return msgspec.json.decode(body)
 

@@ -28,7 +28,8 @@ def main(settings: Settings, *, as_json: bool) -> int:
             print(f"openwx: {one_line(str(error))}", file=sys.stderr)
         return NOT_REACHED
     if as_json:
-        _print_json({"url": gateway.url, **msgspec.to_builtins(told)})
+        demo = {"demo": True} if gateway.is_demo else {}
+        _print_json({"url": gateway.url, **demo, **msgspec.to_builtins(told)})
     else:
         print("\n".join(map(one_line, _lines(told, gateway))))
     return READY if told.code == 0 else NOT_READY

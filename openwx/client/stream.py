@@ -95,6 +95,9 @@ class Events:
                 after = self._after if self.last_id is None else str(self.last_id)
                 self._connection = _Connection(await self._open(after))
             connection = self._connection
+            if self._ended:  # by another task, meanwhile
+                self._disconnect()
+                return None
             while (frame := await connection.frame()) is not None:
                 if frame.id is not None:
                     self.last_id = frame.id

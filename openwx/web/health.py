@@ -33,7 +33,7 @@ class Waiting(msgspec.Struct, kw_only=True):
 
 
 class Refusals(msgspec.Struct, kw_only=True):
-    """A backend that takes nothing: so many deliveries that it was offered since it last accepted one."""
+    """A backend that accepts nothing: so many deliveries it was offered since it last did."""
 
     count: int
     error: str
@@ -42,7 +42,7 @@ class Refusals(msgspec.Struct, kw_only=True):
     @property
     def words(self) -> str:
         last = "delivery" if self.count == 1 else f"{self.count} deliveries"
-        return f"post_api refused the last {last}: {self.error}"
+        return f"post_api accepts nothing: {self.error} (the last {last})"
 
 
 class AccountHealth(msgspec.Struct, kw_only=True):
@@ -59,7 +59,7 @@ class AccountHealth(msgspec.Struct, kw_only=True):
     failed: int | None
     sync_age_s: float | None
     refused: Refusals | msgspec.UnsetType = msgspec.UNSET
-    """Only where ``post_api`` refuses whatever it is offered."""
+    """Only where ``post_api`` accepts nothing that it is offered."""
 
 
 class Readiness(msgspec.Struct, kw_only=True):
@@ -136,7 +136,7 @@ class Health:
 
 
 async def _refused(account: "Account") -> Refusals | None:
-    """What the backend refused since it last accepted something, if that is more than one delivery's fault."""
+    """What the backend was offered in vain since it last accepted something; None where one message may be at fault."""
     box = account.outbox
     accepted = await box.delivered(1)
     since = accepted[0].settled if accepted else 0.0

@@ -153,6 +153,20 @@ async def test_a_wait_that_was_cut_short_goes_on(api: Gateway, account: Account)
             await anext(events)
 
 
+async def test_closing_it_ends_whoever_waits(api: Gateway) -> None:
+    async with Client(api.url) as wx:
+        events = wx.events("now")
+        waiting = asyncio.ensure_future(anext(events))
+        assert api.service is not None
+        async with asyncio.timeout(PATIENCE_S):
+            while not api.service.gateway.streams.taken:
+                await asyncio.sleep(0.01)
+            await events.aclose()
+            with pytest.raises(StopAsyncIteration):
+                await waiting
+        await no_stream_is_left(api)
+
+
 async def test_two_who_ask_one_iterator_share_its_events(api: Gateway, account: Account) -> None:
     async with Client(api.url) as wx:
         events = wx.events(0, type="receive_message")

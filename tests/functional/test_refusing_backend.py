@@ -49,7 +49,7 @@ async def test_one_that_has_never_taken_anything(
         """It is noted a moment after the answer."""
     code, found = await doctor(openwx, world)
     assert (code, found["level"]) == (1, "problem")
-    assert found["words"] == "default: post_api refused the last delivery: HTTP 403"
+    assert found["words"] == "default: post_api accepts nothing: HTTP 403 (the last delivery)"
     assert "look at your backend's log" in found["advice"]
     receiver.behaves_well()
     account.friend("momo").says("second")
@@ -69,7 +69,10 @@ async def test_one_that_used_to_take_them(
     assert await refused(api) == {"count": 2, "error": "HTTP 500"}
     environ = {"OPENWX_DATA_DIR": str(world.data_dir)}
     code, out, _ = await (await openwx("status", **environ)).ends(ENDS_S)
-    assert (code, "; post_api refused the last 2 deliveries: HTTP 500" in out) == (0, True)
+    assert (code, "; post_api accepts nothing: HTTP 500 (the last 2 deliveries)" in out) == (
+        0,
+        True,
+    )
     code, found = await doctor(openwx, world)
     assert (code, found["level"]) == (1, "problem")
     receiver.behaves_well()

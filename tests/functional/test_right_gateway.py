@@ -310,6 +310,8 @@ async def test_beside_a_demo(openwx: Start, tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     assert out.startswith("the demo of openwx ")
     assert f"at {url}, up" in out
+    code, out, _ = await commands("status", "--json")
+    assert (code, json.loads(out)["url"], json.loads(out)["demo"]) == (0, url, True)
     code, out, err = await commands("outbox")
     assert (code, out) == (0, "no delivery failed\n")
     assert err == f"openwx: these are the deliveries of the demo at {url}\n"
