@@ -1,6 +1,7 @@
 """Takes the pictures of the console in ``docs/screenshots``: ``python -m tests.browser.screenshots [FOLDER]``.
 
-A made-up account and a backend that refuses now and then; Chromium as the tests use it.
+A made-up account and a backend that refuses now and then; Chromium as the tests use it, with the fonts of this machine
+(Chinese and emoji are wanted).
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import png
 from playwright.async_api import async_playwright
 
 from openwx.simulator import Simulator
+from openwx.web.console.visit import HINT_IS_HIDDEN
 from tests.functional.world import Gateway, Receiver, World
 
 from .conftest import CHROMIUM
@@ -69,6 +71,9 @@ class Photographer:
             locale=look.language,
             timezone_id="Asia/Shanghai",
             reduced_motion="reduce",
+        )
+        await context.add_cookies(
+            [{"name": HINT_IS_HIDDEN, "value": "1", "url": self._gateway.url}]
         )
         page = await context.new_page()
         await page.goto(self._gateway.url + ACCOUNT + path)

@@ -195,14 +195,17 @@ DROP = """([name, type, bytes]) => {
 }"""
 
 
+async def chooses(page: "Page", name: str, mime: str, data: bytes) -> None:
+    await page.set_input_files("#media", {"name": name, "mimeType": mime, "buffer": data})
+
+
 async def test_a_chosen_file_is_seen_and_can_be_taken_off(
     page: "Page", api: Gateway, account: Account, complaints: Complaints
 ) -> None:
     await opens_chat(page, api, account, lines=0)
     chosen = page.locator(".chosen")
     assert not await chosen.is_visible()
-    picture = {"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": JPEG}
-    await page.set_input_files("#media", picture)
+    await chooses(page, "holiday.jpg", "image/jpeg", JPEG)
     await chosen.get_by_text("holiday.jpg").wait_for()
     assert "298 B" in await reads(page, ".chosen")
     preview = page.locator(".chosen-picture")
@@ -231,12 +234,11 @@ async def test_a_file_that_is_too_large_is_not_chosen(
 ) -> None:
     gateway = await world.run(media={"max_size": 1000})
     await opens_chat(page, gateway, account, lines=0)
-    large = {"name": "large.bin", "mimeType": "application/x", "buffer": bytes(1001)}
-    await page.set_input_files("#media", large)
+    await chooses(page, "large.bin", "application/x", bytes(1001))
     await sees(page, "This file is too large: at most 1.0 kB (media.max_size).")
     assert not await page.locator(".chosen").is_visible()
     assert await page.evaluate("document.getElementById('media').files.length") == 0
-    await page.set_input_files("#media", large | {"buffer": bytes(1000)})
+    await chooses(page, "large.bin", "application/x", bytes(1000))
     await page.locator(".chosen").get_by_text("large.bin").wait_for()
     assert await reads(page, "#composer-error") == ""
     assert not complaints
@@ -255,8 +257,7 @@ async def test_the_progress_of_a_file(
         };
         new MutationObserver(look).observe(document.body, { subtree: true, attributes: true });
     }""")
-    large = {"name": "large.bin", "mimeType": "application/x", "buffer": bytes(8_000_000)}
-    await page.set_input_files("#media", large)
+    await chooses(page, "large.bin", "application/x", bytes(8_000_000))
     await page.get_by_role("button", name="Send", exact=True).click()
     await page.locator("#messages .file").get_by_text("large.bin").wait_for()
     seen = await page.evaluate("progress")
@@ -328,7 +329,7 @@ async def test_a_recalled_message_is_marked(
     async def is_marked(words: str) -> bool:
         said = page.locator("#messages .said p", has_text=words)
         mark = said.locator("xpath=ancestor::li").locator(".is-recalled")
-        is_struck = await said.evaluate(struck) == "line-through"
+        is_struck: bool = await said.evaluate(struck) == "line-through"
         assert is_struck == await mark.is_visible()
         return is_struck
 

@@ -183,3 +183,25 @@ async def test_the_offer_of_a_token_is_hidden_for_good(world: World, comes: Come
     assert page.url.endswith(ACCOUNT)
     assert "No token is set" not in page.text
     assert "No token is set" in (await comes(gateway, "en").open(ACCOUNT)).text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "not sent: WeChat limits this account (1204)"),
+        ("zh", "未发出： 微信限制了这个账号（1204）"),
+    ],
+)
+async def test_why_a_message_was_not_sent(
+    world: World, simulator: Simulator, receiver: Receiver, comes: Comes, language: str, words: str
+) -> None:
+    gateway = await world.run()
+    simulator.faults.add("webwxsendmsg", Fault.RET, ret=1204, errmsg="limited")
+    await gateway.get("send_friend_message", account="xiaohui2016", content="x")
+    await receiver.get(post_type="send_message")
+    visitor = comes(gateway, language)
+    (friend,) = (await gateway.get("search_friend", displayname="小灰")).json
+    page = await visitor.ask("GET", f"{ACCOUNT}/chat", params={"id": friend["id"]})
+    assert words in page.text
+    assert "WeChat answered 1204 (limited)" in page.text, "for whoever looks for the fault"
+    assert words in (await visitor.open(f"{ACCOUNT}/feed")).text

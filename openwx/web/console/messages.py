@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from openwx.errors import Code
 from openwx.report.payload import Payload
 from openwx.web.console.health import ret_words
 
@@ -65,8 +66,10 @@ class Said(msgspec.Struct, frozen=True):
     time: int
     format: str
     text: str
-    failed: str
-    """Why it did not reach the chat; empty where it did."""
+    code: int
+    """Why it did not reach the chat: a ``Code``, or WeChat's Ret; 0 where it did."""
+    info: str
+    """The same in English, with all that is known."""
     outer: bool
     """The phone sent it."""
     attached: Attached | None
@@ -104,7 +107,8 @@ def said(id: int, payload: Payload) -> Said:
         time=int(time) if time.isdigit() else 0,
         format=kind,
         text=text,
-        failed=(payload.get("info") or str(payload["code"])) if payload.get("code", 0) else "",
+        code=payload.get("code", 0),
+        info=payload.get("info", ""),
         outer=payload.get("source") == "outer",
         attached=_attached(payload) if kind == "media" else None,
         card=card,
@@ -167,6 +171,22 @@ def summary(one: Said, t: Translate) -> str:
         more = "" if one.format == "unknown" else one.card.title or one.card.more
         return f"[{t(one.card.label)}] {more}".rstrip()
     return one.text
+
+
+FAILURES: dict[int, str] = {
+    Code.NOT_FOUND: "the receiver is not found in this login",
+    Code.REFUSED: "WeChat refused it",
+    Code.UNREACHABLE: "WeChat cannot be reached, or does not answer in time",
+    Code.MEDIA: "the file cannot be had, or cannot be sent",
+    Code.NOT_RUNNING: "the account was not logged in",
+    Code.GAVE_UP: "openwx gave it up",
+}
+
+
+def failure_words(one: Said, t: Translate) -> str:
+    """Why a message was not sent."""
+    known = FAILURES.get(one.code)
+    return t(known) if known else ret_words(one.code, t)
 
 
 def recall_words(one: Said, t: Translate) -> str:

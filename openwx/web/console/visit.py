@@ -16,7 +16,7 @@ from openwx.errors import CallerError, Code
 from openwx.web.console.health import Health, health_of
 from openwx.web.console.language import Language, translate
 from openwx.web.console.links import linked, may_follow
-from openwx.web.console.messages import KINDS, recall_words
+from openwx.web.console.messages import KINDS, failure_words, recall_words
 from openwx.web.console.shown import plain
 from openwx.web.parameters import Given
 
@@ -137,6 +137,7 @@ class Visit(msgspec.Struct):
             proof=self.frame.sessions.form_key(self.request),
             kinds_of_media=KINDS,
             recall_words=recall_words,
+            failure_words=failure_words,
             must_log_in=self.frame.sessions.needed,
             **values,
         )

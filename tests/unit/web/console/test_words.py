@@ -12,7 +12,7 @@ from openwx.web.console import shown
 from openwx.web.console.chinese import CHINESE
 from openwx.web.console.health import RET_WORDS
 from openwx.web.console.language import ENGLISH, preferred, translate
-from openwx.web.console.messages import KINDS
+from openwx.web.console.messages import FAILURES, KINDS
 from openwx.wechat.events import State
 
 HERE = Path(console.__file__).parent
@@ -65,7 +65,11 @@ KEYS_OF_TABLES = {"friends", "groups", "others", "failed", "waiting", "delivered
 
 def test_every_sentence_is_there_in_chinese() -> None:
     said = (
-        sentences_of_templates() | sentences_of_code() | sentences_of_health() | set(KINDS.values())
+        sentences_of_templates()
+        | sentences_of_code()
+        | sentences_of_health()
+        | set(KINDS.values())
+        | set(FAILURES.values())
     )
     assert len(said) > 100
     assert not sorted(said - CHINESE.keys() - KEYS_OF_TABLES)
