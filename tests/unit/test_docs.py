@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-ENGLISH_ONLY = {"SECURITY.md", "performance.md"}
+ENGLISH_ONLY = {"performance.md"}
 IN_BOTH = sorted({path.name for path in DOCS.glob("*.md")} - ENGLISH_ONLY)
 PAGES = [*(DOCS / name for name in IN_BOTH), *(DOCS / "zh" / name for name in IN_BOTH)]
 TABLES: dict[str, type[BaseModel]] = {
