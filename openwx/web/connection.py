@@ -27,8 +27,10 @@ UNREAD_S = 75.0
 """So long a caller may read nothing of what we write. Streams notice it sooner, and say so (``patience.py``)."""
 FLUSH_S = 10.0
 """So long what is still to be written to a connection that ends has to be read."""
-MOST_AHEAD = 256 * 1024
-"""Bytes of a head, or of requests that come before the last one was answered."""
+MOST_OF_A_HEAD = 256 * 1024
+"""Bytes; also of the first message of a WebSocket."""
+MOST_AHEAD = 1024 * 1024
+"""Bytes that come before the last request is answered. aiohttp stops earlier where they are the next one's body."""
 PROGRESS = 64 * 1024
 """A body that has brought so many more bytes is not waited for in vain."""
 REFUSED_AT_ONCE = 64
@@ -272,7 +274,8 @@ class Connection(web.RequestHandler):
 
         aiohttp refuses such a head. It is held back until it is whole.
         """
-        if not self._head and data[data.find(b"\r\n") + 2 :][:5].lower() == b"host:":
+        second = data.find(b"\r\n") + 2
+        if not self._head and data[second : second + 5].lower() == b"host:":
             return data
         data, self._head = self._head + data, b""
         line, end, _ = data.partition(b"\r\n")
@@ -308,10 +311,15 @@ class Connection(web.RequestHandler):
             self._ahead = 0
             return
         body = self._content
-        is_answering = body is not None and body.is_eof() and not self.is_socket
-        if awaited_head or is_answering or self.is_silent:
+        if awaited_head or self.is_silent:
             self._ahead += size
-        if self._ahead > MOST_AHEAD:
+            most = MOST_OF_A_HEAD
+        elif body is not None and body.is_eof() and not self.is_socket:
+            self._ahead += size
+            most = MOST_AHEAD
+        else:
+            return
+        if self._ahead > most:
             self.make_room()
 
     # -- what goes wrong ---------------------------------------------------------------------------------------
