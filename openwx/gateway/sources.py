@@ -140,10 +140,19 @@ def _from_base64(data: str) -> bytes:
     """With or without newlines; a ``+`` that a form made a space is a ``+``; a data: URL's head is skipped."""
     if data.startswith("data:"):
         data = data.partition(",")[2]
-    compact = "".join(data.replace(" ", "+").split())
-    return base64.b64decode(
-        compact, altchars=b"-_" if "-" in compact or "_" in compact else None, validate=True
-    )
+    altchars = b"-_" if "-" in data or "_" in data else None
+    found = bytearray()
+    rest, is_over = "", False
+    for begin in range(0, len(data), _READ):  # by pieces: each holds up everybody else
+        compact = rest + "".join(data[begin : begin + _READ].replace(" ", "+").split())
+        if is_over and compact:
+            raise binascii.Error("data after the padding")
+        whole = len(compact) // 4 * 4
+        found += base64.b64decode(compact[:whole], altchars=altchars, validate=True)
+        rest, is_over = compact[whole:], is_over or compact[:whole].endswith("=")
+    if found and not rest.strip("="):  # more of it than is needed
+        rest = ""
+    return bytes(found) + base64.b64decode(rest, altchars=altchars, validate=True)
 
 
 def medium_of(file: StoredFile, name: str | None) -> Medium:

@@ -133,8 +133,11 @@ class _Look:
         """Whether backslashes make the quotation mark a part of the string; ``begin`` is the mark before it."""
         if self._data[quote - 1] != ord("\\"):
             return False
-        before = self._data[begin + 1 : quote]
-        return (len(before) - len(before.rstrip(b"\\"))) % 2 == 1
+        before = self._data[max(begin + 1, quote - LONG) : quote]
+        backslashes = len(before) - len(before.rstrip(b"\\"))
+        if backslashes == LONG:
+            _refuse_elements(self._place)
+        return backslashes % 2 == 1
 
 
 class _Object(list[tuple[str, Any]]):

@@ -42,6 +42,8 @@ _PIECE = 64 * 1024
 MOST_LINES = 20_000
 """Lines outside of the parts' contents: boundaries, headers, and what stands before and behind."""
 _LINES_AT_ONCE = 50
+_MOST_QUOTED = 1024 * 1024
+"""Bytes of a part that is quoted-printable or the like, which is decoded at once."""
 
 
 class FilePart(msgspec.Struct, frozen=True):
@@ -144,12 +146,27 @@ class Reading:
             if self._request.content.total_bytes > self._limit + _PIECE:
                 refuse_size(self._limit)
             yield bytes(chunk)
+            await asyncio.sleep(0)
 
-    async def _data(self, part: BodyPartReader) -> bytes:
+    async def _decoded(self, part: BodyPartReader) -> AsyncIterator[bytes]:
+        """As ``_chunks``, decoded: base64 by pieces, as aiohttp cuts it; quoted-printable (for texts) at once."""
+        encoding = part.headers.get("Content-Transfer-Encoding", "").lower()
+        if encoding in ("", "base64"):
+            async for chunk in self._chunks(part):
+                yield bytes(part.decode(chunk)) if encoding else chunk
+            return
         data = bytearray()
         async for chunk in self._chunks(part):
             data += chunk
-        return bytes(part.decode(bytes(data)))
+            if len(data) > _MOST_QUOTED:
+                refuse_size(_MOST_QUOTED)
+        yield bytes(part.decode(bytes(data)))
+
+    async def _data(self, part: BodyPartReader) -> bytes:
+        data = bytearray()
+        async for chunk in self._decoded(part):
+            data += chunk
+        return bytes(data)
 
     async def _file(
         self, part: BodyPartReader, filename: str, folder: MediaFolder
@@ -160,11 +177,8 @@ class Reading:
         """
         try:
             async with folder.receive(names.of_part(filename)) as incoming:
-                if "Content-Transfer-Encoding" in part.headers:
-                    await incoming.put(await self._data(part))
-                else:
-                    async for chunk in self._chunks(part):
-                        await incoming.put(chunk)
+                async for chunk in self._decoded(part):
+                    await incoming.put(chunk)
                 return await incoming.keep()
         except EmptyError as error:
             if not filename:
