@@ -8,8 +8,7 @@ from io import StringIO
 
 import pytest
 
-from openwx import logs
-from openwx.outbox import run as outbox
+from openwx import logs, outbox
 from openwx.simulator import Account, Simulator
 from openwx.terminal import Picture, harmless, in_json, one_line
 
@@ -132,9 +131,10 @@ async def test_nothing_in_what_outbox_prints(
             await gateway.get("check_event", timeout="0.1")
     await gateway.stop()
     ids = [one["id"] for one in listed]
-    assert await outbox(gateway.settings, "list", None, None, state="failed") == 0
+    assert await asyncio.to_thread(outbox.main, gateway.settings, outbox.Asked("list")) == 0
     for id_ in ids:
-        assert await outbox(gateway.settings, "show", [id_], None, state="failed") == 0
+        asked = outbox.Asked("show", ids=[id_])
+        assert await asyncio.to_thread(outbox.main, gateway.settings, asked) == 0
     is_harmless(capsys.readouterr().out)
 
 

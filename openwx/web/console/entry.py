@@ -28,7 +28,7 @@ class Entry:
 
     def _wrong(self, visit: Visit, seconds: int) -> web.StreamResponse:
         if not seconds:
-            words = visit.t("That is not the token.")
+            words = visit.t("Wrong token.")
             return visit.page("login.html", status=401, next=_wanted(visit), problem=words)
         words = visit.t("Too many wrong tokens: try again in {seconds} s.", seconds=seconds)
         page = visit.page("login.html", status=429, next=_wanted(visit), problem=words)
