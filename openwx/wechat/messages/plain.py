@@ -11,6 +11,8 @@ from openwx.wechat.text import decoded, plain, words
 from openwx.wechat.xmltext import Xml
 
 _MAP_HOST = re.compile(r"(?:^|\.)maps?\.")
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+_DEGREES = re.compile(r"[+-]?\d{1,3}(?:\.\d{0,20})?", re.ASCII)
 _PLACE_END = re.compile(r":(?:<br\s*/?>|\n)")
 
 
@@ -37,6 +39,8 @@ class Location(Message, kw_only=True, frozen=True):
     @classmethod
     def from_wire(cls, entry: wire.Message, content: str, parties: Parties) -> Message:
         url = decoded(entry.Url)
+        if not _WEB.match(url):
+            url = ""
         if entry.MsgType == 1:
             place = plain(_PLACE_END.split(content, maxsplit=1)[0])
         else:
@@ -44,7 +48,8 @@ class Location(Message, kw_only=True, frozen=True):
             place = xml.attribute("location", "label") or xml.attribute("location", "poiname")
             if not url:
                 x, y = xml.attribute("location", "x"), xml.attribute("location", "y")
-                url = f"http://apis.map.qq.com/uri/v1/geocoder?coord={x},{y}" if x and y else ""
+                if _DEGREES.fullmatch(x) and _DEGREES.fullmatch(y):
+                    url = f"http://apis.map.qq.com/uri/v1/geocoder?coord={x},{y}"
         return cls(
             id=str(entry.MsgId), time=entry.CreateTime, content=place, parties=parties, url=url
         )
@@ -174,7 +179,7 @@ class Unknown(Message, frozen=True):
 
 
 def _is_map(url: str) -> bool:
-    if not url:
+    if not _WEB.match(url):
         return False
     try:
         host = urlsplit(url).hostname or ""
