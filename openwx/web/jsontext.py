@@ -47,11 +47,13 @@ class Bounded(msgspec.Struct, frozen=True):
 
 
 def bounded(data: bytes, place: str, label: str | None = None) -> Bounded:
-    """The text, looked through. ``label`` is the character set that it is said to be in.
+    """The text, looked through where it is not short anyway. ``label`` is the character set that it is said to be in.
 
     CallerError -2 where it is too large, or no JSON by the look of it.
     """
     data = _utf8(data, place, label)
+    if len(data) <= LONG:
+        return Bounded(data, {})
     look = _Look(data, place)
     mark = ""
     short = bytearray()
@@ -169,6 +171,8 @@ def texts_of(json_text: Bounded, place: str, known: Known) -> Texts:
         refuse_number()
     pairs: list[tuple[str, str | None]] = []
     for name, value in members:
+        if known is None and name in json_text.long:
+            refuse(f"the name of a parameter in the {place} is too long")
         if known is None or name in known:
             pairs.append((name, _text(name, value, json_text.long)))
         else:

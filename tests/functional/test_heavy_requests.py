@@ -5,7 +5,7 @@ Millions of members, fields, parts, lines and levels. How long others wait is me
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import aiohttp
 import pytest
@@ -39,7 +39,7 @@ def members(n: int) -> bytes:
     return b"{" + b",".join(b'"%d":1' % number for number in range(n)) + b"}"
 
 
-HEAVY = {
+HEAVY: dict[str, tuple[Callable[[], bytes], str]] = {
     "members": (lambda: members(12 * MANY), JSON),
     "members within": (lambda: b'{"id":"x","more":' + members(MANY) + b"}", JSON),
     "members within a list": (lambda: b'{"id":[' + members(MANY) + b"]}", JSON),

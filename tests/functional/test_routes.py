@@ -138,6 +138,7 @@ GOOD: list[tuple[str, dict[str, str], Callable[[Reply], None]]] = [
     ("sticky_group", {"displayname": "项目组", "op": "0"}, is_done),
     ("set_markname", {"account": "hug", "new_markname": "表姐 & 姐夫"}, is_done),
     ("set_group_displayname", {"displayname": "项目组", "new_displayname": "项目组"}, is_done),
+    ("send_message", {"id": "filehelper", "content": "hi"}, is_sent),
     ("start_client", {"client": "default"}, is_there_already),
     ("get_client_info", {}, is_client_info),
     ("check_client", {}, are_clients),

@@ -20,6 +20,8 @@ from openwx.errors import ConfigError
         ({"post_event_list": "[]"}, "post_event_list", []),
         ({"post_message_filter": '{"type":"friend_message"}'}, "post_message_filter", {"type": "friend_message"}),
         ({"post_event": "1"}, "post_event", True),
+        ({"post_event": "2"}, "post_event", True),
+        ({"post_event": "0.0"}, "post_event", False),
         ({"post_media_data": "false"}, "post_media_data", False),
         ({"send_interval": "0.5"}, "send_interval", 0.5),
         ({"poll_interval": "7"}, "poll_interval", 7.0),

@@ -8,7 +8,8 @@ ABOUT = """A self-hosted HTTP gateway for a personal WeChat account.
 
 **Calling.** Every route takes GET and POST. Parameters may be given in the query, as a form, as JSON or as
 `multipart/form-data`; the body wins over the query; an empty one counts as not given. Files are parts of a multipart
-body, named `media`.
+body, named `media`. What a route does not know is ignored: the header `Openwx-Ignored` of the answer names it. Routes
+that only look take HEAD, too.
 
 **Answers** are JSON with `code` and `status`, but for the bare lists of people and groups, and pictures. HTTP 200 is
 every outcome that the caller may expect; an unknown route or method is code -9 with HTTP 404 or 405.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from openwx.config import AccountSettings
 from openwx.gateway import roster
 from openwx.gateway.roster import Roster
 from openwx.report.journal import Journal, Unit
@@ -17,7 +18,7 @@ async def test_it_is_kept(tmp_path: Path) -> None:
     async with Journal(tmp_path / "j") as journal:
         found = await roster.load(journal)
     assert found == kept
-    accounts = dict(found.accounts(()))
+    accounts = dict(found.accounts({}))
     assert list(accounts) == ["b", "c"]
     assert accounts["b"].post_event
     assert found.stopped == ["c"]
@@ -42,11 +43,11 @@ def test_a_start_ends_a_stop_and_may_leave_the_settings() -> None:
 
 def test_the_configuration_wins_whatever_the_case(caplog: pytest.LogCaptureFixture) -> None:
     one = Roster().with_started("Shop", {}).with_started("home", {})
-    assert [name for name, _ in one.accounts(["shop"])] == ["home"]
+    assert [name for name, _ in one.accounts({"shop": AccountSettings()})] == ["home"]
     assert "Shop" in caplog.text
 
 
 def test_settings_that_are_not_valid_any_more(caplog: pytest.LogCaptureFixture) -> None:
     one = Roster().with_started("b", {"login_mode": "phone"}).with_started("c", {})
-    assert [name for name, _ in one.accounts(())] == ["c"]
+    assert [name for name, _ in one.accounts({})] == ["c"]
     assert "login_mode" in caplog.text
