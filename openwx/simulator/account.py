@@ -11,6 +11,7 @@ from .outgoing import Outgoing
 from .people import Group, Member, Person
 from .phone import Phone
 from .population import Size, populate
+from .pulse import PATIENCE_S
 from .session import Session
 from .timeline import Chat, Message
 
@@ -166,7 +167,7 @@ class Account(Outgoing):
             self.session.ended = ret
             self.pulse.beat()
 
-    async def comes_online(self, timeout_s: float = 10.0) -> Session:
+    async def comes_online(self, timeout_s: float = PATIENCE_S) -> Session:
         """Wait until a web client is logged in and has asked its first webwxsync or synccheck."""
         if not await self.pulse.until(lambda: self.is_online and self.session.polled, timeout_s):  # type: ignore[union-attr]
             raise TimeoutError(f"no web client of {self.name} came online within {timeout_s} s")

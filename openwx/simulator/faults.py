@@ -8,6 +8,8 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .pulse import PATIENCE_S
+
 if TYPE_CHECKING:
     from .account import Account
 
@@ -56,7 +58,7 @@ class Rule:
         """Let all calls go on that hang by this rule; later ones do not hang any more."""
         self._released.set()
 
-    async def strikes(self, timeout_s: float = 10.0) -> None:
+    async def strikes(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until it struck at least once."""
         async with asyncio.timeout(timeout_s):
             await self._struck.wait()

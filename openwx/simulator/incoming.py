@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .kinds import Draft, recall_content
 from .people import Person
-from .pulse import Pulse
+from .pulse import PATIENCE_S, Pulse
 from .text import text_on_wire, xml_on_wire
 from .timeline import (
     Chat,
@@ -150,14 +150,14 @@ class Incoming:
         """Whether webwxsync gave it to a web client."""
         return message.msg_id in self._handed_out
 
-    async def hands_out(self, *messages: Message, timeout_s: float = 10.0) -> None:
+    async def hands_out(self, *messages: Message, timeout_s: float = PATIENCE_S) -> None:
         """Wait until webwxsync gave out all these messages."""
         wanted = {message.msg_id for message in messages}
         if not await self.pulse.until(lambda: wanted <= self._handed_out, timeout_s):
             missing = len(wanted - self._handed_out)
             raise TimeoutError(f"{missing} messages were not handed out within {timeout_s} s")
 
-    async def acknowledges(self, timeout_s: float = 10.0) -> None:
+    async def acknowledges(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the web client has acknowledged all that happened so far."""
         end = len(self.timeline)
         if not await self.pulse.until(lambda: self.acknowledged >= end, timeout_s):

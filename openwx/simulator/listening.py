@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .pulse import PATIENCE_S
 from .timeline import Heard
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Listener:
         """The texts that the account sent to this chat by the web client, oldest first."""
         return [heard.text for heard in self.inbox]
 
-    async def hears(self, n: int = 1, timeout_s: float = 10.0) -> list[Heard]:
+    async def hears(self, n: int = 1, timeout_s: float = PATIENCE_S) -> list[Heard]:
         """The next `n` messages that no `hears` returned before, or TimeoutError."""
         begin = self._taken
         if not await self.account.pulse.until(lambda: len(self.inbox) >= begin + n, timeout_s):
@@ -35,6 +36,6 @@ class Listener:
         self._taken = begin + n
         return self.inbox[begin : begin + n]
 
-    async def hears_text(self, timeout_s: float = 10.0) -> str:
+    async def hears_text(self, timeout_s: float = PATIENCE_S) -> str:
         """The text of the next message."""
         return (await self.hears(1, timeout_s))[0].text

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .pulse import Pulse
+from .pulse import PATIENCE_S, Pulse
 from .text import text_on_wire
 from .timeline import Chat, Heard, Message
 from .verbs import PhoneVerbs
@@ -104,7 +104,7 @@ class Phone(PhoneVerbs):
 
     # Logging the web client in
 
-    async def scan(self, uuid: str | None = None, timeout_s: float = 10.0) -> LoginCode:
+    async def scan(self, uuid: str | None = None, timeout_s: float = PATIENCE_S) -> LoginCode:
         """Scan this code, or the oldest that nobody scanned yet; waits for one."""
         codes = self.account.world.codes
 
@@ -119,7 +119,7 @@ class Phone(PhoneVerbs):
         codes.set_state(code, "scanned")
         return code
 
-    async def sees_push_login(self, timeout_s: float = 10.0) -> LoginCode:
+    async def sees_push_login(self, timeout_s: float = PATIENCE_S) -> LoginCode:
         """Wait for a "confirm login" prompt of a push login; then `confirm` or `cancel`."""
         codes = self.account.world.codes
 
@@ -142,7 +142,7 @@ class Phone(PhoneVerbs):
         self.account.world.codes.set_state(self._prompted(), "refused")
         self.prompt = None
 
-    async def logs_in(self, uuid: str | None = None, timeout_s: float = 10.0) -> LoginCode:
+    async def logs_in(self, uuid: str | None = None, timeout_s: float = PATIENCE_S) -> LoginCode:
         """Scan and confirm."""
         code = await self.scan(uuid, timeout_s)
         self.confirm()

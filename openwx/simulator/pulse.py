@@ -8,6 +8,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE_S = 60.0
+"""How long a scenario waits for what must happen, unless it says otherwise: long enough for a slow machine."""
+
 
 class Pulse:
     """Wakes all who wait for something to become true; `beat` is synchronous, and goes on to `outer`."""

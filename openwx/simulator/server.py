@@ -32,6 +32,7 @@ from .faults import Faults
 from .guard import guard
 from .phone import LoginCodes
 from .population import Size
+from .pulse import PATIENCE_S
 from .reading import read_call
 from .spoiling import after, before
 from .world import Settings, World
@@ -123,7 +124,7 @@ class Simulator:
         """The calls so far with this name."""
         return self.world.calls_of(name)
 
-    async def gets_call(self, name: str, n: int = 1, timeout_s: float = 10.0) -> list[Call]:
+    async def gets_call(self, name: str, n: int = 1, timeout_s: float = PATIENCE_S) -> list[Call]:
         """Wait until `n` calls with this name have come in all."""
         return await self.world.gets_call(name, n, timeout_s)
 

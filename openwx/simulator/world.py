@@ -12,7 +12,7 @@ from .call import Call
 from .faults import Faults
 from .phone import LoginCodes
 from .population import Size
-from .pulse import Pulse
+from .pulse import PATIENCE_S, Pulse
 from .session import Session
 
 
@@ -97,7 +97,7 @@ class World:
         """The recorded calls with this name."""
         return [call for call in self.calls if call.name == name]
 
-    async def gets_call(self, name: str, n: int = 1, timeout_s: float = 10.0) -> list[Call]:
+    async def gets_call(self, name: str, n: int = 1, timeout_s: float = PATIENCE_S) -> list[Call]:
         """Wait until `n` calls with this name have come in all."""
         found = await self.calls_pulse.until(
             lambda: calls if len(calls := self.calls_of(name)) >= n else None, timeout_s

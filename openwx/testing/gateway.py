@@ -6,8 +6,8 @@ from openwx import service
 from openwx.config import Settings
 from openwx.wechat.pace import Pace
 
-STOP_S = 10.0
-"""So long the end of a gateway may take."""
+STOP_S = 60.0
+"""How long the end of a gateway may take."""
 
 PACE = Pace(
     call_timeout_s=3.0,

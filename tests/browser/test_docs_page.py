@@ -13,7 +13,7 @@ from .conftest import Complaints
 if TYPE_CHECKING:
     from playwright.async_api import Locator, Page
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 """Chromium and the viewer take their time on a small machine."""
 
 

@@ -16,7 +16,7 @@ from .conftest import Complaints
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator, Page
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 
 
 class PhonePage:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import aiohttp
 import msgspec
 
-from tests.functional.world import PATIENCE_S
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 from .book import Example, Scene, Topic

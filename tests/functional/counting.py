@@ -7,9 +7,10 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from openwx import metrics
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
-from .world import PATIENCE_S, Gateway
+from .world import Gateway
 
 WAITING = "openwx_uploads_waiting"
 Sample = tuple[str, frozenset[tuple[str, str]]]

@@ -9,7 +9,9 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from .world import PATIENCE_S, Api, Json
+from tests.patience import PATIENCE_S
+
+from .world import Api, Json
 
 
 @dataclass(frozen=True)

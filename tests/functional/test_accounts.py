@@ -10,6 +10,7 @@ import pytest
 from openwx.config import AccountSettings, Settings
 from openwx.gateway.incoming import Incoming
 from openwx.simulator import Account, Fault, Simulator
+from tests.patience import PATIENCE_S
 
 from .world import Gateway, Json, Receiver, World
 
@@ -30,7 +31,7 @@ async def state_of(gateway: Gateway, name: str) -> str:
 
 async def reaches(gateway: Gateway, name: str, state: str) -> None:
     """Wait until one of several accounts is in a state."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while await state_of(gateway, name) != state:
             await gateway.get("check_event", client=name, timeout="0.2")
 
@@ -474,6 +475,6 @@ async def test_what_was_told_last_can_be_asked_for_after_the_stop(two: Gateway) 
     account = two.service.gateway.account("second") if two.service else None
     assert account is not None
     await two.get("stop_client", client="second")
-    await asyncio.wait_for(account.ended.wait(), 10)
+    await asyncio.wait_for(account.ended.wait(), PATIENCE_S)
     last = (await two.get("check_event", client="second", timeout="0")).json
     assert [upload.get("event") for upload in last] == ["state_change", "stop"]

@@ -12,6 +12,7 @@ import pytest
 from openwx import client, pytest_plugin
 from openwx.config import load
 from openwx.simulator.samples import PNG
+from tests.patience import PATIENCE_S
 
 from .test_testing import pytest_in
 
@@ -90,7 +91,7 @@ async def test_hello(
     hello = await asyncio.create_subprocess_exec(
         sys.executable, "hello.py", cwd=folder, env=environ, stdout=asyncio.subprocess.PIPE
     )
-    said, _ = await asyncio.wait_for(hello.communicate(), 60)
+    said, _ = await asyncio.wait_for(hello.communicate(), PATIENCE_S)
     assert (hello.returncode, said.decode()) == (0, "I am 我是谁\n")
     texts = await wechat.friend("小灰").hears(3)
     assert [one.text for one in texts if one.msg_type == 1] == ["hi", "look"]
@@ -109,9 +110,9 @@ async def test_listen(
     )
     try:
         wechat.friend("小灰").says("ping")
-        assert await wechat.friend("小灰").hears_text(timeout_s=60) == "pong"
+        assert await wechat.friend("小灰").hears_text() == "pong"
         request = wechat.asks_to_be_friends("阿里巴巴", "芝麻开门")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not request.accepted or int(kept.read_text() or 0) == 0:
                 await asyncio.sleep(0.01)
     finally:

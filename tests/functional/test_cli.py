@@ -12,6 +12,7 @@ import pytest
 
 import openwx as package
 from openwx.simulator import Account, Fault
+from tests.patience import PATIENCE_S
 
 from .world import Command, Receiver, World
 
@@ -92,7 +93,7 @@ async def test_serve_on_simulate(openwx: Start, tmp_path: Path, receiver: Receiv
     }
     serve = await openwx("serve", "--port", "0", **settings)
     url = await serve.url()
-    await serve.says("updating → running", timeout_s=30)
+    await serve.says("updating → running")
     async with aiohttp.ClientSession() as http:
         said = {"friend": "小灰", "text": "第一行\n\x1b[31m第二行"}
         async with http.post(f"{wechat}/_simulator/friend/says", json=said) as answer:
@@ -132,10 +133,10 @@ async def test_uvloop_is_used_where_it_is_installed(
         OPENWX_ACCOUNTS__DEFAULT__BASE_URL=world.simulator.url,
         OPENWX_REPORT__POST_API=world.receiver.url,
     )
-    await serve.says("the event loop is that of uvloop", timeout_s=30)
+    await serve.says("the event loop is that of uvloop")
     url = await serve.url()
-    await world.account.phone.logs_in(timeout_s=30)
-    await serve.says("updating → running", timeout_s=30)
+    await world.account.phone.logs_in()
+    await serve.says("updating → running")
     async with world.http.get(f"{url}/openwx/get_user_info") as answer:
         assert (await answer.json())["name"] == world.account.owner.nickname
     world.account.friend("小灰").says("hi")
@@ -147,7 +148,7 @@ async def test_uvloop_is_used_where_it_is_installed(
 
 async def test_simulate_warns_where_others_can_reach_it(openwx: Start) -> None:
     simulate = await openwx("simulate", "--host", "0.0.0.0", "--port", "0")
-    await simulate.says("warning: who reaches http://0.0.0.0:.* has no password", timeout_s=30)
+    await simulate.says("warning: who reaches http://0.0.0.0:.* has no password")
 
 
 async def test_logout_ends_the_session_at_wechat_and_forgets_it(
@@ -183,7 +184,7 @@ async def test_the_log_as_json_in_a_file(openwx: Start, tmp_path: Path) -> None:
     file.touch()
     demo = ("serve", "--demo", "--port", "0")
     serve = await openwx(*demo, OPENWX_LOG_FORMAT="json", OPENWX_LOG_PATH=str(file))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while "updating → running" not in file.read_text(encoding="utf-8"):
             await asyncio.sleep(0.05)
     serve.process.send_signal(signal.SIGTERM)

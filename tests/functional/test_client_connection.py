@@ -13,8 +13,9 @@ from openwx.client import Client, Event, Message, TextMessage
 from openwx.client.events import NewFriend, StateChange
 from openwx.simulator import Account, Simulator
 from openwx.simulator.samples import PNG
+from tests.patience import PATIENCE_S
 
-from .world import PATIENCE_S, Gateway, Receiver, World
+from .world import Gateway, Receiver, World
 
 
 @pytest.fixture
@@ -186,7 +187,7 @@ async def test_events_go_on_where_one_was(world: World, account: Account) -> Non
             if happened.content == text:
                 break
 
-    async with asyncio.timeout(3 * PATIENCE_S):
+    async with asyncio.timeout(PATIENCE_S):
         async with Client(gateway.url) as wx:
             events = wx.events(0, type="receive_message")
             friend.says("1")

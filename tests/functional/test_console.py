@@ -13,9 +13,10 @@ import pytest
 from openwx.config import Access, AccountSettings, Settings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
+from tests.patience import PATIENCE_S
 
 from .visitor import Page, Visitor
-from .world import PATIENCE_S, Gateway, Receiver, World
+from .world import Gateway, Receiver, World
 
 TOKEN = "a-token-that-nobody-guesses"
 ACCOUNT = "/console/accounts/default"

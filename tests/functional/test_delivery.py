@@ -15,6 +15,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from openwx.report.journal import Journal, JournalError, Unit, Written
 from openwx.simulator import Account, Fault, Simulator
+from tests.patience import PATIENCE_S
 
 from .world import (
     Behaviour,
@@ -415,7 +416,7 @@ class BadDisk:
         monkeypatch.setattr(Journal, "write", flaky)
 
     async def fails(self, n: int) -> None:
-        async with asyncio.timeout(10), self._changed:
+        async with asyncio.timeout(PATIENCE_S), self._changed:
             await self._changed.wait_for(lambda: self.failures >= n)
 
 

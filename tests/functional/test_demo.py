@@ -16,7 +16,7 @@ Start = Callable[..., Awaitable[Command]]
 
 async def test_demo_shows_a_login_a_message_a_reply_and_curl_lines(openwx: Start) -> None:
     demo = await openwx("serve", "--demo", "--port", "0")
-    await demo.says(r"Its phone, in your browser:  http://127.0.0.1:\d+/$", timeout_s=30)
+    await demo.says(r"Its phone, in your browser:  http://127.0.0.1:\d+/$")
     await demo.says("scan this QR code")
     await demo.says("the phone scans")
     await demo.says("confirms the login")
@@ -37,7 +37,7 @@ async def test_demo_shows_a_login_a_message_a_reply_and_curl_lines(openwx: Start
 
 async def test_a_person_scans_and_writes_on_the_phone_page_of_the_demo(openwx: Start) -> None:
     demo = await openwx("serve", "--demo", "--port", "0")
-    url = (await demo.says(r"Its phone, in your browser:  (http://\S+)/$", timeout_s=30))[1]
+    url = (await demo.says(r"Its phone, in your browser:  (http://\S+)/$"))[1]
     control = f"{url}/_simulator"
     async with aiohttp.ClientSession() as http:
 

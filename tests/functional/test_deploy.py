@@ -17,8 +17,9 @@ import trustme
 import yaml
 
 from openwx.config import Access, load
+from tests.patience import PATIENCE_S
 
-from .world import PATIENCE_S, Gateway, World
+from .world import Gateway, World
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
 ROOT = DEPLOY.parents[1]
@@ -112,7 +113,7 @@ async def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         verify, "verify", str(unit), stderr=asyncio.subprocess.PIPE
     )
-    _, err = await asyncio.wait_for(process.communicate(), 60)
+    _, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert (process.returncode, err.decode()) == (0, "")
 
 

@@ -17,9 +17,10 @@ from openwx import metrics, service
 from openwx.config import JournalLimits
 from openwx.simulator import Account, Fault, Simulator, sync
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 
 from .counting import Counts
-from .world import PATIENCE_S, Gateway, Receiver, World, answers, says
+from .world import Gateway, Receiver, World, answers, says
 
 
 @dataclass

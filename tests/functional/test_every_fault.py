@@ -19,6 +19,7 @@ from openwx.errors import Code, WeChatError
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, MP3, MP4, PNG
 from openwx.simulator.samples import png
+from tests.patience import PATIENCE_S
 
 from .changing import id_of, ids_of
 from .world import Gateway, Json, Receiver, World
@@ -113,7 +114,7 @@ class Scene:
         """Somebody asks for a change: he hears in time what came of it, and "done" is only said where it is."""
         self.shown += 1
         route, parameters, is_done = await self._change(call, f"name {self.shown}")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             reply = await self.api.post(route, **parameters)
         assert reply.status in (200, 503, 504), reply.body
         if not reply.headers["Content-Type"].startswith("image/"):
@@ -165,7 +166,7 @@ class Scene:
     async def is_online(self) -> None:
         """Log in by whatever the phone is asked for, until the account runs."""
         phone = self.account.phone
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while (await self.api.client())["state"] != "running" or not self.account.is_online:
                 if phone.shows() is not None:
                     phone.confirm()
@@ -207,7 +208,7 @@ async def strikes(
             await act()
         except AssertionError as error:
             raise AssertionError(f"{call} {fault.value} {ret}: {error}") from error
-        assert rule.hits, f"{call} {fault.value} {ret}: it never struck"
+        await rule.strikes()
         simulator.faults.remove(rule)
         await scene.is_online()
 

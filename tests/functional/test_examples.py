@@ -13,8 +13,9 @@ from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account
 from openwx.simulator.media import JPEG
+from tests.patience import PATIENCE_S
 
-from .world import PATIENCE_S, Gateway, World
+from .world import Gateway, World
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -25,7 +26,7 @@ async def says(program: Program, *words: str) -> None:
     """Wait until it has printed all of these."""
     assert program.stdout is not None
     said = ""
-    async with asyncio.timeout(3 * PATIENCE_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not all(word in said for word in words):
             line = await program.stdout.readline()
             assert line, f"it ended after: {said}"
@@ -75,7 +76,7 @@ async def test_echo_bot(world: World, account: Account, run: Run) -> None:
     group, friend = account.group("PERL学习交流"), account.friend("小灰")
     group.member_says(group.others[0], "大家好")
     friend.says("你好")
-    assert await friend.hears_text(timeout_s=30) == "你说：你好"
+    assert await friend.hears_text() == "你说：你好"
     await says(bot, "大家好", "小灰: 你好")
     assert not group.inbox
 
@@ -86,7 +87,7 @@ async def test_flask_bot(world: World, account: Account, run: Run) -> None:
     await with_bot(world, port)
     friend = account.friend("小灰")
     friend.says("回声 喂")
-    assert await friend.hears_text(timeout_s=30) == "喂"
+    assert await friend.hears_text() == "喂"
     friend.says("?")
     assert "时间" in await friend.hears_text()
     friend.says("图片")
@@ -105,7 +106,7 @@ async def test_welcome_bot(world: World, account: Account, run: Run) -> None:
     bot = await run("welcome_bot.py", str(port), gateway.url)
     group = account.group("PERL学习交流")
     group.add_member("新人")
-    assert await group.hears_text(timeout_s=30) == "欢迎 新人 加入！"
+    assert await group.hears_text() == "欢迎 新人 加入！"
     await says(bot, "request already in execution")
 
 
@@ -115,7 +116,7 @@ async def test_accept_bot(world: World, account: Account, run: Run) -> None:
     await says(await run("accept_bot.py", str(port), gateway.url, "sesame"), "Running on")
     nobody = account.asks_to_be_friends("陌生人", "加我")
     request = account.asks_to_be_friends("阿里巴巴", "open sesame")
-    assert await request.person.hears_text(timeout_s=30) == "你好，阿里巴巴！"
+    assert await request.person.hears_text() == "你好，阿里巴巴！"
     assert request.accepted
     assert not nobody.accepted
 
@@ -125,7 +126,7 @@ async def test_stream_bot(world: World, account: Account, run: Run, tmp_path: Pa
     gateway = await world.run(report={"post_api": None})
     friend, done = account.friend("小灰"), tmp_path / "done"
     bot = await run("stream_bot.py", gateway.url, str(done))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not done.exists():  # it follows from now on
             await asyncio.sleep(0.01)
     group = account.group("PERL学习交流")
@@ -140,7 +141,7 @@ async def test_stream_bot(world: World, account: Account, run: Run, tmp_path: Pa
     again = await world.start(report={"post_api": None})
     await again.reaches("running")
     await run("stream_bot.py", again.url, str(done))
-    assert [one.text for one in await friend.hears(3, timeout_s=30)] == [
+    assert [one.text for one in await friend.hears(3)] == [
         "你说：1", "你说：2", "你说：3",
     ]  # fmt: skip
     assert not group.inbox
@@ -155,7 +156,7 @@ async def test_curl_tour(api: Gateway, account: Account) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         printed, _ = await tour.communicate()
     said = printed.decode()
     assert tour.returncode == 0, said

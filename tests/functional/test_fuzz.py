@@ -22,13 +22,14 @@ from hypothesis import strategies as st
 
 from openwx.simulator import Account
 from openwx.web import app
+from tests.patience import PATIENCE_S
 
 from .world import Gateway, Receiver, Upload, World, says
 
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 EXAMPLES = int(os.environ.get("OPENWX_TEST_EXAMPLES", "15"))
 """Of each route in each style."""
-HANGS_S = 20.0
+HANGS_S = PATIENCE_S
 LEFT_OUT = ("start_client", "stop_client")
 """They would end what is tested; their parameters are drawn in ``tests/unit/test_given.py``."""
 WAITING = ("check_event", "consult")
@@ -400,7 +401,7 @@ async def test_what_post_api_answers(world: World, account: Account, receiver: R
         friend.says(f"hi {count}")
         friend.says(f"and {count}")
         try:
-            await receiver.gets(1, timeout_s=40, post_type="send_message", content=f"back {count}")
+            await receiver.gets(1, post_type="send_message", content=f"back {count}")
         except AssertionError:
             raise AssertionError(f"no reply behind {drawn_now}") from None
         receiver.forget()

@@ -10,6 +10,7 @@ import pytest
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 from .world import Api, Command, Gateway, Receiver, World
@@ -175,7 +176,7 @@ async def test_a_kill_between_wechats_answer_and_ours(
     }
     command = await openwx("serve", "--port", "0", **environ)
     api = Api(await command.url(), world.http)
-    await account.phone.logs_in(timeout_s=30)
+    await account.phone.logs_in()
     await api.reaches("running", 30)
     lost = simulator.faults.add("webwxsendmsg", Fault.LOSE_ANSWER)
     calling = asyncio.create_task(keyed(api, "k", content="once"))
@@ -221,7 +222,7 @@ async def test_accounts_have_keys_of_their_own(
     other = simulator.add_account()
     for phone in (account.phone, other.phone):
         await phone.logs_in()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while any(
             client["state"] != "running"
             for client in (await gateway.get("check_client")).json["client"]

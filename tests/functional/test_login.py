@@ -41,11 +41,11 @@ async def eager(account: Account) -> AsyncIterator[None]:
 
     async def scan() -> None:
         while True:
-            await account.phone.logs_in(timeout_s=60)
+            await account.phone.logs_in()
 
     async def confirm() -> None:
         while True:
-            await account.phone.sees_push_login(timeout_s=60)
+            await account.phone.sees_push_login()
             account.phone.confirm()
 
     tasks = [asyncio.ensure_future(work) for work in (scan(), confirm())]

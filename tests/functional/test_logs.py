@@ -199,8 +199,8 @@ async def test_a_whole_life_in_a_process_of_its_own(
         OPENWX_REPORT__POST_API=receiver.url.replace("://", "://bot:a-password-in-the-address@"),
     )
     url = await serve.url()
-    await account.phone.logs_in(timeout_s=30)
-    await serve.says("updating → running", timeout_s=30)
+    await account.phone.logs_in()
+    await serve.says("updating → running")
     secrets = secrets_of(account)
     for fault in (Fault.DROP, Fault.GARBAGE, Fault.SERVER_ERROR, Fault.TRUNCATE):
         for call in ("webwxsync", "webwxsendmsg", "webwxgetmsgimg"):
@@ -213,7 +213,7 @@ async def test_a_whole_life_in_a_process_of_its_own(
             http.get(f"{url}/openwx/send_friend_message", params=params) as answer,
         ):
             assert answer.status == 200
-    await receiver.gets(4, format="media", timeout_s=30)
+    await receiver.gets(4, format="media")
     serve.process.send_signal(signal.SIGTERM)
     code, _, err = await serve.ends(30)
     assert code == 0

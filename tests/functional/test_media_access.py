@@ -16,6 +16,7 @@ from aiohttp.resolver import ThreadedResolver
 from openwx.gateway import fetching
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 from .world import Gateway, World
@@ -185,7 +186,7 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def fetched(gateway: Gateway, url: str) -> Reply:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         return await gateway.get("upload_media", media_path=url)
 
 

@@ -199,7 +199,7 @@ async def test_media_of_a_size_that_nobody_holds(
     await world.run(media={"max_size": "100 MiB"}, report={"post_media_data": False})
     medium = Medium.generated(60 * 2**20, 9)
     account.friend("小灰").sends_file("huge.bin", medium)
-    upload = await receiver.get(format="media", timeout_s=60)
+    upload = await receiver.get(format="media")
     assert int(upload["media_size"]) == 60 * 2**20
 
 
@@ -264,7 +264,7 @@ async def test_post_stdout_has_the_contents_too(
         OPENWX_ACCOUNTS__DEFAULT__BASE_URL=simulator.url,
         OPENWX_REPORT__POST_STDOUT="true",
     )
-    await account.phone.logs_in(timeout_s=30)
+    await account.phone.logs_in()
     await account.comes_online(30)
     account.friend("小灰").sends_image(PNG)
     assert command.process.stdout is not None

@@ -13,10 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from openwx import metrics
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 
 from .counting import Counts, ask, gauge, samples, shows
 from .streaming import event_source
-from .world import PATIENCE_S, Gateway, Receiver, World, replies
+from .world import Gateway, Receiver, World, replies
 
 ACCOUNT = {"account": "default"}
 DOCUMENT = Path(__file__).parents[2] / "docs/metrics.md"
@@ -178,8 +179,8 @@ async def test_deliveries_their_retries_and_their_latency(
     await counts.grows(2 + 4, "openwx_delivery_retries_total", **ACCOUNT)
     name = "openwx_delivery_latency_seconds"
     assert await counts.of(f"{name}_count", **ACCOUNT) == 1
-    assert await counts.of(f"{name}_sum", **ACCOUNT) < 9
-    assert await counts.of(f"{name}_bucket", le="10.0", **ACCOUNT) == 1
+    assert await counts.of(f"{name}_sum", **ACCOUNT) < PATIENCE_S
+    assert await counts.of(f"{name}_bucket", le="60.0", **ACCOUNT) == 1
 
 
 async def test_the_latency_counts_from_the_time_that_wechat_gives(
@@ -238,7 +239,7 @@ async def test_states_and_the_age_of_the_sync(
     await account.phone.logs_in()
     await shows(gateway, 1, name, state="running", **ACCOUNT)
     assert await gauge(gateway, name, state="scaning", **ACCOUNT) == 0
-    assert 0 <= await gauge(gateway, *age[:1], **ACCOUNT) < 3
+    assert 0 <= await gauge(gateway, *age[:1], **ACCOUNT) < PATIENCE_S
     simulator.faults.add("*", Fault.DROP)
     # A poll is held for half a second here: beyond that, no round has succeeded.
     async with asyncio.timeout(PATIENCE_S):

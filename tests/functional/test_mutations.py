@@ -21,6 +21,7 @@ from multidict import CIMultiDict
 
 from openwx.simulator import Account
 from openwx.simulator.media import GIF, MP3, MP4, PNG
+from tests.patience import PATIENCE_S
 
 from .changing import id_of, ids_of
 from .world import Gateway, Json, Receiver, World
@@ -161,7 +162,7 @@ async def runs_again(gateway: Gateway, account: Account) -> None:
     began = time.monotonic()
     while (client := await gateway.client())["state"] != "running":
         assert client["state"] != "stop", client
-        assert time.monotonic() - began < 30, client
+        assert time.monotonic() - began < PATIENCE_S, client
         if account.phone.shows() is not None:
             account.phone.confirm()
         elif account.world.codes.pending():

@@ -13,8 +13,9 @@ import pytest
 from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account
+from tests.patience import PATIENCE_S
 
-from .world import PATIENCE_S, Command, Gateway
+from .world import Command, Gateway
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
@@ -37,7 +38,7 @@ async def shell(line: str, **environ: str) -> str:
         "sh", "-c", line,
         cwd=ROOT, env=os.environ | environ, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(3 * PATIENCE_S):
+    async with asyncio.timeout(PATIENCE_S):
         out, _ = await process.communicate()
     assert process.returncode == 0, line
     return out.decode()
@@ -78,10 +79,10 @@ async def test_a_bot_of_ones_own(openwx: Start, tmp_path: Path) -> None:
     } | {"OPENWX_DATA_DIR": str(tmp_path / "first")}
     gateway = await openwx("serve", "--port", "0", **environ)
     try:
-        async with asyncio.timeout(4 * PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while "receive_message" not in (line := (await backend.stdout.readline()).decode()):
                 assert line, "the bot ended"
-        await gateway.says("→ .*收到：", timeout_s=4 * PATIENCE_S)
+        await gateway.says("→ .*收到：", timeout_s=PATIENCE_S)
     finally:
         backend.terminate()
         await backend.communicate()

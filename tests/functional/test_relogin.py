@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from openwx.simulator import Account, Fault, Group, Person, Rule, Simulator
+from tests.patience import PATIENCE_S
 
 from .world import Gateway, Json, Receiver, Upload, World
 
@@ -65,7 +66,7 @@ async def ask(chat: Person | Group, slow: SlowReply) -> None:
         chat.member_says(chat.others[0], "question")
     else:
         chat.says("question")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await slow.asked.wait()
 
 

@@ -11,6 +11,7 @@ import pytest
 import openwx
 from openwx.simulator import Account, Simulator
 from openwx.web.app import routes
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 from .world import ALL_EVENTS, Gateway, Receiver, World
@@ -241,7 +242,7 @@ async def test_check_event_ends(api: Gateway) -> None:
     await api.drain()
     begun = time.monotonic()
     assert (await api.get("check_event", timeout="0.2")).json == []
-    assert 0.15 < time.monotonic() - begun < 5
+    assert 0.15 < time.monotonic() - begun < PATIENCE_S
 
 
 async def test_check_event_works_without_post_api(world: World, account: Account) -> None:

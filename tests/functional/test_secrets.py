@@ -11,6 +11,7 @@ from aiohttp import web
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 
 from .world import Command, Gateway, Receiver, World, replies
 
@@ -195,7 +196,7 @@ async def test_addresses_of_the_backend_are_not_logged(
             await account.phone.logs_in()
         await gateway.reaches("running")
         account.friend("小灰").says("hi")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while "poll_api fails" not in caplog.text:
                 await gateway.get("check_event", timeout="0.1")
         await gateway.stop()

@@ -18,6 +18,7 @@ from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
 from openwx.web import patience, streaming
 from openwx.web.patience import Patience
+from tests.patience import PATIENCE_S
 
 from .streaming import EventSource, event_source
 from .world import Api, Command, Gateway, Receiver, World
@@ -30,7 +31,7 @@ def inside(gateway: Gateway) -> Any:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -109,7 +110,7 @@ async def test_a_reader_goes_on_after_kills_of_the_gateway(
         command = await openwx("serve", "--port", "0", **environ)
         api = Api(await command.url(), world.http)
         if not round_:
-            await account.phone.logs_in(timeout_s=30)
+            await account.phone.logs_in()
         await api.reaches("running", 30)
         slow = simulator.faults.add("webwxgetmsgimg", Fault.HANG)
         friend.sends_image(JPEG)
@@ -229,7 +230,7 @@ async def test_what_is_forgotten_is_told(api: Gateway, account: Account) -> None
 
 
 async def until_async(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not await condition():
             await asyncio.sleep(0.005)
 
@@ -348,7 +349,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def fill(api: Gateway, account: Account, receiver: Receiver) -> None:
     for n in range(MANY):
         account.friend("小灰").says(f"{n} {PIECE}")
-    await receiver.gets(MANY, post_type="receive_message", timeout_s=60)
+    await receiver.gets(MANY, post_type="receive_message")
 
 
 def connected(api: Gateway) -> sockets.socket:
@@ -384,7 +385,7 @@ async def test_a_slow_reader_is_told_and_goes_on(
     await asyncio.get_running_loop().sock_sendall(client, request)
     await until(lambda: bool(patiences) and patiences[0].is_over)
     reader, writer = await asyncio.open_connection(sock=client, limit=2**20)
-    lines = (await asyncio.wait_for(reader.read(), 30)).decode().splitlines()
+    lines = (await asyncio.wait_for(reader.read(), PATIENCE_S)).decode().splitlines()
     writer.close()
     told = [msgspec.json.decode(line[6:]) for line in lines if line.startswith("data: ")]
     ids = [line[4:] for line in lines if line.startswith("id: ")]
@@ -465,7 +466,7 @@ async def test_check_event_after_an_id(api: Gateway, account: Account) -> None:
 async def until_drained(api: Gateway, n: int) -> None:
     """Wait until plain ``check_event`` has told so many: it goes its own way."""
     told: list[Any] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(told) < n:
             told += (await api.get("check_event", timeout="5", type="nonsense")).json
 
@@ -491,7 +492,7 @@ async def test_check_event_has_media_by_and_by(
     account.friend("小灰").says("end")
     last = "0"
     answers: list[Any] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not answers or [one.get("content") for one in answers[-1]][-1:] != ["end"]:
             found = await api.get("check_event", after=last, timeout="5", chat="小灰")
             last = found.headers["X-Openwx-Last-Id"]

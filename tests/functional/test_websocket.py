@@ -16,6 +16,7 @@ from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
 from openwx.web import patience
 from openwx.web import socket as serving
+from tests.patience import PATIENCE_S
 
 from .streaming import Socket, socket
 from .test_streams import MANY, connected, connections, fill, inside, until
@@ -340,7 +341,7 @@ async def test_strangers_are_few_and_not_waited_for(
         async with socket(gateway, token=TOKEN):  # who has it need not care
             pass
     monkeypatch.setattr(serving, "AUTHENTICATE_S", 0.05)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (end := await the_end_of(gateway)) is None:
             await asyncio.sleep(0.01)
     assert end["code"] == 1008
@@ -438,7 +439,7 @@ async def test_who_answers_no_pings_is_let_go(
     monkeypatch.setattr(serving, "PING_S", 0.02)
     monkeypatch.setattr(serving, "SILENT_S", 0.1)
     async with api._http.ws_connect(f"{api.url}/openwx/ws", autoping=False) as raw:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while (message := await raw.receive()).type is not aiohttp.WSMsgType.CLOSE:
                 pass
         assert message.data == 1008
@@ -472,7 +473,7 @@ async def test_a_slow_reader_is_told_and_goes_on(
     reader, writer = await asyncio.open_connection(sock=client)
     await reader.readuntil(b"\r\n\r\n")
     messages: list[Any] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while (frame := await read_frame(reader))[0] == 1:
             messages.append(msgspec.json.decode(frame[1]))
     writer.close()

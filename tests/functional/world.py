@@ -24,12 +24,10 @@ from openwx.config import AccountSettings, Listen, Report, Settings
 from openwx.config.models import Media
 from openwx.simulator import Account, Simulator
 from openwx.wechat.pace import Pace
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 Json = dict[str, Any]
-
-PATIENCE_S = 10.0
-"""So long a test waits for what must happen at once."""
 
 PACE = testing.PACE
 ALL_EVENTS = testing.ALL_EVENTS

@@ -10,6 +10,7 @@ import asyncio
 import sys
 
 from openwx.simulator import Account, Simulator
+from tests.patience import PATIENCE_S
 
 from .clients import HERE, NODE, WECHAT4U_HOME, needs_wechat4u, running, scanned
 
@@ -22,7 +23,7 @@ async def two_messages(account: Account) -> None:
 
 async def test_itchat_logs_in_receives_and_sends() -> None:
     async with (
-        asyncio.timeout(60),
+        asyncio.timeout(PATIENCE_S),
         Simulator(1) as simulator,
         running(sys.executable, "-W", "ignore", HERE / "itchat_client.py", simulator.url) as (
             process,
@@ -61,7 +62,7 @@ async def test_itchat_logs_in_receives_and_sends() -> None:
 async def test_wechat4u_logs_in_receives_and_sends() -> None:
     assert NODE is not None
     async with (
-        asyncio.timeout(60),
+        asyncio.timeout(PATIENCE_S),
         Simulator(1) as simulator,
         running(NODE, HERE / "wechat4u_fidelity.cjs", simulator.url, WECHAT4U_HOME) as (
             process,

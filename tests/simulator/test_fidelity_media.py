@@ -10,6 +10,7 @@ from typing import Any
 
 from openwx.simulator import Account, Heard, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
+from tests.patience import PATIENCE_S
 
 from .clients import HERE, NODE, WECHAT4U_HOME, needs_wechat4u, running, scanned
 
@@ -30,7 +31,7 @@ async def test_itchat_with_media_groups_and_friends(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
     command = (sys.executable, "-W", "ignore", HERE / "itchat_media_client.py")
     async with (
-        asyncio.timeout(60),
+        asyncio.timeout(PATIENCE_S),
         Simulator(1) as simulator,
         running(*command, simulator.url, tmp_path) as (process, told),
     ):
@@ -127,7 +128,7 @@ async def test_wechat4u_with_media_groups_and_friends(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
     command = (NODE, HERE / "wechat4u_fidelity.cjs")
     async with (
-        asyncio.timeout(60),
+        asyncio.timeout(PATIENCE_S),
         Simulator(1) as simulator,
         running(*command, simulator.url, WECHAT4U_HOME, tmp_path, *files) as (process, told),
     ):

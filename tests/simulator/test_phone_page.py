@@ -18,6 +18,7 @@ from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.control_chats import KINDS, SHARES
 from openwx.simulator.media import JPEG, PNG
 from openwx.simulator.page import FILES
+from tests.patience import PATIENCE_S
 
 from .test_simulated_control import Control
 from .web_client import WebClient
@@ -317,7 +318,7 @@ async def told(web: WebClient) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
 async def test_the_stream_tells_what_changed(
     told: AsyncIterator[dict[str, Any]], simulator: Simulator, account: Account
 ) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         first = await anext(told)
         account.friend("小灰").says("hi")
         second = await anext(told)
@@ -339,14 +340,14 @@ async def test_a_stream_ends_with_the_simulator_and_with_its_reader(web: WebClie
             assert world.watchers == 1
         assert await world.pulse.until(lambda: not world.watchers, 10)
         answer = await http.get(f"{other.url}/_simulator/changes")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await other.close()
             await answer.read()
 
 
 async def test_who_watches_may_scan_first() -> None:
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(PATIENCE_S),
         Simulator(1, auto_scan=True, scan_delay_s=0.05, person_s=30) as simulator,
         aiohttp.ClientSession() as http,
     ):

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from openwx.simulator import Account, Fault, Simulator, serve
+from tests.patience import PATIENCE_S
 
 from .web_client import WebClient
 
@@ -134,7 +135,7 @@ async def test_unattended_phones_log_in_and_friends_write() -> None:
     async with Simulator(1, **options) as simulator:
         web = WebClient(simulator.url)
         uuid = await web.code()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while await web.poll(uuid, tip=0) != "200":
                 pass
             await web.enter()
@@ -149,7 +150,7 @@ async def test_unattended_friends_send_more_than_words() -> None:
         account, web = simulator.account(), WebClient(simulator.url)
         await web.log_in(account)
         seen: set[int] = set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not {1, 3, 47, 49} <= seen:
                 seen |= {message["MsgType"] for message in (await web.sync())["AddMsgList"]}
                 await web.check()

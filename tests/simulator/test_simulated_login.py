@@ -6,6 +6,7 @@ import asyncio
 import json
 
 from openwx.simulator import Account, Simulator
+from tests.patience import PATIENCE_S
 
 from .web_client import WebClient
 
@@ -31,7 +32,7 @@ async def test_a_held_poll_answers_as_soon_as_the_phone_acts(
 ) -> None:
     simulator.settings.hold_s = 30
     uuid = await web.code()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         poll = asyncio.create_task(web.poll(uuid))
         await simulator.gets_call("login")
         await account.phone.scan()
@@ -53,7 +54,7 @@ async def test_codes_expire(web: WebClient, simulator: Simulator) -> None:
     simulator.codes.expire_all()
     assert await web.poll(uuid) == "400"
     simulator.settings.uuid_expiry_s, simulator.settings.hold_s = 0.02, 30
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert await web.poll(await web.code()) == "400"
     assert await web.poll("never==") == "400"
 
@@ -176,7 +177,7 @@ async def test_logged_out_on_the_phone_ends_a_held_poll(
     client: WebClient, simulator: Simulator, account: Account
 ) -> None:
     simulator.settings.hold_s = 30
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         poll = asyncio.create_task(client.check())
         await account.comes_online()
         account.phone.logs_out_web()

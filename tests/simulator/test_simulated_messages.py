@@ -8,6 +8,7 @@ import json
 import pytest
 
 from openwx.simulator import Account, Simulator
+from tests.patience import PATIENCE_S
 
 from .web_client import WebClient
 
@@ -123,7 +124,7 @@ async def test_synccheck_is_held_until_something_comes(
     client: WebClient, simulator: Simulator, account: Account
 ) -> None:
     simulator.settings.hold_s = 30
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         poll = asyncio.create_task(client.check())
         await account.comes_online()
         account.friend("小灰").says("1")
@@ -141,7 +142,7 @@ async def test_closing_releases_what_is_held(account: Account, simulator: Simula
     await client.log_in(account)
     polls = [asyncio.create_task(client.check()) for _ in range(20)]
     await simulator.gets_call("synccheck", 20)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         await simulator.close()
         await asyncio.gather(*polls, return_exceptions=True)
     await client.http.close()
@@ -218,7 +219,7 @@ async def test_many_messages(client: WebClient, account: Account, simulator: Sim
     friend = account.friend("小灰")
     for n in range(20_000):
         friend.says(str(n))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await client.sync())["ContinueFlag"]:
             pass
     assert len(account.handed_out) == 20_000

@@ -20,6 +20,7 @@ from openwx.errors import (
 )
 from openwx.gateway.orders import Address, Order, Outcome, new_order
 from openwx.gateway.queue import AT_ONCE, QueueRules, SendQueue, Ticket
+from tests.patience import PATIENCE_S
 
 TO = Address(id="@1", uid="", group=False, displayname="小灰", fingerprint="f", login="l", uin="1")
 
@@ -61,7 +62,7 @@ class WeChat:
             self._changed.notify_all()
 
     async def finishes(self, n: int) -> list[str]:
-        async with asyncio.timeout(10), self._changed:
+        async with asyncio.timeout(PATIENCE_S), self._changed:
             await self._changed.wait_for(lambda: len(self.finished) >= n)
         return [one.content for one, _ in self.finished]
 
@@ -252,14 +253,14 @@ async def test_close_lets_what_is_on_its_way_end(wechat: WeChat) -> None:
     task = asyncio.create_task(queue.run())
     wechat.on_send = queue.close
     queue.put([order("x"), order("y")])
-    await asyncio.wait({task}, timeout=10)
+    await asyncio.wait({task}, timeout=PATIENCE_S)
     assert task.done()
     assert [one.content for one, _ in wechat.finished] == ["x"]
     idle = wechat.make()
     task = asyncio.create_task(idle.run())
     await asyncio.sleep(0)
     idle.close()
-    await asyncio.wait({task}, timeout=10)
+    await asyncio.wait({task}, timeout=PATIENCE_S)
     assert task.done()
 
 
@@ -277,7 +278,7 @@ async def turns() -> None:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0)
 
@@ -579,7 +580,7 @@ async def test_a_stop_lets_all_end_that_are_on_their_way_and_begins_no_other() -
     await until(lambda: len(wechat.under_way) == AT_ONCE)
     queue.close()
     wechat.answer.set()
-    await asyncio.wait({task}, timeout=10)
+    await asyncio.wait({task}, timeout=PATIENCE_S)
     assert task.done()
     queue.give_up(CallerError(Code.NOT_RUNNING, "stopped"))
     *sent, left = await asyncio.gather(*callers)
@@ -599,7 +600,7 @@ async def test_a_stop_between_two_tries_begins_no_other(wechat: WeChat) -> None:
     waiting = asyncio.create_task(queue.send_and_wait(order("x")))
     await turns()
     queue.close()
-    await asyncio.wait({task}, timeout=10)
+    await asyncio.wait({task}, timeout=PATIENCE_S)
     assert task.done()
     queue.give_up(CallerError(Code.NOT_RUNNING, "stopped"))
     error = (await waiting).error

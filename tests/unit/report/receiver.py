@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from tests.patience import PATIENCE_S
+
 Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -70,7 +72,7 @@ class Receiver:
 
     async def has(self, count: int) -> None:
         """Wait until so many POSTs came."""
-        async with asyncio.timeout(60), self._came:
+        async with asyncio.timeout(PATIENCE_S), self._came:
             await self._came.wait_for(lambda: len(self.got) >= count)
 
     def numbers(self) -> list[Any]:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from openwx.config import Report
 from openwx.report.poll import poll
+from tests.patience import PATIENCE_S
 
 
 class Polled:
@@ -68,7 +69,7 @@ async def _poll(polled: Polled, url: str | None = None) -> None:
                 pause=polled.pause,
             )
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await polled.enough.wait()
         task.cancel()
         await asyncio.wait({task})

@@ -18,6 +18,7 @@ from openwx.report import cache
 from openwx.report.journal import Journal, JournalError, Unit, Upload, Written
 from openwx.report.outcome import retry_after
 from openwx.report.reporter import Answer
+from tests.patience import PATIENCE_S
 
 from .receiver import Receiver, says, sends_raw, status, waits_for
 from .world import World, a_message, long_pauses
@@ -174,7 +175,7 @@ async def test_refusals_are_counted_over_a_restart(world: World, receiver: Recei
     await world.tell(a_message(1))
     await receiver.has(3)
     ((upload_id, _),) = await world.journal.pending("me")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (upload := await world.journal.upload(upload_id)) and upload.tries < 3:
             pass
     await world.stop()
@@ -189,7 +190,7 @@ async def test_retry_after_is_honoured(world: World, receiver: Receiver) -> None
     world.start()
     await world.tell(a_message(1, "c"))
     await receiver.has(1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not world.reporter._gate.closed:
             await asyncio.sleep(0)
     await world.tell(a_message(2, "d"))
@@ -250,7 +251,7 @@ async def test_a_dead_backend_sees_one_probe_at_a_time(
 
     world.start(pauses=counted)
     await world.tell(*(a_message(n, f"c{n % 200}") for n in range(400)))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await many.wait()
     await receiver.start(port)
     await world.done()
@@ -277,7 +278,7 @@ async def test_one_who_takes_and_closes_has_one_try_of_each_chat(world: World) -
     port = server.sockets[0].getsockname()[1]
     world.start(pauses=long_pauses, post_api=f"http://127.0.0.1:{port}/")
     await world.tell(*(a_message(n, f"c{n % 200}") for n in range(400)))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         await enough.wait()
         while len(world.reporter._trying) < 200 or world.reporter._turns._under_way:
             await asyncio.sleep(0)

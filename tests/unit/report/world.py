@@ -13,6 +13,7 @@ from openwx.report import clock
 from openwx.report.journal import Journal, NewSend, NewUpload, Send, Unit, Upload, Written
 from openwx.report.pauses import Pauses
 from openwx.report.reporter import Answer, Reporter
+from tests.patience import PATIENCE_S
 
 from .receiver import Receiver
 
@@ -108,7 +109,7 @@ class World:
     async def done(self) -> None:
         """Everything is delivered, given up or dropped; a bug in the reporter comes out here."""
         assert self.task is not None
-        drained = asyncio.ensure_future(self.reporter.drained(60))
+        drained = asyncio.ensure_future(self.reporter.drained(PATIENCE_S))
         await asyncio.wait({drained, self.task}, return_when=asyncio.FIRST_COMPLETED)
         if self.task.done():
             drained.cancel()
@@ -118,7 +119,7 @@ class World:
     async def stop(self) -> None:
         if self.task is not None:
             self.task.cancel()
-            await asyncio.wait({self.task}, timeout=5)
+            await asyncio.wait({self.task}, timeout=PATIENCE_S)
             assert self.task.done()
         if self.http is not None:
             await self.http.close()

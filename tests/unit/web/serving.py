@@ -9,6 +9,7 @@ from aiohttp import web
 
 from openwx.config import Access
 from openwx.web.app import make_runner
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 from .facade import Account, StandIn
@@ -47,7 +48,9 @@ class Api:
         try:
             writer.write(request)
             await writer.drain()
-            head, _, body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
+            head, _, body = (await asyncio.wait_for(reader.read(), PATIENCE_S)).partition(
+                b"\r\n\r\n"
+            )
         finally:
             writer.close()
             await writer.wait_closed()

@@ -2,6 +2,8 @@ import asyncio
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 from .serving import Api
 
 
@@ -51,6 +53,6 @@ async def test_of_two_who_wait_one_gets_it_and_the_other_waits_on(api: Api) -> N
 async def test_a_stop_answers_who_waits(api: Api) -> None:
     call = asyncio.create_task(api.get("check_event", timeout="300"))
     await api.account.feed.waiting.wait()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         await api.runner.cleanup()
         assert (await call).json == []

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from openwx.web import server
+from tests.patience import PATIENCE_S
 
 from .serving import Api, Serve
 
@@ -34,7 +35,7 @@ class Caller:
         try:
             self._writer.write(request)
             await self._writer.drain()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 head = await self._reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
                 await self._reader.readexactly(length)
@@ -46,7 +47,7 @@ class Caller:
         """Begin a long poll."""
         self._writer.write(POLL)
         await self._writer.drain()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await api.account.feed.waiting.wait()
 
     async def says(self, some: bytes) -> None:
@@ -55,7 +56,7 @@ class Caller:
 
     async def is_closed(self) -> None:
         """Wait until the server closes it, without an answer."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             try:
                 assert await self._reader.read() == b""
             except ConnectionError:

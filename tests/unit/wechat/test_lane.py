@@ -10,6 +10,7 @@ import pytest
 from openwx.errors import CallerError
 from openwx.wechat import lane as lanes
 from openwx.wechat.lane import Lane
+from tests.patience import PATIENCE_S
 
 NEVER = 3600.0
 
@@ -30,7 +31,7 @@ async def begin(lane: Lane, about: str, begun: list[str], end: asyncio.Event | N
 
 async def test_one_object_one_after_the_other() -> None:
     turns, begun, end = lane(), list[str](), asyncio.Event()
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
         tasks.create_task(begin(turns, "a", begun, end))
         tasks.create_task(begin(turns, "a", begun))
         tasks.create_task(begin(turns, "b", begun))
