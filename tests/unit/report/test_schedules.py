@@ -148,6 +148,29 @@ async def test_nobody_there_is_no_try(world: World, receiver: Receiver) -> None:
     assert await world.journal.failed("me") == []
 
 
+async def test_an_outage_ends_with_a_backend_that_says_nothing(
+    world: World, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So that each chat has its own tries, and none waits for those of others."""
+    port = receiver.port
+    await receiver.stop()
+    pauses = Pauses(no_pauses, no_pauses, silent=long_pauses, gather_s=0.0)
+    world.start(pauses=pauses)
+    await world.tell(*(a_message(n, f"c{n}") for n in range(5)))
+    async with asyncio.timeout(PATIENCE_S):
+        while not world.reporter.outage:
+            await asyncio.sleep(0)
+    receiver.otherwise = sends_raw(b"")
+    await receiver.start(port)
+    await receiver.has(5)
+    async with asyncio.timeout(PATIENCE_S):
+        while world.reporter._turns._under_way:
+            await asyncio.sleep(0)
+    assert sorted(receiver.numbers()) == [0, 1, 2, 3, 4]
+    assert world.reporter.outage == ""
+    assert "post_api is there again, but gives no answer" in caplog.text
+
+
 async def test_a_host_that_takes_no_connection_is_an_outage(world: World) -> None:
     """Its queue of connections is full, so that nobody answers the first packet of another one."""
     with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
