@@ -17,6 +17,7 @@ from yarl import URL
 from openwx.client import verify
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 
 from .counting import Counts
 from .world import (
@@ -33,7 +34,6 @@ from .world import (
 )
 
 NO_EVENTS = {"post_event": False}
-LONG_S = 60.0
 
 
 def closes(said: bytes = b"") -> Behaviour:
@@ -85,7 +85,7 @@ async def test_a_backend_without_a_word_stops_its_chat_for_so_many_tries(
     friend.says("bad")
     friend.says("next")
     other.says("other")
-    await receiver.get(content="next", timeout_s=LONG_S)
+    await receiver.get(content="next")
     await receiver.get(content="other")
     assert Counter(came(receiver)) == {"bad": tries or 5, "next": 1, "other": 1}
     (failed,) = (await gateway.get("outbox")).json["deliveries"]
@@ -102,8 +102,8 @@ async def test_a_proxy_that_accepts_and_closes_for_a_while_loses_nothing(
     for number, friend in enumerate(account.friends[:10]):
         receiver.behaves(closes(), times=4, content=f"from {number}")
         friend.says(f"from {number}")
-    await receiver.until(lambda: len(receiver.uploads) == 50, "all", LONG_S)
-    async with asyncio.timeout(LONG_S):
+    await receiver.until(lambda: len(receiver.uploads) == 50, "all")
+    async with asyncio.timeout(PATIENCE_S):
         while (await gateway.get("outbox", state="waiting")).json["deliveries"]:
             await asyncio.sleep(0.01)
     assert Counter(came(receiver)) == {f"from {number}": 5 for number in range(10)}
@@ -201,7 +201,7 @@ async def test_a_certificate_of_ones_own_is_trusted(
     )
     account.friend("小灰").says("hi")
     await receiver.get(content="hi")
-    async with asyncio.timeout(LONG_S):
+    async with asyncio.timeout(PATIENCE_S):
         await secure.polled.wait()
 
 
@@ -229,7 +229,7 @@ async def test_an_untrusted_certificate_is_explained(
     gateway = await world.run(report={**NO_EVENTS, "post_api": f"{secure.url}/post_api"})
     account.friend("小灰").says("hi")
     waiting: list[dict[str, object]] = []
-    async with asyncio.timeout(LONG_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not waiting or not waiting[0]["error"]:
             waiting = (await gateway.get("outbox", state="waiting")).json["deliveries"]
     error = str(waiting[0]["error"])
@@ -254,7 +254,7 @@ async def test_doctor_trusts_the_same(
         OPENWX_ACCOUNTS__DEFAULT__BASE_URL=world.simulator.url,
         **({"OPENWX_REPORT__CA": str(secure.ca)} if trust else {}),
     )
-    _, out, _ = await command.ends(LONG_S)
+    _, out, _ = await command.ends()
     about = out[out.index("post_api") :]
     assert words in about, out
 
@@ -276,7 +276,7 @@ async def test_check_config_says_what_is_wrong_with_the_file(
         file.write_bytes(content)
     (tmp_path / "config.toml").write_text('[report]\nca = "mine.pem"\n', encoding="utf-8")
     command = await openwx("check-config")
-    code, _, err = await command.ends(30)
+    code, _, err = await command.ends()
     assert code == 2
     (line,) = err.splitlines()
     assert "report.ca must be the path of a PEM file with certificates, not " in line
@@ -453,7 +453,7 @@ class Machine:
             stderr=asyncio.subprocess.PIPE,
         )
         self._command = Command(process)
-        found = await self._command.says(r"listens on (http://\S+)/openwx/", LONG_S)
+        found = await self._command.says(r"listens on (http://\S+)/openwx/")
         return Api(found[1], self._world.http)
 
     async def is_killed(self) -> None:
@@ -462,7 +462,7 @@ class Machine:
 
 async def waits(gateway: Api, *, tries: int) -> None:
     """Until the only delivery that waits was tried so often; none has failed."""
-    async with asyncio.timeout(LONG_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             deliveries = (await gateway.get("outbox", state="waiting")).json["deliveries"]
             if deliveries and deliveries[0]["tries"] >= tries:
@@ -480,18 +480,18 @@ async def test_a_clock_that_is_set_gives_up_nothing(
     gateway = await machine.starts()
     try:
         await account.phone.logs_in()
-        await gateway.reaches("running", LONG_S)
+        await gateway.reaches("running")
         await receiver.stop()
         await account.hands_out(account.friend("小灰").says("fresh"))
         await waits(gateway, tries=1)
         machine.step.write_text(str(step_s))
         await waits(gateway, tries=3)
-        await machine._command.says(r"the clock of this machine was set", LONG_S)
+        await machine._command.says(r"the clock of this machine was set")
         await machine.is_killed()
         gateway = await machine.starts()
         await waits(gateway, tries=2)
         await receiver.start()
-        await receiver.get(content="fresh", timeout_s=LONG_S)
+        await receiver.get(content="fresh")
         assert (await gateway.get("outbox")).json["deliveries"] == []
     finally:
         await machine.is_killed()

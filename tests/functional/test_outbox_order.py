@@ -9,9 +9,10 @@ import pytest
 
 from openwx.client import Client
 from openwx.simulator import Account
+from tests.patience import PATIENCE_S
 
 from .streaming import socket
-from .test_backends import LONG_S, closes
+from .test_backends import closes
 from .visitor import Visitor
 from .world import Command, Gateway, Json, Receiver, World
 
@@ -39,7 +40,7 @@ class Ways:
             OPENWX_DATA_DIR=str(self.world.data_dir),
             OPENWX_LISTEN__PORT=self.gateway.url.rpartition(":")[2],
         )
-        code, out, err = await command.ends(LONG_S)
+        code, out, err = await command.ends()
         assert code == 0, out + err
 
     async def by_console(self, ids: str) -> None:
@@ -80,7 +81,7 @@ async def fail(api: Gateway, account: Account, receiver: Receiver) -> list[Json]
     for text in TEXTS:
         account.friend("小灰").says(text)
     deliveries: list[Json] = []
-    async with asyncio.timeout(LONG_S):
+    async with asyncio.timeout(PATIENCE_S):
         while len(deliveries) < len(TEXTS):
             deliveries = (await api.get("outbox")).json["deliveries"]
     receiver.behaves_well()
@@ -98,7 +99,7 @@ async def test_all_that_failed(
 ) -> None:
     await fail(api, account, receiver)
     await getattr(ways, way)("all")
-    await receiver.gets(3, post_type="receive_message", timeout_s=LONG_S)
+    await receiver.gets(3, post_type="receive_message")
     assert contents(receiver) == TEXTS
 
 
@@ -117,7 +118,7 @@ async def test_some_newest_first(
         ids = [str(one["id"]) for one in await fail(api, account, receiver)]
         await getattr(ways, way)(",".join(reversed(ids)))
         account.friend("小灰").says("newer")
-        await receiver.gets(4, post_type="receive_message", timeout_s=LONG_S)
+        await receiver.gets(4, post_type="receive_message")
         assert contents(receiver) == [*TEXTS, "newer"]
 
 
@@ -133,7 +134,7 @@ async def test_what_waits_is_tried_now(
     receiver.behaves(closes(), times=1, content="hello")
     account.friend("小灰").says("hello")
     waiting: Json = {}
-    async with asyncio.timeout(LONG_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not (waiting.get("error") and waiting["next_try"]):
             listed = (await api.get("outbox", state="waiting")).json["deliveries"]
             waiting = listed[0] if listed else {}
@@ -143,7 +144,7 @@ async def test_what_waits_is_tried_now(
     ways = Ways(world, api, openwx)
     async with ways.stack:
         await getattr(ways, way)(str(waiting["id"]))
-        await receiver.gets(2, content="hello", timeout_s=LONG_S)
+        await receiver.gets(2, content="hello")
 
 
 async def test_the_command_and_the_console_say_when(
@@ -159,7 +160,7 @@ async def test_the_command_and_the_console_say_when(
     friend = account.friend("小灰")
     friend.says("hello")
     friend.says("behind it")
-    async with asyncio.timeout(LONG_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             listed = (await api.get("outbox", state="waiting")).json["deliveries"]
             if len(listed) == 2 and listed[0]["error"] and listed[0]["next_try"]:
@@ -171,7 +172,7 @@ async def test_the_command_and_the_console_say_when(
         OPENWX_DATA_DIR=str(world.data_dir),
         OPENWX_LISTEN__PORT=api.url.rpartition(":")[2],
     )
-    _, out, _ = await command.ends(LONG_S)
+    _, out, _ = await command.ends()
     first, second = out.splitlines()
     assert "tried once, next try " in first
     assert "connection refused" in first
@@ -186,4 +187,4 @@ async def test_the_command_and_the_console_say_when(
         ids = page.values("id")
         shown = await visitor.submits(f"{DELIVERIES}/retry", id=ids[0])
         assert shown.status == 200
-        await receiver.get(content="behind it", timeout_s=LONG_S)
+        await receiver.get(content="behind it")

@@ -10,6 +10,7 @@ from openwx.errors import CallerError
 from openwx.gateway.outbox import Outbox
 from openwx.report.journal import Unit
 from openwx.report.pauses import Pauses
+from tests.patience import PATIENCE_S
 
 from .receiver import says, sends_raw, status, waits_for
 from .world import World, a_message, long_pauses, no_pauses
@@ -101,12 +102,12 @@ async def test_before_one_that_rests_between_two_tries(world: World, post: Post)
     world.receiver.script = [sends_raw(b"")]
     await world.tell(a_message(2), a_message(3))
     await world.receiver.has(1)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not world.reporter._turns._pauses:
             await asyncio.sleep(0)
     await post.outbox.retry([ids[1]])
     await world.receiver.has(2)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while await world.journal.failed("me") or len(world.reporter._turns) > 2:
             await asyncio.sleep(0)
     assert world.receiver.numbers() == [2, 1]
@@ -133,7 +134,7 @@ async def test_what_waits_is_tried_now(world: World, post: Post, behaviour: obje
     world.start(pauses=long_pauses)
     (first, second) = (await world.tell(a_message(1), a_message(2))).fresh
     await world.receiver.has(1)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while (await post.outbox.waiting())[0].next_try < world.clock.now + 3000:
             await asyncio.sleep(0)
     waiting, behind = await post.outbox.waiting()
@@ -151,7 +152,7 @@ async def test_the_pause_of_an_outage_ends_too(world: World, post: Post) -> None
     await world.receiver.stop()
     world.start(pauses=long_pauses)
     (upload,) = (await world.tell(a_message(1))).fresh
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not world.reporter.outage:
             await asyncio.sleep(0)
     (waiting,) = await post.outbox.waiting()
@@ -169,7 +170,7 @@ async def test_what_failed_ends_it_as_well(world: World, post: Post) -> None:
     port = world.receiver.port
     await world.receiver.stop()
     await world.tell(a_message(2, "d"))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not world.reporter.outage:
             await asyncio.sleep(0)
     await world.receiver.start(port)
@@ -191,7 +192,7 @@ async def test_one_that_fails_while_it_is_asked_for_again(world: World, post: Po
     world.start(tries=1)
     post.refused = {1}
     (upload,) = (await world.tell(a_message(1))).fresh
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not (
             written := await world.journal.write(Unit(account="me", again=[upload.id]))
         ).again:

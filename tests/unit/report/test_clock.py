@@ -8,6 +8,7 @@ import pytest
 
 from openwx.report import clock as clocks
 from openwx.report.journal import Journal, Unit
+from tests.patience import PATIENCE_S
 
 from .receiver import Receiver, status
 from .world import Clock, World, a_message, long_pauses
@@ -91,7 +92,7 @@ class Boots:
         """One round of ``keep``."""
         before = self.clock.changes
         task = asyncio.create_task(clocks.keep(self.clock, self.journal))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while (await self.journal.state("")).get("clock") != self.clock.to_bytes():
                 await asyncio.sleep(0)
         assert self.clock.changes >= before

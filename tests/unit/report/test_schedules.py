@@ -12,6 +12,7 @@ from openwx.report import pauses as pausing
 from openwx.report.journal import ListedUpload
 from openwx.report.pauses import Pauses
 from openwx.wechat.pace import Pace
+from tests.patience import PATIENCE_S
 
 from .receiver import Behaviour, Receiver, sends_raw, status
 from .world import World, a_message, long_pauses, no_pauses
@@ -138,13 +139,36 @@ async def test_nobody_there_is_no_try(world: World, receiver: Receiver) -> None:
     taken = Taken()
     world.start(pauses=taken.pauses(), tries=1)
     await world.tell(a_message(1))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while len(taken.names) < 50:
             await asyncio.sleep(0)
     await receiver.start(port)
     await world.done()
     assert receiver.numbers() == [1]
     assert await world.journal.failed("me") == []
+
+
+async def test_an_outage_ends_with_a_backend_that_says_nothing(
+    world: World, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So that each chat has its own tries, and none waits for those of others."""
+    port = receiver.port
+    await receiver.stop()
+    pauses = Pauses(no_pauses, no_pauses, silent=long_pauses, gather_s=0.0)
+    world.start(pauses=pauses)
+    await world.tell(*(a_message(n, f"c{n}") for n in range(5)))
+    async with asyncio.timeout(PATIENCE_S):
+        while not world.reporter.outage:
+            await asyncio.sleep(0)
+    receiver.otherwise = sends_raw(b"")
+    await receiver.start(port)
+    await receiver.has(5)
+    async with asyncio.timeout(PATIENCE_S):
+        while world.reporter._turns._under_way:
+            await asyncio.sleep(0)
+    assert sorted(receiver.numbers()) == [0, 1, 2, 3, 4]
+    assert world.reporter.outage == ""
+    assert "post_api is there again, but gives no answer" in caplog.text
 
 
 async def test_a_host_that_takes_no_connection_is_an_outage(world: World) -> None:
@@ -159,7 +183,7 @@ async def test_a_host_that_takes_no_connection_is_an_outage(world: World) -> Non
             pauses=long_pauses, post_api=f"http://127.0.0.1:{deaf.getsockname()[1]}/", timeout=0.5
         )
         await world.tell(a_message(1))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while not world.reporter.outage:
                 await asyncio.sleep(0.01)
         assert world.reporter.outage == "no connection within 0.4 s"

@@ -109,7 +109,7 @@ class World:
     async def done(self) -> None:
         """Everything is delivered, given up or dropped; a bug in the reporter comes out here."""
         assert self.task is not None
-        drained = asyncio.ensure_future(self.reporter.drained(60))
+        drained = asyncio.ensure_future(self.reporter.drained(PATIENCE_S))
         await asyncio.wait({drained, self.task}, return_when=asyncio.FIRST_COMPLETED)
         if self.task.done():
             drained.cancel()
