@@ -15,6 +15,8 @@ SCARCE_BYTES = 1024 * 1024
 """With less room than this it is tried whether there is enough."""
 ENOUGH_BYTES = 64 * 1024
 """That much room at least must be there for the next units."""
+MOST_BYTES = 1024 * 1024
+"""So much is tried to be written at most, again and again: disks wear out."""
 
 _WRITE = "INSERT OR REPLACE INTO state (account, key, value) VALUES ('', 'probe', randomblob(?))"
 _DELETE = "DELETE FROM state WHERE account = '' AND key = 'probe'"
@@ -75,7 +77,7 @@ class Look:
     def __call__(self, db: sqlite3.Connection) -> None:
         self._files.require_all()
         if self._failed is not None or self._files.are_scarcer():
-            self._write(db, ENOUGH_BYTES + 2 * (self._failed or 0))
+            self._write(db, ENOUGH_BYTES + min(self._failed or 0, MOST_BYTES))
 
     def _write(self, db: sqlite3.Connection, size: int) -> None:
         db.execute("PRAGMA busy_timeout = 0")  # others wait behind this
