@@ -2,11 +2,16 @@
 
 import asyncio
 import logging
+import math
+import time
 
 from openwx.report.records import Unit
 from openwx.report.schema import JournalError
 
 log = logging.getLogger("openwx.report")
+
+SAY_EVERY_S = 60.0
+"""A trouble that was there so recently is the same one, for the log."""
 
 
 class Condition:
@@ -20,7 +25,9 @@ class Condition:
         self._fails = asyncio.Event()
         self._works = asyncio.Event()
         self._works.set()
-        self._said: set[str] = set()
+        self._said: dict[str, float] = {}
+        """When each trouble was logged last: where a little can be written and much cannot, it comes and goes."""
+        self._is_logged = False
 
     def failed(self, error: JournalError, size: int = 0) -> None:
         """Something of that many bytes could not be written."""
@@ -28,17 +35,19 @@ class Condition:
         self.failed_bytes += size
         self._works.clear()
         self._fails.set()
-        if self.trouble not in self._said:
-            self._said.add(self.trouble)
+        now = time.monotonic()
+        if now - self._said.get(self.trouble, -math.inf) > SAY_EVERY_S:
             log.error("%s: nothing is sent or acknowledged for now", self.trouble)
+            self._is_logged = True
+        self._said[self.trouble] = now
 
     def works(self) -> None:
         """Something was written after all."""
-        if self.trouble:
+        if self._is_logged:
             log.warning("the journal can be written again")
+        self._is_logged = False
         self.trouble = ""
         self.failed_bytes = 0
-        self._said.clear()
         self._fails.clear()
         self._works.set()
 

@@ -114,14 +114,12 @@ class Tables(Workshop):
                     yield [Told(done, None, _told(error))]
 
     def _in_place(self, orders: list[Order]) -> list[Told]:
-        """Do units; those do not count that went into a file which no start will find."""
+        """Do units, but not in a file that no start will find."""
         try:
-            self._files.require_same()
-            results = self._together(orders)
-            self._files.require_same()
+            self._files.require_written()
         except JournalError as lost:
             return [Told(order.done, None, JournalError(str(lost))) for order in orders]
-        return results
+        return self._together(orders)
 
     def _together(self, orders: list[Order]) -> list[Told]:
         """All units in one transaction; where one of them is wrong, once more with a savepoint for each."""
