@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 1000
 """So many deliveries are counted as refused at most."""
+_AWAY = frozenset({0, 408, 429, 502, 503, 504})
+"""No answer, or "not now": this is waited out, and is no refusal."""
 
 
 class Waiting(msgspec.Struct, kw_only=True):
@@ -141,8 +143,8 @@ async def _refused(account: "Account") -> Refusals | None:
     accepted = await box.delivered(1)
     since = accepted[0].settled if accepted else 0.0
     failed = [one for one in await box.failed(_LOOKED_AT) if one.settled > since]
-    tried = [one for one in await box.waiting(_LOOKED_AT) if one.tries and one.created > since]
-    refused = [*tried, *failed]
+    waiting = [one for one in await box.waiting(_LOOKED_AT) if one.created > since]
+    refused = [*(one for one in waiting if one.tries and one.status not in _AWAY), *failed]
     if len(refused) < (2 if accepted else 1):
         return None
     error = next((one.error for one in refused if one.error), "no reason is known")
