@@ -8,7 +8,8 @@ from aiohttp import web
 from openwx.gateway.history import payload_of
 from openwx.report.journal import KeptUpload
 from openwx.report.payload import Payload
-from openwx.web.console.messages import Said, event_words, said, summary
+from openwx.web.console.events import event_words
+from openwx.web.console.messages import Said, said, summary
 from openwx.web.console.visit import Visit
 
 if TYPE_CHECKING:
