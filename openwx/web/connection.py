@@ -27,12 +27,14 @@ UNREAD_S = 75.0
 """So long a caller may read nothing of what we write. Streams notice it sooner, and say so (``patience.py``)."""
 FLUSH_S = 10.0
 """So long what is still to be written to a connection that ends has to be read."""
-MOST_OF_A_HEAD = 256 * 1024
+MOST_OF_A_HEAD = 128 * 1024
 """Bytes; also of the first message of a WebSocket."""
 MOST_AHEAD = 1024 * 1024
 """Bytes that come before the last request is answered. aiohttp stops earlier where they are the next one's body."""
 PROGRESS = 64 * 1024
 """A body that has brought so many more bytes is not waited for in vain."""
+COUNTED = 1024 * 1024
+"""So many bytes of a request are counted as held; whatever is longer goes to the disk, or has shown the token."""
 REFUSED_AT_ONCE = 64
 """So many connections beyond what may be are told so; more are only closed."""
 
@@ -52,15 +54,12 @@ _HOST_OR_BROWSER = re.compile(
 class Keeper(web.Server):
     """What a connection needs of the server that keeps it."""
 
-    counts_strangers = False
-    """Whether there is a token, so that whoever has not shown it is a stranger."""
-
     def room(self) -> int:
         """How many connections may be beside those that there are and one more; makes room where it can."""
         raise NotImplementedError
 
     def holds(self, more: int) -> None:
-        """So many more bytes are held for strangers; fewer, where it is negative."""
+        """So many more bytes are held for strangers; fewer, where it is negative. Makes room where it is too much."""
         raise NotImplementedError
 
 
@@ -189,19 +188,27 @@ class Connection(web.RequestHandler):
         self.is_silent = False
         self._release()
 
+    def becomes_socket(self, *, is_silent: bool) -> None:
+        """What comes from now on are messages. A silent one has still to show the token."""
+        self.is_socket = True
+        self.is_silent = is_silent
+        self._release()
+
     def _release(self) -> None:
-        if self.taken and self._keeper.counts_strangers:
-            self._keeper.holds(-self.taken)
-        self.taken = 0
+        if self.taken:
+            self._keeper.holds(-min(self.taken, COUNTED))
+            self.taken = 0
 
     def _count(self, size: int) -> None:
         """Note what has come. A body that goes on well is as good as a new one."""
-        if not self.is_known:
-            if self.taken // PROGRESS != (self.taken + size) // PROGRESS:
-                self._owes_since = self._loop.time()
-            self.taken += size
-            if self._keeper.counts_strangers:
-                self._keeper.holds(size)
+        if self.is_known or (self.is_socket and not self.is_silent):
+            return
+        before = self.taken
+        self.taken += size
+        if before // PROGRESS != self.taken // PROGRESS:
+            self._owes_since = self._loop.time()
+        if before < COUNTED:
+            self._keeper.holds(min(self.taken, COUNTED) - before)
 
     # -- what is written ---------------------------------------------------------------------------------------
 
@@ -369,7 +376,6 @@ def recognise(request: web.BaseRequest) -> None:
 
 
 def becomes_socket(request: web.BaseRequest, *, is_silent: bool) -> None:
-    """What comes from now on are a WebSocket's messages; of a silent one, the first has to bring the token."""
+    """What comes on this connection from now on are messages."""
     if isinstance(request.protocol, Connection):
-        request.protocol.is_socket = True
-        request.protocol.is_silent = is_silent
+        request.protocol.becomes_socket(is_silent=is_silent)

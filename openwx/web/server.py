@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 MAX_LINE = 64 * 1024
 """Bytes of a request line: a text of 16 KiB is three times as long when percent-encoded."""
 KEEP_ALIVE_S = 75.0
-MOST_HELD = 64 * 1024 * 1024
-"""Bytes of requests without the token, of all callers together."""
+MOST_HELD = 128 * 1024 * 1024
+"""Bytes of requests that have come in part, of all callers together who have not shown the token."""
 SHUTDOWN_S = 1.0
 """For callers who do not let go, once all accounts have stopped and answered theirs."""
 
@@ -44,7 +44,6 @@ class Server(Keeper):
     ) -> None:
         handler = enveloped(_directly(shortcuts, app.request_handler), access)
         super().__init__(handler, request_factory=app.request_factory, **options)
-        self.counts_strangers = access.needs_token
         self._most = access.max_connections
         self._options = options
         self._handshakes: dict[Handshake, None] = {}
