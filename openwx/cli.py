@@ -13,13 +13,13 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from openwx.arguments import parser
-from openwx.errors import ConfigError, WeChatError
+from openwx.errors import ConfigError, NotNowError, WeChatError
 
 if TYPE_CHECKING:
     from openwx.config import Loaded
     from openwx.simulator import Simulator
 
-EXIT_CONFIG = 2
+EXIT_NOT_NOW, EXIT_CONFIG = 1, 2
 _GROUP_SIZES = ("biggest_group", "group_members")
 
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _COMMANDS[args.command](args)
     except ConfigError as error:
         print(f"openwx: {error}", file=sys.stderr)
-        return EXIT_CONFIG
+        return EXIT_NOT_NOW if isinstance(error, NotNowError) else EXIT_CONFIG
     except KeyboardInterrupt:
         return 130
 

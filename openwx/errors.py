@@ -4,6 +4,7 @@
 
     OpenwxError
     ├── ConfigError            a setting is wrong           -> one line, exit 2
+    │   └── NotNowError        the disk is full             -> one line, exit 1
     ├── CallerError            an API call cannot be done   -> the answer's envelope
     └── WeChatError            WeChat did not do as asked
         ├── TransportError     no answer                    -> try again, with back-off
@@ -28,6 +29,10 @@ class OpenwxError(Exception):
 
 class ConfigError(OpenwxError):
     """A setting is unknown, of the wrong type or impossible. The text is one line for a person."""
+
+
+class NotNowError(ConfigError):
+    """What a setting names cannot be used now, but perhaps later: the disk is full. A supervisor may try again."""
 
 
 class Code(IntEnum):

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from openwx import __version__, instance, metrics
 from openwx.config import Listen, Settings
-from openwx.errors import ConfigError, WeChatError
+from openwx.errors import ConfigError, NotNowError, WeChatError
 from openwx.gateway import magictype, targets
 from openwx.gateway.fetching import Fetcher
 from openwx.gateway.gateway import Gateway
@@ -30,6 +30,7 @@ from openwx.gateway.targets import Targets, given_by_caller
 from openwx.report import clock as clocks
 from openwx.report.clock import Clock
 from openwx.report.journal import Journal, JournalError, Unit
+from openwx.report.schema import NotNowJournalError
 from openwx.web.app import make_runner
 from openwx.web.server import TlsSite
 from openwx.wechat import sync
@@ -84,7 +85,8 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
             clock = Clock()
             await clocks.resume(clock, journal)
         except JournalError as error:
-            raise ConfigError(f"data_dir {data_dir}: {error}") from error
+            kind = NotNowError if isinstance(error, NotNowJournalError) else ConfigError
+            raise kind(f"data_dir {data_dir}: {error}") from error
         sslproto.SSLProtocol.max_size = TLS_BUFFER
         # All connections share the context that aiohttp has made already: another one takes 30 ms and its memory.
         connector = aiohttp.TCPConnector(limit=0)
@@ -184,7 +186,8 @@ def data_folder(path: Path, stack: AsyncExitStack) -> Path:
             f"data_dir {path} is in use by another openwx; stop it, or choose another data_dir"
         ) from None
     except OSError as error:
-        raise ConfigError(f"data_dir {path} cannot be used: {error.strerror or error}") from None
+        kind = NotNowError if error.errno in (errno.ENOSPC, errno.EDQUOT) else ConfigError
+        raise kind(f"data_dir {path} cannot be used: {error.strerror or error}") from None
     stack.callback(lock.release)
     return path
 

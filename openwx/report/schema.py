@@ -1,5 +1,6 @@
 """The journal's file: its tables, their versions, and how it is opened (SQLite)."""
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -84,6 +85,24 @@ class JournalError(OpenwxError):
 
     Nothing was changed, and it goes on working: once there is room, the same unit succeeds.
     """
+
+
+class NotNowJournalError(JournalError):
+    """It cannot be opened now, but perhaps later: there is no room, or somebody has locked it."""
+
+
+_NOT_NOW = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
+
+
+def not_opened(path: Path, error: sqlite3.Error | OSError) -> JournalError:
+    """What a start is told."""
+    if isinstance(error, OSError):
+        is_for_now = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    else:
+        code: int = getattr(error, "sqlite_errorcode", 0)
+        is_for_now = code & 0xFF in _NOT_NOW  # the rest of it says more
+    kind = NotNowJournalError if is_for_now else JournalError
+    return kind(f"cannot open {path}: {error}")
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -19,7 +19,7 @@ import msgspec
 from openwx.report import queries
 from openwx.report.files import Files
 from openwx.report.records import KEPT_BODY, Fate, NewSend, NewUpload, Send, Unit, Upload, Written
-from openwx.report.schema import JournalError, connect
+from openwx.report.schema import JournalError, connect, not_opened
 from openwx.report.showing import Showing
 from openwx.report.writer import Order, Told, Workshop
 
@@ -92,7 +92,7 @@ class Tables(Workshop):
             self._showing = Showing(self._db, self._upload_ids)
             self._files.note()
         except (sqlite3.Error, OSError) as error:
-            raise JournalError(f"cannot open {self._path}: {error}") from error
+            raise not_opened(self._path, error) from error
 
     def _count_on(self, numbers: str, table: str) -> Iterator[int]:
         newest = self._db.execute(f"SELECT ifnull(max({numbers}), 0) FROM {table}").fetchone()[0]  # noqa: S608 - ours

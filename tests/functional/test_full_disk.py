@@ -292,6 +292,24 @@ async def test_a_change_that_was_done_is_answered_and_told_later(
     assert told[0]["params"][1:] == ["markname", "", "done"]
 
 
+async def test_a_start_without_room_is_no_mistake_in_the_configuration(
+    openwx: Start, environ: dict[str, str], disk: Disk
+) -> None:
+    """So that a supervisor, which leaves a wrong configuration alone, tries again."""
+    for content in ((), ("data",)):  # a folder that is still to be made, and one that is there
+        for name in content:
+            (disk.path / name).mkdir(exist_ok=True)
+        disk.fill()
+        code, out, err = await (await openwx("serve", **environ)).ends(PATIENCE_S)
+        assert (code, out) == (1, ""), err
+        assert err.startswith("openwx: data_dir ")
+        assert "full" in err or "No space left on device" in err
+        assert err.count("\n") == 1
+        disk.make_room()
+    command = await openwx("serve", **environ)
+    assert await command.url()
+
+
 # -- another disk than the journal's ----------------------------------------------------------------------
 
 
