@@ -225,7 +225,7 @@ class TestPage:
 
     def test_every_call_has_words_in_both_languages(self) -> None:
         doing = [row for row in routes() if not row.only_reads("GET")]
-        assert {row.name for row in doing} == set(CHINESE)
+        assert {row.name for row in doing} <= set(CHINESE)
         assert all(row.doc for row in doing)
 
     async def test_what_is_given_is_text(self, gateway: Gateway) -> None:

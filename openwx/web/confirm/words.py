@@ -33,6 +33,7 @@ BY_LANGUAGE: dict[Language, Words] = {
 CHINESE: dict[str, str] = {
     "start_client": "启动一个帐号。",
     "stop_client": "停止一个帐号。",
+    "send_message": "给好友或群发消息。",
     "send_friend_message": "给好友发消息。",
     "send_group_message": "给群发消息。",
     "upload_media": "上传一个媒体文件。",
