@@ -10,13 +10,14 @@ from typing import Any, NoReturn
 import msgspec
 
 from openwx.errors import CallerError, Code
-from openwx.gateway import names
 
 MAX_PARAMETERS = 1000
 NAME = "media_name"
 """A file's name: programs on Chinese Windows write it in GB18030, and label nothing."""
 IGNORED = "_"
 """A parameter that callers add to get past caches."""
+FILE_NAME = "media_name"
+"""Programs on Chinese Windows write it in GB18030, without a label."""
 MOST_IGNORED = 20
 """So many names that a route does not know are noted."""
 
@@ -114,8 +115,8 @@ def collect_bytes(pairs: Sequence[Pair], place: str, known: Known) -> Texts:
 
 
 def _utf8(pair: Pair, known: Known) -> str:
-    if pair.name == NAME:
-        return names.decoded(pair.value)
+    if pair.name == FILE_NAME and (text := decoded(pair.value, "gb18030")) is not None:
+        return text
     return pair.value.decode(errors=_errors(pair, known))
 
 

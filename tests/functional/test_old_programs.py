@@ -382,6 +382,17 @@ def test_other_bytes_are_refused(bench: Bench, label: str) -> None:
     assert bench.sent() == []
 
 
+def test_a_file_name_needs_no_label(bench: Bench) -> None:
+    """Programs on Chinese Windows write names of files in GB18030."""
+    answer = bench.posts(
+        SEND, b"id=filehelper&media_data=aGVsbG8=&media_name=" + GBK + b".txt", FORM
+    )
+    assert (answer.status, answer.code) == (200, 0), answer.body
+    medium = bench.thread.do(lambda: bench.account.sent[-1].medium)
+    assert medium is not None
+    assert medium.name == "你好，世界.txt"
+
+
 # -- yes and no, and the names of routes ----------------------------------------------------------------------
 
 
