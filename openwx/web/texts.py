@@ -12,8 +12,6 @@ import msgspec
 from openwx.errors import CallerError, Code
 
 MAX_PARAMETERS = 1000
-NAME = "media_name"
-"""A file's name: programs on Chinese Windows write it in GB18030, and label nothing."""
 IGNORED = "_"
 """A parameter that callers add to get past caches."""
 FILE_NAME = "media_name"
