@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from openwx.gateway.mediafolder import MediaFolder
+from openwx.web.compressed import encoding_of, uncompressed
 from openwx.web.jsontext import read_json
 from openwx.web.parts import FilePart, Reading
 from openwx.web.texts import Known, UnusableBodyError, refuse, refuse_size
@@ -102,6 +103,9 @@ async def read_body(request: web.BaseRequest, limits: Limits, known: Known = Non
     if (request.content_length or 0) > limits.body:
         refuse_size(limits.body)
     content_type = request.content_type
+    encoding = encoding_of(request)
+    if encoding and content_type == MULTIPART:
+        refuse(f"a {MULTIPART} body must not be compressed", http_status=415)
     try:
         async with asyncio.timeout(limits.timeout_s):
             if content_type == MULTIPART:
@@ -113,6 +117,8 @@ async def read_body(request: web.BaseRequest, limits: Limits, known: Known = Non
         refuse("the body is broken or ends early")
     if not data:
         return None
+    if encoding:
+        data = await uncompressed(data, encoding, limits.body)
     parse = _PARSERS.get(content_type)
     if parse is None:
         words = f"the body must be {FORM}, {JSON} or {MULTIPART}, and its Content-Type must say so"

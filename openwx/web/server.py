@@ -139,6 +139,7 @@ class Runner(web.AppRunner):
             access_log=None,
             keepalive_timeout=KEEP_ALIVE_S,
             max_line_size=MAX_LINE,
+            auto_decompress=False,  # compressed.py does
         )
 
 

@@ -15,6 +15,8 @@ _NAVIGATIONS = frozenset({"navigate", "nested-navigate"})
 _UPGRADE = "Upgrade-Insecure-Requests"
 _PARTS_OF_A_PAGE = ("image/", "text/css", "audio/", "video/", "font/")
 """What pictures, styles and media are asked for with, also by browsers that send no ``Sec-Fetch-Dest``."""
+_BROWSER = "Mozilla/5.0"
+_SAYS_WHENCE = (hdrs.ORIGIN, hdrs.REFERER, "Sec-Fetch-Site", "Sec-Fetch-Mode")
 
 
 def why_unwanted(headers: Mapping[str, str]) -> str:
@@ -28,7 +30,22 @@ def why_unwanted(headers: Mapping[str, str]) -> str:
         return "Sec-Fetch-Mode" if "Sec-Fetch-Mode" in headers else _UPGRADE
     if headers.get(hdrs.ACCEPT, "").startswith(_PARTS_OF_A_PAGE):
         return hdrs.ACCEPT
+    if is_silent_browser(headers):
+        return hdrs.ACCEPT_LANGUAGE
     return ""
+
+
+def is_silent_browser(headers: Mapping[str, str]) -> bool:
+    """Whether a browser asks and does not say for which page, as for ``<script referrerpolicy="no-referrer">``.
+
+    By ``http`` only loopback addresses are told ``Sec-Fetch-…``; ``0.0.0.0`` and ``[::ffff:127.0.0.1]``, which lead
+    here as well, are none to a browser. Programs that call themselves a browser do not also say what they like to read.
+    """
+    return (
+        hdrs.ACCEPT_LANGUAGE in headers
+        and headers.get(hdrs.USER_AGENT, "").startswith(_BROWSER)
+        and not any(name in headers for name in _SAYS_WHENCE)
+    )
 
 
 def is_navigation(headers: Mapping[str, str]) -> bool:

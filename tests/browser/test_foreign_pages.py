@@ -128,6 +128,39 @@ async def test_pages(
     await nothing_was_done(api, account, receiver)
 
 
+SILENT = {
+    "script": element('<script src="URL"></script>'),
+    "fetch": element('<script>fetch("URL", {mode: "no-cors"})</script>'),
+    "preload": element('<link rel="preload" as="fetch" href="URL">'),
+    "image": element('<img src="URL">'),
+    "open": element('<script>location = "URL"</script>'),
+}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::ffff:127.0.0.1]"])
+async def test_pages_that_name_this_machine_otherwise(
+    browser: "Browser",
+    api: Gateway,
+    account: Account,
+    receiver: Receiver,
+    foreign: Foreign,
+    tap: Tap,
+    host: str,
+) -> None:
+    """Chromium does not take these for this machine, and does not say by ``Sec-Fetch-…`` where a request comes from."""
+    gateway = tap.url.replace("127.0.0.1", host)
+    for attack, html in SILENT.items():
+        address = f"/openwx/send_friend_message?id=filehelper&content={attack}."
+        foreign.page = html(gateway + address)
+        page = await browser.new_page()
+        await page.goto(foreign.url, wait_until="commit")
+        asked = await tap.answers(f"content={attack}.")
+        assert asked.status == 403, attack
+        assert not any(name.startswith("sec-fetch") for name in asked.headers)
+        await page.close()
+    await nothing_was_done(api, account, receiver)
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -4,7 +4,9 @@ Millions of members, fields, parts, lines and levels. How long others wait is me
 """
 
 import base64
+import gzip
 import json
+import time
 from collections.abc import Callable, Iterator
 
 import aiohttp
@@ -83,6 +85,17 @@ def test_heavy_bodies_are_refused(bench: Bench, what: str) -> None:
         assert answer.status in (400, 413)
     assert bench.sent() == []
     assert bench.gets("/openwx/get_user_info").status == 200
+
+
+@pytest.mark.parametrize("target", ["/docs", "/nowhere", "/openwx/get_user_info", SEND])
+def test_a_bomb_is_not_unpacked(bench: Bench, target: str) -> None:
+    """Two gigabytes of it, in two megabytes, of which each request brings a part."""
+    bomb = gzip.compress(bytes(400_000_000))
+    before = time.process_time()
+    for _ in range(5):
+        answer = bench.posts(target, bomb, JSON, "Content-Encoding: gzip")
+        assert answer.status in (404, 405, 413)
+    assert time.process_time() - before < 1.5
 
 
 def test_a_medium_in_json_may_be_long(bench: Bench) -> None:

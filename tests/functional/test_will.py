@@ -117,10 +117,11 @@ async def test_every_route_with_every_combination(gateway: Gateway, method: str)
         {"Sec-Fetch-Mode": "nested-navigate"},
         {"Sec-Fetch-Dest": ""},
         {"Purpose": ""},
+        {"Accept": "*/*", "Accept-Language": "zh-CN,zh;q=0.9", "User-Agent": "Mozilla/5.0 (X11; Linux x86_64)"},
         {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-site"},
     ],
-)
+)  # fmt: skip
 async def test_what_other_browsers_say(gateway: Gateway, headers: dict[str, str]) -> None:
     async with Raw(gateway) as raw:
         for name in DOING:

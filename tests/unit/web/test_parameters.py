@@ -1,6 +1,8 @@
 import asyncio
 import gzip
 import io
+import zlib
+from collections.abc import Callable
 
 import aiohttp
 import msgspec
@@ -226,6 +228,41 @@ class TestRefusals:
             headers={"Content-Type": FORM, "Content-Encoding": "gzip"},
         )
         assert (reply.status, reply.code) == (413, -2)
+
+    @pytest.mark.parametrize(
+        ("encoding", "pack"),
+        [
+            ("gzip", gzip.compress),
+            ("X-GZIP", gzip.compress),
+            ("deflate", zlib.compress),
+            ("deflate", lambda body: zlib.compress(body, wbits=-15)),
+            ("identity", bytes),
+        ],
+    )
+    async def test_a_compressed_body(
+        self, api: Api, encoding: str, pack: Callable[[bytes], bytes]
+    ) -> None:
+        body = pack("id=@a&content=你好".encode())
+        head = {"Content-Type": FORM, "Content-Encoding": encoding}
+        assert (await api.call(SEND, method="POST", data=body, headers=head)).code == 0
+        assert api.account.outgoing.sent == [("@a", "你好")]
+
+    @pytest.mark.parametrize(
+        ("encoding", "content_type", "data"),
+        [("br", FORM, b"x"), ("gzip, gzip", FORM, b"x"), ("gzip", "multipart/form-data; boundary=b", FILE)],
+    )  # fmt: skip
+    async def test_what_cannot_be_unpacked(
+        self, api: Api, encoding: str, content_type: str, data: bytes
+    ) -> None:
+        head = {"Content-Type": content_type, "Content-Encoding": encoding}
+        reply = await api.call(SEND, method="POST", data=data, headers=head)
+        assert (reply.status, reply.code) == (415, -2)
+
+    async def test_a_compressed_body_that_ends_early(self, api: Api) -> None:
+        body = gzip.compress(b"id=@a&content=" + bytes(range(32, 127)) * 9)[:-20]
+        head = {"Content-Type": FORM, "Content-Encoding": "gzip"}
+        reply = await api.call(SEND, method="POST", data=body, headers=head)
+        assert (reply.status, reply.code) == (400, -2)
 
     async def test_a_body_that_is_not_what_its_encoding_says(
         self, api: Api, caplog: pytest.LogCaptureFixture
