@@ -11,9 +11,10 @@ from openwx.config import Access, AccountSettings
 from openwx.simulator import Account, Simulator
 from openwx.simulator.media import JPEG, MP3
 from tests.functional.world import Gateway, Receiver, World
+from tests.patience import PATIENCE_MS
 
 from .conftest import Complaints
-from .seeing import ACCOUNT, PATIENCE_MS, box_of, chat_of, latin_words, reads, sees
+from .seeing import ACCOUNT, box_of, chat_of, latin_words, reads, sees
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

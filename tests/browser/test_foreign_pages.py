@@ -8,6 +8,7 @@ from aiohttp import web
 
 from openwx.simulator import Account
 from tests.functional.world import Gateway, Receiver
+from tests.patience import PATIENCE_MS
 
 from .tap import Tap
 
@@ -212,7 +213,7 @@ async def test_a_link_on_a_page_of_our_own(
 async def test_the_button_does_it(
     page: "Page", api: Gateway, account: Account, receiver: Receiver
 ) -> None:
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE_MS)
     await page.goto(
         f"{api.url}/openwx/send_friend_message?id=filehelper&content=%E4%BD%A0+%26%3Cb%3E"
     )

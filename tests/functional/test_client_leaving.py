@@ -11,10 +11,9 @@ import pytest
 
 from openwx.client import Client, TextMessage
 from openwx.simulator import Account
+from tests.patience import PATIENCE_S
 
 from .world import Gateway
-
-PATIENCE_S = 60.0
 
 PROGRAM = """
 import asyncio, contextlib, sys

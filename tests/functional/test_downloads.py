@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
+from tests.patience import PATIENCE_S
 
 from .world import Gateway, Receiver, World
 
-PATIENCE_S = 60.0
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 # The gateway draws from `random` in the loop's thread meanwhile, which hypothesis takes for the strategies'.
 pytestmark = [

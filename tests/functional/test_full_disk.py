@@ -12,13 +12,13 @@ from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 from .fulldisk import Disk, small_disk
 from .world import Api, Command, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
-PATIENCE_S = 60.0
 GREY = {"account": "xiaohui2016"}
 
 

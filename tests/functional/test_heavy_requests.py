@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from openwx.web import jsontext, parts
+from tests.patience import PATIENCE_S
 
 from .rawcalls import Bench, benched
 from .world import Json, World
@@ -178,6 +179,6 @@ async def test_heavy_messages_of_a_websocket(world: World) -> None:
 async def answered(ws: aiohttp.ClientWebSocketResponse) -> Json:
     """The next answer to a call."""
     while True:
-        said: Json = await ws.receive_json(timeout=60)
+        said: Json = await ws.receive_json(timeout=PATIENCE_S)
         if said["type"] == "answer":
             return said

@@ -11,6 +11,7 @@ import pytest
 from openwx import logs, outbox
 from openwx.simulator import Account, Simulator
 from openwx.terminal import Picture, harmless, in_json, one_line
+from tests.patience import PATIENCE_S
 
 from .changing import in_sync
 from .world import Receiver, World
@@ -110,7 +111,7 @@ async def test_nothing_on_stdout(
     account.friend("小灰").says(HOSTILE)
     upload = await receiver.get(content=HOSTILE)
     out = b""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while b"a line of mine" not in out:
             await gateway.get("check_event", timeout="0.05")
             out += capfdbinary.readouterr().out
@@ -126,7 +127,7 @@ async def test_nothing_in_what_outbox_prints(
     gateway = await world.run()
     account.friend("小灰").says(HOSTILE)
     await receiver.get(post_type="receive_message")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not (listed := (await gateway.get("outbox", limit="100")).json["deliveries"]):
             await gateway.get("check_event", timeout="0.1")
     await gateway.stop()

@@ -14,12 +14,12 @@ import pytest
 from openwx.report import journal
 from openwx.report.journal import Journal
 from openwx.simulator import Account, Fault, Simulator
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 from .world import Api, Command, Gateway, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
-PATIENCE_S = 60.0
 GREY = {"account": "xiaohui2016"}
 
 

@@ -12,13 +12,13 @@ from yarl import URL
 from openwx.client import Client
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 
 from .world import Gateway, Receiver, World
 
 # Aiohttp, which reads the first part's header too, warns of what it does not understand.
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionHeader")
 
-PATIENCE_S = 60.0
 LONG = "很长的名字" * 150 + ".docx"
 NAMES = [
     "Q&A: why? <1>.txt",

@@ -9,6 +9,7 @@ from aiohttp import web
 from openwx.config import Access
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 from .test_accounts import reaches, second, starts
@@ -49,7 +50,7 @@ async def trouble(gateway: Gateway, name: str) -> str:
     """Wait for what keeps the uploads of an account; what it says."""
     assert gateway.service is not None
     account = gateway.service.gateway.account(name)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not account.outage:
             await gateway.get("check_event", client=name, timeout="0.1")
     return account.outage
@@ -161,7 +162,7 @@ async def test_a_restored_account_is_still_a_callers(
     await gateway.reaches("running")
     await starts(gateway, "second", second, post_api=f"http://127.0.0.1:{site.port}/post")
     second.friend("小灰").says("hi")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while "/post" not in site.asked:
             await gateway.get("check_event", client="second", timeout="0.1")
     await gateway.stop()
@@ -182,7 +183,7 @@ async def test_base_url_of_a_caller_leads_to_nothing_private(
     reply = await gateway.get("start_client", client="second", base_url=elsewhere.url)
     assert reply.code == 0
     elsewhere.addresses = ["127.0.0.1"]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             (client,) = (await gateway.get("check_client", client="second")).json["client"]
             if "a caller gave it" in client["state_reason"]:
@@ -218,7 +219,7 @@ async def test_redirects_are_judged_too(
     await starts(
         gateway, "second", second, poll_api=f"{site.url}/poll", poll_interval="0.1"
     )  # fmt: skip
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while site.asked.count("/poll") < 3:
             await gateway.get("check_event", client="second", timeout="0.1")
     assert inner == []

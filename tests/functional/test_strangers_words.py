@@ -161,6 +161,8 @@ async def test_notices_are_words(
          '</template><link_list><link name="u"><memberlist><member><nickname>小灰</nickname></member></memberlist>'
          "</link></link_list></content_template></sysmsgtemplate></sysmsg>"), '"小灰"加入了群聊'),
         ('<sysmsg type="NewXmlType"><a>1</a></sysmsg>', "[系统消息](NewXmlType)"),
+        # No parser takes the document, nor Python the number.
+        (f'<sysmsg type="Broken"><a>&#{"1" * 5000};</a><b>', "[系统消息](Broken)"),
     ],
 )  # fmt: skip
 async def test_system_messages_that_take_nothing_back_are_notices(
