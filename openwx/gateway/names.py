@@ -14,6 +14,8 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from yarl import URL
 
+from openwx import charsets
+
 _SEPARATORS = str.maketrans("/\\", "／＼")
 """No file of any system has these in its name, and programs join names to folders: others that look alike."""
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -22,10 +24,6 @@ _PATH = re.compile(r"(?:[A-Za-z]:)?[/\\]|\.{1,2}[/\\]|~[/\\]|file:", re.IGNORECA
 _PARAMETER = re.compile(
     r';\s*([\w!#$&+.^`|~*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"(?=\s*(?:;|$))|([^;]*))', re.DOTALL
 )
-_CHARSET = re.compile(
-    r"us-ascii|(?:utf|iso|gb|big5|euc|windows|cp|koi8|latin|shift|ks)[\w-]*", re.IGNORECASE
-)
-"""Not every codec of Python's: some are slow on purpose-made bytes."""
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 _ALL_ESCAPED = re.compile(r"(?:[A-Za-z0-9_.~!'()*-]|%[0-9A-Fa-f]{2})+")
 _WORDS = re.compile(r"(?:\s*=\?[\w.-]+(?:\*[\w-]*)?\?[bq]\?[^?\s]*\?=)+\s*", re.IGNORECASE)
@@ -109,7 +107,7 @@ def _extended(given: Mapping[str, str]) -> str | None:
     charset, _, escaped = whole.split("'", 2)
     data = unquote_to_bytes(escaped)
     try:
-        return _in_charset(data, charset)
+        return charsets.decoded(data, charset or "utf-8")
     except (LookupError, ValueError):
         return _decoded_or_none(data)
 
@@ -139,7 +137,7 @@ def _written(name: str) -> str:
     if _WORDS.fullmatch(name):
         try:
             return "".join(
-                part if isinstance(part, str) else _in_charset(part, charset)
+                part if isinstance(part, str) else charsets.decoded(part, charset or "utf-8")
                 for part, charset in decode_header(name)
             )
         except (HeaderParseError, LookupError, ValueError):
@@ -153,12 +151,3 @@ def _written(name: str) -> str:
     for escaped, character in (("%22", '"'), ("%0D", "\r"), ("%0A", "\n")):
         name = name.replace(escaped, character)
     return name
-
-
-def _in_charset(data: bytes, charset: str | None) -> str:
-    """Raises ``LookupError`` for what is no charset, and ``UnicodeDecodeError``."""
-    charset = charset or "utf-8"
-    if not _CHARSET.fullmatch(charset):
-        raise LookupError(charset)
-    chinese = charset.lower() in ("gb2312", "gbk", "gb_2312-80", "cp936")
-    return data.decode("gb18030" if chinese else charset)

@@ -48,3 +48,12 @@ def test_texts_come_through_and_nothing_else_is_a_reply(fields: dict[str, object
 def test_a_deep_answer_ends_nothing(depth: int) -> None:
     body = b'{"reply":' + b"[" * depth + b"]" * depth + b"}"
     assert parse(body, None) is None
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "undefined", "x" * 4000])
+def test_what_is_no_charset_is_not_tried(charset: str) -> None:
+    """The codec ``punycode`` takes minutes over a body such as this one."""
+    body = b'{"reply":"' + b"a" * 400_000 + b"-" + b"b" * 400_000 + b'"}'
+    answer, (complaint,) = read(body, "application/json", charset, may_reply=True)
+    assert answer is None
+    assert complaint.words == f"the answer is ignored: {charset[:40]!a} is no charset"
