@@ -58,7 +58,7 @@ def retry_after(value: str | None, now: float) -> float:
     except ValueError:
         try:
             date = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):  # a day or a year of twenty digits
             return 0.0
         if date.tzinfo is None:
             date = date.replace(tzinfo=UTC)

@@ -19,7 +19,7 @@ _TAG_NAMES = (
 _BEGIN = re.compile(rf"<(?:{_TAG_NAMES})(?![\w.:-])[^<>]*>", re.IGNORECASE)
 _END = re.compile(rf"</(?:{_TAG_NAMES})\s*>", re.IGNORECASE)
 _LINK = re.compile(
-    r"<a\s[^<>]*\bhref\s*=[^<>]*>|<img\s[^<>]*\bsrc\s*=[^<>]*>|<_wc_custom_link_\b[^<>]*>",
+    r"<a\s(?=[^<>]*\bhref\s*=)[^<>]*>|<img\s(?=[^<>]*\bsrc\s*=)[^<>]*>|<_wc_custom_link_\b[^<>]*>",
     re.IGNORECASE,
 )
 _END_OF_LINK = re.compile(r"</(?:a|_wc_custom_link_)\s*>", re.IGNORECASE)

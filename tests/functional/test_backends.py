@@ -28,6 +28,7 @@ from .world import (
     Receiver,
     Upload,
     World,
+    answers,
     never_answers,
     replies,
     says,
@@ -495,3 +496,33 @@ async def test_a_clock_that_is_set_gives_up_nothing(
         assert (await gateway.get("outbox")).json["deliveries"] == []
     finally:
         await machine.is_killed()
+
+
+# -- what is said of when to come again --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "date", ["Mon, 99999999999999999999 Jan 2020 00:00:00 GMT", "1 Jan 2020 0:0 +99999999999999999"]
+)
+async def test_a_date_that_is_none_ends_nothing(
+    world: World, account: Account, receiver: Receiver, date: str
+) -> None:
+    gateway = await world.run(report=NO_EVENTS)
+    receiver.behaves(answers(503, **{"Retry-After": date}), times=1, content="hi")
+    account.friend("小灰").says("hi")
+    await receiver.until(lambda: came(receiver) == ["hi", "hi"], "the second try")
+    assert (await gateway.client())["state"] == "running"
+
+
+async def test_a_charset_that_is_none_holds_up_nobody(
+    world: World, account: Account, receiver: Receiver
+) -> None:
+    """The codec ``punycode`` takes minutes over such a body."""
+    await world.run(report=NO_EVENTS)
+    body = b'{"reply":"' + b"a" * 400_000 + b"-" + b"b" * 400_000 + b'"}'
+    slow = says(body, content_type="application/json; charset=punycode")
+    receiver.behaves(slow, content="hi")
+    account.friend("小灰").says("hi")
+    await receiver.get(content="hi")
+    account.friend("小灰").says("next")
+    await receiver.get(content="next")
