@@ -120,6 +120,8 @@ def is_public(host: str) -> bool:
             address = inner
         elif address not in _UNICAST:
             return False
+    if address in _PLATFORM:
+        return False
     return address.is_global and not address.is_multicast
 
 
@@ -132,6 +134,8 @@ def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _UNICAST = ipaddress.ip_network("2000::/3")
+_PLATFORM = frozenset(map(ipaddress.ip_address, ("192.0.0.192", "168.63.129.16")))
+"""Where the clouds of Oracle and Azure tell a machine about itself; link-local addresses in all but name."""
 _LEGACY_IPV4 = re.compile(
     r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*\.?", re.IGNORECASE | re.ASCII
 )

@@ -77,7 +77,7 @@ class Route(msgspec.Struct, frozen=True):
 
     def needs_no_body(self, query: Iterable[str]) -> bool:
         """Whether the call makes sense without its body, which cannot be read, with what is in the query."""
-        if self.model is None and self.reads:
+        if self.reads and self.known is not None and self.known <= OF_EVERY_ROUTE:
             return True
         own = {"client", *(self.model.names() if self.model else ())} - {"idempotency_key"}
         return not own.isdisjoint(query)

@@ -226,6 +226,26 @@ async def test_the_button_does_it(
     assert upload["content"] == "你 &<b>"
 
 
+@pytest.mark.parametrize("event", ["focus", "pageshow"])
+async def test_a_click_meant_for_a_window_above_it(
+    page: "Page", api: Gateway, account: Account, receiver: Receiver, event: str
+) -> None:
+    """That window goes away just before the click; the button, which was ready for long, is not any more."""
+    page.set_default_timeout(60_000)
+    await page.goto(f"{api.url}/openwx/send_friend_message?id=filehelper&content=unwanted")
+    await page.locator("#do:enabled").wait_for()
+    is_disabled = await page.evaluate(
+        """event => {
+            window.dispatchEvent(new Event(event));
+            return document.getElementById("do").disabled;
+        }""",
+        event,
+    )
+    assert is_disabled
+    await page.locator("#do:enabled").wait_for()
+    await nothing_was_done(api, account, receiver)
+
+
 async def test_the_page_is_never_framed(
     page: "Page", api: Gateway, foreign: Foreign, tap: Tap
 ) -> None:

@@ -23,17 +23,31 @@ async function call() {
 
 button.addEventListener("click", async (event) => {
   if (!event.isTrusted) return;
-  button.disabled = true;
+  isWorking = true;
+  show();
   outcome.textContent = main.dataset.working;
   await call();
-  button.disabled = false;
+  isWorking = false;
+  show();
 });
 
+let timer = 0;
+let isArmed = false;
+let isWorking = false;
+
+function show() {
+  button.disabled = isWorking || !isArmed;
+}
+
+// Whoever looks elsewhere in between begins anew: another window may have lain above this one until the click.
 function arm() {
-  if (document.visibilityState !== "visible") return;
-  document.removeEventListener("visibilitychange", arm);
-  setTimeout(() => { button.disabled = false; }, WAIT_MS);
+  clearTimeout(timer);
+  isArmed = false;
+  show();
+  if (document.visibilityState !== "visible" || !document.hasFocus()) return;
+  timer = setTimeout(() => { isArmed = true; show(); }, WAIT_MS);
 }
 
 document.addEventListener("visibilitychange", arm);
+for (const name of ["focus", "blur", "pageshow"]) window.addEventListener(name, arm);
 arm();
