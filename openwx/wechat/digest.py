@@ -122,7 +122,7 @@ class Digest:
         return events
 
     def _read_person(self, record: wire.Contact) -> list[Event]:
-        """Somebody of ``ModContactList``: a friend, or one who is told of although he is none (any more)."""
+        """Read a person of ``ModContactList``, who may be no friend, or none any more."""
         contacts, id = self._contacts, record.UserName
         if is_no_contact(record):
             if id in contacts.friends:

@@ -19,7 +19,7 @@ NOT_SAID = '<meta name="referrer" content="no-referrer">'
 
 
 class Foreign:
-    """Somebody else's web server: it serves one page, and sends whoever comes to ``/go`` to ``goal``."""
+    """Somebody else's web server: it serves one page, and redirects ``/go`` to ``goal``."""
 
     def __init__(self) -> None:
         self.page = ""
@@ -157,7 +157,7 @@ async def test_a_link_from_elsewhere_that_is_sent_on(
 async def test_a_link_on_a_page_of_our_own(
     page: "Page", api: Gateway, account: Account, receiver: Receiver, tap: Tap
 ) -> None:
-    """Whoever could write one there would have the owner's click as ``same-origin``."""
+    """A contact who could write one there would have the owner's click as ``same-origin``."""
     address = "/openwx/send_friend_message?id=filehelper&content=unwanted"
     await page.goto(f"{tap.url}/console")
     await page.evaluate(
