@@ -8,7 +8,6 @@ and last of all from those who have shown the token. Whatever else happens, each
 import asyncio
 import logging
 import re
-from ipaddress import IPv6Address, ip_address
 from typing import Any, cast
 
 from aiohttp import StreamReader, web, web_protocol
@@ -17,6 +16,7 @@ from aiohttp.http_exceptions import InvalidURLError, LineTooLong
 from openwx import metrics
 from openwx.errors import CallerError, Code
 from openwx.web import answers
+from openwx.web.hosts import address_of
 from openwx.web.pieces import PIECE, in_pieces
 
 logger = logging.getLogger(__name__)
@@ -297,12 +297,8 @@ class Connection(web.RequestHandler):
 
     def _is_of_this_machine(self) -> bool:
         peer = self.peername
-        if not isinstance(peer, tuple):
-            return False
-        address = ip_address(peer[0].partition("%")[0])
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            return address.ipv4_mapped.is_loopback
-        return address.is_loopback
+        address = address_of(peer[0]) if isinstance(peer, tuple) else None
+        return address is not None and address.is_loopback
 
     def _own_name(self) -> bytes:
         name = self.sockname
