@@ -100,9 +100,8 @@ def _is_free(address: Listen) -> bool:
 def _leave_word(data_dir: Path, gateway: service.Service, stack: AsyncExitStack) -> None:
     """Let commands with the same configuration find the demo; of its data folder it uses nothing else."""
     if not data_dir.exists():
-        with contextlib.suppress(
-            OSError
-        ):  # then the file cannot be written either, and that is told
+        # Where this fails, the file cannot be written either, which the log says.
+        with contextlib.suppress(OSError):
             data_dir.mkdir(parents=True, mode=0o700)
             stack.callback(_remove_if_empty, data_dir)
     service.leave_word(data_dir / instance.DEMO, gateway, stack)

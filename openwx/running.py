@@ -93,7 +93,7 @@ async def _ask(left: Instance | None) -> tuple[Running | None, str]:
 
 
 async def _prove(http: aiohttp.ClientSession, url: str, id: str) -> None:
-    """Raises ``NotReachedError`` where it is not the gateway with this id that answers. It is told nothing."""
+    """Raise ``NotReachedError`` where another program or gateway answers. It learns neither the id nor a token."""
     challenge = secrets.token_hex(16)
     headers = {hdrs.HOST: "localhost", instance.CHALLENGE: challenge}
     try:

@@ -82,13 +82,11 @@ class Gateway(Process):
         async with http.get(f"{self.url}/openwx/outbox", params=params) as answer:
             waiting = (await answer.json())["deliveries"]
         for one in waiting:
-            if one[
-                "next_try"
-            ]:  # else it is behind another one, or under way; or it has arrived by now
-                async with http.post(
-                    f"{self.url}/openwx/outbox_retry", data={"id": str(one["id"])}
-                ):
-                    pass
+            if not one["next_try"]:
+                continue  # it is behind another one, or under way; or it has arrived by now
+            id = {"id": str(one["id"])}
+            async with http.post(f"{self.url}/openwx/outbox_retry", data=id):
+                pass
 
     def fill_disk(self) -> None:
         """From now on every write to a file fails, as on a full disk (Linux: the limit of file sizes)."""

@@ -1,6 +1,6 @@
 """Names of media as people see them, from all the ways in which they come.
 
-A name is its author's, and is told and sent as it was written. What makes it a path is made safe where it becomes one
+A name is its author's: uploads and WeChat get it as it was written. Only where it becomes a path it is made safe
 (``mediafolder.safe_name``).
 """
 

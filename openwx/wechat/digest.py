@@ -20,6 +20,7 @@ from openwx.wechat.messages import (
     Message,
     Notice,
     Parties,
+    Unknown,
     chat_id,
     kind_of,
     parties_in_group,
@@ -122,7 +123,7 @@ class Digest:
         return events
 
     def _read_person(self, record: wire.Contact) -> list[Event]:
-        """Somebody of ``ModContactList``: a friend, or one who is told of although he is none (any more)."""
+        """Read a person of ``ModContactList``, who may be no friend, or none any more."""
         contacts, id = self._contacts, record.UserName
         if is_no_contact(record):
             if id in contacts.friends:
@@ -200,8 +201,17 @@ class Digest:
     # -- messages --------------------------------------------------------------------------------------------
 
     def _message(self, entry: wire.Message) -> Message:
+        """Read an entry. Where a bug prevents that, it is published raw: others wrote it, and would stop the account
+        at each start anew."""
+        try:
+            return self._read_message(entry, kind_of(entry))
+        except Exception:
+            log.exception("a bug: a message of type %d cannot be read", entry.MsgType)
+            metrics.dropped(log, "message", "message %s is published as unknown", entry.MsgId)
+            return self._read_message(entry, Unknown)
+
+    def _read_message(self, entry: wire.Message, kind: type[Message]) -> Message:
         contacts, user = self._contacts, self._contacts.user
-        kind = kind_of(entry)
         id = chat_id(entry, user.id)
         mine = entry.FromUserName == user.id and kind is not Notice
         content = entry.Content

@@ -30,6 +30,14 @@ PRIVATE = [
     "https://192.168.1.1/x",
 ]
 
+SOON = {"finish_s": 0.1}
+"""What is left for an address that nobody may reach is not waited for at the end."""
+
+
+@pytest.fixture
+async def gateway(world: World) -> Gateway:
+    return await world.start(pace=SOON)
+
 
 def allowing(world: World, **more: Any) -> Any:
     settings = world.settings(**more)
@@ -90,7 +98,7 @@ async def test_what_the_configuration_says_too_may_be_given(
 
 
 async def test_hosts_that_the_configuration_names_may_be_private(world: World, site: Site) -> None:
-    gateway = await world.start(media={"private_hosts": ["site.example", "127.0.0.1"]})
+    gateway = await world.start(media={"private_hosts": ["site.example", "127.0.0.1"]}, pace=SOON)
     for url in (f"{site.url}/x", f"http://127.0.0.1:{site.port}/x"):
         assert (await gateway.get("start_client", client=f"b{len(url)}", post_api=url)).code == 0
     await is_refused(await start(gateway, post_api=f"http://localhost:{site.port}/x"), "post_api")
@@ -132,7 +140,7 @@ async def test_post_api_of_a_caller_makes_no_origin_trusted(
 ) -> None:
     """The attack: post_api at a private address, and then a medium from there."""
     await gateway.stop()
-    gateway = await world.start(settings=allowing(world))
+    gateway = await world.start(settings=allowing(world), pace=SOON)
     await account.phone.logs_in()
     await gateway.reaches("running")
     bodies: list[Json] = []
@@ -157,7 +165,7 @@ async def test_a_restored_account_is_still_a_callers(
     world: World, gateway: Gateway, account: Account, second: Account, site: Site
 ) -> None:
     await gateway.stop()
-    gateway = await world.start(settings=allowing(world))
+    gateway = await world.start(settings=allowing(world), pace=SOON)
     await account.phone.logs_in()
     await gateway.reaches("running")
     await starts(gateway, "second", second, post_api=f"http://127.0.0.1:{site.port}/post")
@@ -168,7 +176,7 @@ async def test_a_restored_account_is_still_a_callers(
     await gateway.stop()
     asked = len(site.asked)
 
-    gateway = await world.start()
+    gateway = await world.start(pace=SOON)
     await reaches(gateway, "second", "running")
     second.friend("小灰").says("secret")
     assert "a caller gave it" in await trouble(gateway, "second")
@@ -231,7 +239,7 @@ async def test_without_the_judge_all_of_it_works(
 ) -> None:
     """With ``allow_private_targets``, as it was before."""
     settings = allowing(world, report={"post_api": None})
-    gateway = await world.start(settings=settings)
+    gateway = await world.start(settings=settings, pace=SOON)
     await account.phone.logs_in()
     await gateway.reaches("running")
     await starts(gateway, "second", second, post_api=world.receiver.url)

@@ -353,7 +353,7 @@ async def test_a_demo_leaves_nothing_and_a_killed_one_is_no_gateway(
 async def test_where_nothing_can_be_left_it_runs_all_the_same(
     world: World, openwx: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And whoever asks hears that the folder is in use."""
+    """And a command says that the folder is in use."""
     (world.data_dir / instance.RUNNING / "in the way").mkdir(parents=True)
     gateway = await world.start()
     assert "cannot find this gateway" in caplog.text

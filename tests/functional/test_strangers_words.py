@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account, Member, Person
+from openwx.wechat.messages import App
 
 from .changing import id_of, in_sync
 from .world import Gateway, Json, Receiver
@@ -177,6 +178,31 @@ async def test_system_messages_that_take_nothing_back_are_notices(
     told = await receiver.get(type="group_notice")
     assert (told["content"], told["post_type"]) == (words, "receive_message")
     assert not {name for name in told if name.startswith("sender")}
+
+
+async def test_a_message_on_which_a_bug_trips_is_published_raw(
+    api: Gateway,
+    account: Account,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Else its author would stop the account, and so again after each start."""
+
+    def trips(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(App, "from_wire", trips)
+    friend, group = account.friend("小灰"), account.group("PERL学习交流")
+    friend.sends(49, "<msg>raw</msg>")
+    group.member_sends(group.others[0], 49, "<msg>raw</msg>")
+    friend.says("still here")
+    for kind in ("friend_message", "group_message"):
+        told = await receiver.get(type=kind, format="unknown")
+        assert told["content"] == "<msg>raw</msg>"
+    await receiver.get(content="still here")
+    assert "ZeroDivisionError" in caplog.text
+    await api.reaches("running")
 
 
 # -- a status notify of somebody else --------------------------------------------------------------------

@@ -20,7 +20,7 @@ from openwx.web.routing import Route
 FOLDER = Path(__file__).parent
 PREFIX = "/confirm"
 NOT_PASSED_ON = ("token", "callback", "datatype")
-"""Parameters that say how to answer, or who asks; ``confirm.js`` leaves out the same."""
+"""Parameters that say how to answer, or who asks."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -48,6 +48,7 @@ def page(row: Route, request: web.BaseRequest, *, needs_token: bool) -> Answer:
     html = _template().format(
         language=language,
         prefix=PREFIX,
+        not_passed_on=" ".join(NOT_PASSED_ON),
         route=escape(row.name),
         sentence=escape(sentence_of(row, language)),
         parameters=_listed(given, words),
