@@ -1,6 +1,7 @@
 """What strangers send is data: no name, text or notice of theirs is markup, a friend, or somebody else's word."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -242,3 +243,22 @@ async def test_no_markup_is_ever_a_uid(api: Gateway, account: Account, receiver:
     assert told["sender_uid"] == 4711
     listed = json.dumps((await api.get("get_friend_info")).json, ensure_ascii=False)
     assert "<br" not in listed
+
+
+# -- XML that is made to hold everybody up ---------------------------------------------------------------
+
+
+async def test_xml_of_a_stranger_holds_up_no_caller(
+    api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    """Each takes a third of a second to read, and all come in one answer of WeChat."""
+    group = account.groups[0]
+    slow = ["<msg>" + "<a>" * 150_000, "<msg>" + "<b>" * 60_000 + "</b>" * 60_000 + "</msg>"]
+    for xml in slow * 15:
+        group.member_sends(group.others[0], 49, xml, AppMsgType=5)
+    longest_s = 0.0
+    while len(receiver.got(format="app")) < 30:
+        began = time.monotonic()
+        assert (await api.client())["state"] == "running"
+        longest_s = max(longest_s, time.monotonic() - began)
+    assert longest_s < 3
