@@ -151,7 +151,9 @@ def _read(path: Path) -> dict[str, Any]:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}: must be UTF-8 text, which line {line} is not") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+        twice = "; each [section] may stand once: add the keys to the one that is there"
+        hint = twice if str(error).startswith("Cannot declare") else ""
+        raise ConfigError(f"{path}: is not valid TOML: {error}{hint}") from None
     except (ValueError, RecursionError):
         raise ConfigError(
             f"{path}: is not valid TOML: a number is too long, or tables or lists lie too deep"
