@@ -334,7 +334,7 @@ async def looks_at_all_pictures(page: "Page") -> None:
     """Pictures are fetched when they are about to be seen: so many of them were never fetched before."""
     for picture in await page.locator(".avatar img").all():
         await picture.evaluate("image => { image.loading = 'eager'; }")
-    await page.wait_for_function("[...document.images].every(image => image.complete)")
+    await page.wait_for_function("() => [...document.images].every(image => image.complete)")
 
 
 async def test_another_tab_finds_its_way_to_the_log_in(
