@@ -20,6 +20,7 @@ async def doctor(openwx: Start, world: World) -> tuple[int, dict[str, Any]]:
     """Exit code, and what it found of ``post_api`` that is wrong."""
     environ = {
         "OPENWX_DATA_DIR": str(world.data_dir),
+        "OPENWX_LISTEN__PORT": "0",
         "OPENWX_REPORT__POST_API": world.receiver.url,
         "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": world.simulator.url,
     }
