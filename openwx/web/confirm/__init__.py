@@ -3,6 +3,7 @@
 Opening an address does nothing by itself (``will.py``). The page is answered in place of the call, with the same 403.
 """
 
+import re
 from html import escape
 from pathlib import Path
 
@@ -22,9 +23,11 @@ PREFIX = "/confirm"
 NOT_PASSED_ON = ("token", "callback", "datatype")
 """Parameters that say how to answer, or who asks; ``confirm.js`` leaves out the same."""
 
+_CODE = re.compile(r"`([^`]+)`")
+
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self';"
         " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Frame-Options": "DENY",
@@ -49,7 +52,7 @@ def page(row: Route, request: web.BaseRequest, *, needs_token: bool) -> Answer:
         language=language,
         prefix=PREFIX,
         route=escape(row.name),
-        sentence=escape(sentence_of(row, language)),
+        sentence=_CODE.sub(r"<code>\1</code>", escape(sentence_of(row, language))),
         parameters=_listed(given, words),
         token=_asked_for(words) if needs_token else "",
         foreign=_warned(request, words),
