@@ -10,6 +10,7 @@ from typing import Any, cast
 import msgspec
 from aiohttp import (
     BadContentDispositionHeader,
+    BadContentDispositionParam,
     BodyPartReader,
     MultipartReader,
     StreamReader,
@@ -35,8 +36,10 @@ from openwx.web.texts import (
 
 log = logging.getLogger("openwx.web")
 
-# Aiohttp reads the first part's Content-Disposition too, and complains of what is read here all the same.
-warnings.filterwarnings("ignore", category=BadContentDispositionHeader)
+# Aiohttp reads the first part's Content-Disposition too, and complains of what is read here all the same: in the words
+# of whoever sent it, and it remembers each.
+for _category in (BadContentDispositionHeader, BadContentDispositionParam):
+    warnings.filterwarnings("ignore", category=_category)
 
 _PIECE = 64 * 1024
 MOST_LINES = 20_000
