@@ -14,8 +14,8 @@ from openwx.report.records import Upload
 log = logging.getLogger("openwx.report")
 
 _MOST_LINES = 10_000
-_UNFIT = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
-"""What JSON lets stand in UTF-8, though it moves a terminal or ends a line for some."""
+_UNFIT = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
+"""What JSON lets stand in UTF-8, though it moves a terminal, turns a line round or ends it for some."""
 
 
 class Echo:
