@@ -2,9 +2,9 @@
 
 import re
 
-_UNFIT = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""What JSON lets stand, though it ends a line for some, moves a terminal, or is no UTF-8."""
-_UNFIT_BYTES = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
+_UNFIT = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON lets stand, though it ends a line for some or turns it round, moves a terminal, or is no UTF-8."""
+_UNFIT_BYTES = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
 """The same in UTF-8."""
 _JOINERS = "\u200d\ufe0f\u3000"
 """What holds emoji together, and the wide space."""

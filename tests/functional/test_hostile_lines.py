@@ -115,7 +115,7 @@ async def test_nothing_on_stdout(
         while b"a line of mine" not in out:
             await gateway.get("check_event", timeout="0.05")
             out += capfdbinary.readouterr().out
-    is_harmless(out.decode().replace("\u202e", ""))
+    is_harmless(out.decode())
     (line,) = [json.loads(one) for one in out.decode().splitlines() if "a line of mine" in one]
     assert line == upload
 
@@ -145,5 +145,5 @@ def test_what_is_shown(text: str) -> None:
     is_harmless(harmless(text).replace("\n", " "))
     is_harmless(one_line(text))
     quoted = json.dumps(text, ensure_ascii=False)
-    is_harmless(in_json(quoted).replace("\u202e", ""))
+    is_harmless(in_json(quoted))
     assert json.loads(in_json(quoted)) == text
