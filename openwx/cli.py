@@ -5,6 +5,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import random
 import signal
@@ -18,6 +19,8 @@ from openwx.errors import ConfigError, NotNowError, WeChatError
 if TYPE_CHECKING:
     from openwx.config import Loaded
     from openwx.simulator import Simulator
+
+log = logging.getLogger("openwx")
 
 EXIT_NOT_NOW, EXIT_CONFIG = 1, 2
 _GROUP_SIZES = ("biggest_group", "group_members")
@@ -43,7 +46,7 @@ def _load(args: argparse.Namespace, **overrides: Any) -> "Loaded":
     with undisturbed():
         from openwx.config import load
     loaded = load(args.config, os.environ, overrides)
-    for warning in loaded.advice:
+    for warning in loaded.warnings:
         print(f"openwx: warning: {warning}", file=sys.stderr)
     return loaded
 
@@ -60,6 +63,8 @@ def _serve(args: argparse.Namespace) -> int:
         )
     except OSError as error:
         raise ConfigError(f"log_path {settings.log_path}: {error.strerror or error}") from None
+    for line in loaded.advice:
+        log.warning("%s", line)
     if args.demo:
         from openwx import demo
 

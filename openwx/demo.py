@@ -17,7 +17,7 @@ from aiohttp import web
 from openwx import instance, service
 from openwx.config import AccountSettings, Listen, Report, Settings
 from openwx.simulator import Account as SimulatedAccount
-from openwx.simulator import Simulator
+from openwx.simulator import LoginCode, Simulator
 
 log = logging.getLogger("openwx.demo")
 
@@ -25,6 +25,12 @@ THINK_S = 1.5
 """People take their time."""
 SCAN_DELAY_S = 3.0
 """So long a person may open the phone page, and scan before the phone does so by itself."""
+
+_EVENTS = [
+    "login", "stop", "friend_request", "new_friend", "lose_friend", "new_group", "lose_group",
+    "new_group_member", "lose_group_member", "group_property_change", "friend_property_change",
+]  # fmt: skip
+"""What people can do at the phone page."""
 
 
 async def serve(settings: Settings, *, port_is_chosen: bool) -> None:
@@ -53,7 +59,7 @@ async def serve(settings: Settings, *, port_is_chosen: bool) -> None:
                 account = simulator.account()
                 told = [
                     tasks.create_task(_tell(simulator, gateway.url, settings), name="story"),
-                    tasks.create_task(_show_logins(account), name="logins"),
+                    tasks.create_task(_show_logins(simulator), name="logins"),
                     tasks.create_task(_show_phones(account), name="phones"),
                 ]
                 try:
@@ -70,9 +76,7 @@ def _settings(settings: Settings, base_url: str, post_api: str, folder: Path) ->
         update={
             "data_dir": folder,
             "show_messages": True,
-            "report": Report(
-                post_api=post_api, post_event=True, post_event_list=["login", "stop", "new_friend"]
-            ),
+            "report": Report(post_api=post_api, post_event=True, post_event_list=_EVENTS),
             "accounts": {"default": AccountSettings(base_url=base_url, send_interval=1.0)},
         }
     )
@@ -100,9 +104,8 @@ def _is_free(address: Listen) -> bool:
 def _leave_word(data_dir: Path, gateway: service.Service, stack: AsyncExitStack) -> None:
     """Let commands with the same configuration find the demo; of its data folder it uses nothing else."""
     if not data_dir.exists():
-        with contextlib.suppress(
-            OSError
-        ):  # then the file cannot be written either, and that is told
+        # Where this fails, the file cannot be written either, which the log says.
+        with contextlib.suppress(OSError):
             data_dir.mkdir(parents=True, mode=0o700)
             stack.callback(_remove_if_empty, data_dir)
     service.leave_word(data_dir / instance.DEMO, gateway, stack)
@@ -175,15 +178,21 @@ async def _tell(simulator: Simulator, url: str, settings: Settings) -> None:
             somebody.says(talk[number % len(talk)])
 
 
-async def _show_logins(account: SimulatedAccount) -> None:
-    """What the phone does about logins, by itself or by a person at the phone page."""
-    codes, phone = account.world.codes, account.phone
+async def _show_logins(simulator: Simulator) -> None:
+    """What phones do about logins, by themselves or by a person at the phone page."""
+    codes = simulator.codes
     outcomes = {"confirmed": "confirms the login", "refused": "cancels the login"}
+
+    def shown() -> LoginCode | None:
+        return next((code for one in simulator.accounts if (code := one.phone.shows())), None)
+
     while True:
-        code = await codes.pulse.until(phone.shows, None)
+        code = await codes.pulse.until(shown, None)
         if code is None:
             continue
-        log.info("demo: the phone %s …", "is asked to confirm" if code.push else "scans the code")
+        whose = "the phone" if code.account is simulator.account() else "another phone"
+        does = "is asked to confirm" if code.push else "scans the code"
+        log.info("demo: %s %s …", whose, does)
         await codes.pulse.until(lambda: code.state != "scanned", None)  # noqa: B023
         log.info("demo: … and %s", outcomes.get(code.state, "is too late"))
 

@@ -19,7 +19,7 @@ CONSOLE = "%(asctime)s %(mark)s%(message)s"
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Time and text; the level only where it matters. What is told in a line stays in it: others wrote some of it."""
+    """Time and text; the level only where it matters. No value breaks its line: others wrote some of them."""
 
     def format(self, record: logging.LogRecord) -> str:
         record = copy.copy(record)
@@ -61,7 +61,7 @@ _PASSWORD = re.compile(r"(://)[^\s/@\"']+@")
 
 
 def _in_line(value: object) -> object:
-    """A value that a line tells."""
+    """A value as it stands in a line."""
     if isinstance(value, Picture | int | float | None):
         return value
     return one_line(str(value))

@@ -100,7 +100,7 @@ KINDS = {
     "medium": "the content of a received medium that could not be fetched; `media_error` tells why",
     "media_data": "the content of a file that was gone when its upload was sent",
     "old_media": "a downloaded file older than `media.keep_days`",
-    "message": "an entry of `AddMsgList` that cannot be read; it is told raw, as `unknown`",
+    "message": "an entry of `AddMsgList` that cannot be read, perhaps because of a bug; it is told raw, as `unknown`",
     "record": "a record of a contact from WeChat that cannot be read, or a stranger's beyond 1000",
     "field": "a field of one of WeChat's records that makes no sense; the rest of the record counts",
     "text": "the end of a value in a message that is longer than 64 KiB",

@@ -43,9 +43,7 @@ def main(settings: Settings, asked: Asked) -> int:
     Raises ``ConfigError`` where ``client`` is missing, where nobody can be asked whether to drop all, or where neither
     the server nor its journal can be had.
     """
-    names = list(settings.accounts)
-    if asked.client is None and len(names) > 1:
-        raise ConfigError(f"--client is missing: there are several accounts: {', '.join(names)}")
+    _require_one(asked.client, list(settings.accounts))
     try:
         if asked.command == "drop" and asked.ids is None and not asked.sure:
             chosen = _confirmed(settings, asked)
@@ -60,6 +58,12 @@ def main(settings: Settings, asked: Asked) -> int:
     except JournalError as error:
         raise ConfigError(f"data_dir {settings.data_dir}: {error}") from error
     return 0
+
+
+def _require_one(client: str | None, names: Sequence[str]) -> None:
+    """Raises ``ConfigError`` where nobody said which of several accounts is meant."""
+    if client is None and len(names) > 1:
+        raise ConfigError(f"--client is missing: there are several accounts: {', '.join(names)}")
 
 
 def _confirmed(settings: Settings, asked: Asked) -> list[int] | None:
@@ -172,6 +176,8 @@ async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[D
         tls=False,
         headers=gateway.headers,
     ) as wx:
+        if client is None:  # it may have more accounts than its configuration
+            _require_one(client, [one.account for one in await wx.check_client()])
         yield _AtServer(wx)
 
 

@@ -93,7 +93,7 @@ async def _ask(left: Instance | None) -> tuple[Running | None, str]:
 
 
 async def _prove(http: aiohttp.ClientSession, url: str, id: str) -> None:
-    """Raises ``NotReachedError`` where it is not the gateway with this id that answers. It is told nothing."""
+    """Raise ``NotReachedError`` where another program or gateway answers. It learns neither the id nor a token."""
     challenge = secrets.token_hex(16)
     headers = {hdrs.HOST: "localhost", instance.CHALLENGE: challenge}
     try:
@@ -133,19 +133,15 @@ def _is_used(folder: Path, *, within_s: float) -> bool | None:
 
 async def _is_taken(settings: Settings) -> bool:
     """Whether something listens where the gateway would. It is asked nothing."""
-    listen = settings.listen[0]
+    listen = settings.listen[0].from_here
     if listen.port == 0:
         return False
     with contextlib.suppress(OSError):  # TimeoutError is one
         async with asyncio.timeout(_LOOK_S):
-            _, writer = await asyncio.open_connection(_here(listen.host), listen.port)
+            _, writer = await asyncio.open_connection(listen.host, listen.port)
         writer.close()
         return True
     return False
-
-
-def _here(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened on here
 
 
 def reason(error: Exception) -> str:

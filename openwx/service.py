@@ -54,9 +54,10 @@ DAY_S = 86_400.0
 class Service:
     """A gateway that is up: ``urls`` to reach it, ``ended`` is set when every account has stopped."""
 
-    def __init__(self, gateway: Gateway, urls: list[str], id: str) -> None:
+    def __init__(self, gateway: Gateway, addresses: list[Listen], id: str) -> None:
         self.gateway = gateway
-        self.urls = urls
+        self.urls = [one.url for one in addresses]
+        self.urls_from_here = [one.from_here.url for one in addresses]
         self._id = id
         self.ended = asyncio.Event()
 
@@ -67,7 +68,7 @@ class Service:
     @property
     def known_as(self) -> instance.Instance:
         """As the commands on this machine find it."""
-        return instance.Instance(id=self._id, urls=[_from_here(one) for one in self.urls])
+        return instance.Instance(id=self._id, urls=self.urls_from_here)
 
 
 @asynccontextmanager
@@ -215,7 +216,7 @@ async def _listen(gateway: Gateway, settings: Settings, stack: AsyncExitStack) -
     runner = make_runner(gateway)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    urls: list[str] = []
+    listening: list[Listen] = []
     for number, address in enumerate(settings.listen):
         context = _tls(number, address)
         site: web.BaseSite = web.TCPSite(runner, address.host, address.port)
@@ -227,9 +228,9 @@ async def _listen(gateway: Gateway, settings: Settings, stack: AsyncExitStack) -
             raise ConfigError(_refusal(number, address, error)) from None
         # Every address of one host gets a port of its own where it is "any free one".
         port = runner.addresses[-1][1]
-        urls.append(address.model_copy(update={"port": port}).url)
+        listening.append(address.model_copy(update={"port": port}))
         gateway.port = gateway.port or port
-    return Service(gateway, urls, runner.instance_id)
+    return Service(gateway, listening, runner.instance_id)
 
 
 def _tls(number: int, address: Listen) -> ssl.SSLContext | None:
@@ -259,18 +260,13 @@ async def serve(settings: Settings) -> None:
             log.info("the event loop is that of %s", loop)
         for url in service.urls:
             log.info("openwx %s listens on %s/openwx/", __version__, url)
-        log.info("open %s/ in a browser for the console", _from_here(service.url))
+        log.info("open %s/ in a browser for the console", service.urls_from_here[0])
         try:
             await service.ended.wait()
         except asyncio.CancelledError:
             log.info("stopping")
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
-
-
-def _from_here(url: str) -> str:
-    """An address that listens everywhere is reached here at this machine's own."""
-    return url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//[::1]")
 
 
 async def log_out(settings: Settings) -> None:

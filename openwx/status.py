@@ -51,8 +51,9 @@ def _lines(told: Readiness, gateway: Running) -> list[str]:
     name = "the demo of openwx" if gateway.is_demo else "openwx"
     lines = [f"{name} {told.version} at {gateway.url}, up {duration(up_s)}: {told.status}"]
     for name, account in accounts.items():
+        option = f" --client {name}" if len(accounts) > 1 else ""
         lines.append(f"  {name:<{width}}  {account.state}: {_how(account)}")
-        lines.append(f"  {'':<{width}}  {_work(account)}")
+        lines.append(f"  {'':<{width}}  {_work(account, option)}")
     return lines
 
 
@@ -62,7 +63,8 @@ def _how(account: AccountHealth) -> str:
     return account.state_reason + ("" if account.wanted else " (nobody waits for it)")
 
 
-def _work(account: AccountHealth) -> str:
+def _work(account: AccountHealth, option: str) -> str:
+    """``option``: how the command must name the account."""
     waiting = account.waiting
     parts = [
         counted(number, one, several)
@@ -78,7 +80,7 @@ def _work(account: AccountHealth) -> str:
         return f"{words}; the journal cannot be read"
     if account.failed:
         failed = counted(account.failed, "delivery", "deliveries")
-        words += f"; {failed} failed (openwx outbox list)"
+        words += f"; {failed} failed (openwx outbox list{option})"
     if account.refused:
         words += f"; {account.refused.words}"
     return words

@@ -2,8 +2,10 @@
 
 import re
 
-_UNFIT = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""What JSON lets stand, though it ends a line for some, moves a terminal, or is no UTF-8."""
+_UNFIT = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON lets stand, though it ends a line for some or turns it round, moves a terminal, or is no UTF-8."""
+_UNFIT_BYTES = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
+"""The same in UTF-8."""
 _JOINERS = "\u200d\ufe0f\u3000"
 """What holds emoji together, and the wide space."""
 
@@ -27,6 +29,11 @@ def one_line(text: str) -> str:
 def in_json(json: str) -> str:
     """JSON of the same meaning that does nothing to a terminal."""
     return _UNFIT.sub(lambda unfit: f"\\u{ord(unfit[0]):04x}", json)
+
+
+def in_json_bytes(json: bytes) -> bytes:
+    """As ``in_json``, for JSON in UTF-8 that may be too long to decode it for this."""
+    return _UNFIT_BYTES.sub(lambda unfit: b"\\u%04x" % ord(unfit[0].decode()), json)
 
 
 def _shown(character: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 TIMEOUT_S = 600
-"""None takes a tenth of it. Not in pyproject.toml, since whoever tests a bot in a checkout has no pytest-timeout."""
+"""No test takes a tenth of it. It is not in pyproject.toml: tests of a bot in a checkout run without pytest-timeout."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -129,7 +129,7 @@ class Calls:
         return answered.body, answered.type
 
     async def _stream(self, route: str, parameters: dict[str, Any]) -> aiohttp.ClientResponse:
-        """The head of an answer whose body goes on; it is closed with the client. Raises ``CallFailed``.
+        """The head of an answer whose body does not end by itself; it is closed with the client. Raises ``CallFailed``.
 
         While it is read, ``failing`` gives errors their names; one that is silent too long is lost.
         """
@@ -200,7 +200,7 @@ class _Call:
             pause_s = min(2 * pause_s, MOST_PAUSE_S)
 
     async def stream(self) -> aiohttp.ClientResponse:
-        """A success whose body goes on."""
+        """A success with a body that does not end by itself."""
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=SILENCE_S)
         with failing(self._route):
             response = await self._http.post(

@@ -41,8 +41,8 @@ class Events:
     there with ``after=`` when it starts again. A connection that is lost is made again, and nothing is told twice.
     ``missed`` counts the gaps: that the gateway keeps something no longer is also said in the log.
 
-    It may be left at any time: its connection is closed with it, or with the client. One that a time-out cancelled can
-    be asked on. Where several tasks ask, each event is told to one of them.
+    It may be left at any time: its connection is closed with it, or with the client. After a time-out
+    it can be asked again. Where several tasks ask, each event goes to one of them.
     """
 
     def __init__(self, open_after: Open, after: str) -> None:
@@ -74,7 +74,7 @@ class Events:
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Let go of the connection; there are no more events then."""
+        """Close the connection; there are no more events then."""
         self._ended = True
         self._disconnect()
 

@@ -35,11 +35,11 @@ class Loaded(msgspec.Struct, frozen=True):
 
     @property
     def advice(self) -> list[str]:
-        """The warnings, and what is allowed but not wise."""
+        """Lines about what is allowed but not wise."""
         token = self.settings.access.token
         if token is None or not (words := weakness(token)):
-            return self.warnings
-        return [*self.warnings, f"access.token: {words}; a better one comes from: {NEW}"]
+            return []
+        return [f"access.token: {words}; a better one comes from: {NEW}"]
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:
@@ -81,7 +81,7 @@ def describe(loaded: Loaded) -> str:
         lines.append(
             f"account {name}: login_mode {account.login_mode}{relay}, post_api {api}{signed}"
         )
-    lines += [f"warning: {warning}" for warning in loaded.advice]
+    lines += [f"warning: {warning}" for warning in (*loaded.warnings, *loaded.advice)]
     return "\n".join(_one_line(line) for line in lines)
 
 
@@ -151,7 +151,9 @@ def _read(path: Path) -> dict[str, Any]:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}: must be UTF-8 text, which line {line} is not") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+        twice = "; each [section] may stand once: add the keys to the one that is there"
+        hint = twice if str(error).startswith("Cannot declare") else ""
+        raise ConfigError(f"{path}: is not valid TOML: {error}{hint}") from None
     except (ValueError, RecursionError):
         raise ConfigError(
             f"{path}: is not valid TOML: a number is too long, or tables or lists lie too deep"

@@ -99,6 +99,12 @@ class Listen(_Table):
         return address == ipaddress.IPv6Address("::1")
 
     @property
+    def from_here(self) -> "Listen":
+        """As programs on this machine reach it: one that listens everywhere at this machine's own address."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - not listened on here
+        return self.model_copy(update={"host": host})
+
+    @property
     def url(self) -> str:
         """The address as a URL without a path."""
         shown = f"[{self.host}]" if ":" in self.host else self.host

@@ -38,9 +38,16 @@ class Gateway(Process):
         self.url = f"http://127.0.0.1:{port}"
         self.starts = 0
         self.tracebacks = 0
+        self.has_room = True
+        """Whether it can write to its disk, or could until its end."""
+        self.ended_without_room: set[int] = set()
+        """The numbers of the starts whose processes ended on a full disk."""
         self.listens, self.runs, self.says_full = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def start(self) -> None:
+        if not self.has_room:
+            self.ended_without_room.add(self.starts)
+        self.has_room = True
         self.starts += 1
         self.last.append(f"--- start {self.starts}")
         await super().start()
@@ -82,23 +89,23 @@ class Gateway(Process):
         async with http.get(f"{self.url}/openwx/outbox", params=params) as answer:
             waiting = (await answer.json())["deliveries"]
         for one in waiting:
-            if one[
-                "next_try"
-            ]:  # else it is behind another one, or under way; or it has arrived by now
-                async with http.post(
-                    f"{self.url}/openwx/outbox_retry", data={"id": str(one["id"])}
-                ):
-                    pass
+            if not one["next_try"]:
+                continue  # it is behind another one, or under way; or it has arrived by now
+            id = {"id": str(one["id"])}
+            async with http.post(f"{self.url}/openwx/outbox_retry", data=id):
+                pass
 
     def fill_disk(self) -> None:
         """From now on every write to a file fails, as on a full disk (Linux: the limit of file sizes)."""
         self.says_full.clear()
+        self.has_room = False
         _, most = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, most))
 
     def free_disk(self) -> None:
         _, most = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (most, most))
+        self.has_room = True
 
 
 def _is_ours(name: str) -> bool:

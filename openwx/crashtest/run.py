@@ -214,7 +214,7 @@ async def _settled(
         heard = await wechat.heard()
         records = Records(
             traffic.written, frozenset(await wechat.handed_out()), heard, receiver.arrivals,
-            traffic.sent,
+            traffic.sent, gateway.ended_without_room,
         )  # fmt: skip
         wrong = complaints(records)
         if last.msg_id not in records.handed_out:

@@ -39,6 +39,9 @@ class Sent:
     """Where to: all that was ever asked for."""
     answered: list[str] = field(default_factory=list)
     """Waiting sends that were answered with code 0."""
+    without_room: dict[str, int] = field(default_factory=dict)
+    """Those among them that were answered while the disk was full, and by which start: such an answer is WeChat's
+    word, and how the send ended is kept in memory until there is room."""
     accepted: dict[str, str] = field(default_factory=dict)
     """Sends with ``async=1`` that were answered with code 0: their uids."""
     in_order: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -107,6 +110,8 @@ class Traffic:
                 self.sent.accepted[text] = answer["uid"]
             else:
                 self.sent.answered.append(text)
+                if not self._gateway.has_room:
+                    self.sent.without_room[text] = self._gateway.starts
 
     def _call(self, chat: Chat, text: str, later: bool) -> dict[str, Any]:
         call: dict[str, Any] = {**chat.selector, "async": int(later)}

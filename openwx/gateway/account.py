@@ -308,6 +308,7 @@ class Account:
             for task in self._telling:
                 task.cancel()
             await self._http.close()
+            await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def _report_after_a_bug(self) -> None:
         """Deliver what there still is, ``stop`` above all; replies wait in the journal for the next start."""
@@ -399,7 +400,7 @@ class Account:
     async def _tell_change(self, happened: list[events.Event]) -> None:
         """Tell what a call changed; its caller does not wait for a journal that cannot be written."""
         telling = asyncio.create_task(self._client.tell(happened), name=f"{self.name}: a change")
-        trouble = asyncio.create_task(self._shared.journal.fails())
+        trouble = asyncio.create_task(self._shared.journal.fails(), name=f"{self.name}: trouble")
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
         try:

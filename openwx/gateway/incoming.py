@@ -41,7 +41,7 @@ _MAJOR_TYPES: dict[Kind, tuple[str, ...]] = {
     "video": ("video", "audio"),
     "microvideo": ("video", "audio"),
 }
-"""A file may be of any type. Recordings are told from films by their tracks alone."""
+"""A file may be of any type. Only its tracks distinguish a recording from a film."""
 
 
 class NoMediumError(Exception):

@@ -1,4 +1,4 @@
-"""What callers are told while the journal cannot be written."""
+"""The answer to callers while the journal cannot be written."""
 
 from openwx.errors import CallerError, Code
 from openwx.report.journal import Journal, JournalError

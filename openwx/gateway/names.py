@@ -1,6 +1,6 @@
 """Names of media as people see them, from all the ways in which they come.
 
-A name is its author's, and is told and sent as it was written. What makes it a path is made safe where it becomes one
+A name is its author's: uploads and WeChat get it as it was written. Only where it becomes a path it is made safe
 (``mediafolder.safe_name``).
 """
 
@@ -14,6 +14,8 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from yarl import URL
 
+from openwx import charsets
+
 _SEPARATORS = str.maketrans("/\\", "／＼")
 """No file of any system has these in its name, and programs join names to folders: others that look alike."""
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -22,10 +24,6 @@ _PATH = re.compile(r"(?:[A-Za-z]:)?[/\\]|\.{1,2}[/\\]|~[/\\]|file:", re.IGNORECA
 _PARAMETER = re.compile(
     r';\s*([\w!#$&+.^`|~*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"(?=\s*(?:;|$))|([^;]*))', re.DOTALL
 )
-_CHARSET = re.compile(
-    r"us-ascii|(?:utf|iso|gb|big5|euc|windows|cp|koi8|latin|shift|ks)[\w-]*", re.IGNORECASE
-)
-"""Not every codec of Python's: some are slow on purpose-made bytes."""
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 _ALL_ESCAPED = re.compile(r"(?:[A-Za-z0-9_.~!'()*-]|%[0-9A-Fa-f]{2})+")
 _WORDS = re.compile(r"(?:\s*=\?[\w.-]+(?:\*[\w-]*)?\?[bq]\?[^?\s]*\?=)+\s*", re.IGNORECASE)
@@ -53,19 +51,11 @@ def last_part(path: str) -> str:
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
-def decoded(data: bytes) -> str:
-    """The bytes of a name: UTF-8, else GB18030, which Chinese Windows writes. Raises ``UnicodeDecodeError``."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("gb18030")
-
-
 def of_url(url: URL) -> str:
     """The last part of its path; ``""`` where it has none."""
     data = unquote_to_bytes(url.raw_name)
     try:
-        return shown(last_part(decoded(data)))
+        return shown(last_part(charsets.utf8_or_gb(data)))
     except UnicodeDecodeError:
         return shown(url.name)
 
@@ -76,7 +66,7 @@ def disposition(header: str) -> dict[str, str]:
 
     Raises ``UnicodeDecodeError`` where its bytes are no text.
     """
-    text = decoded(header.encode("utf-8", "surrogateescape"))
+    text = charsets.utf8_or_gb(header.encode("utf-8", "surrogateescape"))
     given: dict[str, str] = {}
     for key, quoted, bare in _PARAMETER.findall(text):
         value = re.sub(r'\\(["\\])', r"\1", quoted) or bare.strip().strip('"')
@@ -109,14 +99,14 @@ def _extended(given: Mapping[str, str]) -> str | None:
     charset, _, escaped = whole.split("'", 2)
     data = unquote_to_bytes(escaped)
     try:
-        return _in_charset(data, charset)
+        return charsets.decoded(data, charset or "utf-8")
     except (LookupError, ValueError):
         return _decoded_or_none(data)
 
 
 def _decoded_or_none(data: bytes) -> str | None:
     try:
-        return decoded(data)
+        return charsets.utf8_or_gb(data)
     except UnicodeDecodeError:
         return None
 
@@ -139,7 +129,7 @@ def _written(name: str) -> str:
     if _WORDS.fullmatch(name):
         try:
             return "".join(
-                part if isinstance(part, str) else _in_charset(part, charset)
+                part if isinstance(part, str) else charsets.decoded(part, charset or "utf-8")
                 for part, charset in decode_header(name)
             )
         except (HeaderParseError, LookupError, ValueError):
@@ -153,12 +143,3 @@ def _written(name: str) -> str:
     for escaped, character in (("%22", '"'), ("%0D", "\r"), ("%0A", "\n")):
         name = name.replace(escaped, character)
     return name
-
-
-def _in_charset(data: bytes, charset: str | None) -> str:
-    """Raises ``LookupError`` for what is no charset, and ``UnicodeDecodeError``."""
-    charset = charset or "utf-8"
-    if not _CHARSET.fullmatch(charset):
-        raise LookupError(charset)
-    chinese = charset.lower() in ("gb2312", "gbk", "gb_2312-80", "cp936")
-    return data.decode("gb18030" if chinese else charset)

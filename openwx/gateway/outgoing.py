@@ -304,7 +304,9 @@ class Outgoing:
             )
         except asyncio.CancelledError:
             if ticket.done is not None:  # what was accepted is in the journal, and done again
-                words = "%s: how a send to %s ended is told to nobody: the journal does not take it"
+                words = (
+                    "%s: the outcome of a send to %s is not published: the journal does not take it"
+                )
                 metrics.dropped(log, "outcome", words, self._account, outcome.chat_id)
             raise
         self.keys.settle(order, outcome)

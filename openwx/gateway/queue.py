@@ -56,7 +56,7 @@ class Ticket(msgspec.Struct, eq=False):
         self.names = _names(self.order, is_kept=self.done is None)
 
     def tell(self, outcome: Outcome) -> None:
-        """Answer whoever waits, once."""
+        """Answer the caller who waits, once."""
         if self.done is not None and not self.done.done():
             self.done.set_result(outcome)
 
@@ -89,8 +89,8 @@ class SendQueue:
 
     ``running`` waits until it does, ``prepare`` does what must be done before and reaches nobody (an upload),
     ``send`` sends one order to WeChat (both raise ``WeChatError``, or ``CallerError`` where its chat is gone) and
-    answers chat and message id, ``finish`` makes the outcome last, or answers whoever waits where that takes long;
-    ``safe`` waits until an outcome can be made last; ``retries`` hears of each try beyond the first.
+    answers chat and message id, ``finish`` records the outcome, and answers the caller before where that takes long;
+    ``safe`` waits until an outcome can be recorded; ``retries`` hears of each try beyond the first.
     """
 
     def __init__(
@@ -185,8 +185,8 @@ class SendQueue:
         self._bulk.clear()
 
     def refuse(self, error: CallerError) -> None:
-        """Withdraw the sends of all who wait now, and tell them so, but those that may have reached WeChat: where it
-        has answered, they hear what."""
+        """Withdraw the sends of all callers who wait now, and answer with this error. A send that may have reached
+        WeChat stays; where WeChat has answered already, its caller gets that answer."""
         for ticket in [*self._under_way, *self._urgent]:
             if ticket.outcome is not None:
                 ticket.tell(ticket.outcome)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from openwx import charsets
+
 MOST_BYTES = 1024 * 1024
 NO_REPLY_TO_THIS = (
     "the reply is ignored: only what somebody else wrote, and is no notice, can be replied to"
@@ -98,8 +100,8 @@ def _read_json(body: bytes) -> _Parsed:
 
 
 def _utf8(body: bytes, charset: str | None) -> bytes:
-    if charset is not None and codecs.lookup(charset).name != "utf-8":
-        body = body.decode(charset).encode()
+    if charset and charset.lower() not in ("utf-8", "utf8"):
+        body = charsets.decoded(body, charset).encode()
     return body.removeprefix(codecs.BOM_UTF8)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 import sys
 from collections.abc import Iterable
 
@@ -10,12 +9,11 @@ from openwx import metrics
 from openwx.report import attachment as attached
 from openwx.report.post import webhook_id_of
 from openwx.report.records import Upload
+from openwx.terminal import in_json_bytes
 
 log = logging.getLogger("openwx.report")
 
 _MOST_LINES = 10_000
-_UNFIT = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
-"""What JSON lets stand in UTF-8, though it moves a terminal or ends a line for some."""
 
 
 class Echo:
@@ -64,15 +62,10 @@ class Echo:
         await self._uploads.join()
 
 
-def _escaped(unfit: re.Match[bytes]) -> bytes:
-    return b"\\u%04x" % ord(unfit[0].decode())
-
-
 def _write(uploads: Iterable[Upload]) -> None:
     for upload in uploads:
         body = upload.body
         if upload.attachment:
             body = attached.whole(body, upload.attachment)
-        line = _UNFIT.sub(_escaped, body.replace(b"\n", b" "))
-        sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.write(in_json_bytes(body.replace(b"\n", b" ")) + b"\n")
     sys.stdout.buffer.flush()

@@ -58,7 +58,7 @@ def retry_after(value: str | None, now: float) -> float:
     except ValueError:
         try:
             date = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):  # a day or a year of twenty digits
             return 0.0
         if date.tzinfo is None:
             date = date.replace(tzinfo=UTC)
@@ -66,9 +66,17 @@ def retry_after(value: str | None, now: float) -> float:
     return min(max(pause_s, 0.0), _MOST_RETRY_AFTER_S)
 
 
+_REPEAT_THE_ADDRESS = (
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+    aiohttp.TooManyRedirects,
+    aiohttp.ConnectionTimeoutError,
+)
+
+
 def words(error: Exception) -> str:
     """What happened. Not in the words of errors that repeat the address, which may hold a password or a token."""
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.TooManyRedirects):
+    if isinstance(error, _REPEAT_THE_ADDRESS):
         return type(error).__name__
     if isinstance(error, aiohttp.ClientResponseError):
         return "the answer is no HTTP"
@@ -84,6 +92,9 @@ def words(error: Exception) -> str:
         return f"cannot connect to {error.host}:{error.port}: {_cause(error)}"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the connection was closed without an answer"
+    if isinstance(error, aiohttp.ClientOSError) and not isinstance(error, aiohttp.ClientSSLError):
+        why = f": {os.strerror(error.errno).lower()}" if error.errno else " while it was sent to"
+        return f"the connection broke{why}"
     said = str(error) or ("timed out" if isinstance(error, asyncio.TimeoutError) else "")
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 

@@ -42,7 +42,8 @@ async def poll(
                 async for _ in response.content.iter_chunked(64 * 1024):
                     pass
                 problem = f"HTTP {response.status}" if response.status >= 400 else ""
-        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+        # TimeoutError is an OSError; a name that can be no host's, at a redirect, is a UnicodeError.
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
             problem = words(error)
         if problem and works:
             log.warning("poll_api fails: %s", problem)

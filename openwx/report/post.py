@@ -103,7 +103,7 @@ class Poster:
                 return await self._judge(response, upload)
         except aiohttp.ConnectionTimeoutError:
             return NoAnswer(f"no connection within {self._timeout.connect:g} s", down=True)
-        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError) as error:
             return NoAnswer(words(error), down=True)
         except TimeoutError:
             return Silent(f"no answer within {self._timeout.total:g} s")

@@ -1,7 +1,7 @@
 """Delivers an account's uploads to ``post_api``: in order within each chat, again until accepted.
 
 ``turns.py`` says whose turn it is; here an upload is tried, and what came of it decides what happens next. The journal
-is told how an upload ended, and of its reply, in one unit.
+gets the end of an upload and the reply to it in one unit.
 """
 
 import asyncio

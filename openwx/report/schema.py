@@ -95,7 +95,7 @@ _NOT_NOW = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sql
 
 
 def not_opened(path: Path, error: sqlite3.Error | OSError) -> JournalError:
-    """What a start is told."""
+    """The error of a start that fails with this one."""
     if isinstance(error, OSError):
         is_for_now = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
     else:

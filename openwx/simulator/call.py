@@ -124,6 +124,7 @@ def session_of(
         raise RefusedError(1102)
     if not session.accepts_skey(given("Skey", "skey")):
         raise RefusedError(1101)
+    session.asked_at = time.monotonic()
     return session
 
 

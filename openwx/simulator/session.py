@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _SID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _HEX = "0123456789abcdef"
+QUIET_S = 2.0
+"""A web client that polls lets no such time pass between two calls."""
 
 
 class Session:
@@ -40,6 +42,10 @@ class Session:
         self.opened = time.time()
         self.polled = False
         """Whether a synccheck or webwxsync was asked: before, webwxinit repeats its SyncKey."""
+        self.polls = 0
+        """How many syncchecks are held now."""
+        self.asked_at = time.monotonic()
+        """When the last call came."""
         self.check_key_given = False
         world = account.world
         self.begin = account.acknowledged if world.settings.keeps_unread else len(account.timeline)
@@ -48,6 +54,13 @@ class Session:
         self._ids: dict[int, str] = {}
         self._chats: dict[str, Chat] = {}
         self._rooms: dict[str, Group] = {}
+
+    # Use
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a web client runs on it, as far as its calls tell."""
+        return self.ended is None and (self.polls > 0 or time.monotonic() < self.asked_at + QUIET_S)
 
     # Ids
 

@@ -31,10 +31,14 @@ async def synccheck(world: World, call: Call) -> web.Response:
     if place is None or (session.check_key_given and not place[1]):
         return answer('window.synccheck={retcode:"0",selector:"2"}')
     position = place[0]
-    await account.pulse.until(
-        lambda: len(account.timeline) > position or session.ended is not None or world.closing,
-        world.settings.hold_s,
-    )
+    session.polls += 1
+    try:
+        await account.pulse.until(
+            lambda: len(account.timeline) > position or session.ended is not None or world.closing,
+            world.settings.hold_s,
+        )
+    finally:
+        session.polls -= 1
     if session.ended is not None:
         return answer(f'window.synccheck={{retcode:"{session.ended}",selector:"0"}}')
     waiting = account.timeline[position : position + 1]

@@ -13,6 +13,7 @@ from .people import Group, Person
 from .samples import GIF, JPEG, PNG
 
 if TYPE_CHECKING:
+    from .account import Account
     from .phone import LoginCode, Phone
     from .world import World
 
@@ -23,12 +24,23 @@ _CHATTER = (
 
 
 async def scans(world: World) -> None:
-    """The first account's phone scans every code a while after it was asked for."""
-    phone = world.account().phone
+    """A phone scans every code a while after it was asked for: the first one without a web client that runs.
+
+    Where there is none, that of one more account: to scan once more would end the session of the former.
+    """
     while True:
         code = await world.codes.pulse.until(lambda: next(iter(world.codes.pending()), None), None)
         if code is not None and not await _does(world, lambda: code not in world.codes.pending()):  # noqa: B023
-            await phone.scan(code.uuid)
+            await _idle(world).phone.scan(code.uuid)
+
+
+def _idle(world: World) -> Account:
+    """Whose phone neither asks to confirm another login nor has a web client that runs."""
+    for account in world.accounts:
+        is_in_use = account.session is not None and account.session.is_in_use
+        if not is_in_use and account.phone.shows() is None:
+            return account
+    return world.add_account()
 
 
 async def confirms(world: World) -> None:

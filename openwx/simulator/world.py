@@ -43,7 +43,7 @@ class Settings:
     invite_start_count: int = 40
     """From so many members on others can only be invited (`InviteStartCount`)."""
     auto_scan: bool = False
-    """The first account's phone scans and confirms by itself."""
+    """Phones scan and confirm by themselves, that of the first account first."""
     scan_delay_s: float = 1.0
     person_s: float = 30.0
     """While a phone page is open, so long a person there may scan or confirm first."""

@@ -173,7 +173,7 @@ def unwanted(header: str) -> CallerError:
         Code.FORBIDDEN,
         f"a browser sent this by itself ({header}), and it would do something: opened addresses, links, prefetches and"
         " parts of pages may only read; programs and the fetch() of a page of this server may call it, and so may"
-        " whoever gives the token",
+        " everybody with the token",
     )
 
 

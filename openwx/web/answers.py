@@ -144,7 +144,7 @@ def http_failure(error: web.HTTPException, path: str) -> Answer:
         return answer
     if isinstance(error, web.HTTPNotFound):
         near = did_you_mean(path.rstrip("/").rpartition("/")[2])
-        words = f"no such route{near or '; they are /openwx/NAME'}; /docs lists them all"
+        words = f"no such route{near or '; they are /openwx/NAME;'} /docs lists them all"
         return failure(CallerError(Code.NO_ROUTE, words))
     code = (
         Code.UNREACHABLE if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else Code.BAD_PARAMETER

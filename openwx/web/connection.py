@@ -1,4 +1,4 @@
-"""A caller's connection: what is no HTTP is answered in JSON, and nobody holds a connection for nothing.
+"""A caller's connection: what is no HTTP is answered in JSON, and nobody holds a connection in vain.
 
 A caller owes us something while his head or body is unfinished, while he does not read what we wrote, and while he asks
 nothing at all. ``waits_since`` says since when; where room is needed, ``server.py`` takes it from who has owed longest,
@@ -8,7 +8,6 @@ and last of all from those who have shown the token. Whatever else happens, each
 import asyncio
 import logging
 import re
-from ipaddress import IPv6Address, ip_address
 from typing import Any, cast
 
 from aiohttp import StreamReader, web, web_protocol
@@ -17,6 +16,7 @@ from aiohttp.http_exceptions import InvalidURLError, LineTooLong
 from openwx import metrics
 from openwx.errors import CallerError, Code
 from openwx.web import answers
+from openwx.web.hosts import address_of
 from openwx.web.pieces import PIECE, in_pieces
 
 logger = logging.getLogger(__name__)
@@ -36,9 +36,9 @@ PROGRESS = 64 * 1024
 COUNTED = 1024 * 1024
 """So many bytes of a request are counted as held; whatever is longer goes to the disk, or has shown the token."""
 REFUSED_AT_ONCE = 64
-"""So many connections beyond what may be are told so; more are only closed."""
+"""So many connections beyond the limit get an answer that says so; more are only closed."""
 
-# aiohttp keeps 32 requests ahead, each of up to 128 headers, for whoever reads none of its answers.
+# aiohttp keeps 32 requests ahead, each of up to 128 headers, for a caller who reads none of its answers.
 web_protocol.MAX_MSG_QUEUE_SIZE = 2
 
 _answered = metrics.OfRoute(metrics.OTHER).answered
@@ -183,7 +183,7 @@ class Connection(web.RequestHandler):
         return None
 
     def recognise(self) -> None:
-        """Whoever is here has the token."""
+        """Note that this caller has the token."""
         self.is_known = True
         self.is_silent = False
         self._release()
@@ -200,7 +200,7 @@ class Connection(web.RequestHandler):
             self.taken = 0
 
     def _count(self, size: int) -> None:
-        """Note what has come. A body that goes on well is as good as a new one."""
+        """Note what has come. A body that keeps coming is as good as a new one."""
         if self.is_known or (self.is_socket and not self.is_silent):
             return
         before = self.taken
@@ -237,9 +237,8 @@ class Connection(web.RequestHandler):
             self._owes_since = self._loop.time()
             self._release()
             if (broken := request.content.exception()) is not None:
-                broken.__traceback__ = (
-                    None  # its frames hold the body until the garbage is collected
-                )
+                # Its frames hold the body until the garbage is collected.
+                broken.__traceback__ = None
 
     # -- what is read ------------------------------------------------------------------------------------------
 
@@ -298,12 +297,8 @@ class Connection(web.RequestHandler):
 
     def _is_of_this_machine(self) -> bool:
         peer = self.peername
-        if not isinstance(peer, tuple):
-            return False
-        address = ip_address(peer[0].partition("%")[0])
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            return address.ipv4_mapped.is_loopback
-        return address.is_loopback
+        address = address_of(peer[0]) if isinstance(peer, tuple) else None
+        return address is not None and address.is_loopback
 
     def _own_name(self) -> bytes:
         name = self.sockname
@@ -370,7 +365,7 @@ class Connection(web.RequestHandler):
 
 
 def recognise(request: web.BaseRequest) -> None:
-    """Whoever sent this has shown the token: the connection is closed after all others."""
+    """Note that the sender has shown the token: the connection is closed after all others."""
     if isinstance(request.protocol, Connection):
         request.protocol.recognise()
 

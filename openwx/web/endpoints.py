@@ -194,7 +194,7 @@ class Endpoints:
                 return None
             return confirm.page(row, request, needs_token=access.needs_token)
         except CallerError:
-            return None  # its query cannot be read: whatever else is wrong is told as to everybody
+            return None  # its query cannot be read, which the usual answer says
 
     async def _read(
         self, request: web.Request, row: Route, limits: Limits, why_unwanted: str

@@ -8,9 +8,11 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
 from aiohttp import web
+
+from openwx.web.hosts import address_of
 
 log = logging.getLogger("openwx.web")
 
@@ -86,13 +88,8 @@ class Guesses:
         return _network(remote)
 
     def _is_proxy(self, remote: str) -> bool:
-        try:
-            address = ip_address(remote)
-        except ValueError:
-            return False
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        return any(address in network for network in self._proxies)
+        address = address_of(remote)
+        return address is not None and any(address in network for network in self._proxies)
 
 
 def _address(hop: str) -> str:
@@ -102,19 +99,12 @@ def _address(hop: str) -> str:
         hop = hop[1:].partition("]")[0]
     elif hop.count(":") == 1:
         hop = hop.partition(":")[0]
-    try:
-        return str(ip_address(hop))
-    except ValueError:
-        return ""
+    address = address_of(hop)
+    return "" if address is None else str(address)
 
 
 def _network(remote: str) -> str:
-    try:
-        address = ip_address(remote)
-    except ValueError:
-        return remote
+    address = address_of(remote)
     if isinstance(address, IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
         return str(IPv6Network((int(address) >> 64 << 64, 64)))
-    return str(address)
+    return remote if address is None else str(address)

@@ -7,7 +7,7 @@ this server. An address, a name without a dot, and the names that public name se
 
 import functools
 import re
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 _LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 _LABELS = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.ASCII)
@@ -44,3 +44,12 @@ def is_private(name: str) -> bool:
             "." not in name or name.endswith(_PRIVATE_ENDS)
         )
     return True
+
+
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
+    """The IP address that a peer has or a header names, IPv4 where it is mapped into IPv6; None for what is none."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -1,4 +1,4 @@
-"""Says what of a call was ignored: old programs send more than a route knows, and go on working.
+"""Says what of a call was ignored: old programs send more than a route knows, and work all the same.
 
 A misspelt parameter would otherwise do nothing without a word. The log has a line for each route and name, not more
 often than once an hour; the answer has a header.

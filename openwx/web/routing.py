@@ -66,7 +66,7 @@ class Route(msgspec.Struct, frozen=True):
     attended: bool = False
     """It ends when its caller goes away."""
     reads: bool = False
-    """It changes nothing, whoever calls it."""
+    """It changes nothing."""
     known: frozenset[str] | None = OF_EVERY_ROUTE
     """The names of its parameters; None where it takes any."""
 

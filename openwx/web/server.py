@@ -36,7 +36,7 @@ Shortcuts = Mapping[tuple[str, str], Handler]
 class Server(Keeper):
     """Makes a ``Connection`` for each caller, and puts aiohttp's own refusals into the envelope.
 
-    Beyond ``access.max_connections``, whoever has owed longest makes room: strangers first.
+    Beyond ``access.max_connections``, the caller who has owed something longest makes room: strangers first.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Server(Keeper):
             pass
 
     def _make_room(self, among: Iterable[web.RequestHandler | Handshake]) -> bool:
-        """Close the connection of whoever has owed something longest; False where nobody owes anything."""
+        """Close the connection of the caller who has owed something longest; False where nobody owes anything."""
         chosen: Connection | Handshake | None = None
         least = True, 0.0
         for one in among:

@@ -4,11 +4,13 @@ Only known parameters are judged. What a route does not know may be of any shape
 Bytes are UTF-8 whatever they are labelled; where they are not, a label of the GB family counts.
 """
 
+import codecs
 from collections.abc import Container, Iterable, Sequence
 from typing import Any, NoReturn
 
 import msgspec
 
+from openwx import charsets
 from openwx.errors import CallerError, Code
 
 MAX_PARAMETERS = 1000
@@ -18,9 +20,6 @@ FILE_NAME = "media_name"
 """Programs on Chinese Windows write it in GB18030, without a label."""
 MOST_IGNORED = 20
 """So many names that a route does not know are noted."""
-
-_GB = frozenset({"gbk", "gb2312", "gb_2312-80", "gb18030", "cp936", "ms936", "x-gbk", "euc-cn"})
-"""Labels of the family of which GB18030 is the largest member."""
 
 Known = Container[str] | None
 """The names that a route knows; None where it knows all."""
@@ -120,7 +119,7 @@ def _utf8(pair: Pair, known: Known) -> str:
 
 def _gb18030(pair: Pair, known: Known) -> str:
     """CallerError -2 where it is not labelled so, or is none."""
-    if not _is_gb(pair.label):
+    if not charsets.is_gb(pair.label):
         try:
             return _utf8(pair, known)
         except UnicodeDecodeError:
@@ -142,17 +141,8 @@ def _refuse_bytes(name: str) -> NoReturn:
 
 def decoded(data: bytes, label: str | None) -> str | None:
     """The text that these bytes are; None where they are none. A mark of UTF-8 at the beginning is left out."""
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    if not _is_gb(label):
-        return None
-    try:
-        return data.decode("gb18030")
+        return charsets.utf8_or_gb(data) if charsets.is_gb(label) else data.decode()
     except UnicodeDecodeError:
         return None
-
-
-def _is_gb(label: str | None) -> bool:
-    return label is not None and label.strip().lower() in _GB

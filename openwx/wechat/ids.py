@@ -6,7 +6,7 @@ from openwx.wechat.pace import now_ms
 
 
 class Ids:
-    """Numbers that begin with the time, in milliseconds, as those of WeChat's own client do, and go on with random
+    """Numbers that begin with the time, in milliseconds, as those of WeChat's own client do, and end with random
     ``digits``. The clock alone would make one of two that are drawn at once, and random digits alone would now and
     then: in a process no number comes twice, and each is larger than the one before, whatever the clock does."""
 

@@ -10,9 +10,21 @@ from openwx.wechat.session import Session
 
 SILENCE_S = 30.0
 LONGEST_S = 1800.0
+_PATIENCE_S = 120.0
+_SLOWEST = 16 * 1024
+"""Bytes a second."""
+MOST_PIECES = 1000
+"""A host that gives less at a time, gives a medium never."""
 LONGEST_NAME = 255
 LONGEST_ENCRY_NAME = 2000
 """Characters: an address has to stay shorter than what servers take. The MediaId says which file it is."""
+
+
+def longest_s(ref: MediaRef) -> float:
+    """So long a medium may take: the rest of its chat waits for it. As its size says, where that is told."""
+    if not ref.sizes:
+        return LONGEST_S
+    return min(LONGEST_S, _PATIENCE_S + max(ref.sizes) / _SLOWEST)
 
 
 def fetch(session: Session, ref: MediaRef, begin: int = 0) -> Call[bytes]:

@@ -19,7 +19,7 @@ _TAG_NAMES = (
 _BEGIN = re.compile(rf"<(?:{_TAG_NAMES})(?![\w.:-])[^<>]*>", re.IGNORECASE)
 _END = re.compile(rf"</(?:{_TAG_NAMES})\s*>", re.IGNORECASE)
 _LINK = re.compile(
-    r"<a\s[^<>]*\bhref\s*=[^<>]*>|<img\s[^<>]*\bsrc\s*=[^<>]*>|<_wc_custom_link_\b[^<>]*>",
+    r"<a\s(?=[^<>]*\bhref\s*=)[^<>]*>|<img\s(?=[^<>]*\bsrc\s*=)[^<>]*>|<_wc_custom_link_\b[^<>]*>",
     re.IGNORECASE,
 )
 _END_OF_LINK = re.compile(r"</(?:a|_wc_custom_link_)\s*>", re.IGNORECASE)
@@ -53,14 +53,14 @@ def plain(text: str) -> str:
         text = _NEWLINE.sub("\n", _SPAN.sub(_emoji, text))
         if has_tags:
             text = _END.sub("", _BEGIN.sub("", text))
-    return _without_entities(text)
+    return without_entities(text)
 
 
 def decoded(text: str) -> str:
     """As ``plain``, for what may hold tags that somebody wrote: values of XML, names of files, addresses."""
     if "<" in text:
         text = _NEWLINE.sub("\n", _SPAN.sub(_emoji, text))
-    return _without_entities(text)
+    return without_entities(text)
 
 
 def words(notice: str) -> str:
@@ -81,7 +81,8 @@ def written(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", "<br/>")
 
 
-def _without_entities(text: str) -> str:
+def without_entities(text: str) -> str:
+    """With its entities decoded, as far as they are some."""
     return _ENTITY.sub(_entity, text) if "&" in text else text
 
 

@@ -38,11 +38,12 @@ class Transfer:
         """
         with self._client.logged_in() as session:
             name = media.fetch(session, ref).name
+            longest_s = media.longest_s(ref)
             try:
-                async with asyncio.timeout(media.LONGEST_S):
+                async with asyncio.timeout(longest_s):
                     size = await self._fetch(session, ref, put)
             except TimeoutError:
-                words = f"not at its end within {media.LONGEST_S:.0f} seconds"
+                words = f"not at its end within {longest_s:.0f} seconds"
                 raise TransportError(name, words) from None
             if size and ref.sizes and size not in ref.sizes:
                 told = " or ".join(map(str, ref.sizes))
@@ -51,7 +52,7 @@ class Transfer:
     async def _fetch(self, session: Session, ref: MediaRef, put: Put) -> int:
         """Its bytes, a piece after the other; how many there were."""
         have = 0
-        while True:
+        for _ in range(media.MOST_PIECES):
             call = media.fetch(session, ref, have)
             piece = await self._client.http.download(call, put, begin=have, sizes=ref.sizes)
             have += piece.size
@@ -61,6 +62,8 @@ class Transfer:
                 is_whole = have in ref.sizes or have >= max(ref.sizes, default=0)
             if is_whole:
                 return have
+        words = f"it came in more than {media.MOST_PIECES} pieces"
+        raise ProtocolError(media.fetch(session, ref).name, words)
 
     async def upload(self, medium: Medium, to: str = NOBODY_YET) -> Uploaded:
         """Bring a file to WeChat, a chunk at a time. Raises ``OSError`` too, where it cannot be read."""

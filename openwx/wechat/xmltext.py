@@ -4,7 +4,6 @@ It comes HTML-escaped once or twice, with ``<br/>`` for newlines, with CDATA or 
 No entities are declared or resolved: a document that wants to is read field by field, like a broken one.
 """
 
-import html
 import logging
 import re
 from xml.etree.ElementTree import Element, ParseError
@@ -13,7 +12,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from openwx import metrics
-from openwx.wechat.text import decoded
+from openwx.wechat.text import decoded, without_entities
 
 log = logging.getLogger("openwx.wechat")
 
@@ -61,7 +60,7 @@ class Xml:
     def leaves(self) -> list[str]:
         """The texts that stand in elements without others in them, or between tags where the document is broken."""
         if self._root is None:
-            return [html.unescape(text) for text in _TAG.split(self.text)]
+            return [without_entities(text) for text in _TAG.split(self.text)]
         return [element.text or "" for element in self._root.iter() if not len(element)]
 
     def attribute(self, element: str, name: str) -> str:
@@ -71,7 +70,7 @@ class Xml:
             return _short(decoded("" if found is None else found.get(name, "")))
         pattern = rf"<{element}\b[^<>]*?\s{name}\s*=\s*(\"[^\"<>]*\"|'[^'<>]*')"
         match = re.search(pattern, self.text)
-        return _short(decoded(html.unescape(match[1][1:-1]))) if match else ""
+        return _short(decoded(without_entities(match[1][1:-1]))) if match else ""
 
 
 def _parsed(text: str) -> Element | None:
@@ -92,7 +91,7 @@ def _text_between(text: str, name: str) -> str:
     inside = match[1]
     if cdata := _CDATA.search(inside):
         return cdata[1]
-    return html.unescape(_TAG.sub("", inside))
+    return without_entities(_TAG.sub("", inside))
 
 
 def _short(value: str) -> str:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tests.functional.world import Gateway
+from tests.patience import PATIENCE_MS
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-PATIENCE_MS = 60_000
 ACCOUNT = "/console/accounts/default"
 
 _STICKS_OUT = r"""width => {

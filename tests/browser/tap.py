@@ -5,7 +5,8 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
-PATIENCE_S = 60.0
+from tests.patience import PATIENCE_S
+
 _HEAD = re.compile(rb"(?:GET|POST|HEAD) (\S+) HTTP/1\.1\r\n(.*?)\r\n\r\n", re.DOTALL)
 _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 

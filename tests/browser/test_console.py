@@ -13,13 +13,13 @@ from openwx.config import Access, AccountSettings
 from openwx.simulator import Account, Simulator
 from openwx.simulator.media import JPEG, MP3
 from tests.functional.world import Gateway, Receiver, World
+from tests.patience import PATIENCE_MS
 
 from .conftest import Complaints
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-PATIENCE_MS = 60_000
 ACCOUNT = "/console/accounts/default"
 AXE = Path(os.environ.get("AXE_HOME", "none")) / "node_modules/axe-core/axe.min.js"
 

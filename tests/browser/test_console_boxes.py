@@ -7,9 +7,10 @@ import pytest
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG, MP3, MP4
 from tests.functional.world import Gateway, Receiver, World
+from tests.patience import PATIENCE_MS
 
 from .conftest import Complaints
-from .seeing import ACCOUNT, PATIENCE_MS, chat_of, group_chat_of, sticking_out
+from .seeing import ACCOUNT, chat_of, group_chat_of, sticking_out
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

@@ -13,10 +13,11 @@ import pytest
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG, MP3
 from tests.functional.world import Gateway, Receiver, World
+from tests.patience import PATIENCE_MS
 
 from .conftest import Complaints
 from .screenshots import hills
-from .seeing import ACCOUNT, PATIENCE_MS, box_of, chat_of, is_at_end, reads, sees, until
+from .seeing import ACCOUNT, box_of, chat_of, is_at_end, reads, sees, until
 
 if TYPE_CHECKING:
     from playwright.async_api import Page, Route

@@ -11,9 +11,10 @@ from openwx.config import Access, AccountSettings
 from openwx.simulator import Account, Simulator
 from openwx.simulator.media import JPEG, MP3
 from tests.functional.world import Gateway, Receiver, World
+from tests.patience import PATIENCE_MS
 
 from .conftest import Complaints
-from .seeing import ACCOUNT, PATIENCE_MS, box_of, chat_of, latin_words, reads, sees
+from .seeing import ACCOUNT, box_of, chat_of, latin_words, reads, sees
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -333,7 +334,7 @@ async def looks_at_all_pictures(page: "Page") -> None:
     """Pictures are fetched when they are about to be seen: so many of them were never fetched before."""
     for picture in await page.locator(".avatar img").all():
         await picture.evaluate("image => { image.loading = 'eager'; }")
-    await page.wait_for_function("[...document.images].every(image => image.complete)")
+    await page.wait_for_function("() => [...document.images].every(image => image.complete)")
 
 
 async def test_another_tab_finds_its_way_to_the_log_in(

@@ -7,14 +7,12 @@ from openwx.simulator import Account
 from openwx.web.app import routes
 from openwx.web.openapi.document import document
 from tests.functional.world import Gateway, World
+from tests.patience import PATIENCE_MS
 
 from .conftest import Complaints
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator, Page
-
-PATIENCE_MS = 60_000
-"""Chromium and the viewer take their time on a small machine."""
 
 
 async def opened(page: "Page", gateway: Gateway) -> None:

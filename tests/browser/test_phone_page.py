@@ -10,13 +10,12 @@ import pytest
 from openwx.simulator import Account, Simulator
 from openwx.simulator.media import JPEG
 from tests.functional.world import Gateway, Receiver, World
+from tests.patience import PATIENCE_MS
 
 from .conftest import Complaints
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator, Page
-
-PATIENCE_MS = 60_000
 
 
 class PhonePage:

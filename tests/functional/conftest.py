@@ -1,10 +1,11 @@
 """The fixtures of the functional tests; ``world.py`` says what is in them.
 
 ``simulator`` and ``account`` are the simulated WeChat and its first account, ``receiver`` is the ``post_api``.
-``world`` starts gateways between them. ``gateway`` is one that waits for a scan, ``api`` one that runs.
+``world`` starts gateways between them. ``gateway`` is one that waits for a scan, ``api`` one that runs,
+``bench`` one for all tests of a module, which is called in bytes.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from openwx.simulator import Account, Simulator
 
+from .rawcalls import Bench, benched
 from .world import Command, Gateway, Receiver, World
 
 
@@ -76,3 +78,15 @@ async def openwx(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Comman
             return command
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with benched(tmp_path_factory.mktemp("openwx")) as bench:
+        yield bench
+
+
+@pytest.fixture
+def nothing_sent_yet(bench: Bench) -> None:
+    """What the test before has sent is forgotten."""
+    bench.sent()

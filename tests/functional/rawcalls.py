@@ -12,8 +12,7 @@ import msgspec
 
 from openwx.simulator import Account
 from openwx.testing import LoopThread, World
-
-HANGS_S = 20.0
+from tests.patience import PATIENCE_S
 
 
 @dataclass
@@ -53,11 +52,11 @@ class Bench:
 
     def asks(self, request: bytes) -> Answer:
         """Send these bytes, and read all that comes back. The request says that the connection ends with it."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=HANGS_S) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as connection:
             with suppress(ConnectionError):  # refused before its end
                 connection.sendall(request)
             answer = b""
-            deadline = time.monotonic() + HANGS_S
+            deadline = time.monotonic() + PATIENCE_S
             while time.monotonic() < deadline:
                 try:
                     more = connection.recv(65536)

@@ -28,6 +28,7 @@ from .world import (
     Receiver,
     Upload,
     World,
+    answers,
     never_answers,
     replies,
     says,
@@ -495,3 +496,75 @@ async def test_a_clock_that_is_set_gives_up_nothing(
         assert (await gateway.get("outbox")).json["deliveries"] == []
     finally:
         await machine.is_killed()
+
+
+# -- what is said of when to come again --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "date", ["Mon, 99999999999999999999 Jan 2020 00:00:00 GMT", "1 Jan 2020 0:0 +99999999999999999"]
+)
+async def test_a_date_that_is_none_ends_nothing(
+    world: World, account: Account, receiver: Receiver, date: str
+) -> None:
+    gateway = await world.run(report=NO_EVENTS)
+    receiver.behaves(answers(503, **{"Retry-After": date}), times=1, content="hi")
+    account.friend("小灰").says("hi")
+    await receiver.until(lambda: came(receiver) == ["hi", "hi"], "the second try")
+    assert (await gateway.client())["state"] == "running"
+
+
+async def test_a_charset_that_is_none_holds_up_nobody(
+    world: World, account: Account, receiver: Receiver
+) -> None:
+    """The codec ``punycode`` takes minutes over such a body."""
+    await world.run(report=NO_EVENTS)
+    body = b'{"reply":"' + b"a" * 400_000 + b"-" + b"b" * 400_000 + b'"}'
+    slow = says(body, content_type="application/json; charset=punycode")
+    receiver.behaves(slow, content="hi")
+    account.friend("小灰").says("hi")
+    await receiver.get(content="hi")
+    account.friend("小灰").says("next")
+    await receiver.get(content="next")
+
+
+# -- names that can be no host's ---------------------------------------------------------------------------------------
+
+NO_HOST = f"http://{'a' * 70}.example/hook"
+"""No label of a name is longer than 63 characters."""
+
+
+async def test_a_name_that_can_be_no_hosts_ends_nothing(world: World, account: Account) -> None:
+    gateway = await world.run(report={**NO_EVENTS, "post_api": NO_HOST, "poll_api": NO_HOST})
+    account.friend("小灰").says("hi")
+    async with asyncio.timeout(PATIENCE_S):
+        while not any(
+            one["tries"] != "0" and one["error"]
+            for one in (await gateway.get("outbox", state="waiting")).json["deliveries"]
+        ):
+            await asyncio.sleep(0.01)
+    assert (await gateway.client())["state"] == "running"
+
+
+async def test_a_poll_that_is_redirected_to_no_host_ends_nothing(
+    world: World, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    polled = asyncio.Event()
+
+    async def leads_nowhere(_: web.Request) -> web.Response:
+        polled.set()
+        return web.Response(status=302, headers={"Location": NO_HOST})
+
+    app = web.Application()
+    app.router.add_get("/poll", leads_nowhere)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/poll"
+    gateway = await world.run(report={**NO_EVENTS, "poll_api": url, "poll_interval": 1})
+    async with asyncio.timeout(PATIENCE_S):
+        await polled.wait()
+        while "poll_api fails" not in caplog.text:
+            await asyncio.sleep(0.01)
+    assert (await gateway.client())["state"] == "running"
+    await runner.cleanup()

@@ -141,6 +141,7 @@ async def send_media(script: Script) -> None:
 
 async def send_group_message(script: Script) -> None:
     await script.call("send_group_message", displayname="PERL学习交流", content="大家好")
+    await script.call("send_message", id=(await script.group())["id"], content="大家好")
     answer = await script.call(
         "send_group_message", displayname="PERL学习交流", content="later", **{"async": "1"}
     )

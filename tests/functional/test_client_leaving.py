@@ -1,4 +1,4 @@
-"""Whoever leaves ``events`` early leaves nothing behind: no words on stderr, no warning, no connection."""
+"""A program that leaves ``events`` early leaves nothing behind: no words on stderr, no warning, no connection."""
 
 import asyncio
 import contextlib
@@ -11,10 +11,9 @@ import pytest
 
 from openwx.client import Client, TextMessage
 from openwx.simulator import Account
+from tests.patience import PATIENCE_S
 
 from .world import Gateway
-
-PATIENCE_S = 60.0
 
 PROGRAM = """
 import asyncio, contextlib, sys
@@ -126,7 +125,7 @@ async def no_stream_is_left(api: Gateway) -> None:
 
 
 async def test_the_connection_goes_with_the_iterator(api: Gateway, account: Account) -> None:
-    """Though the client stays: whoever follows for one event each hour does not use up the streams."""
+    """Though the client stays: a program that follows for one event each hour does not use up the streams."""
     account.friend("小灰").says("first")
     async with Client(api.url) as wx:
         for _ in range(3):

@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack
 import pytest
 
 from openwx.simulator import Account, Fault, Simulator
+from tests.patience import PATIENCE_S
 
 from .visitor import Page, Visitor
 from .world import Gateway, Receiver, World
 
 ACCOUNT = "/console/accounts/default"
-PATIENCE_S = 60.0
 LANGUAGES = ["en", "zh"]
 
 Comes = Callable[[Gateway, str], Visitor]

@@ -58,6 +58,8 @@ async def test_a_person_scans_and_writes_on_the_phone_page_of_the_demo(openwx: S
             await demo.says("updating → running")
             await does("friend/says", friend="momo", text="你好，网关")
             await demo.says("post_api got “你好，网关”")
+            await does("account/asks_to_be_friends", name="路人", words="你好")
+            await demo.says("post_api got the event friend_request")
             await does("phone/logs_out_web")
             await demo.says("the phone is asked to confirm")
             await does("phone/confirm")
@@ -66,6 +68,20 @@ async def test_a_person_scans_and_writes_on_the_phone_page_of_the_demo(openwx: S
             code, _, err = await demo.ends()
     assert code == 0
     assert "Traceback" not in err
+
+
+async def test_a_second_account_of_the_demo_is_scanned_by_another_phone(openwx: Start) -> None:
+    demo = await openwx("serve", "--demo", "--port", "0")
+    url = (await demo.says(r"Its console, in your browser:  (http://\S+)/$"))[1]
+    await demo.says("default: updating → running")
+    async with aiohttp.ClientSession() as http:
+        async with http.get(f"{url}/openwx/start_client?client=shop") as answer:
+            assert msgspec.json.decode(await answer.read())["code"] == 0
+        await demo.says("another phone scans the code")
+        await demo.says("shop: updating → running")
+        async with http.get(f"{url}/openwx/check_client") as answer:
+            told = msgspec.json.decode(await answer.read())["client"]
+    assert [one["state"] for one in told] == ["running", "running"]
 
 
 async def test_demo_takes_another_port_only_where_none_was_asked_for(openwx: Start) -> None:

@@ -117,7 +117,7 @@ async def test_the_lines_of_the_page_leave_a_token_that_compose_finds(
     process = await asyncio.create_subprocess_exec(
         "sh", "-c", f"cd docs/deploy\n{before}", cwd=tmp_path, stdout=asyncio.subprocess.PIPE
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    out, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     kept = tmp_path / "docs" / "deploy" / ".env"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert out.decode() == kept.read_text(encoding="utf-8"), "it is shown"

@@ -1,4 +1,4 @@
-"""What strangers send is data: no bytes of a medium end a session, and what comes is held against what was told."""
+"""What strangers send is data: no bytes of a medium end a session, and what comes is held against the message."""
 
 import asyncio
 import json
@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
+from tests.patience import PATIENCE_S
 
 from .world import Gateway, Receiver, World
 
-PATIENCE_S = 60.0
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 # The gateway draws from `random` in the loop's thread meanwhile, which hypothesis takes for the strategies'.
 pytestmark = [
@@ -42,7 +42,7 @@ def refusal(ret: int, **more: Any) -> bytes:
 async def lives(
     api: Gateway, account: Account, receiver: Receiver
 ) -> Callable[[], Awaitable[None]]:
-    """Says that the session of the begin lives, and that nothing was told of an end."""
+    """Says that the session of the begin lives, and that no event says it ended."""
     (login,) = [call for call in account.world.calls if call.name == "webwxinit"]
 
     async def check() -> None:
@@ -137,7 +137,7 @@ SENDINGS = st.lists(
 
 
 def _sent(who: Any, kind: str, body: bytes, off: int | None) -> Any:
-    """A message whose size is told as it is (None), not at all (0), or so many bytes off."""
+    """A message that says its size as it is (None), not at all (0), or so many bytes off."""
     told = off if not off else max(1, len(body) + off)
     match kind:
         case "file":

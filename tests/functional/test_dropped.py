@@ -244,7 +244,7 @@ async def a_title_without_end(scene: Scene) -> None:
     assert len((await scene.receiver.get(format="app"))["app_title"]) == 65_536
 
 
-@case("outcome", "is told to nobody: the journal does not take it")
+@case("outcome", "is not published: the journal does not take it")
 async def a_full_disk_until_the_end(scene: Scene) -> None:
     gateway = await scene.run()
     assert gateway.service is not None

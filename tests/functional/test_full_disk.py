@@ -1,4 +1,4 @@
-"""A disk without room: sends are refused before WeChat hears of them, what WeChat has said is told, nothing is lost."""
+"""A disk without room: sends are refused before WeChat hears of them, its answers are passed on, nothing is lost."""
 
 import asyncio
 import time
@@ -12,13 +12,13 @@ from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 from .fulldisk import Disk, small_disk
 from .world import Api, Command, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
-PATIENCE_S = 60.0
 GREY = {"account": "xiaohui2016"}
 
 
@@ -339,7 +339,7 @@ async def test_a_log_file_without_room_is_said_once_and_disturbs_nobody(
 async def test_a_media_folder_without_room_is_named(
     world: World, account: Account, receiver: Receiver, disk: Disk
 ) -> None:
-    """The message comes without its medium, and a medium to send is refused: texts go on."""
+    """The message comes without its medium, and a medium to send is refused: texts still come."""
     world.data_dir.mkdir(mode=0o700)
     (world.data_dir / "media").symlink_to(disk.path)
     gateway = await world.run(pace={"medium_within_s": 0.5})

@@ -7,14 +7,15 @@ import base64
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import aiohttp
 import pytest
 
 from openwx.web import jsontext, parts
+from tests.patience import PATIENCE_S
 
-from .rawcalls import Bench, benched
+from .rawcalls import Bench
 from .world import Json, World
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
@@ -25,16 +26,7 @@ PART = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n'
 MANY = 300_000
 MORE = 2_000_000
 
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with benched(tmp_path_factory.mktemp("openwx")) as bench:
-        yield bench
-
-
-@pytest.fixture(autouse=True)
-def fresh(bench: Bench) -> None:
-    bench.sent()
+pytestmark = pytest.mark.usefixtures("nothing_sent_yet")
 
 
 def members(n: int) -> bytes:
@@ -178,6 +170,6 @@ async def test_heavy_messages_of_a_websocket(world: World) -> None:
 async def answered(ws: aiohttp.ClientWebSocketResponse) -> Json:
     """The next answer to a call."""
     while True:
-        said: Json = await ws.receive_json(timeout=60)
+        said: Json = await ws.receive_json(timeout=PATIENCE_S)
         if said["type"] == "answer":
             return said

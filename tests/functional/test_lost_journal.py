@@ -14,12 +14,12 @@ import pytest
 from openwx.report import journal
 from openwx.report.journal import Journal
 from openwx.simulator import Account, Fault, Simulator
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 from .world import Api, Command, Gateway, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
-PATIENCE_S = 60.0
 GREY = {"account": "xiaohui2016"}
 
 
@@ -122,7 +122,8 @@ async def test_what_is_not_in_its_place_is_noticed(
     assert grey.texts == ["before", "keyed"]
 
 
-async def test_it_is_noticed_where_nobody_writes(api: Gateway, world: World) -> None:
+async def test_it_is_noticed_where_nobody_writes(world: World) -> None:
+    api = await world.run(pace={"finish_s": 0.1})
     for path in world.data_dir.glob("journal*"):
         path.unlink()
     told = await until_ready(api, world, wanted=False)

@@ -1,4 +1,4 @@
-"""Names of files: whole on every way in and out, whoever wrote them and however; only paths are made safe."""
+"""Names of files: whole on every way in and out, however they were written; only paths are made safe."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,13 +12,13 @@ from yarl import URL
 from openwx.client import Client
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 
 from .world import Gateway, Receiver, World
 
 # Aiohttp, which reads the first part's header too, warns of what it does not understand.
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionHeader")
 
-PATIENCE_S = 60.0
 LONG = "很长的名字" * 150 + ".docx"
 NAMES = [
     "Q&A: why? <1>.txt",
@@ -103,7 +103,7 @@ async def test_what_came_goes_on_under_its_name(
 
 
 async def is_sent_as(account: Account, receiver: Receiver, *names: str) -> None:
-    """What the other side sees, what WeChat is told with the upload, and what is told here."""
+    """What the other side sees, what WeChat gets with the upload, and what is published here."""
     heard = await account.filehelper.hears(len(names), timeout_s=PATIENCE_S)
     assert [one.file_name for one in heard] == list(names)
     assert [one.medium.name for one in heard if one.medium] == list(names)
@@ -196,7 +196,7 @@ async def test_by_a_file_part(api: Gateway, account: Account, receiver: Receiver
 
 
 async def test_by_a_form_of_aiohttp(api: Gateway, account: Account, receiver: Receiver) -> None:
-    """It percent-encodes names unless told not to."""
+    """It percent-encodes names, but where an option says no."""
     names = [name for name in NAMES if "%" not in name]
     for name in names:
         form = aiohttp.FormData({"id": "filehelper"})

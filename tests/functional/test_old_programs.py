@@ -1,14 +1,13 @@
 """Programs that worked with the original work unchanged (contract, section 5.1): the smallest requests, as bytes."""
 
 import re
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 
 from openwx.web.app import routes
 
-from .rawcalls import Bench, benched
+from .rawcalls import Bench
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
 JSON = "Content-Type: application/json"
@@ -18,16 +17,7 @@ STREAMS = ("events", "ws")
 READ = [row.name for row in routes() if row.reads]
 DO = [row.name for row in routes() if not row.reads]
 
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with benched(tmp_path_factory.mktemp("openwx")) as bench:
-        yield bench
-
-
-@pytest.fixture(autouse=True)
-def fresh(bench: Bench) -> None:
-    bench.sent()
+pytestmark = pytest.mark.usefixtures("nothing_sent_yet")
 
 
 # -- addresses and methods -------------------------------------------------------------------------------

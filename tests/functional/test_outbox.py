@@ -137,6 +137,24 @@ async def test_the_command_with_and_without_a_server(
     await receiver.get(content="second")
 
 
+async def test_the_command_asks_for_an_account_of_the_server(
+    world: World, account: Account, receiver: Receiver, openwx: Start
+) -> None:
+    """One that is in no configuration."""
+    api = await world.run()
+    await fails(api, account, receiver, "first")
+    assert (await api.get("start_client", client="shop")).code == 0
+    environ = {"OPENWX_DATA_DIR": str(world.data_dir)}
+    for arguments in ((), ("retry", "--all"), ("drop", "--all", "--yes")):
+        code, _, err = await (await openwx("outbox", *arguments, **environ)).ends(30)
+        assert (code, "--client is missing: there are several accounts: " in err) == (2, True), err
+    _, told, _ = await (await openwx("status", **environ)).ends(30)
+    assert "1 delivery failed (openwx outbox list --client default)" in told
+    list_it = ("outbox", "list", "--client", "default")
+    code, out, err = await (await openwx(*list_it, **environ)).ends(30)
+    assert (code, "receive_message" in out, err) == (0, True, "")
+
+
 @pytest.mark.parametrize(
     "arguments", [("retry",), ("show", "--all"), ("drop", "1", "--all"), ("show", "1", "2")]
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from openwx.simulator import Account
+from tests.patience import PATIENCE_S
 
 from .test_outbox import fails
 from .world import Command, Gateway, Receiver, World
@@ -18,7 +19,6 @@ pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
 
 Start = Callable[..., Awaitable[Command]]
 ROOT = Path(__file__).parents[2]
-ENDS_S = 60.0
 
 
 class Terminal:
@@ -48,7 +48,7 @@ class Terminal:
         return cls(process, ours)
 
     async def shows(self, words: str) -> None:
-        async with asyncio.timeout(ENDS_S):
+        async with asyncio.timeout(PATIENCE_S):
             while words not in self.shown:
                 self.shown += (await asyncio.to_thread(os.read, self._fd, 4096)).decode()
 
@@ -57,7 +57,7 @@ class Terminal:
 
     async def ends(self) -> int:
         """Its exit code; what it showed until then is in ``shown``."""
-        async with asyncio.timeout(ENDS_S):
+        async with asyncio.timeout(PATIENCE_S):
             code = await self.process.wait()
         try:
             while more := os.read(self._fd, 4096):
@@ -69,7 +69,7 @@ class Terminal:
 
 
 async def test_openwx_alone_shows_help(openwx: Start) -> None:
-    code, out, err = await (await openwx()).ends(ENDS_S)
+    code, out, err = await (await openwx()).ends(PATIENCE_S)
     assert (code, err) == (0, "")
     assert out.startswith("usage: openwx ")
     for command in ("serve", "status", "doctor", "outbox", "simulate"):
@@ -82,11 +82,12 @@ async def test_outbox_alone_lists(
     (failed,) = await fails(api, account, receiver, "refused")
     environ = {"OPENWX_DATA_DIR": str(api.settings.data_dir)}
     alone, listed = [
-        await (await openwx("outbox", *more, **environ)).ends(ENDS_S) for more in ((), ("list",))
+        await (await openwx("outbox", *more, **environ)).ends(PATIENCE_S)
+        for more in ((), ("list",))
     ]
     assert alone == listed
     assert alone[1].startswith(f"{failed['id']:>8}  ")
-    assert await (await openwx("outbox", "--waiting", **environ)).ends(ENDS_S) == (
+    assert await (await openwx("outbox", "--waiting", **environ)).ends(PATIENCE_S) == (
         0, "no delivery waits\n", "",
     )  # fmt: skip
 
@@ -104,7 +105,7 @@ async def test_outbox_alone_lists(
 async def test_what_is_refused_in_one_line(
     openwx: Start, arguments: tuple[str, ...], words: str
 ) -> None:
-    code, out, err = await (await openwx("outbox", *arguments)).ends(ENDS_S)
+    code, out, err = await (await openwx("outbox", *arguments)).ends(PATIENCE_S)
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert words in line
@@ -163,6 +164,6 @@ async def test_ids_and_yes_ask_nothing(
     second, first = await fails(api, account, receiver, "first", "second")
     environ = {"OPENWX_DATA_DIR": str(api.settings.data_dir)}
     for arguments in ((str(first["id"]),), ("--all", "--yes")):
-        done = await (await openwx("outbox", "drop", *arguments, **environ)).ends(ENDS_S)
+        done = await (await openwx("outbox", "drop", *arguments, **environ)).ends(PATIENCE_S)
         assert done == (0, "1 done\n", "")
     assert (await api.get("outbox_show", id=str(second["id"]))).code == 100

@@ -9,6 +9,7 @@ from aiohttp import web
 from openwx.config import Access
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
+from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
 from .test_accounts import reaches, second, starts
@@ -28,6 +29,14 @@ PRIVATE = [
     "http://site.example:{port}/x",
     "https://192.168.1.1/x",
 ]
+
+SOON = {"finish_s": 0.1}
+"""What is left for an address that nobody may reach is not waited for at the end."""
+
+
+@pytest.fixture
+async def gateway(world: World) -> Gateway:
+    return await world.start(pace=SOON)
 
 
 def allowing(world: World, **more: Any) -> Any:
@@ -49,7 +58,7 @@ async def trouble(gateway: Gateway, name: str) -> str:
     """Wait for what keeps the uploads of an account; what it says."""
     assert gateway.service is not None
     account = gateway.service.gateway.account(name)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not account.outage:
             await gateway.get("check_event", client=name, timeout="0.1")
     return account.outage
@@ -89,7 +98,7 @@ async def test_what_the_configuration_says_too_may_be_given(
 
 
 async def test_hosts_that_the_configuration_names_may_be_private(world: World, site: Site) -> None:
-    gateway = await world.start(media={"private_hosts": ["site.example", "127.0.0.1"]})
+    gateway = await world.start(media={"private_hosts": ["site.example", "127.0.0.1"]}, pace=SOON)
     for url in (f"{site.url}/x", f"http://127.0.0.1:{site.port}/x"):
         assert (await gateway.get("start_client", client=f"b{len(url)}", post_api=url)).code == 0
     await is_refused(await start(gateway, post_api=f"http://localhost:{site.port}/x"), "post_api")
@@ -131,7 +140,7 @@ async def test_post_api_of_a_caller_makes_no_origin_trusted(
 ) -> None:
     """The attack: post_api at a private address, and then a medium from there."""
     await gateway.stop()
-    gateway = await world.start(settings=allowing(world))
+    gateway = await world.start(settings=allowing(world), pace=SOON)
     await account.phone.logs_in()
     await gateway.reaches("running")
     bodies: list[Json] = []
@@ -156,18 +165,18 @@ async def test_a_restored_account_is_still_a_callers(
     world: World, gateway: Gateway, account: Account, second: Account, site: Site
 ) -> None:
     await gateway.stop()
-    gateway = await world.start(settings=allowing(world))
+    gateway = await world.start(settings=allowing(world), pace=SOON)
     await account.phone.logs_in()
     await gateway.reaches("running")
     await starts(gateway, "second", second, post_api=f"http://127.0.0.1:{site.port}/post")
     second.friend("小灰").says("hi")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while "/post" not in site.asked:
             await gateway.get("check_event", client="second", timeout="0.1")
     await gateway.stop()
     asked = len(site.asked)
 
-    gateway = await world.start()
+    gateway = await world.start(pace=SOON)
     await reaches(gateway, "second", "running")
     second.friend("小灰").says("secret")
     assert "a caller gave it" in await trouble(gateway, "second")
@@ -182,7 +191,7 @@ async def test_base_url_of_a_caller_leads_to_nothing_private(
     reply = await gateway.get("start_client", client="second", base_url=elsewhere.url)
     assert reply.code == 0
     elsewhere.addresses = ["127.0.0.1"]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             (client,) = (await gateway.get("check_client", client="second")).json["client"]
             if "a caller gave it" in client["state_reason"]:
@@ -218,7 +227,7 @@ async def test_redirects_are_judged_too(
     await starts(
         gateway, "second", second, poll_api=f"{site.url}/poll", poll_interval="0.1"
     )  # fmt: skip
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while site.asked.count("/poll") < 3:
             await gateway.get("check_event", client="second", timeout="0.1")
     assert inner == []
@@ -230,7 +239,7 @@ async def test_without_the_judge_all_of_it_works(
 ) -> None:
     """With ``allow_private_targets``, as it was before."""
     settings = allowing(world, report={"post_api": None})
-    gateway = await world.start(settings=settings)
+    gateway = await world.start(settings=settings, pace=SOON)
     await account.phone.logs_in()
     await gateway.reaches("running")
     await starts(gateway, "second", second, post_api=world.receiver.url)

@@ -7,23 +7,24 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account
+from tests.patience import PATIENCE_S
 
 from .counting import shows
 from .test_outbox import fails
 from .world import Command, Gateway, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
-ENDS_S = 60.0
 
 
 async def doctor(openwx: Start, world: World) -> tuple[int, dict[str, Any]]:
     """Exit code, and what it found of ``post_api`` that is wrong."""
     environ = {
         "OPENWX_DATA_DIR": str(world.data_dir),
+        "OPENWX_LISTEN__PORT": "0",
         "OPENWX_REPORT__POST_API": world.receiver.url,
         "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": world.simulator.url,
     }
-    code, out, _ = await (await openwx("doctor", "--json", **environ)).ends(ENDS_S)
+    code, out, _ = await (await openwx("doctor", "--json", **environ)).ends(PATIENCE_S)
     findings = json.loads(out)["findings"]
     ill = [one for one in findings if one["about"] == "post_api" and one["level"] != "ok"]
     return code, ill[0] if ill else {}
@@ -68,7 +69,7 @@ async def test_one_that_used_to_take_them(
     await receiver.gets(2, content="another")
     assert await refused(api) == {"count": 2, "error": "HTTP 500"}
     environ = {"OPENWX_DATA_DIR": str(world.data_dir)}
-    code, out, _ = await (await openwx("status", **environ)).ends(ENDS_S)
+    code, out, _ = await (await openwx("status", **environ)).ends(PATIENCE_S)
     assert (code, "; post_api accepts nothing: HTTP 500 (the last 2 deliveries)" in out) == (
         0,
         True,

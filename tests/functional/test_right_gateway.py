@@ -19,12 +19,12 @@ from filelock import FileLock
 from openwx import instance, service
 from openwx.config import Access, Listen
 from openwx.simulator import Account
+from tests.patience import PATIENCE_S
 
 from .test_outbox import fails
 from .world import Command, Gateway, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
-ENDS_S = 60.0
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Commands:
     environ: dict[str, str]
 
     async def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        return await (await self.start(*arguments, **self.environ)).ends(ENDS_S)
+        return await (await self.start(*arguments, **self.environ)).ends(PATIENCE_S)
 
 
 def beside(openwx: Start, data_dir: Path, port: int | str, **environ: str) -> Commands:
@@ -227,7 +227,7 @@ async def test_after_a_kill_nobody_is_taken_for_it(openwx: Start, world: World) 
     url = await again.url()
     assert f"at {url}, up" in (await commands("status"))[1]
     again.process.send_signal(signal.SIGTERM)
-    assert (await again.ends(ENDS_S))[0] == 0
+    assert (await again.ends(PATIENCE_S))[0] == 0
     assert not (world.data_dir / instance.RUNNING).exists()
 
 
@@ -303,9 +303,11 @@ async def test_beside_a_demo(openwx: Start, tmp_path: Path) -> None:
         openwx, data_dir, port, OPENWX_ACCOUNTS__DEFAULT__BASE_URL="http://127.0.0.1:9"
     )
     demo = await openwx("serve", "--demo", **commands.environ)
-    url = (await demo.says(r"Its console, in your browser:  (http://\S+)/", timeout_s=ENDS_S))[1]
+    url = (await demo.says(r"Its console, in your browser:  (http://\S+)/", timeout_s=PATIENCE_S))[
+        1
+    ]
     assert port_of(url) == str(port)
-    await demo.says("updating → running", timeout_s=ENDS_S)
+    await demo.says("updating → running", timeout_s=PATIENCE_S)
     code, out, err = await commands("status")
     assert (code, err) == (0, "")
     assert out.startswith("the demo of openwx ")
@@ -325,9 +327,9 @@ async def test_beside_a_demo(openwx: Start, tmp_path: Path) -> None:
     assert (await commands("status"))[1].startswith("openwx ")
     assert f"at {own}, up" in (await commands("status"))[1]
     serve.process.send_signal(signal.SIGTERM)
-    assert (await serve.ends(ENDS_S))[0] == 0
+    assert (await serve.ends(PATIENCE_S))[0] == 0
     demo.process.send_signal(signal.SIGINT)
-    assert (await demo.ends(ENDS_S))[0] == 0
+    assert (await demo.ends(PATIENCE_S))[0] == 0
     assert not (data_dir / instance.DEMO).exists()
 
 
@@ -336,13 +338,13 @@ async def test_a_demo_leaves_nothing_and_a_killed_one_is_no_gateway(
 ) -> None:
     commands = beside(openwx, tmp_path / "data", 0)
     demo = await openwx("serve", "--demo", **commands.environ)
-    await demo.says("Its console, in your browser", timeout_s=ENDS_S)
+    await demo.says("Its console, in your browser", timeout_s=PATIENCE_S)
     assert [file.name for file in (tmp_path / "data").iterdir()] == [instance.DEMO]
     demo.process.send_signal(signal.SIGTERM)
-    assert (await demo.ends(ENDS_S))[0] == 0
+    assert (await demo.ends(PATIENCE_S))[0] == 0
     assert not (tmp_path / "data").exists()
     demo = await openwx("serve", "--demo", **commands.environ)
-    await demo.says("Its console, in your browser", timeout_s=ENDS_S)
+    await demo.says("Its console, in your browser", timeout_s=PATIENCE_S)
     await demo.kill()
     code, _, err = await commands("status")
     assert (code, "no openwx runs" in err) == (2, True)
@@ -351,7 +353,7 @@ async def test_a_demo_leaves_nothing_and_a_killed_one_is_no_gateway(
 async def test_where_nothing_can_be_left_it_runs_all_the_same(
     world: World, openwx: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And whoever asks hears that the folder is in use."""
+    """And a command says that the folder is in use."""
     (world.data_dir / instance.RUNNING / "in the way").mkdir(parents=True)
     gateway = await world.start()
     assert "cannot find this gateway" in caplog.text
@@ -368,7 +370,7 @@ async def test_who_only_looks_does_not_keep_a_gateway_from_starting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``until openwx status; do …`` beside a start: it holds the lock for a moment."""
-    monkeypatch.setattr(service, "LOCK_S", ENDS_S)
+    monkeypatch.setattr(service, "LOCK_S", PATIENCE_S)
     lock = FileLock(tmp_path / service.LOCK, mode=0o600, thread_local=False)
     lock.acquire()
     threading.Timer(0.05, lock.release).start()

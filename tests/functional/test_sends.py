@@ -282,7 +282,8 @@ async def test_trouble_is_tried_again_and_heard_once(
     assert account.filehelper.texts == ["x"]
     assert reply.json["msg_id"] == account.sent[0].msg_id
     calls = simulator.calls_of("webwxsendmsg")
-    assert len(calls) == (1 if fault is Fault.HANG else 4)
+    harmless = (Fault.HANG, Fault.PARTIAL)  # the latter is one of downloads
+    assert len(calls) == (1 if fault in harmless else 4)
     assert len({call.body["Msg"]["ClientMsgId"] for call in calls}) == 1
 
 

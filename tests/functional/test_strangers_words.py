@@ -1,11 +1,13 @@
 """What strangers send is data: no name, text or notice of theirs is markup, a friend, or somebody else's word."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from openwx.simulator import Account, Member, Person
+from openwx.wechat.messages import App
 
 from .changing import id_of, in_sync
 from .world import Gateway, Json, Receiver
@@ -161,6 +163,8 @@ async def test_notices_are_words(
          '</template><link_list><link name="u"><memberlist><member><nickname>小灰</nickname></member></memberlist>'
          "</link></link_list></content_template></sysmsgtemplate></sysmsg>"), '"小灰"加入了群聊'),
         ('<sysmsg type="NewXmlType"><a>1</a></sysmsg>', "[系统消息](NewXmlType)"),
+        # No parser takes the document, nor Python the number.
+        (f'<sysmsg type="Broken"><a>&#{"1" * 5000};</a><b>', "[系统消息](Broken)"),
     ],
 )  # fmt: skip
 async def test_system_messages_that_take_nothing_back_are_notices(
@@ -175,6 +179,31 @@ async def test_system_messages_that_take_nothing_back_are_notices(
     told = await receiver.get(type="group_notice")
     assert (told["content"], told["post_type"]) == (words, "receive_message")
     assert not {name for name in told if name.startswith("sender")}
+
+
+async def test_a_message_on_which_a_bug_trips_is_published_raw(
+    api: Gateway,
+    account: Account,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Else its author would stop the account, and so again after each start."""
+
+    def trips(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(App, "from_wire", trips)
+    friend, group = account.friend("小灰"), account.group("PERL学习交流")
+    friend.sends(49, "<msg>raw</msg>")
+    group.member_sends(group.others[0], 49, "<msg>raw</msg>")
+    friend.says("still here")
+    for kind in ("friend_message", "group_message"):
+        told = await receiver.get(type=kind, format="unknown")
+        assert told["content"] == "<msg>raw</msg>"
+    await receiver.get(content="still here")
+    assert "ZeroDivisionError" in caplog.text
+    await api.reaches("running")
 
 
 # -- a status notify of somebody else --------------------------------------------------------------------
@@ -214,3 +243,22 @@ async def test_no_markup_is_ever_a_uid(api: Gateway, account: Account, receiver:
     assert told["sender_uid"] == 4711
     listed = json.dumps((await api.get("get_friend_info")).json, ensure_ascii=False)
     assert "<br" not in listed
+
+
+# -- XML that is made to hold everybody up ---------------------------------------------------------------
+
+
+async def test_xml_of_a_stranger_holds_up_no_caller(
+    api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    """Each takes a third of a second to read, and all come in one answer of WeChat."""
+    group = account.groups[0]
+    slow = ["<msg>" + "<a>" * 150_000, "<msg>" + "<b>" * 60_000 + "</b>" * 60_000 + "</msg>"]
+    for xml in slow * 15:
+        group.member_sends(group.others[0], 49, xml, AppMsgType=5)
+    longest_s = 0.0
+    while len(receiver.got(format="app")) < 30:
+        began = time.monotonic()
+        assert (await api.client())["state"] == "running"
+        longest_s = max(longest_s, time.monotonic() - began)
+    assert longest_s < 3

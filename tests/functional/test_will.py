@@ -201,6 +201,8 @@ class TestPage:
         policy = reply.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
+        assert "img-src data:;" in policy  # the empty icon
+        assert b'rel="icon" href="data:,"' in reply.body
         assert "unsafe" not in policy
         assert reply.headers["X-Frame-Options"] == "DENY"
         assert reply.headers["Cache-Control"] == "no-store"
@@ -210,6 +212,7 @@ class TestPage:
         for name in DOING:
             page = (await self.opened(gateway, f"{name}?{NOBODY}")).body.decode()
             assert "Nothing has been done yet" in page
+            assert "`" not in page
             assert (
                 f"<code>{next(row.name for row in routes() if f'/openwx/{name}' in row.paths)}<"
                 in page

@@ -145,6 +145,42 @@ async def test_unattended_phones_log_in_and_friends_write() -> None:
         await web.http.close()
 
 
+async def test_unattended_phones_log_nobody_out() -> None:
+    """Two web clients get two accounts; one that comes back, without its session, gets its own again."""
+
+    async def enters(web: WebClient) -> None:
+        uuid = await web.code()
+        while await web.poll(uuid, tip=0) != "200":
+            pass
+        await web.enter()
+        await web.init()
+
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        Simulator(1, auto_scan=True, scan_delay_s=0.01, hold_s=600) as simulator,
+    ):
+        first, second, third = (WebClient(simulator.url) for _ in range(3))
+        await enters(first)
+        poll = asyncio.create_task(first.check())
+        await simulator.gets_call("synccheck")
+        await enters(second)
+        assert len(simulator.accounts) == 2
+        assert all(one.is_online for one in simulator.accounts)
+        assert second.base["Uin"] != first.base["Uin"]
+        session = simulator.account().session
+        assert session is not None
+        session.asked_at = 0  # the synccheck that is held counts alone
+        poll.cancel()
+        await first.http.close()
+        while session.is_in_use:
+            await asyncio.sleep(0.01)  # nothing beats when a client is gone
+        await enters(third)
+        assert third.base["Uin"] == first.base["Uin"]
+        assert len(simulator.accounts) == 2
+        for web in (second, third):
+            await web.http.close()
+
+
 async def test_unattended_friends_send_more_than_words() -> None:
     async with Simulator(1, chatter_s=0.001, hold_s=1) as simulator:
         account, web = simulator.account(), WebClient(simulator.url)

@@ -402,6 +402,10 @@ def test_bad_hosts(host: str) -> None:
         (b"[access]\ntoken = s3cr3t", "is not valid TOML: Invalid value (at line 2, column 9)"),
         (b'[access]\ntoken = "s3cr3t', "is not valid TOML: "),
         (b"max_clients = 1\nmax_clients = 2", "is not valid TOML: "),
+        (
+            b"[access]\n[report]\n[access]",
+            "twice (at line 3, column 8); each [section] may stand once",
+        ),
         (b"\n\n# \xff", "must be UTF-8 text, which line 3 is not"),
         (b"a = " + b"9" * 5000, "a number is too long, or tables or lists lie too deep"),
         (b"a = " + b"[" * 100_000, "a number is too long, or tables or lists lie too deep"),

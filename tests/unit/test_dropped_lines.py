@@ -14,6 +14,8 @@ LETS_GO = re.compile(
     r"left out|drop|forg[eo]t|ignored|cannot be read|too late|deleted|\blost\b|not told"
 )
 NOT_SO = {
+    "%s: the parameter %a is ignored%s": "it is named in the answer too",
+    "%s: the body is ignored: %s": "it is named in the answer too",
     "%s: start_client's settings are ignored: the configuration wins": "the caller's, and stays his",
     "%s: stopped; what is left in the journal cannot be read: %s": "it stays there",
     "%s: the saved session cannot be read, so it is only forgotten": "somebody asked for that",

@@ -3,6 +3,7 @@
 Opening an address does nothing by itself (``will.py``). The page is answered in place of the call, with the same 403.
 """
 
+import re
 from html import escape
 from pathlib import Path
 
@@ -20,11 +21,13 @@ from openwx.web.routing import Route
 FOLDER = Path(__file__).parent
 PREFIX = "/confirm"
 NOT_PASSED_ON = ("token", "callback", "datatype")
-"""Parameters that say how to answer, or who asks; ``confirm.js`` leaves out the same."""
+"""Parameters that say how to answer, or who asks."""
+
+_CODE = re.compile(r"`([^`]+)`")
 
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self';"
         " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Frame-Options": "DENY",
@@ -48,8 +51,9 @@ def page(row: Route, request: web.BaseRequest, *, needs_token: bool) -> Answer:
     html = _template().format(
         language=language,
         prefix=PREFIX,
+        not_passed_on=" ".join(NOT_PASSED_ON),
         route=escape(row.name),
-        sentence=escape(sentence_of(row, language)),
+        sentence=_CODE.sub(r"<code>\1</code>", escape(sentence_of(row, language))),
         parameters=_listed(given, words),
         token=_asked_for(words) if needs_token else "",
         foreign=_warned(request, words),

@@ -2,7 +2,6 @@
 
 // A click that was meant for another page, which has just gone away, must not reach the button.
 const WAIT_MS = 800;
-const NOT_PASSED_ON = ["token", "callback", "datatype"];
 
 const main = document.querySelector("main");
 const button = document.getElementById("do");
@@ -11,7 +10,7 @@ const token = document.getElementById("token");
 
 async function call() {
   const given = new URLSearchParams(location.search);
-  for (const name of NOT_PASSED_ON) given.delete(name);
+  for (const name of main.dataset.notPassedOn.split(" ")) given.delete(name);
   const headers = token && token.value ? { Authorization: `Bearer ${token.value}` } : {};
   try {
     const answer = await fetch(location.pathname, { method: "POST", body: given, headers });

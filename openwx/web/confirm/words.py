@@ -22,7 +22,7 @@ BY_LANGUAGE: dict[Language, Words] = {
         "why": "这个地址是一次会产生实际效果的调用。只打开它不会执行，点下面的按钮才会执行。",
         "sent_here": "您是从别的网站跳转过来的。确定要这样做，再点按钮。",
         "no_parameters": "没有参数。",
-        "needs_token": "请输入网关的令牌（token）：",
+        "needs_token": "请输入网关的口令（token）：",
         "button": "执行",
         "working": "正在执行……",
         "lost": "没有收到应答：可能已经执行，也可能没有。",
@@ -31,8 +31,8 @@ BY_LANGUAGE: dict[Language, Words] = {
 }
 
 CHINESE: dict[str, str] = {
-    "start_client": "启动一个帐号。",
-    "stop_client": "停止一个帐号。",
+    "start_client": "启动一个账号。",
+    "stop_client": "停止一个账号。",
     "send_message": "给好友或群发消息。",
     "send_friend_message": "给好友发消息。",
     "send_group_message": "给群发消息。",

@@ -49,7 +49,7 @@ class Entry:
 
 
 def _remember(visit: Visit, cookie: str, value: str) -> web.Response:
-    """Keep a choice in the browser, and go on where the visitor was."""
+    """Keep a choice in the browser, and return to the page that the visitor came from."""
     response = web.Response(status=303, headers={"Location": _wanted(visit)})
     response.set_cookie(
         cookie,

@@ -30,8 +30,8 @@ RET_WORDS = {
 
 
 class Health(msgspec.Struct, frozen=True):
-    """Sentences in the language of the page. ``reason`` says why, ``quote`` is WeChat's own word, ``detail`` is for
-    whoever looks for the fault, in English."""
+    """Sentences in the language of the page. ``reason`` says why, ``quote`` is WeChat's own word, ``detail``
+    helps to find the fault, and is in English."""
 
     tone: Tone
     headline: str
@@ -52,7 +52,7 @@ class Health(msgspec.Struct, frozen=True):
 def health_of(account: "Account", t: Translate, *, wanted: bool, stopping: bool) -> Health:
     """``wanted``: whether it should run; ``stopping``: the whole server is about to stop."""
     if stopping:
-        advice = "This page goes on by itself as soon as openwx runs again."
+        advice = "This page continues by itself as soon as openwx runs again."
         return Health("idle", t("openwx is stopping"), t(advice))
     match account.state:
         case State.RUNNING if account.is_running:

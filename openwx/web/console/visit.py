@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = "/console"
 LOGIN = f"{ROOT}/login"
 HINT_IS_HIDDEN = "openwx_hint_is_hidden"
-"""The cookie of a browser that does not want to be told how to set a token."""
+"""The cookie of a browser in which the hint how to set a token is hidden."""
 
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SECTION_OF = {"chat": "chats", "contact": "contacts", "delivery": "deliveries"}

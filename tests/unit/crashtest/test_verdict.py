@@ -162,3 +162,11 @@ def test_a_verdict_on_nothing_is_none() -> None:
         "send with async=1 was accepted",
         "reply was wanted",
     ]
+
+
+def test_what_was_answered_on_a_full_disk_is_excused_where_its_process_died_there() -> None:
+    records = untold(good())
+    records.sent.without_room["waiting 1.1"] = 3
+    assert complaints(records) == ["waiting 1.1: heard, never told"]
+    assert complaints(replace(records, ended_without_room={2, 4})) != []
+    assert complaints(replace(records, ended_without_room={3})) == []

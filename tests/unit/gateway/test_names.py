@@ -1,4 +1,4 @@
-"""Names of media: told as they were written, whatever the way in."""
+"""Names of media stay as they were written, whatever the way in."""
 
 import pytest
 from hypothesis import given

@@ -48,3 +48,19 @@ def test_texts_come_through_and_nothing_else_is_a_reply(fields: dict[str, object
 def test_a_deep_answer_ends_nothing(depth: int) -> None:
     body = b'{"reply":' + b"[" * depth + b"]" * depth + b"}"
     assert parse(body, None) is None
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape"])
+def test_an_answer_in_an_odd_codec_holds_up_nobody(charset: str) -> None:
+    """Punycode of this size would take the machine minutes."""
+    body = b"a-" + b"a9" * 500_000
+    answer, (complaint,) = read(body, "application/json", charset, may_reply=True)
+    assert (answer, complaint.is_reply) == (None, False)
+    assert complaint.words == f"the answer is ignored: {charset!a} is no charset"
+
+
+@pytest.mark.parametrize("charset", ["ascii", "GBK", "gb2312", "utf-16", "windows-1252", "big5"])
+def test_answers_in_usual_character_sets_are_read(charset: str) -> None:
+    text = "ok" if charset in ("ascii", "windows-1252") else "你好"
+    body = json.dumps({"reply": text}, ensure_ascii=False).encode(charset)
+    assert parse(body, charset) == Answer(text)

@@ -10,12 +10,12 @@ import pytest
 from openwx.web import connection, server
 from openwx.web.connection import Connection
 from openwx.web.server import Server
+from tests.patience import PATIENCE_S
 
 from .serving import Api, Serve
 
 TOKEN = "s3cret-enough-token"
 MOST = 10
-PATIENCE_S = 60.0
 HOST = b" HTTP/1.1\r\nHost: localhost\r\n"
 BIG = b"GET /docs/swagger-ui-bundle.js" + HOST + b"\r\n"
 ASK = b"GET /openwx/get_user_info" + HOST

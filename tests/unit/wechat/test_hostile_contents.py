@@ -124,6 +124,27 @@ def test_values_of_cards_links_and_requests_are_texts() -> None:
         assert (link.title, link.url) == (title, "http://good/")
 
 
+@pytest.mark.parametrize(
+    "number", ["&#" + "1" * 5000 + ";", "&#x" + "f" * 5000 + ";", "&#9999999;"]
+)
+@pytest.mark.parametrize(
+    ("msg_type", "app_type", "xml"),
+    [
+        (3, 0, "<msg><img length='{}'><b>"),
+        (48, 0, "<msg><location x='{}' y='1' label='{}'>"),
+        (49, 5, "<msg><appmsg><title>{}</title><b>"),
+        (49, 6, "<msg><appmsg><title>{}</title><totallen>{}</totallen><b>"),
+        (10002, 0, "<sysmsg type='x'><a>{}</a><b>"),
+        (10002, 0, "<sysmsg type='{}'><b>"),
+    ],
+)
+def test_no_number_of_a_character_is_too_long(
+    msg_type: int, app_type: int, xml: str, number: str
+) -> None:
+    for content in (xml.format(number, number), escaped(xml.format(number, number))):
+        assert read(msg_type, content, app_type).id == "1"
+
+
 @pytest.mark.parametrize(("msg_type", "app_type"), [(1, 0), (49, 5), (10000, 0), (10002, 0)])
 def test_no_content_is_a_burden(msg_type: int, app_type: int) -> None:
     """Whatever it is, it is read in the time that so many characters take."""

@@ -1,4 +1,4 @@
-"""Whoever is no contact never becomes a friend, and nobody but the phone pairs ids and uids."""
+"""A person who is no contact never becomes a friend, and nobody but the phone pairs ids and uids."""
 
 from typing import Any
 

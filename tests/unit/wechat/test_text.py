@@ -118,3 +118,15 @@ def test_ordinary_texts_stay_as_they_are(text: str) -> None:
 @given(st.text())
 def test_what_is_written_reads_as_it_was(text: str) -> None:
     assert plain(written(text)) == text
+
+
+@pytest.mark.parametrize(
+    "tag", ["<a href=", "<a href =x ", "<img src=", "<a ", "<span class='emoji1"]
+)
+def test_a_notice_of_broken_tags_takes_no_long_time(tag: str) -> None:
+    """Tries grow with its length, not with the square of it: 400 kB would take minutes."""
+    name, space, rest = tag.partition(" ")
+    notice = name + space + rest * (400_000 // len(rest or name))
+    began = time.monotonic()
+    words(notice)
+    assert time.monotonic() - began < 10

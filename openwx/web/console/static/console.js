@@ -39,8 +39,8 @@ document.addEventListener("htmx:sseMessage", (event) => {
 
 // -- a conversation
 
-// Stays at the newest message for as long as that is where the reader is. Whoever has scrolled up is not moved by the
-// messages of others: a button says that there are some.
+// Stays at the newest message for as long as that is where the reader is. Messages of others do not
+// move a reader who has scrolled up: a button says that there are some.
 class Talk {
   constructor(box) {
     this.box = box;
@@ -102,8 +102,8 @@ function offline(is) {
   document.getElementById("offline").hidden = !is;
 }
 
-// One stream for the page. It goes on where it was after a lost connection. Browsers allow six connections to a host, so
-// a page that nobody sees gives its own back, and goes on when it is seen.
+// One stream for the page. After a lost connection it continues where it was. Browsers allow six connections to a host,
+// so a page that nobody sees gives its own back, and connects again when it is seen.
 class Stream extends EventTarget {
   constructor(url) {
     super();
