@@ -14,6 +14,7 @@ LETS_GO = re.compile(
     r"left out|drop|forg[eo]t|ignored|cannot be read|too late|deleted|\blost\b|not told"
 )
 NOT_SO = {
+    "a bug: a message of type %d cannot be read": "it is published raw",
     "%s: the parameter %a is ignored%s": "it is named in the answer too",
     "%s: the body is ignored: %s": "it is named in the answer too",
     "%s: start_client's settings are ignored: the configuration wins": "the caller's, and stays his",
