@@ -10,7 +10,7 @@ from openwx.simulator import Account, Member, Person
 from openwx.wechat.messages import App
 
 from .changing import id_of, in_sync
-from .world import Gateway, Json, Receiver
+from .world import Gateway, Json, Receiver, World
 
 
 def stranger_of(account: Account) -> Member:
@@ -249,16 +249,18 @@ async def test_no_markup_is_ever_a_uid(api: Gateway, account: Account, receiver:
 
 
 async def test_xml_of_a_stranger_holds_up_no_caller(
-    api: Gateway, account: Account, receiver: Receiver
+    world: World, account: Account, receiver: Receiver
 ) -> None:
     """Each takes a third of a second to read, and all come in one answer of WeChat."""
+    # A slow machine reads for longer than 30 s, after which an account counts as stalled.
+    api = await world.run(pace={"stalled_after_s": 600.0})
     group = account.groups[0]
     slow = ["<msg>" + "<a>" * 150_000, "<msg>" + "<b>" * 60_000 + "</b>" * 60_000 + "</msg>"]
     for xml in slow * 15:
         group.member_sends(group.others[0], 49, xml, AppMsgType=5)
-    longest_s = 0.0
+    longest_s, first = 0.0, time.monotonic()
     while len(receiver.got(format="app")) < 30:
         began = time.monotonic()
         assert (await api.client())["state"] == "running"
         longest_s = max(longest_s, time.monotonic() - began)
-    assert longest_s < 3
+    assert longest_s < (time.monotonic() - first) / 4, "callers wait for one of them at most"
