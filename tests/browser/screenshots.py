@@ -5,8 +5,6 @@ A made-up account and a backend that refuses now and then; Chromium as the tests
 """
 
 import asyncio
-import io
-import math
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -16,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import aiohttp
-import png
 from playwright.async_api import async_playwright
 
 from openwx.simulator import Simulator
@@ -24,6 +21,7 @@ from openwx.web.console.visit import HINT_IS_HIDDEN
 from tests.functional.world import Gateway, Receiver, World
 
 from .conftest import CHROMIUM
+from .pictures import hills
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -107,31 +105,6 @@ async def things_happen(world: World, gateway: Gateway) -> None:
     friend.sends_file("路线图.pdf", b"%PDF-1.4" + bytes(90_000))
     await receiver.gets(2, format="media")
     await writes("收到，我先看看 https://example.org/map")
-
-
-def hills(width: int = 260, height: int = 150) -> bytes:
-    """A picture of the mountains in the evening."""
-    rows = []
-    for y in range(height):
-        row: list[int] = []
-        for x in range(width):
-            far = 70 + 22 * math.sin(x / 31) + 10 * math.sin(x / 13)
-            near = 105 + 16 * math.sin(x / 23 + 2) + 7 * math.sin(x / 9)
-            sun = math.hypot(x - 190, y - 48) < 17
-            sky = (250 - y // 2, 196 + y // 4, 150 + y // 2)
-            row += (
-                (38, 84, 72)
-                if y > near
-                else (92, 132, 124)
-                if y > far
-                else (255, 243, 205)
-                if sun
-                else sky
-            )
-        rows.append(row)
-    file = io.BytesIO()
-    png.from_array(rows, "RGB").write(file)
-    return file.getvalue()
 
 
 async def main(folder: Path) -> None:

@@ -16,7 +16,7 @@ from tests.functional.world import Gateway, Receiver, World
 from tests.patience import PATIENCE_MS
 
 from .conftest import Complaints
-from .screenshots import hills
+from .pictures import hills
 from .seeing import ACCOUNT, box_of, chat_of, is_at_end, reads, sees, until
 
 if TYPE_CHECKING:
