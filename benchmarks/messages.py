@@ -4,7 +4,7 @@ import itertools
 
 import msgspec
 
-from openwx.report.journal import NewUpload
+from openwx.store.sqlite.journal import NewUpload
 
 _numbers = itertools.count(1)
 

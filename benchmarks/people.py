@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from openwx.wechat import wire
-from openwx.wechat.contacts import Contacts
-from openwx.wechat.model import User
+from openwx.domain.contacts import User
+from openwx.transports.web import wire
+from openwx.transports.web.contact_book import Contacts
 
 OWN_ID = "@" + "0" * 32
 

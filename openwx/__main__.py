@@ -2,7 +2,7 @@
 
 import sys
 
-from openwx.cli import main
+from openwx.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

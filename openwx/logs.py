@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from openwx.about import known
+from openwx.logcontext import known
 from openwx.terminal import Picture, harmless, in_json, one_line
 
 CONSOLE = "%(asctime)s %(mark)s%(message)s"
@@ -37,7 +37,7 @@ class ConsoleFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, also with a traceback; what it is about (``about.py``) is in fields of its own."""
+    """One JSON object a line, also with a traceback; what it is about (``logcontext.py``) is in fields of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {

@@ -2,7 +2,7 @@
 
 Whoever lets something go says so through ``dropped``, which writes the line in the log and counts: neither
 can be forgotten. What is a length or an age is not counted here but looked at when somebody asks
-(``web/metrics.py``). ``docs/metrics.md`` tells of each; a test holds the two together.
+(``api/metrics_page.py``). ``docs/metrics.md`` tells of each; a test holds the two together.
 
 Labels are bounded: routes are ours, codes are ours or WeChat's known ones, and of accounts that ended only the
 last ``KEPT_ENDED`` stay.
@@ -22,8 +22,8 @@ from prometheus_client import (
 )
 
 from openwx import __version__
-from openwx.about import about
 from openwx.errors import REASON_OF_RET, Code
+from openwx.logcontext import about
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each
 REGISTRY = CollectorRegistry()

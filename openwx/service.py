@@ -16,27 +16,28 @@ from aiohttp import web
 from filelock import FileLock, Timeout
 
 from openwx import __version__, instance, metrics
+from openwx.accounts import private_targets
+from openwx.accounts.idempotency import KEPT_S
+from openwx.accounts.manager import Gateway
+from openwx.accounts.media import types
+from openwx.accounts.media.fetcher import Fetcher
+from openwx.accounts.media.folder import MediaFolder
+from openwx.accounts.media.local import LocalMedia
+from openwx.accounts.private_targets import Targets, given_by_caller
+from openwx.accounts.registry import all_accounts
+from openwx.accounts.resources import Shared
+from openwx.api.app import make_runner
+from openwx.api.server import TlsSite
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError, NotNowError, WeChatError
-from openwx.gateway import magictype, targets
-from openwx.gateway.fetching import Fetcher
-from openwx.gateway.gateway import Gateway
-from openwx.gateway.idempotency import KEPT_S
-from openwx.gateway.localmedia import LocalMedia
-from openwx.gateway.mediafolder import MediaFolder
-from openwx.gateway.roster import all_accounts
-from openwx.gateway.shared import Shared
-from openwx.gateway.targets import Targets, given_by_caller
-from openwx.report import clock as clocks
-from openwx.report.clock import Clock
-from openwx.report.journal import Journal, JournalError, Unit
-from openwx.report.schema import NotNowJournalError
-from openwx.web.app import make_runner
-from openwx.web.server import TlsSite
-from openwx.wechat import sync
-from openwx.wechat.http import Http
-from openwx.wechat.pace import Pace
-from openwx.wechat.session import Session
+from openwx.reporter import clock as clocks
+from openwx.reporter.clock import Clock
+from openwx.store.sqlite.journal import Journal, JournalError, Unit
+from openwx.store.sqlite.schema import NotNowJournalError
+from openwx.transports.web import sync
+from openwx.transports.web.http import Http
+from openwx.transports.web.session import Session
+from openwx.transports.web.timing import Pace
 
 log = logging.getLogger("openwx")
 
@@ -92,7 +93,9 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
         # All connections share the context that aiohttp has made already: another one takes 30 ms and its memory.
         connector = aiohttp.TCPConnector(limit=0)
         stack.push_async_callback(connector.close)
-        http = await stack.enter_async_context(targets.session(aiohttp.TCPConnector(limit=0)))
+        http = await stack.enter_async_context(
+            private_targets.session(aiohttp.TCPConnector(limit=0))
+        )
         guard = None if settings.access.allow_private_targets else await _targets(settings, stack)
         fetcher = Fetcher(settings.media.private_hosts)
         stack.push_async_callback(fetcher.close)
@@ -147,7 +150,7 @@ async def _run(service: Service, background: Iterable[asyncio.Task[None]]) -> No
 async def _have_libmagic() -> None:
     """Not at the first medium: whoever cannot have it is to know now. Nor before the first answers."""
     try:
-        await asyncio.to_thread(magictype.library)
+        await asyncio.to_thread(types.library)
     except (ImportError, OSError) as error:
         words = f"libmagic, which tells the type of media, does not load: {error}; install openwx anew with pip"
         raise ConfigError(words) from error

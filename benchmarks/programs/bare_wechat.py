@@ -16,9 +16,9 @@ import aiohttp
 import msgspec
 
 from benchmarks.programs import commands
-from openwx.wechat import login, sync
-from openwx.wechat.http import MAIN, Http
-from openwx.wechat.session import Session
+from openwx.transports.web import login, sync
+from openwx.transports.web.http import MAIN, Http
+from openwx.transports.web.session import Session
 
 HAS_NEWS = re.compile(rb'retcode:"0",selector:"[1-9]')
 

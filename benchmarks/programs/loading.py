@@ -17,9 +17,9 @@ from benchmarks import machine
 
 def openwx() -> Callable[[bytes], Any]:
     from benchmarks.people import OWN_ID
-    from openwx.wechat import wire
-    from openwx.wechat.contacts import Contacts
-    from openwx.wechat.model import User
+    from openwx.domain.contacts import User
+    from openwx.transports.web import wire
+    from openwx.transports.web.contact_book import Contacts
 
     contacts = Contacts(User(id=OWN_ID))
 

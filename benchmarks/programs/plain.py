@@ -2,8 +2,8 @@
 
 import sys
 
-from openwx import cli
+from openwx.cli import main
 
 if __name__ == "__main__":
     sys.modules["uvloop"] = None  # type: ignore[assignment]  # to import it is an ImportError now
-    sys.exit(cli.main(["serve"]))
+    sys.exit(main.main(["serve"]))

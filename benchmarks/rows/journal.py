@@ -12,7 +12,7 @@ from benchmarks.figures import Figure
 from benchmarks.lines import Lines
 from benchmarks.rounds import Sample, low, middle
 from benchmarks.rows import Scale
-from openwx.report.journal import Journal, Unit
+from openwx.store.sqlite.journal import Journal, Unit
 
 CALLERS = 100
 TABLE = "CREATE TABLE messages (id INTEGER PRIMARY KEY, uid TEXT UNIQUE, body BLOB)"

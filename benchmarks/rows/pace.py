@@ -11,7 +11,7 @@ from benchmarks import messages, world
 from benchmarks.figures import Figure
 from benchmarks.rounds import high, middle, percentile
 from benchmarks.rows import Scale
-from openwx.report.journal import Journal, Unit
+from openwx.store.sqlite.journal import Journal, Unit
 
 A_SECOND = 200
 

@@ -7,8 +7,8 @@ from benchmarks.figures import Figure
 from benchmarks.people import contacts_of, friend_records
 from benchmarks.rounds import high, middle
 from benchmarks.rows import Scale
-from openwx.wechat.contacts import Contacts
-from openwx.wechat.model import Friend
+from openwx.domain.contacts import Friend
+from openwx.transports.web.contact_book import Contacts
 
 SEARCHES = (
     {"displayname": "friend 7777"},

@@ -22,7 +22,7 @@ print(time.perf_counter() - wall, time.process_time() - cpu, flush=True)
 import os; os._exit(0)
 """
 OURS = TIMED.format(
-    imports="import openwx.cli\nwith openwx.cli.undisturbed(): import openwx.logs, openwx.service"
+    imports="import openwx.cli\nwith openwx.cli.main.undisturbed(): import openwx.logs, openwx.service"
 )
 """What ``openwx serve`` imports."""
 THEIRS = TIMED.format(imports="import aiohttp.web")

@@ -12,10 +12,10 @@ from benchmarks.figures import Figure
 from benchmarks.processes import Program
 from benchmarks.rounds import Sample, interleaved, low, middle
 from benchmarks.rows import Scale
-from openwx import cli
+from openwx.cli import main
 from openwx.config import Report
-from openwx.report.journal import Journal, Unit, Upload
-from openwx.report.reporter import Reporter
+from openwx.reporter.reporter import Reporter
+from openwx.store.sqlite.journal import Journal, Unit, Upload
 
 CHATS = 100
 AT_ONCE = 64
@@ -26,7 +26,7 @@ async def run(scale: Scale) -> list[Figure]:
     """The receiver is on a core of its own; the reporter and the bare client share the other one, in turns. Both are
     collected as ``openwx serve`` is."""
     machine.pin(machine.cores()[0])
-    cli.collect_seldom()
+    main.collect_seldom()
     count = scale.of(4000, 1000)
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal
 import aiohttp
 from playwright.async_api import async_playwright
 
+from openwx.console.context import HINT_IS_HIDDEN
 from openwx.simulator import Simulator
-from openwx.web.console.visit import HINT_IS_HIDDEN
 from tests.functional.world import Gateway, Receiver, World
 
 from .conftest import CHROMIUM

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from openwx.api.app import routes
+from openwx.api.openapi.document import document
 from openwx.config import Access
 from openwx.simulator import Account
-from openwx.web.app import routes
-from openwx.web.openapi.document import document
 from tests.functional.world import Gateway, World
 from tests.patience import PATIENCE_MS
 

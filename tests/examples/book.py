@@ -10,10 +10,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from openwx.report.journal import Journal, JournalError
+from openwx.api.openapi.examples import Recorded
 from openwx.simulator import Account, Fault, Group, Person
 from openwx.simulator.media import PNG
-from openwx.web.openapi.examples import Recorded
+from openwx.store.sqlite.journal import Journal, JournalError
 from tests.functional.world import Gateway, World
 from tests.reply import Reply
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from openwx.simulator import Fault
-from openwx.wechat import lane
+from openwx.transports.web import lane
 
 from .book import Example, Scene, Topic
 

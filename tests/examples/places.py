@@ -6,10 +6,10 @@ from pathlib import Path
 
 import aiohttp
 
+from openwx.api import parameters
 from openwx.config import Access
 from openwx.config.models import EVENTS
 from openwx.simulator import Simulator
-from openwx.web import parameters
 from tests.functional.world import Receiver, World
 
 from .book import Scene

@@ -14,6 +14,6 @@ def _set() -> float:
 
 if __name__ == "__main__":
     time.time = _set
-    from openwx.cli import main
+    from openwx.cli.main import main
 
     raise SystemExit(main())

@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from openwx.accounts.media_download import Incoming
 from openwx.config import Access, AccountSettings, Settings
-from openwx.gateway.incoming import Incoming
 from openwx.simulator import Account, Fault, Simulator
 from tests.patience import PATIENCE_S
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from openwx.api.app import routes
+from openwx.api.openapi.examples import FOLDER, Recorded
 from openwx.config.models import EVENTS
-from openwx.web.app import routes
-from openwx.web.openapi.examples import FOLDER, Recorded
-from openwx.wechat import lane
+from openwx.transports.web import lane
 from tests.examples import uploads
 from tests.examples.book import Example, Scene, Topic, as_recorded, play, shape
 from tests.examples.places import opened

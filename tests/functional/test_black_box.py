@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
+from openwx.api.app import routes
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
-from openwx.web.app import routes
 from tests.reply import Reply
 
 from .streaming import event_source, socket

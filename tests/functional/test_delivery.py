@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from openwx.report.journal import Journal, JournalError, Unit, Written
 from openwx.simulator import Account, Fault, Simulator
+from openwx.store.sqlite.journal import Journal, JournalError, Unit, Written
 from tests.patience import PATIENCE_S
 
 from .world import (

@@ -144,7 +144,7 @@ async def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 
 def test_systemd_does_not_start_again_what_is_configured_wrongly() -> None:
-    from openwx.cli import EXIT_CONFIG
+    from openwx.cli.main import EXIT_CONFIG
 
     assert f"RestartPreventExitStatus={EXIT_CONFIG}\n" in read("openwx.service")
 

@@ -49,7 +49,7 @@ async def test_it_is_read_without_a_token_but_not_under_any_name(world: World) -
 
 
 async def test_the_viewer_comes_with_its_licence() -> None:
-    from openwx.web.docspage import FOLDER
+    from openwx.api.docs_page import FOLDER
 
     assert "Apache License" in (FOLDER / "swagger-ui.LICENSE.txt").read_text()
     version = re.search(r"swagger-ui-dist (\d+\.\d+\.\d+)", (FOLDER / "README.md").read_text())

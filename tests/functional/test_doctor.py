@@ -15,8 +15,8 @@ import trustme
 from aiohttp import web
 from filelock import FileLock
 
-from openwx import doctor
-from openwx.doctor.finding import Finding, Level
+from openwx.cli import doctor
+from openwx.cli.doctor.finding import Finding, Level
 from openwx.simulator import Simulator
 
 from .world import Command, Receiver, World
@@ -355,7 +355,7 @@ async def test_without_a_base_url_wechats_own_hosts_are_asked(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether or not they can be reached from here, it is told of each."""
-    monkeypatch.setattr("openwx.doctor.reach.TIMEOUT_S", 3.0)
+    monkeypatch.setattr("openwx.cli.doctor.reach.TIMEOUT_S", 3.0)
     del patient.environ["OPENWX_ACCOUNTS__DEFAULT__BASE_URL"]
     findings = [one for one in await patient.examined() if one.about == "WeChat"]
     hosts = [one.words.partition(" ")[0].removesuffix(":") for one in findings]

@@ -20,8 +20,8 @@ import pytest
 from aiohttp import web
 from hypothesis import strategies as st
 
+from openwx.api import app
 from openwx.simulator import Account
-from openwx.web import app
 from tests.patience import PATIENCE_S
 
 from .world import Gateway, Receiver, Upload, World, says

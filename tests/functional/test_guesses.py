@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from openwx.api import wrong_tokens
 from openwx.config import Access
-from openwx.web import guesses
 
 from .world import Command, Gateway, World
 
@@ -18,7 +18,7 @@ LATE_S = 60.0
 
 @pytest.fixture(autouse=True)
 def late_answers_never_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guesses, "LONGEST_PAUSE_S", LATE_S)
+    monkeypatch.setattr(wrong_tokens, "LONGEST_PAUSE_S", LATE_S)
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ async def guess(
     tasks = [asyncio.create_task(one(number)) for number in range(n)]
     # With n guesses, 2 ** (n - 6) seconds are the longest of the pauses; five are answered at once.
     done = 0
-    while done < guesses.FREE_TRIES:
+    while done < wrong_tokens.FREE_TRIES:
         finished, _ = await asyncio.wait(tasks, timeout=LATE_S, return_when=asyncio.FIRST_COMPLETED)
         assert finished, "the first ones are answered at once"
         done = sum(task.done() for task in tasks)
-        if done < guesses.FREE_TRIES:
+        if done < wrong_tokens.FREE_TRIES:
             await asyncio.wait(
                 [task for task in tasks if not task.done()], return_when=asyncio.FIRST_COMPLETED
             )
@@ -85,7 +85,7 @@ async def test_they_are_answered_late_and_the_right_token_at_once(
 async def test_late_answers_do_not_fill_the_connections(
     world: World, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guesses, "MOST_PAUSES", 3)
+    monkeypatch.setattr(wrong_tokens, "MOST_PAUSES", 3)
     gateway = await guarded(world)
     tasks = await guess(http, gateway, "/openwx/check_client", 40)
     async with asyncio.timeout(LATE_S / 2):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import aiohttp
 import pytest
 
-from openwx.web import jsontext, parts
+from openwx.api import json_body, multipart
 from tests.patience import PATIENCE_S
 
 from .rawcalls import Bench
@@ -104,7 +104,7 @@ def test_a_medium_in_json_may_be_long(bench: Bench) -> None:
         folded.replace("\\n", "\\r\\n"),
     ]
     for spelt in spellings:
-        assert len(spelt) > jsontext.LONG
+        assert len(spelt) > json_body.LONG
         body = f'{{"media_data": {spelt}, "media_name": "b.bin", "id": "filehelper"}}'
         answer = bench.posts(SEND, body.encode(), JSON)
         assert answer.code == 0, answer.body
@@ -119,7 +119,7 @@ def test_a_medium_in_json_may_be_long(bench: Bench) -> None:
 
 @pytest.mark.parametrize("inside", ["\\", '\\"', "\\\\", "\n", "\\x", "\\ud83d", "\x01"])
 def test_what_a_long_text_may_not_be(bench: Bench, inside: str) -> None:
-    body = '{"id": "filehelper", "content": "' + "x" * jsontext.LONG + inside + '"}'
+    body = '{"id": "filehelper", "content": "' + "x" * json_body.LONG + inside + '"}'
     answer = bench.posts(SEND, body.encode("utf-8", "surrogatepass"), JSON)
     assert (answer.status, answer.code) == (400, -2)
     assert bench.sent() == []
@@ -138,7 +138,7 @@ def test_what_a_reasonable_program_sends(bench: Bench) -> None:
         bench.posts(f"{SEND}?id=filehelper&content=z", PART * 900 + b"--b--\r\n", PARTS).code == 0
     )
     assert bench.sent() == ["x", "y", "z"]
-    assert parts.MOST_LINES > 2 * 900
+    assert multipart.MOST_LINES > 2 * 900
 
 
 async def test_heavy_messages_of_a_websocket(world: World) -> None:

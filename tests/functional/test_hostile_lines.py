@@ -8,7 +8,8 @@ from io import StringIO
 
 import pytest
 
-from openwx import logs, outbox
+from openwx import logs
+from openwx.cli import outbox
 from openwx.simulator import Account, Simulator
 from openwx.terminal import Picture, harmless, in_json, one_line
 from tests.patience import PATIENCE_S

@@ -11,9 +11,9 @@ import pytest
 import trustme
 
 from openwx import service
+from openwx.api import handshake
 from openwx.config import Access, Listen
 from openwx.errors import ConfigError
-from openwx.web import handshake
 from tests.patience import PATIENCE_S
 
 from .world import World

@@ -13,8 +13,8 @@ import pytest
 
 from openwx import service
 from openwx.config import JournalLimits, Settings
-from openwx.report.journal import Fate
 from openwx.simulator import Account
+from openwx.store.sqlite.journal import Fate
 
 from .counting import gauge
 from .world import Receiver, World

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from openwx.gateway import qrcode
+from openwx.accounts import qrcode
 from openwx.simulator import Account, Fault, Simulator
 
 from .world import Gateway, Receiver, World

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from openwx import logs
-from openwx.about import about
+from openwx.logcontext import about
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 

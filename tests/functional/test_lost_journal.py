@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from openwx.report import journal
-from openwx.report.journal import Journal
 from openwx.simulator import Account, Fault, Simulator
+from openwx.store.sqlite import journal
+from openwx.store.sqlite.journal import Journal
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
 

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.resolver import ThreadedResolver
 
-from openwx.gateway import fetching
+from openwx.accounts.media import fetcher
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
@@ -181,8 +181,8 @@ async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
 @pytest.fixture
 def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     """127.0.0.1 counts as public, as the address of a site out there; every other address is judged as it is."""
-    judge = fetching.is_public
-    monkeypatch.setattr(fetching, "is_public", lambda host: host == "127.0.0.1" or judge(host))
+    judge = fetcher.is_public
+    monkeypatch.setattr(fetcher, "is_public", lambda host: host == "127.0.0.1" or judge(host))
 
 
 async def fetched(gateway: Gateway, url: str) -> Reply:
@@ -281,7 +281,7 @@ async def test_an_answer_that_drips(
             await asyncio.sleep(0.01)
 
     site.answer = drip
-    monkeypatch.setattr(fetching, "TIMEOUT", aiohttp.ClientTimeout(total=0.3, sock_read=30))
+    monkeypatch.setattr(fetcher, "TIMEOUT", aiohttp.ClientTimeout(total=0.3, sock_read=30))
     reply = await fetched(await world.run(), f"{site.url}/a.png")
     assert reply.code == -3
     assert "no answer in time" in reply.words

@@ -9,9 +9,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from openwx.domain.media import MediaRef
 from openwx.simulator import Account, Simulator
-from openwx.wechat import media
-from openwx.wechat.mediaref import MediaRef
+from openwx.transports.web import download
 
 from .world import Receiver, World
 
@@ -85,7 +85,7 @@ async def test_a_medium_that_comes_in_crumbs_is_given_up(
     world: World, account: Account, receiver: Receiver, host: Host, answers: Answers,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(media, "MOST_PIECES", 20)
+    monkeypatch.setattr(download, "MOST_PIECES", 20)
     host.answers = answers
     await world.run(base_url=str(host.server.make_url("")))
     friend = account.friend("小灰")
@@ -114,4 +114,4 @@ async def test_pieces_of_a_usual_size_are_put_together(
 def test_a_small_medium_has_less_time_than_a_large_one(
     sizes: tuple[int, ...], seconds: int
 ) -> None:
-    assert round(media.longest_s(MediaRef(kind="file", msg_id="1", sizes=sizes))) == seconds
+    assert round(download.longest_s(MediaRef(kind="file", msg_id="1", sizes=sizes))) == seconds

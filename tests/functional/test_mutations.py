@@ -60,7 +60,7 @@ VALUES: list[Any] = [
 ]
 DEEP = b"[" * 50_000
 SPARED = {"jslogin", "login", "webwxnewloginpage", "webwxpushloginurl"}
-"""Nonsense in place of these costs a person another scan; `tests/unit/wechat/test_login.py` draws their answers."""
+"""Nonsense in place of these costs a person another scan; `unit/transports/web/test_login.py` draws their answers."""
 
 
 class Relay:

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from openwx.web.app import routes
+from openwx.api.app import routes
 
 from .rawcalls import Bench
 

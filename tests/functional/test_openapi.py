@@ -14,11 +14,11 @@ from openapi_spec_validator import validate
 from schemathesis import checks
 from schemathesis.core.result import Ok
 
+from openwx.api import app
+from openwx.api.stream_models import Socket
 from openwx.config.models import EVENTS
 from openwx.errors import Code
 from openwx.simulator import Account
-from openwx.web import app
-from openwx.web.following import Socket
 
 from .world import Gateway, Json, World
 

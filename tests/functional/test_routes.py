@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import openwx
+from openwx.api.app import routes
 from openwx.simulator import Account, Simulator
-from openwx.web.app import routes
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
 

@@ -9,10 +9,10 @@ import pytest
 import trustme
 
 from openwx import __version__
+from openwx.cli.status import duration
 from openwx.config import Access, Listen
 from openwx.simulator import Account, Fault
 from openwx.simulator.media import PNG
-from openwx.status import duration
 from tests.patience import PATIENCE_S
 
 from .counting import shows

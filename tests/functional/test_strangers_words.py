@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account, Member, Person
-from openwx.wechat.messages import App
+from openwx.transports.web.messages import App
 
 from .changing import id_of, in_sync
 from .world import Gateway, Json, Receiver, World

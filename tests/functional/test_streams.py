@@ -13,11 +13,11 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from openwx.api import slow_client, sse
+from openwx.api.slow_client import Patience
 from openwx.config import Access
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
-from openwx.web import patience, streaming
-from openwx.web.patience import Patience
 from tests.patience import PATIENCE_S
 
 from .streaming import EventSource, event_source
@@ -42,7 +42,7 @@ async def until(condition: Callable[[], object]) -> None:
 async def test_events_come_as_they_happen(api: Gateway, account: Account) -> None:
     friend = account.friend("小灰")
     async with event_source(api) as source:
-        assert source.retry == streaming.RETRY_MS
+        assert source.retry == sse.RETRY_MS
         assert source.response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
         assert source.response.headers["Cache-Control"] == "no-store"
         friend.says("你好\n第二行")
@@ -192,7 +192,7 @@ async def test_a_last_id_that_is_none(gateway: Gateway) -> None:
 async def test_what_was_not_wanted_moves_the_id_on(
     api: Gateway, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(sse, "HEARTBEAT_S", 0.05)
     async with event_source(api, chat="nobody") as source:
         began = source.last_id
         reading = asyncio.create_task(source.next())
@@ -343,7 +343,7 @@ MANY = 900
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "SLOW_S", 0.3)
+    monkeypatch.setattr(slow_client, "SLOW_S", 0.3)
 
 
 async def fill(api: Gateway, account: Account, receiver: Receiver) -> None:
@@ -372,7 +372,7 @@ def patiences(impatient: None, monkeypatch: pytest.MonkeyPatch) -> list[Patience
             super().__init__(request)
             made.append(self)
 
-    monkeypatch.setattr(streaming, "Patience", Known)
+    monkeypatch.setattr(sse, "Patience", Known)
     return made
 
 
@@ -402,7 +402,7 @@ async def test_a_slow_reader_is_told_and_goes_on(
 async def test_who_never_reads_is_cut_off(
     api: Gateway, account: Account, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "GRACE_S", 0.2)
+    monkeypatch.setattr(slow_client, "GRACE_S", 0.2)
     await fill(api, account, receiver)
     with connected(api) as client:
         request = b"GET /openwx/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -486,7 +486,7 @@ async def test_check_event_has_media_by_and_by(
     api: Gateway, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer is bounded: what is too much for it comes in the next."""
-    monkeypatch.setattr("openwx.web.events.MOST_MEDIA", len(JPEG) + 1)
+    monkeypatch.setattr("openwx.api.routes.events.MOST_MEDIA", len(JPEG) + 1)
     for _ in range(3):
         account.friend("小灰").sends_image(JPEG)
     account.friend("小灰").says("end")

@@ -11,11 +11,11 @@ import aiohttp
 import msgspec
 import pytest
 
+from openwx.api import slow_client
+from openwx.api import websocket as serving
 from openwx.config import Access
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
-from openwx.web import patience
-from openwx.web import socket as serving
 from tests.patience import PATIENCE_S
 
 from .streaming import Socket, socket
@@ -449,16 +449,16 @@ async def test_who_answers_no_pings_is_let_go(
 async def test_a_slow_reader_is_told_and_goes_on(
     api: Gateway, account: Account, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "SLOW_S", 0.3)
+    monkeypatch.setattr(slow_client, "SLOW_S", 0.3)
     await fill(api, account, receiver)
     overs: list[bool] = []
-    end = patience.Patience.end
+    end = slow_client.Patience.end
 
-    def noticed(self: patience.Patience) -> None:
+    def noticed(self: slow_client.Patience) -> None:
         overs.append(True)
         end(self)
 
-    monkeypatch.setattr(patience.Patience, "end", noticed)
+    monkeypatch.setattr(slow_client.Patience, "end", noticed)
     client = connected(api)
     await asyncio.get_running_loop().sock_sendall(
         client,

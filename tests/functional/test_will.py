@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from openwx.api.app import routes
+from openwx.api.confirm.words import CHINESE
 from openwx.config import Access
 from openwx.simulator import Account
-from openwx.web.app import routes
-from openwx.web.confirm.words import CHINESE
 from tests.reply import Reply
 
 from .world import Gateway, Receiver, World

@@ -23,7 +23,7 @@ from openwx import testing
 from openwx.config import AccountSettings, Listen, Report, Settings
 from openwx.config.models import Media
 from openwx.simulator import Account, Simulator
-from openwx.wechat.pace import Pace
+from openwx.transports.web.timing import Pace
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
 

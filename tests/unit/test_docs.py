@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from openwx.api.openapi.descriptions import FORMATS
 from openwx.config import AccountSettings, Listen, Report, Settings
 from openwx.config.models import EVENTS, Access, JournalLimits, Media
-from openwx.web.openapi.words import FORMATS
 
 Json = dict[str, Any]
 

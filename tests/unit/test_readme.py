@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import openwx
-from openwx.gateway import qrcode
-from openwx.web.app import routes
+from openwx.accounts import qrcode
+from openwx.api.app import routes
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

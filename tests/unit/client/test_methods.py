@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from openwx.api.app import routes
+from openwx.api.models import RESERVED
+from openwx.api.routing import Image, Route
+from openwx.api.stream_models import EventStream, Listing
 from openwx.client import Client
 from openwx.client.media import FilePart
 from openwx.client.stream import Events
-from openwx.web.app import routes
-from openwx.web.following import EventStream, Listing
-from openwx.web.models import RESERVED
-from openwx.web.routing import Image, Route
 
 FURTHER_METHODS = {
     "check_event": ("check_event_after",),

@@ -6,7 +6,7 @@ import pytest
 
 from openwx.client.receiving import Receiver
 from openwx.client.signature import BadSignatureError, verify
-from openwx.report.signing import Signer, key_of
+from openwx.reporter.signing import Signer, key_of
 
 SECRETS = ["a secret", "whsec_" + base64.b64encode(b"0123456789abcdef").decode()]
 BODY = '{"content":"你好"}'.encode()

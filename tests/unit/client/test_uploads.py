@@ -6,7 +6,7 @@ import pytest
 from openwx.client import Message, NotAnUploadError, TextMessage, decode, events, messages
 from openwx.client.uploads import Reply
 from openwx.config.models import EVENTS
-from openwx.wechat.messages import kinds
+from openwx.transports.web.messages import registry
 
 
 def test_every_event_has_its_class() -> None:
@@ -14,7 +14,7 @@ def test_every_event_has_its_class() -> None:
 
 
 def test_every_format_has_its_class() -> None:
-    formats = {kind.format for kind in kinds._ALL}
+    formats = {kind.format for kind in registry._ALL}
     assert set(messages.KINDS) == formats
 
 

@@ -1,0 +1,56 @@
+"""Which uploads a reader of streams wants."""
+
+from typing import Any
+
+import msgspec
+
+from openwx.domain.spelling import alike
+from openwx.store.records import ShownUpload
+
+MESSAGES = ("receive_message", "send_message")
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is empty does not count. ``chat`` and ``formats`` are about messages: where one of them is given, events
+    come only if ``kinds`` names them, too."""
+
+    kinds: frozenset[str] = frozenset()
+    """``receive_message``, ``send_message``, ``event`` (all of them), or names of events."""
+    chat: str = ""
+    """The id, uid, account, display name or remark name of the friend, or the id, uid or name of the group, in
+    whatever spelling."""
+    formats: frozenset[str] = frozenset()
+    """``text``, ``media`` and so on."""
+
+    def takes(self, shown: ShownUpload) -> bool:
+        """Whether it is wanted. Of one whose body is gone only its kind is judged."""
+        if shown.kind not in MESSAGES:
+            return self._takes_event(shown.kind)
+        if self.kinds and shown.kind not in self.kinds:
+            return False
+        if not (self.chat or self.formats) or not shown.body:
+            return True
+        payload = msgspec.json.decode(shown.body)
+        return (not self.formats or payload["format"] in self.formats) and (
+            not self.chat or any(map(alike(self.chat), _names(payload)))
+        )
+
+    def _takes_event(self, name: str) -> bool:
+        if self.kinds:
+            return name in self.kinds or "event" in self.kinds
+        return not (self.chat or self.formats)
+
+
+EVERYTHING = Wanted()
+
+
+def _names(payload: dict[str, Any]) -> list[str]:
+    """What the chat of a message can be called."""
+    names: tuple[str, ...]
+    if "group_id" in payload:
+        names = ("group", "group_id", "group_uid", "group_name")
+    else:
+        whose = "receiver" if payload["class"] == "send" else "sender"
+        names = (whose, *(f"{whose}_{name}" for name in ("id", "uid", "account", "markname")))
+    found = [payload.get(name) for name in names]
+    return [str(name) for name in found if name not in (None, "")]

@@ -1,0 +1,186 @@
+"""The folder of media: what was received, and copies of what is to be sent."""
+
+import asyncio
+import hashlib
+import logging
+import os
+import re
+import secrets
+import time
+import unicodedata
+from collections.abc import AsyncIterator, Set
+from contextlib import asynccontextmanager
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import msgspec
+
+from openwx.accounts.media import types
+
+log = logging.getLogger("openwx.media")
+
+_MOST_NAME_BYTES = 120
+_AT_ONCE = 256 * 1024
+"""Bytes that are gathered before a thread writes them."""
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+_UNFINISHED = ".part"
+_DAY_S = 86_400.0
+
+
+class TooLargeError(Exception):
+    """More came than may come; its words say how much that is."""
+
+
+class EmptyError(Exception):
+    """Nothing came; its words say so."""
+
+    def __init__(self) -> None:
+        super().__init__("it has 0 bytes")
+
+
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file in full. ``path`` is absolute, ``name`` is what people call it, ``mtime`` is Unix time in seconds,
+    ``md5`` is hexadecimal. ``fingerprint`` is there where others could change the file."""
+
+    path: str
+    name: str
+    size: int
+    mime: str
+    ext: str
+    md5: str
+    mtime: int
+    fingerprint: str = ""
+
+
+class MediaFolder:
+    """One account's, or everybody's. Files in it are for their owner's eyes alone."""
+
+    def __init__(self, path: Path, *, max_size: int) -> None:
+        self.path = path
+        self.max_size = max_size
+
+    @asynccontextmanager
+    async def receive(self, name: str = "", *, prefix: str = "") -> AsyncIterator["Incoming"]:
+        """A new file to put bytes into; what was not kept by its end is deleted. Raises ``OSError``."""
+        async with await asyncio.to_thread(Incoming, self, name, prefix) as incoming:
+            yield incoming
+
+    def clean(self, keep_days: float, wanted: Set[str]) -> int:
+        """Delete what is older, and not among ``wanted`` paths; answers how many files went. Blocks."""
+        before = time.time() - keep_days * _DAY_S
+        gone = 0
+        for file in self.path.iterdir() if self.path.is_dir() else ():
+            try:
+                if str(file) not in wanted and file.lstat().st_mtime < before:
+                    file.unlink()
+                    gone += 1
+            except OSError as error:
+                log.warning("%s cannot be deleted: %s", file, error)
+        return gone
+
+
+class Incoming:
+    """A file that is being written. ``put`` gathers and writes in a thread, ``keep`` gives it its name."""
+
+    def __init__(self, folder: MediaFolder, name: str, prefix: str) -> None:
+        self._most = folder.max_size
+        self.name = name
+        """As people see it."""
+        folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._stem = folder.path / f"{prefix}{time.strftime('%Y%m%d')}-{secrets.token_hex(8)}"
+        self._path = self._stem.with_name(self._stem.name + _UNFINISHED)
+        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file: BinaryIO = os.fdopen(handle, "wb", buffering=0)
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._head = b""
+        self._gathered = bytearray()
+        self._mime = ""
+        self.size = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    async def put(self, data: bytes) -> None:
+        """Add bytes. Raises ``TooLargeError``, or ``OSError`` where they cannot be written."""
+        self.size += len(data)
+        if self.size > self._most:
+            raise TooLargeError(f"it is larger than media.max_size, {self._most} bytes")
+        if len(self._head) < types.ENOUGH:
+            self._head += data[: types.ENOUGH - len(self._head)]
+        self._gathered += data
+        if len(self._gathered) >= _AT_ONCE:
+            await self._write()
+
+    async def mime(self) -> str:
+        """The type of what has come, by its content."""
+        if not self._mime:
+            self._mime = await types.mime_of(self._head, self.name)
+        return self._mime
+
+    async def keep(self) -> StoredFile:
+        """Finish the file: on the disk, typed by its content, under a name of its own that it ends with.
+
+        Raises ``EmptyError``, or ``OSError`` where it cannot be written.
+        """
+        if self.size == 0:
+            raise EmptyError
+        await self._write()
+        mime = await self.mime()
+        ext = types.extension_of(mime, self.name)
+        path = await asyncio.to_thread(self._finish, ext)
+        name = self.name or path.name
+        return StoredFile(
+            path=str(path),
+            name=name,
+            size=self.size,
+            mime=mime,
+            ext=ext,
+            md5=self._md5.hexdigest(),
+            mtime=int(path.stat().st_mtime),
+        )
+
+    async def _write(self) -> None:
+        gathered, self._gathered = self._gathered, bytearray()
+        if gathered:
+            await asyncio.to_thread(self._write_now, gathered)
+
+    def _write_now(self, data: bytearray) -> None:
+        self._md5.update(data)
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) :]
+
+    def _finish(self, ext: str) -> Path:
+        os.fsync(self._file.fileno())
+        self._file.close()
+        safe = safe_name(self.name)
+        ending = f"-{safe}" if safe else f".{ext}"
+        path = self._stem.with_name(self._stem.name + ending)
+        self._path.replace(path)
+        return path
+
+
+def safe_name(name: str) -> str:
+    """A file name that stays in its folder, whoever wrote it: its last part, without what file systems refuse.
+
+    Empty where nothing is left of it.
+    """
+    last = PureWindowsPath(PurePosixPath(name).name).name
+    shown = "".join(c for c in last if not unicodedata.category(c).startswith("C"))
+    shown = _UNSAFE.sub("_", shown).strip(" .")
+    encoded = shown.encode("utf-8", "ignore")
+    if len(encoded) > _MOST_NAME_BYTES:
+        stem, dot, suffix = shown.rpartition(".")
+        tail = (dot + suffix).encode("utf-8", "ignore") if stem and len(suffix) <= 10 else b""
+        encoded = encoded[: _MOST_NAME_BYTES - len(tail)].decode("utf-8", "ignore").encode() + tail
+    return encoded.decode("utf-8", "ignore")

@@ -1,0 +1,166 @@
+"""Where media to send come from: a local file, a URL, base64, a file part; all become a ``Medium``."""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import BinaryIO
+
+import msgspec
+from yarl import URL
+
+from openwx.accounts.media import names, types
+from openwx.accounts.media.fetcher import Fetcher
+from openwx.accounts.media.folder import EmptyError, MediaFolder, StoredFile, TooLargeError
+from openwx.accounts.media.local import LocalMedia
+from openwx.errors import CallerError, Code
+from openwx.localfile import fingerprint
+from openwx.transports.web.upload import Medium, kind_of
+
+_READ = 1024 * 1024
+
+
+class MediaGiven(msgspec.Struct, frozen=True):
+    """A medium as a caller names it: one of these. ``path`` is a local path or a URL; beside ``data`` it is only
+    a name, as the original had it. ``name`` is what the receiver shall see."""
+
+    path: str | None = None
+    data: str | None = None
+    file: StoredFile | None = None
+    name: str | None = None
+
+
+class Sources:
+    """Takes media of one account. ``local`` says which files of this machine may be sent."""
+
+    def __init__(
+        self, folder: MediaFolder, local: LocalMedia, fetcher: Fetcher, trusted: Iterable[URL]
+    ) -> None:
+        self._folder = folder
+        self._local_media = local
+        self._fetcher = fetcher
+        self._trusted = list(trusted)
+
+    async def take(self, given: MediaGiven, *, keep: bool = False) -> Medium:
+        """The medium, on the disk and typed by its content. ``keep``: a local file is copied, since it may change.
+
+        Raises ``CallerError``: -2, -3 or -8.
+        """
+        try:
+            file = await self._file(given, keep=keep)
+        except (TooLargeError, EmptyError) as error:
+            raise CallerError(Code.MEDIA, f"the medium cannot be sent: {error}") from None
+        except OSError as error:
+            words = error.strerror or str(error)
+            raise CallerError(Code.MEDIA, f"the medium cannot be taken: {words}") from None
+        return medium_of(file, given.name)
+
+    async def _file(self, given: MediaGiven, *, keep: bool) -> StoredFile:
+        if given.file is not None:
+            return given.file
+        if given.data is not None:
+            return await self._decode(given.data, names.shown(names.last_part(given.path or "")))
+        path = given.path or ""
+        if path.partition(":")[0].lower() in ("http", "https"):
+            return await self._fetch(path)
+        return await self._local(path.removeprefix("file://"), keep=keep)
+
+    async def _local(self, path: str, *, keep: bool) -> StoredFile:
+        real, file = await asyncio.to_thread(self._local_media.open, path)
+        with file:
+            status = os.fstat(file.fileno())
+            if status.st_size > self._folder.max_size:
+                raise TooLargeError(
+                    f"{status.st_size} bytes are more than media.max_size, {self._folder.max_size}"
+                )
+            if status.st_size == 0:
+                raise EmptyError
+            name = names.shown(PurePath(path).name)
+            if not keep:
+                return await _described(file, real, name, status)
+            async with self._folder.receive(name) as incoming:
+                while data := await asyncio.to_thread(file.read, _READ):
+                    await incoming.put(data)
+                return await incoming.keep()
+
+    async def _decode(self, data: str, name: str) -> StoredFile:
+        try:
+            content = await asyncio.to_thread(_from_base64, data)
+        except (binascii.Error, ValueError):
+            raise CallerError(Code.BAD_PARAMETER, "media_data must be base64") from None
+        async with self._folder.receive(name) as incoming:
+            await incoming.put(content)
+            return await incoming.keep()
+
+    async def _fetch(self, address: str) -> StoredFile:
+        async with self._fetcher.fetch(address, trusted=self._trusted) as fetched:
+            if fetched.size is not None and fetched.size > self._folder.max_size:
+                raise TooLargeError(
+                    f"{fetched.size} bytes are more than media.max_size, {self._folder.max_size}"
+                )
+            async with self._folder.receive(fetched.name) as incoming:
+                async for chunk in fetched.content.iter_any():
+                    await incoming.put(chunk)
+                return await incoming.keep()
+
+
+async def _described(file: BinaryIO, path: str, name: str, status: os.stat_result) -> StoredFile:
+    head, md5 = await asyncio.to_thread(_digest, file)
+    mime = await types.mime_of(head, name)
+    return StoredFile(
+        path=path,
+        name=name,
+        size=status.st_size,
+        mime=mime,
+        ext=types.extension_of(mime, name),
+        md5=md5,
+        mtime=int(status.st_mtime),
+        fingerprint=fingerprint(status),
+    )
+
+
+def _digest(file: BinaryIO) -> tuple[bytes, str]:
+    md5 = hashlib.md5(usedforsecurity=False)
+    head = b""
+    while data := file.read(_READ):
+        head = head or data[: types.ENOUGH]
+        md5.update(data)
+    return head, md5.hexdigest()
+
+
+def _from_base64(data: str) -> bytes:
+    """With or without newlines; a ``+`` that a form made a space is a ``+``; a data: URL's head is skipped."""
+    if data.startswith("data:"):
+        data = data.partition(",")[2]
+    altchars = b"-_" if "-" in data or "_" in data else None
+    found = bytearray()
+    rest, is_over = "", False
+    for begin in range(0, len(data), _READ):  # by pieces: each holds up everybody else
+        compact = rest + "".join(data[begin : begin + _READ].replace(" ", "+").split())
+        if is_over and compact:
+            raise binascii.Error("data after the padding")
+        whole = len(compact) // 4 * 4
+        found += base64.b64decode(compact[:whole], altchars=altchars, validate=True)
+        rest, is_over = compact[whole:], is_over or compact[:whole].endswith("=")
+    if found and not rest.strip("="):  # more of it than is needed
+        rest = ""
+    return bytes(found) + base64.b64decode(rest, altchars=altchars, validate=True)
+
+
+def medium_of(file: StoredFile, name: str | None) -> Medium:
+    """A file as it is sent, under ``name`` where one was asked for."""
+    shown = types.completed(names.of_client(name or "") or file.name, file.mime)
+    return Medium(
+        kind=kind_of(file.mime, file.size),
+        path=file.path,
+        name=shown,
+        size=file.size,
+        mime=file.mime,
+        ext=types.extension_of(file.mime, shown),
+        md5=file.md5,
+        mtime=file.mtime,
+        fingerprint=file.fingerprint,
+    )

@@ -1,0 +1,115 @@
+"""Addresses that a caller gives to an account: judged like those of media, unless the configuration allows them all.
+
+What the configuration names is its owner's will. What came through ``start_client`` is a caller's, also after a
+restart. An address is judged when it is connected to, at every redirect.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+import aiohttp
+from aiohttp.client_reqrep import ClientRequest
+from yarl import URL
+
+from openwx import __version__
+from openwx.accounts.media import fetcher
+from openwx.accounts.media.fetcher import ForbiddenError, PublicOnly
+from openwx.config import AccountSettings, Settings
+from openwx.errors import CallerError, Code
+
+KEYS = ("post_api", "poll_api", "base_url")
+_JUDGED_WITHIN_S = 5.0
+
+
+def given_by_caller(settings: Settings, account: AccountSettings) -> frozenset[str]:
+    """Which of ``KEYS`` a caller gave to an account that the API started: not what the configuration says too."""
+    tables = [settings.report, *settings.accounts.values()]
+    return frozenset(
+        key
+        for key in KEYS
+        if key in account.model_fields_set
+        and (value := getattr(account, key)) is not None
+        and all(value != getattr(table, key, None) for table in tables)
+    )
+
+
+class Targets:
+    """The connections of accounts to addresses that callers gave. ``private_hosts`` may be private. Close it in the
+    end."""
+
+    def __init__(self, private_hosts: Iterable[str]) -> None:
+        self._private_hosts = frozenset(private_hosts)
+        self._resolver = PublicOnly(self._private_hosts)
+        self.connector = _Connector(self._private_hosts, self._resolver)
+        self.http = session(self.connector)
+
+    async def close(self) -> None:
+        await self.http.close()
+
+    async def check(self, addresses: Mapping[str, str]) -> None:
+        """Raise ``CallerError`` (-8) where one of these, by the names of their parameters, is private as of now. One
+        whose name is not known, or not in time, is judged when it is used."""
+        for key, address in addresses.items():
+            url = URL(address)
+            try:
+                async with asyncio.timeout(_JUDGED_WITHIN_S):
+                    await self._judge(url.host or "", url.port or 0)
+            except ForbiddenError:
+                raise CallerError(Code.FORBIDDEN, f"{key} {_WORDS}") from None
+            except (OSError, UnicodeError):
+                continue
+
+    async def _judge(self, host: str, port: int) -> None:
+        if host in self._private_hosts:
+            return
+        if not fetcher.is_public(host):
+            raise ForbiddenError
+        if not _is_address(host):
+            await self._resolver.resolve(host, port)
+
+
+_WORDS = (
+    "leads to a loopback, private or link-local address, and a caller gave it: media.private_hosts can list its host,"
+    " or access.allow_private_targets = true allow all"
+)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Connects to nothing private but ``private_hosts``."""
+
+    def __init__(self, private_hosts: frozenset[str], resolver: PublicOnly) -> None:
+        super().__init__(limit=0, resolver=resolver, use_dns_cache=False)
+        self._private_hosts = private_hosts
+
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,
+    ) -> aiohttp.connector.Connection:
+        host = req.url.host or ""
+        # aiohttp resolves names only: an address as such is judged here.
+        if host not in self._private_hosts and not fetcher.is_public(host):
+            raise aiohttp.ClientConnectorError(req.connection_key, OSError(f"it {_WORDS}"))
+        try:
+            return await super().connect(req, traces, timeout)
+        except aiohttp.ClientConnectorError as error:
+            if not isinstance(error.os_error, ForbiddenError):
+                raise
+            raise aiohttp.ClientConnectorError(
+                req.connection_key, OSError(f"it {_WORDS}")
+            ) from None
+
+
+def session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+    """For calls to backends."""
+    return aiohttp.ClientSession(
+        connector=connector,
+        headers={"User-Agent": f"openwx/{__version__}"},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=True,
+    )
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdecimal()

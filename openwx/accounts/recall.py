@@ -1,0 +1,60 @@
+"""Taking messages back: which chat a message went to."""
+
+from typing import Any
+
+import msgspec
+
+from openwx.accounts import journal_guard
+from openwx.errors import CallerError, Code
+from openwx.store.sqlite.journal import Journal, JournalError
+from openwx.transports.web.client import Client
+from openwx.transports.web.contact_actions import Changes
+
+
+class Recalls:
+    """One account's."""
+
+    def __init__(self, account: str, journal: Journal, client: Client, changes: Changes) -> None:
+        self._account = account
+        self._journal = journal
+        self._client = client
+        self._changes = changes
+
+    async def revoke(self, id: str) -> None:
+        """Take back a message by its MsgId, or by ``<MsgId>:<receiver id>``.
+
+        Raises ``CallerError`` (100) for a message that this account did not send, and what ``Changes`` raises.
+        """
+        msg_id, _, chat_id = id.partition(":")
+        await self._changes.revoke(msg_id, await self._chat_of(msg_id, chat_id))
+
+    async def _chat_of(self, msg_id: str, chat_id: str) -> str:
+        """The receiver's id in the present login."""
+        contacts = self._client.contacts
+        if contacts.chat(chat_id) is not None:
+            return chat_id
+        told = await self._told(msg_id)
+        receiver_id = str(told.get("id", "")).partition(":")[2]
+        if contacts.chat(receiver_id) is not None and chat_id in ("", receiver_id):
+            return receiver_id
+        # Ids change with a login, the lasting number does not.
+        uid = told.get("group_uid") if "group_id" in told else told.get("receiver_uid")
+        chats = contacts.groups if "group_id" in told else contacts.friends
+        same = [chat.id for chat in chats.values() if uid and chat.uid == uid]
+        if len(same) != 1 or chat_id not in ("", receiver_id):
+            raise CallerError(
+                Code.NOT_FOUND, f"this account sent no message {msg_id} that it knows of"
+            )
+        return same[0]
+
+    async def _told(self, msg_id: str) -> dict[str, Any]:
+        """The ``send_message`` upload of a message; nothing where there was none."""
+        session = self._client.session
+        try:
+            body = await self._journal.body_of(
+                self._account, f"{session.uin if session else ''}:{msg_id}"
+            )
+        except JournalError as error:
+            raise journal_guard.not_kept(error, "the message cannot be looked up") from error
+        payload: dict[str, Any] = msgspec.json.decode(body) if body else {}
+        return payload if payload.get("post_type") == "send_message" else {}

@@ -1,0 +1,78 @@
+"""What must outlive a restart of all accounts together: whom the API started, and whom it stopped."""
+
+import logging
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from openwx import metrics
+from openwx.config import Settings
+from openwx.config.given import account_from_texts, on_the_bench
+from openwx.config.models import AccountSettings
+from openwx.errors import ConfigError
+from openwx.store.sqlite.journal import Journal, Unit
+
+log = logging.getLogger("openwx.gateway")
+
+_OF_ALL = ""
+"""The journal's name for what belongs to no account."""
+_KEY = "accounts"
+
+
+class Roster(msgspec.Struct, frozen=True):
+    """The settings of the accounts that the API started, as it was given them, and the names of those it stopped."""
+
+    started: dict[str, dict[str, str]] = {}
+    stopped: list[str] = []
+
+    def with_started(self, name: str, texts: Mapping[str, str] | None) -> "Roster":
+        """``name`` is stopped no more; with ``texts`` it comes back after a restart."""
+        started = self.started if texts is None else self.started | {name: dict(texts)}
+        return Roster(started, [one for one in self.stopped if one != name])
+
+    def with_stopped(self, name: str) -> "Roster":
+        return Roster(self.started, [*(one for one in self.stopped if one != name), name])
+
+    def accounts(
+        self, configured: Mapping[str, AccountSettings]
+    ) -> Iterator[tuple[str, AccountSettings]]:
+        """The accounts that the API started, as far as they can be had beside the configured ones."""
+        taken = {name.lower(): name for name in configured}
+        for name, texts in self.started.items():
+            if other := taken.get(name.lower()):
+                log.warning(
+                    "%s: the configuration has %s, which wins over the account that start_client started",
+                    name,
+                    other,
+                )
+                continue
+            try:
+                settings = on_the_bench(account_from_texts(texts)[0], configured)
+            except ConfigError as error:
+                log.warning("%s: not started: its settings are not valid any more: %s", name, error)
+                continue
+            yield name, settings
+
+
+async def load(journal: Journal) -> Roster:
+    """What was kept. Raises ``JournalError``."""
+    kept = (await journal.state(_OF_ALL)).get(_KEY)
+    if kept is None:
+        return Roster()
+    try:
+        return msgspec.json.decode(kept, type=Roster)
+    except msgspec.DecodeError:
+        words = "the list of accounts that the API started cannot be read; it is forgotten"
+        metrics.dropped(log, "saved_state", words)
+        return Roster()
+
+
+async def keep(journal: Journal, roster: Roster) -> None:
+    """Raises ``JournalError``."""
+    state: dict[str, bytes | None] = {_KEY: msgspec.json.encode(roster)}
+    await journal.write(Unit(account=_OF_ALL, state=state))
+
+
+async def all_accounts(settings: Settings, journal: Journal) -> dict[str, AccountSettings]:
+    """The accounts of the configuration and those that the API started. Raises ``JournalError``."""
+    return settings.accounts | dict((await load(journal)).accounts(settings.accounts))

@@ -1,0 +1,170 @@
+"""Answers: the envelope, its HTTP status, JSONP and headers (contract, section 1)."""
+
+import math
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import hdrs, web
+
+from openwx.api import routing
+from openwx.api.chunked_json import FEW, Pieces
+from openwx.api.fast_response import HEADERS, WholeAnswer
+from openwx.errors import CallerError, Code, Refused, WeChatError
+
+JSON_TYPE = HEADERS[hdrs.CONTENT_TYPE]
+SCRIPT_TYPE = "application/javascript; charset=utf-8"
+LAST_ID = "X-Openwx-Last-Id"
+MISSED = "X-Openwx-Missed"
+IGNORED = "Openwx-Ignored"
+"""Names the parameters that a route does not know."""
+RETRY_AFTER_S = 5
+"""Told with a full queue where the error itself does not say when to come back."""
+
+_HTTP_STATUS: dict[int, int] = {
+    Code.BAD_PARAMETER: HTTPStatus.BAD_REQUEST,
+    Code.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    Code.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    Code.NO_ROUTE: HTTPStatus.NOT_FOUND,
+    Code.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
+    Code.NOT_RUNNING: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""Every other code is an outcome that the original could express: 200."""
+
+_CALL_ENDS = b");"
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class Answer(msgspec.Struct):
+    """An answer before it becomes aiohttp's."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = JSON_TYPE
+    headers: dict[str, str] = {}
+    code: int = 0
+    """The code in its body, where it has one."""
+
+    def response(
+        self, callback: str | None = None, origin: str | None = None
+    ) -> web.StreamResponse:
+        """The response: in ``callback`` (JSONP), readable for a page of ``origin`` (CORS)."""
+        body, content_type = self.body, self.content_type
+        is_usual = self.status == HTTPStatus.OK and not self.headers and content_type == JSON_TYPE
+        if is_usual and callback is None and origin is None:
+            return WholeAnswer(body)
+        if callback is not None and content_type == JSON_TYPE:
+            body = _call_of(callback) + _in_script(body) + _CALL_ENDS
+            content_type = SCRIPT_TYPE
+        headers = _headers(content_type, self.headers, origin)
+        return web.Response(body=body, status=self.status, headers=headers)
+
+
+def _headers(content_type: str, more: dict[str, str], origin: str | None) -> dict[str, str]:
+    headers = {**HEADERS, hdrs.CONTENT_TYPE: content_type, **more}
+    return headers if origin is None else headers | cors_headers(origin)
+
+
+def _call_of(callback: str) -> bytes:
+    """With a comment, so that the caller does not choose the first byte: a script is then never taken for a picture."""
+    return b"/**/" + callback.encode() + b"("
+
+
+def _in_script(json: bytes) -> bytes:
+    """U+2028 and U+2029 end a line in older JavaScript."""
+    return json.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+
+
+def success(reply: object) -> Answer:
+    """What a handler returned, as JSON."""
+    return Answer(_encode(reply), code=getattr(reply, "code", 0))
+
+
+def listed(
+    items: list[object], callback: str | None, origin: str | None, headers: dict[str, str]
+) -> web.StreamResponse:
+    """The response with a list, which is written a piece at a time where it is long."""
+    if len(items) <= FEW:
+        return Answer(_encode(items), headers=headers).response(callback, origin)
+    pieces = Pieces(items, _encode)
+    if (whole := pieces.whole) is not None:
+        return Answer(whole, headers=headers).response(callback, origin)
+    if callback is None:
+        return web.Response(body=pieces.stream(), headers=_headers(JSON_TYPE, headers, origin))
+    body = _in_call(callback, pieces.stream())
+    return web.Response(body=body, headers=_headers(SCRIPT_TYPE, headers, origin))
+
+
+async def _in_call(callback: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield _call_of(callback)
+    async for piece in pieces:
+        yield _in_script(piece)
+    yield _CALL_ENDS
+
+
+def failure(error: CallerError) -> Answer:
+    """The envelope of an error."""
+    body = _encode({"code": int(error.code), "status": error.status, **error.extra})
+    status = error.http_status or _HTTP_STATUS.get(error.code, 200)
+    headers = _failure_headers(status, error.extra)
+    return Answer(body, status, headers=headers, code=int(error.code))
+
+
+def _failure_headers(status: int, extra: dict[str, Any]) -> dict[str, str]:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {hdrs.WWW_AUTHENTICATE: "Bearer"}
+    if status == HTTPStatus.TOO_MANY_REQUESTS or "retry_after" in extra:
+        return {hdrs.RETRY_AFTER: str(math.ceil(extra.get("retry_after", RETRY_AFTER_S)))}
+    return {}
+
+
+def wechat_failure(error: WeChatError) -> Answer:
+    """What WeChat did instead of what was asked."""
+    if isinstance(error, Refused):
+        return failure(
+            CallerError(Code.REFUSED, str(error), ret=error.ret, errmsg=error.errmsg),
+        )
+    return failure(CallerError(Code.UNREACHABLE, str(error)))
+
+
+def did_you_mean(name: str) -> str:
+    """Names of routes that are near."""
+    near = routing.near(name)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def http_failure(error: web.HTTPException, path: str) -> Answer:
+    """What aiohttp itself refused: an unknown path, a method, a body."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        words = f"this takes {allowed}, not {error.method[:40]}"
+        answer = failure(CallerError(Code.NO_ROUTE, words, http_status=error.status))
+        answer.headers[hdrs.ALLOW] = allowed
+        return answer
+    if isinstance(error, web.HTTPNotFound):
+        near = did_you_mean(path.rstrip("/").rpartition("/")[2])
+        words = f"no such route{near or '; they are /openwx/NAME;'} /docs lists them all"
+        return failure(CallerError(Code.NO_ROUTE, words))
+    code = (
+        Code.UNREACHABLE if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else Code.BAD_PARAMETER
+    )
+    words = HTTPStatus(error.status).phrase.lower() if error.status in _KNOWN else "bad request"
+    return failure(CallerError(code, words, http_status=error.status))
+
+
+_KNOWN = frozenset(int(status) for status in HTTPStatus)
+
+
+def internal_failure() -> Answer:
+    """A bug. Its traceback is for the log only."""
+    words = "internal error; the log of openwx tells more"
+    return failure(CallerError(Code.UNREACHABLE, words, http_status=500))
+
+
+def cors_headers(origin: str) -> dict[str, str]:
+    return {
+        hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
+        hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: f"{hdrs.RETRY_AFTER}, {LAST_ID}, {MISSED}, {IGNORED}",
+        hdrs.VARY: hdrs.ORIGIN,
+    }

@@ -1,0 +1,70 @@
+"""The web application: every route at ``/openwx/NAME``, the probes beside them, and the runner that serves it all."""
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from openwx.api import confirm, parameters
+from openwx.api.access import Access
+from openwx.api.docs_page import DocsPage
+from openwx.api.endpoints import Endpoints
+from openwx.api.metrics_page import Metrics
+from openwx.api.openapi import OpenApi
+from openwx.api.probes import Health
+from openwx.api.routes import (
+    accounts,
+    avatars,
+    consult,
+    events,
+    friends,
+    groups,
+    info,
+    outbox,
+    recall,
+    sending,
+)
+from openwx.api.routing import Route, declared
+from openwx.api.server import Handler, Runner
+from openwx.console import Console
+
+if TYPE_CHECKING:
+    from openwx.accounts.manager import Gateway
+
+TOPICS = (info, sending, recall, consult, groups, friends, avatars, events, accounts, outbox)
+"""Imported for the routes that they declare."""
+
+
+def routes() -> list[Route]:
+    """The table of routes: for the application, for OpenAPI and for the documentation."""
+    return declared()
+
+
+def make_runner(gateway: "Gateway") -> Runner:
+    """A runner to ``setup()``, put ``web.TCPSite`` s on and ``cleanup()``."""
+    access = Access(gateway.settings.access)
+    app = web.Application(client_max_size=parameters.MAX_BODY)
+    endpoints = Endpoints(gateway, access)
+    shortcuts: dict[tuple[str, str], Handler] = {}
+    for row in routes():
+        endpoint = endpoints.endpoint(row)
+        for path in row.paths:
+            for method in row.methods:
+                app.router.add_route(method, path, endpoint)
+                app.router.add_route(method, f"{path}/", endpoint)
+                shortcuts[method, path] = endpoint
+            app.router.add_route("OPTIONS", path, endpoints.preflight)
+            app.router.add_route("OPTIONS", f"{path}/", endpoints.preflight)
+    Health(gateway, access).add_to(app.router)
+    Metrics(gateway, access).add_to(app.router)
+    OpenApi(routes(), access).add_to(app.router)
+    DocsPage(access).add_to(app.router)
+    confirm.add_to(app.router)
+    console = Console(gateway, access)
+    console.add_to(app.router)
+
+    async def stop_waiting(_: web.Application) -> None:
+        await endpoints.waiting.stop()
+        console.stop()
+
+    app.on_shutdown.append(stop_waiting)
+    return Runner(app, access, shortcuts)

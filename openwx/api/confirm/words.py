@@ -1,0 +1,61 @@
+"""What the page says, in two languages."""
+
+from openwx.api.routing import Route
+from openwx.console.language import Language
+
+Words = dict[str, str]
+
+BY_LANGUAGE: dict[Language, Words] = {
+    "en": {
+        "title": "Nothing has been done yet",
+        "why": "This is the address of a call that does something. Opening it does nothing; the button does.",
+        "sent_here": "Another website sent you here. Press the button only if you know that it should be done.",
+        "no_parameters": "Without parameters.",
+        "needs_token": "This gateway needs its token:",
+        "button": "Do it",
+        "working": "Working…",
+        "lost": "No answer came: it may have been done, or not.",
+        "no_script": "The button needs JavaScript.",
+    },
+    "zh": {
+        "title": "还没有执行任何操作",
+        "why": "这个地址是一次会产生实际效果的调用。只打开它不会执行，点下面的按钮才会执行。",
+        "sent_here": "您是从别的网站跳转过来的。确定要这样做，再点按钮。",
+        "no_parameters": "没有参数。",
+        "needs_token": "请输入网关的口令（token）：",
+        "button": "执行",
+        "working": "正在执行……",
+        "lost": "没有收到应答：可能已经执行，也可能没有。",
+        "no_script": "按钮需要启用 JavaScript。",
+    },
+}
+
+CHINESE: dict[str, str] = {
+    "start_client": "启动一个账号。",
+    "stop_client": "停止一个账号。",
+    "send_message": "给好友或群发消息。",
+    "send_friend_message": "给好友发消息。",
+    "send_group_message": "给群发消息。",
+    "upload_media": "上传一个媒体文件。",
+    "revoke_message": "撤回一条消息。",
+    "consult": "给好友发一句话，并等待回答。",
+    "create_group": "新建一个群。",
+    "invite_friend": "邀请好友入群。",
+    "kick_group_member": "把成员移出群。",
+    "set_group_displayname": "修改群名。",
+    "check_event": "取走等待中的事件；取走后别的程序就收不到了。",
+    "outbox_retry": "重新投递失败的上报。",
+    "outbox_drop": "丢弃失败的上报。",
+    "set_markname": "修改备注名。",
+    "stick": "置顶或取消置顶。",
+    "sticky_group": "置顶群或取消置顶。",
+    "make_friend": "申请添加好友。",
+    "accept_friend_request": "通过好友申请。",
+}
+"""What a call does. In English, the first sentence of the route's own description says it."""
+
+
+def sentence_of(row: Route, language: Language) -> str:
+    """What a call of the route would do."""
+    english = row.doc.partition("\n\n")[0].replace("\n", " ")
+    return CHINESE.get(row.name, english) if language == "zh" else english

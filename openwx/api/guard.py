@@ -1,0 +1,39 @@
+"""Handlers outside of the table of routes: Host and Origin are judged for them, too."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from openwx import metrics
+from openwx.api import answers
+from openwx.api.access import Access
+from openwx.api.answers import Answer
+from openwx.errors import CallerError
+
+Probe = Callable[[web.Request], Awaitable[Answer]]
+
+
+def guarded(access: Access, probe: Probe) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The aiohttp handler that asks ``probe`` once the request is admitted."""
+    counts: dict[str, metrics.OfRoute] = {}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        origin = None
+        try:
+            origin = access.admit(request)
+            answer = await probe(request)
+        except CallerError as error:
+            answer = answers.failure(error)
+        path = _path_of(request)
+        if path not in counts:
+            counts[path] = metrics.OfRoute(path)
+        counts[path].answered(answer.code)
+        return answer.response(origin=origin)
+
+    return handle
+
+
+def _path_of(request: web.Request) -> str:
+    """The path as it was declared: whatever stands for ``{…}`` in it makes no label."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else metrics.OTHER

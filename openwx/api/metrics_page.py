@@ -1,0 +1,104 @@
+"""``/metrics``: what ``openwx/metrics.py`` counts, and what is looked at now, for Prometheus.
+
+The text format, or OpenMetrics for those who ask for it. It stands outside of ``/openwx/``, behind the token.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs, web
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from openwx import metrics
+from openwx.api.access import Access, unauthenticated
+from openwx.api.answers import Answer
+from openwx.api.guard import guarded
+from openwx.domain.events import State
+
+if TYPE_CHECKING:
+    from openwx.accounts.account import Account
+    from openwx.accounts.manager import Gateway
+
+
+class Metrics(Collector):
+    """The handler, and of one gateway what is a state, a length or an age."""
+
+    def __init__(self, gateway: "Gateway", access: Access) -> None:
+        self._gateway = gateway
+        self._access = access
+        self._all = CollectorRegistry()
+        self._all.register(metrics.REGISTRY)
+        self._all.register(self)
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/metrics", guarded(self._access, self._tell))
+
+    async def _tell(self, request: web.Request) -> Answer:
+        if not await self._access.shows_token(request):
+            raise unauthenticated()
+        encode, content_type = choose_encoder(",".join(request.headers.getall(hdrs.ACCEPT, [])))
+        headers: dict[str, str] = {hdrs.CACHE_CONTROL: "no-store"}
+        return Answer(encode(self._all), content_type=content_type, headers=headers)
+
+    def collect(self) -> Iterable[Metric]:
+        """Of all accounts but those that ended so long ago that their counts are forgotten."""
+        accounts = [one for one in self._gateway.accounts.values() if metrics.is_counted(one.name)]
+        yield _states(accounts)
+        yield _gauge(
+            "openwx_sends_waiting", "Sends that wait or are on their way.", accounts, _sends
+        )
+        yield _gauge("openwx_uploads_waiting", "Uploads to post_api that wait.", accounts, _uploads)
+        yield _gauge(
+            "openwx_media_waiting", "Received media that are still to be fetched.", accounts, _media
+        )
+        yield _gauge(
+            "openwx_sync_age_seconds",
+            "Since WeChat was last asked for news with success.",
+            accounts,
+            lambda account: account.sync_age_s,
+        )
+        words = "Bytes of the journal, with its write-ahead log."
+        yield GaugeMetricFamily("openwx_journal_bytes", words, self._gateway.journal_bytes)
+        words = "1 while the journal can be written, 0 while it cannot."
+        works = float(not self._gateway.journal_trouble)
+        yield GaugeMetricFamily("openwx_journal_writable", words, works)
+        words = "Streams that are open: /openwx/events, /openwx/ws, pages of the console."
+        yield GaugeMetricFamily("openwx_streams", words, self._gateway.streams.taken)
+
+
+def _states(accounts: Iterable["Account"]) -> Metric:
+    words = "1 for the state that the account is in, 0 for the others."
+    family = GaugeMetricFamily("openwx_account_state", words, labels=["account", "state"])
+    for account in accounts:
+        for state in State:
+            family.add_metric([account.name, str(state)], float(account.state is state))
+    return family
+
+
+def _gauge(
+    name: str,
+    words: str,
+    accounts: Iterable["Account"],
+    look: Callable[["Account"], float | None],
+) -> Metric:
+    family = GaugeMetricFamily(name, words, labels=["account"])
+    for account in accounts:
+        value = look(account)
+        if value is not None:
+            family.add_metric([account.name], value)
+    return family
+
+
+def _sends(account: "Account") -> float:
+    return account.waiting.sends
+
+
+def _uploads(account: "Account") -> float:
+    return account.waiting.uploads
+
+
+def _media(account: "Account") -> float:
+    return account.waiting.media

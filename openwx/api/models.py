@@ -1,0 +1,179 @@
+"""What request models are made of: base, selectors, and the sentence for a wrong parameter."""
+
+import unicodedata
+from typing import Annotated, Any, ClassVar, Self
+
+import msgspec
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from openwx.api.parameters import Given
+from openwx.config.values import truth
+from openwx.domain.contacts import Group, Member
+from openwx.errors import CallerError, Code
+from openwx.transports.web.contact_book import Contacts
+
+OF_EVERY_ROUTE = frozenset({"client", "token", "datatype", "callback"})
+"""The parameters of every route (contract, section 1)."""
+RESERVED = OF_EVERY_ROUTE | {"idempotency_key"}
+"""These are never attributes of something."""
+
+
+class Call(BaseModel):
+    """What a route is called with.
+
+    A field's description completes the sentence "NAME must be …": it is the error's text and the
+    documentation. An empty value counts as not given, except for what ``MAY_BE_EMPTY`` names.
+    Unknown parameters are ignored, unless ``extra`` of ``model_config`` says otherwise.
+    """
+
+    # A model is built when its route is first called: most of them never are, and a start need not wait for all.
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
+
+    MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def read(cls, given: Given) -> Self:
+        """The model of what was given. CallerError -2 with one plain sentence otherwise."""
+        if given.ignored and cls.model_config.get("extra") == "forbid":
+            strange = [name for name in given.ignored if name not in RESERVED]
+            if strange:
+                raise CallerError(Code.BAD_PARAMETER, cls._strange(strange[0]))
+        values: dict[str, object] = {
+            name: value
+            for name, value in given.texts.items()
+            if (value or name in cls.MAY_BE_EMPTY)
+            and (name not in RESERVED or name in cls.model_fields)
+        }
+        values.update(given.files)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            raise CallerError(Code.BAD_PARAMETER, cls._sentence(first)) from None
+
+    @classmethod
+    def _sentence(cls, error: Any) -> str:
+        name, value = str(error["loc"][0]), error["input"]
+        if error["type"] == "extra_forbidden":
+            return cls._strange(name)
+        what = cls.describe(name)
+        if error["type"] == "missing":
+            return f"{name} is missing; it must be {what}"
+        shown = f", not {value!r}" if isinstance(value, str) and len(value) <= 40 else ""
+        return f"{name} must be {what}{shown}"
+
+    @classmethod
+    def _strange(cls, name: str) -> str:
+        known = ", ".join(cls.names())
+        return f"{name[:40]!a} cannot be searched for; the attributes are {known}"
+
+    @classmethod
+    def known(cls) -> frozenset[str] | None:
+        """All parameters that mean something here; None where any may."""
+        if cls.model_config.get("extra") == "allow":
+            return None
+        return OF_EVERY_ROUTE.union(cls.names())
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The parameters as callers spell them."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @classmethod
+    def describe(cls, parameter: str) -> str:
+        for name, field in cls.model_fields.items():
+            if parameter == (field.alias or name) and field.description:
+                return field.description
+        return "a text"
+
+
+def _without_controls(text: str) -> str:
+    if not text.isprintable() and any(
+        unicodedata.category(character) == "Cc" for character in text
+    ):
+        raise ValueError
+    return text
+
+
+def _number_as_flag(value: object) -> object:
+    flag = truth(value) if isinstance(value, str) else None
+    return value if flag is None else flag
+
+
+Flag = Annotated[bool, BeforeValidator(_number_as_flag)]
+"""Yes or no: a number, where all but 0 is yes as it was to the original, or a word: true, off, …"""
+Name = Annotated[
+    str,
+    AfterValidator(_without_controls),
+    Field(max_length=100, description="a text of at most 100 characters, without line breaks"),
+]
+"""What somebody or something is to be called."""
+
+
+class Done(msgspec.Struct, kw_only=True):
+    """It is done."""
+
+    status: str = "success"
+    code: int = 0
+
+
+def missing_selector(kind: str, names: str) -> CallerError:
+    return CallerError(Code.BAD_PARAMETER, f"which {kind}? give {names}")
+
+
+class Search(Call):
+    """Attributes to search for: those that are given. An empty one matches what is empty."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def attributes(self) -> dict[str, str]:
+        """All that are given. CallerError -2 where none is."""
+        given = self.model_dump(exclude_unset=True)
+        if not given:
+            raise CallerError(
+                Code.BAD_PARAMETER, f"give an attribute to search for: {', '.join(self.names())}"
+            )
+        return given
+
+
+class GroupSelectors(Call):
+    """Which group: all that are given must match, exactly or else in another spelling."""
+
+    id: Annotated[str | None, Field(description="the id of a group")] = None
+    displayname: Annotated[str | None, Field(description="a group's display name")] = None
+
+    def selectors(self) -> dict[str, str]:
+        """The selectors that are given. CallerError -2 where none is."""
+        given = {"id": self.id, "displayname": self.displayname}
+        if found := {name: value for name, value in given.items() if value is not None}:
+            return found
+        raise missing_selector("group", "id or displayname")
+
+
+class FriendSelectors(Call):
+    """Which friend: all that are given must match, exactly or else in another spelling."""
+
+    id: Annotated[str | None, Field(description="the id of a friend")] = None
+    account: Annotated[str | None, Field(description="a friend's account name")] = None
+    displayname: Annotated[str | None, Field(description="a friend's display name")] = None
+    markname: Annotated[str | None, Field(description="a friend's remark name")] = None
+
+    def selectors(self) -> dict[str, str]:
+        """The selectors that are given. CallerError -2 where none is."""
+        given = {
+            "id": self.id,
+            "account": self.account,
+            "displayname": self.displayname,
+            "markname": self.markname,
+        }
+        if found := {name: value for name, value in given.items() if value is not None}:
+            return found
+        raise missing_selector("friend", "id, account, displayname or markname")
+
+
+def member_of(contacts: Contacts, group_id: str, id: str | None) -> tuple[Member, Group]:
+    """A member by his id, and his group. CallerError: -2 without his id, 100 where either is not found."""
+    if id is None:
+        raise CallerError(Code.BAD_PARAMETER, "which member? beside group_id, give his id")
+    group = contacts.find_group(id=group_id)
+    return contacts.find_member(group, id), group

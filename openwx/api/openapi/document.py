@@ -1,0 +1,83 @@
+"""The document as a whole: what is said once for all routes, and where the rest is."""
+
+from collections.abc import Iterable
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+
+import openwx
+from openwx.api.openapi import descriptions
+from openwx.api.openapi.operations import paths
+from openwx.api.openapi.responses import FAILURE, own_responses, shared_examples, shared_responses
+from openwx.api.openapi.webhooks import UPLOAD_SCHEMAS, webhooks
+from openwx.api.routing import Image, LongPoll, Route
+from openwx.api.stream_models import EventStream, Listing, Socket
+
+Schema = dict[str, Any]
+
+_REF = "#/components/schemas/{name}"
+
+
+def document(routes: Iterable[Route]) -> Schema:
+    """The OpenAPI 3.1 document of these routes: each path with GET and with POST."""
+    order = list(descriptions.TOPICS)
+    rows = sorted(
+        routes, key=lambda row: order.index(row.topic) if row.topic in order else len(order)
+    )
+    kinds = list(dict.fromkeys(kind for row in rows for kind in _alternatives(row.reply)))
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    schema_of = dict(zip(kinds, schemas, strict=True))
+    replies = {row.name: [schema_of[kind] for kind in _alternatives(row.reply)] for row in rows}
+    responses = {
+        name: response for row in rows for name, response in own_responses(row, replies[row.name])
+    }
+    topics = dict.fromkeys(row.topic for row in rows)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "openwx",
+            "version": openwx.__version__,
+            "description": descriptions.ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "tags": [
+            *(
+                {"name": topic, "description": descriptions.TOPICS.get(topic, "")}
+                for topic in topics
+            ),
+            *({"name": name, "description": what} for name, what in descriptions.UPLOADS.items()),
+        ],
+        "paths": {path: item for row in rows for path, item in paths(row, responses).items()},
+        "webhooks": webhooks(),
+        "components": {
+            "schemas": {**components, "Failure": FAILURE, **UPLOAD_SCHEMAS},
+            "responses": {**shared_responses(), **responses},
+            "examples": shared_examples(),
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The configured `access.token`, as the header `Authorization: Bearer TOKEN`.",
+                },
+                "token": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": "token",
+                    "description": "The same as a parameter, for programs that cannot set a header.",
+                },
+            },
+        },
+        "security": [{"bearer": []}, {"token": []}, {}],
+    }
+
+
+def _alternatives(reply: Any) -> tuple[Any, ...]:
+    """The types of which a reply is one; none where it is no JSON of ours."""
+    if reply in (Image, EventStream, Socket):
+        return ()
+    if get_origin(reply) not in (Union, UnionType):
+        return (reply,)
+    return tuple(
+        kind for kind in get_args(reply) if kind is not Listing and get_origin(kind) is not LongPoll
+    )

@@ -1,0 +1,238 @@
+"""What routes are called with: each parameter in every style, and calls that were really made."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from openwx.api.models import RESERVED, Call
+from openwx.api.openapi import descriptions
+from openwx.api.openapi.examples import Recorded
+from openwx.api.openapi.responses import answers_of, responses_of
+from openwx.api.routing import Route
+from openwx.api.stream_models import EventStream, Socket
+
+Schema = dict[str, Any]
+
+_FORM = "application/x-www-form-urlencoded"
+_JSON = "application/json"
+_MULTIPART = "multipart/form-data"
+_LONG_LINE = 250
+"""Whoever has so much to say uses a body."""
+_HERE = "http://127.0.0.1:3000"
+_COMMON: dict[str, Schema] = {
+    "client": {
+        "type": "string",
+        "description": "the name of an account; needed only where there are several",
+    },
+    "datatype": {
+        "type": "string",
+        "enum": ["jsonp"],
+        "description": "a script that calls `callback` with the answer, for pages of the origins that may call",
+    },
+    "callback": {"type": "string", "description": "with `datatype=jsonp`: the name of a function"},
+}
+"""Parameters of every route besides the token (contract, section 1)."""
+
+
+def paths(row: Route, responses: Iterable[str]) -> dict[str, Schema]:
+    """What is at each path of a route: the same, but for its id. ``responses`` are the routes' own, by name."""
+    properties, required = _parameters(row.model)
+    done = [one for one in answers_of(row) if one.code == 0]
+    names = set(responses)
+    common = {"summary": row.doc.partition("\n")[0], "tags": [row.topic]}
+    headers = _headers(row, done)
+    operations = {}
+    for path in row.paths:
+        name = path.rpartition("/")[2]
+        get = {
+            "operationId": name,
+            **common,
+            "description": _described(row, _in_the_query(row, path, done)),
+            "parameters": [*_query(properties, required, done), *headers],
+            "responses": responses_of(row, "get", names),
+        }
+        post = {
+            "operationId": f"post_{name}",
+            **common,
+            "description": _described(row, _in_the_body(path, done)),
+            "parameters": headers,
+            "requestBody": _body(properties, required, done),
+            "responses": responses_of(row, "post", names),
+        }
+        operations[path] = {"get": get} if row.reply is Socket else {"get": get, "post": post}
+    return operations
+
+
+# -- parameters ------------------------------------------------------------------------------------------
+
+
+def _parameters(model: type[Call] | None) -> tuple[dict[str, Schema], list[str]]:
+    """The parameters of a route, and which of them are required."""
+    if model is None:
+        return _COMMON, []
+    schema = model.model_json_schema()
+    own = {
+        name: _parameter(told, model.describe(name))
+        for name, told in schema["properties"].items()
+        if name not in RESERVED or name == "idempotency_key"
+    }
+    return {**own, **_COMMON}, schema.get("required", [])
+
+
+def _parameter(told: Schema, description: str) -> Schema:
+    """Null is not one of the values: it is how a parameter is not given."""
+    kinds = [kind for kind in told.get("anyOf", [told]) if kind.get("type") != "null"]
+    schema = {**kinds[0]} if len(kinds) == 1 else {"anyOf": kinds}
+    schema.pop("title", None)
+    if schema.get("default", told.get("default")) is None:
+        schema.pop("default", None)
+    schema["description"] = description
+    return schema
+
+
+def _texts(properties: dict[str, Schema]) -> dict[str, Schema]:
+    """Those that are no files."""
+    return {name: told for name, told in properties.items() if told.get("format") != "binary"}
+
+
+def _query(
+    properties: dict[str, Schema], required: list[str], done: list[Recorded]
+) -> list[Schema]:
+    """Parameters of the query; those of the first example that can be made so show its values, to be tried."""
+    shown = next((one.call for one in done if not one.file), {})
+    parameters = []
+    for name, schema in _texts(properties).items():
+        parameter: Schema = {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": schema["description"],
+            "schema": schema,
+        }
+        if name in shown:
+            parameter["example"] = _typed(schema, shown[name])
+        parameters.append(parameter)
+    return sorted(parameters, key=lambda one: (not one["required"], "example" not in one))
+
+
+def _headers(row: Route, done: list[Recorded]) -> list[Schema]:
+    """The headers that a route heeds: those of its examples."""
+    given = {name: value for one in done for name, value in one.headers.items()}
+    return [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "description": descriptions.ASKED_HEADERS[name],
+            "schema": {"type": "string"},
+            "examples": {"given": {"value": value}},
+        }
+        for name, value in given.items()
+    ]
+
+
+def _body(properties: dict[str, Schema], required: list[str], done: list[Recorded]) -> Schema:
+    texts = _texts(properties)
+    plain: Schema = {"type": "object", "properties": texts, "required": required}
+    with_files: Schema = {**plain, "properties": properties}
+    without = [one for one in done if not one.file]
+    return {
+        "required": bool(required),
+        "content": {
+            _JSON: {"schema": plain, "examples": _bodies(texts, without)},
+            _FORM: {"schema": plain, "examples": _bodies(texts, without)},
+            _MULTIPART: {"schema": with_files, "examples": _bodies(properties, done)},
+        },
+    }
+
+
+def _bodies(properties: dict[str, Schema], done: Iterable[Recorded]) -> Schema:
+    return {
+        f"example_{number}": {
+            "summary": one.about,
+            "value": {
+                **{
+                    name: _typed(properties.get(name, {}), value)
+                    for name, value in one.call.items()
+                },
+                **({"media": one.file} if one.file else {}),
+            },
+        }
+        for number, one in enumerate(done, 1)
+    }
+
+
+def _typed(schema: Schema, text: str) -> Any:
+    """A text as the type of its parameter."""
+    match schema.get("type"):
+        case "integer" | "number":
+            return int(text) if text.isdecimal() else float(text)
+        case "boolean":
+            return text == "1"
+        case _:
+            return text
+
+
+# -- as lines of curl ------------------------------------------------------------------------------------
+
+
+def _described(row: Route, lines: Iterable[str]) -> str:
+    if row.reply is Socket:
+        return "\n".join((row.doc, "", descriptions.SOCKET, "", "```", *_conversation(row), "```"))
+    more = (descriptions.STREAM, "") if row.reply is EventStream else ()
+    return "\n".join((row.doc, "", *more, "```sh", *lines, "```"))
+
+
+def _conversation(row: Route) -> Iterator[str]:
+    """What was said over a socket, line by line."""
+    for one in answers_of(row):
+        if one.code == 0:
+            yield f"# {one.about}: {row.paths[0]}?{urlencode(one.call)}"
+            for said in one.answer:
+                for who, message in said.items():
+                    yield f"{who}: {msgspec.json.encode(message).decode()}"
+
+
+def _in_the_query(row: Route, path: str, done: Iterable[Recorded]) -> list[str]:
+    lines = []
+    for one in done:
+        if one.file:
+            continue
+        query = f"?{urlencode(one.call)}" if one.call else ""
+        if len(query) > _LONG_LINE:
+            continue
+        flag = "-N " if row.reply is EventStream else ""
+        given = flag + _options("-H", (f"{name}: {value}" for name, value in one.headers.items()))
+        lines += [f"# {one.about}", f"curl {given}{shlex.quote(f'{_HERE}{path}{query}')}"]
+    return lines
+
+
+def _in_the_body(path: str, done: list[Recorded]) -> list[str]:
+    """The first example in each style, and the first with a file."""
+    url = f"{_HERE}{path}"
+    lines = []
+    first = next((one for one in done if not one.file), None)
+    if first is not None:
+        call = first.call
+        pairs = [f"{name}={value}" for name, value in call.items()]
+        data = msgspec.json.encode(call).decode()
+        lines = [
+            f"# {first.about}: as a form, as JSON, as multipart",
+            f"curl {_options('--data-urlencode', pairs)}{'' if pairs else '-X POST '}{url}",
+            f"curl {_options('-H', [f'Content-Type: {_JSON}'])}-d {shlex.quote(data)} {url}",
+        ]
+        if pairs:
+            lines.append(f"curl {_options('-F', pairs)}{url}")
+    for one in done:
+        if one.file:
+            pairs = [f"{name}={value}" for name, value in one.call.items()]
+            parts = [*pairs, f"media=@{one.file}"]
+            lines += [f"# {one.about}", f"curl {_options('-F', parts)}{url}"]
+    return lines
+
+
+def _options(flag: str, values: Iterable[str]) -> str:
+    return "".join(f"{flag} {shlex.quote(value)} " for value in values)

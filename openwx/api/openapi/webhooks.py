@@ -1,0 +1,192 @@
+"""What is uploaded to ``post_api``, as the webhooks of the document: a message of each format, and each event."""
+
+from typing import Any
+
+from openwx.api.openapi import descriptions
+from openwx.api.openapi.examples import of_uploads
+from openwx.config.models import EVENTS
+
+Schema = dict[str, Any]
+
+_MAY_BE_NUMBERS = frozenset({"sender_uid", "receiver_uid", "group_uid"})
+_ALWAYS = ("post_type", "type", "class", "format", "id", "uid", "time", "content")
+_ENUMS: dict[str, list[str]] = {
+    "post_type": ["receive_message", "send_message"],
+    "type": ["friend_message", "group_message", "group_notice"],
+    "class": ["recv", "send"],
+    "format": list(descriptions.FORMATS),
+    "source": ["local", "outer"],
+}
+
+
+def _field(name: str) -> Schema:
+    if name in _ENUMS:
+        return {"enum": _ENUMS[name]}
+    if name in _MAY_BE_NUMBERS:
+        return {"type": ["integer", "string"]}
+    return {"type": "integer" if name == "code" else "string"}
+
+
+UPLOAD_SCHEMAS: dict[str, Schema] = {
+    "UploadedMessage": {
+        "type": "object",
+        "description": "A message that came, or that this account sent.",
+        "required": list(_ALWAYS),
+        "properties": {
+            name: {**_field(name), "description": what}
+            for name, what in descriptions.FIELDS.items()
+        },
+    },
+    "UploadedEvent": {
+        "type": "object",
+        "description": "Something else that happened.",
+        "required": ["post_type", "event", "params"],
+        "properties": {
+            "post_type": {"const": "event"},
+            "event": {"enum": list(EVENTS)},
+            "params": {"type": "array"},
+        },
+    },
+    "Upload": {
+        "description": "A message or event, as it is uploaded to `post_api`.",
+        "anyOf": [
+            {"$ref": "#/components/schemas/UploadedMessage"},
+            {"$ref": "#/components/schemas/UploadedEvent"},
+        ],
+    },
+    "Reply": {
+        "type": "object",
+        "description": "What is to be sent to the chat that the message came from, text first.",
+        "properties": {
+            "reply": {"type": "string", "description": "a text"},
+            "media": {"type": "string", "description": "a medium: an http(s) address, or a path"},
+        },
+    },
+}
+_HEADERS: list[Schema] = [
+    {
+        "name": name,
+        "in": "header",
+        "required": name != "webhook-signature",
+        "description": what,
+        "schema": {"type": "string"},
+    }
+    for name, what in descriptions.UPLOAD_HEADERS.items()
+]
+_CLIENT: Schema = {
+    "name": "client",
+    "in": "query",
+    "required": False,
+    "description": "whose upload it is, where there are several accounts",
+    "schema": {"type": "string"},
+}
+_OTHERWISE: Schema = {
+    "description": "Anything but 2xx: it comes again, later, with the same `webhook-id`. 408, 429, 502 to 504 and no"
+    " answer are tried for a day; any other status five times."
+}
+_REPLIES: Schema = {
+    "text": {"summary": "a text", "value": {"reply": "六点"}},
+    "both": {
+        "summary": "a text and a picture",
+        "value": {"reply": "看这张", "media": "https://example.com/holiday.png"},
+    },
+    "nothing": {"summary": "nothing is to be sent", "value": {}},
+}
+
+
+def webhooks() -> dict[str, Schema]:
+    """By the names under which readers find them."""
+    messages = {
+        f"message: {format}": _webhook(
+            f"uploaded_{format}",
+            descriptions.MESSAGES,
+            descriptions.FORMATS[format],
+            {
+                "allOf": [
+                    {"$ref": "#/components/schemas/UploadedMessage"},
+                    {"properties": {"format": {"const": format}}},
+                ]
+            },
+            told,
+            can_be_replied_to=format != "notice",
+        )
+        for format, told in of_uploads("messages").items()
+    }
+    events = {
+        f"event: {name}": _webhook(
+            f"uploaded_{name}",
+            descriptions.EVENTS,
+            descriptions.EVENT_WORDS[name][0],
+            _event(name),
+            told,
+        )
+        for name, told in of_uploads("events").items()
+    }
+    return {**messages, **events}
+
+
+def _event(name: str) -> Schema:
+    what = descriptions.EVENT_WORDS[name][1]
+    params: Schema = {
+        "type": "array",
+        "description": " · ".join(what) or "none",
+        "maxItems": len(what),
+    }
+    if name in ("update_friend", "update_group"):
+        del params["maxItems"]
+    else:
+        params["prefixItems"] = [{"description": one} for one in what]
+    if not what:
+        del params["prefixItems"]
+    return {
+        "allOf": [
+            {"$ref": "#/components/schemas/UploadedEvent"},
+            {"properties": {"event": {"const": name}, "params": params}},
+        ]
+    }
+
+
+def _webhook(
+    operation: str,
+    tag: str,
+    summary: str,
+    schema: Schema,
+    told: dict[str, Any],
+    *,
+    can_be_replied_to: bool = False,
+) -> Schema:
+    taken: Schema = {"description": "It has arrived, and does not come again."}
+    if can_be_replied_to:
+        taken = {
+            "description": "It has arrived, and does not come again. A `receive_message` that is no notice may be"
+            " replied to; any other body is ignored.",
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/Reply"},
+                    "examples": _REPLIES,
+                }
+            },
+        }
+    return {
+        "post": {
+            "operationId": operation,
+            "tags": [tag],
+            "summary": summary,
+            "description": "POSTed to the configured `post_api`, until it is answered with 2xx.",
+            "parameters": [_CLIENT, *_HEADERS],
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": schema,
+                        "examples": {
+                            f"example_{number}": {"summary": about, "value": upload}
+                            for number, (about, upload) in enumerate(told.items(), 1)
+                        },
+                    }
+                },
+            },
+            "responses": {"2XX": taken, "default": _OTHERWISE},
+            "security": [],
+        }
+    }

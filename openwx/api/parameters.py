@@ -1,0 +1,168 @@
+"""What a caller sent along: query, form, JSON or multipart, read into one dictionary of texts.
+
+The body wins over the query (contract, section 1). What cannot be read is the caller's error (code -2), never a crash
+and never a guess; a body that nobody needs is ignored instead (section 5.1).
+"""
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+
+import msgspec
+from aiohttp import hdrs, web
+
+from openwx.accounts.media.folder import MediaFolder
+from openwx.api.compressed import encoding_of, uncompressed
+from openwx.api.json_body import read_json
+from openwx.api.multipart import FilePart, Reading
+from openwx.api.texts import Known, UnusableBodyError, refuse, refuse_size
+from openwx.api.urlencoded import read_urlencoded
+
+MAX_BODY = 1024 * 1024
+"""Bytes, where no medium is wanted."""
+BODY_TIMEOUT_S = 30.0
+"""For the whole body. aiohttp also leaves a body waiting whose chunks turn out to be broken."""
+MEDIA_BODY_TIMEOUT_S = 600.0
+PARSED_AT_ONCE = 64 * 1024
+"""Bytes; to parse more would be felt by everybody else."""
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How much a route takes. ``folder`` is where files go, None where none are wanted."""
+
+    body: int = MAX_BODY
+    timeout_s: float = msgspec.field(default_factory=lambda: BODY_TIMEOUT_S)
+    folder: MediaFolder | None = None
+
+    @classmethod
+    def for_media(cls, folder: MediaFolder) -> "Limits":
+        """A body that may hold a medium, also as base64 in a form, where every third character is escaped."""
+        return cls(2 * folder.max_size + MAX_BODY, MEDIA_BODY_TIMEOUT_S, folder)
+
+    def for_strangers(self) -> "Limits":
+        """For a caller whose token, if he has one, is still to come in the body."""
+        return Limits(MAX_BODY, folder=self.folder)
+
+
+class Given(msgspec.Struct, frozen=True):
+    """The parameters of one call: texts, and the files of a multipart body.
+
+    ``ignored`` are names that the route does not know; ``unread`` says why the body was ignored, where it was.
+    """
+
+    texts: dict[str, str]
+    files: dict[str, FilePart]
+    ignored: list[str] = []
+    unread: str = ""
+
+    def unless_refused(self) -> "_UnlessRefused":
+        """A context that deletes the files where a call is refused before anybody uses them."""
+        return _UnlessRefused(self.files)
+
+
+class _UnlessRefused:
+    """A class, because every request goes through it a few times: as a generator it takes four times as long."""
+
+    __slots__ = ("_files",)
+
+    def __init__(self, files: dict[str, FilePart]) -> None:
+        self._files = files
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            for part in self._files.values():
+                part.discard()
+
+
+def read_query(request: web.BaseRequest, known: Known = None) -> Given:
+    """The parameters of the query string."""
+    query = request.raw_path.partition("?")[2].partition("#")[0]
+    if not query:
+        return Given({}, {})
+    data = query.encode("utf-8", "surrogateescape")
+    texts = read_urlencoded(data, "query", known, request.charset)
+    return Given(texts.values, {}, texts.ignored)
+
+
+async def read_body(request: web.BaseRequest, limits: Limits, known: Known = None) -> Given | None:
+    """The parameters of the body; None where there is none. Raises ``UnusableBodyError`` and other ``CallerError``."""
+    if not request.body_exists:
+        return None
+    if (request.content_length or 0) > limits.body:
+        refuse_size(limits.body)
+    content_type = request.content_type
+    encoding = encoding_of(request)
+    if encoding and content_type == MULTIPART:
+        refuse(f"a {MULTIPART} body must not be compressed", http_status=415)
+    try:
+        async with asyncio.timeout(limits.timeout_s):
+            if content_type == MULTIPART:
+                return await _multipart(request, limits, known)
+            data = await _read(request, limits.body)
+    except TimeoutError:
+        refuse("the body did not come to its end in time", http_status=408)
+    except (web.RequestPayloadError, ConnectionError):
+        refuse("the body is broken or ends early")
+    if not data:
+        return None
+    if encoding:
+        data = await uncompressed(data, encoding, limits.body)
+    parse = _PARSERS.get(content_type)
+    if parse is None:
+        words = f"the body must be {FORM}, {JSON} or {MULTIPART}, and its Content-Type must say so"
+        raise UnusableBodyError(words)
+    if len(data) > PARSED_AT_ONCE:
+        return await asyncio.to_thread(parse, data, known, request.charset)
+    return parse(data, known, request.charset)
+
+
+async def _read(request: web.BaseRequest, limit: int) -> bytes:
+    body = bytearray()
+    async for data in request.content.iter_any():
+        body += data
+        if len(body) > limit:
+            refuse_size(limit)
+    return bytes(body)
+
+
+def _form(data: bytes, known: Known, label: str | None) -> Given:
+    texts = read_urlencoded(data.rstrip(b"\r\n"), "body", known, label)
+    unread = ""
+    if not texts.values and data.lstrip()[:1] in (b"{", b"["):
+        unread = f"it looks like JSON, and then its Content-Type must be {JSON}"
+    return Given(texts.values, {}, texts.ignored, unread)
+
+
+def _json(data: bytes, known: Known, label: str | None) -> Given:
+    try:
+        texts = read_json(data, "body", known, label)
+    except UnusableBodyError as error:
+        if not error.is_empty:
+            raise
+        return Given({}, {}, unread=error.status)
+    return Given(texts.values, {}, texts.ignored)
+
+
+_PARSERS: dict[str, Callable[[bytes, Known, str | None], Given]] = {FORM: _form, JSON: _json}
+
+
+async def _multipart(request: web.BaseRequest, limits: Limits, known: Known) -> Given:
+    if "boundary" not in request.headers.get(hdrs.CONTENT_TYPE, ""):
+        await _read(request, limits.body)
+        raise UnusableBodyError(f"the body must be valid {MULTIPART}, with a boundary in its label")
+    files: dict[str, FilePart] = {}
+    with Given({}, files).unless_refused():
+        texts = await Reading(request, limits.body, limits.folder, known).read(files)
+    return Given(texts.values, files, texts.ignored)

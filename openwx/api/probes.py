@@ -1,0 +1,157 @@
+"""For whoever watches the process: ``/healthz`` and ``/readyz``. They stand outside of ``/openwx/``.
+
+Host and Origin are judged as everywhere; HEAD is answered as GET, since nothing here does anything.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import hdrs, web
+
+from openwx import __version__, instance
+from openwx.api import answers
+from openwx.api.access import Access
+from openwx.api.answers import Answer
+from openwx.api.guard import guarded
+from openwx.errors import CallerError, Code
+from openwx.store.sqlite.journal import JournalError
+
+if TYPE_CHECKING:
+    from openwx.accounts.account import Account
+    from openwx.accounts.manager import Gateway
+
+_LOOKED_AT = 1000
+"""So many deliveries are counted as refused at most."""
+_AWAY = frozenset({0, 408, 429, 502, 503, 504})
+"""No answer, or "not now": this is waited out, and is no refusal."""
+
+
+class Waiting(msgspec.Struct, kw_only=True):
+    """So much is still to be done: sends to WeChat, uploads to ``post_api``, received media to fetch."""
+
+    sends: int
+    uploads: int
+    media: int
+
+
+class Refusals(msgspec.Struct, kw_only=True):
+    """A backend that accepts nothing: so many deliveries it was offered since it last did."""
+
+    count: int
+    error: str
+    """Of the newest of them."""
+
+    @property
+    def words(self) -> str:
+        last = "delivery" if self.count == 1 else f"{self.count} deliveries"
+        return f"post_api accepts nothing: {self.error} (the last {last})"
+
+
+class AccountHealth(msgspec.Struct, kw_only=True):
+    """How an account is. ``wanted`` is False for one that ``stop_client`` stopped, which nobody waits for.
+
+    ``failed`` uploads are in the outbox; None where the journal cannot be read. ``sync_age_s`` is None before the
+    first sync round.
+    """
+
+    state: str
+    state_reason: str
+    wanted: bool
+    waiting: Waiting
+    failed: int | None
+    sync_age_s: float | None
+    refused: Refusals | msgspec.UnsetType = msgspec.UNSET
+    """Only where ``post_api`` accepts nothing that it is offered."""
+
+
+class Readiness(msgspec.Struct, kw_only=True):
+    """Code 0 and HTTP 200 when every account that should run does, and the journal can be written; else 503, and -4
+    or -5."""
+
+    code: int
+    status: str
+    version: str | msgspec.UnsetType = msgspec.UNSET
+    """This and what follows is only for those who have the token."""
+    started: int | msgspec.UnsetType = msgspec.UNSET
+    """Unix time in seconds."""
+    accounts: dict[str, AccountHealth] | msgspec.UnsetType = msgspec.UNSET
+    journal: str | msgspec.UnsetType = msgspec.UNSET
+    """Why the journal cannot be written; empty where it can."""
+
+
+class Health:
+    """The handlers."""
+
+    def __init__(self, gateway: "Gateway", access: Access) -> None:
+        self._gateway = gateway
+        self._access = access
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        for path, probe in (("/healthz", self.alive), ("/readyz", self.ready)):
+            router.add_get(path, guarded(self._access, probe))
+
+    async def alive(self, request: web.Request) -> Answer:
+        """The process answers, and can prove to a command which gateway it is."""
+        answer = _fresh(answers.success({"code": int(Code.DONE), "status": "alive"}))
+        if challenge := request.headers.get(instance.CHALLENGE):
+            answer.headers[instance.PROOF] = instance.proof(self._access.instance_id, challenge)
+        return answer
+
+    async def ready(self, request: web.Request) -> Answer:
+        """Whether every account that should run can be used now, and what comes and goes can be kept."""
+        gateway = self._gateway
+        accounts = gateway.accounts.values()
+        waited_for = [one for one in accounts if gateway.wants(one) and not one.is_running]
+        readiness = Readiness(code=int(Code.DONE), status="ready")
+        if waited_for:
+            readiness = Readiness(code=int(Code.NOT_RUNNING), status="not ready")
+        trouble = gateway.journal_trouble
+        if trouble:
+            readiness = Readiness(code=int(Code.GAVE_UP), status="not ready")
+        if await self._access.shows_token(request):
+            if trouble:
+                readiness.status = f"not ready: {trouble}"
+            readiness.journal = trouble
+            readiness.version = __version__
+            readiness.started = int(gateway.started)
+            readiness.accounts = {one.name: await self._health(one) for one in list(accounts)}
+        answer = _fresh(answers.success(readiness))
+        answer.status = 503 if readiness.code else 200
+        return answer
+
+    async def _health(self, account: "Account") -> AccountHealth:
+        try:
+            failed: int | None = await account.outbox.count_failed()
+            refused = await _refused(account) if failed or account.waiting.uploads else None
+        except (CallerError, JournalError):
+            failed = refused = None
+        age_s = account.sync_age_s
+        return AccountHealth(
+            state=str(account.state),
+            state_reason=account.state_reason,
+            wanted=self._gateway.wants(account),
+            waiting=Waiting(**account.waiting._asdict()),
+            failed=failed,
+            sync_age_s=None if age_s is None else round(age_s, 1),
+            refused=refused or msgspec.UNSET,
+        )
+
+
+async def _refused(account: "Account") -> Refusals | None:
+    """What the backend was offered in vain since it last accepted something; None where one message may be at fault."""
+    box = account.outbox
+    accepted = await box.delivered(1)
+    since = accepted[0].settled if accepted else 0.0
+    failed = [one for one in await box.failed(_LOOKED_AT) if one.settled > since]
+    waiting = [one for one in await box.waiting(_LOOKED_AT) if one.created > since]
+    refused = [*(one for one in waiting if one.tries and one.status not in _AWAY), *failed]
+    if len(refused) < (2 if accepted else 1):
+        return None
+    error = next((one.error for one in refused if one.error), "no reason is known")
+    return Refusals(count=len(refused), error=error)
+
+
+def _fresh(answer: Answer) -> Answer:
+    """Not to be kept by a proxy."""
+    answer.headers[hdrs.CACHE_CONTROL] = "no-store"
+    return answer

@@ -1,0 +1,176 @@
+"""Routes about the accounts themselves."""
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from pydantic import ConfigDict, Field
+
+from openwx import __version__
+from openwx.accounts import qrcode
+from openwx.api.models import Call
+from openwx.api.routing import Image, route
+from openwx.errors import CallerError, Code
+
+if TYPE_CHECKING:
+    from openwx.accounts.account import Account
+    from openwx.accounts.manager import Gateway
+
+STOP_DELAY_S = 3
+
+
+def _runtime_s(account: "Account") -> int:
+    return max(0, int(time.time() - account.starttime))
+
+
+class ClientInfo(msgspec.Struct, kw_only=True):
+    """One account and its process, in the original's words. ``starttime`` and ``runtime`` are seconds."""
+
+    code: int = 0
+    account: str
+    pid: int
+    os: str = sys.platform
+    version: str = __version__
+    starttime: int
+    runtime: int
+    http_debug: str = "0"
+    log_encoding: str | None = None
+    log_path: str | None
+    log_level: str
+    state: str
+    state_reason: str
+    status: str = "success"
+
+
+def _info(gateway: "Gateway", account: "Account") -> ClientInfo:
+    settings = gateway.settings
+    return ClientInfo(
+        account=account.name,
+        pid=os.getpid(),
+        starttime=int(account.starttime),
+        runtime=_runtime_s(account),
+        log_path=None if settings.log_path is None else str(settings.log_path),
+        log_level=str(settings.log_level),
+        state=account.state,
+        state_reason=account.state_reason,
+    )
+
+
+@route("get_client_info", any_state=True, reads=True)
+async def get_client_info(gateway: "Gateway", account: "Account") -> ClientInfo:
+    """How an account and its process are."""
+    return _info(gateway, account)
+
+
+class ClientStops(msgspec.Struct, kw_only=True):
+    """An account that stops soon."""
+
+    code: int = 0
+    account: str
+    pid: int
+    starttime: int
+    runtime: int
+    status: str
+
+
+@route("stop_client", any_state=True)
+async def stop_client(gateway: "Gateway", account: "Account") -> ClientStops:
+    """Stop an account, and the server where it is the only one; never a log-out.
+
+    One of several stays stopped until `start_client`, also over a restart.
+    """
+    await gateway.stop_account(account, STOP_DELAY_S)
+    pid = os.getpid()
+    return ClientStops(
+        account=account.name,
+        pid=pid,
+        starttime=int(account.starttime),
+        runtime=_runtime_s(account),
+        status=f"success, client({pid}) will stop in {STOP_DELAY_S} seconds",
+    )
+
+
+class StartClient(Call):
+    """Which account, and its settings: any key of `[accounts.NAME]`; lists are JSON or joined by commas."""
+
+    model_config = ConfigDict(extra="allow")
+
+    client: Annotated[
+        str, Field(description="a name of up to 64 letters, digits and _ - . for an account")
+    ]
+
+    def settings(self) -> dict[str, str]:
+        """What is given besides, as texts."""
+        return {name: str(value) for name, value in (self.model_extra or {}).items()}
+
+
+class ClientStarted(msgspec.Struct, kw_only=True):
+    """An account that runs in this process."""
+
+    client: str
+    pid: int
+    port: int
+    code: int = 0
+    status: str = "success"
+
+
+@route("start_client", any_state=True)
+async def start_client(gateway: "Gateway", call: StartClient) -> ClientStarted:
+    """Start another account, or one that has stopped; it comes back after a restart."""
+    fresh = await gateway.start(call.client, call.settings())
+    status = "success" if fresh else "client already exists"
+    return ClientStarted(client=call.client, pid=os.getpid(), port=gateway.port, status=status)
+
+
+class ListedClient(ClientInfo, kw_only=True):
+    """One account in the list of ``check_client``. ``start_time`` is ``starttime`` in the original's spelling."""
+
+    port: int
+    start_time: str
+    download_media: str
+    qrcode_path: str
+
+
+class Clients(msgspec.Struct, kw_only=True):
+    code: int = 0
+    status: str = "success"
+    client: list[ListedClient]
+
+
+class CheckClient(Call):
+    """Which account; all of them without."""
+
+    client: Annotated[str | None, Field(description="the name of an account")] = None
+
+
+@route("check_client", any_state=True, reads=True)
+async def check_client(gateway: "Gateway", call: CheckClient) -> Clients:
+    """The accounts and how they are."""
+    accounts = gateway.accounts.values() if call.client is None else [gateway.account(call.client)]
+    settings = gateway.settings
+    return Clients(
+        client=[
+            ListedClient(
+                **msgspec.structs.asdict(_info(gateway, account)),
+                port=gateway.port,
+                start_time=str(int(account.starttime)),
+                download_media="1" if settings.media.download else "0",
+                qrcode_path=str(qrcode.path(settings.data_dir, account.name)),
+            )
+            for account in accounts
+        ]
+    )
+
+
+@route("get_qrcode", any_state=True, reads=True)
+async def get_qrcode(account: "Account") -> Image:
+    """The QR code that wants to be scanned for the login."""
+    if account.qrcode_png is None:
+        raise CallerError(
+            Code.NOT_FOUND,
+            f"no QR code is wanted now: the account is {account.state}",
+            http_status=404,
+        )
+    return Image(account.qrcode_png, "image/png")

@@ -1,0 +1,43 @@
+"""The route that shows pictures of people and groups."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from openwx.api.models import FriendSelectors, member_of
+from openwx.api.routing import Image, route
+from openwx.domain.contacts import Friend, Group, Member, User
+from openwx.errors import CallerError, Code
+
+if TYPE_CHECKING:
+    from openwx.accounts.account import Account
+
+
+class GetAvatar(FriendSelectors):
+    """The user, a friend or a group; a member by his id, with `group_id` or without."""
+
+    group_id: Annotated[str | None, Field(description="the id of a group")] = None
+
+
+@route("get_avatar", reads=True)
+async def get_avatar(account: "Account", call: GetAvatar) -> Image:
+    """The picture of the user, a friend, a group, or a member of a group."""
+    whom, room_id = _shown(account, call)
+    found = await account.avatars.of(whom, room_id)
+    return Image(found.data, found.mime, "max-age=3600", found.etag)
+
+
+def _shown(account: "Account", call: GetAvatar) -> tuple[User | Friend | Group | Member, str]:
+    """Whose picture, and for a member who is no friend what WeChat wants to hear of his group."""
+    contacts, selectors = account.contacts, call.selectors()
+    if call.group_id is not None:
+        member, group = member_of(contacts, call.group_id, call.id)
+    else:
+        try:
+            return contacts.find_anybody(**selectors), ""
+        except CallerError as error:
+            if error.code != Code.NOT_FOUND or selectors.keys() != {"id"}:
+                raise
+            member, group = contacts.find_member_anywhere(selectors["id"])
+    is_known = member.id in contacts.friends or member.id == contacts.user.id
+    return member, "" if is_known else group.room_id

@@ -1,0 +1,124 @@
+"""Routes for remark names, pinned chats, and becoming friends."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from pydantic import Field
+
+from openwx.api.models import Call, Done, Flag, FriendSelectors, GroupSelectors, Name, member_of
+from openwx.api.routing import route
+from openwx.domain.contacts import Friend, Member, User
+from openwx.errors import CallerError, Code
+
+if TYPE_CHECKING:
+    from openwx.accounts.account import Account
+
+
+class SetMarkname(FriendSelectors):
+    """A friend, or with `group_id` a member by his id, and the remark name; an empty one takes it away."""
+
+    MAY_BE_EMPTY = frozenset({"new_markname"})
+
+    group_id: Annotated[str | None, Field(description="the id of a group")] = None
+    new_markname: Name
+
+
+@route("set_markname", "set_friend_markname")
+async def set_markname(account: "Account", call: SetMarkname) -> Done:
+    """Give a friend, or a member of a group, a remark name."""
+    contacts = account.contacts
+    person: Friend | Member
+    if call.group_id is None:
+        person = contacts.find_friend(**call.selectors())
+    else:
+        person, _ = member_of(contacts, call.group_id, call.id)
+        if person.id == contacts.user.id:
+            raise CallerError(Code.NOT_POSSIBLE, "the account has no remark name for itself")
+    await account.changes.set_markname(person, call.new_markname)
+    return Done()
+
+
+Op = Annotated[Flag, Field(description="1 (pin) or 0 (unpin)")]
+
+
+class Stick(FriendSelectors):
+    """A friend or a group, and whether to pin it."""
+
+    op: Op = True
+
+
+@route("stick")
+async def stick(account: "Account", call: Stick) -> Done:
+    """Pin a chat to the top of the list, or unpin it."""
+    chat = account.contacts.find_anybody(**call.selectors())
+    if isinstance(chat, User):
+        raise CallerError(
+            Code.NOT_POSSIBLE, "the account has no chat with itself; filehelper is one"
+        )
+    await account.changes.stick(chat, on=call.op)
+    return Done()
+
+
+class StickyGroup(GroupSelectors):
+    """A group, and whether to pin it."""
+
+    op: Op = True
+
+
+@route("sticky_group")
+async def sticky_group(account: "Account", call: StickyGroup) -> Done:
+    """Pin a group to the top of the list of chats, or unpin it."""
+    group = account.contacts.find_group(**call.selectors())
+    await account.changes.stick(group, on=call.op)
+    return Done()
+
+
+class MakeFriend(Call):
+    """Whom to ask, and with what words."""
+
+    id: Annotated[str, Field(description="the id of a member of a group")]
+    verify: Annotated[
+        str, Field(max_length=300, description="a text of at most 300 characters")
+    ] = ""
+
+
+@route("make_friend")
+async def make_friend(account: "Account", call: MakeFriend) -> Done:
+    """Ask a member of a group to be a friend."""
+    contacts = account.contacts
+    if call.id == contacts.user.id:
+        raise CallerError(Code.NOT_POSSIBLE, "that is the account itself")
+    if call.id in contacts.friends:
+        raise CallerError(Code.NOT_POSSIBLE, "already a friend")
+    member, _ = contacts.find_member_anywhere(call.id)
+    await account.changes.make_friend(member, call.verify)
+    return Done()
+
+
+class AcceptFriendRequest(Call):
+    """Whose request, as its `friend_request` event tells it."""
+
+    id: Annotated[str, Field(max_length=300, description="the id from the friend_request event")]
+    ticket: Annotated[
+        str, Field(max_length=2000, description="the ticket from the friend_request event")
+    ]
+    displayname: Annotated[
+        str, Field(max_length=300, description="the name from the friend_request event")
+    ] = ""
+
+
+class RequestAccepted(msgspec.Struct, kw_only=True):
+    """Somebody is a friend now."""
+
+    id: str
+    displayname: str
+    ticket: str
+    status: str = "success"
+    code: int = 0
+
+
+@route("accept_friend_request")
+async def accept_friend_request(account: "Account", call: AcceptFriendRequest) -> RequestAccepted:
+    """Accept somebody who asked to be a friend."""
+    await account.changes.accept(call.id, call.ticket)
+    return RequestAccepted(id=call.id, displayname=call.displayname, ticket=call.ticket)

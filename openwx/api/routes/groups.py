@@ -1,0 +1,132 @@
+"""Routes that make and change groups."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from pydantic import Field
+
+from openwx.api.models import Call, Done, GroupSelectors, Name
+from openwx.api.routing import route
+from openwx.domain.contacts import Friend
+from openwx.errors import CallerError, Code, Refused
+
+if TYPE_CHECKING:
+    from openwx.accounts.account import Account
+
+MOST = 500
+"""No group of WeChat's is bigger."""
+
+Ids = Annotated[str | None, Field(description="ids joined by commas")]
+
+
+def _listed(kind: str, *lists: str | None) -> list[str]:
+    """The ids, each once. CallerError: 200 where there is none, -2 where there are too many."""
+    ids = [id.strip() for joined in lists if joined for id in joined.split(",")]
+    ids = [id for id in dict.fromkeys(ids) if id]
+    if not ids:
+        raise CallerError(Code.EMPTY_LIST, f"{kind}s is empty; it must be ids joined by commas")
+    if len(ids) > MOST:
+        raise CallerError(Code.BAD_PARAMETER, f"{kind}s must be at most {MOST} ids, not {len(ids)}")
+    return ids
+
+
+class Friends(Call):
+    """Friends by their ids, under either name."""
+
+    MAY_BE_EMPTY = frozenset({"friends", "friend"})
+
+    friends: Ids = None
+    friend: Ids = None
+
+    def found(self, account: "Account") -> list[Friend]:
+        """CallerError: 100 for an id that is no friend's, 101 for the account's own, 200 for none at all."""
+        ids = _listed("friend", self.friends, self.friend)
+        return [account.contacts.find_friend(id=id) for id in ids]
+
+
+class CreateGroup(Friends):
+    """Whom to have in a group, and its name."""
+
+    displayname: Name | None = None
+
+
+class GroupCreated(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A group that is there now. ``left_out``: the ids of those who must agree to be friends first."""
+
+    group_id: str
+    left_out: tuple[str, ...] = ()
+    status: str
+    code: int
+
+
+@route("create_group")
+async def create_group(account: "Account", call: CreateGroup) -> GroupCreated:
+    """Make a group of the account and some friends."""
+    friends = call.found(account)
+    try:
+        made = await account.changes.create_group(friends, call.displayname or "")
+    except Refused as refusal:
+        if len(friends) > 1:
+            raise
+        words = f"{refusal}; a group of WeChat's begins with two friends"
+        raise CallerError(Code.REFUSED, words, ret=refusal.ret, errmsg=refusal.errmsg) from None
+    return GroupCreated(group_id=made.group_id, left_out=made.left_out, status="success", code=0)
+
+
+class InviteFriend(GroupSelectors, Friends):
+    """A group, and which friends are to join it."""
+
+    MAY_BE_EMPTY = Friends.MAY_BE_EMPTY
+
+
+class Invited(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """They are members, or where the group is big, they are asked to join. ``left_out``: as in ``GroupCreated``."""
+
+    left_out: tuple[str, ...] = ()
+    status: str
+    code: int
+
+
+@route("invite_friend")
+async def invite_friend(account: "Account", call: InviteFriend) -> Invited:
+    """Have friends join a group, or ask them to where it is big."""
+    group = account.contacts.find_group(**call.selectors())
+    joined = await account.changes.invite(group, call.found(account))
+    return Invited(left_out=joined.left_out, status="success", code=0)
+
+
+class KickGroupMember(GroupSelectors):
+    """A group, and which members are to leave it."""
+
+    MAY_BE_EMPTY = frozenset({"members", "member"})
+
+    members: Ids = None
+    member: Ids = None
+
+
+@route("kick_group_member")
+async def kick_group_member(account: "Account", call: KickGroupMember) -> Done:
+    """Remove members from a group that the account owns."""
+    contacts = account.contacts
+    group = contacts.find_group(**call.selectors())
+    ids = _listed("member", call.members, call.member)
+    members = [contacts.find_member(group, id) for id in ids]
+    if contacts.user.id in ids:
+        words = "the account itself cannot be removed from its group"
+        raise CallerError(Code.NOT_POSSIBLE, words)
+    await account.changes.kick(group, members)
+    return Done()
+
+
+class SetGroupDisplayname(GroupSelectors):
+    """A group, and its new name."""
+
+    new_displayname: Name
+
+
+@route("set_group_displayname")
+async def set_group_displayname(account: "Account", call: SetGroupDisplayname) -> Done:
+    """Give a group another name."""
+    group = account.contacts.find_group(**call.selectors())
+    await account.changes.rename_group(group, call.new_displayname)
+    return Done()

@@ -1,0 +1,88 @@
+"""Routes that tell of the user, friends and groups."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from openwx.api.models import Search
+from openwx.api.routing import route
+from openwx.domain.contacts import Friend, GroupBasics, GroupInfo, User
+from openwx.errors import CallerError, Code
+
+if TYPE_CHECKING:
+    from openwx.accounts.account import Account
+
+Attribute = Annotated[str | None, Field(description="a text to compare with")]
+
+
+@route("get_user_info", reads=True)
+async def get_user_info(account: "Account") -> User:
+    """The account itself."""
+    return account.contacts.user
+
+
+@route("get_friend_info", reads=True)
+async def get_friend_info(account: "Account") -> list[Friend]:
+    """All friends, public accounts and system accounts."""
+    return list(account.contacts.friends.values())
+
+
+@route("get_group_info", reads=True)
+async def get_group_info(account: "Account") -> list[GroupInfo]:
+    """All groups with their members."""
+    return [group.info() for group in account.contacts.groups.values()]
+
+
+@route("get_group_basic_info", reads=True)
+async def get_group_basic_info(account: "Account") -> list[GroupBasics]:
+    """All groups, with the number of their members instead of the members."""
+    return [group.basics() for group in account.contacts.groups.values()]
+
+
+class SearchFriend(Search):
+    """Attributes of friends; all that are given must match, exactly or else in another spelling."""
+
+    MAY_BE_EMPTY = frozenset(Friend.__struct_fields__)
+
+    account: Attribute = None
+    name: Attribute = None
+    markname: Attribute = None
+    sex: Attribute = None
+    display: Attribute = None
+    city: Attribute = None
+    signature: Attribute = None
+    province: Attribute = None
+    id: Attribute = None
+    uid: Attribute = None
+    displayname: Attribute = None
+    category: Attribute = None
+
+
+@route("search_friend", reads=True)
+async def search_friend(account: "Account", call: SearchFriend) -> list[Friend]:
+    """The friends whose attributes are as given; code 100 where there is none."""
+    found = account.contacts.search_friends(**call.attributes())
+    if not found:
+        raise CallerError(Code.NOT_FOUND, "no friend has these attributes")
+    return found
+
+
+class SearchGroup(Search):
+    """Attributes of groups; all that are given must match, exactly or else in another spelling."""
+
+    MAY_BE_EMPTY = frozenset({"name", "id", "uid", "owner_uid", "displayname"})
+
+    name: Attribute = None
+    id: Attribute = None
+    uid: Attribute = None
+    owner_uid: Attribute = None
+    displayname: Attribute = None
+
+
+@route("search_group", reads=True)
+async def search_group(account: "Account", call: SearchGroup) -> list[GroupInfo]:
+    """The groups whose attributes are as given, with members; code 100 where there is none."""
+    found = account.contacts.search_groups(**call.attributes())
+    if not found:
+        raise CallerError(Code.NOT_FOUND, "no group has these attributes")
+    return [group.info() for group in found]

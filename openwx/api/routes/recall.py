@@ -1,0 +1,39 @@
+"""The route that takes messages back."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from pydantic import Field
+
+from openwx.api.models import Call
+from openwx.api.routing import route
+
+if TYPE_CHECKING:
+    from openwx.accounts.account import Account
+
+
+class RevokeMessage(Call):
+    """A message that was sent."""
+
+    id: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9]{1,25}(:[^:]{1,300})?$",
+            description="the msg_id (digits) or the id (msg_id:receiver) of a sent message",
+        ),
+    ]
+
+
+class MessageRevoked(msgspec.Struct, kw_only=True):
+    """A message that its receiver does not see any more."""
+
+    id: str
+    code: int = 0
+    status: str = "revoke success"
+
+
+@route("revoke_message")
+async def revoke_message(account: "Account", call: RevokeMessage) -> MessageRevoked:
+    """Take back a message that the account sent within the last two minutes."""
+    await account.recalls.revoke(call.id)
+    return MessageRevoked(id=call.id)

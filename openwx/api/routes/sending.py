@@ -1,0 +1,318 @@
+"""Routes that send."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from openwx.accounts.media.registry import described
+from openwx.accounts.media.resolver import MediaGiven
+from openwx.accounts.outgoing import Parcel
+from openwx.accounts.sender import Sent
+from openwx.api.models import Call, Flag, FriendSelectors, GroupSelectors
+from openwx.api.multipart import FilePart
+from openwx.api.routing import route
+from openwx.domain.contacts import Chat
+from openwx.errors import CallerError, Code
+
+if TYPE_CHECKING:
+    from openwx.accounts.account import Account
+
+MAX_CONTENT = 16 * 1024
+"""Bytes of UTF-8: about what WeChat takes in one text."""
+
+TO_ALL = "@all"
+
+
+def _of_sendable_size(content: str) -> str:
+    if len(content.encode()) > MAX_CONTENT:
+        raise ValueError
+    return content
+
+
+class Medium(Call):
+    """A medium: a local path or URL, base64, or a file part."""
+
+    media_path: Annotated[
+        str | None,
+        Field(
+            max_length=8192, description="a local path or an http(s) URL of at most 8192 characters"
+        ),
+    ] = None
+    media_data: Annotated[str | None, Field(description="the medium's bytes in base64")] = None
+    media: Annotated[
+        FilePart | None,
+        WithJsonSchema({"type": "string", "format": "binary"}),
+        Field(description="a file part of a multipart/form-data body"),
+    ] = None
+    media_name: Annotated[
+        str | None,
+        Field(max_length=200, description="a file name of at most 200 characters"),
+    ] = None
+
+    def given(self) -> MediaGiven | None:
+        """The medium that is named, if one is. CallerError -2 where there are several."""
+        kinds = [self.media is not None, self.media_data is not None, self.media_path is not None]
+        if not any(kinds):
+            return None
+        # Beside media_data, the original took media_path for a name.
+        if self.media is not None and sum(kinds) > 1:
+            words = "give one of media_path, media_data and a file part media, not several"
+            raise CallerError(Code.BAD_PARAMETER, words)
+        file = self.media.file if self.media else None
+        return MediaGiven(self.media_path, self.media_data, file, self.media_name)
+
+
+class Content(Medium):
+    """What is sent: a text, a medium, or both."""
+
+    content: Annotated[
+        str | None,
+        AfterValidator(lambda content: content and _of_sendable_size(content)),
+        Field(description=f"a text of at most {MAX_CONTENT} bytes in UTF-8, WeChat's limit"),
+    ] = None
+    media_id: Annotated[
+        str | None, Field(description="the media_id of a medium that was sent or received")
+    ] = None
+
+    def check(self) -> None:
+        """CallerError -2 where there is nothing to send, or too much."""
+        given = self.given()
+        if self.media_id is not None and given is not None:
+            words = "give media_id, or a medium by media_path, media_data or media; not both"
+            raise CallerError(Code.BAD_PARAMETER, words)
+        if not self.content and self.media_id is None and given is None:
+            raise CallerError(
+                Code.BAD_PARAMETER,
+                f"content is missing; it must be {self.describe('content')},"
+                " or a medium must be given by media_path, media_id, media_data or a file part media",
+            )
+
+    async def whats(self, account: "Account", *, keep: bool) -> list[str | Parcel]:
+        """What is to be sent, text first. ``keep``: it must outlive this call.
+
+        CallerError: -2, -3, -8 or 100 for the medium.
+        """
+        whats: list[str | Parcel] = [self.content] if self.content else []
+        given = self.given()
+        if self.media_id is not None:
+            whats.append(await account.parcels.known(self.media_id, self.media_name))
+        elif given is not None:
+            whats.append(await account.parcels.take(given, keep=keep))
+        return whats
+
+
+class AsyncContent(Content):
+    """What is sent, whether the caller waits for it, and how a repetition is known."""
+
+    run_async: Annotated[
+        Flag, Field(alias="async", description="1 (do not wait for the outcome) or 0")
+    ] = False
+    idempotency_key: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[!-~]{1,255}$",
+            description="1 to 255 visible ASCII characters (also as the header Idempotency-Key)",
+        ),
+    ] = None
+
+    def asked(self) -> str:
+        """A digest of what is asked for: a repetition asks for the same."""
+        asked = self.model_dump(exclude={"idempotency_key", "media"})
+        file = self.media.file if self.media else None
+        asked["media"] = [file.md5, file.size] if file else None
+        return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
+
+
+class MessageSent(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A message that WeChat took. Of text and medium together, ``msg_id`` and ``id`` are the text's."""
+
+    status: str
+    msg_id: str
+    id: str
+    media_id: str = ""
+    media_msg_id: str = ""
+    code: int
+
+
+class InExecution(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A message that will be sent; its `send_message` upload carries the same `uid`.
+
+    Of text and medium together, the medium's upload carries ``media_uid``.
+    """
+
+    code: int
+    status: str
+    uid: str
+    media_uid: str = ""
+
+
+class SendingToAll(msgspec.Struct, kw_only=True):
+    """Messages that will be sent, to each of ``count`` friends."""
+
+    code: int = 0
+    status: str = "request already in execution"
+    count: int
+
+
+class SendFriendMessage(FriendSelectors, AsyncContent):
+    """A friend, or `id=@all`, and what to send."""
+
+
+@route("send_friend_message", media=True)
+async def send_friend_message(
+    account: "Account", call: SendFriendMessage
+) -> MessageSent | InExecution | SendingToAll:
+    """Send a text, a medium or both to a friend, or with `id=@all` to every friend."""
+    return await _to_friend(account, call)
+
+
+async def _to_friend(
+    account: "Account", call: SendFriendMessage
+) -> MessageSent | InExecution | SendingToAll:
+    selectors = call.selectors()
+    call.check()
+    if call.id != TO_ALL:
+        return await send(account, lambda: account.contacts.find_friend(**selectors), call)
+    if len(selectors) > 1:
+        raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} must stand without other selectors")
+    return await _send_to_all(account, call)
+
+
+class SendGroupMessage(GroupSelectors, AsyncContent):
+    """A group and what to send."""
+
+
+@route("send_group_message", media=True)
+async def send_group_message(
+    account: "Account", call: SendGroupMessage
+) -> MessageSent | InExecution:
+    """Send a text, a medium or both to a group."""
+    selectors = call.selectors()
+    call.check()
+    if call.id == TO_ALL:
+        raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} is for send_friend_message only")
+    return await send(account, lambda: account.contacts.find_group(**selectors), call)
+
+
+class SendMessage(SendFriendMessage):
+    """A friend, or a group by its id, and what to send."""
+
+
+@route("send_message", media=True)
+async def send_message(
+    account: "Account", call: SendMessage
+) -> MessageSent | InExecution | SendingToAll:
+    """Send to a group where the `id` begins with `@@`, else to a friend, for programs older than the other two."""
+    if call.id is None or not call.id.startswith("@@"):
+        return await _to_friend(account, call)
+    if call.account is not None or call.markname is not None:
+        words = "account and markname are those of friends: give a group's id, and perhaps its displayname"
+        raise CallerError(Code.BAD_PARAMETER, words)
+    selectors = call.selectors()
+    call.check()
+    return await send(account, lambda: account.contacts.find_group(**selectors), call)
+
+
+async def send(
+    account: "Account", find: Callable[[], Chat], call: AsyncContent
+) -> MessageSent | InExecution:
+    """Send what a call asks for to the chat that ``find`` finds, and wait unless it is asked not to."""
+    if call.idempotency_key is not None:
+        return await _send_once(account, find, call, call.idempotency_key)
+    chat = find()
+    whats = await call.whats(account, keep=call.run_async)
+    if call.run_async:
+        return _in_execution(await account.outgoing.send_later([chat], whats))
+    return await send_and_wait(account, chat, whats)
+
+
+async def _send_once(
+    account: "Account", find: Callable[[], Chat], call: AsyncContent, key: str
+) -> MessageSent | InExecution:
+    async def what() -> tuple[list[Chat], list[str | Parcel]]:
+        chat = find()
+        return [chat], await call.whats(account, keep=True)
+
+    record = await account.outgoing.send_once(key, call.asked(), what)
+    if call.run_async:
+        return _in_execution(record.uids)
+    ended = await account.outgoing.keys.ended(key, record)
+    for one in ended:
+        one.require_success()
+    return _message_sent(
+        [Sent(one.msg_id, f"{one.msg_id}:{one.chat_id}", one.media_id) for one in ended]
+    )
+
+
+async def _send_to_all(account: "Account", call: AsyncContent) -> SendingToAll:
+    async def what() -> tuple[list[Chat], list[str | Parcel]]:
+        return account.outgoing.everybody(), await call.whats(account, keep=True)
+
+    if call.idempotency_key is not None:
+        key = call.idempotency_key
+        record = await account.outgoing.send_once(key, call.asked(), what, bulk=True)
+        return SendingToAll(count=record.chats)
+    friends, whats = await what()
+    await account.outgoing.send_later(friends, whats, bulk=True)
+    return SendingToAll(count=len(friends))
+
+
+def _in_execution(uids: Sequence[str]) -> InExecution:
+    return InExecution(
+        code=0, status="request already in execution", uid=uids[0], media_uid="".join(uids[1:])
+    )
+
+
+async def send_and_wait(
+    account: "Account",
+    chat: Chat,
+    whats: list[str | Parcel],
+    on_begun: Callable[[], None] | None = None,
+) -> MessageSent:
+    """Send text and medium, one after the other, as WeChat takes them; ``on_begun`` is called when one may reach it."""
+    return _message_sent([await account.outgoing.send(chat, what, on_begun) for what in whats])
+
+
+def _message_sent(sent: Sequence[Sent]) -> MessageSent:
+    return MessageSent(
+        status="发送成功",
+        msg_id=sent[0].msg_id,
+        id=sent[0].id,
+        media_id=sent[-1].media_id,
+        media_msg_id=sent[-1].msg_id if len(sent) > 1 else "",
+        code=0,
+    )
+
+
+class UploadMedia(Medium):
+    """A medium to upload."""
+
+
+class MediaUploaded(msgspec.Struct, kw_only=True):
+    """A medium that WeChat has now. ``media_mtime`` is Unix time, ``media_size`` is in bytes."""
+
+    media_id: str
+    media_code: int
+    media_type: str
+    media_ext: str
+    media_mime: str
+    media_mtime: int
+    media_name: str
+    media_path: str
+    media_size: int
+    code: int = 0
+    status: str = "success"
+
+
+@route("upload_media", media=True)
+async def upload_media(account: "Account", call: UploadMedia) -> MediaUploaded:
+    """Upload a medium; its `media_id` can be sent as often as wanted."""
+    given = call.given()
+    if given is None:
+        words = "a medium is missing; give media_path, media_data or a file part media"
+        raise CallerError(Code.BAD_PARAMETER, words)
+    parcel = await account.parcels.upload_only(await account.parcels.take(given, keep=False))
+    return msgspec.convert(described(parcel), MediaUploaded, strict=False)

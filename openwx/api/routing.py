@@ -1,0 +1,160 @@
+"""A route is declared once: its name, request model, reply type and docstring are the table row.
+
+A handler takes, by these names, what it needs of ``gateway``, ``account`` and ``call``; it returns
+a reply and raises errors, and never touches aiohttp::
+
+    @route("send_friend_message")
+    async def send_friend_message(account: "Account", call: SendFriendMessage) -> MessageSent:
+        ...
+"""
+
+import difflib
+import functools
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import msgspec
+
+from openwx.api.models import OF_EVERY_ROUTE, Call
+
+METHODS = ("GET", "POST")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Image(msgspec.Struct, frozen=True):
+    """A reply that is a picture."""
+
+    data: bytes
+    content_type: str
+    cache_control: str = "no-cache"
+    etag: str = ""
+    """Made of the data; who has it already is told so (304)."""
+
+
+class LongPoll(msgspec.Struct, Generic[T], frozen=True):
+    """A reply that waits. Nothing is taken for a caller who is not there any more.
+
+    ``ready`` waits for at most the given seconds, ``take`` removes and returns what there is, ``encode`` makes
+    JSON of it, and ``put_back`` undoes ``take``.
+    """
+
+    ready: Callable[[float], Awaitable[None]]
+    take: Callable[[], list[T]]
+    encode: Callable[[list[T]], Awaitable[list[bytes]]]
+    put_back: Callable[[list[T]], None]
+    timeout_s: float
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One row of the table of routes."""
+
+    name: str
+    other_names: tuple[str, ...]
+    any_state: bool
+    doc: str
+    model: type[Call] | None
+    reply: Any
+    handler: Callable[..., Awaitable[object]]
+    takes: frozenset[str] = frozenset()
+    media: bool = False
+    """Its body may hold a medium."""
+    attended: bool = False
+    """It ends when its caller goes away."""
+    reads: bool = False
+    """It changes nothing."""
+    known: frozenset[str] | None = OF_EVERY_ROUTE
+    """The names of its parameters; None where it takes any."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """HEAD, too, where nothing is done: a link checker must not send messages."""
+        return (*METHODS, "HEAD") if self.reads else METHODS
+
+    def needs_no_body(self, query: Iterable[str]) -> bool:
+        """Whether the call makes sense without its body, which cannot be read, with what is in the query."""
+        if self.reads and self.known is not None and self.known <= OF_EVERY_ROUTE:
+            return True
+        own = {"client", *(self.model.names() if self.model else ())} - {"idempotency_key"}
+        return not own.isdisjoint(query)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(f"/openwx/{name}" for name in (self.name, *self.other_names))
+
+    def only_reads(self, method: str) -> bool:
+        """Whether a call by this method changes nothing (contract, section 5.6): ``get_*`` are read by GET and HEAD."""
+        is_fetched = self.name.startswith("get_") and self.name != "get_client_info"
+        return self.reads and not (is_fetched and method == "POST")
+
+    @property
+    def topic(self) -> str:
+        """The file that declares it."""
+        return self.handler.__module__.rpartition(".")[2]
+
+
+_routes: dict[str, Route] = {}
+
+
+def route(
+    name: str,
+    *other_names: str,
+    any_state: bool = False,
+    media: bool = False,
+    attended: bool = False,
+    reads: bool = False,
+) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+    """Declare a route. ``any_state``: it works while the account is not running, too. ``media``: it takes media.
+    ``attended``: it waits, and is cancelled when its caller goes away. ``reads``: it changes nothing; whatever does
+    something is refused where a browser asks for it by itself (``will.py``)."""
+
+    def declare(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        signature = inspect.signature(handler)
+        takes = frozenset(signature.parameters)
+        unknown = takes - {"gateway", "account", "call"}
+        assert not unknown, f"{name}: a handler takes gateway, account and call, not {unknown}"
+        assert not _routes.keys() & {name, *other_names}, f"{name} is declared twice"
+        call = signature.parameters.get("call")
+        row = Route(
+            name=name,
+            other_names=other_names,
+            any_state=any_state,
+            doc=inspect.getdoc(handler) or "",
+            model=None if call is None else call.annotation,
+            reply=signature.return_annotation,
+            handler=handler,
+            takes=takes,
+            media=media,
+            attended=attended,
+            reads=reads,
+            known=OF_EVERY_ROUTE if call is None else call.annotation.known(),
+        )
+        _routes.update(dict.fromkeys((name, *other_names), row))
+        return handler
+
+    return declare
+
+
+def find(name: str) -> Route | None:
+    """The route of this name."""
+    return _routes.get(name)
+
+
+def near(name: str) -> list[str]:
+    """The routes that somebody may mean who writes this: ``getUserInfo``, ``get-user-info``, ``get_user_infos``."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:60]).lower().replace("-", "_")
+    return _near(snake)
+
+
+@functools.lru_cache(maxsize=256)
+def _near(name: str) -> list[str]:
+    return difflib.get_close_matches(name, _routes, n=3)
+
+
+def declared() -> list[Route]:
+    """All routes, each once, in the order of their declaration."""
+    return list({id(row): row for row in _routes.values()}.values())

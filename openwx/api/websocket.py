@@ -1,0 +1,375 @@
+"""Serves a WebSocket: a stream of events, and calls of routes.
+
+We send JSON objects with a ``type``: ``cursor`` (from where to go on), ``event``, ``missed``, ``answer`` (to a call)
+and ``end``. We take ``{"token": …}`` where the handshake had none, and calls: ``{"id": …, "call": …, "params": {…}}``.
+"""
+
+import asyncio
+import base64
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from openwx.accounts.streams import Missed, Reader, StreamEnded
+from openwx.api import answers, routing
+from openwx.api.access import Access, unauthenticated
+from openwx.api.answers import JSON_TYPE, Answer
+from openwx.api.connection import becomes_socket, recognise
+from openwx.api.json_body import Bounded, bounded, texts_of
+from openwx.api.parameters import MAX_BODY, PARSED_AT_ONCE, Given, read_query
+from openwx.api.slow_client import Patience, SlowReader
+from openwx.api.stream_models import Socket, body_of, told
+from openwx.api.texts import Known
+from openwx.errors import CallerError, Code
+from openwx.store.records import ShownUpload
+from openwx.store.sqlite.journal import JournalError
+
+log = logging.getLogger("openwx.web")
+
+PING_S = 20.0
+SILENT_S = 90.0
+"""Who does not even answer pings for so long is let go."""
+AUTHENTICATE_S = 10.0
+"""So long is waited for a token in the first message."""
+CALLS_AT_ONCE = 16
+"""Calls of one socket under way at a time."""
+_LONGEST_REASON = 120
+
+SLOW = WSCloseCode.TRY_AGAIN_LATER
+BUG = "internal error; the log of openwx tells more"
+
+_encode = msgspec.json.encode
+
+CallRoute = Callable[[web.Request, str, Given], Awaitable[Answer]]
+"""Calls a route for a socket; every error is an answer."""
+
+
+class _Message(msgspec.Struct):
+    """What a client sends."""
+
+    call: str = ""
+    id: msgspec.Raw = msgspec.Raw(b"null")
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+    token: str = ""
+
+
+class _Closed(Exception):
+    """We close the socket, for this reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Sockets:
+    """The endpoint. ``follow`` is its handler; it raises ``CallerError``."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        follow: Callable[[Given], Awaitable[Socket]],
+        call: CallRoute,
+        why_ended: Callable[[str], str],
+        known: Known,
+        longest: int,
+    ) -> None:
+        self._access = access
+        self._follow = follow
+        self._call = call
+        self._why_ended = why_ended
+        self._known = known
+        self._longest = longest
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Raises ``CallerError`` where there will be no socket."""
+        self._access.admit(request)
+        given = read_query(request, self._known)
+        is_known = self._access.has_token(request, given.texts)
+        if not is_known and self._access.is_presented(request, given.texts):
+            await self._access.guesses.slow_down(request)
+            raise unauthenticated()
+        # Without the token one may not fill much memory, either.
+        ws = web.WebSocketResponse(
+            autoping=False, compress=False, max_msg_size=self._longest if is_known else MAX_BODY
+        )
+        if request.method != "GET" or not ws.can_prepare(request):
+            words = "this is a WebSocket: it needs GET with Upgrade: websocket (RFC 6455)"
+            raise CallerError(Code.BAD_PARAMETER, words)
+        connection = Connection(request, ws, self._call)
+        if is_known:
+            following = await self._follow(given)
+            with following.slots.taking():
+                becomes_socket(request, is_silent=False)
+                await ws.prepare(request)
+                await connection.serve(following, self._why_ended)
+            return ws
+        becomes_socket(request, is_silent=True)
+        await ws.prepare(request)
+        if not await connection.authenticate(self._access):
+            return ws
+        recognise(request)
+        try:
+            following = await self._follow(given)
+            with following.slots.taking():
+                await connection.serve(following, self._why_ended)
+        except CallerError as error:
+            await connection.refuse(error)
+        return ws
+
+
+class Connection:
+    """One WebSocket."""
+
+    def __init__(self, request: web.Request, ws: web.WebSocketResponse, call: CallRoute) -> None:
+        self._request = request
+        self._ws = ws
+        self._call = call
+        self._client = read_query(request, ("client",)).texts.get("client", "")
+        """Whose events are told; calls are for that account, too, unless they name another."""
+        self._patience = Patience(request)
+        self._cursor = -1
+        """All up to this id was told, or was not wanted."""
+        self._is_ending = False
+        self._under_way = 0
+        self._heard_at = self._now()
+
+    async def authenticate(self, access: Access) -> bool:
+        """Wait for the token in the first message; False where that closed the socket."""
+        given = ""
+        with suppress(TimeoutError, CallerError):
+            async with asyncio.timeout(AUTHENTICATE_S):
+                message = await self._ws.receive()
+                while message.type in (WSMsgType.PING, WSMsgType.PONG):
+                    message = await self._ws.receive()
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    given = _read(_bytes(message.data))[0].token
+        if not self._ws.closed and not access.is_token(given):
+            if given:
+                await access.guesses.slow_down(self._request)
+            words = 'the first message must be {"token": "…"} with a valid token'
+            await self._end(_Closed(WSCloseCode.POLICY_VIOLATION, words))
+        return not self._ws.closed
+
+    async def refuse(self, error: CallerError) -> None:
+        """What was asked for cannot be had."""
+        code = SLOW if error.code == Code.QUEUE_FULL else WSCloseCode.POLICY_VIOLATION
+        await self._end(_Closed(code, error.status))
+
+    async def serve(self, following: Socket, why_ended: Callable[[str], str]) -> None:
+        """Tell and take calls until one side ends it; calls that have begun come to their end."""
+        try:
+            await self._serve(following, why_ended)
+        except JournalError as error:
+            await self._end(_Closed(WSCloseCode.INTERNAL_ERROR, str(error)))
+        except Exception:
+            log.exception("a WebSocket failed")
+            await self._end(_Closed(WSCloseCode.INTERNAL_ERROR, BUG))
+
+    async def _serve(self, following: Socket, why_ended: Callable[[str], str]) -> None:
+        stream = following.stream
+        async with (
+            stream.read(following.after, following.wanted) as reader,
+            asyncio.TaskGroup() as tasks,
+        ):
+            telling = tasks.create_task(
+                self._live(following, reader, why_ended), name="socket: events"
+            )
+            try:
+                await self._hear(tasks)
+            finally:
+                if not self._is_ending:
+                    telling.cancel()
+
+    # -- events ------------------------------------------------------------------------------------------------
+
+    async def _live(
+        self, following: Socket, reader: Reader, why_ended: Callable[[str], str]
+    ) -> None:
+        """Tell, until there is a reason to close the socket."""
+        try:
+            await self._tell(following, reader)
+        except ConnectionError:
+            return
+        except StreamEnded as ended:
+            closed = _Closed(WSCloseCode.GOING_AWAY, why_ended(str(ended)))
+        except SlowReader as slow:
+            closed = _Closed(SLOW, str(slow))
+        except JournalError as error:
+            log.warning("a stream of events ends: %s", error)
+            closed = _Closed(WSCloseCode.INTERNAL_ERROR, str(error))
+        except _Closed as ours:
+            closed = ours
+        except Exception:
+            log.exception("a stream of events failed")
+            closed = _Closed(WSCloseCode.INTERNAL_ERROR, BUG)
+        await self._end(closed)
+
+    async def _tell(self, following: Socket, reader: Reader) -> NoReturn:
+        pinged_at = self._now()
+        while True:
+            if self._cursor != reader.cursor:  # what came last was not wanted
+                self._cursor = reader.cursor
+                await self._send(b'{"type":"cursor","after":%d}' % self._cursor)
+            for item in await reader.more(max(0.0, pinged_at + PING_S - self._now())):
+                await self._tell_one(item, following)
+            if self._now() >= pinged_at + PING_S:
+                if self._now() > self._heard_at + SILENT_S:
+                    words = f"no ping was answered for {SILENT_S:g} seconds"
+                    raise _Closed(WSCloseCode.POLICY_VIOLATION, words)
+                pinged_at = self._now()
+                with self._patience.writing():
+                    await self._ws.ping()
+
+    async def _tell_one(self, item: ShownUpload | Missed, following: Socket) -> None:
+        if isinstance(item, Missed):
+            await self._send(_encode({"type": "missed"} | told(item)))
+            return
+        if following.media_data and item.attachment:
+            async with following.slots.media:
+                await self._tell_event(item, await body_of(item, media_data=True))
+        else:
+            await self._tell_event(item, item.body)
+
+    async def _tell_event(self, item: ShownUpload, body: bytes) -> None:
+        head = b'{"type":"event","id":%d,"name":%s,"event":' % (item.id, _encode(item.kind))
+        self._cursor = item.id
+        await self._send(head + body + b"}")
+
+    async def _send(self, message: bytes) -> None:
+        with self._patience.writing():
+            await self._ws.send_str(message.decode())
+        self._patience.check()
+
+    async def _end(self, closed: _Closed) -> None:
+        """Say why, and from where to go on; the same is the reason of the close frame."""
+        self._is_ending = True
+        self._patience.end()
+        last: dict[str, Any] = {"type": "end", "code": int(closed.code), "reason": str(closed)}
+        words = str(closed)
+        if self._cursor >= 0:
+            last["after"] = self._cursor
+            words = f"{words[:60]}; go on with after={self._cursor}"
+        with suppress(ConnectionError):
+            await self._ws.send_str(_encode(last).decode())
+            await self._ws.close(code=closed.code, message=_cut(words))
+
+    # -- calls -------------------------------------------------------------------------------------------------
+
+    async def _hear(self, tasks: asyncio.TaskGroup) -> None:
+        """Take what comes until the socket is closed."""
+        while True:
+            message = await self._ws.receive()
+            self._heard_at = self._now()
+            match message.type:
+                case WSMsgType.TEXT | WSMsgType.BINARY:
+                    await self._take(_bytes(message.data), tasks)
+                case WSMsgType.PING:
+                    with suppress(ConnectionError), self._patience.writing():
+                        await self._ws.pong(message.data)
+                case WSMsgType.PONG:
+                    pass
+                case _:
+                    return
+
+    async def _take(self, data: bytes, tasks: asyncio.TaskGroup) -> None:
+        """Begin what a message asks for; what is wrong with it is answered."""
+        id_ = b"null"
+        try:
+            message, long = await _parsed(len(data), _read, data)
+            if message.token and not message.call:
+                return  # one more than was needed
+            id_ = bytes(message.id)
+            self._check(message)
+            given = await _parsed(len(data), _given, message, long)
+        except CallerError as error:
+            await self._answer(id_, answers.failure(error))
+            return
+        self._under_way += 1
+        tasks.create_task(self._do(id_, message.call, given), name=f"socket: {message.call[:40]}")
+
+    def _check(self, message: _Message) -> None:
+        """CallerError where it cannot be done now."""
+        if not message.call:
+            words = 'a message must be {"id": …, "call": "the name of a route", "params": {…}}'
+            raise CallerError(Code.BAD_PARAMETER, words)
+        if self._under_way >= CALLS_AT_ONCE:
+            words = f"{CALLS_AT_ONCE} calls of this socket are under way, which is the most"
+            raise CallerError(Code.QUEUE_FULL, words)
+
+    async def _do(self, id_: bytes, name: str, given: Given) -> None:
+        if self._client:
+            given.texts.setdefault("client", self._client)
+        try:
+            answer = await self._call(self._request, name, given)
+        finally:
+            self._under_way -= 1
+        await self._answer(id_, answer)
+
+    async def _answer(self, id_: bytes, answer: Answer) -> None:
+        """An answer is its JSON, or, as a picture, its bytes in base64 and their type."""
+        head = b'{"type":"answer","id":%s,"http_status":%d,' % (id_, answer.status)
+        if answer.content_type == JSON_TYPE:
+            body = b'"answer":%s}' % answer.body
+        else:
+            data = base64.b64encode(answer.body)
+            body = b'"content_type":%s,"data":"%s"}' % (_encode(answer.content_type), data)
+        try:
+            await self._send(head + body)
+        except SlowReader as slow:
+            await self._end(_Closed(SLOW, str(slow)))
+        except ConnectionError:
+            log.debug("nobody is there any more to hear an answer")
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+async def _parsed(size: int, parse: Callable[_P, _R], *args: _P.args, **more: _P.kwargs) -> _R:
+    """In a thread where that would be felt by everybody else."""
+    if size > PARSED_AT_ONCE:
+        return await asyncio.to_thread(parse, *args, **more)
+    return parse(*args, **more)
+
+
+def _bytes(data: str | bytes) -> bytes:
+    return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+
+
+def _read(data: bytes) -> tuple[_Message, dict[str, bytes]]:
+    """A message, and the long strings that were lifted out of it. CallerError -2."""
+    small = bounded(data, "message")
+    try:
+        message = msgspec.json.decode(small.text, type=_Message)
+        msgspec.json.decode(message.id)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        words = f"a message must be a JSON object with a call, its params and an id: {error}"
+        raise CallerError(Code.BAD_PARAMETER, words) from None
+    id_ = bytes(message.id)
+    if len(id_) > 1000 or any(name.encode() in id_ for name in small.long):
+        raise CallerError(Code.BAD_PARAMETER, "id must be at most 1000 bytes of JSON")
+    return message, small.long
+
+
+def _given(message: _Message, long: dict[str, bytes]) -> Given:
+    """The parameters of a call. CallerError -2."""
+    row = routing.find(message.call)
+    params = bytes(message.params)
+    if params.strip() == b"null":
+        return Given({}, {})
+    texts = texts_of(Bounded(params, long), "params", row.known if row else None)
+    return Given(texts.values, {}, texts.ignored)
+
+
+def _cut(words: str) -> bytes:
+    """What fits into a close frame."""
+    return words.encode()[:_LONGEST_REASON].decode(errors="ignore").encode()

@@ -1,0 +1,56 @@
+"""``openwx doctor``: looks for what is wrong with the configuration and around it, and says what to do.
+
+Nothing is changed, no account is touched, and what it asks of other machines is asked once.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from openwx.cli.doctor import access, disk, process, reach
+from openwx.cli.doctor.finding import Finding, Level, as_text, ok, problem, warning
+from openwx.cli.doctor.finding import as_json as told
+from openwx.config import Loaded, load, sources
+from openwx.errors import ConfigError
+
+
+def main(path: Path | None, environ: Mapping[str, str], *, as_json: bool) -> int:
+    """Check, and print what was found; 1 where there is a problem."""
+    findings = asyncio.run(examine(path, environ))
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(told(findings)), indent=2).decode())
+    else:
+        print(as_text(findings))
+    return int(any(one.level is Level.PROBLEM for one in findings))
+
+
+async def examine(path: Path | None, environ: Mapping[str, str]) -> list[Finding]:
+    """All checks; the configuration alone where that is wrong."""
+    versions = await process.versions()
+    try:
+        loaded = load(path, environ, {})
+    except ConfigError as error:
+        advice = "correct it; config.example.toml explains every key"
+        return [*versions, problem("configuration", str(error), advice)]
+    settings = loaded.settings
+    beside = await process.beside(settings)
+    return [
+        *versions,
+        *_configuration(loaded),
+        *beside.findings,
+        *disk.data_folder(settings),
+        *disk.space(settings),
+        *access.secrecy(loaded),
+        *access.token(settings),
+        *access.exposure(settings),
+        *access.certificates(settings),
+        *process.ports(settings, beside),
+        *await reach.everything(settings),
+    ]
+
+
+def _configuration(loaded: Loaded) -> list[Finding]:
+    warnings = [warning("configuration", words, "correct it") for words in loaded.warnings]
+    return warnings or [ok("configuration", "; ".join(sources(loaded)))]

@@ -1,0 +1,106 @@
+"""The programs: versions, and whether an openwx runs already."""
+
+import errno
+import importlib.metadata
+import platform
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from openwx import __version__
+from openwx.api.probes import AccountHealth
+from openwx.cli import probe
+from openwx.cli.doctor.finding import Finding, ok, problem, warning
+from openwx.config import Listen, Settings
+
+_LIBRARIES = ("aiohttp", "msgspec", "pydantic", "prometheus-client")
+_PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
+
+
+async def versions() -> list[Finding]:
+    """Of openwx, Python and the libraries that matter most; and libmagic, which is no Python."""
+    libraries = [f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES]
+    words = f"openwx {__version__}, Python {platform.python_version()} on {platform.system()}"
+    told = ok("versions", ", ".join([words, *libraries, ssl.OPENSSL_VERSION]))
+    return [told, *await _libmagic()]
+
+
+async def _libmagic() -> list[Finding]:
+    try:
+        from openwx.accounts.media.types import mime_of  # noqa: PLC0415 - importing it is what may fail
+
+        mime = await mime_of(_PNG)
+    except (ImportError, OSError) as error:
+        advice = "install openwx anew with pip; it brings libmagic along"
+        return [problem("libmagic", f"the type of media cannot be told: {error}", advice)]
+    if mime != "image/png":
+        advice = "unset MAGIC, or remove another libmagic's files"
+        return [warning("libmagic", f"a PNG is taken for {mime}", advice)]
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What runs beside the doctor: whether the data folder is in use, and where a demo listens."""
+
+    findings: list[Finding]
+    in_use: bool = False
+    demo_url: str = ""
+
+
+async def beside(settings: Settings) -> Beside:
+    """Whether an openwx runs on the data folder, or a demo, and how it is."""
+    try:
+        gateway = await probe.find(settings)
+        if gateway.is_demo:
+            words = f"no openwx uses {settings.data_dir} now; a demo runs at {gateway.url}"
+            return Beside([ok("running", words)], demo_url=gateway.url)
+        told = await probe.readiness(gateway, settings.access.token)
+    except probe.NotRunningError:
+        return Beside([ok("running", f"no openwx uses {settings.data_dir} now")])
+    except probe.NotReachedError as error:
+        advice = "look again in a moment; if it stays so, stop it, and start it anew"
+        return Beside([problem("running", str(error), advice)], in_use=True)
+    words = f"openwx {told.version} at {gateway.url}: {told.status}"
+    accounts = (told.accounts or {}).items()
+    ill = [finding for name, one in accounts for finding in _ill(name, one)]
+    return Beside([ok("running", words), *ill], in_use=True)
+
+
+def _ill(name: str, account: AccountHealth) -> Iterator[Finding]:
+    if account.wanted and account.state != "running":
+        words = f"{name} is {account.state}: {account.state_reason}"
+        yield warning("account", words, "openwx status tells more")
+    if account.refused:
+        advice = "look at your backend's log; once it takes them again: openwx outbox retry --all"
+        yield problem("post_api", f"{name}: {account.refused.words}", advice)
+    if account.failed:
+        yield warning(
+            "account", f"{name}: {account.failed} deliveries failed", "openwx outbox list"
+        )
+
+
+def ports(settings: Settings, beside: Beside) -> list[Finding]:
+    """Whether the addresses can be listened on; not while our own openwx does."""
+    if beside.in_use:
+        return []
+    return [_port(number, one, beside.demo_url) for number, one in enumerate(settings.listen)]
+
+
+def _port(number: int, listen: Listen, demo_url: str) -> Finding:
+    about, where = f"listen[{number}]", f"{listen.host}:{listen.port}"
+    if demo_url.rpartition(":")[2] == str(listen.port):
+        return ok(about, f"{where} is the demo's, until that ends")
+    try:
+        family = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind((listen.host, listen.port))
+    except OSError as error:
+        advice = "choose another host or port under [[listen]]"
+        if error.errno == errno.EADDRINUSE:
+            words = f"{where} is taken by another program, perhaps an openwx with another data_dir"
+            return problem(about, words, f"stop it, or {advice}")
+        return problem(about, f"{where} cannot be listened on: {error.strerror or error}", advice)
+    return ok(about, f"{where} is free")

@@ -1,0 +1,262 @@
+"""The commands: ``openwx serve``, ``simulate``, ``crash-test``, ``check-config``, ``status``, ``doctor``, ``outbox``
+and ``logout``."""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from openwx.cli.arguments import parser
+from openwx.errors import ConfigError, NotNowError, WeChatError
+
+if TYPE_CHECKING:
+    from openwx.config import Loaded
+    from openwx.simulator import Simulator
+
+log = logging.getLogger("openwx")
+
+EXIT_NOT_NOW, EXIT_CONFIG = 1, 2
+_GROUP_SIZES = ("biggest_group", "group_members")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code: 0, 1 for a failure, 2 for a wrong setting."""
+    whole = parser()
+    args = whole.parse_args(arguments)
+    if args.command is None:
+        whole.print_help()
+        return 0
+    try:
+        return _COMMANDS[args.command](args)
+    except ConfigError as error:
+        print(f"openwx: {error}", file=sys.stderr)
+        return EXIT_NOT_NOW if isinstance(error, NotNowError) else EXIT_CONFIG
+    except KeyboardInterrupt:
+        return 130
+
+
+def _load(args: argparse.Namespace, **overrides: Any) -> "Loaded":
+    with undisturbed():
+        from openwx.config import load
+    loaded = load(args.config, os.environ, overrides)
+    for warning in loaded.warnings:
+        print(f"openwx: warning: {warning}", file=sys.stderr)
+    return loaded
+
+
+def _serve(args: argparse.Namespace) -> int:
+    loaded = _load(args, host=args.host, port=args.port)
+    settings = loaded.settings
+    with undisturbed():
+        from openwx import logs, service
+    collect_seldom()
+    try:
+        logs.set_up(
+            settings.log_level, path=settings.log_path, json_lines=settings.log_format == "json"
+        )
+    except OSError as error:
+        raise ConfigError(f"log_path {settings.log_path}: {error.strerror or error}") from None
+    for line in loaded.advice:
+        log.warning("%s", line)
+    if args.demo:
+        from openwx.cli import demo
+
+        chosen = args.port is not None or "listen" in settings.model_fields_set
+        return _run(demo.serve(settings, port_is_chosen=chosen))
+    return _run(service.serve(settings))
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """What takes long to import is imported by the command that needs it: here without garbage collections, as it
+    is no garbage, and later ones need not look at it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def collect_seldom() -> None:
+    """Look for garbage once there are 10,000 new objects, not 700: so many are alive in 64 uploads that go on together
+    after a commit, and to look at them again and again finds nothing."""
+    gc.set_threshold(10_000, 20, 10)
+
+
+def _status(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    from openwx.cli import status
+
+    return status.main(settings, as_json=args.json)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from openwx.cli import doctor
+
+    return doctor.main(args.config, os.environ, as_json=args.json)
+
+
+def _logout(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    from openwx import logs, service
+
+    logs.set_up("info")
+    try:
+        return _run(service.log_out(settings))
+    except WeChatError as error:
+        print(f"openwx: still logged in: {error}", file=sys.stderr)
+        return 1
+
+
+def _outbox(args: argparse.Namespace) -> int:
+    if args.do == "list" and args.ids:
+        raise ConfigError("outbox list: it lists all; to see one: openwx outbox show ID")
+    if args.yes and (args.do != "drop" or not args.all):
+        raise ConfigError("--yes is for: openwx outbox drop --all")
+    if args.do != "list" and bool(args.ids) == args.all:
+        raise ConfigError(f"outbox {args.do}: give the ids of deliveries, or --all")
+    if args.do == "show" and (args.all or len(args.ids) != 1):
+        raise ConfigError("outbox show: give the id of one delivery")
+    settings = _load(args).settings
+    from openwx.cli import outbox
+
+    asked = outbox.Asked(
+        command=args.do,
+        ids=None if args.all else args.ids,
+        client=args.client,
+        state="waiting" if args.waiting else "failed",
+        sure=args.yes,
+    )
+    return outbox.main(settings, asked)
+
+
+def _simulate(args: argparse.Namespace) -> int:
+    from openwx import logs, simulator
+
+    logs.set_up("info")
+    sizes = {} if args.members is None else dict.fromkeys(_GROUP_SIZES, args.members)
+    work = simulator.serve(
+        args.host,
+        args.port,
+        seed=args.seed,
+        friends=args.friends,
+        groups=args.groups,
+        auto_scan=not args.manual,
+        chatter_s=args.chatter,
+        on_ready=_announce_simulator,
+        **sizes,
+    )
+    try:
+        return _run(work)
+    except OSError as error:
+        raise ConfigError(f"{args.host}:{args.port}: {error.strerror or error}") from None
+
+
+def _crash_test(args: argparse.Namespace) -> int:
+    if not hasattr(signal, "SIGKILL"):
+        raise ConfigError("crash-test: this system has no SIGKILL")
+    from openwx import crashtest
+
+    seed = random.SystemRandom().randrange(1, 10**6) if args.seed is None else args.seed
+    return crashtest.main(crashtest.Plan(seed, args.kills, args.folder))
+
+
+def _announce_simulator(simulator: "Simulator") -> None:
+    url = simulator.url
+    print(
+        f"A simulated WeChat runs at {url}\n\n"
+        f"  its phone, in a browser:  {simulator.page_url}\n\n"
+        f"  point openwx at it:   OPENWX_ACCOUNTS__DEFAULT__BASE_URL={url} openwx serve\n"
+        f'  let a friend write:   curl -d \'{{"friend":"小灰","text":"你好"}}\' {url}/_simulator/friend/says\n'
+        f"  everything else:      curl {url}/_simulator/state",
+        flush=True,
+    )
+    from openwx.config import Listen
+
+    if not Listen(host=simulator.host).is_loopback:
+        print(
+            f"openwx: warning: who reaches {url} can do all of this; it has no password",
+            file=sys.stderr,
+        )
+
+
+def _check_config(args: argparse.Namespace) -> int:
+    from openwx.config import describe, load
+
+    print(describe(load(args.config, os.environ, {})))
+    return 0
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "serve": _serve,
+    "status": _status,
+    "doctor": _doctor,
+    "outbox": _outbox,
+    "check-config": _check_config,
+    "logout": _logout,
+    "simulate": _simulate,
+    "crash-test": _crash_test,
+}
+
+
+def _run(work: Coroutine[Any, Any, None]) -> int:
+    """Run until done; SIGINT and SIGTERM cancel it, once, and that is no failure."""
+    try:
+        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+            runner.run(_until_told(work))
+    except BaseExceptionGroup as group:
+        wrong = _first(group, ConfigError)
+        if wrong is not None:
+            raise wrong from None
+        raise
+    return 0
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """That of uvloop where it is installed (the extra ``fast``); else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    new_event_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return new_event_loop
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    is_told = False
+
+    def stop() -> None:
+        nonlocal is_told
+        if not is_told:  # to cancel once more would cut off the good order of the end
+            task.cancel()
+        is_told = True
+
+    for name in ("SIGINT", "SIGTERM"):
+        try:
+            loop.add_signal_handler(getattr(signal, name), stop)
+        except NotImplementedError:  # Windows: Ctrl-C comes as KeyboardInterrupt
+            break
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
+
+
+def _first(group: BaseExceptionGroup[BaseException], kind: type[ConfigError]) -> ConfigError | None:
+    found = group.subgroup(kind)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]  # type: ignore[assignment]
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

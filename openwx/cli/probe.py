@@ -1,0 +1,185 @@
+"""The gateway that runs with this configuration, as commands beside it find and ask it.
+
+It is the one that uses the configuration's ``data_dir``, and no other, whatever listens at the configured address;
+where there is none, a demo that was started with this configuration. ``openwx/instance.py`` says how it is recognised.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import msgspec
+from aiohttp import hdrs
+from filelock import FileLock, Timeout
+
+from openwx import instance, service
+from openwx.api.probes import Readiness
+from openwx.config import Settings
+from openwx.errors import OpenwxError
+from openwx.instance import Instance
+
+_TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
+_LOOK_S = 1.0
+
+
+class NotReachedError(OpenwxError):
+    """No gateway answered; its words say where, and why."""
+
+
+class NotRunningError(NotReachedError):
+    """There is none: nobody uses the data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A gateway that has proved to be the one, and where it did."""
+
+    url: str
+    id: str
+    is_demo: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """For every call: another gateway refuses it, and this one may listen at a name that callers may not use."""
+        return {hdrs.HOST: "localhost", instance.WANTED: self.id}
+
+
+async def find(settings: Settings) -> Running:
+    """The gateway that runs. Raises ``NotReachedError``, ``NotRunningError`` where there is none."""
+    folder = settings.data_dir
+    found, why = await _ask(_left(folder / instance.RUNNING))
+    used = await asyncio.to_thread(_is_used, folder, within_s=0 if found else service.LOCK_S)
+    if found is not None and used is not False:  # else this folder is a copy of the gateway's
+        return found
+    if used:
+        raise NotReachedError(f"an openwx uses data_dir {folder}, but {why}")
+    demo, _ = await _ask(_left(folder / instance.DEMO))
+    if demo is not None:
+        return Running(demo.url, demo.id, is_demo=True)
+    words = f"no openwx runs with data_dir {folder}"
+    if await _is_taken(settings):
+        words += f"; at {settings.listen[0].url} another program listens, or an openwx with another data_dir"
+    raise NotRunningError(words)
+
+
+def _left(file: Path) -> Instance | None:
+    try:
+        return instance.left(file)
+    except OSError as error:
+        words = f"{file} cannot be read: {error.strerror or error}; run this as the user that openwx runs as"
+        raise NotReachedError(words) from None
+
+
+async def _ask(left: Instance | None) -> tuple[Running | None, str]:
+    """Who answers for what was left, or why nobody does."""
+    if left is None:
+        words = "no openwx answers at an address that it left there: it is starting or stopping, or an older version"
+        return None, words
+    reasons = []
+    async with _session() as http:
+        for url in left.urls:
+            try:
+                await _prove(http, url, left.id)
+            except NotReachedError as error:
+                reasons.append(str(error))
+            else:
+                return Running(url, left.id), ""
+    return None, "; ".join(reasons)
+
+
+async def _prove(http: aiohttp.ClientSession, url: str, id: str) -> None:
+    """Raise ``NotReachedError`` where another program or gateway answers. It learns neither the id nor a token."""
+    challenge = secrets.token_hex(16)
+    headers = {hdrs.HOST: "localhost", instance.CHALLENGE: challenge}
+    try:
+        async with http.get(
+            f"{url}/healthz", headers=headers, ssl=False, allow_redirects=False
+        ) as answer:
+            proof, status = answer.headers.get(instance.PROOF, ""), answer.status
+    except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+        raise NotReachedError(f"no openwx answers at {url}: {reason(error)}") from None
+    if not hmac.compare_digest(
+        proof.encode("utf-8", "surrogateescape"), instance.proof(id, challenge).encode()
+    ):
+        words = f"another program answers at {url}, or another openwx (HTTP {status})"
+        raise NotReachedError(words)
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(timeout=_TIMEOUT)
+
+
+def _is_used(folder: Path, *, within_s: float) -> bool | None:
+    """Whether a process has the data folder for itself; None where that cannot be known. Blocks for so long.
+
+    Who only looks, as this does, holds the lock for a moment, too.
+    """
+    file = folder / service.LOCK
+    try:
+        if not file.exists():
+            return None
+        with FileLock(file, timeout=within_s, mode=0o600):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return None  # who is about to use the folder hears why it cannot be
+
+
+async def _is_taken(settings: Settings) -> bool:
+    """Whether something listens where the gateway would. It is asked nothing."""
+    listen = settings.listen[0].from_here
+    if listen.port == 0:
+        return False
+    with contextlib.suppress(OSError):  # TimeoutError is one
+        async with asyncio.timeout(_LOOK_S):
+            _, writer = await asyncio.open_connection(listen.host, listen.port)
+        writer.close()
+        return True
+    return False
+
+
+def reason(error: Exception) -> str:
+    """Why something was not reached, in the system's words, and without its address, which may hold a secret."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its name is not known (DNS)"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        words = getattr(error.certificate_error, "verify_message", "")
+        return f"its certificate is not trusted ({words or 'TLS'})"
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    number = getattr(cause, "errno", None)
+    return os.strerror(number).lower() if number else type(error).__name__
+
+
+async def readiness(gateway: Running, token: str | None) -> Readiness:
+    """How it is. Raises ``NotReachedError``, also where it wants another token."""
+    headers = gateway.headers
+    if token:
+        headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
+    url = gateway.url
+    try:
+        # Our own server, on this machine: its certificate is for the name that others use.
+        async with (
+            _session() as http,
+            http.get(f"{url}/readyz", headers=headers, ssl=False, allow_redirects=False) as answer,
+        ):
+            body, status = await answer.read(), answer.status
+    except (aiohttp.ClientError, OSError) as error:
+        raise NotReachedError(f"no openwx answers at {url}: {reason(error)}") from None
+    try:
+        told = msgspec.json.decode(body if status in (200, 503) else b"", type=Readiness)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        words = (
+            f"the openwx at {url} does not say how it is (HTTP {status}); it may be another version"
+        )
+        raise NotReachedError(words) from None
+    if told.accounts is msgspec.UNSET:
+        raise NotReachedError(f"the openwx at {url} has another access.token")
+    return told

@@ -1,0 +1,101 @@
+"""``openwx status``: how the gateway is that runs with this configuration."""
+
+import asyncio
+import sys
+import time
+from typing import Any
+
+import msgspec
+
+from openwx.api.probes import AccountHealth, Readiness
+from openwx.cli import probe
+from openwx.cli.probe import Running
+from openwx.config import Settings
+from openwx.terminal import one_line
+
+READY, NOT_READY, NOT_REACHED = 0, 1, 2
+"""Exit codes."""
+
+
+def main(settings: Settings, *, as_json: bool) -> int:
+    """Print how it is: for a person, or as one JSON object. The exit code."""
+    try:
+        gateway, told = asyncio.run(_ask(settings))
+    except probe.NotReachedError as error:
+        if as_json:
+            _print_json({"code": -1, "status": str(error)})
+        else:
+            print(f"openwx: {one_line(str(error))}", file=sys.stderr)
+        return NOT_REACHED
+    if as_json:
+        demo = {"demo": True} if gateway.is_demo else {}
+        _print_json({"url": gateway.url, **demo, **msgspec.to_builtins(told)})
+    else:
+        print("\n".join(map(one_line, _lines(told, gateway))))
+    return READY if told.code == 0 else NOT_READY
+
+
+async def _ask(settings: Settings) -> tuple[Running, Readiness]:
+    gateway = await probe.find(settings)
+    return gateway, await probe.readiness(gateway, settings.access.token)
+
+
+def _print_json(told: dict[str, Any]) -> None:
+    print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+
+
+def _lines(told: Readiness, gateway: Running) -> list[str]:
+    accounts = told.accounts or {}
+    width = max(map(len, accounts), default=0)
+    up_s = max(0, int(time.time() - (told.started or 0)))
+    name = "the demo of openwx" if gateway.is_demo else "openwx"
+    lines = [f"{name} {told.version} at {gateway.url}, up {duration(up_s)}: {told.status}"]
+    for name, account in accounts.items():
+        option = f" --client {name}" if len(accounts) > 1 else ""
+        lines.append(f"  {name:<{width}}  {account.state}: {_how(account)}")
+        lines.append(f"  {'':<{width}}  {_work(account, option)}")
+    return lines
+
+
+def _how(account: AccountHealth) -> str:
+    if account.state == "running" and account.sync_age_s is not None:
+        return f"in sync {account.sync_age_s:.0f} s ago"
+    return account.state_reason + ("" if account.wanted else " (nobody waits for it)")
+
+
+def _work(account: AccountHealth, option: str) -> str:
+    """``option``: how the command must name the account."""
+    waiting = account.waiting
+    parts = [
+        counted(number, one, several)
+        for number, one, several in (
+            (waiting.sends, "send", "sends"),
+            (waiting.uploads, "delivery", "deliveries"),
+            (waiting.media, "medium", "media"),
+        )
+        if number
+    ]
+    words = f"waiting: {', '.join(parts)}" if parts else "nothing waits"
+    if account.failed is None:
+        return f"{words}; the journal cannot be read"
+    if account.failed:
+        failed = counted(account.failed, "delivery", "deliveries")
+        words += f"; {failed} failed (openwx outbox list{option})"
+    if account.refused:
+        words += f"; {account.refused.words}"
+    return words
+
+
+def counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
+
+
+def duration(seconds: int) -> str:
+    """As people say it: the two largest units."""
+    units = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+    parts: list[str] = []
+    for name, size in units:
+        count, seconds = divmod(seconds, size)
+        if count or (name == "s" and not parts):
+            parts.append(f"{count} {name}")
+    return " ".join(parts[:2])

@@ -1,0 +1,119 @@
+"""How large pictures are, by the beginning of their files: a page keeps room for them before they come."""
+
+import asyncio
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+from openwx.console.messages import PICTURES, Attached, Said
+from openwx.console.opening import head_of
+
+WIDEST, HIGHEST = 280, 320
+"""CSS pixels of a picture in a conversation."""
+UNKNOWN = (240, 180)
+"""Where the file does not tell."""
+_ENOUGH = 256 * 1024
+"""Bytes: a JPEG may begin with a long preview of itself."""
+
+Size = tuple[int, int]
+Shown = tuple[float, float]
+"""Not rounded: the page keeps the very room that the picture will take."""
+
+
+async def sizes_of(messages: Iterable[Said], roots: list[Path]) -> dict[int, Shown]:
+    """In which size the picture of each message is shown, by the message's number."""
+    pictures = [
+        (one.id, one.attached)
+        for one in messages
+        if one.attached is not None and one.attached.mime in PICTURES
+    ]
+    return await asyncio.to_thread(_read_all, pictures, roots) if pictures else {}
+
+
+def _read_all(pictures: list[tuple[int, Attached]], roots: list[Path]) -> dict[int, Shown]:
+    return {id: shown(_read(one.path, roots)) for id, one in pictures}
+
+
+def _read(path: str, roots: list[Path]) -> Size | None:
+    found = head_of(path, roots, _ENOUGH)
+    return size_of(found[1]) if found is not None else None
+
+
+def shown(size: Size | None) -> Shown:
+    """The size on the page of a picture of that size: no larger than it is, and whole."""
+    if size is None:
+        return UNKNOWN
+    width, height = size
+    scale = min(1.0, WIDEST / width, HIGHEST / height)
+    return round(width * scale, 4), round(height * scale, 4)
+
+
+def size_of(head: bytes) -> Size | None:
+    """Width and height as a picture is shown; None where these bytes do not tell."""
+    try:
+        size = _size_of(head)
+    except (struct.error, IndexError):
+        return None
+    return size if size is not None and size[0] > 0 < size[1] else None
+
+
+def _size_of(head: bytes) -> Size | None:
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        width, height = struct.unpack_from(">II", head, 16)
+        return width, height
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        width, height = struct.unpack_from("<HH", head, 6)
+        return width, height
+    if head.startswith(b"\xff\xd8"):
+        return _of_jpeg(head)
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return _of_webp(head)
+    return None
+
+
+def _of_jpeg(head: bytes) -> Size | None:
+    """From its frame header, turned as its Exif says."""
+    at, turned = 2, False
+    while at + 4 <= len(head):
+        if head[at] != 0xFF:  # rubbish between segments, which browsers skip as well
+            at += 1
+            continue
+        marker, length = head[at + 1], struct.unpack_from(">H", head, at + 2)[0]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", head, at + 5)
+            return (height, width) if turned else (width, height)
+        if marker == 0xE1 and head[at + 4 : at + 10] == b"Exif\0\0":
+            turned = _is_turned(head[at + 10 : at + 2 + length])
+        at += 2 + length
+    return None
+
+
+def _is_turned(tiff: bytes) -> bool:
+    """Whether the camera was held upright (orientation 5 to 8), so that width and height change places."""
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None:
+        return False
+    at = struct.unpack_from(f"{order}I", tiff, 4)[0]
+    count = struct.unpack_from(f"{order}H", tiff, at)[0]
+    for number in range(count):
+        tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, at + 2 + 12 * number)
+        if tag == 0x0112:
+            return value in range(5, 9)
+    return False
+
+
+def _of_webp(head: bytes) -> Size | None:
+    kind = head[12:16]
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+        return width, height
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", head, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L":
+        bits = struct.unpack_from("<I", head, 21)[0]
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return None

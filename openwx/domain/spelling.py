@@ -1,0 +1,89 @@
+"""Names as people and old programs spell them: which of them mean the same.
+
+The original, Mojo-Weixin, wrote emoji as names in brackets, ``[未知表情]`` where it had none, and kept entities.
+Keyboards and file systems differ in accents (NFD and NFC) and in U+FE0F, which asks for an emoji's colours.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+from openwx.transports.web.text import decoded
+
+_BRACKETS = {
+    name: emoji
+    for emoji, name in re.findall(
+        r"(\S+) (\S+)",
+        """
+        © 版权  ® 注册商标  ™ 商标  ☀ 太阳  ☁ 多云  ☔ 下雨  ☕ 咖啡  ☝ 第一  ☺ 热情  ⚠ 警告  ⚡ 闪电  ⚽ 足球
+        ⚾ 棒球  ⛄ 雪人  ⛳ 高尔夫  ✈ 飞机  ✌ 胜利  ✨ 闪烁  ❎ X  ❔ 问号  ❕ 叹号  ❤ 心  ⭕ O  🌂 雨伞
+        🌊 海浪  🌙 月亮  🌟 星星  🌴 棕榈树  🌹 玫瑰  🌺 花  🍏 苹果  🍔 汉堡  🍜 面条  🍝 意面  🍟 薯条  🍣 寿司
+        🍦 冰激凌  🍳 煎蛋  🍷 鸡尾酒  🍺 啤酒  🍻 干杯  🎁 礼物  🎂 蛋糕  🎃 南瓜灯  🎄 圣诞树  🎅 圣诞老人
+        🎈 气球  🎉 庆祝  🎤 唱歌  🎥 录像机  🎵 音乐  🎸 吉他  🏀 篮球  🏁 旗  🏆 奖杯  🏈 橄榄球  🏫 学校  🐍 蛇
+        🐔 鸡  🐗 野猪  🐙 章鱼  🐛 毛虫  🐠 鱼  🐦 鸽子  🐧 企鹅  🐨 考拉  🐩 小狗  🐬 海豚  🐭 老鼠  🐮 牛
+        🐯 老虎  🐰 兔子  🐱 猫  🐳 鲸鱼  🐴 马  🐵 猴子  🐷 猪  🐸 青蛙  🐹 仓鼠  🐺 狗  🐻 熊  👅 吐舌  👆 上
+        👇 下  👈 左  👉 右  👊 拳头  👍 强  👎 弱  👑 皇冠  👙 比基尼  👜 手提包  👦 男孩  👧 女孩  👨 男士
+        👩 女士  👻 鬼魂  👼 天使  👽 外星人  👾 入侵者  👿 恶魔  💀 骷髅  💄 口红  💊 药丸  💋 红唇  💍 戒指
+        💎 钻石  💏 吻  💑 热恋  💔 心碎  💘 丘比特  💝 礼盒  💡 灯泡  💣 炸弹  💤 睡着  💦 水滴  💩 便便  💪 强壮
+        💲 钱  💻 电脑  💿 CD  📞 电话  📫 邮箱  📷 相机  📺 电视  🔑 钥匙  🔒 锁  🔓 解锁  🔔 铃  🔥 火  🔨 成交
+        🔫 手枪  😁 露齿笑  😂 破涕为笑  😃 大笑  😄 笑脸  😉 眨眼  😊 开心  😌 满意  😍 色  😏 得意  😒 无语  😓 汗
+        😖 呸  😘 接吻  😘 飞吻  😚 亲吻  😜 戏弄  😞 低落  😠 心烦  😢 眼泪  😥 焦虑  😨 震惊  😪 睡觉  😫 悔恨
+        😭 哭  😰 担心  😱 恐惧  😲 晕  😳 脸红  😷 生病  😾 生气  🙀 失望  🚀 火箭  🚄 高铁  🚲 自行车  🚹 男人
+        🚺 女人  🛀 浴缸
+        """,
+    )
+}
+"""The original's names for emoji, as it shows them."""
+_UNKNOWN = "[未知表情]"
+_BRACKET = re.compile(r"\[([^\[\]]{1,5})\]")
+_EMOJI = (
+    "[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\u20e3|[\xa9\xae\u203c\u2049\u2100-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d"
+    "\u3297\u3299\ue000-\uf8ff\U0001f000-\U0001faff]"
+)
+_PART = re.compile(rf"{re.escape(_UNKNOWN)}|(?P<emoji>{_EMOJI})|.", re.DOTALL)
+_NAMED = frozenset(_BRACKETS.values())
+
+
+def alike(given: str) -> Callable[[str], bool]:
+    """Tells whether a name is the given one in another spelling."""
+    spellings = {spelling for text in (given, decoded(given)) if (spelling := _spelling(text))}
+    vague = [_parts(spelling) for spelling in spellings if _UNKNOWN in spelling]
+
+    def fits(name: str) -> bool:
+        if not name or name == given:
+            return name == given
+        spelling = _spelling(name)
+        return spelling in spellings or any(_fits(parts, _parts(spelling)) for parts in vague)
+
+    return fits
+
+
+@lru_cache(maxsize=65_536)
+def _spelling(name: str) -> str:
+    """One spelling for all that mean the same."""
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name).replace("\ufe0f", "").replace("\ufe0e", "")
+    if "[" in name:
+        name = _BRACKET.sub(lambda found: _BRACKETS.get(found[1], found[0]), name)
+    return name
+
+
+def _parts(spelling: str) -> list[str | None]:
+    """Its characters, emoji of several in one, and None for an emoji that the original could not name."""
+    return [None if part[0] == _UNKNOWN else part[0] for part in _PART.finditer(spelling)]
+
+
+def _fits(given: list[str | None], name: list[str | None]) -> bool:
+    """``None`` in what was given stands for any emoji that has no name."""
+    return len(given) == len(name) and all(
+        one == other or (one is None and _is_nameless(other))
+        for one, other in zip(given, name, strict=True)
+    )
+
+
+def _is_nameless(part: str | None) -> bool:
+    if part is None:
+        return True
+    found = _PART.fullmatch(part)
+    return found is not None and found["emoji"] is not None and part not in _NAMED

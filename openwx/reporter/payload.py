@@ -1,0 +1,202 @@
+"""The JSON of uploads (contract, section 3): messages, sends and events as the original document shows them.
+
+Numbers that the original wrote as strings are strings. An event's parameters stand in ``_parameters``: adding an
+event is one more ``case`` there.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from openwx.domain import events
+from openwx.domain.contacts import Chat, Friend, Group, Person, User
+from openwx.transports.web.messages import Message, Notice, Parties
+
+SENT = "发送成功"
+NOT_SENT = "发送失败"
+
+Payload = dict[str, Any]
+
+
+def received(message: Message, uid: str) -> Payload:
+    """The upload of a message that came from WeChat; ``send_message`` if the phone sent it."""
+    parties = message.parties
+    payload = _message(message.content, parties, message.time, uid)
+    if parties.mine:
+        receiver = parties.chat.id
+        outcome = {"code": 0, "msg": SENT, "info": ""}
+        payload |= {"id": f"{message.id}:{receiver}", "source": "outer", **outcome}
+    else:
+        payload["id"] = message.id
+    is_group_notice = isinstance(message, Notice) and isinstance(parties.chat, Group)
+    payload["format"] = "text" if is_group_notice else message.format
+    payload |= message.members()
+    return payload
+
+
+def may_be_replied_to(payload: Payload) -> bool:
+    """Never to one's own (a loop), nor to notices (an automatic answer to "you are not friends" would loop)."""
+    return bool(
+        payload["post_type"] == "receive_message"
+        and payload["type"] != "group_notice"
+        and payload["format"] != "notice"
+    )
+
+
+def with_medium(
+    payload: Payload, *, path: str, mime: str, ext: str, name: str, size: int, mtime: int
+) -> Payload:
+    """The upload of a medium that was fetched."""
+    return payload | {
+        "content": f"[media]({path})",
+        "media_path": path,
+        "media_mime": mime,
+        "media_name": name,
+        "media_size": str(size),
+        "media_mtime": str(mtime),
+        "media_ext": ext,
+    }
+
+
+def without_medium(payload: Payload, error: str) -> Payload:
+    """The upload of a medium that could not be fetched."""
+    return payload | {"content": "[media]()", "media_error": error}
+
+
+def sent(
+    content: str,
+    chat: Chat,
+    user: User,
+    *,
+    uid: str,
+    msg_id: str,
+    code: int,
+    info: str,
+    media: Mapping[str, str] | None = None,
+) -> Payload:
+    """The upload of a text or medium that this server sent, or failed to (``code`` other than 0, ``info`` says why)."""
+    receiver = None if isinstance(chat, Group) else chat
+    parties = Parties(chat=chat, sender=user, receiver=receiver, mine=True)
+    if media is not None:
+        content = f"[media]({media.get('media_path', '')})"
+    payload = _message(content, parties, int(time.time()), uid)
+    payload |= {
+        "id": f"{msg_id}:{chat.id}" if msg_id else "",
+        "format": "text" if media is None else "media",
+        "source": "local",
+        "code": code,
+        "msg": SENT if code == 0 else NOT_SENT,
+        "info": info,
+        **(media or {}),
+    }
+    return payload
+
+
+def event(happened: events.Event, *, qrcode: tuple[str, str] = ("", "")) -> tuple[str, Payload]:
+    """The name and the upload of an event. ``qrcode`` is the image's path and base64."""
+    name, params = _parameters(happened, qrcode)
+    return name, {"post_type": "event", "event": name, "params": params}
+
+
+def _parameters(  # noqa: C901  a table: one case an event
+    happened: events.Event, qrcode: tuple[str, str]
+) -> tuple[str, list[Any]]:
+    match happened:
+        case events.LoggedIn(ids_changed):
+            return "login", [1 if ids_changed else 0]
+        case events.LoginFailed(reason):
+            return "login", [-1, reason]
+        case events.Stopped():
+            return "stop", []
+        case events.StateChanged(old, new):
+            return "state_change", [old.value, new.value]
+        case events.QRCodeShown():
+            return "input_qrcode", list(qrcode)
+        case events.QRCodeExpired():
+            return "qrcode_expire", []
+        case events.ChatAdded(chat):
+            return f"new_{_kind(chat)}", [_shown(chat)]
+        case events.ChatLost(chat):
+            return f"lose_{_kind(chat)}", [_shown(chat)]
+        case events.MemberAdded(member, group):
+            return "new_group_member", [member, group.info()]
+        case events.MemberLost(member, group):
+            return "lose_group_member", [member, group.info()]
+        case events.MemberPropertyChanged(member, group, name, old_value, new_value):
+            # The original passes the member alone; the group follows, for whoever needs it.
+            return "group_member_property_change", [member, name, old_value, new_value]
+        case events.PropertyChanged(owner, name, old_value, new_value):
+            return f"{_kind(owner)}_property_change", [_shown(owner), name, old_value, new_value]
+        case events.FriendRequested(id, displayname, words, ticket):
+            return "friend_request", [id, displayname, words, ticket]
+        case events.ContactsLoaded():
+            raise AssertionError("is told as update_user, update_friend and update_group")
+
+
+def updates(loaded: events.ContactsLoaded) -> list[tuple[str, Payload]]:
+    """The three events that tell that everybody was fetched afresh."""
+    params: dict[str, list[Any]] = {
+        "update_user": [loaded.user],
+        "update_friend": list(loaded.friends),
+        "update_group": [group.info() for group in loaded.groups],
+    }
+    return [
+        (name, {"post_type": "event", "event": name, "params": value})
+        for name, value in params.items()
+    ]
+
+
+def _kind(owner: User | Friend | Group) -> str:
+    return {User: "user", Friend: "friend", Group: "group"}[type(owner)]
+
+
+def _shown(owner: User | Friend | Group) -> Any:
+    return owner.info() if isinstance(owner, Group) else owner
+
+
+def _message(content: str, parties: Parties, seconds: int, uid: str) -> Payload:
+    mine = parties.mine
+    payload: Payload = {
+        "post_type": "send_message" if mine else "receive_message",
+        "type": _type(parties),
+        "class": "send" if mine else "recv",
+        "uid": uid,
+        "time": str(seconds),
+        "content": content.replace("\u2005", " "),
+    }
+    if parties.sender is not None:
+        payload.update(_person("sender", parties.sender))
+    if parties.receiver is not None:
+        payload.update(_person("receiver", parties.receiver))
+    if isinstance(parties.chat, Group):
+        payload |= {
+            "group": parties.chat.displayname,
+            "group_id": parties.chat.id,
+            "group_uid": parties.chat.uid,
+            "group_name": parties.chat.name,
+        }
+    return payload
+
+
+def _type(parties: Parties) -> str:
+    if not isinstance(parties.chat, Group):
+        return "friend_message"
+    return "group_message" if parties.sender is not None else "group_notice"
+
+
+_PERSON = ("", "_id", "_uid", "_name", "_account", "_markname", "_category")
+_NAMES = {role: [role + end for end in _PERSON] for role in ("sender", "receiver")}
+"""What a payload calls the parts of a person. Made once: each message tells of two."""
+
+
+def _person(role: str, person: Person) -> Iterable[tuple[str, Any]]:
+    values = (
+        person.displayname,
+        person.id,
+        person.uid,
+        person.name,
+        person.account,
+        person.markname,
+        person.category if isinstance(person, Friend) else "",
+    )
+    return zip(_NAMES[role], values, strict=True)

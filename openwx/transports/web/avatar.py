@@ -1,0 +1,23 @@
+"""Pictures of people and groups (protocol reference, section 7)."""
+
+from openwx.transports.web.http import MAIN, Call
+from openwx.transports.web.session import Session
+
+
+def of_person(session: Session, id: str, room_id: str = "") -> Call[bytes]:
+    """Of the user, a friend or, with the ``room_id`` of a common group, of a stranger. Empty: none for the moment."""
+    room = {"chatroomid": room_id} if room_id else {}
+    return _picture(session, "webwxgeticon", id, {"type": "big", **room})
+
+
+def of_group(session: Session, id: str) -> Call[bytes]:
+    return _picture(session, "webwxgetheadimg", id, {})
+
+
+def _picture(session: Session, name: str, id: str, more: dict[str, str]) -> Call[bytes]:
+    return Call(
+        name=name,
+        path=MAIN + name,
+        reply=bytes,
+        query={"username": id, "skey": session.skey, **more},
+    )

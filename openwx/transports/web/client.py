@@ -1,0 +1,452 @@
+"""The facade: login, contacts, the sync loop, and login again, for one account.
+
+::
+
+    init ─> loading ─> scaning ─> confirming ─> updating ─> running
+              ^            (a saved session skips these)       │  no sync round for 90 s: updating, with the reason
+              └──────────── WeChat ended the session ──────────┘  a refused login: stop
+
+What happens goes as ``Batch`` to ``deliver``, and awaiting it is the acknowledgement: only when it has returned is
+the new SyncKey used, which tells WeChat that the batch is safe.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from openwx.domain.contacts import User
+from openwx.domain.events import ContactsLoaded, Event, LoggedIn, LoginFailed, State, StateChanged
+from openwx.errors import (
+    REASON_OF_RET,
+    LoggedOut,
+    LoginRefused,
+    ProtocolError,
+    Refused,
+    TooOften,
+    TransportError,
+    WeChatError,
+)
+from openwx.transports.web import login, send, sync
+from openwx.transports.web.contact_book import Contacts
+from openwx.transports.web.contact_loader import load_contacts, notify_phone
+from openwx.transports.web.contacts_snapshot import CHANGES, Known, difference
+from openwx.transports.web.http import Call, Http
+from openwx.transports.web.login_flow import Entry
+from openwx.transports.web.messages import Message
+from openwx.transports.web.session import Session
+from openwx.transports.web.sync_parser import Digest
+from openwx.transports.web.timing import Pace
+
+log = logging.getLogger("openwx.wechat")
+T = TypeVar("T")
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What happened, in order, and what to save in the same breath (None: what is saved stays).
+
+    ``known`` are the contacts for the next start to compare with; empty: they are used up.
+    """
+
+    events: list[Event] = []
+    messages: list[Message] = []
+    session: Session | None = None
+    known: bytes | None = None
+
+
+Deliver = Callable[[Batch], Awaitable[None]]
+
+INVITE_START_COUNT = 40
+"""From so many members on a group's new ones are invited, unless WeChat tells another number."""
+
+
+class Client:
+    """One account's client. ``run`` never returns unless the login is refused for good.
+
+    ``ended`` hears the ``Ret`` of each session that WeChat ended, and of a login that it refused.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        deliver: Deliver,
+        *,
+        mode: login.Mode = "desktop",
+        pace: Pace | None = None,
+        ended: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._ended = ended
+        self._http = http
+        self._deliver = deliver
+        self._mode = mode
+        self._pace = pace or Pace()
+        self.state = State.INIT
+        self.state_reason = "starting"
+        self.contacts = Contacts(User(id=""))
+        self.session: Session | None = None
+        self._known: Known | None = None
+        self.invite_start_count = INVITE_START_COUNT
+        self._over: asyncio.Future[LoggedOut] = asyncio.get_running_loop().create_future()
+        self.trouble: WeChatError | None = None
+        """Why it does not run: what refused the login, or what it tries again after. None while it runs, and while
+        all it waits for is a person."""
+        self.session_end: LoggedOut | None = None
+        """Why the former session ended, until the next one runs."""
+        self._last_round = 0.0
+        self._counter = 0
+        self._digest = Digest(http, self.contacts, self._end_session)
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    async def run(self, saved: Session | None, known: Known | None = None) -> None:
+        """Log in, follow the account for ever, and log in again when WeChat ends the session. ``known`` are the
+        contacts when it stopped; what became of them since is told.
+
+        Returns when WeChat refuses the login; ``LoginFailed`` was delivered then.
+        """
+        uin, ids_changed = "", False
+        if known is not None:
+            self._known, self.contacts = known, known.contacts
+        if saved is not None:
+            uin = saved.uin
+            self._http.resume(saved)
+            self.session = saved
+        try:
+            while True:
+                if self.session is None:
+                    await self._log_in(uin)
+                    ids_changed = True
+                try:
+                    await self._load(ids_changed=ids_changed)
+                    await self._follow()
+                except LoggedOut as error:
+                    self._ended(error.ret)
+                    reason = _words(error)
+                    log.warning("the session is over: %s", reason)
+                    uin = self.session.uin if self.session else uin
+                    self.session = None
+                    self.trouble, self.session_end = None, error
+                    await self._enter(State.LOADING, reason)
+        except LoginRefused as error:
+            self._ended(error.ret)
+            self.trouble = error
+            reason = " ".join(
+                filter(None, [REASON_OF_RET.get(error.ret, f"({error.ret})"), error.errmsg])
+            )
+            await self._deliver(Batch(events=[LoginFailed(reason)]))
+            await self._enter(State.STOP, f"WeChat refused the login: {reason}")
+
+    @property
+    def known(self) -> bytes | None:
+        """The contacts as the rest has heard of them, for ``Batch.known`` at the end."""
+        return self._known.to_bytes() if self._known else None
+
+    async def _enter(
+        self,
+        state: State,
+        reason: str,
+        *events: Event,
+        session: Session | None = None,
+        known: bytes | None = None,
+    ) -> None:
+        """Change the state, and tell so after ``events``. A new reason alone is not told."""
+        if state is State.RUNNING:
+            self.session_end = None
+        if state is not State.STOP:
+            reason = self._with_cause(reason)
+        if state in (State.SCANING, State.CONFIRMING, State.RUNNING):
+            self.trouble = None
+        old, self.state, self.state_reason = self.state, state, reason
+        changes: list[Event] = [*events]
+        if old is not state:
+            changes.append(StateChanged(old, state, reason))
+        if changes:
+            await self._deliver(Batch(events=changes, session=session, known=known))
+
+    # -- login -----------------------------------------------------------------------------------------------
+
+    async def _log_in(self, uin: str) -> None:
+        entry = Entry(
+            self._http, self._mode, self._pace, self._enter, self._tell_at_once, self._note_reason
+        )
+        session = await entry.session(uin, self.state_reason)
+        await self._deliver(Batch(session=session))
+        self.session = session
+
+    async def _tell_at_once(self, event: Event) -> None:
+        await self._deliver(Batch(events=[event]))
+
+    def _note_reason(self, reason: str, trouble: WeChatError | None) -> None:
+        self.state_reason, self.trouble = self._with_cause(reason), trouble
+
+    def _with_cause(self, reason: str) -> str:
+        """Add why WeChat ended the last session, so that it can be read until the account runs again."""
+        if self.session_end is None or (cause := _words(self.session_end)) in reason:
+            return reason
+        return f"{reason}; WeChat ended the last session: {cause}"
+
+    # -- contacts --------------------------------------------------------------------------------------------
+
+    async def _load(self, *, ids_changed: bool) -> None:
+        """Initialise the session and fetch everybody, with back-off until it works."""
+        self._over = asyncio.get_running_loop().create_future()
+        pauses, waits = self._pace.backoff(), self._pace.too_often()
+        reason = "fetching contacts"
+        while True:
+            await self._enter(State.UPDATING, reason)
+            try:
+                await self._load_once(ids_changed=ids_changed)
+            except LoggedOut:
+                raise
+            except TooOften as error:
+                reason, pause_s, self.trouble = str(error), next(waits), error
+            except WeChatError as error:
+                if type(error) is Refused and error.call == "webwxinit":
+                    kind = LoginRefused if ids_changed else LoggedOut
+                    raise kind(error.call, error.ret, error.errmsg) from error
+                reason, pause_s, self.trouble = str(error), next(pauses), error
+            else:
+                return
+            log.warning("%s; trying again in %.0f s", reason, pause_s)
+            await self._watched(asyncio.sleep(pause_s))
+
+    async def _load_once(self, *, ids_changed: bool) -> None:
+        session = self._session()
+        init = await self._http.send(sync.init(session))
+        session = replace(
+            session,
+            skey=init.SKey or session.skey,
+            sync_key=session.sync_key or init.SyncKey.read(),
+            cookies=self._http.cookies(),
+        )
+        # Kept at once: with the new Skey in use, WeChat takes the former one for a stranger's.
+        await self._deliver(Batch(session=session))
+        self.session = session
+        self.invite_start_count = init.InviteStartCount or INVITE_START_COUNT
+        notified = await notify_phone(self._http, session, init.User.UserName, self._pace.backoff())
+        known = self._known if self._known and self._known.uin == session.uin else None
+        former = known.contacts if known else None
+        self.contacts = contacts = await load_contacts(self._http, session, init, self.contacts)
+        self._digest = Digest(self._http, contacts, self._end_session)
+        self._digest.paired = bool(session.uids)
+        await self._sync(tell_changes=former is None)
+        if notified:
+            await self._await_pairing(tell_changes=former is None)
+        if self._over.done():
+            raise self._over.result()
+        self._last_round = time.monotonic()
+        session = self._session()
+        friends, groups = list(contacts.friends.values()), list(contacts.groups.values())
+        events: list[Event] = [
+            ContactsLoaded(contacts.user, friends, groups),
+            LoggedIn(ids_changed=ids_changed or not session.told),
+        ]
+        if former is not None:
+            events += await difference(former, contacts)
+        self.session = replace(session, told=True)
+        # In one breath: a crash neither loses what was found out by comparing, nor has it told twice.
+        await self._enter(State.RUNNING, "logged in", *events, session=self.session, known=b"")
+        self._known = Known(session.uin, contacts)
+
+    async def _await_pairing(self, *, tell_changes: bool) -> None:
+        """Follow the account until the pairing of ids and uids has come (protocol reference, section 3, ``Uin``).
+
+        WeChat sends it in its own time, and not to everybody: after ``pairing_wait_s`` the login goes on without it.
+        """
+        until, pauses = time.monotonic() + self._pace.pairing_wait_s, self._pace.idle()
+        while not (self._digest.paired or self._over.done()):
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                log.info("WeChat does not tell the lasting numbers of the contacts")
+                return
+            try:
+                if await self._check(left_s):
+                    await self._sync(tell_changes=tell_changes)
+            except TransportError as error:
+                log.debug("while waiting for the lasting numbers: %s", error)
+            except LoggedOut:
+                raise
+            except WeChatError as error:
+                log.info("not waiting for the lasting numbers any longer: %s", error)
+                return
+            if not self._digest.paired:
+                await asyncio.sleep(min(next(pauses), max(0.0, until - time.monotonic())))
+
+    # -- the sync loop ---------------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        """Poll and fetch for ever. Raises ``LoggedOut`` when WeChat, in whatever call, ends the session."""
+        pauses, waits, idle = self._pace.backoff(), self._pace.too_often(), self._pace.idle()
+        cut_off = False
+        while True:
+            polled = time.monotonic()
+            try:
+                announced = await self._watched(self._check())
+                brought = announced and await self._watched(self._sync(), interrupt=False)
+            except LoggedOut:
+                raise
+            except TooOften as error:
+                await self._stumble(error, next(waits))
+                continue
+            except (TransportError, ProtocolError, Refused) as error:
+                # One poll that is cut off is normal; a second one in a row is not.
+                harmless = isinstance(error, TransportError) and error.call == "synccheck"
+                await self._stumble(error, 0 if harmless and not cut_off else next(pauses))
+                cut_off = True
+                continue
+            cut_off = False
+            pauses, waits = self._pace.backoff(), self._pace.too_often()
+            self._last_round = time.monotonic()
+            await self._enter(State.RUNNING, "in sync")
+            if not brought and time.monotonic() - polled < self._pace.held_at_least_s:
+                # Announced news that are none, or a poll that is not held: not in a tight loop.
+                await self._watched(asyncio.sleep(next(idle)))
+            else:
+                idle = self._pace.idle()
+
+    async def _check(self, at_most_s: float = math.inf) -> bool:
+        self._counter += 1
+        timeout_s = min(self._pace.poll_timeout_s, at_most_s)
+        call = sync.check(self._session(), self._counter, timeout_s)
+        return sync.read_check(await self._http.send(call))
+
+    async def _sync(self, *, tell_changes: bool = True) -> bool:
+        """Fetch until nothing is left. Whether it brought anything.
+
+        ``tell_changes``: off where the contacts are about to be compared with the former ones.
+        """
+        brought = False
+        while True:
+            session = self._session()
+            reply = await self._http.send(sync.sync(session))
+            messages, events, uids = await self._digest.read(reply, session)
+            if not tell_changes:
+                events = [event for event in events if not isinstance(event, CHANGES)]
+            sync_key = reply.SyncKey.read() or session.sync_key
+            after = replace(
+                session,
+                skey=reply.SKey or session.skey,
+                sync_key=sync_key,
+                sync_check_key=reply.SyncCheckKey.read() or session.sync_check_key,
+                cookies=self._http.cookies(),
+                uids=session.uids | uids if uids else session.uids,
+            )
+            if after != session or messages or events:
+                await self._deliver(Batch(events, messages, after))
+                self.session = after
+            brought = brought or sync_key != session.sync_key
+            if not reply.ContinueFlag or sync_key == session.sync_key:
+                return brought
+
+    async def _stumble(self, error: WeChatError, pause_s: float) -> None:
+        """A round failed: remember why, and wait."""
+        self.trouble = error
+        log.info("a sync round failed: %s; again in %.1f s", error, pause_s)
+        await self._watched(asyncio.sleep(pause_s))
+
+    async def _watched(self, work: Coroutine[Any, Any, T], *, interrupt: bool = True) -> T:
+        """Await ``work``, and tell when it lasts so long that "running" would be a lie. When the session ends
+        meanwhile, leave at once, or (``interrupt`` off: it must not be torn) as soon as it is done."""
+        task = asyncio.ensure_future(work)
+        waited_for: set[asyncio.Future[Any]] = {task, self._over} if interrupt else {task}
+        try:
+            while not task.done() and not (interrupt and self._over.done()):
+                await asyncio.wait(
+                    waited_for,
+                    timeout=self._until_stalled_s(),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if self._until_stalled_s() == 0:
+                    since = self._pace.stalled_after_s
+                    if self.trouble is None:
+                        self.trouble = TransportError("synccheck", "WeChat does not answer")
+                    reason = f"no sync round has succeeded for {since:.0f} seconds: {self.trouble}"
+                    await self._enter(State.UPDATING, reason)
+            if not self._over.done():
+                return task.result()
+            if task.done() and not task.cancelled() and (failure := task.exception()):
+                log.debug("the work of an ended session failed too: %s", failure)
+            raise self._over.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            elif not task.cancelled():
+                task.exception()  # it has been seen, also where this was cancelled meanwhile
+
+    def _until_stalled_s(self) -> float | None:
+        if self.state is not State.RUNNING:
+            return None
+        return max(0.0, self._last_round + self._pace.stalled_after_s - time.monotonic())
+
+    def _end_session(self, error: LoggedOut) -> None:
+        if not self._over.done():
+            self._over.set_result(error)
+
+    def _session(self) -> Session:
+        if self.session is None:
+            raise RuntimeError("there is no session; this call needs one")
+        return self.session
+
+    # -- what the rest asks for ------------------------------------------------------------------------------
+
+    @property
+    def http(self) -> Http:
+        """For calls within ``logged_in``."""
+        return self._http
+
+    async def ask(self, build: Callable[[Session], Call[T]]) -> T:
+        """Do a call in the present login.
+
+        Raises ``WeChatError``; a ``LoggedOut`` starts a new login, or tells that one is going on.
+        """
+        with self.logged_in() as session:
+            return await self._http.send(build(session))
+
+    @contextlib.contextmanager
+    def logged_in(self) -> Iterator[Session]:
+        """The session of the present login, for calls of one's own. See ``ask`` for what it raises."""
+        session = self.session
+        if session is None or self._over.done():
+            raise LoggedOut("session", 1102, "a new login is going on")
+        try:
+            yield session
+        except LoggedOut as error:
+            if self.session is not None and session.sid == self.session.sid:
+                self._end_session(error)
+            raise
+
+    async def tell(self, events: list[Event]) -> None:
+        """Tell what a call changed, as if WeChat had told it."""
+        if events:
+            await self._deliver(Batch(events=events))
+
+    async def send_text(self, to: str, content: str, client_msg_id: str) -> str:
+        """Send a text to a friend or group of this login; the MsgId. Safe to repeat with the same id."""
+        own_id = self.contacts.user.id
+        reply = await self.ask(
+            lambda session: send.text(session, own_id, to, content, client_msg_id)
+        )
+        return str(reply.MsgID)
+
+    @property
+    def sync_age_s(self) -> float | None:
+        """How long ago the last sync round succeeded; None before the first."""
+        return time.monotonic() - self._last_round if self._last_round else None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is a session that WeChat has not ended."""
+        return self.session is not None and not self._over.done()
+
+
+def _words(end: LoggedOut) -> str:
+    """Why a session ended."""
+    return REASON_OF_RET.get(end.ret, str(end))

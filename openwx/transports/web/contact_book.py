@@ -1,0 +1,316 @@
+"""The contacts of one login: made from records, and looked up. A record that lacks a field keeps the value it had."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from openwx.domain.contacts import (
+    Chat,
+    Friend,
+    Group,
+    Member,
+    Uid,
+    User,
+    friend_displayname,
+    group_displayname,
+)
+from openwx.domain.events import ChatAdded, ChatLost, Event
+from openwx.errors import CallerError, Code
+from openwx.transports.web import wire
+from openwx.transports.web.differences import group_changes, person_changes
+from openwx.transports.web.matching import found_by, matching, resembling
+from openwx.transports.web.records import (
+    PROPERTIES,
+    copy_details,
+    friend_of,
+    member_of,
+    person_of,
+    text,
+    unsaid_in,
+)
+from openwx.transports.web.target import Target, fingerprint_of
+
+FILEHELPER = "filehelper"
+"""Always a friend (contract, section 1)."""
+
+FRIEND_ATTRIBUTES = Friend.__struct_fields__
+GROUP_ATTRIBUTES = ("name", "id", "uid", "owner_uid", "displayname")
+ContactT = TypeVar("ContactT", bound=Friend | Group | User)
+
+
+def is_group(id: str) -> bool:
+    return id.startswith("@@")
+
+
+class Contacts:
+    """The user, friends and groups of one login."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+        self.friends: dict[str, Friend] = {}
+        self.groups: dict[str, Group] = {}
+        self.friends_are_whole = True
+        """Whether everybody came when the friends were fetched."""
+        self.no_contacts: set[str] = set()
+        """People in the fetched list of whom it says that they are no contacts."""
+        self.saved: set[str] = set()
+        """Groups in the contact list; the others turn up when something happens in them."""
+        self.partial: set[str] = set()
+        """Groups of which not all members are known for sure."""
+        self.unsaid: dict[str, set[str]] = {user.id: set(PROPERTIES)}
+        """Properties of the user and of friends that no record told so far."""
+        self._uids: dict[str, Uid] = {}
+        self.put_friend(wire.Contact(FILEHELPER, NickName="文件传输助手"))
+
+    # -- records in ------------------------------------------------------------------------------------------
+
+    def put_user(self, record: wire.Contact) -> list[Event]:
+        old = self.user
+        self.user = person_of(User, record, old, self._uid(record, old.uid))
+        self._note_unsaid(record, known=True)
+        self._update_members(self.user)
+        return list(person_changes(old, self.user))
+
+    def put_profile(self, profile: wire.Profile) -> list[Event]:
+        """What the user changed about himself (``Profile`` with ``BitFlag`` 190)."""
+        return self.put_user(
+            wire.Contact(
+                self.user.id,
+                NickName=UNSET if profile.NickName is UNSET else profile.NickName.Buff,
+                Alias=profile.Alias,
+                Sex=profile.Sex,
+                Signature=profile.Signature,
+            )
+        )
+
+    def put_friend(self, record: wire.Contact) -> list[Event]:
+        """A friend is new, or some of his properties are."""
+        old = self.friends.get(record.UserName)
+        friend = self.friends[record.UserName] = friend_of(
+            record, old, self._uid(record, old.uid if old else "")
+        )
+        self._note_unsaid(record, known=old is not None)
+        self._update_members(friend)
+        return [ChatAdded(friend)] if old is None else list(person_changes(old, friend))
+
+    def put_group(self, record: wire.Contact) -> list[Event]:
+        """A group and its members. Where the list of members is missing or not whole, former ones stay."""
+        old = self.groups.get(record.UserName)
+        before = old.members if old else {}
+        listed = record.MemberList or []
+        records, _ = wire.each(listed, wire.Contact)
+        members = {r.UserName: self._member(r, before.get(r.UserName)) for r in records}
+        was_whole = record.UserName not in self.partial
+        if records and len(records) >= max(len(listed), record.MemberCount):
+            self.partial.discard(record.UserName)
+        else:
+            members = {**before, **members}
+            if not before:
+                self.partial.add(record.UserName)
+        name = text(record.NickName, old.name if old else "")
+        group = self.groups[record.UserName] = Group(
+            name=name,
+            id=record.UserName,
+            uid=self._uid(record, old.uid if old else ""),
+            owner_uid=wire.lasting(record.OwnerUin),
+            owner_id=text(record.ChatRoomOwner, old.owner_id if old else ""),
+            displayname=group_displayname(name, members, self.user.id),
+            members=members,
+            room_id=record.EncryChatRoomId or (old.room_id if old else ""),
+        )
+        if group.owner_uid == "":
+            same_owner = old is not None and group.owner_id in ("", old.owner_id)
+            former = old.owner_uid if old and same_owner else ""
+            group.owner_uid = former if former != "" else self._owner_uid(group)
+        if old is None:
+            return [ChatAdded(group)]
+        return list(group_changes(old, group, was_whole=was_whole))
+
+    def remove_members(self, group_id: str, ids: Iterable[str]) -> list[Event]:
+        """These are in the group no more. Ids that are not in it are passed over."""
+        old = self.groups.get(group_id)
+        if old is None:
+            return []
+        gone = set(ids)
+        members = {id: member for id, member in old.members.items() if id not in gone}
+        group = self.groups[group_id] = replace(
+            old,
+            members=members,
+            displayname=group_displayname(old.name, members, self.user.id),
+            fingerprint="",
+        )
+        return list(group_changes(old, group))
+
+    def put_markname(self, id: str, markname: str) -> list[Event]:
+        """The user gave somebody this remark name: as a friend, and wherever he is a member."""
+        events: list[Event] = []
+        if (friend := self.friends.get(id)) is not None:
+            shown = friend_displayname(friend.display, markname, friend.name)
+            self.friends[id] = replace(friend, markname=markname, displayname=shown)
+            events += person_changes(friend, self.friends[id])
+        for group in [group for group in self.groups.values() if id in group.members]:
+            member = group.members[id]
+            shown = friend_displayname(member.display, markname, member.name)
+            member = replace(member, markname=markname, displayname=shown)
+            members = {**group.members, id: member}
+            shown = group_displayname(group.name, members, self.user.id)
+            self.groups[group.id] = replace(group, members=members, displayname=shown)
+            events += group_changes(group, self.groups[group.id])
+        return events
+
+    def lose(self, id: str) -> list[Event]:
+        """Somebody is no friend any more, or the account is not in a group any more."""
+        if id == FILEHELPER:
+            return []
+        chat = self.groups.pop(id, None) or self.friends.pop(id, None)
+        self.unsaid.pop(id, None)
+        self.partial.discard(id)
+        self.saved.discard(id)
+        return [ChatLost(chat)] if chat else []
+
+    def pair_uids(self, uids: dict[str, Uid]) -> None:
+        """Learn the lasting numbers that belong to ids of this login (protocol reference, section 3, ``Uin``)."""
+        for id, uid in uids.items():
+            self._uids[id] = uid
+            if id == self.user.id:
+                self.user.uid = uid
+            elif group := self.groups.get(id):
+                group.uid = uid
+            elif friend := self.friends.get(id):
+                friend.uid = uid
+        for group in self.groups.values():
+            for id in group.members.keys() & uids.keys():
+                group.members[id].uid = uids[id]
+            if group.owner_uid == "":
+                group.owner_uid = self._owner_uid(group)
+
+    def stranger(self, record: wire.Contact) -> Friend:
+        """Somebody who writes but is no friend; kept nowhere."""
+        return friend_of(record, None, self._uid(record, ""))
+
+    def strange_member(self, id: str) -> Member:
+        """Somebody who writes in a group but is not in its list (any more)."""
+        return self._member(wire.Contact(id), None)
+
+    def _member(self, record: wire.Contact, old: Member | None) -> Member:
+        is_user = record.UserName == self.user.id
+        acquainted = self.user if is_user else self.friends.get(record.UserName)
+        return member_of(record, old, acquainted, self._uid(record, old.uid if old else ""))
+
+    def _update_members(self, person: User | Friend) -> None:
+        """What groups do not tell of a member comes from the friend; it is told of the friend, not of the member."""
+        for group in self.groups.values():
+            if member := group.members.get(person.id):
+                copy_details(member, person)
+
+    def _uid(self, record: wire.Contact, old: Uid) -> Uid:
+        told = wire.lasting(record.Uin)
+        return told if told != "" else self._uids.get(record.UserName, old)
+
+    def _owner_uid(self, group: Group) -> Uid:
+        """Where WeChat tells an id only: the number that belongs to it, if that is known."""
+        if not group.owner_id:
+            return ""
+        if group.owner_id == self.user.id:
+            return self.user.uid
+        member = group.members.get(group.owner_id)
+        return self._uids.get(group.owner_id, member.uid if member else "")
+
+    def _note_unsaid(self, record: wire.Contact, *, known: bool) -> None:
+        unsaid = unsaid_in(record)
+        if known:
+            unsaid &= self.unsaid.get(record.UserName, set())
+        if unsaid:
+            self.unsaid[record.UserName] = unsaid
+        else:
+            self.unsaid.pop(record.UserName, None)
+
+    # -- look-ups --------------------------------------------------------------------------------------------
+
+    def chat(self, id: str) -> Chat | None:
+        return self.groups.get(id) or self.friends.get(id)
+
+    def find_friend(self, **selectors: str) -> Friend:
+        """The one friend with all of these attributes.
+
+        Raises ``CallerError``: none (100), several (102), the account itself by its id or account (101).
+        """
+        found = found_by(self.friends, selectors)
+        if not found and self._is_oneself(selectors):
+            raise CallerError(
+                Code.NOT_POSSIBLE, "that is the account itself, and no friend of its own"
+            )
+        return _only("friend", found, selectors)
+
+    def _is_oneself(self, selectors: dict[str, str]) -> bool:
+        own = (self.user.id, self.user.account)
+        named = (selectors.get("id"), selectors.get("account"))
+        return any(mine and mine == name for mine, name in zip(own, named, strict=True))
+
+    def find_group(self, **selectors: str) -> Group:
+        """The one group with all of these attributes. Raises ``CallerError``: none (100), several (102)."""
+        return _only("group", found_by(self.groups, selectors), selectors)
+
+    def find_anybody(self, **selectors: str) -> Chat | User:
+        """The one friend or group, or the user, with all of these attributes.
+
+        Raises ``CallerError``: none (100), several (102).
+        """
+        found: list[Chat | User] = []
+        for find in (matching, resembling):
+            found += find(self.friends, selectors)
+            if selectors.keys() <= {"id", "displayname"}:
+                found += find(self.groups, selectors)
+            found += find({self.user.id: self.user}, selectors)
+            if found:
+                break
+        return _only("contact", found, selectors)
+
+    def find_member(self, group: Group, id: str) -> Member:
+        """Raises ``CallerError`` (100) where nobody in the group has this id."""
+        member = group.members.get(id)
+        if member is None:
+            raise CallerError(Code.NOT_FOUND, f"no member of {group.displayname} with id={id}")
+        return member
+
+    def find_member_anywhere(self, id: str) -> tuple[Member, Group]:
+        """Somebody by his id, and the first group that he is in. Raises ``CallerError`` (100) where he is in none."""
+        for group in self.groups.values():
+            if member := group.members.get(id):
+                return member, group
+        raise CallerError(Code.NOT_FOUND, f"no group has a member with id={id}")
+
+    def search_friends(self, **attributes: str) -> list[Friend]:
+        return found_by(self.friends, attributes)
+
+    def search_groups(self, **attributes: str) -> list[Group]:
+        return found_by(self.groups, attributes)
+
+    def find_again(self, target: Target) -> Chat | None:
+        """A chat of a former login: the one with its uid, else the one record that is otherwise unchanged."""
+        chats: list[Chat] = [*(self.groups if target.group else self.friends).values()]
+        if target.uid != "":
+            same = [chat for chat in chats if chat.uid == target.uid]
+            if same:
+                return same[0] if len(same) == 1 else None
+        same = [
+            chat
+            for chat in chats
+            if "" in (chat.uid, target.uid) and fingerprint_of(chat) == target.fingerprint
+        ]
+        return same[0] if len(same) == 1 else None
+
+
+def _only(what: str, matches: list[ContactT], selectors: dict[str, str]) -> ContactT:
+    if len(matches) == 1:
+        return matches[0]
+    asked = ", ".join(f"{name}={value}" for name, value in selectors.items())
+    if not matches:
+        raise CallerError(Code.NOT_FOUND, f"no {what} with {asked}")
+    raise CallerError(
+        Code.AMBIGUOUS,
+        f"{len(matches)} {what}s with {asked}: nothing was done; name one by its id",
+        candidates=[{"id": chat.id, "displayname": chat.displayname} for chat in matches],
+    )

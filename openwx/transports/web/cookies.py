@@ -1,0 +1,64 @@
+"""The cookies of one login, as a browser keeps them (protocol reference, sections 1 and 2).
+
+aiohttp's jar keeps them and says which ones belong to a request; the header is written here, for aiohttp makes new
+objects of all of them for each request, which takes a third as long as everything else that it does for one.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from http.cookies import CookieError, Morsel, SimpleCookie
+
+import aiohttp
+from yarl import URL
+
+from openwx import metrics
+from openwx.transports.web.session import Cookie
+
+log = logging.getLogger("openwx.wechat")
+
+
+class Cookies:
+    """``relay`` is the one origin that stands for every host, where there is one."""
+
+    def __init__(self, relay: URL | None) -> None:
+        self._relay = relay
+        # Their values hold `+`, `/` and `=`, and must go back unquoted; a relay may be an address.
+        self._jar = aiohttp.CookieJar(unsafe=relay is not None, quote_cookie=False)
+
+    def __iter__(self) -> Iterator[Cookie]:
+        for morsel in self._jar:
+            yield Cookie(morsel.key, morsel.value, morsel["domain"], morsel["path"] or "/")
+
+    def restore(self, cookies: Iterable[Cookie], default_domain: str) -> None:
+        """Have these, and no others."""
+        self._jar.clear()
+        for cookie in cookies:
+            domain = cookie.domain if self._relay is None else ""
+            try:
+                url = self._relay or URL.build(scheme="https", host=domain or default_domain)
+                self._jar.update_cookies([(cookie.name, _morsel(cookie, domain))], url)
+            except (ValueError, CookieError):
+                words = "a saved cookie cannot be used again; WeChat may ask for a new login"
+                metrics.dropped(log, "saved_state", words)
+
+    def take(self, given: SimpleCookie, url: URL) -> None:
+        """Keep what came with the answer of ``url``."""
+        if self._relay is not None:
+            # It hands on cookies that are meant for WeChat's domains: here they belong to the relay.
+            for morsel in given.values():
+                morsel["domain"] = morsel["secure"] = ""
+        self._jar.update_cookies(given, self._relay or url)
+
+    def header(self, url: URL) -> str:
+        """What a request for ``url`` shows; empty where there is nothing."""
+        belonging = self._jar.filter_cookies(url).values()
+        return "; ".join(f"{morsel.key}={morsel.coded_value}" for morsel in belonging)
+
+
+def _morsel(cookie: Cookie, domain: str) -> Morsel[str]:
+    """As aiohttp makes them: services use names that the standard library refuses."""
+    morsel: Morsel[str] = Morsel()
+    morsel.update({"path": cookie.path, "domain": domain})
+    state = {"key": cookie.name, "value": cookie.value, "coded_value": cookie.value}
+    morsel.__setstate__(state)  # type: ignore[attr-defined]
+    return morsel

@@ -1,0 +1,63 @@
+"""Remark names, pinned chats, and becoming friends (protocol reference, section 7)."""
+
+from typing import Any
+
+from openwx.transports.web import wire
+from openwx.transports.web.http import MAIN, Call
+from openwx.transports.web.session import Session
+from openwx.transports.web.timing import now_ms
+
+_ASK, _ACCEPT = 2, 3
+_FROM_A_GROUP = 33
+"""The `Scene`: where one has met. Clients always say this one."""
+
+
+def set_markname(session: Session, id: str, markname: str) -> Call[wire.Reply]:
+    """Give somebody a remark name, or with an empty one take it away. Safe to repeat."""
+    return _oplog(session, CmdId=2, RemarkName=markname, UserName=id)
+
+
+def stick(session: Session, id: str, markname: str, *, on: bool) -> Call[wire.Reply]:
+    """Pin a chat, or unpin it. Without the present remark name that would be lost. Safe to repeat."""
+    return _oplog(session, CmdId=3, OP=int(on), RemarkName=markname, UserName=id)
+
+
+def _oplog(session: Session, **what: Any) -> Call[wire.Reply]:
+    return Call(
+        name="webwxoplog",
+        path=MAIN + "webwxoplog",
+        method="POST",
+        reply=wire.Reply,
+        query={"lang": "zh_CN", "pass_ticket": session.pass_ticket},
+        body={"BaseRequest": session.base_request(), **what},
+    )
+
+
+def ask(session: Session, id: str, words: str) -> Call[wire.Reply]:
+    """Ask somebody to be a friend. Done twice, he is asked twice."""
+    return _verify(session, _ASK, id, "", words)
+
+
+def accept(session: Session, id: str, ticket: str) -> Call[wire.Reply]:
+    """Say yes to who asked; ``ticket`` came with the request."""
+    return _verify(session, _ACCEPT, id, ticket, "")
+
+
+def _verify(session: Session, opcode: int, id: str, ticket: str, words: str) -> Call[wire.Reply]:
+    return Call(
+        name="webwxverifyuser",
+        path=MAIN + "webwxverifyuser",
+        method="POST",
+        reply=wire.Reply,
+        query={"r": now_ms(), "lang": "zh_CN", "pass_ticket": session.pass_ticket},
+        body={
+            "BaseRequest": session.base_request(),
+            "Opcode": opcode,
+            "VerifyUserListSize": 1,
+            "VerifyUserList": [{"Value": id, "VerifyUserTicket": ticket}],
+            "VerifyContent": words,
+            "SceneListCount": 1,
+            "SceneList": [_FROM_A_GROUP],
+            "skey": session.skey,
+        },
+    )

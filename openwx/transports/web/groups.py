@@ -1,0 +1,60 @@
+"""Making and changing groups (protocol reference, section 7).
+
+No call here carries a ClientMsgId: done twice, it takes effect twice.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from openwx.transports.web import wire
+from openwx.transports.web.http import MAIN, Call
+from openwx.transports.web.session import Session
+from openwx.transports.web.timing import now_ms
+
+
+def create(session: Session, ids: Iterable[str], name: str) -> Call[wire.CreateGroupReply]:
+    """A group of the user and these friends; an empty name is none."""
+    entries = [{"UserName": id} for id in ids]
+    return Call(
+        name="webwxcreatechatroom",
+        path=MAIN + "webwxcreatechatroom",
+        method="POST",
+        reply=wire.CreateGroupReply,
+        query={"r": now_ms(), "lang": "zh_CN", "pass_ticket": session.pass_ticket},
+        body={
+            "BaseRequest": session.base_request(),
+            "MemberCount": len(entries),
+            "MemberList": entries,
+            "Topic": name,
+        },
+    )
+
+
+def add(session: Session, group_id: str, ids: Iterable[str]) -> Call[wire.MembersReply]:
+    """Friends join a small group at once."""
+    return _update(session, group_id, "addmember", AddMemberList=",".join(ids))
+
+
+def invite(session: Session, group_id: str, ids: Iterable[str]) -> Call[wire.MembersReply]:
+    """Friends are asked to join a bigger group."""
+    return _update(session, group_id, "invitemember", InviteMemberList=",".join(ids))
+
+
+def remove(session: Session, group_id: str, ids: Iterable[str]) -> Call[wire.MembersReply]:
+    """Members are removed; only the owner of a group may do so."""
+    return _update(session, group_id, "delmember", DelMemberList=",".join(ids))
+
+
+def rename(session: Session, group_id: str, name: str) -> Call[wire.MembersReply]:
+    return _update(session, group_id, "modtopic", NewTopic=name)
+
+
+def _update(session: Session, group_id: str, fun: str, **what: Any) -> Call[wire.MembersReply]:
+    return Call(
+        name="webwxupdatechatroom",
+        path=MAIN + "webwxupdatechatroom",
+        method="POST",
+        reply=wire.MembersReply,
+        query={"fun": fun, "lang": "zh_CN", "pass_ticket": session.pass_ticket},
+        body={"BaseRequest": session.base_request(), "ChatRoomName": group_id, **what},
+    )

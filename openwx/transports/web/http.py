@@ -1,0 +1,278 @@
+"""The only door to WeChat: sends a ``Call``, and maps every foreign exception to one of ours."""
+
+import asyncio
+import contextlib
+import functools
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from typing import Any, Generic, Literal, TypeVar
+
+import aiohttp
+import msgspec
+from aiohttp import hdrs
+from yarl import URL
+
+from openwx.errors import NotReached, ProtocolError, TransportError, refused
+from openwx.transports.web import download_body, wire
+from openwx.transports.web.cookies import Cookies
+from openwx.transports.web.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie, Session
+
+USER_AGENT = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/124.0.0.0 Safari/537.36"
+)
+LARGEST_ANSWER = 64 * 1024 * 1024
+MAIN = "/cgi-bin/mmwebwx-bin/"
+
+Role = Literal["login", "main", "push", "file"]
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A file's bytes in a multipart body."""
+
+    field: str
+    filename: str
+    content_type: str
+    data: bytes
+
+
+class Call(msgspec.Struct, Generic[R], frozen=True):
+    """One request to WeChat and the struct that its answer is read as; ``bytes`` for one that is no JSON.
+
+    ``path`` stands below the role's host (protocol reference, section 1), ``name`` is for errors and logs.
+    """
+
+    name: str
+    path: str
+    reply: type[R]
+    role: Role = "main"
+    method: Literal["GET", "POST"] = "GET"
+    query: Mapping[str, str | int] = {}
+    body: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    part: Part | None = None
+    """With it, ``form`` goes as multipart/form-data."""
+    headers: Mapping[str, str] = {}
+    timeout_s: float | None = None
+    silence_s: float | None = None
+    """So long an answer that has begun may bring nothing."""
+
+
+class Http:
+    """One account's way to WeChat: its cookies and its hosts.
+
+    ``base_url`` is one origin that stands for every host: the simulator, or a relay.
+    """
+
+    def __init__(
+        self, connector: aiohttp.BaseConnector, *, base_url: str = "", timeout_s: float = 30.0
+    ) -> None:
+        self._base = URL(base_url).origin() if base_url else None
+        self._domain = DEFAULT_DOMAIN
+        self._timeout_s = timeout_s
+        self._cookies = Cookies(self._base)
+        self._http = aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": USER_AGENT},
+            auto_decompress=True,
+        )
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    def enter_domain(self, domain: str) -> None:
+        """From now on the main, push and file hosts are those of ``domain``."""
+        self._domain = domain
+
+    @property
+    def relayed(self) -> bool:
+        return self._base is not None
+
+    def origin(self, role: Role) -> URL:
+        if self._base is not None:
+            return self._base
+        prefix = {"main": "", "push": "webpush.", "file": "file."}
+        host = LOGIN_HOST if role == "login" else prefix[role] + self._domain
+        return URL(f"https://{host}")
+
+    def cookies(self) -> tuple[Cookie, ...]:
+        return tuple(self._cookies)
+
+    def resume(self, session: Session) -> None:
+        """Call as a saved login did: at its hosts, with its cookies."""
+        self.enter_domain(session.domain)
+        self.restore_cookies(session.cookies)
+
+    def restore_cookies(self, cookies: tuple[Cookie, ...]) -> None:
+        self._cookies.restore(cookies, self._domain)
+
+    async def send(self, call: Call[R]) -> R:
+        """The decoded answer.
+
+        Raises ``TransportError``, ``ProtocolError``, or the class of ``Refused`` that its ``Ret`` belongs to.
+        """
+        data = await self._exchange(call, functools.partial(_read, call.name))
+        if call.reply is bytes:
+            return data  # type: ignore[return-value]
+        try:
+            # A big contact list takes long enough to decode to be felt by everybody else.
+            if len(data) > 256 * 1024:
+                reply = await asyncio.to_thread(wire.decode, call.name, data, call.reply)
+            else:
+                reply = wire.decode(call.name, data, call.reply)
+        except ProtocolError:
+            # A refusal may lack all that is needed otherwise.
+            if issubclass(call.reply, wire.Reply):
+                _raise_refusal(call.name, wire.decode(call.name, data, wire.Reply))
+            raise
+        if isinstance(reply, wire.Reply):
+            _raise_refusal(call.name, reply)
+        return reply
+
+    async def download(
+        self,
+        call: Call[bytes],
+        put: download_body.Put,
+        *,
+        begin: int = 0,
+        sizes: Collection[int] = (),
+    ) -> download_body.Piece:
+        """Hand the answer's bytes to ``put`` as they come. See ``body.take``.
+
+        Raises ``TransportError``, ``ProtocolError`` and ``Refused`` itself; what ``put`` raises comes out as it is.
+        """
+
+        async def put_own(data: bytes) -> None:
+            with _own():
+                await put(data)
+
+        async def take(answer: aiohttp.ClientResponse) -> download_body.Piece:
+            return await download_body.take(call.name, answer, put_own, begin=begin, sizes=sizes)
+
+        return await self._exchange(call, take)
+
+    async def _exchange(
+        self, call: Call[Any], read: Callable[[aiohttp.ClientResponse], Awaitable[T]]
+    ) -> T:
+        """What ``read`` makes of the answer, whose head has come and is no error. What goes wrong, also with its body,
+        is mapped."""
+        if self._http.closed:
+            raise NotReached(call.name, "the account has stopped")
+        url = self.origin(call.role).with_path(call.path)
+        started = time.monotonic()
+        try:
+            async with self._request(call, url) as answer:
+                if hdrs.SET_COOKIE in answer.headers:
+                    self._cookies.take(answer.cookies, url)
+                if answer.status >= 500:
+                    raise TransportError(call.name, f"HTTP status {answer.status}")
+                if answer.status >= 400:
+                    raise ProtocolError(call.name, f"HTTP status {answer.status}")
+                return await read(answer)
+        except _OwnError as error:
+            raise error.error from None
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotReached(call.name, _words(error)) from None
+        except TimeoutError:
+            waited = time.monotonic() - started
+            raise TransportError(call.name, f"no answer within {waited:.0f} seconds") from None
+        except aiohttp.ClientError as error:
+            # Without its cause: a log of that would show the address with the Skey and the ticket in it.
+            raise TransportError(call.name, _words(error)) from None
+        except (OSError, UnicodeError) as error:
+            raise TransportError(call.name, str(error)) from None
+
+    def _request(
+        self, call: Call[Any], url: URL
+    ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        headers = {hdrs.REFERER: f"{self.origin('main')}/", **call.headers}
+        if cookies := self._cookies.header(url):
+            headers[hdrs.COOKIE] = cookies
+        data: bytes | aiohttp.FormData | Mapping[str, str] | None = call.form
+        if call.body is not None:
+            headers[hdrs.CONTENT_TYPE] = "application/json; charset=UTF-8"
+            data = wire.encode(call.body)
+        elif call.part is not None:
+            data = _multipart(call.form or {}, call.part)
+        return self._http.request(
+            call.method,
+            url,
+            params={key: str(value) for key, value in call.query.items()},
+            data=data,
+            headers=headers,
+            allow_redirects=False,
+            timeout=_timeout(call.timeout_s or self._timeout_s, call.silence_s),
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def _timeout(total_s: float, silence_s: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=total_s, sock_connect=min(10.0, total_s), sock_read=silence_s
+    )
+
+
+class _OwnError(Exception):
+    """Carries an error of the caller's own past the mapping."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@contextlib.contextmanager
+def _own() -> Iterator[None]:
+    """Only an ``OSError`` could be taken for one of the network's."""
+    try:
+        yield
+    except OSError as error:
+        raise _OwnError(error) from None
+
+
+def _multipart(form: Mapping[str, str], part: Part) -> aiohttp.FormData:
+    """As browsers write it: names in UTF-8 as they are."""
+    data = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
+    for name, value in form.items():
+        data.add_field(name, value)
+    filename = part.filename.replace('"', "%22")
+    data.add_field(part.field, part.data, filename=filename, content_type=part.content_type)
+    return data
+
+
+def _raise_refusal(call: str, reply: wire.Reply) -> None:
+    if reply.BaseResponse.Ret != 0:
+        raise refused(call, reply.BaseResponse.Ret, reply.BaseResponse.ErrMsg or "")
+
+
+async def _read(call: str, answer: aiohttp.ClientResponse) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        size += len(part)
+        if size > LARGEST_ANSWER:
+            raise ProtocolError(call, f"the answer is larger than {LARGEST_ANSWER} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _words(error: aiohttp.ClientError) -> str:
+    """What happened, without the secrets that an error's URL or headers may hold."""
+    match error:
+        case aiohttp.ServerDisconnectedError():
+            return "the connection was closed without an answer"
+        case aiohttp.ClientPayloadError():
+            return "the connection was closed in the middle of the answer"
+        case aiohttp.ClientConnectorError():
+            return f"cannot connect to {error.host}:{error.port} ({error.os_error.strerror or error.os_error})"
+        case aiohttp.ConnectionTimeoutError():
+            return "cannot connect in time"
+        case aiohttp.ClientOSError():
+            return f"the connection broke ({error.strerror or type(error).__name__})"
+        case aiohttp.ClientResponseError():
+            return "the answer is not HTTP"
+        case _:
+            return type(error).__name__

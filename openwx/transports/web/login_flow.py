@@ -1,0 +1,113 @@
+"""How an account comes in: by a prompt on the phone where it is known, else by a QR code, until it is confirmed."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from openwx.domain.events import Event, QRCodeExpired, QRCodeShown, State
+from openwx.errors import LoginRefused, ProtocolError, TransportError, WeChatError
+from openwx.transports.web import login
+from openwx.transports.web.http import Http
+from openwx.transports.web.session import Session
+from openwx.transports.web.timing import Pace
+
+log = logging.getLogger("openwx.wechat")
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """``enter`` and ``tell`` return once the state, or the event, is told; ``note`` takes another reason for the
+    state that there is, and the error that it is, if it is one."""
+
+    http: Http
+    mode: login.Mode
+    pace: Pace
+    enter: Callable[[State, str], Awaitable[None]]
+    tell: Callable[[Event], Awaitable[None]]
+    note: Callable[[str, WeChatError | None], None]
+
+    async def session(self, uin: str, reason: str) -> Session:
+        """Wait for a login. ``uin``: of the account that was here before, if one was; ``reason``: why a login is
+        needed. Raises ``LoginRefused``, and tries again after everything else."""
+        pauses = self.pace.backoff()
+        while True:
+            started = time.monotonic()
+            await self.enter(State.LOADING, reason)
+            try:
+                uuid = await self._push(uin) if uin else None
+                pushed, uin = uuid is not None, ""
+                redirect = await self._await_confirmation(uuid or await self._show(), pushed=pushed)
+                if redirect:
+                    return await self._fetch(redirect)
+                reason = "the QR code expired; fetching another one"
+                self.note(reason, None)
+                if not pushed:
+                    await self.tell(QRCodeExpired())
+                if time.monotonic() - started < self.pace.code_lives_at_least_s:
+                    # Refused as soon as it was shown: not in a tight loop.
+                    await asyncio.sleep(next(pauses))
+                else:
+                    pauses = self.pace.backoff()
+            except LoginRefused:
+                raise
+            except WeChatError as error:
+                reason = f"login failed, trying again: {error}"
+                self.note(reason, error)
+                log.warning("%s", reason)
+                await asyncio.sleep(next(pauses))
+
+    async def _push(self, uin: str) -> str | None:
+        """Have the phone ask for a confirmation; None where WeChat declines."""
+        try:
+            uuid = await login.push_login(self.http, uin, self.mode)
+        except WeChatError as error:
+            log.info("no login without a scan: %s", error)
+            return None
+        if uuid is not None:
+            await self.enter(State.CONFIRMING, "waiting for the login to be confirmed on the phone")
+        return uuid
+
+    async def _show(self) -> str:
+        """Show a QR code. Whoever sees the state can have the code already."""
+        uuid = await login.fetch_uuid(self.http, self.mode)
+        await self.tell(QRCodeShown(uuid, login.qrcode_link(uuid)))
+        await self.enter(State.SCANING, "waiting for the QR code to be scanned")
+        return uuid
+
+    async def _await_confirmation(self, uuid: str, *, pushed: bool) -> str | None:
+        """The redirect_uri of a confirmed login, None once the code is of no use any more."""
+        deadline = time.monotonic() + self.pace.qrcode_lives_s
+        failures, scanned = 0, pushed
+        while (polled := time.monotonic()) < deadline:
+            try:
+                poll = await login.poll(
+                    self.http, uuid, scanned=scanned, timeout_s=self.pace.poll_timeout_s
+                )
+            except TransportError:
+                failures += 1
+                if failures > 3:
+                    raise
+                continue
+            failures = 0
+            if poll.code == 200:
+                return poll.redirect
+            if poll.code == 400:
+                return None
+            if poll.code not in (201, 408):
+                raise ProtocolError("login", f"window.code is {poll.code}")
+            if poll.code == 201 and not scanned:
+                scanned = True
+                await self.enter(State.CONFIRMING, "scanned; waiting for the confirmation")
+            elif time.monotonic() - polled < self.pace.held_at_least_s:
+                await asyncio.sleep(self.pace.backoff_first_s)
+        return None
+
+    async def _fetch(self, redirect: str) -> Session:
+        """A lost answer here would cost the person another scan, so it is asked for again at once."""
+        for _ in range(2):
+            with contextlib.suppress(TransportError):
+                return await login.fetch_session(self.http, redirect, self.mode)
+        return await login.fetch_session(self.http, redirect, self.mode)

@@ -1,0 +1,155 @@
+"""Sending (protocol reference, section 6)."""
+
+import re
+from typing import Any
+from xml.sax.saxutils import escape
+
+import msgspec
+
+from openwx.domain.media import MEDIA_CODES, Kind, MediaRef
+from openwx.transports.web import wire
+from openwx.transports.web.http import MAIN, Call
+from openwx.transports.web.session import Session
+
+_UNSENDABLE = dict.fromkeys(code for code in (*range(32), 127) if chr(code) not in "\t\n\r")
+"""Control characters are dropped: JSON has them as escapes, and the phone would show these."""
+
+_ASYNC = {"fun": "async", "f": "json"}
+_MEDIUM_CALLS: dict[Kind, tuple[str, dict[str, str]]] = {
+    "image": ("webwxsendmsgimg", _ASYNC),
+    "video": ("webwxsendvideomsg", _ASYNC),
+    "microvideo": ("webwxsendvideomsg", _ASYNC),
+    "emoticon": ("webwxsendemoticon", {"fun": "sys"}),
+    "file": ("webwxsendappmsg", _ASYNC),
+    "voice": ("webwxsendappmsg", _ASYNC),
+}
+_ATTACHMENT = re.compile(r"<attachid>.*?</attachid>|<attachid\s*/>", re.DOTALL)
+
+
+class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A medium that WeChat has, by its ``MediaId``; a file's message also tells its name and size."""
+
+    kind: Kind
+    media_id: str
+    name: str = ""
+    size: int = 0
+    ext: str = ""
+    signature: str = ""
+    """What a big file's message must carry."""
+
+
+def text(
+    session: Session, own_id: str, to: str, content: str, client_msg_id: str
+) -> Call[wire.SendReply]:
+    """A text to a friend or a group. Safe to repeat with the same ``client_msg_id``."""
+    message = {"Type": 1, "Content": content.translate(_UNSENDABLE)}
+    return _send("webwxsendmsg", {}, session, own_id, to, message, client_msg_id)
+
+
+def medium(
+    session: Session, own_id: str, to: str, uploaded: Uploaded, client_msg_id: str
+) -> Call[wire.SendReply]:
+    """An uploaded medium to a friend or a group. Safe to repeat with the same ``client_msg_id``."""
+    name, query = _MEDIUM_CALLS[uploaded.kind]
+    message: dict[str, Any] = {"Type": MEDIA_CODES[uploaded.kind], "MediaId": uploaded.media_id}
+    match uploaded.kind:
+        case "emoticon":
+            message["EmojiFlag"] = 2
+        case "file" | "voice":
+            message = {"Type": 6, "Content": _file_content(uploaded)}
+            if uploaded.signature:
+                message["Signature"] = uploaded.signature
+        case _:
+            message |= {"Type": 3 if uploaded.kind == "image" else 43, "Content": ""}
+    return _send(name, query, session, own_id, to, message, client_msg_id)
+
+
+def forward(
+    session: Session, own_id: str, to: str, ref: MediaRef, client_msg_id: str
+) -> Call[wire.SendReply]:
+    """A received medium, sent on without another upload. Voice cannot be: it is uploaded as a file."""
+    name, query = _MEDIUM_CALLS[ref.kind]
+    message: dict[str, Any]
+    scene = 2
+    match ref.kind:
+        case "emoticon":
+            message = {"Type": 47, "EmojiFlag": 2, "EMoticonMd5": ref.md5}
+            scene = 0
+        case "file":
+            attachment = f"<attachid>{escape(ref.media_id)}</attachid>"
+            content = _ATTACHMENT.sub(lambda _: attachment, ref.xml, count=1)
+            message = {"Type": 6, "MediaId": "", "Content": content}
+        case kind:
+            message = {"Type": 3 if kind == "image" else 43, "MediaId": "", "Content": ref.xml}
+    return _send(name, query, session, own_id, to, message, client_msg_id, scene=scene)
+
+
+def revoke(session: Session, msg_id: str, to: str, client_msg_id: str) -> Call[wire.Reply]:
+    """Take back what was sent to a chat within the last two minutes."""
+    return Call(
+        name="webwxrevokemsg",
+        path=MAIN + "webwxrevokemsg",
+        method="POST",
+        reply=wire.Reply,
+        query={"lang": "zh_CN", "pass_ticket": session.pass_ticket},
+        body={
+            "BaseRequest": session.base_request(),
+            "ClientMsgId": client_msg_id,
+            "SvrMsgId": msg_id,
+            "ToUserName": to,
+        },
+    )
+
+
+def can_be_forwarded(ref: MediaRef) -> bool:
+    """Whether WeChat told enough of it."""
+    match ref.kind:
+        case "voice":
+            return False
+        case "emoticon":
+            return bool(ref.md5)
+        case "file":
+            return bool(ref.xml and ref.media_id)
+        case _:
+            return bool(ref.xml)
+
+
+def _file_content(uploaded: Uploaded) -> str:
+    return (
+        "<appmsg appid='wxeb7ec651dd0aefa9' sdkver=''>"
+        f"<title>{escape(uploaded.name.translate(_UNSENDABLE))}</title><des></des><action></action><type>6</type>"
+        "<content></content><url></url><lowurl></lowurl><appattach>"
+        f"<totallen>{uploaded.size}</totallen><attachid>{escape(uploaded.media_id)}</attachid>"
+        f"<fileext>{escape(uploaded.ext)}</fileext></appattach><extinfo></extinfo></appmsg>"
+    )
+
+
+def _send(
+    name: str,
+    query: dict[str, str],
+    session: Session,
+    own_id: str,
+    to: str,
+    message: dict[str, Any],
+    client_msg_id: str,
+    *,
+    scene: int = 0,
+) -> Call[wire.SendReply]:
+    return Call(
+        name=name,
+        path=MAIN + name,
+        method="POST",
+        reply=wire.SendReply,
+        query={**query, "lang": "zh_CN", "pass_ticket": session.pass_ticket},
+        body={
+            "BaseRequest": session.base_request(),
+            "Msg": {
+                **message,
+                "FromUserName": own_id,
+                "ToUserName": to,
+                "LocalID": client_msg_id,
+                "ClientMsgId": client_msg_id,
+            },
+            "Scene": scene,
+        },
+    )

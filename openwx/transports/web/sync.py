@@ -1,0 +1,180 @@
+"""The calls after a login that bring contacts and messages (protocol reference, sections 3 and 4)."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from openwx.errors import ProtocolError, refused
+from openwx.transports.web import wire
+from openwx.transports.web.http import MAIN, Call
+from openwx.transports.web.ids import new_client_msg_id
+from openwx.transports.web.session import Session, device_id
+from openwx.transports.web.timing import inverted_ms, now_ms
+from openwx.transports.web.xmltext import unescaped
+
+BATCH = 50
+"""At most so many entries go into one ``webwxbatchgetcontact``."""
+
+_CHECK = re.compile(
+    rb'window\.synccheck\s*=\s*\{\s*retcode\s*:\s*"(-?\d{1,9})"\s*,\s*selector\s*:\s*"(-?\d{1,9})"\s*\}'
+)
+_PAIRS = re.compile(r"<username>(.*?)</username>", re.DOTALL)
+_NEWLINE = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+
+def init(session: Session) -> Call[wire.InitReply]:
+    return Call(
+        name="webwxinit",
+        path=MAIN + "webwxinit",
+        method="POST",
+        reply=wire.InitReply,
+        query={"r": inverted_ms(), "lang": "zh_CN", "pass_ticket": session.pass_ticket},
+        body={"BaseRequest": session.base_request()},
+    )
+
+
+def status_notify(session: Session, own_id: str) -> Call[wire.Reply]:
+    """Tell the phone that the web client is on; the pairing of ids and Uins comes for it."""
+    return Call(
+        name="webwxstatusnotify",
+        path=MAIN + "webwxstatusnotify",
+        method="POST",
+        reply=wire.Reply,
+        query={"lang": "zh_CN", "pass_ticket": session.pass_ticket},
+        body={
+            "BaseRequest": session.base_request(),
+            "Code": 3,
+            "FromUserName": own_id,
+            "ToUserName": own_id,
+            "ClientMsgId": new_client_msg_id(),
+        },
+    )
+
+
+def get_contact(session: Session, seq: int) -> Call[wire.ContactReply]:
+    """One page of contacts; ``seq`` is 0, then what the last page said."""
+    return Call(
+        name="webwxgetcontact",
+        path=MAIN + "webwxgetcontact",
+        reply=wire.ContactReply,
+        query={
+            "r": now_ms(),
+            "seq": seq,
+            "skey": session.skey,
+            "lang": "zh_CN",
+            "pass_ticket": session.pass_ticket,
+        },
+        timeout_s=120.0,
+    )
+
+
+def batch_get_contact(
+    session: Session, ids: Iterable[str]
+) -> Iterator[Call[wire.BatchContactReply]]:
+    """The records of these ids, groups with their members, in as many calls as it takes."""
+    left = iter(ids)
+    while entries := [{"UserName": id, "EncryChatRoomId": ""} for id in islice(left, BATCH)]:
+        yield Call(
+            name="webwxbatchgetcontact",
+            path=MAIN + "webwxbatchgetcontact",
+            method="POST",
+            reply=wire.BatchContactReply,
+            query={"type": "ex", "r": now_ms(), "pass_ticket": session.pass_ticket},
+            body={
+                "BaseRequest": session.base_request(),
+                "Count": len(entries),
+                "List": entries,
+            },
+            timeout_s=120.0,
+        )
+
+
+def check(session: Session, counter: int, timeout_s: float) -> Call[bytes]:
+    """The long poll. ``read_check`` reads its answer."""
+    return Call(
+        name="synccheck",
+        path=MAIN + "synccheck",
+        role="push",
+        reply=bytes,
+        query={
+            "r": now_ms(),
+            "skey": session.skey,
+            "sid": session.sid,
+            "uin": session.uin,
+            "deviceid": device_id(),
+            "synckey": str(session.sync_check_key or session.sync_key),
+            "_": counter,
+        },
+        timeout_s=timeout_s,
+    )
+
+
+def read_check(answer: bytes) -> bool:
+    """Whether there is something to fetch: any selector but 0.
+
+    Raises the class of ``Refused`` that the retcode belongs to.
+    """
+    found = _CHECK.search(answer)
+    if found is None:
+        raise ProtocolError("synccheck", "the answer has no retcode and selector")
+    retcode, selector = int(found[1]), int(found[2])
+    if retcode != 0:
+        raise refused("synccheck", retcode)
+    return selector != 0
+
+
+def sync(session: Session) -> Call[wire.SyncReply]:
+    """What is new since ``session.sync_key``, which acknowledges everything before."""
+    return Call(
+        name="webwxsync",
+        path=MAIN + "webwxsync",
+        method="POST",
+        reply=wire.SyncReply,
+        query={
+            "sid": session.sid,
+            "skey": session.skey,
+            "lang": "zh_CN",
+            "pass_ticket": session.pass_ticket,
+        },
+        body={
+            "BaseRequest": session.base_request(),
+            "SyncKey": session.sync_key.to_wire(),
+            "rr": inverted_ms(),
+        },
+    )
+
+
+def log_out(session: Session) -> Call[bytes]:
+    return Call(
+        name="webwxlogout",
+        path=MAIN + "webwxlogout",
+        method="POST",
+        reply=bytes,
+        query={"redirect": 1, "type": 1, "skey": session.skey},
+        form={"sid": session.sid, "uin": session.uin},
+    )
+
+
+def pairing(notify: wire.Message) -> dict[str, int | str]:
+    """Ids and their lasting numbers, from the status notify after a login (section 3, ``Uin``).
+
+    Where the two lists are not of the same length nothing is known for sure, and nothing is paired.
+    """
+    found = _PAIRS.search(unescaped(notify.Content))
+    if found is None:
+        return {}
+    ids, numbers = map(_listed, (notify.StatusNotifyUserName, found[1]))
+    if len(ids) != len(numbers):
+        return {}
+    pairs = zip(ids, map(wire.lasting, numbers), strict=True)
+    return {id: uid for id, uid in pairs if id and uid != ""}
+
+
+def _listed(joined: str) -> list[str]:
+    """The names in a list, whatever newlines stand around them."""
+    names = _NEWLINE.sub("\n", joined).strip().removesuffix(",").split(",")
+    return [name.strip() for name in names]
+
+
+def split_ids(joined: str) -> list[str]:
+    return [id for id in joined.split(",") if id]

@@ -1,0 +1,267 @@
+"""Turns one answer of ``webwxsync`` into messages and events (protocol reference, sections 4 and 5)."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from openwx import metrics
+from openwx.domain.contacts import Friend, Group
+from openwx.domain.events import Event, FriendRequested
+from openwx.errors import LoggedOut, WeChatError
+from openwx.transports.web import sync, wire
+from openwx.transports.web.contact_book import Contacts, is_group
+from openwx.transports.web.contact_loader import fetch_records
+from openwx.transports.web.http import Http
+from openwx.transports.web.messages import (
+    IGNORED_TYPES,
+    STATUS_NOTIFY,
+    FriendRequest,
+    Message,
+    Notice,
+    Parties,
+    Unknown,
+    chat_id,
+    kind_of,
+    parties_in_group,
+    split_sender,
+)
+from openwx.transports.web.records import is_contact, is_no_contact
+from openwx.transports.web.session import Session
+
+log = logging.getLogger("openwx.wechat")
+
+PROFILE_CHANGED = 190
+RECENT_CHATS = 4
+"""StatusNotifyCode of the list of recent chats."""
+MOST_STRANGERS = 1000
+LONG = 32 * 1024
+"""Characters from which on a content is read in a thread: purpose-made XML takes a third of a second."""
+UNREADABLE = -1
+"""Stands for the MsgType of an entry that cannot be read; no class claims it."""
+
+
+class Digest:
+    """Reads answers for one login.
+
+    A fetch that fails while an answer is read does not lose the answer: what is unknown stays a nameless
+    stranger, and ``on_logged_out`` hears of a session that ended.
+    """
+
+    def __init__(
+        self, http: Http, contacts: Contacts, on_logged_out: Callable[[LoggedOut], None]
+    ) -> None:
+        self._http = http
+        self._contacts = contacts
+        self._on_logged_out = on_logged_out
+        self._strangers: dict[str, Friend] = {}
+        self._untold: set[tuple[str, str]] = set()
+        """Group and member where WeChat was asked and did not tell: not to be asked for every message."""
+        self._asked_for: set[str] = set()
+        """People whom the phone named and who are unknown: likewise."""
+        self._dropped: dict[str, None] = {}
+        """Friends of whom the answer that is being read says that they are none any more."""
+        self.paired = False
+        """Whether the list of recent chats has come, which pairs ids and uids."""
+
+    async def read(
+        self, reply: wire.SyncReply, session: Session
+    ) -> tuple[list[Message], list[Event], dict[str, int | str]]:
+        """Messages in their order, events, and newly paired uids. Contacts change on the way."""
+        entries = [_entry(raw) for raw in reply.AddMsgList or ()]
+        # The phone sends them in the user's name; anybody else's say nothing.
+        own_id = self._contacts.user.id
+        notifies = [
+            entry
+            for entry in entries
+            if entry.MsgType == STATUS_NOTIFY and entry.FromUserName == own_id
+        ]
+        shown = [entry for entry in entries if entry.MsgType not in IGNORED_TYPES]
+        uids: dict[str, int | str] = {}
+        for notify in notifies:
+            pairs = sync.pairing(notify)
+            uids |= pairs
+            self.paired |= bool(pairs) and notify.StatusNotifyCode == RECENT_CHATS
+        self._contacts.pair_uids(uids)
+        events = await self._read_contacts(reply, session)
+        events += await self._meet_unknown(shown, notifies, session)
+        messages = []
+        for entry in shown:
+            if len(entry.Content) > LONG:
+                message = await asyncio.to_thread(self._message, entry)
+            else:
+                message = self._message(entry)
+            if isinstance(message, FriendRequest):
+                events.append(_requested(message))
+            else:
+                messages.append(message)
+        # Last: who wrote and is gone now was still there when he wrote.
+        deleted, _ = wire.each(reply.DelContactList, wire.Contact)
+        for id in dict.fromkeys([*self._dropped, *(record.UserName for record in deleted)]):
+            events += self._contacts.lose(id)
+        self._dropped.clear()
+        return messages, events, uids
+
+    # -- contacts --------------------------------------------------------------------------------------------
+
+    async def _read_contacts(self, reply: wire.SyncReply, session: Session) -> list[Event]:
+        contacts, events = self._contacts, list[Event]()
+        changed, _ = wire.each(reply.ModContactList, wire.Contact)
+        members, _ = wire.each(reply.ModChatRoomMemberList, wire.Contact)
+        changed += [record for record in members if is_group(record.UserName)]
+        groups = {record.UserName: record for record in changed if is_group(record.UserName)}
+        for record in changed:
+            if record.UserName == contacts.user.id:
+                events += contacts.put_user(record)
+            elif not is_group(record.UserName):
+                events += self._read_person(record)
+        # These records may lack members or their details: the whole truth about a group is fetched.
+        for record in await self._fetch(groups, session) or ():
+            if groups.pop(record.UserName, None) is not None:
+                events += contacts.put_group(record)
+        for record in groups.values():
+            events += contacts.put_group(record)
+        told = [reply.Profile] if bytes(reply.Profile) != b"null" else []
+        profile, _ = wire.each(told, wire.Profile)
+        if profile and profile[0].BitFlag == PROFILE_CHANGED:
+            events += contacts.put_profile(profile[0])
+        return events
+
+    def _read_person(self, record: wire.Contact) -> list[Event]:
+        """Read a person of ``ModContactList``, who may be no friend, or none any more."""
+        contacts, id = self._contacts, record.UserName
+        if is_no_contact(record):
+            if id in contacts.friends:
+                self._dropped[id] = None
+            if id in self._strangers:
+                self._strangers[id] = contacts.stranger(record)
+            return []
+        self._dropped.pop(id, None)
+        if id in contacts.friends or record.NickName or record.RemarkName:
+            self._strangers.pop(id, None)
+            return contacts.put_friend(record)
+        return []
+
+    async def _meet_unknown(
+        self, shown: Iterable[wire.Message], notifies: Iterable[wire.Message], session: Session
+    ) -> list[Event]:
+        """Fetch who is not known yet: groups and people whom the phone names, new groups, strangers who write,
+        members who have just joined."""
+        contacts, own_id = self._contacts, self._contacts.user.id
+        mentioned = [id for n in notifies for id in sync.split_ids(n.StatusNotifyUserName)]
+        recent = {id for id in mentioned if is_group(id) and id not in contacts.groups}
+        people = {id for id in mentioned if id.startswith("@") and not is_group(id)}
+        people = {id for id in people - self._asked_for - {own_id} if not self._knows(id)}
+        wanted: dict[str, None] = dict.fromkeys([*recent, *people])
+        senders: set[tuple[str, str]] = set()
+        for entry in shown:
+            id = chat_id(entry, own_id)
+            if is_group(id):
+                sender, _ = split_sender(entry, own_id)
+                group = contacts.groups.get(id)
+                if sender and (group is None or sender not in group.members):
+                    senders.add((id, sender))
+                if group is None or (id, sender) in senders - self._untold:
+                    wanted[id] = None
+            elif id.startswith("@") and id != own_id and not self._knows(id):
+                wanted[id] = None
+        events: list[Event] = []
+        records = await self._fetch(wanted, session)
+        for record in records or ():
+            if is_group(record.UserName):
+                change = contacts.put_group(record)
+                # A group that the phone merely opened is not one that was joined just now.
+                events += [] if record.UserName in recent else change
+            elif record.UserName in people and is_contact(record):
+                events += contacts.put_friend(record)
+            elif len(self._strangers) < MOST_STRANGERS:
+                self._strangers[record.UserName] = contacts.stranger(record)
+            else:
+                metrics.dropped(log, "record", "too many strangers: another one stays nameless")
+        if records is not None:
+            self._asked_for |= people
+            self._untold |= {
+                (id, sender)
+                for id, sender in senders
+                if id in contacts.groups and sender not in contacts.groups[id].members
+            }
+        return events
+
+    def _knows(self, id: str) -> bool:
+        return id in self._contacts.friends or id in self._strangers
+
+    async def _fetch(self, ids: Iterable[str], session: Session) -> list[wire.Contact] | None:
+        """None where WeChat did not answer."""
+        ids = list(ids)
+        if not ids:
+            return []
+        try:
+            return await fetch_records(self._http, session, ids)
+        except LoggedOut as error:
+            self._on_logged_out(error)
+        except WeChatError as error:
+            log.warning("who is behind %d ids stays unknown for now: %s", len(ids), error)
+        return None
+
+    # -- messages --------------------------------------------------------------------------------------------
+
+    def _message(self, entry: wire.Message) -> Message:
+        """Read an entry. Where a bug prevents that, it is published raw: others wrote it, and would stop the account
+        at each start anew."""
+        try:
+            return self._read_message(entry, kind_of(entry))
+        except Exception:
+            log.exception("a bug: a message of type %d cannot be read", entry.MsgType)
+            metrics.dropped(log, "message", "message %s is published as unknown", entry.MsgId)
+            return self._read_message(entry, Unknown)
+
+    def _read_message(self, entry: wire.Message, kind: type[Message]) -> Message:
+        contacts, user = self._contacts, self._contacts.user
+        id = chat_id(entry, user.id)
+        mine = entry.FromUserName == user.id and kind is not Notice
+        content = entry.Content
+        if is_group(id):
+            group = contacts.groups.get(id) or Group(id=id)
+            sender_id, content = split_sender(entry, user.id)
+            mine = mine or (sender_id == user.id and kind is not Notice)
+            sender = None
+            if sender_id and kind is not Notice:
+                sender = group.members.get(sender_id) or contacts.strange_member(sender_id)
+            parties = parties_in_group(group, sender, user, mine=mine)
+        elif id == user.id:
+            parties = Parties(chat=user, sender=user, receiver=user, mine=True)
+        else:
+            parties = self._parties_with(id, mine=mine)
+        return kind.from_wire(entry, content, parties)
+
+    def _parties_with(self, id: str, *, mine: bool) -> Parties:
+        user = self._contacts.user
+        friend = self._contacts.friends.get(id) or self._strangers.get(id) or Friend(id=id)
+        if mine:
+            return Parties(chat=friend, sender=user, receiver=friend, mine=True)
+        return Parties(chat=friend, sender=friend, receiver=user, mine=False)
+
+
+def _requested(request: FriendRequest) -> FriendRequested:
+    return FriendRequested(
+        request.asker_id, request.displayname, request.content, request.ticket, request.id
+    )
+
+
+def _entry(raw: msgspec.Raw) -> wire.Message:
+    """An entry of ``AddMsgList``. One that cannot be read is still a message: its raw text, in the chat that it
+    names, if it names one."""
+    entry = wire.read(raw, wire.Message)
+    if entry is None:
+        metrics.dropped(log, "message", "an entry of AddMsgList cannot be read; told as unknown")
+        told = wire.fields(raw)
+        names = (told.get(name) for name in ("MsgId", "FromUserName", "ToUserName"))
+        id, sender, receiver = (str(name) if isinstance(name, str | int) else "" for name in names)
+        content = bytes(raw).decode("utf-8", "replace")
+        entry = wire.Message(id, sender, receiver, UNREADABLE, content)
+    if str(entry.MsgId) in ("", "0"):
+        # What has no id of its own must not be taken for a repetition of the last that had none.
+        entry.MsgId = hashlib.sha256(raw).hexdigest()
+    return entry

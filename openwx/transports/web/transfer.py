@@ -1,0 +1,122 @@
+"""Media in and out for one account: what takes more than one call (protocol reference, sections 5 and 6)."""
+
+import asyncio
+import logging
+from itertools import islice
+
+from openwx.domain.media import MediaRef
+from openwx.errors import ProtocolError, TransportError
+from openwx.localfile import open_regular
+from openwx.transports.web import download, send
+from openwx.transports.web.client import Client
+from openwx.transports.web.download_body import Put
+from openwx.transports.web.send import Uploaded
+from openwx.transports.web.session import Session
+from openwx.transports.web.timing import Pace
+from openwx.transports.web.upload import CHUNK, UNCHECKED, Medium, Permit, Upload, check
+
+log = logging.getLogger("openwx.wechat")
+
+CHUNK_TRIES = 3
+TELL_EVERY = 16
+"""Chunks (8 MiB) after which the log tells how far an upload is."""
+NOBODY_YET = "filehelper"
+"""For whom an upload is, where there is no receiver yet."""
+
+
+class Transfer:
+    """Uploads, sends and fetches with the client's present login. All raise ``WeChatError``."""
+
+    def __init__(self, client: Client, pace: Pace) -> None:
+        self._client = client
+        self._pace = pace
+
+    async def fetch(self, ref: MediaRef, put: Put) -> None:
+        """Hand the bytes of a received medium to ``put``: all of them, in as many pieces as WeChat makes of it.
+
+        What comes is held against the sizes that the message tells: ``ProtocolError`` where it is another one.
+        """
+        with self._client.logged_in() as session:
+            name = download.fetch(session, ref).name
+            longest_s = download.longest_s(ref)
+            try:
+                async with asyncio.timeout(longest_s):
+                    size = await self._fetch(session, ref, put)
+            except TimeoutError:
+                words = f"not at its end within {longest_s:.0f} seconds"
+                raise TransportError(name, words) from None
+            if size and ref.sizes and size not in ref.sizes:
+                told = " or ".join(map(str, ref.sizes))
+                raise ProtocolError(name, f"{size} bytes came, and the message tells {told}")
+
+    async def _fetch(self, session: Session, ref: MediaRef, put: Put) -> int:
+        """Its bytes, a piece after the other; how many there were."""
+        have = 0
+        for _ in range(download.MOST_PIECES):
+            call = download.fetch(session, ref, have)
+            piece = await self._client.http.download(call, put, begin=have, sizes=ref.sizes)
+            have += piece.size
+            if piece.total is not None:
+                is_whole = have >= piece.total
+            else:
+                is_whole = have in ref.sizes or have >= max(ref.sizes, default=0)
+            if is_whole:
+                return have
+        words = f"it came in more than {download.MOST_PIECES} pieces"
+        raise ProtocolError(download.fetch(session, ref).name, words)
+
+    async def upload(self, medium: Medium, to: str = NOBODY_YET) -> Uploaded:
+        """Bring a file to WeChat, a chunk at a time. Raises ``OSError`` too, where it cannot be read."""
+        own_id = self._client.contacts.user.id
+        permit = None
+        if medium.size > UNCHECKED:
+            reply = await self._client.ask(lambda s: check(s, own_id, to, medium))
+            permit = Permit(reply.AESKey, reply.Signature)
+            if reply.MediaId:
+                return _uploaded(medium, reply.MediaId, permit)
+        with self._client.logged_in() as session:
+            work = Upload(session, own_id, to, medium, permit)
+            media_id = ""
+            with await asyncio.to_thread(open_regular, medium.path, medium.fingerprint) as file:
+                for number in range(medium.chunks):
+                    data = await asyncio.to_thread(file.read, CHUNK)
+                    media_id = await self._chunk(work, number, data)
+                    if (number + 1) % TELL_EVERY == 0:
+                        share = 100 * (number + 1) // medium.chunks
+                        log.info("uploading %s: %d %%", medium.name, share)
+        if not media_id:
+            raise ProtocolError("webwxuploadmedia", "the answer to the last chunk has no MediaId")
+        return _uploaded(medium, media_id, permit)
+
+    async def _chunk(self, work: Upload, number: int, data: bytes) -> str:
+        """A few tries for each chunk: one lost answer shall not cost the whole upload."""
+        for pause_s in islice(self._pace.backoff(), CHUNK_TRIES - 1):
+            try:
+                return (await self._client.http.send(work.chunk(number, data))).MediaId
+            except (TransportError, ProtocolError) as error:
+                log.info("%s; the chunk is sent again", error)
+                await asyncio.sleep(pause_s)
+        return (await self._client.http.send(work.chunk(number, data))).MediaId
+
+    async def send(self, to: str, what: Uploaded | MediaRef, client_msg_id: str) -> str:
+        """Send an uploaded medium, or a received one on; the MsgId. Safe to repeat with the same id."""
+        own_id = self._client.contacts.user.id
+        reply = await self._client.ask(
+            lambda session: (
+                send.medium(session, own_id, to, what, client_msg_id)
+                if isinstance(what, Uploaded)
+                else send.forward(session, own_id, to, what, client_msg_id)
+            )
+        )
+        return str(reply.MsgID)
+
+
+def _uploaded(medium: Medium, media_id: str, permit: Permit | None) -> Uploaded:
+    return Uploaded(
+        kind=medium.kind,
+        media_id=media_id,
+        name=medium.name,
+        size=medium.size,
+        ext=medium.ext,
+        signature=permit.signature if permit else "",
+    )

@@ -1,0 +1,105 @@
+"""The XML in messages, read safely and leniently (protocol reference, section 5).
+
+It comes HTML-escaped once or twice, with ``<br/>`` for newlines, with CDATA or without, after a prefix, or broken.
+No entities are declared or resolved: a document that wants to is read field by field, like a broken one.
+"""
+
+import logging
+import re
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from openwx import metrics
+from openwx.transports.web.text import decoded, without_entities
+
+log = logging.getLogger("openwx.wechat")
+
+LARGEST = 512 * 1024
+"""Characters of a document that is read at all."""
+LONGEST = 64 * 1024
+"""Characters of one value."""
+_ROOT = re.compile(r"<(?:\?xml|msg|sysmsg|appmsg|location|voip)", re.IGNORECASE)
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
+_TAG = re.compile(r"<[^<>]*>")
+_BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def unescaped(content: str) -> str:
+    """The XML in a message's content; the content as it is where there is none."""
+    for _ in range(2):
+        if _ROOT.search(content) or not content:
+            break
+        content = decoded(content)
+    found = _ROOT.search(content)
+    return content[found.start() :] if found else content
+
+
+class Xml:
+    """A document to ask for values. Whatever is wrong with it, a value that cannot be read is ``""``."""
+
+    def __init__(self, content: str) -> None:
+        self.text = _cut(unescaped(content), LARGEST)
+        self._root = _parsed(self.text)
+
+    def text_of(self, name: str) -> str:
+        """The text of the first element of that name."""
+        if self._root is not None:
+            found = next(self._root.iter(name), None)
+            value = "" if found is None else "".join(found.itertext())
+        else:
+            value = _text_between(self.text, name)
+        return _short(decoded(value))
+
+    def elements(self, name: str) -> list[Element]:
+        """The elements of that name; none where the document is broken."""
+        return [] if self._root is None else list(self._root.iter(name))
+
+    def leaves(self) -> list[str]:
+        """The texts that stand in elements without others in them, or between tags where the document is broken."""
+        if self._root is None:
+            return [without_entities(text) for text in _TAG.split(self.text)]
+        return [element.text or "" for element in self._root.iter() if not len(element)]
+
+    def attribute(self, element: str, name: str) -> str:
+        """An attribute of the first element of that name."""
+        if self._root is not None:
+            found = next(self._root.iter(element), None)
+            return _short(decoded("" if found is None else found.get(name, "")))
+        pattern = rf"<{element}\b[^<>]*?\s{name}\s*=\s*(\"[^\"<>]*\"|'[^'<>]*')"
+        match = re.search(pattern, self.text)
+        return _short(decoded(without_entities(match[1][1:-1]))) if match else ""
+
+
+def _parsed(text: str) -> Element | None:
+    """The document, if it is one or nearly one: bare ampersands and control characters are mended."""
+    mended = _BARE_AMPERSAND.sub("&amp;", _NO_XML.sub("", text)).strip()
+    try:
+        root: Element = fromstring(mended, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
+        return None
+    return root
+
+
+def _text_between(text: str, name: str) -> str:
+    """What stands between the tags of that name, or after the first one where the second is missing."""
+    match = re.search(rf"<{name}(?:\s[^<>]*)?>(.*?)(?:</{name}\s*>|\Z)", text, re.DOTALL)
+    if match is None:
+        return ""
+    inside = match[1]
+    if cdata := _CDATA.search(inside):
+        return cdata[1]
+    return without_entities(_TAG.sub("", inside))
+
+
+def _short(value: str) -> str:
+    return _cut(value.strip(), LONGEST)
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) > longest:
+        words = "a message's XML is too long: %d of %d characters are read"
+        metrics.dropped(log, "text", words, longest, len(text))
+    return text[:longest]

@@ -1,0 +1,161 @@
+"""A stand-in for the gateway: what the routes may see of it, working, without WeChat behind it."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from openwx.accounts.check_event import Feed as RealFeed
+from openwx.accounts.media.folder import MediaFolder
+from openwx.accounts.media.resolver import MediaGiven
+from openwx.accounts.outgoing import Parcel
+from openwx.accounts.sender import Sent
+from openwx.config import Access, Settings
+from openwx.domain.contacts import Chat, Friend, Group, Member, User
+from openwx.domain.events import State
+from openwx.errors import CallerError, Code
+from openwx.store.records import ListedUpload, Upload
+from openwx.transports.web.contact_book import Contacts
+
+if TYPE_CHECKING:
+    from openwx.accounts.manager import Gateway
+
+
+MAX_MEDIA = 100_000
+
+
+class Feed(RealFeed):
+    """The real one, which also tells whether somebody waits."""
+
+    def __init__(self) -> None:
+        super().__init__(20)
+        self.waiting = asyncio.Event()
+
+    def put_json(self, body: bytes) -> None:
+        self.put(
+            Upload(id=1, account="default", chat="", kind="login", uid="u", body=body, created=0.0)
+        )
+
+    async def ready(self, timeout_s: float) -> None:
+        self.waiting.set()
+        try:
+            await super().ready(timeout_s)
+        finally:
+            self.waiting.clear()
+
+
+class Outgoing:
+    """Takes what is sent, unless something ``happens`` to it instead."""
+
+    def __init__(self, contacts: Contacts) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.happens: Exception | None = None
+        self._contacts = contacts
+
+    def everybody(self) -> list[Chat]:
+        return [self._contacts.friends[friend] for friend in ("@a", "@b", "@c")]
+
+    async def send(
+        self, chat: Chat, what: str | Parcel, on_begun: Callable[[], None] | None = None
+    ) -> Sent:
+        self._take(chat, what)
+        return Sent("123", f"123:{chat.id}")
+
+    async def send_later(
+        self, chats: list[Chat], whats: list[str | Parcel], *, bulk: bool = False
+    ) -> list[str]:
+        for chat in chats:
+            for what in whats:
+                self._take(chat, what)
+        return [f"uid-{number + 1}" for number in range(len(chats) * len(whats))]
+
+    def _take(self, chat: Chat, what: str | Parcel) -> None:
+        if self.happens is not None:
+            raise self.happens
+        self.sent.append((chat.id, what if isinstance(what, str) else "a medium"))
+
+
+class Parcels:
+    """Takes every medium."""
+
+    async def take(self, given: MediaGiven, *, keep: bool) -> Parcel:
+        return Parcel(source=given.file.path if given.file else given.path or "base64")
+
+    async def known(self, media_id: str, name: str | None) -> Parcel:
+        return Parcel(media_id=media_id)
+
+
+class Outbox:
+    """Nothing failed."""
+
+    async def failed(self, limit: int) -> list[ListedUpload]:
+        return []
+
+
+class Account:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.state = State.RUNNING
+        self.state_reason = ""
+        self.starttime = time.time() - 100
+        self.qrcode_png: bytes | None = None
+        self.feed = Feed()
+        self.contacts = Contacts(User(id="@me", name="me", displayname="me"))
+        for friend in (
+            Friend(id="@a", name="小灰", displayname="小灰", sex="male", uid=7, account="grey"),
+            Friend(id="@b", name="小灰", displayname="小灰", sex="female", account="ash"),
+            Friend(id="@c", name="Zoë", markname="zo", displayname="zo", city="深圳"),
+        ):
+            self.contacts.friends[friend.id] = friend
+        self.contacts.groups["@@g"] = Group(
+            id="@@g",
+            name="群",
+            displayname="群",
+            members={"@a": Member(id="@a", name="小灰", displayname="小灰")},
+        )
+        self.outgoing = Outgoing(self.contacts)
+        self.parcels = Parcels()
+        self.outbox = Outbox()
+
+    def require_running(self) -> None:
+        if self.state is not State.RUNNING:
+            raise CallerError(
+                Code.NOT_RUNNING,
+                "not logged in",
+                state=self.state,
+                state_reason=self.state_reason,
+            )
+
+
+class StandIn:
+    """The gateway."""
+
+    def __init__(self, access: Access | None = None) -> None:
+        self.settings = Settings(access=access or Access())
+        self.accounts = {"default": Account("default")}
+        self.port = 3000
+        self._folder = tempfile.TemporaryDirectory()
+        self.folder = MediaFolder(Path(self._folder.name), max_size=MAX_MEDIA)
+        self.stopping: list[tuple[str, float]] = []
+
+    def account(self, name: str | None) -> Account:
+        if name is None and len(self.accounts) == 1:
+            return next(iter(self.accounts.values()))
+        if name not in self.accounts:
+            raise CallerError(Code.BAD_PARAMETER, "client must be the name of an account")
+        return self.accounts[name]
+
+    async def stop_account(self, account: Account, delay_s: float) -> None:
+        self.stopping.append((account.name, delay_s))
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+    def as_gateway(self) -> "Gateway":
+        return cast("Gateway", self)
+
+    @property
+    def only(self) -> Account:
+        return self.accounts["default"]

@@ -1,0 +1,62 @@
+"""Sessions end, and guessing is slow."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from openwx.api.access import Access
+from openwx.config import Access as AccessSettings
+from openwx.console.session import LIFETIME_S, MOST_SESSIONS, Sessions
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDict
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def asking(cookie: str = "") -> web.Request:
+    headers = {"Cookie": f"openwx_console_3000={cookie}"} if cookie else {}
+    return make_mocked_request("GET", "/console", headers=cast("CIMultiDict[str]", headers))
+
+
+def logs_in(sessions: Sessions) -> str:
+    response = web.Response()
+    sessions.begin(asking(), response)
+    return response.cookies["openwx_console_3000"].value
+
+
+def sessions_of(clock: Clock, **access: Any) -> Sessions:
+    return Sessions(Access(AccessSettings(**access)), lambda: 3000, clock=clock)
+
+
+def test_a_session_ends_in_time() -> None:
+    clock = Clock()
+    sessions = sessions_of(clock, token="t")
+    request = asking(logs_in(sessions))
+    clock.now += LIFETIME_S - 1
+    assert sessions.admits(request)
+    clock.now += 1
+    assert not sessions.admits(request)
+
+
+def test_the_oldest_of_too_many_sessions_ends() -> None:
+    sessions = sessions_of(Clock(), token="t")
+    cookies = [logs_in(sessions) for _ in range(MOST_SESSIONS + 1)]
+    assert not sessions.admits(asking(cookies[0]))
+    assert sessions.admits(asking(cookies[1]))
+    assert sessions.admits(asking(cookies[-1]))
+
+
+def test_without_a_token_nobody_logs_in_but_forms_have_keys() -> None:
+    sessions, other = sessions_of(Clock()), sessions_of(Clock())
+    assert not sessions.needed
+    assert sessions.admits(asking())
+    assert sessions.is_form_key(asking(), sessions.form_key(asking()))
+    assert not other.is_form_key(asking(), sessions.form_key(asking())), "of another process"

@@ -1,0 +1,204 @@
+"""Uploads that are sent again go in the order of their chat; what waits can be tried now."""
+
+import asyncio
+import itertools
+
+import pytest
+from aiohttp import web
+
+from openwx.accounts.outbox import Outbox
+from openwx.errors import CallerError
+from openwx.reporter.retry_schedule import Pauses
+from openwx.store.sqlite.journal import Unit
+from tests.patience import PATIENCE_S
+
+from .receiver import says, sends_raw, status, waits_for
+from .world import World, a_message, long_pauses, no_pauses
+
+
+class Post:
+    """The outbox of a world, whose backend refuses some numbers."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.refused: set[int] = set()
+        world.receiver.otherwise = self._answer
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        refused = self.world.receiver.got[-1].n in self.refused
+        return web.Response(status=400 if refused else 200)
+
+    @property
+    def outbox(self) -> Outbox:
+        return Outbox("me", self.world.journal, self.world.reporter)
+
+    async def fail(self, *numbers: int, chat: str = "c") -> dict[int, int]:
+        """The ids of what was given up, by number."""
+        self.refused.update(numbers)
+        ids = {}
+        for n in numbers:
+            (upload,) = (await self.world.tell(a_message(n, chat))).fresh
+            ids[n] = upload.id
+        await self.world.done()
+        self.refused.clear()
+        self.world.receiver.got.clear()
+        return ids
+
+
+def gathering(seconds: float) -> Pauses:
+    return Pauses(no_pauses, no_pauses, no_pauses, gather_s=seconds)
+
+
+@pytest.fixture
+def post(world: World) -> Post:
+    return Post(world)
+
+
+async def test_all_go_oldest_first(world: World, post: Post) -> None:
+    world.start(tries=1)
+    await post.fail(1, 2, 3)
+    await post.fail(4, 5, chat="d")
+    assert await post.outbox.retry(None) == 5
+    await world.done()
+    numbers = world.receiver.numbers()
+    assert [n for n in numbers if n < 4] == [1, 2, 3]
+    assert [n for n in numbers if n >= 4] == [4, 5]
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations([1, 2, 3])])
+async def test_some_in_one_call_or_in_several_close_together(
+    world: World, post: Post, order: tuple[int, ...]
+) -> None:
+    world.start(tries=1, pauses=gathering(0.2))
+    ids = await post.fail(1, 2, 3)
+    assert await post.outbox.retry([ids[n] for n in order]) == 3
+    await world.receiver.has(3)
+    await world.done()
+    ids = await post.fail(4, 5, 6)
+    for n in order:
+        assert await post.outbox.retry([ids[n + 3]]) == 1
+    await world.receiver.has(3)
+    assert world.receiver.numbers() == [4, 5, 6]
+
+
+async def test_before_newer_ones_that_wait(world: World, post: Post) -> None:
+    world.start(tries=1)
+    ids = await post.fail(1, 2)
+    blocked = asyncio.Event()
+    world.receiver.script = [waits_for(blocked, says("{}"))]
+    await world.tell(a_message(3), a_message(4))
+    await world.receiver.has(1)  # the third is under way
+    await post.outbox.retry([ids[2]])
+    await post.outbox.retry([ids[1]])
+    blocked.set()
+    await world.done()
+    assert world.receiver.numbers() == [3, 1, 2, 4]
+
+
+async def test_before_one_that_rests_between_two_tries(world: World, post: Post) -> None:
+    """Which keeps its pause: the older one is none of its tries."""
+    world.start(tries=2, pauses=Pauses(no_pauses, no_pauses, long_pauses, 0.0))
+    ids = await post.fail(1)
+    world.receiver.script = [sends_raw(b"")]
+    await world.tell(a_message(2), a_message(3))
+    await world.receiver.has(1)
+    async with asyncio.timeout(PATIENCE_S):
+        while not world.reporter._turns._pauses:
+            await asyncio.sleep(0)
+    await post.outbox.retry([ids[1]])
+    await world.receiver.has(2)
+    async with asyncio.timeout(PATIENCE_S):
+        while await world.journal.failed("me") or len(world.reporter._turns) > 2:
+            await asyncio.sleep(0)
+    assert world.receiver.numbers() == [2, 1]
+    await world.done()
+    assert world.receiver.numbers() == [2, 1, 2, 3]
+
+
+async def test_the_order_outlives_a_restart(world: World, post: Post) -> None:
+    world.start(tries=1)
+    ids = await post.fail(1, 2, 3)
+    await world.stop()
+    off = Outbox("me", world.journal)  # as `openwx outbox` without a server
+    await off.retry([ids[3]])
+    await off.retry([ids[1], ids[2]])
+    world.start()
+    await world.tell(a_message(4))
+    await world.done()
+    assert world.receiver.numbers() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("behaviour", [status(500), status(503), sends_raw(b"")])
+async def test_what_waits_is_tried_now(world: World, post: Post, behaviour: object) -> None:
+    world.receiver.script = [behaviour]  # type: ignore[list-item]
+    world.start(pauses=long_pauses)
+    (first, second) = (await world.tell(a_message(1), a_message(2))).fresh
+    await world.receiver.has(1)
+    async with asyncio.timeout(PATIENCE_S):
+        while (await post.outbox.waiting())[0].next_try < world.clock.now + 3000:
+            await asyncio.sleep(0)
+    waiting, behind = await post.outbox.waiting()
+    assert (waiting.id, waiting.tries) == (first.id, 1)
+    assert waiting.error
+    assert waiting.next_try == pytest.approx(world.clock.now + 3600, abs=30)
+    assert (behind.id, behind.tries, behind.next_try, behind.error) == (second.id, 0, 0, "")
+    assert await post.outbox.retry([second.id]) == 1
+    await world.done()
+    assert world.receiver.numbers() == [1, 1, 2]
+
+
+async def test_the_pause_of_an_outage_ends_too(world: World, post: Post) -> None:
+    port = world.receiver.port
+    await world.receiver.stop()
+    world.start(pauses=long_pauses)
+    (upload,) = (await world.tell(a_message(1))).fresh
+    async with asyncio.timeout(PATIENCE_S):
+        while not world.reporter.outage:
+            await asyncio.sleep(0)
+    (waiting,) = await post.outbox.waiting()
+    assert (waiting.tries, waiting.status) == (1, 0)
+    assert "connection refused" in waiting.error
+    assert waiting.next_try > world.clock.now + 3000
+    await world.receiver.start(port)
+    assert await post.outbox.retry([upload.id]) == 1
+    await world.receiver.has(1)
+
+
+async def test_what_failed_ends_it_as_well(world: World, post: Post) -> None:
+    world.start(tries=1, pauses=Pauses(long_pauses, no_pauses, no_pauses, 0.0))
+    ids = await post.fail(1)
+    port = world.receiver.port
+    await world.receiver.stop()
+    await world.tell(a_message(2, "d"))
+    async with asyncio.timeout(PATIENCE_S):
+        while not world.reporter.outage:
+            await asyncio.sleep(0)
+    await world.receiver.start(port)
+    assert await post.outbox.retry([ids[1]]) == 1
+    await world.receiver.has(2)
+
+
+async def test_one_whose_medium_is_still_fetched_cannot_be_tried(world: World, post: Post) -> None:
+    world.start()
+    (held,) = (
+        await world.journal.write(Unit(account="me", uploads=[a_message(1, media=b"ref")]))
+    ).fresh
+    with pytest.raises(CallerError, match="its medium is still being fetched"):
+        await post.outbox.retry([held.id])
+
+
+async def test_one_that_fails_while_it_is_asked_for_again(world: World, post: Post) -> None:
+    """Between its last refusal in the journal and the end of its turn."""
+    world.start(tries=1)
+    post.refused = {1}
+    (upload,) = (await world.tell(a_message(1))).fresh
+    async with asyncio.timeout(PATIENCE_S):
+        while not (
+            written := await world.journal.write(Unit(account="me", again=[upload.id]))
+        ).again:
+            await asyncio.sleep(0)
+    post.refused.clear()
+    world.reporter.put_again(written.again)
+    await world.done()
+    assert world.receiver.numbers() == [1, 1]
+    assert len(world.reporter._cache) == len(world.reporter._trying) == 0

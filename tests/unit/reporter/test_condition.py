@@ -1,0 +1,75 @@
+"""Whether the journal can be written, as far as is known."""
+
+import asyncio
+import logging
+
+import pytest
+
+from openwx.store.sqlite.condition import Condition, size_of
+from openwx.store.sqlite.journal import JournalError, NewSend, Unit
+
+from .world import a_message
+
+FULL = JournalError("the journal failed: database or disk is full")
+
+
+async def test_everybody_is_woken_by_trouble_and_by_its_end() -> None:
+    condition = Condition()
+    assert not await condition.until_it_works()
+    fails = asyncio.create_task(condition.until_it_fails())
+    await asyncio.sleep(0)
+    condition.failed(FULL, 5)
+    condition.failed(FULL, 7)
+    assert str(await fails) == str(FULL)
+    assert condition.failed_bytes == 12
+    with pytest.raises(JournalError, match="full"):
+        condition.require()
+    works = asyncio.create_task(condition.until_it_works())
+    await asyncio.sleep(0)
+    assert not works.done()
+    condition.works()
+    assert await works
+    condition.require()
+    assert condition.failed_bytes == 0
+
+
+async def test_who_is_woken_too_late_waits_on() -> None:
+    condition = Condition()
+    condition.failed(FULL)
+    works = asyncio.create_task(condition.until_it_works())
+    await asyncio.sleep(0)
+    condition.works()
+    condition.failed(FULL)
+    await asyncio.sleep(0)
+    assert not works.done()
+    condition.works()
+    assert await works
+
+
+async def test_a_trouble_that_comes_and_goes_does_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    condition = Condition()
+    caplog.set_level(logging.WARNING, "openwx")
+    for _ in range(100):
+        condition.failed(FULL)
+        condition.works()
+    condition.failed(JournalError("another one"))
+    condition.works()
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line for line in lines if "again" not in line] == [
+        f"{FULL}: nothing is sent or acknowledged for now",
+        "another one: nothing is sent or acknowledged for now",
+    ]
+    assert lines.count("the journal can be written again") == 2
+
+
+def test_the_size_of_a_unit() -> None:
+    message = a_message(with_={"x": "y" * 1000})
+    unit = Unit(
+        account="me",
+        uploads=[message],
+        sends=[NewSend(uid="s", body=b"z" * 10)],
+        state={"a": b"12345", "b": None},
+    )
+    assert size_of(unit) == len(message.body) + 10 + 5

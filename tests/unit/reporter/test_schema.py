@@ -1,0 +1,184 @@
+"""Journals of earlier versions are brought to this one, with everything in them."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from openwx.store.sqlite import schema
+from openwx.store.sqlite.journal import Completed, Journal, Unit
+
+from .world import Clock, a_message
+
+# As the first version wrote it.
+VERSION_1 = """
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+CREATE TABLE uploads (
+    id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL, chat TEXT NOT NULL, kind TEXT NOT NULL, uid TEXT NOT NULL, dedupe TEXT,
+    created REAL NOT NULL, fate INTEGER NOT NULL, settled REAL NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0, status INTEGER NOT NULL DEFAULT 0,
+    error TEXT NOT NULL DEFAULT '', reply_to BLOB NOT NULL, body BLOB NOT NULL);
+CREATE UNIQUE INDEX uploads_dedupe ON uploads (account, dedupe) WHERE dedupe IS NOT NULL;
+CREATE INDEX uploads_pending ON uploads (account, id, chat) WHERE fate = 0;
+CREATE INDEX uploads_settled ON uploads (account, fate, settled) WHERE fate != 0;
+CREATE TABLE sends (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, uid TEXT NOT NULL UNIQUE,
+    upload_id INTEGER, part INTEGER NOT NULL, created REAL NOT NULL, body BLOB NOT NULL,
+    UNIQUE (upload_id, part));
+CREATE INDEX sends_account ON sends (account, id);
+CREATE TABLE state (
+    account TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (account, key)) WITHOUT ROWID;
+PRAGMA user_version = 1;
+INSERT INTO uploads (id, account, chat, kind, uid, dedupe, created, fate, settled, reply_to, body)
+VALUES (7, 'me', 'chat', 'receive_message', 'u7', 'd7', 1000.0, 0, 0.0, x'01', CAST('{"a":1}' AS BLOB)),
+       (8, 'me', 'chat', 'receive_message', 'u8', NULL, 1000.0, 2, 1001.0, x'', CAST('{"b":1}' AS BLOB));
+INSERT INTO sends (id, account, uid, upload_id, part, created, body)
+VALUES (3, 'me', 's3', NULL, 0, 1000.0, x'7b7d');
+INSERT INTO state VALUES ('me', 'session', x'6b657074');
+"""
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "journal.sqlite3"
+    db = sqlite3.connect(path)
+    db.executescript(VERSION_1)
+    db.close()
+    return path
+
+
+async def test_a_journal_of_version_1_goes_on(old: Path, clock: Clock) -> None:
+    for _ in range(2):  # the second time it is of this version already
+        async with Journal(old, clock=clock) as journal:
+            assert await journal.pending("me") == [(7, "chat")]
+            upload = await journal.upload(7)
+            assert upload is not None
+            assert (upload.uid, upload.dedupe, upload.body, upload.reply_to) == (
+                "u7", "d7", b'{"a":1}', b"\x01",
+            )  # fmt: skip
+            assert (upload.media, upload.attachment) == (b"", "")
+            assert [failed.id for failed in await journal.failed("me")] == [8]
+            assert [send.uid for send in await journal.waiting_sends("me")] == ["s3"]
+            assert await journal.state("me") == {"session": b"kept"}
+            shown = await journal.shown("me", 0, rows=9, size=999)
+            assert [(one.id, one.uid) for one in shown.uploads] == [(7, "u7"), (8, "u8")]
+    db = sqlite3.connect(old)
+    assert db.execute("PRAGMA user_version").fetchone()[0] == schema.VERSION
+    db.close()
+
+
+async def test_what_waits_for_its_medium_at_the_change_of_version_is_shown_later(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.sqlite3"
+    db = sqlite3.connect(path)
+    for step in schema._STEPS[:3]:
+        db.executescript(step)
+    db.execute("PRAGMA user_version = 3")
+    db.executemany(
+        """INSERT INTO uploads (id, account, chat, kind, uid, created, fate, settled, reply_to, media, body)
+        VALUES (?, 'me', ?, 'receive_message', ?, 1000.0, ?, 0.0, x'', ?, x'7b7d')""",
+        [
+            (1, "a", "first", 1, b""),
+            (2, "a", "picture", 0, b"ref"),
+            (3, "a", "behind", 1, b""),
+            (4, "b", "other", 0, b""),
+        ],
+    )
+    db.commit()
+    db.close()
+    async with Journal(path) as journal:
+        shown = await journal.shown("me", 0, rows=9, size=999)
+        assert [(one.id, one.uid) for one in shown.uploads] == [(1, "first"), (4, "other")]
+        done = Completed(id=2, body=b"{}")
+        await journal.write(
+            Unit(account="me", completed=[done], uploads=[a_message(5, "a", uid="5")])
+        )
+        shown = await journal.shown("me", 4, rows=9, size=999)
+        assert [one.uid for one in shown.uploads] == ["picture", "behind", "5"]
+
+
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+async def test_a_journal_of_every_version_goes_on(
+    old: Path, tmp_path: Path, clock: Clock, version: int
+) -> None:
+    """As the openwx of that version left it: brought there by its own steps, in use, and not closed in good order."""
+    db = sqlite3.connect(old, isolation_level=None)
+    for number, step in enumerate(schema._STEPS[1:version], 2):
+        db.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")
+    assert db.execute("PRAGMA user_version").fetchone()[0] == version
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for part in tmp_path.glob(f"{old.name}*"):  # its write-ahead log, too
+        shutil.copy(part, killed)
+    db.close()
+    async with Journal(killed / old.name, clock=clock) as journal:
+        assert await journal.pending("me") == [(7, "chat")]
+        assert [failed.id for failed in await journal.failed("me")] == [8]
+        assert [send.uid for send in await journal.waiting_sends("me")] == ["s3"]
+        assert await journal.state("me") == {"session": b"kept"}
+        unit = Unit(account="me", uploads=[a_message()], keys={"k": b"v"}, media={"m": b"v"})
+        assert (await journal.write(unit)).uploads[0] is not None
+        assert await journal.key("me", "k") == await journal.medium("me", "m") == b"v"
+
+
+async def test_a_new_journal_has_the_tables_of_an_old_one(old: Path, tmp_path: Path) -> None:
+    async with Journal(old), Journal(tmp_path / "new"):
+        pass
+
+    def tables(path: Path) -> list[tuple[str, str]]:
+        db = sqlite3.connect(path)
+        found = db.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL ORDER BY name")
+        rows = [(name, " ".join(sql.split())) for name, sql in found]
+        db.close()
+        return rows
+
+    assert tables(old) == tables(tmp_path / "new")
+
+
+async def test_what_waits_for_its_medium_is_held_with_its_chat(journal: Journal) -> None:
+    picture = a_message(1, "a", media=b"ref")
+    unit = Unit(
+        account="me", uploads=[a_message(0, "a"), picture, a_message(2, "a"), a_message(3, "b")]
+    )
+    written = (await journal.write(unit)).fresh
+    first, held, behind, other = (upload.id for upload in written)
+    assert await journal.pending("me") == [(first, "a"), (other, "b")]
+    assert [upload.id for upload in await journal.held("me")] == [held, behind]
+    done = Completed(id=held, body=b"{}", attachment="/a.png")
+    await journal.write(Unit(account="me", completed=[done]))
+    assert [id_ for id_, _ in await journal.pending("me")] == [first, held, behind, other]
+    upload = await journal.upload(held)
+    assert upload is not None
+    assert (upload.body, upload.attachment, upload.media) == (b"{}", "/a.png", b"")
+    assert await journal.files() == {"/a.png"}
+    assert await journal.held("me") == []
+
+
+async def test_a_medium_that_nobody_wants_is_delivered_when_it_is_there(journal: Journal) -> None:
+    unit = Unit(account="me", uploads=[a_message(1, media=b"ref", deliver=False)])
+    (upload,) = (await journal.write(unit)).fresh
+    assert [held.id for held in await journal.held("me")] == [upload.id]
+    await journal.write(
+        Unit(account="me", completed=[Completed(id=upload.id, body=b"{}", deliver=False)])
+    )
+    assert await journal.held("me") == []
+    assert await journal.pending("me") == []
+
+
+async def test_keys_and_media_are_forgotten_in_time(journal: Journal, clock: Clock) -> None:
+    await journal.write(Unit(account="me", media={"m": b"1"}, keys={"k": b"1"}))
+    clock.now += 100
+    await journal.write(Unit(account="me", media={"n": b"2"}, keys={"k": b"2", "l": b"3"}))
+    assert await journal.key("me", "k") == b"2"
+    assert await journal.key("other", "k") is None
+    assert await journal.medium("me", "m") == b"1"
+    await journal.prune_media(keep_s=50)
+    await journal.prune_keys(keep_s=50)
+    # A key counts from its first use.
+    assert (await journal.key("me", "k"), await journal.key("me", "l")) == (None, b"3")
+    assert (await journal.medium("me", "m"), await journal.medium("me", "n")) == (None, b"2")
