@@ -22,6 +22,10 @@ from openwx.errors import (
 )
 from tests.patience import PATIENCE_S
 
+LONG_S = 3600.0
+SOON_S = 2.0
+"""A caller's patience that begins with a send under way, also on a busy machine."""
+
 TO = Address(id="@1", uid="", group=False, displayname="小灰", fingerprint="f", login="l", uin="1")
 
 
@@ -70,7 +74,7 @@ class WeChat:
         self,
         *,
         size: int = 10,
-        wait_s: float = 10,
+        wait_s: float = PATIENCE_S,
         interval_s: float = 0,
         too_often: Callable[[], Iterator[float]] = no_pause,
     ) -> SendQueue:
@@ -206,7 +210,7 @@ async def test_what_was_begun_has_an_unknown_outcome_and_is_not_begun_again(wech
         await answered.wait()
         raise LoggedOut("webwxsendmsg", 1101)
 
-    rules = QueueRules(0.0, 3, 10, no_pause, no_pause, 0.01)
+    rules = QueueRules(0.0, 3, 10, no_pause, no_pause, SOON_S)
     queue = SendQueue(
         rules,
         running=wechat.running.wait,
@@ -287,9 +291,6 @@ def sent(wechat: WeChat) -> list[str]:
     return [one.content for one in wechat.tries]
 
 
-LONG_S = 3600.0
-
-
 @pytest.mark.parametrize("failure", [None, Refused("webwxsendmsg", 1)])
 async def test_sends_keep_their_interval(wechat: WeChat, failure: Exception | None) -> None:
     wechat.failures = [failure] if failure else []
@@ -328,12 +329,13 @@ async def test_nothing_is_sent_once_the_account_stopped_running_in_a_pause(
 
 async def test_after_1205_nothing_at_all_is_sent_in_the_pause(wechat: WeChat) -> None:
     wechat.failures = [TooOften("webwxsendmsg", 1205)]
-    queue = wechat.make(too_often=lambda: repeat(LONG_S), wait_s=0.01)
+    queue = wechat.make(too_often=lambda: repeat(LONG_S))
     async with running(queue):
         outcome = await queue.send_and_wait(order("now"))
         assert outcome.error is not None
         assert outcome.error.code == 1205
         queue.put([order("later")])
+        queue._rules = replace(queue._rules, wait_s=0.01)
         with pytest.raises(CallerError, match="withdrawn"):
             await queue.send_and_wait(order("too soon"))
     assert sent(wechat) == ["now"]
@@ -389,7 +391,7 @@ async def test_no_try_follows_once_the_outcome_was_told_to_be_unknown(wechat: We
     """Whoever waited may have sent it again by now."""
     wechat.failures = [lost(), lost()]
     wechat.on_send = wechat.running.clear
-    queue = wechat.make(wait_s=0.05)
+    queue = wechat.make(wait_s=SOON_S)
     async with running(queue):
         with pytest.raises(CallerError, match="unknown") as late:
             await queue.send_and_wait(order("x"))
@@ -412,7 +414,7 @@ async def test_what_may_have_been_sent_before_a_new_login_is_never_told_to_be_wi
             wechat.running.clear()
 
     wechat.on_send = stop_at_the_second
-    queue = wechat.make(wait_s=0.05)
+    queue = wechat.make(wait_s=SOON_S)
     async with running(queue):
         with pytest.raises(CallerError, match="unknown"):
             await queue.send_and_wait(order("x"))

@@ -15,7 +15,7 @@ from tests.patience import PATIENCE_S
 NEVER = 3600.0
 
 
-def lane(interval_s: float = 0.0, wait_s: float = 10.0, pause_s: float = 0.0) -> Lane:
+def lane(interval_s: float = 0.0, wait_s: float = PATIENCE_S, pause_s: float = 0.0) -> Lane:
     def too_often() -> Iterator[float]:
         return repeat(pause_s)
 
