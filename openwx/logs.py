@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from openwx.logcontext import known
-from openwx.terminal import Picture, harmless, in_json, one_line
+from openwx.safetext import Picture, harmless, in_json, one_line
 
 CONSOLE = "%(asctime)s %(mark)s%(message)s"
 

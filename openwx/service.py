@@ -26,9 +26,11 @@ from openwx.accounts.media.local import LocalMedia
 from openwx.accounts.private_targets import Targets, given_by_caller
 from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Shared
+from openwx.api.access import Access
 from openwx.api.app import make_runner
 from openwx.api.server import TlsSite
 from openwx.config import Listen, Settings
+from openwx.console import Console
 from openwx.errors import ConfigError, NotNowError, WeChatError
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
@@ -216,7 +218,8 @@ def _take_back(file: Path, known: instance.Instance) -> None:
 
 
 async def _listen(gateway: Gateway, settings: Settings, stack: AsyncExitStack) -> Service:
-    runner = make_runner(gateway)
+    access = Access(settings.access)
+    runner = make_runner(gateway, access, [Console(gateway, access)])
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     listening: list[Listen] = []

@@ -25,9 +25,9 @@ from openwx.domain.contacts import Friend, Group
 from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload
 from openwx.reporter.reporter import wanted
+from openwx.safetext import Picture
 from openwx.store.records import new_uid
 from openwx.store.sqlite.journal import JournalError, NewUpload, Unit, Written
-from openwx.terminal import Picture
 from openwx.transports.web.client import Batch
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.messages import MediaMessage, Message

@@ -1,6 +1,7 @@
 """The web application: every route at ``/openwx/NAME``, the probes beside them, and the runner that serves it all."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
@@ -25,7 +26,6 @@ from openwx.api.routes import (
 )
 from openwx.api.routing import Route, declared
 from openwx.api.server import Handler, Runner
-from openwx.console import Console
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import Gateway
@@ -39,9 +39,18 @@ def routes() -> list[Route]:
     return declared()
 
 
-def make_runner(gateway: "Gateway") -> Runner:
-    """A runner to ``setup()``, put ``web.TCPSite`` s on and ``cleanup()``."""
-    access = Access(gateway.settings.access)
+class Pages(Protocol):
+    """Pages served beside the routes, such as the console's."""
+
+    def add_to(self, router: web.UrlDispatcher) -> None: ...
+
+    def stop(self) -> None:
+        """End the streams, because the server stops."""
+
+
+def make_runner(gateway: "Gateway", access: Access, pages: Iterable[Pages] = ()) -> Runner:
+    """Make a runner to ``setup()``, put ``web.TCPSite`` s on and ``cleanup()``."""
+    pages = list(pages)
     app = web.Application(client_max_size=parameters.MAX_BODY)
     endpoints = Endpoints(gateway, access)
     shortcuts: dict[tuple[str, str], Handler] = {}
@@ -59,12 +68,13 @@ def make_runner(gateway: "Gateway") -> Runner:
     OpenApi(routes(), access).add_to(app.router)
     DocsPage(access).add_to(app.router)
     confirm.add_to(app.router)
-    console = Console(gateway, access)
-    console.add_to(app.router)
+    for more in pages:
+        more.add_to(app.router)
 
     async def stop_waiting(_: web.Application) -> None:
         await endpoints.waiting.stop()
-        console.stop()
+        for more in pages:
+            more.stop()
 
     app.on_shutdown.append(stop_waiting)
     return Runner(app, access, shortcuts)

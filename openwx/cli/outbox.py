@@ -20,8 +20,8 @@ from openwx.cli import probe
 from openwx.client import CallFailed, Client, Delivery
 from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
+from openwx.safetext import in_json, one_line
 from openwx.store.sqlite.journal import Journal, JournalError, ListedUpload
-from openwx.terminal import in_json, one_line
 
 State = Literal["failed", "waiting"]
 TIMEOUT_S = 60.0

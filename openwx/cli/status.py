@@ -11,7 +11,7 @@ from openwx.api.probes import AccountHealth, Readiness
 from openwx.cli import probe
 from openwx.cli.probe import Running
 from openwx.config import Settings
-from openwx.terminal import one_line
+from openwx.safetext import one_line
 
 READY, NOT_READY, NOT_REACHED = 0, 1, 2
 """Exit codes."""

@@ -5,8 +5,8 @@ import math
 from aiohttp import web
 
 from openwx.console.context import HINT_IS_HIDDEN, LOGIN, ROOT, Visit, local
-from openwx.console.language import COOKIE, REMEMBERED_S
 from openwx.console.session import is_secure
+from openwx.language import COOKIE, REMEMBERED_S
 
 
 class Entry:

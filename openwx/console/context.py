@@ -13,12 +13,13 @@ from markupsafe import Markup
 
 from openwx import __version__
 from openwx.api.parameters import Given
-from openwx.console.filters import plain
 from openwx.console.health import Health, health_of
-from openwx.console.language import Language, translate
 from openwx.console.links import linked, may_follow
 from openwx.console.messages import KINDS, failure_words, recall_words
+from openwx.console.translation import translate
 from openwx.errors import CallerError, Code
+from openwx.language import Language
+from openwx.safetext import plain
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account

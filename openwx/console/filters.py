@@ -1,24 +1,15 @@
 """How things are shown: names and texts that others wrote, times, sizes, initials."""
 
 import time
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
 from yarl import URL
 
-_OVERRIDES = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F])
-"""What turns the direction of text round: with it, a name or a file's ending can pretend to be another."""
+from openwx.safetext import plain
+
 _HUES = 8
 _UNITS = ("B", "kB", "MB", "GB")
-
-
-def plain(text: object) -> str:
-    """A text without what does something to its surroundings; HTML is escaped by the template."""
-    kept = str(text).translate(_OVERRIDES)
-    if kept.isprintable():
-        return kept
-    return "".join(c for c in kept if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
 
 
 def initial(name: object) -> str:

@@ -15,9 +15,9 @@ from openwx.api.connection import recognise
 from openwx.api.parameters import Given, Limits, read_body, read_query
 from openwx.console.context import LOGIN, ROOT, View, Visit, local
 from openwx.console.filters import FILTERS
-from openwx.console.language import language_of
 from openwx.console.session import Sessions
 from openwx.errors import CallerError, Code, WeChatError
+from openwx.language import language_of
 from openwx.store.sqlite.journal import JournalError
 
 if TYPE_CHECKING:

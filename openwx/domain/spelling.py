@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
-from openwx.transports.web.text import decoded
+from openwx.domain.text import decoded
 
 _BRACKETS = {
     name: emoji

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from openwx import metrics
 from openwx.reporter import attachment as attached
 from openwx.reporter.post import webhook_id_of
+from openwx.safetext import in_json_bytes
 from openwx.store.records import Upload
-from openwx.terminal import in_json_bytes
 
 log = logging.getLogger("openwx.report")
 

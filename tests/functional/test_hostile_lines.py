@@ -10,8 +10,8 @@ import pytest
 
 from openwx import logs
 from openwx.cli import outbox
+from openwx.safetext import Picture, harmless, in_json, one_line
 from openwx.simulator import Account, Simulator
-from openwx.terminal import Picture, harmless, in_json, one_line
 from tests.patience import PATIENCE_S
 
 from .changing import in_sync

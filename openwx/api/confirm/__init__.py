@@ -14,9 +14,9 @@ from openwx.api.answers import Answer
 from openwx.api.confirm.words import BY_LANGUAGE, Words, sentence_of
 from openwx.api.parameters import read_query
 from openwx.api.routing import Route
-from openwx.console.filters import plain
-from openwx.console.language import preferred
 from openwx.errors import Code
+from openwx.language import preferred
+from openwx.safetext import plain
 
 FOLDER = Path(__file__).parent
 PREFIX = "/confirm"

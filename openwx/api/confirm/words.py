@@ -1,7 +1,7 @@
 """What the page says, in two languages."""
 
 from openwx.api.routing import Route
-from openwx.console.language import Language
+from openwx.language import Language
 
 Words = dict[str, str]
 

@@ -10,6 +10,7 @@ import msgspec
 
 from openwx.domain.contacts import Chat, Friend, Group, Member
 from openwx.domain.events import Event
+from openwx.domain.text import written
 from openwx.errors import CallerError, Code, ProtocolError, Refused
 from openwx.transports.web import friends as friend_calls
 from openwx.transports.web import groups as group_calls
@@ -19,7 +20,6 @@ from openwx.transports.web.contact_book import Contacts, is_group
 from openwx.transports.web.ids import new_client_msg_id
 from openwx.transports.web.mutations import Doing, unknown
 from openwx.transports.web.records import is_no_contact
-from openwx.transports.web.text import written
 from openwx.transports.web.timing import Pace
 
 _CREATION = "a group that is being made"

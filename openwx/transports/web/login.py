@@ -13,11 +13,11 @@ from typing import Literal
 import msgspec
 from yarl import URL
 
+from openwx.domain.text import plain
 from openwx.errors import LoginRefused, ProtocolError
 from openwx.transports.web import wire
 from openwx.transports.web.http import MAIN, Call, Http
 from openwx.transports.web.session import DEFAULT_DOMAIN, Session, domain_of
-from openwx.transports.web.text import plain
 from openwx.transports.web.timing import inverted_ms, now_ms
 
 APP_ID = "wx782c26e4c19acffb"

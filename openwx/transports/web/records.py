@@ -16,8 +16,8 @@ from openwx.domain.contacts import (
     friend_displayname,
     sex_of,
 )
+from openwx.domain.text import plain
 from openwx.transports.web import wire
-from openwx.transports.web.text import plain
 
 _FLAG_PUBLIC = 8
 _FLAG_CONTACT = 1

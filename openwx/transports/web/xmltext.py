@@ -12,7 +12,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from openwx import metrics
-from openwx.transports.web.text import decoded, without_entities
+from openwx.domain.text import decoded, without_entities
 
 log = logging.getLogger("openwx.wechat")
 

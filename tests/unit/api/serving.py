@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import aiohttp
 from aiohttp import web
 
+from openwx.api import access as judge
 from openwx.api.app import make_runner
 from openwx.config import Access
 from tests.patience import PATIENCE_S
@@ -66,7 +67,8 @@ class Serve:
     async def __call__(self, **access: Any) -> Api:
         gateway = StandIn(Access(**access))
         self._stack.callback(gateway.close)
-        runner = make_runner(gateway.as_gateway())
+        whole = gateway.as_gateway()
+        runner = make_runner(whole, judge.Access(whole.settings.access))
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -10,10 +10,12 @@ from openwx import console
 from openwx.console import filters
 from openwx.console.chinese import CHINESE
 from openwx.console.health import RET_WORDS
-from openwx.console.language import ENGLISH, preferred, translate
 from openwx.console.messages import FAILURES, KINDS
+from openwx.console.translation import ENGLISH, translate
 from openwx.domain.events import State
 from openwx.errors import REASON_OF_RET
+from openwx.language import preferred
+from openwx.safetext import plain
 
 HERE = Path(console.__file__).parent
 
@@ -128,7 +130,7 @@ def test_values_are_no_patterns() -> None:
     ],
 )
 def test_texts_of_others(written: str, read: str) -> None:
-    assert filters.plain(written) == read
+    assert plain(written) == read
 
 
 @pytest.mark.parametrize(

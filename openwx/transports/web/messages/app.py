@@ -1,9 +1,9 @@
 """App messages (MsgType 49): links, mini programs, chat records, money."""
 
+from openwx.domain.text import decoded
 from openwx.transports.web import wire
 from openwx.transports.web.messages.base import Message, Parties
 from openwx.transports.web.messages.text import Location
-from openwx.transports.web.text import decoded
 from openwx.transports.web.xmltext import Xml
 
 

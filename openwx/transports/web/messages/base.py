@@ -6,8 +6,8 @@ from typing import ClassVar
 import msgspec
 
 from openwx.domain.contacts import Chat, Member, Person, User
+from openwx.domain.text import plain
 from openwx.transports.web import wire
-from openwx.transports.web.text import plain
 
 _GROUP_SENDER = re.compile(r"^(@[^@:<>\s]+):(?:<br\s*/?>|\n)")
 

@@ -4,9 +4,9 @@ import re
 from typing import ClassVar
 
 from openwx.domain.media import MEDIA_CODES, Kind, MediaRef
+from openwx.domain.text import decoded
 from openwx.transports.web import wire
 from openwx.transports.web.messages.base import Message, Parties
-from openwx.transports.web.text import decoded
 from openwx.transports.web.xmltext import Xml
 
 _SIZE = re.compile(r"\d{1,15}", re.ASCII)

@@ -3,7 +3,7 @@
 import re
 from xml.etree.ElementTree import Element
 
-from openwx.transports.web.text import decoded, without_links
+from openwx.domain.text import decoded, without_links
 from openwx.transports.web.xmltext import Xml
 
 _ONE = re.compile(r"\s*(?:@\w+:\s*)?(?:<\?xml[^<>]*>\s*)?<sysmsg\b", re.IGNORECASE)

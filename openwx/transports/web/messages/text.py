@@ -4,10 +4,10 @@ import re
 from urllib.parse import urlsplit
 
 from openwx.domain.contacts import sex_of
+from openwx.domain.text import decoded, plain, words
 from openwx.transports.web import wire
 from openwx.transports.web.messages import sysmsg
 from openwx.transports.web.messages.base import Message, Parties
-from openwx.transports.web.text import decoded, plain, words
 from openwx.transports.web.xmltext import Xml
 
 _MAP_HOST = re.compile(r"(?:^|\.)maps?\.")

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from openwx.domain.contacts import User
 from openwx.domain.spelling import alike
+from openwx.domain.text import plain
 from openwx.errors import CallerError
 from openwx.transports.web import wire
 from openwx.transports.web.contact_book import Contacts
-from openwx.transports.web.text import plain
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwx.transports.web.text import decoded, plain, words, written
+from openwx.domain.text import decoded, plain, words, written
 
 
 def span(code: str) -> str:

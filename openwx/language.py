@@ -4,28 +4,9 @@ from typing import Literal
 
 from aiohttp import hdrs, web
 
-from openwx.console.chinese import CHINESE
-
 Language = Literal["en", "zh"]
 COOKIE = "openwx_language"
 REMEMBERED_S = 365 * 86_400
-
-
-ENGLISH = {
-    "好友": "friend",
-    "公众号": "public account",
-    "系统帐号": "system account",
-    "receive_message": "Message received",
-    "send_message": "Message sent",
-    "state init": "starting",
-    "state loading": "connecting",
-    "state scaning": "waiting for a scan",
-    "state confirming": "waiting for a confirmation",
-    "state updating": "loading",
-    "state running": "running",
-    "state stop": "stopped",
-}
-"""What is no English sentence by itself: the contract's own words."""
 
 
 def language_of(request: web.Request) -> Language:
@@ -53,9 +34,3 @@ def preferred(accept_language: str) -> Language:
                 liked.append((quality, "en"))
     best = max(liked, key=lambda one: one[0], default=(0.0, "en"))
     return best[1] if best[0] > 0 else "en"
-
-
-def translate(language: Language, english: str, **values: object) -> str:
-    """A sentence of the console in this language, with ``values`` in its braces."""
-    text = (CHINESE if language == "zh" else ENGLISH).get(english, english)
-    return text.format(**values) if values else text
