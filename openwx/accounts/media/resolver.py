@@ -132,22 +132,27 @@ def _digest(file: BinaryIO) -> tuple[bytes, str]:
 
 
 def _from_base64(data: str) -> bytes:
-    """With or without newlines; a ``+`` that a form made a space is a ``+``; a data: URL's head is skipped."""
+    """Decode base64, with or without newlines; a ``+`` that a form made a space is a ``+``; a data: URL's head is
+    skipped, and so is more padding than is needed. Raises ``binascii.Error``."""
     if data.startswith("data:"):
         data = data.partition(",")[2]
     altchars = b"-_" if "-" in data or "_" in data else None
     found = bytearray()
-    rest, is_over = "", False
+    rest, padding = "", 0
     for begin in range(0, len(data), _READ):  # by pieces: each holds up everybody else
-        compact = rest + "".join(data[begin : begin + _READ].replace(" ", "+").split())
-        if is_over and compact:
+        compact = "".join(data[begin : begin + _READ].replace(" ", "+").split())
+        content = compact.rstrip("=")
+        if "=" in content or (padding and content):
             raise binascii.Error("data after the padding")
-        whole = len(compact) // 4 * 4
-        found += base64.b64decode(compact[:whole], altchars=altchars, validate=True)
-        rest, is_over = compact[whole:], is_over or compact[:whole].endswith("=")
-    if found and not rest.strip("="):  # more of it than is needed
-        rest = ""
-    return bytes(found) + base64.b64decode(rest, altchars=altchars, validate=True)
+        padding += len(compact) - len(content)
+        rest += content
+        whole = len(rest) // 4 * 4
+        found += base64.b64decode(rest[:whole], altchars=altchars, validate=True)
+        rest = rest[whole:]
+    missing = -len(rest) % 4
+    if padding < missing or (padding and not rest and not found):
+        raise binascii.Error("the padding does not fit")
+    return bytes(found) + base64.b64decode(rest + "=" * missing, altchars=altchars, validate=True)
 
 
 def medium_of(file: StoredFile, name: str | None) -> Medium:

@@ -4,7 +4,7 @@ import base64
 import binascii
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from openwx.accounts.media import resolver
@@ -16,9 +16,14 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def whole(data: str) -> bytes:
+    """What all of it decodes to at once, with just as much padding as it takes."""
     compact = "".join(data.replace(" ", "+").split())
-    alt = b"-_" if "-" in compact or "_" in compact else None
-    return base64.b64decode(compact, altchars=alt, validate=True)
+    content = compact.rstrip("=")
+    missing = -len(content) % 4
+    if len(compact) - len(content) < missing or "=" in content or (compact and not content):
+        raise binascii.Error
+    alt = b"-_" if "-" in content or "_" in content else None
+    return base64.b64decode(content + "=" * missing, altchars=alt, validate=True)
 
 
 @given(st.binary(max_size=60), st.booleans(), st.integers(1, 9))
@@ -30,6 +35,12 @@ def test_what_is_base64(data: bytes, urlsafe: bool, width: int) -> None:
 
 
 @given(st.text(alphabet="AQg=+/-_ \n!", max_size=30))
+@example("QA/==")
+@example("/gg-=\n===")
+@example("AAAA=")
+@example("=")
+@example("====")
+@example("AA=A")
 def test_what_is_none(text: str) -> None:
     try:
         expected = whole(text)
