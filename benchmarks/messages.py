@@ -4,7 +4,7 @@ import itertools
 
 import msgspec
 
-from openwx.store.sqlite.journal import NewUpload
+from openwx.store.sqlite.journal import NewReport
 
 _numbers = itertools.count(1)
 
@@ -39,10 +39,10 @@ def body(number: int, chat: int) -> bytes:
     )
 
 
-def upload(chat: int = 0) -> NewUpload:
+def upload(chat: int = 0) -> NewReport:
     """A new one in this chat."""
     number = next(_numbers)
-    return NewUpload(
+    return NewReport(
         chat=f"chat {chat}",
         kind="receive_message",
         body=body(number, chat),

@@ -80,19 +80,19 @@ class WeChatError(OpenwxError):
         self.call = call
 
 
-class TransportError(WeChatError):
+class Unreachable(WeChatError):
     """No answer came: refused, closed, timed out, or an HTTP 5xx. Whether it took effect is unknown."""
 
 
-class NotReached(TransportError):
+class NeverReached(Unreachable):
     """No connection came about, so nothing can have taken effect."""
 
 
-class ProtocolError(WeChatError):
+class BadResponse(WeChatError):
     """An answer came that nobody understands."""
 
 
-class Refused(WeChatError):
+class Rejected(WeChatError):
     """WeChat answered with a ``Ret`` other than 0 (protocol reference, section 8)."""
 
     def __init__(self, call: str, ret: int, errmsg: str = "") -> None:
@@ -101,28 +101,28 @@ class Refused(WeChatError):
         self.errmsg = errmsg
 
 
-class LoggedOut(Refused):
+class SessionEnded(Rejected):
     """The session is over: 1100 logged out, 1101 logged in elsewhere, 1102 cookies no longer valid."""
 
 
-class TooOften(Refused):
+class RateLimited(Rejected):
     """1205: operating too often. The session lives on; wait, then go on."""
 
 
-class SystemBusy(Refused):
+class SystemBusy(Rejected):
     """-1: a system error on WeChat's side; try again later."""
 
 
-class LoginRefused(Refused):
+class LoginRefused(Rejected):
     """This account may not log in here; ``errmsg`` is the server's own message."""
 
 
-_CLASS_OF_RET: dict[int, type[Refused]] = {
+_CLASS_OF_RET: dict[int, type[Rejected]] = {
     -1: SystemBusy,
-    1100: LoggedOut,
-    1101: LoggedOut,
-    1102: LoggedOut,
-    1205: TooOften,
+    1100: SessionEnded,
+    1101: SessionEnded,
+    1102: SessionEnded,
+    1205: RateLimited,
 }
 
 REASON_OF_RET = {
@@ -134,6 +134,6 @@ REASON_OF_RET = {
 }
 
 
-def refused(call: str, ret: int, errmsg: str = "") -> Refused:
+def refused(call: str, ret: int, errmsg: str = "") -> Rejected:
     """The error of the class that a ``Ret`` belongs to."""
-    return _CLASS_OF_RET.get(ret, Refused)(call, ret, errmsg)
+    return _CLASS_OF_RET.get(ret, Rejected)(call, ret, errmsg)

@@ -9,7 +9,7 @@ from contextvars import ContextVar, Token
 _known: ContextVar[Mapping[str, str]] = ContextVar("about", default={})  # noqa: B039 - never changed
 
 
-class about:  # noqa: N801 - reads as a verb of the language, as `suppress` does
+class bind:  # noqa: N801 - reads as a verb of the language, as `suppress` does
     """Within it, lines are about this: ``account``, ``route``, ``webhook_id``, ``event``."""
 
     __slots__ = ("_fields", "_token")

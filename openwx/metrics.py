@@ -23,7 +23,7 @@ from prometheus_client import (
 
 from openwx import __version__
 from openwx.errors import REASON_OF_RET, Code
-from openwx.logcontext import about
+from openwx.logcontext import bind
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each
 REGISTRY = CollectorRegistry()
@@ -139,7 +139,7 @@ def dropped(
     """Say in the log, and count, that something is let go. ``what`` is one of ``KINDS``."""
     assert what in KINDS, what
     DROPPED.labels(what).inc(count)
-    with about(dropped=what):
+    with bind(dropped=what):
         log.log(level, words, *values)
 
 

@@ -18,14 +18,14 @@ from filelock import FileLock, Timeout
 from openwx import __version__, instance, metrics
 from openwx.accounts import private_targets
 from openwx.accounts.idempotency import KEPT_S
-from openwx.accounts.manager import Gateway
+from openwx.accounts.manager import AccountManager
 from openwx.accounts.media import types
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.local import LocalMedia
 from openwx.accounts.private_targets import Targets, given_by_caller
 from openwx.accounts.registry import all_accounts
-from openwx.accounts.resources import Shared
+from openwx.accounts.resources import Resources
 from openwx.api.access import Access
 from openwx.api.app import make_runner
 from openwx.api.server import TlsSite
@@ -34,12 +34,12 @@ from openwx.console import Console
 from openwx.errors import ConfigError, NotNowError, WeChatError
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
-from openwx.store.sqlite.journal import Journal, JournalError, Unit
+from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch
 from openwx.store.sqlite.schema import NotNowJournalError
 from openwx.transports.web import sync
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx")
 
@@ -57,7 +57,7 @@ DAY_S = 86_400.0
 class Service:
     """A gateway that is up: ``urls`` to reach it, ``ended`` is set when every account has stopped."""
 
-    def __init__(self, gateway: Gateway, addresses: list[Listen], id: str) -> None:
+    def __init__(self, gateway: AccountManager, addresses: list[Listen], id: str) -> None:
         self.gateway = gateway
         self.urls = [one.url for one in addresses]
         self.urls_from_here = [one.from_here.url for one in addresses]
@@ -75,7 +75,7 @@ class Service:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncIterator[Service]:
+async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIterator[Service]:
     """A gateway that listens and whose accounts run; leaving stops them in good order.
 
     Raises ``ConfigError`` where the data folder or an address cannot be had.
@@ -102,7 +102,7 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
         fetcher = Fetcher(settings.media.private_hosts)
         stack.push_async_callback(fetcher.close)
         folder = MediaFolder(settings.media_dir, max_size=settings.media.max_size)
-        shared = Shared(
+        shared = Resources(
             journal=journal,
             connector=connector,
             http=http,
@@ -116,10 +116,10 @@ async def running(settings: Settings, *, pace: Pace | None = None) -> AsyncItera
             downloads=settings.media.download,
             show_messages=settings.show_messages,
             colour=sys.stderr.isatty() and settings.log_path is None,
-            pace=pace or Pace(),
+            pace=pace or Timing(),
             clock=clock,
         )
-        gateway = Gateway(settings, shared)
+        gateway = AccountManager(settings, shared)
         await gateway.restore()
         service = await _listen(gateway, settings, stack)
         leave_word(data_dir / instance.RUNNING, service, stack)
@@ -217,7 +217,7 @@ def _take_back(file: Path, known: instance.Instance) -> None:
         log.warning("%s cannot be removed: %s", file, error.strerror or error)
 
 
-async def _listen(gateway: Gateway, settings: Settings, stack: AsyncExitStack) -> Service:
+async def _listen(gateway: AccountManager, settings: Settings, stack: AsyncExitStack) -> Service:
     access = Access(settings.access)
     runner = make_runner(gateway, access, [Console(gateway, access)])
     await runner.setup()
@@ -308,6 +308,6 @@ async def log_out(settings: Settings) -> None:
                 log.warning("%s: still logged in: %s", name, error)
                 problem = problem or error
                 continue
-            await journal.write(Unit(account=name, state={"session": None, "uids": None}))
+            await journal.write(WriteBatch(account=name, state={"session": None, "uids": None}))
     if problem is not None:
         raise problem

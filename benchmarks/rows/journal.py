@@ -12,7 +12,7 @@ from benchmarks.figures import Figure
 from benchmarks.lines import Lines
 from benchmarks.rounds import Sample, low, middle
 from benchmarks.rows import Scale
-from openwx.store.sqlite.journal import Journal, Unit
+from openwx.store.sqlite.journal import Journal, WriteBatch
 
 CALLERS = 100
 TABLE = "CREATE TABLE messages (id INTEGER PRIMARY KEY, uid TEXT UNIQUE, body BLOB)"
@@ -42,7 +42,7 @@ async def run(scale: Scale) -> list[Figure]:
 
 
 def _put_in_journal(journal: Journal) -> Put:
-    return lambda: journal.write(Unit(account="a", uploads=[messages.upload()]))
+    return lambda: journal.write(WriteBatch(account="a", uploads=[messages.upload()]))
 
 
 def _put_in_lines(lines: Lines) -> Put:

@@ -11,7 +11,7 @@ from benchmarks import messages, world
 from benchmarks.figures import Figure
 from benchmarks.rounds import high, middle, percentile
 from benchmarks.rows import Scale
-from openwx.store.sqlite.journal import Journal, Unit
+from openwx.store.sqlite.journal import Journal, WriteBatch
 
 A_SECOND = 200
 
@@ -54,7 +54,7 @@ async def _written(journal: Journal, seconds: float) -> list[float]:
     async def write(at: float) -> None:
         await asyncio.sleep(at - time.perf_counter())
         began = time.perf_counter()
-        await journal.write(Unit(account="a", uploads=[messages.upload()]))
+        await journal.write(WriteBatch(account="a", uploads=[messages.upload()]))
         took.append(time.perf_counter() - began)
 
     start = time.perf_counter() + 0.05

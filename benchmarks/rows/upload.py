@@ -13,9 +13,9 @@ from benchmarks.processes import Program
 from benchmarks.rounds import Sample, interleaved, low, middle
 from benchmarks.rows import Scale
 from openwx.cli import main
-from openwx.config import Report
+from openwx.config import ReportSettings
 from openwx.reporter.reporter import Reporter
-from openwx.store.sqlite.journal import Journal, Unit, Upload
+from openwx.store.sqlite.journal import Journal, Report, WriteBatch
 
 CHATS = 100
 AT_ONCE = 64
@@ -66,14 +66,19 @@ async def _in_order(
     """What is in the journal already is delivered; that it was, is in the journal at the end."""
     before = (await receiver.ask())["count"]
     reporter = Reporter(
-        "a", Report(post_api=url), journal, http, replies=lambda *_: [], accepted=lambda _: None
+        "a",
+        ReportSettings(post_api=url),
+        journal,
+        http,
+        replies=lambda *_: [],
+        accepted=lambda _: None,
     )
     run = asyncio.create_task(reporter.run())
     assert await reporter.drained(10)  # it has found nothing left to do
-    written: list[Upload] = []
+    written: list[Report] = []
     new = (messages.upload(number % CHATS) for number in range(count))
     while some := list(islice(new, 500)):
-        written += (await journal.write(Unit(account="a", uploads=some))).fresh
+        written += (await journal.write(WriteBatch(account="a", uploads=some))).fresh
     wall, cpu = time.perf_counter(), time.process_time()
     reporter.put(written)
     assert await reporter.drained(120)

@@ -16,32 +16,32 @@ from yarl import URL
 from openwx import metrics
 from openwx.accounts import console_log, journal_guard
 from openwx.accounts.avatars import Avatars
-from openwx.accounts.check_event import Feed
+from openwx.accounts.check_event import EventBuffer
 from openwx.accounts.history import History
-from openwx.accounts.holdback import Stage, Told
-from openwx.accounts.media.registry import Parcels
-from openwx.accounts.media.resolver import Sources
-from openwx.accounts.media_download import Incoming
+from openwx.accounts.holdback import HoldBack, RecordedReport
+from openwx.accounts.media.registry import MediaRegistry
+from openwx.accounts.media.resolver import MediaResolver
+from openwx.accounts.media_download import MediaDownloader
 from openwx.accounts.outbox import Outbox
-from openwx.accounts.questions import Consults
+from openwx.accounts.questions import Questions
 from openwx.accounts.recall import Recalls
-from openwx.accounts.recorder import Teller
-from openwx.accounts.resources import Shared
-from openwx.accounts.sender import Outgoing
+from openwx.accounts.recorder import EventRecorder
+from openwx.accounts.resources import Resources
+from openwx.accounts.sender import Sender
 from openwx.accounts.streams import Stream
-from openwx.config import AccountSettings, Report
+from openwx.config import AccountSettings, ReportSettings
 from openwx.domain import events
 from openwx.domain.events import State, StateChanged
-from openwx.errors import CallerError, Code, LoggedOut, WeChatError
-from openwx.logcontext import about
+from openwx.errors import CallerError, Code, SessionEnded, WeChatError
+from openwx.logcontext import bind
 from openwx.reporter import retry_schedule
 from openwx.reporter.poller import poll
 from openwx.reporter.reporter import Reporter
 from openwx.store.sqlite.journal import JournalError, Send
 from openwx.transports.web.client import Batch, Client
-from openwx.transports.web.contact_actions import Changes
+from openwx.transports.web.contact_actions import ContactActions
 from openwx.transports.web.contact_book import Contacts
-from openwx.transports.web.contacts_snapshot import Known
+from openwx.transports.web.contacts_snapshot import ContactsSnapshot
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session
 from openwx.transports.web.transfer import Transfer
@@ -64,8 +64,8 @@ class Account:
         self,
         name: str,
         settings: AccountSettings,
-        report: Report,
-        shared: Shared,
+        report: ReportSettings,
+        shared: Resources,
         given: frozenset[str] = frozenset(),
     ) -> None:
         """``given``: which of ``targets.KEYS`` are a caller's word."""
@@ -94,12 +94,12 @@ class Account:
             ended=self._counts.session_ended,
         )
         transfer = Transfer(self._client, pace)
-        self._feed = Feed(report.check_event_list_max_size)
+        self._feed = EventBuffer(report.check_event_list_max_size)
         self.stream = Stream(name, shared.journal)
         """What is told, for whoever follows it."""
-        self._stage = Stage(name, self._pass_on)
-        self._teller = Teller(name, report, shared, self._take)
-        self._incoming = Incoming(
+        self._stage = HoldBack(name, self._pass_on)
+        self._teller = EventRecorder(name, report, shared, self._take)
+        self._incoming = MediaDownloader(
             name,
             report,
             shared,
@@ -110,9 +110,9 @@ class Account:
             writable=shared.journal.writable,
         )
         trusted = [URL(report.post_api)] if report.post_api and "post_api" not in given else []
-        sources = Sources(shared.folder, shared.local_media, shared.fetcher, trusted)
-        self.parcels = Parcels(name, shared.journal, sources, self._client, transfer)
-        self.outgoing = Outgoing(
+        sources = MediaResolver(shared.folder, shared.local_media, shared.fetcher, trusted)
+        self.parcels = MediaRegistry(name, shared.journal, sources, self._client, transfer)
+        self.outgoing = Sender(
             name,
             settings,
             pace,
@@ -123,7 +123,7 @@ class Account:
             teller=self._teller,
             running=self._running,
         )
-        self.changes = Changes(
+        self.changes = ContactActions(
             self._client,
             pace,
             settings.send_interval,
@@ -134,7 +134,7 @@ class Account:
         """What changed and is still to be written down."""
         self.recalls = Recalls(name, shared.journal, self._client, self.changes)
         self.avatars = Avatars(self._client, pace)
-        self.consults = Consults()
+        self.consults = Questions()
         self._reporter = self._new_reporter(self.outgoing.accepted)
         self.outbox = Outbox(name, shared.journal, self._reporter)
         self.history = History(name, shared.journal, self._teller.lines)
@@ -173,7 +173,7 @@ class Account:
         return self._client.trouble
 
     @property
-    def session_end(self) -> LoggedOut | None:
+    def session_end(self) -> SessionEnded | None:
         """Why the former session ended, until the next one runs."""
         return self._client.session_end
 
@@ -187,7 +187,7 @@ class Account:
         return self._client.contacts
 
     @property
-    def feed(self) -> Feed:
+    def feed(self) -> EventBuffer:
         """What ``check_event`` hands out."""
         return self._feed
 
@@ -339,7 +339,7 @@ class Account:
         else:
             log.info("%s: stopped; nothing is left to do", self.name)
 
-    async def _restore(self) -> tuple[Session | None, Known | None]:
+    async def _restore(self) -> tuple[Session | None, ContactsSnapshot | None]:
         """The saved session and contacts; what waits for its medium, and what was accepted but not sent, goes on."""
         for told in await self._teller.restore():
             self._stage.put(told)
@@ -356,13 +356,13 @@ class Account:
             words = "%s: the saved session cannot be read; a new login is needed"
             metrics.dropped(log, "saved_state", words, self.name)
         try:
-            contacts = Known.from_bytes(known) if known is not None else None
+            contacts = ContactsSnapshot.from_bytes(known) if known is not None else None
         except msgspec.DecodeError:
             words = "%s: the saved contacts cannot be read; what changed is not told"
             metrics.dropped(log, "saved_state", words, self.name)
         return session, contacts
 
-    async def _follow(self, saved: Session | None, known: Known | None) -> None:
+    async def _follow(self, saved: Session | None, known: ContactsSnapshot | None) -> None:
         await self._client.run(saved, known)
         log.error("%s: %s", self.name, self._client.state_reason)
         await self._tell_stop(self._client.state_reason)
@@ -411,7 +411,7 @@ class Account:
             telling.result()
 
     def _note_state(self, change: StateChanged) -> None:
-        with about(event="state_change"):
+        with bind(event="state_change"):
             log.info("%s: %s → %s (%s)", self.name, change.old, change.new, change.reason)
         if change.new is State.RUNNING:
             self._running.set()
@@ -420,12 +420,12 @@ class Account:
         if change.new is not State.SCANING:
             self._teller.qrcode_png = None
 
-    def _take(self, told: Told) -> None:
+    def _take(self, told: RecordedReport) -> None:
         """What is in the journal, perhaps still without its medium."""
         self.consults.arrived(told.payload)
         self._stage.put(told)
 
-    def _pass_on(self, told: Told) -> None:
+    def _pass_on(self, told: RecordedReport) -> None:
         """Tell everybody of what is in the journal, and complete."""
         self.consults.heard(told.payload)
         self._feed.put(told.upload)

@@ -10,10 +10,10 @@ import msgspec
 
 from openwx.accounts.media.types import mime_of
 from openwx.domain.contacts import Friend, Group, Member, User
-from openwx.errors import CallerError, Code, ProtocolError, TransportError
+from openwx.errors import BadResponse, CallerError, Code, Unreachable
 from openwx.transports.web import avatar
 from openwx.transports.web.client import Client
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.media")
 
@@ -43,7 +43,7 @@ class Avatar(msgspec.Struct, frozen=True):
 class Avatars:
     """One account's."""
 
-    def __init__(self, client: Client, pace: Pace) -> None:
+    def __init__(self, client: Client, pace: Timing) -> None:
         self._client = client
         self._pace = pace
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -111,7 +111,7 @@ class Avatars:
 
     async def _fetch(self, whom: Whom, room_id: str) -> Avatar:
         pauses = self._pace.backoff()
-        failure: TransportError | ProtocolError | None = None
+        failure: Unreachable | BadResponse | None = None
         for number in range(TRIES):
             if number:
                 await asyncio.sleep(next(pauses))
@@ -120,7 +120,7 @@ class Avatars:
                     data = await self._download(whom, room_id)
                 if data:
                     return await _avatar(data)
-            except (TransportError, ProtocolError) as error:
+            except (Unreachable, BadResponse) as error:
                 log.info("%s; the avatar is tried again", error)
                 failure = error
             else:
@@ -135,7 +135,7 @@ class Avatars:
         async def put(part: bytes) -> None:
             data.extend(part)
             if len(data) > LARGEST:
-                raise ProtocolError("avatar", f"it is larger than {LARGEST} bytes")
+                raise BadResponse("avatar", f"it is larger than {LARGEST} bytes")
 
         with self._client.logged_in() as session:
             call = (
@@ -145,12 +145,12 @@ class Avatars:
             )
             piece = await self._client.http.download(call, put)
             if piece.total != piece.size:
-                raise ProtocolError(call.name, f"{piece.size} bytes came, and there are more")
+                raise BadResponse(call.name, f"{piece.size} bytes came, and there are more")
         return bytes(data)
 
 
 async def _avatar(data: bytes) -> Avatar:
     mime = await mime_of(data)
     if mime not in PICTURES:
-        raise ProtocolError("avatar", f"WeChat sent no picture but {mime}")
+        raise BadResponse("avatar", f"WeChat sent no picture but {mime}")
     return Avatar(data, mime, hashlib.sha256(data).hexdigest()[:32])

@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 
 from openwx.domain.contacts import Chat, Friend, Group, Uid, User
-from openwx.store.records import KeptUpload, Upload
+from openwx.store.records import Report, StoredReport
 from openwx.transports.web.target import Target, target_of
 
 
-class Lines:
+class ChatKeys:
     """A line is no id: a new login gives the chat another one while uploads of the former login may still wait.
 
     So it is a fingerprint of the chat, and stays that of the first time whatever becomes of the chat.
@@ -43,7 +43,7 @@ class Lines:
         found = (self._lines[name] for name in names if name in self._lines)
         return next(found, target.fingerprint)
 
-    def remember(self, upload: Upload | KeptUpload) -> None:
+    def remember(self, upload: Report | StoredReport) -> None:
         """A message from before the start: its chat's later ones stand behind it."""
         payload: dict[str, Any] = msgspec.json.decode(upload.body) if upload.body else {}
         if payload.get("post_type", "event") == "event":

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from openwx import metrics
 from openwx.reporter import attachment as attached
 from openwx.reporter.post import webhook_id_of
-from openwx.store.records import Upload
+from openwx.store.records import Report
 
 log = logging.getLogger("openwx.account")
 
 
-class Feed:
+class EventBuffer:
     """Keeps the newest ``size`` uploads.
 
     What falls out before it is handed out is lost to whoever asks, so it is counted; but not while nobody has ever
@@ -22,13 +22,13 @@ class Feed:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._kept: deque[Upload] = deque()
+        self._kept: deque[Report] = deque()
         self._some = asyncio.Event()
         self._was_asked = False
         self._fallen = 0
         """So many fell out since somebody asked."""
 
-    def put(self, upload: Upload) -> None:
+    def put(self, upload: Report) -> None:
         self._kept.append(upload)
         self._some.set()
         self._make_room()
@@ -45,14 +45,14 @@ class Feed:
         except TimeoutError:
             return
 
-    def take(self) -> list[Upload]:
+    def take(self) -> list[Report]:
         """Everything that is kept; it is not kept any longer."""
         taken = list(self._kept)
         self._kept.clear()
         self._some.clear()
         return taken
 
-    def put_back(self, taken: Iterable[Upload]) -> None:
+    def put_back(self, taken: Iterable[Report]) -> None:
         """What was taken for somebody who is not there any more; the oldest may find no room."""
         self._kept.extendleft(reversed(list(taken)))
         self._make_room()
@@ -79,7 +79,7 @@ class Feed:
                 metrics.dropped(log, "feed", words, name, level=level)
 
 
-async def encoded(uploads: Iterable[Upload]) -> list[bytes]:
+async def encoded(uploads: Iterable[Report]) -> list[bytes]:
     """Their JSON, with the contents of media where they are told."""
     return [
         await asyncio.to_thread(attached.whole, upload.body, upload.attachment)

@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 
 from openwx.domain.spelling import alike
-from openwx.store.records import ShownUpload
+from openwx.store.records import PublishedReport
 
 MESSAGES = ("receive_message", "send_message")
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class EventFilter(msgspec.Struct, frozen=True):
     """What is empty does not count. ``chat`` and ``formats`` are about messages: where one of them is given, events
     come only if ``kinds`` names them, too."""
 
@@ -22,7 +22,7 @@ class Wanted(msgspec.Struct, frozen=True):
     formats: frozenset[str] = frozenset()
     """``text``, ``media`` and so on."""
 
-    def takes(self, shown: ShownUpload) -> bool:
+    def takes(self, shown: PublishedReport) -> bool:
         """Whether it is wanted. Of one whose body is gone only its kind is judged."""
         if shown.kind not in MESSAGES:
             return self._takes_event(shown.kind)
@@ -41,7 +41,7 @@ class Wanted(msgspec.Struct, frozen=True):
         return not (self.chat or self.formats)
 
 
-EVERYTHING = Wanted()
+EVERYTHING = EventFilter()
 
 
 def _names(payload: dict[str, Any]) -> list[str]:

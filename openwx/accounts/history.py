@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from openwx.accounts.chat_keys import Lines, shown_chat
-from openwx.accounts.outgoing import Order
+from openwx.accounts.chat_keys import ChatKeys, shown_chat
+from openwx.accounts.outgoing import OutgoingMessage
 from openwx.domain.contacts import Chat
 from openwx.reporter.payload import Payload
-from openwx.store.sqlite.journal import Counts, Journal, KeptUpload
+from openwx.store.sqlite.journal import Counts, Journal, StoredReport
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.target import fingerprint_of
 
@@ -19,9 +19,9 @@ _REST = 50
 
 
 class History:
-    """One account's. A chat is known by its line, which outlives logins; see ``Lines``."""
+    """One account's. A chat is known by its line, which outlives logins; see ``ChatKeys``."""
 
-    def __init__(self, account: str, journal: Journal, lines: Lines) -> None:
+    def __init__(self, account: str, journal: Journal, lines: ChatKeys) -> None:
         self._account = account
         self._journal = journal
         self._lines = lines
@@ -35,16 +35,16 @@ class History:
         """The line of the chat that a message was told of by now; empty for an event."""
         return self._lines.told(payload)
 
-    async def chats(self, limit: int) -> list[KeptUpload]:
+    async def chats(self, limit: int) -> list[StoredReport]:
         """The newest message of each chat, the latest first."""
         return await self._journal.chats(self._account, limit=limit)
 
-    async def of(self, line: str, *, before: int | None, limit: int) -> list[KeptUpload]:
+    async def of(self, line: str, *, before: int | None, limit: int) -> list[StoredReport]:
         """What was said in a chat, newest first; with a number below ``before`` where that is given."""
         more = {} if before is None else {"before": before}
         return await self._journal.history(self._account, line, limit=limit, **more)
 
-    async def told(self, *, before: int | None, limit: int) -> list[KeptUpload]:
+    async def told(self, *, before: int | None, limit: int) -> list[StoredReport]:
         """Messages and events of all chats, newest first."""
         more = {} if before is None else {"before": before}
         return await self._journal.told(self._account, limit=limit, **more)
@@ -53,10 +53,10 @@ class History:
         """The number of what happened last: a page that shows this much goes on after it."""
         return await self._journal.newest_shown(self._account)
 
-    async def one(self, upload_id: int) -> KeptUpload | None:
+    async def one(self, upload_id: int) -> StoredReport | None:
         return await self._journal.kept(self._account, upload_id)
 
-    async def shown(self, seq: int) -> KeptUpload | None:
+    async def shown(self, seq: int) -> StoredReport | None:
         return await self._journal.kept_shown(self._account, seq)
 
     async def payloads(self, ids: Sequence[int]) -> dict[int, Payload]:
@@ -73,10 +73,10 @@ class History:
             self._count_again_at = ended + _REST * (ended - began)
         return self._counts
 
-    async def waiting(self, line: str) -> list[Order]:
+    async def waiting(self, line: str) -> list[OutgoingMessage]:
         """What was accepted for a chat, and is still to be sent; oldest first."""
         sends = await self._journal.waiting_sends(self._account)
-        orders = [Order.from_bytes(send.body) for send in sends]
+        orders = [OutgoingMessage.from_bytes(send.body) for send in sends]
         return [order for order in orders if self._lines.of_target(order.to) == line]
 
 
@@ -115,7 +115,7 @@ class Whereabouts:
         return self._by_print
 
 
-def payload_of(upload: KeptUpload) -> Payload:
+def payload_of(upload: StoredReport) -> Payload:
     """Its JSON; empty where that is not kept any more."""
     payload: Payload = msgspec.json.decode(upload.body) if upload.body else {}
     return payload

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from openwx.accounts.outgoing import Order, Outcome
+from openwx.accounts.outgoing import OutgoingMessage, SendResult
 from openwx.errors import CallerError, Code
 from openwx.store.sqlite.journal import Journal
 
@@ -102,7 +102,7 @@ class Keys:
             raise CallerError(Code.UNREACHABLE, words, http_status=504)
         return [record.ended[uid] for uid in record.uids]
 
-    async def with_outcome(self, order: Order, outcome: Outcome) -> dict[str, bytes]:
+    async def with_outcome(self, order: OutgoingMessage, outcome: SendResult) -> dict[str, bytes]:
         """What the journal is to remember now that an order has ended; ``{}`` where it has no key."""
         if not order.key:
             return {}
@@ -112,7 +112,7 @@ class Keys:
         ended = record.ended | {order.uid: _ended(outcome)}
         return {order.key: msgspec.json.encode(replace(record, ended=ended))}
 
-    def settle(self, order: Order, outcome: Outcome) -> None:
+    def settle(self, order: OutgoingMessage, outcome: SendResult) -> None:
         """Tell those who wait for an outcome. It is in the journal now, or as soon as that can be written."""
         live = self._live.get(order.key)
         if live is None:
@@ -121,7 +121,7 @@ class Keys:
         if live.record.is_complete:
             live.complete.set()
 
-    def kept(self, order: Order) -> None:
+    def kept(self, order: OutgoingMessage) -> None:
         """The outcome of an order is in the journal now."""
         live = self._live.get(order.key)
         if live is not None and live.record.is_complete:
@@ -154,7 +154,7 @@ class Keys:
                 del self._turns[key]
 
 
-def _ended(outcome: Outcome) -> Ended:
+def _ended(outcome: SendResult) -> Ended:
     error = outcome.error
     if error is None:
         return Ended(outcome.chat_id, outcome.msg_id, outcome.media_id)

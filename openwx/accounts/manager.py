@@ -10,27 +10,27 @@ from openwx import metrics
 from openwx.accounts import journal_guard, registry
 from openwx.accounts.account import Account
 from openwx.accounts.private_targets import given_by_caller
-from openwx.accounts.registry import Roster
-from openwx.accounts.resources import Shared
+from openwx.accounts.registry import AccountRegistry
+from openwx.accounts.resources import Resources
 from openwx.accounts.streams import Slots
 from openwx.config import Settings
 from openwx.config.given import account_from_texts, check_account_name, on_the_bench, plain
 from openwx.config.models import AccountSettings
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code, ConfigError
-from openwx.logcontext import about
+from openwx.logcontext import bind
 from openwx.store.sqlite.journal import JournalError
 
 log = logging.getLogger("openwx.gateway")
 
 
-class Gateway:
+class AccountManager:
     """Runs the accounts side by side; one that fails does not disturb another.
 
     With one account the process ends when that has stopped. With several it goes on, for they can be started again.
     """
 
-    def __init__(self, settings: Settings, shared: Shared) -> None:
+    def __init__(self, settings: Settings, shared: Resources) -> None:
         self.settings = settings
         self.folder = shared.folder
         """Where media go that callers send along."""
@@ -41,7 +41,7 @@ class Gateway:
         self.port = 0
         """The first port that is listened on, once it is known."""
         self._shared = shared
-        self._roster = Roster()
+        self._roster = AccountRegistry()
         self._settings_of = dict(settings.accounts)
         self._tasks: asyncio.TaskGroup | None = None
         self._running: set[str] = set()
@@ -199,7 +199,7 @@ class Gateway:
         if timer := self._stops.pop(name, None):
             timer.cancel()
 
-    async def _keep(self, changed: Roster) -> None:
+    async def _keep(self, changed: AccountRegistry) -> None:
         try:
             await registry.keep(self._shared.journal, changed)
         except JournalError as error:
@@ -255,12 +255,12 @@ class Gateway:
 
     async def _run(self, account: Account) -> None:
         try:
-            with about(account=account.name):
+            with bind(account=account.name):
                 await account.run()
         except Exception:
             if len(self.accounts) == 1:
                 raise
-            with about(account=account.name):
+            with bind(account=account.name):
                 words = "%s: stopped by a bug in openwx; the other accounts go on"
                 log.exception(words, account.name)
         finally:

@@ -9,19 +9,19 @@ import msgspec
 from msgspec.structs import replace
 
 from openwx import metrics
-from openwx.accounts.holdback import Told
+from openwx.accounts.holdback import RecordedReport
 from openwx.accounts.media import names, registry, resolver, types
 from openwx.accounts.media.folder import EmptyError, StoredFile, TooLargeError
 from openwx.accounts.outgoing import Address, present_id
-from openwx.accounts.resources import Shared
-from openwx.config import Report
+from openwx.accounts.resources import Resources
+from openwx.config import ReportSettings
 from openwx.domain.media import Kind, MediaRef
-from openwx.errors import LoggedOut, ProtocolError, Refused, TransportError
-from openwx.logcontext import about
+from openwx.errors import BadResponse, Rejected, SessionEnded, Unreachable
+from openwx.logcontext import bind
 from openwx.reporter import payload as payloads
-from openwx.reporter.policy import wanted
+from openwx.reporter.policy import should_report
 from openwx.reporter.post import webhook_id_of
-from openwx.store.sqlite.journal import Completed, Unit
+from openwx.store.sqlite.journal import Completed, WriteBatch
 from openwx.transports.web.client import Client
 from openwx.transports.web.transfer import Transfer
 
@@ -48,20 +48,20 @@ class NoMediumError(Exception):
     """The medium cannot be had; its words are told in ``media_error``."""
 
 
-class Incoming:
+class MediaDownloader:
     """One account's. ``running`` is set while it runs, ``write`` makes a unit last, however long that takes,
     ``writable`` waits until the journal can be written, and says whether it had to."""
 
     def __init__(
         self,
         account: str,
-        report: Report,
-        shared: Shared,
+        report: ReportSettings,
+        shared: Resources,
         *,
         client: Client,
         transfer: Transfer,
         running: asyncio.Event,
-        write: Callable[[Unit], Awaitable[object]],
+        write: Callable[[WriteBatch], Awaitable[object]],
         writable: Callable[[], Awaitable[bool]],
     ) -> None:
         self._account = account
@@ -76,12 +76,12 @@ class Incoming:
         self._writable = writable
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    async def complete(self, told: Told) -> Told:
+    async def complete(self, told: RecordedReport) -> RecordedReport:
         """The upload with its medium, or with the reason why it has none; both last when this returns."""
-        with about(webhook_id=webhook_id_of(told.upload), event=told.upload.kind):
+        with bind(webhook_id=webhook_id_of(told.upload), event=told.upload.kind):
             return await self._complete(told)
 
-    async def _complete(self, told: Told) -> Told:
+    async def _complete(self, told: RecordedReport) -> RecordedReport:
         upload = told.upload
         ref = msgspec.json.decode(upload.media, type=MediaRef)
         name = names.shown(ref.name)
@@ -114,15 +114,15 @@ class Incoming:
             id=upload.id,
             body=body,
             attachment=attachment,
-            deliver=wanted(self._report, upload.kind, payload),
+            deliver=should_report(self._report, upload.kind, payload),
         )
-        await self._write(Unit(account=self._account, completed=[done], media=known))
-        return Told(
+        await self._write(WriteBatch(account=self._account, completed=[done], media=known))
+        return RecordedReport(
             replace(upload, body=body, attachment=attachment, media=b"", deliver=done.deliver),
             payload,
         )
 
-    async def _fetch(self, ref: MediaRef, told: Told) -> StoredFile:
+    async def _fetch(self, ref: MediaRef, told: RecordedReport) -> StoredFile:
         """Try until it is there, or until the time for it is over."""
         if not self._downloads:
             raise NoMediumError("media.download is off")
@@ -140,12 +140,12 @@ class Incoming:
                     return await self._fetch_once(replace(ref, sender=self._sender(ref, told)))
             except TooLargeError as error:
                 raise NoMediumError(str(error)) from None
-            except LoggedOut as error:
+            except SessionEnded as error:
                 failure: Exception = error
-            except (Refused, ProtocolError, EmptyError) as error:
+            except (Rejected, BadResponse, EmptyError) as error:
                 failure = error
                 refusals += 1
-            except (TransportError, OSError) as error:
+            except (Unreachable, OSError) as error:
                 failure = error
             pause_s = next(pauses)
             if refusals >= MOST_REFUSALS or time.monotonic() + pause_s > deadline:
@@ -167,7 +167,7 @@ class Incoming:
             return waited
         return waited or login
 
-    def _sender(self, ref: MediaRef, told: Told) -> str:
+    def _sender(self, ref: MediaRef, told: RecordedReport) -> str:
         """The id of who sent it, in the present login."""
         contacts = self._client.contacts
         if told.payload["class"] == "send":
@@ -187,7 +187,7 @@ class Incoming:
 
 def _require_type(kind: Kind, mime: str) -> None:
     """WeChat's servers sometimes send a page of theirs with status 200 in place of a picture. What the content does
-    not tell may be anything. Raises ``ProtocolError``."""
+    not tell may be anything. Raises ``BadResponse``."""
     majors = _MAJOR_TYPES.get(kind)
     if majors is not None and mime.partition("/")[0] not in majors and mime != types.UNKNOWN:
-        raise ProtocolError("download", f"what came is no {kind} but {mime}")
+        raise BadResponse("download", f"what came is no {kind} but {mime}")

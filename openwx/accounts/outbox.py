@@ -9,8 +9,14 @@ from openwx import metrics
 from openwx.accounts import journal_guard
 from openwx.errors import CallerError, Code
 from openwx.reporter.reporter import Reporter
-from openwx.store.records import Written
-from openwx.store.sqlite.journal import Journal, JournalError, KeptUpload, ListedUpload, Unit
+from openwx.store.records import WriteResult
+from openwx.store.sqlite.journal import (
+    Journal,
+    JournalError,
+    ListedReport,
+    StoredReport,
+    WriteBatch,
+)
 
 log = logging.getLogger("openwx.report")
 
@@ -18,7 +24,7 @@ MOST = 1000
 """Deliveries in one list."""
 
 
-class Waits(ListedUpload, kw_only=True, frozen=True, gc=False):
+class Waits(ListedReport, kw_only=True, frozen=True, gc=False):
     """An upload that waits. ``tries``, ``status`` and ``error`` are those until now, also of tries that do not count
     against ``report.tries``."""
 
@@ -34,7 +40,7 @@ class Outbox:
         self._journal = journal
         self._reporter = reporter
 
-    async def failed(self, limit: int = MOST) -> list[ListedUpload]:
+    async def failed(self, limit: int = MOST) -> list[ListedReport]:
         """Those that were given up, newest first."""
         return await self._journal.failed(self._account, limit=limit)
 
@@ -50,7 +56,7 @@ class Outbox:
         listed = await self._journal.waiting(self._account, limit=limit)
         return [self._waits(upload) for upload in listed]
 
-    def _waits(self, upload: ListedUpload) -> Waits:
+    def _waits(self, upload: ListedReport) -> Waits:
         known = structs.asdict(upload)
         if self._reporter is None:
             return Waits(**known, next_try=0.0)
@@ -60,11 +66,11 @@ class Outbox:
             known |= {"status": progress.status, "error": progress.error}
         return Waits(**known, next_try=progress.next_try)
 
-    async def delivered(self, limit: int = MOST) -> list[KeptUpload]:
+    async def delivered(self, limit: int = MOST) -> list[StoredReport]:
         """Those that ``post_api`` took, newest first, for as long as they are kept."""
         return await self._journal.delivered(self._account, limit=limit)
 
-    async def show(self, upload_id: int) -> tuple[ListedUpload, bytes]:
+    async def show(self, upload_id: int) -> tuple[ListedReport, bytes]:
         """One of either, and its body. Raises ``CallerError`` (100)."""
         found = await self._journal.listed(self._account, upload_id)
         if found is None:
@@ -92,7 +98,7 @@ class Outbox:
                 why = "its medium is still being fetched, or the account has stopped"
                 raise CallerError(Code.NOT_POSSIBLE, f"delivery {upload_id} cannot be tried: {why}")
             chats.append(upload.chat)
-        written = await self._write(Unit(account=self._account, again=sorted(failed)))
+        written = await self._write(WriteBatch(account=self._account, again=sorted(failed)))
         words = "%s: %d failed deliveries are sent again, %d that wait are tried now"
         log.info(words, self._account, len(written.again), len(chats))
         if self._reporter is not None:
@@ -113,7 +119,7 @@ class Outbox:
                     Code.NOT_POSSIBLE, f"delivery {upload_id} has not failed: it is still tried"
                 )
         chosen = await self._all_failed() if ids is None else list(dict.fromkeys(ids))
-        written = await self._write(Unit(account=self._account, dropped=chosen))
+        written = await self._write(WriteBatch(account=self._account, dropped=chosen))
         for upload_id in written.dropped:
             words = "%s: the failed delivery %d was dropped on request"
             metrics.dropped(log, "dropped_delivery", words, self._account, upload_id)
@@ -122,7 +128,7 @@ class Outbox:
     async def _all_failed(self) -> list[int]:
         return [upload.id for upload in await self.failed(1_000_000)]
 
-    async def _write(self, unit: Unit) -> Written:
+    async def _write(self, unit: WriteBatch) -> WriteResult:
         try:
             return await self._journal.write(unit)
         except JournalError as error:

@@ -21,7 +21,7 @@ class Address(Target, frozen=True, kw_only=True):
     uin: str
 
 
-class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+class OutgoingMedia(msgspec.Struct, frozen=True, kw_only=True):
     """A medium to send, in one of three shapes, and what its uploads tell of it.
 
     ``medium``: a file on our disk; with ``uploaded``, WeChat has it too.
@@ -37,13 +37,13 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class OutgoingMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One text or medium to send. Every try of it carries its ``client_msg_id``; ``bulk`` yields to the others."""
 
     uid: str
     to: Address
     content: str = ""
-    parcel: Parcel | None = None
+    parcel: OutgoingMedia | None = None
     client_msg_id: str
     bulk: bool = False
     key: str = ""
@@ -53,17 +53,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Order":
+    def from_bytes(cls, data: bytes) -> "OutgoingMessage":
         return msgspec.json.decode(data, type=cls)
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class SendResult(msgspec.Struct, frozen=True):
     """How a send ended. ``error`` is None where it reached WeChat."""
 
     chat_id: str
     msg_id: str = ""
     error: CallerError | None = None
-    parcel: Parcel | None = None
+    parcel: OutgoingMedia | None = None
     """The medium as it was sent."""
 
     @property
@@ -93,12 +93,14 @@ def present_id(to: Address, session: Session | None, contacts: Contacts) -> str 
     return found.id if found else None
 
 
-def new_order(to: Address, what: str | Parcel, *, bulk: bool = False, key: str = "") -> Order:
-    return Order(
+def new_message(
+    to: Address, what: str | OutgoingMedia, *, bulk: bool = False, key: str = ""
+) -> OutgoingMessage:
+    return OutgoingMessage(
         uid=new_uid(),
         to=to,
         content=what if isinstance(what, str) else "",
-        parcel=what if isinstance(what, Parcel) else None,
+        parcel=what if isinstance(what, OutgoingMedia) else None,
         client_msg_id=new_client_msg_id(),
         bulk=bulk,
         key=key,

@@ -39,18 +39,18 @@ class _Question(msgspec.Struct, eq=False):
         )
 
 
-class _Line(msgspec.Struct, eq=False):
+class _Asker(msgspec.Struct, eq=False):
     """Those who want to ask one friend, one after the other."""
 
     turn: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     users: int = 0
 
 
-class Consults:
+class Questions:
     """One account's questions. A friend has one at a time."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _Asker] = {}
         self._questions: set[_Question] = set()
         self._gone: CallerError | None = None
 
@@ -62,7 +62,7 @@ class Consults:
         ``send`` sends, and calls what it is given when the question may have reached WeChat. The time counts from
         its return. Raises what it raises, and ``CallerError``: too many wait (-7), or the account stopped (-4).
         """
-        line = self._lines.setdefault(friend.id, _Line())
+        line = self._lines.setdefault(friend.id, _Asker())
         if line.users > MOST_WAITING:
             words = f"{MOST_WAITING} questions to {friend.displayname} are waiting: try later"
             raise CallerError(Code.QUEUE_FULL, words)

@@ -15,19 +15,19 @@ from typing import Any
 import msgspec
 
 from openwx import metrics
-from openwx.accounts.outgoing import Order, Outcome
+from openwx.accounts.outgoing import OutgoingMessage, SendResult
 from openwx.errors import (
+    BadResponse,
     CallerError,
     Code,
-    LoggedOut,
-    NotReached,
-    ProtocolError,
-    Refused,
+    NeverReached,
+    RateLimited,
+    Rejected,
+    SessionEnded,
     SystemBusy,
-    TooOften,
-    TransportError,
+    Unreachable,
 )
-from openwx.logcontext import about
+from openwx.logcontext import bind
 from openwx.reporter.post import webhook_id
 
 log = logging.getLogger("openwx.send")
@@ -38,24 +38,24 @@ _LOOK_AHEAD = 100
 """So many waiting orders are looked at for one whose chat is free."""
 
 
-class Ticket(msgspec.Struct, eq=False):
+class QueuedMessage(msgspec.Struct, eq=False):
     """An order in the queue. ``done`` is there where somebody waits; ``begun`` once it may have reached WeChat."""
 
-    order: Order
-    done: asyncio.Future[Outcome] | None = None
+    order: OutgoingMessage
+    done: asyncio.Future[SendResult] | None = None
     names: frozenset[str] = frozenset()
     """What it is in line for."""
     begun: bool = False
     abandoned: bool = False
     """Whoever waited was told how it stands: no new attempt may follow."""
     on_begun: Callable[[], None] | None = None
-    outcome: Outcome | None = None
+    outcome: SendResult | None = None
     """How it ended, also while that is still to be written down."""
 
     def __post_init__(self) -> None:
         self.names = _names(self.order, is_kept=self.done is None)
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: SendResult) -> None:
         """Answer the caller who waits, once."""
         if self.done is not None and not self.done.done():
             self.done.set_result(outcome)
@@ -98,9 +98,9 @@ class SendQueue:
         rules: QueueRules,
         *,
         running: Callable[[], Awaitable[object]],
-        prepare: Callable[[Order], Awaitable[Order]],
-        send: Callable[[Order], Awaitable[Outcome]],
-        finish: Callable[[Ticket, Outcome], Awaitable[None]],
+        prepare: Callable[[OutgoingMessage], Awaitable[OutgoingMessage]],
+        send: Callable[[OutgoingMessage], Awaitable[SendResult]],
+        finish: Callable[[QueuedMessage, SendResult], Awaitable[None]],
         safe: Callable[[], Awaitable[object]] = _always_safe,
         retries: Callable[[], None] = lambda: None,
     ) -> None:
@@ -111,13 +111,13 @@ class SendQueue:
         self._prepare = prepare
         self._send = send
         self._finish = finish
-        self._urgent: deque[Ticket] = deque()
-        self._bulk: deque[Ticket] = deque()
+        self._urgent: deque[QueuedMessage] = deque()
+        self._bulk: deque[QueuedMessage] = deque()
         self._some = asyncio.Event()
         self._not_before = 0.0
         self._too_often = rules.too_often()
         self._too_often_at = 0.0
-        self._under_way: list[Ticket] = []
+        self._under_way: list[QueuedMessage] = []
         self._closed = False
         self._resting: set[asyncio.Task[Any]] = set()
         """Those of ``run`` that wait: nothing of theirs is on its way."""
@@ -137,23 +137,23 @@ class SendQueue:
                 retry_after=wait_s,
             )
 
-    def put(self, orders: Iterable[Order]) -> None:
+    def put(self, orders: Iterable[OutgoingMessage]) -> None:
         """Queue orders that are in the journal."""
         for order in orders:
-            (self._bulk if order.bulk else self._urgent).append(Ticket(order))
+            (self._bulk if order.bulk else self._urgent).append(QueuedMessage(order))
         self._some.set()
 
     async def send_and_wait(
-        self, order: Order, on_begun: Callable[[], None] | None = None
-    ) -> Outcome:
+        self, order: OutgoingMessage, on_begun: Callable[[], None] | None = None
+    ) -> SendResult:
         """Queue an order and wait for how it ends; ``on_begun`` is called when it may reach WeChat.
 
         Raises ``CallerError`` with HTTP 504 after ``wait_s``: withdrawn where it was not begun.
         """
         if self._gone is not None:
-            return Outcome("", error=self._gone)
-        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        ticket = Ticket(order, done, on_begun=on_begun)
+            return SendResult("", error=self._gone)
+        done: asyncio.Future[SendResult] = asyncio.get_running_loop().create_future()
+        ticket = QueuedMessage(order, done, on_begun=on_begun)
         self._urgent.append(ticket)
         self._some.set()
         try:
@@ -180,7 +180,7 @@ class SendQueue:
         self.refuse(error)
         stopped = _unknown("the account stopped before WeChat answered")
         for ticket in [*self._under_way, *self._urgent]:
-            ticket.tell(Outcome("", error=stopped))
+            ticket.tell(SendResult("", error=stopped))
         self._urgent.clear()
         self._bulk.clear()
 
@@ -193,7 +193,7 @@ class SendQueue:
             if ticket.done is not None and not ticket.done.done() and not ticket.begun:
                 _withdraw(ticket.order, str(error))
                 ticket.abandoned = True
-                ticket.tell(Outcome("", error=error))
+                ticket.tell(SendResult("", error=error))
         self._urgent = deque(one for one in self._urgent if not one.abandoned)
 
     def close(self) -> None:
@@ -220,9 +220,9 @@ class SendQueue:
             self._under_way.append(ticket)
             tasks.create_task(self._serve(ticket), name="sends: a message")
 
-    async def _serve(self, ticket: Ticket) -> None:
+    async def _serve(self, ticket: QueuedMessage) -> None:
         try:
-            with about(webhook_id=webhook_id(ticket.order.uid)):
+            with bind(webhook_id=webhook_id(ticket.order.uid)):
                 outcome = await self._perform(ticket)
         finally:
             self._rest(self._rules.interval_s)
@@ -233,7 +233,7 @@ class SendQueue:
         self._under_way.remove(ticket)
         self._some.set()  # what waited for this chat can go now
 
-    def _next(self) -> Ticket | None:
+    def _next(self) -> QueuedMessage | None:
         """The oldest that need not wait for one that is under way, bulk last."""
         if self._closed or len(self._under_way) >= self._rules.at_once:
             return None
@@ -276,10 +276,10 @@ class SendQueue:
             self._too_often_at = now
         return max(0.0, self._not_before - now)
 
-    def _put_back(self, ticket: Ticket) -> None:
+    def _put_back(self, ticket: QueuedMessage) -> None:
         (self._bulk if ticket.order.bulk else self._urgent).appendleft(ticket)
 
-    async def _attempt(self, ticket: Ticket) -> Outcome | None:
+    async def _attempt(self, ticket: QueuedMessage) -> SendResult | None:
         """One try, unless nobody wants it any more."""
         if not ticket.begun:
             await self._resting_until(self._safe())
@@ -294,7 +294,7 @@ class SendQueue:
             ticket.on_begun()
         return await self._send(ticket.order)
 
-    async def _perform(self, ticket: Ticket) -> Outcome | None:
+    async def _perform(self, ticket: QueuedMessage) -> SendResult | None:
         """All tries of one order; None where it went back into the queue to outlive a new login, or was withdrawn."""
         chat_id = ticket.order.to.id
         error: Exception | None = None
@@ -307,7 +307,7 @@ class SendQueue:
             uncertain, began = ticket.begun, time.monotonic()
             try:
                 outcome = await self._attempt(ticket)
-            except LoggedOut as over:
+            except SessionEnded as over:
                 if ticket.abandoned:
                     return _abandoned(ticket, _told(over, unsure=unsure))
                 ticket.begun = uncertain
@@ -315,38 +315,40 @@ class SendQueue:
                 self._retries()
                 return None
             except CallerError as gone:
-                return Outcome(chat_id, error=gone)
-            except TooOften as refusal:
+                return SendResult(chat_id, error=gone)
+            except RateLimited as refusal:
                 log.warning("WeChat says %s; the next send in %.0f s", refusal, self._pause(began))
                 if ticket.done is not None or pause_s is None:
-                    return Outcome(chat_id, error=_told(refusal, unsure=unsure))
+                    return SendResult(chat_id, error=_told(refusal, unsure=unsure))
                 error = refusal
-            except (TransportError, ProtocolError, SystemBusy) as failure:
+            except (Unreachable, BadResponse, SystemBusy) as failure:
                 log.info("a send failed: %s", failure)
                 error = failure
-                unsure |= not isinstance(failure, NotReached | SystemBusy)
+                unsure |= not isinstance(failure, NeverReached | SystemBusy)
                 if pause_s is not None:
                     self._rest(pause_s)
-            except Refused as refusal:
-                return Outcome(chat_id, error=_told(refusal, unsure=unsure))
+            except Rejected as refusal:
+                return SendResult(chat_id, error=_told(refusal, unsure=unsure))
             else:
                 self._too_often = self._rules.too_often()
                 return outcome
         return self._gave_up(ticket, error, unsure=unsure)
 
-    def _gave_up(self, ticket: Ticket, error: Exception | None, *, unsure: bool) -> Outcome:
+    def _gave_up(
+        self, ticket: QueuedMessage, error: Exception | None, *, unsure: bool
+    ) -> SendResult:
         tries = self._rules.tries
         status = f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {error}"
         if unsure and ticket.begun:
             status += "; whether it arrived is unknown"
-        return Outcome(ticket.order.to.id, error=CallerError(Code.GAVE_UP, status))
+        return SendResult(ticket.order.to.id, error=CallerError(Code.GAVE_UP, status))
 
 
-def _withdraw(order: Order, why: str) -> None:
+def _withdraw(order: OutgoingMessage, why: str) -> None:
     metrics.dropped(log, "withdrawn_send", "a send to %s: %s", order.uid, why)
 
 
-def _names(order: Order, *, is_kept: bool) -> frozenset[str]:
+def _names(order: OutgoingMessage, *, is_kept: bool) -> frozenset[str]:
     """What an order is in line for: all that tells its chat from others (its id in another login is another one), and
     the order of what was accepted for later."""
     to = order.to
@@ -354,16 +356,16 @@ def _names(order: Order, *, is_kept: bool) -> frozenset[str]:
     return frozenset(names - {""})
 
 
-def _abandoned(ticket: Ticket, error: CallerError) -> Outcome | None:
+def _abandoned(ticket: QueuedMessage, error: CallerError) -> SendResult | None:
     """What is told of an order that nobody waits for any more: nothing where it was withdrawn."""
-    return Outcome(ticket.order.to.id, error=error) if ticket.begun else None
+    return SendResult(ticket.order.to.id, error=error) if ticket.begun else None
 
 
 def _unknown(why: str) -> CallerError:
     return CallerError(Code.UNREACHABLE, f"{why}: the outcome is unknown", http_status=504)
 
 
-def _told(refusal: Refused, *, unsure: bool) -> CallerError:
+def _told(refusal: Rejected, *, unsure: bool) -> CallerError:
     """A ``Ret`` of 1000 or more is the answer's code itself, as the original had it. ``unsure``: the answer to a try
     before was lost."""
     code = refusal.ret if refusal.ret >= 1000 else Code.REFUSED

@@ -8,13 +8,15 @@ from openwx.accounts import journal_guard
 from openwx.errors import CallerError, Code
 from openwx.store.sqlite.journal import Journal, JournalError
 from openwx.transports.web.client import Client
-from openwx.transports.web.contact_actions import Changes
+from openwx.transports.web.contact_actions import ContactActions
 
 
 class Recalls:
     """One account's."""
 
-    def __init__(self, account: str, journal: Journal, client: Client, changes: Changes) -> None:
+    def __init__(
+        self, account: str, journal: Journal, client: Client, changes: ContactActions
+    ) -> None:
         self._account = account
         self._journal = journal
         self._client = client
@@ -23,7 +25,7 @@ class Recalls:
     async def revoke(self, id: str) -> None:
         """Take back a message by its MsgId, or by ``<MsgId>:<receiver id>``.
 
-        Raises ``CallerError`` (100) for a message that this account did not send, and what ``Changes`` raises.
+        Raises ``CallerError`` (100) for a message that this account did not send, and what ``ContactActions`` raises.
         """
         msg_id, _, chat_id = id.partition(":")
         await self._changes.revoke(msg_id, await self._chat_of(msg_id, chat_id))

@@ -14,20 +14,20 @@ from msgspec.structs import replace
 
 from openwx import metrics
 from openwx.accounts import qrcode
-from openwx.accounts.chat_keys import Lines
-from openwx.accounts.holdback import Told
+from openwx.accounts.chat_keys import ChatKeys
+from openwx.accounts.holdback import RecordedReport
 from openwx.accounts.media import registry
-from openwx.accounts.outgoing import Order, Outcome, Parcel, address_of
-from openwx.accounts.resources import Shared
-from openwx.config import Report
+from openwx.accounts.outgoing import OutgoingMedia, OutgoingMessage, SendResult, address_of
+from openwx.accounts.resources import Resources
+from openwx.config import ReportSettings
 from openwx.domain import events
 from openwx.domain.contacts import Friend, Group
 from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload
-from openwx.reporter.reporter import wanted
+from openwx.reporter.reporter import should_report
 from openwx.safetext import Picture
 from openwx.store.records import new_uid
-from openwx.store.sqlite.journal import JournalError, NewUpload, Unit, Written
+from openwx.store.sqlite.journal import JournalError, NewReport, WriteBatch, WriteResult
 from openwx.transports.web.client import Batch
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.messages import MediaMessage, Message
@@ -39,11 +39,15 @@ REMEMBERED_CHATS = 2000
 """So many keep their line over a restart, whatever becomes of their names."""
 
 
-class Teller:
+class EventRecorder:
     """One account's. ``put`` takes what the journal has made last."""
 
     def __init__(
-        self, name: str, report: Report, shared: Shared, put: Callable[[Told], None]
+        self,
+        name: str,
+        report: ReportSettings,
+        shared: Resources,
+        put: Callable[[RecordedReport], None],
     ) -> None:
         self.qrcode_png: bytes | None = None
         self._name = name
@@ -51,12 +55,12 @@ class Teller:
         self._shared = shared
         self._put = put
         self._in_order = asyncio.Lock()
-        self.lines = Lines()
+        self.lines = ChatKeys()
         self._counts = metrics.of_account(name)
         self._saved_uids: dict[str, int | str] | None = None
         """Those in the journal: the very object, which nobody changes."""
 
-    async def restore(self) -> list[Told]:
+    async def restore(self) -> list[RecordedReport]:
         """What waits for its medium since before the start. Chats keep the order lines that they had."""
         journal = self._shared.journal
         for newest in reversed(await journal.chats(self._name, limit=REMEMBERED_CHATS)):
@@ -68,7 +72,7 @@ class Teller:
         held = await journal.held(self._name)
         for upload in held:
             self.lines.remember(upload)
-        return [Told(upload, msgspec.json.decode(upload.body)) for upload in held]
+        return [RecordedReport(upload, msgspec.json.decode(upload.body)) for upload in held]
 
     async def tell(self, batch: Batch, session: Session | None) -> None:
         """Make a batch last, together with the session that acknowledges it."""
@@ -88,7 +92,9 @@ class Teller:
                     state["uids"] = batch.session.uids_to_bytes()
             if batch.known is not None:
                 state["contacts"] = batch.known or None
-            fresh = await self._commit(Unit(account=self._name, state=state, media=media), told)
+            fresh = await self._commit(
+                WriteBatch(account=self._name, state=state, media=media), told
+            )
             if batch.session is not None:
                 self._saved_uids = batch.session.uids
             for payload in fresh:
@@ -97,8 +103,8 @@ class Teller:
 
     async def tell_outcome(
         self,
-        order: Order,
-        outcome: Outcome,
+        order: OutgoingMessage,
+        outcome: SendResult,
         contacts: Contacts,
         session: Session | None,
         *,
@@ -130,7 +136,7 @@ class Teller:
         upload = self._upload(
             "send_message", line, payload, dedupe=dedupe, attachment=self._attachment(parcel)
         )
-        unit = Unit(
+        unit = WriteBatch(
             account=self._name,
             finished_sends=(order.uid,) if was_kept else (),
             media=registry.to_keep(parcel) if parcel and error is None else {},
@@ -138,14 +144,14 @@ class Teller:
         )
         await self._commit(unit, [(upload, payload)], waits)
 
-    def _attachment(self, parcel: Parcel | None) -> str:
+    def _attachment(self, parcel: OutgoingMedia | None) -> str:
         """The file whose content the upload of a sent medium tells."""
         medium = parcel.medium if parcel else None
         return medium.path if medium and self._report.post_media_data else ""
 
     async def write(
-        self, unit: Unit, waits: Callable[[JournalError], object] = lambda _: None
-    ) -> Written:
+        self, unit: WriteBatch, waits: Callable[[JournalError], object] = lambda _: None
+    ) -> WriteResult:
         """Make a unit last, however long it takes: where the disk is full, everything waits for room, and ``waits`` is
         called."""
 
@@ -158,7 +164,7 @@ class Teller:
 
     async def _tell(
         self, happened: events.Event, session: Session | None
-    ) -> list[tuple[NewUpload, Payload]]:
+    ) -> list[tuple[NewReport, Payload]]:
         """The uploads of an event, where somebody wants them."""
         dedupe = ""
         if isinstance(happened, events.FriendRequested) and session is not None:
@@ -196,7 +202,7 @@ class Teller:
         )
         return str(path), base64.encodebytes(self.qrcode_png).decode("ascii")
 
-    def _tell_message(self, message: Message, session: Session | None) -> tuple[NewUpload, Payload]:
+    def _tell_message(self, message: Message, session: Session | None) -> tuple[NewReport, Payload]:
         uid = new_uid()
         payload = payloads.received(message, uid)
         chat = message.parties.chat
@@ -214,20 +220,20 @@ class Teller:
         )
         return upload, payload
 
-    def _upload(self, kind: str, chat: str, payload: Payload, **more: Any) -> NewUpload:
-        return NewUpload(
+    def _upload(self, kind: str, chat: str, payload: Payload, **more: Any) -> NewReport:
+        return NewReport(
             chat=chat,
             kind=kind,
             body=msgspec.json.encode(payload),
             uid=payload.get("uid") or new_uid(),
-            deliver=wanted(self._report, kind, payload),
+            deliver=should_report(self._report, kind, payload),
             **more,
         )
 
     async def _commit(
         self,
-        unit: Unit,
-        told: Sequence[tuple[NewUpload, Payload]],
+        unit: WriteBatch,
+        told: Sequence[tuple[NewReport, Payload]],
         waits: Callable[[JournalError], object] = lambda _: None,
     ) -> list[Payload]:
         """Make it last, and pass it on; what was new in it."""
@@ -236,7 +242,7 @@ class Teller:
             return []
         written = await self.write(unit, waits)
         fresh = [
-            Told(upload, payload)
+            RecordedReport(upload, payload)
             for upload, (_, payload) in zip(written.uploads, told, strict=True)
             if upload is not None
         ]

@@ -10,7 +10,7 @@ from openwx.config import Settings
 from openwx.config.given import account_from_texts, on_the_bench
 from openwx.config.models import AccountSettings
 from openwx.errors import ConfigError
-from openwx.store.sqlite.journal import Journal, Unit
+from openwx.store.sqlite.journal import Journal, WriteBatch
 
 log = logging.getLogger("openwx.gateway")
 
@@ -19,19 +19,19 @@ _OF_ALL = ""
 _KEY = "accounts"
 
 
-class Roster(msgspec.Struct, frozen=True):
+class AccountRegistry(msgspec.Struct, frozen=True):
     """The settings of the accounts that the API started, as it was given them, and the names of those it stopped."""
 
     started: dict[str, dict[str, str]] = {}
     stopped: list[str] = []
 
-    def with_started(self, name: str, texts: Mapping[str, str] | None) -> "Roster":
+    def with_started(self, name: str, texts: Mapping[str, str] | None) -> "AccountRegistry":
         """``name`` is stopped no more; with ``texts`` it comes back after a restart."""
         started = self.started if texts is None else self.started | {name: dict(texts)}
-        return Roster(started, [one for one in self.stopped if one != name])
+        return AccountRegistry(started, [one for one in self.stopped if one != name])
 
-    def with_stopped(self, name: str) -> "Roster":
-        return Roster(self.started, [*(one for one in self.stopped if one != name), name])
+    def with_stopped(self, name: str) -> "AccountRegistry":
+        return AccountRegistry(self.started, [*(one for one in self.stopped if one != name), name])
 
     def accounts(
         self, configured: Mapping[str, AccountSettings]
@@ -54,23 +54,23 @@ class Roster(msgspec.Struct, frozen=True):
             yield name, settings
 
 
-async def load(journal: Journal) -> Roster:
+async def load(journal: Journal) -> AccountRegistry:
     """What was kept. Raises ``JournalError``."""
     kept = (await journal.state(_OF_ALL)).get(_KEY)
     if kept is None:
-        return Roster()
+        return AccountRegistry()
     try:
-        return msgspec.json.decode(kept, type=Roster)
+        return msgspec.json.decode(kept, type=AccountRegistry)
     except msgspec.DecodeError:
         words = "the list of accounts that the API started cannot be read; it is forgotten"
         metrics.dropped(log, "saved_state", words)
-        return Roster()
+        return AccountRegistry()
 
 
-async def keep(journal: Journal, roster: Roster) -> None:
+async def keep(journal: Journal, roster: AccountRegistry) -> None:
     """Raises ``JournalError``."""
     state: dict[str, bytes | None] = {_KEY: msgspec.json.encode(roster)}
-    await journal.write(Unit(account=_OF_ALL, state=state))
+    await journal.write(WriteBatch(account=_OF_ALL, state=state))
 
 
 async def all_accounts(settings: Settings, journal: Journal) -> dict[str, AccountSettings]:

@@ -11,10 +11,10 @@ from openwx.accounts.media.local import LocalMedia
 from openwx.accounts.private_targets import Targets
 from openwx.reporter.clock import Clock
 from openwx.store.sqlite.journal import Journal
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 
 
-class Shared(msgspec.Struct, kw_only=True):
+class Resources(msgspec.Struct, kw_only=True):
     """``connector`` leads to WeChat, ``http`` to the backends. ``several``: there is more than one account now."""
 
     journal: Journal
@@ -32,5 +32,5 @@ class Shared(msgspec.Struct, kw_only=True):
     show_messages: bool = True
     colour: bool = False
     several: bool = False
-    pace: Pace = msgspec.field(default_factory=Pace)
+    pace: Timing = msgspec.field(default_factory=Timing)
     clock: Clock = msgspec.field(default_factory=Clock)

@@ -11,26 +11,26 @@ from msgspec.structs import replace
 from openwx import metrics
 from openwx.accounts import journal_guard
 from openwx.accounts.idempotency import Keys, Record
-from openwx.accounts.media.registry import Parcels, what_to_send
-from openwx.accounts.media.resolver import MediaGiven
+from openwx.accounts.media.registry import MediaRegistry, what_to_send
+from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.outgoing import (
     Address,
-    Order,
-    Outcome,
-    Parcel,
+    OutgoingMedia,
+    OutgoingMessage,
+    SendResult,
     address_of,
-    new_order,
+    new_message,
     present_id,
 )
-from openwx.accounts.queue import QueueRules, SendQueue, Ticket
-from openwx.accounts.recorder import Teller
+from openwx.accounts.queue import QueuedMessage, QueueRules, SendQueue
+from openwx.accounts.recorder import EventRecorder
 from openwx.config import AccountSettings
 from openwx.domain.contacts import FRIEND, Chat
-from openwx.errors import CallerError, Code, LoggedOut, Refused
+from openwx.errors import CallerError, Code, Rejected, SessionEnded
 from openwx.reporter.answer import Answer
-from openwx.store.sqlite.journal import Journal, JournalError, NewSend, Send, Unit, Upload
+from openwx.store.sqlite.journal import Journal, JournalError, NewSend, Report, Send, WriteBatch
 from openwx.transports.web.client import Client
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 from openwx.transports.web.transfer import Transfer
 
 log = logging.getLogger("openwx.send")
@@ -50,20 +50,20 @@ class Sent(msgspec.Struct, frozen=True):
     media_id: str = ""
 
 
-class Outgoing:
+class Sender:
     """One account's sends. ``running`` is set while it runs."""
 
     def __init__(
         self,
         account: str,
         settings: AccountSettings,
-        pace: Pace,
+        pace: Timing,
         journal: Journal,
         *,
         client: Client,
         transfer: Transfer,
-        parcels: Parcels,
-        teller: Teller,
+        parcels: MediaRegistry,
+        teller: EventRecorder,
         running: asyncio.Event,
     ) -> None:
         self._account = account
@@ -75,7 +75,7 @@ class Outgoing:
         self._running = running
         self._counts = metrics.of_account(account)
         self.keys = Keys(account, journal, pace.send_wait_s)
-        self._to_take: asyncio.Queue[Order] = asyncio.Queue()
+        self._to_take: asyncio.Queue[OutgoingMessage] = asyncio.Queue()
         self._slots = asyncio.Semaphore(SOURCES_AT_ONCE)
         self.queue = SendQueue(
             QueueRules(
@@ -97,7 +97,7 @@ class Outgoing:
     # -- from callers ----------------------------------------------------------------------------------------
 
     async def send(
-        self, chat: Chat, what: str | Parcel, on_begun: Callable[[], None] | None = None
+        self, chat: Chat, what: str | OutgoingMedia, on_begun: Callable[[], None] | None = None
     ) -> Sent:
         """Send and wait for WeChat's word; ``on_begun`` is called when it may reach WeChat.
 
@@ -105,13 +105,13 @@ class Outgoing:
         """
         journal_guard.require(self._journal, NOT_SENT)
         self.queue.require_room()
-        outcome = await self.queue.send_and_wait(new_order(self._address(chat), what), on_begun)
+        outcome = await self.queue.send_and_wait(new_message(self._address(chat), what), on_begun)
         if outcome.error is not None:
             raise outcome.error
         return Sent(outcome.msg_id, f"{outcome.msg_id}:{outcome.chat_id}", outcome.media_id)
 
     async def send_later(
-        self, chats: Sequence[Chat], whats: Sequence[str | Parcel], *, bulk: bool = False
+        self, chats: Sequence[Chat], whats: Sequence[str | OutgoingMedia], *, bulk: bool = False
     ) -> list[str]:
         """Accept sends; when this returns, they survive a crash. The uids of their ``send_message`` uploads."""
         orders = self._orders(chats, whats, bulk=bulk)
@@ -122,7 +122,7 @@ class Outgoing:
         self,
         key: str,
         asked: str,
-        find: Callable[[], Awaitable[tuple[Sequence[Chat], Sequence[str | Parcel]]]],
+        find: Callable[[], Awaitable[tuple[Sequence[Chat], Sequence[str | OutgoingMedia]]]],
         *,
         bulk: bool = False,
     ) -> Record:
@@ -141,20 +141,22 @@ class Outgoing:
     def _orders(
         self,
         chats: Sequence[Chat],
-        whats: Sequence[str | Parcel],
+        whats: Sequence[str | OutgoingMedia],
         *,
         bulk: bool = False,
         key: str = "",
-    ) -> list[Order]:
+    ) -> list[OutgoingMessage]:
         self.queue.require_room(bulk=bulk)
         return [
-            new_order(self._address(chat), what, bulk=bulk, key=key)
+            new_message(self._address(chat), what, bulk=bulk, key=key)
             for chat in chats
             for what in whats
         ]
 
-    async def _accept(self, orders: Sequence[Order], keys: Mapping[str, bytes]) -> None:
-        unit = Unit(account=self._account, sends=[_new_send(order) for order in orders], keys=keys)
+    async def _accept(self, orders: Sequence[OutgoingMessage], keys: Mapping[str, bytes]) -> None:
+        unit = WriteBatch(
+            account=self._account, sends=[_new_send(order) for order in orders], keys=keys
+        )
         try:
             await self._journal.write(unit)
         except JournalError as error:
@@ -178,24 +180,24 @@ class Outgoing:
 
     # -- from bots, and from before a restart ----------------------------------------------------------------
 
-    def replies(self, upload: Upload, answer: Answer) -> list[NewSend]:
+    def replies(self, upload: Report, answer: Answer) -> list[NewSend]:
         """The sends that an answer of ``post_api`` asks for, text first; the reporter writes them down with the
         delivery."""
         to = msgspec.json.decode(upload.reply_to, type=Address)
-        whats: list[str | Parcel] = []
+        whats: list[str | OutgoingMedia] = []
         if answer.reply is not None:
             whats.append(answer.reply)
         if answer.media is not None:
-            whats.append(Parcel(source=answer.media))
+            whats.append(OutgoingMedia(source=answer.media))
         return [
-            _new_send(new_order(to, what), upload_id=upload.id, part=part)
+            _new_send(new_message(to, what), upload_id=upload.id, part=part)
             for part, what in enumerate(whats)
         ]
 
     def accepted(self, sends: Iterable[Send]) -> None:
         """Take what is in the journal."""
         for send in sends:
-            order = Order.from_bytes(send.body)
+            order = OutgoingMessage.from_bytes(send.body)
             if order.parcel is not None and order.parcel.source:
                 self._to_take.put_nowait(order)
             else:
@@ -208,20 +210,20 @@ class Outgoing:
                 order = await self._to_take.get()
                 tasks.create_task(self._take_source(order), name=f"{self._account}: reply's media")
 
-    async def _take_source(self, order: Order) -> None:
+    async def _take_source(self, order: OutgoingMessage) -> None:
         assert order.parcel is not None
-        given = MediaGiven(order.parcel.source)
+        given = MediaInput(order.parcel.source)
         try:
             async with self._slots:
                 parcel = await self._taken(given)
         except CallerError as error:
             log.warning("%s: the media of a reply: %s", self._account, error.status)
-            ticket = Ticket(order)
-            await self._finish(ticket, Outcome(order.to.id, error=error))
+            ticket = QueuedMessage(order)
+            await self._finish(ticket, SendResult(order.to.id, error=error))
             return
         self.queue.put([replace(order, parcel=parcel)])
 
-    async def _taken(self, given: MediaGiven) -> Parcel:
+    async def _taken(self, given: MediaInput) -> OutgoingMedia:
         """The medium of a reply. A full disk is waited for, since nobody is there to ask again."""
         while True:
             await self._journal.writable()
@@ -233,46 +235,46 @@ class Outgoing:
 
     # -- the queue's work ------------------------------------------------------------------------------------
 
-    async def _prepare(self, order: Order) -> Order:
+    async def _prepare(self, order: OutgoingMessage) -> OutgoingMessage:
         """Upload its medium; nothing is sent yet. Raises ``WeChatError`` or ``CallerError``."""
         if order.parcel is None:
             return order
         parcel = await self._asking(self._parcels.upload(order.parcel, self._chat_id(order)))
         return replace(order, parcel=parcel)
 
-    async def _send(self, order: Order) -> Outcome:
+    async def _send(self, order: OutgoingMessage) -> SendResult:
         """Find the chat, in whatever login this is, and send. Raises ``CallerError`` where it is gone."""
         chat_id = self._chat_id(order)
         if order.parcel is None:
             msg_id = await self._asking(
                 self._client.send_text(chat_id, order.content, order.client_msg_id)
             )
-            return Outcome(chat_id, msg_id)
+            return SendResult(chat_id, msg_id)
         parcel = order.parcel
         try:
             msg_id = await self._send_medium(chat_id, parcel, order.client_msg_id)
-        except Refused as refusal:
-            if type(refusal) is not Refused:
+        except Rejected as refusal:
+            if type(refusal) is not Rejected:
                 raise
             again = await self._asking(self._parcels.upload_again(parcel, chat_id))
             if again is None:
                 raise
             parcel = again
             msg_id = await self._send_medium(chat_id, parcel, order.client_msg_id)
-        return Outcome(chat_id, msg_id, parcel=parcel)
+        return SendResult(chat_id, msg_id, parcel=parcel)
 
-    async def _send_medium(self, chat_id: str, parcel: Parcel, client_msg_id: str) -> str:
+    async def _send_medium(self, chat_id: str, parcel: OutgoingMedia, client_msg_id: str) -> str:
         return await self._asking(self._transfer.send(chat_id, what_to_send(parcel), client_msg_id))
 
     async def _asking(self, work: Awaitable[T]) -> T:
         try:
             return await work
-        except LoggedOut:
+        except SessionEnded:
             if not self._client.is_usable:
                 self._running.clear()  # until the new login is done
             raise
 
-    def _chat_id(self, order: Order) -> str:
+    def _chat_id(self, order: OutgoingMessage) -> str:
         """The chat's id in the present login."""
         found = present_id(order.to, self._client.session, self._client.contacts)
         if found is None:
@@ -282,7 +284,7 @@ class Outgoing:
             )
         return found
 
-    async def _finish(self, ticket: Ticket, outcome: Outcome) -> None:
+    async def _finish(self, ticket: QueuedMessage, outcome: SendResult) -> None:
         order = ticket.order
 
         def waits(_: JournalError) -> None:
@@ -314,7 +316,7 @@ class Outgoing:
         self._counts.sent(outcome.error.code if outcome.error else 0)
 
 
-def _new_send(order: Order, *, upload_id: int | None = None, part: int = 0) -> NewSend:
+def _new_send(order: OutgoingMessage, *, upload_id: int | None = None, part: int = 0) -> NewSend:
     medium = order.parcel.medium if order.parcel else None
     return NewSend(
         uid=order.uid,

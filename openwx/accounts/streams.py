@@ -16,9 +16,9 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
-from openwx.accounts.event_filter import EVERYTHING, Wanted
+from openwx.accounts.event_filter import EVERYTHING, EventFilter
 from openwx.errors import CallerError, Code
-from openwx.store.records import KEPT_BODY, Shown, ShownUpload, Upload
+from openwx.store.records import KEPT_BODY, PublishedReport, Report, ReportPage
 from openwx.store.sqlite.journal import Journal
 
 MOST_STREAMS = 100
@@ -85,14 +85,14 @@ class Stream:
         self._reading = asyncio.Lock()
         self._news = True
         """Whether the journal may hold more than the window."""
-        self._window: list[ShownUpload] = []
+        self._window: list[PublishedReport] = []
         """All that could be seen after ``_begin`` up to ``_end``."""
         self._begin = self._end = 0
         self._bytes = 0
         self._large: OrderedDict[str, bytes] = OrderedDict()
         """Bodies that the journal does not keep, newest last."""
 
-    def put(self, upload: Upload) -> None:
+    def put(self, upload: Report) -> None:
         """Something that everybody may see was written to the journal."""
         if len(upload.body) > KEPT_BODY:
             self._keep_large(upload)
@@ -105,7 +105,7 @@ class Stream:
 
     @asynccontextmanager
     async def read(
-        self, after: int | None = None, wanted: Wanted = EVERYTHING
+        self, after: int | None = None, wanted: EventFilter = EVERYTHING
     ) -> AsyncIterator["Reader"]:
         """A reader of what comes after an id (0: of all that is kept; None: from now on). Raises ``JournalError``."""
         newest = await self._journal.newest_shown(self._account)
@@ -118,17 +118,17 @@ class Stream:
         finally:
             self._readers.remove(reader)
 
-    async def piece(self, after: int) -> Shown:
+    async def piece(self, after: int) -> ReportPage:
         """Some of what can be seen after an id; nothing where there is nothing. Raises ``JournalError``."""
         async with self._reading:
             if self._news and after >= self._end:
                 await self._fill_window()
             if after >= self._begin:
                 start = bisect_right(self._window, after, key=_id_of)
-                return Shown(self._window[start : start + _ROWS], forgotten=0, more=False)
+                return ReportPage(self._window[start : start + _ROWS], forgotten=0, more=False)
         return await self._read(after)
 
-    async def _read(self, after: int) -> Shown:
+    async def _read(self, after: int) -> ReportPage:
         shown = await self._journal.shown(self._account, after, rows=_ROWS, size=_PIECE_BYTES)
         whole = [self._whole(upload) for upload in shown.uploads]
         return replace(shown, uploads=whole)
@@ -166,12 +166,12 @@ class Stream:
 
     # -- what the journal does not keep --------------------------------------------------------------------------
 
-    def _keep_large(self, upload: Upload) -> None:
+    def _keep_large(self, upload: Report) -> None:
         self._large[upload.uid] = upload.body
         while sum(map(len, self._large.values())) > _LARGE_BYTES:
             self._large.popitem(last=False)
 
-    def _whole(self, upload: ShownUpload) -> ShownUpload:
+    def _whole(self, upload: PublishedReport) -> PublishedReport:
         body = upload.body or self._large.get(upload.uid, b"")
         return replace(upload, body=body) if body is not upload.body else upload
 
@@ -184,7 +184,7 @@ class Stream:
 class Reader:
     """One of those who follow a stream. Its own task calls ``more`` again and again."""
 
-    def __init__(self, stream: Stream, after: int, newest: int, wanted: Wanted) -> None:
+    def __init__(self, stream: Stream, after: int, newest: int, wanted: EventFilter) -> None:
         self.cursor = after
         """All up to this id was told, or was not wanted."""
         self.wake = asyncio.Event()
@@ -197,7 +197,7 @@ class Reader:
             self._missed.append(Missed(after, 0, UNKNOWN_ID))
             self.cursor = 0
 
-    async def more(self, timeout_s: float) -> list[ShownUpload | Missed]:
+    async def more(self, timeout_s: float) -> list[PublishedReport | Missed]:
         """What comes next, as soon as there is something; nothing when the time is over.
 
         Raises ``StreamEnded`` once all is told, and ``JournalError``, after which it can be called again.
@@ -223,8 +223,8 @@ class Reader:
                 0
             )  # many that are not wanted are skipped without keeping others waiting
 
-    def _judge(self, shown: Shown) -> list[ShownUpload | Missed]:
-        told: list[ShownUpload | Missed] = [*self._missed]
+    def _judge(self, shown: ReportPage) -> list[PublishedReport | Missed]:
+        told: list[PublishedReport | Missed] = [*self._missed]
         self._missed = []
         if shown.forgotten > max(self.cursor, self._forgotten):
             told.append(Missed(self.cursor, shown.forgotten, FORGOTTEN))

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from openwx.api import routing
 from openwx.api.chunked_json import FEW, Pieces
 from openwx.api.fast_response import HEADERS, WholeAnswer
-from openwx.errors import CallerError, Code, Refused, WeChatError
+from openwx.errors import CallerError, Code, Rejected, WeChatError
 
 JSON_TYPE = HEADERS[hdrs.CONTENT_TYPE]
 SCRIPT_TYPE = "application/javascript; charset=utf-8"
@@ -121,7 +121,7 @@ def _failure_headers(status: int, extra: dict[str, Any]) -> dict[str, str]:
 
 def wechat_failure(error: WeChatError) -> Answer:
     """What WeChat did instead of what was asked."""
-    if isinstance(error, Refused):
+    if isinstance(error, Rejected):
         return failure(
             CallerError(Code.REFUSED, str(error), ret=error.ret, errmsg=error.errmsg),
         )

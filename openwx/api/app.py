@@ -28,7 +28,7 @@ from openwx.api.routing import Route, declared
 from openwx.api.server import Handler, Runner
 
 if TYPE_CHECKING:
-    from openwx.accounts.manager import Gateway
+    from openwx.accounts.manager import AccountManager
 
 TOPICS = (info, sending, recall, consult, groups, friends, avatars, events, accounts, outbox)
 """Imported for the routes that they declare."""
@@ -48,7 +48,7 @@ class Pages(Protocol):
         """End the streams, because the server stops."""
 
 
-def make_runner(gateway: "Gateway", access: Access, pages: Iterable[Pages] = ()) -> Runner:
+def make_runner(gateway: "AccountManager", access: Access, pages: Iterable[Pages] = ()) -> Runner:
     """Make a runner to ``setup()``, put ``web.TCPSite`` s on and ``cleanup()``."""
     pages = list(pages)
     app = web.Application(client_max_size=parameters.MAX_BODY)

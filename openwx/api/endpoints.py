@@ -14,7 +14,7 @@ from openwx.api.answers import Answer
 from openwx.api.disconnect import Waiting
 from openwx.api.ignored import Ignored
 from openwx.api.intent import opens_a_page, why_unwanted
-from openwx.api.parameters import Given, Limits, read_body, read_query
+from openwx.api.parameters import Limits, RequestParams, read_body, read_query
 from openwx.api.routing import METHODS, Image, LongPoll, Route
 from openwx.api.sse import stream_events
 from openwx.api.stream_models import EventStream, Listing, Socket
@@ -25,7 +25,7 @@ from openwx.logcontext import also
 from openwx.store.sqlite.journal import JournalError
 
 if TYPE_CHECKING:
-    from openwx.accounts.manager import Gateway
+    from openwx.accounts.manager import AccountManager
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ LAST_EVENT_ID = "Last-Event-ID"
 class Endpoints:
     """Makes the aiohttp handlers: one wrapper a route, which does all that is common to them."""
 
-    def __init__(self, gateway: "Gateway", access: Access) -> None:
+    def __init__(self, gateway: "AccountManager", access: Access) -> None:
         self._gateway = gateway
         self._access = access
         self.waiting = Waiting()
@@ -53,7 +53,7 @@ class Endpoints:
         async def endpoint(request: web.Request) -> web.StreamResponse:
             also(route=row.name)
             origin = callback = None
-            given = Given({}, {})
+            given = RequestParams({}, {})
             headers: dict[str, str] = {}
             try:
                 why = "" if row.only_reads(request.method) else why_unwanted(request.headers)
@@ -91,9 +91,9 @@ class Endpoints:
     def _socket(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a route that is a WebSocket."""
         count = metrics.OfRoute(row.name).answered
-        prepare = cast("Callable[[Given], Awaitable[Socket]]", self._preparer(row))
+        prepare = cast("Callable[[RequestParams], Awaitable[Socket]]", self._preparer(row))
 
-        async def follow(given: Given) -> Socket:
+        async def follow(given: RequestParams) -> Socket:
             self._ignored.say(row, given)
             return await prepare(given)
 
@@ -110,7 +110,7 @@ class Endpoints:
             try:
                 ws = await sockets.serve(request)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
-                answer = _failed(row.name, error, Given({}, {}))
+                answer = _failed(row.name, error, RequestParams({}, {}))
                 count(answer.code)
                 return answer.response()
             count(0)
@@ -118,7 +118,7 @@ class Endpoints:
 
         return socket
 
-    async def _call(self, request: web.Request, name: str, given: Given) -> Answer:
+    async def _call(self, request: web.Request, name: str, given: RequestParams) -> Answer:
         """The answer of a route that is called over a socket, whose handshake ``request`` is."""
         row = routing.find(name)
         if row is None:
@@ -159,14 +159,14 @@ class Endpoints:
                 headers["Access-Control-Allow-Private-Network"] = "true"
         return web.Response(status=204, headers=headers)
 
-    def _preparer(self, row: Route) -> Callable[[Given], Coroutine[Any, Any, object]]:
+    def _preparer(self, row: Route) -> Callable[[RequestParams], Coroutine[Any, Any, object]]:
         """What finds what a route needs of account, state and model, and nothing else; it returns the call."""
         gateway, model = self._gateway, row.model
         handler = cast("Callable[..., Coroutine[Any, Any, object]]", row.handler)
         takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
         any_state = row.any_state
 
-        def prepare(given: Given) -> Coroutine[Any, Any, object]:
+        def prepare(given: RequestParams) -> Coroutine[Any, Any, object]:
             arguments: dict[str, object] = {}
             if takes_gateway:
                 arguments["gateway"] = gateway
@@ -198,7 +198,7 @@ class Endpoints:
 
     async def _read(
         self, request: web.Request, row: Route, limits: Limits, why_unwanted: str
-    ) -> Given:
+    ) -> RequestParams:
         """Parameters of query and body. Without the token nobody hears what else is wrong.
 
         What is unwanted for this reason needs the token, also where nobody else does.
@@ -206,7 +206,7 @@ class Endpoints:
         if why_unwanted and not self._access.needs_token:
             raise unwanted(why_unwanted)
         has_token = False
-        query = Given({}, {})
+        query = RequestParams({}, {})
         try:
             query = read_query(request, row.known)
             has_token = self._access.has_token(request, query.texts)
@@ -217,7 +217,7 @@ class Endpoints:
                 raise await self._refusal(request, query, why_unwanted) from None
             if not row.needs_no_body(query.texts):
                 raise
-            body = Given({}, {}, unread=error.status)
+            body = RequestParams({}, {}, unread=error.status)
         except CallerError:
             if not self._access.has_token(request, query.texts):
                 raise await self._refusal(request, query, why_unwanted) from None
@@ -232,7 +232,9 @@ class Endpoints:
                 _take_key(given.texts, request.headers[IDEMPOTENCY_KEY])
         return given
 
-    async def _refusal(self, request: web.Request, given: Given, why_unwanted: str) -> CallerError:
+    async def _refusal(
+        self, request: web.Request, given: RequestParams, why_unwanted: str
+    ) -> CallerError:
         """The error for a caller without the right token, delayed where it guesses."""
         if self._access.is_presented(request, given.texts):
             await self._access.guesses.slow_down(request)
@@ -253,17 +255,17 @@ class Endpoints:
         return answers.success(reply)
 
 
-def _together(row: Route, query: Given, body: Given) -> Given:
+def _together(row: Route, query: RequestParams, body: RequestParams) -> RequestParams:
     """The body wins over the query. One that has nothing for this route is ignored where the query suffices."""
     has_nothing = not body.texts and not body.files
     if has_nothing and body.ignored and row.needs_no_body(query.texts):
         why = body.unread or "it has none of this route's parameters"
-        return Given(query.texts, {}, query.ignored, why)
+        return RequestParams(query.texts, {}, query.ignored, why)
     ignored = list(dict.fromkeys((*query.ignored, *body.ignored)))
-    return Given({**query.texts, **body.texts}, body.files, ignored, body.unread)
+    return RequestParams({**query.texts, **body.texts}, body.files, ignored, body.unread)
 
 
-def _failed(name: str, error: Exception, given: Given) -> Answer:
+def _failed(name: str, error: Exception, given: RequestParams) -> Answer:
     """The answer that an error is. A bug's traceback goes into the log."""
     match error:
         case CallerError(code=Code.BAD_PARAMETER) if given.unread:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-from openwx.api.parameters import Given
+from openwx.api.parameters import RequestParams
 from openwx.api.routing import Route
 
 log = logging.getLogger("openwx.web")
@@ -32,7 +32,7 @@ class Ignored:
         self._said: OrderedDict[tuple[str, str], float] = OrderedDict()
         """When it was said, the oldest first."""
 
-    def say(self, row: Route, given: Given) -> str:
+    def say(self, row: Route, given: RequestParams) -> str:
         """A line in the log for what is new, and the value of the header."""
         for name in given.ignored:
             if self._is_new(row.name, name):

@@ -20,13 +20,13 @@ from openwx.domain.events import State
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
-    from openwx.accounts.manager import Gateway
+    from openwx.accounts.manager import AccountManager
 
 
 class Metrics(Collector):
     """The handler, and of one gateway what is a state, a length or an age."""
 
-    def __init__(self, gateway: "Gateway", access: Access) -> None:
+    def __init__(self, gateway: "AccountManager", access: Access) -> None:
         self._gateway = gateway
         self._access = access
         self._all = CollectorRegistry()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from openwx.api.parameters import Given
+from openwx.api.parameters import RequestParams
 from openwx.config.values import truth
 from openwx.domain.contacts import Group, Member
 from openwx.errors import CallerError, Code
@@ -32,7 +32,7 @@ class Call(BaseModel):
     MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
-    def read(cls, given: Given) -> Self:
+    def read(cls, given: RequestParams) -> Self:
         """The model of what was given. CallerError -2 with one plain sentence otherwise."""
         if given.ignored and cls.model_config.get("extra") == "forbid":
             strange = [name for name in given.ignored if name not in RESERVED]

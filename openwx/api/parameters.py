@@ -48,7 +48,7 @@ class Limits(msgspec.Struct, frozen=True):
         return Limits(MAX_BODY, folder=self.folder)
 
 
-class Given(msgspec.Struct, frozen=True):
+class RequestParams(msgspec.Struct, frozen=True):
     """The parameters of one call: texts, and the files of a multipart body.
 
     ``ignored`` are names that the route does not know; ``unread`` says why the body was ignored, where it was.
@@ -86,17 +86,19 @@ class _UnlessRefused:
                 part.discard()
 
 
-def read_query(request: web.BaseRequest, known: Known = None) -> Given:
+def read_query(request: web.BaseRequest, known: Known = None) -> RequestParams:
     """The parameters of the query string."""
     query = request.raw_path.partition("?")[2].partition("#")[0]
     if not query:
-        return Given({}, {})
+        return RequestParams({}, {})
     data = query.encode("utf-8", "surrogateescape")
     texts = read_urlencoded(data, "query", known, request.charset)
-    return Given(texts.values, {}, texts.ignored)
+    return RequestParams(texts.values, {}, texts.ignored)
 
 
-async def read_body(request: web.BaseRequest, limits: Limits, known: Known = None) -> Given | None:
+async def read_body(
+    request: web.BaseRequest, limits: Limits, known: Known = None
+) -> RequestParams | None:
     """The parameters of the body; None where there is none. Raises ``UnusableBodyError`` and other ``CallerError``."""
     if not request.body_exists:
         return None
@@ -137,32 +139,35 @@ async def _read(request: web.BaseRequest, limit: int) -> bytes:
     return bytes(body)
 
 
-def _form(data: bytes, known: Known, label: str | None) -> Given:
+def _form(data: bytes, known: Known, label: str | None) -> RequestParams:
     texts = read_urlencoded(data.rstrip(b"\r\n"), "body", known, label)
     unread = ""
     if not texts.values and data.lstrip()[:1] in (b"{", b"["):
         unread = f"it looks like JSON, and then its Content-Type must be {JSON}"
-    return Given(texts.values, {}, texts.ignored, unread)
+    return RequestParams(texts.values, {}, texts.ignored, unread)
 
 
-def _json(data: bytes, known: Known, label: str | None) -> Given:
+def _json(data: bytes, known: Known, label: str | None) -> RequestParams:
     try:
         texts = read_json(data, "body", known, label)
     except UnusableBodyError as error:
         if not error.is_empty:
             raise
-        return Given({}, {}, unread=error.status)
-    return Given(texts.values, {}, texts.ignored)
+        return RequestParams({}, {}, unread=error.status)
+    return RequestParams(texts.values, {}, texts.ignored)
 
 
-_PARSERS: dict[str, Callable[[bytes, Known, str | None], Given]] = {FORM: _form, JSON: _json}
+_PARSERS: dict[str, Callable[[bytes, Known, str | None], RequestParams]] = {
+    FORM: _form,
+    JSON: _json,
+}
 
 
-async def _multipart(request: web.BaseRequest, limits: Limits, known: Known) -> Given:
+async def _multipart(request: web.BaseRequest, limits: Limits, known: Known) -> RequestParams:
     if "boundary" not in request.headers.get(hdrs.CONTENT_TYPE, ""):
         await _read(request, limits.body)
         raise UnusableBodyError(f"the body must be valid {MULTIPART}, with a boundary in its label")
     files: dict[str, FilePart] = {}
-    with Given({}, files).unless_refused():
+    with RequestParams({}, files).unless_refused():
         texts = await Reading(request, limits.body, limits.folder, known).read(files)
-    return Given(texts.values, files, texts.ignored)
+    return RequestParams(texts.values, files, texts.ignored)

@@ -18,7 +18,7 @@ from openwx.store.sqlite.journal import JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
-    from openwx.accounts.manager import Gateway
+    from openwx.accounts.manager import AccountManager
 
 _LOOKED_AT = 1000
 """So many deliveries are counted as refused at most."""
@@ -82,7 +82,7 @@ class Readiness(msgspec.Struct, kw_only=True):
 class Health:
     """The handlers."""
 
-    def __init__(self, gateway: "Gateway", access: Access) -> None:
+    def __init__(self, gateway: "AccountManager", access: Access) -> None:
         self._gateway = gateway
         self._access = access
 

@@ -17,7 +17,7 @@ from openwx.accounts.streams import Missed, Reader, StreamEnded
 from openwx.api.slow_client import Patience, SlowReader
 from openwx.api.stream_models import EventStream, told
 from openwx.reporter import attachment as attached
-from openwx.store.records import ShownUpload
+from openwx.store.records import PublishedReport
 from openwx.store.sqlite.journal import JournalError
 
 log = logging.getLogger("openwx.web")
@@ -99,7 +99,7 @@ class _Telling:
             log.exception("a stream of events failed")
             await self._end("internal error; the log of openwx tells more")
 
-    async def _tell(self, items: list[ShownUpload | Missed]) -> None:
+    async def _tell(self, items: list[PublishedReport | Missed]) -> None:
         """Write together what is small, and end nowhere but between events."""
         chunk = bytearray()
         for item in items:
@@ -114,7 +114,7 @@ class _Telling:
             await self._write(bytes(chunk))
         self._patience.check()
 
-    async def _pieces(self, item: ShownUpload | Missed) -> AsyncIterator[bytes]:
+    async def _pieces(self, item: PublishedReport | Missed) -> AsyncIterator[bytes]:
         if isinstance(item, Missed):
             yield b"event: missed\ndata: " + _encode(told(item)) + b"\n\n"
             return
@@ -124,7 +124,7 @@ class _Telling:
         yield b"\nid: %d\n\n" % item.id
         self._id = item.id
 
-    async def _data(self, upload: ShownUpload) -> AsyncIterator[bytes]:
+    async def _data(self, upload: PublishedReport) -> AsyncIterator[bytes]:
         """Its JSON, which has no line breaks; a medium is read from its file while it is told."""
         if not (self._media_data and upload.attachment):
             yield upload.body

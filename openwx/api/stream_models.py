@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import Field
 
-from openwx.accounts.event_filter import MESSAGES, Wanted
+from openwx.accounts.event_filter import MESSAGES, EventFilter
 from openwx.accounts.streams import Missed, Slots, Stream
 from openwx.api.models import Call, Flag
 from openwx.config import EVENTS
 from openwx.errors import CallerError, Code
 from openwx.reporter import attachment as attached
-from openwx.store.records import ShownUpload
+from openwx.store.records import PublishedReport
 from openwx.transports.web.messages.registry import FORMATS
 
 KINDS = (*MESSAGES, "event", *EVENTS)
@@ -53,9 +53,9 @@ class Follow(Call):
         """The id to begin after; None is now."""
         return None if self.after in (None, "now") else int(self.after or 0)
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> EventFilter:
         """CallerError -2 where a type or format is unknown."""
-        return Wanted(
+        return EventFilter(
             kinds=_listed("type", self.type, KINDS),
             chat=self.chat or "",
             formats=_listed("format", self.format, FORMATS),
@@ -85,7 +85,7 @@ class Following(msgspec.Struct, frozen=True):
     stream: Stream
     slots: Slots
     after: int | None
-    wanted: Wanted
+    wanted: EventFilter
     media_data: bool
 
 
@@ -104,7 +104,7 @@ class Listing(msgspec.Struct, frozen=True):
     headers: dict[str, str]
 
 
-async def body_of(upload: ShownUpload, *, media_data: bool) -> bytes:
+async def body_of(upload: PublishedReport, *, media_data: bool) -> bytes:
     """The upload's JSON, with the contents of its medium where they are wanted."""
     if media_data and upload.attachment:
         return await asyncio.to_thread(attached.whole, upload.body, upload.attachment)

@@ -20,12 +20,12 @@ from openwx.api.access import Access, unauthenticated
 from openwx.api.answers import JSON_TYPE, Answer
 from openwx.api.connection import becomes_socket, recognise
 from openwx.api.json_body import Bounded, bounded, texts_of
-from openwx.api.parameters import MAX_BODY, PARSED_AT_ONCE, Given, read_query
+from openwx.api.parameters import MAX_BODY, PARSED_AT_ONCE, RequestParams, read_query
 from openwx.api.slow_client import Patience, SlowReader
 from openwx.api.stream_models import Socket, body_of, told
 from openwx.api.texts import Known
 from openwx.errors import CallerError, Code
-from openwx.store.records import ShownUpload
+from openwx.store.records import PublishedReport
 from openwx.store.sqlite.journal import JournalError
 
 log = logging.getLogger("openwx.web")
@@ -44,7 +44,7 @@ BUG = "internal error; the log of openwx tells more"
 
 _encode = msgspec.json.encode
 
-CallRoute = Callable[[web.Request, str, Given], Awaitable[Answer]]
+CallRoute = Callable[[web.Request, str, RequestParams], Awaitable[Answer]]
 """Calls a route for a socket; every error is an answer."""
 
 
@@ -72,7 +72,7 @@ class Sockets:
         self,
         access: Access,
         *,
-        follow: Callable[[Given], Awaitable[Socket]],
+        follow: Callable[[RequestParams], Awaitable[Socket]],
         call: CallRoute,
         why_ended: Callable[[str], str],
         known: Known,
@@ -225,7 +225,7 @@ class Connection:
                 with self._patience.writing():
                     await self._ws.ping()
 
-    async def _tell_one(self, item: ShownUpload | Missed, following: Socket) -> None:
+    async def _tell_one(self, item: PublishedReport | Missed, following: Socket) -> None:
         if isinstance(item, Missed):
             await self._send(_encode({"type": "missed"} | told(item)))
             return
@@ -235,7 +235,7 @@ class Connection:
         else:
             await self._tell_event(item, item.body)
 
-    async def _tell_event(self, item: ShownUpload, body: bytes) -> None:
+    async def _tell_event(self, item: PublishedReport, body: bytes) -> None:
         head = b'{"type":"event","id":%d,"name":%s,"event":' % (item.id, _encode(item.kind))
         self._cursor = item.id
         await self._send(head + body + b"}")
@@ -301,7 +301,7 @@ class Connection:
             words = f"{CALLS_AT_ONCE} calls of this socket are under way, which is the most"
             raise CallerError(Code.QUEUE_FULL, words)
 
-    async def _do(self, id_: bytes, name: str, given: Given) -> None:
+    async def _do(self, id_: bytes, name: str, given: RequestParams) -> None:
         if self._client:
             given.texts.setdefault("client", self._client)
         try:
@@ -360,14 +360,14 @@ def _read(data: bytes) -> tuple[_Message, dict[str, bytes]]:
     return message, small.long
 
 
-def _given(message: _Message, long: dict[str, bytes]) -> Given:
+def _given(message: _Message, long: dict[str, bytes]) -> RequestParams:
     """The parameters of a call. CallerError -2."""
     row = routing.find(message.call)
     params = bytes(message.params)
     if params.strip() == b"null":
-        return Given({}, {})
+        return RequestParams({}, {})
     texts = texts_of(Bounded(params, long), "params", row.known if row else None)
-    return Given(texts.values, {}, texts.ignored)
+    return RequestParams(texts.values, {}, texts.ignored)
 
 
 def _cut(words: str) -> bytes:

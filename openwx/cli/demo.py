@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from openwx import instance, service
-from openwx.config import AccountSettings, Listen, Report, Settings
+from openwx.config import AccountSettings, Listen, ReportSettings, Settings
 from openwx.simulator import Account as SimulatedAccount
 from openwx.simulator import LoginCode, Simulator
 
@@ -76,7 +76,7 @@ def _settings(settings: Settings, base_url: str, post_api: str, folder: Path) ->
         update={
             "data_dir": folder,
             "show_messages": True,
-            "report": Report(post_api=post_api, post_event=True, post_event_list=_EVENTS),
+            "report": ReportSettings(post_api=post_api, post_event=True, post_event_list=_EVENTS),
             "accounts": {"default": AccountSettings(base_url=base_url, send_interval=1.0)},
         }
     )

@@ -21,7 +21,7 @@ from openwx.client import CallFailed, Client, Delivery
 from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
 from openwx.safetext import in_json, one_line
-from openwx.store.sqlite.journal import Journal, JournalError, ListedUpload
+from openwx.store.sqlite.journal import Journal, JournalError, ListedReport
 
 State = Literal["failed", "waiting"]
 TIMEOUT_S = 60.0
@@ -111,7 +111,7 @@ async def _do(settings: Settings, asked: Asked) -> str:
 class Deliveries(Protocol):
     """The outbox of an account, wherever it is. ``ids`` None: all that failed."""
 
-    async def listed(self, state: State) -> Sequence[Delivery | ListedUpload]: ...
+    async def listed(self, state: State) -> Sequence[Delivery | ListedReport]: ...
     async def shown(self, id: int) -> Any: ...
     async def retry(self, ids: Sequence[int] | None) -> int: ...
     async def drop(self, ids: Sequence[int] | None) -> int: ...
@@ -144,7 +144,7 @@ class _InJournal:
         self.retry = box.retry
         self.drop = box.drop
 
-    async def listed(self, state: State) -> Sequence[ListedUpload]:
+    async def listed(self, state: State) -> Sequence[ListedReport]:
         return await (self._box.failed() if state == "failed" else self._box.waiting())
 
     async def shown(self, id: int) -> Any:
@@ -182,7 +182,7 @@ async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[D
         yield _AtServer(wx)
 
 
-def _listed(deliveries: Iterable[Delivery | ListedUpload], state: State) -> str:
+def _listed(deliveries: Iterable[Delivery | ListedReport], state: State) -> str:
     lines = []
     for one in deliveries:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.created))
@@ -191,7 +191,7 @@ def _listed(deliveries: Iterable[Delivery | ListedUpload], state: State) -> str:
     return shown or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
 
 
-def _so_far(one: Delivery | ListedUpload) -> str:
+def _so_far(one: Delivery | ListedReport) -> str:
     """How often it was tried, when it will be again, and how the last time ended."""
     words = []
     if one.tries:

@@ -36,7 +36,7 @@ class NotRunningError(NotReachedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningGateway:
     """A gateway that has proved to be the one, and where it did."""
 
     url: str
@@ -49,7 +49,7 @@ class Running:
         return {hdrs.HOST: "localhost", instance.WANTED: self.id}
 
 
-async def find(settings: Settings) -> Running:
+async def find(settings: Settings) -> RunningGateway:
     """The gateway that runs. Raises ``NotReachedError``, ``NotRunningError`` where there is none."""
     folder = settings.data_dir
     found, why = await _ask(_left(folder / instance.RUNNING))
@@ -60,7 +60,7 @@ async def find(settings: Settings) -> Running:
         raise NotReachedError(f"an openwx uses data_dir {folder}, but {why}")
     demo, _ = await _ask(_left(folder / instance.DEMO))
     if demo is not None:
-        return Running(demo.url, demo.id, is_demo=True)
+        return RunningGateway(demo.url, demo.id, is_demo=True)
     words = f"no openwx runs with data_dir {folder}"
     if await _is_taken(settings):
         words += f"; at {settings.listen[0].url} another program listens, or an openwx with another data_dir"
@@ -75,7 +75,7 @@ def _left(file: Path) -> Instance | None:
         raise NotReachedError(words) from None
 
 
-async def _ask(left: Instance | None) -> tuple[Running | None, str]:
+async def _ask(left: Instance | None) -> tuple[RunningGateway | None, str]:
     """Who answers for what was left, or why nobody does."""
     if left is None:
         words = "no openwx answers at an address that it left there: it is starting or stopping, or an older version"
@@ -88,7 +88,7 @@ async def _ask(left: Instance | None) -> tuple[Running | None, str]:
             except NotReachedError as error:
                 reasons.append(str(error))
             else:
-                return Running(url, left.id), ""
+                return RunningGateway(url, left.id), ""
     return None, "; ".join(reasons)
 
 
@@ -158,7 +158,7 @@ def reason(error: Exception) -> str:
     return os.strerror(number).lower() if number else type(error).__name__
 
 
-async def readiness(gateway: Running, token: str | None) -> Readiness:
+async def readiness(gateway: RunningGateway, token: str | None) -> Readiness:
     """How it is. Raises ``NotReachedError``, also where it wants another token."""
     headers = gateway.headers
     if token:

@@ -9,7 +9,7 @@ import msgspec
 
 from openwx.api.probes import AccountHealth, Readiness
 from openwx.cli import probe
-from openwx.cli.probe import Running
+from openwx.cli.probe import RunningGateway
 from openwx.config import Settings
 from openwx.safetext import one_line
 
@@ -35,7 +35,7 @@ def main(settings: Settings, *, as_json: bool) -> int:
     return READY if told.code == 0 else NOT_READY
 
 
-async def _ask(settings: Settings) -> tuple[Running, Readiness]:
+async def _ask(settings: Settings) -> tuple[RunningGateway, Readiness]:
     gateway = await probe.find(settings)
     return gateway, await probe.readiness(gateway, settings.access.token)
 
@@ -44,7 +44,7 @@ def _print_json(told: dict[str, Any]) -> None:
     print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
 
 
-def _lines(told: Readiness, gateway: Running) -> list[str]:
+def _lines(told: Readiness, gateway: RunningGateway) -> list[str]:
     accounts = told.accounts or {}
     width = max(map(len, accounts), default=0)
     up_s = max(0, int(time.time() - (told.started or 0)))

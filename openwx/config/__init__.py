@@ -13,7 +13,7 @@ from openwx.config.models import (
     JournalLimits,
     Listen,
     Media,
-    Report,
+    ReportSettings,
     Settings,
 )
 
@@ -25,7 +25,7 @@ __all__ = [
     "Listen",
     "Loaded",
     "Media",
-    "Report",
+    "ReportSettings",
     "Settings",
     "describe",
     "load",

@@ -20,7 +20,7 @@ from openwx.config.models import (
     JournalLimits,
     Listen,
     Media,
-    Report,
+    ReportSettings,
     Settings,
 )
 from openwx.config.values import hint
@@ -31,7 +31,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "listen": Listen,
     "access": Access,
     "media": Media,
-    "report": Report,
+    "report": ReportSettings,
     "journal": JournalLimits,
     "accounts": AccountSettings,
 }

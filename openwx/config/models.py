@@ -135,7 +135,7 @@ class Media(_Table):
     keep_days: Annotated[int, whole(1, 36_500)] = 7
 
 
-class Report(_Table):
+class ReportSettings(_Table):
     """What is uploaded, and where to. Intervals, time-outs and ages are seconds."""
 
     post_api: Url = None
@@ -169,7 +169,7 @@ class JournalLimits(_Table):
     keep_failed: Annotated[int, whole(1, 10_000_000)] = 10_000
 
 
-class AccountSettings(Report):
+class AccountSettings(ReportSettings):
     """One account. ``send_interval`` is seconds.
 
     Of the ``[report]`` keys in it only those count that were written for it (``model_fields_set``);
@@ -182,9 +182,9 @@ class AccountSettings(Report):
     send_tries: Annotated[int, whole(1, 100)] = 5
     queue_size: Annotated[int, whole(1, 1_000_000)] = 1000
 
-    def report_over(self, report: Report) -> Report:
+    def report_over(self, report: ReportSettings) -> ReportSettings:
         """``report`` with what this account says otherwise."""
-        own = self.model_fields_set & Report.model_fields.keys()
+        own = self.model_fields_set & ReportSettings.model_fields.keys()
         return report.model_copy(update={key: getattr(self, key) for key in own})
 
 
@@ -204,7 +204,7 @@ class Settings(_Table):
     listen: list[Listen] = [Listen()]
     access: Access = Access()
     media: Media = Media()
-    report: Report = Report()
+    report: ReportSettings = ReportSettings()
     journal: JournalLimits = JournalLimits()
     accounts: dict[AccountName, AccountSettings] = {"default": AccountSettings()}
     _source: Path | None = PrivateAttr(default=None)
@@ -238,7 +238,7 @@ class Settings(_Table):
             names[name.lower()] = name
         return accounts
 
-    def report_for(self, name: str) -> Report:
+    def report_for(self, name: str) -> ReportSettings:
         """The effective ``[report]`` of an account; an unknown name is a KeyError."""
         return self.accounts[name].report_over(self.report)
 

@@ -9,12 +9,12 @@ from openwx import assets
 from openwx.api.access import Access
 from openwx.console import accounts, chats, contacts, deliveries, feed, live, media
 from openwx.console.auth import Entry
-from openwx.console.context import LOGIN, ROOT, Visit
-from openwx.console.pages import Frame
+from openwx.console.context import LOGIN, ROOT, PageContext
+from openwx.console.pages import PageFrame
 from openwx.errors import CallerError, Code
 
 if TYPE_CHECKING:
-    from openwx.accounts.manager import Gateway
+    from openwx.accounts.manager import AccountManager
 
 STATIC = Path(__file__).parent / "static"
 ACCOUNT = f"{ROOT}/accounts/{{account}}"
@@ -23,8 +23,8 @@ ACCOUNT = f"{ROOT}/accounts/{{account}}"
 class Console:
     """The pages and their addresses."""
 
-    def __init__(self, gateway: "Gateway", access: Access) -> None:
-        self._frame = Frame(gateway, access)
+    def __init__(self, gateway: "AccountManager", access: Access) -> None:
+        self._frame = PageFrame(gateway, access)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         frame, entry = self._frame, Entry()
@@ -66,9 +66,9 @@ class Console:
         self._frame.stop()
 
 
-async def _no_page(_: Visit) -> web.StreamResponse:
+async def _no_page(_: PageContext) -> web.StreamResponse:
     raise CallerError(Code.NOT_FOUND, "there is no such page")
 
 
-async def _to_console(_: Visit) -> web.StreamResponse:
+async def _to_console(_: PageContext) -> web.StreamResponse:
     return web.Response(status=302, headers={hdrs.LOCATION: ROOT})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import hdrs, web
 
 from openwx.console.contacts import counts_of_kinds
-from openwx.console.context import ROOT, Visit, base_of
+from openwx.console.context import ROOT, PageContext, base_of
 from openwx.console.feed import newest
 from openwx.errors import CallerError, Code
 from openwx.store.sqlite.journal import Counts, JournalError
@@ -19,7 +19,7 @@ STOP_DELAY_S = 0.5
 FEED_SHOWN = 12
 
 
-async def home(visit: Visit) -> web.StreamResponse:
+async def home(visit: PageContext) -> web.StreamResponse:
     """All accounts, or the only one."""
     accounts = list(visit.gateway.accounts.values())
     if len(accounts) == 1:
@@ -30,7 +30,7 @@ async def home(visit: Visit) -> web.StreamResponse:
     return visit.page(template, rows=rows)
 
 
-async def overview(visit: Visit) -> web.StreamResponse:
+async def overview(visit: PageContext) -> web.StreamResponse:
     """One account: how it is, what it did in the last hour, and what happens now."""
     account = visit.account()
     return visit.page(
@@ -42,12 +42,12 @@ async def overview(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def pill(visit: Visit) -> web.StreamResponse:
+async def pill(visit: PageContext) -> web.StreamResponse:
     """The part that tells in a word how it is."""
     return visit.page("parts/pill.html", account=visit.account())
 
 
-async def glance(visit: Visit, account: "Account") -> dict[str, Any]:
+async def glance(visit: PageContext, account: "Account") -> dict[str, Any]:
     """What the account's first lines tell."""
     return {"counts": await counts_of(account), "people": counts_of_kinds(account)}
 
@@ -60,20 +60,20 @@ async def counts_of(account: "Account") -> Counts | None:
         return None
 
 
-async def qrcode(visit: Visit) -> web.StreamResponse:
+async def qrcode(visit: PageContext) -> web.StreamResponse:
     png = visit.account().qrcode_png
     if png is None:
         raise CallerError(Code.NOT_FOUND, "no QR code is wanted now")
     return web.Response(body=png, headers={hdrs.CONTENT_TYPE: "image/png"})
 
 
-async def start(visit: Visit) -> web.StreamResponse:
+async def start(visit: PageContext) -> web.StreamResponse:
     account = visit.account()
     await visit.gateway.start(account.name, {})
     return visit.go(base_of(account))
 
 
-async def stop(visit: Visit) -> web.StreamResponse:
+async def stop(visit: PageContext) -> web.StreamResponse:
     """Stop one of several; the only one would end the server, and this page with it."""
     account = visit.account()
     if len(visit.gateway.accounts) == 1:

@@ -8,14 +8,14 @@ from aiohttp import web
 
 from openwx.accounts.history import Whereabouts, payload_of
 from openwx.accounts.media.registry import described
-from openwx.accounts.outgoing import Order
+from openwx.accounts.outgoing import OutgoingMessage
 from openwx.api.routes.sending import SendFriendMessage, SendGroupMessage, send
-from openwx.console.context import Visit, base_of
+from openwx.console.context import PageContext, base_of
 from openwx.console.messages import Said, said, summary
 from openwx.console.pictures import sizes_of
 from openwx.domain.contacts import Chat, Group
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import KeptUpload
+from openwx.store.sqlite.journal import StoredReport
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -42,7 +42,7 @@ class Unsent(msgspec.Struct, frozen=True):
     file: str
 
 
-async def chats(visit: Visit) -> web.StreamResponse:
+async def chats(visit: PageContext) -> web.StreamResponse:
     account = visit.account()
     uploads = await account.history.chats(CHATS_SHOWN)
     places = Whereabouts(account.contacts)
@@ -51,7 +51,7 @@ async def chats(visit: Visit) -> web.StreamResponse:
     return visit.page(template, account=account, listed=listed)
 
 
-def _conversation(visit: Visit, places: Whereabouts, upload: KeptUpload) -> Conversation:
+def _conversation(visit: PageContext, places: Whereabouts, upload: StoredReport) -> Conversation:
     payload = payload_of(upload)
     newest = said(upload.seq, payload)
     chat = places.of(payload, upload.chat)
@@ -59,7 +59,7 @@ def _conversation(visit: Visit, places: Whereabouts, upload: KeptUpload) -> Conv
     return Conversation(chat, upload.chat, name, newest, summary(newest, visit.t))
 
 
-async def chat(visit: Visit) -> web.StreamResponse:
+async def chat(visit: PageContext) -> web.StreamResponse:
     """One conversation: what was said, what waits to be sent, and where to write."""
     account = visit.account()
     found, line = _which(visit, account)
@@ -85,7 +85,7 @@ async def chat(visit: Visit) -> web.StreamResponse:
     )
 
 
-def _which(visit: Visit, account: "Account") -> tuple[Chat | None, str]:
+def _which(visit: PageContext, account: "Account") -> tuple[Chat | None, str]:
     """The chat that is asked for by its id of this login, or by its line; and its line."""
     id, line = visit.texts.get("id", ""), visit.texts.get("line", "")
     if id:
@@ -99,7 +99,7 @@ def _which(visit: Visit, account: "Account") -> tuple[Chat | None, str]:
     return None, line
 
 
-def _receiver(visit: Visit, account: "Account") -> Chat:
+def _receiver(visit: PageContext, account: "Account") -> Chat:
     found, _ = _which(visit, account)
     if found is None:
         raise CallerError(Code.NOT_FOUND, "this chat is not among the contacts now")
@@ -112,7 +112,7 @@ def _require_running(account: "Account") -> None:
         raise CallerError(Code.NOT_RUNNING, words)
 
 
-def _require_words(visit: Visit) -> None:
+def _require_words(visit: PageContext) -> None:
     if not visit.texts.get("content", "").strip() and not visit.given.files:
         raise CallerError(Code.BAD_PARAMETER, "write something, or choose a file")
 
@@ -123,21 +123,21 @@ async def _composer(account: "Account", line: str) -> dict[str, Any]:
     return {"waiting": waiting, "once": secrets.token_urlsafe(16)}
 
 
-def _unsent(order: Order) -> Unsent:
+def _unsent(order: OutgoingMessage) -> Unsent:
     file = ""
     if order.parcel is not None:
         file = described(order.parcel).get("media_name", "") or order.parcel.source or "file"
     return Unsent(order.uid, order.content, file)
 
 
-async def waiting(visit: Visit) -> web.StreamResponse:
+async def waiting(visit: PageContext) -> web.StreamResponse:
     """The part that shows what waits to be sent."""
     account = visit.account()
     _, line = _which(visit, account)
     return visit.page("parts/waiting.html", account=account, **await _composer(account, line))
 
 
-async def write(visit: Visit) -> web.StreamResponse:
+async def write(visit: PageContext) -> web.StreamResponse:
     """Accept a message; it is sent when its turn comes, and survives a crash."""
     account = visit.account()
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from aiohttp import hdrs, web
 
 from openwx.accounts.avatars import Avatar
-from openwx.console.context import Visit
+from openwx.console.context import PageContext
 from openwx.domain.contacts import FRIEND, Chat, Friend, Group, Member, User
 from openwx.errors import CallerError, Code, WeChatError
 
@@ -24,7 +24,7 @@ Kind = Literal["friends", "groups", "others"]
 KINDS: tuple[Kind, ...] = ("friends", "groups", "others")
 
 
-async def contacts(visit: Visit) -> web.StreamResponse:
+async def contacts(visit: PageContext) -> web.StreamResponse:
     """One page of friends, groups or public accounts with these letters in a name."""
     account = visit.account()
     letters = visit.texts.get("q", "").strip()[:MOST_LETTERS]
@@ -72,7 +72,7 @@ def _names(chat: Chat | Member) -> str:
     return f"{chat.displayname}\n{chat.name}\n{chat.markname}\n{chat.account}\n{chat.display}"
 
 
-async def contact(visit: Visit) -> web.StreamResponse:
+async def contact(visit: PageContext) -> web.StreamResponse:
     """One friend, or a group with its members."""
     account = visit.account()
     chat = account.contacts.chat(visit.texts.get("id", ""))
@@ -99,7 +99,7 @@ async def contact(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def avatar(visit: Visit) -> web.StreamResponse:
+async def avatar(visit: PageContext) -> web.StreamResponse:
     """The picture of a friend, a group, a group's member, or the account itself.
 
     204 where there is none to be had now (nobody with this id is known, the account is not logged in, WeChat has none):

@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 from markupsafe import Markup
 
 from openwx import __version__
-from openwx.api.parameters import Given
+from openwx.api.parameters import RequestParams
 from openwx.console.health import Health, health_of
 from openwx.console.links import linked, may_follow
 from openwx.console.messages import KINDS, failure_words, recall_words
@@ -23,8 +23,8 @@ from openwx.safetext import plain
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
-    from openwx.accounts.manager import Gateway
-    from openwx.console.pages import Frame
+    from openwx.accounts.manager import AccountManager
+    from openwx.console.pages import PageFrame
 
 ROOT = "/console"
 LOGIN = f"{ROOT}/login"
@@ -35,17 +35,17 @@ _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SECTION_OF = {"chat": "chats", "contact": "contacts", "delivery": "deliveries"}
 
 
-class Visit(msgspec.Struct):
+class PageContext(msgspec.Struct):
     """One request for a page, admitted."""
 
-    frame: "Frame"
+    frame: "PageFrame"
     request: web.Request
     language: Language
-    given: Given
+    given: RequestParams
     logged_in: bool
 
     @property
-    def gateway(self) -> "Gateway":
+    def gateway(self) -> "AccountManager":
         return self.frame.gateway
 
     @property
@@ -151,7 +151,7 @@ class Visit(msgspec.Struct):
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: where})
 
 
-View = Callable[[Visit], Awaitable[web.StreamResponse]]
+View = Callable[[PageContext], Awaitable[web.StreamResponse]]
 
 
 def base_of(account: "Account") -> str:

@@ -7,21 +7,21 @@ import msgspec
 from aiohttp import web
 
 from openwx.accounts.history import payload_of
-from openwx.console.context import Visit, base_of
+from openwx.console.context import PageContext, base_of
 from openwx.console.feed import happened
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import Fate, ListedUpload
+from openwx.store.sqlite.journal import DeliveryStatus, ListedReport
 
 SHOWN = 100
 State = Literal["failed", "waiting", "delivered"]
 STATES: tuple[State, ...] = ("failed", "waiting", "delivered")
 
 
-async def deliveries(visit: Visit) -> web.StreamResponse:
+async def deliveries(visit: PageContext) -> web.StreamResponse:
     account = visit.account()
     state: State = next((one for one in STATES if one == visit.texts.get("state")), "failed")
     box = account.outbox
-    listed: Sequence[ListedUpload]
+    listed: Sequence[ListedReport]
     if state == "failed":
         listed = await box.failed(SHOWN)
     elif state == "waiting":
@@ -44,7 +44,7 @@ async def deliveries(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def delivery(visit: Visit) -> web.StreamResponse:
+async def delivery(visit: PageContext) -> web.StreamResponse:
     """One, with what it says."""
     account = visit.account()
     upload = await account.history.one(visit.number("id") or 0)
@@ -54,9 +54,9 @@ async def delivery(visit: Visit) -> web.StreamResponse:
         "delivery.html",
         account=account,
         upload=upload,
-        failed=upload.fate == Fate.FAILED,
+        failed=upload.fate == DeliveryStatus.FAILED,
         waiting=upload.fate == 0,
-        dropped=upload.fate == Fate.DROPPED,
+        dropped=upload.fate == DeliveryStatus.DROPPED,
         line=happened(visit, upload.id, upload.created, payload_of(upload)),
         json=_indented(upload.body),
     )
@@ -66,21 +66,21 @@ def _indented(body: bytes) -> str:
     return msgspec.json.format(body, indent=2).decode() if body else ""
 
 
-async def retry(visit: Visit) -> web.StreamResponse:
+async def retry(visit: PageContext) -> web.StreamResponse:
     """Send one that failed again, or all."""
     account = visit.account()
     count = await account.outbox.retry(_chosen(visit))
     return visit.go(f"{base_of(account)}/deliveries", state="waiting" if count else "failed")
 
 
-async def drop(visit: Visit) -> web.StreamResponse:
+async def drop(visit: PageContext) -> web.StreamResponse:
     """Forget one that failed, or all."""
     account = visit.account()
     await account.outbox.drop(_chosen(visit))
     return visit.go(f"{base_of(account)}/deliveries", state="failed")
 
 
-def _chosen(visit: Visit) -> list[int] | None:
+def _chosen(visit: PageContext) -> list[int] | None:
     """None for all."""
     if visit.texts.get("id") == "all":
         return None

@@ -6,11 +6,11 @@ import msgspec
 from aiohttp import web
 
 from openwx.accounts.history import payload_of
-from openwx.console.context import Visit
+from openwx.console.context import PageContext
 from openwx.console.events import event_words
 from openwx.console.messages import Said, said, summary
 from openwx.reporter.payload import Payload
-from openwx.store.sqlite.journal import KeptUpload
+from openwx.store.sqlite.journal import StoredReport
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -27,7 +27,7 @@ class Happened(msgspec.Struct, frozen=True):
     words: str
 
 
-def happened(visit: Visit, id: int, at: float, payload: Payload) -> Happened:
+def happened(visit: PageContext, id: int, at: float, payload: Payload) -> Happened:
     if not payload:
         return Happened(id, at, None, visit.t("A large message, not kept any more"))
     if payload["post_type"] == "event":
@@ -37,11 +37,11 @@ def happened(visit: Visit, id: int, at: float, payload: Payload) -> Happened:
 
 
 async def newest(
-    visit: Visit, account: "Account", *, limit: int, before: int | None = None
+    visit: PageContext, account: "Account", *, limit: int, before: int | None = None
 ) -> dict[str, Any]:
     """Lines of the feed, and from where it goes on."""
     after = await account.history.newest()
-    uploads: list[KeptUpload] = await account.history.told(before=before, limit=limit)
+    uploads: list[StoredReport] = await account.history.told(before=before, limit=limit)
     lines = [happened(visit, one.seq, one.created, payload_of(one)) for one in uploads]
     return {
         "lines": lines,
@@ -50,7 +50,7 @@ async def newest(
     }
 
 
-async def feed(visit: Visit) -> web.StreamResponse:
+async def feed(visit: PageContext) -> web.StreamResponse:
     account, before = visit.account(), visit.number("before")
     found = await newest(visit, account, limit=PAGE, before=before)
     template = "parts/feed.html" if visit.is_fragment else "feed.html"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from openwx.domain.events import State
-from openwx.errors import LoginRefused, ProtocolError, Refused, WeChatError
+from openwx.errors import BadResponse, LoginRefused, Rejected, WeChatError
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -121,7 +121,7 @@ def _refused(account: "Account", error: LoginRefused, t: Translate) -> Health:
 def _troubled(trouble: WeChatError, t: Translate) -> Health:
     advice = "openwx goes on trying by itself. Messages that arrive meanwhile come as soon as WeChat answers."
     headline = (
-        "WeChat refuses for now" if isinstance(trouble, Refused) else "WeChat does not answer"
+        "WeChat refuses for now" if isinstance(trouble, Rejected) else "WeChat does not answer"
     )
     return Health("bad", t(headline), t(advice), error_words(trouble, t), detail=str(trouble))
 
@@ -140,9 +140,9 @@ def ret_words(ret: int, t: Translate) -> str:
 def error_words(error: WeChatError, t: Translate) -> str:
     """What a call came to."""
     match error:
-        case Refused():
+        case Rejected():
             return ret_words(error.ret, t)
-        case ProtocolError():
+        case BadResponse():
             return t("WeChat answered something that openwx does not understand")
         case _:
             return t("WeChat cannot be reached, or does not answer in time")

@@ -10,12 +10,12 @@ from aiohttp import hdrs, web
 
 from openwx.accounts.streams import Reader, StreamEnded
 from openwx.console.accounts import counts_of, glance
-from openwx.console.context import Visit
+from openwx.console.context import PageContext
 from openwx.console.feed import happened
 from openwx.console.messages import said
 from openwx.console.pages import HEADERS
 from openwx.console.pictures import sizes_of
-from openwx.store.records import ShownUpload
+from openwx.store.records import PublishedReport
 from openwx.store.sqlite.journal import JournalError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ QUIET_S = 15.0
 """After so long without news an event shows that the stream lives."""
 
 
-async def live(visit: Visit) -> web.StreamResponse:
+async def live(visit: PageContext) -> web.StreamResponse:
     """The stream, until the browser goes, the session ends, or the server stops."""
     account = visit.account()
     last = visit.request.headers.get("Last-Event-ID", "")
@@ -77,7 +77,7 @@ SIGN_OF_LIFE = News("alive")
 class LivePage:
     """What one page wants to hear."""
 
-    def __init__(self, visit: Visit, account: "Account") -> None:
+    def __init__(self, visit: PageContext, account: "Account") -> None:
         self._visit = visit
         self._account = account
         self._view = visit.texts.get("view", "")
@@ -112,10 +112,10 @@ class LivePage:
             return []
         if self._view == "chats":
             return [News("said", id=reader.cursor)] if uploads else []
-        seen = [await self._as_shown(one) for one in uploads if isinstance(one, ShownUpload)]
+        seen = [await self._as_shown(one) for one in uploads if isinstance(one, PublishedReport)]
         return [one for one in seen if one is not None]
 
-    async def _as_shown(self, upload: ShownUpload) -> News | None:
+    async def _as_shown(self, upload: PublishedReport) -> News | None:
         """An upload as this page shows it; None where it does not."""
         visit, account = self._visit, self._account
         payload = msgspec.json.decode(upload.body)

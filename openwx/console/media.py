@@ -7,14 +7,14 @@ from aiohttp import hdrs, web
 
 from openwx.accounts.history import payload_of
 from openwx.accounts.media import names, types
-from openwx.console.context import Visit
+from openwx.console.context import PageContext
 from openwx.console.messages import INLINE
 from openwx.console.opening import head_of
 from openwx.console.pages import HEADERS
 from openwx.errors import CallerError, Code
 
 
-async def media(visit: Visit) -> web.StreamResponse:
+async def media(visit: PageContext) -> web.StreamResponse:
     """Pictures, sounds and films as such (with ``Range``, for players), all else as a file to save: nothing that
     others sent runs in this page."""
     account = visit.account()

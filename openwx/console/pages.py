@@ -12,8 +12,8 @@ from aiohttp import hdrs, web
 
 from openwx.api.access import Access
 from openwx.api.connection import recognise
-from openwx.api.parameters import Given, Limits, read_body, read_query
-from openwx.console.context import LOGIN, ROOT, View, Visit, local
+from openwx.api.parameters import Limits, RequestParams, read_body, read_query
+from openwx.console.context import LOGIN, ROOT, PageContext, View, local
 from openwx.console.filters import FILTERS
 from openwx.console.session import Sessions
 from openwx.errors import CallerError, Code, WeChatError
@@ -23,7 +23,7 @@ from openwx.store.sqlite.journal import JournalError
 if TYPE_CHECKING:
     import jinja2
 
-    from openwx.accounts.manager import Gateway
+    from openwx.accounts.manager import AccountManager
 
 log = logging.getLogger("openwx.console")
 
@@ -56,10 +56,10 @@ _STATUS: dict[int, int] = {
 }
 
 
-class Frame:
+class PageFrame:
     """Makes the aiohttp handlers of pages."""
 
-    def __init__(self, gateway: "Gateway", access: Access) -> None:
+    def __init__(self, gateway: "AccountManager", access: Access) -> None:
         self.gateway = gateway
         self.access = access
         self.sessions = Sessions(access, lambda: gateway.port)
@@ -102,7 +102,9 @@ class Frame:
         """The handler of a page. ``public``: one need not be logged in. ``media``: a file may come along."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            visit = Visit(self, request, language_of(request), Given({}, {}), logged_in=False)
+            visit = PageContext(
+                self, request, language_of(request), RequestParams({}, {}), logged_in=False
+            )
             try:
                 response = await self._answer(visit, view, public=public, media=media)
             except CallerError as error:
@@ -123,7 +125,7 @@ class Frame:
         return handle
 
     async def _answer(
-        self, visit: Visit, view: View, *, public: bool, media: bool
+        self, visit: PageContext, view: View, *, public: bool, media: bool
     ) -> web.StreamResponse:
         request = visit.request
         self.access.admit_visit(request)
@@ -135,14 +137,14 @@ class Frame:
         visit.given = read_query(request)
         if request.method == "POST":
             limits = Limits.for_media(self.gateway.folder) if media else Limits(MOST_OF_A_FORM)
-            body = await read_body(request, limits) or Given({}, {})
+            body = await read_body(request, limits) or RequestParams({}, {})
             with body.unless_refused():
                 if not self.sessions.is_form_key(request, body.texts.pop(FORM_KEY, "")):
                     raise CallerError(Code.FORBIDDEN, OLD_FORM)
-            visit.given = Given({**visit.texts, **body.texts}, body.files)
+            visit.given = RequestParams({**visit.texts, **body.texts}, body.files)
         return await view(visit)
 
-    def _to_log_in(self, visit: Visit) -> web.StreamResponse:
+    def _to_log_in(self, visit: PageContext) -> web.StreamResponse:
         request = visit.request
         if request.headers.get(hdrs.ACCEPT, "").startswith("text/event-stream"):
             # The one answer after which a browser asks no more, and complains of nothing.
@@ -151,7 +153,7 @@ class Frame:
         return visit.go(LOGIN, next=local(wanted)) if wanted != ROOT else visit.go(LOGIN)
 
 
-def _refusal(visit: Visit, error: CallerError, *, status: int = 0) -> web.Response:
+def _refusal(visit: PageContext, error: CallerError, *, status: int = 0) -> web.Response:
     """An error as a page, or for a script as a line."""
     status = status or error.http_status or _STATUS.get(error.code, 400)
     if visit.is_fragment:

@@ -15,7 +15,7 @@ _FAILING_CHATS = 3
 """So many chats in a row that hear "not now" are an outage; fewer may have bad uploads."""
 
 
-class Gate:
+class CircuitBreaker:
     """Open while the backend answers."""
 
     def __init__(self, account: str, pauses: Callable[[], Iterator[float]]) -> None:

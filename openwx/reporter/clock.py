@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from openwx import metrics
-from openwx.store.sqlite.journal import Journal, JournalError, Unit
+from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch
 
 log = logging.getLogger("openwx.report")
 
@@ -141,7 +141,7 @@ async def keep(clock: Clock, journal: Journal) -> None:
         if clock.changes != kept:
             changes = clock.changes
             try:
-                await journal.write(Unit(account=_OF_ALL, state={_KEY: clock.to_bytes()}))
+                await journal.write(WriteBatch(account=_OF_ALL, state={_KEY: clock.to_bytes()}))
                 kept = changes
             except JournalError as error:
                 log.debug("that the clock was set is not kept yet: %s", error)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from openwx.config import Report
+from openwx.config import ReportSettings
 
 _MESSAGES = ("receive_message", "send_message")
 
 
-def allowed(settings: Report, kind: str, payload: Mapping[str, Any]) -> bool:
+def allowed(settings: ReportSettings, kind: str, payload: Mapping[str, Any]) -> bool:
     """Whether the settings let an upload of this kind out, be it to ``post_api`` or to stdout."""
     if kind not in _MESSAGES:
         return settings.post_event and kind in settings.post_event_list
@@ -18,7 +18,7 @@ def allowed(settings: Report, kind: str, payload: Mapping[str, Any]) -> bool:
     )
 
 
-def wanted(settings: Report, kind: str, payload: Mapping[str, Any]) -> bool:
+def should_report(settings: ReportSettings, kind: str, payload: Mapping[str, Any]) -> bool:
     """Whether an upload of this kind is to be delivered to ``post_api``."""
     return settings.post_api is not None and allowed(settings, kind, payload)
 

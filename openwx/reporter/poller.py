@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
-from openwx.config import Report
+from openwx.config import ReportSettings
 from openwx.reporter import tls
 from openwx.reporter.outcome import words
 from openwx.reporter.post import url_for, with_client
@@ -17,7 +17,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=120)
 
 
 async def poll(
-    settings: Report,
+    settings: ReportSettings,
     http: aiohttp.ClientSession,
     *,
     running: Callable[[], Awaitable[object]],

@@ -12,14 +12,14 @@ import msgspec
 from yarl import URL
 
 from openwx import metrics
-from openwx.config import Report
+from openwx.config import ReportSettings
 from openwx.config.addresses import masked
 from openwx.errors import ConfigError
 from openwx.reporter import answer, redirects, signing, tls
 from openwx.reporter import attachment as attached
 from openwx.reporter.numbers import with_numbers
 from openwx.reporter.outcome import Accepted, NoAnswer, Outcome, Refused, Silent, retry_after, words
-from openwx.store.records import Upload
+from openwx.store.records import Report
 
 log = logging.getLogger("openwx.report")
 
@@ -45,7 +45,7 @@ class Poster:
         self,
         account: str,
         post_api: str,
-        settings: Report,
+        settings: ReportSettings,
         http: aiohttp.ClientSession,
         *,
         url_client: Callable[[], str | None],
@@ -66,7 +66,7 @@ class Poster:
         self._clock = clock
         self._complained_at = -math.inf
 
-    async def post(self, upload: Upload) -> Outcome:
+    async def post(self, upload: Report) -> Outcome:
         """POST it, and again where a redirect leads on the same host."""
         url = with_client(self._url, self._url_client())
         moves = 0
@@ -81,7 +81,7 @@ class Poster:
             url = with_client(target, self._url_client())
         return outcome
 
-    async def _post(self, url: URL, upload: Upload) -> Outcome | _Moved:
+    async def _post(self, url: URL, upload: Report) -> Outcome | _Moved:
         data, headers = await self._content(upload)
         try:
             async with self._http.post(
@@ -103,7 +103,7 @@ class Poster:
             return Silent(words(error))
 
     async def _content(
-        self, upload: Upload
+        self, upload: Report
     ) -> tuple[bytes | io.BytesIO | AsyncIterator[bytes], dict[str, str]]:
         """What is posted, and its headers; the attachment is read from its file, once to sign and once to send."""
         body, attachment = upload.body, upload.attachment
@@ -125,7 +125,7 @@ class Poster:
         sign.take([body])
         return io.BytesIO(body) if len(body) >= _LARGE else body, sign.headers()
 
-    async def _judge(self, response: aiohttp.ClientResponse, upload: Upload) -> Outcome | _Moved:
+    async def _judge(self, response: aiohttp.ClientResponse, upload: Report) -> Outcome | _Moved:
         status = response.status
         if status in _NOT_NOW:
             pause_s = retry_after(response.headers.get("Retry-After"), self._clock())
@@ -155,7 +155,7 @@ class Poster:
             self._complain(upload, complaint)
         return Accepted(status, found)
 
-    def _complain(self, upload: Upload, complaint: answer.Complaint) -> None:
+    def _complain(self, upload: Report, complaint: answer.Complaint) -> None:
         """Count it; in the log it is a warning once an hour."""
         level = logging.INFO
         now = time.monotonic()
@@ -179,7 +179,7 @@ def with_client(url: URL, client: str | None) -> URL:
     return url if client is None else url.update_query(client=client)
 
 
-def webhook_id_of(upload: Upload) -> str:
+def webhook_id_of(upload: Report) -> str:
     return webhook_id(upload.uid)
 
 

@@ -12,24 +12,24 @@ import aiohttp
 import msgspec
 
 from openwx import metrics
-from openwx.config import Report
-from openwx.logcontext import about
+from openwx.config import ReportSettings
+from openwx.logcontext import bind
 from openwx.reporter import retry_schedule as pausing
 from openwx.reporter.answer import Answer
 from openwx.reporter.cache import Cache
-from openwx.reporter.circuit_breaker import Gate
+from openwx.reporter.circuit_breaker import CircuitBreaker
 from openwx.reporter.clock import Clock
 from openwx.reporter.outcome import Accepted, NoAnswer, Refused, Silent
-from openwx.reporter.policy import allowed, wanted
+from openwx.reporter.policy import allowed, should_report
 from openwx.reporter.post import Poster, webhook_id_of
 from openwx.reporter.retry_schedule import Pauses
 from openwx.reporter.settling import Endings
-from openwx.reporter.stdout import Echo
+from openwx.reporter.stdout import StdoutWriter
 from openwx.reporter.turns import Again, Turns
-from openwx.store.sqlite.journal import Fate, Journal, NewSend, Send, Settled, Upload
-from openwx.transports.web.timing import Pace
+from openwx.store.sqlite.journal import DeliveryStatus, Journal, NewSend, Report, Send, Settled
+from openwx.transports.web.timing import Timing
 
-__all__ = ["Answer", "Progress", "Reporter", "allowed", "wanted"]
+__all__ = ["Answer", "Progress", "Reporter", "allowed", "should_report"]
 
 log = logging.getLogger("openwx.report")
 
@@ -73,11 +73,11 @@ class Reporter:
     def __init__(
         self,
         account: str,
-        settings: Report,
+        settings: ReportSettings,
         journal: Journal,
         http: aiohttp.ClientSession,
         *,
-        replies: Callable[[Upload, Answer], list[NewSend]],
+        replies: Callable[[Report, Answer], list[NewSend]],
         accepted: Callable[[list[Send]], None],
         url_client: Callable[[], str | None] = lambda: None,
         pauses: Pauses | None = None,
@@ -87,7 +87,7 @@ class Reporter:
         self._settings = settings
         self._journal = journal
         self._replies = replies
-        self._pauses = pauses or pausing.of(Pace())
+        self._pauses = pauses or pausing.of(Timing())
         self._clock = clock or Clock()
         self._poster: Poster | None = None
         if settings.post_api is not None:
@@ -101,8 +101,8 @@ class Reporter:
             )
         self._counts = metrics.of_account(account)
         self._endings = Endings(account, journal, accepted=accepted, clock=self._clock)
-        self._echo = Echo()
-        self._gate = Gate(account, self._pauses.outage)
+        self._echo = StdoutWriter()
+        self._gate = CircuitBreaker(account, self._pauses.outage)
         self._turns = Turns(account, self._gate, self._try)
         self._trying: dict[int, _Trying] = {}
         self._made: dict[int, float] = {}
@@ -110,7 +110,7 @@ class Reporter:
         self._loaded = self._clock.mark()
         self._cache = Cache()
 
-    def put(self, uploads: Iterable[Upload]) -> None:
+    def put(self, uploads: Iterable[Report]) -> None:
         """Take what was just written to the journal: all of it, also what is not to be delivered."""
         for upload in uploads:
             if self._settings.post_stdout:
@@ -118,7 +118,7 @@ class Reporter:
             if upload.deliver and self._poster is not None:
                 self._take(upload)
 
-    def put_again(self, uploads: Iterable[Upload]) -> None:
+    def put_again(self, uploads: Iterable[Report]) -> None:
         """Take what is sent again: before newer ones of its chat, and soon, whatever pauses there are."""
         again = [upload for upload in uploads if self._poster is not None]
         for upload in again:
@@ -126,7 +126,7 @@ class Reporter:
         if again:
             self._gate.hurry()
 
-    def _take(self, upload: Upload, *, pause_s: float = 0.0) -> None:
+    def _take(self, upload: Report, *, pause_s: float = 0.0) -> None:
         self._trying.pop(upload.id, None)
         self._made[upload.id] = self._clock.mark().made(upload.created)
         self._cache.keep(upload)
@@ -192,7 +192,7 @@ class Reporter:
             upload = await self._endings.insist(lambda: self._journal.upload(upload_id))
         again = None
         if upload is not None:
-            with about(webhook_id=webhook_id_of(upload), event=upload.kind):
+            with bind(webhook_id=webhook_id_of(upload), event=upload.kind):
                 again = await self._try_upload(chat, upload, probe=probe)
         if again is not None:
             self._counts.delivery_retries.inc()
@@ -205,13 +205,13 @@ class Reporter:
         self._trying.pop(upload_id, None)
         self._made.pop(upload_id, None)
 
-    def _age_s(self, upload: Upload) -> float:
+    def _age_s(self, upload: Report) -> float:
         made = self._made.get(upload.id)
         if made is None:
             made = self._made[upload.id] = self._loaded.made(upload.created)
         return self._clock.steady() - made
 
-    async def _try_upload(self, chat: str, upload: Upload, *, probe: bool) -> Again | None:
+    async def _try_upload(self, chat: str, upload: Report, *, probe: bool) -> Again | None:
         trying = self._trying.get(upload.id)
         if trying is None:
             trying = self._trying[upload.id] = _Trying(upload.tries, upload.tries)
@@ -219,7 +219,7 @@ class Reporter:
         if upload.kind in _SOON_STALE and age_s > _STALE_S:
             words, told = "%s: a late %s is dropped", (webhook_id_of(upload), upload.kind)
             metrics.dropped(log, "late_event", words, *told, level=logging.INFO)
-            await self._settle(upload, Fate.DROPPED, trying, "too late")
+            await self._settle(upload, DeliveryStatus.DROPPED, trying, "too late")
             return None
         if age_s > self._settings.max_age and trying.was_tried:
             await self._give_up(upload, trying)
@@ -247,14 +247,16 @@ class Reporter:
                 await self._give_up(upload, trying)
                 return None
 
-    async def _give_up(self, upload: Upload, trying: _Trying) -> None:
-        await self._settle(upload, Fate.FAILED, trying, f"older than max_age: {trying.error}")
+    async def _give_up(self, upload: Report, trying: _Trying) -> None:
+        await self._settle(
+            upload, DeliveryStatus.FAILED, trying, f"older than max_age: {trying.error}"
+        )
 
     def _opens(self, was_closed: bool) -> None:
         if was_closed:
             self._turns.end_outage()
 
-    async def _accept(self, upload: Upload, outcome: Accepted, trying: _Trying) -> Again | None:
+    async def _accept(self, upload: Report, outcome: Accepted, trying: _Trying) -> Again | None:
         trying.error = ""
         trying.lost += bool(outcome.lost)
         if outcome.lost and trying.lost < self._settings.tries:
@@ -267,12 +269,12 @@ class Reporter:
         sends = []
         if outcome.answer is not None and upload.reply_to:
             sends = self._replies(upload, outcome.answer)
-        await self._settle(upload, Fate.DELIVERED, trying, "", sends)
+        await self._settle(upload, DeliveryStatus.DELIVERED, trying, "", sends)
         return None
 
     async def _count(
         self,
-        upload: Upload,
+        upload: Report,
         outcome: Refused | Silent,
         trying: _Trying,
         pauses: Callable[[], Iterator[float]],
@@ -282,7 +284,9 @@ class Reporter:
         trying.error = outcome.error
         trying.tries += 1
         if trying.tries >= self._settings.tries:
-            await self._settle(upload, Fate.FAILED, trying, outcome.error, refused=[upload.id])
+            await self._settle(
+                upload, DeliveryStatus.FAILED, trying, outcome.error, refused=[upload.id]
+            )
             return None
         if is_news and isinstance(outcome, Silent):
             log.warning("%s: no answer, tried again: %s", webhook_id_of(upload), outcome.error)
@@ -290,7 +294,7 @@ class Reporter:
         return Again(pausing.after(trying.tries, pauses))
 
     def _wait(
-        self, chat: str, upload: Upload, outcome: NoAnswer, trying: _Trying, *, probe: bool
+        self, chat: str, upload: Report, outcome: NoAnswer, trying: _Trying, *, probe: bool
     ) -> Again:
         is_news = not trying.error and not self._gate.closed
         trying.error = outcome.error
@@ -304,17 +308,17 @@ class Reporter:
 
     async def _settle(
         self,
-        upload: Upload,
-        fate: Fate,
+        upload: Report,
+        fate: DeliveryStatus,
         trying: _Trying,
         error: str,
         sends: Iterable[NewSend] = (),
         refused: Sequence[int] = (),
     ) -> None:
-        posts = trying.posts if fate is Fate.FAILED else 0
+        posts = trying.posts if fate is DeliveryStatus.FAILED else 0
         end = Settled(upload.id, fate, trying.status, error, posts)
         await self._endings.settle(upload, end, sends=sends, refused=refused)
 
-    def _show(self, upload: Upload) -> None:
+    def _show(self, upload: Report) -> None:
         if allowed(self._settings, upload.kind, msgspec.json.decode(upload.body)):
             self._echo.put(upload)

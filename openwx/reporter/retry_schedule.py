@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 
 
 def fixed_pauses(pauses_s: tuple[float, ...]) -> Iterator[float]:
@@ -28,7 +28,7 @@ class Pauses(msgspec.Struct, frozen=True):
     """What is to be sent again waits so long for older ones of its chat that are to be sent again, too."""
 
 
-def of(pace: Pace) -> Pauses:
+def of(pace: Timing) -> Pauses:
     return Pauses(
         pace.backoff,
         lambda: fixed_pauses(pace.refused_s),

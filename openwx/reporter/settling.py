@@ -9,7 +9,15 @@ import msgspec
 from openwx import metrics
 from openwx.reporter.clock import Clock
 from openwx.reporter.post import webhook_id_of
-from openwx.store.sqlite.journal import Fate, Journal, NewSend, Send, Settled, Unit, Upload
+from openwx.store.sqlite.journal import (
+    DeliveryStatus,
+    Journal,
+    NewSend,
+    Report,
+    Send,
+    Settled,
+    WriteBatch,
+)
 
 log = logging.getLogger("openwx.report")
 
@@ -42,32 +50,32 @@ class Endings:
         self._clock = clock
         self._counts = metrics.of_account(account)
 
-    async def note_try(self, upload: Upload) -> None:
+    async def note_try(self, upload: Report) -> None:
         """One more try that counts."""
-        unit = Unit(account=self._account, refused=[upload.id])
+        unit = WriteBatch(account=self._account, refused=[upload.id])
         await self.insist(lambda: self._journal.write(unit))
 
     async def settle(
         self,
-        upload: Upload,
+        upload: Report,
         end: Settled,
         *,
         sends: Iterable[NewSend] = (),
         refused: Sequence[int] = (),
     ) -> None:
         """Write its end, the replies to it, and perhaps its last try."""
-        if end.fate is Fate.FAILED:
+        if end.fate is DeliveryStatus.FAILED:
             told = (webhook_id_of(upload), upload.kind, self._account, end.error)
             log.error("%s: %s of %s given up: %s", *told)
-        unit = Unit(account=self._account, sends=list(sends), refused=refused, settled=[end])
+        unit = WriteBatch(account=self._account, sends=list(sends), refused=refused, settled=[end])
         written = await self.insist(lambda: self._journal.write(unit))
         if written.sends:
             self._accepted(written.sends)
         self._counts.settled(end.fate.name.lower())
-        if end.fate is Fate.DELIVERED and upload.kind == "receive_message":
+        if end.fate is DeliveryStatus.DELIVERED and upload.kind == "receive_message":
             self._count_latency(upload)
 
-    def _count_latency(self, upload: Upload) -> None:
+    def _count_latency(self, upload: Report) -> None:
         sent_at = _read_sent(upload.body).time
         if sent_at.isdecimal() and (seconds := int(sent_at[:18])):  # some entries have none
             self._counts.latency.observe(max(0.0, self._clock() - seconds))

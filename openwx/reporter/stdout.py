@@ -9,22 +9,22 @@ from openwx import metrics
 from openwx.reporter import attachment as attached
 from openwx.reporter.post import webhook_id_of
 from openwx.safetext import in_json_bytes
-from openwx.store.records import Upload
+from openwx.store.records import Report
 
 log = logging.getLogger("openwx.report")
 
 _MOST_LINES = 10_000
 
 
-class Echo:
+class StdoutWriter:
     """``run`` writes what ``put`` was given; beyond 10,000 waiting lines, the newest are left out."""
 
     def __init__(self) -> None:
-        self._uploads: asyncio.Queue[Upload] = asyncio.Queue(_MOST_LINES)
+        self._uploads: asyncio.Queue[Report] = asyncio.Queue(_MOST_LINES)
         self._left_out = 0
         """So many since the log was told last."""
 
-    def put(self, upload: Upload) -> None:
+    def put(self, upload: Report) -> None:
         try:
             self._uploads.put_nowait(upload)
         except asyncio.QueueFull:
@@ -62,7 +62,7 @@ class Echo:
         await self._uploads.join()
 
 
-def _write(uploads: Iterable[Upload]) -> None:
+def _write(uploads: Iterable[Report]) -> None:
     for upload in uploads:
         body = upload.body
         if upload.attachment:

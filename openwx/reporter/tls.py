@@ -3,11 +3,11 @@
 import ssl
 from functools import lru_cache
 
-from openwx.config import Report
+from openwx.config import ReportSettings
 from openwx.errors import ConfigError
 
 
-def trusted(settings: Report) -> ssl.SSLContext | bool:
+def trusted(settings: ReportSettings) -> ssl.SSLContext | bool:
     """What aiohttp takes as ``ssl``: True is the system's authorities, False trusts any certificate.
 
     Raises ``ConfigError`` where the file that the configuration named cannot be read any more.

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
-from openwx.reporter.circuit_breaker import Gate
+from openwx.reporter.circuit_breaker import CircuitBreaker
 
 _AT_ONCE = 64
 """Uploads of one account under way at a time."""
@@ -58,7 +58,10 @@ class Turns:
     """One account's. ``take`` tries an upload once, as a probe or not; None when it is settled."""
 
     def __init__(
-        self, account: str, gate: Gate, take: Callable[[str, int, bool], Awaitable[Again | None]]
+        self,
+        account: str,
+        gate: CircuitBreaker,
+        take: Callable[[str, int, bool], Awaitable[Again | None]],
     ) -> None:
         self._account = account
         self._gate = gate

@@ -1,6 +1,6 @@
 """What goes into the journal and comes out of it; ``journal.py`` says how it is kept.
 
-A ``Unit`` is one atomic piece of work: all of it is on the disk, or none of it.
+A ``WriteBatch`` is one atomic piece of work: all of it is on the disk, or none of it.
 """
 
 import secrets
@@ -18,7 +18,7 @@ def new_uid() -> str:
     return secrets.token_hex(16)
 
 
-class NewUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+class NewReport(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """One message or event on its way to ``post_api``."""
 
     chat: str
@@ -42,7 +42,7 @@ class NewUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """A file whose content is posted with the body, as its ``media_data``."""
 
 
-class Upload(NewUpload, kw_only=True, frozen=True, gc=False):
+class Report(NewReport, kw_only=True, frozen=True, gc=False):
     id: int
     account: str
     created: float
@@ -51,7 +51,7 @@ class Upload(NewUpload, kw_only=True, frozen=True, gc=False):
     """How often the backend refused it, or took it and said nothing."""
 
 
-class ListedUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+class ListedReport(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """An upload that was given up, or one that waits. Its body stays in the journal."""
 
     id: int
@@ -67,7 +67,7 @@ class ListedUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     error: str
 
 
-class ShownUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+class PublishedReport(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """An upload that everybody may see: its medium, and all before it in its chat, are there."""
 
     id: int
@@ -81,10 +81,10 @@ class ShownUpload(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """Empty where it was too large to be kept."""
 
 
-class Shown(msgspec.Struct, frozen=True):
+class ReportPage(msgspec.Struct, frozen=True):
     """What can be seen after some id."""
 
-    uploads: list[ShownUpload]
+    uploads: list[PublishedReport]
     """In order; not all, but some where there are any."""
     forgotten: int
     """The highest id of the account that is not kept any more, 0 where all are. Lower ones may still be."""
@@ -92,13 +92,13 @@ class Shown(msgspec.Struct, frozen=True):
     """Whether there may be more than these."""
 
 
-class KeptUpload(ListedUpload, kw_only=True, frozen=True, gc=False):
+class StoredReport(ListedReport, kw_only=True, frozen=True, gc=False):
     """Any upload that the journal still has, however it ended."""
 
     fate: int
-    """A ``Fate``; 0 where it waits."""
+    """A ``DeliveryStatus``; 0 where it waits."""
     seq: int
-    """Its number among all that can be seen (the ``id`` of a ``ShownUpload``); 0 while it is hidden."""
+    """Its number among all that can be seen (the ``id`` of a ``PublishedReport``); 0 while it is hidden."""
     body: bytes
     """Empty where it was large, and goes no more."""
 
@@ -143,7 +143,7 @@ class Completed(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     deliver: bool = True
 
 
-class Fate(IntEnum):
+class DeliveryStatus(IntEnum):
     """How an upload ended. The numbers are in the database."""
 
     DELIVERED = 1
@@ -155,18 +155,18 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     """The end of a pending upload (of one that is not pending any more: no effect)."""
 
     id: int
-    fate: Fate
+    fate: DeliveryStatus
     status: int = 0
     error: str = ""
     tries: int = 0
     """How often it was tried, where that is more than the ``refused`` that were counted."""
 
 
-class Unit(msgspec.Struct, frozen=True, kw_only=True):
+class WriteBatch(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic piece of work. Its parts take effect in the order of these fields."""
 
     account: str
-    uploads: Sequence[NewUpload] = ()
+    uploads: Sequence[NewReport] = ()
     sends: Sequence[NewSend] = ()
     completed: Sequence[Completed] = ()
     """Uploads that were held for their medium."""
@@ -187,17 +187,17 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     """Calls that are done once, by the keys that their callers chose."""
 
 
-class Written(msgspec.Struct, frozen=True):
+class WriteResult(msgspec.Struct, frozen=True):
     """What became of a unit. Give ``uploads`` and ``again`` to the reporter."""
 
-    uploads: list[Upload | None]
+    uploads: list[Report | None]
     """In order; None is a duplicate that was ignored."""
     sends: list[Send]
     """Those that were taken: a part of a reply that was taken before is missing."""
-    again: list[Upload]
+    again: list[Report]
     dropped: list[int]
 
     @property
-    def fresh(self) -> list[Upload]:
+    def fresh(self) -> list[Report]:
         """The uploads without the duplicates, and those that are sent again."""
         return [upload for upload in self.uploads if upload is not None] + self.again

@@ -4,12 +4,12 @@ import asyncio
 
 from openwx import service
 from openwx.config import Settings
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 
 STOP_S = 60.0
 """How long the end of a gateway may take."""
 
-PACE = Pace(
+PACE = Timing(
     call_timeout_s=3.0,
     poll_timeout_s=3.0,
     stalled_after_s=30.0,
@@ -32,7 +32,7 @@ PACE = Pace(
 class Gateway:
     """A gateway; ``stop`` ends it as SIGTERM does. ``url`` is where it listens, once it does."""
 
-    def __init__(self, settings: Settings, pace: Pace = PACE) -> None:
+    def __init__(self, settings: Settings, pace: Timing = PACE) -> None:
         self.url = ""
         self.settings = settings
         self.service: service.Service | None = None

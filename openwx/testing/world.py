@@ -9,7 +9,7 @@ from typing import Any, Self
 from msgspec.structs import replace
 
 from openwx.client import Client
-from openwx.config import Access, AccountSettings, Listen, Report, Settings
+from openwx.config import Access, AccountSettings, Listen, ReportSettings, Settings
 from openwx.config.models import EVENTS
 from openwx.simulator import Account, Simulator
 from openwx.testing import gateway
@@ -103,7 +103,7 @@ class World:
                 show_messages=False,
                 listen=[Listen(port=port)],
                 access=Access(token=token),
-                report=Report(check_event_list_max_size=1000),
+                report=ReportSettings(check_event_list_max_size=1000),
                 accounts={"default": AccountSettings.model_validate(usual | settings)},
             )
         )

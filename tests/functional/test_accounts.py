@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from openwx.accounts.media_download import Incoming
+from openwx.accounts.media_download import MediaDownloader
 from openwx.config import Access, AccountSettings, Settings
 from openwx.simulator import Account, Fault, Simulator
 from tests.patience import PATIENCE_S
@@ -147,7 +147,7 @@ async def test_a_bug_in_one_stops_that_one(
     async def breaks(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(Incoming, "_fetch", breaks)
+    monkeypatch.setattr(MediaDownloader, "_fetch", breaks)
     second.friend("小灰").sends_image(b"GIF89a")
     await reaches(two, names[second.uin], "stop")
     (client,) = (await two.get("check_client", client=names[second.uin])).json["client"]

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from openwx.simulator import Account, Fault, Simulator
-from openwx.store.sqlite.journal import Journal, JournalError, Unit, Written
+from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch, WriteResult
 from tests.patience import PATIENCE_S
 
 from .world import (
@@ -405,7 +405,7 @@ class BadDisk:
         self._changed = asyncio.Condition()
         write = Journal.write
 
-        async def flaky(journal: Journal, unit: Unit) -> Written:
+        async def flaky(journal: Journal, unit: WriteBatch) -> WriteResult:
             if not self.is_full:
                 return await write(journal, unit)
             self.failures += 1

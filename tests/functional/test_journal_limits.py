@@ -14,7 +14,7 @@ import pytest
 from openwx import service
 from openwx.config import JournalLimits, Settings
 from openwx.simulator import Account
-from openwx.store.sqlite.journal import Fate
+from openwx.store.sqlite.journal import DeliveryStatus
 
 from .counting import gauge
 from .world import Receiver, World
@@ -41,7 +41,7 @@ class File:
             count: int = db.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0]
         return count
 
-    def of(self, fate: Fate) -> int:
+    def of(self, fate: DeliveryStatus) -> int:
         return self.rows(where=f"fate = {int(fate)} AND kind = 'receive_message'")
 
     @property
@@ -60,7 +60,7 @@ class File:
     async def until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not condition():  # nothing tells that something was forgotten
-            rows = {fate.name: self.of(fate) for fate in Fate} | {"pending": self.pending}
+            rows = {fate.name: self.of(fate) for fate in DeliveryStatus} | {"pending": self.pending}
             assert time.monotonic() < deadline, f"{rows}, {self.bytes} bytes"
             await asyncio.sleep(0.05)
 
@@ -122,8 +122,8 @@ async def test_what_is_pending_stays_and_failed_ones_up_to_their_limit(
         group.member_says(group.others[1], f"delivered {number}")
     for number in range(6):
         account.friend("momo").says(f"refused {number}")
-    await file.until(lambda: file.pending == 150 and file.of(Fate.FAILED) == 3)
-    await file.until(lambda: file.of(Fate.DELIVERED) <= 102)
+    await file.until(lambda: file.pending == 150 and file.of(DeliveryStatus.FAILED) == 3)
+    await file.until(lambda: file.of(DeliveryStatus.DELIVERED) <= 102)
     assert [one["id"] for one in (await gateway.get("outbox")).json["deliveries"]]
     assert (file.pending, file.rows("sends")) == (150, 4), "one of five was sent"
     receiver.behaves_well()
@@ -135,7 +135,7 @@ async def test_what_is_pending_stays_and_failed_ones_up_to_their_limit(
         if "pending" in upload.json["content"]
     ]
     assert pending == [f"pending {number}" for number in range(150)]
-    await file.until(lambda: file.pending == 0 and file.of(Fate.DELIVERED) <= 102)
+    await file.until(lambda: file.pending == 0 and file.of(DeliveryStatus.DELIVERED) <= 102)
 
 
 async def test_age_counts_for_what_is_done_alone(
@@ -149,17 +149,19 @@ async def test_age_counts_for_what_is_done_alone(
     for text in ("one", "two", "pending"):
         account.friend("小灰").says(text)
     account.friend("momo").says("refused")
-    await file.until(lambda: (file.of(Fate.DELIVERED), file.of(Fate.FAILED)) == (2, 1))
+    await file.until(
+        lambda: (file.of(DeliveryStatus.DELIVERED), file.of(DeliveryStatus.FAILED)) == (2, 1)
+    )
     await gateway.stop()
     month = 31 * 86_400
     with closing(sqlite3.connect(file.path)) as db:
         sql = "UPDATE uploads SET created = created - ?, settled = max(0, settled - ?)"
         assert db.execute(sql, (month, month)).rowcount >= 4
         db.commit()
-    assert file.of(Fate.DELIVERED) >= 2
+    assert file.of(DeliveryStatus.DELIVERED) >= 2
     await world.start(settings=limited(world, report, keep_days=30))
     await file.until(lambda: file.rows(where="body LIKE '%one%' OR body LIKE '%two%'") == 0)
-    assert (file.pending, file.of(Fate.FAILED)) == (1, 1)
+    assert (file.pending, file.of(DeliveryStatus.FAILED)) == (1, 1)
     receiver.behaves_well()
     await receiver.until(
         lambda: "pending" in [one.json.get("content") for one in receiver.answered]

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from openwx import logs
-from openwx.logcontext import about
+from openwx.logcontext import bind
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 
@@ -137,7 +137,7 @@ def test_whatever_is_logged_is_one_line_of_utf_8(
 ) -> None:
     # pytest keeps what it hears, and cannot hand half a character to another process.
     monkeypatch.setattr(logging.getLogger("openwx"), "propagate", False)
-    with about(account="default"):
+    with bind(account="default"):
         logging.getLogger("openwx.test").warning("%s", text)
     written = log.stream.getvalue()
     assert len(written.splitlines()) == 1
@@ -149,8 +149,8 @@ def test_whatever_is_logged_is_one_line_of_utf_8(
 
 def test_what_it_is_about_ends_with_its_block(log: Log) -> None:
     logger = logging.getLogger("openwx.test")
-    with about(account="a", route="r"):
-        with about(account="b"):
+    with bind(account="a", route="r"):
+        with bind(account="b"):
             logger.info("inner")
         logger.info("outer")
     logger.info("outside")

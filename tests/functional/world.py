@@ -20,10 +20,10 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from openwx import testing
-from openwx.config import AccountSettings, Listen, Report, Settings
+from openwx.config import AccountSettings, Listen, ReportSettings, Settings
 from openwx.config.models import Media
 from openwx.simulator import Account, Simulator
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
@@ -290,7 +290,7 @@ class Api:
 class Gateway(Api, testing.Gateway):
     """A server in this process. ``stop`` ends it as SIGTERM does."""
 
-    def __init__(self, settings: Settings, pace: Pace, http: aiohttp.ClientSession) -> None:
+    def __init__(self, settings: Settings, pace: Timing, http: aiohttp.ClientSession) -> None:
         Api.__init__(self, "", http)
         testing.Gateway.__init__(self, settings, pace)
 
@@ -332,7 +332,7 @@ class World:
             show_messages=False,
             listen=[Listen(port=0)],
             media=Media.model_validate(media or {}),
-            report=Report.model_validate(reporting | (report or {})),
+            report=ReportSettings.model_validate(reporting | (report or {})),
             accounts={"default": AccountSettings.model_validate(own)},
         )
 

@@ -22,7 +22,7 @@ from openwx.config import (
     Listen,
     Loaded,
     Media,
-    Report,
+    ReportSettings,
     Settings,
     describe,
     load,
@@ -93,7 +93,7 @@ def test_defaults() -> None:
     assert config.media == Media(
         roots=None, private_hosts=[], download=True, max_size=26_214_400, keep_days=7
     )
-    assert config.report == Report(
+    assert config.report == ReportSettings(
         post_api=None,
         post_event=False,
         post_event_list=["login", "stop", "state_change", "input_qrcode"],
@@ -241,7 +241,7 @@ def test_an_account_says_for_itself_what_report_says_for_all() -> None:
     ).settings
     assert config.report_for("one") == config.report
     two = config.report_for("two")
-    assert type(two) is Report
+    assert type(two) is ReportSettings
     assert (two.post_api, two.post_event, two.timeout) == ("http://two/", True, 9)
     three = config.report_for("three")
     assert (three.post_api, three.post_event, three.timeout) == (None, False, 35)
@@ -691,9 +691,9 @@ def test_the_example_names_every_key_and_no_other() -> None:
         "listen": set(Listen.model_fields),
         "access": set(Access.model_fields),
         "media": set(Media.model_fields),
-        "report": set(Report.model_fields),
+        "report": set(ReportSettings.model_fields),
         "journal": set(JournalLimits.model_fields),
-        "accounts": AccountSettings.model_fields.keys() - Report.model_fields.keys(),
+        "accounts": AccountSettings.model_fields.keys() - ReportSettings.model_fields.keys(),
     }
     text = EXAMPLE.read_text(encoding="utf-8")
     assert all(event in text for event in EVENTS)

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from openwx.api.openapi.descriptions import FORMATS
-from openwx.config import AccountSettings, Listen, Report, Settings
+from openwx.config import AccountSettings, Listen, ReportSettings, Settings
 from openwx.config.models import EVENTS, Access, JournalLimits, Media
 
 Json = dict[str, Any]
@@ -26,7 +26,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[[listen]]": Listen,
     "[access]": Access,
     "[media]": Media,
-    "[report]": Report,
+    "[report]": ReportSettings,
     "[journal]": JournalLimits,
     "[accounts.NAME]": AccountSettings,
 }
@@ -121,7 +121,7 @@ def test_every_setting_is_explained(folder: Path) -> None:
     tables = {name.strip("[]").partition(".")[0] for name in TABLES}
     assert set(told[Settings]) == Settings.model_fields.keys() - tables
     for model in TABLES.values():
-        inherited = Report.model_fields.keys() if model is AccountSettings else set()
+        inherited = ReportSettings.model_fields.keys() if model is AccountSettings else set()
         own = model.model_fields.keys() - inherited
         assert set(told[model]) == own, model
 

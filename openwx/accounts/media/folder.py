@@ -61,9 +61,9 @@ class MediaFolder:
         self.max_size = max_size
 
     @asynccontextmanager
-    async def receive(self, name: str = "", *, prefix: str = "") -> AsyncIterator["Incoming"]:
+    async def receive(self, name: str = "", *, prefix: str = "") -> AsyncIterator["IncomingFile"]:
         """A new file to put bytes into; what was not kept by its end is deleted. Raises ``OSError``."""
-        async with await asyncio.to_thread(Incoming, self, name, prefix) as incoming:
+        async with await asyncio.to_thread(IncomingFile, self, name, prefix) as incoming:
             yield incoming
 
     def clean(self, keep_days: float, wanted: Set[str]) -> int:
@@ -80,7 +80,7 @@ class MediaFolder:
         return gone
 
 
-class Incoming:
+class IncomingFile:
     """A file that is being written. ``put`` gathers and writes in a thread, ``keep`` gives it its name."""
 
     def __init__(self, folder: MediaFolder, name: str, prefix: str) -> None:

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from openwx.accounts import journal_guard
 from openwx.accounts.media import names
-from openwx.accounts.media.resolver import MediaGiven, Sources
-from openwx.accounts.outgoing import Parcel
+from openwx.accounts.media.resolver import MediaInput, MediaResolver
+from openwx.accounts.outgoing import OutgoingMedia
 from openwx.domain.media import MEDIA_CODES, Kind, MediaRef
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import Journal, JournalError, Unit
+from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch
 from openwx.transports.web import send
 from openwx.transports.web.client import Client
 from openwx.transports.web.send import Uploaded
@@ -28,14 +28,14 @@ _REMEMBERED = 256
 _Key = tuple[str, str, str, str]
 
 
-class Parcels:
+class MediaRegistry:
     """One account's. What is known of a medium is in the journal, so a ``media_id`` outlives a restart."""
 
     def __init__(
         self,
         account: str,
         journal: Journal,
-        sources: Sources,
+        sources: MediaResolver,
         client: Client,
         transfer: Transfer,
     ) -> None:
@@ -52,13 +52,13 @@ class Parcels:
         session = self._client.session
         return session.login_id if session else ""
 
-    async def take(self, given: MediaGiven, *, keep: bool) -> Parcel:
+    async def take(self, given: MediaInput, *, keep: bool) -> OutgoingMedia:
         """A medium that a caller or a bot names. Raises ``CallerError``, at once while the journal cannot be written.
-        See ``Sources.take``."""
+        See ``MediaResolver.take``."""
         journal_guard.require(self._journal, "the medium was not taken")
-        return Parcel(medium=await self._sources.take(given, keep=keep))
+        return OutgoingMedia(medium=await self._sources.take(given, keep=keep))
 
-    async def known(self, media_id: str, name: str | None) -> Parcel:
+    async def known(self, media_id: str, name: str | None) -> OutgoingMedia:
         """The medium with this ``media_id``. Raises ``CallerError``: -2, -3, 100."""
         found = _MEDIA_ID.fullmatch(media_id)
         kind = _KIND_OF_CODE.get(found[2]) if found else None
@@ -69,20 +69,20 @@ class Parcels:
         name = names.of_client(name or "") or None
         kept = await self._journal.medium(self._account, found[1])
         if kept is not None:
-            parcel = msgspec.json.decode(kept, type=Parcel)
+            parcel = msgspec.json.decode(kept, type=OutgoingMedia)
             return _to_send_on(replace(parcel, media_id=media_id), name)
         if not found[1].startswith("@"):
             raise CallerError(Code.NOT_FOUND, f"media_id {media_id[:100]!a} is not known here")
         uploaded = Uploaded(kind=kind, media_id=found[1], name=name or "file")
-        return Parcel(media_id=media_id, uploaded=uploaded)
+        return OutgoingMedia(media_id=media_id, uploaded=uploaded)
 
-    async def upload(self, parcel: Parcel, to: str) -> Parcel:
+    async def upload(self, parcel: OutgoingMedia, to: str) -> OutgoingMedia:
         """See to it that WeChat has the medium. Raises ``WeChatError``; ``CallerError`` where the file is gone."""
         if parcel.medium is None or parcel.uploaded is not None or parcel.ref is not None:
             return parcel
         return with_uploaded(parcel, await self._upload(parcel.medium, to))
 
-    async def upload_only(self, parcel: Parcel) -> Parcel:
+    async def upload_only(self, parcel: OutgoingMedia) -> OutgoingMedia:
         """Upload now, to be sent later by its ``media_id``, which lasts when this returns.
 
         Raises ``WeChatError``, or ``CallerError`` where it cannot be kept.
@@ -90,12 +90,12 @@ class Parcels:
         journal_guard.require(self._journal, "nothing was uploaded")
         parcel = await self.upload(parcel, NOBODY_YET)
         try:
-            await self._journal.write(Unit(account=self._account, media=to_keep(parcel)))
+            await self._journal.write(WriteBatch(account=self._account, media=to_keep(parcel)))
         except JournalError as error:
             raise journal_guard.not_kept(error, "the media_id cannot be kept") from None
         return parcel
 
-    async def upload_again(self, parcel: Parcel, to: str) -> Parcel | None:
+    async def upload_again(self, parcel: OutgoingMedia, to: str) -> OutgoingMedia | None:
         """For a medium that WeChat does not know any more, though it once did; None where that cannot be helped."""
         fresh = [one for key, one in self._uploaded.items() if key[0] == self._login_id]
         if parcel.medium is None or parcel.uploaded in fresh:
@@ -121,12 +121,12 @@ class Parcels:
         return uploaded
 
 
-def with_uploaded(parcel: Parcel, uploaded: Uploaded) -> Parcel:
+def with_uploaded(parcel: OutgoingMedia, uploaded: Uploaded) -> OutgoingMedia:
     media_id = f"{uploaded.media_id}:{MEDIA_CODES[uploaded.kind]}"
     return replace(parcel, uploaded=uploaded, media_id=media_id)
 
 
-def to_keep(parcel: Parcel) -> dict[str, bytes]:
+def to_keep(parcel: OutgoingMedia) -> dict[str, bytes]:
     """What the journal is to remember of it, for ``known``."""
     key = parcel.media_id.rpartition(":")[0]
     return {key: msgspec.json.encode(parcel)} if key else {}
@@ -135,10 +135,12 @@ def to_keep(parcel: Parcel) -> dict[str, bytes]:
 def received(ref: MediaRef, medium: Medium | None) -> dict[str, bytes]:
     """What the journal is to remember of a received medium; ``medium`` once it was fetched."""
     media_id = f"{ref.msg_id}:{MEDIA_CODES[ref.kind]}"
-    return {ref.msg_id: msgspec.json.encode(Parcel(media_id=media_id, medium=medium, ref=ref))}
+    return {
+        ref.msg_id: msgspec.json.encode(OutgoingMedia(media_id=media_id, medium=medium, ref=ref))
+    }
 
 
-def described(parcel: Parcel) -> dict[str, str]:
+def described(parcel: OutgoingMedia) -> dict[str, str]:
     """What uploads and answers tell of a medium (contract, section 3), as far as it is known."""
     kind, medium, uploaded = kind_of(parcel), parcel.medium, parcel.uploaded
     told = {"media_id": parcel.media_id, "media_type": kind, "media_code": str(MEDIA_CODES[kind])}
@@ -156,7 +158,7 @@ def described(parcel: Parcel) -> dict[str, str]:
     return told
 
 
-def kind_of(parcel: Parcel) -> Kind:
+def kind_of(parcel: OutgoingMedia) -> Kind:
     if parcel.uploaded is not None:
         return parcel.uploaded.kind
     if parcel.ref is not None:
@@ -164,13 +166,13 @@ def kind_of(parcel: Parcel) -> Kind:
     return parcel.medium.kind if parcel.medium else "file"
 
 
-def what_to_send(parcel: Parcel) -> Uploaded | MediaRef:
+def what_to_send(parcel: OutgoingMedia) -> Uploaded | MediaRef:
     what = parcel.uploaded or parcel.ref
     assert what is not None, "upload() comes first"
     return what
 
 
-def _to_send_on(parcel: Parcel, name: str | None) -> Parcel:
+def _to_send_on(parcel: OutgoingMedia, name: str | None) -> OutgoingMedia:
     """A known medium: forwarded where WeChat lets it be, else uploaded from the file that was fetched."""
     if parcel.ref is None or send.can_be_forwarded(parcel.ref):
         return parcel
@@ -180,7 +182,7 @@ def _to_send_on(parcel: Parcel, name: str | None) -> Parcel:
         raise CallerError(Code.MEDIA, words)
     if medium.kind == "voice":
         medium = replace(medium, kind="file")
-    return Parcel(medium=replace(medium, name=name or medium.name))
+    return OutgoingMedia(medium=replace(medium, name=name or medium.name))
 
 
 def _is_there(medium: Medium) -> bool:

@@ -23,7 +23,7 @@ from openwx.transports.web.upload import Medium, kind_of
 _READ = 1024 * 1024
 
 
-class MediaGiven(msgspec.Struct, frozen=True):
+class MediaInput(msgspec.Struct, frozen=True):
     """A medium as a caller names it: one of these. ``path`` is a local path or a URL; beside ``data`` it is only
     a name, as the original had it. ``name`` is what the receiver shall see."""
 
@@ -33,7 +33,7 @@ class MediaGiven(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
-class Sources:
+class MediaResolver:
     """Takes media of one account. ``local`` says which files of this machine may be sent."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Sources:
         self._fetcher = fetcher
         self._trusted = list(trusted)
 
-    async def take(self, given: MediaGiven, *, keep: bool = False) -> Medium:
+    async def take(self, given: MediaInput, *, keep: bool = False) -> Medium:
         """The medium, on the disk and typed by its content. ``keep``: a local file is copied, since it may change.
 
         Raises ``CallerError``: -2, -3 or -8.
@@ -58,7 +58,7 @@ class Sources:
             raise CallerError(Code.MEDIA, f"the medium cannot be taken: {words}") from None
         return medium_of(file, given.name)
 
-    async def _file(self, given: MediaGiven, *, keep: bool) -> StoredFile:
+    async def _file(self, given: MediaInput, *, keep: bool) -> StoredFile:
         if given.file is not None:
             return given.file
         if given.data is not None:

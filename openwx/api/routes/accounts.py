@@ -16,7 +16,7 @@ from openwx.errors import CallerError, Code
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
-    from openwx.accounts.manager import Gateway
+    from openwx.accounts.manager import AccountManager
 
 STOP_DELAY_S = 3
 
@@ -44,7 +44,7 @@ class ClientInfo(msgspec.Struct, kw_only=True):
     status: str = "success"
 
 
-def _info(gateway: "Gateway", account: "Account") -> ClientInfo:
+def _info(gateway: "AccountManager", account: "Account") -> ClientInfo:
     settings = gateway.settings
     return ClientInfo(
         account=account.name,
@@ -59,7 +59,7 @@ def _info(gateway: "Gateway", account: "Account") -> ClientInfo:
 
 
 @route("get_client_info", any_state=True, reads=True)
-async def get_client_info(gateway: "Gateway", account: "Account") -> ClientInfo:
+async def get_client_info(gateway: "AccountManager", account: "Account") -> ClientInfo:
     """How an account and its process are."""
     return _info(gateway, account)
 
@@ -76,7 +76,7 @@ class ClientStops(msgspec.Struct, kw_only=True):
 
 
 @route("stop_client", any_state=True)
-async def stop_client(gateway: "Gateway", account: "Account") -> ClientStops:
+async def stop_client(gateway: "AccountManager", account: "Account") -> ClientStops:
     """Stop an account, and the server where it is the only one; never a log-out.
 
     One of several stays stopped until `start_client`, also over a restart.
@@ -117,7 +117,7 @@ class ClientStarted(msgspec.Struct, kw_only=True):
 
 
 @route("start_client", any_state=True)
-async def start_client(gateway: "Gateway", call: StartClient) -> ClientStarted:
+async def start_client(gateway: "AccountManager", call: StartClient) -> ClientStarted:
     """Start another account, or one that has stopped; it comes back after a restart."""
     fresh = await gateway.start(call.client, call.settings())
     status = "success" if fresh else "client already exists"
@@ -146,7 +146,7 @@ class CheckClient(Call):
 
 
 @route("check_client", any_state=True, reads=True)
-async def check_client(gateway: "Gateway", call: CheckClient) -> Clients:
+async def check_client(gateway: "AccountManager", call: CheckClient) -> Clients:
     """The accounts and how they are."""
     accounts = gateway.accounts.values() if call.client is None else [gateway.account(call.client)]
     settings = gateway.settings

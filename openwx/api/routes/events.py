@@ -11,11 +11,11 @@ from openwx.accounts.streams import Missed, Reader, StreamEnded
 from openwx.api.answers import LAST_ID, MISSED
 from openwx.api.routing import LongPoll, route
 from openwx.api.stream_models import EventStream, Follow, FollowStream, Listing, Socket, body_of
-from openwx.store.records import Upload
+from openwx.store.records import Report
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
-    from openwx.accounts.manager import Gateway
+    from openwx.accounts.manager import AccountManager
 
 MAX_WAIT_S = 300
 MOST_MEDIA = 32 * 1024 * 1024
@@ -35,7 +35,7 @@ class CheckEvent(Follow):
 
 
 @route("check_event", any_state=True, attended=True)
-async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Upload] | Listing:
+async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Report] | Listing:
     """The uploads since the last call, as soon as there are any; `[]` after the time.
 
     With `after=` an id: what comes after that one, for any number of callers, with the filters of `events`. The header
@@ -85,7 +85,7 @@ def _size(path: str) -> int:
 
 
 @route("events", any_state=True, reads=True)
-async def events(gateway: "Gateway", account: "Account", call: FollowStream) -> EventStream:
+async def events(gateway: "AccountManager", account: "Account", call: FollowStream) -> EventStream:
     """Messages and events as they happen: Server-Sent Events.
 
     It begins now, or `after` the id of an event: who comes back with the last one misses nothing that is still kept.
@@ -95,7 +95,7 @@ async def events(gateway: "Gateway", account: "Account", call: FollowStream) -> 
 
 
 @route("ws", any_state=True, reads=True)
-async def ws(gateway: "Gateway", account: "Account", call: FollowStream) -> Socket:
+async def ws(gateway: "AccountManager", account: "Account", call: FollowStream) -> Socket:
     """A WebSocket: the same events, and calls of any route over it.
 
     Its address is `ws://127.0.0.1:3000/openwx/ws`, or `wss:` where the server speaks https.

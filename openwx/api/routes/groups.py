@@ -8,7 +8,7 @@ from pydantic import Field
 from openwx.api.models import Call, Done, GroupSelectors, Name
 from openwx.api.routing import route
 from openwx.domain.contacts import Friend
-from openwx.errors import CallerError, Code, Refused
+from openwx.errors import CallerError, Code, Rejected
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -65,7 +65,7 @@ async def create_group(account: "Account", call: CreateGroup) -> GroupCreated:
     friends = call.found(account)
     try:
         made = await account.changes.create_group(friends, call.displayname or "")
-    except Refused as refusal:
+    except Rejected as refusal:
         if len(friends) > 1:
             raise
         words = f"{refusal}; a group of WeChat's begins with two friends"

@@ -9,7 +9,7 @@ from pydantic import Field
 from openwx.accounts.outbox import MOST
 from openwx.api.models import Call
 from openwx.api.routing import route
-from openwx.store.records import ListedUpload
+from openwx.store.records import ListedReport
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -34,7 +34,7 @@ class Delivery(msgspec.Struct, kw_only=True):
     next_try: int
 
 
-def _delivery(upload: ListedUpload) -> Delivery:
+def _delivery(upload: ListedReport) -> Delivery:
     return Delivery(
         id=upload.id,
         webhook_id=f"msg_{upload.uid}",

@@ -8,8 +8,8 @@ import msgspec
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from openwx.accounts.media.registry import described
-from openwx.accounts.media.resolver import MediaGiven
-from openwx.accounts.outgoing import Parcel
+from openwx.accounts.media.resolver import MediaInput
+from openwx.accounts.outgoing import OutgoingMedia
 from openwx.accounts.sender import Sent
 from openwx.api.models import Call, Flag, FriendSelectors, GroupSelectors
 from openwx.api.multipart import FilePart
@@ -52,7 +52,7 @@ class Medium(Call):
         Field(max_length=200, description="a file name of at most 200 characters"),
     ] = None
 
-    def given(self) -> MediaGiven | None:
+    def given(self) -> MediaInput | None:
         """The medium that is named, if one is. CallerError -2 where there are several."""
         kinds = [self.media is not None, self.media_data is not None, self.media_path is not None]
         if not any(kinds):
@@ -62,7 +62,7 @@ class Medium(Call):
             words = "give one of media_path, media_data and a file part media, not several"
             raise CallerError(Code.BAD_PARAMETER, words)
         file = self.media.file if self.media else None
-        return MediaGiven(self.media_path, self.media_data, file, self.media_name)
+        return MediaInput(self.media_path, self.media_data, file, self.media_name)
 
 
 class Content(Medium):
@@ -90,12 +90,12 @@ class Content(Medium):
                 " or a medium must be given by media_path, media_id, media_data or a file part media",
             )
 
-    async def whats(self, account: "Account", *, keep: bool) -> list[str | Parcel]:
+    async def whats(self, account: "Account", *, keep: bool) -> list[str | OutgoingMedia]:
         """What is to be sent, text first. ``keep``: it must outlive this call.
 
         CallerError: -2, -3, -8 or 100 for the medium.
         """
-        whats: list[str | Parcel] = [self.content] if self.content else []
+        whats: list[str | OutgoingMedia] = [self.content] if self.content else []
         given = self.given()
         if self.media_id is not None:
             whats.append(await account.parcels.known(self.media_id, self.media_name))
@@ -232,7 +232,7 @@ async def send(
 async def _send_once(
     account: "Account", find: Callable[[], Chat], call: AsyncContent, key: str
 ) -> MessageSent | InExecution:
-    async def what() -> tuple[list[Chat], list[str | Parcel]]:
+    async def what() -> tuple[list[Chat], list[str | OutgoingMedia]]:
         chat = find()
         return [chat], await call.whats(account, keep=True)
 
@@ -248,7 +248,7 @@ async def _send_once(
 
 
 async def _send_to_all(account: "Account", call: AsyncContent) -> SendingToAll:
-    async def what() -> tuple[list[Chat], list[str | Parcel]]:
+    async def what() -> tuple[list[Chat], list[str | OutgoingMedia]]:
         return account.outgoing.everybody(), await call.whats(account, keep=True)
 
     if call.idempotency_key is not None:
@@ -269,7 +269,7 @@ def _in_execution(uids: Sequence[str]) -> InExecution:
 async def send_and_wait(
     account: "Account",
     chat: Chat,
-    whats: list[str | Parcel],
+    whats: list[str | OutgoingMedia],
     on_begun: Callable[[], None] | None = None,
 ) -> MessageSent:
     """Send text and medium, one after the other, as WeChat takes them; ``on_begun`` is called when one may reach it."""

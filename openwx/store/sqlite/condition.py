@@ -5,7 +5,7 @@ import logging
 import math
 import time
 
-from openwx.store.records import Unit
+from openwx.store.records import WriteBatch
 from openwx.store.sqlite.schema import JournalError
 
 log = logging.getLogger("openwx.report")
@@ -70,7 +70,7 @@ class Condition:
         return JournalError(self.trouble)
 
 
-def size_of(unit: Unit) -> int:
+def size_of(unit: WriteBatch) -> int:
     """About as many bytes as it takes to write a unit."""
     parts = [
         *(one.body for one in unit.uploads),

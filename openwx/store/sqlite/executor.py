@@ -16,12 +16,12 @@ SIBLINGS_S = 0.001
 """So long is waited for those who were told together."""
 
 
-class Order(NamedTuple):
+class Job(NamedTuple):
     what: Any
     done: asyncio.Future[Any]
 
 
-class Told(NamedTuple):
+class JobResult(NamedTuple):
     """The result of an order, or its error."""
 
     done: asyncio.Future[Any]
@@ -29,13 +29,13 @@ class Told(NamedTuple):
     error: Exception | None
 
 
-class Workshop:
+class BatchExecutor:
     """What the thread runs: opened, fed and closed in the thread, and nowhere else."""
 
     def open(self) -> None:
         raise NotImplementedError
 
-    def handle(self, orders: list[Order]) -> Iterable[list[Told]]:
+    def handle(self, orders: list[Job]) -> Iterable[list[JobResult]]:
         """Do the orders. Each yielded list is told at once, with a single wake-up of the loop."""
         raise NotImplementedError
 
@@ -46,12 +46,12 @@ class Workshop:
 class Writer:
     """Owns the thread. ``start`` and ``stop`` are called once each, on the loop that it serves."""
 
-    def __init__(self, workshop: Workshop, *, name: str, at_once: int) -> None:
+    def __init__(self, workshop: BatchExecutor, *, name: str, at_once: int) -> None:
         self._workshop = workshop
         self._name = name
         self._at_once = at_once
-        self._orders: queue.SimpleQueue[list[Order] | None] = queue.SimpleQueue()
-        self._gathered: list[Order] = []
+        self._orders: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        self._gathered: list[Job] = []
         self._siblings = 0
         """So many were done together the last time."""
         self._loop: asyncio.AbstractEventLoop
@@ -77,7 +77,7 @@ class Writer:
         if not self._gathered:
             # After all callers who can run now: those woken by one group go into the next together.
             self._loop.call_soon(self._hand_over)
-        self._gathered.append(Order(what, done))
+        self._gathered.append(Job(what, done))
         return await done
 
     def _hand_over(self) -> None:
@@ -89,19 +89,19 @@ class Writer:
         try:
             self._workshop.open()
         except Exception as error:  # noqa: BLE001 - told to whoever starts
-            self._tell([Told(opened, None, error)])
+            self._tell([JobResult(opened, None, error)])
             return
-        self._tell([Told(opened, None, None)])
+        self._tell([JobResult(opened, None, None)])
         while (orders := self._next()) is not None:
             try:
                 for told in self._workshop.handle(orders):
                     self._tell(told)
             except Exception as error:  # noqa: BLE001 - a bug, told to everyone who waits (again: no effect)
-                self._tell([Told(order.done, None, error) for order in orders])
+                self._tell([JobResult(order.done, None, error) for order in orders])
         self._workshop.close()
-        self._tell([Told(self._ended, None, None)])
+        self._tell([JobResult(self._ended, None, None)])
 
-    def _next(self) -> list[Order] | None:
+    def _next(self) -> list[Job] | None:
         orders = self._orders.get()
         if orders is None:
             return None
@@ -119,12 +119,12 @@ class Writer:
         self._siblings = len(orders)
         return orders
 
-    def _tell(self, results: list[Told]) -> None:
+    def _tell(self, results: list[JobResult]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(_resolve, results)
 
 
-def _resolve(results: list[Told]) -> None:
+def _resolve(results: list[JobResult]) -> None:
     for done, value, error in results:
         if done.done():
             continue

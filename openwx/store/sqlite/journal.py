@@ -20,18 +20,18 @@ from openwx import metrics
 from openwx.store.records import (
     Completed,
     Counts,
-    Fate,
-    KeptUpload,
-    ListedUpload,
+    DeliveryStatus,
+    ListedReport,
+    NewReport,
     NewSend,
-    NewUpload,
+    PublishedReport,
+    Report,
+    ReportPage,
     Send,
     Settled,
-    Shown,
-    ShownUpload,
-    Unit,
-    Upload,
-    Written,
+    StoredReport,
+    WriteBatch,
+    WriteResult,
 )
 from openwx.store.sqlite import queries
 from openwx.store.sqlite.condition import Condition, size_of
@@ -44,20 +44,20 @@ from openwx.store.sqlite.tables import AT_ONCE, Tables
 __all__ = [
     "Completed",
     "Counts",
-    "Fate",
+    "DeliveryStatus",
     "Journal",
     "JournalError",
-    "KeptUpload",
-    "ListedUpload",
+    "ListedReport",
+    "NewReport",
     "NewSend",
-    "NewUpload",
+    "PublishedReport",
+    "Report",
+    "ReportPage",
     "Send",
     "Settled",
-    "Shown",
-    "ShownUpload",
-    "Unit",
-    "Upload",
-    "Written",
+    "StoredReport",
+    "WriteBatch",
+    "WriteResult",
 ]
 
 log = logging.getLogger("openwx.report")
@@ -161,11 +161,11 @@ class Journal:
 
     # -- what is in it -----------------------------------------------------------------------------
 
-    async def write(self, unit: Unit) -> Written:
+    async def write(self, unit: WriteBatch) -> WriteResult:
         """Do all of a unit, or (with ``JournalError``) nothing of it: at once while it is known to fail."""
         self._condition.require()
         try:
-            return cast("Written", await self._order(unit))
+            return cast("WriteResult", await self._order(unit))
         except JournalError as error:
             if self._is_open:
                 self._condition.failed(error, size_of(unit))
@@ -175,44 +175,44 @@ class Journal:
         """Id and chat of every upload that can be delivered now, oldest first."""
         return cast("list[tuple[int, str]]", await self._read(queries.PENDING, account))
 
-    async def held(self, account: str) -> list[Upload]:
+    async def held(self, account: str) -> list[Report]:
         """Uploads whose medium is still to be fetched, and those that wait behind them; oldest first."""
         return [queries.upload_of(row) for row in await self._read(queries.HELD, account)]
 
-    async def upload(self, upload_id: int) -> Upload | None:
+    async def upload(self, upload_id: int) -> Report | None:
         """A pending upload; None once it is settled."""
         rows = await self._read(queries.UPLOAD, upload_id)
         return queries.upload_of(rows[0]) if rows else None
 
-    async def failed(self, account: str, *, limit: int = 100) -> list[ListedUpload]:
-        """The uploads that were given up, newest first. ``Unit.again`` has them sent once more."""
-        rows = await self._read(queries.FAILED, account, int(Fate.FAILED), limit)
+    async def failed(self, account: str, *, limit: int = 100) -> list[ListedReport]:
+        """The uploads that were given up, newest first. ``WriteBatch.again`` has them sent once more."""
+        rows = await self._read(queries.FAILED, account, int(DeliveryStatus.FAILED), limit)
         return [queries.listed_upload_of(row) for row in rows]
 
     async def failures(self, account: str) -> int:
         """How many uploads were given up, and are kept."""
-        count: int = (await self._read(queries.FAILURES, account, int(Fate.FAILED)))[0][0]
+        count: int = (await self._read(queries.FAILURES, account, int(DeliveryStatus.FAILED)))[0][0]
         return count
 
-    async def waiting(self, account: str, *, limit: int = 100) -> list[ListedUpload]:
+    async def waiting(self, account: str, *, limit: int = 100) -> list[ListedReport]:
         """The uploads that are not delivered yet, oldest first."""
         rows = await self._read(queries.WAITING, account, limit)
         return [queries.listed_upload_of(row) for row in rows]
 
-    async def listed(self, account: str, upload_id: int) -> tuple[ListedUpload, bytes] | None:
+    async def listed(self, account: str, upload_id: int) -> tuple[ListedReport, bytes] | None:
         """One that was given up or that waits, and its body."""
-        rows = await self._read(queries.LISTED, account, upload_id, int(Fate.FAILED))
+        rows = await self._read(queries.LISTED, account, upload_id, int(DeliveryStatus.FAILED))
         return (queries.listed_upload_of(rows[0][:-1]), rows[0][-1]) if rows else None
 
-    async def delivered(self, account: str, *, limit: int = 100) -> list[KeptUpload]:
+    async def delivered(self, account: str, *, limit: int = 100) -> list[StoredReport]:
         """The uploads that were delivered, newest first, for as long as they are kept."""
         return await self._kept(queries.DELIVERED, account, limit)
 
-    async def kept(self, account: str, upload_id: int) -> KeptUpload | None:
+    async def kept(self, account: str, upload_id: int) -> StoredReport | None:
         """One upload, however it ended."""
         return next(iter(await self._kept(queries.KEPT, account, upload_id)), None)
 
-    async def kept_shown(self, account: str, seq: int) -> KeptUpload | None:
+    async def kept_shown(self, account: str, seq: int) -> StoredReport | None:
         """One upload that can be seen, by its number."""
         return next(iter(await self._kept(queries.KEPT_SHOWN, account, seq)), None)
 
@@ -220,17 +220,19 @@ class Journal:
         """The bodies of uploads, for as long as they are kept."""
         return dict(await self._read(queries.BODIES, account, json.dumps(ids)))
 
-    async def chats(self, account: str, *, limit: int) -> list[KeptUpload]:
+    async def chats(self, account: str, *, limit: int) -> list[StoredReport]:
         """The newest upload of each chat, those first where something happened last."""
         return await self._kept(queries.CHATS, account, limit)
 
     async def history(
         self, account: str, chat: str, *, before: int = _ABOVE_ALL, limit: int
-    ) -> list[KeptUpload]:
+    ) -> list[StoredReport]:
         """The uploads of one chat that can be seen, newest first: those with a number below ``before``."""
         return await self._kept(queries.HISTORY, account, chat, before, limit)
 
-    async def told(self, account: str, *, before: int = _ABOVE_ALL, limit: int) -> list[KeptUpload]:
+    async def told(
+        self, account: str, *, before: int = _ABOVE_ALL, limit: int
+    ) -> list[StoredReport]:
         """The uploads of an account that can be seen, newest first: those with a number below ``before``."""
         return await self._kept(queries.TOLD, account, before, limit)
 
@@ -240,7 +242,7 @@ class Journal:
         rows = await self._read(queries.COUNTS, account, since, queries.SENT)
         return queries.counts_of(rows[0])
 
-    async def _kept(self, sql: str, *values: object) -> list[KeptUpload]:
+    async def _kept(self, sql: str, *values: object) -> list[StoredReport]:
         return [queries.kept_upload_of(row) for row in await self._read(sql, *values)]
 
     async def body_of(self, account: str, dedupe: str) -> bytes | None:
@@ -248,9 +250,11 @@ class Journal:
         rows = await self._read(queries.BODY_OF, account, dedupe)
         return rows[0][0] if rows else None
 
-    async def shown(self, account: str, after: int, *, rows: int, size: int) -> Shown:
+    async def shown(self, account: str, after: int, *, rows: int, size: int) -> ReportPage:
         """What everybody may see after this id: up to ``rows`` uploads of ``size`` bytes in all, one at least."""
-        return cast("Shown", await self._order(ReadShown(account, after, rows=rows, size=size)))
+        return cast(
+            "ReportPage", await self._order(ReadShown(account, after, rows=rows, size=size))
+        )
 
     async def newest_shown(self, account: str) -> int:
         """The id of the newest upload that can be seen, 0 where there was never one."""
@@ -271,12 +275,12 @@ class Journal:
         return dict(await self._read(queries.STATE, account))
 
     async def medium(self, account: str, key: str) -> bytes | None:
-        """What ``Unit.media`` told of a medium, unless it is forgotten by now."""
+        """What ``WriteBatch.media`` told of a medium, unless it is forgotten by now."""
         rows = await self._read(queries.MEDIUM, account, key)
         return rows[0][0] if rows else None
 
     async def key(self, account: str, key: str) -> bytes | None:
-        """What ``Unit.keys`` told of a call, unless it is forgotten by now."""
+        """What ``WriteBatch.keys`` told of a call, unless it is forgotten by now."""
         rows = await self._read(queries.KEY, account, key)
         return rows[0][0] if rows else None
 
@@ -295,9 +299,9 @@ class Journal:
         before = self._clock() - keep_s
         account = ""
         while (account := (await self._read(queries.NEXT_ACCOUNT, account))[0][0]) is not None:
-            gone += await self._prune(Prune(account, Fate.DELIVERED, before, keep))
-            gone += await self._prune(Prune(account, Fate.DROPPED, before, keep))
-            failed = await self._prune(Prune(account, Fate.FAILED, 0.0, keep_failed))
+            gone += await self._prune(Prune(account, DeliveryStatus.DELIVERED, before, keep))
+            gone += await self._prune(Prune(account, DeliveryStatus.DROPPED, before, keep))
+            failed = await self._prune(Prune(account, DeliveryStatus.FAILED, 0.0, keep_failed))
             if failed:
                 words = "%s: forgot the oldest %d of the failed uploads"
                 metrics.dropped(log, "failed_delivery", words, account, failed, count=failed)
@@ -330,7 +334,9 @@ class Journal:
     async def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return cast("list[tuple[Any, ...]]", await self._order(Read(sql, *values)))
 
-    async def _order(self, what: Unit | Read | ReadShown | Prune | PruneOld | Vacuum | Look) -> Any:
+    async def _order(
+        self, what: WriteBatch | Read | ReadShown | Prune | PruneOld | Vacuum | Look
+    ) -> Any:
         if not self._is_open:
             raise JournalError("the journal is closed")
         return await self._writer.order(what)

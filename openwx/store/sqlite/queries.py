@@ -9,13 +9,13 @@ from typing import Any
 
 from openwx.store.records import (
     Counts,
-    Fate,
-    KeptUpload,
-    ListedUpload,
+    DeliveryStatus,
+    ListedReport,
+    PublishedReport,
+    Report,
+    ReportPage,
     Send,
-    Shown,
-    ShownUpload,
-    Upload,
+    StoredReport,
 )
 
 AT_ONCE = 1000
@@ -47,7 +47,7 @@ SELECT id, chat, kind, uid, created, settled, tries, status, error, body FROM up
 WHERE account = ? AND id = ? AND fate IN (0, ?)"""
 _KEPT = "id, chat, kind, uid, created, settled, tries, status, error, fate, seq, body"
 DELIVERED = f"""
-SELECT {_KEPT} FROM uploads WHERE account = ? AND fate = {int(Fate.DELIVERED)} AND fate != 0 AND status != 0
+SELECT {_KEPT} FROM uploads WHERE account = ? AND fate = {int(DeliveryStatus.DELIVERED)} AND fate != 0 AND status != 0
 ORDER BY settled DESC, id DESC LIMIT ?"""  # noqa: S608 - ours
 KEPT = f"SELECT {_KEPT} FROM uploads WHERE account = ? AND id = ?"  # noqa: S608
 KEPT_SHOWN = f"SELECT {_KEPT} FROM uploads WHERE account = ? AND seq = ? AND seq != 0"  # noqa: S608
@@ -94,7 +94,7 @@ UNION SELECT attachment FROM sends WHERE attachment != ''"""
 _SHOWN = """
 SELECT seq, kind, uid, created, attachment, body FROM uploads
 WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?"""
-_SHOWN_NAMES = ShownUpload.__struct_fields__
+_SHOWN_NAMES = PublishedReport.__struct_fields__
 _FORGOTTEN = "SELECT ifnull(max(seq), 0) FROM forgotten WHERE account = ?"
 NEWEST = "SELECT ifnull(max(seq), 0) FROM uploads WHERE account = ?"
 NEXT_ACCOUNT = "SELECT min(account) FROM uploads WHERE fate != 0 AND account > ?"
@@ -139,24 +139,24 @@ class ReadShown:
         self.rows = rows
         self.size = size
 
-    def __call__(self, db: sqlite3.Connection) -> Shown:
-        uploads: list[ShownUpload] = []
+    def __call__(self, db: sqlite3.Connection) -> ReportPage:
+        uploads: list[PublishedReport] = []
         left = self.size
         found = db.execute(_SHOWN, (self.account, self.after, self.rows))
         for row in found:
-            uploads.append(ShownUpload(**_named(_SHOWN_NAMES, row)))
+            uploads.append(PublishedReport(**_named(_SHOWN_NAMES, row)))
             left -= len(uploads[-1].body)
             if left <= 0:
                 break
         found.close()
         forgotten = db.execute(_FORGOTTEN, (self.account,)).fetchone()[0]
-        return Shown(uploads, forgotten, more=left <= 0 or len(uploads) == self.rows)
+        return ReportPage(uploads, forgotten, more=left <= 0 or len(uploads) == self.rows)
 
 
 class Prune:
     """Delete one slice of an account's settled rows; answers how many went."""
 
-    def __init__(self, account: str, fate: Fate, before: float, keep: int) -> None:
+    def __init__(self, account: str, fate: DeliveryStatus, before: float, keep: int) -> None:
         self.of = (account, int(fate))
         self.before = before
         self.keep = keep
@@ -197,16 +197,16 @@ class PruneOld:
         return db.execute(_PRUNE_OLD[self.table], (self.before, AT_ONCE)).rowcount
 
 
-def upload_of(row: tuple[Any, ...]) -> Upload:
-    return Upload(**_named(_NAMES, row))
+def upload_of(row: tuple[Any, ...]) -> Report:
+    return Report(**_named(_NAMES, row))
 
 
-def listed_upload_of(row: tuple[Any, ...]) -> ListedUpload:
-    return ListedUpload(**_named(ListedUpload.__struct_fields__, row))
+def listed_upload_of(row: tuple[Any, ...]) -> ListedReport:
+    return ListedReport(**_named(ListedReport.__struct_fields__, row))
 
 
-def kept_upload_of(row: tuple[Any, ...]) -> KeptUpload:
-    return KeptUpload(**_named(KeptUpload.__struct_fields__, row))
+def kept_upload_of(row: tuple[Any, ...]) -> StoredReport:
+    return StoredReport(**_named(StoredReport.__struct_fields__, row))
 
 
 def counts_of(row: tuple[Any, ...]) -> Counts:

@@ -9,7 +9,7 @@ committed one after the other, so nothing is ever seen below a number that was s
 import sqlite3
 from collections.abc import Iterator, Sequence
 
-from openwx.store.records import Upload
+from openwx.store.records import Report
 from openwx.store.sqlite import queries
 
 _HIDDEN = "SELECT DISTINCT account, chat FROM uploads WHERE seq = 0"
@@ -17,7 +17,7 @@ _RIPE = f"SELECT id FROM uploads WHERE seq = 0 AND NOT {queries.BEHIND} ORDER BY
 _SHOW = "UPDATE uploads SET seq = ? WHERE id = ?"
 
 
-class Showing:
+class SequenceNumbers:
     """Lives in the journal's thread, and costs nothing while no medium is awaited."""
 
     def __init__(self, db: sqlite3.Connection, numbers: Iterator[int]) -> None:
@@ -32,7 +32,7 @@ class Showing:
         self._some_hidden = True
         self._some_ripe = False
 
-    def numbers(self, uploads: Sequence[Upload]) -> list[int]:
+    def numbers(self, uploads: Sequence[Report]) -> list[int]:
         """With what each is inserted; 0 is to be seen later, perhaps already by ``show`` in the same unit."""
         hidden: set[tuple[str, str]] = set()
         if uploads and self._some_hidden:

@@ -16,12 +16,21 @@ from typing import Any
 
 import msgspec
 
-from openwx.store.records import KEPT_BODY, Fate, NewSend, NewUpload, Send, Unit, Upload, Written
+from openwx.store.records import (
+    KEPT_BODY,
+    DeliveryStatus,
+    NewReport,
+    NewSend,
+    Report,
+    Send,
+    WriteBatch,
+    WriteResult,
+)
 from openwx.store.sqlite import queries
-from openwx.store.sqlite.executor import Order, Told, Workshop
+from openwx.store.sqlite.executor import BatchExecutor, Job, JobResult
 from openwx.store.sqlite.files import Files
 from openwx.store.sqlite.schema import JournalError, connect, not_opened
-from openwx.store.sqlite.sequence import Showing
+from openwx.store.sqlite.sequence import SequenceNumbers
 
 AT_ONCE = 1000
 """Units in a transaction."""
@@ -72,7 +81,7 @@ _INSERT_MEDIA = (
 )
 
 
-class Tables(Workshop):
+class Tables(BatchExecutor):
     """The side of the journal that lives in its thread."""
 
     def __init__(self, path: Path, clock: Callable[[], float], files: Files) -> None:
@@ -81,7 +90,7 @@ class Tables(Workshop):
         self._files = files
         self._db: sqlite3.Connection
         self._upload_ids: Iterator[int]
-        self._showing: Showing
+        self._showing: SequenceNumbers
         self._send_ids: Iterator[int]
 
     def open(self) -> None:
@@ -89,7 +98,7 @@ class Tables(Workshop):
             self._db = connect(self._path)
             self._upload_ids = self._count_on("max(id), max(seq)", "uploads")
             self._send_ids = self._count_on("max(id), 0", "sends")
-            self._showing = Showing(self._db, self._upload_ids)
+            self._showing = SequenceNumbers(self._db, self._upload_ids)
             self._files.note()
         except (sqlite3.Error, OSError) as error:
             raise not_opened(self._path, error) from error
@@ -102,26 +111,26 @@ class Tables(Workshop):
         with contextlib.suppress(sqlite3.Error):
             self._db.close()  # where another file stands in its place, SQLite leaves that alone
 
-    def handle(self, orders: list[Order]) -> Iterable[list[Told]]:
-        units = [order for order in orders if isinstance(order.what, Unit)]
+    def handle(self, orders: list[Job]) -> Iterable[list[JobResult]]:
+        units = [order for order in orders if isinstance(order.what, WriteBatch)]
         if units:
             yield self._in_place(units)
         for what, done in orders:
-            if not isinstance(what, Unit):
+            if not isinstance(what, WriteBatch):
                 try:
-                    yield [Told(done, what(self._db), None)]
+                    yield [JobResult(done, what(self._db), None)]
                 except (sqlite3.Error, OSError, JournalError) as error:
-                    yield [Told(done, None, _told(error))]
+                    yield [JobResult(done, None, _told(error))]
 
-    def _in_place(self, orders: list[Order]) -> list[Told]:
+    def _in_place(self, orders: list[Job]) -> list[JobResult]:
         """Do units, but not in a file that no start will find."""
         try:
             self._files.require_written()
         except JournalError as lost:
-            return [Told(order.done, None, JournalError(str(lost))) for order in orders]
+            return [JobResult(order.done, None, JournalError(str(lost))) for order in orders]
         return self._together(orders)
 
-    def _together(self, orders: list[Order]) -> list[Told]:
+    def _together(self, orders: list[Job]) -> list[JobResult]:
         """All units in one transaction; where one of them is wrong, once more with a savepoint for each."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
@@ -131,28 +140,30 @@ class Tables(Workshop):
             self._roll_back()
             if len(orders) > 1 and not isinstance(_told(error), JournalError):
                 return self._apart(orders)
-            return [Told(order.done, None, _told(error)) for order in orders]
-        return [Told(order.done, done, None) for order, done in zip(orders, written, strict=True)]
+            return [JobResult(order.done, None, _told(error)) for order in orders]
+        return [
+            JobResult(order.done, done, None) for order, done in zip(orders, written, strict=True)
+        ]
 
-    def _apart(self, orders: list[Order]) -> list[Told]:
-        results: list[Told] = []
+    def _apart(self, orders: list[Job]) -> list[JobResult]:
+        results: list[JobResult] = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for unit, done in orders:
                 self._db.execute("SAVEPOINT unit")
                 try:
-                    results.append(Told(done, self._apply([unit])[0], None))
+                    results.append(JobResult(done, self._apply([unit])[0], None))
                 except Exception as error:
                     if not self._db.in_transaction:
                         raise  # SQLite gave up all of it, as with a full disk
-                    results.append(Told(done, None, _told(error)))
+                    results.append(JobResult(done, None, _told(error)))
                     self._db.execute("ROLLBACK TO unit")
                     self._showing.doubt()
                 self._db.execute("RELEASE unit")
             self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - told to those who wait
             self._roll_back()
-            return [Told(order.done, None, _told(error)) for order in orders]
+            return [JobResult(order.done, None, _told(error)) for order in orders]
         return results
 
     def _roll_back(self) -> None:
@@ -161,7 +172,7 @@ class Tables(Workshop):
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
 
-    def _apply(self, units: Sequence[Unit]) -> list[Written]:
+    def _apply(self, units: Sequence[WriteBatch]) -> list[WriteResult]:
         now = self._clock()
         uploads = self._add_uploads(units, now)
         sends = self._add_sends(units, now)
@@ -169,7 +180,7 @@ class Tables(Workshop):
         self._finish(units, now)
         self._remember(units, now)
         return [
-            Written(
+            WriteResult(
                 list(itertools.islice(uploads, len(unit.uploads))),
                 [send for send in itertools.islice(sends, len(unit.sends)) if send is not None],
                 [again for id_ in unit.again if (again := self._again(unit.account, id_, now))],
@@ -178,7 +189,7 @@ class Tables(Workshop):
             for unit in units
         ]
 
-    def _add_uploads(self, units: Sequence[Unit], now: float) -> Iterator[Upload | None]:
+    def _add_uploads(self, units: Sequence[WriteBatch], now: float) -> Iterator[Report | None]:
         uploads = [
             _upload_of(new, next(self._upload_ids), unit.account, now)
             for unit in units
@@ -189,7 +200,7 @@ class Tables(Workshop):
         taken = self._insert(_INSERT_UPLOADS, "uploads", rows)
         return (upload if upload.id in taken else None for upload in uploads)
 
-    def _add_sends(self, units: Sequence[Unit], now: float) -> Iterator[Send | None]:
+    def _add_sends(self, units: Sequence[WriteBatch], now: float) -> Iterator[Send | None]:
         sends = [
             _send_of(new, next(self._send_ids), unit.account, now)
             for unit in units
@@ -231,10 +242,10 @@ class Tables(Workshop):
             start += size
         return count
 
-    def _complete(self, units: Sequence[Unit], now: float) -> None:
+    def _complete(self, units: Sequence[WriteBatch], now: float) -> None:
         for unit in units:
             for done in unit.completed:
-                fate = 0 if done.deliver else int(Fate.DELIVERED)
+                fate = 0 if done.deliver else int(DeliveryStatus.DELIVERED)
                 row = (
                     done.body,
                     done.attachment,
@@ -247,7 +258,7 @@ class Tables(Workshop):
                 self._showing.completed()
         self._showing.show()
 
-    def _finish(self, units: Sequence[Unit], now: float) -> None:
+    def _finish(self, units: Sequence[WriteBatch], now: float) -> None:
         uids = [uid for unit in units for uid in unit.finished_sends]
         if uids:
             self._db.execute(_FINISHED, (json.dumps(uids),))
@@ -259,10 +270,10 @@ class Tables(Workshop):
             for end in unit.settled:
                 ends[int(end.fate), end.status, end.error, end.tries].append(end.id)
         for (fate, status, error, tries), ids in ends.items():
-            limits = (int(Fate.FAILED), KEPT_BODY)
+            limits = (int(DeliveryStatus.FAILED), KEPT_BODY)
             self._db.execute(_SETTLE, (fate, status, error, now, *limits, json.dumps(ids), tries))
 
-    def _remember(self, units: Sequence[Unit], now: float) -> None:
+    def _remember(self, units: Sequence[WriteBatch], now: float) -> None:
         values = {(unit.account, key): value for unit in units for key, value in unit.state.items()}
         rows = [(*name, value) for name, value in values.items() if value is not None]
         self._insert_all(_INSERT_STATE, rows)
@@ -276,11 +287,11 @@ class Tables(Workshop):
         self._insert_all(_INSERT_KEYS, [(*name, now, value) for name, value in keys.items()])
 
     def _drop(self, account: str, upload_id: int, now: float) -> bool:
-        of = (int(Fate.DROPPED), now, upload_id, account, int(Fate.FAILED))
+        of = (int(DeliveryStatus.DROPPED), now, upload_id, account, int(DeliveryStatus.FAILED))
         return self._db.execute(_DROP, of).rowcount == 1
 
-    def _again(self, account: str, upload_id: int, now: float) -> Upload | None:
-        of = (now, upload_id, account, int(Fate.FAILED))
+    def _again(self, account: str, upload_id: int, now: float) -> Report | None:
+        of = (now, upload_id, account, int(DeliveryStatus.FAILED))
         if self._db.execute(_AGAIN, of).rowcount != 1:
             return None
         return queries.upload_of(self._db.execute(queries.UPLOAD, (upload_id,)).fetchone())
@@ -296,8 +307,8 @@ def _told(error: Exception) -> Exception:
     return error
 
 
-def _upload_of(new: NewUpload, id_: int, account: str, now: float) -> Upload:
-    return Upload(
+def _upload_of(new: NewReport, id_: int, account: str, now: float) -> Report:
+    return Report(
         id=id_,
         account=account,
         created=now,
@@ -317,10 +328,10 @@ def _send_of(new: NewSend, id_: int, account: str, now: float) -> Send:
     return Send(**msgspec.structs.asdict(new), id=id_, account=account, created=now)
 
 
-def _upload_row(upload: Upload, seq: int, now: float) -> tuple[Any, ...]:
+def _upload_row(upload: Report, seq: int, now: float) -> tuple[Any, ...]:
     fate, settled, body = 0, 0.0, upload.body
     if not upload.deliver and not upload.media:
-        fate, settled = int(Fate.DELIVERED), now
+        fate, settled = int(DeliveryStatus.DELIVERED), now
         body = b"" if len(body) > KEPT_BODY else body
     return (
         *(upload.id, upload.account, upload.chat, upload.kind, upload.uid, upload.dedupe or None),

@@ -25,24 +25,24 @@ from openwx.domain.contacts import User
 from openwx.domain.events import ContactsLoaded, Event, LoggedIn, LoginFailed, State, StateChanged
 from openwx.errors import (
     REASON_OF_RET,
-    LoggedOut,
+    BadResponse,
     LoginRefused,
-    ProtocolError,
-    Refused,
-    TooOften,
-    TransportError,
+    RateLimited,
+    Rejected,
+    SessionEnded,
+    Unreachable,
     WeChatError,
 )
 from openwx.transports.web import login, send, sync
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import load_contacts, notify_phone
-from openwx.transports.web.contacts_snapshot import CHANGES, Known, difference
+from openwx.transports.web.contacts_snapshot import CHANGES, ContactsSnapshot, difference
 from openwx.transports.web.http import Call, Http
-from openwx.transports.web.login_flow import Entry
+from openwx.transports.web.login_flow import LoginFlow
 from openwx.transports.web.messages import Message
 from openwx.transports.web.session import Session
-from openwx.transports.web.sync_parser import Digest
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.sync_parser import SyncParser
+from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.wechat")
 T = TypeVar("T")
@@ -78,33 +78,33 @@ class Client:
         deliver: Deliver,
         *,
         mode: login.Mode = "desktop",
-        pace: Pace | None = None,
+        pace: Timing | None = None,
         ended: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._ended = ended
         self._http = http
         self._deliver = deliver
         self._mode = mode
-        self._pace = pace or Pace()
+        self._pace = pace or Timing()
         self.state = State.INIT
         self.state_reason = "starting"
         self.contacts = Contacts(User(id=""))
         self.session: Session | None = None
-        self._known: Known | None = None
+        self._known: ContactsSnapshot | None = None
         self.invite_start_count = INVITE_START_COUNT
-        self._over: asyncio.Future[LoggedOut] = asyncio.get_running_loop().create_future()
+        self._over: asyncio.Future[SessionEnded] = asyncio.get_running_loop().create_future()
         self.trouble: WeChatError | None = None
         """Why it does not run: what refused the login, or what it tries again after. None while it runs, and while
         all it waits for is a person."""
-        self.session_end: LoggedOut | None = None
+        self.session_end: SessionEnded | None = None
         """Why the former session ended, until the next one runs."""
         self._last_round = 0.0
         self._counter = 0
-        self._digest = Digest(http, self.contacts, self._end_session)
+        self._digest = SyncParser(http, self.contacts, self._end_session)
 
     # -- life ------------------------------------------------------------------------------------------------
 
-    async def run(self, saved: Session | None, known: Known | None = None) -> None:
+    async def run(self, saved: Session | None, known: ContactsSnapshot | None = None) -> None:
         """Log in, follow the account for ever, and log in again when WeChat ends the session. ``known`` are the
         contacts when it stopped; what became of them since is told.
 
@@ -125,7 +125,7 @@ class Client:
                 try:
                     await self._load(ids_changed=ids_changed)
                     await self._follow()
-                except LoggedOut as error:
+                except SessionEnded as error:
                     self._ended(error.ret)
                     reason = _words(error)
                     log.warning("the session is over: %s", reason)
@@ -172,7 +172,7 @@ class Client:
     # -- login -----------------------------------------------------------------------------------------------
 
     async def _log_in(self, uin: str) -> None:
-        entry = Entry(
+        entry = LoginFlow(
             self._http, self._mode, self._pace, self._enter, self._tell_at_once, self._note_reason
         )
         session = await entry.session(uin, self.state_reason)
@@ -202,13 +202,13 @@ class Client:
             await self._enter(State.UPDATING, reason)
             try:
                 await self._load_once(ids_changed=ids_changed)
-            except LoggedOut:
+            except SessionEnded:
                 raise
-            except TooOften as error:
+            except RateLimited as error:
                 reason, pause_s, self.trouble = str(error), next(waits), error
             except WeChatError as error:
-                if type(error) is Refused and error.call == "webwxinit":
-                    kind = LoginRefused if ids_changed else LoggedOut
+                if type(error) is Rejected and error.call == "webwxinit":
+                    kind = LoginRefused if ids_changed else SessionEnded
                     raise kind(error.call, error.ret, error.errmsg) from error
                 reason, pause_s, self.trouble = str(error), next(pauses), error
             else:
@@ -233,7 +233,7 @@ class Client:
         known = self._known if self._known and self._known.uin == session.uin else None
         former = known.contacts if known else None
         self.contacts = contacts = await load_contacts(self._http, session, init, self.contacts)
-        self._digest = Digest(self._http, contacts, self._end_session)
+        self._digest = SyncParser(self._http, contacts, self._end_session)
         self._digest.paired = bool(session.uids)
         await self._sync(tell_changes=former is None)
         if notified:
@@ -252,7 +252,7 @@ class Client:
         self.session = replace(session, told=True)
         # In one breath: a crash neither loses what was found out by comparing, nor has it told twice.
         await self._enter(State.RUNNING, "logged in", *events, session=self.session, known=b"")
-        self._known = Known(session.uin, contacts)
+        self._known = ContactsSnapshot(session.uin, contacts)
 
     async def _await_pairing(self, *, tell_changes: bool) -> None:
         """Follow the account until the pairing of ids and uids has come (protocol reference, section 3, ``Uin``).
@@ -268,9 +268,9 @@ class Client:
             try:
                 if await self._check(left_s):
                     await self._sync(tell_changes=tell_changes)
-            except TransportError as error:
+            except Unreachable as error:
                 log.debug("while waiting for the lasting numbers: %s", error)
-            except LoggedOut:
+            except SessionEnded:
                 raise
             except WeChatError as error:
                 log.info("not waiting for the lasting numbers any longer: %s", error)
@@ -281,7 +281,7 @@ class Client:
     # -- the sync loop ---------------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
-        """Poll and fetch for ever. Raises ``LoggedOut`` when WeChat, in whatever call, ends the session."""
+        """Poll and fetch for ever. Raises ``SessionEnded`` when WeChat, in whatever call, ends the session."""
         pauses, waits, idle = self._pace.backoff(), self._pace.too_often(), self._pace.idle()
         cut_off = False
         while True:
@@ -289,14 +289,14 @@ class Client:
             try:
                 announced = await self._watched(self._check())
                 brought = announced and await self._watched(self._sync(), interrupt=False)
-            except LoggedOut:
+            except SessionEnded:
                 raise
-            except TooOften as error:
+            except RateLimited as error:
                 await self._stumble(error, next(waits))
                 continue
-            except (TransportError, ProtocolError, Refused) as error:
+            except (Unreachable, BadResponse, Rejected) as error:
                 # One poll that is cut off is normal; a second one in a row is not.
-                harmless = isinstance(error, TransportError) and error.call == "synccheck"
+                harmless = isinstance(error, Unreachable) and error.call == "synccheck"
                 await self._stumble(error, 0 if harmless and not cut_off else next(pauses))
                 cut_off = True
                 continue
@@ -365,7 +365,7 @@ class Client:
                 if self._until_stalled_s() == 0:
                     since = self._pace.stalled_after_s
                     if self.trouble is None:
-                        self.trouble = TransportError("synccheck", "WeChat does not answer")
+                        self.trouble = Unreachable("synccheck", "WeChat does not answer")
                     reason = f"no sync round has succeeded for {since:.0f} seconds: {self.trouble}"
                     await self._enter(State.UPDATING, reason)
             if not self._over.done():
@@ -386,7 +386,7 @@ class Client:
             return None
         return max(0.0, self._last_round + self._pace.stalled_after_s - time.monotonic())
 
-    def _end_session(self, error: LoggedOut) -> None:
+    def _end_session(self, error: SessionEnded) -> None:
         if not self._over.done():
             self._over.set_result(error)
 
@@ -405,7 +405,7 @@ class Client:
     async def ask(self, build: Callable[[Session], Call[T]]) -> T:
         """Do a call in the present login.
 
-        Raises ``WeChatError``; a ``LoggedOut`` starts a new login, or tells that one is going on.
+        Raises ``WeChatError``; a ``SessionEnded`` starts a new login, or tells that one is going on.
         """
         with self.logged_in() as session:
             return await self._http.send(build(session))
@@ -415,10 +415,10 @@ class Client:
         """The session of the present login, for calls of one's own. See ``ask`` for what it raises."""
         session = self.session
         if session is None or self._over.done():
-            raise LoggedOut("session", 1102, "a new login is going on")
+            raise SessionEnded("session", 1102, "a new login is going on")
         try:
             yield session
-        except LoggedOut as error:
+        except SessionEnded as error:
             if self.session is not None and session.sid == self.session.sid:
                 self._end_session(error)
             raise
@@ -447,6 +447,6 @@ class Client:
         return self.session is not None and not self._over.done()
 
 
-def _words(end: LoggedOut) -> str:
+def _words(end: SessionEnded) -> str:
     """Why a session ended."""
     return REASON_OF_RET.get(end.ret, str(end))

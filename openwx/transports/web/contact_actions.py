@@ -11,16 +11,16 @@ import msgspec
 from openwx.domain.contacts import Chat, Friend, Group, Member
 from openwx.domain.events import Event
 from openwx.domain.text import written
-from openwx.errors import CallerError, Code, ProtocolError, Refused
+from openwx.errors import BadResponse, CallerError, Code, Rejected
 from openwx.transports.web import friends as friend_calls
 from openwx.transports.web import groups as group_calls
 from openwx.transports.web import send, wire
 from openwx.transports.web.client import Client
 from openwx.transports.web.contact_book import Contacts, is_group
 from openwx.transports.web.ids import new_client_msg_id
-from openwx.transports.web.mutations import Doing, unknown
+from openwx.transports.web.mutations import MutationRunner, unknown
 from openwx.transports.web.records import is_no_contact
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 
 _CREATION = "a group that is being made"
 """One after the other: a new group is then known to be the one that was asked for."""
@@ -33,7 +33,7 @@ class Joined(msgspec.Struct, frozen=True):
     left_out: tuple[str, ...] = ()
 
 
-class Changes:
+class ContactActions:
     """One account's. Objects that are passed in are those of the present contacts.
 
     All raise ``CallerError`` for what cannot be done or whose outcome is unknown, and ``WeChatError`` where WeChat
@@ -43,7 +43,7 @@ class Changes:
     def __init__(
         self,
         client: Client,
-        pace: Pace,
+        pace: Timing,
         interval_s: float,
         *,
         require: Callable[[], object],
@@ -51,9 +51,9 @@ class Changes:
     ) -> None:
         self._client = client
         self._tell_events = tell
-        self._doing = Doing(client, pace, interval_s, require)
+        self._doing = MutationRunner(client, pace, interval_s, require)
         # What can be taken back for two minutes only does not wait behind everything else.
-        self._recalling = Doing(client, pace, interval_s)
+        self._recalling = MutationRunner(client, pace, interval_s)
 
     def heard(self) -> None:
         """To be called when the client has told of something: it may show how a change ended."""
@@ -85,7 +85,7 @@ class Changes:
                 await self._put_new_group(contacts, reply, name, out)
                 return Joined(reply.ChatRoomName, tuple(id for id in ids if id in out))
             if not await self._doing.becomes(appeared) or len(appeared()) != 1:
-                raise unknown(ProtocolError("webwxcreatechatroom", "no answer names the new group"))
+                raise unknown(BadResponse("webwxcreatechatroom", "no answer names the new group"))
             return Joined(appeared()[0])
 
     async def _put_new_group(
@@ -129,14 +129,14 @@ class Changes:
 
         try:
             reply = await self._doing.once(lambda s: group_calls.add(s, group.id, ids), all_there)
-        except Refused as refusal:
+        except Rejected as refusal:
             # It does not say why: perhaps the group is too big for that, in WeChat's eyes.
-            if type(refusal) is not Refused or not await self._doing.again():
+            if type(refusal) is not Rejected or not await self._doing.again():
                 raise
             try:
                 await self._doing.once(lambda s: group_calls.invite(s, group.id, ids))
-            except Refused as second:
-                raise (refusal if type(second) is Refused else second) from None
+            except Rejected as second:
+                raise (refusal if type(second) is Rejected else second) from None
             return Joined(group.id)
         if reply is None:
             return Joined(group.id)

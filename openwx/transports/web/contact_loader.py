@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable, Iterator
 
 from openwx.domain.contacts import User
-from openwx.errors import LoggedOut, Refused, TooOften, WeChatError
+from openwx.errors import RateLimited, Rejected, SessionEnded, WeChatError
 from openwx.transports.web import sync, wire
 from openwx.transports.web.contact_book import Contacts, is_group
 from openwx.transports.web.http import Http
@@ -21,16 +21,16 @@ BREATH = 500
 async def notify_phone(http: Http, session: Session, own_id: str, pauses: Iterator[float]) -> bool:
     """Tell the phone that this client is on, and whether it was told. For it come the uids, so it is tried three times.
 
-    Raises ``LoggedOut`` and ``TooOften``; without it everything else works.
+    Raises ``SessionEnded`` and ``RateLimited``; without it everything else works.
     """
     for tries_left in (2, 1, 0):
         try:
             await http.send(sync.status_notify(session, own_id))
-        except (LoggedOut, TooOften):
+        except (SessionEnded, RateLimited):
             raise
         except WeChatError as error:
             log.info("the phone was not told: %s", error)
-            if isinstance(error, Refused) or not tries_left:
+            if isinstance(error, Rejected) or not tries_left:
                 break
             await asyncio.sleep(next(pauses))
         else:

@@ -36,7 +36,7 @@ CHANGES = (ChatAdded, ChatLost, MemberAdded, MemberLost, PropertyChanged, Member
 """What a comparison tells."""
 
 
-class Known(msgspec.Struct, frozen=True):
+class ContactsSnapshot(msgspec.Struct, frozen=True):
     """The contacts that the rest has heard of, and whose they are; kept for the next start."""
 
     uin: str
@@ -57,7 +57,7 @@ class Known(msgspec.Struct, frozen=True):
         )
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Known":
+    def from_bytes(cls, data: bytes) -> "ContactsSnapshot":
         """Raises ``msgspec.DecodeError`` where these are no contacts."""
         try:
             kept = msgspec.json.decode(data, type=_Kept)

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 from aiohttp import hdrs
 
-from openwx.errors import ProtocolError, Refused
+from openwx.errors import BadResponse, Rejected
 from openwx.transports.web import wire
 
 LARGEST_REFUSAL = 4096
@@ -39,7 +39,7 @@ async def take(
     """Hand the bytes from ``begin`` on to ``put`` as they come. ``sizes``: those that the medium may have, as far as
     its message tells them.
 
-    Raises ``ProtocolError`` where it is another piece than was asked for, and ``Refused``, never one of its subclasses:
+    Raises ``BadResponse`` where it is another piece than was asked for, and ``Rejected``, never one of its subclasses:
     a session does not end by a download.
     """
     promised = _promised(call, answer, begin)
@@ -62,7 +62,7 @@ async def take(
         return Piece(size, size)
     if size != promised.size:
         words = f"{size} bytes came, and its Content-Range says {promised.size}"
-        raise ProtocolError(call, words)
+        raise BadResponse(call, words)
     return promised
 
 
@@ -72,14 +72,14 @@ def _promised(call: str, answer: aiohttp.ClientResponse, begin: int) -> Piece | 
         return None
     if answer.status != 206:
         wanted = f", and bytes from {begin} on were asked for" if begin else ""
-        raise ProtocolError(call, f"HTTP status {answer.status}{wanted}")
+        raise BadResponse(call, f"HTTP status {answer.status}{wanted}")
     header = answer.headers.get(hdrs.CONTENT_RANGE, "")
     if not header and begin == 0:
         return None
     found = _RANGE.fullmatch(header.strip())
     if found is None or int(found[1]) != begin or int(found[2]) < begin:
         words = f"Content-Range is {header[:100]!a}, and bytes from {begin} on were asked for"
-        raise ProtocolError(call, words)
+        raise BadResponse(call, words)
     size = int(found[2]) + 1 - begin
     return Piece(size, None if found[3] == "*" else int(found[3]))
 
@@ -98,7 +98,7 @@ def _may_go_on_as_refusal(begun: bytes) -> bool:
 def _raise_refusal(call: str, body: bytes) -> None:
     try:
         reply = wire.decode(call, body, wire.Reply)
-    except ProtocolError:
+    except BadResponse:
         return
     if reply.BaseResponse.Ret != 0:
-        raise Refused(call, reply.BaseResponse.Ret, reply.BaseResponse.ErrMsg or "")
+        raise Rejected(call, reply.BaseResponse.Ret, reply.BaseResponse.ErrMsg or "")

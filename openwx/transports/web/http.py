@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import hdrs
 from yarl import URL
 
-from openwx.errors import NotReached, ProtocolError, TransportError, refused
+from openwx.errors import BadResponse, NeverReached, Unreachable, refused
 from openwx.transports.web import download_body, wire
 from openwx.transports.web.cookies import Cookies
 from openwx.transports.web.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie, Session
@@ -113,7 +113,7 @@ class Http:
     async def send(self, call: Call[R]) -> R:
         """The decoded answer.
 
-        Raises ``TransportError``, ``ProtocolError``, or the class of ``Refused`` that its ``Ret`` belongs to.
+        Raises ``Unreachable``, ``BadResponse``, or the class of ``Refused`` that its ``Ret`` belongs to.
         """
         data = await self._exchange(call, functools.partial(_read, call.name))
         if call.reply is bytes:
@@ -124,7 +124,7 @@ class Http:
                 reply = await asyncio.to_thread(wire.decode, call.name, data, call.reply)
             else:
                 reply = wire.decode(call.name, data, call.reply)
-        except ProtocolError:
+        except BadResponse:
             # A refusal may lack all that is needed otherwise.
             if issubclass(call.reply, wire.Reply):
                 _raise_refusal(call.name, wire.decode(call.name, data, wire.Reply))
@@ -143,7 +143,7 @@ class Http:
     ) -> download_body.Piece:
         """Hand the answer's bytes to ``put`` as they come. See ``body.take``.
 
-        Raises ``TransportError``, ``ProtocolError`` and ``Refused`` itself; what ``put`` raises comes out as it is.
+        Raises ``Unreachable``, ``BadResponse`` and ``Refused`` itself; what ``put`` raises comes out as it is.
         """
 
         async def put_own(data: bytes) -> None:
@@ -161,7 +161,7 @@ class Http:
         """What ``read`` makes of the answer, whose head has come and is no error. What goes wrong, also with its body,
         is mapped."""
         if self._http.closed:
-            raise NotReached(call.name, "the account has stopped")
+            raise NeverReached(call.name, "the account has stopped")
         url = self.origin(call.role).with_path(call.path)
         started = time.monotonic()
         try:
@@ -169,22 +169,22 @@ class Http:
                 if hdrs.SET_COOKIE in answer.headers:
                     self._cookies.take(answer.cookies, url)
                 if answer.status >= 500:
-                    raise TransportError(call.name, f"HTTP status {answer.status}")
+                    raise Unreachable(call.name, f"HTTP status {answer.status}")
                 if answer.status >= 400:
-                    raise ProtocolError(call.name, f"HTTP status {answer.status}")
+                    raise BadResponse(call.name, f"HTTP status {answer.status}")
                 return await read(answer)
         except _OwnError as error:
             raise error.error from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotReached(call.name, _words(error)) from None
+            raise NeverReached(call.name, _words(error)) from None
         except TimeoutError:
             waited = time.monotonic() - started
-            raise TransportError(call.name, f"no answer within {waited:.0f} seconds") from None
+            raise Unreachable(call.name, f"no answer within {waited:.0f} seconds") from None
         except aiohttp.ClientError as error:
             # Without its cause: a log of that would show the address with the Skey and the ticket in it.
-            raise TransportError(call.name, _words(error)) from None
+            raise Unreachable(call.name, _words(error)) from None
         except (OSError, UnicodeError) as error:
-            raise TransportError(call.name, str(error)) from None
+            raise Unreachable(call.name, str(error)) from None
 
     def _request(
         self, call: Call[Any], url: URL
@@ -254,7 +254,7 @@ async def _read(call: str, answer: aiohttp.ClientResponse) -> bytes:
     async for part in answer.content.iter_any():
         size += len(part)
         if size > LARGEST_ANSWER:
-            raise ProtocolError(call, f"the answer is larger than {LARGEST_ANSWER} bytes")
+            raise BadResponse(call, f"the answer is larger than {LARGEST_ANSWER} bytes")
         parts.append(part)
     return b"".join(parts)
 

@@ -14,7 +14,7 @@ import msgspec
 from yarl import URL
 
 from openwx.domain.text import plain
-from openwx.errors import LoginRefused, ProtocolError
+from openwx.errors import BadResponse, LoginRefused
 from openwx.transports.web import wire
 from openwx.transports.web.http import MAIN, Call, Http
 from openwx.transports.web.session import DEFAULT_DOMAIN, Session, domain_of
@@ -85,7 +85,7 @@ async def fetch_uuid(http: Http, mode: Mode) -> str:
     found = _UUID.search(answer)
     if found is None or found[1] != b"200" or not found[2]:
         code = found[1].decode() if found else "nothing that can be read"
-        raise ProtocolError("jslogin", f"no UUID; the answer was {code}")
+        raise BadResponse("jslogin", f"no UUID; the answer was {code}")
     return found[2].decode("ascii", "replace")
 
 
@@ -122,10 +122,10 @@ async def poll(http: Http, uuid: str, *, scanned: bool, timeout_s: float) -> Pol
     )
     code = _CODE.search(answer)
     if code is None:
-        raise ProtocolError("login", "the answer has no window.code")
+        raise BadResponse("login", "the answer has no window.code")
     redirect = _REDIRECT.search(answer)
     if code[1] == b"200" and redirect is None:
-        raise ProtocolError("login", "confirmed, but the answer has no redirect_uri")
+        raise BadResponse("login", "confirmed, but the answer has no redirect_uri")
     return Poll(int(code[1]), redirect[1].decode("utf-8", "replace") if redirect else "")
 
 
@@ -139,7 +139,7 @@ async def fetch_session(http: Http, redirect: str, mode: Mode) -> Session:
         page = URL(redirect)
         host = page.host or ""
     except ValueError:
-        raise ProtocolError(name, "redirect_uri is no address") from None
+        raise BadResponse(name, "redirect_uri is no address") from None
     domain = host if http.relayed else domain_of(host, name)
     http.enter_domain(domain)
     body = await http.send(
@@ -155,11 +155,11 @@ async def fetch_session(http: Http, redirect: str, mode: Mode) -> Session:
     ret = answer.get("ret", "")
     if ret != "0":
         if not _RET.fullmatch(ret):
-            raise ProtocolError(name, "the answer has no ret")
+            raise BadResponse(name, "the answer has no ret")
         raise LoginRefused(name, int(ret), answer.get("message", ""))
     missing = [key for key in ("wxsid", "wxuin") if not answer.get(key)]
     if missing:
-        raise ProtocolError(name, f"the answer has no {' and no '.join(missing)}")
+        raise BadResponse(name, f"the answer has no {' and no '.join(missing)}")
     return Session(
         uin=answer["wxuin"],
         sid=answer["wxsid"],
@@ -181,5 +181,5 @@ def read_page(call: str, body: bytes) -> dict[str, str]:
         if found and closed:
             answer[field] = plain(value.replace("<![CDATA[", "").replace("]]>", "")).strip()
     if "ret" not in answer:
-        raise ProtocolError(call, "the answer is not the XML of a login")
+        raise BadResponse(call, "the answer is not the XML of a login")
     return answer

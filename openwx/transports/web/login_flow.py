@@ -9,22 +9,22 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from openwx.domain.events import Event, QRCodeExpired, QRCodeShown, State
-from openwx.errors import LoginRefused, ProtocolError, TransportError, WeChatError
+from openwx.errors import BadResponse, LoginRefused, Unreachable, WeChatError
 from openwx.transports.web import login
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.wechat")
 
 
-class Entry(msgspec.Struct, frozen=True):
+class LoginFlow(msgspec.Struct, frozen=True):
     """``enter`` and ``tell`` return once the state, or the event, is told; ``note`` takes another reason for the
     state that there is, and the error that it is, if it is one."""
 
     http: Http
     mode: login.Mode
-    pace: Pace
+    pace: Timing
     enter: Callable[[State, str], Awaitable[None]]
     tell: Callable[[Event], Awaitable[None]]
     note: Callable[[str, WeChatError | None], None]
@@ -86,7 +86,7 @@ class Entry(msgspec.Struct, frozen=True):
                 poll = await login.poll(
                     self.http, uuid, scanned=scanned, timeout_s=self.pace.poll_timeout_s
                 )
-            except TransportError:
+            except Unreachable:
                 failures += 1
                 if failures > 3:
                     raise
@@ -97,7 +97,7 @@ class Entry(msgspec.Struct, frozen=True):
             if poll.code == 400:
                 return None
             if poll.code not in (201, 408):
-                raise ProtocolError("login", f"window.code is {poll.code}")
+                raise BadResponse("login", f"window.code is {poll.code}")
             if poll.code == 201 and not scanned:
                 scanned = True
                 await self.enter(State.CONFIRMING, "scanned; waiting for the confirmation")
@@ -108,6 +108,6 @@ class Entry(msgspec.Struct, frozen=True):
     async def _fetch(self, redirect: str) -> Session:
         """A lost answer here would cost the person another scan, so it is asked for again at once."""
         for _ in range(2):
-            with contextlib.suppress(TransportError):
+            with contextlib.suppress(Unreachable):
                 return await login.fetch_session(self.http, redirect, self.mode)
         return await login.fetch_session(self.http, redirect, self.mode)

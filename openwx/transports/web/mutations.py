@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 from openwx.errors import (
+    BadResponse,
     CallerError,
     Code,
-    LoggedOut,
-    NotReached,
-    ProtocolError,
-    TooOften,
-    TransportError,
+    NeverReached,
+    RateLimited,
+    SessionEnded,
+    Unreachable,
     WeChatError,
 )
 from openwx.transports.web import wire
@@ -23,7 +23,7 @@ from openwx.transports.web.contact_loader import fetch_records
 from openwx.transports.web.http import Call
 from openwx.transports.web.lane import Lane
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.wechat")
 R = TypeVar("R")
@@ -31,7 +31,7 @@ R = TypeVar("R")
 Build = Callable[[Session], Call[R]]
 
 
-class Doing:
+class MutationRunner:
     """One account's lane of changes. ``heard`` is to be called whenever the client told of something.
 
     ``require`` raises ``CallerError`` where nothing may be begun now.
@@ -40,7 +40,7 @@ class Doing:
     def __init__(
         self,
         client: Client,
-        pace: Pace,
+        pace: Timing,
         interval_s: float,
         require: Callable[[], object] = lambda: None,
     ) -> None:
@@ -69,7 +69,7 @@ class Doing:
                 raise self._logged_out()
             try:
                 yield contacts
-            except LoggedOut:
+            except SessionEnded:
                 raise self._logged_out() from None
 
     async def once(self, build: Build[R], evident: Callable[[], object] | None = None) -> R | None:
@@ -80,9 +80,9 @@ class Doing:
         """
         try:
             return await self._ask(build)
-        except NotReached:
+        except NeverReached:
             raise
-        except (TransportError, ProtocolError) as error:
+        except (Unreachable, BadResponse) as error:
             log.info("%s; not repeated, since it may have been done", error)
             if evident is not None and await self.becomes(evident):
                 return None
@@ -92,9 +92,9 @@ class Doing:
         """Do a call that may be repeated, and is, once, where its answer is lost. Raises as ``once`` does."""
         try:
             return await self._ask(build)
-        except NotReached:
+        except NeverReached:
             raise
-        except (TransportError, ProtocolError) as error:
+        except (Unreachable, BadResponse) as error:
             lost = error
         log.info("%s; once more", lost)
         if not await self._lane.again():
@@ -111,7 +111,7 @@ class Doing:
     async def _ask(self, build: Build[R]) -> R:
         try:
             reply = await self.client.ask(build)
-        except TooOften:
+        except RateLimited:
             self._lane.rest()
             raise
         self._lane.went_well()

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from openwx.errors import ProtocolError
+from openwx.errors import BadResponse
 
 WECHAT_DOMAINS = ("qq.com", "wechat.com")
 LOGIN_HOST = "login.wx.qq.com"
@@ -116,12 +116,12 @@ def device_id() -> str:
 def domain_of(host: str, call: str) -> str:
     """The account's domain from the host of ``redirect_uri``, if it is one of WeChat's own.
 
-    Raises ``ProtocolError`` for a foreign host: cookies and messages would go there.
+    Raises ``BadResponse`` for a foreign host: cookies and messages would go there.
     """
     ours = any(host == domain or host.endswith("." + domain) for domain in WECHAT_DOMAINS)
     if ours and len(host) < 200 and all(0 < len(label) < 64 for label in host.split(".")):
         return host
-    raise ProtocolError(call, f"redirect_uri leads to {host!r}, which is none of WeChat's hosts")
+    raise BadResponse(call, f"redirect_uri leads to {host!r}, which is none of WeChat's hosts")
 
 
 @functools.lru_cache(maxsize=256)

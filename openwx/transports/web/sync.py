@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from openwx.errors import ProtocolError, refused
+from openwx.errors import BadResponse, refused
 from openwx.transports.web import wire
 from openwx.transports.web.http import MAIN, Call
 from openwx.transports.web.ids import new_client_msg_id
@@ -116,7 +116,7 @@ def read_check(answer: bytes) -> bool:
     """
     found = _CHECK.search(answer)
     if found is None:
-        raise ProtocolError("synccheck", "the answer has no retcode and selector")
+        raise BadResponse("synccheck", "the answer has no retcode and selector")
     retcode, selector = int(found[1]), int(found[2])
     if retcode != 0:
         raise refused("synccheck", retcode)

@@ -10,7 +10,7 @@ import msgspec
 from openwx import metrics
 from openwx.domain.contacts import Friend, Group
 from openwx.domain.events import Event, FriendRequested
-from openwx.errors import LoggedOut, WeChatError
+from openwx.errors import SessionEnded, WeChatError
 from openwx.transports.web import sync, wire
 from openwx.transports.web.contact_book import Contacts, is_group
 from openwx.transports.web.contact_loader import fetch_records
@@ -43,7 +43,7 @@ UNREADABLE = -1
 """Stands for the MsgType of an entry that cannot be read; no class claims it."""
 
 
-class Digest:
+class SyncParser:
     """Reads answers for one login.
 
     A fetch that fails while an answer is read does not lose the answer: what is unknown stays a nameless
@@ -51,7 +51,7 @@ class Digest:
     """
 
     def __init__(
-        self, http: Http, contacts: Contacts, on_logged_out: Callable[[LoggedOut], None]
+        self, http: Http, contacts: Contacts, on_logged_out: Callable[[SessionEnded], None]
     ) -> None:
         self._http = http
         self._contacts = contacts
@@ -199,7 +199,7 @@ class Digest:
             return []
         try:
             return await fetch_records(self._http, session, ids)
-        except LoggedOut as error:
+        except SessionEnded as error:
             self._on_logged_out(error)
         except WeChatError as error:
             log.warning("who is behind %d ids stays unknown for now: %s", len(ids), error)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 
-class Pace(msgspec.Struct, frozen=True):
+class Timing(msgspec.Struct, frozen=True):
     """All in seconds."""
 
     call_timeout_s: float = 30.0

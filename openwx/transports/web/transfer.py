@@ -5,14 +5,14 @@ import logging
 from itertools import islice
 
 from openwx.domain.media import MediaRef
-from openwx.errors import ProtocolError, TransportError
+from openwx.errors import BadResponse, Unreachable
 from openwx.localfile import open_regular
 from openwx.transports.web import download, send
 from openwx.transports.web.client import Client
 from openwx.transports.web.download_body import Put
 from openwx.transports.web.send import Uploaded
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 from openwx.transports.web.upload import CHUNK, UNCHECKED, Medium, Permit, Upload, check
 
 log = logging.getLogger("openwx.wechat")
@@ -27,14 +27,14 @@ NOBODY_YET = "filehelper"
 class Transfer:
     """Uploads, sends and fetches with the client's present login. All raise ``WeChatError``."""
 
-    def __init__(self, client: Client, pace: Pace) -> None:
+    def __init__(self, client: Client, pace: Timing) -> None:
         self._client = client
         self._pace = pace
 
     async def fetch(self, ref: MediaRef, put: Put) -> None:
         """Hand the bytes of a received medium to ``put``: all of them, in as many pieces as WeChat makes of it.
 
-        What comes is held against the sizes that the message tells: ``ProtocolError`` where it is another one.
+        What comes is held against the sizes that the message tells: ``BadResponse`` where it is another one.
         """
         with self._client.logged_in() as session:
             name = download.fetch(session, ref).name
@@ -44,10 +44,10 @@ class Transfer:
                     size = await self._fetch(session, ref, put)
             except TimeoutError:
                 words = f"not at its end within {longest_s:.0f} seconds"
-                raise TransportError(name, words) from None
+                raise Unreachable(name, words) from None
             if size and ref.sizes and size not in ref.sizes:
                 told = " or ".join(map(str, ref.sizes))
-                raise ProtocolError(name, f"{size} bytes came, and the message tells {told}")
+                raise BadResponse(name, f"{size} bytes came, and the message tells {told}")
 
     async def _fetch(self, session: Session, ref: MediaRef, put: Put) -> int:
         """Its bytes, a piece after the other; how many there were."""
@@ -63,7 +63,7 @@ class Transfer:
             if is_whole:
                 return have
         words = f"it came in more than {download.MOST_PIECES} pieces"
-        raise ProtocolError(download.fetch(session, ref).name, words)
+        raise BadResponse(download.fetch(session, ref).name, words)
 
     async def upload(self, medium: Medium, to: str = NOBODY_YET) -> Uploaded:
         """Bring a file to WeChat, a chunk at a time. Raises ``OSError`` too, where it cannot be read."""
@@ -85,7 +85,7 @@ class Transfer:
                         share = 100 * (number + 1) // medium.chunks
                         log.info("uploading %s: %d %%", medium.name, share)
         if not media_id:
-            raise ProtocolError("webwxuploadmedia", "the answer to the last chunk has no MediaId")
+            raise BadResponse("webwxuploadmedia", "the answer to the last chunk has no MediaId")
         return _uploaded(medium, media_id, permit)
 
     async def _chunk(self, work: Upload, number: int, data: bytes) -> str:
@@ -93,7 +93,7 @@ class Transfer:
         for pause_s in islice(self._pace.backoff(), CHUNK_TRIES - 1):
             try:
                 return (await self._client.http.send(work.chunk(number, data))).MediaId
-            except (TransportError, ProtocolError) as error:
+            except (Unreachable, BadResponse) as error:
                 log.info("%s; the chunk is sent again", error)
                 await asyncio.sleep(pause_s)
         return (await self._client.http.send(work.chunk(number, data))).MediaId

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from openwx import metrics
-from openwx.errors import ProtocolError
+from openwx.errors import BadResponse
 from openwx.transports.web.session import SyncKey, number_or_name
 
 log = logging.getLogger("openwx.wechat")
@@ -202,7 +202,7 @@ T = TypeVar("T")
 def decode(call: str, body: bytes, kind: type[T]) -> T:
     """The answer to ``call`` as a struct of ``kind``. Numbers may come as strings.
 
-    Raises ``ProtocolError`` for what is no such answer.
+    Raises ``BadResponse`` for what is no such answer.
     """
     try:
         return msgspec.json.decode(body, type=kind, strict=False)
@@ -210,7 +210,7 @@ def decode(call: str, body: bytes, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(_mend(body), type=kind, strict=False)
         except (ValueError, RecursionError):
-            raise ProtocolError(call, f"the answer cannot be read: {_reason(first)}") from None
+            raise BadResponse(call, f"the answer cannot be read: {_reason(first)}") from None
 
 
 def encode(body: Any) -> bytes:

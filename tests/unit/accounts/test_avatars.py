@@ -9,15 +9,15 @@ from aiohttp import web
 from openwx.accounts import avatars
 from openwx.accounts.avatars import Avatars
 from openwx.domain.contacts import Friend
-from openwx.errors import ProtocolError
+from openwx.errors import BadResponse
 from openwx.simulator.samples import png
 from openwx.transports.web.client import Batch, Client
 from openwx.transports.web.http import Http
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 
 from ..transports.web.serving import SESSION
 
-PACE = Pace(backoff_first_s=0.001, backoff_most_s=0.002)
+PACE = Timing(backoff_first_s=0.001, backoff_most_s=0.002)
 
 
 class Pictures:
@@ -101,6 +101,6 @@ async def test_what_is_no_picture_is_not_shown(
     known: Avatars, pictures: Pictures, body: bytes
 ) -> None:
     pictures.special["@0"] = body
-    with pytest.raises(ProtocolError):
+    with pytest.raises(BadResponse):
         await known.of(Friend(id="@0"))
     assert pictures.asked == ["@0"] * 3

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from openwx.accounts import questions
-from openwx.accounts.questions import Consults
+from openwx.accounts.questions import Questions
 from openwx.domain.contacts import Friend
 from openwx.errors import CallerError, Code
 
@@ -41,13 +41,13 @@ class Sending:
         return "sent"
 
 
-def tell(consults: Consults, payload: dict[str, Any]) -> None:
+def tell(consults: Questions, payload: dict[str, Any]) -> None:
     consults.arrived(payload)
     consults.heard(payload)
 
 
 async def test_an_answer_after_a_new_login() -> None:
-    consults, sending = Consults(), Sending()
+    consults, sending = Questions(), Sending()
     asking = asyncio.create_task(consults.ask(GREY, sending, 10))
     await sending.begun.wait()
     sending.over.set()
@@ -58,7 +58,7 @@ async def test_an_answer_after_a_new_login() -> None:
 
 
 async def test_who_has_no_number_is_known_by_his_id_alone() -> None:
-    consults, sending = Consults(), Sending()
+    consults, sending = Questions(), Sending()
     asking = asyncio.create_task(consults.ask(MOMO, sending, 10))
     await sending.begun.wait()
     sending.over.set()
@@ -81,7 +81,7 @@ async def test_who_has_no_number_is_known_by_his_id_alone() -> None:
     ],
 )
 async def test_what_is_no_answer(payload: dict[str, Any]) -> None:
-    consults, sending = Consults(), Sending()
+    consults, sending = Questions(), Sending()
     asking = asyncio.create_task(consults.ask(GREY, sending, 10))
     await sending.begun.wait()
     tell(consults, payload)
@@ -93,7 +93,7 @@ async def test_what_is_no_answer(payload: dict[str, Any]) -> None:
 
 
 async def test_a_failed_send_gives_the_turn_on() -> None:
-    consults = Consults()
+    consults = Questions()
 
     async def fails(_: Callable[[], None]) -> str:
         raise CallerError(Code.REFUSED, "no")
@@ -107,7 +107,7 @@ async def test_a_failed_send_gives_the_turn_on() -> None:
 
 async def test_too_many_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(questions, "MOST_WAITING", 1)
-    consults, sending = Consults(), Sending()
+    consults, sending = Questions(), Sending()
     asking = [asyncio.create_task(consults.ask(GREY, sending, 0)) for _ in range(2)]
     await sending.begun.wait()
     with pytest.raises(CallerError) as told:
@@ -119,7 +119,7 @@ async def test_too_many_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_an_account_that_stops() -> None:
-    consults, sending = Consults(), Sending()
+    consults, sending = Questions(), Sending()
     asking = [asyncio.create_task(consults.ask(GREY, sending, 300)) for _ in range(2)]
     await sending.begun.wait()
     sending.over.set()

@@ -8,16 +8,16 @@ from itertools import repeat
 import pytest
 from msgspec.structs import replace
 
-from openwx.accounts.outgoing import Address, Order, Outcome, new_order
-from openwx.accounts.queue import AT_ONCE, QueueRules, SendQueue, Ticket
+from openwx.accounts.outgoing import Address, OutgoingMessage, SendResult, new_message
+from openwx.accounts.queue import AT_ONCE, QueuedMessage, QueueRules, SendQueue
 from openwx.errors import (
     CallerError,
     Code,
-    LoggedOut,
-    Refused,
+    RateLimited,
+    Rejected,
+    SessionEnded,
     SystemBusy,
-    TooOften,
-    TransportError,
+    Unreachable,
     refused,
 )
 from tests.patience import PATIENCE_S
@@ -29,8 +29,8 @@ SOON_S = 2.0
 TO = Address(id="@1", uid="", group=False, displayname="小灰", fingerprint="f", login="l", uin="1")
 
 
-def order(content: str, *, bulk: bool = False, to: Address = TO) -> Order:
-    return new_order(to, content, bulk=bulk)
+def order(content: str, *, bulk: bool = False, to: Address = TO) -> OutgoingMessage:
+    return new_message(to, content, bulk=bulk)
 
 
 def chat(number: int) -> Address:
@@ -46,21 +46,21 @@ class WeChat:
 
     def __init__(self) -> None:
         self.failures: list[Exception] = []
-        self.tries: list[Order] = []
-        self.finished: list[tuple[Order, Outcome]] = []
+        self.tries: list[OutgoingMessage] = []
+        self.finished: list[tuple[OutgoingMessage, SendResult]] = []
         self.running = asyncio.Event()
         self.running.set()
         self.on_send: Callable[[], None] = lambda: None
         self._changed = asyncio.Condition()
 
-    async def send(self, one: Order) -> Outcome:
+    async def send(self, one: OutgoingMessage) -> SendResult:
         self.tries.append(one)
         self.on_send()
         if self.failures:
             raise self.failures.pop(0)
-        return Outcome(one.to.id, f"id of {one.content}")
+        return SendResult(one.to.id, f"id of {one.content}")
 
-    async def finish(self, ticket: Ticket, outcome: Outcome) -> None:
+    async def finish(self, ticket: QueuedMessage, outcome: SendResult) -> None:
         async with self._changed:
             self.finished.append((ticket.order, outcome))
             self._changed.notify_all()
@@ -88,7 +88,7 @@ class WeChat:
         )
 
 
-async def as_it_is(order: Order) -> Order:
+async def as_it_is(order: OutgoingMessage) -> OutgoingMessage:
     """A text needs no preparation."""
     return order
 
@@ -125,7 +125,7 @@ async def test_order_is_kept_and_bulk_yields(wechat: WeChat, queue: SendQueue) -
 
 
 @pytest.mark.parametrize(
-    "failure", [TransportError("webwxsendmsg", "lost"), SystemBusy("webwxsendmsg", -1)]
+    "failure", [Unreachable("webwxsendmsg", "lost"), SystemBusy("webwxsendmsg", -1)]
 )
 async def test_every_try_carries_the_same_client_msg_id(
     wechat: WeChat, queue: SendQueue, failure: Exception
@@ -139,7 +139,7 @@ async def test_every_try_carries_the_same_client_msg_id(
 
 
 async def test_it_gives_up_after_the_tries(wechat: WeChat, queue: SendQueue) -> None:
-    wechat.failures = [TransportError("webwxsendmsg", "lost")] * 3
+    wechat.failures = [Unreachable("webwxsendmsg", "lost")] * 3
     outcome = await queue.send_and_wait(order("x"))
     assert outcome.error is not None
     assert outcome.error.code == Code.GAVE_UP
@@ -151,7 +151,7 @@ async def test_it_gives_up_after_the_tries(wechat: WeChat, queue: SendQueue) -> 
 async def test_a_refusal_is_told_at_once(
     wechat: WeChat, queue: SendQueue, ret: int, code: int
 ) -> None:
-    wechat.failures = [Refused("webwxsendmsg", ret, "words")]
+    wechat.failures = [Rejected("webwxsendmsg", ret, "words")]
     outcome = await queue.send_and_wait(order("x"))
     assert outcome.error is not None
     assert outcome.error.code == code
@@ -162,18 +162,18 @@ async def test_a_refusal_is_told_at_once(
 async def test_too_often_is_told_to_who_waits_and_tried_again_for_the_others(
     wechat: WeChat, queue: SendQueue
 ) -> None:
-    wechat.failures = [TooOften("webwxsendmsg", 1205)]
+    wechat.failures = [RateLimited("webwxsendmsg", 1205)]
     outcome = await queue.send_and_wait(order("x"))
     assert outcome.error is not None
     assert outcome.error.code == 1205
-    wechat.failures = [TooOften("webwxsendmsg", 1205)]
+    wechat.failures = [RateLimited("webwxsendmsg", 1205)]
     queue.put([order("later")])
     await wechat.finishes(2)
     assert wechat.finished[-1][1].error is None
 
 
 async def test_a_send_outlives_a_new_login(wechat: WeChat, queue: SendQueue) -> None:
-    wechat.failures = [LoggedOut("webwxsendmsg", 1101)]
+    wechat.failures = [SessionEnded("webwxsendmsg", 1101)]
     wechat.on_send = wechat.running.clear
     waiting = asyncio.create_task(queue.send_and_wait(order("x")))
     while not wechat.tries:
@@ -205,10 +205,10 @@ async def test_what_was_not_begun_in_time_is_withdrawn(wechat: WeChat) -> None:
 async def test_what_was_begun_has_an_unknown_outcome_and_is_not_begun_again(wechat: WeChat) -> None:
     answered = asyncio.Event()
 
-    async def hang(one: Order) -> Outcome:
+    async def hang(one: OutgoingMessage) -> SendResult:
         wechat.tries.append(one)
         await answered.wait()
-        raise LoggedOut("webwxsendmsg", 1101)
+        raise SessionEnded("webwxsendmsg", 1101)
 
     rules = QueueRules(0.0, 3, 10, no_pause, no_pause, SOON_S)
     queue = SendQueue(
@@ -271,8 +271,8 @@ async def test_close_lets_what_is_on_its_way_end(wechat: WeChat) -> None:
 # -- what may and may not follow a try -------------------------------------------------------------------
 
 
-def lost() -> TransportError:
-    return TransportError("webwxsendmsg", "lost")
+def lost() -> Unreachable:
+    return Unreachable("webwxsendmsg", "lost")
 
 
 async def turns() -> None:
@@ -291,7 +291,7 @@ def sent(wechat: WeChat) -> list[str]:
     return [one.content for one in wechat.tries]
 
 
-@pytest.mark.parametrize("failure", [None, Refused("webwxsendmsg", 1)])
+@pytest.mark.parametrize("failure", [None, Rejected("webwxsendmsg", 1)])
 async def test_sends_keep_their_interval(wechat: WeChat, failure: Exception | None) -> None:
     wechat.failures = [failure] if failure else []
     queue = wechat.make(interval_s=LONG_S, wait_s=0.01)
@@ -328,7 +328,7 @@ async def test_nothing_is_sent_once_the_account_stopped_running_in_a_pause(
 
 
 async def test_after_1205_nothing_at_all_is_sent_in_the_pause(wechat: WeChat) -> None:
-    wechat.failures = [TooOften("webwxsendmsg", 1205)]
+    wechat.failures = [RateLimited("webwxsendmsg", 1205)]
     queue = wechat.make(too_often=lambda: repeat(LONG_S))
     async with running(queue):
         outcome = await queue.send_and_wait(order("now"))
@@ -350,12 +350,12 @@ async def test_each_1205_waits_longer_until_a_send_succeeds(wechat: WeChat) -> N
             drawn.append("longer")
             yield 0.0
 
-    wechat.failures = [TooOften("webwxsendmsg", 1205)] * 2
+    wechat.failures = [RateLimited("webwxsendmsg", 1205)] * 2
     queue = wechat.make(too_often=too_often)
     async with running(queue):
         queue.put([order("x")])
         await wechat.finishes(1)
-        wechat.failures = [TooOften("webwxsendmsg", 1205)]
+        wechat.failures = [RateLimited("webwxsendmsg", 1205)]
         queue.put([order("y")])
         await wechat.finishes(2)
     assert drawn == ["afresh", "longer", "longer", "afresh", "longer"]
@@ -364,7 +364,7 @@ async def test_each_1205_waits_longer_until_a_send_succeeds(wechat: WeChat) -> N
 
 
 async def test_a_kept_send_that_is_too_often_for_all_its_tries(wechat: WeChat) -> None:
-    wechat.failures = [TooOften("webwxsendmsg", 1205)] * 3
+    wechat.failures = [RateLimited("webwxsendmsg", 1205)] * 3
     queue = wechat.make()
     async with running(queue):
         queue.put([order("x")])
@@ -407,7 +407,7 @@ async def test_no_try_follows_once_the_outcome_was_told_to_be_unknown(wechat: We
 async def test_what_may_have_been_sent_before_a_new_login_is_never_told_to_be_withdrawn(
     wechat: WeChat,
 ) -> None:
-    wechat.failures = [lost(), LoggedOut("webwxsendmsg", 1101)]
+    wechat.failures = [lost(), SessionEnded("webwxsendmsg", 1101)]
 
     def stop_at_the_second() -> None:
         if len(wechat.tries) == 2:
@@ -450,7 +450,7 @@ async def test_a_send_that_comes_while_bulk_is_under_way_is_next(
 
 
 async def test_bulk_goes_back_among_bulk(wechat: WeChat, queue: SendQueue) -> None:
-    wechat.failures = [LoggedOut("webwxsendmsg", 1102)]
+    wechat.failures = [SessionEnded("webwxsendmsg", 1102)]
     wechat.on_send = wechat.running.clear
     queue.put([order("bulk 0", bulk=True), order("bulk 1", bulk=True)])
     await turns()
@@ -479,7 +479,7 @@ class Slow(WeChat):
         self.answer = asyncio.Event()
         self.under_way: list[str] = []
 
-    async def send(self, one: Order) -> Outcome:
+    async def send(self, one: OutgoingMessage) -> SendResult:
         self.under_way.append(one.content)
         await self.answer.wait()
         self.under_way.remove(one.content)
@@ -487,7 +487,9 @@ class Slow(WeChat):
 
 
 @asynccontextmanager
-async def waiting(queue: SendQueue, *orders: Order) -> AsyncIterator[list[asyncio.Task[Outcome]]]:
+async def waiting(
+    queue: SendQueue, *orders: OutgoingMessage
+) -> AsyncIterator[list[asyncio.Task[SendResult]]]:
     """Callers who wait for the outcome, a queue that runs, and their end."""
     async with running(queue), asyncio.TaskGroup() as tasks:
         yield [tasks.create_task(queue.send_and_wait(one)) for one in orders]
@@ -564,7 +566,7 @@ async def test_several_1205_at_once_are_one() -> None:
     wechat = Slow()
     waits = iter([0.0, LONG_S])
     queue = wechat.make(too_often=lambda: waits)
-    wechat.failures = [TooOften("webwxsendmsg", 1205)] * 3
+    wechat.failures = [RateLimited("webwxsendmsg", 1205)] * 3
     async with waiting(queue, *(order(f"{n}", to=chat(n)) for n in range(3))) as callers:
         await until(lambda: len(wechat.under_way) == 3)
         wechat.answer.set()

@@ -5,15 +5,20 @@ from pathlib import Path
 import pytest
 
 from openwx.accounts import registry
-from openwx.accounts.registry import Roster
+from openwx.accounts.registry import AccountRegistry
 from openwx.config import AccountSettings
-from openwx.store.sqlite.journal import Journal, Unit
+from openwx.store.sqlite.journal import Journal, WriteBatch
 
 
 async def test_it_is_kept(tmp_path: Path) -> None:
-    kept = Roster().with_started("b", {"post_event": "1"}).with_started("c", {}).with_stopped("c")
+    kept = (
+        AccountRegistry()
+        .with_started("b", {"post_event": "1"})
+        .with_started("c", {})
+        .with_stopped("c")
+    )
     async with Journal(tmp_path / "j") as journal:
-        assert await registry.load(journal) == Roster()
+        assert await registry.load(journal) == AccountRegistry()
         await registry.keep(journal, kept)
     async with Journal(tmp_path / "j") as journal:
         found = await registry.load(journal)
@@ -28,13 +33,15 @@ async def test_what_cannot_be_read_is_forgotten(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Journal(tmp_path / "j") as journal:
-        await journal.write(Unit(account="", state={"accounts": b'{"started":[1]}'}))
-        assert await registry.load(journal) == Roster()
+        await journal.write(WriteBatch(account="", state={"accounts": b'{"started":[1]}'}))
+        assert await registry.load(journal) == AccountRegistry()
     assert "forgotten" in caplog.text
 
 
 def test_a_start_ends_a_stop_and_may_leave_the_settings() -> None:
-    one = Roster().with_started("b", {"post_event": "1"}).with_stopped("b").with_stopped("b")
+    one = (
+        AccountRegistry().with_started("b", {"post_event": "1"}).with_stopped("b").with_stopped("b")
+    )
     assert one.stopped == ["b"]
     again = one.with_started("b", None)
     assert (again.started, again.stopped) == (one.started, [])
@@ -42,12 +49,12 @@ def test_a_start_ends_a_stop_and_may_leave_the_settings() -> None:
 
 
 def test_the_configuration_wins_whatever_the_case(caplog: pytest.LogCaptureFixture) -> None:
-    one = Roster().with_started("Shop", {}).with_started("home", {})
+    one = AccountRegistry().with_started("Shop", {}).with_started("home", {})
     assert [name for name, _ in one.accounts({"shop": AccountSettings()})] == ["home"]
     assert "Shop" in caplog.text
 
 
 def test_settings_that_are_not_valid_any_more(caplog: pytest.LogCaptureFixture) -> None:
-    one = Roster().with_started("b", {"login_mode": "phone"}).with_started("c", {})
+    one = AccountRegistry().with_started("b", {"login_mode": "phone"}).with_started("c", {})
     assert [name for name, _ in one.accounts({})] == ["c"]
     assert "login_mode" in caplog.text

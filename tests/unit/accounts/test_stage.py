@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 
-from openwx.accounts.holdback import Stage, Told
-from openwx.store.records import Upload
+from openwx.accounts.holdback import HoldBack, RecordedReport
+from openwx.store.records import Report
 
 
 class Scene:
@@ -19,13 +19,13 @@ class Scene:
         self.asked: list[str] = []
         self._coming: dict[str, asyncio.Event] = {}
         self._changed = asyncio.Condition()
-        self.stage = Stage("me", self._pass_on)
+        self.stage = HoldBack("me", self._pass_on)
         self._number = 0
 
     def put(self, name: str, chat: str = "a", *, medium: bool = False) -> None:
         self._number += 1
         self._coming[name] = asyncio.Event()
-        upload = Upload(
+        upload = Report(
             id=self._number,
             account="me",
             chat=chat,
@@ -35,17 +35,19 @@ class Scene:
             created=0.0,
             media=b"ref" if medium else b"",
         )
-        self.stage.put(Told(upload, {"name": name}))
+        self.stage.put(RecordedReport(upload, {"name": name}))
 
     def comes(self, name: str) -> None:
         self._coming[name].set()
 
-    async def complete(self, told: Told) -> Told:
+    async def complete(self, told: RecordedReport) -> RecordedReport:
         self.asked.append(told.upload.uid)
         await self._coming[told.upload.uid].wait()
-        return Told(replace(told.upload, media=b"", body=b"done"), {"name": told.upload.uid})
+        return RecordedReport(
+            replace(told.upload, media=b"", body=b"done"), {"name": told.upload.uid}
+        )
 
-    def _pass_on(self, told: Told) -> None:
+    def _pass_on(self, told: RecordedReport) -> None:
         assert not told.upload.media
         self.passed.append(told.upload.uid)
 

@@ -11,10 +11,17 @@ import msgspec
 import pytest
 
 from openwx.accounts import streams
-from openwx.accounts.event_filter import Wanted
+from openwx.accounts.event_filter import EventFilter
 from openwx.accounts.streams import Missed, Reader, Slots, Stream, StreamEnded
 from openwx.errors import CallerError
-from openwx.store.sqlite.journal import Completed, Fate, Journal, NewUpload, Settled, Unit
+from openwx.store.sqlite.journal import (
+    Completed,
+    DeliveryStatus,
+    Journal,
+    NewReport,
+    Settled,
+    WriteBatch,
+)
 
 Json = dict[str, Any]
 
@@ -43,8 +50,8 @@ class Scene:
             kind = payload.get("event") or payload["post_type"]
             body = msgspec.json.encode(payload)
             uid = str(self._count)
-            uploads.append(NewUpload(chat=chat, kind=kind, body=body, uid=uid, **more))
-        fresh = (await self.journal.write(Unit(account="me", uploads=uploads))).fresh
+            uploads.append(NewReport(chat=chat, kind=kind, body=body, uid=uid, **more))
+        fresh = (await self.journal.write(WriteBatch(account="me", uploads=uploads))).fresh
         for upload in fresh:
             if not upload.media:
                 self.stream.put(upload)
@@ -54,7 +61,7 @@ class Scene:
         upload = await self.journal.upload(id_)
         assert upload is not None
         done = Completed(id=id_, body=upload.body)
-        await self.journal.write(Unit(account="me", completed=[done]))
+        await self.journal.write(WriteBatch(account="me", completed=[done]))
         self.stream.put(upload)
 
 
@@ -246,22 +253,22 @@ MINE = {"post_type": "send_message", "class": "send", "receiver": "小灰", "rec
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        (Wanted(), [1, 2, 3, 4, "login", "stop"]),
-        (Wanted(kinds=frozenset({"receive_message"})), [1, 2, 3]),
-        (Wanted(kinds=frozenset({"event"})), ["login", "stop"]),
-        (Wanted(kinds=frozenset({"send_message", "login"})), [4, "login"]),
-        (Wanted(chat="小灰"), [1, 2, 4]),
-        (Wanted(chat="@a"), [1, 2, 4]),
-        (Wanted(chat="7"), [1, 2]),
-        (Wanted(chat="grey"), [1, 2]),
-        (Wanted(chat="群"), [3]),
-        (Wanted(chat="9"), [3]),
-        (Wanted(chat="小灰", kinds=frozenset({"receive_message", "stop"})), [1, 2, "stop"]),
-        (Wanted(formats=frozenset({"media", "app"})), [2]),
-        (Wanted(chat="nobody"), []),
+        (EventFilter(), [1, 2, 3, 4, "login", "stop"]),
+        (EventFilter(kinds=frozenset({"receive_message"})), [1, 2, 3]),
+        (EventFilter(kinds=frozenset({"event"})), ["login", "stop"]),
+        (EventFilter(kinds=frozenset({"send_message", "login"})), [4, "login"]),
+        (EventFilter(chat="小灰"), [1, 2, 4]),
+        (EventFilter(chat="@a"), [1, 2, 4]),
+        (EventFilter(chat="7"), [1, 2]),
+        (EventFilter(chat="grey"), [1, 2]),
+        (EventFilter(chat="群"), [3]),
+        (EventFilter(chat="9"), [3]),
+        (EventFilter(chat="小灰", kinds=frozenset({"receive_message", "stop"})), [1, 2, "stop"]),
+        (EventFilter(formats=frozenset({"media", "app"})), [2]),
+        (EventFilter(chat="nobody"), []),
     ],
 )
-async def test_filters(scene: Scene, wanted: Wanted, found: list[Any]) -> None:
+async def test_filters(scene: Scene, wanted: EventFilter, found: list[Any]) -> None:
     await scene.tells(
         message(1, **GREY),
         {**message(2, **GREY), "format": "media"},
@@ -277,7 +284,7 @@ async def test_filters(scene: Scene, wanted: Wanted, found: list[Any]) -> None:
 
 async def test_many_that_are_not_wanted_keep_nobody_waiting_for_long(scene: Scene) -> None:
     await scene.tells(*(message(n) for n in range(1000)))
-    async with scene.stream.read(0, Wanted(chat="nobody")) as reader:
+    async with scene.stream.read(0, EventFilter(chat="nobody")) as reader:
         while reader.cursor < 1000:  # at the time's end he hears that there is nothing, and goes on
             assert await reader.more(0) == []
         assert scene.reads >= 5
@@ -285,10 +292,10 @@ async def test_many_that_are_not_wanted_keep_nobody_waiting_for_long(scene: Scen
 
 async def test_what_failed_and_is_sent_again_is_no_news(scene: Scene) -> None:
     (id_,) = await scene.tells(message(1))
-    failed = Unit(account="me", settled=[Settled(id_, Fate.FAILED)])
+    failed = WriteBatch(account="me", settled=[Settled(id_, DeliveryStatus.FAILED)])
     await scene.journal.write(failed)
     async with scene.stream.read() as reader:
-        await scene.journal.write(Unit(account="me", again=[id_]))
+        await scene.journal.write(WriteBatch(account="me", again=[id_]))
         scene.stream._wake()
         assert await reader.more(0) == []
 

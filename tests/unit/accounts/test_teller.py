@@ -6,13 +6,13 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
-from openwx.accounts.recorder import Teller
-from openwx.accounts.resources import Shared
-from openwx.config import Report
-from openwx.store.sqlite.journal import Unit, Written
+from openwx.accounts.recorder import EventRecorder
+from openwx.accounts.resources import Resources
+from openwx.config import ReportSettings
+from openwx.store.sqlite.journal import WriteBatch, WriteResult
 from openwx.transports.web.client import Batch
 from openwx.transports.web.session import Session, SyncKey
-from openwx.transports.web.timing import Pace
+from openwx.transports.web.timing import Timing
 
 from ..transports.web.serving import SESSION
 
@@ -23,18 +23,18 @@ class Noting:
     def __init__(self) -> None:
         self.states: list[dict[str, Any]] = []
 
-    async def write(self, unit: Unit) -> Written:
+    async def write(self, unit: WriteBatch) -> WriteResult:
         self.states.append(dict(unit.state))
-        return Written([None] * len(unit.uploads), [], [], [])
+        return WriteResult([None] * len(unit.uploads), [], [], [])
 
-    async def insist(self, work: Callable[[], Awaitable[Written]], _: object) -> Written:
+    async def insist(self, work: Callable[[], Awaitable[WriteResult]], _: object) -> WriteResult:
         return await work()
 
 
 async def test_uids_are_saved_with_the_first_session_and_when_they_change() -> None:
     journal = Noting()
-    shared = cast("Shared", SimpleNamespace(journal=journal, pace=Pace()))
-    teller = Teller("default", Report(), shared, lambda _: None)
+    shared = cast("Resources", SimpleNamespace(journal=journal, pace=Timing()))
+    teller = EventRecorder("default", ReportSettings(), shared, lambda _: None)
     first = replace(SESSION, uids={"@1": 5})
     second = replace(first, sync_key=SyncKey(((1, 2),)))
     third = replace(second, uids=second.uids | {"@2": 6})

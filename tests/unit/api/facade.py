@@ -7,20 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from openwx.accounts.check_event import Feed as RealFeed
+from openwx.accounts.check_event import EventBuffer as RealFeed
 from openwx.accounts.media.folder import MediaFolder
-from openwx.accounts.media.resolver import MediaGiven
-from openwx.accounts.outgoing import Parcel
+from openwx.accounts.media.resolver import MediaInput
+from openwx.accounts.outgoing import OutgoingMedia
 from openwx.accounts.sender import Sent
 from openwx.config import Access, Settings
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code
-from openwx.store.records import ListedUpload, Upload
+from openwx.store.records import ListedReport, Report
 from openwx.transports.web.contact_book import Contacts
 
 if TYPE_CHECKING:
-    from openwx.accounts.manager import Gateway
+    from openwx.accounts.manager import AccountManager
 
 
 MAX_MEDIA = 100_000
@@ -35,7 +35,7 @@ class Feed(RealFeed):
 
     def put_json(self, body: bytes) -> None:
         self.put(
-            Upload(id=1, account="default", chat="", kind="login", uid="u", body=body, created=0.0)
+            Report(id=1, account="default", chat="", kind="login", uid="u", body=body, created=0.0)
         )
 
     async def ready(self, timeout_s: float) -> None:
@@ -58,20 +58,20 @@ class Outgoing:
         return [self._contacts.friends[friend] for friend in ("@a", "@b", "@c")]
 
     async def send(
-        self, chat: Chat, what: str | Parcel, on_begun: Callable[[], None] | None = None
+        self, chat: Chat, what: str | OutgoingMedia, on_begun: Callable[[], None] | None = None
     ) -> Sent:
         self._take(chat, what)
         return Sent("123", f"123:{chat.id}")
 
     async def send_later(
-        self, chats: list[Chat], whats: list[str | Parcel], *, bulk: bool = False
+        self, chats: list[Chat], whats: list[str | OutgoingMedia], *, bulk: bool = False
     ) -> list[str]:
         for chat in chats:
             for what in whats:
                 self._take(chat, what)
         return [f"uid-{number + 1}" for number in range(len(chats) * len(whats))]
 
-    def _take(self, chat: Chat, what: str | Parcel) -> None:
+    def _take(self, chat: Chat, what: str | OutgoingMedia) -> None:
         if self.happens is not None:
             raise self.happens
         self.sent.append((chat.id, what if isinstance(what, str) else "a medium"))
@@ -80,17 +80,17 @@ class Outgoing:
 class Parcels:
     """Takes every medium."""
 
-    async def take(self, given: MediaGiven, *, keep: bool) -> Parcel:
-        return Parcel(source=given.file.path if given.file else given.path or "base64")
+    async def take(self, given: MediaInput, *, keep: bool) -> OutgoingMedia:
+        return OutgoingMedia(source=given.file.path if given.file else given.path or "base64")
 
-    async def known(self, media_id: str, name: str | None) -> Parcel:
-        return Parcel(media_id=media_id)
+    async def known(self, media_id: str, name: str | None) -> OutgoingMedia:
+        return OutgoingMedia(media_id=media_id)
 
 
 class Outbox:
     """Nothing failed."""
 
-    async def failed(self, limit: int) -> list[ListedUpload]:
+    async def failed(self, limit: int) -> list[ListedReport]:
         return []
 
 
@@ -153,8 +153,8 @@ class StandIn:
     def close(self) -> None:
         self._folder.cleanup()
 
-    def as_gateway(self) -> "Gateway":
-        return cast("Gateway", self)
+    def as_gateway(self) -> "AccountManager":
+        return cast("AccountManager", self)
 
     @property
     def only(self) -> Account:

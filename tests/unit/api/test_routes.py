@@ -7,7 +7,7 @@ import openwx
 from openwx.api.app import routes
 from openwx.api.routes.info import SearchFriend, SearchGroup
 from openwx.domain.events import State
-from openwx.errors import CallerError, Code, TransportError, refused
+from openwx.errors import CallerError, Code, Unreachable, refused
 from openwx.transports.web.contact_book import FRIEND_ATTRIBUTES, GROUP_ATTRIBUTES
 
 from .facade import Account
@@ -230,7 +230,7 @@ class TestErrors:
                 *(429, -7, ("Retry-After", "3")),
             ),
             (CallerError(-1, "no answer in time", http_status=504), 504, -1, None),
-            (TransportError("webwxsendmsg", "no answer"), 200, -1, None),
+            (Unreachable("webwxsendmsg", "no answer"), 200, -1, None),
             (refused("webwxsendmsg", 1101, "gone"), 200, 201, None),
         ],
     )

@@ -9,7 +9,7 @@ from aiohttp import web
 from openwx.accounts.outbox import Outbox
 from openwx.errors import CallerError
 from openwx.reporter.retry_schedule import Pauses
-from openwx.store.sqlite.journal import Unit
+from openwx.store.sqlite.journal import WriteBatch
 from tests.patience import PATIENCE_S
 
 from .receiver import says, sends_raw, status, waits_for
@@ -181,7 +181,7 @@ async def test_what_failed_ends_it_as_well(world: World, post: Post) -> None:
 async def test_one_whose_medium_is_still_fetched_cannot_be_tried(world: World, post: Post) -> None:
     world.start()
     (held,) = (
-        await world.journal.write(Unit(account="me", uploads=[a_message(1, media=b"ref")]))
+        await world.journal.write(WriteBatch(account="me", uploads=[a_message(1, media=b"ref")]))
     ).fresh
     with pytest.raises(CallerError, match="its medium is still being fetched"):
         await post.outbox.retry([held.id])
@@ -194,7 +194,7 @@ async def test_one_that_fails_while_it_is_asked_for_again(world: World, post: Po
     (upload,) = (await world.tell(a_message(1))).fresh
     async with asyncio.timeout(PATIENCE_S):
         while not (
-            written := await world.journal.write(Unit(account="me", again=[upload.id]))
+            written := await world.journal.write(WriteBatch(account="me", again=[upload.id]))
         ).again:
             await asyncio.sleep(0)
     post.refused.clear()

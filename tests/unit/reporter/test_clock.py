@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from openwx.reporter import clock as clocks
-from openwx.store.sqlite.journal import Journal, Unit
+from openwx.store.sqlite.journal import Journal, WriteBatch
 from tests.patience import PATIENCE_S
 
 from .receiver import Receiver, status
@@ -56,7 +56,7 @@ async def test_what_is_sent_again_begins_anew(world: World, receiver: Receiver) 
     world.clock.goes_on(1000)
     world.clock.is_set(-DAY_S)
     receiver.script = [status(503)] * 3
-    written = await world.journal.write(Unit(account="me", again=[upload.id]))
+    written = await world.journal.write(WriteBatch(account="me", again=[upload.id]))
     world.reporter.put_again(written.again)
     await world.done()
     assert len(receiver.got) == 9
@@ -113,7 +113,7 @@ class Boots:
         self.up += seconds
 
     async def makes(self) -> float:
-        written = await self.journal.write(Unit(account="me", uploads=[a_message(1)]))
+        written = await self.journal.write(WriteBatch(account="me", uploads=[a_message(1)]))
         return written.fresh[0].created
 
     def age(self, created: float) -> float:
@@ -181,7 +181,7 @@ async def test_what_cannot_be_read_is_forgotten(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Boots(tmp_path) as world:
-        await world.journal.write(Unit(account="", state={"clock": b"{broken"}))
+        await world.journal.write(WriteBatch(account="", state={"clock": b"{broken"}))
         await world.starts_anew()
         assert "which steps the clock took cannot be read" in caplog.text
         assert world.age(await world.makes()) == 0

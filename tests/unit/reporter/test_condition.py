@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from openwx.store.sqlite.condition import Condition, size_of
-from openwx.store.sqlite.journal import JournalError, NewSend, Unit
+from openwx.store.sqlite.journal import JournalError, NewSend, WriteBatch
 
 from .world import a_message
 
@@ -66,7 +66,7 @@ async def test_a_trouble_that_comes_and_goes_does_not_fill_the_log(
 
 def test_the_size_of_a_unit() -> None:
     message = a_message(with_={"x": "y" * 1000})
-    unit = Unit(
+    unit = WriteBatch(
         account="me",
         uploads=[message],
         sends=[NewSend(uid="s", body=b"z" * 10)],

@@ -7,7 +7,14 @@ import msgspec
 import pytest
 
 from openwx.store.sqlite import queries
-from openwx.store.sqlite.journal import Completed, Counts, Fate, Journal, Settled, Unit
+from openwx.store.sqlite.journal import (
+    Completed,
+    Counts,
+    DeliveryStatus,
+    Journal,
+    Settled,
+    WriteBatch,
+)
 
 from .world import Clock, a_message
 
@@ -17,7 +24,7 @@ def n_of(body: bytes) -> int:
 
 
 async def write(journal: Journal, *uploads: object, account: str = "me") -> list[int]:
-    written = await journal.write(Unit(account=account, uploads=list(uploads)))  # type: ignore[arg-type]
+    written = await journal.write(WriteBatch(account=account, uploads=list(uploads)))  # type: ignore[arg-type]
     return [upload.id for upload in written.uploads if upload]
 
 
@@ -45,7 +52,7 @@ async def test_what_waits_for_its_medium_is_not_shown_yet(journal: Journal) -> N
     assert [n_of(one.body) for one in await journal.told("me", limit=9)] == [3]
     assert await journal.history("me", "a", limit=9) == []
     body = msgspec.json.encode({"n": 1})
-    await journal.write(Unit(account="me", completed=[Completed(id=held, body=body)]))
+    await journal.write(WriteBatch(account="me", completed=[Completed(id=held, body=body)]))
     shown = await journal.history("me", "a", limit=9)
     assert [n_of(one.body) for one in shown] == [2, 1]
     assert await journal.kept_shown("me", shown[1].seq) == shown[1]
@@ -56,22 +63,29 @@ async def test_what_waits_for_its_medium_is_not_shown_yet(journal: Journal) -> N
 async def test_deliveries_that_arrived(journal: Journal, clock: Clock) -> None:
     first, second, third = await write(journal, a_message(1), a_message(2), a_message(3))
     await write(journal, a_message(4, deliver=False))
-    settled = [Settled(first, Fate.DELIVERED, 200), Settled(second, Fate.FAILED, 500, "no")]
-    await journal.write(Unit(account="me", settled=settled))
+    settled = [
+        Settled(first, DeliveryStatus.DELIVERED, 200),
+        Settled(second, DeliveryStatus.FAILED, 500, "no"),
+    ]
+    await journal.write(WriteBatch(account="me", settled=settled))
     clock.now += 1
-    await journal.write(Unit(account="me", settled=[Settled(third, Fate.DELIVERED, 204)]))
+    await journal.write(
+        WriteBatch(account="me", settled=[Settled(third, DeliveryStatus.DELIVERED, 204)])
+    )
     delivered = await journal.delivered("me", limit=9)
     assert [(one.id, one.status) for one in delivered] == [(third, 204), (first, 200)]
     kept = await journal.kept("me", second)
     assert kept is not None
-    assert (kept.fate, kept.error) == (Fate.FAILED, "no")
+    assert (kept.fate, kept.error) == (DeliveryStatus.FAILED, "no")
     bodies = await journal.bodies("me", [first, second, 99])
     assert {id: n_of(body) for id, body in bodies.items()} == {first: 1, second: 2}
 
 
 async def test_counts(journal: Journal, clock: Clock) -> None:
     old = await write(journal, a_message(), a_message())
-    await journal.write(Unit(account="me", settled=[Settled(old[0], Fate.DELIVERED, 200)]))
+    await journal.write(
+        WriteBatch(account="me", settled=[Settled(old[0], DeliveryStatus.DELIVERED, 200)])
+    )
     clock.now += 4000
     sent, not_sent = {"code": 0, "msg": ""}, {"code": 1205, "content": '"code":0,'}
     new = await write(
@@ -83,9 +97,9 @@ async def test_counts(journal: Journal, clock: Clock) -> None:
         a_message(kind="login", deliver=False),
         a_message(kind="receive_message", deliver=False),
     )
-    settled = [Settled(new[0], Fate.DELIVERED, 200), Settled(new[1], Fate.FAILED, 500, "no"),
-               Settled(old[1], Fate.FAILED, 0, "too old")]  # fmt: skip
-    await journal.write(Unit(account="me", settled=settled))
+    settled = [Settled(new[0], DeliveryStatus.DELIVERED, 200), Settled(new[1], DeliveryStatus.FAILED, 500, "no"),
+               Settled(old[1], DeliveryStatus.FAILED, 0, "too old")]  # fmt: skip
+    await journal.write(WriteBatch(account="me", settled=settled))
     await write(journal, a_message(), account="other")
     counts = await journal.counts("me", within_s=3600)
     assert counts == Counts(received=3, sent=1, delivered=1, failed=2, waiting=2)

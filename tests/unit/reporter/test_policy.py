@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from openwx.config import Report
-from openwx.reporter.reporter import wanted
+from openwx.config import ReportSettings
+from openwx.reporter.reporter import should_report
 
 _API = "http://127.0.0.1/"
 
@@ -36,4 +36,4 @@ _API = "http://127.0.0.1/"
 def test_wanted(
     settings: dict[str, Any], kind: str, payload: dict[str, Any], expected: bool
 ) -> None:
-    assert wanted(Report(**settings), kind, payload) is expected
+    assert should_report(ReportSettings(**settings), kind, payload) is expected

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from openwx.config import Report
+from openwx.config import ReportSettings
 from openwx.reporter.poller import poll
 from tests.patience import PATIENCE_S
 
@@ -59,7 +59,7 @@ async def polled() -> AsyncIterator[Polled]:
 
 async def _poll(polled: Polled, url: str | None = None) -> None:
     async with aiohttp.ClientSession() as http:
-        settings = Report(poll_api=url or polled.url, poll_interval=7)
+        settings = ReportSettings(poll_api=url or polled.url, poll_interval=7)
         task = asyncio.create_task(
             poll(
                 settings,

@@ -17,7 +17,7 @@ from openwx import __version__
 from openwx.reporter import cache
 from openwx.reporter.outcome import retry_after
 from openwx.reporter.reporter import Answer
-from openwx.store.sqlite.journal import Journal, JournalError, Unit, Upload, Written
+from openwx.store.sqlite.journal import Journal, JournalError, Report, WriteBatch, WriteResult
 from tests.patience import PATIENCE_S
 
 from .receiver import Receiver, says, sends_raw, status, waits_for
@@ -92,7 +92,7 @@ async def test_what_the_last_process_left_comes_first(
     journal: Journal, world: World, receiver: Receiver
 ) -> None:
     left = [a_message(n, "c") for n in range(5)]
-    await journal.write(Unit(account="me", uploads=left))
+    await journal.write(WriteBatch(account="me", uploads=left))
     world.start(run=False)
     await world.tell(a_message(5, "c"), a_message(6, "d"))
     world.run()
@@ -411,7 +411,7 @@ class _Moody:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    async def write(self, unit: Unit) -> Written:
+    async def write(self, unit: WriteBatch) -> WriteResult:
         if unit.settled and self.failures:
             self.failures -= 1
             raise JournalError("the journal failed: disk full")
@@ -431,7 +431,7 @@ async def test_a_failing_journal_causes_no_second_post(world: World, receiver: R
 
 
 async def test_a_bug_comes_out(world: World, receiver: Receiver) -> None:
-    def broken(upload: Upload, answer: Answer) -> NoReturn:
+    def broken(upload: Report, answer: Answer) -> NoReturn:
         raise ZeroDivisionError
 
     receiver.otherwise = says('{"reply": "hi"}')
@@ -457,7 +457,7 @@ async def test_failed_uploads_can_be_sent_again(world: World, receiver: Receiver
     world.start()
     (upload,) = (await world.tell(a_message(1))).fresh
     await world.done()
-    written = await world.journal.write(Unit(account="me", again=[upload.id]))
+    written = await world.journal.write(WriteBatch(account="me", again=[upload.id]))
     world.reporter.put(written.fresh)
     await world.done()
     assert len(receiver.ids()) == 1

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from openwx.reporter import retry_schedule as pausing
 from openwx.reporter.retry_schedule import Pauses
-from openwx.store.sqlite.journal import ListedUpload
-from openwx.transports.web.timing import Pace
+from openwx.store.sqlite.journal import ListedReport
+from openwx.transports.web.timing import Timing
 from tests.patience import PATIENCE_S
 
 from .receiver import Behaviour, Receiver, sends_raw, status
@@ -54,7 +54,7 @@ class Taken:
             self.names.pop()  # only the last one of a sequence was taken
 
 
-async def the_failed(world: World) -> ListedUpload:
+async def the_failed(world: World) -> ListedReport:
     (failed,) = await world.journal.failed("me")
     return failed
 
@@ -247,7 +247,7 @@ def spread(pauses: Iterator[float], n: int) -> list[float]:
 
 
 def test_the_pauses_of_the_real_pace() -> None:
-    pauses = pausing.of(Pace())
+    pauses = pausing.of(Timing())
     for made, wanted in (
         (pauses.refused, [1, 2, 4, 8, 8, 8]),
         (pauses.silent, [2, 8, 30, 120, 120, 120]),

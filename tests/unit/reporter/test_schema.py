@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from openwx.store.sqlite import schema
-from openwx.store.sqlite.journal import Completed, Journal, Unit
+from openwx.store.sqlite.journal import Completed, Journal, WriteBatch
 
 from .world import Clock, a_message
 
@@ -96,7 +96,7 @@ async def test_what_waits_for_its_medium_at_the_change_of_version_is_shown_later
         assert [(one.id, one.uid) for one in shown.uploads] == [(1, "first"), (4, "other")]
         done = Completed(id=2, body=b"{}")
         await journal.write(
-            Unit(account="me", completed=[done], uploads=[a_message(5, "a", uid="5")])
+            WriteBatch(account="me", completed=[done], uploads=[a_message(5, "a", uid="5")])
         )
         shown = await journal.shown("me", 4, rows=9, size=999)
         assert [one.uid for one in shown.uploads] == ["picture", "behind", "5"]
@@ -121,7 +121,7 @@ async def test_a_journal_of_every_version_goes_on(
         assert [failed.id for failed in await journal.failed("me")] == [8]
         assert [send.uid for send in await journal.waiting_sends("me")] == ["s3"]
         assert await journal.state("me") == {"session": b"kept"}
-        unit = Unit(account="me", uploads=[a_message()], keys={"k": b"v"}, media={"m": b"v"})
+        unit = WriteBatch(account="me", uploads=[a_message()], keys={"k": b"v"}, media={"m": b"v"})
         assert (await journal.write(unit)).uploads[0] is not None
         assert await journal.key("me", "k") == await journal.medium("me", "m") == b"v"
 
@@ -142,7 +142,7 @@ async def test_a_new_journal_has_the_tables_of_an_old_one(old: Path, tmp_path: P
 
 async def test_what_waits_for_its_medium_is_held_with_its_chat(journal: Journal) -> None:
     picture = a_message(1, "a", media=b"ref")
-    unit = Unit(
+    unit = WriteBatch(
         account="me", uploads=[a_message(0, "a"), picture, a_message(2, "a"), a_message(3, "b")]
     )
     written = (await journal.write(unit)).fresh
@@ -150,7 +150,7 @@ async def test_what_waits_for_its_medium_is_held_with_its_chat(journal: Journal)
     assert await journal.pending("me") == [(first, "a"), (other, "b")]
     assert [upload.id for upload in await journal.held("me")] == [held, behind]
     done = Completed(id=held, body=b"{}", attachment="/a.png")
-    await journal.write(Unit(account="me", completed=[done]))
+    await journal.write(WriteBatch(account="me", completed=[done]))
     assert [id_ for id_, _ in await journal.pending("me")] == [first, held, behind, other]
     upload = await journal.upload(held)
     assert upload is not None
@@ -160,20 +160,20 @@ async def test_what_waits_for_its_medium_is_held_with_its_chat(journal: Journal)
 
 
 async def test_a_medium_that_nobody_wants_is_delivered_when_it_is_there(journal: Journal) -> None:
-    unit = Unit(account="me", uploads=[a_message(1, media=b"ref", deliver=False)])
+    unit = WriteBatch(account="me", uploads=[a_message(1, media=b"ref", deliver=False)])
     (upload,) = (await journal.write(unit)).fresh
     assert [held.id for held in await journal.held("me")] == [upload.id]
     await journal.write(
-        Unit(account="me", completed=[Completed(id=upload.id, body=b"{}", deliver=False)])
+        WriteBatch(account="me", completed=[Completed(id=upload.id, body=b"{}", deliver=False)])
     )
     assert await journal.held("me") == []
     assert await journal.pending("me") == []
 
 
 async def test_keys_and_media_are_forgotten_in_time(journal: Journal, clock: Clock) -> None:
-    await journal.write(Unit(account="me", media={"m": b"1"}, keys={"k": b"1"}))
+    await journal.write(WriteBatch(account="me", media={"m": b"1"}, keys={"k": b"1"}))
     clock.now += 100
-    await journal.write(Unit(account="me", media={"n": b"2"}, keys={"k": b"2", "l": b"3"}))
+    await journal.write(WriteBatch(account="me", media={"n": b"2"}, keys={"k": b"2", "l": b"3"}))
     assert await journal.key("me", "k") == b"2"
     assert await journal.key("other", "k") is None
     assert await journal.medium("me", "m") == b"1"

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from openwx.store.sqlite.journal import Completed, Fate, Journal, NewSend, NewUpload, Settled, Unit
+from openwx.store.sqlite.journal import (
+    Completed,
+    DeliveryStatus,
+    Journal,
+    NewReport,
+    NewSend,
+    Settled,
+    WriteBatch,
+)
 
 from .world import Clock, a_message
 
@@ -58,7 +66,7 @@ class Author:
         sends = [NewSend(uid="taken", body=b"")] if chance.random() < 0.2 else []
         done = [self._any_waiting()] if self.waiting and chance.random() < 0.3 else []
         completed = [Completed(id=id_, body=b"{}", deliver=chance.random() < 0.5) for id_ in done]
-        unit = Unit(account="me", uploads=uploads, sends=sends, completed=completed)
+        unit = WriteBatch(account="me", uploads=uploads, sends=sends, completed=completed)
         try:
             fresh = (await journal.write(unit)).fresh
         except sqlite3.IntegrityError:
@@ -72,9 +80,9 @@ class Author:
     async def completes(self, journal: Journal) -> None:
         if self.waiting:
             done = Completed(id=self._any_waiting(), body=b"{}")
-            await journal.write(Unit(account="me", completed=[done]))
+            await journal.write(WriteBatch(account="me", completed=[done]))
 
-    def _upload(self) -> NewUpload:
+    def _upload(self) -> NewReport:
         self._count += 1
         chance, count = self._chance, self._count
         is_medium = chance.random() < 0.3
@@ -120,36 +128,40 @@ async def test_who_reads_on_misses_nothing(tmp_path: Path) -> None:
 async def test_a_message_is_numbered_when_it_can_be_seen(journal: Journal) -> None:
     picture = a_message(1, "a", media=b"ref", uid="picture")
     behind, other = a_message(2, "a", uid="behind"), a_message(3, "b", uid="other")
-    written = (await journal.write(Unit(account="me", uploads=[picture, behind, other]))).fresh
+    written = (
+        await journal.write(WriteBatch(account="me", uploads=[picture, behind, other]))
+    ).fresh
     assert await uids(journal) == ["other"]
     newest = await journal.newest_shown("me")
     done = Completed(id=written[0].id, body=b"{}")
-    later = Unit(account="me", uploads=[a_message(4, "b", uid="later")])
-    await asyncio.gather(journal.write(Unit(account="me", completed=[done])), journal.write(later))
+    later = WriteBatch(account="me", uploads=[a_message(4, "b", uid="later")])
+    await asyncio.gather(
+        journal.write(WriteBatch(account="me", completed=[done])), journal.write(later)
+    )
     assert sorted(await uids(journal, newest)) == ["behind", "later", "picture"]
     assert [uid for uid in await uids(journal, newest) if uid != "later"] == ["picture", "behind"]
 
 
 async def test_a_picture_that_comes_again_holds_up_nobody(journal: Journal) -> None:
     picture = a_message(1, "a", media=b"ref", dedupe="d", uid="picture")
-    (first,) = (await journal.write(Unit(account="me", uploads=[picture]))).fresh
-    await journal.write(Unit(account="me", completed=[Completed(id=first.id, body=b"{}")]))
-    unit = Unit(account="me", uploads=[picture, a_message(2, "a", uid="text")])
+    (first,) = (await journal.write(WriteBatch(account="me", uploads=[picture]))).fresh
+    await journal.write(WriteBatch(account="me", completed=[Completed(id=first.id, body=b"{}")]))
+    unit = WriteBatch(account="me", uploads=[picture, a_message(2, "a", uid="text")])
     await journal.write(unit)
     assert await uids(journal) == ["picture", "text"]
 
 
 async def test_a_unit_that_fails_hides_nothing(journal: Journal) -> None:
-    await journal.write(Unit(account="me", sends=[NewSend(uid="s", body=b"")]))
-    bad = Unit(
+    await journal.write(WriteBatch(account="me", sends=[NewSend(uid="s", body=b"")]))
+    bad = WriteBatch(
         account="me",
         uploads=[a_message(1, "a", media=b"ref")],
         sends=[NewSend(uid="s", body=b"")],
     )
-    good = Unit(account="me", uploads=[a_message(2, "a", uid="good")])
+    good = WriteBatch(account="me", uploads=[a_message(2, "a", uid="good")])
     results = await asyncio.gather(*map(journal.write, (bad, good)), return_exceptions=True)
     assert isinstance(results[0], Exception)
-    await journal.write(Unit(account="me", uploads=[a_message(3, "a", uid="next")]))
+    await journal.write(WriteBatch(account="me", uploads=[a_message(3, "a", uid="next")]))
     assert await uids(journal) == ["good", "next"]
 
 
@@ -158,24 +170,26 @@ async def test_numbers_never_come_back(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "journal.db"
     async with Journal(path, clock=clock) as journal:
         picture = a_message(1, "a", media=b"ref", deliver=False)
-        unit = Unit(account="me", uploads=[picture, a_message(2, "b", deliver=False)])
+        unit = WriteBatch(account="me", uploads=[picture, a_message(2, "b", deliver=False)])
         held = (await journal.write(unit)).fresh[0]
         done = Completed(id=held.id, body=b"{}", deliver=False)
-        await journal.write(Unit(account="me", completed=[done]))
+        await journal.write(WriteBatch(account="me", completed=[done]))
         newest = await journal.newest_shown("me")
         assert newest > held.id + 1
         clock.now += 100
         await journal.prune(keep_s=1, keep=0)
     async with Journal(path, clock=clock) as journal:
-        await journal.write(Unit(account="me", uploads=[a_message(3, uid="new")]))
+        await journal.write(WriteBatch(account="me", uploads=[a_message(3, uid="new")]))
         assert await uids(journal, newest) == ["new"]
 
 
 async def test_what_is_forgotten_is_known(journal: Journal, clock: Clock) -> None:
-    unit = Unit(account="me", uploads=[a_message(n, deliver=n != 1) for n in range(4)])
+    unit = WriteBatch(account="me", uploads=[a_message(n, deliver=n != 1) for n in range(4)])
     failed, gone, *rest = (await journal.write(unit)).fresh
-    await journal.write(Unit(account="me", settled=[Settled(failed.id, Fate.FAILED)]))
-    await journal.write(Unit(account="other", uploads=[a_message(5)]))
+    await journal.write(
+        WriteBatch(account="me", settled=[Settled(failed.id, DeliveryStatus.FAILED)])
+    )
+    await journal.write(WriteBatch(account="other", uploads=[a_message(5)]))
     assert (await journal.shown("me", 0, rows=9, size=9**9)).forgotten == 0
     clock.now += 100
     assert await journal.prune(keep_s=50) == 1
@@ -187,7 +201,9 @@ async def test_what_is_forgotten_is_known(journal: Journal, clock: Clock) -> Non
 
 async def test_a_piece_is_bounded(journal: Journal) -> None:
     big = {"x": "y" * 50_000}
-    await journal.write(Unit(account="me", uploads=[a_message(n, with_=big) for n in range(9)]))
+    await journal.write(
+        WriteBatch(account="me", uploads=[a_message(n, with_=big) for n in range(9)])
+    )
     shown = await journal.shown("me", 0, rows=100, size=120_000)
     assert (len(shown.uploads), shown.more) == (3, True)
     shown = await journal.shown("me", 0, rows=2, size=120_000)
@@ -258,7 +274,7 @@ async def test_a_reader_goes_on_after_a_kill(tmp_path: Path) -> None:
         for upload in await journal.held("me"):
             if upload.media:
                 await journal.write(
-                    Unit(account="me", completed=[Completed(id=upload.id, body=b"{}")])
+                    WriteBatch(account="me", completed=[Completed(id=upload.id, body=b"{}")])
                 )
         shown = await journal.shown("me", read[-1][0], rows=10**6, size=10**9)
         read += [(upload.id, upload.uid) for upload in shown.uploads]

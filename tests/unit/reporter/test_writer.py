@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterable
 import pytest
 
 from openwx.store.sqlite import executor
-from openwx.store.sqlite.executor import Order, Told, Workshop, Writer
+from openwx.store.sqlite.executor import BatchExecutor, Job, JobResult, Writer
 
 
-class Counting(Workshop):
+class Counting(BatchExecutor):
     """Does nothing, and keeps in mind how many orders came together."""
 
     def __init__(self) -> None:
@@ -18,9 +18,9 @@ class Counting(Workshop):
     def open(self) -> None:
         pass
 
-    def handle(self, orders: list[Order]) -> Iterable[list[Told]]:
+    def handle(self, orders: list[Job]) -> Iterable[list[JobResult]]:
         self.groups.append(len(orders))
-        yield [Told(order.done, order.what, None) for order in orders]
+        yield [JobResult(order.done, order.what, None) for order in orders]
 
     def close(self) -> None:
         pass

@@ -8,11 +8,19 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from openwx.config import Report
+from openwx.config import ReportSettings
 from openwx.reporter import clock
 from openwx.reporter.reporter import Answer, Reporter
 from openwx.reporter.retry_schedule import Pauses
-from openwx.store.sqlite.journal import Journal, NewSend, NewUpload, Send, Unit, Upload, Written
+from openwx.store.sqlite.journal import (
+    Journal,
+    NewReport,
+    NewSend,
+    Report,
+    Send,
+    WriteBatch,
+    WriteResult,
+)
 from tests.patience import PATIENCE_S
 
 from .receiver import Receiver
@@ -37,11 +45,11 @@ class Clock(clock.Clock):
         self.now += seconds
 
 
-def a_message(n: int = 0, chat: str = "c", **more: Any) -> NewUpload:
+def a_message(n: int = 0, chat: str = "c", **more: Any) -> NewReport:
     body = msgspec.json.encode({"n": n, "post_type": "receive_message", **more.pop("with_", {})})
     more.setdefault("uid", f"u{next(_numbers)}")
     more.setdefault("reply_to", b"to")
-    return NewUpload(chat=chat, kind=more.pop("kind", "receive_message"), body=body, **more)
+    return NewReport(chat=chat, kind=more.pop("kind", "receive_message"), body=body, **more)
 
 
 def no_pauses() -> Iterator[float]:
@@ -72,7 +80,7 @@ class World:
         self,
         *,
         pauses: Callable[[], Iterator[float]] | Pauses = no_pauses,
-        replies: Callable[[Upload, Answer], list[NewSend]] | None = None,
+        replies: Callable[[Report, Answer], list[NewSend]] | None = None,
         url_client: str | None = None,
         run: bool = True,
         **settings: Any,
@@ -81,7 +89,7 @@ class World:
         self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self.reporter = Reporter(
             "me",
-            Report(**settings),
+            ReportSettings(**settings),
             self.journal,
             self.http,
             replies=replies or self._replies,
@@ -96,13 +104,13 @@ class World:
     def run(self) -> None:
         self.task = asyncio.create_task(self.reporter.run())
 
-    def _replies(self, upload: Upload, answer: Answer) -> list[NewSend]:
+    def _replies(self, upload: Report, answer: Answer) -> list[NewSend]:
         self.asked.append(answer)
         body = (answer.reply or answer.media or "").encode()
         return [NewSend(uid=f"reply-{next(_numbers)}", body=body, upload_id=upload.id)]
 
-    async def tell(self, *uploads: NewUpload) -> Written:
-        written = await self.journal.write(Unit(account="me", uploads=uploads))
+    async def tell(self, *uploads: NewReport) -> WriteResult:
+        written = await self.journal.write(WriteBatch(account="me", uploads=uploads))
         self.reporter.put(written.fresh)
         return written
 

@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import web
 
-from openwx.errors import LoggedOut, ProtocolError, Refused
+from openwx.errors import BadResponse, Rejected, SessionEnded
 from openwx.transports.web.download_body import LARGEST_REFUSAL, Piece
 from openwx.transports.web.http import Call, Http
 
@@ -36,10 +36,10 @@ async def downloaded(http: Http, begin: int = 0, *sizes: int) -> tuple[bytes, Pi
 async def test_a_refusal_is_no_end_of_a_session(service: Service, http: Http, ret: int) -> None:
     says(service, b' \n{"BaseResponse": {"Ret": %d, "ErrMsg": "x"}}' % ret)
     for sizes in ((), (1000,)):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Rejected) as refused:
             await downloaded(http, 0, *sizes)
-        assert type(refused.value) is Refused
-        assert not isinstance(refused.value, LoggedOut)
+        assert type(refused.value) is Rejected
+        assert not isinstance(refused.value, SessionEnded)
         assert refused.value.ret == ret
 
 
@@ -112,5 +112,5 @@ async def test_another_piece_than_was_asked_for(
     service: Service, http: Http, told: str, begin: int, status: int
 ) -> None:
     says(service, b"12345", status, **({"Content_Range": told} if told else {}))
-    with pytest.raises(ProtocolError, match="webwxgetx"):
+    with pytest.raises(BadResponse, match="webwxgetx"):
         await downloaded(http, begin)

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from openwx.domain import events
 from openwx.domain.contacts import FRIEND, Friend, Group, User
-from openwx.errors import LoggedOut
+from openwx.errors import SessionEnded
 from openwx.transports.web import wire
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import load_contacts
 from openwx.transports.web.http import Http
 from openwx.transports.web.messages import Message, Notice, Text, Unknown
 from openwx.transports.web.messages.media import Image
-from openwx.transports.web.sync_parser import Digest
+from openwx.transports.web.sync_parser import SyncParser
 
 from .serving import SESSION, Service, recorded
 
@@ -39,8 +39,8 @@ class Account:
 
     def __init__(self, http: Http, contacts: Contacts) -> None:
         self.contacts = contacts
-        self.ended: list[LoggedOut] = []
-        self.digest = Digest(http, contacts, self.ended.append)
+        self.ended: list[SessionEnded] = []
+        self.digest = SyncParser(http, contacts, self.ended.append)
 
     async def reads(self, *entries: object, **lists: Any) -> tuple[list[Message], list[Any]]:
         messages, happened, _ = await self.digest.read(answer(*entries, **lists), SESSION)
@@ -442,7 +442,7 @@ class Nowhere(Http):
         pass
 
     async def send(self, call: Any) -> Any:
-        raise LoggedOut(call.name, 1101)
+        raise SessionEnded(call.name, 1101)
 
 
 @given(st.lists(ENTRIES | JSON, max_size=4), JSON, JSON)

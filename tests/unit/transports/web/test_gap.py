@@ -12,7 +12,7 @@ from openwx.domain import events
 from openwx.domain.contacts import User
 from openwx.transports.web import wire
 from openwx.transports.web.contact_book import Contacts
-from openwx.transports.web.contacts_snapshot import Known, difference
+from openwx.transports.web.contacts_snapshot import ContactsSnapshot, difference
 
 OWN = {"NickName": "我", "Alias": "me", "Uin": 100}
 
@@ -415,7 +415,7 @@ async def test_known_contacts_are_kept_for_the_next_start(old: Login, new: Login
     old.group("g", "群", *PEOPLE, uid=7)
     old.contacts.partial.add(old.group("h", "众", *PEOPLE, uid=8))
     old.contacts.friends_are_whole = False
-    known = Known.from_bytes(Known("100", old.contacts).to_bytes())
+    known = ContactsSnapshot.from_bytes(ContactsSnapshot("100", old.contacts).to_bytes())
     kept = known.contacts
     assert known.uin == "100"
     assert (kept.user, kept.friends, kept.groups) == (
@@ -435,7 +435,7 @@ async def test_known_contacts_are_kept_for_the_next_start(old: Login, new: Login
 @pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b"[" * 100_000, b'{"uin":"1"}'])
 def test_contacts_that_cannot_be_read(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        Known.from_bytes(data)
+        ContactsSnapshot.from_bytes(data)
 
 
 # -- whatever happens ------------------------------------------------------------------------------------

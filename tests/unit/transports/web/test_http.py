@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from openwx.errors import LoggedOut, ProtocolError, Refused, TooOften, TransportError, WeChatError
+from openwx.errors import BadResponse, RateLimited, Rejected, SessionEnded, Unreachable, WeChatError
 from openwx.transports.web import send, sync, wire
 from openwx.transports.web.http import Call, Http, Role
 from openwx.transports.web.session import Cookie
@@ -30,24 +30,24 @@ async def test_bodies_are_utf8_without_escapes(service: Service, http: Http) -> 
 
 async def test_a_ret_is_told_with_its_words(service: Service, http: Http) -> None:
     service.says('{"BaseResponse":{"Ret":1205,"ErrMsg":"慢一点"}}')
-    with pytest.raises(TooOften, match="慢一点"):
+    with pytest.raises(RateLimited, match="慢一点"):
         await http.send(CALL)
 
 
 async def test_a_refusal_may_lack_everything_else(service: Service, http: Http) -> None:
     service.says('{"BaseResponse":{"Ret":1,"ErrMsg":""}}')
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         await http.send(Call(name="webwxinit", path="/i", reply=wire.InitReply))
 
 
 @pytest.mark.parametrize(
     ("body", "status", "error"),
     [
-        ("", 200, ProtocolError),
-        ("<html>", 200, ProtocolError),
-        ("", 404, ProtocolError),
-        ("", 500, TransportError),
-        ('{"BaseResponse":{"Ret":0}}', 502, TransportError),
+        ("", 200, BadResponse),
+        ("<html>", 200, BadResponse),
+        ("", 404, BadResponse),
+        ("", 500, Unreachable),
+        ('{"BaseResponse":{"Ret":0}}', 502, Unreachable),
     ],
 )
 async def test_nonsense(
@@ -65,7 +65,7 @@ async def test_a_connection_that_is_closed(service: Service, http: Http) -> None
         return web.Response()
 
     service.handler = hang_up
-    with pytest.raises(TransportError, match="closed"):
+    with pytest.raises(Unreachable, match="closed"):
         await http.send(CALL)
 
 
@@ -79,7 +79,7 @@ async def test_an_answer_that_breaks_off(service: Service, http: Http) -> None:
         return response
 
     service.handler = break_off
-    with pytest.raises(TransportError, match="closed"):
+    with pytest.raises(Unreachable, match="closed"):
         await http.send(CALL)
 
 
@@ -89,7 +89,7 @@ async def test_no_answer_in_time(service: Service, http: Http) -> None:
         raise AssertionError
 
     service.handler = hang
-    with pytest.raises(TransportError, match="no answer within"):
+    with pytest.raises(Unreachable, match="no answer within"):
         await http.send(Call(name="webwxtest", path="/", reply=bytes, timeout_s=0.05))
 
 
@@ -103,10 +103,10 @@ async def test_an_answer_that_is_no_http() -> None:
     port = server.sockets[0].getsockname()[1]
     http = Http(connector, base_url=f"http://127.0.0.1:{port}")
     try:
-        with pytest.raises(TransportError, match="not HTTP|closed"):
+        with pytest.raises(Unreachable, match="not HTTP|closed"):
             await http.send(CALL)
         server.close()
-        with pytest.raises(TransportError, match="cannot connect"):
+        with pytest.raises(Unreachable, match="cannot connect"):
             await http.send(CALL)
     finally:
         await http.close()
@@ -182,7 +182,7 @@ async def test_whatever_a_server_babbles_is_a_transport_error_without_secrets(
     server = await asyncio.start_server(babble, "127.0.0.1", 0)
     http = Http(connector, base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     async with server:
-        with pytest.raises(TransportError) as failure:
+        with pytest.raises(Unreachable) as failure:
             await http.send(sync.check(SESSION, 1, 5))
     await http.close()
     logged = "".join(traceback.format_exception(failure.value))
@@ -193,7 +193,7 @@ async def test_whatever_a_server_babbles_is_a_transport_error_without_secrets(
 @pytest.mark.parametrize("base_url", ["http://no-such-host.invalid", f"http://{'x' * 70}.com"])
 async def test_a_host_that_is_none(connector: aiohttp.TCPConnector, base_url: str) -> None:
     http = Http(connector, base_url=base_url)
-    with pytest.raises(TransportError):
+    with pytest.raises(Unreachable):
         await http.send(CALL)
     await http.close()
 
@@ -210,7 +210,7 @@ async def test_an_answer_that_never_ends(
             await response.write(b" " * 65_536)
 
     service.handler = flood
-    with pytest.raises(ProtocolError, match="larger than"):
+    with pytest.raises(BadResponse, match="larger than"):
         await http.send(CALL)
 
 
@@ -230,7 +230,7 @@ async def test_a_session_that_ended_in_whatever_call(
     service: Service, http: Http, name: str, call: Call[object]
 ) -> None:
     service.says(recorded(name))
-    with pytest.raises(LoggedOut) as ended:
+    with pytest.raises(SessionEnded) as ended:
         await http.send(call)
     assert ended.value.ret == 1101
 
@@ -255,7 +255,7 @@ async def test_what_goes_to_the_real_hosts() -> None:
     http.restore_cookies((Cookie("wxsid", "a+/=", "qq.com"), Cookie("x", "1", "wx2.qq.com")))
     roles: tuple[Role, ...] = ("login", "main", "push", "file")
     for role in roles:
-        with pytest.raises(TransportError, match=r"^x: the connection broke \(nobody is there\)$"):
+        with pytest.raises(Unreachable, match=r"^x: the connection broke \(nobody is there\)$"):
             await http.send(Call(name="x", path="/x", role=role, reply=bytes))
     wanted = list({str(one.url): one for one in connector.wanted}.values())
     assert [str(one.url) for one in wanted] == [

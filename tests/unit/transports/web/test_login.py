@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from openwx.errors import LoginRefused, ProtocolError, WeChatError
+from openwx.errors import BadResponse, LoginRefused, WeChatError
 from openwx.transports.web import login
 from openwx.transports.web.http import Http
 
@@ -32,7 +32,7 @@ async def test_uuid(service: Service, http: Http, answer: str) -> None:
 @pytest.mark.parametrize("answer", ["", "window.QRLogin.code = 400;", 'window.QRLogin.uuid = "x"'])
 async def test_no_uuid(service: Service, http: Http, answer: str) -> None:
     service.says(answer)
-    with pytest.raises(ProtocolError, match="UUID"):
+    with pytest.raises(BadResponse, match="UUID"):
         await login.fetch_uuid(http, "desktop")
 
 
@@ -50,7 +50,7 @@ async def test_polls(service: Service, http: Http) -> None:
     assert service.requests[-1].query["tip"] == "0"
     for nonsense in ("", "window.code=200;"):
         service.says(nonsense)
-        with pytest.raises(ProtocolError):
+        with pytest.raises(BadResponse):
             await login.poll(http, "u", scanned=True, timeout_s=5)
 
 
@@ -94,7 +94,7 @@ async def test_a_refused_login_tells_the_servers_words(service: Service, http: H
 )
 async def test_a_broken_login_page(service: Service, http: Http, body: str) -> None:
     service.says(body)
-    with pytest.raises(ProtocolError):
+    with pytest.raises(BadResponse):
         await login.fetch_session(http, PAGE, "web")
 
 
@@ -106,7 +106,7 @@ async def test_a_redirect_that_leads_astray_is_not_followed(redirect: str) -> No
     connector = aiohttp.TCPConnector()
     http = Http(connector)
     try:
-        with pytest.raises(ProtocolError, match="redirect_uri"):
+        with pytest.raises(BadResponse, match="redirect_uri"):
             await login.fetch_session(http, redirect, "web")
     finally:
         await http.close()
@@ -143,16 +143,16 @@ async def test_a_refusal_is_understood_though_its_message_is_no_xml(
 @pytest.mark.parametrize("ret", ["--5", "9" * 5_000, "²", "1.0", "-", ""])
 async def test_a_ret_that_is_no_number(service: Service, http: Http, ret: str) -> None:
     service.says(f"<error><ret>{ret}</ret></error>")
-    with pytest.raises(ProtocolError):
+    with pytest.raises(BadResponse):
         await login.fetch_session(http, PAGE, "web")
 
 
 async def test_a_code_of_thousands_of_digits(service: Service, http: Http) -> None:
     service.says(f"window.code={'9' * 5_000};")
-    with pytest.raises(ProtocolError):
+    with pytest.raises(BadResponse):
         await login.poll(http, "u", scanned=False, timeout_s=5)
     service.says(f"window.QRLogin.code={'9' * 5_000};")
-    with pytest.raises(ProtocolError):
+    with pytest.raises(BadResponse):
         await login.fetch_uuid(http, "web")
 
 
@@ -204,5 +204,5 @@ PIECES = st.one_of(
 def test_any_login_page_is_read_or_refused(page: str) -> None:
     try:
         assert "ret" in login.read_page("webwxnewloginpage", page.encode("utf-8", "replace"))
-    except ProtocolError:
+    except BadResponse:
         assert "</ret>" not in page.partition("<ret>")[2]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from openwx.errors import ProtocolError
+from openwx.errors import BadResponse
 from openwx.transports.web.session import Session, SyncKey, domain_of
 
 from .serving import SESSION
@@ -83,5 +83,5 @@ def test_hosts_of_wechat(host: str) -> None:
     ],
 )
 def test_hosts_that_are_not_wechats(host: str) -> None:
-    with pytest.raises(ProtocolError, match="redirect_uri"):
+    with pytest.raises(BadResponse, match="redirect_uri"):
         domain_of(host, "x")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from openwx.errors import LoggedOut, ProtocolError, Refused, SystemBusy, TooOften, refused
+from openwx.errors import BadResponse, RateLimited, Rejected, SessionEnded, SystemBusy, refused
 from openwx.transports.web import ids, send, sync, wire
 from openwx.transports.web.http import Call
 from openwx.transports.web.messages import Text, Unknown, kind_of, split_sender
@@ -78,22 +78,22 @@ def test_read_check(answer: bytes, news: bool) -> None:
 
 @pytest.mark.parametrize("ret", [1100, 1101, 1102])
 def test_a_session_that_ended(ret: int) -> None:
-    with pytest.raises(LoggedOut) as ended:
+    with pytest.raises(SessionEnded) as ended:
         sync.read_check(f'window.synccheck={{retcode:"{ret}",selector:"0"}}'.encode())
     assert ended.value.ret == ret
 
 
 @given(st.binary())
 def test_any_answer_to_a_check_is_read_or_refused(answer: bytes) -> None:
-    with pytest.raises(ProtocolError):
+    with pytest.raises(BadResponse):
         sync.read_check(answer)
 
 
 @pytest.mark.parametrize(
     ("ret", "kind"),
-    [(1101, LoggedOut), (1205, TooOften), (-1, SystemBusy), (1, Refused), (1204, Refused)],
+    [(1101, SessionEnded), (1205, RateLimited), (-1, SystemBusy), (1, Rejected), (1204, Rejected)],
 )
-def test_one_table_maps_ret_to_class(ret: int, kind: type[Refused]) -> None:
+def test_one_table_maps_ret_to_class(ret: int, kind: type[Rejected]) -> None:
     assert type(refused("x", ret)) is kind
 
 
@@ -152,7 +152,7 @@ def test_any_pairing_is_paired_or_ignored(content: str, ids: str) -> None:
 
 @pytest.mark.parametrize("retcode", ["9" * 5_000, "x", "", "1.0"])
 def test_a_retcode_that_is_no_number(retcode: str) -> None:
-    with pytest.raises(ProtocolError):
+    with pytest.raises(BadResponse):
         sync.read_check(f'window.synccheck={{retcode:"{retcode}",selector:"0"}}'.encode())
 
 

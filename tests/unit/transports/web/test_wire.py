@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from openwx.errors import ProtocolError
+from openwx.errors import BadResponse
 from openwx.transports.web import wire
 
 OK = b'"BaseResponse":{"Ret":0,"ErrMsg":""}'
@@ -69,7 +69,7 @@ def test_null_is_a_field_that_is_not_there() -> None:
 def test_a_sync_key_that_cannot_be_read_is_no_answer() -> None:
     """Taken for an empty one, the old key would ask for the same messages for ever."""
     body = b"{" + OK + b',"SyncKey":{"Count":1,"List":[{"Key":1,"Val":"x"}]}}'
-    with pytest.raises(ProtocolError):
+    with pytest.raises(BadResponse):
         wire.decode("webwxsync", body, wire.SyncReply)
 
 
@@ -85,13 +85,13 @@ def test_a_number_of_thousands_of_digits() -> None:
     raw = msgspec.Raw(b'{"UserName":"@1","NickName":"n","Sex":' + b"9" * 5_000 + b"}")
     assert wire.read(raw, wire.Contact) == wire.Contact("@1", NickName="n")
     body = b'{"BaseResponse":{"Ret":' + b"9" * 5_000 + b"}}"
-    with pytest.raises(ProtocolError):
+    with pytest.raises(BadResponse):
         wire.decode("x", body, wire.Reply)
 
 
 def test_errors_hold_nothing_of_the_answer() -> None:
     body = b'{"BaseResponse":{"Ret":"@crypt_secret"},"SKey":"@crypt_secret\xff"}'
-    with pytest.raises(ProtocolError) as failure:
+    with pytest.raises(BadResponse) as failure:
         wire.decode("webwxinit", body, wire.InitReply)
     assert "crypt" not in "".join(traceback.format_exception(failure.value))
 
@@ -153,12 +153,12 @@ def test_keys_of_count_0_mean_nothing() -> None:
     "body", [b"", b"null", b"[]", b"<html>", b"{", b"{}", b'{"BaseResponse":{}}']
 )
 def test_what_is_no_answer_is_a_protocol_error(body: bytes) -> None:
-    with pytest.raises(ProtocolError, match="webwxsync"):
+    with pytest.raises(BadResponse, match="webwxsync"):
         wire.decode("webwxsync", body, wire.SyncReply)
 
 
 def test_deep_nesting_is_a_protocol_error() -> None:
-    with pytest.raises(ProtocolError):
+    with pytest.raises(BadResponse):
         wire.decode("webwxsync", b"[" * 100_000, wire.SyncReply)
 
 
@@ -167,7 +167,7 @@ def test_any_bytes_are_an_answer_or_a_protocol_error(body: bytes) -> None:
     for kind in (wire.SyncReply, wire.InitReply, wire.SendReply):
         try:
             assert isinstance(wire.decode("x", body, kind), kind)
-        except ProtocolError:
+        except BadResponse:
             continue
 
 
