@@ -7,12 +7,12 @@
     │   └── NotNowError        the disk is full             -> one line, exit 1
     ├── CallerError            an API call cannot be done   -> the answer's envelope
     └── WeChatError            WeChat did not do as asked
-        ├── TransportError     no answer                    -> try again, with back-off
-        │   └── NotReached     no connection even           -> the same; for certain nothing took effect
-        ├── ProtocolError      an answer nobody understands -> log it, back off
-        └── Refused            a `Ret` other than 0         -> told to whoever asked
-            ├── LoggedOut      1100, 1101, 1102             -> log in anew
-            ├── TooOften       1205                         -> wait, then go on
+        ├── Unreachable        no answer                    -> try again, with back-off
+        │   └── NeverReached   no connection even           -> the same; for certain nothing took effect
+        ├── BadResponse        an answer nobody understands -> log it, back off
+        └── Rejected           a `Ret` other than 0         -> told to whoever asked
+            ├── SessionEnded   1100, 1101, 1102             -> log in anew
+            ├── RateLimited    1205                         -> wait, then go on
             ├── SystemBusy     -1                           -> try again, with back-off
             └── LoginRefused   the login itself was refused -> told once, the account stops
 

@@ -14,7 +14,8 @@ from openwx.store.sqlite.journal import Journal
 _WRITER = """
 import asyncio, sys
 from pathlib import Path
-from openwx.report.journal import Journal, NewSend, NewUpload, Unit
+from openwx.store.records import NewSend, NewReport, WriteBatch
+from openwx.store.sqlite.journal import Journal
 
 async def main():
     async with Journal(Path(sys.argv[1])) as journal:
@@ -23,9 +24,9 @@ async def main():
             while True:
                 n += 1
                 key = f"{name}-{n}"
-                await journal.write(Unit(
+                await journal.write(WriteBatch(
                     account="me",
-                    uploads=[NewUpload(chat=name, kind="k", body=b"x" * 500, uid=key)],
+                    uploads=[NewReport(chat=name, kind="k", body=b"x" * 500, uid=key)],
                     sends=[NewSend(uid=key, body=b"")],
                     state={name: str(n).encode()},
                 ))

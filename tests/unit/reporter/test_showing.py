@@ -221,7 +221,8 @@ async def uids(journal: Journal, after: int = 0) -> list[str]:
 _TELLER = """
 import asyncio, random, sys
 from pathlib import Path
-from openwx.report.journal import Completed, Fate, Journal, NewSend, NewUpload, Settled, Unit
+from openwx.store.records import Completed, DeliveryStatus, NewSend, NewReport, Settled, WriteBatch
+from openwx.store.sqlite.journal import Journal
 
 async def main():
     chance = random.Random(int(sys.argv[2]))
@@ -233,8 +234,8 @@ async def main():
             while True:
                 n += 1
                 media = b"ref" if chance.random() < 0.3 else b""
-                new = NewUpload(chat=chat, kind="k", body=b"{}", uid=f"{sys.argv[2]}-{chat}-{n}", media=media)
-                (upload,) = (await journal.write(Unit(account="me", uploads=[new]))).fresh
+                new = NewReport(chat=chat, kind="k", body=b"{}", uid=f"{sys.argv[2]}-{chat}-{n}", media=media)
+                (upload,) = (await journal.write(WriteBatch(account="me", uploads=[new]))).fresh
                 if media:
                     waiting.append(upload.id)
 
@@ -243,7 +244,7 @@ async def main():
                 await asyncio.sleep(0)
                 if waiting:
                     done = Completed(id=waiting.pop(chance.randrange(len(waiting))), body=b"{}")
-                    await journal.write(Unit(account="me", completed=[done]))
+                    await journal.write(WriteBatch(account="me", completed=[done]))
 
         async def reads():
             after = int(sys.argv[3])
