@@ -22,8 +22,9 @@ from prometheus_client import (
 )
 
 from openwx import __version__
-from openwx.errors import REASON_OF_RET, Code
+from openwx.errors import Code
 from openwx.logcontext import bind
+from openwx.reasons import REASON_OF_RET
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each
 REGISTRY = CollectorRegistry()

@@ -1,6 +1,7 @@
-"""One account: its client, its queue of sends, its reporter, and what the routes ask of it.
+"""One account: the composition of its parts, and its life from start to stop.
 
-What the client tells goes through the teller, and is in the journal before the client goes on.
+What the transport delivers comes to ``deliver``, which records it, then publishes it. Routes and console use what is
+public here.
 """
 
 import asyncio
@@ -10,30 +11,32 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import aiohttp
-import msgspec
 from yarl import URL
 
-from openwx import metrics
-from openwx.accounts import console_log, journal_guard
+from openwx.accounts import journal_guard
 from openwx.accounts.avatars import Avatars
+from openwx.accounts.change_recorder import ChangeRecorder
 from openwx.accounts.check_event import EventBuffer
+from openwx.accounts.console_log import ConsoleLog
 from openwx.accounts.history import History
-from openwx.accounts.holdback import HoldBack, RecordedReport
+from openwx.accounts.holdback import HoldBack
 from openwx.accounts.media.registry import MediaRegistry
 from openwx.accounts.media.resolver import MediaResolver
 from openwx.accounts.media_download import MediaDownloader
 from openwx.accounts.outbox import Outbox
+from openwx.accounts.publisher import Publisher
+from openwx.accounts.qrcode import LoginQRCode
 from openwx.accounts.questions import Questions
 from openwx.accounts.recall import Recalls
 from openwx.accounts.recorder import EventRecorder
 from openwx.accounts.resources import Resources
 from openwx.accounts.sender import Sender
+from openwx.accounts.status import AccountStatus
 from openwx.accounts.streams import Stream
 from openwx.config import AccountSettings, ReportSettings
-from openwx.domain import events
-from openwx.domain.events import State, StateChanged
-from openwx.errors import CallerError, Code, SessionEnded, WeChatError
-from openwx.logcontext import bind
+from openwx.domain.events import Event, State, StateChanged, Stopped
+from openwx.errors import SessionEnded, WeChatError
+from openwx.reasons import Reason, ReasonCode, reason
 from openwx.reporter import retry_schedule
 from openwx.reporter.poller import poll
 from openwx.reporter.reporter import Reporter
@@ -50,7 +53,7 @@ log = logging.getLogger("openwx.account")
 
 
 class Waiting(NamedTuple):
-    """So much is still to be done: sends to WeChat, uploads to ``post_api``, received media to fetch."""
+    """What is still to be done: sends to WeChat, reports to ``post_api``, received media to download."""
 
     sends: int
     uploads: int
@@ -58,118 +61,132 @@ class Waiting(NamedTuple):
 
 
 class Account:
-    """Lives in ``run`` until ``stop`` is called. Its facade is everything that is public here."""
+    """Runs in ``run`` until ``stop`` is called. The ``Inbox`` of its client."""
 
     def __init__(
         self,
         name: str,
         settings: AccountSettings,
         report: ReportSettings,
-        shared: Resources,
+        resources: Resources,
         given: frozenset[str] = frozenset(),
     ) -> None:
-        """``given``: which of ``targets.KEYS`` are a caller's word."""
+        """``given``: which of ``private_targets.KEYS`` came from a caller."""
         self.name = name
         self.login_mode = settings.login_mode
         self.starttime = time.time()
         self.ended = asyncio.Event()
         """Set when ``run`` has ended."""
         self._report = report
-        self._shared = shared
-        pace = shared.pace
-        base_url = settings.base_url or ""
-        self._running = asyncio.Event()
-        self._stopping = asyncio.Event()
-        self._stopped = False
+        self._resources = resources
         self._given = given
-        judging = shared.targets if "base_url" in given else None
-        connector = judging.connector if judging else shared.connector
-        self._http = Http(connector, base_url=base_url, timeout_s=pace.call_timeout_s)
-        self._counts = metrics.of_account(name)
-        self._client = Client(
-            self._http,
-            self._deliver,
-            mode=settings.login_mode,
-            pace=pace,
-            ended=self._counts.session_ended,
+        journal, timing = resources.journal, resources.pace
+        judged = resources.targets if "base_url" in given else None
+        self._http = Http(
+            judged.connector if judged else resources.connector,
+            base_url=settings.base_url or "",
+            timeout_s=timing.call_timeout_s,
         )
-        transfer = Transfer(self._client, pace)
-        self._feed = EventBuffer(report.check_event_list_max_size)
-        self.stream = Stream(name, shared.journal)
-        """What is told, for whoever follows it."""
-        self._stage = HoldBack(name, self._pass_on)
-        self._teller = EventRecorder(name, report, shared, self._take)
-        self._incoming = MediaDownloader(
+        self._client = Client(self._http, mode=settings.login_mode, pace=timing)
+        self._qrcode = LoginQRCode(name, resources.data_dir, colour=resources.colour)
+        self._status = AccountStatus(name, self._client, self._qrcode)
+        transfer = Transfer(self._client, timing)
+        self._recorder = EventRecorder(name, report, journal, self._qrcode)
+        self._publisher = Publisher()
+        downloader = MediaDownloader(
             name,
             report,
-            shared,
+            resources,
             client=self._client,
             transfer=transfer,
-            running=self._running,
-            write=self._teller.write,
-            writable=shared.journal.writable,
+            status=self._status,
+            recorder=self._recorder,
         )
+        self._hold_back = HoldBack(name, self._publisher, downloader)
         trusted = [URL(report.post_api)] if report.post_api and "post_api" not in given else []
-        sources = MediaResolver(shared.folder, shared.local_media, shared.fetcher, trusted)
-        self.parcels = MediaRegistry(name, shared.journal, sources, self._client, transfer)
+        resolver = MediaResolver(
+            resources.folder, resources.local_media, resources.fetcher, trusted
+        )
+        self.media = MediaRegistry(name, journal, resolver, self._client, transfer)
         self.outgoing = Sender(
             name,
             settings,
-            pace,
-            shared.journal,
+            timing,
+            journal,
             client=self._client,
             transfer=transfer,
-            parcels=self.parcels,
-            teller=self._teller,
-            running=self._running,
+            parcels=self.media,
+            recorder=self._recorder,
+            hold_back=self._hold_back,
+            running=self._status.running,
         )
-        self.changes = ContactActions(
+        self._changes = ChangeRecorder(name, journal, self._recorder, self)
+        self.actions = ContactActions(
             self._client,
-            pace,
+            timing,
             settings.send_interval,
-            require=lambda: journal_guard.require(shared.journal, "nothing was done"),
-            tell=self._tell_change,
+            require=lambda: journal_guard.require(journal, "nothing was done"),
+            tell=self._changes.record,
         )
-        self._telling: set[asyncio.Task[None]] = set()
-        """What changed and is still to be written down."""
-        self.recalls = Recalls(name, shared.journal, self._client, self.changes)
-        self.avatars = Avatars(self._client, pace)
-        self.consults = Questions()
+        self.recalls = Recalls(name, journal, self._client, self.actions)
+        self.avatars = Avatars(self._client, timing)
+        self.questions = Questions(self._recorder)
+        self.buffer = EventBuffer(report.check_event_list_max_size)
+        """What ``check_event`` returns."""
+        self.stream = Stream(name, journal)
         self._reporter = self._new_reporter(self.outgoing.accepted)
-        self.outbox = Outbox(name, shared.journal, self._reporter)
-        self.history = History(name, shared.journal, self._teller.lines)
+        self._publisher.subscribers = [
+            self.questions,
+            self.buffer,
+            self.stream,
+            ConsoleLog(name, resources),
+            self._reporter,
+        ]
+        self.outbox = Outbox(name, journal, self._reporter)
+        self.history = History(name, journal, self._recorder.chat_keys)
 
     def _new_reporter(self, accepted: Callable[[list[Send]], None]) -> Reporter:
         return Reporter(
             self.name,
             self._report,
-            self._shared.journal,
+            self._resources.journal,
             self._http_for("post_api"),
             replies=self.outgoing.replies,
             accepted=accepted,
             url_client=self._url_client,
-            pauses=retry_schedule.of(self._shared.pace),
-            clock=self._shared.clock,
+            pauses=retry_schedule.of(self._resources.pace),
+            clock=self._resources.clock,
         )
 
     def _http_for(self, key: str) -> aiohttp.ClientSession:
-        """The way to a backend: a judged one where its address is a caller's word."""
-        targets = self._shared.targets
-        return targets.http if targets is not None and key in self._given else self._shared.http
+        """The connections to a backend: guarded ones where its address came from a caller."""
+        targets = self._resources.targets
+        if targets is not None and key in self._given:
+            return targets.http
+        return self._resources.http
 
-    # -- what the routes ask ---------------------------------------------------------------------------------
+    def _url_client(self) -> str | None:
+        """The parameter ``client`` in the addresses of backends; None where there is one account only."""
+        return self.name if self._resources.several else None
+
+    # -- what routes and console ask for ---------------------------------------------------------------------
 
     @property
     def state(self) -> State:
-        return State.STOP if self._stopped else self._client.state
+        return self._status.state
+
+    @property
+    def reason(self) -> Reason:
+        return self._status.reason
 
     @property
     def state_reason(self) -> str:
-        return self._client.state_reason
+        """The reason in English."""
+        return self._status.reason.text
 
     @property
     def trouble(self) -> WeChatError | None:
-        """Why it does not run, where that is WeChat's doing; see ``Client``."""
+        """The error because of which it does not run; see ``Client``."""
         return self._client.trouble
 
     @property
@@ -179,26 +196,30 @@ class Account:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether it stops, or has stopped, because somebody asked for that."""
-        return self._stopping.is_set()
+        """Whether it stops, or has stopped, because of ``stop``."""
+        return self._status.stopping.is_set()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it can be used now."""
+        return self._status.is_running
+
+    def require_running(self) -> None:
+        """Raise ``CallerError`` (-4) unless the account can be used now."""
+        self._status.require_running()
 
     @property
     def contacts(self) -> Contacts:
         return self._client.contacts
 
     @property
-    def feed(self) -> EventBuffer:
-        """What ``check_event`` hands out."""
-        return self._feed
-
-    @property
     def qrcode_png(self) -> bytes | None:
-        """The QR code that wants to be scanned now."""
-        return self._teller.qrcode_png
+        """The QR code that is to be scanned now."""
+        return self._qrcode.png
 
     @property
     def post_api(self) -> str:
-        """Where uploads go; empty where they go nowhere."""
+        """The address that reports go to; empty where there is none."""
         return self._report.post_api or ""
 
     @property
@@ -207,229 +228,154 @@ class Account:
         return self._reporter.outage
 
     @property
-    def is_running(self) -> bool:
-        """Whether it can be used now."""
-        return self.state is State.RUNNING and not self._stopping.is_set()
-
-    @property
     def sync_age_s(self) -> float | None:
-        """How long ago WeChat was last heard of in full; None before the first time."""
+        """Seconds since the last successful sync round; None before the first."""
         return self._client.sync_age_s
 
     @property
     def waiting(self) -> Waiting:
-        """What is still to be done for it."""
+        """Count what is still to be done."""
         return Waiting(
-            sends=len(self.outgoing.queue), uploads=self._reporter.waiting, media=len(self._stage)
+            sends=len(self.outgoing.queue),
+            uploads=self._reporter.waiting,
+            media=len(self._hold_back),
         )
 
-    def require_running(self) -> None:
-        """Raise ``CallerError`` (-4) unless the account can be used now."""
-        if not self.is_running:
-            raise self._not_running()
+    # -- the way in ------------------------------------------------------------------------------------------
 
-    def _not_running(self) -> CallerError:
-        return CallerError(
-            Code.NOT_RUNNING,
-            f"the account {self.name} is not running but {self.state}: {self.state_reason}",
-            state=str(self.state),
-            state_reason=self.state_reason,
-        )
-
-    def stop(self) -> None:
-        """Ask the account to stop; ``run`` returns soon. Never a log-out."""
-        self._stopping.set()
-
-    def rest(self) -> None:
-        """Do not run at all, for now."""
-        self._stopped = True
-        self._client.state_reason = "stopped by stop_client; start_client starts it"
-        self._end_stream()
-
-    async def close(self) -> None:
-        """Nobody will ask for it any more. Until then ``check_event`` has what was told last, also after ``run``."""
-        self._feed.close()
-        await self._http.close()
-
-    def _url_client(self) -> str | None:
-        """What ``client=`` says in the addresses of backends; nothing where there is one account only."""
-        return self.name if self._shared.several else None
+    async def deliver(self, batch: Batch) -> None:
+        """Record a batch, then publish it. The client acknowledges it when this has returned."""
+        for event in batch.events:
+            if isinstance(event, StateChanged):
+                self._status.note(event)
+        recorded = await self._recorder.record(batch, batch.session or self._client.session)
+        self._hold_back.add(recorded)
+        self.actions.heard()
 
     # -- life ------------------------------------------------------------------------------------------------
 
+    def stop(self) -> None:
+        """Ask the account to stop; ``run`` returns soon. Never a log-out."""
+        self._status.stopping.set()
+
+    def stay_stopped(self) -> None:
+        """Be stopped without having run."""
+        self._status.stop(reason(ReasonCode.STOPPED_BY_STOP_CLIENT))
+        self._end_stream()
+
+    async def close(self) -> None:
+        """Release what ``check_event`` can still return after ``run``: there will be no further call."""
+        self.buffer.close()
+        await self._http.close()
+
     async def run(self) -> None:
         """Follow the account until ``stop``. A bug in it comes out as an exception."""
+        finish_s = self._resources.pace.finish_s
         try:
             saved, known = await self._restore()
             async with asyncio.TaskGroup() as tasks:
-                background = [
-                    tasks.create_task(self._reporter.run(), name=f"{self.name}: reporter"),
-                    tasks.create_task(
-                        self._stage.run(self._incoming.complete), name=f"{self.name}: media in"
-                    ),
-                    tasks.create_task(
-                        self.outgoing.take_sources(), name=f"{self.name}: media of replies"
-                    ),
-                    tasks.create_task(
-                        self.outgoing.refuse_in_trouble(), name=f"{self.name}: journal's trouble"
-                    ),
-                    tasks.create_task(
-                        poll(
-                            self._report,
-                            self._http_for("poll_api"),
-                            running=self._running.wait,
-                            url_client=self._url_client,
-                        ),
-                        name=f"{self.name}: poll_api",
-                    ),
-                ]
+                background = self._start_background(tasks)
                 queue = tasks.create_task(self.outgoing.queue.run(), name=f"{self.name}: queue")
                 client = tasks.create_task(self._follow(saved, known), name=f"{self.name}: client")
-                await self._stopping.wait()
+                await self._status.stopping.wait()
                 self.outgoing.queue.close()
-                await asyncio.wait({queue}, timeout=self._shared.pace.finish_s)
+                await asyncio.wait({queue}, timeout=finish_s)
                 queue.cancel()
                 client.cancel()
                 await asyncio.wait({queue, client})
-                await self._tell_stop("stopped on request")
-                await self._reporter.drained(self._shared.pace.finish_s)
+                await self._record_stop(reason(ReasonCode.STOPPED_BY_REQUEST))
+                await self._reporter.drained(finish_s)
                 for task in background:
                     task.cancel()
-            await self._say_what_is_left()
+            await self._log_what_is_left()
         except Exception:
-            await self._tell_stop("a bug in openwx; its log tells more")
+            await self._record_stop(reason(ReasonCode.BUG))
             await self._report_after_a_bug()
             raise
         finally:
-            self._stopped = True
-            self.outgoing.queue.give_up(self._not_running())
-            self.consults.give_up(self._not_running())
+            self._status.stop()
+            self._give_up_waiting()
             self._end_stream()
-            for task in self._telling:
-                task.cancel()
+            await self._changes.close()
             await self._http.close()
-            await asyncio.gather(*self._telling, return_exceptions=True)
+
+    def _start_background(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Start what goes on until the account has stopped."""
+        polling = poll(
+            self._report,
+            self._http_for("poll_api"),
+            running=self._status.running.wait,
+            url_client=self._url_client,
+        )
+        work = {
+            "reporter": self._reporter.run(),
+            "media in": self._hold_back.run(),
+            "media of replies": self.outgoing.take_sources(),
+            "journal's trouble": self.outgoing.refuse_in_trouble(),
+            "poll_api": polling,
+        }
+        return [tasks.create_task(one, name=f"{self.name}: {key}") for key, one in work.items()]
+
+    async def _restore(self) -> tuple[Session | None, ContactsSnapshot | None]:
+        """Continue with held reports and unsent messages, and load the saved session and contacts."""
+        self._hold_back.add(await self._recorder.restore())
+        sends = await self._resources.journal.waiting_sends(self.name)
+        if sends:
+            log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))
+        self.outgoing.accepted(sends)
+        return await self._recorder.saved_login()
+
+    async def _follow(self, saved: Session | None, known: ContactsSnapshot | None) -> None:
+        await self._client.run(saved, known, self)
+        log.error("%s: %s", self.name, self.state_reason)
+        await self._record_stop(self._client.reason)
+
+    async def _record_stop(self, why: Reason) -> None:
+        """Record and publish the last events, unless that was done."""
+        if self._status.has_stopped:
+            return
+        change = self._status.stop(why)
+        self._give_up_waiting()
+        events: list[Event] = [Stopped()] if change is None else [change, Stopped()]
+        try:
+            async with asyncio.timeout(self._resources.pace.finish_s):
+                await self.deliver(Batch(events=events, known=self._client.known))
+        except TimeoutError:
+            words = "%s: its stop is not published: the journal does not take it"
+            log.warning(words, self.name)
+
+    def _give_up_waiting(self) -> None:
+        """Answer all callers that wait for a send or an answer: the account has stopped."""
+        error = self._status.not_running()
+        self.outgoing.queue.give_up(error)
+        self.questions.give_up(error)
+
+    def _end_stream(self) -> None:
+        self.stream.end(f"the account {self.name} has stopped: {self.state_reason}")
 
     async def _report_after_a_bug(self) -> None:
-        """Deliver what there still is, ``stop`` above all; replies wait in the journal for the next start."""
+        """Deliver what is left, ``stop`` above all; replies wait in the journal for the next start."""
         reporter = self._new_reporter(lambda _: None)
         try:
             async with asyncio.TaskGroup() as tasks:
-                run = tasks.create_task(reporter.run(), name=f"{self.name}: last uploads")
-                await reporter.drained(self._shared.pace.finish_s)
+                run = tasks.create_task(reporter.run(), name=f"{self.name}: last reports")
+                await reporter.drained(self._resources.pace.finish_s)
                 run.cancel()
         except Exception:
-            log.exception("%s: the last uploads wait for the next start", self.name)
+            log.exception("%s: the last reports wait for the next start", self.name)
 
-    async def _say_what_is_left(self) -> None:
+    async def _log_what_is_left(self) -> None:
         try:
-            uploads, sends = await self._shared.journal.left(self.name)
+            reports, sends = await self._resources.journal.left(self.name)
         except JournalError as error:
             log.warning(
                 "%s: stopped; what is left in the journal cannot be read: %s", self.name, error
             )
             return
-        if uploads or sends:
-            log.warning(
-                "%s: stopped; %d uploads and %d sends are left in the journal for the next start",
-                self.name,
-                uploads,
-                sends,
+        if reports or sends:
+            words = (
+                "%s: stopped; %d uploads and %d sends are left in the journal for the next start"
             )
+            log.warning(words, self.name, reports, sends)
         else:
             log.info("%s: stopped; nothing is left to do", self.name)
-
-    async def _restore(self) -> tuple[Session | None, ContactsSnapshot | None]:
-        """The saved session and contacts; what waits for its medium, and what was accepted but not sent, goes on."""
-        for told in await self._teller.restore():
-            self._stage.put(told)
-        sends = await self._shared.journal.waiting_sends(self.name)
-        if sends:
-            log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))
-        self.outgoing.accepted(sends)
-        state = await self._shared.journal.state(self.name)
-        saved, known = state.get("session"), state.get("contacts")
-        session = contacts = None
-        try:
-            session = Session.from_bytes(saved, state.get("uids")) if saved is not None else None
-        except msgspec.DecodeError:
-            words = "%s: the saved session cannot be read; a new login is needed"
-            metrics.dropped(log, "saved_state", words, self.name)
-        try:
-            contacts = ContactsSnapshot.from_bytes(known) if known is not None else None
-        except msgspec.DecodeError:
-            words = "%s: the saved contacts cannot be read; what changed is not told"
-            metrics.dropped(log, "saved_state", words, self.name)
-        return session, contacts
-
-    async def _follow(self, saved: Session | None, known: ContactsSnapshot | None) -> None:
-        await self._client.run(saved, known)
-        log.error("%s: %s", self.name, self._client.state_reason)
-        await self._tell_stop(self._client.state_reason)
-
-    async def _tell_stop(self, reason: str) -> None:
-        if self._stopped:
-            return
-        self._stopped = True
-        happened: list[events.Event] = []
-        if self._client.state is not State.STOP:
-            happened.append(StateChanged(self._client.state, State.STOP, reason))
-            self._client.state, self._client.state_reason = State.STOP, reason
-        self.outgoing.queue.give_up(self._not_running())
-        self.consults.give_up(self._not_running())
-        last = Batch(events=[*happened, events.Stopped()], known=self._client.known)
-        try:
-            async with asyncio.timeout(self._shared.pace.finish_s):
-                await self._deliver(last)
-        except TimeoutError:
-            log.warning("%s: its stop is told to nobody: the journal does not take it", self.name)
-
-    def _end_stream(self) -> None:
-        self.stream.end(f"the account {self.name} has stopped: {self.state_reason}")
-
-    # -- between the parts -----------------------------------------------------------------------------------
-
-    async def _deliver(self, batch: Batch) -> None:
-        """The client goes on, and acknowledges, only when this has returned."""
-        for happened in batch.events:
-            if isinstance(happened, StateChanged):
-                self._note_state(happened)
-        await self._teller.tell(batch, batch.session or self._client.session)
-        self.changes.heard()
-
-    async def _tell_change(self, happened: list[events.Event]) -> None:
-        """Tell what a call changed; its caller does not wait for a journal that cannot be written."""
-        telling = asyncio.create_task(self._client.tell(happened), name=f"{self.name}: a change")
-        trouble = asyncio.create_task(self._shared.journal.fails(), name=f"{self.name}: trouble")
-        self._telling.add(telling)
-        telling.add_done_callback(self._telling.discard)
-        try:
-            await asyncio.wait({telling, trouble}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            trouble.cancel()
-        if telling.done():
-            telling.result()
-
-    def _note_state(self, change: StateChanged) -> None:
-        with bind(event="state_change"):
-            log.info("%s: %s → %s (%s)", self.name, change.old, change.new, change.reason)
-        if change.new is State.RUNNING:
-            self._running.set()
-        else:
-            self._running.clear()
-        if change.new is not State.SCANING:
-            self._teller.qrcode_png = None
-
-    def _take(self, told: RecordedReport) -> None:
-        """What is in the journal, perhaps still without its medium."""
-        self.consults.arrived(told.payload)
-        self._stage.put(told)
-
-    def _pass_on(self, told: RecordedReport) -> None:
-        """Tell everybody of what is in the journal, and complete."""
-        self.consults.heard(told.payload)
-        self._feed.put(told.upload)
-        self.stream.put(told.upload)
-        if self._shared.show_messages:
-            console_log.show(self.name if self._shared.several else "", told.payload)
-        self._reporter.put([told.upload])

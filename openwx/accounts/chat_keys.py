@@ -1,5 +1,6 @@
-"""What keeps the uploads of one chat in order: the line that they stand in."""
+"""Keys of chats: reports with the same key are delivered in order."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,56 +11,58 @@ from openwx.transports.web.target import Target, target_of
 
 
 class ChatKeys:
-    """A line is no id: a new login gives the chat another one while uploads of the former login may still wait.
+    """The keys of one account's chats. A key is the chat's fingerprint when it was first seen, whatever becomes of it.
 
-    So it is a fingerprint of the chat, and stays that of the first time whatever becomes of the chat.
+    An id would not do: a new login gives the chat another one while reports of the former login may still wait.
     """
 
     def __init__(self) -> None:
-        self._lines: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
 
     def of(self, chat: Chat | User) -> str:
-        """The line of a chat."""
+        """Get the key of a chat, and remember it."""
         names = _names(type(chat).__name__, chat.id, chat.uid)
-        line = next((self._lines[name] for name in names if name in self._lines), None)
-        if line is None:
-            line = chat.id
+        key = self._find(names)
+        if not key:
+            key = chat.id
             if isinstance(chat, Friend | Group) and chat.name:  # the nameless are all alike
-                line = target_of(chat).fingerprint
-        self._lines.update(dict.fromkeys(names, line))
-        return line
+                key = target_of(chat).fingerprint
+        self._keys.update(dict.fromkeys(names, key))
+        return key
 
-    def told(self, payload: dict[str, Any]) -> str:
-        """The line of a message that stands in one; empty for an event."""
+    def of_payload(self, payload: dict[str, Any]) -> str:
+        """Get the key of a recorded message's chat; empty for an event."""
         if payload["post_type"] == "event":
             return ""
-        kind, role = shown_chat(payload)
-        names = _names(kind, payload[f"{role}_id"], payload[f"{role}_uid"])
-        return next((self._lines[name] for name in names if name in self._lines), "")
+        return self._find(_names_in(payload))
 
     def of_target(self, target: Target) -> str:
-        """The line of a chat, perhaps of another login."""
+        """Get the key of a chat, perhaps of another login."""
         names = _names("Group" if target.group else "Friend", target.id, target.uid)
-        found = (self._lines[name] for name in names if name in self._lines)
-        return next(found, target.fingerprint)
+        return self._find(names) or target.fingerprint
 
-    def remember(self, upload: Report | StoredReport) -> None:
-        """A message from before the start: its chat's later ones stand behind it."""
-        payload: dict[str, Any] = msgspec.json.decode(upload.body) if upload.body else {}
-        if payload.get("post_type", "event") == "event":
-            return
-        kind, role = shown_chat(payload)
-        names = _names(kind, payload[f"{role}_id"], payload[f"{role}_uid"])
-        self._lines.update(dict.fromkeys(names, upload.chat))
+    def remember(self, report: Report | StoredReport) -> None:
+        """Take the key of a message from before the start, so that later ones of its chat stay behind it."""
+        payload: dict[str, Any] = msgspec.json.decode(report.body) if report.body else {}
+        if payload.get("post_type", "event") != "event":
+            self._keys.update(dict.fromkeys(_names_in(payload), report.chat))
+
+    def _find(self, names: Sequence[str]) -> str:
+        return next((self._keys[name] for name in names if name in self._keys), "")
 
 
-def shown_chat(payload: dict[str, Any]) -> tuple[str, str]:
-    """Of which kind a message's chat is, and by which members its payload tells of it."""
+def chat_in(payload: dict[str, Any]) -> tuple[str, str]:
+    """The kind of a message's chat, and the prefix of the members that describe it in the payload."""
     if "group_id" in payload:
         return "Group", "group"
     return "Friend", "receiver" if payload["class"] == "send" else "sender"
 
 
+def _names_in(payload: dict[str, Any]) -> list[str]:
+    kind, role = chat_in(payload)
+    return _names(kind, payload[f"{role}_id"], payload[f"{role}_uid"])
+
+
 def _names(kind: str, id: str, uid: Uid) -> list[str]:
-    """What a chat is known by: its id in this login, and what lasts."""
+    """What a chat is known by: its id in this login, and its lasting number if it has one."""
     return [id] if uid == "" else [id, f"{kind} {uid}"]

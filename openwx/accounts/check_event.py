@@ -1,12 +1,13 @@
-"""What ``check_event`` hands out: the newest uploads since it was asked last."""
+"""The reports that ``check_event`` returns: the newest since it was called last."""
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from openwx import metrics
 from openwx.reporter import attachment as attached
+from openwx.reporter.payload import Payload
 from openwx.reporter.post import webhook_id_of
 from openwx.store.records import Report
 
@@ -14,76 +15,74 @@ log = logging.getLogger("openwx.account")
 
 
 class EventBuffer:
-    """Keeps the newest ``size`` uploads.
+    """Holds the newest ``size`` reports of one account. A subscriber.
 
-    What falls out before it is handed out is lost to whoever asks, so it is counted; but not while nobody has ever
-    asked: then it is nobody's loss. The log tells the first since the last asking, and then how many they were.
+    A report that is pushed out before it was returned is lost to the callers of ``check_event``, so it is counted; but
+    not while there was never such a call. The log has the first one since the last call, and then their number.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._kept: deque[Report] = deque()
+        self._reports: deque[Report] = deque()
         self._some = asyncio.Event()
-        self._was_asked = False
-        self._fallen = 0
-        """So many fell out since somebody asked."""
+        self._was_called = False
+        self._lost = 0
+        """How many were pushed out since the last call."""
 
-    def put(self, upload: Report) -> None:
-        self._kept.append(upload)
+    def on_report(self, report: Report, _: Payload) -> None:
+        self._reports.append(report)
         self._some.set()
         self._make_room()
 
-    async def ready(self, timeout_s: float) -> None:
-        """Return as soon as there is something, or when the time is over."""
-        self._was_asked = True
-        if self._fallen > 1:
-            log.warning("%d uploads fell out of check_event's list by now", self._fallen)
-        self._fallen = 0
+    async def wait(self, timeout_s: float) -> None:
+        """Return as soon as there is a report, or when the time is over."""
+        self._was_called = True
+        if self._lost > 1:
+            log.warning("%d uploads fell out of check_event's list by now", self._lost)
+        self._lost = 0
         try:
             async with asyncio.timeout(timeout_s):
                 await self._some.wait()
         except TimeoutError:
             return
 
-    def take(self) -> list[Report]:
-        """Everything that is kept; it is not kept any longer."""
-        taken = list(self._kept)
-        self._kept.clear()
+    def pop_all(self) -> list[Report]:
+        """Remove all reports, and return them."""
+        popped = list(self._reports)
+        self._reports.clear()
         self._some.clear()
-        return taken
+        return popped
 
-    def put_back(self, taken: Iterable[Report]) -> None:
-        """What was taken for somebody who is not there any more; the oldest may find no room."""
-        self._kept.extendleft(reversed(list(taken)))
+    def push_back(self, popped: Sequence[Report]) -> None:
+        """Put reports back whose caller has left; there may be no room for the oldest."""
+        self._reports.extendleft(reversed(popped))
         self._make_room()
-        if self._kept:
+        if self._reports:
             self._some.set()
 
     def close(self) -> None:
-        """Nobody will ask any more."""
-        if self._was_asked and self._kept:
-            words, left = (
-                "%d uploads that nobody asked check_event for end with the account",
-                len(self._kept),
-            )
+        """Count what is left: there will be no further call."""
+        if self._was_called and self._reports:
+            words = "%d uploads that nobody asked check_event for end with the account"
+            left = len(self._reports)
             metrics.dropped(log, "feed", words, left, count=left, level=logging.INFO)
-        self._kept.clear()
+        self._reports.clear()
 
     def _make_room(self) -> None:
-        while len(self._kept) > self._size:
-            oldest = self._kept.popleft()
-            if self._was_asked:
-                self._fallen += 1
-                level = logging.WARNING if self._fallen == 1 else logging.DEBUG
+        while len(self._reports) > self._size:
+            oldest = self._reports.popleft()
+            if self._was_called:
+                self._lost += 1
+                level = logging.WARNING if self._lost == 1 else logging.DEBUG
                 words, name = "%s fell out of check_event's list unasked for", webhook_id_of(oldest)
                 metrics.dropped(log, "feed", words, name, level=level)
 
 
-async def encoded(uploads: Iterable[Report]) -> list[bytes]:
-    """Their JSON, with the contents of media where they are told."""
+async def encoded(reports: Iterable[Report]) -> list[bytes]:
+    """Encode reports as JSON, with the contents of media where they belong to it."""
     return [
-        await asyncio.to_thread(attached.whole, upload.body, upload.attachment)
-        if upload.attachment
-        else upload.body
-        for upload in uploads
+        await asyncio.to_thread(attached.whole, report.body, report.attachment)
+        if report.attachment
+        else report.body
+        for report in reports
     ]

@@ -1,15 +1,32 @@
-"""Each message as one line on the console, as the original's ShowMsg plugin showed it."""
+"""Logs each message as one line, as the original's ShowMsg plugin showed it."""
 
 import logging
 from typing import Any
 
+from openwx.accounts.resources import Resources
+from openwx.reporter.payload import Payload
+from openwx.store.records import Report
+
 log = logging.getLogger("openwx.chat")
 
 LONGEST = 500
+"""Characters of a line."""
+
+
+class ConsoleLog:
+    """Logs the messages of one account, where the settings say so. A subscriber."""
+
+    def __init__(self, account: str, resources: Resources) -> None:
+        self._account = account
+        self._resources = resources
+
+    def on_report(self, _: Report, payload: Payload) -> None:
+        if self._resources.show_messages:
+            show(self._account if self._resources.several else "", payload)
 
 
 def show(account: str, payload: dict[str, Any]) -> None:
-    """One line: chat, who, what, and the account where there are several. The log puts the time before it."""
+    """Log chat, sender and content, and the account where there are several."""
     if payload["post_type"] == "event" or not log.isEnabledFor(logging.INFO):
         return
     mine = payload["class"] == "send"
@@ -24,12 +41,12 @@ def show(account: str, payload: dict[str, Any]) -> None:
 
 
 def printable(text: str) -> str:
-    """A text in one line that does nothing to a terminal: others write these texts."""
+    """Make one line of a text that a stranger wrote, without anything that controls a terminal."""
     text = text.replace("\r\n", "⏎").replace("\n", "⏎").replace("\r", "⏎")
     line = "".join(character if _harmless(character) else "�" for character in text)
     return line if len(line) <= LONGEST else line[:LONGEST] + "…"
 
 
 def _harmless(character: str) -> bool:
-    """Printable, or one of the joiners that hold emoji together."""
+    """Whether a character is printable, or one of the joiners that hold emoji together."""
     return character.isprintable() or character in "\u200d\ufe0f\u3000"

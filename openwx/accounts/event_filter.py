@@ -1,4 +1,4 @@
-"""Which uploads a reader of streams wants."""
+"""Which reports a reader of streams wants."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ MESSAGES = ("receive_message", "send_message")
 
 
 class EventFilter(msgspec.Struct, frozen=True):
-    """What is empty does not count. ``chat`` and ``formats`` are about messages: where one of them is given, events
-    come only if ``kinds`` names them, too."""
+    """A filter of reports. What is empty does not count. ``chat`` and ``formats`` are about messages: where one of them
+    is given, events match only if ``kinds`` names them, too."""
 
     kinds: frozenset[str] = frozenset()
     """``receive_message``, ``send_message``, ``event`` (all of them), or names of events."""
@@ -22,20 +22,20 @@ class EventFilter(msgspec.Struct, frozen=True):
     formats: frozenset[str] = frozenset()
     """``text``, ``media`` and so on."""
 
-    def takes(self, shown: PublishedReport) -> bool:
-        """Whether it is wanted. Of one whose body is gone only its kind is judged."""
-        if shown.kind not in MESSAGES:
-            return self._takes_event(shown.kind)
-        if self.kinds and shown.kind not in self.kinds:
+    def matches(self, report: PublishedReport) -> bool:
+        """Whether a report matches. Without its body only its kind is compared."""
+        if report.kind not in MESSAGES:
+            return self._matches_event(report.kind)
+        if self.kinds and report.kind not in self.kinds:
             return False
-        if not (self.chat or self.formats) or not shown.body:
+        if not (self.chat or self.formats) or not report.body:
             return True
-        payload = msgspec.json.decode(shown.body)
+        payload = msgspec.json.decode(report.body)
         return (not self.formats or payload["format"] in self.formats) and (
             not self.chat or any(map(alike(self.chat), _names(payload)))
         )
 
-    def _takes_event(self, name: str) -> bool:
+    def _matches_event(self, name: str) -> bool:
         if self.kinds:
             return name in self.kinds or "event" in self.kinds
         return not (self.chat or self.formats)
@@ -45,7 +45,7 @@ EVERYTHING = EventFilter()
 
 
 def _names(payload: dict[str, Any]) -> list[str]:
-    """What the chat of a message can be called."""
+    """List what the chat of a message can be called."""
     names: tuple[str, ...]
     if "group_id" in payload:
         names = ("group", "group_id", "group_uid", "group_name")

@@ -1,61 +1,55 @@
-"""Between the journal and everybody who is told: what waits for its medium holds up its own chat, and nobody else."""
+"""Holds back a chat's reports until its pending media is downloaded. Other chats are unaffected."""
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 
-import msgspec
-
-from openwx.reporter.payload import Payload
-from openwx.store.records import Report
-
-
-class RecordedReport(msgspec.Struct):
-    """An upload that is in the journal, and what its body says."""
-
-    upload: Report
-    payload: Payload
+from openwx.accounts.media_download import MediaDownloader
+from openwx.accounts.publisher import Publisher, RecordedReport
 
 
 class HoldBack:
-    """``pass_on`` gets everything, in order within each chat."""
+    """The way from the recorder to the publisher, in order within each chat."""
 
-    def __init__(self, account: str, pass_on: Callable[[RecordedReport], None]) -> None:
+    def __init__(self, account: str, publisher: Publisher, downloader: MediaDownloader) -> None:
         self._account = account
-        self._pass_on = pass_on
-        self._lines: dict[str, deque[RecordedReport]] = {}
+        self._publisher = publisher
+        self._downloader = downloader
+        self._held: dict[str, deque[RecordedReport]] = {}
+        """Reports by chat key. Each chat's first one waits for its media."""
         self._to_complete: asyncio.Queue[RecordedReport] = asyncio.Queue()
 
     def __len__(self) -> int:
-        """So many media are still to be fetched."""
-        return sum(bool(told.upload.media) for line in self._lines.values() for told in line)
+        """Count the media that are still to be fetched."""
+        return sum(bool(held.report.media) for chat in self._held.values() for held in chat)
 
-    def put(self, told: RecordedReport) -> None:
-        """Pass it on at once, or when its medium and all before it in its chat are there."""
-        line = self._lines.get(told.upload.chat)
-        if line is None and not told.upload.media:
-            self._pass_on(told)
-            return
-        if line is None:
-            line = self._lines[told.upload.chat] = deque()
-        line.append(told)
-        if told.upload.media:
-            self._to_complete.put_nowait(told)
+    def add(self, reports: Iterable[RecordedReport]) -> None:
+        """Publish each report at once, or when its media and all before it in its chat are there."""
+        for recorded in reports:
+            chat = recorded.report.chat
+            if chat not in self._held and not recorded.report.media:
+                self._publisher.publish(recorded)
+                continue
+            self._held.setdefault(chat, deque()).append(recorded)
+            if recorded.report.media:
+                self._to_complete.put_nowait(recorded)
 
-    async def run(self, complete: Callable[[RecordedReport], Awaitable[RecordedReport]]) -> None:
-        """Have media fetched for ever by ``complete``, which answers the upload with its medium. A bug comes out."""
+    async def run(self) -> None:
+        """Have pending media fetched, for ever. A bug comes out."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                told = await self._to_complete.get()
-                tasks.create_task(self._fetch(told, complete), name=f"{self._account}: medium")
+                recorded = await self._to_complete.get()
+                tasks.create_task(self._complete(recorded), name=f"{self._account}: media")
 
-    async def _fetch(
-        self, told: RecordedReport, complete: Callable[[RecordedReport], Awaitable[RecordedReport]]
-    ) -> None:
-        done = await complete(told)
-        told.upload, told.payload = done.upload, done.payload
-        line = self._lines[told.upload.chat]
-        while line and not line[0].upload.media:
-            self._pass_on(line.popleft())
-        if not line:
-            del self._lines[told.upload.chat]
+    async def _complete(self, recorded: RecordedReport) -> None:
+        done = await self._downloader.complete(recorded)
+        recorded.report, recorded.payload = done.report, done.payload
+        self._release(recorded.report.chat)
+
+    def _release(self, chat: str) -> None:
+        """Publish the first reports of a chat, up to the next one whose media is pending."""
+        held = self._held[chat]
+        while held and not held[0].report.media:
+            self._publisher.publish(held.popleft())
+        if not held:
+            del self._held[chat]

@@ -27,53 +27,53 @@ log = logging.getLogger("openwx.gateway")
 class AccountManager:
     """Runs the accounts side by side; one that fails does not disturb another.
 
-    With one account the process ends when that has stopped. With several it goes on, for they can be started again.
+    With one account the process ends when that has stopped. With several it goes on, since they can be started again.
     """
 
-    def __init__(self, settings: Settings, shared: Resources) -> None:
+    def __init__(self, settings: Settings, resources: Resources) -> None:
         self.settings = settings
-        self.folder = shared.folder
-        """Where media go that callers send along."""
+        self.folder = resources.folder
+        """For media that callers send along."""
         self.started = time.time()
         self.accounts: dict[str, Account] = {}
         self.streams = Slots()
-        """Whoever follows a stream takes one."""
+        """Each stream takes one."""
         self.port = 0
-        """The first port that is listened on, once it is known."""
-        self._shared = shared
-        self._roster = AccountRegistry()
+        """The first port that the server listens on, once it is known."""
+        self._resources = resources
+        self._registry = AccountRegistry()
         self._settings_of = dict(settings.accounts)
         self._tasks: asyncio.TaskGroup | None = None
         self._running: set[str] = set()
         self._stops: dict[str, asyncio.TimerHandle] = {}
-        """The accounts that stop soon."""
+        """Timers of accounts that stop soon."""
         self._changing = asyncio.Lock()
-        """Held while the roster and the accounts change: never for long."""
+        """Held while the registry and the accounts change: never for long."""
         self._starts = 0
-        """So many calls of ``start`` are under way; an end of the only account is then no end of the process."""
+        """Calls of ``start`` that are under way; during one, the end of the only account is not that of the process."""
         self._ending = asyncio.Event()
         for name in settings.accounts:
             self._make(name)
 
     async def restore(self) -> None:
-        """Bring back what the API started before the last stop. Raises ``JournalError``."""
-        self._roster = await registry.load(self._shared.journal)
-        for name, settings in self._roster.accounts(self.settings.accounts):
+        """Load the accounts that the API started before the last stop. Raises ``JournalError``."""
+        self._registry = await registry.load(self._resources.journal)
+        for name, settings in self._registry.accounts(self.settings.accounts):
             self._settings_of[name] = settings
             self._make(name)
 
     @property
     def journal_bytes(self) -> int:
-        """How large the journal is."""
-        return self._shared.journal.size()
+        """The size of the journal."""
+        return self._resources.journal.size()
 
     @property
     def journal_trouble(self) -> str:
         """Why the journal cannot be written; empty where it can."""
-        return self._shared.journal.trouble
+        return self._resources.journal.trouble
 
     def account(self, name: str | None) -> Account:
-        """The account of that name, or the only one. Raises ``CallerError`` (-2)."""
+        """Find the account of that name, or the only one. Raises ``CallerError`` (-2)."""
         if name in self.accounts:
             return self.accounts[name]
         if name is None and len(self.accounts) == 1:
@@ -85,17 +85,17 @@ class AccountManager:
             )
         raise CallerError(Code.BAD_PARAMETER, f"client must be one of: {names}")
 
-    def wants(self, account: Account) -> bool:
+    def should_run(self, account: Account) -> bool:
         """Whether an account should run: every one but those of several that ``stop_client`` stopped."""
-        return len(self.accounts) == 1 or account.name not in self._roster.stopped
+        return len(self.accounts) == 1 or account.name not in self._registry.stopped
 
     # -- starting and stopping -------------------------------------------------------------------------------
 
     async def start(self, name: str, texts: Mapping[str, str]) -> bool:
-        """Start an account, or one that has stopped, or is about to, again; False where it runs already.
+        """Start an account, or one that has stopped or is about to, again; False where it runs already.
 
-        Raises ``CallerError``: -2, -4 while the server stops, -5 where it cannot be kept, -7 where there are too many,
-        -8 where it gives an address that callers may not name.
+        Raises ``CallerError``: -2, -4 while the server stops, -5 where that cannot be saved, -7 where there are too
+        many, -8 where it gives an address that callers may not name.
         """
         try:
             check_account_name(name)
@@ -106,7 +106,7 @@ class AccountManager:
         self._starts += 1
         try:
             while True:
-                await self._let_end(name)
+                await self._wait_for_end(name)
                 async with self._changing:
                     if not self._is_ending(name):
                         return await self._start(name, texts, settings, strange)
@@ -114,12 +114,12 @@ class AccountManager:
             self._starts -= 1
 
     def _is_ending(self, name: str) -> bool:
-        """Whether it still runs but has stopped, or will soon."""
+        """Whether the account has stopped or will soon, but its task has not ended."""
         if name not in self._running:
             return False
         return name in self._stops or self.accounts[name].state is State.STOP
 
-    async def _let_end(self, name: str) -> None:
+    async def _wait_for_end(self, name: str) -> None:
         if self._is_ending(name):
             account = self.accounts[name]
             account.stop()
@@ -151,10 +151,10 @@ class AccountManager:
         fresh = not configured and (bool(given) or former is None)
         if fresh:
             settings = self._on_the_bench(settings)
-        await self._keep(self._roster.with_started(name, given if fresh else None))
+        await self._save(self._registry.with_started(name, given if fresh else None))
         if fresh:
             self._settings_of[name] = settings
-        if former is not None:  # one that only rested never came to its own end
+        if former is not None:  # an account that never ran is not closed by its own task
             await former.close()
         if self._ending.is_set():
             raise CallerError(Code.NOT_RUNNING, "the server stops")
@@ -164,18 +164,18 @@ class AccountManager:
         return True
 
     def _given_by_caller(self, name: str, settings: AccountSettings) -> frozenset[str]:
-        """Which addresses of an account are a caller's word."""
+        """Which addresses of an account came from a caller."""
         if name in self.settings.accounts:
             return frozenset()
         return given_by_caller(self.settings, settings)
 
     async def _judge_targets(self, name: str, settings: AccountSettings) -> None:
-        """Raise ``CallerError`` (-8) where a caller may not name such an address for an account that is to be made."""
+        """Raise ``CallerError`` (-8) where a caller may not give such an address to a new account."""
         former = self.accounts.get(name)
-        if self._shared.targets is None or (former and former.state is not State.STOP):
+        if self._resources.targets is None or (former and former.state is not State.STOP):
             return
         given = self._given_by_caller(name, settings)
-        await self._shared.targets.check({key: getattr(settings, key) for key in given})
+        await self._resources.targets.check({key: getattr(settings, key) for key in given})
 
     def _on_the_bench(self, settings: AccountSettings) -> AccountSettings:
         try:
@@ -184,13 +184,13 @@ class AccountManager:
             raise CallerError(Code.BAD_PARAMETER, str(error)) from None
 
     async def stop_account(self, account: Account, delay_s: float) -> None:
-        """Stop an account after the answer has gone out; of several, it stays stopped until ``start``.
+        """Stop an account after the answer was sent; one of several stays stopped until ``start``.
 
-        Raises ``CallerError`` (-5) where that cannot be kept.
+        Raises ``CallerError`` (-5) where that cannot be saved.
         """
         async with self._changing:
-            if len(self.accounts) > 1 and account.name not in self._roster.stopped:
-                await self._keep(self._roster.with_stopped(account.name))
+            if len(self.accounts) > 1 and account.name not in self._registry.stopped:
+                await self._save(self._registry.with_stopped(account.name))
             if account.name not in self._stops:
                 loop = asyncio.get_running_loop()
                 self._stops[account.name] = loop.call_later(delay_s, account.stop)
@@ -199,12 +199,12 @@ class AccountManager:
         if timer := self._stops.pop(name, None):
             timer.cancel()
 
-    async def _keep(self, changed: AccountRegistry) -> None:
+    async def _save(self, changed: AccountRegistry) -> None:
         try:
-            await registry.keep(self._shared.journal, changed)
+            await registry.save(self._resources.journal, changed)
         except JournalError as error:
             raise journal_guard.not_kept(error, "cannot be kept safe, so not done") from error
-        self._roster = changed
+        self._registry = changed
 
     @property
     def stopping(self) -> bool:
@@ -219,15 +219,15 @@ class AccountManager:
             account.stop()
 
     async def run(self) -> None:
-        """Until ``stop``, or until the only account has stopped, whose bugs come out."""
+        """Run until ``stop``, or until the only account has stopped, whose bugs come out."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 for name in self.accounts:
-                    if name in self._roster.stopped and len(self.accounts) > 1:
+                    if name in self._registry.stopped and len(self.accounts) > 1:
                         log.info(
                             "%s: stays stopped, as stop_client asked; start_client starts it", name
                         )
-                        self.accounts[name].rest()
+                        self.accounts[name].stay_stopped()
                         metrics.ended(name)
                     else:
                         self._launch(name)
@@ -242,16 +242,16 @@ class AccountManager:
         settings = self._settings_of[name]
         report = settings.report_over(self.settings.report)
         given = self._given_by_caller(name, settings)
-        self.accounts[name] = Account(name, settings, report, self._shared, given)
-        self._shared.several = len(self.accounts) > 1
+        self.accounts[name] = Account(name, settings, report, self._resources, given)
+        self._resources.several = len(self.accounts) > 1
 
     def _launch(self, name: str) -> None:
-        """Let it live; what is made before ``run`` has begun is launched by that."""
+        """Start the task of an account, unless ``run`` has not begun: it starts those that exist by then."""
         if self._tasks is not None:
             self._running.add(name)
-            # A context of its own: it outlives the call that starts it.
-            life = self._run(self.accounts[name])
-            self._tasks.create_task(life, name=f"account {name}", context=Context())
+            # A context of its own: the account outlives the call that starts it.
+            run = self._run(self.accounts[name])
+            self._tasks.create_task(run, name=f"account {name}", context=Context())
 
     async def _run(self, account: Account) -> None:
         try:

@@ -1,19 +1,20 @@
-"""Brings received media to the disk, before their messages are told."""
+"""Downloads received media to the disk before their messages are published. ``HoldBack`` calls it."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 
 import msgspec
 from msgspec.structs import replace
 
 from openwx import metrics
-from openwx.accounts.holdback import RecordedReport
 from openwx.accounts.media import names, registry, resolver, types
 from openwx.accounts.media.folder import EmptyError, StoredFile, TooLargeError
 from openwx.accounts.outgoing import Address, present_id
+from openwx.accounts.publisher import RecordedReport
+from openwx.accounts.recorder import EventRecorder
 from openwx.accounts.resources import Resources
+from openwx.accounts.status import AccountStatus
 from openwx.config import ReportSettings
 from openwx.domain.media import Kind, MediaRef
 from openwx.errors import BadResponse, Rejected, SessionEnded, Unreachable
@@ -28,10 +29,10 @@ from openwx.transports.web.transfer import Transfer
 log = logging.getLogger("openwx.media")
 
 AT_ONCE = 4
-"""Media of one account under way at a time: WeChat is quick to punish speed."""
+"""Downloads of one account at a time: WeChat is quick to punish speed."""
 
 MOST_REFUSALS = 3
-"""An empty answer may be so for the moment, or for ever."""
+"""Attempts that WeChat may refuse or answer with nothing, for the moment or for good."""
 
 
 _MAJOR_TYPES: dict[Kind, tuple[str, ...]] = {
@@ -44,62 +45,58 @@ _MAJOR_TYPES: dict[Kind, tuple[str, ...]] = {
 """A file may be of any type. Only its tracks distinguish a recording from a film."""
 
 
-class NoMediumError(Exception):
-    """The medium cannot be had; its words are told in ``media_error``."""
+class NoMediaError(Exception):
+    """The media is not available; ``media_error`` has the text."""
 
 
 class MediaDownloader:
-    """One account's. ``running`` is set while it runs, ``write`` makes a unit last, however long that takes,
-    ``writable`` waits until the journal can be written, and says whether it had to."""
+    """Downloads of one account."""
 
     def __init__(
         self,
         account: str,
-        report: ReportSettings,
-        shared: Resources,
+        settings: ReportSettings,
+        resources: Resources,
         *,
         client: Client,
         transfer: Transfer,
-        running: asyncio.Event,
-        write: Callable[[WriteBatch], Awaitable[object]],
-        writable: Callable[[], Awaitable[bool]],
+        status: AccountStatus,
+        recorder: EventRecorder,
     ) -> None:
         self._account = account
-        self._report = report
-        self._folder = shared.folder
-        self._downloads = shared.downloads
-        self._pace = shared.pace
+        self._settings = settings
+        self._resources = resources
+        self._timing = resources.pace
         self._client = client
         self._transfer = transfer
-        self._running = running
-        self._write = write
-        self._writable = writable
+        self._status = status
+        self._recorder = recorder
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    async def complete(self, told: RecordedReport) -> RecordedReport:
-        """The upload with its medium, or with the reason why it has none; both last when this returns."""
-        with bind(webhook_id=webhook_id_of(told.upload), event=told.upload.kind):
-            return await self._complete(told)
+    async def complete(self, recorded: RecordedReport) -> RecordedReport:
+        """Make the report with its media, or with the reason why there is none. It is recorded when this returns."""
+        with bind(webhook_id=webhook_id_of(recorded.report), event=recorded.report.kind):
+            return await self._complete(recorded)
 
-    async def _complete(self, told: RecordedReport) -> RecordedReport:
-        upload = told.upload
-        ref = msgspec.json.decode(upload.media, type=MediaRef)
+    async def _complete(self, recorded: RecordedReport) -> RecordedReport:
+        report = recorded.report
+        ref = msgspec.json.decode(report.media, type=MediaRef)
         name = names.shown(ref.name)
         attachment = ""
         known: dict[str, bytes] = {}
         try:
-            file = await self._fetch(ref, told)
-        except NoMediumError as error:
+            file = await self._fetch(ref, recorded)
+        except NoMediaError as error:
             words = "%s: %s %s: %s"
             metrics.dropped(log, "medium", words, self._account, ref.kind, ref.msg_id, error)
-            payload = payloads.without_medium(told.payload, str(error))
+            payload = payloads.without_medium(recorded.payload, str(error))
             if name:
                 payload["media_name"] = name
             else:
                 payload.pop("media_name", None)
         else:
             payload = payloads.with_medium(
-                told.payload,
+                recorded.payload,
                 path=file.path,
                 mime=file.mime,
                 ext=file.ext,
@@ -107,39 +104,39 @@ class MediaDownloader:
                 size=file.size,
                 mtime=file.mtime,
             )
-            attachment = file.path if self._report.post_media_data else ""
+            attachment = file.path if self._settings.post_media_data else ""
             known = registry.received(ref, resolver.medium_of(file, name))
         body = msgspec.json.encode(payload)
         done = Completed(
-            id=upload.id,
+            id=report.id,
             body=body,
             attachment=attachment,
-            deliver=should_report(self._report, upload.kind, payload),
+            deliver=should_report(self._settings, report.kind, payload),
         )
-        await self._write(WriteBatch(account=self._account, completed=[done], media=known))
+        await self._recorder.write(WriteBatch(account=self._account, completed=[done], media=known))
         return RecordedReport(
-            replace(upload, body=body, attachment=attachment, media=b"", deliver=done.deliver),
+            replace(report, body=body, attachment=attachment, media=b"", deliver=done.deliver),
             payload,
         )
 
-    async def _fetch(self, ref: MediaRef, told: RecordedReport) -> StoredFile:
-        """Try until it is there, or until the time for it is over."""
-        if not self._downloads:
-            raise NoMediumError("media.download is off")
+    async def _fetch(self, ref: MediaRef, recorded: RecordedReport) -> StoredFile:
+        """Try until the file is there, or until the time for it is over. Raises ``NoMediaError``."""
+        if not self._resources.downloads:
+            raise NoMediaError("media.download is off")
         if not ref.has_image:
-            raise NoMediumError(
+            raise NoMediaError(
                 "a sticker from the shop: WeChat gives no image of it to web clients"
             )
         await self._may_begin()
-        deadline = time.monotonic() + self._pace.medium_within_s
-        pauses = self._pace.backoff()
+        deadline = time.monotonic() + self._timing.medium_within_s
+        pauses = self._timing.backoff()
         refusals = 0
         while True:
             try:
                 async with self._slots:
-                    return await self._fetch_once(replace(ref, sender=self._sender(ref, told)))
+                    return await self._fetch_once(replace(ref, sender=self._sender(ref, recorded)))
             except TooLargeError as error:
-                raise NoMediumError(str(error)) from None
+                raise NoMediaError(str(error)) from None
             except SessionEnded as error:
                 failure: Exception = error
             except (Rejected, BadResponse, EmptyError) as error:
@@ -149,45 +146,46 @@ class MediaDownloader:
                 failure = error
             pause_s = next(pauses)
             if refusals >= MOST_REFUSALS or time.monotonic() + pause_s > deadline:
-                raise NoMediumError(f"it could not be fetched: {failure}")
+                raise NoMediaError(f"it could not be fetched: {failure}")
             await asyncio.sleep(pause_s)
             if await self._may_begin():
-                # To a session that is over, WeChat gives empty answers: they say nothing of this medium.
-                deadline = time.monotonic() + self._pace.medium_within_s
+                # To a session that is over, WeChat gives empty answers: they say nothing of this media.
+                deadline = time.monotonic() + self._timing.medium_within_s
                 refusals = 0
 
     async def _may_begin(self) -> bool:
-        """Wait for a disk that is full, and for a login that is going on, within reason; whether there was either."""
-        waited = await self._writable()
+        """Wait for a full disk, and within limits for a login that is going on. Whether there was either."""
+        waited = await self._resources.journal.writable()
         try:
-            async with asyncio.timeout(self._pace.medium_login_s):
-                login = not self._running.is_set()
-                await self._running.wait()
+            async with asyncio.timeout(self._timing.medium_login_s):
+                login = not self._status.running.is_set()
+                await self._status.running.wait()
         except TimeoutError:
             return waited
         return waited or login
 
-    def _sender(self, ref: MediaRef, told: RecordedReport) -> str:
-        """The id of who sent it, in the present login."""
+    def _sender(self, ref: MediaRef, recorded: RecordedReport) -> str:
+        """Find the sender's id in the present login."""
         contacts = self._client.contacts
-        if told.payload["class"] == "send":
+        if recorded.payload["class"] == "send":
             return contacts.user.id
-        if not told.upload.reply_to:
+        if not recorded.report.reply_to:
             return ref.sender
-        chat = msgspec.json.decode(told.upload.reply_to, type=Address)
+        chat = msgspec.json.decode(recorded.report.reply_to, type=Address)
         return present_id(chat, self._client.session, contacts) or ref.sender
 
     async def _fetch_once(self, ref: MediaRef) -> StoredFile:
-        async with self._folder.receive(names.shown(ref.name)) as incoming:
-            await self._transfer.fetch(ref, incoming.put)
+        folder = self._resources.folder
+        async with folder.receive(names.shown(ref.name)) as incoming:
+            await self._transfer.fetch(ref, incoming.write)
             if incoming.size:
                 _require_type(ref.kind, await incoming.mime())
-            return await incoming.keep()
+            return await incoming.finish()
 
 
 def _require_type(kind: Kind, mime: str) -> None:
-    """WeChat's servers sometimes send a page of theirs with status 200 in place of a picture. What the content does
-    not tell may be anything. Raises ``BadResponse``."""
+    """Raise ``BadResponse`` for content of another kind: WeChat's servers sometimes send an HTML page with status 200
+    in place of a picture. Content of unknown type may be anything."""
     majors = _MAJOR_TYPES.get(kind)
     if majors is not None and mime.partition("/")[0] not in majors and mime != types.UNKNOWN:
         raise BadResponse("download", f"what came is no {kind} but {mime}")

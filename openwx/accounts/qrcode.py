@@ -1,10 +1,44 @@
-"""The login QR code: as an image, and for a terminal. Who resumes a login needs none, nor the time to import how."""
+"""The login QR code: as an image, and for a terminal. A resumed login needs none, nor the time to import how."""
 
+import asyncio
+import base64
 import io
+import logging
 import os
 from pathlib import Path
 
+from openwx.safetext import Picture
+
+log = logging.getLogger("openwx.account")
+
 _BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
+
+
+class LoginQRCode:
+    """The code that is to be scanned now: in the terminal, as a file, and for the API and the console."""
+
+    def __init__(self, account: str, data_dir: Path, *, colour: bool) -> None:
+        self.png: bytes | None = None
+        self._account = account
+        self._path = path(data_dir, account)
+        self._colour = colour
+
+    async def show(self, link: str) -> tuple[str, str]:
+        """Show a code in the terminal and write its file. Its path, and the image in base64."""
+        self.png = await asyncio.to_thread(png, link)
+        try:
+            await asyncio.to_thread(keep, self._path, self.png)
+        except OSError as error:
+            words = "%s: the QR code cannot be written to %s: %s"
+            log.warning(words, self._account, self._path, error)
+        picture = Picture(terminal(link, colour=self._colour))
+        words = "%s: scan this QR code with WeChat on your phone (also at %s):\n%s"
+        log.info(words, self._account, self._path, picture)
+        return str(self._path), base64.encodebytes(self.png).decode("ascii")
+
+    def clear(self) -> None:
+        """Forget the code: it was scanned, or is of no use any more."""
+        self.png = None
 
 
 def path(data_dir: Path, account: str) -> Path:
@@ -13,7 +47,7 @@ def path(data_dir: Path, account: str) -> Path:
 
 
 def keep(file: Path, image: bytes) -> None:
-    """Write it for its owner's eyes alone: somebody else's phone would log in another account. Blocks.
+    """Write it, readable for its owner only: another person's phone would log in another account. Blocks.
 
     Raises ``OSError``.
     """

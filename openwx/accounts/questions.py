@@ -1,4 +1,4 @@
-"""Questions to friends: who asked is told what the friend answers."""
+"""Questions to friends: a caller sends one, and gets the friend's next message as the answer (``consult``)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,29 +6,34 @@ from typing import TypeVar
 
 import msgspec
 
+from openwx.accounts.recorder import EventRecorder
 from openwx.domain.contacts import Friend
 from openwx.errors import CallerError, Code
 from openwx.reporter.payload import Payload, may_be_replied_to
+from openwx.store.records import Report
 
 T = TypeVar("T")
 
 MOST_WAITING = 100
-"""So many callers may wait for their turn with one friend."""
+"""Callers that may wait for their turn with one friend."""
 
 
 class _Question(msgspec.Struct, eq=False):
-    """A question to a friend. ``begun``: it is on its way, and what he writes from now on is the answer."""
+    """A question to a friend."""
 
     friend: Friend
     answer: asyncio.Future[Payload]
-    begun: bool = False
-    answer_id: str = ""
+    recorder: EventRecorder
+    asked_after: int | None = None
+    """The report that was recorded last when the question may have reached WeChat: later ones may be the answer."""
 
     def begin(self) -> None:
-        self.begun = True
+        self.asked_after = self.recorder.newest_id
 
-    def is_answered_by(self, payload: Payload) -> bool:
-        """Whether it is a message of this friend to the account; his number lasts when ids change."""
+    def is_answered_by(self, report: Report, payload: Payload) -> bool:
+        """Whether it is a later message of this friend to the account. Its uid lasts when ids change."""
+        if self.asked_after is None or report.id <= self.asked_after:
+            return False
         if payload["post_type"] != "receive_message" or payload["type"] != "friend_message":
             return False
         if payload["format"] == "revoke" or not may_be_replied_to(payload):
@@ -39,85 +44,79 @@ class _Question(msgspec.Struct, eq=False):
         )
 
 
-class _Asker(msgspec.Struct, eq=False):
-    """Those who want to ask one friend, one after the other."""
+class _Turn(msgspec.Struct, eq=False):
+    """The callers with a question to one friend, one after the other."""
 
-    turn: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     users: int = 0
 
 
 class Questions:
-    """One account's questions. A friend has one at a time."""
+    """Questions of one account. A friend has one at a time. A subscriber."""
 
-    def __init__(self) -> None:
-        self._lines: dict[str, _Asker] = {}
+    def __init__(self, recorder: EventRecorder) -> None:
+        self._recorder = recorder
+        self._turns: dict[str, _Turn] = {}
         self._questions: set[_Question] = set()
-        self._gone: CallerError | None = None
+        self._ended: CallerError | None = None
 
     async def ask(
         self, friend: Friend, send: Callable[[Callable[[], None]], Awaitable[T]], timeout_s: float
     ) -> tuple[T, Payload | None]:
-        """Send a question, and wait for the friend's next message: what was sent, and its upload; None in vain.
+        """Send a question and wait for the friend's next message. What was sent, and that message or None.
 
-        ``send`` sends, and calls what it is given when the question may have reached WeChat. The time counts from
-        its return. Raises what it raises, and ``CallerError``: too many wait (-7), or the account stopped (-4).
+        ``send`` calls its argument when the question may have reached WeChat; the time counts from its return. Raises
+        what ``send`` raises, and ``CallerError``: too many callers wait (-7), or the account stopped (-4).
         """
-        line = self._lines.setdefault(friend.id, _Asker())
-        if line.users > MOST_WAITING:
+        turn = self._turns.setdefault(friend.id, _Turn())
+        if turn.users > MOST_WAITING:
             words = f"{MOST_WAITING} questions to {friend.displayname} are waiting: try later"
             raise CallerError(Code.QUEUE_FULL, words)
-        line.users += 1
+        turn.users += 1
         try:
-            async with line.turn:
+            async with turn.lock:
                 return await self._ask(friend, send, timeout_s)
         finally:
-            line.users -= 1
-            if not line.users:
-                del self._lines[friend.id]
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[friend.id]
 
     async def _ask(
         self, friend: Friend, send: Callable[[Callable[[], None]], Awaitable[T]], timeout_s: float
     ) -> tuple[T, Payload | None]:
-        if self._gone is not None:
-            raise self._gone
-        question = _Question(friend, asyncio.get_running_loop().create_future())
+        if self._ended is not None:
+            raise self._ended
+        answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
+        question = _Question(friend, answer, self._recorder)
         self._questions.add(question)
         try:
             sent = await _to_its_end(send(question.begin))
-            await asyncio.wait({question.answer}, timeout=timeout_s)
-            return sent, question.answer.result() if question.answer.done() else None
+            await asyncio.wait({answer}, timeout=timeout_s)
+            return sent, answer.result() if answer.done() else None
         finally:
             self._questions.discard(question)
-            question.answer.cancel()
+            answer.cancel()
 
-    def arrived(self, payload: Payload) -> None:
-        """A message has come, perhaps still without its medium: a question that is on its way has its answer."""
+    def on_report(self, report: Report, payload: Payload) -> None:
         for question in self._questions:
-            if question.begun and not question.answer_id and question.is_answered_by(payload):
-                question.answer_id = payload["id"]
-
-    def heard(self, payload: Payload) -> None:
-        """A message is complete, with its medium if it has one."""
-        for question in self._questions:
-            is_it = question.answer_id and question.answer_id == payload.get("id")
-            if is_it and not question.answer.done():
+            if not question.answer.done() and question.is_answered_by(report, payload):
                 question.answer.set_result(payload)
 
     def give_up(self, error: CallerError) -> None:
-        """Tell everybody who waits, now or later, that the account stopped."""
-        self._gone = error
+        """Raise an error for all callers that wait, now or later: the account stopped."""
+        self._ended = error
         for question in self._questions:
             if not question.answer.done():
                 question.answer.set_exception(error)
 
 
 async def _to_its_end(sending: Awaitable[T]) -> T:
-    """Also when the caller goes away: the next question must not get the answer to this one."""
+    """Await a send even when its caller leaves: the next question must not get the answer to this one."""
     task = asyncio.ensure_future(sending)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait({task})
         if not task.cancelled():
-            task.exception()  # it has been seen: nobody is there to be told
+            task.exception()  # mark it as seen: its caller has left
         raise

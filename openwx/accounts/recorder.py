@@ -1,10 +1,9 @@
-"""Tells what happens to an account: makes uploads of it, makes them last, and shows them.
+"""Turns account events into reports and records them durably, in one transaction with the state of the login.
 
-What is told here is in the journal before anybody goes on.
+``Account.deliver`` and ``Sender`` record, then publish. Nothing is acknowledged or published before it is recorded.
 """
 
 import asyncio
-import base64
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,74 +12,96 @@ import msgspec
 from msgspec.structs import replace
 
 from openwx import metrics
-from openwx.accounts import qrcode
 from openwx.accounts.chat_keys import ChatKeys
-from openwx.accounts.holdback import RecordedReport
 from openwx.accounts.media import registry
 from openwx.accounts.outgoing import OutgoingMedia, OutgoingMessage, SendResult, address_of
-from openwx.accounts.resources import Resources
+from openwx.accounts.publisher import RecordedReport
+from openwx.accounts.qrcode import LoginQRCode
 from openwx.config import ReportSettings
 from openwx.domain import events
 from openwx.domain.contacts import Friend, Group
 from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload
-from openwx.reporter.reporter import should_report
-from openwx.safetext import Picture
+from openwx.reporter.policy import should_report
 from openwx.store.records import new_uid
-from openwx.store.sqlite.journal import JournalError, NewReport, WriteBatch, WriteResult
+from openwx.store.sqlite.journal import Journal, JournalError, NewReport, WriteBatch, WriteResult
 from openwx.transports.web.client import Batch
 from openwx.transports.web.contact_book import Contacts
+from openwx.transports.web.contacts_snapshot import ContactsSnapshot
 from openwx.transports.web.messages import MediaMessage, Message
 from openwx.transports.web.session import Session
 
 log = logging.getLogger("openwx.account")
 
 REMEMBERED_CHATS = 2000
-"""So many keep their line over a restart, whatever becomes of their names."""
+"""Chats that keep their key over a restart, even if they are renamed meanwhile."""
+
+_New = tuple[NewReport, Payload]
+OnTrouble = Callable[[JournalError], object]
+
+
+def _ignore(_: JournalError) -> None:
+    """Wait without doing anything else."""
 
 
 class EventRecorder:
-    """One account's. ``put`` takes what the journal has made last."""
+    """Records for one account."""
 
     def __init__(
-        self,
-        name: str,
-        report: ReportSettings,
-        shared: Resources,
-        put: Callable[[RecordedReport], None],
+        self, account: str, settings: ReportSettings, journal: Journal, qrcode: LoginQRCode
     ) -> None:
-        self.qrcode_png: bytes | None = None
-        self._name = name
-        self._report = report
-        self._shared = shared
-        self._put = put
+        self.chat_keys = ChatKeys()
+        self.newest_id = 0
+        """The id of the report that was recorded last."""
+        self._account = account
+        self._settings = settings
+        self._journal = journal
+        self._qrcode = qrcode
         self._in_order = asyncio.Lock()
-        self.lines = ChatKeys()
-        self._counts = metrics.of_account(name)
+        self._counts = metrics.of_account(account)
         self._saved_uids: dict[str, int | str] | None = None
-        """Those in the journal: the very object, which nobody changes."""
+        """Those in the journal: the very object, which is never changed in place."""
 
     async def restore(self) -> list[RecordedReport]:
-        """What waits for its medium since before the start. Chats keep the order lines that they had."""
-        journal = self._shared.journal
-        for newest in reversed(await journal.chats(self._name, limit=REMEMBERED_CHATS)):
-            self.lines.remember(newest)
-        first = {chat: id_ for id_, chat in reversed(await journal.pending(self._name))}
+        """Load the reports that were held back for their media before the start, and the keys of chats."""
+        journal = self._journal
+        for newest in reversed(await journal.chats(self._account, limit=REMEMBERED_CHATS)):
+            self.chat_keys.remember(newest)
+        first = {chat: id_ for id_, chat in reversed(await journal.pending(self._account))}
         for id_ in first.values():
-            if (upload := await journal.upload(id_)) is not None:
-                self.lines.remember(upload)
-        held = await journal.held(self._name)
-        for upload in held:
-            self.lines.remember(upload)
-        return [RecordedReport(upload, msgspec.json.decode(upload.body)) for upload in held]
+            if (report := await journal.upload(id_)) is not None:
+                self.chat_keys.remember(report)
+        held = await journal.held(self._account)
+        for report in held:
+            self.chat_keys.remember(report)
+            self.newest_id = max(self.newest_id, report.id)
+        return [RecordedReport(report, msgspec.json.decode(report.body)) for report in held]
 
-    async def tell(self, batch: Batch, session: Session | None) -> None:
-        """Make a batch last, together with the session that acknowledges it."""
+    async def saved_login(self) -> tuple[Session | None, ContactsSnapshot | None]:
+        """Load the session and the contacts of the last stop; None where there are none, or where they are damaged."""
+        state = await self._journal.state(self._account)
+        saved, known = state.get("session"), state.get("contacts")
+        session = contacts = None
+        try:
+            session = Session.from_bytes(saved, state.get("uids")) if saved is not None else None
+        except msgspec.DecodeError:
+            words = "%s: the saved session cannot be read; a new login is needed"
+            metrics.dropped(log, "saved_state", words, self._account)
+        try:
+            contacts = ContactsSnapshot.from_bytes(known) if known is not None else None
+        except msgspec.DecodeError:
+            words = "%s: the saved contacts cannot be read; what changed is not published"
+            metrics.dropped(log, "saved_state", words, self._account)
+        return session, contacts
+
+    async def record(self, batch: Batch, session: Session | None) -> list[RecordedReport]:
+        """Write a batch, and the session that acknowledges it, in one transaction. The reports that are new.
+
+        The caller must publish them before it awaits anything else, so that they stay in order.
+        """
         async with self._in_order:
-            told = [
-                pair for happened in batch.events for pair in await self._tell(happened, session)
-            ]
-            told += [self._tell_message(message, session) for message in batch.messages]
+            new = [one for event in batch.events for one in await self._of_event(event, session)]
+            new += [self._of_message(message, session) for message in batch.messages]
             media: dict[str, bytes] = {}
             for message in batch.messages:
                 if isinstance(message, MediaMessage):
@@ -92,160 +113,141 @@ class EventRecorder:
                     state["uids"] = batch.session.uids_to_bytes()
             if batch.known is not None:
                 state["contacts"] = batch.known or None
-            fresh = await self._commit(
-                WriteBatch(account=self._name, state=state, media=media), told
+            recorded = await self._commit(
+                WriteBatch(account=self._account, state=state, media=media), new
             )
             if batch.session is not None:
                 self._saved_uids = batch.session.uids
-            for payload in fresh:
-                if payload["post_type"] != "event":
-                    self._counts.received(payload["post_type"], payload["format"])
+        for one in recorded:
+            if one.payload["post_type"] != "event":
+                self._counts.received(one.payload["post_type"], one.payload["format"])
+        return recorded
 
-    async def tell_outcome(
+    async def record_result(
         self,
-        order: OutgoingMessage,
-        outcome: SendResult,
+        message: OutgoingMessage,
+        result: SendResult,
         contacts: Contacts,
         session: Session | None,
         *,
-        was_kept: bool,
+        in_journal: bool,
         keys: Mapping[str, bytes],
-        waits: Callable[[JournalError], object],
-    ) -> None:
-        """Make the outcome of a send last; ``was_kept``: its order is in the journal, and goes from there. ``keys``
-        is what is remembered of its call. ``waits`` is called where the journal cannot be written yet."""
-        error = outcome.error
-        chat = contacts.chat(outcome.chat_id)
-        line = self.lines.of(chat) if chat else order.to.fingerprint
+        on_trouble: OnTrouble,
+    ) -> list[RecordedReport]:
+        """Write the result of a send, as ``record`` writes a batch. ``in_journal``: the message itself is in the
+        journal, and is removed from there. ``keys`` are the records of its keyed call. ``on_trouble`` is called where
+        the journal cannot be written yet."""
+        error = result.error
+        chat = contacts.chat(result.chat_id)
+        chat_key = self.chat_keys.of(chat) if chat else message.to.fingerprint
         if chat is None:
-            kind = Group if order.to.group else Friend
-            chat = kind(id=outcome.chat_id, displayname=order.to.displayname, uid=order.to.uid)
-        parcel = outcome.parcel or order.parcel
+            kind = Group if message.to.group else Friend
+            chat = kind(id=result.chat_id, displayname=message.to.displayname, uid=message.to.uid)
+        media = result.parcel or message.parcel
         payload = payloads.sent(
-            order.content,
+            message.content,
             chat,
             contacts.user,
-            uid=order.uid,
-            msg_id=outcome.msg_id,
+            uid=message.uid,
+            msg_id=result.msg_id,
             code=error.code if error else 0,
             info=error.status if error else "",
-            media=registry.described(parcel) if parcel else None,
+            media=registry.described(media) if media else None,
         )
-        # The echo of one's own message, should WeChat send it back, is no second message.
-        dedupe = f"{session.uin if session else ''}:{outcome.msg_id}" if outcome.msg_id else ""
-        upload = self._upload(
-            "send_message", line, payload, dedupe=dedupe, attachment=self._attachment(parcel)
+        # Should WeChat send the account's own message back, that is no second message.
+        dedupe = f"{session.uin if session else ''}:{result.msg_id}" if result.msg_id else ""
+        report = self._report(
+            "send_message", chat_key, payload, dedupe=dedupe, attachment=self._attachment(media)
         )
-        unit = WriteBatch(
-            account=self._name,
-            finished_sends=(order.uid,) if was_kept else (),
-            media=registry.to_keep(parcel) if parcel and error is None else {},
+        batch = WriteBatch(
+            account=self._account,
+            finished_sends=(message.uid,) if in_journal else (),
+            media=registry.records_of(media) if media and error is None else {},
             keys=keys,
         )
-        await self._commit(unit, [(upload, payload)], waits)
+        return await self._commit(batch, [(report, payload)], on_trouble)
 
-    def _attachment(self, parcel: OutgoingMedia | None) -> str:
-        """The file whose content the upload of a sent medium tells."""
-        medium = parcel.medium if parcel else None
-        return medium.path if medium and self._report.post_media_data else ""
+    async def write(self, batch: WriteBatch, on_trouble: OnTrouble = _ignore) -> WriteResult:
+        """Write a batch, however long that takes. While the disk is full everything waits for room; ``on_trouble`` is
+        called then."""
 
-    async def write(
-        self, unit: WriteBatch, waits: Callable[[JournalError], object] = lambda _: None
-    ) -> WriteResult:
-        """Make a unit last, however long it takes: where the disk is full, everything waits for room, and ``waits`` is
-        called."""
+        def note(error: JournalError) -> None:
+            words = "%s: %s; nothing is acknowledged until it works again"
+            log.error(words, self._account, error)
+            on_trouble(error)
 
-        def must_wait(error: JournalError) -> None:
-            log.error("%s: %s; nothing is acknowledged until it works again", self._name, error)
-            waits(error)
+        return await self._journal.insist(lambda: self._journal.write(batch), note)
 
-        journal = self._shared.journal
-        return await journal.insist(lambda: journal.write(unit), must_wait)
+    def is_reported(self, event: events.Event) -> bool:
+        """Whether an event becomes a report at all."""
+        wanted = self._settings.post_event_list
+        if isinstance(event, events.ContactsLoaded):
+            return any(name.startswith("update_") for name in wanted)
+        return payloads.event(event)[0] in wanted
 
-    async def _tell(
-        self, happened: events.Event, session: Session | None
-    ) -> list[tuple[NewReport, Payload]]:
-        """The uploads of an event, where somebody wants them."""
+    def _attachment(self, media: OutgoingMedia | None) -> str:
+        """The file whose content belongs to the report of sent media."""
+        file = media.medium if media else None
+        return file.path if file and self._settings.post_media_data else ""
+
+    async def _of_event(self, event: events.Event, session: Session | None) -> list[_New]:
+        """Make the reports of an event, unless the settings leave it out."""
         dedupe = ""
-        if isinstance(happened, events.FriendRequested) and session is not None:
-            dedupe = (
-                f"{session.uin}:{happened.msg_id}"  # it came as a message, which may come again
-            )
-        if isinstance(happened, events.ContactsLoaded):
-            if not any(name.startswith("update_") for name in self._report.post_event_list):
-                return []
-            named = payloads.updates(happened)
-        elif isinstance(happened, events.QRCodeShown):
-            named = [payloads.event(happened, qrcode=await self._show_qrcode(happened.link))]
+        if isinstance(event, events.FriendRequested) and session is not None:
+            # It came as a message, which may come again.
+            dedupe = f"{session.uin}:{event.msg_id}"
+        if isinstance(event, events.ContactsLoaded):
+            named = payloads.updates(event) if self.is_reported(event) else []
+        elif isinstance(event, events.QRCodeShown):
+            named = [payloads.event(event, qrcode=await self._qrcode.show(event.link))]
         else:
-            named = [payloads.event(happened)]
+            named = [payloads.event(event)]
         return [
-            (self._upload(name, "", payload, dedupe=dedupe), payload)
+            (self._report(name, "", payload, dedupe=dedupe), payload)
             for name, payload in named
-            if name in self._report.post_event_list
+            if name in self._settings.post_event_list
         ]
 
-    async def _show_qrcode(self, link: str) -> tuple[str, str]:
-        """Show the QR code in the terminal and as a file; the file's path and its base64."""
-        path = qrcode.path(self._shared.data_dir, self._name)
-        self.qrcode_png = await asyncio.to_thread(qrcode.png, link)
-        try:
-            await asyncio.to_thread(qrcode.keep, path, self.qrcode_png)
-        except OSError as error:
-            log.warning("%s: the QR code cannot be written to %s: %s", self._name, path, error)
-        picture = qrcode.terminal(link, colour=self._shared.colour)
-        log.info(
-            "%s: scan this QR code with WeChat on your phone (also at %s):\n%s",
-            self._name,
-            path,
-            Picture(picture),
-        )
-        return str(path), base64.encodebytes(self.qrcode_png).decode("ascii")
-
-    def _tell_message(self, message: Message, session: Session | None) -> tuple[NewReport, Payload]:
-        uid = new_uid()
-        payload = payloads.received(message, uid)
+    def _of_message(self, message: Message, session: Session | None) -> _New:
+        payload = payloads.received(message, new_uid())
         chat = message.parties.chat
         reply_to = b""
         if payloads.may_be_replied_to(payload) and isinstance(chat, Friend | Group):
             reply_to = msgspec.json.encode(address_of(chat, session))
         uin = session.uin if session else ""
-        upload = self._upload(
+        report = self._report(
             payload["post_type"],
-            self.lines.of(chat),
+            self.chat_keys.of(chat),
             payload,
             reply_to=reply_to,
             dedupe=f"{uin}:{message.id}",
             media=msgspec.json.encode(message.ref) if isinstance(message, MediaMessage) else b"",
         )
-        return upload, payload
+        return report, payload
 
-    def _upload(self, kind: str, chat: str, payload: Payload, **more: Any) -> NewReport:
+    def _report(self, kind: str, chat_key: str, payload: Payload, **more: Any) -> NewReport:
         return NewReport(
-            chat=chat,
+            chat=chat_key,
             kind=kind,
             body=msgspec.json.encode(payload),
             uid=payload.get("uid") or new_uid(),
-            deliver=should_report(self._report, kind, payload),
+            deliver=should_report(self._settings, kind, payload),
             **more,
         )
 
     async def _commit(
-        self,
-        unit: WriteBatch,
-        told: Sequence[tuple[NewReport, Payload]],
-        waits: Callable[[JournalError], object] = lambda _: None,
-    ) -> list[Payload]:
-        """Make it last, and pass it on; what was new in it."""
-        unit = replace(unit, uploads=[upload for upload, _ in told])
-        if not (unit.uploads or unit.finished_sends or unit.state):
+        self, batch: WriteBatch, new: Sequence[_New], on_trouble: OnTrouble = _ignore
+    ) -> list[RecordedReport]:
+        """Write a batch with its reports. Those that are new; duplicates are left out."""
+        batch = replace(batch, uploads=[report for report, _ in new])
+        if not (batch.uploads or batch.finished_sends or batch.state):
             return []
-        written = await self.write(unit, waits)
-        fresh = [
-            RecordedReport(upload, payload)
-            for upload, (_, payload) in zip(written.uploads, told, strict=True)
-            if upload is not None
+        written = await self.write(batch, on_trouble)
+        recorded = [
+            RecordedReport(report, payload)
+            for report, (_, payload) in zip(written.uploads, new, strict=True)
+            if report is not None
         ]
-        for one in fresh:
-            self._put(one)
-        return [one.payload for one in fresh]
+        if recorded:
+            self.newest_id = max(self.newest_id, recorded[-1].report.id)
+        return recorded

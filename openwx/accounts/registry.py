@@ -1,4 +1,4 @@
-"""What must outlive a restart of all accounts together: whom the API started, and whom it stopped."""
+"""The accounts that the API started or stopped, as they are saved for the next start of the process."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -15,28 +15,29 @@ from openwx.store.sqlite.journal import Journal, WriteBatch
 log = logging.getLogger("openwx.gateway")
 
 _OF_ALL = ""
-"""The journal's name for what belongs to no account."""
+"""The account of state that belongs to all."""
 _KEY = "accounts"
 
 
 class AccountRegistry(msgspec.Struct, frozen=True):
-    """The settings of the accounts that the API started, as it was given them, and the names of those it stopped."""
+    """The accounts that the API started, with the parameters of those calls, and the names of those it stopped."""
 
     started: dict[str, dict[str, str]] = {}
     stopped: list[str] = []
 
     def with_started(self, name: str, texts: Mapping[str, str] | None) -> "AccountRegistry":
-        """``name`` is stopped no more; with ``texts`` it comes back after a restart."""
+        """Add a start: the account is not stopped any more, and with ``texts`` it is started again after a restart."""
         started = self.started if texts is None else self.started | {name: dict(texts)}
         return AccountRegistry(started, [one for one in self.stopped if one != name])
 
     def with_stopped(self, name: str) -> "AccountRegistry":
+        """Add a stop."""
         return AccountRegistry(self.started, [*(one for one in self.stopped if one != name), name])
 
     def accounts(
         self, configured: Mapping[str, AccountSettings]
     ) -> Iterator[tuple[str, AccountSettings]]:
-        """The accounts that the API started, as far as they can be had beside the configured ones."""
+        """List the accounts that the API started, without those that the configuration now excludes."""
         taken = {name.lower(): name for name in configured}
         for name, texts in self.started.items():
             if other := taken.get(name.lower()):
@@ -55,24 +56,24 @@ class AccountRegistry(msgspec.Struct, frozen=True):
 
 
 async def load(journal: Journal) -> AccountRegistry:
-    """What was kept. Raises ``JournalError``."""
-    kept = (await journal.state(_OF_ALL)).get(_KEY)
-    if kept is None:
+    """Load the saved registry. Raises ``JournalError``."""
+    saved = (await journal.state(_OF_ALL)).get(_KEY)
+    if saved is None:
         return AccountRegistry()
     try:
-        return msgspec.json.decode(kept, type=AccountRegistry)
+        return msgspec.json.decode(saved, type=AccountRegistry)
     except msgspec.DecodeError:
         words = "the list of accounts that the API started cannot be read; it is forgotten"
         metrics.dropped(log, "saved_state", words)
         return AccountRegistry()
 
 
-async def keep(journal: Journal, roster: AccountRegistry) -> None:
-    """Raises ``JournalError``."""
-    state: dict[str, bytes | None] = {_KEY: msgspec.json.encode(roster)}
+async def save(journal: Journal, registry: AccountRegistry) -> None:
+    """Save a registry. Raises ``JournalError``."""
+    state: dict[str, bytes | None] = {_KEY: msgspec.json.encode(registry)}
     await journal.write(WriteBatch(account=_OF_ALL, state=state))
 
 
 async def all_accounts(settings: Settings, journal: Journal) -> dict[str, AccountSettings]:
-    """The accounts of the configuration and those that the API started. Raises ``JournalError``."""
+    """List the accounts of the configuration and those that the API started. Raises ``JournalError``."""
     return settings.accounts | dict((await load(journal)).accounts(settings.accounts))

@@ -1,4 +1,4 @@
-"""What all accounts of a process have in common."""
+"""What all accounts of a process share."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from openwx.transports.web.timing import Timing
 
 
 class Resources(msgspec.Struct, kw_only=True):
-    """``connector`` leads to WeChat, ``http`` to the backends. ``several``: there is more than one account now."""
+    """The journal, the connections and the folders of a process. ``connector`` is for WeChat, ``http`` for backends."""
 
     journal: Journal
     connector: aiohttp.BaseConnector
@@ -24,13 +24,14 @@ class Resources(msgspec.Struct, kw_only=True):
     folder: MediaFolder
     fetcher: Fetcher
     targets: Targets | None
-    """The way to addresses that callers gave; None where these may be private."""
+    """Connections to addresses that callers gave; None where these may be private."""
     local_media: LocalMedia
-    """The files of this machine that may be sent."""
+    """The local files that may be sent."""
     downloads: bool = True
-    """Whether received media are fetched."""
+    """Whether received media is downloaded."""
     show_messages: bool = True
     colour: bool = False
     several: bool = False
+    """Whether there is more than one account now."""
     pace: Timing = msgspec.field(default_factory=Timing)
     clock: Clock = msgspec.field(default_factory=Clock)

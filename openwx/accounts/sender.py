@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from openwx import metrics
 from openwx.accounts import journal_guard
+from openwx.accounts.holdback import HoldBack
 from openwx.accounts.idempotency import Keys, Record
 from openwx.accounts.media.registry import MediaRegistry, what_to_send
 from openwx.accounts.media.resolver import MediaInput
@@ -63,7 +64,8 @@ class Sender:
         client: Client,
         transfer: Transfer,
         parcels: MediaRegistry,
-        teller: EventRecorder,
+        recorder: EventRecorder,
+        hold_back: HoldBack,
         running: asyncio.Event,
     ) -> None:
         self._account = account
@@ -71,7 +73,8 @@ class Sender:
         self._client = client
         self._transfer = transfer
         self._parcels = parcels
-        self._teller = teller
+        self._recorder = recorder
+        self._hold_back = hold_back
         self._running = running
         self._counts = metrics.of_account(account)
         self.keys = Keys(account, journal, pace.send_wait_s)
@@ -228,7 +231,7 @@ class Sender:
         while True:
             await self._journal.writable()
             try:
-                return await self._parcels.take(given, keep=True)
+                return await self._parcels.resolve(given, copy=True)
             except CallerError:
                 if not self._journal.trouble:
                     raise
@@ -293,17 +296,18 @@ class Sender:
             self.keys.settle(order, outcome)
 
         try:
-            await self._teller.tell_outcome(
+            recorded = await self._recorder.record_result(
                 order,
                 outcome,
                 self._client.contacts,
                 self._client.session,
-                was_kept=ticket.done is None,
+                in_journal=ticket.done is None,
                 keys=await self._journal.insist(
                     lambda: self.keys.with_outcome(order, outcome), waits
                 ),
-                waits=waits,
+                on_trouble=waits,
             )
+            self._hold_back.add(recorded)
         except asyncio.CancelledError:
             if ticket.done is not None:  # what was accepted is in the journal, and done again
                 words = (

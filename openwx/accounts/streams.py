@@ -1,8 +1,8 @@
-"""What happens, for readers who follow it, each at his own pace: nothing that is still kept is missed or told twice.
+"""Streams of published reports, for readers of any speed: no report that is still stored is missed or repeated.
 
-Everybody reads the journal, where each upload that can be seen has a number (``store/sqlite/sequence.py``) that a
-reader goes on after, also after a restart. Who is up to date shares what was read last with all others (the window);
-who lags behind reads for himself, a piece at a time. So a slow reader costs one piece, however far behind he is.
+Every reader reads the journal, where each published report has a number (``store/sqlite/sequence.py``); a reader
+continues after a number, also after a restart. Readers that are up to date share the newest reports (the window);
+a reader that lags behind reads for itself, a page at a time. So a slow reader costs one page, however far it lags.
 """
 
 import asyncio
@@ -18,14 +18,15 @@ from msgspec.structs import replace
 
 from openwx.accounts.event_filter import EVERYTHING, EventFilter
 from openwx.errors import CallerError, Code
+from openwx.reporter.payload import Payload
 from openwx.store.records import KEPT_BODY, PublishedReport, Report, ReportPage
 from openwx.store.sqlite.journal import Journal
 
 MOST_STREAMS = 100
-"""Streams of a process at once."""
-_ROWS = 200
-_PIECE_BYTES = 1024 * 1024
-"""So much is read at once. An upload that is larger is read alone."""
+"""Streams of a process at a time."""
+_PAGE_ROWS = 200
+_PAGE_BYTES = 1024 * 1024
+"""Size of a page. A larger report is a page of its own."""
 _WINDOW_ROWS = 1000
 _WINDOW_BYTES = 8 * 1024 * 1024
 _LARGE_BYTES = 16 * 1024 * 1024
@@ -40,11 +41,11 @@ _id_of = attrgetter("id")
 
 
 class StreamEnded(Exception):
-    """There is nothing more to come; its words say why."""
+    """Nothing more comes; the text says why."""
 
 
 class Missed(msgspec.Struct, frozen=True):
-    """Some of the events between two ids cannot be told. Those after ``upto`` are, and others that are still kept."""
+    """Reports between two ids that are pruned. Those after ``upto`` follow, and others that are still stored."""
 
     after: int
     upto: int
@@ -52,17 +53,17 @@ class Missed(msgspec.Struct, frozen=True):
 
 
 class Slots:
-    """How many streams there may be at once."""
+    """Limits the streams of a process."""
 
     def __init__(self, most: int = MOST_STREAMS) -> None:
         self._most = most
         self.taken = 0
         self.media = asyncio.Semaphore(4)
-        """Whoever has the contents of a medium in memory, to tell them at once, takes one."""
+        """Held while the content of a file is in memory."""
 
     @contextmanager
     def taking(self) -> Iterator[None]:
-        """A place, for as long as this lasts. Raises ``CallerError`` (-7) where all are taken."""
+        """Hold a slot. Raises ``CallerError`` (-7) where all are taken."""
         if self.taken >= self._most:
             words = f"there are {self._most} streams already, which is the most; close one first"
             raise CallerError(Code.QUEUE_FULL, words)
@@ -74,11 +75,11 @@ class Slots:
 
 
 class Stream:
-    """One account's."""
+    """The stream of one account's reports. A subscriber."""
 
     def __init__(self, account: str, journal: Journal) -> None:
         self.ended = ""
-        """Why there is nothing more to come; empty while there may be."""
+        """Why nothing more comes; empty until then."""
         self._account = account
         self._journal = journal
         self._readers: set[Reader] = set()
@@ -86,52 +87,50 @@ class Stream:
         self._news = True
         """Whether the journal may hold more than the window."""
         self._window: list[PublishedReport] = []
-        """All that could be seen after ``_begin`` up to ``_end``."""
+        """All reports that were published after ``_begin`` up to ``_end``."""
         self._begin = self._end = 0
         self._bytes = 0
         self._large: OrderedDict[str, bytes] = OrderedDict()
-        """Bodies that the journal does not keep, newest last."""
+        """Bodies that the journal does not store, newest last."""
 
-    def put(self, upload: Report) -> None:
-        """Something that everybody may see was written to the journal."""
-        if len(upload.body) > KEPT_BODY:
-            self._keep_large(upload)
+    def on_report(self, report: Report, _: Payload) -> None:
+        if len(report.body) > KEPT_BODY:
+            self._add_large(report)
         self._wake()
 
     def end(self, why: str) -> None:
-        """Readers come to an end, after all that is in the journal by now."""
+        """End the stream after all that is in the journal by now."""
         self.ended = self.ended or why
         self._wake()
 
     @asynccontextmanager
     async def read(
-        self, after: int | None = None, wanted: EventFilter = EVERYTHING
+        self, after: int | None = None, event_filter: EventFilter = EVERYTHING
     ) -> AsyncIterator["Reader"]:
-        """A reader of what comes after an id (0: of all that is kept; None: from now on). Raises ``JournalError``."""
+        """Read from after an id (0: all that is stored; None: from now on). Raises ``JournalError``."""
         newest = await self._journal.newest_shown(self._account)
-        if not self._readers:  # nobody has kept the window up to date
+        if not self._readers:  # the window is out of date
             self._start_window(newest)
-        reader = Reader(self, newest if after is None else after, newest, wanted)
+        reader = Reader(self, newest if after is None else after, newest, event_filter)
         self._readers.add(reader)
         try:
             yield reader
         finally:
             self._readers.remove(reader)
 
-    async def piece(self, after: int) -> ReportPage:
-        """Some of what can be seen after an id; nothing where there is nothing. Raises ``JournalError``."""
+    async def page(self, after: int) -> ReportPage:
+        """Read the next reports after an id, if there are any. Raises ``JournalError``."""
         async with self._reading:
             if self._news and after >= self._end:
                 await self._fill_window()
             if after >= self._begin:
                 start = bisect_right(self._window, after, key=_id_of)
-                return ReportPage(self._window[start : start + _ROWS], forgotten=0, more=False)
+                return ReportPage(self._window[start : start + _PAGE_ROWS], forgotten=0, more=False)
         return await self._read(after)
 
     async def _read(self, after: int) -> ReportPage:
-        shown = await self._journal.shown(self._account, after, rows=_ROWS, size=_PIECE_BYTES)
-        whole = [self._whole(upload) for upload in shown.uploads]
-        return replace(shown, uploads=whole)
+        page = await self._journal.shown(self._account, after, rows=_PAGE_ROWS, size=_PAGE_BYTES)
+        return replace(page, uploads=[self._with_body(report) for report in page.uploads])
 
     # -- the window --------------------------------------------------------------------------------------------
 
@@ -142,21 +141,21 @@ class Stream:
         self._news = True
 
     async def _fill_window(self) -> None:
-        """Put what is new into the window, and let the oldest go."""
+        """Add what is new to the window, and remove the oldest."""
         self._news = False
         try:
-            shown = await self._read(self._end)
+            page = await self._read(self._end)
         except BaseException:
             self._news = True
             raise
-        if shown.forgotten > self._end:  # nobody has looked for very long: each reads for himself
-            self._start_window(shown.uploads[-1].id if shown.uploads else shown.forgotten)
+        if page.forgotten > self._end:  # not read for very long: each reader reads for itself
+            self._start_window(page.uploads[-1].id if page.uploads else page.forgotten)
             return
-        self._news = self._news or shown.more
-        for upload in shown.uploads:
-            self._window.append(upload)
-            self._bytes += len(upload.body)
-            self._end = upload.id
+        self._news = self._news or page.more
+        for report in page.uploads:
+            self._window.append(report)
+            self._bytes += len(report.body)
+            self._end = report.id
         gone = 0
         while len(self._window) - gone > _WINDOW_ROWS or self._bytes > _WINDOW_BYTES:
             self._bytes -= len(self._window[gone].body)
@@ -164,16 +163,16 @@ class Stream:
             gone += 1
         del self._window[:gone]
 
-    # -- what the journal does not keep --------------------------------------------------------------------------
+    # -- bodies that the journal does not store ------------------------------------------------------------------
 
-    def _keep_large(self, upload: Report) -> None:
-        self._large[upload.uid] = upload.body
+    def _add_large(self, report: Report) -> None:
+        self._large[report.uid] = report.body
         while sum(map(len, self._large.values())) > _LARGE_BYTES:
             self._large.popitem(last=False)
 
-    def _whole(self, upload: PublishedReport) -> PublishedReport:
-        body = upload.body or self._large.get(upload.uid, b"")
-        return replace(upload, body=body) if body is not upload.body else upload
+    def _with_body(self, report: PublishedReport) -> PublishedReport:
+        body = report.body or self._large.get(report.uid, b"")
+        return replace(report, body=body) if body is not report.body else report
 
     def _wake(self) -> None:
         self._news = True
@@ -182,36 +181,36 @@ class Stream:
 
 
 class Reader:
-    """One of those who follow a stream. Its own task calls ``more`` again and again."""
+    """One reader of a stream. Its own task calls ``more`` again and again."""
 
-    def __init__(self, stream: Stream, after: int, newest: int, wanted: EventFilter) -> None:
+    def __init__(self, stream: Stream, after: int, newest: int, event_filter: EventFilter) -> None:
         self.cursor = after
-        """All up to this id was told, or was not wanted."""
+        """All up to this id was returned, or did not match."""
         self.wake = asyncio.Event()
         self._stream = stream
-        self._wanted = wanted
+        self._filter = event_filter
         self._forgotten = 0
-        """What was missed up to this id was told."""
+        """What was missed up to this id was returned."""
         self._missed: list[Missed] = []
         if after > newest:
             self._missed.append(Missed(after, 0, UNKNOWN_ID))
             self.cursor = 0
 
     async def more(self, timeout_s: float) -> list[PublishedReport | Missed]:
-        """What comes next, as soon as there is something; nothing when the time is over.
+        """Wait for the next reports; none when the time is over.
 
-        Raises ``StreamEnded`` once all is told, and ``JournalError``, after which it can be called again.
+        Raises ``StreamEnded`` after the last one, and ``JournalError``, after which it can be called again.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while True:
             self.wake.clear()
             ended = self._stream.ended
-            shown = await self._stream.piece(self.cursor)
-            if told := self._judge(shown):
-                return told
+            page = await self._stream.page(self.cursor)
+            if found := self._select(page):
+                return found
             left_s = deadline - loop.time()
-            if not shown.uploads:
+            if not page.uploads:
                 if ended:
                     raise StreamEnded(ended)
                 with contextlib.suppress(TimeoutError):
@@ -219,18 +218,16 @@ class Reader:
                         await self.wake.wait()
             if left_s <= 0:
                 return []
-            await asyncio.sleep(
-                0
-            )  # many that are not wanted are skipped without keeping others waiting
+            await asyncio.sleep(0)  # skipping many reports must not block other tasks
 
-    def _judge(self, shown: ReportPage) -> list[PublishedReport | Missed]:
-        told: list[PublishedReport | Missed] = [*self._missed]
+    def _select(self, page: ReportPage) -> list[PublishedReport | Missed]:
+        found: list[PublishedReport | Missed] = [*self._missed]
         self._missed = []
-        if shown.forgotten > max(self.cursor, self._forgotten):
-            told.append(Missed(self.cursor, shown.forgotten, FORGOTTEN))
-            self._forgotten = shown.forgotten
-        for upload in shown.uploads:
-            if self._wanted.takes(upload):
-                told.append(upload if upload.body else Missed(upload.id - 1, upload.id, TOO_LARGE))
-            self.cursor = upload.id
-        return told
+        if page.forgotten > max(self.cursor, self._forgotten):
+            found.append(Missed(self.cursor, page.forgotten, FORGOTTEN))
+            self._forgotten = page.forgotten
+        for report in page.uploads:
+            if self._filter.matches(report):
+                found.append(report if report.body else Missed(report.id - 1, report.id, TOO_LARGE))
+            self.cursor = report.id
+        return found

@@ -181,8 +181,8 @@ class Reading:
         try:
             async with folder.receive(names.of_part(filename)) as incoming:
                 async for chunk in self._decoded(part):
-                    await incoming.put(chunk)
-                return await incoming.keep()
+                    await incoming.write(chunk)
+                return await incoming.finish()
         except EmptyError as error:
             if not filename:
                 return None

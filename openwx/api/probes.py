@@ -101,7 +101,7 @@ class Health:
         """Whether every account that should run can be used now, and what comes and goes can be kept."""
         gateway = self._gateway
         accounts = gateway.accounts.values()
-        waited_for = [one for one in accounts if gateway.wants(one) and not one.is_running]
+        waited_for = [one for one in accounts if gateway.should_run(one) and not one.is_running]
         readiness = Readiness(code=int(Code.DONE), status="ready")
         if waited_for:
             readiness = Readiness(code=int(Code.NOT_RUNNING), status="not ready")
@@ -129,7 +129,7 @@ class Health:
         return AccountHealth(
             state=str(account.state),
             state_reason=account.state_reason,
-            wanted=self._gateway.wants(account),
+            wanted=self._gateway.should_run(account),
             waiting=Waiting(**account.waiting._asdict()),
             failed=failed,
             sync_age_s=None if age_s is None else round(age_s, 1),

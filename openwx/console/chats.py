@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from openwx.accounts.history import Whereabouts, payload_of
+from openwx.accounts.history import ChatFinder, payload_of
 from openwx.accounts.media.registry import described
 from openwx.accounts.outgoing import OutgoingMessage
 from openwx.api.routes.sending import SendFriendMessage, SendGroupMessage, send
@@ -45,16 +45,16 @@ class Unsent(msgspec.Struct, frozen=True):
 async def chats(visit: PageContext) -> web.StreamResponse:
     account = visit.account()
     uploads = await account.history.chats(CHATS_SHOWN)
-    places = Whereabouts(account.contacts)
+    places = ChatFinder(account.contacts)
     listed = [_conversation(visit, places, one) for one in uploads if one.body]
     template = "parts/chats.html" if visit.is_fragment else "chats.html"
     return visit.page(template, account=account, listed=listed)
 
 
-def _conversation(visit: PageContext, places: Whereabouts, upload: StoredReport) -> Conversation:
+def _conversation(visit: PageContext, places: ChatFinder, upload: StoredReport) -> Conversation:
     payload = payload_of(upload)
     newest = said(upload.seq, payload)
-    chat = places.of(payload, upload.chat)
+    chat = places.find(payload, upload.chat)
     name = chat.displayname if chat else newest.chat
     return Conversation(chat, upload.chat, name, newest, summary(newest, visit.t))
 
@@ -93,7 +93,7 @@ def _which(visit: PageContext, account: "Account") -> tuple[Chat | None, str]:
         if chat is None:
             words = "this chat is not known (any more): ids change with every login. Search for the name"
             raise CallerError(Code.NOT_FOUND, words)
-        return chat, account.history.line_of(chat)
+        return chat, account.history.chat_keys.of(chat)
     if not line:
         raise CallerError(Code.BAD_PARAMETER, "which conversation? choose one from the list")
     return None, line
@@ -157,7 +157,7 @@ async def write(visit: PageContext) -> web.StreamResponse:
         page.headers.update({"HX-Retarget": "#composer-error", "HX-Reswap": "innerHTML"})
         return page
     if visit.is_fragment:
-        line = account.history.line_of(found)
+        line = account.history.chat_keys.of(found)
         return visit.page(
             "parts/composer.html", account=account, chat=found, **await _composer(account, line)
         )

@@ -82,7 +82,7 @@ class PageContext(msgspec.Struct):
         gateway = self.gateway
         is_last = len(gateway.accounts) == 1 and account.stop_requested
         stopping = gateway.stopping or is_last or not self.frame.is_running
-        return health_of(account, self.t, wanted=gateway.wants(account), stopping=stopping)
+        return health_of(account, self.t, wanted=gateway.should_run(account), stopping=stopping)
 
     def tone(self, account: "Account") -> str:
         return self.health(account).tone

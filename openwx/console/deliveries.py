@@ -47,7 +47,7 @@ async def deliveries(visit: PageContext) -> web.StreamResponse:
 async def delivery(visit: PageContext) -> web.StreamResponse:
     """One, with what it says."""
     account = visit.account()
-    upload = await account.history.one(visit.number("id") or 0)
+    upload = await account.history.by_id(visit.number("id") or 0)
     if upload is None:
         raise CallerError(Code.NOT_FOUND, "this delivery is not kept any more")
     return visit.page(

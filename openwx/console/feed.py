@@ -41,7 +41,7 @@ async def newest(
 ) -> dict[str, Any]:
     """Lines of the feed, and from where it goes on."""
     after = await account.history.newest()
-    uploads: list[StoredReport] = await account.history.told(before=before, limit=limit)
+    uploads: list[StoredReport] = await account.history.published(before=before, limit=limit)
     lines = [happened(visit, one.seq, one.created, payload_of(one)) for one in uploads]
     return {
         "lines": lines,

@@ -124,7 +124,7 @@ class LivePage:
             return News(
                 "feed", visit.render("live/feed.html", account=account, line=line), upload.id
             )
-        if self._view == "chat" and account.history.line_told(payload) == self._line:
+        if self._view == "chat" and account.history.chat_keys.of_payload(payload) == self._line:
             one = said(upload.id, payload)
             sizes = await sizes_of([one], visit.media_roots)
             html = visit.render("live/message.html", account=account, one=one, sizes=sizes)

@@ -18,7 +18,7 @@ async def media(visit: PageContext) -> web.StreamResponse:
     """Pictures, sounds and films as such (with ``Range``, for players), all else as a file to save: nothing that
     others sent runs in this page."""
     account = visit.account()
-    upload = await account.history.shown(visit.id_in_path())
+    upload = await account.history.by_seq(visit.id_in_path())
     payload = payload_of(upload) if upload else {}
     path = payload.get("media_path")
     if not path:

@@ -1,10 +1,11 @@
-"""What the client tells the rest besides messages. ``reporter/payload.py`` says how each is uploaded."""
+"""What a transport delivers besides messages. ``reporter/payload.py`` makes a report's payload of each."""
 
 from enum import StrEnum
 
 import msgspec
 
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
+from openwx.reasons import Reason
 
 
 class State(StrEnum):
@@ -38,7 +39,7 @@ class Stopped(msgspec.Struct, frozen=True):
 class StateChanged(msgspec.Struct, frozen=True):
     old: State
     new: State
-    reason: str
+    reason: Reason
 
 
 class QRCodeShown(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from openwx.reporter.cache import Cache
 from openwx.reporter.circuit_breaker import CircuitBreaker
 from openwx.reporter.clock import Clock
 from openwx.reporter.outcome import Accepted, NoAnswer, Refused, Silent
+from openwx.reporter.payload import Payload
 from openwx.reporter.policy import allowed, should_report
 from openwx.reporter.post import Poster, webhook_id_of
 from openwx.reporter.retry_schedule import Pauses
@@ -109,6 +110,10 @@ class Reporter:
         """When uploads were made, on the steady clock."""
         self._loaded = self._clock.mark()
         self._cache = Cache()
+
+    def on_report(self, report: Report, _: Payload) -> None:
+        """Take a report that is recorded and complete: the reporter is a subscriber of its account's publisher."""
+        self.put([report])
 
     def put(self, uploads: Iterable[Report]) -> None:
         """Take what was just written to the journal: all of it, also what is not to be delivered."""

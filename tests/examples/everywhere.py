@@ -30,7 +30,7 @@ async def one_change_may_wait(scene: Scene) -> None:
     await rule.strikes()
     waiting = asyncio.create_task(scene.gateway.get("set_markname", **call))
     assert scene.gateway.service is not None
-    changes = scene.gateway.service.gateway.account(None).changes
+    changes = scene.gateway.service.gateway.account(None).actions
     while not changes._doing._lane._waiting:  # nothing tells that a caller has come
         await asyncio.sleep(0.002)
 

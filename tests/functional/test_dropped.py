@@ -248,7 +248,7 @@ async def a_title_without_end(scene: Scene) -> None:
 async def a_full_disk_until_the_end(scene: Scene) -> None:
     gateway = await scene.run()
     assert gateway.service is not None
-    journal = gateway.service.gateway._shared.journal
+    journal = gateway.service.gateway._resources.journal
     hanging = scene.simulator.faults.add("webwxsendmsg", Fault.HANG)
     sending = asyncio.create_task(gateway.get("send_friend_message", id="filehelper", content="x"))
     await hanging.strikes()

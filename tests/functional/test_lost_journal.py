@@ -219,7 +219,7 @@ async def test_a_deleted_log_is_written_back_by_a_stop(
 async def does(gateway: Gateway, sql: str) -> None:
     """Have the journal's own connection do something to itself."""
     assert gateway.service is not None
-    opened: Journal = gateway.service.gateway._shared.journal
+    opened: Journal = gateway.service.gateway._resources.journal
     await opened._writer.order(lambda db: db.execute(sql).fetchall())
 
 
@@ -296,7 +296,7 @@ async def test_a_disk_that_hangs_is_as_good_as_none(
         answers.wait(PATIENCE_S)
 
     assert api.service is not None
-    held = asyncio.create_task(api.service.gateway._shared.journal._writer.order(hold))
+    held = asyncio.create_task(api.service.gateway._resources.journal._writer.order(hold))
     assert await asyncio.to_thread(holds.wait, PATIENCE_S)
     hanging.release()
     assert (await asyncio.wait_for(under_way, PATIENCE_S)).code == 0

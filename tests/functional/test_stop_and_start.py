@@ -150,7 +150,7 @@ async def test_a_stop_waits_for_nothing_that_hangs(
 async def test_a_stop_while_the_disk_is_full(
     running: tuple[Command, Api], account: Account, receiver: Receiver
 ) -> None:
-    """Nothing can be written down any more: the stop is told to nobody, but it is one."""
+    """Nothing can be written down any more: the stop is not published, but it is one."""
     resource = pytest.importorskip("resource")
     if not hasattr(resource, "prlimit"):
         pytest.skip("only Linux sets limits of another process")
@@ -162,7 +162,7 @@ async def test_a_stop_while_the_disk_is_full(
     command.process.terminate()
     code, err = await ends_in_time(command)
     assert code == 0
-    assert "its stop is told to nobody" in err
+    assert "its stop is not published" in err
 
 
 async def test_a_second_one_on_the_same_folder(

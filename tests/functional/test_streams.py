@@ -211,7 +211,7 @@ async def test_what_is_forgotten_is_told(api: Gateway, account: Account) -> None
     friend.says("3")
     async with event_source(api, last_id=source.last_id) as source:
         assert await source.texts(1) == ["3"]
-    journal = inside(api)._shared.journal
+    journal = inside(api)._resources.journal
     await until_async(lambda: journal.prune(keep_s=0, keep=0))
     async with event_source(api, last_id="1") as again:
         missed = await again.next()
@@ -474,7 +474,7 @@ async def until_drained(api: Gateway, n: int) -> None:
 async def test_check_event_tells_what_is_forgotten(api: Gateway, account: Account) -> None:
     account.friend("小灰").says("1")
     await until_drained(api, 1)
-    journal = inside(api)._shared.journal
+    journal = inside(api)._resources.journal
     await until_async(lambda: journal.prune(keep_s=0, keep=0))
     found = await api.get("check_event", after="1", timeout="0")
     first, _, last = found.headers["X-Openwx-Missed"].partition("-")

@@ -1,7 +1,7 @@
-"""Fetches media from URLs that callers and bots name, but never from where only this machine can reach.
+"""Fetches media from URLs that callers and bots name, but never from private addresses.
 
-An address is judged when it is connected to, at every redirect: a name that resolves to a public address for
-the judge and to a private one for the connection gains nothing.
+An address is checked when it is connected to, at every redirect: a name that resolves to a public address for
+the check and to a private one for the connection gains nothing.
 """
 
 import ipaddress
@@ -26,11 +26,11 @@ TIMEOUT = ClientTimeout(total=300, sock_connect=10, sock_read=30)
 
 
 class ForbiddenError(OSError):
-    """The name leads to an address that is not for callers."""
+    """The name resolves to an address that callers may not reach."""
 
 
 class PublicOnly(AbstractResolver):
-    """Resolves names, and refuses those that lead to any address that is not public, but for ``private_hosts``."""
+    """A resolver that refuses names with any address that is not public, except for ``private_hosts``."""
 
     def __init__(self, private_hosts: frozenset[str] = frozenset()) -> None:
         self._private_hosts = private_hosts
@@ -49,7 +49,7 @@ class PublicOnly(AbstractResolver):
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """An answer that comes. ``name`` is what its sender or its address calls the file, or ``""``."""
+    """A response. ``name`` is the file's name by its header or its address, or ``""``."""
 
     name: str
     size: int | None
@@ -57,7 +57,7 @@ class Fetched(msgspec.Struct, frozen=True):
 
 
 class Fetcher:
-    """``private_hosts`` and the origins in ``trusted`` may be private. Close it in the end."""
+    """HTTP sessions for media. ``private_hosts`` may be private. Close it in the end."""
 
     def __init__(self, private_hosts: Iterable[str]) -> None:
         self._private_hosts = frozenset(private_hosts)
@@ -70,7 +70,10 @@ class Fetcher:
 
     @asynccontextmanager
     async def fetch(self, address: str, *, trusted: Iterable[URL]) -> AsyncIterator[Fetched]:
-        """GET an address. ``CallerError``: -3 where it fails, -8 where it is not allowed, -2 where it is none."""
+        """GET an address; the ``trusted`` origins may be private.
+
+        Raises ``CallerError``: -3 where it fails, -8 where it is not allowed, -2 where it is no URL.
+        """
         url = _url(address)
         origins = {one.origin() for one in trusted}
         try:
@@ -93,7 +96,7 @@ class Fetcher:
         except aiohttp.ClientPayloadError:
             raise _failed(url, "the answer breaks off or is not what its encoding says") from None
         except (aiohttp.ClientError, ValueError) as error:
-            # Without its words: they may repeat the address, with what is secret in it.
+            # Without its text, which may repeat the address and what is secret in it.
             raise _failed(url, type(error).__name__) from None
         except OSError as error:
             raise _failed(url, error.strerror or type(error).__name__) from None
@@ -102,14 +105,14 @@ class Fetcher:
     def _session_for(self, url: URL, origins: set[URL]) -> aiohttp.ClientSession:
         if url.host in self._private_hosts or url.origin() in origins:
             return self._free
-        # aiohttp resolves names only: an address as such is judged here.
+        # aiohttp resolves names only: a literal address is checked here.
         if not is_public(url.host or ""):
             raise ForbiddenError
         return self._guarded
 
 
 def is_public(host: str) -> bool:
-    """Whether a host is an address for everybody; a name is judged when it is resolved."""
+    """Whether a host is a public address; a name is checked when it is resolved."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -126,7 +129,7 @@ def is_public(host: str) -> bool:
 
 
 def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Where an address of NAT64 or 6to4, or a mapped one, really leads."""
+    """Get the IPv4 address within one of NAT64 or 6to4, or a mapped one."""
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour
@@ -135,11 +138,11 @@ def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _UNICAST = ipaddress.ip_network("2000::/3")
 _PLATFORM = frozenset(map(ipaddress.ip_address, ("192.0.0.192", "168.63.129.16")))
-"""Where the clouds of Oracle and Azure tell a machine about itself; link-local addresses in all but name."""
+"""Metadata services of Oracle and Azure: link-local addresses in all but name."""
 _LEGACY_IPV4 = re.compile(
     r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*\.?", re.IGNORECASE | re.ASCII
 )
-"""Spellings such as 2130706433 and 0x7f.1, which some make 127.0.0.1 of, past any judge of names."""
+"""Spellings such as 2130706433 and 0x7f.1, which some resolvers take for 127.0.0.1."""
 
 
 def _session(resolver: AbstractResolver | None) -> aiohttp.ClientSession:
@@ -175,14 +178,14 @@ def _fetched(answer: aiohttp.ClientResponse, url: URL) -> Fetched:
 def _name(answer: aiohttp.ClientResponse, url: URL) -> str:
     header = answer.headers.get(hdrs.CONTENT_DISPOSITION, "")
     try:
-        told = names.disposition(header).get("filename", "")
+        filename = names.disposition(header).get("filename", "")
     except UnicodeDecodeError:
-        told = ""
-    return names.shown(names.last_part(told)) or names.of_url(url)
+        filename = ""
+    return names.shown(names.last_part(filename)) or names.of_url(url)
 
 
 def _shown(url: URL) -> str:
-    """Without what may be secret in it."""
+    """Cut what may be secret."""
     return str(url.with_query(None).with_fragment(None).with_user(None))[:200]
 
 

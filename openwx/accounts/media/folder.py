@@ -22,26 +22,26 @@ log = logging.getLogger("openwx.media")
 
 _MOST_NAME_BYTES = 120
 _AT_ONCE = 256 * 1024
-"""Bytes that are gathered before a thread writes them."""
+"""Bytes that are buffered before a thread writes them."""
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 _UNFINISHED = ".part"
 _DAY_S = 86_400.0
 
 
 class TooLargeError(Exception):
-    """More came than may come; its words say how much that is."""
+    """More came than is allowed; the text says how much that is."""
 
 
 class EmptyError(Exception):
-    """Nothing came; its words say so."""
+    """Nothing came; the text says so."""
 
     def __init__(self) -> None:
         super().__init__("it has 0 bytes")
 
 
 class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file in full. ``path`` is absolute, ``name`` is what people call it, ``mtime`` is Unix time in seconds,
-    ``md5`` is hexadecimal. ``fingerprint`` is there where others could change the file."""
+    """A complete file. ``path`` is absolute, ``name`` is its name for people, ``mtime`` is Unix time in seconds,
+    ``md5`` is hexadecimal. ``fingerprint`` is set where the file is not openwx's own and could change."""
 
     path: str
     name: str
@@ -54,7 +54,7 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaFolder:
-    """One account's, or everybody's. Files in it are for their owner's eyes alone."""
+    """The folder ``media_dir``. Its files are readable for their owner only."""
 
     def __init__(self, path: Path, *, max_size: int) -> None:
         self.path = path
@@ -62,17 +62,17 @@ class MediaFolder:
 
     @asynccontextmanager
     async def receive(self, name: str = "", *, prefix: str = "") -> AsyncIterator["IncomingFile"]:
-        """A new file to put bytes into; what was not kept by its end is deleted. Raises ``OSError``."""
+        """Open a new file to write into. It is deleted in the end unless it was finished. Raises ``OSError``."""
         async with await asyncio.to_thread(IncomingFile, self, name, prefix) as incoming:
             yield incoming
 
-    def clean(self, keep_days: float, wanted: Set[str]) -> int:
-        """Delete what is older, and not among ``wanted`` paths; answers how many files went. Blocks."""
+    def clean(self, keep_days: float, needed: Set[str]) -> int:
+        """Delete files that are older, but not the ``needed`` paths. The number of deleted files. Blocks."""
         before = time.time() - keep_days * _DAY_S
         gone = 0
         for file in self.path.iterdir() if self.path.is_dir() else ():
             try:
-                if str(file) not in wanted and file.lstat().st_mtime < before:
+                if str(file) not in needed and file.lstat().st_mtime < before:
                     file.unlink()
                     gone += 1
             except OSError as error:
@@ -81,12 +81,12 @@ class MediaFolder:
 
 
 class IncomingFile:
-    """A file that is being written. ``put`` gathers and writes in a thread, ``keep`` gives it its name."""
+    """A file that is being written. ``write`` buffers, and writes in a thread; ``finish`` gives it its name."""
 
     def __init__(self, folder: MediaFolder, name: str, prefix: str) -> None:
         self._most = folder.max_size
         self.name = name
-        """As people see it."""
+        """Its name for people."""
         folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._stem = folder.path / f"{prefix}{time.strftime('%Y%m%d')}-{secrets.token_hex(8)}"
         self._path = self._stem.with_name(self._stem.name + _UNFINISHED)
@@ -94,7 +94,7 @@ class IncomingFile:
         self._file: BinaryIO = os.fdopen(handle, "wb", buffering=0)
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._head = b""
-        self._gathered = bytearray()
+        self._buffer = bytearray()
         self._mime = ""
         self.size = 0
 
@@ -110,31 +110,31 @@ class IncomingFile:
         self._file.close()
         self._path.unlink(missing_ok=True)
 
-    async def put(self, data: bytes) -> None:
+    async def write(self, data: bytes) -> None:
         """Add bytes. Raises ``TooLargeError``, or ``OSError`` where they cannot be written."""
         self.size += len(data)
         if self.size > self._most:
             raise TooLargeError(f"it is larger than media.max_size, {self._most} bytes")
         if len(self._head) < types.ENOUGH:
             self._head += data[: types.ENOUGH - len(self._head)]
-        self._gathered += data
-        if len(self._gathered) >= _AT_ONCE:
-            await self._write()
+        self._buffer += data
+        if len(self._buffer) >= _AT_ONCE:
+            await self._flush()
 
     async def mime(self) -> str:
-        """The type of what has come, by its content."""
+        """Type what has come, by its content."""
         if not self._mime:
             self._mime = await types.mime_of(self._head, self.name)
         return self._mime
 
-    async def keep(self) -> StoredFile:
-        """Finish the file: on the disk, typed by its content, under a name of its own that it ends with.
+    async def finish(self) -> StoredFile:
+        """Write the file to the disk, type it by its content, and give it its name, which no other file has.
 
         Raises ``EmptyError``, or ``OSError`` where it cannot be written.
         """
         if self.size == 0:
             raise EmptyError
-        await self._write()
+        await self._flush()
         mime = await self.mime()
         ext = types.extension_of(mime, self.name)
         path = await asyncio.to_thread(self._finish, ext)
@@ -149,10 +149,10 @@ class IncomingFile:
             mtime=int(path.stat().st_mtime),
         )
 
-    async def _write(self) -> None:
-        gathered, self._gathered = self._gathered, bytearray()
-        if gathered:
-            await asyncio.to_thread(self._write_now, gathered)
+    async def _flush(self) -> None:
+        data, self._buffer = self._buffer, bytearray()
+        if data:
+            await asyncio.to_thread(self._write_now, data)
 
     def _write_now(self, data: bytearray) -> None:
         self._md5.update(data)
@@ -171,7 +171,7 @@ class IncomingFile:
 
 
 def safe_name(name: str) -> str:
-    """A file name that stays in its folder, whoever wrote it: its last part, without what file systems refuse.
+    """Make a file name of a stranger's that stays in its folder: its last part, without what file systems refuse.
 
     Empty where nothing is left of it.
     """

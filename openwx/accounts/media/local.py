@@ -1,6 +1,6 @@
-"""Local files that callers may send: below the roots, and never what is the gateway's own.
+"""Local files that callers may send: below the roots, and never openwx's own files.
 
-A path is judged before anything outside of the roots is looked at, so that no answer tells what is there.
+A path is checked before anything outside of the roots is accessed, so that no answer reveals what exists there.
 """
 
 import os
@@ -15,8 +15,8 @@ _MOST_LINKS = 40
 
 
 class LocalMedia:
-    """``roots`` are the folders that files may lie in. ``own`` are files and folders that are never sent, but for what
-    lies in ``media``, the folder of media."""
+    """The allowed local files. ``roots`` are the folders that they may lie in. ``own`` are files and folders that are
+    never sent, except for what lies in ``media``, the folder of media."""
 
     def __init__(
         self, roots: Iterable[Path], *, own: Iterable[Path] = (), media: Path | None = None
@@ -24,12 +24,12 @@ class LocalMedia:
         named = {_normal(root): Path(os.path.realpath(root)) for root in roots}
         self._roots = list(dict.fromkeys(named.values()))
         self._named = {root: root for root in self._roots} | named
-        """Where each root really is, by the names that it may have in a path."""
+        """The real path of each root, by the names that it may have in a path."""
         self._own = [Path(os.path.realpath(one)) for one in own]
         self._media = None if media is None else Path(os.path.realpath(media))
 
     def open(self, path: str) -> tuple[str, BinaryIO]:
-        """A regular file, and where it really is. Blocks. Raises ``CallerError``: -3 or -8."""
+        """Open a regular file. Its real path, and the file. Blocks. Raises ``CallerError``: -3 or -8."""
         try:
             real = Path(os.path.realpath(self._followed(path)))
             root = next((root for root in self._roots if real.is_relative_to(root)), None)
@@ -47,7 +47,7 @@ class LocalMedia:
             raise CallerError(Code.MEDIA, f"media_path {path[:200]!r}: {words}") from None
 
     def _followed(self, path: str) -> Path:
-        """Where a path leads. Links are followed as long as they lead below the roots: nothing else is looked at."""
+        """Follow the links of a path as long as they lead below the roots: nothing else is accessed."""
         place = self._below_root(_normal(path))
         for _ in range(_MOST_LINKS):
             if place is None:
@@ -63,14 +63,14 @@ class LocalMedia:
         return root.joinpath(*names)
 
     def _below_root(self, path: Path) -> tuple[Path, Sequence[str]] | None:
-        """The root, and the names on the way down from it; None where the path leads elsewhere."""
+        """Split a path into its root and the names below it; None where it leads elsewhere."""
         for name, root in self._named.items():
             if path.is_relative_to(name):
                 return root, path.relative_to(name).parts
         return None
 
     def _is_own(self, real: Path) -> bool:
-        """Also under another name: hard links, and file systems that do not tell capitals from small letters."""
+        """Whether a file is openwx's own, also under another name: a hard link, or other capitals."""
         places = [real, *real.parents]
         for place in places:
             if place == self._media:
@@ -100,12 +100,12 @@ class LocalMedia:
 
 
 def _normal(path: str | Path) -> Path:
-    """An absolute path without ``..``. It takes away a name, wherever that leads: nothing is looked at for it."""
+    """Make a path absolute and remove ``..``, each with the name before it, without accessing the file system."""
     return Path(os.path.normpath(Path(path).absolute()))
 
 
 def _by_first_link(root: Path, names: Sequence[str]) -> Path | None:
-    """Where a path leads by the first link on its way; None where there is none."""
+    """Follow the first link in a path; None where there is none."""
     here = root
     for number, name in enumerate(names):
         there = here / name
@@ -116,7 +116,7 @@ def _by_first_link(root: Path, names: Sequence[str]) -> Path | None:
 
 
 def _number(path: Path) -> tuple[int, int] | None:
-    """What tells a file or folder from all others, whatever it is called; None where there is none."""
+    """Identify a file or folder whatever its name; None where it does not exist."""
     try:
         status = path.stat()
     except OSError:

@@ -1,7 +1,7 @@
-"""Names of media as people see them, from all the ways in which they come.
+"""Names of media for people, from all the forms in which they come.
 
-A name is its author's: uploads and WeChat get it as it was written. Only where it becomes a path it is made safe
-(``mediafolder.safe_name``).
+Reports and WeChat get a name as its author wrote it. It is made safe only where it becomes a path
+(``folder.safe_name``).
 """
 
 import re
@@ -17,9 +17,9 @@ from yarl import URL
 from openwx import charsets
 
 _SEPARATORS = str.maketrans("/\\", "／＼")
-"""No file of any system has these in its name, and programs join names to folders: others that look alike."""
+"""No file has these in its name, and programs join names to folders: they become characters that look alike."""
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""They show a name in another order than it has: ``\\u202e`` makes ``gpj.exe`` of ``exe.jpg``."""
+"""They display a name in another order: ``\\u202e`` makes ``gpj.exe`` of ``exe.jpg``."""
 _PATH = re.compile(r"(?:[A-Za-z]:)?[/\\]|\.{1,2}[/\\]|~[/\\]|file:", re.IGNORECASE)
 _PARAMETER = re.compile(
     r';\s*([\w!#$&+.^`|~*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"(?=\s*(?:;|$))|([^;]*))', re.DOTALL
@@ -30,29 +30,29 @@ _WORDS = re.compile(r"(?:\s*=\?[\w.-]+(?:\*[\w-]*)?\?[bq]\?[^?\s]*\?=)+\s*", re.
 
 
 def shown(name: str) -> str:
-    """One line without control characters, and without what would make a path of it; ``""`` where nothing is left."""
+    """Remove control characters, and replace what would make it a path; ``""`` where nothing is left."""
     name = name.replace("\r\n", "\n").translate(_SEPARATORS)
     kept = "".join(_visible(character) for character in name)
     return "" if kept.strip(" .") == "" else kept
 
 
 def of_client(name: str) -> str:
-    """As ``shown``; where it is a path, as some programs send it, its last part."""
+    """As ``shown``; of a path, as some programs send it, the last part."""
     return shown(last_part(name) if _PATH.match(name) else name)
 
 
 def of_part(name: str) -> str:
-    """Of a file part of a form: no program writes a separator that is none, but where its system is not Windows."""
+    """The name of a file part of a form. A backslash alone is no separator on systems other than Windows."""
     return shown(last_part(name)) if "/" in name else of_client(name)
 
 
 def last_part(path: str) -> str:
-    """What follows the last separator, of whatever system."""
+    """Get what follows the last separator of any system."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
 def of_url(url: URL) -> str:
-    """The last part of its path; ``""`` where it has none."""
+    """Get the last part of a URL's path; ``""`` where it has none."""
     data = unquote_to_bytes(url.raw_name)
     try:
         return shown(last_part(charsets.utf8_or_gb(data)))
@@ -61,22 +61,22 @@ def of_url(url: URL) -> str:
 
 
 def disposition(header: str) -> dict[str, str]:
-    """The parameters of a Content-Disposition, as aiohttp gives headers: ``filename`` is the file's name, in whatever
-    way it is written (RFC 2047, 2231 and 5987, percent-encoded, or as it is), with a path if it has one.
+    """Parse the parameters of a Content-Disposition. ``filename`` is decoded from any of its forms (RFC 2047, 2231 and
+    5987, percent-encoded, or plain), with a path if it has one.
 
     Raises ``UnicodeDecodeError`` where its bytes are no text.
     """
     text = charsets.utf8_or_gb(header.encode("utf-8", "surrogateescape"))
-    given: dict[str, str] = {}
+    found: dict[str, str] = {}
     for key, quoted, bare in _PARAMETER.findall(text):
         value = re.sub(r'\\(["\\])', r"\1", quoted) or bare.strip().strip('"')
-        given.setdefault(key.lower(), value)
-    extended = _extended(given)
+        found.setdefault(key.lower(), value)
+    extended = _extended(found)
     if extended is not None:
-        given["filename"] = extended
-    elif "filename" in given:
-        given["filename"] = _written(given["filename"])
-    return given
+        found["filename"] = extended
+    elif "filename" in found:
+        found["filename"] = _plain(found["filename"])
+    return found
 
 
 def _visible(character: str) -> str:
@@ -89,11 +89,11 @@ def _visible(character: str) -> str:
     return "" if is_odd else character
 
 
-def _extended(given: Mapping[str, str]) -> str | None:
-    """``filename*=UTF-8''%E4%BD%A0``, or its pieces ``filename*0*``, ``filename*1`` …; None where there is none."""
-    whole = given.get("filename*")
+def _extended(parameters: Mapping[str, str]) -> str | None:
+    """Decode ``filename*=UTF-8''%E4%BD%A0``, or its pieces ``filename*0*``, ``filename*1`` …; None without them."""
+    whole = parameters.get("filename*")
     if whole is None:
-        whole = "".join(_pieces(given)) or None
+        whole = "".join(_pieces(parameters)) or None
     if whole is None or whole.count("'") < 2:
         return None
     charset, _, escaped = whole.split("'", 2)
@@ -111,10 +111,11 @@ def _decoded_or_none(data: bytes) -> str | None:
         return None
 
 
-def _pieces(given: Mapping[str, str]) -> list[str]:
+def _pieces(parameters: Mapping[str, str]) -> list[str]:
     pieces: list[str] = []
     for number in count():
-        plain, escaped = given.get(f"filename*{number}"), given.get(f"filename*{number}*")
+        name = f"filename*{number}"
+        plain, escaped = parameters.get(name), parameters.get(f"{name}*")
         if plain is None and escaped is None:
             break
         if escaped is not None:
@@ -124,8 +125,8 @@ def _pieces(given: Mapping[str, str]) -> list[str]:
     return pieces
 
 
-def _written(name: str) -> str:
-    """A plain ``filename``, which some programs encode all the same."""
+def _plain(name: str) -> str:
+    """Decode a plain ``filename``, which some programs encode all the same."""
     if _WORDS.fullmatch(name):
         try:
             return "".join(
@@ -139,7 +140,7 @@ def _written(name: str) -> str:
             return unquote_to_bytes(name).decode()
         except UnicodeDecodeError:
             return name
-    # As browsers write what would end the header.
+    # Browsers escape what would end the header.
     for escaped, character in (("%22", '"'), ("%0D", "\r"), ("%0A", "\n")):
         name = name.replace(escaped, character)
     return name

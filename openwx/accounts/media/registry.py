@@ -1,4 +1,7 @@
-"""Media on their way out: found by their ``media_id`` or taken from where the caller says, and uploaded once."""
+"""Media to send: found by their ``media_id`` or resolved from what a caller names, and uploaded once.
+
+The routes and ``Sender`` call it; ``EventRecorder`` records what it knows of media.
+"""
 
 import asyncio
 import re
@@ -29,19 +32,19 @@ _Key = tuple[str, str, str, str]
 
 
 class MediaRegistry:
-    """One account's. What is known of a medium is in the journal, so a ``media_id`` outlives a restart."""
+    """Outgoing media of one account. Its records are in the journal, so a ``media_id`` outlives a restart."""
 
     def __init__(
         self,
         account: str,
         journal: Journal,
-        sources: MediaResolver,
+        resolver: MediaResolver,
         client: Client,
         transfer: Transfer,
     ) -> None:
         self._account = account
         self._journal = journal
-        self._sources = sources
+        self._resolver = resolver
         self._client = client
         self._transfer = transfer
         self._uploaded: OrderedDict[_Key, Uploaded] = OrderedDict()
@@ -52,14 +55,16 @@ class MediaRegistry:
         session = self._client.session
         return session.login_id if session else ""
 
-    async def take(self, given: MediaInput, *, keep: bool) -> OutgoingMedia:
-        """A medium that a caller or a bot names. Raises ``CallerError``, at once while the journal cannot be written.
-        See ``MediaResolver.take``."""
-        journal_guard.require(self._journal, "the medium was not taken")
-        return OutgoingMedia(medium=await self._sources.take(given, keep=keep))
+    async def resolve(self, media: MediaInput, *, copy: bool) -> OutgoingMedia:
+        """Resolve media that a caller or a bot names; see ``MediaResolver.resolve``.
 
-    async def known(self, media_id: str, name: str | None) -> OutgoingMedia:
-        """The medium with this ``media_id``. Raises ``CallerError``: -2, -3, 100."""
+        Raises ``CallerError``, at once while the journal cannot be written.
+        """
+        journal_guard.require(self._journal, "the medium was not taken")
+        return OutgoingMedia(medium=await self._resolver.resolve(media, copy=copy))
+
+    async def find(self, media_id: str, name: str | None) -> OutgoingMedia:
+        """Find the media with this ``media_id``. Raises ``CallerError``: -2, -3, 100."""
         found = _MEDIA_ID.fullmatch(media_id)
         kind = _KIND_OF_CODE.get(found[2]) if found else None
         if found is None or kind is None:
@@ -67,47 +72,47 @@ class MediaRegistry:
             words = f"media_id must be ID:CODE as an answer or an upload gave it (codes: {codes})"
             raise CallerError(Code.BAD_PARAMETER, words)
         name = names.of_client(name or "") or None
-        kept = await self._journal.medium(self._account, found[1])
-        if kept is not None:
-            parcel = msgspec.json.decode(kept, type=OutgoingMedia)
-            return _to_send_on(replace(parcel, media_id=media_id), name)
+        record = await self._journal.medium(self._account, found[1])
+        if record is not None:
+            media = msgspec.json.decode(record, type=OutgoingMedia)
+            return _to_send_on(replace(media, media_id=media_id), name)
         if not found[1].startswith("@"):
             raise CallerError(Code.NOT_FOUND, f"media_id {media_id[:100]!a} is not known here")
         uploaded = Uploaded(kind=kind, media_id=found[1], name=name or "file")
         return OutgoingMedia(media_id=media_id, uploaded=uploaded)
 
-    async def upload(self, parcel: OutgoingMedia, to: str) -> OutgoingMedia:
-        """See to it that WeChat has the medium. Raises ``WeChatError``; ``CallerError`` where the file is gone."""
-        if parcel.medium is None or parcel.uploaded is not None or parcel.ref is not None:
-            return parcel
-        return with_uploaded(parcel, await self._upload(parcel.medium, to))
+    async def upload(self, media: OutgoingMedia, to: str) -> OutgoingMedia:
+        """Upload media that WeChat does not have. Raises ``WeChatError``; ``CallerError`` where the file is gone."""
+        if media.medium is None or media.uploaded is not None or media.ref is not None:
+            return media
+        return with_uploaded(media, await self._upload(media.medium, to))
 
-    async def upload_only(self, parcel: OutgoingMedia) -> OutgoingMedia:
-        """Upload now, to be sent later by its ``media_id``, which lasts when this returns.
+    async def upload_only(self, media: OutgoingMedia) -> OutgoingMedia:
+        """Upload now, to be sent later by its ``media_id``, which is in the journal when this returns.
 
-        Raises ``WeChatError``, or ``CallerError`` where it cannot be kept.
+        Raises ``WeChatError``, or ``CallerError`` where the journal cannot be written.
         """
         journal_guard.require(self._journal, "nothing was uploaded")
-        parcel = await self.upload(parcel, NOBODY_YET)
+        media = await self.upload(media, NOBODY_YET)
         try:
-            await self._journal.write(WriteBatch(account=self._account, media=to_keep(parcel)))
+            await self._journal.write(WriteBatch(account=self._account, media=records_of(media)))
         except JournalError as error:
             raise journal_guard.not_kept(error, "the media_id cannot be kept") from None
-        return parcel
+        return media
 
-    async def upload_again(self, parcel: OutgoingMedia, to: str) -> OutgoingMedia | None:
-        """For a medium that WeChat does not know any more, though it once did; None where that cannot be helped."""
+    async def upload_again(self, media: OutgoingMedia, to: str) -> OutgoingMedia | None:
+        """Upload media once more that WeChat does not know any more; None where that is not possible."""
         fresh = [one for key, one in self._uploaded.items() if key[0] == self._login_id]
-        if parcel.medium is None or parcel.uploaded in fresh:
+        if media.medium is None or media.uploaded in fresh:
             return None
-        if not _is_there(parcel.medium):
+        if not _is_there(media.medium):
             return None
-        return with_uploaded(replace(parcel, ref=None), await self._upload(parcel.medium, to))
+        return with_uploaded(replace(media, ref=None), await self._upload(media.medium, to))
 
     async def _upload(self, medium: Medium, to: str) -> Uploaded:
         key = (self._login_id, medium.md5, medium.kind, medium.name)
         lock = self._uploading.setdefault(key, asyncio.Lock())
-        async with lock:  # who wants the same one meanwhile has it when it is there
+        async with lock:  # others that want the same file meanwhile wait for this upload
             uploaded = self._uploaded.get(key)
             if uploaded is None:
                 try:
@@ -121,31 +126,31 @@ class MediaRegistry:
         return uploaded
 
 
-def with_uploaded(parcel: OutgoingMedia, uploaded: Uploaded) -> OutgoingMedia:
+def with_uploaded(media: OutgoingMedia, uploaded: Uploaded) -> OutgoingMedia:
     media_id = f"{uploaded.media_id}:{MEDIA_CODES[uploaded.kind]}"
-    return replace(parcel, uploaded=uploaded, media_id=media_id)
+    return replace(media, uploaded=uploaded, media_id=media_id)
 
 
-def to_keep(parcel: OutgoingMedia) -> dict[str, bytes]:
-    """What the journal is to remember of it, for ``known``."""
-    key = parcel.media_id.rpartition(":")[0]
-    return {key: msgspec.json.encode(parcel)} if key else {}
+def records_of(media: OutgoingMedia) -> dict[str, bytes]:
+    """Make the record for the journal, by which ``find`` finds the media."""
+    key = media.media_id.rpartition(":")[0]
+    return {key: msgspec.json.encode(media)} if key else {}
 
 
 def received(ref: MediaRef, medium: Medium | None) -> dict[str, bytes]:
-    """What the journal is to remember of a received medium; ``medium`` once it was fetched."""
+    """Make the record of received media; ``medium`` once it is downloaded."""
     media_id = f"{ref.msg_id}:{MEDIA_CODES[ref.kind]}"
     return {
         ref.msg_id: msgspec.json.encode(OutgoingMedia(media_id=media_id, medium=medium, ref=ref))
     }
 
 
-def described(parcel: OutgoingMedia) -> dict[str, str]:
-    """What uploads and answers tell of a medium (contract, section 3), as far as it is known."""
-    kind, medium, uploaded = kind_of(parcel), parcel.medium, parcel.uploaded
-    told = {"media_id": parcel.media_id, "media_type": kind, "media_code": str(MEDIA_CODES[kind])}
+def described(media: OutgoingMedia) -> dict[str, str]:
+    """Describe media in reports and answers (contract, section 3), as far as it is known."""
+    kind, medium, uploaded = kind_of(media), media.medium, media.uploaded
+    members = {"media_id": media.media_id, "media_type": kind, "media_code": str(MEDIA_CODES[kind])}
     if medium is not None:
-        told |= {
+        members |= {
             "media_path": medium.path,
             "media_mime": medium.mime,
             "media_name": medium.name,
@@ -154,31 +159,31 @@ def described(parcel: OutgoingMedia) -> dict[str, str]:
             "media_ext": medium.ext,
         }
     elif uploaded is not None and uploaded.name:
-        told |= {"media_name": uploaded.name, "media_ext": uploaded.ext}
-    return told
+        members |= {"media_name": uploaded.name, "media_ext": uploaded.ext}
+    return members
 
 
-def kind_of(parcel: OutgoingMedia) -> Kind:
-    if parcel.uploaded is not None:
-        return parcel.uploaded.kind
-    if parcel.ref is not None:
-        return parcel.ref.kind
-    return parcel.medium.kind if parcel.medium else "file"
+def kind_of(media: OutgoingMedia) -> Kind:
+    if media.uploaded is not None:
+        return media.uploaded.kind
+    if media.ref is not None:
+        return media.ref.kind
+    return media.medium.kind if media.medium else "file"
 
 
-def what_to_send(parcel: OutgoingMedia) -> Uploaded | MediaRef:
-    what = parcel.uploaded or parcel.ref
+def what_to_send(media: OutgoingMedia) -> Uploaded | MediaRef:
+    what = media.uploaded or media.ref
     assert what is not None, "upload() comes first"
     return what
 
 
-def _to_send_on(parcel: OutgoingMedia, name: str | None) -> OutgoingMedia:
-    """A known medium: forwarded where WeChat lets it be, else uploaded from the file that was fetched."""
-    if parcel.ref is None or send.can_be_forwarded(parcel.ref):
-        return parcel
-    medium = parcel.medium
+def _to_send_on(media: OutgoingMedia, name: str | None) -> OutgoingMedia:
+    """Send known media on: forward it where WeChat allows that, else upload the downloaded file."""
+    if media.ref is None or send.can_be_forwarded(media.ref):
+        return media
+    medium = media.medium
     if medium is None or not _is_there(medium):
-        words = f"media_id {parcel.media_id}: WeChat cannot forward it, and its file is not here"
+        words = f"media_id {media.media_id}: WeChat cannot forward it, and its file is not here"
         raise CallerError(Code.MEDIA, words)
     if medium.kind == "voice":
         medium = replace(medium, kind="file")

@@ -1,4 +1,4 @@
-"""Where media to send come from: a local file, a URL, base64, a file part; all become a ``Medium``."""
+"""Resolves the media that a caller names, be it a local file, a URL, base64 or a file part, to a ``Medium``."""
 
 import asyncio
 import base64
@@ -24,8 +24,8 @@ _READ = 1024 * 1024
 
 
 class MediaInput(msgspec.Struct, frozen=True):
-    """A medium as a caller names it: one of these. ``path`` is a local path or a URL; beside ``data`` it is only
-    a name, as the original had it. ``name`` is what the receiver shall see."""
+    """Media as a caller names it, in one of these forms. ``path`` is a local path or a URL; beside ``data`` it is only
+    a name, as in the original. ``name`` is what the receiver sees."""
 
     path: str | None = None
     data: str | None = None
@@ -34,7 +34,7 @@ class MediaInput(msgspec.Struct, frozen=True):
 
 
 class MediaResolver:
-    """Takes media of one account. ``local`` says which files of this machine may be sent."""
+    """Resolves media of one account. ``local`` decides which local files may be sent."""
 
     def __init__(
         self, folder: MediaFolder, local: LocalMedia, fetcher: Fetcher, trusted: Iterable[URL]
@@ -44,31 +44,31 @@ class MediaResolver:
         self._fetcher = fetcher
         self._trusted = list(trusted)
 
-    async def take(self, given: MediaInput, *, keep: bool = False) -> Medium:
-        """The medium, on the disk and typed by its content. ``keep``: a local file is copied, since it may change.
+    async def resolve(self, media: MediaInput, *, copy: bool = False) -> Medium:
+        """Bring media to the disk, and type it by its content. ``copy`` a local file where it may change.
 
         Raises ``CallerError``: -2, -3 or -8.
         """
         try:
-            file = await self._file(given, keep=keep)
+            file = await self._file(media, copy=copy)
         except (TooLargeError, EmptyError) as error:
             raise CallerError(Code.MEDIA, f"the medium cannot be sent: {error}") from None
         except OSError as error:
             words = error.strerror or str(error)
             raise CallerError(Code.MEDIA, f"the medium cannot be taken: {words}") from None
-        return medium_of(file, given.name)
+        return medium_of(file, media.name)
 
-    async def _file(self, given: MediaInput, *, keep: bool) -> StoredFile:
-        if given.file is not None:
-            return given.file
-        if given.data is not None:
-            return await self._decode(given.data, names.shown(names.last_part(given.path or "")))
-        path = given.path or ""
+    async def _file(self, media: MediaInput, *, copy: bool) -> StoredFile:
+        if media.file is not None:
+            return media.file
+        if media.data is not None:
+            return await self._decode(media.data, names.shown(names.last_part(media.path or "")))
+        path = media.path or ""
         if path.partition(":")[0].lower() in ("http", "https"):
             return await self._fetch(path)
-        return await self._local(path.removeprefix("file://"), keep=keep)
+        return await self._local(path.removeprefix("file://"), copy=copy)
 
-    async def _local(self, path: str, *, keep: bool) -> StoredFile:
+    async def _local(self, path: str, *, copy: bool) -> StoredFile:
         real, file = await asyncio.to_thread(self._local_media.open, path)
         with file:
             status = os.fstat(file.fileno())
@@ -79,12 +79,12 @@ class MediaResolver:
             if status.st_size == 0:
                 raise EmptyError
             name = names.shown(PurePath(path).name)
-            if not keep:
+            if not copy:
                 return await _described(file, real, name, status)
             async with self._folder.receive(name) as incoming:
                 while data := await asyncio.to_thread(file.read, _READ):
-                    await incoming.put(data)
-                return await incoming.keep()
+                    await incoming.write(data)
+                return await incoming.finish()
 
     async def _decode(self, data: str, name: str) -> StoredFile:
         try:
@@ -92,8 +92,8 @@ class MediaResolver:
         except (binascii.Error, ValueError):
             raise CallerError(Code.BAD_PARAMETER, "media_data must be base64") from None
         async with self._folder.receive(name) as incoming:
-            await incoming.put(content)
-            return await incoming.keep()
+            await incoming.write(content)
+            return await incoming.finish()
 
     async def _fetch(self, address: str) -> StoredFile:
         async with self._fetcher.fetch(address, trusted=self._trusted) as fetched:
@@ -103,8 +103,8 @@ class MediaResolver:
                 )
             async with self._folder.receive(fetched.name) as incoming:
                 async for chunk in fetched.content.iter_any():
-                    await incoming.put(chunk)
-                return await incoming.keep()
+                    await incoming.write(chunk)
+                return await incoming.finish()
 
 
 async def _described(file: BinaryIO, path: str, name: str, status: os.stat_result) -> StoredFile:
@@ -132,14 +132,14 @@ def _digest(file: BinaryIO) -> tuple[bytes, str]:
 
 
 def _from_base64(data: str) -> bytes:
-    """Decode base64, with or without newlines; a ``+`` that a form made a space is a ``+``; a data: URL's head is
-    skipped, and so is more padding than is needed. Raises ``binascii.Error``."""
+    """Decode base64, with or without newlines. A space is a ``+`` that a form replaced; the head of a data: URL and
+    needless padding are skipped. Raises ``binascii.Error``."""
     if data.startswith("data:"):
         data = data.partition(",")[2]
     altchars = b"-_" if "-" in data or "_" in data else None
     found = bytearray()
     rest, padding = "", 0
-    for begin in range(0, len(data), _READ):  # by pieces: each holds up everybody else
+    for begin in range(0, len(data), _READ):  # in pieces: decoding one holds the GIL
         compact = "".join(data[begin : begin + _READ].replace(" ", "+").split())
         content = compact.rstrip("=")
         if "=" in content or (padding and content):
@@ -156,7 +156,7 @@ def _from_base64(data: str) -> bytes:
 
 
 def medium_of(file: StoredFile, name: str | None) -> Medium:
-    """A file as it is sent, under ``name`` where one was asked for."""
+    """Make a file sendable, under ``name`` where one was given."""
     shown = types.completed(names.of_client(name or "") or file.name, file.mime)
     return Medium(
         kind=kind_of(file.mime, file.size),

@@ -1,4 +1,4 @@
-"""The true type of a medium, by its content; its name is a hint where the content says little."""
+"""The true type of a file, by its content; its name is a hint where the content says little."""
 
 import asyncio
 import importlib
@@ -9,15 +9,15 @@ import sys
 from typing import Any
 
 if sys.platform != "win32" and "magic" not in sys.modules:
-    # It tells magic, in the environment, where its library is, and that one's data: before there are threads, and
-    # before anybody imports magic. Who has done so already may have another library, which these data would not fit.
+    # It sets environment variables by which magic finds its library and its data: before there are threads, and before
+    # magic is imported. Where it was imported already it may use another library, which these data would not fit.
     importlib.import_module("pylibmagic")
 
 ENOUGH = 64 * 1024
-"""So many bytes from the beginning decide."""
+"""Bytes from the beginning that decide the type."""
 
 UNKNOWN = "application/octet-stream"
-"""Of content that tells nothing."""
+"""The type of unknown content."""
 PLAIN = "text/plain"
 
 _TEXT = re.compile(
@@ -32,14 +32,14 @@ _ZIP = re.compile(
 _OLE = re.compile(
     r"application/(?:CDFV2.*|x-ole-storage|encrypted|msword|vnd\.(?:ms-|visio|openxmlformats).*)"
 )
-_NOT_TOLD = (
+_AMBIGUOUS = (
     (_TEXT, _TEXT),
     (re.compile("application/(?:zip|java-archive)"), _ZIP),
     (re.compile(r"application/(?:CDFV2.*|x-ole-storage|encrypted|msword|vnd\.ms-.*)"), _OLE),
 )
-"""Types of content that may be of another type of the same sort, and those which: here the name decides."""
-_ALWAYS_TOLD = re.compile(r"(?:image|video)/.+|application/(?:pdf|gzip|x-bzip2|x-xz)")
-"""Content of these types, and of those above, is known by itself."""
+"""Types of content that may be another type of the same sort, and these types: here the name decides."""
+_CERTAIN = re.compile(r"(?:image|video)/.+|application/(?:pdf|gzip|x-bzip2|x-xz)")
+"""Types of content, besides those above, that need no name."""
 _EXTENSIONS = {
     "image/jpeg": "jpg",
     "image/png": "png",
@@ -77,11 +77,11 @@ _YOUNGER = {
     ".webp": "image/webp",
     ".md": "text/markdown",
 }
-"""What the table of this Python, or of the system, may not know yet."""
+"""Types that the table of this Python, or of the system, may not have yet."""
 
 
 def _types() -> mimetypes.MimeTypes:
-    """The types of extensions, as the system knows them too."""
+    """Load the types of extensions, with the system's."""
     types = mimetypes.MimeTypes(filter(os.path.isfile, mimetypes.knownfiles))
     for extension, mime in _YOUNGER.items():
         if types.guess_type(f"x{extension}")[0] is None:
@@ -93,37 +93,37 @@ _types_of_extensions = _types()
 
 
 def library() -> Any:
-    """Libmagic. The first time it is looked for with ``ldconfig``, and perhaps with a compiler: 5 to 100 ms.
+    """Load libmagic. The first time this searches with ``ldconfig``, and perhaps with a compiler: 5 to 100 ms.
 
-    Raises ``ImportError`` and ``OSError`` where it cannot be had.
+    Raises ``ImportError`` and ``OSError`` where it is not available.
     """
     return importlib.import_module("magic")
 
 
 async def mime_of(head: bytes, name: str = "") -> str:
-    """The MIME type of what begins with ``head``, such as ``image/jpeg``. The ``name`` decides between types that
-    content does not tell apart."""
-    mime = await asyncio.to_thread(_told, head[:ENOUGH])
+    """Find the MIME type, such as ``image/jpeg``, of a file that begins with ``head``. The ``name`` decides between
+    types that content does not distinguish."""
+    mime = await asyncio.to_thread(_by_content, head[:ENOUGH])
     named = _type_of_suffix(_suffix(name))
-    if named in (None, UNKNOWN) or _is_told(mime) or (_TEXT.fullmatch(mime) and mime != PLAIN):
+    if named in (None, UNKNOWN) or _is_certain(mime) or (_TEXT.fullmatch(mime) and mime != PLAIN):
         return mime
     return named if _may_be(mime, named) else mime
 
 
-def _told(head: bytes) -> str:
+def _by_content(head: bytes) -> str:
     mime = str(library().from_buffer(head, mime=True))
     return UNKNOWN if mime == "inode/x-empty" else mime
 
 
 def extension_of(mime: str, name: str = "") -> str:
-    """The extension without its dot: the name's own where content of that type may have it, else the usual one."""
+    """Choose the extension, without its dot: that of the name where it fits the type, else the usual one."""
     own = _suffix(name)
     return own if own and _fits(mime, own) else _usual(mime) or "bin"
 
 
 def completed(name: str, mime: str) -> str:
-    """The name, with the usual extension where it has none (a suffix is one only where it is known) and the content
-    tells which."""
+    """Append the usual extension to a name that has none (a suffix counts only where it is known), where the type is
+    certain."""
     own, usual = _suffix(name), _usual(mime)
     is_known = own and (own == usual or _type_of_suffix(own) or _fits(mime, own))
     if is_known or usual is None or mime == UNKNOWN or _TEXT.fullmatch(mime):
@@ -132,7 +132,7 @@ def completed(name: str, mime: str) -> str:
 
 
 def _suffix(name: str) -> str:
-    """What follows the last dot, where that may be an extension, in lower case."""
+    """Get what follows the last dot, where that may be an extension, in lower case."""
     stem, _, own = name.rpartition(".")
     usable = own.isascii() and own.isalnum() and len(own) <= 10
     return own.lower() if usable and stem.strip(" .") else ""
@@ -148,30 +148,30 @@ def _type_of_suffix(suffix: str) -> str | None:
 def _fits(mime: str, suffix: str) -> bool:
     named = _type_of_suffix(suffix)
     if named is None or named == UNKNOWN:
-        return not _is_told(mime) and suffix[0].isalpha()
+        return not _is_certain(mime) and suffix[0].isalpha()
     return _may_be(mime, named)
 
 
-def _is_told(mime: str) -> bool:
-    """Whether the content alone tells the type."""
-    if mime == UNKNOWN or any(content.fullmatch(mime) for content, _ in _NOT_TOLD):
+def _is_certain(mime: str) -> bool:
+    """Whether the content alone decides the type."""
+    if mime == UNKNOWN or any(content.fullmatch(mime) for content, _ in _AMBIGUOUS):
         return False
     return _usual(mime) is not None
 
 
 def _may_be(mime: str, named: str) -> bool:
-    """Whether content that says ``mime`` may be of the type that its name says."""
+    """Whether content of type ``mime`` may be of the type that its name suggests."""
     if named == mime:
         return True
-    for content, others in _NOT_TOLD:
+    for content, others in _AMBIGUOUS:
         if content.fullmatch(mime):
             return others.fullmatch(named) is not None
-    others_told = (_ALWAYS_TOLD, *(sort for _, sort in _NOT_TOLD))
-    return not _is_told(mime) and not any(sort.fullmatch(named) for sort in others_told)
+    certain = (_CERTAIN, *(sort for _, sort in _AMBIGUOUS))
+    return not _is_certain(mime) and not any(sort.fullmatch(named) for sort in certain)
 
 
 def _usual(mime: str) -> str | None:
-    """The extension that files of this type have, where one is known."""
+    """Get the usual extension of a type, where one is known."""
     known = _EXTENSIONS.get(mime) or _types_of_extensions.guess_extension(mime)
     if known is None and (short := re.fullmatch(r"(?:audio|image|video)/x-(\w{2,4})", mime)):
         known = short[1]

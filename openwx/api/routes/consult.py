@@ -45,7 +45,7 @@ async def consult(account: "Account", call: Consult) -> Consulted:
     call.check()
     friend = account.contacts.find_friend(**selectors)
     whats = await call.whats(account, keep=False)
-    sent, answer = await account.consults.ask(
+    sent, answer = await account.questions.ask(
         friend, lambda begun: send_and_wait(account, friend, whats, begun), call.timeout
     )
     told = Consulted(reply=None, status=sent.status, msg_id=sent.msg_id, code=sent.code)

@@ -42,8 +42,8 @@ async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Report] 
     `X-Openwx-Last-Id` says what to give as `after` the next time.
     """
     if call.after is None:
-        feed = account.feed
-        return LongPoll(feed.ready, feed.take, encoded, feed.put_back, call.timeout)
+        buffer = account.buffer
+        return LongPoll(buffer.wait, buffer.pop_all, encoded, buffer.push_back, call.timeout)
     ended_before = bool(account.stream.ended)
     async with account.stream.read(call.begin, call.wanted()) as reader:
         try:

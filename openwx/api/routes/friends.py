@@ -34,7 +34,7 @@ async def set_markname(account: "Account", call: SetMarkname) -> Done:
         person, _ = member_of(contacts, call.group_id, call.id)
         if person.id == contacts.user.id:
             raise CallerError(Code.NOT_POSSIBLE, "the account has no remark name for itself")
-    await account.changes.set_markname(person, call.new_markname)
+    await account.actions.set_markname(person, call.new_markname)
     return Done()
 
 
@@ -55,7 +55,7 @@ async def stick(account: "Account", call: Stick) -> Done:
         raise CallerError(
             Code.NOT_POSSIBLE, "the account has no chat with itself; filehelper is one"
         )
-    await account.changes.stick(chat, on=call.op)
+    await account.actions.stick(chat, on=call.op)
     return Done()
 
 
@@ -69,7 +69,7 @@ class StickyGroup(GroupSelectors):
 async def sticky_group(account: "Account", call: StickyGroup) -> Done:
     """Pin a group to the top of the list of chats, or unpin it."""
     group = account.contacts.find_group(**call.selectors())
-    await account.changes.stick(group, on=call.op)
+    await account.actions.stick(group, on=call.op)
     return Done()
 
 
@@ -91,7 +91,7 @@ async def make_friend(account: "Account", call: MakeFriend) -> Done:
     if call.id in contacts.friends:
         raise CallerError(Code.NOT_POSSIBLE, "already a friend")
     member, _ = contacts.find_member_anywhere(call.id)
-    await account.changes.make_friend(member, call.verify)
+    await account.actions.make_friend(member, call.verify)
     return Done()
 
 
@@ -120,5 +120,5 @@ class RequestAccepted(msgspec.Struct, kw_only=True):
 @route("accept_friend_request")
 async def accept_friend_request(account: "Account", call: AcceptFriendRequest) -> RequestAccepted:
     """Accept somebody who asked to be a friend."""
-    await account.changes.accept(call.id, call.ticket)
+    await account.actions.accept(call.id, call.ticket)
     return RequestAccepted(id=call.id, displayname=call.displayname, ticket=call.ticket)

@@ -64,7 +64,7 @@ async def create_group(account: "Account", call: CreateGroup) -> GroupCreated:
     """Make a group of the account and some friends."""
     friends = call.found(account)
     try:
-        made = await account.changes.create_group(friends, call.displayname or "")
+        made = await account.actions.create_group(friends, call.displayname or "")
     except Rejected as refusal:
         if len(friends) > 1:
             raise
@@ -91,7 +91,7 @@ class Invited(msgspec.Struct, kw_only=True, omit_defaults=True):
 async def invite_friend(account: "Account", call: InviteFriend) -> Invited:
     """Have friends join a group, or ask them to where it is big."""
     group = account.contacts.find_group(**call.selectors())
-    joined = await account.changes.invite(group, call.found(account))
+    joined = await account.actions.invite(group, call.found(account))
     return Invited(left_out=joined.left_out, status="success", code=0)
 
 
@@ -114,7 +114,7 @@ async def kick_group_member(account: "Account", call: KickGroupMember) -> Done:
     if contacts.user.id in ids:
         words = "the account itself cannot be removed from its group"
         raise CallerError(Code.NOT_POSSIBLE, words)
-    await account.changes.kick(group, members)
+    await account.actions.kick(group, members)
     return Done()
 
 
@@ -128,5 +128,5 @@ class SetGroupDisplayname(GroupSelectors):
 async def set_group_displayname(account: "Account", call: SetGroupDisplayname) -> Done:
     """Give a group another name."""
     group = account.contacts.find_group(**call.selectors())
-    await account.changes.rename_group(group, call.new_displayname)
+    await account.actions.rename_group(group, call.new_displayname)
     return Done()

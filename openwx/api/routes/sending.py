@@ -98,9 +98,9 @@ class Content(Medium):
         whats: list[str | OutgoingMedia] = [self.content] if self.content else []
         given = self.given()
         if self.media_id is not None:
-            whats.append(await account.parcels.known(self.media_id, self.media_name))
+            whats.append(await account.media.find(self.media_id, self.media_name))
         elif given is not None:
-            whats.append(await account.parcels.take(given, keep=keep))
+            whats.append(await account.media.resolve(given, copy=keep))
         return whats
 
 
@@ -314,5 +314,5 @@ async def upload_media(account: "Account", call: UploadMedia) -> MediaUploaded:
     if given is None:
         words = "a medium is missing; give media_path, media_data or a file part media"
         raise CallerError(Code.BAD_PARAMETER, words)
-    parcel = await account.parcels.upload_only(await account.parcels.take(given, keep=False))
+    parcel = await account.media.upload_only(await account.media.resolve(given, copy=False))
     return msgspec.convert(described(parcel), MediaUploaded, strict=False)

@@ -6,8 +6,8 @@
               ^            (a saved session skips these)       │  no sync round for 90 s: updating, with the reason
               └──────────── WeChat ended the session ──────────┘  a refused login: stop
 
-What happens goes as ``Batch`` to ``deliver``, and awaiting it is the acknowledgement: only when it has returned is
-the new SyncKey used, which tells WeChat that the batch is safe.
+What happens is delivered to the ``Inbox`` as a ``Batch``, and awaiting it is the acknowledgement: only when it has
+returned is the new SyncKey used, which tells WeChat that the batch is safe.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -24,14 +24,23 @@ from msgspec.structs import replace
 from openwx.domain.contacts import User
 from openwx.domain.events import ContactsLoaded, Event, LoggedIn, LoginFailed, State, StateChanged
 from openwx.errors import (
-    REASON_OF_RET,
     BadResponse,
     LoginRefused,
+    NotLoggedIn,
     RateLimited,
     Rejected,
     SessionEnded,
     Unreachable,
     WeChatError,
+)
+from openwx.reasons import (
+    Reason,
+    ReasonCode,
+    of_error,
+    of_refusal,
+    of_session_end,
+    reason,
+    refusal_text,
 )
 from openwx.transports.web import login, send, sync
 from openwx.transports.web.contact_book import Contacts
@@ -49,7 +58,7 @@ T = TypeVar("T")
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What happened, in order, and what to save in the same breath (None: what is saved stays).
+    """What happened, in order, and what to save in the same transaction (None: what is saved stays).
 
     ``known`` are the contacts for the next start to compare with; empty: they are used up.
     """
@@ -60,42 +69,37 @@ class Batch(msgspec.Struct, frozen=True):
     known: bytes | None = None
 
 
-Deliver = Callable[[Batch], Awaitable[None]]
+class Inbox(Protocol):
+    """Where a client delivers what happens. The account is one."""
+
+    async def deliver(self, batch: Batch) -> None:
+        """Make a batch durable. The client acknowledges it when this has returned."""
+
 
 INVITE_START_COUNT = 40
 """From so many members on a group's new ones are invited, unless WeChat tells another number."""
 
 
 class Client:
-    """One account's client. ``run`` never returns unless the login is refused for good.
-
-    ``ended`` hears the ``Ret`` of each session that WeChat ended, and of a login that it refused.
-    """
+    """One account's client. ``run`` never returns unless the login is refused for good."""
 
     def __init__(
-        self,
-        http: Http,
-        deliver: Deliver,
-        *,
-        mode: login.Mode = "desktop",
-        pace: Timing | None = None,
-        ended: Callable[[int], None] = lambda _: None,
+        self, http: Http, *, mode: login.Mode = "desktop", pace: Timing | None = None
     ) -> None:
-        self._ended = ended
         self._http = http
-        self._deliver = deliver
+        self._inbox: Inbox
         self._mode = mode
         self._pace = pace or Timing()
         self.state = State.INIT
-        self.state_reason = "starting"
+        self.reason = reason(ReasonCode.STARTING)
         self.contacts = Contacts(User(id=""))
         self.session: Session | None = None
         self._known: ContactsSnapshot | None = None
         self.invite_start_count = INVITE_START_COUNT
         self._over: asyncio.Future[SessionEnded] = asyncio.get_running_loop().create_future()
         self.trouble: WeChatError | None = None
-        """Why it does not run: what refused the login, or what it tries again after. None while it runs, and while
-        all it waits for is a person."""
+        """The error because of which it does not run: a refused login, or one after which it tries again. None while
+        it runs, and while it waits for a person only."""
         self.session_end: SessionEnded | None = None
         """Why the former session ended, until the next one runs."""
         self._last_round = 0.0
@@ -104,12 +108,15 @@ class Client:
 
     # -- life ------------------------------------------------------------------------------------------------
 
-    async def run(self, saved: Session | None, known: ContactsSnapshot | None = None) -> None:
+    async def run(
+        self, saved: Session | None, known: ContactsSnapshot | None, inbox: Inbox
+    ) -> None:
         """Log in, follow the account for ever, and log in again when WeChat ends the session. ``known`` are the
-        contacts when it stopped; what became of them since is told.
+        contacts when it stopped; what became of them since is delivered to the ``inbox``, as everything is.
 
         Returns when WeChat refuses the login; ``LoginFailed`` was delivered then.
         """
+        self._inbox = inbox
         uin, ids_changed = "", False
         if known is not None:
             self._known, self.contacts = known, known.contacts
@@ -126,70 +133,65 @@ class Client:
                     await self._load(ids_changed=ids_changed)
                     await self._follow()
                 except SessionEnded as error:
-                    self._ended(error.ret)
-                    reason = _words(error)
-                    log.warning("the session is over: %s", reason)
+                    why = of_session_end(error)
+                    log.warning("the session is over: %s", why.text)
                     uin = self.session.uin if self.session else uin
                     self.session = None
                     self.trouble, self.session_end = None, error
-                    await self._enter(State.LOADING, reason)
+                    await self._enter(State.LOADING, why)
         except LoginRefused as error:
-            self._ended(error.ret)
             self.trouble = error
-            reason = " ".join(
-                filter(None, [REASON_OF_RET.get(error.ret, f"({error.ret})"), error.errmsg])
-            )
-            await self._deliver(Batch(events=[LoginFailed(reason)]))
-            await self._enter(State.STOP, f"WeChat refused the login: {reason}")
+            await self._inbox.deliver(Batch(events=[LoginFailed(refusal_text(error))]))
+            await self._enter(State.STOP, of_refusal(error))
 
     @property
     def known(self) -> bytes | None:
-        """The contacts as the rest has heard of them, for ``Batch.known`` at the end."""
+        """The contacts as they were delivered, for ``Batch.known`` at the end."""
         return self._known.to_bytes() if self._known else None
 
     async def _enter(
         self,
         state: State,
-        reason: str,
+        why: Reason,
         *events: Event,
         session: Session | None = None,
         known: bytes | None = None,
     ) -> None:
-        """Change the state, and tell so after ``events``. A new reason alone is not told."""
+        """Change the state, and deliver ``events`` and that change. A new reason alone is no event."""
         if state is State.RUNNING:
             self.session_end = None
         if state is not State.STOP:
-            reason = self._with_cause(reason)
+            why = self._with_cause(why)
         if state in (State.SCANING, State.CONFIRMING, State.RUNNING):
             self.trouble = None
-        old, self.state, self.state_reason = self.state, state, reason
+        old, self.state, self.reason = self.state, state, why
         changes: list[Event] = [*events]
         if old is not state:
-            changes.append(StateChanged(old, state, reason))
+            changes.append(StateChanged(old, state, why))
         if changes:
-            await self._deliver(Batch(events=changes, session=session, known=known))
+            await self._inbox.deliver(Batch(events=changes, session=session, known=known))
 
     # -- login -----------------------------------------------------------------------------------------------
 
     async def _log_in(self, uin: str) -> None:
-        entry = LoginFlow(
-            self._http, self._mode, self._pace, self._enter, self._tell_at_once, self._note_reason
+        flow = LoginFlow(
+            self._http, self._mode, self._pace, self._enter, self._deliver_event, self._note_reason
         )
-        session = await entry.session(uin, self.state_reason)
-        await self._deliver(Batch(session=session))
+        session = await flow.session(uin, self.reason)
+        await self._inbox.deliver(Batch(session=session))
         self.session = session
 
-    async def _tell_at_once(self, event: Event) -> None:
-        await self._deliver(Batch(events=[event]))
+    async def _deliver_event(self, event: Event) -> None:
+        await self._inbox.deliver(Batch(events=[event]))
 
-    def _note_reason(self, reason: str, trouble: WeChatError | None) -> None:
-        self.state_reason, self.trouble = self._with_cause(reason), trouble
+    def _note_reason(self, why: Reason, trouble: WeChatError | None) -> None:
+        self.reason, self.trouble = self._with_cause(why), trouble
 
-    def _with_cause(self, reason: str) -> str:
+    def _with_cause(self, why: Reason) -> Reason:
         """Add why WeChat ended the last session, so that it can be read until the account runs again."""
-        if self.session_end is None or (cause := _words(self.session_end)) in reason:
-            return reason
-        return f"{reason}; WeChat ended the last session: {cause}"
+        if self.session_end is None or why.code is ReasonCode.SESSION_ENDED:
+            return why
+        return replace(why, cause=of_session_end(self.session_end))
 
     # -- contacts --------------------------------------------------------------------------------------------
 
@@ -197,23 +199,24 @@ class Client:
         """Initialise the session and fetch everybody, with back-off until it works."""
         self._over = asyncio.get_running_loop().create_future()
         pauses, waits = self._pace.backoff(), self._pace.too_often()
-        reason = "fetching contacts"
+        why = reason(ReasonCode.FETCHING_CONTACTS)
         while True:
-            await self._enter(State.UPDATING, reason)
+            await self._enter(State.UPDATING, why)
             try:
                 await self._load_once(ids_changed=ids_changed)
             except SessionEnded:
                 raise
             except RateLimited as error:
-                reason, pause_s, self.trouble = str(error), next(waits), error
+                pause_s, self.trouble = next(waits), error
             except WeChatError as error:
                 if type(error) is Rejected and error.call == "webwxinit":
                     kind = LoginRefused if ids_changed else SessionEnded
                     raise kind(error.call, error.ret, error.errmsg) from error
-                reason, pause_s, self.trouble = str(error), next(pauses), error
+                pause_s, self.trouble = next(pauses), error
             else:
                 return
-            log.warning("%s; trying again in %.0f s", reason, pause_s)
+            why = of_error(self.trouble)
+            log.warning("%s; trying again in %.0f s", why.text, pause_s)
             await self._watched(asyncio.sleep(pause_s))
 
     async def _load_once(self, *, ids_changed: bool) -> None:
@@ -225,8 +228,8 @@ class Client:
             sync_key=session.sync_key or init.SyncKey.read(),
             cookies=self._http.cookies(),
         )
-        # Kept at once: with the new Skey in use, WeChat takes the former one for a stranger's.
-        await self._deliver(Batch(session=session))
+        # Saved at once: with the new Skey in use, WeChat takes the former one for a stranger's.
+        await self._inbox.deliver(Batch(session=session))
         self.session = session
         self.invite_start_count = init.InviteStartCount or INVITE_START_COUNT
         notified = await notify_phone(self._http, session, init.User.UserName, self._pace.backoff())
@@ -250,8 +253,9 @@ class Client:
         if former is not None:
             events += await difference(former, contacts)
         self.session = replace(session, told=True)
-        # In one breath: a crash neither loses what was found out by comparing, nor has it told twice.
-        await self._enter(State.RUNNING, "logged in", *events, session=self.session, known=b"")
+        # In one transaction: a crash neither loses the differences that were found, nor delivers them twice.
+        why = reason(ReasonCode.LOGGED_IN)
+        await self._enter(State.RUNNING, why, *events, session=self.session, known=b"")
         self._known = ContactsSnapshot(session.uin, contacts)
 
     async def _await_pairing(self, *, tell_changes: bool) -> None:
@@ -303,7 +307,7 @@ class Client:
             cut_off = False
             pauses, waits = self._pace.backoff(), self._pace.too_often()
             self._last_round = time.monotonic()
-            await self._enter(State.RUNNING, "in sync")
+            await self._enter(State.RUNNING, reason(ReasonCode.IN_SYNC))
             if not brought and time.monotonic() - polled < self._pace.held_at_least_s:
                 # Announced news that are none, or a poll that is not held: not in a tight loop.
                 await self._watched(asyncio.sleep(next(idle)))
@@ -338,7 +342,7 @@ class Client:
                 uids=session.uids | uids if uids else session.uids,
             )
             if after != session or messages or events:
-                await self._deliver(Batch(events, messages, after))
+                await self._inbox.deliver(Batch(events, messages, after))
                 self.session = after
             brought = brought or sync_key != session.sync_key
             if not reply.ContinueFlag or sync_key == session.sync_key:
@@ -351,8 +355,8 @@ class Client:
         await self._watched(asyncio.sleep(pause_s))
 
     async def _watched(self, work: Coroutine[Any, Any, T], *, interrupt: bool = True) -> T:
-        """Await ``work``, and tell when it lasts so long that "running" would be a lie. When the session ends
-        meanwhile, leave at once, or (``interrupt`` off: it must not be torn) as soon as it is done."""
+        """Await ``work``, and leave the state "running" when it lasts so long that this would be a lie. When the
+        session ends meanwhile, leave at once, or (``interrupt`` off: it must not be torn) as soon as it is done."""
         task = asyncio.ensure_future(work)
         waited_for: set[asyncio.Future[Any]] = {task, self._over} if interrupt else {task}
         try:
@@ -363,11 +367,14 @@ class Client:
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 if self._until_stalled_s() == 0:
-                    since = self._pace.stalled_after_s
                     if self.trouble is None:
                         self.trouble = Unreachable("synccheck", "WeChat does not answer")
-                    reason = f"no sync round has succeeded for {since:.0f} seconds: {self.trouble}"
-                    await self._enter(State.UPDATING, reason)
+                    why = reason(
+                        ReasonCode.STALLED,
+                        seconds=f"{self._pace.stalled_after_s:.0f}",
+                        error=of_error(self.trouble),
+                    )
+                    await self._enter(State.UPDATING, why)
             if not self._over.done():
                 return task.result()
             if task.done() and not task.cancelled() and (failure := task.exception()):
@@ -395,7 +402,12 @@ class Client:
             raise RuntimeError("there is no session; this call needs one")
         return self.session
 
-    # -- what the rest asks for ------------------------------------------------------------------------------
+    # -- what others ask for ---------------------------------------------------------------------------------
+
+    @property
+    def state_reason(self) -> str:
+        """The reason for the state, in English."""
+        return self.reason.text
 
     @property
     def http(self) -> Http:
@@ -405,7 +417,7 @@ class Client:
     async def ask(self, build: Callable[[Session], Call[T]]) -> T:
         """Do a call in the present login.
 
-        Raises ``WeChatError``; a ``SessionEnded`` starts a new login, or tells that one is going on.
+        Raises ``WeChatError``; a ``SessionEnded`` starts a new login, a ``NotLoggedIn`` says that one is going on.
         """
         with self.logged_in() as session:
             return await self._http.send(build(session))
@@ -415,18 +427,13 @@ class Client:
         """The session of the present login, for calls of one's own. See ``ask`` for what it raises."""
         session = self.session
         if session is None or self._over.done():
-            raise SessionEnded("session", 1102, "a new login is going on")
+            raise NotLoggedIn
         try:
             yield session
         except SessionEnded as error:
             if self.session is not None and session.sid == self.session.sid:
                 self._end_session(error)
             raise
-
-    async def tell(self, events: list[Event]) -> None:
-        """Tell what a call changed, as if WeChat had told it."""
-        if events:
-            await self._deliver(Batch(events=events))
 
     async def send_text(self, to: str, content: str, client_msg_id: str) -> str:
         """Send a text to a friend or group of this login; the MsgId. Safe to repeat with the same id."""
@@ -445,8 +452,3 @@ class Client:
     def is_usable(self) -> bool:
         """Whether there is a session that WeChat has not ended."""
         return self.session is not None and not self._over.done()
-
-
-def _words(end: SessionEnded) -> str:
-    """Why a session ended."""
-    return REASON_OF_RET.get(end.ret, str(end))

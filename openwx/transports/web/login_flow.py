@@ -10,6 +10,7 @@ import msgspec
 
 from openwx.domain.events import Event, QRCodeExpired, QRCodeShown, State
 from openwx.errors import BadResponse, LoginRefused, Unreachable, WeChatError
+from openwx.reasons import Reason, ReasonCode, of_error, reason
 from openwx.transports.web import login
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session
@@ -19,33 +20,35 @@ log = logging.getLogger("openwx.wechat")
 
 
 class LoginFlow(msgspec.Struct, frozen=True):
-    """``enter`` and ``tell`` return once the state, or the event, is told; ``note`` takes another reason for the
-    state that there is, and the error that it is, if it is one."""
+    """One login. ``enter`` and ``deliver`` return once the state, or the event, is recorded; ``note`` sets another
+    reason for the present state, and the error behind it, if there is one."""
 
     http: Http
     mode: login.Mode
     pace: Timing
-    enter: Callable[[State, str], Awaitable[None]]
-    tell: Callable[[Event], Awaitable[None]]
-    note: Callable[[str, WeChatError | None], None]
+    enter: Callable[[State, Reason], Awaitable[None]]
+    deliver: Callable[[Event], Awaitable[None]]
+    note: Callable[[Reason, WeChatError | None], None]
 
-    async def session(self, uin: str, reason: str) -> Session:
-        """Wait for a login. ``uin``: of the account that was here before, if one was; ``reason``: why a login is
-        needed. Raises ``LoginRefused``, and tries again after everything else."""
+    async def session(self, uin: str, why: Reason) -> Session:
+        """Wait for a login. ``uin``: of the account that was here before, if one was; ``why`` a login is needed.
+
+        Raises ``LoginRefused``, and tries again after everything else.
+        """
         pauses = self.pace.backoff()
         while True:
             started = time.monotonic()
-            await self.enter(State.LOADING, reason)
+            await self.enter(State.LOADING, why)
             try:
                 uuid = await self._push(uin) if uin else None
                 pushed, uin = uuid is not None, ""
                 redirect = await self._await_confirmation(uuid or await self._show(), pushed=pushed)
                 if redirect:
                     return await self._fetch(redirect)
-                reason = "the QR code expired; fetching another one"
-                self.note(reason, None)
+                why = reason(ReasonCode.QRCODE_EXPIRED)
+                self.note(why, None)
                 if not pushed:
-                    await self.tell(QRCodeExpired())
+                    await self.deliver(QRCodeExpired())
                 if time.monotonic() - started < self.pace.code_lives_at_least_s:
                     # Refused as soon as it was shown: not in a tight loop.
                     await asyncio.sleep(next(pauses))
@@ -54,9 +57,9 @@ class LoginFlow(msgspec.Struct, frozen=True):
             except LoginRefused:
                 raise
             except WeChatError as error:
-                reason = f"login failed, trying again: {error}"
-                self.note(reason, error)
-                log.warning("%s", reason)
+                why = reason(ReasonCode.LOGIN_FAILED, error=of_error(error))
+                self.note(why, error)
+                log.warning("%s", why.text)
                 await asyncio.sleep(next(pauses))
 
     async def _push(self, uin: str) -> str | None:
@@ -67,14 +70,14 @@ class LoginFlow(msgspec.Struct, frozen=True):
             log.info("no login without a scan: %s", error)
             return None
         if uuid is not None:
-            await self.enter(State.CONFIRMING, "waiting for the login to be confirmed on the phone")
+            await self.enter(State.CONFIRMING, reason(ReasonCode.WAITING_FOR_PHONE))
         return uuid
 
     async def _show(self) -> str:
-        """Show a QR code. Whoever sees the state can have the code already."""
+        """Show a QR code: first the code, then the state that says that it is there."""
         uuid = await login.fetch_uuid(self.http, self.mode)
-        await self.tell(QRCodeShown(uuid, login.qrcode_link(uuid)))
-        await self.enter(State.SCANING, "waiting for the QR code to be scanned")
+        await self.deliver(QRCodeShown(uuid, login.qrcode_link(uuid)))
+        await self.enter(State.SCANING, reason(ReasonCode.WAITING_FOR_SCAN))
         return uuid
 
     async def _await_confirmation(self, uuid: str, *, pushed: bool) -> str | None:
@@ -100,7 +103,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
                 raise BadResponse("login", f"window.code is {poll.code}")
             if poll.code == 201 and not scanned:
                 scanned = True
-                await self.enter(State.CONFIRMING, "scanned; waiting for the confirmation")
+                await self.enter(State.CONFIRMING, reason(ReasonCode.SCANNED))
             elif time.monotonic() - polled < self.pace.held_at_least_s:
                 await asyncio.sleep(self.pace.backoff_first_s)
         return None

@@ -11,7 +11,7 @@ from openwx.accounts.avatars import Avatars
 from openwx.domain.contacts import Friend
 from openwx.errors import BadResponse
 from openwx.simulator.samples import png
-from openwx.transports.web.client import Batch, Client
+from openwx.transports.web.client import Client
 from openwx.transports.web.http import Http
 from openwx.transports.web.timing import Timing
 
@@ -48,11 +48,7 @@ async def known(pictures: Pictures) -> AsyncIterator[Avatars]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     connector = aiohttp.TCPConnector()
     http = Http(connector, base_url=f"http://127.0.0.1:{runner.addresses[0][1]}")
-
-    async def deliver(_: Batch) -> None:
-        raise AssertionError("an avatar is no news")
-
-    client = Client(http, deliver, pace=PACE)
+    client = Client(http, pace=PACE)
     client.session = SESSION
     yield Avatars(client, PACE)
     await http.close()

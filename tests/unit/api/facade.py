@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from openwx.accounts.check_event import EventBuffer as RealFeed
+from openwx.accounts.check_event import EventBuffer
 from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.outgoing import OutgoingMedia
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_MEDIA = 100_000
 
 
-class Feed(RealFeed):
+class Buffer(EventBuffer):
     """The real one, which also tells whether somebody waits."""
 
     def __init__(self) -> None:
@@ -34,14 +34,15 @@ class Feed(RealFeed):
         self.waiting = asyncio.Event()
 
     def put_json(self, body: bytes) -> None:
-        self.put(
-            Report(id=1, account="default", chat="", kind="login", uid="u", body=body, created=0.0)
+        report = Report(
+            id=1, account="default", chat="", kind="login", uid="u", body=body, created=0.0
         )
+        self.on_report(report, {})
 
-    async def ready(self, timeout_s: float) -> None:
+    async def wait(self, timeout_s: float) -> None:
         self.waiting.set()
         try:
-            await super().ready(timeout_s)
+            await super().wait(timeout_s)
         finally:
             self.waiting.clear()
 
@@ -77,13 +78,13 @@ class Outgoing:
         self.sent.append((chat.id, what if isinstance(what, str) else "a medium"))
 
 
-class Parcels:
+class Media:
     """Takes every medium."""
 
-    async def take(self, given: MediaInput, *, keep: bool) -> OutgoingMedia:
+    async def resolve(self, given: MediaInput, *, copy: bool) -> OutgoingMedia:
         return OutgoingMedia(source=given.file.path if given.file else given.path or "base64")
 
-    async def known(self, media_id: str, name: str | None) -> OutgoingMedia:
+    async def find(self, media_id: str, name: str | None) -> OutgoingMedia:
         return OutgoingMedia(media_id=media_id)
 
 
@@ -101,7 +102,7 @@ class Account:
         self.state_reason = ""
         self.starttime = time.time() - 100
         self.qrcode_png: bytes | None = None
-        self.feed = Feed()
+        self.buffer = Buffer()
         self.contacts = Contacts(User(id="@me", name="me", displayname="me"))
         for friend in (
             Friend(id="@a", name="小灰", displayname="小灰", sex="male", uid=7, account="grey"),
@@ -116,7 +117,7 @@ class Account:
             members={"@a": Member(id="@a", name="小灰", displayname="小灰")},
         )
         self.outgoing = Outgoing(self.contacts)
-        self.parcels = Parcels()
+        self.media = Media()
         self.outbox = Outbox()
 
     def require_running(self) -> None:

@@ -48,7 +48,7 @@ class Caller:
         self._writer.write(POLL)
         await self._writer.drain()
         async with asyncio.timeout(PATIENCE_S):
-            await api.account.feed.waiting.wait()
+            await api.account.buffer.waiting.wait()
 
     async def says(self, some: bytes) -> None:
         self._writer.write(some)
@@ -155,7 +155,7 @@ async def test_who_rests_between_requests_stays(
     silent = await connect(api)
     await silent.is_closed()  # its time is over, which began last
     assert await resting.asks(REQUEST) == 200
-    api.account.feed.put_json(b"{}")
+    api.account.buffer.put_json(b"{}")
     assert await waiting.asks(b"") == 200
 
 

@@ -349,7 +349,7 @@ async def test_nothing_that_is_sent_is_a_bug(
     api: Api, name: str, body: bytes, content_type: str | None, query: bytes
 ) -> None:
     kind = "" if content_type is None else f"Content-Type: {content_type}\r\n"
-    api.account.feed.put_json(b"{}")
+    api.account.buffer.put_json(b"{}")
     safe_query = query.translate(None, b" \r\n\t\0#").replace(b"\x7f", b"")
     head, answer = await api.raw(
         b"POST /openwx/" + name.encode() + b"?" + safe_query + b" HTTP/1.1\r\nHost: localhost\r\n"

@@ -13,8 +13,8 @@ from openwx.console.health import RET_WORDS
 from openwx.console.messages import FAILURES, KINDS
 from openwx.console.translation import ENGLISH, translate
 from openwx.domain.events import State
-from openwx.errors import REASON_OF_RET
 from openwx.language import preferred
+from openwx.reasons import REASON_OF_RET
 from openwx.safetext import plain
 
 HERE = Path(console.__file__).parent

@@ -1,24 +1,23 @@
-"""What the journal is told with a batch."""
+"""What is written to the journal with a batch."""
 
 from collections.abc import Awaitable, Callable
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any, cast
 
 from msgspec.structs import replace
 
+from openwx.accounts.qrcode import LoginQRCode
 from openwx.accounts.recorder import EventRecorder
-from openwx.accounts.resources import Resources
 from openwx.config import ReportSettings
-from openwx.store.sqlite.journal import WriteBatch, WriteResult
+from openwx.store.sqlite.journal import Journal, WriteBatch, WriteResult
 from openwx.transports.web.client import Batch
 from openwx.transports.web.session import Session, SyncKey
-from openwx.transports.web.timing import Timing
 
 from ..transports.web.serving import SESSION
 
 
-class Noting:
-    """A journal that notes what it is told to remember."""
+class StateLog:
+    """A journal that lists the states that are written to it."""
 
     def __init__(self) -> None:
         self.states: list[dict[str, Any]] = []
@@ -31,16 +30,16 @@ class Noting:
         return await work()
 
 
-async def test_uids_are_saved_with_the_first_session_and_when_they_change() -> None:
-    journal = Noting()
-    shared = cast("Resources", SimpleNamespace(journal=journal, pace=Timing()))
-    teller = EventRecorder("default", ReportSettings(), shared, lambda _: None)
+async def test_uids_are_saved_with_the_first_session_and_when_they_change(tmp_path: Path) -> None:
+    journal = StateLog()
+    qrcode = LoginQRCode("default", tmp_path, colour=False)
+    recorder = EventRecorder("default", ReportSettings(), cast("Journal", journal), qrcode)
     first = replace(SESSION, uids={"@1": 5})
     second = replace(first, sync_key=SyncKey(((1, 2),)))
     third = replace(second, uids=second.uids | {"@2": 6})
     anew = replace(third, sid="another login", uids={})
     for session in (first, second, third, anew):
-        await teller.tell(Batch(session=session), session)
+        await recorder.record(Batch(session=session), session)
     assert ["uids" in state for state in journal.states] == [True, False, True, True]
     kept: dict[str, Any] = {}
     for session, state in zip((first, second, third, anew), journal.states, strict=True):

@@ -41,8 +41,8 @@ def folder(tmp_path: Path) -> MediaFolder:
 
 async def stored(folder: MediaFolder, data: bytes, name: str = "") -> StoredFile:
     async with folder.receive(name) as incoming:
-        await incoming.put(data)
-        return await incoming.keep()
+        await incoming.write(data)
+        return await incoming.finish()
 
 
 @pytest.mark.parametrize(("name", "safe"), EVIL_NAMES)
@@ -102,7 +102,7 @@ async def test_what_is_not_kept_leaves_nothing(folder: MediaFolder) -> None:
     with pytest.raises(EmptyError):
         await stored(folder, b"")
     async with folder.receive("a") as incoming:
-        await incoming.put(bytes(500_000))
+        await incoming.write(bytes(500_000))
     assert list(folder.path.iterdir()) == []
 
 

@@ -19,7 +19,7 @@ async def test_it_is_kept(tmp_path: Path) -> None:
     )
     async with Journal(tmp_path / "j") as journal:
         assert await registry.load(journal) == AccountRegistry()
-        await registry.keep(journal, kept)
+        await registry.save(journal, kept)
     async with Journal(tmp_path / "j") as journal:
         found = await registry.load(journal)
     assert found == kept

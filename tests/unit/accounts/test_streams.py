@@ -54,7 +54,7 @@ class Scene:
         fresh = (await self.journal.write(WriteBatch(account="me", uploads=uploads))).fresh
         for upload in fresh:
             if not upload.media:
-                self.stream.put(upload)
+                self.stream.on_report(upload, {})
         return [upload.id for upload in fresh]
 
     async def completes(self, id_: int) -> None:
@@ -62,7 +62,7 @@ class Scene:
         assert upload is not None
         done = Completed(id=id_, body=upload.body)
         await self.journal.write(WriteBatch(account="me", completed=[done]))
-        self.stream.put(upload)
+        self.stream.on_report(upload, {})
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ async def test_who_lags_behind_reads_piece_by_piece(scene: Scene) -> None:
         assert len(scene.stream._window) == streams._WINDOW_ROWS
         found: list[Any] = []
         while items := await next_of(slow):
-            assert len(items) <= streams._ROWS
+            assert len(items) <= streams._PAGE_ROWS
             found += items
             if len(found) == 3000:
                 break
