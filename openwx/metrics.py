@@ -98,6 +98,8 @@ KINDS = {
     " or the journal could not be written",
     "outcome": "the `send_message` upload of a send that somebody waited for: the gateway ended before it could be"
     " written",
+    "change": "an event of a change that a call made, such as a remark name: the gateway ended before it could be"
+    " written",
     "medium": "the content of a received medium that could not be fetched; `media_error` tells why",
     "media_data": "the content of a file that was gone when its upload was sent",
     "old_media": "a downloaded file older than `media.keep_days`",

@@ -260,6 +260,26 @@ async def a_full_disk_until_the_end(scene: Scene) -> None:
     scene.counts = Counts(await scene.world.start(), scene.counts.former)
 
 
+@case("change", "5 events of changes are lost", 5)
+async def a_remark_name_that_is_not_published(scene: Scene) -> None:
+    """Its caller does not wait for a full disk; when the gateway ends, the events are not written yet: of the remark
+    name, and of the name that is shown, of the friend and in each common group."""
+    gateway = await scene.run()
+    assert gateway.service is not None
+    journal = gateway.service.gateway._resources.journal
+    hanging = scene.simulator.faults.add("webwxoplog", Fault.HANG)
+    setting = asyncio.create_task(
+        gateway.get("set_friend_markname", account="xiaohui2016", new_markname="ash")
+    )
+    await hanging.strikes()
+    await journal._writer.order(lambda db: db.execute("PRAGMA query_only = 1"))
+    hanging.release()
+    assert (await setting).code == 0
+    await gateway.stop()
+    assert scene.counts is not None
+    scene.counts = Counts(await scene.world.start(), scene.counts.former)
+
+
 @case("saved_state", "the saved session cannot be read")
 async def a_session_that_is_damaged(scene: Scene) -> None:
     gateway = await scene.run()
