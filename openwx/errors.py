@@ -12,7 +12,6 @@
         ├── BadResponse        an answer nobody understands -> log it, back off
         └── Rejected           a `Ret` other than 0         -> told to whoever asked
             ├── SessionEnded   1100, 1101, 1102             -> log in anew
-            │   └── NotLoggedIn   there is no login now     -> the same; WeChat was not asked
             ├── RateLimited    1205                         -> wait, then go on
             ├── SystemBusy     -1                           -> try again, with back-off
             └── LoginRefused   the login itself was refused -> told once, the account stops
@@ -104,15 +103,6 @@ class Rejected(WeChatError):
 
 class SessionEnded(Rejected):
     """The session is over: 1100 logged out, 1101 logged in elsewhere, 1102 cookies no longer valid."""
-
-
-class NotLoggedIn(SessionEnded):
-    """There is no login now, so WeChat was not asked. ``ret`` is that of a session that is no longer valid."""
-
-    def __init__(self) -> None:
-        self.errmsg = "a new login is going on"
-        WeChatError.__init__(self, "session", f"not logged in: {self.errmsg}")
-        self.ret = 1102
 
 
 class RateLimited(Rejected):

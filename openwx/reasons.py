@@ -14,7 +14,6 @@ import msgspec
 from openwx.errors import (
     BadResponse,
     LoginRefused,
-    NotLoggedIn,
     Rejected,
     SessionEnded,
     WeChatError,
@@ -143,7 +142,7 @@ def of_error(error: WeChatError) -> Reason:
     """Word a failed call as ``str(error)`` does."""
     detail = str(error).removeprefix(f"{error.call}: ")
     match error:
-        case Rejected() if not isinstance(error, NotLoggedIn):
+        case Rejected():
             return reason(ReasonCode.REJECTED, call=error.call, ret=error.ret, message=error.errmsg)
         case BadResponse():
             return reason(ReasonCode.BAD_RESPONSE, call=error.call, detail=detail)

@@ -7,14 +7,13 @@ public here.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
-import aiohttp
 from yarl import URL
 
 from openwx.accounts import journal_guard
 from openwx.accounts.avatars import Avatars
+from openwx.accounts.backend import Backend
 from openwx.accounts.change_recorder import ChangeRecorder
 from openwx.accounts.check_event import EventBuffer
 from openwx.accounts.console_log import ConsoleLog
@@ -37,10 +36,7 @@ from openwx.config import AccountSettings, ReportSettings
 from openwx.domain.events import Event, State, StateChanged, Stopped
 from openwx.errors import SessionEnded, WeChatError
 from openwx.reasons import Reason, ReasonCode, reason
-from openwx.reporter import retry_schedule
-from openwx.reporter.poller import poll
-from openwx.reporter.reporter import Reporter
-from openwx.store.sqlite.journal import JournalError, Send
+from openwx.store.sqlite.journal import JournalError
 from openwx.transports.web.client import Batch, Client
 from openwx.transports.web.contact_actions import ContactActions
 from openwx.transports.web.contact_book import Contacts
@@ -77,9 +73,7 @@ class Account:
         self.starttime = time.time()
         self.ended = asyncio.Event()
         """Set when ``run`` has ended."""
-        self._report = report
         self._resources = resources
-        self._given = given
         journal, timing = resources.journal, resources.pace
         judged = resources.targets if "base_url" in given else None
         self._http = Http(
@@ -134,7 +128,8 @@ class Account:
         self.buffer = EventBuffer(report.check_event_list_max_size)
         """What ``check_event`` returns."""
         self.stream = Stream(name, journal)
-        self._reporter = self._new_reporter(self.outgoing.accepted)
+        self._backend = Backend(name, report, resources, given, self.outgoing)
+        self._reporter = self._backend.reporter
         self._publisher.subscribers = [
             self.questions,
             self.buffer,
@@ -144,30 +139,6 @@ class Account:
         ]
         self.outbox = Outbox(name, journal, self._reporter)
         self.history = History(name, journal, self._recorder.chat_keys)
-
-    def _new_reporter(self, accepted: Callable[[list[Send]], None]) -> Reporter:
-        return Reporter(
-            self.name,
-            self._report,
-            self._resources.journal,
-            self._http_for("post_api"),
-            replies=self.outgoing.replies,
-            accepted=accepted,
-            url_client=self._url_client,
-            pauses=retry_schedule.of(self._resources.pace),
-            clock=self._resources.clock,
-        )
-
-    def _http_for(self, key: str) -> aiohttp.ClientSession:
-        """The connections to a backend: guarded ones where its address came from a caller."""
-        targets = self._resources.targets
-        if targets is not None and key in self._given:
-            return targets.http
-        return self._resources.http
-
-    def _url_client(self) -> str | None:
-        """The parameter ``client`` in the addresses of backends; None where there is one account only."""
-        return self.name if self._resources.several else None
 
     # -- what routes and console ask for ---------------------------------------------------------------------
 
@@ -220,7 +191,7 @@ class Account:
     @property
     def post_api(self) -> str:
         """The address that reports go to; empty where there is none."""
-        return self._report.post_api or ""
+        return self._backend.post_api
 
     @property
     def outage(self) -> str:
@@ -290,7 +261,7 @@ class Account:
             await self._log_what_is_left()
         except Exception:
             await self._record_stop(reason(ReasonCode.BUG))
-            await self._report_after_a_bug()
+            await self._backend.report_after_a_bug()
             raise
         finally:
             self._status.stop()
@@ -301,18 +272,12 @@ class Account:
 
     def _start_background(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start what goes on until the account has stopped."""
-        polling = poll(
-            self._report,
-            self._http_for("poll_api"),
-            running=self._status.running.wait,
-            url_client=self._url_client,
-        )
         work = {
             "reporter": self._reporter.run(),
             "media in": self._hold_back.run(),
             "media of replies": self.outgoing.take_sources(),
             "journal's trouble": self.outgoing.refuse_in_trouble(),
-            "poll_api": polling,
+            "poll_api": self._backend.poll(self._status.running),
         }
         return [tasks.create_task(one, name=f"{self.name}: {key}") for key, one in work.items()]
 
@@ -352,17 +317,6 @@ class Account:
 
     def _end_stream(self) -> None:
         self.stream.end(f"the account {self.name} has stopped: {self.state_reason}")
-
-    async def _report_after_a_bug(self) -> None:
-        """Deliver what is left, ``stop`` above all; replies wait in the journal for the next start."""
-        reporter = self._new_reporter(lambda _: None)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                run = tasks.create_task(reporter.run(), name=f"{self.name}: last reports")
-                await reporter.drained(self._resources.pace.finish_s)
-                run.cancel()
-        except Exception:
-            log.exception("%s: the last reports wait for the next start", self.name)
 
     async def _log_what_is_left(self) -> None:
         try:

@@ -1,7 +1,7 @@
-"""Addresses that a caller gives to an account: judged like those of media, unless the configuration allows them all.
+"""Addresses that a caller gives to an account: checked like those of media, unless the configuration allows them all.
 
-What the configuration names is its owner's will. What came through ``start_client`` is a caller's, also after a
-restart. An address is judged when it is connected to, at every redirect.
+The configuration may name any address. What came through ``start_client`` is a caller's, also after a restart. An
+address is checked when it is connected to, at every redirect.
 """
 
 import asyncio
@@ -18,11 +18,12 @@ from openwx.config import AccountSettings, Settings
 from openwx.errors import CallerError, Code
 
 KEYS = ("post_api", "poll_api", "base_url")
-_JUDGED_WITHIN_S = 5.0
+_CHECK_S = 5.0
+"""Time-out of a check, in seconds."""
 
 
 def given_by_caller(settings: Settings, account: AccountSettings) -> frozenset[str]:
-    """Which of ``KEYS`` a caller gave to an account that the API started: not what the configuration says too."""
+    """List which of ``KEYS`` a caller gave to an account, without those that the configuration has too."""
     tables = [settings.report, *settings.accounts.values()]
     return frozenset(
         key
@@ -34,8 +35,7 @@ def given_by_caller(settings: Settings, account: AccountSettings) -> frozenset[s
 
 
 class Targets:
-    """The connections of accounts to addresses that callers gave. ``private_hosts`` may be private. Close it in the
-    end."""
+    """The connections to addresses that callers gave. ``private_hosts`` may be private. Close it in the end."""
 
     def __init__(self, private_hosts: Iterable[str]) -> None:
         self._private_hosts = frozenset(private_hosts)
@@ -47,19 +47,19 @@ class Targets:
         await self.http.close()
 
     async def check(self, addresses: Mapping[str, str]) -> None:
-        """Raise ``CallerError`` (-8) where one of these, by the names of their parameters, is private as of now. One
-        whose name is not known, or not in time, is judged when it is used."""
+        """Raise ``CallerError`` (-8) where one of these, by the names of their parameters, is private now. One that
+        does not resolve in time is checked when it is used."""
         for key, address in addresses.items():
             url = URL(address)
             try:
-                async with asyncio.timeout(_JUDGED_WITHIN_S):
-                    await self._judge(url.host or "", url.port or 0)
+                async with asyncio.timeout(_CHECK_S):
+                    await self._check(url.host or "", url.port or 0)
             except ForbiddenError:
                 raise CallerError(Code.FORBIDDEN, f"{key} {_WORDS}") from None
             except (OSError, UnicodeError):
                 continue
 
-    async def _judge(self, host: str, port: int) -> None:
+    async def _check(self, host: str, port: int) -> None:
         if host in self._private_hosts:
             return
         if not fetcher.is_public(host):
@@ -75,7 +75,7 @@ _WORDS = (
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Connects to nothing private but ``private_hosts``."""
+    """A connector that refuses private addresses, except for ``private_hosts``."""
 
     def __init__(self, private_hosts: frozenset[str], resolver: PublicOnly) -> None:
         super().__init__(limit=0, resolver=resolver, use_dns_cache=False)
@@ -88,7 +88,7 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,
     ) -> aiohttp.connector.Connection:
         host = req.url.host or ""
-        # aiohttp resolves names only: an address as such is judged here.
+        # aiohttp resolves names only: a literal address is checked here.
         if host not in self._private_hosts and not fetcher.is_public(host):
             raise aiohttp.ClientConnectorError(req.connection_key, OSError(f"it {_WORDS}"))
         try:
@@ -102,7 +102,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
-    """For calls to backends."""
+    """Open the session for calls to backends."""
     return aiohttp.ClientSession(
         connector=connector,
         headers={"User-Agent": f"openwx/{__version__}"},

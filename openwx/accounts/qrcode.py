@@ -42,7 +42,7 @@ class LoginQRCode:
 
 
 def path(data_dir: Path, account: str) -> Path:
-    """Where the account's latest QR code is; it stays there after the login."""
+    """The file of the account's latest QR code; it stays there after the login."""
     return data_dir / f"qrcode-{account}.png"
 
 
@@ -59,6 +59,7 @@ def keep(file: Path, image: bytes) -> None:
 
 
 def png(link: str) -> bytes:
+    """Draw a code as PNG."""
     import qrcode
     from qrcode.image.pure import PyPNGImage
 
@@ -69,7 +70,7 @@ def png(link: str) -> bytes:
 
 
 def terminal(link: str, *, colour: bool) -> str:
-    """Two modules a character, so that it is square.
+    """Draw a code with two modules a character, so that it is square.
 
     With ``colour``, black on white whatever the terminal's colours are; without, light blocks on the dark
     ground that most terminals have.

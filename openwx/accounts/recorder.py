@@ -24,7 +24,7 @@ from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload
 from openwx.reporter.policy import should_report
 from openwx.store.records import new_uid
-from openwx.store.sqlite.journal import Journal, JournalError, NewReport, WriteBatch, WriteResult
+from openwx.store.sqlite.journal import Journal, JournalError, NewReport, WriteBatch
 from openwx.transports.web.client import Batch
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contacts_snapshot import ContactsSnapshot
@@ -38,10 +38,6 @@ REMEMBERED_CHATS = 2000
 
 _New = tuple[NewReport, Payload]
 OnTrouble = Callable[[JournalError], object]
-
-
-def _ignore(_: JournalError) -> None:
-    """Wait without doing anything else."""
 
 
 class EventRecorder:
@@ -113,7 +109,7 @@ class EventRecorder:
                     state["uids"] = batch.session.uids_to_bytes()
             if batch.known is not None:
                 state["contacts"] = batch.known or None
-            recorded = await self._commit(
+            recorded = await self._write(
                 WriteBatch(account=self._account, state=state, media=media), new
             )
             if batch.session is not None:
@@ -165,18 +161,36 @@ class EventRecorder:
             media=registry.records_of(media) if media and error is None else {},
             keys=keys,
         )
-        return await self._commit(batch, [(report, payload)], on_trouble)
+        return await self._write(batch, [(report, payload)], on_trouble)
 
-    async def write(self, batch: WriteBatch, on_trouble: OnTrouble = _ignore) -> WriteResult:
-        """Write a batch, however long that takes. While the disk is full everything waits for room; ``on_trouble`` is
-        called then."""
+    async def write(self, batch: WriteBatch) -> None:
+        """Write a batch without new reports, however long that takes."""
+        await self._write(batch, ())
+
+    async def _write(
+        self, batch: WriteBatch, new: Sequence[_New], on_trouble: OnTrouble | None = None
+    ) -> list[RecordedReport]:
+        """Write a batch with its reports, however long that takes: while the disk is full everything waits for room.
+        The reports that are new; duplicates are left out."""
 
         def note(error: JournalError) -> None:
             words = "%s: %s; nothing is acknowledged until it works again"
             log.error(words, self._account, error)
-            on_trouble(error)
+            if on_trouble is not None:
+                on_trouble(error)
 
-        return await self._journal.insist(lambda: self._journal.write(batch), note)
+        batch = replace(batch, uploads=[report for report, _ in new])
+        if not any((batch.uploads, batch.finished_sends, batch.completed, batch.state)):
+            return []
+        written = await self._journal.insist(lambda: self._journal.write(batch), note)
+        recorded = [
+            RecordedReport(report, payload)
+            for report, (_, payload) in zip(written.uploads, new, strict=True)
+            if report is not None
+        ]
+        if recorded:
+            self.newest_id = max(self.newest_id, recorded[-1].report.id)
+        return recorded
 
     def is_reported(self, event: events.Event) -> bool:
         """Whether an event becomes a report at all."""
@@ -234,20 +248,3 @@ class EventRecorder:
             deliver=should_report(self._settings, kind, payload),
             **more,
         )
-
-    async def _commit(
-        self, batch: WriteBatch, new: Sequence[_New], on_trouble: OnTrouble = _ignore
-    ) -> list[RecordedReport]:
-        """Write a batch with its reports. Those that are new; duplicates are left out."""
-        batch = replace(batch, uploads=[report for report, _ in new])
-        if not (batch.uploads or batch.finished_sends or batch.state):
-            return []
-        written = await self.write(batch, on_trouble)
-        recorded = [
-            RecordedReport(report, payload)
-            for report, (_, payload) in zip(written.uploads, new, strict=True)
-            if report is not None
-        ]
-        if recorded:
-            self.newest_id = max(self.newest_id, recorded[-1].report.id)
-        return recorded

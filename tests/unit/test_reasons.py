@@ -11,7 +11,6 @@ from openwx import reasons
 from openwx.errors import (
     BadResponse,
     LoginRefused,
-    NotLoggedIn,
     RateLimited,
     Rejected,
     SessionEnded,
@@ -97,7 +96,6 @@ def test_wording(made: Reason, text: str) -> None:
     "error",
     [
         Unreachable("a", "b"), BadResponse("a", "b: c"), Rejected("a", 1, "b"), RateLimited("a", 1205), ELSEWHERE,
-        NotLoggedIn(),
     ],
 )  # fmt: skip
 def test_an_error_is_worded_as_it_words_itself(error: WeChatError) -> None:

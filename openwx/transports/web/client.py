@@ -26,7 +26,6 @@ from openwx.domain.events import ContactsLoaded, Event, LoggedIn, LoginFailed, S
 from openwx.errors import (
     BadResponse,
     LoginRefused,
-    NotLoggedIn,
     RateLimited,
     Rejected,
     SessionEnded,
@@ -417,7 +416,7 @@ class Client:
     async def ask(self, build: Callable[[Session], Call[T]]) -> T:
         """Do a call in the present login.
 
-        Raises ``WeChatError``; a ``SessionEnded`` starts a new login, a ``NotLoggedIn`` says that one is going on.
+        Raises ``WeChatError``; a ``SessionEnded`` starts a new login, or tells that one is going on.
         """
         with self.logged_in() as session:
             return await self._http.send(build(session))
@@ -427,7 +426,7 @@ class Client:
         """The session of the present login, for calls of one's own. See ``ask`` for what it raises."""
         session = self.session
         if session is None or self._over.done():
-            raise NotLoggedIn
+            raise SessionEnded("session", 1102, "a new login is going on")
         try:
             yield session
         except SessionEnded as error:

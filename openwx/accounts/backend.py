@@ -1,0 +1,87 @@
+"""The connections of one account to the operator's backend: reports to ``post_api``, and calls of ``poll_api``.
+
+Built and run by ``Account``.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import aiohttp
+
+from openwx.accounts.resources import Resources
+from openwx.accounts.sender import Sender
+from openwx.config import ReportSettings
+from openwx.reporter import retry_schedule
+from openwx.reporter.poller import poll
+from openwx.reporter.reporter import Reporter
+from openwx.store.sqlite.journal import Send
+
+log = logging.getLogger("openwx.account")
+
+
+class Backend:
+    """``given`` are the ``private_targets.KEYS`` that came from a caller: their addresses are guarded."""
+
+    def __init__(
+        self,
+        account: str,
+        settings: ReportSettings,
+        resources: Resources,
+        given: frozenset[str],
+        sender: Sender,
+    ) -> None:
+        self._account = account
+        self._settings = settings
+        self._resources = resources
+        self._given = given
+        self._sender = sender
+        self.reporter = self._new_reporter(sender.accepted)
+
+    @property
+    def post_api(self) -> str:
+        """The address that reports go to; empty where there is none."""
+        return self._settings.post_api or ""
+
+    async def poll(self, running: asyncio.Event) -> None:
+        """Call ``poll_api`` for ever, while the account is running."""
+        await poll(
+            self._settings,
+            self._http_for("poll_api"),
+            running=running.wait,
+            url_client=self._url_client,
+        )
+
+    async def report_after_a_bug(self) -> None:
+        """Deliver what is left, ``stop`` above all; replies wait in the journal for the next start."""
+        reporter = self._new_reporter(lambda _: None)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                run = tasks.create_task(reporter.run(), name=f"{self._account}: last reports")
+                await reporter.drained(self._resources.pace.finish_s)
+                run.cancel()
+        except Exception:
+            log.exception("%s: the last reports wait for the next start", self._account)
+
+    def _new_reporter(self, accepted: Callable[[list[Send]], None]) -> Reporter:
+        return Reporter(
+            self._account,
+            self._settings,
+            self._resources.journal,
+            self._http_for("post_api"),
+            replies=self._sender.replies,
+            accepted=accepted,
+            url_client=self._url_client,
+            pauses=retry_schedule.of(self._resources.pace),
+            clock=self._resources.clock,
+        )
+
+    def _http_for(self, key: str) -> aiohttp.ClientSession:
+        targets = self._resources.targets
+        if targets is not None and key in self._given:
+            return targets.http
+        return self._resources.http
+
+    def _url_client(self) -> str | None:
+        """The parameter ``client`` in the addresses; None where there is one account only."""
+        return self._account if self._resources.several else None
