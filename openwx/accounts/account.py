@@ -65,9 +65,9 @@ class Account:
         settings: AccountSettings,
         report: ReportSettings,
         resources: Resources,
-        given: frozenset[str] = frozenset(),
+        guarded: frozenset[str] = frozenset(),
     ) -> None:
-        """``given``: which of ``private_targets.KEYS`` came from a caller."""
+        """``guarded``: which of ``private_targets.KEYS`` came from a caller."""
         self.name = name
         self.login_mode = settings.login_mode
         self.starttime = time.time()
@@ -75,7 +75,7 @@ class Account:
         """Set when ``run`` has ended."""
         self._resources = resources
         journal, timing = resources.journal, resources.pace
-        judged = resources.targets if "base_url" in given else None
+        judged = resources.targets if "base_url" in guarded else None
         self._http = Http(
             judged.connector if judged else resources.connector,
             base_url=settings.base_url or "",
@@ -97,7 +97,7 @@ class Account:
             recorder=self._recorder,
         )
         self._hold_back = HoldBack(name, self._publisher, downloader)
-        trusted = [URL(report.post_api)] if report.post_api and "post_api" not in given else []
+        trusted = [URL(report.post_api)] if report.post_api and "post_api" not in guarded else []
         resolver = MediaResolver(
             resources.folder, resources.local_media, resources.fetcher, trusted
         )
@@ -128,7 +128,7 @@ class Account:
         self.buffer = EventBuffer(report.check_event_list_max_size)
         """What ``check_event`` returns."""
         self.stream = Stream(name, journal)
-        self._backend = Backend(name, report, resources, given, self.outgoing)
+        self._backend = Backend(name, report, resources, guarded, self.outgoing)
         self._reporter = self._backend.reporter
         self._publisher.subscribers = [
             self.questions,

@@ -21,20 +21,20 @@ log = logging.getLogger("openwx.account")
 
 
 class Backend:
-    """``given`` are the ``private_targets.KEYS`` that came from a caller: their addresses are guarded."""
+    """``guarded`` are the ``private_targets.KEYS`` that came from a caller: they may not lead to private addresses."""
 
     def __init__(
         self,
         account: str,
         settings: ReportSettings,
         resources: Resources,
-        given: frozenset[str],
+        guarded: frozenset[str],
         sender: Sender,
     ) -> None:
         self._account = account
         self._settings = settings
         self._resources = resources
-        self._given = given
+        self._guarded = guarded
         self._sender = sender
         self.reporter = self._new_reporter(sender.accepted)
 
@@ -78,7 +78,7 @@ class Backend:
 
     def _http_for(self, key: str) -> aiohttp.ClientSession:
         targets = self._resources.targets
-        if targets is not None and key in self._given:
+        if targets is not None and key in self._guarded:
             return targets.http
         return self._resources.http
 

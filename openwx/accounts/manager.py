@@ -102,7 +102,7 @@ class AccountManager:
             settings, strange = account_from_texts(texts)
         except ConfigError as error:
             raise CallerError(Code.BAD_PARAMETER, str(error)) from None
-        await self._judge_targets(name, settings)
+        await self._check_targets(name, settings)
         self._starts += 1
         try:
             while True:
@@ -142,16 +142,16 @@ class AccountManager:
         if strange:
             shown = ", ".join(ascii(one[:40]) for one in strange[:20])
             log.warning("%s: start_client's parameters mean nothing here: %s", name, shown)
-        given = {
+        parameters = {
             key: text for key, text in plain(texts).items() if key in settings.model_fields_set
         }
         configured = name in self.settings.accounts
-        if configured and given:
+        if configured and parameters:
             log.warning("%s: start_client's settings are ignored: the configuration wins", name)
-        fresh = not configured and (bool(given) or former is None)
+        fresh = not configured and (bool(parameters) or former is None)
         if fresh:
             settings = self._on_the_bench(settings)
-        await self._save(self._registry.with_started(name, given if fresh else None))
+        await self._save(self._registry.with_started(name, parameters if fresh else None))
         if fresh:
             self._settings_of[name] = settings
         if former is not None:  # an account that never ran is not closed by its own task
@@ -163,19 +163,19 @@ class AccountManager:
         self._launch(name)
         return True
 
-    def _given_by_caller(self, name: str, settings: AccountSettings) -> frozenset[str]:
+    def _guarded(self, name: str, settings: AccountSettings) -> frozenset[str]:
         """Which addresses of an account came from a caller."""
         if name in self.settings.accounts:
             return frozenset()
         return given_by_caller(self.settings, settings)
 
-    async def _judge_targets(self, name: str, settings: AccountSettings) -> None:
+    async def _check_targets(self, name: str, settings: AccountSettings) -> None:
         """Raise ``CallerError`` (-8) where a caller may not give such an address to a new account."""
         former = self.accounts.get(name)
         if self._resources.targets is None or (former and former.state is not State.STOP):
             return
-        given = self._given_by_caller(name, settings)
-        await self._resources.targets.check({key: getattr(settings, key) for key in given})
+        keys = self._guarded(name, settings)
+        await self._resources.targets.check({key: getattr(settings, key) for key in keys})
 
     def _on_the_bench(self, settings: AccountSettings) -> AccountSettings:
         try:
@@ -241,8 +241,8 @@ class AccountManager:
     def _make(self, name: str) -> None:
         settings = self._settings_of[name]
         report = settings.report_over(self.settings.report)
-        given = self._given_by_caller(name, settings)
-        self.accounts[name] = Account(name, settings, report, self._resources, given)
+        guarded = self._guarded(name, settings)
+        self.accounts[name] = Account(name, settings, report, self._resources, guarded)
         self._resources.several = len(self.accounts) > 1
 
     def _launch(self, name: str) -> None:
