@@ -1,8 +1,10 @@
-"""The login QR code: as an image, and for a terminal. Who resumes a login needs none, nor the time to import how."""
+"""The login QR code, as an image and for a terminal. A resumed login needs neither, nor the time to import how."""
 
 import io
 import os
 from pathlib import Path
+
+Modules = list[list[bool]]
 
 _BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
 
@@ -24,30 +26,41 @@ def keep(file: Path, image: bytes) -> None:
     new.replace(file)
 
 
-def png(link: str) -> bytes:
+def modules(link: str) -> Modules:
+    """Compute the code's modules, without a border: True is dark. Takes milliseconds: call it once a link."""
     import qrcode
-    from qrcode.image.pure import PyPNGImage
 
-    image = qrcode.make(link, image_factory=PyPNGImage, box_size=8, border=4)
+    code = qrcode.QRCode(border=0)
+    code.add_data(link)
+    matrix: Modules = code.get_matrix()
+    return matrix
+
+
+def png(code: Modules) -> bytes:
+    """Draw it with the border that scanners want, of four modules. A module is a byte: eight pixels of one bit each."""
+    import png
+
+    light = b"\xff"
+    side = len(code) + 2 * 4
+    rows = [bytes(0 if dark else 255 for dark in row).join((light * 4, light * 4)) for row in code]
+    rows = [light * side] * 4 + rows + [light * side] * 4
     file = io.BytesIO()
-    image.save(file)
+    writer = png.Writer(side * 8, side * 8, greyscale=True, bitdepth=1)
+    writer.write_packed(file, (row for row in rows for _ in range(8)))
     return file.getvalue()
 
 
-def terminal(link: str, *, colour: bool) -> str:
-    """Two modules a character, so that it is square.
+def terminal(code: Modules, *, colour: bool) -> str:
+    """Draw it with two modules a character, so that it is square, and a border of two modules.
 
     With ``colour``, black on white whatever the terminal's colours are; without, light blocks on the dark
     ground that most terminals have.
     """
-    import qrcode
-
-    code = qrcode.QRCode(border=2)
-    code.add_data(link)
-    code.make(fit=True)
-    rows: list[list[bool]] = code.get_matrix()
-    if len(rows) % 2:
-        rows.append([False] * len(rows[0]))
+    side = len(code) + 2 * 2
+    blank = [False] * side
+    rows = [blank, blank, *([False, False, *row, False, False] for row in code), blank, blank]
+    if side % 2:
+        rows.append(blank)
     lines = []
     for upper, lower in zip(rows[::2], rows[1::2], strict=True):
         pairs = zip(upper, lower, strict=True)

@@ -181,12 +181,13 @@ class Teller:
     async def _show_qrcode(self, link: str) -> tuple[str, str]:
         """Show the QR code in the terminal and as a file; the file's path and its base64."""
         path = qrcode.path(self._shared.data_dir, self._name)
-        self.qrcode_png = await asyncio.to_thread(qrcode.png, link)
+        code = await asyncio.to_thread(qrcode.modules, link)
+        self.qrcode_png = qrcode.png(code)
         try:
             await asyncio.to_thread(qrcode.keep, path, self.qrcode_png)
         except OSError as error:
             log.warning("%s: the QR code cannot be written to %s: %s", self._name, path, error)
-        picture = qrcode.terminal(link, colour=self._shared.colour)
+        picture = qrcode.terminal(code, colour=self._shared.colour)
         log.info(
             "%s: scan this QR code with WeChat on your phone (also at %s):\n%s",
             self._name,

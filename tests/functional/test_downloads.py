@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
 from tests.patience import PATIENCE_S
+from tests.unmeasured import draws
 
 from .world import Gateway, Receiver, World
 
@@ -205,7 +206,7 @@ async def test_any_bytes_at_all(
         asyncio.run_coroutine_threadsafe(inner(**drawn), loop).result(2 * PATIENCE_S)
 
     arrive.hypothesis.inner_test = on_the_loop
-    await asyncio.to_thread(arrive)
+    await draws(arrive)
     assert seen >= 500
     await lives()
 

@@ -256,10 +256,10 @@ async def test_xml_of_a_stranger_holds_up_no_caller(
     api = await world.run(pace={"stalled_after_s": 600.0})
     group = account.groups[0]
     slow = ["<msg>" + "<a>" * 150_000, "<msg>" + "<b>" * 60_000 + "</b>" * 60_000 + "</msg>"]
-    for xml in slow * 15:
+    for xml in slow * 6:
         group.member_sends(group.others[0], 49, xml, AppMsgType=5)
     longest_s, first = 0.0, time.monotonic()
-    while len(receiver.got(format="app")) < 30:
+    while len(receiver.got(format="app")) < 12:
         began = time.monotonic()
         assert (await api.client())["state"] == "running"
         longest_s = max(longest_s, time.monotonic() - began)
