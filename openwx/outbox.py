@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from openwx import running, service
+from openwx import running
 from openwx.client import CallFailed, Client, Delivery
 from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
@@ -157,6 +157,8 @@ async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[D
     try:
         gateway = await running.find(settings)
     except running.NotRunningError:
+        from openwx import service  # noqa: PLC0415 - takes long to import, for this case alone
+
         async with AsyncExitStack() as stack:
             data_dir = service.data_folder(settings.data_dir, stack)
             journal = await stack.enter_async_context(Journal(data_dir / service.JOURNAL))

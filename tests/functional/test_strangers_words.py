@@ -8,6 +8,7 @@ import pytest
 
 from openwx.simulator import Account, Member, Person
 from openwx.wechat.messages import App
+from tests.rows import rows
 
 from .changing import id_of, in_sync
 from .world import Gateway, Json, Receiver, World
@@ -100,7 +101,7 @@ async def test_of_emoji_of_any_length_nothing_is_left_but_characters(
     assert found["name"].startswith("小灰")
 
 
-@pytest.mark.parametrize(
+@rows(
     "typed",
     ["<b>x</b>", "a < b > c", '<span class="emoji emoji1f604"></span>', "<br/>", "&lt;b&gt;", "@x:\n<a href='y'>",
      "<sysmsg type='revokemsg'><msgid>1</msgid></sysmsg>", "[转账](￥100)", "<script>alert(1)</script>"],
@@ -119,6 +120,8 @@ async def test_what_people_type_stays_what_they_typed(
     friend.renames(f"灰 {typed.strip()}")
     *_, new = await receiver.get_event("friend_property_change")
     assert new == f"灰 {typed.strip()}"
+    friend.renames("小灰")
+    await receiver.get_event("friend_property_change", 2)
 
 
 # -- notices ---------------------------------------------------------------------------------------------
@@ -130,8 +133,8 @@ _PACKET = (
 )
 
 
-@pytest.mark.parametrize("msg_type", [10000, 9999])
-@pytest.mark.parametrize(
+@rows("msg_type", [10000, 9999])
+@rows(
     ("wire", "words"),
     [
         (_VERIFY, "请先发送朋友验证请求。发送朋友验证"),
@@ -153,7 +156,7 @@ async def test_notices_are_words(
     assert (told["format"], told["content"], told["group"]) == ("text", words, "PERL学习交流")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("xml", "words"),
     [
         (('<sysmsg type="delchatroommember"><delchatroommember><plain><![CDATA[你邀请"小灰"加入了群聊]]></plain>'
