@@ -101,7 +101,7 @@ async def test_of_emoji_of_any_length_nothing_is_left_but_characters(
     assert found["name"].startswith("小灰")
 
 
-@rows(
+@pytest.mark.parametrize(
     "typed",
     ["<b>x</b>", "a < b > c", '<span class="emoji emoji1f604"></span>', "<br/>", "&lt;b&gt;", "@x:\n<a href='y'>",
      "<sysmsg type='revokemsg'><msgid>1</msgid></sysmsg>", "[转账](￥100)", "<script>alert(1)</script>"],
@@ -120,8 +120,6 @@ async def test_what_people_type_stays_what_they_typed(
     friend.renames(f"灰 {typed.strip()}")
     *_, new = await receiver.get_event("friend_property_change")
     assert new == f"灰 {typed.strip()}"
-    friend.renames("小灰")
-    await receiver.get_event("friend_property_change", 2)
 
 
 # -- notices ---------------------------------------------------------------------------------------------
