@@ -17,6 +17,11 @@ RUNNING = "running.json"
 DEMO = "demo.json"
 """Left by a demo in the data folder of the configuration, of which it uses nothing else."""
 
+LOCK = "lock"
+"""Held by the process that uses the data folder."""
+LOCK_S = 0.3
+"""How long a command that only looks whether the data folder is in use may hold the lock, in seconds."""
+
 CHALLENGE = "X-Openwx-Challenge"
 PROOF = "X-Openwx-Proof"
 WANTED = "X-Openwx-Instance"

@@ -11,13 +11,7 @@ from typing import Union
 
 import msgspec
 
-from openwx.errors import (
-    BadResponse,
-    LoginRefused,
-    Rejected,
-    SessionEnded,
-    WeChatError,
-)
+from openwx.errors import BadResponse, LoginRefused, Rejected, SessionEnded, WeChatError
 
 
 class ReasonCode(StrEnum):

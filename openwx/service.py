@@ -44,9 +44,6 @@ from openwx.transports.web.timing import Timing
 log = logging.getLogger("openwx")
 
 JOURNAL = "journal.sqlite3"
-LOCK = "lock"
-LOCK_S = 0.3
-"""So long somebody who only looks whether the data folder is in use may hold its lock."""
 PRUNE_EVERY_S = 600.0
 TLS_BUFFER = 64 * 1024
 """Bytes that asyncio sets aside for each connection over TLS, of which every account keeps one. Its own 256 KiB are for
@@ -84,7 +81,7 @@ async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIte
         data_dir = data_folder(settings.data_dir, stack)
         try:
             journal = await stack.enter_async_context(
-                Journal(data_dir / JOURNAL, beside=[data_dir / LOCK])
+                Journal(data_dir / JOURNAL, beside=[data_dir / instance.LOCK])
             )
             clock = Clock()
             await clocks.resume(clock, journal)
@@ -185,8 +182,10 @@ def data_folder(path: Path, stack: AsyncExitStack) -> Path:
     """The data folder, for this process alone and nobody else's eyes."""
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(path / LOCK, mode=0o600)
-        lock.acquire(timeout=LOCK_S, poll_interval=LOCK_S / 10)  # a command may just look at it
+        lock = FileLock(path / instance.LOCK, mode=0o600)
+        lock.acquire(
+            timeout=instance.LOCK_S, poll_interval=instance.LOCK_S / 10
+        )  # a command may just look at it
     except Timeout:
         raise ConfigError(
             f"data_dir {path} is in use by another openwx; stop it, or choose another data_dir"

@@ -1,7 +1,14 @@
-"""For all tests: none may hang, and none fails because the machine is busy."""
+"""For all tests: none may hang, none fails because the machine is busy, none leaves its world behind, and programs
+that they start are compiled once."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from aiohttp import web_app
 
 TIMEOUT_S = 600
 """No test takes a tenth of it. It is not in pyproject.toml: tests of a bot in a checkout run without pytest-timeout."""
@@ -13,7 +20,27 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("patient")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the programs that tests start share their bytecode where none may be written beside the sources.
+
+    It concerns other processes alone, the workers of pytest-xdist among them.
+    """
+    if sys.dont_write_bytecode:
+        folder = tempfile.TemporaryDirectory(prefix="openwx-bytecode-")
+        config.add_cleanup(folder.cleanup)
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
+        os.environ["PYTHONPYCACHEPREFIX"] = folder.name
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Free the worlds of simulators: aiohttp remembers a thousand applications that have middlewares."""
+    yield
+    if remembered := getattr(web_app, "_cached_build_middleware", None):
+        remembered.cache_clear()

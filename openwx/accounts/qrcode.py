@@ -25,16 +25,16 @@ class LoginQRCode:
 
     async def show(self, link: str) -> tuple[str, str]:
         """Show a code in the terminal and write its file. Its path, and the image in base64."""
-        self.png = await asyncio.to_thread(png, link)
+        png, picture = await asyncio.to_thread(draw, link, colour=self._colour)
+        self.png = png
         try:
-            await asyncio.to_thread(keep, self._path, self.png)
+            await asyncio.to_thread(keep, self._path, png)
         except OSError as error:
             words = "%s: the QR code cannot be written to %s: %s"
             log.warning(words, self._account, self._path, error)
-        picture = Picture(terminal(link, colour=self._colour))
         words = "%s: scan this QR code with WeChat on your phone (also at %s):\n%s"
-        log.info(words, self._account, self._path, picture)
-        return str(self._path), base64.encodebytes(self.png).decode("ascii")
+        log.info(words, self._account, self._path, Picture(picture))
+        return str(self._path), base64.encodebytes(png).decode("ascii")
 
     def clear(self) -> None:
         """Forget the code: it was scanned, or is of no use any more."""
@@ -58,29 +58,25 @@ def keep(file: Path, image: bytes) -> None:
     new.replace(file)
 
 
-def png(link: str) -> bytes:
-    """Draw a code as PNG."""
+def draw(link: str, *, colour: bool) -> tuple[bytes, str]:
+    """Draw a code as PNG, and for a terminal with two modules a character, so that it is square.
+
+    With ``colour``, black on white whatever the terminal's colours are; without, light blocks on the dark
+    ground that most terminals have. Takes some milliseconds: blocks.
+    """
     import qrcode
     from qrcode.image.pure import PyPNGImage
 
-    image = qrcode.make(link, image_factory=PyPNGImage, box_size=8, border=4)
-    file = io.BytesIO()
-    image.save(file)
-    return file.getvalue()
-
-
-def terminal(link: str, *, colour: bool) -> str:
-    """Draw a code with two modules a character, so that it is square.
-
-    With ``colour``, black on white whatever the terminal's colours are; without, light blocks on the dark
-    ground that most terminals have.
-    """
-    import qrcode
-
-    code = qrcode.QRCode(border=2)
+    code = qrcode.QRCode(box_size=8, border=4)
     code.add_data(link)
-    code.make(fit=True)
+    file = io.BytesIO()
+    code.make_image(image_factory=PyPNGImage).save(file)
+    code.border = 2
     rows: list[list[bool]] = code.get_matrix()
+    return file.getvalue(), _in_blocks(rows, colour=colour)
+
+
+def _in_blocks(rows: list[list[bool]], *, colour: bool) -> str:
     if len(rows) % 2:
         rows.append([False] * len(rows[0]))
     lines = []

@@ -14,7 +14,6 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from openwx import service
 from openwx.accounts.outbox import MOST, Outbox, Waits
 from openwx.cli import probe
 from openwx.client import CallFailed, Client, Delivery
@@ -158,6 +157,8 @@ async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[D
     try:
         gateway = await probe.find(settings)
     except probe.NotRunningError:
+        from openwx import service  # noqa: PLC0415 - takes long to import, for this case alone
+
         async with AsyncExitStack() as stack:
             data_dir = service.data_folder(settings.data_dir, stack)
             journal = await stack.enter_async_context(Journal(data_dir / service.JOURNAL))

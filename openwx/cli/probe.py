@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import hdrs
 from filelock import FileLock, Timeout
 
-from openwx import instance, service
+from openwx import instance
 from openwx.api.probes import Readiness
 from openwx.config import Settings
 from openwx.errors import OpenwxError
@@ -53,7 +53,7 @@ async def find(settings: Settings) -> RunningGateway:
     """The gateway that runs. Raises ``NotReachedError``, ``NotRunningError`` where there is none."""
     folder = settings.data_dir
     found, why = await _ask(_left(folder / instance.RUNNING))
-    used = await asyncio.to_thread(_is_used, folder, within_s=0 if found else service.LOCK_S)
+    used = await asyncio.to_thread(_is_used, folder, within_s=0 if found else instance.LOCK_S)
     if found is not None and used is not False:  # else this folder is a copy of the gateway's
         return found
     if used:
@@ -119,7 +119,7 @@ def _is_used(folder: Path, *, within_s: float) -> bool | None:
 
     Who only looks, as this does, holds the lock for a moment, too.
     """
-    file = folder / service.LOCK
+    file = folder / instance.LOCK
     try:
         if not file.exists():
             return None

@@ -80,6 +80,18 @@ async def openwx(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Comman
         yield start
 
 
+@pytest.fixture
+def environ(world: World) -> dict[str, str]:
+    """What lets ``openwx serve`` live in the world, in its data folder."""
+    return {
+        "OPENWX_DATA_DIR": str(world.data_dir),
+        "OPENWX_LISTEN__PORT": "0",
+        "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": world.simulator.url,
+        "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
+        "OPENWX_REPORT__POST_API": world.receiver.url,
+    }
+
+
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with benched(tmp_path_factory.mktemp("openwx")) as bench:

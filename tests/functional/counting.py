@@ -21,13 +21,16 @@ async def ask(gateway: Gateway, path: str = "/metrics", **request: Any) -> Reply
         return Reply(answer.status, await answer.read(), dict(answer.headers))
 
 
-async def samples(gateway: Gateway) -> dict[Sample, float]:
-    """Every sample with its labels."""
+async def samples(gateway: Gateway, name: str = "") -> dict[Sample, float]:
+    """Every sample with its labels; those of one name where it is given, which takes less time to read."""
     reply = await ask(gateway)
     assert reply.status == 200
+    text = reply.body.decode()
+    if name:
+        text = "".join(line for line in text.splitlines(keepends=True) if line.startswith(name))
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(reply.body.decode())
+        for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
 
@@ -43,9 +46,7 @@ class Counts:
     async def begin(cls, gateway: Gateway) -> "Counts":
         """From now on, when what came before is delivered."""
         async with asyncio.timeout(PATIENCE_S):
-            while sum(
-                value for (name, _), value in (await samples(gateway)).items() if name == WAITING
-            ):
+            while sum((await samples(gateway, WAITING)).values()):
                 await asyncio.sleep(0.01)
         return cls(gateway, await samples(gateway))
 
@@ -58,7 +59,7 @@ class Counts:
     async def of(self, name: str, **labels: str) -> float:
         """How much a counter has grown."""
         key = (name, frozenset(labels.items()))
-        return (await samples(self.gateway)).get(key, 0.0) - self.former.get(key, 0.0)
+        return (await samples(self.gateway, name)).get(key, 0.0) - self.former.get(key, 0.0)
 
     async def grows(self, by: float, name: str, **labels: str) -> None:
         """Wait until it has grown by so much, and no more."""
@@ -71,17 +72,17 @@ class Counts:
 
     async def dropped(self) -> dict[str, float]:
         """What was dropped, by kind; nothing of those that nothing was dropped of."""
-        after = await samples(self.gateway)
+        after = await samples(self.gateway, "openwx_dropped_total")
         return {
             dict(labels)["what"]: value - self.former.get((name, labels), 0.0)
             for (name, labels), value in after.items()
-            if name == "openwx_dropped_total" and value != self.former.get((name, labels), 0.0)
+            if value != self.former.get((name, labels), 0.0)
         }
 
 
 async def gauge(gateway: Gateway, name: str, **labels: str) -> float:
     """What a gauge shows now."""
-    return (await samples(gateway))[name, frozenset(labels.items())]
+    return (await samples(gateway, name))[name, frozenset(labels.items())]
 
 
 async def shows(gateway: Gateway, value: float, name: str, **labels: str) -> None:

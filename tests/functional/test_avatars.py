@@ -7,6 +7,7 @@ import pytest
 from openwx.simulator import Account, Fault, Group, Person, Simulator
 from openwx.simulator.avatars import avatar
 from tests.reply import Reply
+from tests.rows import rows
 
 from .changing import STYLES, id_of
 from .world import Gateway, Receiver, World
@@ -156,7 +157,7 @@ async def test_wechat_out_of_reach(api: Gateway, simulator: Simulator) -> None:
     assert (reply.status, reply.code) == (200, -1)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("params", "status", "code"),
     [
         ({}, 400, -2),

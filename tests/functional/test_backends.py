@@ -21,6 +21,7 @@ from tests.patience import PATIENCE_S
 
 from .counting import Counts
 from .world import (
+    NO_EVENTS,
     Api,
     Behaviour,
     Command,
@@ -33,8 +34,6 @@ from .world import (
     replies,
     says,
 )
-
-NO_EVENTS = {"post_event": False}
 
 
 def closes(said: bytes = b"") -> Behaviour:

@@ -10,6 +10,7 @@ import pytest
 from openwx.config import Access, Settings
 from openwx.simulator import Account
 from tests.reply import Reply
+from tests.rows import rows
 
 from .world import Gateway, World
 
@@ -49,7 +50,7 @@ def is_error(reply: Reply, status: int, code: int, *words: str) -> None:
 # -- parameters ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@rows(
     ("route", "params", "word"),
     [
         ("send_friend_message", {}, "id"),
@@ -81,7 +82,7 @@ async def test_a_wrong_parameter_is_named(
         is_error(await call(route, **params), 400, -2, word)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("body", "content_type"),
     [
         (b"{", "application/json"),
@@ -106,7 +107,6 @@ async def test_a_wrong_parameter_is_named(
         (b"--b\r\nbroken", "multipart/form-data; boundary=b"),
         (b"--b--", "multipart/form-data"),
     ],
-    ids=lambda value: value[:30].decode("latin-1") if isinstance(value, bytes) else value,
 )
 async def test_a_body_that_cannot_be_read(api: Gateway, body: bytes, content_type: str) -> None:
     reply = await api.call(
@@ -139,7 +139,7 @@ async def test_nothing_matches_in_part(api: Gateway, account: Account) -> None:
 # -- routes and methods ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["nothing", "get_user_info//", "get_user_info/x", "", "../etc"])
+@rows("path", ["nothing", "get_user_info//", "get_user_info/x", "", "../etc"])
 async def test_an_unknown_route(api: Gateway, path: str) -> None:
     for method in ("GET", "POST"):
         is_error(await api.call(path, method=method), 404, -9)
@@ -166,7 +166,7 @@ async def test_what_is_no_http(api: Gateway) -> None:
 # -- access ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@rows(
     "headers",
     [
         {"Host": "evil.example"},
@@ -176,7 +176,6 @@ async def test_what_is_no_http(api: Gateway) -> None:
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],
-    ids=str,
 )
 async def test_a_web_page_may_not_call(api: Gateway, headers: dict[str, str]) -> None:
     for method in ("GET", "POST"):

@@ -14,6 +14,7 @@ from openwx.config import Access, AccountSettings, Settings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
 from tests.patience import PATIENCE_S
+from tests.rows import rows
 
 from .visitor import Page, Visitor
 from .world import Gateway, Receiver, World
@@ -237,7 +238,7 @@ def is_proper(page: Page) -> None:
     ]
 
 
-@pytest.mark.parametrize("path", PAGES)
+@rows("path", PAGES)
 async def test_every_page_while_it_runs(visitor: Visitor, path: str) -> None:
     page = await visitor.open(ACCOUNT + path)
     assert page.status == 200, page.text
@@ -260,7 +261,7 @@ NOT_THERE = ["/chat?id=@nobody", "/chat", "/delivery?id=9999", "/contact?id=%3Cs
              "/feed?before=x", "x", "/nothing"]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", NOT_THERE)
+@rows("path", NOT_THERE)
 async def test_what_is_not_there_is_told_in_a_page(visitor: Visitor, path: str) -> None:
     page = await visitor.open(ACCOUNT + path)
     assert page.status in (400, 404)

@@ -10,6 +10,7 @@ from openwx.simulator import Account, Fault, Person, Simulator
 from openwx.simulator.samples import png
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
+from tests.rows import rows
 
 from .changing import STYLES, id_of
 from .world import Gateway, Receiver, World
@@ -236,7 +237,7 @@ async def test_a_question_that_is_not_sent(
     assert (await task).json["reply"] == "now"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("params", "status", "code", "word"),
     [
         ({"content": "x"}, 400, -2, "displayname"),

@@ -18,6 +18,7 @@ from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch, Write
 from tests.patience import PATIENCE_S
 
 from .world import (
+    NO_EVENTS,
     Behaviour,
     Gateway,
     Receiver,
@@ -28,8 +29,6 @@ from .world import (
     replies,
     says,
 )
-
-NO_EVENTS = {"post_event": False}
 
 
 class _Broken(web.Response):

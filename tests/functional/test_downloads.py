@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
 from tests.patience import PATIENCE_S
+from tests.rows import rows
+from tests.unmeasured import draws
 
 from .world import Gateway, Receiver, World
 
@@ -205,7 +207,7 @@ async def test_any_bytes_at_all(
         asyncio.run_coroutine_threadsafe(inner(**drawn), loop).result(2 * PATIENCE_S)
 
     arrive.hypothesis.inner_test = on_the_loop
-    await asyncio.to_thread(arrive)
+    await draws(arrive)
     assert seen >= 500
     await lives()
 
@@ -213,8 +215,8 @@ async def test_any_bytes_at_all(
 # -- what is no medium -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("call", SENDS)
-@pytest.mark.parametrize("ret", [1100, 1101, 1102, 1205])
+@rows("call", SENDS)
+@rows("ret", [1100, 1101, 1102, 1205])
 async def test_a_download_that_is_refused_ends_no_session(
     account: Account,
     receiver: Receiver,
@@ -236,6 +238,7 @@ async def test_a_download_that_is_refused_ends_no_session(
     assert str(ret) in upload["media_error"]
     await receiver.get(content="after")
     await lives()
+    simulator.faults.clear()
 
 
 async def test_an_avatar_that_is_refused_ends_no_session(

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from openwx.simulator import Account, Fault, Person, Simulator
+from tests.rows import rows
 
 from .changing import STYLES, SUCCESS, id_of, in_sync, is_unknown
 from .world import Gateway, Json, Receiver, World
@@ -101,7 +102,7 @@ async def test_names_in_any_order_and_the_same_twice(
     assert [params[3] for _, params in changes if params[1] == "markname"] == ["a", "b", "", "a"]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("params", "status", "code", "word"),
     [
         ({"new_markname": "x"}, 400, -2, "displayname"),

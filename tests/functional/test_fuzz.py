@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from openwx.api import app
 from openwx.simulator import Account
 from tests.patience import PATIENCE_S
+from tests.unmeasured import draws
 
 from .world import Gateway, Receiver, Upload, World, says
 
@@ -248,7 +249,7 @@ async def test_every_route_in_every_style(api: Gateway, style: str) -> None:
 
             is_answered()
 
-    await asyncio.to_thread(draw_all)
+    await draws(draw_all)
 
 
 # -- raw bytes -------------------------------------------------------------------------------------------
@@ -327,7 +328,7 @@ async def test_raw_bytes(api: Gateway) -> None:
         asyncio.run_coroutine_threadsafe(inner(request), loop).result(HANGS_S * 2)
 
     is_answered_or_closed.hypothesis.inner_test = on_the_loop
-    await asyncio.to_thread(is_answered_or_closed)
+    await draws(is_answered_or_closed)
 
 
 # -- post_api --------------------------------------------------------------------------------------------
@@ -411,4 +412,4 @@ async def test_what_post_api_answers(world: World, account: Account, receiver: R
     def draw(status: int, headers: dict[str, str], body: bytes) -> None:
         asyncio.run_coroutine_threadsafe(comes_through(status, headers, body), loop).result(60)
 
-    await asyncio.to_thread(draw)
+    await draws(draw)

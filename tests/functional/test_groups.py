@@ -8,6 +8,7 @@ import pytest
 
 from openwx.simulator import Account, Fault, Group, Person, Simulator
 from tests.reply import Reply
+from tests.rows import rows
 
 from .changing import STYLES, SUCCESS, id_of, ids_of, in_sync, is_unknown
 from .world import Gateway, Json, Receiver, World
@@ -118,8 +119,8 @@ async def test_the_group_is_there_also_where_it_cannot_be_fetched(
     assert len(receiver.events("new_group")) == 1
 
 
-@pytest.mark.parametrize("route", ["create_group", "invite_friend"])
-@pytest.mark.parametrize(
+@rows("route", ["create_group", "invite_friend"])
+@rows(
     ("friends", "status", "code", "word"),
     [
         ("", 200, 200, "friends"),
@@ -332,7 +333,7 @@ async def test_members_are_removed(
     assert ids.split(",")[0] in reply.words
 
 
-@pytest.mark.parametrize(
+@rows(
     ("params", "code"),
     [
         ({"members": ""}, 200),
@@ -397,7 +398,7 @@ async def test_a_group_gets_another_name(
     ]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("new", "word"),
     [(None, "missing"), ("", "missing"), ("x" * 101, "100"), ("a\nb", "line"), ("a\x1bb", "line")],
 )

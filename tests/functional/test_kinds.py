@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
+from tests.rows import rows
 
 from .world import Gateway, Json, Receiver, World, replies
 
@@ -97,7 +96,7 @@ VERBS = {
 }
 
 
-@pytest.mark.parametrize(("send", "told"), [kind[1:] for kind in KINDS], ids=[k[0] for k in KINDS])
+@rows(("send", "told"), [kind[1:] for kind in KINDS])
 async def test_kinds(
     api: Gateway,
     account: Account,
@@ -202,7 +201,7 @@ async def test_a_call_is_not_told(api: Gateway, account: Account, receiver: Rece
     assert len(receiver.got(post_type="receive_message")) == 1
 
 
-@pytest.mark.parametrize(
+@rows(
     ("msg_type", "fields", "told"),
     [
         (49, {"AppMsgType": 5, "FileName": "标题"}, {"format": "app", "app_title": "标题"}),
@@ -214,7 +213,7 @@ async def test_a_call_is_not_told(api: Gateway, account: Account, receiver: Rece
         (37, {}, {"format": "unknown"}),
     ],
 )
-@pytest.mark.parametrize(
+@rows(
     "content",
     [
         "",

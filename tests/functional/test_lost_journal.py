@@ -131,17 +131,6 @@ async def test_it_is_noticed_where_nobody_writes(world: World) -> None:
 
 
 @pytest.fixture
-def environ(world: World, simulator: Simulator, receiver: Receiver) -> dict[str, str]:
-    return {
-        "OPENWX_DATA_DIR": str(world.data_dir),
-        "OPENWX_LISTEN__PORT": "0",
-        "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": simulator.url,
-        "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
-        "OPENWX_REPORT__POST_API": receiver.url,
-    }
-
-
-@pytest.fixture
 async def first(
     openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> tuple[Command, Api]:

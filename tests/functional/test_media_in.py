@@ -10,6 +10,7 @@ import pytest
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, Medium, bytes_of
+from tests.rows import rows
 
 from .world import Command, Gateway, Json, Receiver, World
 
@@ -26,7 +27,7 @@ KINDS: list[tuple[str, Send, bytes, int, str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "send", "data", "code", "mime", "ext"), KINDS)
+@rows(("kind", "send", "data", "code", "mime", "ext"), KINDS)
 async def test_every_kind(
     api: Gateway,
     account: Account,
@@ -150,7 +151,7 @@ async def test_limits_and_downloads_that_are_off(
     assert "media.download" in upload["media_error"]
 
 
-@pytest.mark.parametrize(
+@rows(
     "name", ["../../evil.txt", "..\\..\\evil.txt", "/etc/cron.d/evil", "a\r\nb.txt", "很" * 300 + ".txt"]
 )  # fmt: skip
 async def test_a_name_cannot_leave_the_folder(

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
+from tests.rows import rows
 
 from .world import Gateway, Json, Receiver, World, replies, says
 
@@ -560,7 +561,7 @@ BAD: list[tuple[Json, int, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("params", "status", "code", "words"), BAD)
+@rows(("params", "status", "code", "words"), BAD)
 async def test_bad_parameters(
     api: Gateway, account: Account, params: Json, status: int, code: int, words: str
 ) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from openwx.simulator import Account, Fault, Simulator
+from tests.rows import rows
 
 from .world import Gateway, Receiver, World, replies
 
@@ -75,7 +76,7 @@ async def test_from_a_friend_in_a_group(api: Gateway, account: Account, receiver
     assert upload["sender_uid"] == account.friend("momo").uin
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "0",
@@ -89,7 +90,6 @@ async def test_from_a_friend_in_a_group(api: Gateway, account: Account, receiver
         "\\u4f60 \\/ \\",
         "长" * 5000,
     ],
-    ids=lambda text: ascii(text)[:20],
 )
 async def test_texts_come_as_they_were_typed(
     api: Gateway, account: Account, receiver: Receiver, text: str
@@ -179,7 +179,7 @@ async def test_what_is_not_understood_is_told_raw(
     assert upload["sender"]
 
 
-@pytest.mark.parametrize("msg_type", [40, 50, 51, 52, 53])
+@rows("msg_type", [40, 50, 51, 52, 53])
 async def test_what_nobody_is_to_see(
     api: Gateway, account: Account, receiver: Receiver, msg_type: int
 ) -> None:

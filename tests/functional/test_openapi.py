@@ -8,17 +8,15 @@ from typing import Any
 
 import hypothesis
 import pytest
-import schemathesis
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
-from schemathesis import checks
-from schemathesis.core.result import Ok
 
 from openwx.api import app
 from openwx.api.stream_models import Socket
 from openwx.config.models import EVENTS
 from openwx.errors import Code
 from openwx.simulator import Account
+from tests.unmeasured import draws
 
 from .world import Gateway, Json, World
 
@@ -31,12 +29,6 @@ LEFT_OUT = ("start_client", "stop_client")
 """They would end what is tested, or begin others; drawn at in the tests of single routes."""
 WAITING = ("/openwx/check_event", "/openwx/consult")
 """A wrong call of these may be a right one without `timeout`: they then wait for long, as they should."""
-PROMISES = (
-    checks.not_a_server_error,
-    checks.status_code_conformance,
-    checks.content_type_conformance,
-    checks.response_schema_conformance,
-)
 
 
 async def told(gateway: Gateway) -> dict[str, Any]:
@@ -180,7 +172,7 @@ async def test_the_server_keeps_to_its_document(api: Gateway, account: Account) 
     assert api.service is not None
     api.service.gateway.account(None).stream.end("the test wants to see whole answers")
     print(f"seed {SEED}")
-    await asyncio.to_thread(_draw_calls, document, api.url)
+    await draws(_draw_calls, document, api.url)
     assert (await api.client())["state"] == "running"
 
 
@@ -217,6 +209,16 @@ def _leave_out_what_ends_every_call(document: dict[str, Any]) -> None:
 
 
 def _draw_calls(document: dict[str, Any], url: str) -> None:
+    import schemathesis  # takes long to import
+    from schemathesis import checks
+    from schemathesis.core.result import Ok
+
+    promises = (
+        checks.not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_schema_conformance,
+    )
     schema = schemathesis.openapi.from_dict(document)
     for found in schema.get_all_operations():
         assert isinstance(found, Ok), found
@@ -235,6 +237,6 @@ def _draw_calls(document: dict[str, Any], url: str) -> None:
             @hypothesis.given(case=strategy)
             def keeps_to_it(case: Any) -> None:
                 response = case.call(base_url=url, timeout=30)
-                case.validate_response(response, checks=PROMISES)
+                case.validate_response(response, checks=promises)
 
             keeps_to_it()

@@ -65,6 +65,12 @@ async def trouble(gateway: Gateway, name: str) -> str:
 
 
 @pytest.fixture
+async def allowed(world: World) -> Gateway:
+    """A gateway whose callers may name private addresses, logged in."""
+    return await world.run(settings=allowing(world), pace=SOON)
+
+
+@pytest.fixture
 async def elsewhere(site: Site, gateway: Gateway) -> Site:
     """A name that leads out of this network when the account is started, and into this machine when it is used."""
     site.addresses = ["8.8.8.8"]
@@ -136,13 +142,9 @@ async def test_a_name_that_leads_elsewhere_later(
 
 
 async def test_post_api_of_a_caller_makes_no_origin_trusted(
-    world: World, gateway: Gateway, account: Account, second: Account, site: Site
+    world: World, allowed: Gateway, second: Account, site: Site
 ) -> None:
     """The attack: post_api at a private address, and then a medium from there."""
-    await gateway.stop()
-    gateway = await world.start(settings=allowing(world), pace=SOON)
-    await account.phone.logs_in()
-    await gateway.reaches("running")
     bodies: list[Json] = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -151,29 +153,25 @@ async def test_post_api_of_a_caller_makes_no_origin_trusted(
 
     site.answer = answer
     url = f"http://127.0.0.1:{site.port}"
-    await gateway.get(
+    await allowed.get(
         "start_client", client="second", base_url=world.simulator.url, post_api=f"{url}/post"
     )
     await second.phone.logs_in()
-    await reaches(gateway, "second", "running")
-    reply = await gateway.get("upload_media", client="second", media_path=f"{url}/a.png")
+    await reaches(allowed, "second", "running")
+    reply = await allowed.get("upload_media", client="second", media_path=f"{url}/a.png")
     assert (reply.status, reply.code) == (403, -8), reply.words
     assert "/a.png" not in site.asked
 
 
 async def test_a_restored_account_is_still_a_callers(
-    world: World, gateway: Gateway, account: Account, second: Account, site: Site
+    world: World, allowed: Gateway, second: Account, site: Site
 ) -> None:
-    await gateway.stop()
-    gateway = await world.start(settings=allowing(world), pace=SOON)
-    await account.phone.logs_in()
-    await gateway.reaches("running")
-    await starts(gateway, "second", second, post_api=f"http://127.0.0.1:{site.port}/post")
+    await starts(allowed, "second", second, post_api=f"http://127.0.0.1:{site.port}/post")
     second.friend("小灰").says("hi")
     async with asyncio.timeout(PATIENCE_S):
         while "/post" not in site.asked:
-            await gateway.get("check_event", client="second", timeout="0.1")
-    await gateway.stop()
+            await allowed.get("check_event", client="second", timeout="0.1")
+    await allowed.stop()
     asked = len(site.asked)
 
     gateway = await world.start(pace=SOON)

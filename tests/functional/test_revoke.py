@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account, Fault, Simulator
+from tests.rows import rows
 
 from .changing import STYLES, id_of, is_unknown
 from .world import Gateway, Json, Receiver, World
@@ -102,7 +103,7 @@ async def test_a_message_of_another_chat(api: Gateway, account: Account) -> None
     assert not account.sent[-1].revoked
 
 
-@pytest.mark.parametrize("id", [None, "", "abc", "12a", "12:", ":@x", "12:@x:3", "1" * 26, "1\n"])
+@rows("id", [None, "", "abc", "12a", "12:", ":@x", "12:@x:3", "1" * 26, "1\n"])
 async def test_ids_that_are_none(
     api: Gateway, account: Account, simulator: Simulator, id: str | None
 ) -> None:

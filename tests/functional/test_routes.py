@@ -13,6 +13,7 @@ from openwx.api.app import routes
 from openwx.simulator import Account, Simulator
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
+from tests.rows import rows
 
 from .world import ALL_EVENTS, Gateway, Receiver, World
 
@@ -166,7 +167,7 @@ def population() -> dict[str, int]:
     return {"friends": 14, "groups": 9, "biggest_group": 20, "group_members": 5}
 
 
-@pytest.mark.parametrize(("name", "params", "is_good"), GOOD)
+@rows(("name", "params", "is_good"), GOOD)
 async def test_good_input_in_every_style(
     api: Gateway, name: str, params: dict[str, str], is_good: Callable[[Reply], None]
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from openwx.simulator import Account, Fault, Simulator
 from tests.reply import Reply
+from tests.rows import rows
 
 from .world import Gateway, Receiver, World, replies
 
@@ -18,7 +19,7 @@ async def send(api: Gateway, to: str = "filehelper", content: str = "x", **more:
 # -- the text --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "0",
@@ -32,18 +33,19 @@ async def send(api: Gateway, to: str = "filehelper", content: str = "x", **more:
         '<span class="emoji emoji1f604"></span>',
         "长" * 5461,
     ],
-    ids=lambda text: ascii(text)[:20],
 )
 async def test_a_text_is_heard_as_it_was_given(
     api: Gateway, account: Account, receiver: Receiver, text: str
 ) -> None:
+    friend = account.friend("小灰")
+    former = friend.texts
     for call in (api.get, api.post, api.post_json):
         reply = await call("send_friend_message", account="xiaohui2016", content=text)
         assert reply.code == 0
         assert account.sent[-1].msg_id == reply.json["msg_id"]
     uploads = await receiver.gets(3, post_type="send_message")
     assert {upload["content"] for upload in uploads} == {text.replace("\u2005", " ")}
-    assert account.friend("小灰").texts == [text] * 3
+    assert friend.texts == former + [text] * 3
 
 
 async def test_a_text_that_is_too_long_is_refused(api: Gateway, account: Account) -> None:
@@ -94,7 +96,7 @@ async def test_groups_of_one_name_are_not_guessed(
     assert second.texts == ["x"]
 
 
-@pytest.mark.parametrize(
+@rows(
     "selectors",
     [
         {"id": "@nobody"},

@@ -30,15 +30,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 
 
 @pytest.fixture
-def environ(world: World, simulator: Simulator, receiver: Receiver) -> dict[str, str]:
-    return {
-        "OPENWX_DATA_DIR": str(world.data_dir),
-        "OPENWX_LISTEN__PORT": "0",
-        "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": simulator.url,
-        "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
-        "OPENWX_REPORT__POST_API": receiver.url,
-        "OPENWX_REPORT__POST_EVENT": "true",
-    }
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return environ | {"OPENWX_REPORT__POST_EVENT": "true"}
 
 
 @pytest.fixture

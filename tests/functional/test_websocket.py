@@ -17,6 +17,7 @@ from openwx.config import Access
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
 from tests.patience import PATIENCE_S
+from tests.rows import rows
 
 from .streaming import Socket, socket
 from .test_streams import MANY, connected, connections, fill, inside, until
@@ -191,7 +192,7 @@ async def test_of_several_accounts_the_sockets_own_is_called(world: World) -> No
 # -- what is wrong -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@rows(
     ("message", "code", "words"),
     [
         ("", -2, "a message must be a JSON object"),

@@ -31,6 +31,8 @@ Json = dict[str, Any]
 
 PACE = testing.PACE
 ALL_EVENTS = testing.ALL_EVENTS
+NO_EVENTS = {"post_event": False}
+"""For ``[report]``: messages alone."""
 
 
 # -- the backend -----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from openwx.simulator.control import __doc__ as control_doc
 from openwx.simulator.control_people import POSTS as PEOPLE
 from openwx.simulator.control_sends import POSTS as SENDS
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
+from tests.rows import rows
 
 from .web_client import Json, WebClient
 
@@ -50,7 +51,7 @@ NEEDED: dict[str, Json] = {
 }
 
 
-@pytest.mark.parametrize("path", SENDS)
+@rows("path", SENDS)
 async def test_every_kind_is_sent(
     control: Control, client: WebClient, account: Account, path: str
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from openwx.simulator import Account, Fault, Group, Medium, Message, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
+from tests.rows import rows
 
 from .web_client import Json, WebClient
 
@@ -257,7 +258,7 @@ VERBS: list[tuple[str, tuple[Any, ...]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("verb", "given"), VERBS)
+@rows(("verb", "given"), VERBS)
 async def test_members_and_the_phone_send_all_kinds(
     client: WebClient, account: Account, verb: str, given: tuple[Any, ...]
 ) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+from pathlib import Path
 
 import pytest
 
+from openwx.store.sqlite import journal
 from openwx.store.sqlite.condition import Condition, size_of
-from openwx.store.sqlite.journal import JournalError, NewSend, WriteBatch
+from openwx.store.sqlite.journal import Journal, JournalError, NewSend, WriteBatch
+from tests.patience import PATIENCE_S
 
 from .world import a_message
 
@@ -44,6 +47,28 @@ async def test_who_is_woken_too_late_waits_on() -> None:
     assert not works.done()
     condition.works()
     assert await works
+
+
+async def test_pauses_do_not_grow_while_it_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred looks come in time, which they would not if each pause were longer than the one before."""
+    monkeypatch.setattr(journal, "LOOK_EVERY_S", 0.001)
+    looks = 0
+    enough = asyncio.Event()
+
+    async def fails(_: object) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 100:
+            enough.set()
+        raise FULL
+
+    async with Journal(tmp_path / "journal.db") as opened:
+        with monkeypatch.context() as full:
+            full.setattr(opened, "_order", fails)
+            async with asyncio.timeout(PATIENCE_S):
+                await enough.wait()
 
 
 async def test_a_trouble_that_comes_and_goes_does_not_fill_the_log(

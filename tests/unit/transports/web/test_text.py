@@ -1,7 +1,5 @@
 """WeChat's HTML-like texts (protocol reference, section 3)."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,11 +91,10 @@ def test_words_of_a_notice(wire: str, text: str) -> None:
 @pytest.mark.parametrize(
     "piece", ["<", "<span", "<a ", '<a href="', "<span>", "</span", "&lt;a href=", "<b <b", "&#"]
 )
-def test_long_texts_are_read_quickly(piece: str) -> None:
-    text = piece * 60_000
-    started = time.process_time()
+def test_long_texts_come_to_an_end(piece: str) -> None:
+    """They are read in a time that grows with their length; else these would take hours."""
+    text = piece * (600_000 // len(piece))
     assert isinstance(words(text) + decoded(text), str)
-    assert time.process_time() - started < 5
 
 
 PIECES = st.sampled_from(
@@ -123,10 +120,8 @@ def test_what_is_written_reads_as_it_was(text: str) -> None:
 @pytest.mark.parametrize(
     "tag", ["<a href=", "<a href =x ", "<img src=", "<a ", "<span class='emoji1"]
 )
-def test_a_notice_of_broken_tags_takes_no_long_time(tag: str) -> None:
-    """Tries grow with its length, not with the square of it: 400 kB would take minutes."""
+def test_a_notice_of_broken_tags_comes_to_an_end(tag: str) -> None:
+    """Tries grow with its length; with the square of it, 2 MB would take hours, and no test may take so long."""
     name, space, rest = tag.partition(" ")
-    notice = name + space + rest * (400_000 // len(rest or name))
-    began = time.monotonic()
-    words(notice)
-    assert time.monotonic() - began < 10
+    notice = name + space + (rest or " ") * (2_000_000 // len(rest or " "))
+    assert words(notice) == notice.rstrip()
