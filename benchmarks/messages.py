@@ -4,7 +4,7 @@ import itertools
 
 import msgspec
 
-from openwx.store.sqlite.journal import NewReport
+from openwx.store.records import NewReport
 
 _numbers = itertools.count(1)
 

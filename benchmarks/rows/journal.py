@@ -12,7 +12,9 @@ from benchmarks.figures import Figure
 from benchmarks.lines import Lines
 from benchmarks.rounds import Sample, low, middle
 from benchmarks.rows import Scale
-from openwx.store.sqlite.journal import Journal, WriteBatch
+from openwx import store
+from openwx.store.base import Journal
+from openwx.store.records import WriteBatch
 
 CALLERS = 100
 TABLE = "CREATE TABLE messages (id INTEGER PRIMARY KEY, uid TEXT UNIQUE, body BLOB)"
@@ -23,7 +25,7 @@ Put = Callable[[], Awaitable[object]]
 async def run(scale: Scale) -> list[Figure]:
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
-        journal = await stack.enter_async_context(Journal(folder / "journal.sqlite3"))
+        journal = await stack.enter_async_context(store.open(folder / "journal.sqlite3"))
         lines = await stack.enter_async_context(Lines(folder / "lines"))
         db = await stack.enter_async_context(aiosqlite.connect(folder / "aiosqlite.sqlite3"))
         puts = {
@@ -42,7 +44,7 @@ async def run(scale: Scale) -> list[Figure]:
 
 
 def _put_in_journal(journal: Journal) -> Put:
-    return lambda: journal.write(WriteBatch(account="a", uploads=[messages.upload()]))
+    return lambda: journal.write(WriteBatch(account="a", reports=[messages.upload()]))
 
 
 def _put_in_lines(lines: Lines) -> Put:

@@ -6,7 +6,6 @@ What the client tells goes through the teller, and is in the journal before the 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 import aiohttp
@@ -36,8 +35,9 @@ from openwx.errors import CallerError, Code, SessionEnded, WeChatError
 from openwx.logcontext import bind
 from openwx.reporter import retry_schedule
 from openwx.reporter.poller import poll
-from openwx.reporter.reporter import Reporter
-from openwx.store.sqlite.journal import JournalError, Send
+from openwx.reporter.reporter import Answer, Replies, Reporter
+from openwx.store.base import JournalError
+from openwx.store.records import NewSend, Report, Send
 from openwx.transports.web.client import Batch, Client
 from openwx.transports.web.contact_actions import ContactActions
 from openwx.transports.web.contact_book import Contacts
@@ -55,6 +55,18 @@ class Waiting(NamedTuple):
     sends: int
     uploads: int
     media: int
+
+
+class _StoredReplies(NamedTuple):
+    """Stores replies for the next start, and sends none."""
+
+    sender: Sender
+
+    def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
+        return self.sender.sends_for(report, answer)
+
+    def accept(self, sends: list[Send]) -> None:
+        """Leave them in the journal."""
 
 
 class Account:
@@ -107,7 +119,7 @@ class Account:
             transfer=transfer,
             running=self._running,
             write=self._teller.write,
-            writable=shared.journal.writable,
+            writable=shared.journal.until_writable,
         )
         trusted = [URL(report.post_api)] if report.post_api and "post_api" not in given else []
         sources = MediaResolver(shared.folder, shared.local_media, shared.fetcher, trusted)
@@ -135,18 +147,17 @@ class Account:
         self.recalls = Recalls(name, shared.journal, self._client, self.changes)
         self.avatars = Avatars(self._client, pace)
         self.consults = Questions()
-        self._reporter = self._new_reporter(self.outgoing.accepted)
+        self._reporter = self._new_reporter(self.outgoing)
         self.outbox = Outbox(name, shared.journal, self._reporter)
         self.history = History(name, shared.journal, self._teller.lines)
 
-    def _new_reporter(self, accepted: Callable[[list[Send]], None]) -> Reporter:
+    def _new_reporter(self, replies: Replies) -> Reporter:
         return Reporter(
             self.name,
             self._report,
             self._shared.journal,
             self._http_for("post_api"),
-            replies=self.outgoing.replies,
-            accepted=accepted,
+            replies=replies,
             url_client=self._url_client,
             pauses=retry_schedule.of(self._shared.pace),
             clock=self._shared.clock,
@@ -312,7 +323,7 @@ class Account:
 
     async def _report_after_a_bug(self) -> None:
         """Deliver what there still is, ``stop`` above all; replies wait in the journal for the next start."""
-        reporter = self._new_reporter(lambda _: None)
+        reporter = self._new_reporter(_StoredReplies(self.outgoing))
         try:
             async with asyncio.TaskGroup() as tasks:
                 run = tasks.create_task(reporter.run(), name=f"{self.name}: last uploads")
@@ -323,7 +334,7 @@ class Account:
 
     async def _say_what_is_left(self) -> None:
         try:
-            uploads, sends = await self._shared.journal.left(self.name)
+            uploads, sends = await self._shared.journal.unfinished(self.name)
         except JournalError as error:
             log.warning(
                 "%s: stopped; what is left in the journal cannot be read: %s", self.name, error
@@ -346,7 +357,7 @@ class Account:
         sends = await self._shared.journal.waiting_sends(self.name)
         if sends:
             log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))
-        self.outgoing.accepted(sends)
+        self.outgoing.accept(sends)
         state = await self._shared.journal.state(self.name)
         saved, known = state.get("session"), state.get("contacts")
         session = contacts = None
@@ -400,7 +411,9 @@ class Account:
     async def _tell_change(self, happened: list[events.Event]) -> None:
         """Tell what a call changed; its caller does not wait for a journal that cannot be written."""
         telling = asyncio.create_task(self._client.tell(happened), name=f"{self.name}: a change")
-        trouble = asyncio.create_task(self._shared.journal.fails(), name=f"{self.name}: trouble")
+        trouble = asyncio.create_task(
+            self._shared.journal.until_failing(), name=f"{self.name}: trouble"
+        )
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
         try:
@@ -432,4 +445,4 @@ class Account:
         self.stream.put(told.upload)
         if self._shared.show_messages:
             console_log.show(self.name if self._shared.several else "", told.payload)
-        self._reporter.put([told.upload])
+        self._reporter.publish(told.upload)

@@ -9,7 +9,8 @@ from openwx.accounts.chat_keys import ChatKeys, shown_chat
 from openwx.accounts.outgoing import OutgoingMessage
 from openwx.domain.contacts import Chat
 from openwx.reporter.payload import Payload
-from openwx.store.sqlite.journal import Counts, Journal, StoredReport
+from openwx.store.base import Journal
+from openwx.store.records import Counts, StoredReport
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.target import fingerprint_of
 
@@ -47,17 +48,17 @@ class History:
     async def told(self, *, before: int | None, limit: int) -> list[StoredReport]:
         """Messages and events of all chats, newest first."""
         more = {} if before is None else {"before": before}
-        return await self._journal.told(self._account, limit=limit, **more)
+        return await self._journal.log(self._account, limit=limit, **more)
 
     async def newest(self) -> int:
         """The number of what happened last: a page that shows this much goes on after it."""
-        return await self._journal.newest_shown(self._account)
+        return await self._journal.newest_published(self._account)
 
     async def one(self, upload_id: int) -> StoredReport | None:
-        return await self._journal.kept(self._account, upload_id)
+        return await self._journal.report(self._account, upload_id)
 
     async def shown(self, seq: int) -> StoredReport | None:
-        return await self._journal.kept_shown(self._account, seq)
+        return await self._journal.published_report(self._account, seq)
 
     async def payloads(self, ids: Sequence[int]) -> dict[int, Payload]:
         """What uploads say, by their ids; nothing of those that are not kept."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from openwx.accounts.outgoing import OutgoingMessage, SendResult
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import Journal
+from openwx.store.base import Journal
 
 KEPT_S = 24 * 3600.0
 """How long a key is remembered."""

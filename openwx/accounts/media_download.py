@@ -21,7 +21,7 @@ from openwx.logcontext import bind
 from openwx.reporter import payload as payloads
 from openwx.reporter.policy import should_report
 from openwx.reporter.post import webhook_id_of
-from openwx.store.sqlite.journal import Completed, WriteBatch
+from openwx.store.records import CompletedReport, WriteBatch
 from openwx.transports.web.client import Client
 from openwx.transports.web.transfer import Transfer
 
@@ -92,13 +92,13 @@ class MediaDownloader:
         except NoMediumError as error:
             words = "%s: %s %s: %s"
             metrics.dropped(log, "medium", words, self._account, ref.kind, ref.msg_id, error)
-            payload = payloads.without_medium(told.payload, str(error))
+            payload = payloads.without_media(told.payload, str(error))
             if name:
                 payload["media_name"] = name
             else:
                 payload.pop("media_name", None)
         else:
-            payload = payloads.with_medium(
+            payload = payloads.with_media(
                 told.payload,
                 path=file.path,
                 mime=file.mime,
@@ -110,7 +110,7 @@ class MediaDownloader:
             attachment = file.path if self._report.post_media_data else ""
             known = registry.received(ref, resolver.medium_of(file, name))
         body = msgspec.json.encode(payload)
-        done = Completed(
+        done = CompletedReport(
             id=upload.id,
             body=body,
             attachment=attachment,

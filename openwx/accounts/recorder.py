@@ -26,8 +26,8 @@ from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload
 from openwx.reporter.reporter import should_report
 from openwx.safetext import Picture
-from openwx.store.records import new_uid
-from openwx.store.sqlite.journal import JournalError, NewReport, WriteBatch, WriteResult
+from openwx.store.base import JournalError
+from openwx.store.records import NewReport, WriteBatch, WriteResult, new_uid
 from openwx.transports.web.client import Batch
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.messages import MediaMessage, Message
@@ -67,7 +67,7 @@ class EventRecorder:
             self.lines.remember(newest)
         first = {chat: id_ for id_, chat in reversed(await journal.pending(self._name))}
         for id_ in first.values():
-            if (upload := await journal.upload(id_)) is not None:
+            if (upload := await journal.pending_report(id_)) is not None:
                 self.lines.remember(upload)
         held = await journal.held(self._name)
         for upload in held:
@@ -160,7 +160,7 @@ class EventRecorder:
             waits(error)
 
         journal = self._shared.journal
-        return await journal.insist(lambda: journal.write(unit), must_wait)
+        return await journal.until_done(lambda: journal.write(unit), must_wait)
 
     async def _tell(
         self, happened: events.Event, session: Session | None
@@ -237,13 +237,13 @@ class EventRecorder:
         waits: Callable[[JournalError], object] = lambda _: None,
     ) -> list[Payload]:
         """Make it last, and pass it on; what was new in it."""
-        unit = replace(unit, uploads=[upload for upload, _ in told])
-        if not (unit.uploads or unit.finished_sends or unit.state):
+        unit = replace(unit, reports=[upload for upload, _ in told])
+        if not (unit.reports or unit.finished_sends or unit.state):
             return []
         written = await self.write(unit, waits)
         fresh = [
             RecordedReport(upload, payload)
-            for upload, (_, payload) in zip(written.uploads, told, strict=True)
+            for upload, (_, payload) in zip(written.reports, told, strict=True)
             if upload is not None
         ]
         for one in fresh:

@@ -18,8 +18,8 @@ from msgspec.structs import replace
 
 from openwx.accounts.event_filter import EVERYTHING, EventFilter
 from openwx.errors import CallerError, Code
-from openwx.store.records import KEPT_BODY, PublishedReport, Report, ReportPage
-from openwx.store.sqlite.journal import Journal
+from openwx.store.base import Journal
+from openwx.store.records import MAX_STORED_BODY, PublishedReport, Report, ReportPage
 
 MOST_STREAMS = 100
 """Streams of a process at once."""
@@ -94,7 +94,7 @@ class Stream:
 
     def put(self, upload: Report) -> None:
         """Something that everybody may see was written to the journal."""
-        if len(upload.body) > KEPT_BODY:
+        if len(upload.body) > MAX_STORED_BODY:
             self._keep_large(upload)
         self._wake()
 
@@ -108,7 +108,7 @@ class Stream:
         self, after: int | None = None, wanted: EventFilter = EVERYTHING
     ) -> AsyncIterator["Reader"]:
         """A reader of what comes after an id (0: of all that is kept; None: from now on). Raises ``JournalError``."""
-        newest = await self._journal.newest_shown(self._account)
+        newest = await self._journal.newest_published(self._account)
         if not self._readers:  # nobody has kept the window up to date
             self._start_window(newest)
         reader = Reader(self, newest if after is None else after, newest, wanted)
@@ -125,13 +125,13 @@ class Stream:
                 await self._fill_window()
             if after >= self._begin:
                 start = bisect_right(self._window, after, key=_id_of)
-                return ReportPage(self._window[start : start + _ROWS], forgotten=0, more=False)
+                return ReportPage(self._window[start : start + _ROWS], pruned=0, more=False)
         return await self._read(after)
 
     async def _read(self, after: int) -> ReportPage:
-        shown = await self._journal.shown(self._account, after, rows=_ROWS, size=_PIECE_BYTES)
-        whole = [self._whole(upload) for upload in shown.uploads]
-        return replace(shown, uploads=whole)
+        shown = await self._journal.published(self._account, after, rows=_ROWS, size=_PIECE_BYTES)
+        whole = [self._whole(upload) for upload in shown.reports]
+        return replace(shown, reports=whole)
 
     # -- the window --------------------------------------------------------------------------------------------
 
@@ -149,11 +149,11 @@ class Stream:
         except BaseException:
             self._news = True
             raise
-        if shown.forgotten > self._end:  # nobody has looked for very long: each reads for himself
-            self._start_window(shown.uploads[-1].id if shown.uploads else shown.forgotten)
+        if shown.pruned > self._end:  # nobody has looked for very long: each reads for himself
+            self._start_window(shown.reports[-1].id if shown.reports else shown.pruned)
             return
         self._news = self._news or shown.more
-        for upload in shown.uploads:
+        for upload in shown.reports:
             self._window.append(upload)
             self._bytes += len(upload.body)
             self._end = upload.id
@@ -211,7 +211,7 @@ class Reader:
             if told := self._judge(shown):
                 return told
             left_s = deadline - loop.time()
-            if not shown.uploads:
+            if not shown.reports:
                 if ended:
                     raise StreamEnded(ended)
                 with contextlib.suppress(TimeoutError):
@@ -226,10 +226,10 @@ class Reader:
     def _judge(self, shown: ReportPage) -> list[PublishedReport | Missed]:
         told: list[PublishedReport | Missed] = [*self._missed]
         self._missed = []
-        if shown.forgotten > max(self.cursor, self._forgotten):
-            told.append(Missed(self.cursor, shown.forgotten, FORGOTTEN))
-            self._forgotten = shown.forgotten
-        for upload in shown.uploads:
+        if shown.pruned > max(self.cursor, self._forgotten):
+            told.append(Missed(self.cursor, shown.pruned, FORGOTTEN))
+            self._forgotten = shown.pruned
+        for upload in shown.reports:
             if self._wanted.takes(upload):
                 told.append(upload if upload.body else Missed(upload.id - 1, upload.id, TOO_LARGE))
             self.cursor = upload.id

@@ -14,14 +14,15 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from openwx import service
+from openwx import service, store
 from openwx.accounts.outbox import MOST, Outbox, Waits
 from openwx.cli import probe
 from openwx.client import CallFailed, Client, Delivery
 from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
 from openwx.safetext import in_json, one_line
-from openwx.store.sqlite.journal import Journal, JournalError, ListedReport
+from openwx.store.base import JournalError
+from openwx.store.records import ListedReport
 
 State = Literal["failed", "waiting"]
 TIMEOUT_S = 60.0
@@ -160,7 +161,7 @@ async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[D
     except probe.NotRunningError:
         async with AsyncExitStack() as stack:
             data_dir = service.data_folder(settings.data_dir, stack)
-            journal = await stack.enter_async_context(Journal(data_dir / service.JOURNAL))
+            journal = await stack.enter_async_context(store.open(data_dir / service.JOURNAL))
             yield _InJournal(Outbox(client or next(iter(settings.accounts)), journal))
         return
     except probe.NotReachedError as error:

@@ -1,33 +1,35 @@
-"""Fresh uploads in memory, so that most are not read from the journal again at their turn."""
+"""New reports in memory, so that most are not read from the journal again for their delivery."""
 
 from openwx.store.records import Report
 
-MOST_UPLOADS = 10_000
-MOST_BYTES = 16 * 1024 * 1024
+MAX_REPORTS = 10_000
+MAX_BYTES = 16 * 1024 * 1024
 
 
 class Cache:
-    """``MOST_UPLOADS`` of ``MOST_BYTES`` in all; the others are read at their turn."""
+    """Up to ``MAX_REPORTS`` of ``MAX_BYTES`` in all; the others are read when they are delivered."""
 
     def __init__(self) -> None:
-        self._uploads: dict[int, Report] = {}
+        self._reports: dict[int, Report] = {}
         self.bytes = 0
 
     def __len__(self) -> int:
-        return len(self._uploads)
+        return len(self._reports)
 
-    def keep(self, upload: Report) -> None:
-        """While there is room."""
-        self.forget(upload.id)
-        size = self.bytes + len(upload.body)
-        if len(self._uploads) < MOST_UPLOADS and size <= MOST_BYTES:
-            self._uploads[upload.id] = upload
+    def add(self, report: Report) -> None:
+        """Add a report if there is room."""
+        self.remove(report.id)
+        size = self.bytes + len(report.body)
+        if len(self._reports) < MAX_REPORTS and size <= MAX_BYTES:
+            self._reports[report.id] = report
             self.bytes = size
 
-    def find(self, upload_id: int) -> Report | None:
-        return self._uploads.get(upload_id)
+    def get(self, report_id: int) -> Report | None:
+        """Return a report, if it was added."""
+        return self._reports.get(report_id)
 
-    def forget(self, upload_id: int) -> None:
-        upload = self._uploads.pop(upload_id, None)
-        if upload is not None:
-            self.bytes -= len(upload.body)
+    def remove(self, report_id: int) -> None:
+        """Remove a report, if it is there."""
+        report = self._reports.pop(report_id, None)
+        if report is not None:
+            self.bytes -= len(report.body)

@@ -1,4 +1,4 @@
-"""Which certificates of backends are trusted: ``report.ca`` and ``report.verify``."""
+"""The certificates of backends that are trusted: ``report.ca`` and ``report.verify``."""
 
 import ssl
 from functools import lru_cache
@@ -8,9 +8,9 @@ from openwx.errors import ConfigError
 
 
 def trusted(settings: ReportSettings) -> ssl.SSLContext | bool:
-    """What aiohttp takes as ``ssl``: True is the system's authorities, False trusts any certificate.
+    """Return aiohttp's ``ssl``: True for the system's authorities, False to trust any certificate.
 
-    Raises ``ConfigError`` where the file that the configuration named cannot be read any more.
+    Raise ``ConfigError`` if the configured file cannot be read any more.
     """
     if not settings.verify:
         return False
@@ -24,11 +24,11 @@ def trusted(settings: ReportSettings) -> ssl.SSLContext | bool:
 
 @lru_cache(maxsize=16)
 def _context(certificates: str) -> ssl.SSLContext:
-    """The system's authorities and these. One for all accounts: each costs 900 kB."""
+    """Trust the system's authorities and these. Accounts share a context: each costs 900 kB."""
     context = ssl.create_default_context()
     context.load_verify_locations(cadata=certificates)
-    # A certificate that somebody made by hand is trusted as it is: it need not be an authority's, nor have
-    # all the extensions of RFC 5280, which Python asks for from 3.13 on.
+    # A self-signed certificate is trusted as it is: it need not be an authority's, nor have all extensions of
+    # RFC 5280, which Python requires from 3.13 on.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context

@@ -17,6 +17,7 @@ from openwx import metrics, service
 from openwx.config import JournalLimits
 from openwx.simulator import Account, Fault, Simulator, sync
 from openwx.simulator.media import PNG
+from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S
 
 from .counting import Counts
@@ -249,10 +250,11 @@ async def a_full_disk_until_the_end(scene: Scene) -> None:
     gateway = await scene.run()
     assert gateway.service is not None
     journal = gateway.service.gateway._shared.journal
+    assert isinstance(journal, SQLiteJournal)
     hanging = scene.simulator.faults.add("webwxsendmsg", Fault.HANG)
     sending = asyncio.create_task(gateway.get("send_friend_message", id="filehelper", content="x"))
     await hanging.strikes()
-    await journal._writer.order(lambda db: db.execute("PRAGMA query_only = 1"))
+    await journal._worker.do(lambda db: db.execute("PRAGMA query_only = 1"))
     hanging.release()
     assert (await sending).code == 0
     await gateway.stop()

@@ -15,7 +15,8 @@ from openwx.accounts.media.resolver import MediaInput, MediaResolver
 from openwx.accounts.outgoing import OutgoingMedia
 from openwx.domain.media import MEDIA_CODES, Kind, MediaRef
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch
+from openwx.store.base import Journal, JournalError
+from openwx.store.records import WriteBatch
 from openwx.transports.web import send
 from openwx.transports.web.client import Client
 from openwx.transports.web.send import Uploaded
@@ -67,7 +68,7 @@ class MediaRegistry:
             words = f"media_id must be ID:CODE as an answer or an upload gave it (codes: {codes})"
             raise CallerError(Code.BAD_PARAMETER, words)
         name = names.of_client(name or "") or None
-        kept = await self._journal.medium(self._account, found[1])
+        kept = await self._journal.media(self._account, found[1])
         if kept is not None:
             parcel = msgspec.json.decode(kept, type=OutgoingMedia)
             return _to_send_on(replace(parcel, media_id=media_id), name)

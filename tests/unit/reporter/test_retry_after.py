@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwx.reporter.outcome import retry_after
+from openwx.reporter.post_result import retry_after
 
 NOW = 1_577_836_800.0
 """2020-01-01 00:00:00 UTC."""

@@ -5,18 +5,19 @@ import logging
 
 import pytest
 
+from openwx.store.base import JournalError
+from openwx.store.records import NewSend, WriteBatch
 from openwx.store.sqlite.condition import Condition, size_of
-from openwx.store.sqlite.journal import JournalError, NewSend, WriteBatch
 
-from .world import a_message
+from ..reports import a_message
 
 FULL = JournalError("the journal failed: database or disk is full")
 
 
 async def test_everybody_is_woken_by_trouble_and_by_its_end() -> None:
     condition = Condition()
-    assert not await condition.until_it_works()
-    fails = asyncio.create_task(condition.until_it_fails())
+    assert not await condition.until_working()
+    fails = asyncio.create_task(condition.until_failing())
     await asyncio.sleep(0)
     condition.failed(FULL, 5)
     condition.failed(FULL, 7)
@@ -24,7 +25,7 @@ async def test_everybody_is_woken_by_trouble_and_by_its_end() -> None:
     assert condition.failed_bytes == 12
     with pytest.raises(JournalError, match="full"):
         condition.require()
-    works = asyncio.create_task(condition.until_it_works())
+    works = asyncio.create_task(condition.until_working())
     await asyncio.sleep(0)
     assert not works.done()
     condition.works()
@@ -36,7 +37,7 @@ async def test_everybody_is_woken_by_trouble_and_by_its_end() -> None:
 async def test_who_is_woken_too_late_waits_on() -> None:
     condition = Condition()
     condition.failed(FULL)
-    works = asyncio.create_task(condition.until_it_works())
+    works = asyncio.create_task(condition.until_working())
     await asyncio.sleep(0)
     condition.works()
     condition.failed(FULL)
@@ -64,12 +65,12 @@ async def test_a_trouble_that_comes_and_goes_does_not_fill_the_log(
     assert lines.count("the journal can be written again") == 2
 
 
-def test_the_size_of_a_unit() -> None:
+def test_the_size_of_a_batch() -> None:
     message = a_message(with_={"x": "y" * 1000})
-    unit = WriteBatch(
+    batch = WriteBatch(
         account="me",
-        uploads=[message],
+        reports=[message],
         sends=[NewSend(uid="s", body=b"z" * 10)],
         state={"a": b"12345", "b": None},
     )
-    assert size_of(unit) == len(message.body) + 10 + 5
+    assert size_of(batch) == len(message.body) + 10 + 5
