@@ -1,10 +1,8 @@
 """Media on their way out: found by their ``media_id`` or taken from where the caller says, and uploaded once."""
 
-import asyncio
 import re
 from collections import OrderedDict
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec.structs import replace
@@ -15,6 +13,7 @@ from openwx.accounts.media.resolver import MediaInput, MediaResolver
 from openwx.accounts.outgoing import OutgoingMedia
 from openwx.domain.media import MEDIA_CODES, Kind, MediaRef
 from openwx.errors import CallerError, Code
+from openwx.keyedlock import KeyedLock
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import WriteBatch
 from openwx.transports.web import send
@@ -46,7 +45,7 @@ class MediaRegistry:
         self._client = client
         self._transfer = transfer
         self._uploaded: OrderedDict[_Key, Uploaded] = OrderedDict()
-        self._uploading: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
+        self._uploading = KeyedLock()
 
     @property
     def _login_id(self) -> str:
@@ -107,8 +106,9 @@ class MediaRegistry:
 
     async def _upload(self, medium: Medium, to: str) -> Uploaded:
         key = (self._login_id, medium.md5, medium.kind, medium.name)
-        lock = self._uploading.setdefault(key, asyncio.Lock())
-        async with lock:  # who wants the same one meanwhile has it when it is there
+        async with self._uploading.hold(
+            key
+        ):  # who wants the same one meanwhile has it when it is there
             uploaded = self._uploaded.get(key)
             if uploaded is None:
                 try:
