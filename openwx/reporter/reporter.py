@@ -17,7 +17,6 @@ from openwx.config import ReportSettings
 from openwx.logcontext import bind
 from openwx.reporter import retry_schedule
 from openwx.reporter.answer import Answer
-from openwx.reporter.cache import Cache
 from openwx.reporter.circuit_breaker import CircuitBreaker
 from openwx.reporter.clock import Clock
 from openwx.reporter.delivery_queue import DeliveryQueue, Retry
@@ -118,7 +117,6 @@ class Reporter:
         self._created: dict[int, float] = {}
         """When reports were created, on the steady clock."""
         self._loaded = self._clock.mark()
-        self._cache = Cache()
 
     def publish(self, report: Report) -> None:
         """Write a recorded report to stdout and deliver it, as far as the settings ask for that."""
@@ -140,7 +138,6 @@ class Reporter:
     def _add(self, report: Report, *, pause_s: float = 0.0) -> None:
         self._tries.pop(report.id, None)
         self._created[report.id] = self._clock.mark().to_steady(report.created)
-        self._cache.add(report)
         self._queue.add(report.id, report.chat, pause_s=pause_s)
 
     def try_now(self, chats: Iterable[str]) -> None:
@@ -200,11 +197,7 @@ class Reporter:
 
     async def _deliver(self, chat: str, report_id: int, probe: bool) -> Retry | None:
         """Try a report once. Return when to try it again; None at the end of its delivery."""
-        report = self._cache.get(report_id)
-        if report is None:
-            report = await self._outcomes.until_done(
-                lambda: self._journal.pending_report(report_id)
-            )
+        report = await self._outcomes.until_done(lambda: self._journal.pending_report(report_id))
         retry = None
         if report is not None:
             with bind(webhook_id=webhook_id_of(report), event=report.kind):
@@ -212,7 +205,6 @@ class Reporter:
         if retry is not None:
             self._counts.delivery_retries.inc()
         elif not self._queue.waits(report_id, chat):
-            self._cache.remove(report_id)
             self._tries.pop(report_id, None)
             self._created.pop(report_id, None)
         return retry

@@ -100,7 +100,7 @@ async def the_owner_drops_failed_deliveries(scene: Scene) -> None:
     assert (await gateway.get("outbox_drop", id="all")).json["count"] == 2
 
 
-@case("failed_delivery", "of the failed uploads", 3)
+@case("failed_delivery", "of the failed reports", 3)
 async def more_failures_than_the_outbox_keeps(scene: Scene) -> None:
     scene.monkeypatch.setattr(service, "PRUNE_EVERY_S", 0.2)
     limits = JournalLimits(keep_failed=2)
@@ -116,7 +116,7 @@ async def an_answer_that_is_no_json(scene: Scene) -> None:
     scene.account.friend("momo").says("nothing is wrong with an answer without a reply")
 
 
-@case("reply", "reply in the answer is ignored: it must be a text")
+@case("reply", "reply in the answer is ignored: it must be a string")
 async def a_reply_that_is_no_text(scene: Scene) -> None:
     await scene.run()
     scene.receiver.behaves(says({"reply": ["hi"], "media": None}), content="hi")
