@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from openwx.store.sqlite import queries
+from openwx.store.sqlite import queries, tables
 from openwx.store.sqlite.journal import SQLiteJournal
 
 
@@ -17,6 +17,7 @@ from openwx.store.sqlite.journal import SQLiteJournal
         (queries.LOG, ("me", 2**62, 50), "uploads_seq (account=? AND seq<?"),
         (queries.PUBLISHED_REPORT, ("me", 5), "uploads_seq (account=? AND seq=?"),
         (queries.DELIVERED, ("me", 100), "uploads_settled (account=? AND fate=?"),
+        (tables._INSERT_REPORT, (None,) * 13, "uploads_hidden (account=? AND chat=?"),
         (queries.COUNTS, ("me", 0.0, b"x"), "uploads_settled (account=? AND fate=? AND settled>?"),
     ],
 )

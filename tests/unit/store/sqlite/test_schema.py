@@ -12,6 +12,8 @@ from openwx.store.sqlite.journal import SQLiteJournal
 
 from ..reports import Clock, a_message
 
+LAST_VERSION = Path(__file__).parents[3] / "data" / "journal" / "version-5.sql"
+
 # As the first version wrote it.
 VERSION_1 = """
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -139,3 +141,34 @@ async def test_a_new_journal_has_the_tables_of_an_old_one(old: Path, tmp_path: P
         return rows
 
     assert tables(old) == tables(tmp_path / "new")
+
+
+async def test_a_journal_of_the_last_version_opens_unchanged(tmp_path: Path, clock: Clock) -> None:
+    """A dump with rows of every kind."""
+    path = tmp_path / "journal.sqlite3"
+    db = sqlite3.connect(path)
+    db.executescript(LAST_VERSION.read_text(encoding="utf-8"))
+    db.close()
+    async with SQLiteJournal(path, clock=clock) as journal:
+        assert await journal.pending("me") == [(2, "a")]
+        report = await journal.pending_report(2)
+        assert report is not None
+        assert (report.uid, report.dedupe, report.reply_to, report.tries) == ("u2", "d2", b"to", 1)
+        assert [held.uid for held in await journal.held("me")] == ["u5", "u6"]
+        (failed,) = await journal.failed("me")
+        assert (failed.uid, failed.http_status, failed.error) == ("u3", 500, "no")
+        assert [(send.uid, send.report_id) for send in await journal.waiting_sends("me")] == [
+            ("s1", None),
+            ("s2", 2),
+        ]
+        page = await journal.published("me", 0, rows=9, size=999)
+        assert [one.uid for one in page.reports] == ["u2", "u3", "u7"]
+        assert page.pruned == 4
+        assert await journal.state("me") == {"session": b"saved"}
+        assert await journal.media("me", "m1") == b"known"
+        assert await journal.key("me", "k1") == b"record"
+        batch = WriteBatch(account="me", reports=[a_message(8, dedupe="d2"), a_message(9)])
+        duplicate, new = (await journal.write(batch)).reports
+        assert duplicate is None
+        assert new is not None
+        assert new.id > 7
