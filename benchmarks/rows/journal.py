@@ -1,4 +1,4 @@
-"""100 callers who make a message last each, again and again: the journal, a file of lines, and aiosqlite."""
+"""100 callers who each write messages again and again: into the journal, a file of lines, and aiosqlite."""
 
 import asyncio
 import time
@@ -44,11 +44,11 @@ async def run(scale: Scale) -> list[Figure]:
 
 
 def _put_in_journal(journal: Journal) -> Put:
-    return lambda: journal.write(WriteBatch(account="a", reports=[messages.upload()]))
+    return lambda: journal.write(WriteBatch(account="a", reports=[messages.report()]))
 
 
 def _put_in_lines(lines: Lines) -> Put:
-    return lambda: lines.put(messages.upload().body + b"\n")
+    return lambda: lines.put(messages.report().body + b"\n")
 
 
 async def _put_with_aiosqlite(db: aiosqlite.Connection) -> Put:
@@ -59,10 +59,10 @@ async def _put_with_aiosqlite(db: aiosqlite.Connection) -> Put:
     one_at_a_time = asyncio.Lock()
 
     async def put() -> None:
-        upload = messages.upload()
+        report = messages.report()
         async with one_at_a_time:
             await db.execute(
-                "INSERT INTO messages (uid, body) VALUES (?, ?)", (upload.uid, upload.body)
+                "INSERT INTO messages (uid, body) VALUES (?, ?)", (report.uid, report.body)
             )
             await db.commit()
 

@@ -56,7 +56,7 @@ async def _written(journal: Journal, seconds: float) -> list[float]:
     async def write(at: float) -> None:
         await asyncio.sleep(at - time.perf_counter())
         began = time.perf_counter()
-        await journal.write(WriteBatch(account="a", reports=[messages.upload()]))
+        await journal.write(WriteBatch(account="a", reports=[messages.report()]))
         took.append(time.perf_counter() - began)
 
     start = time.perf_counter() + 0.05
@@ -72,7 +72,7 @@ def _synced(path: Path, seconds: float) -> list[float]:
     start = time.perf_counter() + 0.05
     for number in range(int(seconds * A_SECOND)):
         time.sleep(max(0.0, start + number / A_SECOND - time.perf_counter()))
-        body = messages.upload().body
+        body = messages.report().body
         began = time.perf_counter()
         os.write(file, body)
         os.fdatasync(file)

@@ -1,4 +1,4 @@
-"""Uploads to ``post_api``: by the reporter, in order in each of 100 chats, and by its HTTP client in no order."""
+"""Reports to ``post_api``: by the reporter, in order in each of 100 chats, and by its HTTP client in no order."""
 
 import asyncio
 import time
@@ -87,7 +87,7 @@ async def _in_order(
     run = asyncio.create_task(reporter.run())
     assert await reporter.drained(10)  # it has found nothing left to do
     written: list[Report] = []
-    new = (messages.upload(number % CHATS) for number in range(count))
+    new = (messages.report(number % CHATS) for number in range(count))
     while some := list(islice(new, 500)):
         written += (await journal.write(WriteBatch(account="a", reports=some))).recorded
     wall, cpu = time.perf_counter(), time.process_time()
@@ -103,7 +103,7 @@ async def _in_order(
 
 async def _in_no_order(http: aiohttp.ClientSession, url: str, count: int) -> Sample:
     headers = {"Content-Type": "application/json"}
-    bodies = iter([messages.upload(number % CHATS).body for number in range(count)])
+    bodies = iter([messages.report(number % CHATS).body for number in range(count)])
 
     async def caller() -> None:
         for body in bodies:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from openwx.config import ReportSettings
-from openwx.neterrors import describe
 from openwx.reporter import tls
 from openwx.reporter.post import url_for, with_client
 
@@ -44,7 +43,7 @@ async def poll(
                 problem = f"HTTP {response.status}" if response.status >= 400 else ""
         # TimeoutError is an OSError; an impossible host name, at a redirect, is a UnicodeError.
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            problem = describe(error)
+            problem = tls.describe_error(error)
         if problem and works:
             log.warning("poll_api fails: %s", problem)
         elif not problem and not works:

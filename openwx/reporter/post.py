@@ -14,7 +14,6 @@ from openwx import metrics
 from openwx.config import ReportSettings
 from openwx.config.addresses import masked
 from openwx.errors import ConfigError
-from openwx.neterrors import describe
 from openwx.reporter import answer, redirects, signing, tls
 from openwx.reporter import attachment as attached
 from openwx.reporter.numbers import with_numbers
@@ -106,11 +105,11 @@ class Poster:
         except aiohttp.ConnectionTimeoutError:
             return Unavailable(f"no connection within {self._timeout.connect:g} s", down=True)
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError) as error:
-            return Unavailable(_words(error), down=True)
+            return Unavailable(tls.describe_error(error), down=True)
         except TimeoutError:
             return Silent(f"no answer within {self._timeout.total:g} s")
         except (aiohttp.ClientError, OSError) as error:
-            return Silent(_words(error))
+            return Silent(tls.describe_error(error))
 
     async def _content(
         self, report: Report
@@ -152,7 +151,7 @@ class Poster:
         try:
             body = await _read(response)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            return Accepted(status, lost=_words(error) if report.reply_to else "")
+            return Accepted(status, lost=tls.describe_error(error) if report.reply_to else "")
         if body is None:
             if report.reply_to and answer.is_json(response.content_type):
                 too_large = f"the answer is ignored: it is larger than {answer.MAX_BYTES} bytes"
@@ -171,14 +170,6 @@ class Poster:
         level = logging.WARNING if is_warning else logging.INFO
         values = (self._account, webhook_id_of(report), complaint.words)
         metrics.dropped(log, "reply", "%s: %s: %s", *values, level=level)
-
-
-def _words(error: Exception) -> str:
-    words = describe(error)
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        advice = "report.ca names a file of certificates to trust, report.verify = false trusts any"
-        return f"{words}; {advice}"
-    return words
 
 
 def url_for(address: str) -> URL:

@@ -1,10 +1,13 @@
-"""The certificates of backends that are trusted: ``report.ca`` and ``report.verify``."""
+"""The trusted certificates of backends (``report.ca``, ``report.verify``), and the words when one is not trusted."""
 
 import ssl
 from functools import lru_cache
 
+import aiohttp
+
 from openwx.config import ReportSettings
 from openwx.errors import ConfigError
+from openwx.neterrors import describe
 
 
 def trusted(settings: ReportSettings) -> ssl.SSLContext | bool:
@@ -20,6 +23,15 @@ def trusted(settings: ReportSettings) -> ssl.SSLContext | bool:
         return _context(settings.ca.read_text(encoding="ascii", errors="ignore"))
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(f"report.ca {settings.ca} cannot be used: {error}") from None
+
+
+def describe_error(error: Exception) -> str:
+    """Describe a network error, with advice if a certificate is not trusted."""
+    words = describe(error)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        advice = "report.ca names a file of certificates to trust, report.verify = false trusts any"
+        return f"{words}; {advice}"
+    return words
 
 
 @lru_cache(maxsize=16)
