@@ -35,8 +35,6 @@ class _Pause(msgspec.Struct, frozen=True):
 class _Chat:
     """The waiting reports of one chat: ids, which grow with time."""
 
-    __slots__ = ("ids", "name", "resting")
-
     def __init__(self, name: str) -> None:
         self.name = name
         self.ids: deque[int] = deque()

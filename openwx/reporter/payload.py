@@ -4,7 +4,7 @@ Numbers that the original wrote as strings are strings. To add an event, add a `
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from openwx.domain import events
@@ -164,9 +164,9 @@ def _message(content: str, parties: Parties, seconds: int, uid: str) -> Payload:
         "content": content.replace("\u2005", " "),
     }
     if parties.sender is not None:
-        payload.update(_person("sender", parties.sender))
+        payload |= _person("sender", parties.sender)
     if parties.receiver is not None:
-        payload.update(_person("receiver", parties.receiver))
+        payload |= _person("receiver", parties.receiver)
     if isinstance(parties.chat, Group):
         payload |= {
             "group": parties.chat.displayname,
@@ -183,19 +183,14 @@ def _type(parties: Parties) -> str:
     return "group_message" if parties.sender is not None else "group_notice"
 
 
-_PERSON = ("", "_id", "_uid", "_name", "_account", "_markname", "_category")
-_NAMES = {role: [role + end for end in _PERSON] for role in ("sender", "receiver")}
-"""The members of a report that describe a person; each message has two of them."""
-
-
-def _person(role: str, person: Person) -> Iterable[tuple[str, Any]]:
-    values = (
-        person.displayname,
-        person.id,
-        person.uid,
-        person.name,
-        person.account,
-        person.markname,
-        person.category if isinstance(person, Friend) else "",
-    )
-    return zip(_NAMES[role], values, strict=True)
+def _person(role: str, person: Person) -> Payload:
+    """Return the members that describe the sender or the receiver."""
+    return {
+        role: person.displayname,
+        f"{role}_id": person.id,
+        f"{role}_uid": person.uid,
+        f"{role}_name": person.name,
+        f"{role}_account": person.account,
+        f"{role}_markname": person.markname,
+        f"{role}_category": person.category if isinstance(person, Friend) else "",
+    }

@@ -1,7 +1,7 @@
 """The journal in one SQLite file: reports, sends and the state of accounts.
 
 One thread owns the connection. All batches that wait while it is busy share its next transaction and fsync (WAL,
-``synchronous=FULL``).
+``synchronous=FULL``); the benchmark ``journal`` shows what that is worth.
 """
 
 import asyncio

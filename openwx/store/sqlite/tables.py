@@ -234,7 +234,7 @@ class Tables(BatchExecutor):
         run(_END, ends)
 
     def _remember(self, batches: Sequence[WriteBatch], now: float) -> None:
-        # Only the last value of a transaction is written: a session of hundreds of kilobytes may come with each batch.
+        # The last batch counts, whether it sets a key or deletes it.
         state = {(b.account, key): value for b in batches for key, value in b.state.items()}
         run = self._db.executemany
         run(_SET_STATE, [(*name, value) for name, value in state.items() if value is not None])

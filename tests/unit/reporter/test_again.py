@@ -1,4 +1,4 @@
-"""Uploads that are sent again go in the order of their chat; what waits can be tried now."""
+"""Retried reports are delivered in the order of their chat; waiting ones can be tried at once."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ from .world import World, a_message, long_pauses, no_pauses
 
 
 class Post:
-    """The outbox of a world, whose backend refuses some numbers."""
+    """The outbox of a world whose backend refuses some numbers."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -33,7 +33,7 @@ class Post:
         return Outbox("me", self.world.journal, self.world.reporter)
 
     async def fail(self, *numbers: int, chat: str = "c") -> dict[int, int]:
-        """The ids of what was given up, by number."""
+        """Let reports fail, and return their ids by number."""
         self.refused.update(numbers)
         ids = {}
         for n in numbers:
@@ -96,7 +96,7 @@ async def test_before_newer_ones_that_wait(world: World, post: Post) -> None:
 
 
 async def test_before_one_that_rests_between_two_tries(world: World, post: Post) -> None:
-    """Which keeps its pause: the older one is none of its tries."""
+    """Its pause stays: the older one is none of its tries."""
     world.start(tries=2, pauses=Pauses(no_pauses, no_pauses, long_pauses, 0.0))
     ids = await post.fail(1)
     world.receiver.script = [sends_raw(b"")]
@@ -188,7 +188,7 @@ async def test_one_whose_medium_is_still_fetched_cannot_be_tried(world: World, p
 
 
 async def test_one_that_fails_while_it_is_asked_for_again(world: World, post: Post) -> None:
-    """Between its last refusal in the journal and the end of its turn."""
+    """A report that is retried between its last refusal in the journal and the end of its delivery."""
     world.start(tries=1)
     post.refused = {1}
     (report,) = (await world.record(a_message(1))).recorded

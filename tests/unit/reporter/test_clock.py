@@ -1,4 +1,4 @@
-"""Ages are what they are, whatever is done to the wall clock: ahead, back, and between two processes."""
+"""Ages stay right when the wall clock is set: ahead, back, and between two processes."""
 
 import asyncio
 import time
@@ -67,7 +67,7 @@ async def test_what_is_sent_again_begins_anew(world: World, receiver: Receiver) 
 
 
 class Boots:
-    """One process after the other, on one machine or not."""
+    """Processes that follow each other, on a machine that may be booted in between."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "boots.db"
@@ -152,7 +152,7 @@ async def test_a_step_between_two_processes_is_found(tmp_path: Path) -> None:
 
 
 async def test_a_machine_without_a_clock(tmp_path: Path) -> None:
-    """It starts in 1970, and NTP sets its clock when a message waits already; then it loses power, and again."""
+    """A board that starts in 1970, gets the time by NTP while a message waits, and loses power, twice."""
     async with Boots(tmp_path) as world:
         today = world.wall
         world.wall = 100.0
@@ -210,7 +210,7 @@ def test_the_steady_clock_of_this_machine_goes_on() -> None:
 
 
 async def test_what_fails_was_tried_at_least_once(world: World, receiver: Receiver) -> None:
-    """Whatever its age: the time may have gone by while nothing ran."""
+    """At any age: the time may have passed while nothing ran."""
     receiver.script = [status(503)] * 3
     world.start(run=False, max_age=1, pauses=long_pauses)
     await world.record(*(a_message(n, f"c{n}") for n in range(3)))

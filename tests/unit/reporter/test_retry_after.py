@@ -1,4 +1,4 @@
-"""``Retry-After``: seconds or a date within reason, and of anything else nothing."""
+"""``Retry-After``: seconds or a date within reason; anything else is ignored."""
 
 import pytest
 from hypothesis import given

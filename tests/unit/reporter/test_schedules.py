@@ -1,4 +1,4 @@
-"""How often an report is tried, and with which pauses: refused, not answered, and while nobody is there."""
+"""Tries and pauses after refusals, without answers, and during outages."""
 
 import asyncio
 import itertools
@@ -34,7 +34,7 @@ SILENT = [
 
 
 class Taken:
-    """Pauses that are over at once, and which were taken."""
+    """Pauses that end at once, and are recorded."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -151,7 +151,7 @@ async def test_nobody_there_is_no_try(world: World, receiver: Receiver) -> None:
 async def test_an_outage_ends_with_a_backend_that_says_nothing(
     world: World, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """So that each chat has its own tries, and none waits for those of others."""
+    """Each chat has its own tries, and none waits for those of others."""
     port = receiver.port
     await receiver.stop()
     pauses = Pauses(no_pauses, no_pauses, silent=long_pauses, gather_s=0.0)
@@ -172,7 +172,7 @@ async def test_an_outage_ends_with_a_backend_that_says_nothing(
 
 
 async def test_a_host_that_takes_no_connection_is_an_outage(world: World) -> None:
-    """Its queue of connections is full, so that nobody answers the first packet of another one."""
+    """A server whose queue of connections is full, so that the first packet of another one is not answered."""
     with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
@@ -235,7 +235,7 @@ async def test_a_lost_answer_is_asked_for_as_often(world: World, receiver: Recei
 async def test_with_one_try_each_report_has_a_connection_of_its_own(
     world: World, receiver: Receiver
 ) -> None:
-    """A kept one may be closed by the backend at this very moment, and nothing is posted twice."""
+    """A reused connection may be closed by the backend at this very moment, and nothing is posted twice."""
     world.start(tries=1)
     await world.record(a_message(1))
     await world.done()

@@ -1,4 +1,4 @@
-"""An account's reporter between a journal and a receiver, and words to speak of it."""
+"""An account's reporter between a journal and a receiver."""
 
 import asyncio
 import itertools
@@ -31,7 +31,7 @@ def long_pauses() -> Iterator[float]:
 
 
 def all_pauses(pauses: Callable[[], Iterator[float]]) -> Pauses:
-    """The same after everything."""
+    """Use the same pauses after everything."""
     return Pauses(outage=pauses, refused=pauses, silent=pauses, gather_s=0.0)
 
 

@@ -97,7 +97,7 @@ class Author:
 
 
 async def test_a_reader_misses_nothing(reopen: Open) -> None:
-    """Whatever comes in whatever order, with duplicates, batches that fail, and restarts."""
+    """In any order, with duplicates, invalid batches and restarts."""
     print(f"seed {SEED}")
     chance = random.Random(SEED)
     reader, author = Reader(chance), Author(chance)
@@ -164,7 +164,7 @@ async def test_an_invalid_batch_holds_back_nothing(journal: Journal) -> None:
 
 
 async def test_numbers_are_never_reused(reopen: Open, clock: Clock) -> None:
-    """Not even when the one with the highest is the oldest by its id, and is forgotten."""
+    """Not even if the report with the highest number has the lowest id, and is pruned."""
     async with reopen() as journal:
         picture = a_message(1, "a", media=b"ref", deliver=False)
         batch = WriteBatch(account="me", reports=[picture, a_message(2, "b", deliver=False)])

@@ -1,4 +1,4 @@
-"""Journals of earlier versions are brought to this one, with everything in them."""
+"""Journals of earlier versions are migrated, with everything in them."""
 
 import shutil
 import sqlite3
@@ -109,7 +109,7 @@ async def test_what_waits_for_its_medium_at_the_change_of_version_is_shown_later
 async def test_a_journal_of_every_version_goes_on(
     old: Path, tmp_path: Path, clock: Clock, version: int
 ) -> None:
-    """As the openwx of that version left it: brought there by its own steps, in use, and not closed in good order."""
+    """A journal as that version left it: migrated by its own steps, in use, and not closed."""
     db = sqlite3.connect(old, isolation_level=None)
     for number, step in enumerate(schema._STEPS[1:version], 2):
         db.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")
