@@ -4,7 +4,7 @@ import itertools
 
 import msgspec
 
-from openwx.store.sqlite.journal import NewReport
+from openwx.store.records import NewReport
 
 _numbers = itertools.count(1)
 
@@ -39,7 +39,7 @@ def body(number: int, chat: int) -> bytes:
     )
 
 
-def upload(chat: int = 0) -> NewReport:
+def report(chat: int = 0) -> NewReport:
     """A new one in this chat."""
     number = next(_numbers)
     return NewReport(

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 from filelock import FileLock, Timeout
 
-from openwx import __version__, instance, metrics
+from openwx import __version__, instance, metrics, store
 from openwx.accounts import private_targets
 from openwx.accounts.idempotency import KEPT_S
 from openwx.accounts.manager import AccountManager
@@ -34,8 +34,8 @@ from openwx.console import Console
 from openwx.errors import ConfigError, NotNowError, WeChatError
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
-from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch
-from openwx.store.sqlite.schema import NotNowJournalError
+from openwx.store.base import Journal, JournalError, JournalUnavailable
+from openwx.store.records import WriteBatch
 from openwx.transports.web import sync
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session
@@ -81,12 +81,12 @@ async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIte
         data_dir = data_folder(settings.data_dir, stack)
         try:
             journal = await stack.enter_async_context(
-                Journal(data_dir / JOURNAL, beside=[data_dir / instance.LOCK])
+                store.open(data_dir / JOURNAL, beside=[data_dir / instance.LOCK])
             )
             clock = Clock()
             await clocks.resume(clock, journal)
         except JournalError as error:
-            kind = NotNowError if isinstance(error, NotNowJournalError) else ConfigError
+            kind = NotNowError if isinstance(error, JournalUnavailable) else ConfigError
             raise kind(f"data_dir {data_dir}: {error}") from error
         sslproto.SSLProtocol.max_size = TLS_BUFFER
         # All connections share the context that aiohttp has made already: another one takes 30 ms and its memory.
@@ -123,7 +123,7 @@ async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIte
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(_prune(settings, journal, folder), name="prune"),
-                tasks.create_task(clocks.keep(clock, journal), name="clock"),
+                tasks.create_task(clocks.save(clock, journal), name="clock"),
             ]
             tasks.create_task(_run(service, background), name="gateway")
             tasks.create_task(_have_libmagic(), name="libmagic")
@@ -283,7 +283,7 @@ async def log_out(settings: Settings) -> None:
     problem: WeChatError | None = None
     async with AsyncExitStack() as stack:
         data_dir = data_folder(settings.data_dir, stack)
-        journal = await stack.enter_async_context(Journal(data_dir / JOURNAL))
+        journal = await stack.enter_async_context(store.open(data_dir / JOURNAL))
         connector = aiohttp.TCPConnector()
         stack.push_async_callback(connector.close)
         guard = await _targets(settings, stack)

@@ -1,4 +1,4 @@
-"""100 callers who make a message last each, again and again: the journal, a file of lines, and aiosqlite."""
+"""100 callers who each write messages again and again: into the journal, a file of lines, and aiosqlite."""
 
 import asyncio
 import time
@@ -12,7 +12,9 @@ from benchmarks.figures import Figure
 from benchmarks.lines import Lines
 from benchmarks.rounds import Sample, low, middle
 from benchmarks.rows import Scale
-from openwx.store.sqlite.journal import Journal, WriteBatch
+from openwx import store
+from openwx.store.base import Journal
+from openwx.store.records import WriteBatch
 
 CALLERS = 100
 TABLE = "CREATE TABLE messages (id INTEGER PRIMARY KEY, uid TEXT UNIQUE, body BLOB)"
@@ -23,7 +25,7 @@ Put = Callable[[], Awaitable[object]]
 async def run(scale: Scale) -> list[Figure]:
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
-        journal = await stack.enter_async_context(Journal(folder / "journal.sqlite3"))
+        journal = await stack.enter_async_context(store.open(folder / "journal.sqlite3"))
         lines = await stack.enter_async_context(Lines(folder / "lines"))
         db = await stack.enter_async_context(aiosqlite.connect(folder / "aiosqlite.sqlite3"))
         puts = {
@@ -42,11 +44,11 @@ async def run(scale: Scale) -> list[Figure]:
 
 
 def _put_in_journal(journal: Journal) -> Put:
-    return lambda: journal.write(WriteBatch(account="a", uploads=[messages.upload()]))
+    return lambda: journal.write(WriteBatch(account="a", reports=[messages.report()]))
 
 
 def _put_in_lines(lines: Lines) -> Put:
-    return lambda: lines.put(messages.upload().body + b"\n")
+    return lambda: lines.put(messages.report().body + b"\n")
 
 
 async def _put_with_aiosqlite(db: aiosqlite.Connection) -> Put:
@@ -57,10 +59,10 @@ async def _put_with_aiosqlite(db: aiosqlite.Connection) -> Put:
     one_at_a_time = asyncio.Lock()
 
     async def put() -> None:
-        upload = messages.upload()
+        report = messages.report()
         async with one_at_a_time:
             await db.execute(
-                "INSERT INTO messages (uid, body) VALUES (?, ?)", (upload.uid, upload.body)
+                "INSERT INTO messages (uid, body) VALUES (?, ?)", (report.uid, report.body)
             )
             await db.commit()
 

@@ -11,7 +11,9 @@ from benchmarks import messages, world
 from benchmarks.figures import Figure
 from benchmarks.rounds import high, middle, percentile
 from benchmarks.rows import Scale
-from openwx.store.sqlite.journal import Journal, WriteBatch
+from openwx import store
+from openwx.store.base import Journal
+from openwx.store.records import WriteBatch
 
 A_SECOND = 200
 
@@ -19,7 +21,7 @@ A_SECOND = 200
 async def run(scale: Scale) -> list[Figure]:
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
-        journal = await stack.enter_async_context(Journal(folder / "journal.sqlite3"))
+        journal = await stack.enter_async_context(store.open(folder / "journal.sqlite3"))
         await _written(journal, 1.0)
         ours: list[list[float]] = []
         theirs: list[list[float]] = []
@@ -54,7 +56,7 @@ async def _written(journal: Journal, seconds: float) -> list[float]:
     async def write(at: float) -> None:
         await asyncio.sleep(at - time.perf_counter())
         began = time.perf_counter()
-        await journal.write(WriteBatch(account="a", uploads=[messages.upload()]))
+        await journal.write(WriteBatch(account="a", reports=[messages.report()]))
         took.append(time.perf_counter() - began)
 
     start = time.perf_counter() + 0.05
@@ -70,7 +72,7 @@ def _synced(path: Path, seconds: float) -> list[float]:
     start = time.perf_counter() + 0.05
     for number in range(int(seconds * A_SECOND)):
         time.sleep(max(0.0, start + number / A_SECOND - time.perf_counter()))
-        body = messages.upload().body
+        body = messages.report().body
         began = time.perf_counter()
         os.write(file, body)
         os.fdatasync(file)

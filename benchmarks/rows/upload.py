@@ -1,4 +1,4 @@
-"""Uploads to ``post_api``: by the reporter, in order in each of 100 chats, and by its HTTP client in no order."""
+"""Reports to ``post_api``: by the reporter, in order in each of 100 chats, and by its HTTP client in no order."""
 
 import asyncio
 import time
@@ -6,20 +6,33 @@ from contextlib import AsyncExitStack
 from itertools import islice
 
 import aiohttp
+import msgspec
 
 from benchmarks import machine, messages, world
 from benchmarks.figures import Figure
 from benchmarks.processes import Program
 from benchmarks.rounds import Sample, interleaved, low, middle
 from benchmarks.rows import Scale
+from openwx import store
 from openwx.cli import main
 from openwx.config import ReportSettings
-from openwx.reporter.reporter import Reporter
-from openwx.store.sqlite.journal import Journal, Report, WriteBatch
+from openwx.reporter.reporter import Answer, Reporter
+from openwx.store.base import Journal
+from openwx.store.records import NewSend, Report, Send, WriteBatch
 
 CHATS = 100
 AT_ONCE = 64
 """As many POSTs of one account are under way at a time."""
+
+
+class NoReplies:
+    """The receiver asks for none."""
+
+    def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
+        return []
+
+    def accept(self, sends: list[Send]) -> None:
+        """Not called."""
 
 
 async def run(scale: Scale) -> list[Figure]:
@@ -34,7 +47,7 @@ async def run(scale: Scale) -> list[Figure]:
             Program("benchmarks.programs.receiver", core=machine.cores()[1])
         )
         url = (await receiver.answer())["url"]
-        journal = await stack.enter_async_context(Journal(folder / "journal.sqlite3"))
+        journal = await stack.enter_async_context(store.open(folder / "journal.sqlite3"))
         http = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         )
@@ -70,17 +83,17 @@ async def _in_order(
         ReportSettings(post_api=url),
         journal,
         http,
-        replies=lambda *_: [],
-        accepted=lambda _: None,
+        replies=NoReplies(),
     )
     run = asyncio.create_task(reporter.run())
     assert await reporter.drained(10)  # it has found nothing left to do
     written: list[Report] = []
-    new = (messages.upload(number % CHATS) for number in range(count))
+    new = (messages.report(number % CHATS) for number in range(count))
     while some := list(islice(new, 500)):
-        written += (await journal.write(WriteBatch(account="a", uploads=some))).fresh
+        written += (await journal.write(WriteBatch(account="a", reports=some))).recorded
     wall, cpu = time.perf_counter(), time.process_time()
-    reporter.put(written)
+    for report in written:
+        reporter.on_report(report, msgspec.json.decode(report.body))
     assert await reporter.drained(120)
     sample = Sample(count, time.perf_counter() - wall, time.process_time() - cpu)
     run.cancel()
@@ -91,7 +104,7 @@ async def _in_order(
 
 async def _in_no_order(http: aiohttp.ClientSession, url: str, count: int) -> Sample:
     headers = {"Content-Type": "application/json"}
-    bodies = iter([messages.upload(number % CHATS).body for number in range(count)])
+    bodies = iter([messages.report(number % CHATS).body for number in range(count)])
 
     async def caller() -> None:
         for body in bodies:

@@ -36,7 +36,7 @@ from openwx.config import AccountSettings, ReportSettings
 from openwx.domain.events import Event, State, StateChanged, Stopped
 from openwx.errors import SessionEnded, WeChatError
 from openwx.reasons import Reason, ReasonCode, reason
-from openwx.store.sqlite.journal import JournalError
+from openwx.store.base import JournalError
 from openwx.transports.web.client import Batch, Client
 from openwx.transports.web.contact_actions import ContactActions
 from openwx.transports.web.contact_book import Contacts
@@ -287,7 +287,7 @@ class Account:
         sends = await self._resources.journal.waiting_sends(self.name)
         if sends:
             log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))
-        self.outgoing.accepted(sends)
+        self.outgoing.accept(sends)
         return await self._recorder.saved_login()
 
     async def _follow(self, saved: Session | None, known: ContactsSnapshot | None) -> None:
@@ -320,7 +320,7 @@ class Account:
 
     async def _log_what_is_left(self) -> None:
         try:
-            reports, sends = await self._resources.journal.left(self.name)
+            reports, sends = await self._resources.journal.unfinished(self.name)
         except JournalError as error:
             log.warning(
                 "%s: stopped; what is left in the journal cannot be read: %s", self.name, error

@@ -5,7 +5,7 @@ Built and run by ``Account``.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from typing import NamedTuple
 
 import aiohttp
 
@@ -13,11 +13,24 @@ from openwx.accounts.resources import Resources
 from openwx.accounts.sender import Sender
 from openwx.config import ReportSettings
 from openwx.reporter import retry_schedule
+from openwx.reporter.answer import Answer
 from openwx.reporter.poller import poll
-from openwx.reporter.reporter import Reporter
-from openwx.store.sqlite.journal import Send
+from openwx.reporter.reporter import Replies, Reporter
+from openwx.store.records import NewSend, Report, Send
 
 log = logging.getLogger("openwx.account")
+
+
+class _StoredReplies(NamedTuple):
+    """Stores replies for the next start, and sends none."""
+
+    sender: Sender
+
+    def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
+        return self.sender.sends_for(report, answer)
+
+    def accept(self, sends: list[Send]) -> None:
+        """Leave them in the journal."""
 
 
 class Backend:
@@ -36,7 +49,7 @@ class Backend:
         self._resources = resources
         self._guarded = guarded
         self._sender = sender
-        self.reporter = self._new_reporter(sender.accepted)
+        self.reporter = self._new_reporter(sender)
 
     @property
     def post_api(self) -> str:
@@ -54,7 +67,7 @@ class Backend:
 
     async def report_after_a_bug(self) -> None:
         """Deliver what is left, ``stop`` above all; replies wait in the journal for the next start."""
-        reporter = self._new_reporter(lambda _: None)
+        reporter = self._new_reporter(_StoredReplies(self._sender))
         try:
             async with asyncio.TaskGroup() as tasks:
                 run = tasks.create_task(reporter.run(), name=f"{self._account}: last reports")
@@ -63,14 +76,13 @@ class Backend:
         except Exception:
             log.exception("%s: the last reports wait for the next start", self._account)
 
-    def _new_reporter(self, accepted: Callable[[list[Send]], None]) -> Reporter:
+    def _new_reporter(self, replies: Replies) -> Reporter:
         return Reporter(
             self._account,
             self._settings,
             self._resources.journal,
             self._http_for("post_api"),
-            replies=self._sender.replies,
-            accepted=accepted,
+            replies=replies,
             url_client=self._url_client,
             pauses=retry_schedule.of(self._resources.pace),
             clock=self._resources.clock,

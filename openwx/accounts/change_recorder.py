@@ -9,7 +9,7 @@ import logging
 from openwx import metrics
 from openwx.accounts.recorder import EventRecorder
 from openwx.domain.events import Event
-from openwx.store.sqlite.journal import Journal
+from openwx.store.base import Journal
 from openwx.transports.web.client import Batch, Inbox
 
 log = logging.getLogger("openwx.account")
@@ -33,7 +33,9 @@ class ChangeRecorder:
             return
         name = f"{self._account}: a change"
         recording = asyncio.create_task(self._inbox.deliver(Batch(events=events)), name=name)
-        trouble = asyncio.create_task(self._journal.fails(), name=f"{self._account}: trouble")
+        trouble = asyncio.create_task(
+            self._journal.until_failing(), name=f"{self._account}: trouble"
+        )
         self._pending[recording] = events
         recording.add_done_callback(self._pending.pop)
         try:

@@ -9,7 +9,8 @@ from openwx.accounts.chat_keys import ChatKeys, chat_in
 from openwx.accounts.outgoing import OutgoingMessage
 from openwx.domain.contacts import Chat
 from openwx.reporter.payload import Payload
-from openwx.store.sqlite.journal import Counts, Journal, StoredReport
+from openwx.store.base import Journal
+from openwx.store.records import Counts, StoredReport
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.target import fingerprint_of
 
@@ -40,17 +41,17 @@ class History:
     async def published(self, *, before: int | None, limit: int) -> list[StoredReport]:
         """List messages and events of all chats, newest first."""
         more = {} if before is None else {"before": before}
-        return await self._journal.told(self._account, limit=limit, **more)
+        return await self._journal.log(self._account, limit=limit, **more)
 
     async def newest(self) -> int:
         """The number of the newest published report: a page that shows all up to it continues after it."""
-        return await self._journal.newest_shown(self._account)
+        return await self._journal.newest_published(self._account)
 
     async def by_id(self, report_id: int) -> StoredReport | None:
-        return await self._journal.kept(self._account, report_id)
+        return await self._journal.report(self._account, report_id)
 
     async def by_seq(self, seq: int) -> StoredReport | None:
-        return await self._journal.kept_shown(self._account, seq)
+        return await self._journal.published_report(self._account, seq)
 
     async def payloads(self, ids: Sequence[int]) -> dict[int, Payload]:
         """Read the payloads of reports, by their ids; those that are pruned are missing."""

@@ -6,7 +6,7 @@ ended is written with its upload. So the answer to a repetition is that of the f
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from openwx.accounts.outgoing import OutgoingMessage, SendResult
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import Journal
+from openwx.keyedlock import KeyedLock
+from openwx.store.base import Journal
 
 KEPT_S = 24 * 3600.0
 """How long a key is remembered."""
@@ -57,13 +58,6 @@ class _Live(msgspec.Struct, eq=False):
     complete: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
 
-class _Turn(msgspec.Struct):
-    """Of calls with one key. ``users`` have it or wait for it."""
-
-    lock: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
-    users: int = 0
-
-
 class Keys:
     """One account's keyed calls."""
 
@@ -72,14 +66,14 @@ class Keys:
         self._journal = journal
         self._wait_s = wait_s
         self._live: dict[str, _Live] = {}
-        self._turns: dict[str, _Turn] = {}
+        self._locks = KeyedLock()
 
     async def claim(self, key: str, asked: str, accept: Callable[[], Awaitable[Record]]) -> Record:
         """The call with this key: the first one's, or what ``accept`` made last, together with its orders.
 
         Raises what ``accept`` raises, and ``CallerError`` (-2) where the key was used for something else.
         """
-        async with self._lock(key):
+        async with self._locks.hold(key):
             record = await self._known(key)
             if record is None:
                 record = await accept()
@@ -139,19 +133,6 @@ class Keys:
             live = self._live.setdefault(key, _Live(record))
             return live.record
         return record
-
-    @contextlib.asynccontextmanager
-    async def _lock(self, key: str) -> AsyncIterator[None]:
-        """Calls with one key come one after the other."""
-        turn = self._turns.setdefault(key, _Turn())
-        turn.users += 1
-        try:
-            async with turn.lock:
-                yield
-        finally:
-            turn.users -= 1
-            if not turn.users:
-                del self._turns[key]
 
 
 def _ended(outcome: SendResult) -> Ended:

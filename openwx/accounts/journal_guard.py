@@ -1,7 +1,7 @@
 """The answer to callers while the journal cannot be written."""
 
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import Journal, JournalError
+from openwx.store.base import Journal, JournalError
 
 RETRY_AFTER_S = 1
 """It is looked twice a second whether it can be written again."""

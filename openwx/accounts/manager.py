@@ -19,7 +19,7 @@ from openwx.config.models import AccountSettings
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code, ConfigError
 from openwx.logcontext import bind
-from openwx.store.sqlite.journal import JournalError
+from openwx.store.base import JournalError
 
 log = logging.getLogger("openwx.gateway")
 

@@ -22,7 +22,7 @@ from openwx.logcontext import bind
 from openwx.reporter import payload as payloads
 from openwx.reporter.policy import should_report
 from openwx.reporter.post import webhook_id_of
-from openwx.store.sqlite.journal import Completed, WriteBatch
+from openwx.store.records import CompletedReport, WriteBatch
 from openwx.transports.web.client import Client
 from openwx.transports.web.transfer import Transfer
 
@@ -89,13 +89,13 @@ class MediaDownloader:
         except NoMediaError as error:
             words = "%s: %s %s: %s"
             metrics.dropped(log, "medium", words, self._account, ref.kind, ref.msg_id, error)
-            payload = payloads.without_medium(recorded.payload, str(error))
+            payload = payloads.without_media(recorded.payload, str(error))
             if name:
                 payload["media_name"] = name
             else:
                 payload.pop("media_name", None)
         else:
-            payload = payloads.with_medium(
+            payload = payloads.with_media(
                 recorded.payload,
                 path=file.path,
                 mime=file.mime,
@@ -107,7 +107,7 @@ class MediaDownloader:
             attachment = file.path if self._settings.post_media_data else ""
             known = registry.received(ref, resolver.medium_of(file, name))
         body = msgspec.json.encode(payload)
-        done = Completed(
+        done = CompletedReport(
             id=report.id,
             body=body,
             attachment=attachment,
@@ -155,7 +155,7 @@ class MediaDownloader:
 
     async def _may_begin(self) -> bool:
         """Wait for a full disk, and within limits for a login that is going on. Whether there was either."""
-        waited = await self._resources.journal.writable()
+        waited = await self._resources.journal.until_writable()
         try:
             async with asyncio.timeout(self._timing.medium_login_s):
                 login = not self._status.running.is_set()

@@ -9,14 +9,8 @@ from openwx import metrics
 from openwx.accounts import journal_guard
 from openwx.errors import CallerError, Code
 from openwx.reporter.reporter import Reporter
-from openwx.store.records import WriteResult
-from openwx.store.sqlite.journal import (
-    Journal,
-    JournalError,
-    ListedReport,
-    StoredReport,
-    WriteBatch,
-)
+from openwx.store.base import Journal, JournalError
+from openwx.store.records import ListedReport, StoredReport, WriteBatch, WriteResult
 
 log = logging.getLogger("openwx.report")
 
@@ -24,9 +18,9 @@ MOST = 1000
 """Deliveries in one list."""
 
 
-class Waits(ListedReport, kw_only=True, frozen=True, gc=False):
-    """An upload that waits. ``tries``, ``status`` and ``error`` are those until now, also of tries that do not count
-    against ``report.tries``."""
+class Waits(ListedReport, kw_only=True, frozen=True):
+    """A report that waits. ``tries``, ``http_status`` and ``error`` include tries that do not count against
+    ``report.tries``."""
 
     next_try: float
     """Unix time; 0 where others of its chat are before it, or it is under way."""
@@ -47,7 +41,7 @@ class Outbox:
     async def count_failed(self) -> int:
         """How many were given up, and are kept. Raises ``CallerError`` (-5) where the journal cannot be read."""
         try:
-            return await self._journal.failures(self._account)
+            return await self._journal.count_failed(self._account)
         except JournalError as error:
             raise journal_guard.not_kept(error, "not counted") from error
 
@@ -63,7 +57,7 @@ class Outbox:
         progress = self._reporter.progress(upload.id, upload.chat)
         known["tries"] = max(upload.tries, progress.tries)
         if progress.error:
-            known |= {"status": progress.status, "error": progress.error}
+            known |= {"http_status": progress.http_status, "error": progress.error}
         return Waits(**known, next_try=progress.next_try)
 
     async def delivered(self, limit: int = MOST) -> list[StoredReport]:
@@ -72,11 +66,11 @@ class Outbox:
 
     async def show(self, upload_id: int) -> tuple[ListedReport, bytes]:
         """One of either, and its body. Raises ``CallerError`` (100)."""
-        found = await self._journal.listed(self._account, upload_id)
+        found = await self._journal.delivery(self._account, upload_id)
         if found is None:
             raise _not_found(upload_id)
         upload, body = found
-        return (upload if upload.settled else self._waits(upload)), body
+        return (upload if upload.ended else self._waits(upload)), body
 
     async def retry(self, ids: Sequence[int] | None) -> int:
         """Send failed ones again, as if they were made now, and try those that wait now. How many.
@@ -91,21 +85,21 @@ class Outbox:
             failed = await self._all_failed()
         for upload_id in dict.fromkeys(ids or ()):
             upload, _ = await self.show(upload_id)
-            if upload.settled:
+            if upload.ended:
                 failed.append(upload_id)
                 continue
             if self._reporter is not None and not self._reporter.has(upload_id, upload.chat):
                 why = "its medium is still being fetched, or the account has stopped"
                 raise CallerError(Code.NOT_POSSIBLE, f"delivery {upload_id} cannot be tried: {why}")
             chats.append(upload.chat)
-        written = await self._write(WriteBatch(account=self._account, again=sorted(failed)))
+        written = await self._write(WriteBatch(account=self._account, retried=sorted(failed)))
         words = "%s: %d failed deliveries are sent again, %d that wait are tried now"
-        log.info(words, self._account, len(written.again), len(chats))
+        log.info(words, self._account, len(written.retried), len(chats))
         if self._reporter is not None:
-            self._reporter.put_again(written.again)
+            self._reporter.retry(written.retried)
             if chats:
                 self._reporter.try_now(chats)
-        return len(written.again) + len(chats)
+        return len(written.retried) + len(chats)
 
     async def drop(self, ids: Sequence[int] | None) -> int:
         """Forget failed ones; all of them where no ids are given. How many.
@@ -114,7 +108,7 @@ class Outbox:
         """
         for upload_id in ids or ():
             upload, _ = await self.show(upload_id)
-            if not upload.settled:
+            if not upload.ended:
                 raise CallerError(
                     Code.NOT_POSSIBLE, f"delivery {upload_id} has not failed: it is still tried"
                 )

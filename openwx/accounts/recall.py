@@ -6,7 +6,7 @@ import msgspec
 
 from openwx.accounts import journal_guard
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import Journal, JournalError
+from openwx.store.base import Journal, JournalError
 from openwx.transports.web.client import Client
 from openwx.transports.web.contact_actions import ContactActions
 

@@ -23,8 +23,8 @@ from openwx.domain.contacts import Friend, Group
 from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload
 from openwx.reporter.policy import should_report
-from openwx.store.records import new_uid
-from openwx.store.sqlite.journal import Journal, JournalError, NewReport, WriteBatch
+from openwx.store.base import Journal, JournalError
+from openwx.store.records import NewReport, WriteBatch, new_uid
 from openwx.transports.web.client import Batch
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contacts_snapshot import ContactsSnapshot
@@ -65,7 +65,7 @@ class EventRecorder:
             self.chat_keys.remember(newest)
         first = {chat: id_ for id_, chat in reversed(await journal.pending(self._account))}
         for id_ in first.values():
-            if (report := await journal.upload(id_)) is not None:
+            if (report := await journal.pending_report(id_)) is not None:
                 self.chat_keys.remember(report)
         held = await journal.held(self._account)
         for report in held:
@@ -179,13 +179,13 @@ class EventRecorder:
             if on_trouble is not None:
                 on_trouble(error)
 
-        batch = replace(batch, uploads=[report for report, _ in new])
-        if not any((batch.uploads, batch.finished_sends, batch.completed, batch.state)):
+        batch = replace(batch, reports=[report for report, _ in new])
+        if not any((batch.reports, batch.finished_sends, batch.completed, batch.state)):
             return []
-        written = await self._journal.insist(lambda: self._journal.write(batch), note)
+        written = await self._journal.until_done(lambda: self._journal.write(batch), note)
         recorded = [
             RecordedReport(report, payload)
-            for report, (_, payload) in zip(written.uploads, new, strict=True)
+            for report, (_, payload) in zip(written.reports, new, strict=True)
             if report is not None
         ]
         if recorded:

@@ -10,7 +10,8 @@ from openwx.config import Settings
 from openwx.config.given import account_from_texts, on_the_bench
 from openwx.config.models import AccountSettings
 from openwx.errors import ConfigError
-from openwx.store.sqlite.journal import Journal, WriteBatch
+from openwx.store.base import Journal
+from openwx.store.records import WriteBatch
 
 log = logging.getLogger("openwx.gateway")
 

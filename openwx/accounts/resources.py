@@ -10,7 +10,7 @@ from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.local import LocalMedia
 from openwx.accounts.private_targets import Targets
 from openwx.reporter.clock import Clock
-from openwx.store.sqlite.journal import Journal
+from openwx.store.base import Journal
 from openwx.transports.web.timing import Timing
 
 

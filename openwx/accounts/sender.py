@@ -29,7 +29,8 @@ from openwx.config import AccountSettings
 from openwx.domain.contacts import FRIEND, Chat
 from openwx.errors import CallerError, Code, Rejected, SessionEnded
 from openwx.reporter.answer import Answer
-from openwx.store.sqlite.journal import Journal, JournalError, NewSend, Report, Send, WriteBatch
+from openwx.store.base import Journal, JournalError
+from openwx.store.records import NewSend, Report, Send, WriteBatch
 from openwx.transports.web.client import Client
 from openwx.transports.web.timing import Timing
 from openwx.transports.web.transfer import Transfer
@@ -93,7 +94,7 @@ class Sender:
             prepare=self._prepare,
             send=self._send,
             finish=self._finish,
-            safe=journal.writable,
+            safe=journal.until_writable,
             retries=self._counts.send_retries.inc,
         )
 
@@ -169,9 +170,9 @@ class Sender:
     async def refuse_in_trouble(self) -> None:
         """Have nobody wait for ever while the journal cannot be written. What was accepted waits for it."""
         while True:
-            error = await self._journal.fails()
+            error = await self._journal.until_failing()
             self.queue.refuse(journal_guard.not_kept(error, NOT_SENT))
-            await self._journal.writable()
+            await self._journal.until_writable()
 
     def everybody(self) -> list[Chat]:
         """Whom ``@all`` means: the friends of category 好友."""
@@ -183,21 +184,21 @@ class Sender:
 
     # -- from bots, and from before a restart ----------------------------------------------------------------
 
-    def replies(self, upload: Report, answer: Answer) -> list[NewSend]:
+    def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
         """The sends that an answer of ``post_api`` asks for, text first; the reporter writes them down with the
         delivery."""
-        to = msgspec.json.decode(upload.reply_to, type=Address)
+        to = msgspec.json.decode(report.reply_to, type=Address)
         whats: list[str | OutgoingMedia] = []
         if answer.reply is not None:
             whats.append(answer.reply)
         if answer.media is not None:
             whats.append(OutgoingMedia(source=answer.media))
         return [
-            _new_send(new_message(to, what), upload_id=upload.id, part=part)
+            _new_send(new_message(to, what), report_id=report.id, part=part)
             for part, what in enumerate(whats)
         ]
 
-    def accepted(self, sends: Iterable[Send]) -> None:
+    def accept(self, sends: Iterable[Send]) -> None:
         """Take what is in the journal."""
         for send in sends:
             order = OutgoingMessage.from_bytes(send.body)
@@ -229,7 +230,7 @@ class Sender:
     async def _taken(self, given: MediaInput) -> OutgoingMedia:
         """The medium of a reply. A full disk is waited for, since nobody is there to ask again."""
         while True:
-            await self._journal.writable()
+            await self._journal.until_writable()
             try:
                 return await self._parcels.resolve(given, copy=True)
             except CallerError:
@@ -302,7 +303,7 @@ class Sender:
                 self._client.contacts,
                 self._client.session,
                 in_journal=ticket.done is None,
-                keys=await self._journal.insist(
+                keys=await self._journal.until_done(
                     lambda: self.keys.with_outcome(order, outcome), waits
                 ),
                 on_trouble=waits,
@@ -320,12 +321,12 @@ class Sender:
         self._counts.sent(outcome.error.code if outcome.error else 0)
 
 
-def _new_send(order: OutgoingMessage, *, upload_id: int | None = None, part: int = 0) -> NewSend:
+def _new_send(order: OutgoingMessage, *, report_id: int | None = None, part: int = 0) -> NewSend:
     medium = order.parcel.medium if order.parcel else None
     return NewSend(
         uid=order.uid,
         body=order.to_bytes(),
-        upload_id=upload_id,
+        report_id=report_id,
         part=part,
         attachment=medium.path if medium else "",
     )

@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from openwx.accounts.event_filter import EVERYTHING, EventFilter
 from openwx.errors import CallerError, Code
 from openwx.reporter.payload import Payload
-from openwx.store.records import KEPT_BODY, PublishedReport, Report, ReportPage
-from openwx.store.sqlite.journal import Journal
+from openwx.store.base import Journal
+from openwx.store.records import MAX_STORED_BODY, PublishedReport, Report, ReportPage
 
 MOST_STREAMS = 100
 """Streams of a process at a time."""
@@ -94,7 +94,7 @@ class Stream:
         """Bodies that the journal does not store, newest last."""
 
     def on_report(self, report: Report, _: Payload) -> None:
-        if len(report.body) > KEPT_BODY:
+        if len(report.body) > MAX_STORED_BODY:
             self._add_large(report)
         self._wake()
 
@@ -108,7 +108,7 @@ class Stream:
         self, after: int | None = None, event_filter: EventFilter = EVERYTHING
     ) -> AsyncIterator["Reader"]:
         """Read from after an id (0: all that is stored; None: from now on). Raises ``JournalError``."""
-        newest = await self._journal.newest_shown(self._account)
+        newest = await self._journal.newest_published(self._account)
         if not self._readers:  # the window is out of date
             self._start_window(newest)
         reader = Reader(self, newest if after is None else after, newest, event_filter)
@@ -125,12 +125,14 @@ class Stream:
                 await self._fill_window()
             if after >= self._begin:
                 start = bisect_right(self._window, after, key=_id_of)
-                return ReportPage(self._window[start : start + _PAGE_ROWS], forgotten=0, more=False)
+                return ReportPage(self._window[start : start + _PAGE_ROWS], pruned=0, more=False)
         return await self._read(after)
 
     async def _read(self, after: int) -> ReportPage:
-        page = await self._journal.shown(self._account, after, rows=_PAGE_ROWS, size=_PAGE_BYTES)
-        return replace(page, uploads=[self._with_body(report) for report in page.uploads])
+        page = await self._journal.published(
+            self._account, after, rows=_PAGE_ROWS, size=_PAGE_BYTES
+        )
+        return replace(page, uploads=[self._with_body(report) for report in page.reports])
 
     # -- the window --------------------------------------------------------------------------------------------
 
@@ -148,11 +150,11 @@ class Stream:
         except BaseException:
             self._news = True
             raise
-        if page.forgotten > self._end:  # not read for very long: each reader reads for itself
-            self._start_window(page.uploads[-1].id if page.uploads else page.forgotten)
+        if page.pruned > self._end:  # not read for very long: each reader reads for itself
+            self._start_window(page.reports[-1].id if page.reports else page.pruned)
             return
         self._news = self._news or page.more
-        for report in page.uploads:
+        for report in page.reports:
             self._window.append(report)
             self._bytes += len(report.body)
             self._end = report.id
@@ -210,7 +212,7 @@ class Reader:
             if found := self._select(page):
                 return found
             left_s = deadline - loop.time()
-            if not page.uploads:
+            if not page.reports:
                 if ended:
                     raise StreamEnded(ended)
                 with contextlib.suppress(TimeoutError):
@@ -223,10 +225,10 @@ class Reader:
     def _select(self, page: ReportPage) -> list[PublishedReport | Missed]:
         found: list[PublishedReport | Missed] = [*self._missed]
         self._missed = []
-        if page.forgotten > max(self.cursor, self._forgotten):
-            found.append(Missed(self.cursor, page.forgotten, FORGOTTEN))
-            self._forgotten = page.forgotten
-        for report in page.uploads:
+        if page.pruned > max(self.cursor, self._forgotten):
+            found.append(Missed(self.cursor, page.pruned, FORGOTTEN))
+            self._forgotten = page.pruned
+        for report in page.reports:
             if self._filter.matches(report):
                 found.append(report if report.body else Missed(report.id - 1, report.id, TOO_LARGE))
             self.cursor = report.id

@@ -22,7 +22,7 @@ from openwx.api.texts import UnusableBodyError
 from openwx.api.websocket import Sockets
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.logcontext import also
-from openwx.store.sqlite.journal import JournalError
+from openwx.store.base import JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager

@@ -14,7 +14,7 @@ from openwx.api.access import Access
 from openwx.api.answers import Answer
 from openwx.api.guard import guarded
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import JournalError
+from openwx.store.base import JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -141,10 +141,10 @@ async def _refused(account: "Account") -> Refusals | None:
     """What the backend was offered in vain since it last accepted something; None where one message may be at fault."""
     box = account.outbox
     accepted = await box.delivered(1)
-    since = accepted[0].settled if accepted else 0.0
-    failed = [one for one in await box.failed(_LOOKED_AT) if one.settled > since]
+    since = accepted[0].ended if accepted else 0.0
+    failed = [one for one in await box.failed(_LOOKED_AT) if one.ended > since]
     waiting = [one for one in await box.waiting(_LOOKED_AT) if one.created > since]
-    refused = [*(one for one in waiting if one.tries and one.status not in _AWAY), *failed]
+    refused = [*(one for one in waiting if one.tries and one.http_status not in _AWAY), *failed]
     if len(refused) < (2 if accepted else 1):
         return None
     error = next((one.error for one in refused if one.error), "no reason is known")

@@ -17,8 +17,8 @@ from openwx.accounts.streams import Missed, Reader, StreamEnded
 from openwx.api.slow_client import Patience, SlowReader
 from openwx.api.stream_models import EventStream, told
 from openwx.reporter import attachment as attached
+from openwx.store.base import JournalError
 from openwx.store.records import PublishedReport
-from openwx.store.sqlite.journal import JournalError
 
 log = logging.getLogger("openwx.web")
 

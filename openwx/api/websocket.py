@@ -25,8 +25,8 @@ from openwx.api.slow_client import Patience, SlowReader
 from openwx.api.stream_models import Socket, body_of, told
 from openwx.api.texts import Known
 from openwx.errors import CallerError, Code
+from openwx.store.base import JournalError
 from openwx.store.records import PublishedReport
-from openwx.store.sqlite.journal import JournalError
 
 log = logging.getLogger("openwx.web")
 

@@ -1,6 +1,6 @@
-"""``openwx outbox``: look at failed deliveries, send them again, or drop them.
+"""``openwx outbox``: lists failed deliveries, retries them, or drops them.
 
-Through the API of the server that runs with this configuration; where none does, in its journal itself.
+It uses the API of the server that runs with this configuration; if none does, its journal.
 """
 
 import asyncio
@@ -8,19 +8,21 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import msgspec
 
+from openwx import store
 from openwx.accounts.outbox import MOST, Outbox, Waits
 from openwx.cli import probe
 from openwx.client import CallFailed, Client, Delivery
 from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
 from openwx.safetext import in_json, one_line
-from openwx.store.sqlite.journal import Journal, JournalError, ListedReport
+from openwx.store.base import JournalError
+from openwx.store.records import ListedReport
 
 State = Literal["failed", "waiting"]
 TIMEOUT_S = 60.0
@@ -28,7 +30,7 @@ TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was typed. ``ids`` None: all that failed. ``sure``: nobody is to be asked about dropping all of them."""
+    """The command line. ``ids`` None: all failed deliveries. ``sure``: drop all of them without a question."""
 
     command: Literal["list", "show", "retry", "drop"] = "list"
     ids: Sequence[int] | None = ()
@@ -38,20 +40,29 @@ class Asked:
 
 
 def main(settings: Settings, asked: Asked) -> int:
-    """Do what is asked and print what comes of it; the exit code.
+    """Do what is asked, print the result, and return the exit code.
 
-    Raises ``ConfigError`` where ``client`` is missing, where nobody can be asked whether to drop all, or where neither
-    the server nor its journal can be had.
+    Raise ``ConfigError`` if ``client`` is missing, if a confirmation is needed and there is no terminal, or if neither
+    the server nor its journal can be used.
     """
-    _require_one(asked.client, list(settings.accounts))
+    _require_client(asked.client, list(settings.accounts))
+    asks = asked.command == "drop" and asked.ids is None and not asked.sure
+    if asks and not sys.stdin.isatty():
+        words = "outbox drop --all: what is dropped cannot be sent again; there is no terminal to ask at, so add --yes"
+        raise ConfigError(words)
     try:
-        if asked.command == "drop" and asked.ids is None and not asked.sure:
-            chosen = _confirmed(settings, asked)
-            if chosen is None:
-                print("openwx: nothing is dropped", file=sys.stderr)
-                return 1
-            asked = replace(asked, ids=chosen)
-        print(asyncio.run(_do(settings, asked)))
+        # The question is asked between two runs of one loop, so that Ctrl-C ends the command at once.
+        with asyncio.Runner() as runner, ExitStack() as stack:
+            opened = AsyncExitStack()
+            stack.callback(lambda: runner.run(opened.aclose()))
+            deliveries = runner.run(opened.enter_async_context(_deliveries(settings, asked.client)))
+            if asks:
+                chosen = _confirmed([one.id for one in runner.run(deliveries.listed("failed"))])
+                if chosen is None:
+                    print("openwx: nothing is dropped", file=sys.stderr)
+                    return 1
+                asked = replace(asked, ids=chosen)
+            print(runner.run(_do(deliveries, asked)))
     except (CallFailed, CallerError) as error:
         print(f"openwx: {one_line(error.status)}", file=sys.stderr)
         return 1
@@ -60,64 +71,51 @@ def main(settings: Settings, asked: Asked) -> int:
     return 0
 
 
-def _require_one(client: str | None, names: Sequence[str]) -> None:
-    """Raises ``ConfigError`` where nobody said which of several accounts is meant."""
+def _require_client(client: str | None, names: Sequence[str]) -> None:
+    """Raise ``ConfigError`` if there are several accounts and none is named."""
     if client is None and len(names) > 1:
         raise ConfigError(f"--client is missing: there are several accounts: {', '.join(names)}")
 
 
-def _confirmed(settings: Settings, asked: Asked) -> list[int] | None:
-    """The deliveries that a person says are to be dropped; None for no.
-
-    What fails in the meantime is not among them.
-    """
-    if not sys.stdin.isatty():
-        words = "outbox drop --all: what is dropped cannot be sent again; there is no terminal to ask at, so add --yes"
-        raise ConfigError(words)
-    found = asyncio.run(_failed(settings, asked.client))
-    if not found:
+def _confirmed(failed: list[int]) -> list[int] | None:
+    """Ask whether to drop these deliveries. Return them, or None for no."""
+    if not failed:
         return []
-    count = f"all {len(found)}" if len(found) < MOST else f"the newest {MOST}"
+    count = f"all {len(failed)}" if len(failed) < MOST else f"the newest {MOST}"
     words = f"Drop {count} failed deliveries? They cannot be sent again then. [y/N] "
     print(words, end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline()
     if not answer.endswith("\n"):  # Ctrl-D
         print(file=sys.stderr)
-    return found if answer.strip().lower() in ("y", "yes") else None
+    return failed if answer.strip().lower() in ("y", "yes") else None
 
 
-async def _failed(settings: Settings, client: str | None) -> list[int]:
-    async with _deliveries(settings, client) as deliveries:
-        return [one.id for one in await deliveries.listed("failed")]
-
-
-async def _do(settings: Settings, asked: Asked) -> str:
-    """What to print."""
-    async with _deliveries(settings, asked.client) as deliveries:
-        match asked.command:
-            case "list":
-                return _listed(await deliveries.listed(asked.state), asked.state)
-            case "show":
-                assert asked.ids
-                shown = await deliveries.shown(asked.ids[0])
-                return in_json(json.dumps(shown, ensure_ascii=False, indent=2))
-            case "retry":
-                return _done(await deliveries.retry(asked.ids))
-            case "drop":
-                return _done(await deliveries.drop(asked.ids) if asked.ids != [] else 0)
+async def _do(deliveries: "Deliveries", asked: Asked) -> str:
+    """Run the command, and return what to print."""
+    match asked.command:
+        case "list":
+            return _table(await deliveries.listed(asked.state), asked.state)
+        case "show":
+            assert asked.ids
+            report = await deliveries.report(asked.ids[0])
+            return in_json(json.dumps(report, ensure_ascii=False, indent=2))
+        case "retry":
+            return _done(await deliveries.retry(asked.ids))
+        case "drop":
+            return _done(await deliveries.drop(asked.ids) if asked.ids != [] else 0)
 
 
 class Deliveries(Protocol):
-    """The outbox of an account, wherever it is. ``ids`` None: all that failed."""
+    """The outbox of an account, at a server or in a journal. ``ids`` None: all failed deliveries."""
 
     async def listed(self, state: State) -> Sequence[Delivery | ListedReport]: ...
-    async def shown(self, id: int) -> Any: ...
+    async def report(self, id: int) -> Any: ...
     async def retry(self, ids: Sequence[int] | None) -> int: ...
     async def drop(self, ids: Sequence[int] | None) -> int: ...
 
 
 class _AtServer:
-    """Asked of the gateway that runs."""
+    """The outbox of the running server."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -125,7 +123,7 @@ class _AtServer:
     async def listed(self, state: State) -> Sequence[Delivery]:
         return await self._client.outbox(state=state, limit=MOST)
 
-    async def shown(self, id: int) -> Any:
+    async def report(self, id: int) -> Any:
         return (await self._client.outbox_show(id)).upload
 
     async def retry(self, ids: Sequence[int] | None) -> int:
@@ -136,7 +134,7 @@ class _AtServer:
 
 
 class _InJournal:
-    """Done in the journal, where no gateway runs."""
+    """The outbox in the journal, if no server runs."""
 
     def __init__(self, box: Outbox) -> None:
         self._box = box
@@ -146,14 +144,14 @@ class _InJournal:
     async def listed(self, state: State) -> Sequence[ListedReport]:
         return await (self._box.failed() if state == "failed" else self._box.waiting())
 
-    async def shown(self, id: int) -> Any:
+    async def report(self, id: int) -> Any:
         _, body = await self._box.show(id)
         return msgspec.json.decode(body)
 
 
 @asynccontextmanager
 async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[Deliveries]:
-    """Those of the gateway that uses the data folder; those in its journal, under its lock, where none does."""
+    """Use the server that uses the data folder; if none does, its journal, with the folder locked."""
     try:
         gateway = await probe.find(settings)
     except probe.NotRunningError:
@@ -161,14 +159,14 @@ async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[D
 
         async with AsyncExitStack() as stack:
             data_dir = service.data_folder(settings.data_dir, stack)
-            journal = await stack.enter_async_context(Journal(data_dir / service.JOURNAL))
+            journal = await stack.enter_async_context(store.open(data_dir / service.JOURNAL))
             yield _InJournal(Outbox(client or next(iter(settings.accounts)), journal))
         return
     except probe.NotReachedError as error:
         raise ConfigError(str(error)) from None
     if gateway.is_demo:
         print(f"openwx: these are the deliveries of the demo at {gateway.url}", file=sys.stderr)
-    # Our own server, on this machine: its certificate is for the name that others use.
+    # Our own server, on this machine: its certificate is for the name that other machines use.
     async with Client(
         gateway.url,
         token=settings.access.token,
@@ -179,21 +177,21 @@ async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[D
         headers=gateway.headers,
     ) as wx:
         if client is None:  # it may have more accounts than its configuration
-            _require_one(client, [one.account for one in await wx.check_client()])
+            _require_client(client, [one.account for one in await wx.check_client()])
         yield _AtServer(wx)
 
 
-def _listed(deliveries: Iterable[Delivery | ListedReport], state: State) -> str:
+def _table(deliveries: Iterable[Delivery | ListedReport], state: State) -> str:
     lines = []
     for one in deliveries:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.created))
-        lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {_so_far(one)}")
-    shown = "\n".join(map(one_line, lines))
-    return shown or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
+        lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {_progress(one)}")
+    table = "\n".join(map(one_line, lines))
+    return table or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
 
 
-def _so_far(one: Delivery | ListedReport) -> str:
-    """How often it was tried, when it will be again, and how the last time ended."""
+def _progress(one: Delivery | ListedReport) -> str:
+    """Say how often it was tried, when it will be again, and how the last try ended."""
     words = []
     if one.tries:
         words.append("tried once" if one.tries == 1 else f"tried {one.tries} times")

@@ -7,7 +7,6 @@ where there is none, a demo that was started with this configuration. ``openwx/i
 import asyncio
 import contextlib
 import hmac
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from openwx.api.probes import Readiness
 from openwx.config import Settings
 from openwx.errors import OpenwxError
 from openwx.instance import Instance
+from openwx.neterrors import describe
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
 _LOOK_S = 1.0
@@ -102,7 +102,7 @@ async def _prove(http: aiohttp.ClientSession, url: str, id: str) -> None:
         ) as answer:
             proof, status = answer.headers.get(instance.PROOF, ""), answer.status
     except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-        raise NotReachedError(f"no openwx answers at {url}: {reason(error)}") from None
+        raise NotReachedError(f"no openwx answers at {url}: {describe(error)}") from None
     if not hmac.compare_digest(
         proof.encode("utf-8", "surrogateescape"), instance.proof(id, challenge).encode()
     ):
@@ -144,20 +144,6 @@ async def _is_taken(settings: Settings) -> bool:
     return False
 
 
-def reason(error: Exception) -> str:
-    """Why something was not reached, in the system's words, and without its address, which may hold a secret."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name is not known (DNS)"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        words = getattr(error.certificate_error, "verify_message", "")
-        return f"its certificate is not trusted ({words or 'TLS'})"
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    number = getattr(cause, "errno", None)
-    return os.strerror(number).lower() if number else type(error).__name__
-
-
 async def readiness(gateway: RunningGateway, token: str | None) -> Readiness:
     """How it is. Raises ``NotReachedError``, also where it wants another token."""
     headers = gateway.headers
@@ -172,7 +158,7 @@ async def readiness(gateway: RunningGateway, token: str | None) -> Readiness:
         ):
             body, status = await answer.read(), answer.status
     except (aiohttp.ClientError, OSError) as error:
-        raise NotReachedError(f"no openwx answers at {url}: {reason(error)}") from None
+        raise NotReachedError(f"no openwx answers at {url}: {describe(error)}") from None
     try:
         told = msgspec.json.decode(body if status in (200, 503) else b"", type=Readiness)
     except (msgspec.MsgspecError, UnicodeDecodeError):

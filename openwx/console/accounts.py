@@ -10,7 +10,8 @@ from openwx.console.contacts import counts_of_kinds
 from openwx.console.context import ROOT, PageContext, base_of
 from openwx.console.feed import newest
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import Counts, JournalError
+from openwx.store.base import JournalError
+from openwx.store.records import Counts
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account

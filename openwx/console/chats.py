@@ -15,7 +15,7 @@ from openwx.console.messages import Said, said, summary
 from openwx.console.pictures import sizes_of
 from openwx.domain.contacts import Chat, Group
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import StoredReport
+from openwx.store.records import StoredReport
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account

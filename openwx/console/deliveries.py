@@ -10,7 +10,7 @@ from openwx.accounts.history import payload_of
 from openwx.console.context import PageContext, base_of
 from openwx.console.feed import happened
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import DeliveryStatus, ListedReport
+from openwx.store.records import DeliveryStatus, ListedReport
 
 SHOWN = 100
 State = Literal["failed", "waiting", "delivered"]
@@ -54,9 +54,9 @@ async def delivery(visit: PageContext) -> web.StreamResponse:
         "delivery.html",
         account=account,
         upload=upload,
-        failed=upload.fate == DeliveryStatus.FAILED,
-        waiting=upload.fate == 0,
-        dropped=upload.fate == DeliveryStatus.DROPPED,
+        failed=upload.delivery_status == DeliveryStatus.FAILED,
+        waiting=upload.delivery_status == 0,
+        dropped=upload.delivery_status == DeliveryStatus.DROPPED,
         line=happened(visit, upload.id, upload.created, payload_of(upload)),
         json=_indented(upload.body),
     )

@@ -10,7 +10,7 @@ from openwx.console.context import PageContext
 from openwx.console.events import event_words
 from openwx.console.messages import Said, said, summary
 from openwx.reporter.payload import Payload
-from openwx.store.sqlite.journal import StoredReport
+from openwx.store.records import StoredReport
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account

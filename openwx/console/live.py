@@ -15,8 +15,8 @@ from openwx.console.feed import happened
 from openwx.console.messages import said
 from openwx.console.pages import HEADERS
 from openwx.console.pictures import sizes_of
+from openwx.store.base import JournalError
 from openwx.store.records import PublishedReport
-from openwx.store.sqlite.journal import JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account

@@ -18,7 +18,7 @@ from openwx.console.filters import FILTERS
 from openwx.console.session import Sessions
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.language import language_of
-from openwx.store.sqlite.journal import JournalError
+from openwx.store.base import JournalError
 
 if TYPE_CHECKING:
     import jinja2

@@ -1,4 +1,4 @@
-"""What ``post_api`` answered: a reply for the chat, or nothing. Nonsense is nothing, no error."""
+"""Answers of ``post_api``: a reply for the chat, or nothing. An answer that cannot be used is no error."""
 
 import codecs
 import re
@@ -8,9 +8,9 @@ import msgspec
 
 from openwx import charsets
 
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 NO_REPLY_TO_THIS = (
-    "the reply is ignored: only what somebody else wrote, and is no notice, can be replied to"
+    "the reply is ignored: only messages of others that are not notices can be replied to"
 )
 _TYPES = ("application/json", "text/json")
 _NUMBER = b"-0123456789"
@@ -32,11 +32,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Complaint(NamedTuple):
-    """What of an answer is of no use, and why."""
+    """The part of an answer that is not used, and why."""
 
     words: str
     is_reply: bool = True
-    """Somebody wanted to reply; else it is any nonsense."""
+    """Whether it looks like an attempt to reply."""
 
 
 class _Wire(msgspec.Struct):
@@ -51,16 +51,16 @@ class _Parsed(NamedTuple):
 
 
 def is_json(content_type: str) -> bool:
-    """Whether an answer of this type (without its parameters) can hold a reply."""
+    """Return whether an answer of this type (without its parameters) can contain a reply."""
     return content_type.lower() in _TYPES
 
 
 def read(
     body: bytes, content_type: str, charset: str | None, *, may_reply: bool
 ) -> tuple[Answer | None, list[Complaint]]:
-    """The answer in a body, None where there is none, and what is not used of it.
+    """Return the answer in a body, if there is one, and the parts that are not used.
 
-    ``content_type`` is without its parameters. ``may_reply``: the upload can be replied to.
+    ``content_type`` is without its parameters. ``may_reply``: the report can be replied to.
     """
     if not is_json(content_type):
         if not _LOOKS_LIKE_A_REPLY.search(body):
@@ -79,7 +79,7 @@ def read(
         return None, [Complaint(f"the answer is ignored: {why}", is_reply)]
     wire, reply, media = parsed
     complaints = [
-        Complaint(f"{name} in the answer is ignored: it must be a text")
+        Complaint(f"{name} in the answer is ignored: it must be a string")
         for name, raw, text in (("reply", wire.reply, reply), ("media", wire.media, media))
         if text is None and bytes(raw).strip() not in _NOTHING
     ]
@@ -94,7 +94,7 @@ def _read_json(body: bytes) -> _Parsed:
     try:
         return _parse(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        if (mended := _whole(body)) == body:
+        if (mended := _without_surrogates(body)) == body:
             raise
         return _parse(mended)
 
@@ -111,7 +111,7 @@ def _parse(body: bytes) -> _Parsed:
 
 
 def _text(raw: msgspec.Raw, *, numbers: bool = False) -> str | None:
-    """A string, or a number as it is written. Empty text and everything else is none."""
+    """Return a string, or a number as it is written; None for an empty text and everything else."""
     source = bytes(raw).strip()
     if source.startswith(b'"'):
         return msgspec.json.decode(source, type=str) or None
@@ -120,8 +120,8 @@ def _text(raw: msgspec.Raw, *, numbers: bool = False) -> str | None:
     return None
 
 
-def _whole(body: bytes) -> bytes:
-    """With U+FFFD in place of halves of surrogate pairs, be they escapes or bytes: UTF-8 cannot say them."""
+def _without_surrogates(body: bytes) -> bytes:
+    """Replace halves of surrogate pairs, in escapes or bytes, by U+FFFD: UTF-8 has no form of them."""
     body = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], body)
     text = body.decode("utf-8", "surrogatepass")
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

@@ -1,7 +1,7 @@
-"""``media_data``: a file's content in base64, put into an upload's JSON while it is sent.
+"""``media_data``: a file's content in base64, added to a report's JSON while it is sent.
 
-So neither the journal nor the memory holds it. The lines are of 76 characters, each with its newline,
-as the original document shows them.
+So neither the journal nor the memory holds it. Lines have 76 characters and a newline each, as in the original
+document.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from openwx.localfile import open_regular
 
 log = logging.getLogger("openwx.report")
 
-_BYTES_A_LINE = 57
-_AT_ONCE = _BYTES_A_LINE * 4096
+_BYTES_PER_LINE = 57
+_PIECE_BYTES = _BYTES_PER_LINE * 4096
 _HEAD = b',"media_data":"'
 _TAIL = b'"}'
 
 
 def pieces(body: bytes, attachment: str) -> Iterator[bytes]:
-    """The JSON object ``body`` with the file as its last member. Blocks. Raises ``OSError``."""
+    """Yield the JSON object ``body`` with the file as its last member. Block; raise ``OSError``."""
     with open_regular(attachment) as file:
         yield body.removesuffix(b"}") + _HEAD
         while chunk := _read(file):
@@ -31,24 +31,24 @@ def pieces(body: bytes, attachment: str) -> Iterator[bytes]:
 
 
 def _read(file: BinaryIO) -> bytes:
-    """As much as fits into whole lines; less at the end alone."""
+    """Read as much as fills whole lines, and less only at the end."""
     parts: list[bytes] = []
-    wanted = _AT_ONCE
-    while wanted and (part := file.read(wanted)):
+    missing = _PIECE_BYTES
+    while missing and (part := file.read(missing)):
         parts.append(part)
-        wanted -= len(part)
+        missing -= len(part)
     return b"".join(parts)
 
 
 async def stream(body: bytes, attachment: str) -> AsyncIterator[bytes]:
-    """``pieces``, read in a thread."""
+    """Yield ``pieces``, which are read in a thread."""
     source = pieces(body, attachment)
     while piece := await asyncio.to_thread(next, source, b""):
         yield piece
 
 
 def whole(body: bytes, attachment: str) -> bytes:
-    """All of ``pieces``; the body alone where the file is gone. Blocks."""
+    """Return all of ``pieces``; the body alone if the file is gone. Block."""
     try:
         return b"".join(pieces(body, attachment))
     except OSError as error:

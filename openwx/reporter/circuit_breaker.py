@@ -1,7 +1,7 @@
-"""Whether the backend is there. While it is not, all chats share one back-off and one probe.
+"""A circuit breaker for ``post_api``: during an outage, all chats share one back-off and one probe.
 
-Not there is a backend that cannot be connected to, or says "not now" (408, 429, 502, 503, 504) to several chats. One
-that takes an upload and says nothing is there: that counts as a try of this upload, and holds up no other chat.
+A backend is out if it cannot be connected to, or says "not now" (408, 429, 502, 503, 504) to several chats. A backend
+that takes a report and does not answer is there: that counts as a try of this report, and delays no other chat.
 """
 
 import asyncio
@@ -12,78 +12,79 @@ from collections.abc import Callable, Iterator
 log = logging.getLogger("openwx.report")
 
 _FAILING_CHATS = 3
-"""So many chats in a row that hear "not now" are an outage; fewer may have bad uploads."""
+"""So many chats in a row that get "not now" are an outage; fewer may have bad reports."""
 
 
 class CircuitBreaker:
-    """Open while the backend answers."""
+    """Closed while the backend answers; open during an outage; half-open once the next probe may go."""
 
     def __init__(self, account: str, pauses: Callable[[], Iterator[float]]) -> None:
         self._account = account
         self._new_pauses = pauses
         self._pauses = pauses()
         self._failing: set[str] = set()
-        self._opens_at: float | None = None
+        self._probe_at: float | None = None
         self.outage = ""
-        """What the last probe met; empty while the gate is open."""
+        """The error of the last probe; empty while closed."""
         self._wake = asyncio.Event()
 
     @property
     def closed(self) -> bool:
-        return self._opens_at is not None
+        """Return whether reports are delivered as usual."""
+        return self._probe_at is None
 
     @property
     def left_s(self) -> float:
-        """So long until the next probe; 0 while the gate is open."""
-        if self._opens_at is None:
+        """Return the time until the next probe; 0 unless open."""
+        if self._probe_at is None:
             return 0.0
-        return max(0.0, self._opens_at - asyncio.get_running_loop().time())
+        return max(0.0, self._probe_at - asyncio.get_running_loop().time())
 
-    async def wait(self) -> None:
-        """Until the next probe may go, or the gate is open."""
+    async def until_half_open(self) -> None:
+        """Wait until the next probe may go. Return at once if closed."""
         while (left_s := self.left_s) > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await self._wake.wait()
 
-    def hurry(self) -> None:
-        """Let the next probe go now."""
-        if self._opens_at is not None:
-            self._opens_at = 0.0
+    def probe_now(self) -> None:
+        """Let the next probe go at once."""
+        if self._probe_at is not None:
+            self._probe_at = 0.0
         self._wake.set()
         self._wake.clear()
 
     def answered(self) -> bool:
-        """The backend has its own word. Whether the gate was closed until now."""
-        return self._open("post_api answers again")
+        """Note an answer of the backend. Return whether that ends an outage."""
+        return self._close("post_api answers again")
 
     def reached(self) -> bool:
-        """There is a backend, if one that says nothing. Whether the gate was closed until now."""
-        return self._open("post_api is there again, but gives no answer")
+        """Note a connection without an answer. Return whether that ends an outage."""
+        return self._close("post_api is there again, but gives no answer")
 
-    def _open(self, words: str) -> bool:
+    def _close(self, words: str) -> bool:
         self._failing.clear()
-        if self._opens_at is None:
+        if self._probe_at is None:
             return False
-        self._opens_at = None
+        self._probe_at = None
         self.outage = ""
         self._pauses = self._new_pauses()
-        self.hurry()
+        self.probe_now()
         log.warning("%s: %s", self._account, words)
         return True
 
     def failed(
         self, chat: str, error: str, *, down: bool, probe: bool, retry_after_s: float = 0.0
     ) -> None:
-        """Nobody there, or not now. ``down``: it cannot be the upload's fault."""
+        """Note that a try failed because the backend is unavailable. ``down``: the report cannot be the cause."""
         self._failing.add(chat)
         now = asyncio.get_running_loop().time()
-        if self._opens_at is None and (down or len(self._failing) >= _FAILING_CHATS):
-            log.warning("%s: post_api does not answer, uploads wait: %s", self._account, error)
-        elif self._opens_at is None:
+        if self._probe_at is None and (down or len(self._failing) >= _FAILING_CHATS):
+            log.warning("%s: post_api does not answer, reports wait: %s", self._account, error)
+        elif self._probe_at is None:
             return
-        elif not probe:  # it was under way when the gate closed
-            self._opens_at = max(self._opens_at, now + retry_after_s)
+        elif not probe:  # it was under way when the circuit opened
+            self._probe_at = max(self._probe_at, now + retry_after_s)
             return
         self.outage = error
-        self._opens_at = now + max(next(self._pauses), retry_after_s)
+        self._probe_at = now + max(next(self._pauses), retry_after_s)

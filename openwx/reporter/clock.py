@@ -1,8 +1,8 @@
-"""How old something is, whatever is done to the wall clock meanwhile.
+"""The age of reports, also if the wall clock is set meanwhile.
 
 Boards without a clock of their own start with a wrong time, which NTP corrects in one step. Within a process, ages are
-measured with a clock that nobody sets. What is read from the journal only has the wall's time of its making, so the
-steps that were noticed are kept beside it (``keep``), and taken off.
+measured with a steady clock. Reports in the journal only have the wall clock's time of their creation, so the steps
+that were noticed are stored beside them (``save``), and subtracted.
 """
 
 import asyncio
@@ -14,27 +14,28 @@ from pathlib import Path
 import msgspec
 
 from openwx import metrics
-from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch
+from openwx.store.base import JournalError, KeyValue
+from openwx.store.records import WriteBatch
 
 log = logging.getLogger("openwx.report")
 
 STEP_S = 2.0
-"""What NTP corrects slowly is no step."""
-LOOK_EVERY_S = 5.0
-_MOST_STEPS = 16
-_OF_ALL = ""
-"""The account in the journal's state."""
+"""Smaller changes are no steps: NTP makes them slowly."""
+CHECK_EVERY_S = 5.0
+_MAX_STEPS = 16
+_ALL_ACCOUNTS = ""
+"""The account under which the clock's state is stored."""
 _KEY = "clock"
 
 
 def steady() -> float:
-    """Seconds since some moment, also while the machine sleeps; nobody sets this clock."""
+    """Return seconds of a clock that is never set, and goes on while the machine sleeps."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boot is None else time.clock_gettime(boot)
 
 
 def boot_id() -> str:
-    """What ``steady`` counts from; empty where that cannot be known."""
+    """Identify the boot from which ``steady`` counts; empty if that is unknown."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -42,14 +43,14 @@ def boot_id() -> str:
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """The wall clock went ahead."""
+    """A step ahead of the wall clock."""
 
     before: float
-    """What it would show without the step."""
+    """The time that it would show without the step."""
     size: float
 
 
-class _Kept(msgspec.Struct):
+class _Saved(msgspec.Struct):
     boot: str
     offset: float
     """The wall's time less the steady one."""
@@ -57,21 +58,21 @@ class _Kept(msgspec.Struct):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """A moment on both clocks."""
+    """One moment on both clocks."""
 
     wall: float
     steady: float
     steps: tuple[Step, ...]
 
-    def made(self, created: float) -> float:
-        """When something was made, on the steady clock; ``created`` is what the wall clock showed then."""
+    def to_steady(self, created: float) -> float:
+        """Convert a time of the wall clock, before this moment, to the steady clock."""
         age_s = self.wall - created
         age_s -= sum(step.size for step in self.steps if created <= step.before)
         return self.steady - max(0.0, age_s)
 
 
 class Clock:
-    """A process has one. Calling it gives Unix time."""
+    """The clock of a process. Calling it returns Unix time."""
 
     def __init__(
         self,
@@ -85,18 +86,18 @@ class Clock:
         self._offset = wall() - steady()
         self._steps: list[Step] = []
         self.changes = 0
-        """How often it was seen to be set."""
+        """How often the wall clock was set, as far as noticed."""
 
     def __call__(self) -> float:
         return self._wall()
 
     def mark(self) -> Mark:
-        """This moment. What was made before it, perhaps by another process, has its age from here."""
+        """Return this moment, from which the age of older things is measured, also of other processes' ones."""
         self.notice()
         return Mark(self._wall(), self.steady(), tuple(self._steps))
 
     def notice(self) -> None:
-        """Look whether the wall clock was set since the last time."""
+        """Check whether the wall clock was set since the last call."""
         now = self.steady()
         offset = self._wall() - now
         size = offset - self._offset
@@ -106,18 +107,18 @@ class Clock:
         self.changes += 1
         log.warning("the clock of this machine was set %+.0f s", size)
         if size > 0:
-            self._steps = [*self._steps, Step(before, size)][-_MOST_STEPS:]
+            self._steps = [*self._steps, Step(before, size)][-_MAX_STEPS:]
 
     def to_bytes(self) -> bytes:
-        """What the next process has to know."""
-        return msgspec.json.encode(_Kept(self._boot, self._offset, self._steps))
+        """Return the state for ``resume`` in the next process."""
+        return msgspec.json.encode(_Saved(self._boot, self._offset, self._steps))
 
-    def resume(self, kept: bytes) -> None:
-        """Know what the last process knew. Steps since then are found where the machine did not start anew."""
+    def resume(self, saved: bytes) -> None:
+        """Continue the last process's state. Steps since then are noticed unless the machine was booted."""
         try:
-            last = msgspec.json.decode(kept, type=_Kept)
+            last = msgspec.json.decode(saved, type=_Saved)
         except msgspec.DecodeError as error:
-            words = "which steps the clock took cannot be read, and is forgotten: %s"
+            words = "the saved steps of the clock cannot be read, and are ignored: %s"
             metrics.dropped(log, "saved_state", words, error)
             return
         self._steps = last.steps
@@ -126,23 +127,25 @@ class Clock:
             self.notice()
 
 
-async def resume(clock: Clock, journal: Journal) -> None:
-    """Raises ``JournalError``."""
-    kept = (await journal.state(_OF_ALL)).get(_KEY)
-    if kept is not None:
-        clock.resume(kept)
+async def resume(clock: Clock, journal: KeyValue) -> None:
+    """Load the state that the last process saved. Raise ``JournalError``."""
+    saved = (await journal.state(_ALL_ACCOUNTS)).get(_KEY)
+    if saved is not None:
+        clock.resume(saved)
 
 
-async def keep(clock: Clock, journal: Journal) -> None:
-    """For ever: look whether the clock was set, and have the next process know of it."""
-    kept = -1
+async def save(clock: Clock, journal: KeyValue) -> None:
+    """Check until cancelled whether the clock was set, and save its state for the next process."""
+    saved = -1
     while True:
         clock.notice()
-        if clock.changes != kept:
+        if clock.changes != saved:
             changes = clock.changes
             try:
-                await journal.write(WriteBatch(account=_OF_ALL, state={_KEY: clock.to_bytes()}))
-                kept = changes
+                await journal.write(
+                    WriteBatch(account=_ALL_ACCOUNTS, state={_KEY: clock.to_bytes()})
+                )
+                saved = changes
             except JournalError as error:
-                log.debug("that the clock was set is not kept yet: %s", error)
-        await asyncio.sleep(LOOK_EVERY_S)
+                log.debug("the steps of the clock are not saved yet: %s", error)
+        await asyncio.sleep(CHECK_EVERY_S)

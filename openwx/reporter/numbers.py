@@ -1,4 +1,4 @@
-"""``report.numbers``: what the original document shows as strings of digits, as the numbers that 1.4.6 sent."""
+"""``report.numbers``: members that the original document shows as strings of digits, as numbers like 1.4.6."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ _read = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def with_numbers(body: bytes) -> bytes:
-    """A JSON object with ``NAMES`` as numbers, where they are digits; all others stay as they are, to the byte."""
+    """Turn ``NAMES`` of a JSON object into numbers if they are digits. All others stay unchanged, to the byte."""
     members = _read(body)
     for name in NAMES:
         text = bytes(members.get(name, b"")).strip(b'"')

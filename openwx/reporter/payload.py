@@ -1,11 +1,10 @@
-"""The JSON of uploads (contract, section 3): messages, sends and events as the original document shows them.
+"""The JSON of reports (contract, section 3): messages, sends and events, as in the original document.
 
-Numbers that the original wrote as strings are strings. An event's parameters stand in ``_parameters``: adding an
-event is one more ``case`` there.
+Numbers that the original wrote as strings are strings. To add an event, add a ``case`` to ``_parameters``.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from openwx.domain import events
@@ -19,7 +18,7 @@ Payload = dict[str, Any]
 
 
 def received(message: Message, uid: str) -> Payload:
-    """The upload of a message that came from WeChat; ``send_message`` if the phone sent it."""
+    """Return the report of a message from WeChat; it is a ``send_message`` if the phone sent it."""
     parties = message.parties
     payload = _message(message.content, parties, message.time, uid)
     if parties.mine:
@@ -35,7 +34,7 @@ def received(message: Message, uid: str) -> Payload:
 
 
 def may_be_replied_to(payload: Payload) -> bool:
-    """Never to one's own (a loop), nor to notices (an automatic answer to "you are not friends" would loop)."""
+    """Return whether a reply is allowed: not to own messages, nor to notices, since both could loop."""
     return bool(
         payload["post_type"] == "receive_message"
         and payload["type"] != "group_notice"
@@ -43,10 +42,10 @@ def may_be_replied_to(payload: Payload) -> bool:
     )
 
 
-def with_medium(
+def with_media(
     payload: Payload, *, path: str, mime: str, ext: str, name: str, size: int, mtime: int
 ) -> Payload:
-    """The upload of a medium that was fetched."""
+    """Return the report of media that was downloaded."""
     return payload | {
         "content": f"[media]({path})",
         "media_path": path,
@@ -58,8 +57,8 @@ def with_medium(
     }
 
 
-def without_medium(payload: Payload, error: str) -> Payload:
-    """The upload of a medium that could not be fetched."""
+def without_media(payload: Payload, error: str) -> Payload:
+    """Return the report of media that could not be downloaded."""
     return payload | {"content": "[media]()", "media_error": error}
 
 
@@ -74,7 +73,7 @@ def sent(
     info: str,
     media: Mapping[str, str] | None = None,
 ) -> Payload:
-    """The upload of a text or medium that this server sent, or failed to (``code`` other than 0, ``info`` says why)."""
+    """Return the report of a text or media that openwx sent, or failed to (``code`` is not 0, ``info`` says why)."""
     receiver = None if isinstance(chat, Group) else chat
     parties = Parties(chat=chat, sender=user, receiver=receiver, mine=True)
     if media is not None:
@@ -93,12 +92,12 @@ def sent(
 
 
 def event(happened: events.Event, *, qrcode: tuple[str, str] = ("", "")) -> tuple[str, Payload]:
-    """The name and the upload of an event. ``qrcode`` is the image's path and base64."""
+    """Return the name and the report of an event. ``qrcode`` is the image's path and base64."""
     name, params = _parameters(happened, qrcode)
     return name, {"post_type": "event", "event": name, "params": params}
 
 
-def _parameters(  # noqa: C901  a table: one case an event
+def _parameters(  # noqa: C901  a table: one case for each event
     happened: events.Event, qrcode: tuple[str, str]
 ) -> tuple[str, list[Any]]:
     match happened:
@@ -115,26 +114,26 @@ def _parameters(  # noqa: C901  a table: one case an event
         case events.QRCodeExpired():
             return "qrcode_expire", []
         case events.ChatAdded(chat):
-            return f"new_{_kind(chat)}", [_shown(chat)]
+            return f"new_{_kind(chat)}", [_contact(chat)]
         case events.ChatLost(chat):
-            return f"lose_{_kind(chat)}", [_shown(chat)]
+            return f"lose_{_kind(chat)}", [_contact(chat)]
         case events.MemberAdded(member, group):
             return "new_group_member", [member, group.info()]
         case events.MemberLost(member, group):
             return "lose_group_member", [member, group.info()]
         case events.MemberPropertyChanged(member, group, name, old_value, new_value):
-            # The original passes the member alone; the group follows, for whoever needs it.
+            # Without the group, as in the original.
             return "group_member_property_change", [member, name, old_value, new_value]
         case events.PropertyChanged(owner, name, old_value, new_value):
-            return f"{_kind(owner)}_property_change", [_shown(owner), name, old_value, new_value]
+            return f"{_kind(owner)}_property_change", [_contact(owner), name, old_value, new_value]
         case events.FriendRequested(id, displayname, words, ticket):
             return "friend_request", [id, displayname, words, ticket]
         case events.ContactsLoaded():
-            raise AssertionError("is told as update_user, update_friend and update_group")
+            raise AssertionError("is reported as update_user, update_friend and update_group")
 
 
 def updates(loaded: events.ContactsLoaded) -> list[tuple[str, Payload]]:
-    """The three events that tell that everybody was fetched afresh."""
+    """Return the three events which report that all contacts were loaded."""
     params: dict[str, list[Any]] = {
         "update_user": [loaded.user],
         "update_friend": list(loaded.friends),
@@ -150,7 +149,7 @@ def _kind(owner: User | Friend | Group) -> str:
     return {User: "user", Friend: "friend", Group: "group"}[type(owner)]
 
 
-def _shown(owner: User | Friend | Group) -> Any:
+def _contact(owner: User | Friend | Group) -> Any:
     return owner.info() if isinstance(owner, Group) else owner
 
 
@@ -165,9 +164,9 @@ def _message(content: str, parties: Parties, seconds: int, uid: str) -> Payload:
         "content": content.replace("\u2005", " "),
     }
     if parties.sender is not None:
-        payload.update(_person("sender", parties.sender))
+        payload |= _person("sender", parties.sender)
     if parties.receiver is not None:
-        payload.update(_person("receiver", parties.receiver))
+        payload |= _person("receiver", parties.receiver)
     if isinstance(parties.chat, Group):
         payload |= {
             "group": parties.chat.displayname,
@@ -184,19 +183,14 @@ def _type(parties: Parties) -> str:
     return "group_message" if parties.sender is not None else "group_notice"
 
 
-_PERSON = ("", "_id", "_uid", "_name", "_account", "_markname", "_category")
-_NAMES = {role: [role + end for end in _PERSON] for role in ("sender", "receiver")}
-"""What a payload calls the parts of a person. Made once: each message tells of two."""
-
-
-def _person(role: str, person: Person) -> Iterable[tuple[str, Any]]:
-    values = (
-        person.displayname,
-        person.id,
-        person.uid,
-        person.name,
-        person.account,
-        person.markname,
-        person.category if isinstance(person, Friend) else "",
-    )
-    return zip(_NAMES[role], values, strict=True)
+def _person(role: str, person: Person) -> Payload:
+    """Return the members that describe the sender or the receiver."""
+    return {
+        role: person.displayname,
+        f"{role}_id": person.id,
+        f"{role}_uid": person.uid,
+        f"{role}_name": person.name,
+        f"{role}_account": person.account,
+        f"{role}_markname": person.markname,
+        f"{role}_category": person.category if isinstance(person, Friend) else "",
+    }

@@ -1,4 +1,4 @@
-"""Which messages and events are uploaded at all."""
+"""Which messages and events are reported."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _MESSAGES = ("receive_message", "send_message")
 
 
 def allowed(settings: ReportSettings, kind: str, payload: Mapping[str, Any]) -> bool:
-    """Whether the settings let an upload of this kind out, be it to ``post_api`` or to stdout."""
+    """Return whether the settings allow a report of this kind, be it to ``post_api`` or to stdout."""
     if kind not in _MESSAGES:
         return settings.post_event and kind in settings.post_event_list
     return all(
@@ -19,7 +19,7 @@ def allowed(settings: ReportSettings, kind: str, payload: Mapping[str, Any]) -> 
 
 
 def should_report(settings: ReportSettings, kind: str, payload: Mapping[str, Any]) -> bool:
-    """Whether an upload of this kind is to be delivered to ``post_api``."""
+    """Return whether a report of this kind has to be delivered to ``post_api``."""
     return settings.post_api is not None and allowed(settings, kind, payload)
 
 

@@ -1,4 +1,4 @@
-"""``poll_api``: GET an address again and again, so that a server outside can call our API."""
+"""``poll_api``: gets an address in intervals, so that a server outside can cause calls of our API."""
 
 import asyncio
 import logging
@@ -8,7 +8,6 @@ import aiohttp
 
 from openwx.config import ReportSettings
 from openwx.reporter import tls
-from openwx.reporter.outcome import words
 from openwx.reporter.post import url_for, with_client
 
 log = logging.getLogger("openwx.report")
@@ -24,9 +23,9 @@ async def poll(
     url_client: Callable[[], str | None] = lambda: None,
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
-    """Until cancelled: once the account runs, GET ``poll_api``, wait ``poll_interval``, and again.
+    """Get ``poll_api`` while the account runs, with pauses of ``poll_interval``, until cancelled.
 
-    Redirects are followed, also to our own addresses; what is answered in the end does not matter.
+    Redirects are followed, also to our own addresses. The final answer is ignored.
     """
     if settings.poll_api is None:
         return
@@ -42,9 +41,9 @@ async def poll(
                 async for _ in response.content.iter_chunked(64 * 1024):
                     pass
                 problem = f"HTTP {response.status}" if response.status >= 400 else ""
-        # TimeoutError is an OSError; a name that can be no host's, at a redirect, is a UnicodeError.
+        # TimeoutError is an OSError; an impossible host name, at a redirect, is a UnicodeError.
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            problem = words(error)
+            problem = tls.describe_error(error)
         if problem and works:
             log.warning("poll_api fails: %s", problem)
         elif not problem and not works:

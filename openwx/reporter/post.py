@@ -1,9 +1,8 @@
-"""One POST to ``post_api``, and what came of it. Every foreign exception ends here."""
+"""One POST to ``post_api`` and its result. Foreign exceptions do not leave this module."""
 
 import asyncio
 import io
 import logging
-import math
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -18,28 +17,36 @@ from openwx.errors import ConfigError
 from openwx.reporter import answer, redirects, signing, tls
 from openwx.reporter import attachment as attached
 from openwx.reporter.numbers import with_numbers
-from openwx.reporter.outcome import Accepted, NoAnswer, Outcome, Refused, Silent, retry_after, words
+from openwx.reporter.post_result import (
+    Accepted,
+    PostResult,
+    Refused,
+    Silent,
+    Unavailable,
+    retry_after,
+)
 from openwx.store.records import Report
+from openwx.throttle import Throttle
 
 log = logging.getLogger("openwx.report")
 
 _NOT_NOW = frozenset({408, 429, 502, 503, 504})
 _TO_CONNECT = 0.8
-"""Of the time for an upload so much may go by until there is a connection: beyond that nobody is there."""
-_COMPLAINS_EVERY_S = 3600.0
+"""The part of the time-out in which a connection must be made; beyond that the backend is unavailable."""
+_WARN_EVERY_S = 3600.0
 _LARGE = 1024 * 1024
-"""From here on aiohttp wants a stream rather than bytes."""
+"""The size from which on aiohttp wants a stream rather than bytes."""
 
 
 class _Moved(msgspec.Struct, frozen=True):
     """A redirect that may be followed."""
 
-    status: int
+    http_status: int
     location: str
 
 
 class Poster:
-    """Where and how one account posts. Raises ``ConfigError`` where the settings cannot work."""
+    """Posts for one account. Raises ``ConfigError`` if its settings cannot work."""
 
     def __init__(
         self,
@@ -61,28 +68,30 @@ class Poster:
         self._tls = tls.trusted(settings)
         self._key = signing.key_of(settings.secret) if settings.secret else None
         self._numbers = settings.numbers
-        # With one try, none may be lost to a connection that the backend is just closing.
+        # The only try must not be lost to a connection that the backend is just closing.
         self._more_headers = {"Connection": "close"} if settings.tries == 1 else {}
         self._clock = clock
-        self._complained_at = -math.inf
+        self._throttle = Throttle(_WARN_EVERY_S)
 
-    async def post(self, upload: Report) -> Outcome:
-        """POST it, and again where a redirect leads on the same host."""
+    async def post(self, report: Report) -> PostResult:
+        """Post a report, and again where a redirect leads on the same host."""
         url = with_client(self._url, self._url_client())
         moves = 0
-        while isinstance(outcome := await self._post(url, upload), _Moved):
+        while isinstance(result := await self._post(url, report), _Moved):
             moves += 1
-            target = redirects.next_url(url, outcome.location)
-            if isinstance(target, URL) and moves > redirects.MOST:
-                target = f"once more, after {redirects.MOST} redirects"
+            target = redirects.next_url(url, result.location)
+            if isinstance(target, URL) and moves > redirects.MAX_REDIRECTS:
+                target = f"once more, after {redirects.MAX_REDIRECTS} redirects"
             if not isinstance(target, URL):
-                where = f"HTTP {outcome.status} {target}, which is not followed"
-                return Refused(outcome.status, f"{where}: {redirects.shown(outcome.location)}")
+                where = f"HTTP {result.http_status} {target}, which is not followed"
+                return Refused(
+                    result.http_status, f"{where}: {redirects.in_words(result.location)}"
+                )
             url = with_client(target, self._url_client())
-        return outcome
+        return result
 
-    async def _post(self, url: URL, upload: Report) -> Outcome | _Moved:
-        data, headers = await self._content(upload)
+    async def _post(self, url: URL, report: Report) -> PostResult | _Moved:
+        data, headers = await self._content(report)
         try:
             async with self._http.post(
                 url,
@@ -92,82 +101,79 @@ class Poster:
                 timeout=self._timeout,
                 ssl=self._tls,
             ) as response:
-                return await self._judge(response, upload)
+                return await self._judge(response, report)
         except aiohttp.ConnectionTimeoutError:
-            return NoAnswer(f"no connection within {self._timeout.connect:g} s", down=True)
+            return Unavailable(f"no connection within {self._timeout.connect:g} s", down=True)
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError) as error:
-            return NoAnswer(words(error), down=True)
+            return Unavailable(tls.describe_error(error), down=True)
         except TimeoutError:
             return Silent(f"no answer within {self._timeout.total:g} s")
         except (aiohttp.ClientError, OSError) as error:
-            return Silent(words(error))
+            return Silent(tls.describe_error(error))
 
     async def _content(
-        self, upload: Report
+        self, report: Report
     ) -> tuple[bytes | io.BytesIO | AsyncIterator[bytes], dict[str, str]]:
-        """What is posted, and its headers; the attachment is read from its file, once to sign and once to send."""
-        body, attachment = upload.body, upload.attachment
+        """Return the body and its headers. An attachment is read from its file twice: to sign it, and to send it."""
+        body, attachment = report.body, report.attachment
         if self._numbers:
             body = with_numbers(body)
-        sign = signing.Signer(webhook_id_of(upload), int(self._clock()), self._key)
+        sign = signing.Signer(webhook_id_of(report), int(self._clock()), self._key)
         if attachment:
             try:
-                length = await asyncio.to_thread(sign.take, attached.pieces(body, attachment))
+                length = await asyncio.to_thread(sign.update, attached.pieces(body, attachment))
             except OSError as error:
                 without = "%s: media_data is left out: %s"
-                metrics.dropped(log, "media_data", without, webhook_id_of(upload), error)
-                sign = signing.Signer(webhook_id_of(upload), int(self._clock()), self._key)
+                metrics.dropped(log, "media_data", without, webhook_id_of(report), error)
+                sign = signing.Signer(webhook_id_of(report), int(self._clock()), self._key)
             else:
                 return attached.stream(body, attachment), {
                     **sign.headers(),
                     "Content-Length": str(length),
                 }
-        sign.take([body])
+        sign.update([body])
         return io.BytesIO(body) if len(body) >= _LARGE else body, sign.headers()
 
-    async def _judge(self, response: aiohttp.ClientResponse, upload: Report) -> Outcome | _Moved:
+    async def _judge(self, response: aiohttp.ClientResponse, report: Report) -> PostResult | _Moved:
         status = response.status
         if status in _NOT_NOW:
             pause_s = retry_after(response.headers.get("Retry-After"), self._clock())
             asked = pause_s > 0 and status in (429, 503)
-            return NoAnswer(
+            return Unavailable(
                 f"HTTP {status}", status, down=asked, retry_after_s=pause_s if asked else 0.0
             )
         location = response.headers.get("Location", "")
         if status in redirects.FOLLOWED and location:
             return _Moved(status, location)
         if not 200 <= status < 300:
-            leads = f" to {redirects.shown(location)}, which is not followed" if location else ""
+            leads = f" to {redirects.in_words(location)}, which is not followed" if location else ""
             return Refused(status, f"HTTP {status}{leads if status < 400 else ''}")
         try:
             body = await _read(response)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            return Accepted(status, lost=words(error) if upload.reply_to else "")
+            return Accepted(status, lost=tls.describe_error(error) if report.reply_to else "")
         if body is None:
-            if upload.reply_to and answer.is_json(response.content_type):
-                too_large = f"the answer is ignored: it is larger than {answer.MOST_BYTES} bytes"
-                self._complain(upload, answer.Complaint(too_large))
+            if report.reply_to and answer.is_json(response.content_type):
+                too_large = f"the answer is ignored: it is larger than {answer.MAX_BYTES} bytes"
+                self._complain(report, answer.Complaint(too_large))
             return Accepted(status)
         found, complaints = answer.read(
-            body, response.content_type, response.charset, may_reply=bool(upload.reply_to)
+            body, response.content_type, response.charset, may_reply=bool(report.reply_to)
         )
         for complaint in complaints:
-            self._complain(upload, complaint)
+            self._complain(report, complaint)
         return Accepted(status, found)
 
-    def _complain(self, upload: Report, complaint: answer.Complaint) -> None:
-        """Count it; in the log it is a warning once an hour."""
-        level = logging.INFO
-        now = time.monotonic()
-        if complaint.is_reply and now - self._complained_at >= _COMPLAINS_EVERY_S:
-            self._complained_at = now
-            level = logging.WARNING
-        told = (self._account, webhook_id_of(upload), complaint.words)
-        metrics.dropped(log, "reply", "%s: %s: %s", *told, level=level)
+    def _complain(self, report: Report, complaint: answer.Complaint) -> None:
+        """Count an answer that cannot be used, and log it: as a warning once an hour."""
+        is_warning = complaint.is_reply and self._throttle.allows()
+        level = logging.WARNING if is_warning else logging.INFO
+        values = (self._account, webhook_id_of(report), complaint.words)
+        metrics.dropped(log, "reply", "%s: %s: %s", *values, level=level)
 
 
 def url_for(address: str) -> URL:
-    """A configured address."""
+    """Return a configured address as a URL. Raise ``ConfigError``."""
     try:
         return URL(address)
     except ValueError as error:
@@ -175,25 +181,26 @@ def url_for(address: str) -> URL:
 
 
 def with_client(url: URL, client: str | None) -> URL:
-    """With ``client=NAME`` where there are several accounts."""
+    """Add ``client=NAME`` if there are several accounts."""
     return url if client is None else url.update_query(client=client)
 
 
-def webhook_id_of(upload: Report) -> str:
-    return webhook_id(upload.uid)
+def webhook_id_of(report: Report) -> str:
+    """Return the ``webhook-id`` of a report."""
+    return webhook_id(report.uid)
 
 
 def webhook_id(uid: str) -> str:
-    """Of the upload with this uid."""
+    """Return the ``webhook-id`` of the report with this uid."""
     return f"msg_{uid}"
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The whole body, so that the connection can be used again; None where it is too large."""
+    """Read the whole body, so that the connection can be used again. Return None if it is too large."""
     body = bytearray()
     async for chunk in response.content.iter_chunked(64 * 1024):
         body += chunk
-        if len(body) > answer.MOST_BYTES:
+        if len(body) > answer.MAX_BYTES:
             response.close()
             return None
     return bytes(body)

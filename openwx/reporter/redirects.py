@@ -1,19 +1,19 @@
-"""Where a redirect of ``post_api`` leads, and whether it is followed there: on the same host alone."""
+"""Redirects of ``post_api``: followed only on the same host."""
 
 from yarl import URL
 
 from openwx.config.addresses import masked
 
 FOLLOWED = frozenset({301, 302, 307, 308})
-"""With POST and the same body. 303 says that the answer is elsewhere, to be fetched with GET: nothing to POST to."""
-MOST = 5
-"""Redirects of one upload in a row."""
+"""With POST and the same body. After 303 an answer would have to be fetched with GET, so it is not followed."""
+MAX_REDIRECTS = 5
+"""Redirects of one report in a row."""
 
-_MOST_SHOWN = 200
+_MAX_SHOWN = 200
 
 
 def next_url(url: URL, location: str) -> URL | str:
-    """Where to POST next; or why nowhere."""
+    """Return where to POST next, or why nowhere."""
     try:
         target = url.join(URL(location))
         host, port = target.host, target.port
@@ -30,11 +30,11 @@ def next_url(url: URL, location: str) -> URL | str:
     return target
 
 
-def shown(location: str) -> str:
-    """A ``Location`` to show: in one line, not too long, and without what may be a secret."""
+def in_words(location: str) -> str:
+    """Return a ``Location`` for an error: in one line, not too long, and without possible secrets."""
     text = masked(location)
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return safe if len(safe) <= _MOST_SHOWN else f"{safe[:_MOST_SHOWN]}…"
+    return safe if len(safe) <= _MAX_SHOWN else f"{safe[:_MAX_SHOWN]}…"
 
 
 def _host(url: URL) -> str:
@@ -42,7 +42,7 @@ def _host(url: URL) -> str:
 
 
 def _is_same_place(url: URL, target: URL) -> bool:
-    """Whether the credentials of ``url`` are meant for ``target``, too: another port may be another's."""
+    """Return whether the credentials of ``url`` hold for ``target``: another port may be another program."""
     if url.port == target.port and url.scheme == target.scheme:
         return True
     return url.is_default_port() and target.is_default_port()

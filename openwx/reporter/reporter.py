@@ -1,12 +1,13 @@
-"""Delivers an account's uploads to ``post_api``: in order within each chat, again until accepted.
+"""Delivers an account's reports to ``post_api``: in order within each chat, repeated until accepted.
 
-``turns.py`` says whose turn it is; here an upload is tried, and what came of it decides what happens next. The journal
-gets the end of an upload and the reply to it in one unit.
+``delivery_queue.py`` decides which report is next. Here one is posted, and the result decides what happens to it. Its
+outcome and the replies to it are written into the journal in one batch.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 import aiohttp
 import msgspec
@@ -14,81 +15,89 @@ import msgspec
 from openwx import metrics
 from openwx.config import ReportSettings
 from openwx.logcontext import bind
-from openwx.reporter import retry_schedule as pausing
+from openwx.reporter import retry_schedule
 from openwx.reporter.answer import Answer
-from openwx.reporter.cache import Cache
 from openwx.reporter.circuit_breaker import CircuitBreaker
 from openwx.reporter.clock import Clock
-from openwx.reporter.outcome import Accepted, NoAnswer, Refused, Silent
+from openwx.reporter.delivery_queue import DeliveryQueue, Retry
+from openwx.reporter.outcomes import OutcomeWriter
 from openwx.reporter.payload import Payload
 from openwx.reporter.policy import allowed, should_report
 from openwx.reporter.post import Poster, webhook_id_of
+from openwx.reporter.post_result import Accepted, Refused, Silent, Unavailable
 from openwx.reporter.retry_schedule import Pauses
-from openwx.reporter.settling import Endings
 from openwx.reporter.stdout import StdoutWriter
-from openwx.reporter.turns import Again, Turns
-from openwx.store.sqlite.journal import DeliveryStatus, Journal, NewSend, Report, Send, Settled
+from openwx.store.base import ReportStore
+from openwx.store.records import DeliveryOutcome, DeliveryStatus, NewSend, Report, Send
 from openwx.transports.web.timing import Timing
 
-__all__ = ["Answer", "Progress", "Reporter", "allowed", "should_report"]
+__all__ = ["Answer", "Progress", "Replies", "Reporter", "allowed", "should_report"]
 
 log = logging.getLogger("openwx.report")
 
 _SOON_STALE = ("input_qrcode", "state_change")
 _STALE_S = 60.0
+"""The age at which these events are dropped, in seconds."""
+
+
+class Replies(Protocol):
+    """Sends the replies of ``post_api``. Both methods are called on the loop, and must not block."""
+
+    def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
+        """Return the sends that an answer asks for. They are stored with the delivery, and once only."""
+
+    def accept(self, sends: list[Send]) -> None:
+        """Take sends that are stored."""
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How it goes with an upload that waits."""
+    """The delivery of a waiting report so far."""
 
     tries: int
-    """All of them, also while nobody was there."""
-    status: int
-    """The HTTP status of the last one; 0 without one."""
+    """All of them, also those without a connection."""
+    http_status: int
+    """The last HTTP status; 0 without one."""
     error: str
     next_try: float
-    """Unix time; 0 where others are before it, or it is under way."""
+    """Unix time; 0 if others are before it, or it is under way."""
 
 
-class _Trying(msgspec.Struct):
-    """An upload that was tried, until it is settled."""
+class _Tries(msgspec.Struct):
+    """The tries of a report, until its delivery ends."""
 
-    tries: int
-    """Those that count: a refusal, or no answer."""
+    counted: int
+    """Refusals and missing answers, which ``report.tries`` limits."""
     posts: int
-    """All."""
+    """All tries."""
     was_tried: bool = False
     """By this process."""
     lost: int = 0
-    status: int = 0
+    """Accepted, but the answer broke off."""
+    http_status: int = 0
     error: str = ""
 
 
 class Reporter:
-    """One account's. ``replies`` and ``accepted`` are called on the loop and must not block.
-
-    ``replies`` makes the sends that an answer asks for; ``accepted`` is told those that are in the
-    journal, together with the delivery, and that no second delivery can bring again.
-    """
+    """The deliveries of one account. ``publish`` takes what is recorded."""
 
     def __init__(
         self,
         account: str,
         settings: ReportSettings,
-        journal: Journal,
+        journal: ReportStore,
         http: aiohttp.ClientSession,
         *,
-        replies: Callable[[Report, Answer], list[NewSend]],
-        accepted: Callable[[list[Send]], None],
+        replies: Replies,
         url_client: Callable[[], str | None] = lambda: None,
         pauses: Pauses | None = None,
         clock: Clock | None = None,
     ) -> None:
+        """``url_client`` returns what ``client=`` is in addresses of backends, or None."""
         self._account = account
         self._settings = settings
         self._journal = journal
         self._replies = replies
-        self._pauses = pauses or pausing.of(Timing())
+        self._pauses = pauses or retry_schedule.of(Timing())
         self._clock = clock or Clock()
         self._poster: Poster | None = None
         if settings.post_api is not None:
@@ -101,229 +110,214 @@ class Reporter:
                 clock=self._clock,
             )
         self._counts = metrics.of_account(account)
-        self._endings = Endings(account, journal, accepted=accepted, clock=self._clock)
-        self._echo = StdoutWriter()
-        self._gate = CircuitBreaker(account, self._pauses.outage)
-        self._turns = Turns(account, self._gate, self._try)
-        self._trying: dict[int, _Trying] = {}
-        self._made: dict[int, float] = {}
-        """When uploads were made, on the steady clock."""
+        self._outcomes = OutcomeWriter(account, journal, self._clock)
+        self._stdout = StdoutWriter()
+        self._breaker = CircuitBreaker(account, self._pauses.outage)
+        self._queue = DeliveryQueue(account, self._breaker, self._deliver)
+        self._tries: dict[int, _Tries] = {}
+        self._created: dict[int, float] = {}
+        """When reports were created, on the steady clock."""
         self._loaded = self._clock.mark()
-        self._cache = Cache()
 
-    def on_report(self, report: Report, _: Payload) -> None:
-        """Take a report that is recorded and complete: the reporter is a subscriber of its account's publisher."""
-        self.put([report])
+    def on_report(self, report: Report, payload: Payload) -> None:
+        """Write a recorded report to stdout and deliver it, as far as the settings ask for that."""
+        if self._settings.post_stdout and allowed(self._settings, report.kind, payload):
+            self._stdout.add(report)
+        if report.deliver and self._poster is not None:
+            self._add(report)
 
-    def put(self, uploads: Iterable[Report]) -> None:
-        """Take what was just written to the journal: all of it, also what is not to be delivered."""
-        for upload in uploads:
-            if self._settings.post_stdout:
-                self._show(upload)
-            if upload.deliver and self._poster is not None:
-                self._take(upload)
+    def retry(self, reports: Iterable[Report]) -> None:
+        """Deliver failed reports again: soon, whatever pauses there are, and before newer ones of their chats."""
+        if self._poster is None:
+            return
+        for report in reports:
+            self._add(report, pause_s=self._pauses.gather_s)
+            self._breaker.probe_now()
 
-    def put_again(self, uploads: Iterable[Report]) -> None:
-        """Take what is sent again: before newer ones of its chat, and soon, whatever pauses there are."""
-        again = [upload for upload in uploads if self._poster is not None]
-        for upload in again:
-            self._take(upload, pause_s=self._pauses.gather_s)
-        if again:
-            self._gate.hurry()
-
-    def _take(self, upload: Report, *, pause_s: float = 0.0) -> None:
-        self._trying.pop(upload.id, None)
-        self._made[upload.id] = self._clock.mark().made(upload.created)
-        self._cache.keep(upload)
-        self._turns.put(upload.id, upload.chat, pause_s=pause_s)
+    def _add(self, report: Report, *, pause_s: float = 0.0) -> None:
+        self._tries.pop(report.id, None)
+        self._created[report.id] = self._clock.mark().to_steady(report.created)
+        self._queue.add(report.id, report.chat, pause_s=pause_s)
 
     def try_now(self, chats: Iterable[str]) -> None:
-        """End the pauses of these chats, and the one that all make while nobody is there."""
-        self._turns.hurry(chats)
+        """End the pauses of these chats, and that of an outage."""
+        self._queue.end_pauses_of(chats)
 
-    def has(self, upload_id: int, chat: str) -> bool:
-        """Whether this upload waits for its turn or is under way: not one whose medium is still fetched."""
-        return self._turns.has(upload_id, chat)
+    def has(self, report_id: int, chat: str) -> bool:
+        """Return whether a report waits for its delivery or is under way. Held reports are neither."""
+        return self._queue.has(report_id, chat)
 
     @property
     def outage(self) -> str:
-        """Why nothing is delivered for now; empty while the backend answers."""
-        return self._gate.outage
+        """Why nothing is delivered at present; empty while the backend answers."""
+        return self._breaker.outage
 
-    def progress(self, upload_id: int, chat: str) -> Progress:
-        """How it goes with an upload that waits."""
-        trying = self._trying.get(upload_id) or _Trying(0, 0)
-        left_s = self._turns.next_in_s(upload_id, chat)
+    def progress(self, report_id: int, chat: str) -> Progress:
+        """Return the delivery of a waiting report so far."""
+        tries = self._tries.get(report_id) or _Tries(0, 0)
+        left_s = self._queue.next_try_in_s(report_id, chat)
         next_try = 0.0 if left_s is None else self._clock() + left_s
-        return Progress(trying.posts, trying.status, trying.error, next_try)
+        return Progress(tries.posts, tries.http_status, tries.error, next_try)
 
     async def run(self) -> None:
-        """Deliver for ever: first what the journal still holds, oldest first. A bug comes out."""
+        """Deliver until cancelled, beginning with what the journal still holds. A bug comes out."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._echo.run(), name=f"{self._account}: stdout")
+            tasks.create_task(self._stdout.run(), name=f"{self._account}: stdout")
             pending: list[tuple[int, str]] = []
             if self._poster is not None:
                 self._loaded = self._clock.mark()
-                pending = await self._endings.insist(lambda: self._journal.pending(self._account))
-            self._turns.start(pending)
-            await self._turns.run(tasks)
+                pending = await self._outcomes.until_done(
+                    lambda: self._journal.pending(self._account)
+                )
+            self._queue.start(pending)
+            await self._queue.run(tasks)
 
     async def drained(self, timeout_s: float) -> bool:
-        """Wait until everything is delivered; False where the time does not suffice.
+        """Wait until everything is delivered. Return False if that takes too long.
 
-        Pauses end, so that what waits gets one more try at once.
+        All pauses end, so that each waiting report is tried once more.
         """
-        self._turns.hurry_all()
+        self._queue.end_all_pauses()
         try:
             async with asyncio.timeout(timeout_s):
                 if self._poster is not None:
-                    await self._turns.idle.wait()
-                await self._echo.drained()
+                    await self._queue.idle.wait()
+                await self._stdout.drained()
         except TimeoutError:
             return False
         return True
 
     @property
     def waiting(self) -> int:
-        """So many uploads are still to be delivered."""
-        return len(self._turns)
+        """The number of reports that are still to be delivered."""
+        return len(self._queue)
 
-    # -- one upload --------------------------------------------------------------------------------
+    # -- one report --------------------------------------------------------------------------------
 
-    async def _try(self, chat: str, upload_id: int, probe: bool) -> Again | None:
-        """When it is to be tried again; None when it is settled."""
-        upload = self._cache.find(upload_id)
-        if upload is None:
-            upload = await self._endings.insist(lambda: self._journal.upload(upload_id))
-        again = None
-        if upload is not None:
-            with bind(webhook_id=webhook_id_of(upload), event=upload.kind):
-                again = await self._try_upload(chat, upload, probe=probe)
-        if again is not None:
+    async def _deliver(self, chat: str, report_id: int, probe: bool) -> Retry | None:
+        """Try a report once. Return when to try it again; None at the end of its delivery."""
+        report = await self._outcomes.until_done(lambda: self._journal.pending_report(report_id))
+        retry = None
+        if report is not None:
+            with bind(webhook_id=webhook_id_of(report), event=report.kind):
+                retry = await self._try(chat, report, probe=probe)
+        if retry is not None:
             self._counts.delivery_retries.inc()
-        elif not self._turns.waits(upload_id, chat):
-            self._forget(upload_id)
-        return again
+        elif not self._queue.waits(report_id, chat):
+            self._tries.pop(report_id, None)
+            self._created.pop(report_id, None)
+        return retry
 
-    def _forget(self, upload_id: int) -> None:
-        self._cache.forget(upload_id)
-        self._trying.pop(upload_id, None)
-        self._made.pop(upload_id, None)
+    def _age_s(self, report: Report) -> float:
+        created = self._created.get(report.id)
+        if created is None:
+            created = self._created[report.id] = self._loaded.to_steady(report.created)
+        return self._clock.steady() - created
 
-    def _age_s(self, upload: Report) -> float:
-        made = self._made.get(upload.id)
-        if made is None:
-            made = self._made[upload.id] = self._loaded.made(upload.created)
-        return self._clock.steady() - made
-
-    async def _try_upload(self, chat: str, upload: Report, *, probe: bool) -> Again | None:
-        trying = self._trying.get(upload.id)
-        if trying is None:
-            trying = self._trying[upload.id] = _Trying(upload.tries, upload.tries)
-        age_s = self._age_s(upload)
-        if upload.kind in _SOON_STALE and age_s > _STALE_S:
-            words, told = "%s: a late %s is dropped", (webhook_id_of(upload), upload.kind)
-            metrics.dropped(log, "late_event", words, *told, level=logging.INFO)
-            await self._settle(upload, DeliveryStatus.DROPPED, trying, "too late")
+    async def _try(self, chat: str, report: Report, *, probe: bool) -> Retry | None:
+        tries = self._tries.get(report.id)
+        if tries is None:
+            tries = self._tries[report.id] = _Tries(report.tries, report.tries)
+        age_s = self._age_s(report)
+        if report.kind in _SOON_STALE and age_s > _STALE_S:
+            words = "%s: a late %s is dropped"
+            values = (webhook_id_of(report), report.kind)
+            metrics.dropped(log, "late_event", words, *values, level=logging.INFO)
+            await self._end(report, DeliveryStatus.DROPPED, tries, "too late")
             return None
-        if age_s > self._settings.max_age and trying.was_tried:
-            await self._give_up(upload, trying)
+        if age_s > self._settings.max_age and tries.was_tried:
+            await self._give_up(report, tries)
             return None
         assert self._poster is not None
-        outcome = await self._poster.post(upload)
-        trying.was_tried = True
-        trying.posts += 1
-        trying.status = outcome.status
-        match outcome:
+        result = await self._poster.post(report)
+        tries.was_tried = True
+        tries.posts += 1
+        tries.http_status = result.http_status
+        match result:
             case Accepted():
-                self._opens(self._gate.answered())
-                return await self._accept(upload, outcome, trying)
+                self._end_outage_if(self._breaker.answered())
+                return await self._accept(report, result, tries)
             case Refused():
-                self._opens(self._gate.answered())
-                return await self._count(upload, outcome, trying, self._pauses.refused)
+                self._end_outage_if(self._breaker.answered())
+                return await self._count(report, result, tries, self._pauses.refused)
             case Silent():
                 if probe:
-                    self._opens(self._gate.reached())
-                return await self._count(upload, outcome, trying, self._pauses.silent)
-            case NoAnswer():
-                again = self._wait(chat, upload, outcome, trying, probe=probe)
+                    self._end_outage_if(self._breaker.reached())
+                return await self._count(report, result, tries, self._pauses.silent)
+            case Unavailable():
+                retry = self._wait(chat, report, result, tries, probe=probe)
                 if age_s <= self._settings.max_age:
-                    return again
-                await self._give_up(upload, trying)
+                    return retry
+                await self._give_up(report, tries)
                 return None
 
-    async def _give_up(self, upload: Report, trying: _Trying) -> None:
-        await self._settle(
-            upload, DeliveryStatus.FAILED, trying, f"older than max_age: {trying.error}"
-        )
+    async def _give_up(self, report: Report, tries: _Tries) -> None:
+        await self._end(report, DeliveryStatus.FAILED, tries, f"older than max_age: {tries.error}")
 
-    def _opens(self, was_closed: bool) -> None:
-        if was_closed:
-            self._turns.end_outage()
+    def _end_outage_if(self, ended: bool) -> None:
+        if ended:
+            self._queue.end_outage()
 
-    async def _accept(self, upload: Report, outcome: Accepted, trying: _Trying) -> Again | None:
-        trying.error = ""
-        trying.lost += bool(outcome.lost)
-        if outcome.lost and trying.lost < self._settings.tries:
-            log.info("%s: the answer broke off: %s", webhook_id_of(upload), outcome.lost)
-            return Again(pausing.after(trying.lost, self._pauses.refused))
-        if outcome.lost:
+    async def _accept(self, report: Report, result: Accepted, tries: _Tries) -> Retry | None:
+        tries.error = ""
+        tries.lost += bool(result.lost)
+        if result.lost and tries.lost < self._settings.tries:
+            log.info("%s: the answer broke off: %s", webhook_id_of(report), result.lost)
+            return Retry(retry_schedule.after(tries.lost, self._pauses.refused))
+        if result.lost:
             words = "%s: the answer broke off %d times, and is not asked for again: %s"
-            told = (webhook_id_of(upload), trying.lost, outcome.lost)
-            metrics.dropped(log, "reply", words, *told)
+            metrics.dropped(log, "reply", words, webhook_id_of(report), tries.lost, result.lost)
         sends = []
-        if outcome.answer is not None and upload.reply_to:
-            sends = self._replies(upload, outcome.answer)
-        await self._settle(upload, DeliveryStatus.DELIVERED, trying, "", sends)
+        if result.answer is not None and report.reply_to:
+            sends = self._replies.sends_for(report, result.answer)
+        await self._end(report, DeliveryStatus.DELIVERED, tries, "", sends)
         return None
 
     async def _count(
         self,
-        upload: Report,
-        outcome: Refused | Silent,
-        trying: _Trying,
+        report: Report,
+        result: Refused | Silent,
+        tries: _Tries,
         pauses: Callable[[], Iterator[float]],
-    ) -> Again | None:
-        """A try that counts."""
-        is_news = outcome.error != trying.error
-        trying.error = outcome.error
-        trying.tries += 1
-        if trying.tries >= self._settings.tries:
-            await self._settle(
-                upload, DeliveryStatus.FAILED, trying, outcome.error, refused=[upload.id]
+    ) -> Retry | None:
+        """Count a try towards ``report.tries``."""
+        is_news = result.error != tries.error
+        tries.error = result.error
+        tries.counted += 1
+        if tries.counted >= self._settings.tries:
+            await self._end(
+                report, DeliveryStatus.FAILED, tries, result.error, failed_tries=[report.id]
             )
             return None
-        if is_news and isinstance(outcome, Silent):
-            log.warning("%s: no answer, tried again: %s", webhook_id_of(upload), outcome.error)
-        await self._endings.note_try(upload)
-        return Again(pausing.after(trying.tries, pauses))
+        if is_news and isinstance(result, Silent):
+            log.warning("%s: no answer, tried again: %s", webhook_id_of(report), result.error)
+        await self._outcomes.add_try(report)
+        return Retry(retry_schedule.after(tries.counted, pauses))
 
     def _wait(
-        self, chat: str, upload: Report, outcome: NoAnswer, trying: _Trying, *, probe: bool
-    ) -> Again:
-        is_news = not trying.error and not self._gate.closed
-        trying.error = outcome.error
-        self._gate.failed(
-            chat, outcome.error, down=outcome.down, probe=probe, retry_after_s=outcome.retry_after_s
+        self, chat: str, report: Report, result: Unavailable, tries: _Tries, *, probe: bool
+    ) -> Retry:
+        is_news = not tries.error and self._breaker.closed
+        tries.error = result.error
+        self._breaker.failed(
+            chat, result.error, down=result.down, probe=probe, retry_after_s=result.retry_after_s
         )
-        if is_news and not self._gate.closed:
-            log.warning("%s: no answer, tried again: %s", webhook_id_of(upload), outcome.error)
-        absent = max(1, trying.posts - trying.tries)
-        return Again(pausing.after(absent, self._pauses.outage), of_outage=True)
+        if is_news and self._breaker.closed:
+            log.warning("%s: no answer, tried again: %s", webhook_id_of(report), result.error)
+        uncounted = max(1, tries.posts - tries.counted)
+        return Retry(retry_schedule.after(uncounted, self._pauses.outage), of_outage=True)
 
-    async def _settle(
+    async def _end(
         self,
-        upload: Report,
-        fate: DeliveryStatus,
-        trying: _Trying,
+        report: Report,
+        status: DeliveryStatus,
+        tries: _Tries,
         error: str,
-        sends: Iterable[NewSend] = (),
-        refused: Sequence[int] = (),
+        sends: Sequence[NewSend] = (),
+        failed_tries: Sequence[int] = (),
     ) -> None:
-        posts = trying.posts if fate is DeliveryStatus.FAILED else 0
-        end = Settled(upload.id, fate, trying.status, error, posts)
-        await self._endings.settle(upload, end, sends=sends, refused=refused)
-
-    def _show(self, upload: Report) -> None:
-        if allowed(self._settings, upload.kind, msgspec.json.decode(upload.body)):
-            self._echo.put(upload)
+        posts = tries.posts if status is DeliveryStatus.FAILED else 0
+        outcome = DeliveryOutcome(report.id, status, tries.http_status, error, posts)
+        stored = await self._outcomes.end(report, outcome, sends=sends, failed_tries=failed_tries)
+        if stored:
+            self._replies.accept(stored)

@@ -1,42 +1,37 @@
-"""How long to wait before an upload is tried again."""
+"""How long to wait before a report is tried again."""
 
 import itertools
-import random
 from collections.abc import Callable, Iterator
 
 import msgspec
 
+from openwx import backoff
 from openwx.transports.web.timing import Timing
 
 
-def fixed_pauses(pauses_s: tuple[float, ...]) -> Iterator[float]:
-    """These, with jitter; then the last one for ever."""
-    for pause_s in itertools.chain(pauses_s, itertools.repeat(pauses_s[-1])):
-        yield pause_s * random.uniform(0.9, 1.1)
-
-
 class Pauses(msgspec.Struct, frozen=True):
-    """Each makes pauses from the first one on, in seconds."""
+    """The back-offs of deliveries. Each call begins with the first pause."""
 
     outage: Callable[[], Iterator[float]]
-    """While nobody is there."""
+    """While the backend is unavailable."""
     refused: Callable[[], Iterator[float]]
-    """After a backend's own word: five tries within some 15 seconds."""
+    """After a refusal: five tries within about 15 seconds."""
     silent: Callable[[], Iterator[float]]
-    """After no answer: five tries within some three minutes, longer than a backend is away to be started anew."""
+    """After no answer: five tries within about three minutes, longer than a restart of a backend takes."""
     gather_s: float
-    """What is to be sent again waits so long for older ones of its chat that are to be sent again, too."""
+    """How long a retried report waits for older ones of its chat that are retried, too, in seconds."""
 
 
-def of(pace: Timing) -> Pauses:
+def of(timing: Timing) -> Pauses:
+    """Return the pauses that the timing asks for."""
     return Pauses(
-        pace.backoff,
-        lambda: fixed_pauses(pace.refused_s),
-        lambda: fixed_pauses(pace.silent_s),
-        pace.gather_s,
+        timing.backoff,
+        lambda: backoff.steps(timing.refused_s),
+        lambda: backoff.steps(timing.silent_s),
+        timing.gather_s,
     )
 
 
 def after(tries: int, pauses: Callable[[], Iterator[float]]) -> float:
-    """The pause after so many tries."""
+    """Return the pause after so many tries."""
     return next(itertools.islice(pauses(), tries - 1, None))

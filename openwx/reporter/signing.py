@@ -1,4 +1,4 @@
-"""The headers of an upload, as the Standard Webhooks specification has them."""
+"""The headers of a report, as in the Standard Webhooks specification."""
 
 import base64
 import hashlib
@@ -9,14 +9,14 @@ from openwx import __version__
 
 
 def key_of(secret: str) -> bytes:
-    """The key that a secret stands for: base64 after ``whsec_``, or the text itself."""
+    """Return the key of a secret: base64 after ``whsec_``, or the text itself."""
     if secret.startswith("whsec_"):
         return base64.b64decode(secret.removeprefix("whsec_"))
     return secret.encode()
 
 
 class Signer:
-    """Makes the headers of an upload from its body, given in pieces, so that it need not be in memory."""
+    """Makes the headers of a report from its body, which comes in pieces, so that it need not be in memory."""
 
     def __init__(self, webhook_id: str, timestamp_s: int, key: bytes | None) -> None:
         self._webhook_id = webhook_id
@@ -24,8 +24,8 @@ class Signer:
         signed = f"{webhook_id}.{timestamp_s}.".encode()
         self._hmac = None if key is None else hmac.new(key, signed, hashlib.sha256)
 
-    def take(self, pieces: Iterable[bytes]) -> int:
-        """Add what is posted; answers how many bytes that is."""
+    def update(self, pieces: Iterable[bytes]) -> int:
+        """Add what is posted. Return its length."""
         length = 0
         for piece in pieces:
             length += len(piece)
@@ -34,13 +34,13 @@ class Signer:
         return length
 
     def headers(self) -> dict[str, str]:
-        """What goes with the body; signed where there is a key."""
-        made = {
+        """Return the headers, with a signature if there is a key."""
+        headers = {
             "Content-Type": "application/json",
             "User-Agent": f"openwx/{__version__}",
             "webhook-id": self._webhook_id,
             "webhook-timestamp": self._timestamp,
         }
         if self._hmac is not None:
-            made["webhook-signature"] = f"v1,{base64.b64encode(self._hmac.digest()).decode()}"
-        return made
+            headers["webhook-signature"] = f"v1,{base64.b64encode(self._hmac.digest()).decode()}"
+        return headers

@@ -1,4 +1,4 @@
-"""``post_stdout``: each upload as one JSON line on stdout. A full pipe blocks nobody."""
+"""``post_stdout``: writes each report as one JSON line to stdout. A full pipe blocks nothing else."""
 
 import asyncio
 import logging
@@ -13,59 +13,61 @@ from openwx.store.records import Report
 
 log = logging.getLogger("openwx.report")
 
-_MOST_LINES = 10_000
+_MAX_LINES = 10_000
 
 
 class StdoutWriter:
-    """``run`` writes what ``put`` was given; beyond 10,000 waiting lines, the newest are left out."""
+    """Writes in a task of its own. Beyond 10,000 waiting lines, new reports are left out."""
 
     def __init__(self) -> None:
-        self._uploads: asyncio.Queue[Report] = asyncio.Queue(_MOST_LINES)
+        self._reports: asyncio.Queue[Report] = asyncio.Queue(_MAX_LINES)
         self._left_out = 0
-        """So many since the log was told last."""
+        """Reports left out since the last warning."""
 
-    def put(self, upload: Report) -> None:
+    def add(self, report: Report) -> None:
+        """Have a report written."""
         try:
-            self._uploads.put_nowait(upload)
+            self._reports.put_nowait(report)
         except asyncio.QueueFull:
             self._left_out += 1
             level = logging.WARNING if self._left_out == 1 else logging.DEBUG
             words = "stdout is read too slowly: %s is left out there"
-            metrics.dropped(log, "stdout", words, webhook_id_of(upload), level=level)
+            metrics.dropped(log, "stdout", words, webhook_id_of(report), level=level)
 
     async def run(self) -> None:
-        """Write for ever; what is left at the end is given up."""
+        """Write until cancelled. What waits then is left out."""
         try:
             await self._write_all()
         finally:
-            if left := self._uploads.qsize():
-                words = "%d uploads are not written to stdout any more"
+            if left := self._reports.qsize():
+                words = "%d reports are not written to stdout any more"
                 metrics.dropped(log, "stdout", words, left, count=left)
 
     async def _write_all(self) -> None:
         while True:
-            uploads = [await self._uploads.get()]
-            while not self._uploads.empty():
-                uploads.append(self._uploads.get_nowait())
+            reports = [await self._reports.get()]
+            while not self._reports.empty():
+                reports.append(self._reports.get_nowait())
             try:
-                await asyncio.to_thread(_write, uploads)
+                await asyncio.to_thread(_write, reports)
             except (OSError, ValueError) as error:
-                words = "%d uploads cannot be written to stdout: %s"
-                metrics.dropped(log, "stdout", words, len(uploads), error, count=len(uploads))
-            for _ in uploads:
-                self._uploads.task_done()
+                words = "%d reports cannot be written to stdout: %s"
+                metrics.dropped(log, "stdout", words, len(reports), error, count=len(reports))
+            for _ in reports:
+                self._reports.task_done()
             if self._left_out > 1:
-                log.warning("%d uploads were left out on stdout by now", self._left_out)
+                log.warning("%d reports were left out on stdout by now", self._left_out)
             self._left_out = 0
 
     async def drained(self) -> None:
-        await self._uploads.join()
+        """Wait until everything is written."""
+        await self._reports.join()
 
 
-def _write(uploads: Iterable[Report]) -> None:
-    for upload in uploads:
-        body = upload.body
-        if upload.attachment:
-            body = attached.whole(body, upload.attachment)
+def _write(reports: Iterable[Report]) -> None:
+    for report in reports:
+        body = report.body
+        if report.attachment:
+            body = attached.whole(body, report.attachment)
         sys.stdout.buffer.write(in_json_bytes(body.replace(b"\n", b" ")) + b"\n")
     sys.stdout.buffer.flush()

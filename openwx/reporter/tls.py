@@ -1,16 +1,19 @@
-"""Which certificates of backends are trusted: ``report.ca`` and ``report.verify``."""
+"""The trusted certificates of backends (``report.ca``, ``report.verify``), and the words when one is not trusted."""
 
 import ssl
 from functools import lru_cache
 
+import aiohttp
+
 from openwx.config import ReportSettings
 from openwx.errors import ConfigError
+from openwx.neterrors import describe
 
 
 def trusted(settings: ReportSettings) -> ssl.SSLContext | bool:
-    """What aiohttp takes as ``ssl``: True is the system's authorities, False trusts any certificate.
+    """Return aiohttp's ``ssl``: True for the system's authorities, False to trust any certificate.
 
-    Raises ``ConfigError`` where the file that the configuration named cannot be read any more.
+    Raise ``ConfigError`` if the configured file cannot be read any more.
     """
     if not settings.verify:
         return False
@@ -22,13 +25,22 @@ def trusted(settings: ReportSettings) -> ssl.SSLContext | bool:
         raise ConfigError(f"report.ca {settings.ca} cannot be used: {error}") from None
 
 
+def describe_error(error: Exception) -> str:
+    """Describe a network error, with advice if a certificate is not trusted."""
+    words = describe(error)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        advice = "report.ca names a file of certificates to trust, report.verify = false trusts any"
+        return f"{words}; {advice}"
+    return words
+
+
 @lru_cache(maxsize=16)
 def _context(certificates: str) -> ssl.SSLContext:
-    """The system's authorities and these. One for all accounts: each costs 900 kB."""
+    """Trust the system's authorities and these. Accounts share a context: each costs 900 kB."""
     context = ssl.create_default_context()
     context.load_verify_locations(cadata=certificates)
-    # A certificate that somebody made by hand is trusted as it is: it need not be an authority's, nor have
-    # all the extensions of RFC 5280, which Python asks for from 3.13 on.
+    # A self-signed certificate is trusted as it is: it need not be an authority's, nor have all extensions of
+    # RFC 5280, which Python requires from 3.13 on.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context

@@ -1,6 +1,6 @@
-"""What goes into the journal and comes out of it; ``journal.py`` says how it is kept.
+"""The records that a journal stores and returns. ``base.py`` has the journal's promises.
 
-A ``WriteBatch`` is one atomic piece of work: all of it is on the disk, or none of it.
+A ``WriteBatch`` is one atomic write: all of it is on the disk, or none of it.
 """
 
 import secrets
@@ -9,133 +9,137 @@ from enum import IntEnum
 
 import msgspec
 
-KEPT_BODY = 64 * 1024
-"""A body beyond this many bytes goes when its upload is delivered."""
+MAX_STORED_BODY = 64 * 1024
+"""A larger body is removed from the journal when its report is delivered, in bytes."""
 
 
 def new_uid() -> str:
-    """For an upload, or for a send and the upload that tells how it ended: 32 hex digits, no two alike."""
+    """Return a unique id for a report, or for a send and the report of its outcome: 32 hex digits."""
     return secrets.token_hex(16)
 
 
-class NewReport(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """One message or event on its way to ``post_api``."""
+class NewReport(msgspec.Struct, kw_only=True, frozen=True):
+    """A message or event to be recorded, and to be posted to ``post_api``."""
 
     chat: str
-    """Uploads of one (account, chat) are delivered in order; ``""`` is the account's own events."""
+    """Reports of one (account, chat) are delivered in order; ``""`` stands for the account's own events."""
     kind: str
     """``receive_message``, ``send_message`` or the event's name."""
     body: bytes
-    """Encoded JSON, posted as it is."""
+    """Encoded JSON, posted unchanged."""
     uid: str
-    """Unique; the header ``webhook-id`` is ``msg_`` and this."""
+    """Unique. The header ``webhook-id`` is ``msg_`` and this."""
     reply_to: bytes = b""
-    """Opaque to the journal; not empty where a reply is allowed."""
+    """Opaque to the journal. Not empty if the report can be replied to."""
     dedupe: str = ""
-    """Where not empty, a second upload with the same (account, dedupe) is ignored."""
+    """If not empty, a second report with the same (account, dedupe) is ignored."""
     deliver: bool = True
-    """False: kept as delivered at once (filtered out, or no ``post_api``), for ``dedupe``."""
+    """False: stored as delivered (filtered out, or no ``post_api``), so that duplicates are still found."""
     media: bytes = b""
-    """Opaque to the journal. Not empty where a medium is still to be fetched: until it is ``Completed``, this
-    upload and those of its chat behind it are held."""
+    """Opaque to the journal. Not empty while media has to be downloaded: until a ``CompletedReport`` follows, this
+    report and the later ones of its chat are held."""
     attachment: str = ""
-    """A file whose content is posted with the body, as its ``media_data``."""
+    """A file whose content is posted with the body, as ``media_data``."""
 
 
-class Report(NewReport, kw_only=True, frozen=True, gc=False):
+class Report(NewReport, kw_only=True, frozen=True):
+    """A report that is in the journal."""
+
     id: int
     account: str
     created: float
-    """Unix time in seconds; of an upload that is sent again, when that was asked for."""
+    """Unix time in seconds; of a retried report, the time of the retry."""
     tries: int = 0
-    """How often the backend refused it, or took it and said nothing."""
+    """How often the backend refused it or did not answer."""
 
 
-class ListedReport(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """An upload that was given up, or one that waits. Its body stays in the journal."""
+class ListedReport(msgspec.Struct, kw_only=True, frozen=True):
+    """A report that failed or waits, without its body."""
 
     id: int
     chat: str
     kind: str
     uid: str
     created: float
-    settled: float
-    """When it was given up; 0 where it waits."""
+    ended: float
+    """When its delivery ended; 0 while it waits."""
     tries: int
-    status: int
-    """The last HTTP status, 0 where there was none."""
+    http_status: int
+    """The last HTTP status; 0 if there was none."""
     error: str
 
 
-class PublishedReport(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """An upload that everybody may see: its medium, and all before it in its chat, are there."""
+class PublishedReport(msgspec.Struct, kw_only=True, frozen=True):
+    """A report that readers can see: its media, and all before it in its chat, are complete."""
 
     id: int
-    """Grows in the order in which uploads could be seen, and never comes back: where a reader goes on."""
+    """Its sequence number: grows in the order of publication, and is never reused. Readers continue after it."""
     kind: str
     uid: str
     created: float
     attachment: str
     """A file that belongs to the body as its ``media_data``."""
     body: bytes
-    """Empty where it was too large to be kept."""
+    """Empty if it was too large to be stored."""
 
 
 class ReportPage(msgspec.Struct, frozen=True):
-    """What can be seen after some id."""
+    """Some published reports after an id."""
 
-    uploads: list[PublishedReport]
-    """In order; not all, but some where there are any."""
-    forgotten: int
-    """The highest id of the account that is not kept any more, 0 where all are. Lower ones may still be."""
+    reports: list[PublishedReport]
+    """In order; at least one if there is any."""
+    pruned: int
+    """The highest pruned id of the account; 0 if none was. Lower ones may still be there."""
     more: bool
     """Whether there may be more than these."""
 
 
-class StoredReport(ListedReport, kw_only=True, frozen=True, gc=False):
-    """Any upload that the journal still has, however it ended."""
+class StoredReport(ListedReport, kw_only=True, frozen=True):
+    """Any report that is still in the journal, whatever its delivery status."""
 
-    fate: int
-    """A ``DeliveryStatus``; 0 where it waits."""
+    delivery_status: int
+    """A ``DeliveryStatus``; 0 while it waits."""
     seq: int
-    """Its number among all that can be seen (the ``id`` of a ``PublishedReport``); 0 while it is hidden."""
+    """Its sequence number (the ``id`` of a ``PublishedReport``); 0 while it is held."""
     body: bytes
-    """Empty where it was large, and goes no more."""
+    """Empty if it was large and is delivered."""
 
 
-class Counts(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """What an account did since some time, and how many uploads wait now."""
+class Counts(msgspec.Struct, kw_only=True, frozen=True):
+    """What an account did in some period, and how many reports wait now."""
 
     received: int
     sent: int
-    """Without those that failed."""
+    """Without failed sends."""
     delivered: int
     """To ``post_api``."""
     failed: int
-    """Deliveries that were given up."""
+    """Failed deliveries."""
     waiting: int
 
 
-class NewSend(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """One message that waits to be sent to WeChat."""
+class NewSend(msgspec.Struct, kw_only=True, frozen=True):
+    """One message to be sent to WeChat."""
 
     uid: str
     body: bytes
-    upload_id: int | None = None
-    """The upload whose reply this is. Taken only while that upload is pending, and once a part."""
+    report_id: int | None = None
+    """The report that this replies to. Stored only while that report is pending, and once for each part."""
     part: int = 0
     attachment: str = ""
-    """A file that is needed until it is sent."""
+    """A file that is needed until the message is sent."""
 
 
-class Send(NewSend, kw_only=True, frozen=True, gc=False):
+class Send(NewSend, kw_only=True, frozen=True):
+    """A send that is in the journal."""
+
     id: int
     account: str
     created: float
 
 
-class Completed(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """The medium of an upload was fetched, or given up: what is told now."""
+class CompletedReport(msgspec.Struct, kw_only=True, frozen=True):
+    """The final content of a held report: its media was downloaded, or the download was given up."""
 
     id: int
     body: bytes
@@ -144,60 +148,59 @@ class Completed(msgspec.Struct, kw_only=True, frozen=True, gc=False):
 
 
 class DeliveryStatus(IntEnum):
-    """How an upload ended. The numbers are in the database."""
+    """How a delivery ended. The numbers are in the database."""
 
     DELIVERED = 1
     FAILED = 2
     DROPPED = 3
 
 
-class Settled(msgspec.Struct, frozen=True, gc=False):
-    """The end of a pending upload (of one that is not pending any more: no effect)."""
+class DeliveryOutcome(msgspec.Struct, frozen=True):
+    """The end of a pending report's delivery. Without effect if the report is not pending."""
 
     id: int
-    fate: DeliveryStatus
-    status: int = 0
+    status: DeliveryStatus
+    http_status: int = 0
     error: str = ""
     tries: int = 0
-    """How often it was tried, where that is more than the ``refused`` that were counted."""
+    """How often it was tried, if that is more than the counted ``failed_tries``."""
 
 
 class WriteBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """One atomic piece of work. Its parts take effect in the order of these fields."""
+    """One atomic write. Its parts take effect in the order of these fields."""
 
     account: str
-    uploads: Sequence[NewReport] = ()
+    reports: Sequence[NewReport] = ()
     sends: Sequence[NewSend] = ()
-    completed: Sequence[Completed] = ()
-    """Uploads that were held for their medium."""
+    completed: Sequence[CompletedReport] = ()
     finished_sends: Sequence[str] = ()
-    """Uids of sends that are done, failed or withdrawn: their rows go."""
-    refused: Sequence[int] = ()
-    """Ids of pending uploads that were refused, or not answered, once more: their ``tries`` grow by one."""
-    settled: Sequence[Settled] = ()
-    again: Sequence[int] = ()
-    """Ids of failed uploads that are pending anew, as if they were made now."""
+    """Uids of sends that are done, failed or withdrawn. Their rows are deleted."""
+    failed_tries: Sequence[int] = ()
+    """Ids of pending reports that were refused or not answered once more: adds one to their ``tries``."""
+    outcomes: Sequence[DeliveryOutcome] = ()
+    retried: Sequence[int] = ()
+    """Ids of failed reports that become pending again, as if they were created now."""
     dropped: Sequence[int] = ()
-    """Ids of failed uploads that nobody wants any more."""
+    """Ids of failed reports to be marked as dropped."""
     state: Mapping[str, bytes | None] = {}
-    """What the account has to remember; None forgets the key."""
+    """The account's state by key; None deletes the key."""
     media: Mapping[str, bytes] = {}
-    """What is known of media that can be sent on, by the first part of their media_id."""
+    """What is known of media that can be sent on, by the first part of the ``media_id``."""
     keys: Mapping[str, bytes] = {}
-    """Calls that are done once, by the keys that their callers chose."""
+    """Records of idempotent calls, by their callers' keys."""
 
 
 class WriteResult(msgspec.Struct, frozen=True):
-    """What became of a unit. Give ``uploads`` and ``again`` to the reporter."""
+    """What a ``WriteBatch`` stored."""
 
-    uploads: list[Report | None]
-    """In order; None is a duplicate that was ignored."""
+    reports: list[Report | None]
+    """In order; None for a duplicate that was ignored."""
     sends: list[Send]
-    """Those that were taken: a part of a reply that was taken before is missing."""
-    again: list[Report]
+    """Without the parts of a reply that were stored before."""
+    retried: list[Report]
     dropped: list[int]
 
     @property
-    def fresh(self) -> list[Report]:
-        """The uploads without the duplicates, and those that are sent again."""
-        return [upload for upload in self.uploads if upload is not None] + self.again
+    def recorded(self) -> list[Report]:
+        """The reports without the duplicates."""
+        return [report for report in self.reports if report is not None]

@@ -13,7 +13,8 @@ import msgspec
 from openwx.api.openapi.examples import Recorded
 from openwx.simulator import Account, Fault, Group, Person
 from openwx.simulator.media import PNG
-from openwx.store.sqlite.journal import Journal, JournalError
+from openwx.store.base import JournalError
+from openwx.store.sqlite.journal import SQLiteJournal
 from tests.functional.world import Gateway, World
 from tests.reply import Reply
 
@@ -211,8 +212,8 @@ def journal_fails(method: str, why: str) -> Act:
         async def fail(*_: object) -> None:
             raise JournalError(f"the journal failed: {why}")
 
-        scene.afterwards.callback(setattr, Journal, method, getattr(Journal, method))
-        setattr(Journal, method, fail)
+        scene.afterwards.callback(setattr, SQLiteJournal, method, getattr(SQLiteJournal, method))
+        setattr(SQLiteJournal, method, fail)
 
     return given
 

@@ -335,9 +335,9 @@ async def test_strings_without_it(api: Gateway, account: Account, receiver: Rece
         (says("{'reply': 'x'}"), "the answer is ignored: JSON is malformed"),
         (says('{"reply": "x"'), "the answer is ignored: "),
         (says(b'{"reply": "\xff"}'), "the answer is ignored: it is not UTF-8"),
-        (says({"reply": ["x"]}), "reply in the answer is ignored: it must be a text"),
-        (says({"reply": {"text": "x"}}), "reply in the answer is ignored: it must be a text"),
-        (says({"media": 7}), "media in the answer is ignored: it must be a text"),
+        (says({"reply": ["x"]}), "reply in the answer is ignored: it must be a string"),
+        (says({"reply": {"text": "x"}}), "reply in the answer is ignored: it must be a string"),
+        (says({"media": 7}), "media in the answer is ignored: it must be a string"),
     ],
 )  # fmt: skip
 async def test_it_is_said_once_an_hour_and_counted(

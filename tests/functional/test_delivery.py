@@ -14,7 +14,9 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from openwx.simulator import Account, Fault, Simulator
-from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch, WriteResult
+from openwx.store.base import JournalError
+from openwx.store.records import WriteBatch, WriteResult
+from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S
 
 from .world import (
@@ -135,10 +137,10 @@ async def test_a_refusal_is_taken_five_times_and_then_it_is_the_next_ones_turn(
     assert came.index("next") > came.index("other")
     assert len({*webhook_ids(receiver, "bad")}) == 1
     await gateway.stop()
-    async with Journal(world.data_dir / "journal.sqlite3") as journal:
+    async with SQLiteJournal(world.data_dir / "journal.sqlite3") as journal:
         [failed] = await journal.failed("default")
         assert await journal.pending("default") == []
-    assert (failed.kind, failed.status) == ("receive_message", 500)
+    assert (failed.kind, failed.http_status) == ("receive_message", 500)
     assert f"msg_{failed.uid}" == webhook_ids(receiver, "bad")[0]
 
 
@@ -402,9 +404,9 @@ class BadDisk:
         self.is_full = False
         self.failures = 0
         self._changed = asyncio.Condition()
-        write = Journal.write
+        write = SQLiteJournal.write
 
-        async def flaky(journal: Journal, unit: WriteBatch) -> WriteResult:
+        async def flaky(journal: SQLiteJournal, unit: WriteBatch) -> WriteResult:
             if not self.is_full:
                 return await write(journal, unit)
             self.failures += 1
@@ -412,7 +414,7 @@ class BadDisk:
                 self._changed.notify_all()
             raise JournalError("the journal failed: database or disk is full")
 
-        monkeypatch.setattr(Journal, "write", flaky)
+        monkeypatch.setattr(SQLiteJournal, "write", flaky)
 
     async def fails(self, n: int) -> None:
         async with asyncio.timeout(PATIENCE_S), self._changed:

@@ -17,6 +17,7 @@ from openwx import metrics, service
 from openwx.config import JournalLimits
 from openwx.simulator import Account, Fault, Simulator, sync
 from openwx.simulator.media import PNG
+from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S
 
 from .counting import Counts
@@ -99,7 +100,7 @@ async def the_owner_drops_failed_deliveries(scene: Scene) -> None:
     assert (await gateway.get("outbox_drop", id="all")).json["count"] == 2
 
 
-@case("failed_delivery", "of the failed uploads", 3)
+@case("failed_delivery", "of the failed reports", 3)
 async def more_failures_than_the_outbox_keeps(scene: Scene) -> None:
     scene.monkeypatch.setattr(service, "PRUNE_EVERY_S", 0.2)
     limits = JournalLimits(keep_failed=2)
@@ -115,7 +116,7 @@ async def an_answer_that_is_no_json(scene: Scene) -> None:
     scene.account.friend("momo").says("nothing is wrong with an answer without a reply")
 
 
-@case("reply", "reply in the answer is ignored: it must be a text")
+@case("reply", "reply in the answer is ignored: it must be a string")
 async def a_reply_that_is_no_text(scene: Scene) -> None:
     await scene.run()
     scene.receiver.behaves(says({"reply": ["hi"], "media": None}), content="hi")
@@ -249,10 +250,11 @@ async def a_full_disk_until_the_end(scene: Scene) -> None:
     gateway = await scene.run()
     assert gateway.service is not None
     journal = gateway.service.gateway._resources.journal
+    assert isinstance(journal, SQLiteJournal)
     hanging = scene.simulator.faults.add("webwxsendmsg", Fault.HANG)
     sending = asyncio.create_task(gateway.get("send_friend_message", id="filehelper", content="x"))
     await hanging.strikes()
-    await journal._writer.order(lambda db: db.execute("PRAGMA query_only = 1"))
+    await journal._worker.do(lambda db: db.execute("PRAGMA query_only = 1"))
     hanging.release()
     assert (await sending).code == 0
     await gateway.stop()
@@ -267,12 +269,13 @@ async def a_remark_name_that_is_not_published(scene: Scene) -> None:
     gateway = await scene.run()
     assert gateway.service is not None
     journal = gateway.service.gateway._resources.journal
+    assert isinstance(journal, SQLiteJournal)
     hanging = scene.simulator.faults.add("webwxoplog", Fault.HANG)
     setting = asyncio.create_task(
         gateway.get("set_friend_markname", account="xiaohui2016", new_markname="ash")
     )
     await hanging.strikes()
-    await journal._writer.order(lambda db: db.execute("PRAGMA query_only = 1"))
+    await journal._worker.do(lambda db: db.execute("PRAGMA query_only = 1"))
     hanging.release()
     assert (await setting).code == 0
     await gateway.stop()

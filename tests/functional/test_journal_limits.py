@@ -14,7 +14,7 @@ import pytest
 from openwx import service
 from openwx.config import JournalLimits, Settings
 from openwx.simulator import Account
-from openwx.store.sqlite.journal import DeliveryStatus
+from openwx.store.records import DeliveryStatus
 
 from .counting import gauge
 from .world import Receiver, World

@@ -13,7 +13,7 @@ import pytest
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.store.sqlite import journal
-from openwx.store.sqlite.journal import Journal
+from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
@@ -208,8 +208,9 @@ async def test_a_deleted_log_is_written_back_by_a_stop(
 async def does(gateway: Gateway, sql: str) -> None:
     """Have the journal's own connection do something to itself."""
     assert gateway.service is not None
-    opened: Journal = gateway.service.gateway._resources.journal
-    await opened._writer.order(lambda db: db.execute(sql).fetchall())
+    opened = gateway.service.gateway._resources.journal
+    assert isinstance(opened, SQLiteJournal)
+    await opened._worker.do(lambda db: db.execute(sql).fetchall())
 
 
 async def test_a_lock_of_another_program_is_no_hang(
@@ -273,7 +274,7 @@ async def test_a_disk_that_hangs_is_as_good_as_none(
     api: Gateway, world: World, account: Account, receiver: Receiver, simulator: Simulator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(journal, "HANGS_S", 0.2)
+    monkeypatch.setattr(journal, "PROBE_TIMEOUT_S", 0.2)
     grey = account.friend("小灰")
     hanging = simulator.faults.add("webwxsendmsg", Fault.HANG)
     under_way = asyncio.create_task(sends(api, "under way"))
@@ -285,7 +286,9 @@ async def test_a_disk_that_hangs_is_as_good_as_none(
         answers.wait(PATIENCE_S)
 
     assert api.service is not None
-    held = asyncio.create_task(api.service.gateway._resources.journal._writer.order(hold))
+    opened = api.service.gateway._resources.journal
+    assert isinstance(opened, SQLiteJournal)
+    held = asyncio.create_task(opened._worker.do(hold))
     assert await asyncio.to_thread(holds.wait, PATIENCE_S)
     hanging.release()
     assert (await asyncio.wait_for(under_way, PATIENCE_S)).code == 0

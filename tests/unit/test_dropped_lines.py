@@ -22,7 +22,7 @@ NOT_SO = {
     "%s: the saved session cannot be read, so it is only forgotten": "somebody asked for that",
     "%s cannot be deleted: %s": "it stays there",
     "old entries and media cannot be deleted now: %s": "they stay there",
-    "%d uploads were left out on stdout by now": "each was counted as it was left out",
+    "%d reports were left out on stdout by now": "each was counted as it was left out",
     "the contact list came short; nobody who is not in it is taken for lost": "they stay",
     "the phone was not told: %s": "it learns of it by itself",
 }

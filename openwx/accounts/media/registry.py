@@ -3,11 +3,9 @@
 The routes and ``Sender`` call it; ``EventRecorder`` records what it knows of media.
 """
 
-import asyncio
 import re
 from collections import OrderedDict
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec.structs import replace
@@ -18,7 +16,9 @@ from openwx.accounts.media.resolver import MediaInput, MediaResolver
 from openwx.accounts.outgoing import OutgoingMedia
 from openwx.domain.media import MEDIA_CODES, Kind, MediaRef
 from openwx.errors import CallerError, Code
-from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch
+from openwx.keyedlock import KeyedLock
+from openwx.store.base import Journal, JournalError
+from openwx.store.records import WriteBatch
 from openwx.transports.web import send
 from openwx.transports.web.client import Client
 from openwx.transports.web.send import Uploaded
@@ -48,7 +48,7 @@ class MediaRegistry:
         self._client = client
         self._transfer = transfer
         self._uploaded: OrderedDict[_Key, Uploaded] = OrderedDict()
-        self._uploading: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
+        self._uploading = KeyedLock()
 
     @property
     def _login_id(self) -> str:
@@ -72,7 +72,7 @@ class MediaRegistry:
             words = f"media_id must be ID:CODE as an answer or an upload gave it (codes: {codes})"
             raise CallerError(Code.BAD_PARAMETER, words)
         name = names.of_client(name or "") or None
-        record = await self._journal.medium(self._account, found[1])
+        record = await self._journal.media(self._account, found[1])
         if record is not None:
             media = msgspec.json.decode(record, type=OutgoingMedia)
             return _to_send_on(replace(media, media_id=media_id), name)
@@ -111,8 +111,8 @@ class MediaRegistry:
 
     async def _upload(self, medium: Medium, to: str) -> Uploaded:
         key = (self._login_id, medium.md5, medium.kind, medium.name)
-        lock = self._uploading.setdefault(key, asyncio.Lock())
-        async with lock:  # others that want the same file meanwhile wait for this upload
+        # others that want the same file meanwhile wait for this upload
+        async with self._uploading.hold(key):
             uploaded = self._uploaded.get(key)
             if uploaded is None:
                 try:

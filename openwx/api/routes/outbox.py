@@ -40,9 +40,9 @@ def _delivery(upload: ListedReport) -> Delivery:
         webhook_id=f"msg_{upload.uid}",
         kind=upload.kind,
         created=int(upload.created),
-        failed=int(upload.settled),
+        failed=int(upload.ended),
         tries=upload.tries,
-        http_status=upload.status,
+        http_status=upload.http_status,
         error=upload.error,
         next_try=int(getattr(upload, "next_try", 0)),
     )

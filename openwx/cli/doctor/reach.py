@@ -14,9 +14,9 @@ from yarl import URL
 
 from openwx import __version__
 from openwx.cli.doctor.finding import Finding, ok, problem, warning
-from openwx.cli.probe import reason
 from openwx.config import Settings
 from openwx.config.addresses import masked
+from openwx.neterrors import describe
 from openwx.reporter import tls
 from openwx.transports.web.session import DEFAULT_DOMAIN, LOGIN_HOST
 
@@ -79,7 +79,7 @@ async def _ask(
             seconds = time.monotonic() - started
             return Reached(answer.status, seconds, _off(answer.headers.get(hdrs.DATE)))
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return reason(error)
+        return describe(error)
 
 
 def _off(date: str | None) -> float | None:

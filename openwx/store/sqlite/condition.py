@@ -2,82 +2,79 @@
 
 import asyncio
 import logging
-import math
-import time
 
+from openwx.store.base import JournalError
 from openwx.store.records import WriteBatch
-from openwx.store.sqlite.schema import JournalError
+from openwx.throttle import Throttle
 
 log = logging.getLogger("openwx.report")
 
-SAY_EVERY_S = 60.0
-"""A trouble that was there so recently is the same one, for the log."""
+LOG_EVERY_S = 60.0
+"""How often the same trouble is logged when it comes and goes: small batches may fit where large ones do not."""
 
 
 class Condition:
-    """In trouble from the first unit that cannot be written until something can be written again."""
+    """In trouble from the first batch that cannot be written until something can be written again."""
 
     def __init__(self) -> None:
         self.trouble = ""
-        """Why nothing can be written now."""
+        """Why nothing can be written now; empty while it can."""
         self.failed_bytes = 0
-        """So many could not be written since the trouble began."""
-        self._fails = asyncio.Event()
-        self._works = asyncio.Event()
-        self._works.set()
-        self._said: dict[str, float] = {}
-        """When each trouble was logged last: where a little can be written and much cannot, it comes and goes."""
+        """The size of what could not be written since the trouble began."""
+        self._failing = asyncio.Event()
+        self._working = asyncio.Event()
+        self._working.set()
+        self._throttle = Throttle(LOG_EVERY_S)
         self._is_logged = False
 
     def failed(self, error: JournalError, size: int = 0) -> None:
-        """Something of that many bytes could not be written."""
-        self.trouble = str(error)
+        """Note that ``size`` bytes could not be written."""
+        former, self.trouble = self.trouble, str(error)
         self.failed_bytes += size
-        self._works.clear()
-        self._fails.set()
-        now = time.monotonic()
-        if now - self._said.get(self.trouble, -math.inf) > SAY_EVERY_S:
+        self._working.clear()
+        self._failing.set()
+        if self.trouble != former and self._throttle.allows(self.trouble):
             log.error("%s: nothing is sent or acknowledged for now", self.trouble)
             self._is_logged = True
-        self._said[self.trouble] = now
 
     def works(self) -> None:
-        """Something was written after all."""
+        """Note that something could be written."""
         if self._is_logged:
             log.warning("the journal can be written again")
         self._is_logged = False
         self.trouble = ""
         self.failed_bytes = 0
-        self._fails.clear()
-        self._works.set()
+        self._failing.clear()
+        self._working.set()
 
     def require(self) -> None:
-        """Raise ``JournalError`` while there is trouble."""
+        """Raise ``JournalError`` while in trouble."""
         if self.trouble:
             raise JournalError(self.trouble)
 
-    async def until_it_works(self) -> bool:
-        """Whether there was something to wait for."""
+    async def until_working(self) -> bool:
+        """Wait for the end of the trouble. Return whether there was any."""
         waited = False
-        while self.trouble:  # it may have begun again when this one's turn comes
+        while self.trouble:  # it may have begun again before this task runs
             waited = True
-            await self._works.wait()
+            await self._working.wait()
         return waited
 
-    async def until_it_fails(self) -> JournalError:
+    async def until_failing(self) -> JournalError:
+        """Wait for trouble, and return it."""
         while not self.trouble:
-            await self._fails.wait()
+            await self._failing.wait()
         return JournalError(self.trouble)
 
 
-def size_of(unit: WriteBatch) -> int:
-    """About as many bytes as it takes to write a unit."""
+def size_of(batch: WriteBatch) -> int:
+    """Return about how many bytes it takes to write a batch."""
     parts = [
-        *(one.body for one in unit.uploads),
-        *(one.body for one in unit.sends),
-        *(one.body for one in unit.completed),
-        *(value or b"" for value in unit.state.values()),
-        *unit.media.values(),
-        *unit.keys.values(),
+        *(report.body for report in batch.reports),
+        *(send.body for send in batch.sends),
+        *(report.body for report in batch.completed),
+        *(value or b"" for value in batch.state.values()),
+        *batch.media.values(),
+        *batch.keys.values(),
     ]
     return sum(map(len, parts))

@@ -1,28 +1,22 @@
-"""One thread that does blocking work for an event loop: what waits when it is free goes together.
-
-Those who were told together come back together, but not all at once: where fewer are there than the last time, the
-others are waited for a moment. Who is alone never waits (PostgreSQL's ``commit_delay`` and ``commit_siblings``).
-"""
+"""One thread that does blocking work for an event loop. What waits while it is busy becomes its next batch."""
 
 import asyncio
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-SIBLINGS_S = 0.001
-"""So long is waited for those who were told together."""
-
 
 class Job(NamedTuple):
+    """Something to do, and the future of its caller."""
+
     what: Any
     done: asyncio.Future[Any]
 
 
 class JobResult(NamedTuple):
-    """The result of an order, or its error."""
+    """The result of a job, or its error."""
 
     done: asyncio.Future[Any]
     value: Any
@@ -30,101 +24,90 @@ class JobResult(NamedTuple):
 
 
 class BatchExecutor:
-    """What the thread runs: opened, fed and closed in the thread, and nowhere else."""
+    """What runs in the thread: opened, called and closed there, and nowhere else."""
 
     def open(self) -> None:
+        """Get ready; an exception ends the thread."""
         raise NotImplementedError
 
-    def handle(self, orders: list[Job]) -> Iterable[list[JobResult]]:
-        """Do the orders. Each yielded list is told at once, with a single wake-up of the loop."""
+    def handle(self, jobs: list[Job]) -> Iterable[list[JobResult]]:
+        """Do the jobs. Each yielded list is passed on at once, with a single wake-up of the loop."""
         raise NotImplementedError
 
     def close(self) -> None:
+        """Close what ``open`` opened."""
         raise NotImplementedError
 
 
-class Writer:
-    """Owns the thread. ``start`` and ``stop`` are called once each, on the loop that it serves."""
+class Worker:
+    """The thread. ``start`` and ``stop`` are called once each, on the loop that it serves."""
 
-    def __init__(self, workshop: BatchExecutor, *, name: str, at_once: int) -> None:
-        self._workshop = workshop
+    def __init__(self, executor: BatchExecutor, *, name: str, max_batch: int) -> None:
+        self._executor = executor
         self._name = name
-        self._at_once = at_once
-        self._orders: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
-        self._gathered: list[Job] = []
-        self._siblings = 0
-        """So many were done together the last time."""
+        self._max_batch = max_batch
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop
         self._ended: asyncio.Future[None]
 
     async def start(self) -> None:
+        """Start the thread, and wait until its executor is open."""
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
         opened: asyncio.Future[None] = self._loop.create_future()
-        # A daemon: where the loop dies without `stop`, the process may end all the same.
-        threading.Thread(target=self._work, args=(opened,), name=self._name, daemon=True).start()
+        # A daemon: if the loop dies without `stop`, the process may end all the same.
+        threading.Thread(target=self._run, args=(opened,), name=self._name, daemon=True).start()
         await opened
 
     async def stop(self) -> None:
-        """Do everything that was ordered, then end the thread."""
-        self._hand_over()
-        self._orders.put(None)
+        """Do all jobs, then end the thread."""
+        self._jobs.put(None)
         await asyncio.shield(self._ended)
 
-    async def order(self, what: Any) -> Any:
-        """Have it done. A caller who is cancelled meanwhile does not stop it."""
+    async def do(self, what: Any) -> Any:
+        """Have a job done, and return its result. Cancelling the caller does not stop the job."""
         done: asyncio.Future[Any] = self._loop.create_future()
-        if not self._gathered:
-            # After all callers who can run now: those woken by one group go into the next together.
-            self._loop.call_soon(self._hand_over)
-        self._gathered.append(Job(what, done))
+        self._jobs.put(Job(what, done))
         return await done
 
-    def _hand_over(self) -> None:
-        if self._gathered:
-            self._orders.put(self._gathered)
-            self._gathered = []
-
-    def _work(self, opened: asyncio.Future[None]) -> None:
+    def _run(self, opened: asyncio.Future[None]) -> None:
         try:
-            self._workshop.open()
-        except Exception as error:  # noqa: BLE001 - told to whoever starts
-            self._tell([JobResult(opened, None, error)])
+            self._executor.open()
+        except Exception as error:  # noqa: BLE001 - raised by `start`
+            self._resolve([JobResult(opened, None, error)])
             return
-        self._tell([JobResult(opened, None, None)])
-        while (orders := self._next()) is not None:
+        self._resolve([JobResult(opened, None, None)])
+        while (jobs := self._next()) is not None:
             try:
-                for told in self._workshop.handle(orders):
-                    self._tell(told)
-            except Exception as error:  # noqa: BLE001 - a bug, told to everyone who waits (again: no effect)
-                self._tell([JobResult(order.done, None, error) for order in orders])
-        self._workshop.close()
-        self._tell([JobResult(self._ended, None, None)])
+                for results in self._executor.handle(jobs):
+                    self._resolve(results)
+            except Exception as error:  # noqa: BLE001 - a bug: raised by every `do` that still waits
+                self._resolve([JobResult(job.done, None, error) for job in jobs])
+        self._executor.close()
+        self._resolve([JobResult(self._ended, None, None)])
 
     def _next(self) -> list[Job] | None:
-        orders = self._orders.get()
-        if orders is None:
+        job = self._jobs.get()
+        if job is None:
             return None
-        if len(orders) < self._siblings:
-            time.sleep(SIBLINGS_S)
-        while len(orders) < self._at_once:
+        jobs = [job]
+        while len(jobs) < self._max_batch:
             try:
-                more = self._orders.get_nowait()
+                job = self._jobs.get_nowait()
             except queue.Empty:
                 break
-            if more is None:
-                self._orders.put(None)
+            if job is None:
+                self._jobs.put(None)
                 break
-            orders = orders + more
-        self._siblings = len(orders)
-        return orders
+            jobs.append(job)
+        return jobs
 
-    def _tell(self, results: list[JobResult]) -> None:
+    def _resolve(self, results: list[JobResult]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_resolve, results)
+            self._loop.call_soon_threadsafe(_set_results, results)
 
 
-def _resolve(results: list[JobResult]) -> None:
+def _set_results(results: list[JobResult]) -> None:
     for done, value, error in results:
         if done.done():
             continue

@@ -1,6 +1,6 @@
-"""What is read from the journal, and what is forgotten: each is done in the journal's thread.
+"""Queries of the journal, and the deletion of old rows. Each runs in the journal's thread.
 
-A query is called with the database and answers rows; ``journal.py`` makes records of them.
+A query is called with the database and returns rows; ``journal.py`` makes records of them.
 """
 
 import sqlite3
@@ -17,19 +17,24 @@ from openwx.store.records import (
     Send,
     StoredReport,
 )
+from openwx.store.sqlite.files import Files
 
-AT_ONCE = 1000
+SLICE = 1000
 """Rows deleted, or pages given back, in one transaction."""
 SPARE_PAGES = 256
-"""A mebibyte."""
+"""Free pages that are kept for the next rows: a mebibyte."""
+MIN_ROOM_BYTES = 64 * 1024
+"""How much the probe of a full disk writes at least."""
+MAX_PROBE_BYTES = 1024 * 1024
+"""How much it writes at most: it is repeated, and disks wear out."""
 
 _FIELDS = "id, account, chat, kind, uid, ifnull(dedupe, ''), created, tries, reply_to, media, attachment, body"
 _NAMES = (
     *("id", "account", "chat", "kind", "uid", "dedupe", "created", "tries", "reply_to", "media"),
     *("attachment", "body"),
 )
-UPLOAD = f"SELECT {_FIELDS} FROM uploads WHERE id = ? AND fate = 0"  # noqa: S608 - ours
-# Behind an upload whose medium is still to be fetched, the others of its chat wait too.
+PENDING_REPORT = f"SELECT {_FIELDS} FROM uploads WHERE id = ? AND fate = 0"  # noqa: S608 - ours
+# A report whose media is incomplete holds back the later ones of its chat.
 BEHIND = """EXISTS (SELECT 1 FROM uploads AS first WHERE first.account = uploads.account
 AND first.chat = uploads.chat AND first.fate = 0 AND first.media != x'' AND first.id <= uploads.id)"""
 PENDING = f"""
@@ -42,29 +47,29 @@ WHERE account = ? AND fate = ? ORDER BY settled DESC, id DESC LIMIT ?"""
 WAITING = """
 SELECT id, chat, kind, uid, created, 0.0, tries, status, error FROM uploads
 WHERE account = ? AND fate = 0 ORDER BY id LIMIT ?"""
-LISTED = """
+DELIVERY = """
 SELECT id, chat, kind, uid, created, settled, tries, status, error, body FROM uploads
 WHERE account = ? AND id = ? AND fate IN (0, ?)"""
-_KEPT = "id, chat, kind, uid, created, settled, tries, status, error, fate, seq, body"
+_STORED = "id, chat, kind, uid, created, settled, tries, status, error, fate, seq, body"
 DELIVERED = f"""
-SELECT {_KEPT} FROM uploads WHERE account = ? AND fate = {int(DeliveryStatus.DELIVERED)} AND fate != 0 AND status != 0
+SELECT {_STORED} FROM uploads WHERE account = ? AND fate = {int(DeliveryStatus.DELIVERED)} AND fate != 0 AND status != 0
 ORDER BY settled DESC, id DESC LIMIT ?"""  # noqa: S608 - ours
-KEPT = f"SELECT {_KEPT} FROM uploads WHERE account = ? AND id = ?"  # noqa: S608
-KEPT_SHOWN = f"SELECT {_KEPT} FROM uploads WHERE account = ? AND seq = ? AND seq != 0"  # noqa: S608
+REPORT = f"SELECT {_STORED} FROM uploads WHERE account = ? AND id = ?"  # noqa: S608
+PUBLISHED_REPORT = f"SELECT {_STORED} FROM uploads WHERE account = ? AND seq = ? AND seq != 0"  # noqa: S608
 CHATS = f"""
-SELECT {_KEPT} FROM uploads WHERE account = ?1 AND seq IN (
+SELECT {_STORED} FROM uploads WHERE account = ?1 AND seq IN (
     SELECT max(seq) FROM uploads WHERE account = ?1 AND chat != '' AND seq != 0
     GROUP BY chat ORDER BY max(seq) DESC LIMIT ?2)
 ORDER BY seq DESC"""  # noqa: S608
 HISTORY = f"""
-SELECT {_KEPT} FROM uploads WHERE account = ? AND chat = ? AND chat != '' AND seq < ? AND seq != 0
+SELECT {_STORED} FROM uploads WHERE account = ? AND chat = ? AND chat != '' AND seq < ? AND seq != 0
 ORDER BY seq DESC LIMIT ?"""  # noqa: S608
-TOLD = f"""
-SELECT {_KEPT} FROM uploads WHERE account = ? AND seq < ? AND seq != 0
+LOG = f"""
+SELECT {_STORED} FROM uploads WHERE account = ? AND seq < ? AND seq != 0
 ORDER BY seq DESC LIMIT ?"""  # noqa: S608
 BODIES = """
 SELECT id, body FROM uploads WHERE account = ? AND id IN (SELECT value FROM json_each(?))"""
-# What ended before is not read: `settled` is never before `created`. Each row is read once.
+# Reports that ended before the period are not read, since `settled` is never before `created`. Each row is read once.
 COUNTS = """
 WITH recent AS (
     SELECT created > ?2 AS fresh, kind, fate, status, body FROM uploads
@@ -75,137 +80,162 @@ SELECT ifnull(sum(fresh AND kind = 'receive_message'), 0),
 ifnull(sum(fresh AND kind = 'send_message' AND instr(body, ?3) > 0), 0),
 ifnull(sum(fate = 1 AND status != 0), 0), ifnull(sum(fate = 2), 0), ifnull(sum(fate = 0), 0) FROM recent"""
 SENT = b'"code":0,'
-"""In the JSON of a send that succeeded; in a text it would stand with escaped quotes."""
+"""Part of the JSON of a successful send. In a text its quotes would be escaped."""
 SENDS = """
 SELECT id, account, uid, upload_id, part, created, attachment, body FROM sends
 WHERE account = ? ORDER BY id"""
-_SEND_NAMES = ("id", "account", "uid", "upload_id", "part", "created", "attachment", "body")
-LEFT = """
+_SEND_NAMES = ("id", "account", "uid", "report_id", "part", "created", "attachment", "body")
+UNFINISHED = """
 SELECT (SELECT count(*) FROM uploads WHERE account = ?1 AND fate = 0),
 (SELECT count(*) FROM sends WHERE account = ?1)"""
-FAILURES = "SELECT count(*) FROM uploads WHERE account = ? AND fate = ?"
+COUNT_FAILED = "SELECT count(*) FROM uploads WHERE account = ? AND fate = ?"
 STATE = "SELECT key, value FROM state WHERE account = ?"
-MEDIUM = "SELECT value FROM media WHERE account = ? AND key = ?"
+MEDIA = "SELECT value FROM media WHERE account = ? AND key = ?"
 KEY = "SELECT value FROM keys WHERE account = ? AND key = ?"
 BODY_OF = "SELECT body FROM uploads WHERE account = ? AND dedupe = ?"
 FILES = """
 SELECT attachment FROM uploads WHERE fate = 0 AND attachment != ''
 UNION SELECT attachment FROM sends WHERE attachment != ''"""
-_SHOWN = """
+_PUBLISHED = """
 SELECT seq, kind, uid, created, attachment, body FROM uploads
 WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?"""
-_SHOWN_NAMES = PublishedReport.__struct_fields__
-_FORGOTTEN = "SELECT ifnull(max(seq), 0) FROM forgotten WHERE account = ?"
+_PUBLISHED_NAMES = PublishedReport.__struct_fields__
+_PRUNED_TO = "SELECT ifnull(max(seq), 0) FROM forgotten WHERE account = ?"
 NEWEST = "SELECT ifnull(max(seq), 0) FROM uploads WHERE account = ?"
 NEXT_ACCOUNT = "SELECT min(account) FROM uploads WHERE fate != 0 AND account > ?"
 _BEYOND = """
 SELECT settled, id FROM uploads WHERE account = ? AND fate = ?
 ORDER BY settled DESC, id DESC LIMIT 1 OFFSET ?"""
-# The newest rows stay, by both numbers: they are counted on from there.
-_PRUNED = """
+# The newest rows stay, by both numbers: the next ones are counted from there.
+_TO_PRUNE = """
 SELECT id FROM uploads WHERE account = ?1 AND fate = ?2 AND (settled, id) <= (?3, ?4) AND seq != 0
 AND id < (SELECT max(id) FROM uploads) AND seq < (SELECT max(seq) FROM uploads WHERE account = ?1)
 ORDER BY settled, id LIMIT ?5"""
-_NOTE_FORGOTTEN = f"""
+_NOTE_PRUNED = f"""
 INSERT INTO forgotten (account, seq)
-SELECT ?1, max(seq) FROM uploads WHERE id IN ({_PRUNED}) HAVING max(seq) IS NOT NULL
+SELECT ?1, max(seq) FROM uploads WHERE id IN ({_TO_PRUNE}) HAVING max(seq) IS NOT NULL
 ON CONFLICT (account) DO UPDATE SET seq = max(seq, excluded.seq)"""  # noqa: S608 - ours
-_PRUNE = f"DELETE FROM uploads WHERE id IN ({_PRUNED})"  # noqa: S608 - ours
+_PRUNE = f"DELETE FROM uploads WHERE id IN ({_TO_PRUNE})"  # noqa: S608 - ours
 _PRUNE_OLD = {
     table: f"""
 DELETE FROM {table} WHERE (account, key) IN (
     SELECT account, key FROM {table} WHERE created < ? LIMIT ?)"""  # noqa: S608 - ours
     for table in ("media", "keys")
 }
+_WRITE_PROBE = (
+    "INSERT OR REPLACE INTO state (account, key, value) VALUES ('', 'probe', randomblob(?))"
+)
+_DELETE_PROBE = "DELETE FROM state WHERE account = '' AND key = 'probe'"
 
 
 class Read:
     """One SELECT."""
 
     def __init__(self, sql: str, *values: object) -> None:
-        self.sql = sql
-        self.values = values
+        self._sql = sql
+        self._values = values
 
     def __call__(self, db: sqlite3.Connection) -> list[tuple[Any, ...]]:
-        return db.execute(self.sql, self.values).fetchall()
+        return db.execute(self._sql, self._values).fetchall()
 
 
-class ReadShown:
-    """What can be seen after an id: at most so many uploads, and no more once their bodies have so many bytes."""
+class ReadPublished:
+    """A page of published reports: at most ``rows``, and none beyond ``size`` bytes of bodies."""
 
     def __init__(self, account: str, after: int, *, rows: int, size: int) -> None:
-        self.account = account
-        self.after = max(after, 0)
-        self.rows = rows
-        self.size = size
+        self._account = account
+        self._after = max(after, 0)
+        self._rows = rows
+        self._size = size
 
     def __call__(self, db: sqlite3.Connection) -> ReportPage:
-        uploads: list[PublishedReport] = []
-        left = self.size
-        found = db.execute(_SHOWN, (self.account, self.after, self.rows))
+        reports: list[PublishedReport] = []
+        left = self._size
+        found = db.execute(_PUBLISHED, (self._account, self._after, self._rows))
         for row in found:
-            uploads.append(PublishedReport(**_named(_SHOWN_NAMES, row)))
-            left -= len(uploads[-1].body)
+            reports.append(PublishedReport(**_named(_PUBLISHED_NAMES, row)))
+            left -= len(reports[-1].body)
             if left <= 0:
                 break
         found.close()
-        forgotten = db.execute(_FORGOTTEN, (self.account,)).fetchone()[0]
-        return ReportPage(uploads, forgotten, more=left <= 0 or len(uploads) == self.rows)
+        pruned = db.execute(_PRUNED_TO, (self._account,)).fetchone()[0]
+        return ReportPage(reports, pruned, more=left <= 0 or len(reports) == self._rows)
 
 
 class Prune:
-    """Delete one slice of an account's settled rows; answers how many went."""
+    """Deletes one slice of an account's old reports with this status; returns how many."""
 
-    def __init__(self, account: str, fate: DeliveryStatus, before: float, keep: int) -> None:
-        self.of = (account, int(fate))
-        self.before = before
-        self.keep = keep
+    def __init__(self, account: str, status: DeliveryStatus, before: float, keep: int) -> None:
+        self._of = (account, int(status))
+        self._before = before
+        self._keep = keep
 
     def __call__(self, db: sqlite3.Connection) -> int:
-        beyond = db.execute(_BEYOND, (*self.of, self.keep)).fetchone() or (0.0, 0)
-        last = max(beyond, (self.before, 0))
-        slice_ = (*self.of, *last, AT_ONCE)
+        beyond = db.execute(_BEYOND, (*self._of, self._keep)).fetchone() or (0.0, 0)
+        slice_ = (*self._of, *max(beyond, (self._before, 0)), SLICE)
         db.execute(
-            _NOTE_FORGOTTEN, slice_
-        )  # before they go: a crash in between forgets nothing unsaid
+            _NOTE_PRUNED, slice_
+        )  # first: after a crash in between, readers still know of the gap
         return db.execute(_PRUNE, slice_).rowcount
 
 
+class PruneOld:
+    """Deletes one slice of the old rows of ``media`` or ``keys``; returns how many."""
+
+    def __init__(self, table: str, before: float) -> None:
+        self._table = table
+        self._before = before
+
+    def __call__(self, db: sqlite3.Connection) -> int:
+        return db.execute(_PRUNE_OLD[self._table], (self._before, SLICE)).rowcount
+
+
 class Vacuum:
-    """Give free pages back to the file system, a slice of them; answers how many. Some stay for the next rows."""
+    """Gives a slice of the free pages back to the file system; returns how many."""
 
     def __call__(self, db: sqlite3.Connection) -> int:
         free: int = db.execute("PRAGMA freelist_count").fetchone()[0]
-        count = min(free - SPARE_PAGES, AT_ONCE)
+        count = min(free - SPARE_PAGES, SLICE)
         if count <= 0:
             return 0
-        # Not `execute`: it takes the rows without columns, one a page, for none, and stops at the first.
+        # Not `execute`: it takes the rows without columns, one for each page, for none, and stops at the first.
         db.executescript(f"PRAGMA incremental_vacuum({count});")
-        if count < AT_ONCE:  # the last slice; the file itself shrinks when the log is written back
+        if count < SLICE:  # the last slice; the file itself shrinks at a checkpoint
             db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         return count
 
 
-class PruneOld:
-    """Delete one slice of what is old in ``media`` or ``keys``; answers how many rows went."""
+class Probe:
+    """Checks whether the journal can be written. ``failed``: bytes of the writes that failed; None if none did."""
 
-    def __init__(self, table: str, before: float) -> None:
-        self.table = table
-        self.before = before
+    def __init__(self, files: Files, failed: int | None, busy_timeout_s: float) -> None:
+        self._files = files
+        self._failed = failed
+        self._busy_timeout_s = busy_timeout_s
 
-    def __call__(self, db: sqlite3.Connection) -> int:
-        return db.execute(_PRUNE_OLD[self.table], (self.before, AT_ONCE)).rowcount
+    def __call__(self, db: sqlite3.Connection) -> None:
+        self._files.require_all()
+        if self._failed is not None or self._files.is_room_scarcer():
+            self._write(db, MIN_ROOM_BYTES + min(self._failed or 0, MAX_PROBE_BYTES))
+
+    def _write(self, db: sqlite3.Connection, size: int) -> None:
+        db.execute("PRAGMA busy_timeout = 0")  # other jobs wait behind this one
+        try:
+            db.execute(_WRITE_PROBE, (size,))
+            db.execute(_DELETE_PROBE)
+        finally:
+            db.execute(f"PRAGMA busy_timeout = {self._busy_timeout_s * 1000:.0f}")
 
 
-def upload_of(row: tuple[Any, ...]) -> Report:
+def report_of(row: tuple[Any, ...]) -> Report:
     return Report(**_named(_NAMES, row))
 
 
-def listed_upload_of(row: tuple[Any, ...]) -> ListedReport:
+def listed_report_of(row: tuple[Any, ...]) -> ListedReport:
     return ListedReport(**_named(ListedReport.__struct_fields__, row))
 
 
-def kept_upload_of(row: tuple[Any, ...]) -> StoredReport:
+def stored_report_of(row: tuple[Any, ...]) -> StoredReport:
     return StoredReport(**_named(StoredReport.__struct_fields__, row))
 
 

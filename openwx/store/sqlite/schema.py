@@ -1,17 +1,21 @@
-"""The journal's file: its tables, their versions, and how it is opened (SQLite)."""
+"""The journal's database: its tables, their versions, and how it is opened.
+
+Tables and columns keep the names of their first versions: a row of ``uploads`` is a report, ``fate`` its
+``DeliveryStatus``, ``settled`` the time when its delivery ended, and ``seq`` its sequence number.
+"""
 
 import errno
 import os
 import sqlite3
 from pathlib import Path
 
-from openwx.errors import OpenwxError
+from openwx.store.base import JournalError, JournalUnavailable
 
 VERSION = 5
 _OPENS_WITHIN_S = 5.0
-"""So long a lock of another program is waited for at the start."""
+"""How long the start waits for a lock of another program, in seconds."""
 BUSY_TIMEOUT_S = 1.0
-"""So long it is waited for later, by everybody who uses the journal."""
+"""How long a write waits for it later, in seconds."""
 
 _PRAGMAS = """
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -22,8 +26,8 @@ PRAGMA wal_autocheckpoint = 4000;
 PRAGMA journal_size_limit = 67108864;
 """
 
-# `body` comes last, so that lists need not read its overflow pages. Ids never come back, for queued
-# sends may still name them: they are counted up from the newest row, which is never pruned.
+# `body` comes last, so that lists need not read its overflow pages. Ids are never reused, since queued
+# sends may still name them: they are counted from the newest row, which is never pruned.
 _FIRST = """
 CREATE TABLE uploads (
     id INTEGER PRIMARY KEY,
@@ -62,8 +66,8 @@ CREATE TABLE keys (
 CREATE INDEX keys_created ON keys (created);
 """
 
-# `seq` numbers uploads in the order in which they could be seen (`showing.py`); 0 is not yet. `forgotten` is the
-# highest number of each account that was pruned.
+# `seq` numbers reports in the order of their publication (see `tables.py`); 0 is not yet. `forgotten` has the highest
+# pruned number of each account.
 _SEQ = """
 ALTER TABLE uploads ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
 UPDATE uploads SET seq = id WHERE NOT EXISTS (SELECT 1 FROM uploads AS first
@@ -77,36 +81,25 @@ CREATE TABLE forgotten (account TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT 
 _CHATS = "CREATE INDEX uploads_chat ON uploads (account, chat, seq) WHERE chat != '';"
 
 _STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ, _CHATS)
-"""What leads from each version to the next one."""
+"""The migrations from each version to the next."""
 
 
-class JournalError(OpenwxError):
-    """The journal could not be read or written (disk full, locked, damaged, taken away, closed).
-
-    Nothing was changed, and it goes on working: once there is room, the same unit succeeds.
-    """
-
-
-class NotNowJournalError(JournalError):
-    """It cannot be opened now, but perhaps later: there is no room, or somebody has locked it."""
-
-
-_NOT_NOW = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
+_TEMPORARY = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
 
 
 def not_opened(path: Path, error: sqlite3.Error | OSError) -> JournalError:
-    """The error of a start that fails with this one."""
+    """Return the ``JournalError`` of a start that failed."""
     if isinstance(error, OSError):
-        is_for_now = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+        is_temporary = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
     else:
         code: int = getattr(error, "sqlite_errorcode", 0)
-        is_for_now = code & 0xFF in _NOT_NOW  # the rest of it says more
-    kind = NotNowJournalError if is_for_now else JournalError
+        is_temporary = code & 0xFF in _TEMPORARY  # the upper bits are details
+    kind = JournalUnavailable if is_temporary else JournalError
     return kind(f"cannot open {path}: {error}")
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """The database, brought to this version. Raises ``JournalError`` where a newer openwx wrote it."""
+    """Open the database, and migrate it to this version. Raise ``JournalError`` if a newer openwx wrote it."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm this mode
     path.chmod(0o600)
     db = sqlite3.connect(path, timeout=_OPENS_WITHIN_S, isolation_level=None)
@@ -134,7 +127,7 @@ def _require_known(path: Path, version: int) -> None:
 
 
 def _require_whole(path: Path, db: sqlite3.Connection) -> None:
-    """Better no start than a gateway that loses what stands in a damaged page."""
+    """Raise ``JournalError`` for a damaged database: openwx would lose what its damaged pages hold."""
     found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
     if found != "ok":
         words = " ".join(found.split())[:200]

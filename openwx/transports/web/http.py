@@ -13,6 +13,7 @@ from aiohttp import hdrs
 from yarl import URL
 
 from openwx.errors import BadResponse, NeverReached, Unreachable, refused
+from openwx.neterrors import describe
 from openwx.transports.web import download_body, wire
 from openwx.transports.web.cookies import Cookies
 from openwx.transports.web.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie, Session
@@ -176,13 +177,13 @@ class Http:
         except _OwnError as error:
             raise error.error from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NeverReached(call.name, _words(error)) from None
+            raise NeverReached(call.name, describe(error)) from None
         except TimeoutError:
             waited = time.monotonic() - started
             raise Unreachable(call.name, f"no answer within {waited:.0f} seconds") from None
         except aiohttp.ClientError as error:
             # Without its cause: a log of that would show the address with the Skey and the ticket in it.
-            raise Unreachable(call.name, _words(error)) from None
+            raise Unreachable(call.name, describe(error)) from None
         except (OSError, UnicodeError) as error:
             raise Unreachable(call.name, str(error)) from None
 
@@ -257,22 +258,3 @@ async def _read(call: str, answer: aiohttp.ClientResponse) -> bytes:
             raise BadResponse(call, f"the answer is larger than {LARGEST_ANSWER} bytes")
         parts.append(part)
     return b"".join(parts)
-
-
-def _words(error: aiohttp.ClientError) -> str:
-    """What happened, without the secrets that an error's URL or headers may hold."""
-    match error:
-        case aiohttp.ServerDisconnectedError():
-            return "the connection was closed without an answer"
-        case aiohttp.ClientPayloadError():
-            return "the connection was closed in the middle of the answer"
-        case aiohttp.ClientConnectorError():
-            return f"cannot connect to {error.host}:{error.port} ({error.os_error.strerror or error.os_error})"
-        case aiohttp.ConnectionTimeoutError():
-            return "cannot connect in time"
-        case aiohttp.ClientOSError():
-            return f"the connection broke ({error.strerror or type(error).__name__})"
-        case aiohttp.ClientResponseError():
-            return "the answer is not HTTP"
-        case _:
-            return type(error).__name__

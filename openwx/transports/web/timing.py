@@ -1,10 +1,11 @@
 """How long to wait for what. All delays of the client are here, so that a test can give it other ones."""
 
-import random
 import time
 from collections.abc import Iterator
 
 import msgspec
+
+from openwx import backoff
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -48,22 +49,15 @@ class Timing(msgspec.Struct, frozen=True):
 
     def backoff(self) -> Iterator[float]:
         """Pauses after failures: doubling, with jitter, without end."""
-        return _doubling(self.backoff_first_s, self.backoff_most_s)
+        return backoff.doubling(self.backoff_first_s, self.backoff_most_s)
 
     def too_often(self) -> Iterator[float]:
         """Pauses after a 1205."""
-        return _doubling(self.too_often_first_s, self.too_often_most_s)
+        return backoff.doubling(self.too_often_first_s, self.too_often_most_s)
 
     def idle(self) -> Iterator[float]:
         """Pauses after announced rounds that brought nothing."""
-        return _doubling(self.idle_first_s, self.idle_most_s)
-
-
-def _doubling(first_s: float, most_s: float) -> Iterator[float]:
-    pause_s = first_s
-    while True:
-        yield pause_s * random.uniform(0.8, 1.0)
-        pause_s = min(pause_s * 2, most_s)
+        return backoff.doubling(self.idle_first_s, self.idle_most_s)
 
 
 def now_ms() -> int:

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from openwx.accounts.qrcode import LoginQRCode
 from openwx.accounts.recorder import EventRecorder
 from openwx.config import ReportSettings
-from openwx.store.sqlite.journal import Journal, WriteBatch, WriteResult
+from openwx.store.base import Journal
+from openwx.store.records import WriteBatch, WriteResult
 from openwx.transports.web.client import Batch
 from openwx.transports.web.session import Session, SyncKey
 
@@ -24,9 +25,11 @@ class StateLog:
 
     async def write(self, unit: WriteBatch) -> WriteResult:
         self.states.append(dict(unit.state))
-        return WriteResult([None] * len(unit.uploads), [], [], [])
+        return WriteResult([None] * len(unit.reports), [], [], [])
 
-    async def insist(self, work: Callable[[], Awaitable[WriteResult]], _: object) -> WriteResult:
+    async def until_done(
+        self, work: Callable[[], Awaitable[WriteResult]], _: object
+    ) -> WriteResult:
         return await work()
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from openwx import store
 from openwx.accounts import registry
 from openwx.accounts.registry import AccountRegistry
 from openwx.config import AccountSettings
-from openwx.store.sqlite.journal import Journal, WriteBatch
+from openwx.store.records import WriteBatch
 
 
 async def test_it_is_kept(tmp_path: Path) -> None:
@@ -17,10 +18,10 @@ async def test_it_is_kept(tmp_path: Path) -> None:
         .with_started("c", {})
         .with_stopped("c")
     )
-    async with Journal(tmp_path / "j") as journal:
+    async with store.open(tmp_path / "j") as journal:
         assert await registry.load(journal) == AccountRegistry()
         await registry.save(journal, kept)
-    async with Journal(tmp_path / "j") as journal:
+    async with store.open(tmp_path / "j") as journal:
         found = await registry.load(journal)
     assert found == kept
     accounts = dict(found.accounts({}))
@@ -32,7 +33,7 @@ async def test_it_is_kept(tmp_path: Path) -> None:
 async def test_what_cannot_be_read_is_forgotten(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Journal(tmp_path / "j") as journal:
+    async with store.open(tmp_path / "j") as journal:
         await journal.write(WriteBatch(account="", state={"accounts": b'{"started":[1]}'}))
         assert await registry.load(journal) == AccountRegistry()
     assert "forgotten" in caplog.text

@@ -10,16 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from openwx import store
 from openwx.accounts import streams
 from openwx.accounts.event_filter import EventFilter
 from openwx.accounts.streams import Missed, Reader, Slots, Stream, StreamEnded
 from openwx.errors import CallerError
-from openwx.store.sqlite.journal import (
-    Completed,
+from openwx.store.base import Journal
+from openwx.store.records import (
+    CompletedReport,
+    DeliveryOutcome,
     DeliveryStatus,
-    Journal,
     NewReport,
-    Settled,
     WriteBatch,
 )
 
@@ -34,13 +35,13 @@ class Scene:
         self.stream = Stream("me", journal)
         self.reads = 0
         self._count = 0
-        shown = journal.shown
+        published = journal.published
 
         async def counted(*args: Any, **more: Any) -> Any:
             self.reads += 1
-            return await shown(*args, **more)
+            return await published(*args, **more)
 
-        journal.shown = counted  # type: ignore[method-assign]
+        journal.published = counted  # type: ignore[method-assign]
 
     async def tells(self, *payloads: Json, chat: str = "a", **more: Any) -> list[int]:
         """Write uploads and tell of those that can be seen; their ids in the journal."""
@@ -51,23 +52,23 @@ class Scene:
             body = msgspec.json.encode(payload)
             uid = str(self._count)
             uploads.append(NewReport(chat=chat, kind=kind, body=body, uid=uid, **more))
-        fresh = (await self.journal.write(WriteBatch(account="me", uploads=uploads))).fresh
+        fresh = (await self.journal.write(WriteBatch(account="me", reports=uploads))).recorded
         for upload in fresh:
             if not upload.media:
                 self.stream.on_report(upload, {})
         return [upload.id for upload in fresh]
 
     async def completes(self, id_: int) -> None:
-        upload = await self.journal.upload(id_)
+        upload = await self.journal.pending_report(id_)
         assert upload is not None
-        done = Completed(id=id_, body=upload.body)
+        done = CompletedReport(id=id_, body=upload.body)
         await self.journal.write(WriteBatch(account="me", completed=[done]))
         self.stream.on_report(upload, {})
 
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with Journal(tmp_path / "journal") as journal:
+    async with store.open(tmp_path / "journal") as journal:
         yield Scene(journal)
 
 
@@ -279,7 +280,7 @@ async def test_filters(scene: Scene, wanted: EventFilter, found: list[Any]) -> N
     )
     async with scene.stream.read(0, wanted) as reader:
         assert await all_of(reader) == found
-        assert reader.cursor == await scene.journal.newest_shown("me")
+        assert reader.cursor == await scene.journal.newest_published("me")
 
 
 async def test_many_that_are_not_wanted_keep_nobody_waiting_for_long(scene: Scene) -> None:
@@ -292,10 +293,10 @@ async def test_many_that_are_not_wanted_keep_nobody_waiting_for_long(scene: Scen
 
 async def test_what_failed_and_is_sent_again_is_no_news(scene: Scene) -> None:
     (id_,) = await scene.tells(message(1))
-    failed = WriteBatch(account="me", settled=[Settled(id_, DeliveryStatus.FAILED)])
+    failed = WriteBatch(account="me", outcomes=[DeliveryOutcome(id_, DeliveryStatus.FAILED)])
     await scene.journal.write(failed)
     async with scene.stream.read() as reader:
-        await scene.journal.write(WriteBatch(account="me", again=[id_]))
+        await scene.journal.write(WriteBatch(account="me", retried=[id_]))
         scene.stream._wake()
         assert await reader.more(0) == []
 

@@ -15,7 +15,7 @@ NOW = 1_700_000_000
 
 def signed(secret: str, body: bytes = BODY) -> dict[str, str]:
     signer = Signer("msg_1", NOW, key_of(secret))
-    signer.take([body])
+    signer.update([body])
     return signer.headers()
 
 

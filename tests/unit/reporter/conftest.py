@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from openwx.store.sqlite.journal import Journal
+from openwx import store
+from openwx.store.base import Journal
 
 from .receiver import Receiver
 from .world import Clock, World
@@ -16,7 +17,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def journal(tmp_path: Path, clock: Clock) -> AsyncIterator[Journal]:
-    async with Journal(tmp_path / "journal.db", clock=clock) as opened:
+    async with store.open(tmp_path / "journal.db", clock=clock) as opened:
         yield opened
 
 

@@ -1,4 +1,4 @@
-"""A real ``post_api`` on a port of its own, which does what a test tells it to."""
+"""A real ``post_api`` on a port of its own, scripted by the test."""
 
 import asyncio
 from collections import Counter
@@ -32,7 +32,7 @@ class Got:
 
 
 class Receiver:
-    """``script`` holds what the next POSTs meet; when it is empty, ``otherwise``."""
+    """``script`` holds the answers to the next POSTs; when it is empty, ``otherwise`` answers."""
 
     def __init__(self) -> None:
         self.got: list[Got] = []
@@ -71,7 +71,7 @@ class Receiver:
             self.at_once -= 1
 
     async def has(self, count: int) -> None:
-        """Wait until so many POSTs came."""
+        """Wait for so many POSTs."""
         async with asyncio.timeout(PATIENCE_S), self._came:
             await self._came.wait_for(lambda: len(self.got) >= count)
 
@@ -100,7 +100,7 @@ def status(number: int, **headers: str) -> Behaviour:
 
 
 def sends_raw(data: bytes) -> Behaviour:
-    """Not HTTP, or only a part of it; then the connection is closed."""
+    """Answer with something that is not HTTP, or only a part of it, and close the connection."""
 
     async def behaviour(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None

@@ -1,4 +1,4 @@
-"""Uploads that are sent again go in the order of their chat; what waits can be tried now."""
+"""Retried reports are delivered in the order of their chat; waiting ones can be tried at once."""
 
 import asyncio
 import itertools
@@ -9,7 +9,7 @@ from aiohttp import web
 from openwx.accounts.outbox import Outbox
 from openwx.errors import CallerError
 from openwx.reporter.retry_schedule import Pauses
-from openwx.store.sqlite.journal import WriteBatch
+from openwx.store.records import WriteBatch
 from tests.patience import PATIENCE_S
 
 from .receiver import says, sends_raw, status, waits_for
@@ -17,7 +17,7 @@ from .world import World, a_message, long_pauses, no_pauses
 
 
 class Post:
-    """The outbox of a world, whose backend refuses some numbers."""
+    """The outbox of a world whose backend refuses some numbers."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -33,12 +33,12 @@ class Post:
         return Outbox("me", self.world.journal, self.world.reporter)
 
     async def fail(self, *numbers: int, chat: str = "c") -> dict[int, int]:
-        """The ids of what was given up, by number."""
+        """Let reports fail, and return their ids by number."""
         self.refused.update(numbers)
         ids = {}
         for n in numbers:
-            (upload,) = (await self.world.tell(a_message(n, chat))).fresh
-            ids[n] = upload.id
+            (report,) = (await self.world.record(a_message(n, chat))).recorded
+            ids[n] = report.id
         await self.world.done()
         self.refused.clear()
         self.world.receiver.got.clear()
@@ -86,7 +86,7 @@ async def test_before_newer_ones_that_wait(world: World, post: Post) -> None:
     ids = await post.fail(1, 2)
     blocked = asyncio.Event()
     world.receiver.script = [waits_for(blocked, says("{}"))]
-    await world.tell(a_message(3), a_message(4))
+    await world.record(a_message(3), a_message(4))
     await world.receiver.has(1)  # the third is under way
     await post.outbox.retry([ids[2]])
     await post.outbox.retry([ids[1]])
@@ -96,19 +96,19 @@ async def test_before_newer_ones_that_wait(world: World, post: Post) -> None:
 
 
 async def test_before_one_that_rests_between_two_tries(world: World, post: Post) -> None:
-    """Which keeps its pause: the older one is none of its tries."""
+    """Its pause stays: the older one is none of its tries."""
     world.start(tries=2, pauses=Pauses(no_pauses, no_pauses, long_pauses, 0.0))
     ids = await post.fail(1)
     world.receiver.script = [sends_raw(b"")]
-    await world.tell(a_message(2), a_message(3))
+    await world.record(a_message(2), a_message(3))
     await world.receiver.has(1)
     async with asyncio.timeout(PATIENCE_S):
-        while not world.reporter._turns._pauses:
+        while not world.reporter._queue._pauses:
             await asyncio.sleep(0)
     await post.outbox.retry([ids[1]])
     await world.receiver.has(2)
     async with asyncio.timeout(PATIENCE_S):
-        while await world.journal.failed("me") or len(world.reporter._turns) > 2:
+        while await world.journal.failed("me") or len(world.reporter._queue) > 2:
             await asyncio.sleep(0)
     assert world.receiver.numbers() == [2, 1]
     await world.done()
@@ -123,7 +123,7 @@ async def test_the_order_outlives_a_restart(world: World, post: Post) -> None:
     await off.retry([ids[3]])
     await off.retry([ids[1], ids[2]])
     world.start()
-    await world.tell(a_message(4))
+    await world.record(a_message(4))
     await world.done()
     assert world.receiver.numbers() == [1, 2, 3, 4]
 
@@ -132,7 +132,7 @@ async def test_the_order_outlives_a_restart(world: World, post: Post) -> None:
 async def test_what_waits_is_tried_now(world: World, post: Post, behaviour: object) -> None:
     world.receiver.script = [behaviour]  # type: ignore[list-item]
     world.start(pauses=long_pauses)
-    (first, second) = (await world.tell(a_message(1), a_message(2))).fresh
+    (first, second) = (await world.record(a_message(1), a_message(2))).recorded
     await world.receiver.has(1)
     async with asyncio.timeout(PATIENCE_S):
         while (await post.outbox.waiting())[0].next_try < world.clock.now + 3000:
@@ -151,16 +151,16 @@ async def test_the_pause_of_an_outage_ends_too(world: World, post: Post) -> None
     port = world.receiver.port
     await world.receiver.stop()
     world.start(pauses=long_pauses)
-    (upload,) = (await world.tell(a_message(1))).fresh
+    (report,) = (await world.record(a_message(1))).recorded
     async with asyncio.timeout(PATIENCE_S):
         while not world.reporter.outage:
             await asyncio.sleep(0)
     (waiting,) = await post.outbox.waiting()
-    assert (waiting.tries, waiting.status) == (1, 0)
+    assert (waiting.tries, waiting.http_status) == (1, 0)
     assert "connection refused" in waiting.error
     assert waiting.next_try > world.clock.now + 3000
     await world.receiver.start(port)
-    assert await post.outbox.retry([upload.id]) == 1
+    assert await post.outbox.retry([report.id]) == 1
     await world.receiver.has(1)
 
 
@@ -169,7 +169,7 @@ async def test_what_failed_ends_it_as_well(world: World, post: Post) -> None:
     ids = await post.fail(1)
     port = world.receiver.port
     await world.receiver.stop()
-    await world.tell(a_message(2, "d"))
+    await world.record(a_message(2, "d"))
     async with asyncio.timeout(PATIENCE_S):
         while not world.reporter.outage:
             await asyncio.sleep(0)
@@ -181,24 +181,24 @@ async def test_what_failed_ends_it_as_well(world: World, post: Post) -> None:
 async def test_one_whose_medium_is_still_fetched_cannot_be_tried(world: World, post: Post) -> None:
     world.start()
     (held,) = (
-        await world.journal.write(WriteBatch(account="me", uploads=[a_message(1, media=b"ref")]))
-    ).fresh
+        await world.journal.write(WriteBatch(account="me", reports=[a_message(1, media=b"ref")]))
+    ).recorded
     with pytest.raises(CallerError, match="its medium is still being fetched"):
         await post.outbox.retry([held.id])
 
 
 async def test_one_that_fails_while_it_is_asked_for_again(world: World, post: Post) -> None:
-    """Between its last refusal in the journal and the end of its turn."""
+    """A report that is retried between its last refusal in the journal and the end of its delivery."""
     world.start(tries=1)
     post.refused = {1}
-    (upload,) = (await world.tell(a_message(1))).fresh
+    (report,) = (await world.record(a_message(1))).recorded
     async with asyncio.timeout(PATIENCE_S):
         while not (
-            written := await world.journal.write(WriteBatch(account="me", again=[upload.id]))
-        ).again:
+            written := await world.journal.write(WriteBatch(account="me", retried=[report.id]))
+        ).retried:
             await asyncio.sleep(0)
     post.refused.clear()
-    world.reporter.put_again(written.again)
+    world.reporter.retry(written.retried)
     await world.done()
     assert world.receiver.numbers() == [1, 1]
-    assert len(world.reporter._cache) == len(world.reporter._trying) == 0
+    assert not world.reporter._tries

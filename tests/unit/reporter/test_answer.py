@@ -1,4 +1,4 @@
-"""Whatever ``post_api`` answers is a reply or nothing, never an error."""
+"""Any answer of ``post_api`` is a reply or nothing, never an error."""
 
 import json
 
@@ -31,7 +31,7 @@ def test_no_answer_is_an_error(body: bytes, charset: str | None) -> None:
 @given(_FIELDS)
 def test_texts_come_through_and_nothing_else_is_a_reply(fields: dict[str, object]) -> None:
     reply, media = fields.get("reply"), fields.get("media")
-    # JSON has no NaN and no infinity: such a body is nothing as a whole.
+    # JSON has no NaN and no infinity: the whole body is ignored.
     try:
         body = json.dumps(fields, allow_nan=False)
     except ValueError:

@@ -1,13 +1,16 @@
-"""Ages are what they are, whatever is done to the wall clock: ahead, back, and between two processes."""
+"""Ages stay right when the wall clock is set: ahead, back, and between two processes."""
 
 import asyncio
 import time
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
+from openwx import store
 from openwx.reporter import clock as clocks
-from openwx.store.sqlite.journal import Journal, WriteBatch
+from openwx.store.base import Journal
+from openwx.store.records import WriteBatch
 from tests.patience import PATIENCE_S
 
 from .receiver import Receiver, status
@@ -22,7 +25,7 @@ async def test_a_clock_that_is_set_makes_nothing_old(
 ) -> None:
     receiver.script = [status(503)] * 2
     world.start(run=False, max_age=100)
-    await world.tell(
+    await world.record(
         a_message(1), a_message(2, "", kind="state_change"), a_message(3, "", kind="input_qrcode")
     )
     world.clock.is_set(step_s)
@@ -38,7 +41,7 @@ async def test_nor_does_it_make_anything_young(
 ) -> None:
     receiver.script = [status(503)]
     world.start(run=False, max_age=100)
-    await world.tell(a_message(1), a_message(2, "", kind="state_change"))
+    await world.record(a_message(1), a_message(2, "", kind="state_change"))
     world.clock.is_set(step_s)
     world.clock.goes_on(101)
     world.run()
@@ -51,20 +54,20 @@ async def test_nor_does_it_make_anything_young(
 async def test_what_is_sent_again_begins_anew(world: World, receiver: Receiver) -> None:
     receiver.script = [status(500)] * 5
     world.start(max_age=100)
-    (upload,) = (await world.tell(a_message(1))).fresh
+    (report,) = (await world.record(a_message(1))).recorded
     await world.done()
     world.clock.goes_on(1000)
     world.clock.is_set(-DAY_S)
     receiver.script = [status(503)] * 3
-    written = await world.journal.write(WriteBatch(account="me", again=[upload.id]))
-    world.reporter.put_again(written.again)
+    written = await world.journal.write(WriteBatch(account="me", retried=[report.id]))
+    world.reporter.retry(written.retried)
     await world.done()
     assert len(receiver.got) == 9
     assert await world.journal.failed("me") == []
 
 
 class Boots:
-    """One process after the other, on one machine or not."""
+    """Processes that follow each other, on a machine that may be booted in between."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "boots.db"
@@ -72,6 +75,7 @@ class Boots:
         self.up = 1000.0
         self.boot = "one"
         self.clock: clocks.Clock
+        self.opened: AbstractAsyncContextManager[Journal]
         self.journal: Journal
 
     async def __aenter__(self) -> "Boots":
@@ -82,16 +86,16 @@ class Boots:
         await self.stops()
 
     async def starts(self) -> None:
-        self.journal = Journal(self.path, clock=lambda: self.wall)
-        await self.journal.__aenter__()
+        self.opened = store.open(self.path, clock=lambda: self.wall)
+        self.journal = await self.opened.__aenter__()
         self.clock = clocks.Clock(lambda: self.wall, lambda: self.up, self.boot)
         await clocks.resume(self.clock, self.journal)
-        await self.keeps()
+        await self.saves()
 
-    async def keeps(self) -> None:
-        """One round of ``keep``."""
+    async def saves(self) -> None:
+        """One round of ``save``."""
         before = self.clock.changes
-        task = asyncio.create_task(clocks.keep(self.clock, self.journal))
+        task = asyncio.create_task(clocks.save(self.clock, self.journal))
         async with asyncio.timeout(PATIENCE_S):
             while (await self.journal.state("")).get("clock") != self.clock.to_bytes():
                 await asyncio.sleep(0)
@@ -100,7 +104,7 @@ class Boots:
         await asyncio.wait({task})
 
     async def stops(self) -> None:
-        await self.journal.__aexit__(None, None, None)
+        await self.opened.__aexit__(None, None, None)
 
     async def starts_anew(self, *, machine: bool = False) -> None:
         await self.stops()
@@ -113,11 +117,11 @@ class Boots:
         self.up += seconds
 
     async def makes(self) -> float:
-        written = await self.journal.write(WriteBatch(account="me", uploads=[a_message(1)]))
-        return written.fresh[0].created
+        written = await self.journal.write(WriteBatch(account="me", reports=[a_message(1)]))
+        return written.recorded[0].created
 
     def age(self, created: float) -> float:
-        return self.up - self.clock.mark().made(created)
+        return self.up - self.clock.mark().to_steady(created)
 
 
 @pytest.mark.parametrize("machine", [False, True])
@@ -127,7 +131,7 @@ async def test_a_step_in_a_former_process_is_known(tmp_path: Path, machine: bool
         world.goes_on(50)
         world.wall += DAY_S
         world.goes_on(5)
-        await world.keeps()
+        await world.saves()
         new = await world.makes()
         world.goes_on(5)
         await world.starts_anew(machine=machine)
@@ -148,7 +152,7 @@ async def test_a_step_between_two_processes_is_found(tmp_path: Path) -> None:
 
 
 async def test_a_machine_without_a_clock(tmp_path: Path) -> None:
-    """It starts in 1970, and NTP sets its clock when a message waits already; then it loses power, and again."""
+    """A board that starts in 1970, gets the time by NTP while a message waits, and loses power, twice."""
     async with Boots(tmp_path) as world:
         today = world.wall
         world.wall = 100.0
@@ -156,7 +160,7 @@ async def test_a_machine_without_a_clock(tmp_path: Path) -> None:
         old = await world.makes()
         world.goes_on(20)
         world.wall = today
-        await world.keeps()
+        await world.saves()
         await world.starts_anew(machine=True)
         assert world.age(old) < 60
         world.wall = 100.0
@@ -169,7 +173,7 @@ async def test_a_clock_that_was_set_back_makes_nothing_too_old(tmp_path: Path) -
     async with Boots(tmp_path) as world:
         old = await world.makes()
         world.wall -= DAY_S
-        await world.keeps()
+        await world.saves()
         new = await world.makes()
         world.goes_on(30)
         await world.starts_anew()
@@ -177,13 +181,13 @@ async def test_a_clock_that_was_set_back_makes_nothing_too_old(tmp_path: Path) -
         assert world.age(new) == pytest.approx(30)
 
 
-async def test_what_cannot_be_read_is_forgotten(
+async def test_an_unreadable_state_is_ignored(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Boots(tmp_path) as world:
         await world.journal.write(WriteBatch(account="", state={"clock": b"{broken"}))
         await world.starts_anew()
-        assert "which steps the clock took cannot be read" in caplog.text
+        assert "the saved steps of the clock cannot be read" in caplog.text
         assert world.age(await world.makes()) == 0
 
 
@@ -206,10 +210,10 @@ def test_the_steady_clock_of_this_machine_goes_on() -> None:
 
 
 async def test_what_fails_was_tried_at_least_once(world: World, receiver: Receiver) -> None:
-    """Whatever its age: the time may have gone by while nothing ran."""
+    """At any age: the time may have passed while nothing ran."""
     receiver.script = [status(503)] * 3
     world.start(run=False, max_age=1, pauses=long_pauses)
-    await world.tell(*(a_message(n, f"c{n}") for n in range(3)))
+    await world.record(*(a_message(n, f"c{n}") for n in range(3)))
     world.clock.goes_on(1000)
     world.run()
     await receiver.has(3)

@@ -29,7 +29,7 @@ async def test_it_is_posted_where_the_redirect_leads(
     absolute = f"http://127.0.0.1:{receiver.port}/hook?at=2"
     moves(receiver, number, "/hook?at=1", absolute, "hook?at=3", "?at=4", "./hook?at=5#part")
     world.start(secret="s3cret", url_client="me")
-    await world.tell(a_message(1, uid="abc"))
+    await world.record(a_message(1, uid="abc"))
     await world.done()
     assert [got.query.get("at") for got in receiver.got] == [None, "1", "2", "3", "4", "5"]
     assert len({got.raw for got in receiver.got}) == 1
@@ -46,7 +46,7 @@ async def test_it_is_posted_where_the_redirect_leads(
 async def test_the_body_is_posted_again_whole(world: World, receiver: Receiver, size: int) -> None:
     moves(receiver, 307, "/hook?at=1")
     world.start()
-    await world.tell(a_message(1, with_={"x": "x" * size}))
+    await world.record(a_message(1, with_={"x": "x" * size}))
     await world.done()
     assert [len(got.json["x"]) for got in receiver.got] == [size, size]
 
@@ -54,11 +54,11 @@ async def test_the_body_is_posted_again_whole(world: World, receiver: Receiver, 
 async def test_a_loop_ends(world: World, receiver: Receiver) -> None:
     receiver.otherwise = status(302, Location="/hook?secret=in-the-query")
     world.start(tries=1)
-    await world.tell(a_message(1))
+    await world.record(a_message(1))
     await world.done()
     assert len(receiver.got) == 6
     (failed,) = await world.journal.failed("me")
-    assert failed.status == 302
+    assert failed.http_status == 302
     assert failed.error == "HTTP 302 once more, after 5 redirects, which is not followed: /hook?***"
 
 
@@ -87,11 +87,11 @@ async def test_elsewhere_is_a_refusal_that_names_the_location(
 
     receiver.otherwise = moved
     world.start(tries=2)
-    await world.tell(a_message(1))
+    await world.record(a_message(1))
     await world.done()
     (failed,) = await world.journal.failed("me")
     assert failed.tries == 2
-    assert why in failed.error or failed.status == 0
+    assert why in failed.error or failed.http_status == 0
     assert failed.error.isprintable()
     assert failed.error in caplog.text
 
@@ -99,7 +99,7 @@ async def test_elsewhere_is_a_refusal_that_names_the_location(
 async def test_303_leads_to_nothing_that_can_be_posted_to(world: World, receiver: Receiver) -> None:
     receiver.otherwise = status(303, Location="/done")
     world.start(tries=1)
-    await world.tell(a_message(1))
+    await world.record(a_message(1))
     await world.done()
     assert len(receiver.got) == 1
     (failed,) = await world.journal.failed("me")
@@ -130,6 +130,6 @@ def test_where_a_redirect_leads(url: str, location: str, wanted: str) -> None:
 def test_no_location_is_an_error(location: str) -> None:
     target = redirects.next_url(URL("http://user:pw@host:1/path"), location)
     assert isinstance(target, str) or target.host in ("host", "host.")
-    shown = redirects.shown(location)
-    assert shown.isprintable()
-    assert len(shown) <= 201
+    words = redirects.in_words(location)
+    assert words.isprintable()
+    assert len(words) <= 201

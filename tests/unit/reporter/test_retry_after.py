@@ -1,10 +1,10 @@
-"""``Retry-After``: seconds or a date within reason, and of anything else nothing."""
+"""``Retry-After``: seconds or a date within reason; anything else is ignored."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwx.reporter.outcome import retry_after
+from openwx.reporter.post_result import retry_after
 
 NOW = 1_577_836_800.0
 """2020-01-01 00:00:00 UTC."""

@@ -1,4 +1,4 @@
-"""How often an upload is tried, and with which pauses: refused, not answered, and while nobody is there."""
+"""Tries and pauses after refusals, without answers, and during outages."""
 
 import asyncio
 import itertools
@@ -10,7 +10,7 @@ from aiohttp import web
 
 from openwx.reporter import retry_schedule as pausing
 from openwx.reporter.retry_schedule import Pauses
-from openwx.store.sqlite.journal import ListedReport
+from openwx.store.records import ListedReport
 from openwx.transports.web.timing import Timing
 from tests.patience import PATIENCE_S
 
@@ -34,7 +34,7 @@ SILENT = [
 
 
 class Taken:
-    """Pauses that are over at once, and which were taken."""
+    """Pauses that end at once, and are recorded."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -67,11 +67,11 @@ async def test_no_answer_counts_as_a_try(
     taken = Taken()
     receiver.script = [behaviour] * tries
     world.start(pauses=taken.pauses(), timeout=0.3, tries=tries)
-    await world.tell(a_message(1), a_message(2))
+    await world.record(a_message(1), a_message(2))
     await world.done()
     assert receiver.numbers() == [*[1] * tries, 2]
     failed = await the_failed(world)
-    assert (failed.tries, failed.status) == (tries, 0)
+    assert (failed.tries, failed.http_status) == (tries, 0)
     assert failed.error
     assert [name for name in taken.names if "outage" not in name] == [
         f"silent {n}" for n in range(1, tries)
@@ -81,9 +81,9 @@ async def test_no_answer_counts_as_a_try(
 async def test_what_is_no_http_is_called_so(world: World, receiver: Receiver) -> None:
     receiver.otherwise = sends_raw(b"220 smtp.example ready\r\n")
     world.start(tries=1)
-    await world.tell(a_message(1))
+    await world.record(a_message(1))
     await world.done()
-    assert (await the_failed(world)).error == "the answer is no HTTP"
+    assert (await the_failed(world)).error == "the answer is not HTTP"
 
 
 @pytest.mark.parametrize("tries", [1, 3])
@@ -93,7 +93,7 @@ async def test_refusals_are_counted_as_configured(
 ) -> None:
     receiver.script = [status(number)] * tries
     world.start(tries=tries)
-    await world.tell(a_message(1), a_message(2))
+    await world.record(a_message(1), a_message(2))
     await world.done()
     assert receiver.numbers() == [*[1] * tries, 2]
     assert (await the_failed(world)).tries == tries
@@ -105,10 +105,10 @@ async def test_no_answer_and_refusals_are_counted_together(
     taken = Taken()
     receiver.script = [sends_raw(b""), status(500), sends_raw(b""), status(404), status(410)]
     world.start(pauses=taken.pauses())
-    await world.tell(a_message(1))
+    await world.record(a_message(1))
     await world.done()
     failed = await the_failed(world)
-    assert (failed.tries, failed.status, failed.error) == (5, 410, "HTTP 410")
+    assert (failed.tries, failed.http_status, failed.error) == (5, 410, "HTTP 410")
     counted = [name for name in taken.names if "outage" not in name]
     assert counted == ["silent 1", "refused 2", "silent 3", "refused 4"]
 
@@ -125,9 +125,9 @@ async def test_one_that_is_never_answered_holds_up_no_other_chat(
     receiver.otherwise = silent_for_0
     world.start(pauses=long_pauses)
     for n in range(5):
-        await world.tell(a_message(0, f"bad {n}"))
+        await world.record(a_message(0, f"bad {n}"))
     await receiver.has(5)
-    await world.tell(a_message(6, "good"))
+    await world.record(a_message(6, "good"))
     await receiver.has(6)
     assert receiver.numbers() == [0, 0, 0, 0, 0, 6]
     assert not world.reporter.outage
@@ -138,7 +138,7 @@ async def test_nobody_there_is_no_try(world: World, receiver: Receiver) -> None:
     await receiver.stop()
     taken = Taken()
     world.start(pauses=taken.pauses(), tries=1)
-    await world.tell(a_message(1))
+    await world.record(a_message(1))
     async with asyncio.timeout(PATIENCE_S):
         while len(taken.names) < 50:
             await asyncio.sleep(0)
@@ -151,12 +151,12 @@ async def test_nobody_there_is_no_try(world: World, receiver: Receiver) -> None:
 async def test_an_outage_ends_with_a_backend_that_says_nothing(
     world: World, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """So that each chat has its own tries, and none waits for those of others."""
+    """Each chat has its own tries, and none waits for those of others."""
     port = receiver.port
     await receiver.stop()
     pauses = Pauses(no_pauses, no_pauses, silent=long_pauses, gather_s=0.0)
     world.start(pauses=pauses)
-    await world.tell(*(a_message(n, f"c{n}") for n in range(5)))
+    await world.record(*(a_message(n, f"c{n}") for n in range(5)))
     async with asyncio.timeout(PATIENCE_S):
         while not world.reporter.outage:
             await asyncio.sleep(0)
@@ -164,7 +164,7 @@ async def test_an_outage_ends_with_a_backend_that_says_nothing(
     await receiver.start(port)
     await receiver.has(5)
     async with asyncio.timeout(PATIENCE_S):
-        while world.reporter._turns._under_way:
+        while world.reporter._queue._under_way:
             await asyncio.sleep(0)
     assert sorted(receiver.numbers()) == [0, 1, 2, 3, 4]
     assert world.reporter.outage == ""
@@ -172,7 +172,7 @@ async def test_an_outage_ends_with_a_backend_that_says_nothing(
 
 
 async def test_a_host_that_takes_no_connection_is_an_outage(world: World) -> None:
-    """Its queue of connections is full, so that nobody answers the first packet of another one."""
+    """A server whose queue of connections is full, so that the first packet of another one is not answered."""
     with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
@@ -182,15 +182,15 @@ async def test_a_host_that_takes_no_connection_is_an_outage(world: World) -> Non
         world.start(
             pauses=long_pauses, post_api=f"http://127.0.0.1:{deaf.getsockname()[1]}/", timeout=0.5
         )
-        await world.tell(a_message(1))
+        await world.record(a_message(1))
         async with asyncio.timeout(PATIENCE_S):
             while not world.reporter.outage:
                 await asyncio.sleep(0.01)
         assert world.reporter.outage == "no connection within 0.4 s"
-        ((upload_id, _),) = await world.journal.pending("me")
-        upload = await world.journal.upload(upload_id)
-        assert upload is not None
-        assert upload.tries == 0
+        ((report_id, _),) = await world.journal.pending("me")
+        report = await world.journal.pending_report(report_id)
+        assert report is not None
+        assert report.tries == 0
         await world.stop()
 
 
@@ -200,7 +200,7 @@ async def test_refusals_right_after_an_outage_have_their_own_pauses(
     taken = Taken()
     receiver.script = [*[status(503)] * 30, *[status(500)] * 5]
     world.start(pauses=taken.pauses())
-    await world.tell(a_message(1))
+    await world.record(a_message(1))
     await world.done()
     assert len(receiver.got) == 35
     assert [name for name in taken.names if "outage" not in name] == [
@@ -212,12 +212,12 @@ async def test_the_end_of_an_outage_ends_no_other_pause(world: World, receiver: 
     receiver.script = [status(500)]
     pauses = Pauses(no_pauses, refused=long_pauses, silent=long_pauses, gather_s=0.0)
     world.start(pauses=pauses)
-    await world.tell(a_message(1, "refused"))
+    await world.record(a_message(1, "refused"))
     await receiver.has(1)
     receiver.script = [status(503, Retry_After="1")]
-    await world.tell(a_message(2, "other"))
+    await world.record(a_message(2, "other"))
     await receiver.has(3)
-    await world.tell(a_message(3, "third"))
+    await world.record(a_message(3, "third"))
     await receiver.has(4)
     assert receiver.numbers() == [1, 2, 2, 3]
 
@@ -226,18 +226,18 @@ async def test_a_lost_answer_is_asked_for_as_often(world: World, receiver: Recei
     half = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
     receiver.otherwise = sends_raw(half)
     world.start(tries=2)
-    await world.tell(a_message(1))
+    await world.record(a_message(1))
     await world.done()
     assert receiver.numbers() == [1, 1]
     assert await world.journal.failed("me") == []
 
 
-async def test_with_one_try_each_upload_has_a_connection_of_its_own(
+async def test_with_one_try_each_report_has_a_connection_of_its_own(
     world: World, receiver: Receiver
 ) -> None:
-    """A kept one may be closed by the backend at this very moment, and nothing is posted twice."""
+    """A reused connection may be closed by the backend at this very moment, and nothing is posted twice."""
     world.start(tries=1)
-    await world.tell(a_message(1))
+    await world.record(a_message(1))
     await world.done()
     assert receiver.got[0].headers["Connection"] == "close"
 

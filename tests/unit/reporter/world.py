@@ -1,4 +1,4 @@
-"""An account's reporter between a journal and a receiver, and words to speak of it."""
+"""An account's reporter between a journal and a receiver."""
 
 import asyncio
 import itertools
@@ -9,47 +9,18 @@ import aiohttp
 import msgspec
 
 from openwx.config import ReportSettings
-from openwx.reporter import clock
 from openwx.reporter.reporter import Answer, Reporter
 from openwx.reporter.retry_schedule import Pauses
-from openwx.store.sqlite.journal import (
-    Journal,
-    NewReport,
-    NewSend,
-    Report,
-    Send,
-    WriteBatch,
-    WriteResult,
-)
+from openwx.store.base import Journal
+from openwx.store.records import NewReport, NewSend, Report, Send, WriteBatch, WriteResult
 from tests.patience import PATIENCE_S
 
+from ..store.reports import Clock, a_message
 from .receiver import Receiver
 
+__all__ = ["Clock", "World", "a_message", "all_pauses", "long_pauses", "no_pauses"]
+
 _numbers = itertools.count(1)
-
-
-class Clock(clock.Clock):
-    """Both clocks stand still, unless a test has time go by, or sets the wall clock."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-        self._up = 1000.0
-        super().__init__(lambda: self.now, lambda: self._up, boot="one")
-
-    def goes_on(self, seconds: float) -> None:
-        self.now += seconds
-        self._up += seconds
-
-    def is_set(self, seconds: float) -> None:
-        """Ahead, or back."""
-        self.now += seconds
-
-
-def a_message(n: int = 0, chat: str = "c", **more: Any) -> NewReport:
-    body = msgspec.json.encode({"n": n, "post_type": "receive_message", **more.pop("with_", {})})
-    more.setdefault("uid", f"u{next(_numbers)}")
-    more.setdefault("reply_to", b"to")
-    return NewReport(chat=chat, kind=more.pop("kind", "receive_message"), body=body, **more)
 
 
 def no_pauses() -> Iterator[float]:
@@ -61,7 +32,7 @@ def long_pauses() -> Iterator[float]:
 
 
 def all_pauses(pauses: Callable[[], Iterator[float]]) -> Pauses:
-    """The same after everything."""
+    """Use the same pauses after everything."""
     return Pauses(outage=pauses, refused=pauses, silent=pauses, gather_s=0.0)
 
 
@@ -80,7 +51,6 @@ class World:
         self,
         *,
         pauses: Callable[[], Iterator[float]] | Pauses = no_pauses,
-        replies: Callable[[Report, Answer], list[NewSend]] | None = None,
         url_client: str | None = None,
         run: bool = True,
         **settings: Any,
@@ -92,8 +62,7 @@ class World:
             ReportSettings(**settings),
             self.journal,
             self.http,
-            replies=replies or self._replies,
-            accepted=self.accepted.extend,
+            replies=self,
             url_client=lambda: url_client,
             pauses=pauses if isinstance(pauses, Pauses) else all_pauses(pauses),
             clock=self.clock,
@@ -104,18 +73,22 @@ class World:
     def run(self) -> None:
         self.task = asyncio.create_task(self.reporter.run())
 
-    def _replies(self, upload: Report, answer: Answer) -> list[NewSend]:
+    def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
         self.asked.append(answer)
         body = (answer.reply or answer.media or "").encode()
-        return [NewSend(uid=f"reply-{next(_numbers)}", body=body, upload_id=upload.id)]
+        return [NewSend(uid=f"reply-{next(_numbers)}", body=body, report_id=report.id)]
 
-    async def tell(self, *uploads: NewReport) -> WriteResult:
-        written = await self.journal.write(WriteBatch(account="me", uploads=uploads))
-        self.reporter.put(written.fresh)
+    def accept(self, sends: list[Send]) -> None:
+        self.accepted += sends
+
+    async def record(self, *reports: NewReport) -> WriteResult:
+        written = await self.journal.write(WriteBatch(account="me", reports=reports))
+        for report in written.recorded:
+            self.reporter.on_report(report, msgspec.json.decode(report.body))
         return written
 
     async def done(self) -> None:
-        """Everything is delivered, given up or dropped; a bug in the reporter comes out here."""
+        """Wait until every delivery has ended; a bug in the reporter comes out here."""
         assert self.task is not None
         drained = asyncio.ensure_future(self.reporter.drained(PATIENCE_S))
         await asyncio.wait({drained, self.task}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Journals of earlier versions are brought to this one, with everything in them."""
+"""Journals of earlier versions are migrated, with everything in them."""
 
 import shutil
 import sqlite3
@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from openwx.store.records import CompletedReport, WriteBatch
 from openwx.store.sqlite import schema
-from openwx.store.sqlite.journal import Completed, Journal, WriteBatch
+from openwx.store.sqlite.journal import SQLiteJournal
 
-from .world import Clock, a_message
+from ..reports import Clock, a_message
+
+LAST_VERSION = Path(__file__).parents[3] / "data" / "journal" / "version-5.sql"
 
 # As the first version wrote it.
 VERSION_1 = """
@@ -53,19 +56,19 @@ def old(tmp_path: Path) -> Path:
 
 async def test_a_journal_of_version_1_goes_on(old: Path, clock: Clock) -> None:
     for _ in range(2):  # the second time it is of this version already
-        async with Journal(old, clock=clock) as journal:
+        async with SQLiteJournal(old, clock=clock) as journal:
             assert await journal.pending("me") == [(7, "chat")]
-            upload = await journal.upload(7)
-            assert upload is not None
-            assert (upload.uid, upload.dedupe, upload.body, upload.reply_to) == (
+            report = await journal.pending_report(7)
+            assert report is not None
+            assert (report.uid, report.dedupe, report.body, report.reply_to) == (
                 "u7", "d7", b'{"a":1}', b"\x01",
             )  # fmt: skip
-            assert (upload.media, upload.attachment) == (b"", "")
+            assert (report.media, report.attachment) == (b"", "")
             assert [failed.id for failed in await journal.failed("me")] == [8]
             assert [send.uid for send in await journal.waiting_sends("me")] == ["s3"]
             assert await journal.state("me") == {"session": b"kept"}
-            shown = await journal.shown("me", 0, rows=9, size=999)
-            assert [(one.id, one.uid) for one in shown.uploads] == [(7, "u7"), (8, "u8")]
+            page = await journal.published("me", 0, rows=9, size=999)
+            assert [(one.id, one.uid) for one in page.reports] == [(7, "u7"), (8, "u8")]
     db = sqlite3.connect(old)
     assert db.execute("PRAGMA user_version").fetchone()[0] == schema.VERSION
     db.close()
@@ -91,22 +94,22 @@ async def test_what_waits_for_its_medium_at_the_change_of_version_is_shown_later
     )
     db.commit()
     db.close()
-    async with Journal(path) as journal:
-        shown = await journal.shown("me", 0, rows=9, size=999)
-        assert [(one.id, one.uid) for one in shown.uploads] == [(1, "first"), (4, "other")]
-        done = Completed(id=2, body=b"{}")
+    async with SQLiteJournal(path) as journal:
+        page = await journal.published("me", 0, rows=9, size=999)
+        assert [(one.id, one.uid) for one in page.reports] == [(1, "first"), (4, "other")]
+        done = CompletedReport(id=2, body=b"{}")
         await journal.write(
-            WriteBatch(account="me", completed=[done], uploads=[a_message(5, "a", uid="5")])
+            WriteBatch(account="me", completed=[done], reports=[a_message(5, "a", uid="5")])
         )
-        shown = await journal.shown("me", 4, rows=9, size=999)
-        assert [one.uid for one in shown.uploads] == ["picture", "behind", "5"]
+        page = await journal.published("me", 4, rows=9, size=999)
+        assert [one.uid for one in page.reports] == ["picture", "behind", "5"]
 
 
 @pytest.mark.parametrize("version", range(1, schema.VERSION))
 async def test_a_journal_of_every_version_goes_on(
     old: Path, tmp_path: Path, clock: Clock, version: int
 ) -> None:
-    """As the openwx of that version left it: brought there by its own steps, in use, and not closed in good order."""
+    """A journal as that version left it: migrated by its own steps, in use, and not closed."""
     db = sqlite3.connect(old, isolation_level=None)
     for number, step in enumerate(schema._STEPS[1:version], 2):
         db.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")
@@ -116,18 +119,18 @@ async def test_a_journal_of_every_version_goes_on(
     for part in tmp_path.glob(f"{old.name}*"):  # its write-ahead log, too
         shutil.copy(part, killed)
     db.close()
-    async with Journal(killed / old.name, clock=clock) as journal:
+    async with SQLiteJournal(killed / old.name, clock=clock) as journal:
         assert await journal.pending("me") == [(7, "chat")]
         assert [failed.id for failed in await journal.failed("me")] == [8]
         assert [send.uid for send in await journal.waiting_sends("me")] == ["s3"]
         assert await journal.state("me") == {"session": b"kept"}
-        unit = WriteBatch(account="me", uploads=[a_message()], keys={"k": b"v"}, media={"m": b"v"})
-        assert (await journal.write(unit)).uploads[0] is not None
-        assert await journal.key("me", "k") == await journal.medium("me", "m") == b"v"
+        batch = WriteBatch(account="me", reports=[a_message()], keys={"k": b"v"}, media={"m": b"v"})
+        assert (await journal.write(batch)).reports[0] is not None
+        assert await journal.key("me", "k") == await journal.media("me", "m") == b"v"
 
 
 async def test_a_new_journal_has_the_tables_of_an_old_one(old: Path, tmp_path: Path) -> None:
-    async with Journal(old), Journal(tmp_path / "new"):
+    async with SQLiteJournal(old), SQLiteJournal(tmp_path / "new"):
         pass
 
     def tables(path: Path) -> list[tuple[str, str]]:
@@ -140,45 +143,32 @@ async def test_a_new_journal_has_the_tables_of_an_old_one(old: Path, tmp_path: P
     assert tables(old) == tables(tmp_path / "new")
 
 
-async def test_what_waits_for_its_medium_is_held_with_its_chat(journal: Journal) -> None:
-    picture = a_message(1, "a", media=b"ref")
-    unit = WriteBatch(
-        account="me", uploads=[a_message(0, "a"), picture, a_message(2, "a"), a_message(3, "b")]
-    )
-    written = (await journal.write(unit)).fresh
-    first, held, behind, other = (upload.id for upload in written)
-    assert await journal.pending("me") == [(first, "a"), (other, "b")]
-    assert [upload.id for upload in await journal.held("me")] == [held, behind]
-    done = Completed(id=held, body=b"{}", attachment="/a.png")
-    await journal.write(WriteBatch(account="me", completed=[done]))
-    assert [id_ for id_, _ in await journal.pending("me")] == [first, held, behind, other]
-    upload = await journal.upload(held)
-    assert upload is not None
-    assert (upload.body, upload.attachment, upload.media) == (b"{}", "/a.png", b"")
-    assert await journal.files() == {"/a.png"}
-    assert await journal.held("me") == []
-
-
-async def test_a_medium_that_nobody_wants_is_delivered_when_it_is_there(journal: Journal) -> None:
-    unit = WriteBatch(account="me", uploads=[a_message(1, media=b"ref", deliver=False)])
-    (upload,) = (await journal.write(unit)).fresh
-    assert [held.id for held in await journal.held("me")] == [upload.id]
-    await journal.write(
-        WriteBatch(account="me", completed=[Completed(id=upload.id, body=b"{}", deliver=False)])
-    )
-    assert await journal.held("me") == []
-    assert await journal.pending("me") == []
-
-
-async def test_keys_and_media_are_forgotten_in_time(journal: Journal, clock: Clock) -> None:
-    await journal.write(WriteBatch(account="me", media={"m": b"1"}, keys={"k": b"1"}))
-    clock.now += 100
-    await journal.write(WriteBatch(account="me", media={"n": b"2"}, keys={"k": b"2", "l": b"3"}))
-    assert await journal.key("me", "k") == b"2"
-    assert await journal.key("other", "k") is None
-    assert await journal.medium("me", "m") == b"1"
-    await journal.prune_media(keep_s=50)
-    await journal.prune_keys(keep_s=50)
-    # A key counts from its first use.
-    assert (await journal.key("me", "k"), await journal.key("me", "l")) == (None, b"3")
-    assert (await journal.medium("me", "m"), await journal.medium("me", "n")) == (None, b"2")
+async def test_a_journal_of_the_last_version_opens_unchanged(tmp_path: Path, clock: Clock) -> None:
+    """A dump with rows of every kind."""
+    path = tmp_path / "journal.sqlite3"
+    db = sqlite3.connect(path)
+    db.executescript(LAST_VERSION.read_text(encoding="utf-8"))
+    db.close()
+    async with SQLiteJournal(path, clock=clock) as journal:
+        assert await journal.pending("me") == [(2, "a")]
+        report = await journal.pending_report(2)
+        assert report is not None
+        assert (report.uid, report.dedupe, report.reply_to, report.tries) == ("u2", "d2", b"to", 1)
+        assert [held.uid for held in await journal.held("me")] == ["u5", "u6"]
+        (failed,) = await journal.failed("me")
+        assert (failed.uid, failed.http_status, failed.error) == ("u3", 500, "no")
+        assert [(send.uid, send.report_id) for send in await journal.waiting_sends("me")] == [
+            ("s1", None),
+            ("s2", 2),
+        ]
+        page = await journal.published("me", 0, rows=9, size=999)
+        assert [one.uid for one in page.reports] == ["u2", "u3", "u7"]
+        assert page.pruned == 4
+        assert await journal.state("me") == {"session": b"saved"}
+        assert await journal.media("me", "m1") == b"known"
+        assert await journal.key("me", "k1") == b"record"
+        batch = WriteBatch(account="me", reports=[a_message(8, dedupe="d2"), a_message(9)])
+        duplicate, new = (await journal.write(batch)).reports
+        assert duplicate is None
+        assert new is not None
+        assert new.id > 7

@@ -6,20 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from openwx.store.base import JournalError
+from openwx.store.records import NewSend, WriteBatch
 from openwx.store.sqlite import journal
 from openwx.store.sqlite.condition import Condition, size_of
-from openwx.store.sqlite.journal import Journal, JournalError, NewSend, WriteBatch
+from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S
 
-from .world import a_message
+from ..reports import a_message
 
 FULL = JournalError("the journal failed: database or disk is full")
 
 
 async def test_everybody_is_woken_by_trouble_and_by_its_end() -> None:
     condition = Condition()
-    assert not await condition.until_it_works()
-    fails = asyncio.create_task(condition.until_it_fails())
+    assert not await condition.until_working()
+    fails = asyncio.create_task(condition.until_failing())
     await asyncio.sleep(0)
     condition.failed(FULL, 5)
     condition.failed(FULL, 7)
@@ -27,7 +29,7 @@ async def test_everybody_is_woken_by_trouble_and_by_its_end() -> None:
     assert condition.failed_bytes == 12
     with pytest.raises(JournalError, match="full"):
         condition.require()
-    works = asyncio.create_task(condition.until_it_works())
+    works = asyncio.create_task(condition.until_working())
     await asyncio.sleep(0)
     assert not works.done()
     condition.works()
@@ -39,7 +41,7 @@ async def test_everybody_is_woken_by_trouble_and_by_its_end() -> None:
 async def test_who_is_woken_too_late_waits_on() -> None:
     condition = Condition()
     condition.failed(FULL)
-    works = asyncio.create_task(condition.until_it_works())
+    works = asyncio.create_task(condition.until_working())
     await asyncio.sleep(0)
     condition.works()
     condition.failed(FULL)
@@ -53,7 +55,7 @@ async def test_pauses_do_not_grow_while_it_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hundred looks come in time, which they would not if each pause were longer than the one before."""
-    monkeypatch.setattr(journal, "LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr(journal, "PROBE_EVERY_S", 0.001)
     looks = 0
     enough = asyncio.Event()
 
@@ -64,9 +66,9 @@ async def test_pauses_do_not_grow_while_it_cannot_be_written(
             enough.set()
         raise FULL
 
-    async with Journal(tmp_path / "journal.db") as opened:
+    async with SQLiteJournal(tmp_path / "journal.db") as opened:
         with monkeypatch.context() as full:
-            full.setattr(opened, "_order", fails)
+            full.setattr(opened, "_do", fails)
             async with asyncio.timeout(PATIENCE_S):
                 await enough.wait()
 
@@ -89,12 +91,12 @@ async def test_a_trouble_that_comes_and_goes_does_not_fill_the_log(
     assert lines.count("the journal can be written again") == 2
 
 
-def test_the_size_of_a_unit() -> None:
+def test_the_size_of_a_batch() -> None:
     message = a_message(with_={"x": "y" * 1000})
-    unit = WriteBatch(
+    batch = WriteBatch(
         account="me",
-        uploads=[message],
+        reports=[message],
         sends=[NewSend(uid="s", body=b"z" * 10)],
         state={"a": b"12345", "b": None},
     )
-    assert size_of(unit) == len(message.body) + 10 + 5
+    assert size_of(batch) == len(message.body) + 10 + 5

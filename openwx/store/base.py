@@ -1,0 +1,188 @@
+"""The journal as the other packages see it: protocols by role, and the errors that every store raises.
+
+What every store promises, and ``tests/unit/store/conformance`` checks:
+
+- What ``write`` returned is on the disk. A batch is stored whole or not at all, and one that cannot be stored does
+  not affect the others.
+- Batches of one account take effect in the order of the calls. Cancelling a caller undoes nothing.
+- ``JournalError`` means that nothing was changed; the same batch succeeds once the cause is gone. With
+  ``InvalidBatch`` it never will.
+- Ids and sequence numbers grow, and are never reused. A reader who continues after a number misses nothing.
+- Reads see every write that returned.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from openwx.errors import OpenwxError
+from openwx.store.records import (
+    Counts,
+    ListedReport,
+    Report,
+    ReportPage,
+    Send,
+    StoredReport,
+    WriteBatch,
+    WriteResult,
+)
+
+T = TypeVar("T")
+
+MAX_SEQ = 2**63 - 1
+"""No sequence number is higher."""
+
+
+class JournalError(OpenwxError):
+    """The journal cannot be read or written (disk full, locked, damaged, removed, closed). Nothing was changed."""
+
+
+class InvalidBatch(Exception):
+    """A batch contradicts itself or what is stored, such as by a uid that exists: a bug. Nothing was changed."""
+
+
+class JournalUnavailable(JournalError):
+    """The journal cannot be opened now, but perhaps later: no room on the disk, or another program has locked it."""
+
+
+class Writable(Protocol):
+    """The only way to change a journal, and whether it works at present."""
+
+    async def write(self, batch: WriteBatch) -> WriteResult:
+        """Store all of a batch. Raise ``JournalError``, at once while writing is known to fail."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the journal cannot be written; empty while it can, as far as is known."""
+
+    def require_writable(self) -> None:
+        """Raise ``JournalError`` if the journal is known to be unwritable."""
+
+    async def until_writable(self) -> bool:
+        """Wait until the journal can be written, as far as is known. Return whether that took any time."""
+
+    async def until_failing(self) -> JournalError:
+        """Wait until the journal cannot be written, and return the reason."""
+
+    async def until_done(
+        self, work: Callable[[], Awaitable[T]], on_wait: Callable[[JournalError], object]
+    ) -> T:
+        """Repeat ``work`` until it raises no ``JournalError``. Call ``on_wait`` once, with the first error."""
+
+
+class ReportStore(Writable, Protocol):
+    """Reports that are not delivered yet."""
+
+    async def pending(self, account: str) -> list[tuple[int, str]]:
+        """Return id and chat of the reports that can be delivered now, oldest first."""
+
+    async def pending_report(self, report_id: int) -> Report | None:
+        """Return a pending report; None once its delivery has ended."""
+
+    async def held(self, account: str) -> list[Report]:
+        """Return the reports whose media is incomplete, and those behind them, oldest first."""
+
+    async def body_of(self, account: str, dedupe: str) -> bytes | None:
+        """Return the body of the report with this ``dedupe``."""
+
+
+class ReportLog(Protocol):
+    """All reports that are still stored."""
+
+    async def published(self, account: str, after: int, *, rows: int, size: int) -> ReportPage:
+        """Return up to ``rows`` published reports after an id, of ``size`` bytes in all, but at least one."""
+
+    async def newest_published(self, account: str) -> int:
+        """Return the id of the newest published report; 0 if there was never one."""
+
+    async def published_report(self, account: str, seq: int) -> StoredReport | None:
+        """Return one published report by its sequence number."""
+
+    async def report(self, account: str, report_id: int) -> StoredReport | None:
+        """Return one report, whatever its delivery status."""
+
+    async def log(self, account: str, *, before: int = MAX_SEQ, limit: int) -> list[StoredReport]:
+        """Return an account's published reports with a sequence number below ``before``, newest first."""
+
+    async def history(
+        self, account: str, chat: str, *, before: int = MAX_SEQ, limit: int
+    ) -> list[StoredReport]:
+        """Return a chat's published reports with a sequence number below ``before``, newest first."""
+
+    async def chats(self, account: str, *, limit: int) -> list[StoredReport]:
+        """Return the newest published report of each chat, the latest first."""
+
+    async def bodies(self, account: str, ids: Sequence[int]) -> dict[int, bytes]:
+        """Return the stored bodies of reports by id."""
+
+    async def counts(self, account: str, *, within_s: float) -> Counts:
+        """Count what an account did in the last ``within_s`` seconds."""
+
+
+class SendStore(Writable, Protocol):
+    """Sends that are accepted and not finished."""
+
+    async def waiting_sends(self, account: str) -> list[Send]:
+        """Return the sends that are not finished, oldest first."""
+
+
+class Deliveries(Writable, Protocol):
+    """Deliveries to ``post_api`` by status."""
+
+    async def failed(self, account: str, *, limit: int = 100) -> list[ListedReport]:
+        """Return the failed reports, newest first. ``WriteBatch.retried`` makes them pending again."""
+
+    async def count_failed(self, account: str) -> int:
+        """Count the failed reports."""
+
+    async def waiting(self, account: str, *, limit: int = 100) -> list[ListedReport]:
+        """Return the reports that are not delivered yet, oldest first."""
+
+    async def delivered(self, account: str, *, limit: int = 100) -> list[StoredReport]:
+        """Return the reports that ``post_api`` accepted, newest first."""
+
+    async def delivery(self, account: str, report_id: int) -> tuple[ListedReport, bytes] | None:
+        """Return a report that failed or waits, and its body."""
+
+
+class KeyValue(Writable, Protocol):
+    """State, media and keys of an account, as ``WriteBatch`` stored them."""
+
+    async def state(self, account: str) -> dict[str, bytes]:
+        """Return the account's state."""
+
+    async def media(self, account: str, key: str) -> bytes | None:
+        """Return what is known of a media."""
+
+    async def key(self, account: str, key: str) -> bytes | None:
+        """Return the record of an idempotent call."""
+
+
+class Maintenance(Protocol):
+    """Keeping the journal bounded."""
+
+    async def prune(
+        self, *, keep_s: float = 7 * 86400, keep: int = 10_000, keep_failed: int = 10_000
+    ) -> int:
+        """Delete delivered and dropped reports older than ``keep_s`` or beyond ``keep`` of an account. Count them.
+
+        Failed ones stay, up to ``keep_failed``; pending ones always. Free space is given back to the file system.
+        """
+
+    async def prune_media(self, *, keep_s: float) -> None:
+        """Delete what is known of media for longer than ``keep_s``."""
+
+    async def prune_keys(self, *, keep_s: float) -> None:
+        """Delete records of idempotent calls that are older than ``keep_s``."""
+
+    async def files(self) -> set[str]:
+        """Return the attachments of reports and sends that are not finished. They must not be deleted."""
+
+    async def unfinished(self, account: str) -> tuple[int, int]:
+        """Count the reports and sends that wait."""
+
+    def size(self) -> int:
+        """Return the size of the journal on the disk, in bytes."""
+
+
+class Journal(ReportStore, ReportLog, SendStore, Deliveries, KeyValue, Maintenance, Protocol):
+    """All roles of one store."""

@@ -1,0 +1,160 @@
+"""Batches are stored whole, once, and in order."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from openwx.store.base import InvalidBatch, Journal, JournalError
+from openwx.store.records import DeliveryOutcome, DeliveryStatus, NewSend, WriteBatch
+
+from ..reports import Clock, a_message
+from .conftest import Open
+
+
+async def test_a_report_comes_back_as_it_was_put_in(journal: Journal, clock: Clock) -> None:
+    new = a_message(1, "chat", dedupe="d")
+    written = await journal.write(WriteBatch(account="me", reports=[new]))
+    report = written.reports[0]
+    assert report is not None
+    assert (report.account, report.created, report.tries) == ("me", clock.now, 0)
+    assert await journal.pending_report(report.id) == report
+    assert await journal.pending("me") == [(report.id, "chat")]
+    assert await journal.pending("other") == []
+
+
+async def test_every_field_of_a_report_is_kept(journal: Journal) -> None:
+    new = a_message(1, "chat", dedupe="d", deliver=False, media=b"ref", attachment="/a.png")
+    written = await journal.write(WriteBatch(account="me", reports=[new]))
+    fields = msgspec.structs.asdict(new)
+    defaults = {field.name: field.default for field in msgspec.structs.fields(new)}
+    assert all(value != defaults[name] for name, value in fields.items())
+    (report,) = written.recorded
+    assert fields.items() <= msgspec.structs.asdict(report).items()
+    (held,) = await journal.held("me")
+    assert {**fields, "deliver": True}.items() <= msgspec.structs.asdict(held).items()
+
+
+async def test_duplicates_are_ignored_for_each_account(journal: Journal) -> None:
+    first, second, third = a_message(1, dedupe="d"), a_message(2, dedupe="d"), a_message(3)
+    written = await journal.write(WriteBatch(account="me", reports=[first, second, third]))
+    assert [report and report.uid for report in written.reports] == [first.uid, None, third.uid]
+    again, other = await asyncio.gather(
+        journal.write(WriteBatch(account="me", reports=[a_message(dedupe="d")])),
+        journal.write(WriteBatch(account="other", reports=[a_message(dedupe="d")])),
+    )
+    assert again.recorded == []
+    assert len(other.recorded) == 1
+
+
+async def test_what_is_not_to_be_delivered_still_counts_for_duplicates(journal: Journal) -> None:
+    batch = WriteBatch(account="me", reports=[a_message(dedupe="d", deliver=False)])
+    assert len((await journal.write(batch)).recorded) == 1
+    assert await journal.pending("me") == []
+    assert (await journal.write(batch)).recorded == []
+
+
+async def test_many_batches_at_once_keep_their_own_results(journal: Journal) -> None:
+    async def put(n: int) -> None:
+        batch = WriteBatch(
+            account="me",
+            reports=[a_message(n, f"c{n}", dedupe=str(n // 2)), a_message(n, f"c{n}")],
+            sends=[NewSend(uid=f"s{n}", body=b"%d" % n)],
+            state={"last": b"%d" % n},
+        )
+        written = await journal.write(batch)
+        assert {report.chat for report in written.recorded} == {f"c{n}"}
+        assert len(written.recorded) == 2 - n % 2
+        assert [send.body for send in written.sends] == [b"%d" % n]
+
+    await asyncio.gather(*(put(n) for n in range(300)))
+    assert len(await journal.pending("me")) == 450
+    assert [send.uid for send in await journal.waiting_sends("me")] == [f"s{n}" for n in range(300)]
+    assert await journal.state("me") == {"last": b"299"}
+
+
+async def test_a_reply_is_queued_once_however_often_its_report_is_delivered(
+    journal: Journal,
+) -> None:
+    (report,) = (await journal.write(WriteBatch(account="me", reports=[a_message()]))).recorded
+
+    def delivered(uid: str) -> WriteBatch:
+        return WriteBatch(
+            account="me",
+            sends=[
+                NewSend(uid=uid, body=b"hi", report_id=report.id),
+                NewSend(uid=uid + "m", body=b"pic", report_id=report.id, part=1),
+            ],
+            outcomes=[DeliveryOutcome(report.id, DeliveryStatus.DELIVERED, 200)],
+        )
+
+    first, second = await asyncio.gather(
+        journal.write(delivered("a")), journal.write(delivered("b"))
+    )
+    assert [send.uid for send in first.sends] == ["a", "am"]
+    assert second.sends == []
+    await journal.write(WriteBatch(account="me", finished_sends=["a", "am"]))
+    assert (await journal.write(delivered("c"))).sends == []
+    assert await journal.waiting_sends("me") == []
+    assert await journal.pending_report(report.id) is None
+
+
+async def test_a_failed_report_can_be_listed_and_sent_again(journal: Journal, clock: Clock) -> None:
+    (report,) = (await journal.write(WriteBatch(account="me", reports=[a_message()]))).recorded
+    await journal.write(WriteBatch(account="me", failed_tries=[report.id]))
+    await journal.write(
+        WriteBatch(
+            account="me", outcomes=[DeliveryOutcome(report.id, DeliveryStatus.FAILED, 500, "no")]
+        )
+    )
+    (failed,) = await journal.failed("me")
+    assert (failed.id, failed.http_status, failed.error, failed.tries) == (report.id, 500, "no", 1)
+    clock.now += 100
+    (again,) = (await journal.write(WriteBatch(account="me", retried=[report.id, 99]))).retried
+    assert (again.body, again.created, again.tries) == (report.body, clock.now, 0)
+    assert await journal.pending("me") == [(report.id, "c")]
+    assert await journal.failed("me") == []
+
+
+async def test_state_is_kept_for_each_account_and_forgotten(journal: Journal) -> None:
+    await journal.write(WriteBatch(account="me", state={"a": b"1", "b": b"2"}))
+    await journal.write(WriteBatch(account="me", state={"a": None, "b": b"3"}))
+    await journal.write(WriteBatch(account="other", state={"b": b"4"}))
+    assert await journal.state("me") == {"b": b"3"}
+
+
+async def test_one_bad_batch_does_not_touch_the_others(journal: Journal) -> None:
+    await journal.write(WriteBatch(account="me", sends=[NewSend(uid="s", body=b"")]))
+    good = [WriteBatch(account="me", reports=[a_message(n)], state={str(n): b""}) for n in range(5)]
+    bad = WriteBatch(account="me", reports=[a_message(9)], sends=[NewSend(uid="s", body=b"")])
+    results = await asyncio.gather(
+        *(journal.write(batch) for batch in [*good[:2], bad, *good[2:]]), return_exceptions=True
+    )
+    assert isinstance(results[2], InvalidBatch)
+    assert sum(isinstance(result, BaseException) for result in results) == 1
+    assert len(await journal.pending("me")) == 5
+    assert set(await journal.state("me")) == set("01234")
+
+
+async def test_everything_is_there_after_closing_and_opening(reopen: Open) -> None:
+    async with reopen() as journal:
+        writing = asyncio.gather(
+            *(journal.write(WriteBatch(account="me", reports=[a_message(n)])) for n in range(50))
+        )
+        await asyncio.sleep(0)
+    ids = {written.recorded[0].id for written in await writing}
+    with pytest.raises(JournalError, match="closed"):
+        await journal.write(WriteBatch(account="me"))
+    async with reopen() as journal:
+        assert {id_ for id_, _ in await journal.pending("me")} == ids
+        (new,) = (await journal.write(WriteBatch(account="me", reports=[a_message()]))).recorded
+        assert new.id not in ids
+
+
+async def test_a_caller_who_is_cancelled_disturbs_nobody(journal: Journal) -> None:
+    cancelled = asyncio.create_task(journal.write(WriteBatch(account="me", reports=[a_message()])))
+    other = asyncio.create_task(journal.write(WriteBatch(account="me", reports=[a_message()])))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await other
+    assert len(await journal.pending("me")) == 2
