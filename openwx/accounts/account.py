@@ -38,6 +38,7 @@ from openwx.reporter import retry_schedule
 from openwx.reporter.poller import poll
 from openwx.reporter.reporter import Reporter
 from openwx.store.sqlite.journal import JournalError, Send
+from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.client import Batch, Client
 from openwx.transports.web.contact_actions import ContactActions
 from openwx.transports.web.contact_book import Contacts
@@ -86,11 +87,13 @@ class Account:
         connector = judging.connector if judging else shared.connector
         self._http = Http(connector, base_url=base_url, timeout_s=pace.call_timeout_s)
         self._counts = metrics.of_account(name)
+        limiter = RateLimiter(settings.send_interval, pace.too_often)
         self._client = Client(
             self._http,
             self._deliver,
             mode=settings.login_mode,
             pace=pace,
+            limiter=limiter,
             ended=self._counts.session_ended,
         )
         transfer = Transfer(self._client, pace)
@@ -119,23 +122,24 @@ class Account:
             shared.journal,
             client=self._client,
             transfer=transfer,
-            parcels=self.parcels,
-            teller=self._teller,
+            limiter=limiter,
+            media=self.parcels,
+            recorder=self._teller,
             running=self._running,
         )
         self.changes = ContactActions(
             self._client,
             pace,
-            settings.send_interval,
+            limiter,
             require=lambda: journal_guard.require(shared.journal, "nothing was done"),
-            tell=self._tell_change,
+            publish=self._tell_change,
         )
         self._telling: set[asyncio.Task[None]] = set()
         """What changed and is still to be written down."""
         self.recalls = Recalls(name, shared.journal, self._client, self.changes)
         self.avatars = Avatars(self._client, pace)
         self.consults = Questions()
-        self._reporter = self._new_reporter(self.outgoing.accepted)
+        self._reporter = self._new_reporter(self.outgoing.accept)
         self.outbox = Outbox(name, shared.journal, self._reporter)
         self.history = History(name, shared.journal, self._teller.lines)
 
@@ -145,7 +149,7 @@ class Account:
             self._report,
             self._shared.journal,
             self._http_for("post_api"),
-            replies=self.outgoing.replies,
+            replies=self.outgoing.sends_for,
             accepted=accepted,
             url_client=self._url_client,
             pauses=retry_schedule.of(self._shared.pace),
@@ -268,12 +272,6 @@ class Account:
                         self._stage.run(self._incoming.complete), name=f"{self.name}: media in"
                     ),
                     tasks.create_task(
-                        self.outgoing.take_sources(), name=f"{self.name}: media of replies"
-                    ),
-                    tasks.create_task(
-                        self.outgoing.refuse_in_trouble(), name=f"{self.name}: journal's trouble"
-                    ),
-                    tasks.create_task(
                         poll(
                             self._report,
                             self._http_for("poll_api"),
@@ -283,10 +281,10 @@ class Account:
                         name=f"{self.name}: poll_api",
                     ),
                 ]
-                queue = tasks.create_task(self.outgoing.queue.run(), name=f"{self.name}: queue")
+                queue = tasks.create_task(self.outgoing.run(), name=f"{self.name}: queue")
                 client = tasks.create_task(self._follow(saved, known), name=f"{self.name}: client")
                 await self._stopping.wait()
-                self.outgoing.queue.close()
+                self.outgoing.close()
                 await asyncio.wait({queue}, timeout=self._shared.pace.finish_s)
                 queue.cancel()
                 client.cancel()
@@ -302,7 +300,7 @@ class Account:
             raise
         finally:
             self._stopped = True
-            self.outgoing.queue.give_up(self._not_running())
+            self.outgoing.give_up(self._not_running())
             self.consults.give_up(self._not_running())
             self._end_stream()
             for task in self._telling:
@@ -346,7 +344,7 @@ class Account:
         sends = await self._shared.journal.waiting_sends(self.name)
         if sends:
             log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))
-        self.outgoing.accepted(sends)
+        self.outgoing.accept(sends)
         state = await self._shared.journal.state(self.name)
         saved, known = state.get("session"), state.get("contacts")
         session = contacts = None
@@ -375,7 +373,7 @@ class Account:
         if self._client.state is not State.STOP:
             happened.append(StateChanged(self._client.state, State.STOP, reason))
             self._client.state, self._client.state_reason = State.STOP, reason
-        self.outgoing.queue.give_up(self._not_running())
+        self.outgoing.give_up(self._not_running())
         self.consults.give_up(self._not_running())
         last = Batch(events=[*happened, events.Stopped()], known=self._client.known)
         try:
@@ -395,7 +393,7 @@ class Account:
             if isinstance(happened, StateChanged):
                 self._note_state(happened)
         await self._teller.tell(batch, batch.session or self._client.session)
-        self.changes.heard()
+        self.changes.contacts_changed()
 
     async def _tell_change(self, happened: list[events.Event]) -> None:
         """Tell what a call changed; its caller does not wait for a journal that cannot be written."""

@@ -16,7 +16,7 @@ from openwx.accounts.outgoing import Address, present_id
 from openwx.accounts.resources import Resources
 from openwx.config import ReportSettings
 from openwx.domain.media import Kind, MediaRef
-from openwx.errors import BadResponse, Rejected, SessionEnded, Unreachable
+from openwx.errors import BadResponse, NotLoggedIn, Rejected, SessionEnded, Unreachable
 from openwx.logcontext import bind
 from openwx.reporter import payload as payloads
 from openwx.reporter.policy import should_report
@@ -140,7 +140,7 @@ class MediaDownloader:
                     return await self._fetch_once(replace(ref, sender=self._sender(ref, told)))
             except TooLargeError as error:
                 raise NoMediumError(str(error)) from None
-            except SessionEnded as error:
+            except (SessionEnded, NotLoggedIn) as error:
                 failure: Exception = error
             except (Rejected, BadResponse, EmptyError) as error:
                 failure = error

@@ -239,11 +239,11 @@ async def _send_once(
     record = await account.outgoing.send_once(key, call.asked(), what)
     if call.run_async:
         return _in_execution(record.uids)
-    ended = await account.outgoing.keys.ended(key, record)
-    for one in ended:
+    outcomes = await account.outgoing.keys.outcomes(key)
+    for one in outcomes:
         one.require_success()
     return _message_sent(
-        [Sent(one.msg_id, f"{one.msg_id}:{one.chat_id}", one.media_id) for one in ended]
+        [Sent(one.msg_id, f"{one.msg_id}:{one.chat_id}", one.media_id) for one in outcomes]
     )
 
 

@@ -27,12 +27,14 @@ from openwx.errors import (
     REASON_OF_RET,
     BadResponse,
     LoginRefused,
+    NotLoggedIn,
     RateLimited,
     Rejected,
     SessionEnded,
     Unreachable,
     WeChatError,
 )
+from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web import login, send, sync
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import load_contacts, notify_phone
@@ -79,6 +81,7 @@ class Client:
         *,
         mode: login.Mode = "desktop",
         pace: Timing | None = None,
+        limiter: RateLimiter | None = None,
         ended: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._ended = ended
@@ -86,6 +89,7 @@ class Client:
         self._deliver = deliver
         self._mode = mode
         self._pace = pace or Timing()
+        self._limiter = limiter or RateLimiter(0.0, self._pace.too_often)
         self.state = State.INIT
         self.state_reason = "starting"
         self.contacts = Contacts(User(id=""))
@@ -405,7 +409,7 @@ class Client:
     async def ask(self, build: Callable[[Session], Call[T]]) -> T:
         """Do a call in the present login.
 
-        Raises ``WeChatError``; a ``SessionEnded`` starts a new login, or tells that one is going on.
+        Raises ``WeChatError``; a ``SessionEnded`` starts a new login, and ``NotLoggedIn`` says that one is going on.
         """
         with self.logged_in() as session:
             return await self._http.send(build(session))
@@ -415,9 +419,13 @@ class Client:
         """The session of the present login, for calls of one's own. See ``ask`` for what it raises."""
         session = self.session
         if session is None or self._over.done():
-            raise SessionEnded("session", 1102, "a new login is going on")
+            raise NotLoggedIn
+        began = self._limiter.time()
         try:
             yield session
+        except RateLimited as error:
+            self._limiter.penalize(error.call, began)
+            raise
         except SessionEnded as error:
             if self.session is not None and session.sid == self.session.sid:
                 self._end_session(error)

@@ -1,0 +1,181 @@
+"""The pace of an account's state-changing calls: sends, changes and recalls take their turns from one limiter.
+
+WeChat punishes speed: a 1205 ("operating too often") to any call of the account holds back all of them.
+"""
+
+import asyncio
+import bisect
+import logging
+import math
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from types import TracebackType
+from typing import Protocol, Self
+
+log = logging.getLogger("openwx.wechat")
+
+
+class Priority(IntEnum):
+    """Which of the calls that could begin now goes first: the lowest number."""
+
+    RECALL = 0
+    """Possible for two minutes only."""
+    WAITING_SEND = 1
+    CHANGE = 2
+    ACCEPTED_SEND = 3
+    """Nobody waits for its outcome: ``async=1``, or a reply of ``post_api``."""
+    BULK_SEND = 4
+    """One of the messages to ``@all``."""
+
+    @property
+    def kind(self) -> str:
+        """Calls of one kind keep the interval between each other."""
+        return {Priority.RECALL: "recall", Priority.CHANGE: "change"}.get(self, "send")
+
+
+class Alarm(Protocol):
+    """A call that is still to come."""
+
+    def cancel(self) -> None: ...
+
+
+class Timer(Protocol):
+    """The clock of an event loop."""
+
+    def time(self) -> float: ...
+    def call_at(self, when: float, callback: Callable[[], object]) -> Alarm: ...
+
+
+class Turn:
+    """The right to make one call. Used as a context manager around it."""
+
+    used = True
+    """False: no call was made, so the next one of its kind need not keep the interval."""
+
+    def __init__(self, limiter: "RateLimiter", priority: Priority) -> None:
+        self.priority = priority
+        self.granted_at = math.inf
+        self._limiter = limiter
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._limiter.end(self, succeeded=self.used and kind is None)
+
+
+class RateLimiter:
+    """Grants turns to the calls of one account.
+
+    With an interval, one call is made at a time, and a call begins at the earliest ``interval_s`` after the last one of
+    its kind has ended. ``penalties`` yields the pauses after one 1205 after another; a success starts them afresh.
+    """
+
+    def __init__(
+        self,
+        interval_s: float,
+        penalties: Callable[[], Iterator[float]],
+        *,
+        timer: Timer | None = None,
+    ) -> None:
+        self._interval_s = interval_s
+        self._new_penalties = penalties
+        self._penalties = penalties()
+        self._timer: Timer = timer or asyncio.get_running_loop()
+        self._is_penalized = False
+        self._penalized_at = self._penalized_until = -math.inf
+        self._not_before: dict[str, float] = {}
+        self._waiting: list[tuple[Turn, asyncio.Future[None]]] = []
+        """By priority, those of one priority in the order in which they came."""
+        self._under_way = 0
+        self._alarm: Alarm | None = None
+
+    def time(self) -> float:
+        """The time for ``penalize``."""
+        return self._timer.time()
+
+    async def turn(self, priority: Priority, *, within_s: float | None = None) -> Turn:
+        """Wait for a turn. Raise ``TimeoutError`` if it does not come ``within_s``."""
+        turn = Turn(self, priority)
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (turn, granted)
+        bisect.insort(self._waiting, entry, key=lambda waiting: waiting[0].priority)
+        self._grant()
+        try:
+            async with asyncio.timeout(within_s):
+                await granted
+        except BaseException:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+            else:
+                turn.used = False
+                self.end(turn, succeeded=False)
+            raise
+        return turn
+
+    async def opening(self, priority: Priority) -> None:
+        """Wait until a call could begin, without taking the turn."""
+        with await self.turn(priority) as turn:
+            turn.used = False
+
+    def end(self, turn: Turn, *, succeeded: bool) -> None:
+        """Take a turn back, and grant the next one."""
+        self._under_way -= 1
+        if turn.used:
+            self.delay(turn.priority, self._interval_s)
+        if succeeded and self._is_penalized and turn.granted_at >= self._penalized_at:
+            self._is_penalized = False
+            self._penalties = self._new_penalties()
+        self._grant()
+
+    def delay(self, priority: Priority, pause_s: float) -> None:
+        """Let no call of this kind begin for so long."""
+        until = self._timer.time() + pause_s
+        self._not_before[priority.kind] = max(until, self._not_before.get(priority.kind, -math.inf))
+
+    def penalize(self, call: str, began: float) -> None:
+        """Hold back all calls, because WeChat answered 1205 to a call that began at that time.
+
+        Of calls that were under way together, the first 1205 counts.
+        """
+        now = self._timer.time()
+        if began < self._penalized_at:
+            return
+        pause_s = next(self._penalties)
+        self._is_penalized, self._penalized_at = True, now
+        self._penalized_until = max(self._penalized_until, now + pause_s)
+        log.warning(
+            "%s: WeChat answered 1205 (too often); nothing is sent or changed for %.0f s",
+            call,
+            self._penalized_until - now,
+        )
+
+    def _grant(self) -> None:
+        """Grant all turns that may be taken now, and set the alarm for the next one."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        now, next_at = self._timer.time(), math.inf
+        for entry in list(self._waiting):
+            if self._interval_s and self._under_way:
+                return  # its end grants the next one
+            turn, granted = entry
+            if granted.done():
+                continue  # cancelled a moment ago
+            begins_at = max(
+                self._penalized_until, self._not_before.get(turn.priority.kind, -math.inf)
+            )
+            if begins_at > now:
+                next_at = min(next_at, begins_at)
+                continue
+            self._waiting.remove(entry)
+            self._under_way += 1
+            turn.granted_at = now
+            granted.set_result(None)
+        if next_at < math.inf:
+            self._alarm = self._timer.call_at(next_at, self._grant)
