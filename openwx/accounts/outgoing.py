@@ -36,6 +36,10 @@ class OutgoingMedia(msgspec.Struct, frozen=True, kw_only=True):
     ref: MediaRef | None = None
     source: str = ""
 
+    @property
+    def needs_upload(self) -> bool:
+        return self.medium is not None and self.uploaded is None and self.ref is None
+
 
 class OutgoingMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One text or medium to send. Every try of it carries its ``client_msg_id``; ``bulk`` yields to the others."""

@@ -74,6 +74,12 @@ class SendQueue:
         """Iterate over a copy of all messages, those under way first."""
         return iter([*self._under_way, *self._waiting, *self._bulk])
 
+    @property
+    def priority(self) -> Priority:
+        """The priority of the message whose turn it is."""
+        queued = self._first()
+        return Priority.BULK_SEND if queued is None else queued.priority
+
     def require_room(self, *, bulk: bool = False) -> None:
         """Raise ``CallerError`` (-7) if too many messages wait already."""
         waiting = len(self._bulk if bulk else self._waiting)

@@ -47,7 +47,7 @@ from openwx.logcontext import bind
 from openwx.reporter.answer import Answer
 from openwx.reporter.post import webhook_id
 from openwx.store.sqlite.journal import Journal, JournalError, NewSend, Report, Send, WriteBatch
-from openwx.transports.ratelimit import Priority, RateLimiter
+from openwx.transports.ratelimit import RateLimiter, Turn
 from openwx.transports.web.client import Client
 from openwx.transports.web.timing import Timing
 from openwx.transports.web.transfer import Transfer
@@ -342,16 +342,20 @@ class Sender:
             with self._rest():
                 await self.queue.next()
                 await self._running.wait()
-                await self._limiter.opening(Priority.WAITING_SEND)
+                turn = await self._limiter.turn(self.queue)
             # Chosen as late as possible: a more urgent one may have come meanwhile.
-            if self._running.is_set() and (queued := self.queue.pop()) is not None:
-                tasks.create_task(self._serve(queued), name=f"{self._account}: a message")
+            queued = self.queue.pop() if self._running.is_set() else None
+            if queued is None:
+                turn.give_back()
+                continue
+            task = tasks.create_task(self._serve(queued, turn), name=f"{self._account}: a message")
+            task.add_done_callback(turn.give_back)
 
-    async def _serve(self, queued: QueuedMessage) -> None:
+    async def _serve(self, queued: QueuedMessage, turn: Turn) -> None:
         """Attempt a message until it ends, and record how it did."""
         with bind(webhook_id=webhook_id(queued.message.uid)):
             try:
-                queued.result = await self._result_of(queued)
+                queued.result = await self._result_of(queued, turn)
             except (SessionEnded, NotLoggedIn):
                 self._counts.send_retries.inc()
                 self.queue.put_back(queued)  # it outlives the new login
@@ -361,7 +365,7 @@ class Sender:
             queued.resolve(queued.result)
         self.queue.done(queued)
 
-    async def _result_of(self, queued: QueuedMessage) -> SendResult | None:
+    async def _result_of(self, queued: QueuedMessage, first: Turn) -> SendResult | None:
         """Attempt a message ``send_tries`` times at most. None: it was withdrawn.
 
         Raise ``SessionEnded`` or ``NotLoggedIn`` if it has to wait for a new login.
@@ -369,10 +373,11 @@ class Sender:
         chat_id = queued.message.to.id
         unsure = False
         pauses = self._timing.backoff()
+        turn: Turn | None = first
         for tries_left in reversed(range(self._tries)):
             begun = queued.begun
             try:
-                return await self._attempt(queued)
+                return await self._attempt(queued, turn)
             except (SessionEnded, NotLoggedIn) as end:
                 if queued.abandoned:
                     return _of_abandoned(queued, end, unsure=unsure)
@@ -390,19 +395,15 @@ class Sender:
                 is_for_now = isinstance(error, RateLimited) and queued.caller is None
                 if not is_for_now or not tries_left:
                     return SendResult(chat_id, error=_refused(error, unsure=unsure))
+            turn = None
             self._counts.send_retries.inc()
         raise AssertionError("the last attempt ends it")
 
-    async def _attempt(self, queued: QueuedMessage) -> SendResult | None:
+    async def _attempt(self, queued: QueuedMessage, turn: Turn | None) -> SendResult | None:
         """Upload the file if there is one, wait for the turn, and send. None: the message was withdrawn."""
-        await self._until_recordable(queued)
-        if not queued.abandoned:
-            queued.message = await self._uploaded(queued.message)
         while not queued.abandoned:
-            await self._until_recordable(queued)
-            with self._rest():
-                await self._running.wait()
-                turn = await self._limiter.turn(queued.priority)
+            if turn is None:
+                turn = await self._turn_of(queued)
             with turn:
                 turn.used = self._may_begin(queued)
                 if turn.used:
@@ -410,7 +411,18 @@ class Sender:
                     if queued.on_begun is not None:
                         queued.on_begun()
                     return await self._call(queued.message)
+            turn = None
         return _of_abandoned(queued, None, unsure=False)
+
+    async def _turn_of(self, queued: QueuedMessage) -> Turn:
+        """Upload the file of a message, which reaches nobody yet, and wait for a turn to send it."""
+        await self._until_recordable(queued)
+        if queued.message.parcel is not None and not queued.abandoned:
+            queued.message = await self._uploaded(queued.message, queued.message.parcel)
+            await self._until_recordable(queued)
+        with self._rest():
+            await self._running.wait()
+            return await self._limiter.turn(queued)
 
     async def _until_recordable(self, queued: QueuedMessage) -> None:
         """Wait until the journal can take the result of a message, unless that may have reached WeChat already."""
@@ -420,14 +432,13 @@ class Sender:
 
     def _may_begin(self, queued: QueuedMessage) -> bool:
         """Say whether a message may begin now that its turn has come."""
+        media = queued.message.parcel
+        is_ready = media is None or not media.needs_upload
         is_recordable = queued.begun or not self._journal.trouble
-        return self._running.is_set() and is_recordable and not queued.abandoned
+        return self._running.is_set() and is_ready and is_recordable and not queued.abandoned
 
-    async def _uploaded(self, message: OutgoingMessage) -> OutgoingMessage:
-        """Upload the file of a message. It reaches nobody yet."""
-        if message.parcel is None:
-            return message
-        media = await self._asking(self._media.upload(message.parcel, self._chat_id(message)))
+    async def _uploaded(self, message: OutgoingMessage, media: OutgoingMedia) -> OutgoingMessage:
+        media = await self._asking(self._media.upload(media, self._chat_id(message)))
         return replace(message, parcel=media)
 
     async def _call(self, message: OutgoingMessage) -> SendResult:

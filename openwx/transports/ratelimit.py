@@ -4,7 +4,6 @@ WeChat punishes speed: a 1205 ("operating too often") to any call of the account
 """
 
 import asyncio
-import bisect
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -46,16 +45,25 @@ class Timer(Protocol):
     def call_at(self, when: float, callback: Callable[[], object]) -> Alarm: ...
 
 
+class Prioritized(Protocol):
+    """What turns are for. Its priority may change while it waits."""
+
+    @property
+    def priority(self) -> Priority: ...
+
+
 class Turn:
-    """The right to make one call. Used as a context manager around it."""
+    """The right to make one call. Use it as a context manager around the call."""
 
     used = True
     """False: no call was made, so the next one of its kind need not keep the interval."""
 
-    def __init__(self, limiter: "RateLimiter", priority: Priority) -> None:
-        self.priority = priority
+    def __init__(self, limiter: "RateLimiter", whose: Prioritized) -> None:
+        self.whose = whose
         self.granted_at = math.inf
+        self.granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._limiter = limiter
+        self._is_over = False
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +74,17 @@ class Turn:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._limiter.end(self, succeeded=self.used and kind is None)
+        self._end(succeeded=self.used and kind is None)
+
+    def give_back(self, _: object = None) -> None:
+        """End a turn without a call, unless it has ended. Can be the callback of a task."""
+        if not self._is_over:
+            self.used = False
+            self._end(succeeded=False)
+
+    def _end(self, *, succeeded: bool) -> None:
+        self._is_over = True
+        self._limiter.end(self, succeeded=succeeded)
 
 
 class RateLimiter:
@@ -90,44 +108,36 @@ class RateLimiter:
         self._is_penalized = False
         self._penalized_at = self._penalized_until = -math.inf
         self._not_before: dict[str, float] = {}
-        self._waiting: list[tuple[Turn, asyncio.Future[None]]] = []
-        """By priority, those of one priority in the order in which they came."""
+        self._waiting: list[Turn] = []
+        """In the order in which they came."""
         self._under_way = 0
         self._alarm: Alarm | None = None
 
     def time(self) -> float:
-        """The time for ``penalize``."""
+        """Return the time for ``penalize``."""
         return self._timer.time()
 
-    async def turn(self, priority: Priority, *, within_s: float | None = None) -> Turn:
+    async def turn(self, whose: Prioritized, *, within_s: float | None = None) -> Turn:
         """Wait for a turn. Raise ``TimeoutError`` if it does not come ``within_s``."""
-        turn = Turn(self, priority)
-        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        entry = (turn, granted)
-        bisect.insort(self._waiting, entry, key=lambda waiting: waiting[0].priority)
+        turn = Turn(self, whose)
+        self._waiting.append(turn)
         self._grant()
         try:
             async with asyncio.timeout(within_s):
-                await granted
+                await turn.granted
         except BaseException:
-            if entry in self._waiting:
-                self._waiting.remove(entry)
+            if turn in self._waiting:
+                self._waiting.remove(turn)
             else:
-                turn.used = False
-                self.end(turn, succeeded=False)
+                turn.give_back()
             raise
         return turn
-
-    async def opening(self, priority: Priority) -> None:
-        """Wait until a call could begin, without taking the turn."""
-        with await self.turn(priority) as turn:
-            turn.used = False
 
     def end(self, turn: Turn, *, succeeded: bool) -> None:
         """Take a turn back, and grant the next one."""
         self._under_way -= 1
         if turn.used:
-            self.delay(turn.priority, self._interval_s)
+            self.delay(turn.whose.priority, self._interval_s)
         if succeeded and self._is_penalized and turn.granted_at >= self._penalized_at:
             self._is_penalized = False
             self._penalties = self._new_penalties()
@@ -161,21 +171,19 @@ class RateLimiter:
             self._alarm.cancel()
             self._alarm = None
         now, next_at = self._timer.time(), math.inf
-        for entry in list(self._waiting):
+        for turn in sorted(self._waiting, key=lambda turn: turn.whose.priority):
             if self._interval_s and self._under_way:
                 return  # its end grants the next one
-            turn, granted = entry
-            if granted.done():
+            if turn.granted.done():
                 continue  # cancelled a moment ago
-            begins_at = max(
-                self._penalized_until, self._not_before.get(turn.priority.kind, -math.inf)
-            )
+            kind = turn.whose.priority.kind
+            begins_at = max(self._penalized_until, self._not_before.get(kind, -math.inf))
             if begins_at > now:
                 next_at = min(next_at, begins_at)
                 continue
-            self._waiting.remove(entry)
+            self._waiting.remove(turn)
             self._under_way += 1
             turn.granted_at = now
-            granted.set_result(None)
+            turn.granted.set_result(None)
         if next_at < math.inf:
             self._alarm = self._timer.call_at(next_at, self._grant)

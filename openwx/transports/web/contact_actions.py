@@ -60,8 +60,8 @@ class ContactActions:
 
     @property
     def pending(self) -> int:
-        """The number of changes that are in progress or wait."""
-        return self._changes.pending
+        """The number of changes and recalls that are in progress or wait."""
+        return self._changes.pending + self._recalls.pending
 
     def contacts_changed(self) -> None:
         """Look again whether a change whose answer was lost shows its effect. Called after each batch of the client."""

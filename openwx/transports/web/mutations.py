@@ -174,7 +174,7 @@ class Mutation:
     async def _call(self, build: Build[R]) -> R:
         loop = asyncio.get_running_loop()
         within_s = max(0.0, self._begins_until - loop.time())
-        with await self._runner.limiter.turn(self._runner.priority, within_s=within_s) as turn:
+        with await self._runner.limiter.turn(self._runner, within_s=within_s) as turn:
             turn.used = False
             if not self._has_called:
                 self._runner.require()

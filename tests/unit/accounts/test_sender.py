@@ -25,7 +25,7 @@ from openwx.errors import (
     refused,
 )
 from openwx.store.sqlite.journal import JournalError
-from openwx.transports.ratelimit import Priority, RateLimiter
+from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.timing import Timing
 from tests.patience import PATIENCE_S
@@ -460,9 +460,8 @@ async def test_nothing_is_sent_once_the_account_stopped_running_in_a_pause(
     async with running(sender):
         accept(sender, message("a"), message("b"))
         await until(lambda: wechat.attempts)
-        pause_is_over = asyncio.create_task(wechat.limiter.turn(Priority.BULK_SEND))
-        with await pause_is_over as turn:
-            turn.used = False
+        a_later_one = QueuedMessage(message("c"))
+        (await wechat.limiter.turn(a_later_one)).give_back()  # the pause is over
         await turns()
         assert wechat.sent == ["a"]
         wechat.on_send = lambda: None

@@ -8,7 +8,6 @@ from itertools import count, repeat
 import pytest
 
 from openwx.transports.ratelimit import Priority, RateLimiter
-from tests.patience import PATIENCE_S
 
 NEVER = 3600.0
 
@@ -57,6 +56,13 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+class Of:
+    """Whose turn it is."""
+
+    def __init__(self, priority: Priority) -> None:
+        self.priority = priority
+
+
 class Calls:
     """Calls of one account, and when they began."""
 
@@ -86,7 +92,7 @@ class Calls:
     async def _make(
         self, name: str, priority: Priority, end: asyncio.Event | None, *, used: bool
     ) -> None:
-        with await self.limiter.turn(priority) as turn:
+        with await self.limiter.turn(Of(priority)) as turn:
             self.begun.append((name, self._clock.now - 1000))
             turn.used = used
             if end is not None:
@@ -260,7 +266,7 @@ async def test_a_delay_is_for_one_kind(calls: Calls, clock: Clock) -> None:
 async def test_a_turn_that_does_not_come(calls: Calls, clock: Clock) -> None:
     calls.limiter.penalize("a", clock.now)
     with pytest.raises(TimeoutError):
-        await calls.limiter.turn(Priority.CHANGE, within_s=0.01)
+        await calls.limiter.turn(Of(Priority.CHANGE), within_s=0.01)
     calls.make("x")
     await clock.advance(60.0)
     assert calls.names == ["x"]
@@ -271,28 +277,33 @@ async def test_a_call_that_is_cancelled_holds_up_nobody(
     paced: Calls, cancelled_first: bool
 ) -> None:
     """Just before it is granted, or just after that."""
-    turn = await paced.limiter.turn(Priority.RECALL)
+    turn = await paced.limiter.turn(Of(Priority.RECALL))
     waiting = paced.make("cancelled")
     paced.make("next")
     await settle()
     if cancelled_first:
         waiting.cancel()
-    paced.limiter.end(turn, succeeded=True)
+    turn.give_back()
     waiting.cancel()
     await settle()
     assert waiting.cancelled()
     assert paced.names == ["next"]
 
 
-async def test_opening_waits_and_takes_nothing(paced: Calls, clock: Clock) -> None:
-    paced.make("a", Priority.WAITING_SEND)
+async def test_what_becomes_more_urgent_while_it_waits_goes_earlier(paced: Calls) -> None:
+    turn = await paced.limiter.turn(Of(Priority.CHANGE))
+    turn.used = False
+    sends = Of(Priority.BULK_SEND)
+    waiting = asyncio.create_task(paced.limiter.turn(sends))
+    paced.make("change")
     await settle()
-    opening = asyncio.create_task(paced.limiter.opening(Priority.WAITING_SEND))
-    await clock.advance(2.9)
-    assert not opening.done()
-    await clock.advance(0.1)
-    async with asyncio.timeout(PATIENCE_S):
-        await opening
-    paced.make("b", Priority.WAITING_SEND)
+    sends.priority = Priority.WAITING_SEND
+    with turn:
+        pass
     await settle()
-    assert paced.begun == [("a", 0.0), ("b", 3.0)]
+    assert waiting.done()
+    assert not paced.begun
+    waiting.result().give_back()
+    waiting.result().give_back()
+    await settle()
+    assert paced.names == ["change"]
