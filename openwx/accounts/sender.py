@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -24,8 +23,12 @@ from openwx.accounts.outgoing import (
     OutgoingMessage,
     SendResult,
     address_of,
+    given_up,
     new_message,
+    new_send,
     present_id,
+    refusal_of,
+    unknown_outcome,
 )
 from openwx.accounts.queue import QueuedMessage, SendQueue
 from openwx.accounts.recorder import EventRecorder
@@ -53,7 +56,6 @@ from openwx.transports.web.timing import Timing
 from openwx.transports.web.transfer import Transfer
 
 log = logging.getLogger("openwx.send")
-T = TypeVar("T")
 
 NOT_SENT = "nothing was sent"
 NOT_ACCEPTED = "cannot be kept safe, so not accepted"
@@ -146,7 +148,7 @@ class Sender:
         after = f"within {self._timing.send_wait_s:.0f} seconds"
         queued.abandoned = True
         if queued.begun:
-            return SendResult("", error=_unknown(f"no answer from WeChat {after}"))
+            return SendResult("", error=unknown_outcome(f"no answer from WeChat {after}"))
         status = f"not sent {after}, and withdrawn: nothing was sent"
         self._withdraw(queued, status)
         return SendResult("", error=CallerError(Code.UNREACHABLE, status, http_status=504))
@@ -198,7 +200,7 @@ class Sender:
         self, messages: Sequence[OutgoingMessage], keys: Mapping[str, bytes]
     ) -> None:
         batch = WriteBatch(
-            account=self._account, sends=[_new_send(message) for message in messages], keys=keys
+            account=self._account, sends=[new_send(message) for message in messages], keys=keys
         )
         try:
             await self._journal.write(batch)
@@ -227,7 +229,7 @@ class Sender:
         if answer.media is not None:
             contents.append(OutgoingMedia(source=answer.media))
         return [
-            _new_send(new_message(to, content), upload_id=report.id, part=part)
+            new_send(new_message(to, content), upload_id=report.id, part=part)
             for part, content in enumerate(contents)
         ]
 
@@ -297,7 +299,7 @@ class Sender:
         self._refuse(error)
         for queued in self.queue:
             queued.resolve(
-                SendResult("", error=_unknown("the account stopped before WeChat answered"))
+                SendResult("", error=unknown_outcome("the account stopped before WeChat answered"))
             )
         self.queue.clear()
 
@@ -379,8 +381,10 @@ class Sender:
             try:
                 return await self._attempt(queued, turn)
             except (SessionEnded, NotLoggedIn) as end:
+                if not self._client.is_usable:
+                    self._running.clear()  # until the new login is done
                 if queued.abandoned:
-                    return _of_abandoned(queued, end, unsure=unsure)
+                    return self._of_abandoned(queued, refusal_of(end, unsure=unsure))
                 queued.begun = begun
                 raise
             except CallerError as error:
@@ -389,12 +393,13 @@ class Sender:
                 log.info("a send failed: %s", error)
                 unsure |= not isinstance(error, NeverReached | SystemBusy)
                 if not tries_left:
-                    return self._gave_up(queued, error, unsure=unsure)
+                    gave_up = given_up(error, self._tries, unsure=unsure and queued.begun)
+                    return SendResult(chat_id, error=gave_up)
                 self._limiter.delay(queued.priority, next(pauses))
             except Rejected as error:
                 is_for_now = isinstance(error, RateLimited) and queued.caller is None
                 if not is_for_now or not tries_left:
-                    return SendResult(chat_id, error=_refused(error, unsure=unsure))
+                    return SendResult(chat_id, error=refusal_of(error, unsure=unsure))
             turn = None
             self._counts.send_retries.inc()
         raise AssertionError("the last attempt ends it")
@@ -407,18 +412,26 @@ class Sender:
             with turn:
                 turn.used = self._may_begin(queued)
                 if turn.used:
+                    message, chat_id = queued.message, self._chat_id(queued.message)
                     queued.begun = True
                     if queued.on_begun is not None:
                         queued.on_begun()
-                    return await self._call(queued.message)
+                    if message.parcel is not None:
+                        return await self._send_media(message, chat_id, message.parcel)
+                    msg_id = await self._client.send_text(
+                        chat_id, message.content, message.client_msg_id
+                    )
+                    return SendResult(chat_id, msg_id)
             turn = None
-        return _of_abandoned(queued, None, unsure=False)
+        return self._of_abandoned(queued, unknown_outcome("no answer from WeChat in time"))
 
     async def _turn_of(self, queued: QueuedMessage) -> Turn:
         """Upload the file of a message, which reaches nobody yet, and wait for a turn to send it."""
         await self._until_recordable(queued)
         if queued.message.parcel is not None and not queued.abandoned:
-            queued.message = await self._uploaded(queued.message, queued.message.parcel)
+            chat_id = self._chat_id(queued.message)
+            media = await self._media.upload(queued.message.parcel, chat_id)
+            queued.message = replace(queued.message, parcel=media)
             await self._until_recordable(queued)
         with self._rest():
             await self._running.wait()
@@ -437,40 +450,21 @@ class Sender:
         is_recordable = queued.begun or not self._journal.trouble
         return self._running.is_set() and is_ready and is_recordable and not queued.abandoned
 
-    async def _uploaded(self, message: OutgoingMessage, media: OutgoingMedia) -> OutgoingMessage:
-        media = await self._asking(self._media.upload(media, self._chat_id(message)))
-        return replace(message, parcel=media)
-
-    async def _call(self, message: OutgoingMessage) -> SendResult:
-        """Send a message to its chat in the present login."""
-        chat_id, media = self._chat_id(message), message.parcel
-        if media is None:
-            msg_id = await self._asking(
-                self._client.send_text(chat_id, message.content, message.client_msg_id)
-            )
-            return SendResult(chat_id, msg_id)
+    async def _send_media(
+        self, message: OutgoingMessage, chat_id: str, media: OutgoingMedia
+    ) -> SendResult:
+        """Send a file. Upload it once more if WeChat does not know it any more."""
         try:
-            msg_id = await self._send_media(chat_id, media, message.client_msg_id)
+            msg_id = await self._transfer.send(chat_id, what_to_send(media), message.client_msg_id)
         except Rejected as refusal:
             if type(refusal) is not Rejected:
                 raise
-            again = await self._asking(self._media.upload_again(media, chat_id))
+            again = await self._media.upload_again(media, chat_id)
             if again is None:
                 raise
             media = again
-            msg_id = await self._send_media(chat_id, media, message.client_msg_id)
+            msg_id = await self._transfer.send(chat_id, what_to_send(media), message.client_msg_id)
         return SendResult(chat_id, msg_id, parcel=media)
-
-    async def _send_media(self, chat_id: str, media: OutgoingMedia, client_msg_id: str) -> str:
-        return await self._asking(self._transfer.send(chat_id, what_to_send(media), client_msg_id))
-
-    async def _asking(self, work: Awaitable[T]) -> T:
-        try:
-            return await work
-        except (SessionEnded, NotLoggedIn):
-            if not self._client.is_usable:
-                self._running.clear()  # until the new login is done
-            raise
 
     def _chat_id(self, message: OutgoingMessage) -> str:
         """Return the chat's id in the present login. Raise ``CallerError`` if it cannot be found for certain."""
@@ -482,12 +476,9 @@ class Sender:
             )
         return found
 
-    def _gave_up(self, queued: QueuedMessage, error: Exception, *, unsure: bool) -> SendResult:
-        tries = self._tries
-        status = f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {error}"
-        if unsure and queued.begun:
-            status += "; whether it arrived is unknown"
-        return SendResult(queued.message.to.id, error=CallerError(Code.GAVE_UP, status))
+    def _of_abandoned(self, queued: QueuedMessage, error: CallerError) -> SendResult | None:
+        """Return the result of a message whose caller has an answer. None: it was withdrawn."""
+        return SendResult(queued.message.to.id, error=error) if queued.begun else None
 
     async def _finish(self, queued: QueuedMessage, result: SendResult) -> None:
         """Record a result. If the journal cannot be written, the caller is answered before that."""
@@ -508,9 +499,7 @@ class Sender:
                 waits=answer_before,
             )
         except asyncio.CancelledError:
-            if (
-                queued.caller is not None
-            ):  # what was accepted is in the journal, and attempted again
+            if queued.caller is not None:  # others are in the journal, and attempted again
                 words = (
                     "%s: the outcome of a send to %s is not published: the journal does not take it"
                 )
@@ -519,40 +508,3 @@ class Sender:
         self.keys.settle(message, result)
         self.keys.persisted(message)
         self._counts.sent(result.error.code if result.error else 0)
-
-
-def _new_send(message: OutgoingMessage, *, upload_id: int | None = None, part: int = 0) -> NewSend:
-    file = message.parcel.medium if message.parcel else None
-    return NewSend(
-        uid=message.uid,
-        body=message.to_bytes(),
-        upload_id=upload_id,
-        part=part,
-        attachment=file.path if file else "",
-    )
-
-
-def _of_abandoned(
-    queued: QueuedMessage, end: SessionEnded | NotLoggedIn | None, *, unsure: bool
-) -> SendResult | None:
-    """Return the result of a message whose caller has an answer. None: it was withdrawn."""
-    if not queued.begun:
-        return None
-    error = _unknown("no answer from WeChat in time")
-    if isinstance(end, SessionEnded):
-        error = _refused(end, unsure=unsure)
-    return SendResult(queued.message.to.id, error=error)
-
-
-def _unknown(why: str) -> CallerError:
-    return CallerError(Code.UNREACHABLE, f"{why}: the outcome is unknown", http_status=504)
-
-
-def _refused(refusal: Rejected, *, unsure: bool) -> CallerError:
-    """Make the answer for a refusal. A ``Ret`` of 1000 or more is the code itself, as the original had it.
-
-    ``unsure``: the answer to an earlier attempt was lost.
-    """
-    code = refusal.ret if refusal.ret >= 1000 else Code.REFUSED
-    status = f"{refusal}; an earlier try may have arrived" if unsure else str(refusal)
-    return CallerError(code, status, ret=refusal.ret, errmsg=refusal.errmsg)

@@ -439,10 +439,9 @@ class Client:
     async def send_text(self, to: str, content: str, client_msg_id: str) -> str:
         """Send a text to a friend or group of this login; the MsgId. Safe to repeat with the same id."""
         own_id = self.contacts.user.id
-        reply = await self.ask(
-            lambda session: send.text(session, own_id, to, content, client_msg_id)
-        )
-        return str(reply.MsgID)
+        with self.logged_in() as session:
+            call = send.text(session, own_id, to, content, client_msg_id)
+            return str((await self._http.send(call)).MsgID)
 
     @property
     def sync_age_s(self) -> float | None:
