@@ -36,7 +36,7 @@ class Backend:
         self._resources = resources
         self._guarded = guarded
         self._sender = sender
-        self.reporter = self._new_reporter(sender.accepted)
+        self.reporter = self._new_reporter(sender.accept)
 
     @property
     def post_api(self) -> str:
@@ -69,7 +69,7 @@ class Backend:
             self._settings,
             self._resources.journal,
             self._http_for("post_api"),
-            replies=self._sender.replies,
+            replies=self._sender.sends_for,
             accepted=accepted,
             url_client=self._url_client,
             pauses=retry_schedule.of(self._resources.pace),

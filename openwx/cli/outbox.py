@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from openwx import service
-from openwx.accounts.outbox import MOST, Outbox, Waits
+from openwx.accounts.outbox import LISTED, Outbox, WaitingReport
 from openwx.cli import probe
 from openwx.client import CallFailed, Client, Delivery
 from openwx.config import Settings
@@ -78,7 +78,7 @@ def _confirmed(settings: Settings, asked: Asked) -> list[int] | None:
     found = asyncio.run(_failed(settings, asked.client))
     if not found:
         return []
-    count = f"all {len(found)}" if len(found) < MOST else f"the newest {MOST}"
+    count = f"all {len(found)}" if len(found) < LISTED else f"the newest {LISTED}"
     words = f"Drop {count} failed deliveries? They cannot be sent again then. [y/N] "
     print(words, end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline()
@@ -124,7 +124,7 @@ class _AtServer:
         self._client = client
 
     async def listed(self, state: State) -> Sequence[Delivery]:
-        return await self._client.outbox(state=state, limit=MOST)
+        return await self._client.outbox(state=state, limit=LISTED)
 
     async def shown(self, id: int) -> Any:
         return (await self._client.outbox_show(id)).upload
@@ -196,7 +196,7 @@ def _so_far(one: Delivery | ListedReport) -> str:
     words = []
     if one.tries:
         words.append("tried once" if one.tries == 1 else f"tried {one.tries} times")
-    if isinstance(one, Delivery | Waits) and one.next_try:
+    if isinstance(one, Delivery | WaitingReport) and one.next_try:
         words.append(f"next try {time.strftime('%H:%M:%S', time.localtime(one.next_try))}")
     return ": ".join(filter(None, (", ".join(words), one.error))) or "not tried yet"
 

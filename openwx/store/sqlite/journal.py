@@ -284,6 +284,10 @@ class Journal:
         rows = await self._read(queries.KEY, account, key)
         return rows[0][0] if rows else None
 
+    async def keys_of(self, account: str, key: str) -> dict[str, bytes]:
+        """Return the row of a key and those whose keys are ``<key> <anything>``, unless they are pruned by now."""
+        return dict(await self._read(queries.KEYS_OF, account, key))
+
     async def files(self) -> set[str]:
         """The attachments of all that is not delivered or sent yet: not to be deleted."""
         return {path for (path,) in await self._read(queries.FILES)}
