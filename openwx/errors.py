@@ -9,6 +9,7 @@
     └── WeChatError            WeChat did not do as asked
         ├── Unreachable        no answer                    -> try again, with back-off
         │   └── NeverReached   no connection even           -> the same; for certain nothing took effect
+        ├── NotLoggedIn        there is no session          -> wait for the login
         ├── BadResponse        an answer nobody understands -> log it, back off
         └── Rejected           a `Ret` other than 0         -> told to whoever asked
             ├── SessionEnded   1100, 1101, 1102             -> log in anew
@@ -86,6 +87,13 @@ class Unreachable(WeChatError):
 
 class NeverReached(Unreachable):
     """No connection came about, so nothing can have taken effect."""
+
+
+class NotLoggedIn(WeChatError):
+    """A login is going on, so nothing was asked of WeChat."""
+
+    def __init__(self, call: str = "session") -> None:
+        super().__init__(call, "a new login is going on, so WeChat was not asked")
 
 
 class BadResponse(WeChatError):

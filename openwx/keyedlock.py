@@ -23,6 +23,10 @@ class KeyedLock:
         """Return the number of keys that are in use."""
         return len(self._entries)
 
+    def users(self, key: Hashable) -> int:
+        """Return the number of tasks that hold the lock of a key or wait for it."""
+        return self._entries[key].users if key in self._entries else 0
+
     @asynccontextmanager
     async def hold(self, key: Hashable) -> AsyncIterator[None]:
         """Hold the lock of a key, for ``async with``."""

@@ -37,6 +37,7 @@ from openwx.domain.events import Event, State, StateChanged, Stopped
 from openwx.errors import SessionEnded, WeChatError
 from openwx.reasons import Reason, ReasonCode, reason
 from openwx.store.base import JournalError
+from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.client import Batch, Client
 from openwx.transports.web.contact_actions import ContactActions
 from openwx.transports.web.contact_book import Contacts
@@ -81,7 +82,8 @@ class Account:
             base_url=settings.base_url or "",
             timeout_s=timing.call_timeout_s,
         )
-        self._client = Client(self._http, mode=settings.login_mode, pace=timing)
+        limiter = RateLimiter(settings.send_interval, timing.too_often)
+        self._client = Client(self._http, mode=settings.login_mode, pace=timing, limiter=limiter)
         self._qrcode = LoginQRCode(name, resources.data_dir, colour=resources.colour)
         self._status = AccountStatus(name, self._client, self._qrcode)
         transfer = Transfer(self._client, timing)
@@ -109,7 +111,8 @@ class Account:
             journal,
             client=self._client,
             transfer=transfer,
-            parcels=self.media,
+            limiter=limiter,
+            media=self.media,
             recorder=self._recorder,
             hold_back=self._hold_back,
             running=self._status.running,
@@ -118,9 +121,9 @@ class Account:
         self.actions = ContactActions(
             self._client,
             timing,
-            settings.send_interval,
+            limiter,
             require=lambda: journal_guard.require(journal, "nothing was done"),
-            tell=self._changes.record,
+            publish=self._changes.record,
         )
         self.recalls = Recalls(name, journal, self._client, self.actions)
         self.avatars = Avatars(self._client, timing)
@@ -221,7 +224,7 @@ class Account:
                 self._status.note(event)
         recorded = await self._recorder.record(batch, batch.session or self._client.session)
         self._hold_back.add(recorded)
-        self.actions.heard()
+        self.actions.contacts_changed()
 
     # -- life ------------------------------------------------------------------------------------------------
 
@@ -246,10 +249,10 @@ class Account:
             saved, known = await self._restore()
             async with asyncio.TaskGroup() as tasks:
                 background = self._start_background(tasks)
-                queue = tasks.create_task(self.outgoing.queue.run(), name=f"{self.name}: queue")
+                queue = tasks.create_task(self.outgoing.run(), name=f"{self.name}: queue")
                 client = tasks.create_task(self._follow(saved, known), name=f"{self.name}: client")
                 await self._status.stopping.wait()
-                self.outgoing.queue.close()
+                self.outgoing.close()
                 await asyncio.wait({queue}, timeout=finish_s)
                 queue.cancel()
                 client.cancel()
@@ -275,8 +278,6 @@ class Account:
         work = {
             "reporter": self._reporter.run(),
             "media in": self._hold_back.run(),
-            "media of replies": self.outgoing.take_sources(),
-            "journal's trouble": self.outgoing.refuse_in_trouble(),
             "poll_api": self._backend.poll(self._status.running),
         }
         return [tasks.create_task(one, name=f"{self.name}: {key}") for key, one in work.items()]
@@ -312,7 +313,7 @@ class Account:
     def _give_up_waiting(self) -> None:
         """Answer all callers that wait for a send or an answer: the account has stopped."""
         error = self._status.not_running()
-        self.outgoing.queue.give_up(error)
+        self.outgoing.give_up(error)
         self.questions.give_up(error)
 
     def _end_stream(self) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of people and groups: fetched once, and kept for a while."""
+"""Avatars of people and groups: fetched once, and cached for a while."""
 
 import asyncio
 import hashlib
@@ -17,23 +17,25 @@ from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.media")
 
-Whom = User | Friend | Group | Member
+HasAvatar = User | Friend | Group | Member
 
-KEPT_S = 600.0
-KEPT_BYTES = 16 * 1024 * 1024
-LARGEST = 4 * 1024 * 1024
-"""Bytes of a picture."""
+CACHED_S = 600.0
+CACHE_SIZE = 16 * 1024 * 1024
+"""Bytes of all cached pictures."""
+MAX_SIZE = 4 * 1024 * 1024
+"""Bytes of one picture."""
 TRIES = 3
 """WeChat often answers with nothing for the moment."""
-AT_ONCE = 4
+FETCHES = 4
+"""Pictures that are fetched at a time."""
 PICTURES = frozenset(
     {"image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "image/x-ms-bmp"}
 )
-"""What comes from outside and is shown in a browser must be nothing that runs there, as SVG may."""
+"""A picture from outside must not run code in a browser, as SVG may."""
 
 
 class Avatar(msgspec.Struct, frozen=True):
-    """A picture; ``etag`` is made of its bytes."""
+    """A picture. ``etag`` is a digest of its bytes."""
 
     data: bytes
     mime: str
@@ -41,47 +43,47 @@ class Avatar(msgspec.Struct, frozen=True):
 
 
 class Avatars:
-    """One account's."""
+    """One account's avatars."""
 
-    def __init__(self, client: Client, pace: Timing) -> None:
+    def __init__(self, client: Client, timing: Timing) -> None:
         self._client = client
-        self._pace = pace
-        self._slots = asyncio.Semaphore(AT_ONCE)
-        self._kept: OrderedDict[str, tuple[Avatar, float]] = OrderedDict()
+        self._timing = timing
+        self._slots = asyncio.Semaphore(FETCHES)
+        self._cache: OrderedDict[str, tuple[Avatar, float]] = OrderedDict()
         self._size = 0
         self._login = ""
         self._fetching: dict[str, asyncio.Future[Avatar]] = {}
 
-    async def of(self, whom: Whom, room_id: str = "") -> Avatar:
-        """The picture; for a member who is no friend, WeChat wants the ``room_id`` of his group.
+    async def of(self, whom: HasAvatar, room_id: str = "") -> Avatar:
+        """Return the avatar of a person or group. For a member who is no friend, WeChat wants the group's ``room_id``.
 
-        Raises ``CallerError`` (100) where there is none, and ``WeChatError``.
+        Raise ``CallerError`` (100) if there is none, and ``WeChatError``.
         """
         self._forget_former_login()
-        while (kept := self._find(whom.id)) is None:
+        while (cached := self._find(whom.id)) is None:
             fetching = self._fetching.get(whom.id)
             if fetching is None:
                 return await self._fetch_for_all(whom, room_id)
             await asyncio.wait({fetching})
             if not fetching.cancelled():
                 return fetching.result()
-        return kept
+        return cached
 
     def _forget_former_login(self) -> None:
-        """Its ids are nobody's now."""
+        """Clear the cache after a new login, in which all ids are other ones."""
         session = self._client.session
         login = session.login_id if session else ""
         if login != self._login:
             self._login = login
-            self._kept.clear()
+            self._cache.clear()
             self._size = 0
 
     def _find(self, id: str) -> Avatar | None:
-        found, until = self._kept.get(id, (None, 0.0))
+        found, until = self._cache.get(id, (None, 0.0))
         return found if time.monotonic() < until else None
 
-    async def _fetch_for_all(self, whom: Whom, room_id: str) -> Avatar:
-        """Fetch; who asks for the same meanwhile gets the same."""
+    async def _fetch_for_all(self, whom: HasAvatar, room_id: str) -> Avatar:
+        """Fetch an avatar, also for those who ask for it meanwhile."""
         fetched = self._fetching[whom.id] = asyncio.get_running_loop().create_future()
         login = self._login
         try:
@@ -89,28 +91,28 @@ class Avatars:
         except BaseException as error:
             if isinstance(error, Exception):
                 fetched.set_exception(error)
-                fetched.exception()  # nobody else may have asked
+                fetched.exception()  # marks it as retrieved: nobody else may have asked
             else:
                 fetched.cancel()
             raise
         else:
             fetched.set_result(found)
             if login == self._login:
-                self._keep(whom.id, found)
+                self._store(whom.id, found)
             return found
         finally:
             del self._fetching[whom.id]
 
-    def _keep(self, id: str, found: Avatar) -> None:
-        former, _ = self._kept.pop(id, (None, 0.0))
+    def _store(self, id: str, found: Avatar) -> None:
+        former, _ = self._cache.pop(id, (None, 0.0))
         self._size += len(found.data) - (len(former.data) if former else 0)
-        self._kept[id] = found, time.monotonic() + KEPT_S
-        while self._size > KEPT_BYTES:
-            _, (oldest, _) = self._kept.popitem(last=False)
+        self._cache[id] = found, time.monotonic() + CACHED_S
+        while self._size > CACHE_SIZE:
+            _, (oldest, _) = self._cache.popitem(last=False)
             self._size -= len(oldest.data)
 
-    async def _fetch(self, whom: Whom, room_id: str) -> Avatar:
-        pauses = self._pace.backoff()
+    async def _fetch(self, whom: HasAvatar, room_id: str) -> Avatar:
+        pauses = self._timing.backoff()
         failure: Unreachable | BadResponse | None = None
         for number in range(TRIES):
             if number:
@@ -129,13 +131,13 @@ class Avatars:
             raise failure
         raise CallerError(Code.NOT_FOUND, f"{whom.displayname} has no avatar")
 
-    async def _download(self, whom: Whom, room_id: str) -> bytes:
+    async def _download(self, whom: HasAvatar, room_id: str) -> bytes:
         data = bytearray()
 
         async def put(part: bytes) -> None:
             data.extend(part)
-            if len(data) > LARGEST:
-                raise BadResponse("avatar", f"it is larger than {LARGEST} bytes")
+            if len(data) > MAX_SIZE:
+                raise BadResponse("avatar", f"it is larger than {MAX_SIZE} bytes")
 
         with self._client.logged_in() as session:
             call = (

@@ -1,16 +1,16 @@
-"""Sends that are done once however often they are asked for: by a key that the caller chose.
+"""Sends that are done once however often they are asked for, by the ``Idempotency-Key`` that the caller chose.
 
-The key, what was asked, and the orders are written in one unit of the journal before anything is sent; how an order
-ended is written with its upload. So the answer to a repetition is that of the first call, also after a crash.
+The key, a digest of its call and the messages are written to the journal in one transaction before anything is sent.
+How a message ended is a row of its own, written with its ``send_message`` report. So a repeated call gets the answer of
+the first one, also after a crash.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from openwx.accounts.outgoing import OutgoingMessage, SendResult
 from openwx.errors import CallerError, Code
@@ -18,11 +18,11 @@ from openwx.keyedlock import KeyedLock
 from openwx.store.base import Journal
 
 KEPT_S = 24 * 3600.0
-"""How long a key is remembered."""
+"""How long a key is remembered, in seconds."""
 
 
-class Ended(msgspec.Struct, frozen=True):
-    """How one order of a keyed call ended."""
+class Outcome(msgspec.Struct, frozen=True):
+    """How one message of a keyed call ended."""
 
     chat_id: str
     msg_id: str = ""
@@ -33,114 +33,129 @@ class Ended(msgspec.Struct, frozen=True):
     extra: dict[str, Any] = {}
 
     def require_success(self) -> None:
-        """Raise the ``CallerError`` that it ended with."""
+        """Raise the ``CallerError`` with which it ended, if it did."""
         if self.code != 0:
             raise CallerError(self.code, self.status, http_status=self.http_status, **self.extra)
 
 
-class Record(msgspec.Struct, frozen=True):
-    """A keyed call. ``asked`` is a digest of its parameters; ``ended`` goes by the orders' uids."""
+class KeyedCall(msgspec.Struct, frozen=True):
+    """A call with a key, as the journal has it. ``asked`` is a digest of its parameters."""
 
     asked: str
     uids: list[str]
     chats: int
-    ended: dict[str, Ended] = {}
+    ended: dict[str, Outcome] = {}
+    """Outcomes by the messages' uids. Written by former versions only: now each outcome has its own row."""
+
+    def to_bytes(self) -> bytes:
+        return msgspec.json.encode(self)
+
+
+class _Progress(msgspec.Struct, eq=False):
+    """A call some of whose messages are still to be sent."""
+
+    call: KeyedCall
+    outcomes: dict[str, Outcome]
+    complete: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     @property
     def is_complete(self) -> bool:
-        return len(self.ended) == len(self.uids)
+        return len(self.outcomes) >= len(self.call.uids)
 
 
-class _Live(msgspec.Struct, eq=False):
-    """A call whose orders are on their way."""
-
-    record: Record
-    complete: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
-
-
-class Keys:
-    """One account's keyed calls."""
+class IdempotencyKeys:
+    """One account's calls with keys."""
 
     def __init__(self, account: str, journal: Journal, wait_s: float) -> None:
         self._account = account
         self._journal = journal
         self._wait_s = wait_s
-        self._live: dict[str, _Live] = {}
+        self._unfinished: dict[str, _Progress] = {}
         self._locks = KeyedLock()
 
-    async def claim(self, key: str, asked: str, accept: Callable[[], Awaitable[Record]]) -> Record:
-        """The call with this key: the first one's, or what ``accept`` made last, together with its orders.
+    async def claim(
+        self, key: str, asked: str, accept: Callable[[], Awaitable[KeyedCall]]
+    ) -> KeyedCall:
+        """Return the first call with this key, or the one that ``accept`` persists together with its messages.
 
-        Raises what ``accept`` raises, and ``CallerError`` (-2) where the key was used for something else.
+        Raise what ``accept`` raises, and ``CallerError`` (-2) if the key was used for something else.
         """
         async with self._locks.hold(key):
-            record = await self._known(key)
-            if record is None:
-                record = await accept()
-                self._live[key] = _Live(record)
-            elif record.asked != asked:
-                words = "idempotency_key must be a new one: it was used for a call with other parameters"
-                raise CallerError(Code.BAD_PARAMETER, words)
-            return record
+            known = await self._known(key)
+            if known is None:
+                call = await accept()
+                if call.uids:
+                    self._unfinished[key] = _Progress(call, {})
+                return call
+            if known.call.asked != asked:
+                status = "idempotency_key must be a new one: it was used for a call with other parameters"
+                raise CallerError(Code.BAD_PARAMETER, status)
+            return known.call
 
-    async def ended(self, key: str, record: Record) -> Sequence[Ended]:
-        """How the orders of a call ended. Raises ``CallerError`` with HTTP 504 where that takes too long."""
-        live = self._live.get(key)
-        if not record.is_complete and live is not None:
+    async def outcomes(self, key: str) -> Sequence[Outcome]:
+        """Wait until the messages of a claimed call have ended.
+
+        Raise ``CallerError`` (HTTP 504) if it takes too long.
+        """
+        progress = await self._known(key)
+        if progress is not None and not progress.is_complete:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._wait_s):
-                    await live.complete.wait()
-            record = live.record
-        if not record.is_complete:
-            words = "not sent yet, but it will be: ask again with the same idempotency_key"
-            raise CallerError(Code.UNREACHABLE, words, http_status=504)
-        return [record.ended[uid] for uid in record.uids]
+                    await progress.complete.wait()
+        if progress is None or not progress.is_complete:
+            status = "not sent yet, but it will be: ask again with the same idempotency_key"
+            raise CallerError(Code.UNREACHABLE, status, http_status=504)
+        return [progress.outcomes[uid] for uid in progress.call.uids]
 
-    async def with_outcome(self, order: OutgoingMessage, outcome: SendResult) -> dict[str, bytes]:
-        """What the journal is to remember now that an order has ended; ``{}`` where it has no key."""
-        if not order.key:
+    def row_of(self, message: OutgoingMessage, result: SendResult) -> Mapping[str, bytes]:
+        """Return what the journal has to keep of a result: nothing if the message has no key."""
+        if not message.key:
             return {}
-        record = await self._known(order.key)
-        if record is None:
-            return {}
-        ended = record.ended | {order.uid: _ended(outcome)}
-        return {order.key: msgspec.json.encode(replace(record, ended=ended))}
+        return {_row_key(message.key, message.uid): msgspec.json.encode(_outcome_of(result))}
 
-    def settle(self, order: OutgoingMessage, outcome: SendResult) -> None:
-        """Tell those who wait for an outcome. It is in the journal now, or as soon as that can be written."""
-        live = self._live.get(order.key)
-        if live is None:
-            return
-        live.record = replace(live.record, ended=live.record.ended | {order.uid: _ended(outcome)})
-        if live.record.is_complete:
-            live.complete.set()
+    def settle(self, message: OutgoingMessage, result: SendResult) -> None:
+        """Publish a result to the callers who wait for it. It is in the journal, or will be when that works."""
+        progress = self._unfinished.get(message.key)
+        if progress is not None:
+            progress.outcomes[message.uid] = _outcome_of(result)
+            if progress.is_complete:
+                progress.complete.set()
 
-    def kept(self, order: OutgoingMessage) -> None:
-        """The outcome of an order is in the journal now."""
-        live = self._live.get(order.key)
-        if live is not None and live.record.is_complete:
-            del self._live[order.key]
+    def persisted(self, message: OutgoingMessage) -> None:
+        """Forget a call whose results are all in the journal now."""
+        progress = self._unfinished.get(message.key)
+        if progress is not None and progress.is_complete:
+            del self._unfinished[message.key]
 
-    async def _known(self, key: str) -> Record | None:
-        live = self._live.get(key)
-        if live is not None:
-            return live.record
-        kept = await self._journal.key(self._account, key)
-        if kept is None:
+    async def _known(self, key: str) -> _Progress | None:
+        progress = self._unfinished.get(key)
+        if progress is not None:
+            return progress
+        rows = await self._journal.keys_of(self._account, key)
+        if key not in rows:
             return None
-        record = msgspec.json.decode(kept, type=Record)
-        if not record.is_complete:
-            live = self._live.setdefault(key, _Live(record))
-            return live.record
-        return record
+        call = msgspec.json.decode(rows[key], type=KeyedCall)
+        outcomes = dict(call.ended)
+        for uid in call.uids:
+            if (row := rows.get(_row_key(key, uid))) is not None:
+                outcomes[uid] = msgspec.json.decode(row, type=Outcome)
+        progress = _Progress(call, outcomes)
+        if progress.is_complete:
+            return progress
+        return self._unfinished.setdefault(key, progress)
 
 
-def _ended(outcome: SendResult) -> Ended:
-    error = outcome.error
+def _row_key(key: str, uid: str) -> str:
+    """Return the key of an outcome's row. No caller's key has a space in it."""
+    return f"{key} {uid}"
+
+
+def _outcome_of(result: SendResult) -> Outcome:
+    error = result.error
     if error is None:
-        return Ended(outcome.chat_id, outcome.msg_id, outcome.media_id)
-    return Ended(
-        outcome.chat_id,
+        return Outcome(result.chat_id, result.msg_id, result.media_id)
+    return Outcome(
+        result.chat_id,
         code=error.code,
         status=error.status,
         http_status=error.http_status,

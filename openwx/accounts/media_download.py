@@ -17,7 +17,7 @@ from openwx.accounts.resources import Resources
 from openwx.accounts.status import AccountStatus
 from openwx.config import ReportSettings
 from openwx.domain.media import Kind, MediaRef
-from openwx.errors import BadResponse, Rejected, SessionEnded, Unreachable
+from openwx.errors import BadResponse, NotLoggedIn, Rejected, SessionEnded, Unreachable
 from openwx.logcontext import bind
 from openwx.reporter import payload as payloads
 from openwx.reporter.policy import should_report
@@ -137,7 +137,7 @@ class MediaDownloader:
                     return await self._fetch_once(replace(ref, sender=self._sender(ref, recorded)))
             except TooLargeError as error:
                 raise NoMediaError(str(error)) from None
-            except SessionEnded as error:
+            except (SessionEnded, NotLoggedIn) as error:
                 failure: Exception = error
             except (Rejected, BadResponse, EmptyError) as error:
                 failure = error

@@ -1,4 +1,4 @@
-"""Deliveries to ``post_api`` that failed or wait: looked at, tried again, or dropped."""
+"""Lists deliveries to ``post_api`` that failed or wait, tries them again, and drops them."""
 
 import logging
 from collections.abc import Sequence
@@ -14,84 +14,84 @@ from openwx.store.records import ListedReport, StoredReport, WriteBatch, WriteRe
 
 log = logging.getLogger("openwx.report")
 
-MOST = 1000
-"""Deliveries in one list."""
+LISTED = 1000
+"""Deliveries in one list at most."""
 
 
-class Waits(ListedReport, kw_only=True, frozen=True):
-    """A report that waits. ``tries``, ``http_status`` and ``error`` include tries that do not count against
-    ``report.tries``."""
+class WaitingReport(ListedReport, kw_only=True, frozen=True, gc=False):
+    """A report that waits for its delivery. ``tries``, ``status`` and ``error`` are those until now, with tries that do
+    not count against ``report.tries``."""
 
     next_try: float
-    """Unix time; 0 where others of its chat are before it, or it is under way."""
+    """Unix time; 0 if others of its chat go before it, or it is under way."""
 
 
 class Outbox:
-    """One account's. ``reporter`` delivers; None where nobody does now."""
+    """One account's outbox. ``reporter`` is None if no gateway runs."""
 
     def __init__(self, account: str, journal: Journal, reporter: Reporter | None = None) -> None:
         self._account = account
         self._journal = journal
         self._reporter = reporter
 
-    async def failed(self, limit: int = MOST) -> list[ListedReport]:
-        """Those that were given up, newest first."""
+    async def failed(self, limit: int = LISTED) -> list[ListedReport]:
+        """List deliveries that were given up, newest first."""
         return await self._journal.failed(self._account, limit=limit)
 
     async def count_failed(self) -> int:
-        """How many were given up, and are kept. Raises ``CallerError`` (-5) where the journal cannot be read."""
+        """Count deliveries that were given up. Raise ``CallerError`` (-5) if the journal cannot be read."""
         try:
             return await self._journal.count_failed(self._account)
         except JournalError as error:
             raise journal_guard.not_kept(error, "not counted") from error
 
-    async def waiting(self, limit: int = MOST) -> list[Waits]:
-        """Those that are still tried, oldest first."""
+    async def waiting(self, limit: int = LISTED) -> list[WaitingReport]:
+        """List deliveries that are still tried, oldest first."""
         listed = await self._journal.waiting(self._account, limit=limit)
-        return [self._waits(upload) for upload in listed]
+        return [self._waiting(report) for report in listed]
 
-    def _waits(self, upload: ListedReport) -> Waits:
-        known = structs.asdict(upload)
+    def _waiting(self, report: ListedReport) -> WaitingReport:
+        known = structs.asdict(report)
         if self._reporter is None:
-            return Waits(**known, next_try=0.0)
-        progress = self._reporter.progress(upload.id, upload.chat)
-        known["tries"] = max(upload.tries, progress.tries)
+            return WaitingReport(**known, next_try=0.0)
+        progress = self._reporter.progress(report.id, report.chat)
+        known["tries"] = max(report.tries, progress.tries)
         if progress.error:
             known |= {"http_status": progress.http_status, "error": progress.error}
-        return Waits(**known, next_try=progress.next_try)
+        return WaitingReport(**known, next_try=progress.next_try)
 
-    async def delivered(self, limit: int = MOST) -> list[StoredReport]:
-        """Those that ``post_api`` took, newest first, for as long as they are kept."""
+    async def delivered(self, limit: int = LISTED) -> list[StoredReport]:
+        """List deliveries that ``post_api`` accepted, newest first, as long as the journal has them."""
         return await self._journal.delivered(self._account, limit=limit)
 
-    async def show(self, upload_id: int) -> tuple[ListedReport, bytes]:
-        """One of either, and its body. Raises ``CallerError`` (100)."""
-        found = await self._journal.delivery(self._account, upload_id)
+    async def show(self, id: int) -> tuple[ListedReport, bytes]:
+        """Return a delivery that failed or waits, and its body. Raise ``CallerError`` (100)."""
+        found = await self._journal.delivery(self._account, id)
         if found is None:
-            raise _not_found(upload_id)
-        upload, body = found
-        return (upload if upload.ended else self._waits(upload)), body
+            raise CallerError(Code.NOT_FOUND, f"there is no delivery {id} that failed or waits")
+        report, body = found
+        return (report if report.ended else self._waiting(report)), body
 
     async def retry(self, ids: Sequence[int] | None) -> int:
-        """Send failed ones again, as if they were made now, and try those that wait now. How many.
+        """Send failed reports again, as if they were made now, and try waiting ones now. Return how many.
 
-        Where no ids are given, all that failed. What is sent again goes in the order of its chat: oldest first, and
-        before newer ones that wait. Raises ``CallerError``: 100 for one that is not there, 101 for one whose medium
-        is still to be fetched, or whose account never ran, -5 where it cannot be kept.
+        Without ids, send all that failed. Reports of one chat are sent oldest first, and before newer ones that wait.
+        Raise ``CallerError``: 100 for one that is not there, 101 for one whose file is still to be fetched, or whose
+        account never ran, -5 if the journal cannot be written.
         """
         failed: list[int] = []
         chats: list[str] = []
         if ids is None:
             failed = await self._all_failed()
-        for upload_id in dict.fromkeys(ids or ()):
-            upload, _ = await self.show(upload_id)
-            if upload.ended:
-                failed.append(upload_id)
+        for id in dict.fromkeys(ids or ()):
+            report, _ = await self.show(id)
+            if report.ended:
+                failed.append(id)
                 continue
-            if self._reporter is not None and not self._reporter.has(upload_id, upload.chat):
+            if self._reporter is not None and not self._reporter.has(id, report.chat):
                 why = "its medium is still being fetched, or the account has stopped"
-                raise CallerError(Code.NOT_POSSIBLE, f"delivery {upload_id} cannot be tried: {why}")
-            chats.append(upload.chat)
+                raise CallerError(Code.NOT_POSSIBLE, f"delivery {id} cannot be tried: {why}")
+            chats.append(report.chat)
         written = await self._write(WriteBatch(account=self._account, retried=sorted(failed)))
         words = "%s: %d failed deliveries are sent again, %d that wait are tried now"
         log.info(words, self._account, len(written.retried), len(chats))
@@ -102,32 +102,28 @@ class Outbox:
         return len(written.retried) + len(chats)
 
     async def drop(self, ids: Sequence[int] | None) -> int:
-        """Forget failed ones; all of them where no ids are given. How many.
+        """Drop failed reports: all of them without ids. Return how many.
 
-        Raises ``CallerError``: 100 for one that is not there, 101 for one that has not failed, -5 as ``retry``.
+        Raise ``CallerError``: 100 for one that is not there, 101 for one that has not failed, -5 as ``retry``.
         """
-        for upload_id in ids or ():
-            upload, _ = await self.show(upload_id)
-            if not upload.ended:
+        for id in ids or ():
+            report, _ = await self.show(id)
+            if not report.ended:
                 raise CallerError(
-                    Code.NOT_POSSIBLE, f"delivery {upload_id} has not failed: it is still tried"
+                    Code.NOT_POSSIBLE, f"delivery {id} has not failed: it is still tried"
                 )
         chosen = await self._all_failed() if ids is None else list(dict.fromkeys(ids))
         written = await self._write(WriteBatch(account=self._account, dropped=chosen))
-        for upload_id in written.dropped:
+        for id in written.dropped:
             words = "%s: the failed delivery %d was dropped on request"
-            metrics.dropped(log, "dropped_delivery", words, self._account, upload_id)
+            metrics.dropped(log, "dropped_delivery", words, self._account, id)
         return len(written.dropped)
 
     async def _all_failed(self) -> list[int]:
-        return [upload.id for upload in await self.failed(1_000_000)]
+        return [report.id for report in await self.failed(1_000_000)]
 
-    async def _write(self, unit: WriteBatch) -> WriteResult:
+    async def _write(self, batch: WriteBatch) -> WriteResult:
         try:
-            return await self._journal.write(unit)
+            return await self._journal.write(batch)
         except JournalError as error:
             raise journal_guard.not_kept(error, "not done") from error
-
-
-def _not_found(upload_id: int) -> CallerError:
-    return CallerError(Code.NOT_FOUND, f"there is no delivery {upload_id} that failed or waits")

@@ -1,11 +1,11 @@
-"""Messages to send, as they wait in the queue and in the journal."""
+"""Messages to send, as they wait in the queue and in the journal, and how they end."""
 
 import msgspec
 
 from openwx.domain.contacts import Chat
 from openwx.domain.media import MediaRef
-from openwx.errors import CallerError
-from openwx.store.records import new_uid
+from openwx.errors import CallerError, Code, Rejected, WeChatError
+from openwx.store.records import NewSend, new_uid
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.ids import new_client_msg_id
 from openwx.transports.web.send import Uploaded
@@ -15,19 +15,19 @@ from openwx.transports.web.upload import Medium
 
 
 class Address(Target, frozen=True, kw_only=True):
-    """Where something goes that may outlive the login. ``id`` is of this ``login``, the account's number is ``uin``."""
+    """The receiver of a message that may outlive the login. ``id`` is of this ``login``; ``uin`` is the account's."""
 
     login: str
     uin: str
 
 
 class OutgoingMedia(msgspec.Struct, frozen=True, kw_only=True):
-    """A medium to send, in one of three shapes, and what its uploads tell of it.
+    """A file to send, in one of four shapes.
 
     ``medium``: a file on our disk; with ``uploaded``, WeChat has it too.
-    ``uploaded`` alone: WeChat has it, by a ``media_id`` that somebody named.
-    ``ref``: it was received, and is sent on.
-    ``source``: a URL or a path that is still to be taken; a bot named it in its answer.
+    ``uploaded`` alone: WeChat has it, by a ``media_id`` that a caller named.
+    ``ref``: it was received, and is forwarded.
+    ``source``: a URL or a path that a bot named in its answer, and that is still to be fetched.
     """
 
     media_id: str = ""
@@ -36,9 +36,13 @@ class OutgoingMedia(msgspec.Struct, frozen=True, kw_only=True):
     ref: MediaRef | None = None
     source: str = ""
 
+    @property
+    def needs_upload(self) -> bool:
+        return self.medium is not None and self.uploaded is None and self.ref is None
+
 
 class OutgoingMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One text or medium to send. Every try of it carries its ``client_msg_id``; ``bulk`` yields to the others."""
+    """One text or file to send. All attempts reuse ``client_msg_id``; ``bulk`` has lower priority."""
 
     uid: str
     to: Address
@@ -58,13 +62,13 @@ class OutgoingMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SendResult(msgspec.Struct, frozen=True):
-    """How a send ended. ``error`` is None where it reached WeChat."""
+    """How a send ended. ``error`` is None if it reached WeChat."""
 
     chat_id: str
     msg_id: str = ""
     error: CallerError | None = None
     parcel: OutgoingMedia | None = None
-    """The medium as it was sent."""
+    """The file as it was sent."""
 
     @property
     def media_id(self) -> str:
@@ -72,7 +76,7 @@ class SendResult(msgspec.Struct, frozen=True):
 
 
 def address_of(chat: Chat, session: Session | None) -> Address:
-    """Where ``chat`` is in this login, and what it takes to find it again in another."""
+    """Return where a chat is in this login, and what it takes to find it again in another."""
     target = target_of(chat)
     return Address(
         id=target.id,
@@ -86,7 +90,7 @@ def address_of(chat: Chat, session: Session | None) -> Address:
 
 
 def present_id(to: Address, session: Session | None, contacts: Contacts) -> str | None:
-    """The id of that chat in the present login; None where it cannot be found for certain."""
+    """Return the id of a chat in the present login. None: it cannot be found for certain."""
     if session is None or to.login == session.login_id:
         return to.id
     found = contacts.find_again(to) if to.uin == session.uin else None
@@ -94,14 +98,52 @@ def present_id(to: Address, session: Session | None, contacts: Contacts) -> str 
 
 
 def new_message(
-    to: Address, what: str | OutgoingMedia, *, bulk: bool = False, key: str = ""
+    to: Address, content: str | OutgoingMedia, *, bulk: bool = False, key: str = ""
 ) -> OutgoingMessage:
+    """Make a message with ids of its own."""
     return OutgoingMessage(
         uid=new_uid(),
         to=to,
-        content=what if isinstance(what, str) else "",
-        parcel=what if isinstance(what, OutgoingMedia) else None,
+        content=content if isinstance(content, str) else "",
+        parcel=content if isinstance(content, OutgoingMedia) else None,
         client_msg_id=new_client_msg_id(),
         bulk=bulk,
         key=key,
     )
+
+
+def new_send(message: OutgoingMessage, *, report_id: int | None = None, part: int = 0) -> NewSend:
+    """Make the journal's row of a message. ``report_id``: the report whose reply it is."""
+    file = message.parcel.medium if message.parcel else None
+    return NewSend(
+        uid=message.uid,
+        body=message.to_bytes(),
+        report_id=report_id,
+        part=part,
+        attachment=file.path if file else "",
+    )
+
+
+def unknown_outcome(why: str) -> CallerError:
+    """Make the answer for a message of which nobody knows whether it arrived."""
+    return CallerError(Code.UNREACHABLE, f"{why}: the outcome is unknown", http_status=504)
+
+
+def refusal_of(error: WeChatError, *, unsure: bool) -> CallerError:
+    """Make the answer for a refusal. A ``Ret`` of 1000 or more is the code itself, as the original had it.
+
+    ``unsure``: the answer to an earlier attempt was lost.
+    """
+    if not isinstance(error, Rejected):
+        return unknown_outcome(str(error))
+    code = error.ret if error.ret >= 1000 else Code.REFUSED
+    status = f"{error}; an earlier try may have arrived" if unsure else str(error)
+    return CallerError(code, status, ret=error.ret, errmsg=error.errmsg)
+
+
+def given_up(error: Exception, tries: int, *, unsure: bool) -> CallerError:
+    """Make the answer for a message whose last attempt failed. ``unsure``: an attempt may have arrived."""
+    status = f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {error}"
+    if unsure:
+        status += "; whether it arrived is unknown"
+    return CallerError(Code.GAVE_UP, status)

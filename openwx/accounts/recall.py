@@ -1,4 +1,4 @@
-"""Taking messages back: which chat a message went to."""
+"""Recalls messages that an account sent: finds the chat to which a message went."""
 
 from typing import Any
 
@@ -12,36 +12,36 @@ from openwx.transports.web.contact_actions import ContactActions
 
 
 class Recalls:
-    """One account's."""
+    """One account's recalls."""
 
     def __init__(
-        self, account: str, journal: Journal, client: Client, changes: ContactActions
+        self, account: str, journal: Journal, client: Client, actions: ContactActions
     ) -> None:
         self._account = account
         self._journal = journal
         self._client = client
-        self._changes = changes
+        self._actions = actions
 
-    async def revoke(self, id: str) -> None:
-        """Take back a message by its MsgId, or by ``<MsgId>:<receiver id>``.
+    async def recall(self, id: str) -> None:
+        """Recall a message by its MsgId, or by ``<MsgId>:<receiver id>``.
 
-        Raises ``CallerError`` (100) for a message that this account did not send, and what ``ContactActions`` raises.
+        Raise ``CallerError`` (100) for a message that this account did not send, and what ``ContactActions`` raises.
         """
         msg_id, _, chat_id = id.partition(":")
-        await self._changes.revoke(msg_id, await self._chat_of(msg_id, chat_id))
+        await self._actions.recall(msg_id, await self._chat_of(msg_id, chat_id))
 
     async def _chat_of(self, msg_id: str, chat_id: str) -> str:
-        """The receiver's id in the present login."""
+        """Return the receiver's id in the present login."""
         contacts = self._client.contacts
         if contacts.chat(chat_id) is not None:
             return chat_id
-        told = await self._told(msg_id)
-        receiver_id = str(told.get("id", "")).partition(":")[2]
+        payload = await self._payload_of(msg_id)
+        receiver_id = str(payload.get("id", "")).partition(":")[2]
         if contacts.chat(receiver_id) is not None and chat_id in ("", receiver_id):
             return receiver_id
-        # Ids change with a login, the lasting number does not.
-        uid = told.get("group_uid") if "group_id" in told else told.get("receiver_uid")
-        chats = contacts.groups if "group_id" in told else contacts.friends
+        # Ids change with a login, uids do not.
+        uid = payload.get("group_uid") if "group_id" in payload else payload.get("receiver_uid")
+        chats = contacts.groups if "group_id" in payload else contacts.friends
         same = [chat.id for chat in chats.values() if uid and chat.uid == uid]
         if len(same) != 1 or chat_id not in ("", receiver_id):
             raise CallerError(
@@ -49,8 +49,8 @@ class Recalls:
             )
         return same[0]
 
-    async def _told(self, msg_id: str) -> dict[str, Any]:
-        """The ``send_message`` upload of a message; nothing where there was none."""
+    async def _payload_of(self, msg_id: str) -> dict[str, Any]:
+        """Return the payload of a message's ``send_message`` report, or an empty one."""
         session = self._client.session
         try:
             body = await self._journal.body_of(

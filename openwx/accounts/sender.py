@@ -1,9 +1,13 @@
-"""What an account sends: accepted from callers and bots, made ready, sent in order, and told how it ended."""
+"""Sends an account's messages: accepts them from callers and bots, attempts each until it ends, and records the result.
+
+A message whose caller waits is in memory alone. One that was accepted for later (``async=1``, a reply, ``@all``) is in
+the journal until its ``send_message`` report is there. All attempts reuse ``client_msg_id``: WeChat drops repetitions.
+"""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -11,7 +15,7 @@ from msgspec.structs import replace
 from openwx import metrics
 from openwx.accounts import journal_guard
 from openwx.accounts.holdback import HoldBack
-from openwx.accounts.idempotency import Keys, Record
+from openwx.accounts.idempotency import IdempotencyKeys, KeyedCall
 from openwx.accounts.media.registry import MediaRegistry, what_to_send
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.outgoing import (
@@ -20,32 +24,51 @@ from openwx.accounts.outgoing import (
     OutgoingMessage,
     SendResult,
     address_of,
+    given_up,
     new_message,
+    new_send,
     present_id,
+    refusal_of,
+    unknown_outcome,
 )
-from openwx.accounts.queue import QueuedMessage, QueueRules, SendQueue
+from openwx.accounts.queue import QueuedMessage, SendQueue
 from openwx.accounts.recorder import EventRecorder
 from openwx.config import AccountSettings
 from openwx.domain.contacts import FRIEND, Chat
-from openwx.errors import CallerError, Code, Rejected, SessionEnded
+from openwx.errors import (
+    BadResponse,
+    CallerError,
+    Code,
+    NeverReached,
+    NotLoggedIn,
+    RateLimited,
+    Rejected,
+    SessionEnded,
+    SystemBusy,
+    Unreachable,
+)
+from openwx.logcontext import bind
 from openwx.reporter.answer import Answer
+from openwx.reporter.post import webhook_id
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import NewSend, Report, Send, WriteBatch
+from openwx.transports.ratelimit import RateLimiter, Turn
 from openwx.transports.web.client import Client
 from openwx.transports.web.timing import Timing
 from openwx.transports.web.transfer import Transfer
 
 log = logging.getLogger("openwx.send")
-T = TypeVar("T")
 
 NOT_SENT = "nothing was sent"
 NOT_ACCEPTED = "cannot be kept safe, so not accepted"
-SOURCES_AT_ONCE = 4
+SIDE_BY_SIDE = 16
+"""Messages that are under way at a time if no interval is to be kept."""
+FETCHES = 4
 """Media of replies that are fetched at a time."""
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """A text or medium that WeChat took. ``id`` is ``<msg_id>:<receiver id>``."""
+    """A text or file that WeChat took. ``id`` is ``<msg_id>:<receiver id>``."""
 
     msg_id: str
     id: str
@@ -53,74 +76,94 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Sender:
-    """One account's sends. ``running`` is set while it runs."""
+    """One account's sends. ``running`` is set while the account runs."""
 
     def __init__(
         self,
         account: str,
         settings: AccountSettings,
-        pace: Timing,
+        timing: Timing,
         journal: Journal,
         *,
         client: Client,
         transfer: Transfer,
-        parcels: MediaRegistry,
+        limiter: RateLimiter,
+        media: MediaRegistry,
         recorder: EventRecorder,
         hold_back: HoldBack,
         running: asyncio.Event,
     ) -> None:
         self._account = account
+        self._tries = settings.send_tries
+        self._timing = timing
         self._journal = journal
         self._client = client
         self._transfer = transfer
-        self._parcels = parcels
+        self._limiter = limiter
+        self._media = media
         self._recorder = recorder
         self._hold_back = hold_back
         self._running = running
         self._counts = metrics.of_account(account)
-        self.keys = Keys(account, journal, pace.send_wait_s)
-        self._to_take: asyncio.Queue[OutgoingMessage] = asyncio.Queue()
-        self._slots = asyncio.Semaphore(SOURCES_AT_ONCE)
+        self.keys = IdempotencyKeys(account, journal, timing.send_wait_s)
         self.queue = SendQueue(
-            QueueRules(
-                settings.send_interval,
-                settings.send_tries,
-                settings.queue_size,
-                pace.backoff,
-                pace.too_often,
-                pace.send_wait_s,
-            ),
-            running=running.wait,
-            prepare=self._prepare,
-            send=self._send,
-            finish=self._finish,
-            safe=journal.until_writable,
-            retries=self._counts.send_retries.inc,
+            settings.queue_size,
+            at_once=1 if settings.send_interval else SIDE_BY_SIDE,
+            retry_after_s=max(1, round(settings.send_interval)),
         )
+        self._to_fetch: asyncio.Queue[OutgoingMessage] = asyncio.Queue()
+        self._fetches = asyncio.Semaphore(FETCHES)
+        self._resting: set[asyncio.Task[None]] = set()
+        """Tasks of which nothing is on its way to WeChat or the journal."""
+        self._closed = False
+        self._stopped: CallerError | None = None
 
     # -- from callers ----------------------------------------------------------------------------------------
 
     async def send(
-        self, chat: Chat, what: str | OutgoingMedia, on_begun: Callable[[], None] | None = None
+        self, chat: Chat, content: str | OutgoingMedia, on_begun: Callable[[], None] | None = None
     ) -> Sent:
-        """Send and wait for WeChat's word; ``on_begun`` is called when it may reach WeChat.
+        """Send and wait for WeChat's answer. ``on_begun`` is called when the message may reach WeChat.
 
-        Raises ``CallerError``, with HTTP 504 where the time is over.
+        Raise ``CallerError``, with HTTP 504 after ``send_wait_s``: the message is withdrawn if it was not begun.
         """
         journal_guard.require(self._journal, NOT_SENT)
         self.queue.require_room()
-        outcome = await self.queue.send_and_wait(new_message(self._address(chat), what), on_begun)
-        if outcome.error is not None:
-            raise outcome.error
-        return Sent(outcome.msg_id, f"{outcome.msg_id}:{outcome.chat_id}", outcome.media_id)
+        if self._stopped is not None:
+            raise self._stopped
+        caller: asyncio.Future[SendResult] = asyncio.get_running_loop().create_future()
+        message = new_message(self._address(chat), content)
+        queued = QueuedMessage(message, caller, on_begun)
+        self.queue.put(queued)
+        try:
+            async with asyncio.timeout(self._timing.send_wait_s):
+                result = await caller
+        except TimeoutError:
+            if caller.done() and not caller.cancelled():
+                result = caller.result()
+            else:
+                result = queued.result or self._abandon(queued)
+        if result.error is not None:
+            raise result.error
+        return Sent(result.msg_id, f"{result.msg_id}:{result.chat_id}", result.media_id)
+
+    def _abandon(self, queued: QueuedMessage) -> SendResult:
+        """End a message whose caller has waited long enough: withdraw it, unless it has begun."""
+        after = f"within {self._timing.send_wait_s:.0f} seconds"
+        queued.abandoned = True
+        if queued.begun:
+            return SendResult("", error=unknown_outcome(f"no answer from WeChat {after}"))
+        status = f"not sent {after}, and withdrawn: nothing was sent"
+        self._withdraw(queued, status)
+        return SendResult("", error=CallerError(Code.UNREACHABLE, status, http_status=504))
 
     async def send_later(
-        self, chats: Sequence[Chat], whats: Sequence[str | OutgoingMedia], *, bulk: bool = False
+        self, chats: Sequence[Chat], contents: Sequence[str | OutgoingMedia], *, bulk: bool = False
     ) -> list[str]:
-        """Accept sends; when this returns, they survive a crash. The uids of their ``send_message`` uploads."""
-        orders = self._orders(chats, whats, bulk=bulk)
-        await self._accept(orders, {})
-        return [order.uid for order in orders]
+        """Accept messages for later. When this returns, they survive a crash. Return the uids of their reports."""
+        messages = self._new_messages(chats, contents, bulk=bulk)
+        await self._persist(messages, {})
+        return [message.uid for message in messages]
 
     async def send_once(
         self,
@@ -129,204 +172,344 @@ class Sender:
         find: Callable[[], Awaitable[tuple[Sequence[Chat], Sequence[str | OutgoingMedia]]]],
         *,
         bulk: bool = False,
-    ) -> Record:
-        """As ``send_later`` where the key is new: ``find`` says what is to be sent to whom. Else the first call."""
+    ) -> KeyedCall:
+        """Accept messages if the key is new: ``find`` says what is sent to whom. Else return the first call."""
 
-        async def accept() -> Record:
+        async def accept() -> KeyedCall:
             journal_guard.require(self._journal, NOT_ACCEPTED)
-            chats, whats = await find()
-            orders = self._orders(chats, whats, bulk=bulk, key=key)
-            record = Record(asked, [order.uid for order in orders], len(chats))
-            await self._accept(orders, {key: msgspec.json.encode(record)})
-            return record
+            chats, contents = await find()
+            messages = self._new_messages(chats, contents, bulk=bulk, key=key)
+            call = KeyedCall(asked, [message.uid for message in messages], len(chats))
+            await self._persist(messages, {key: call.to_bytes()})
+            return call
 
         return await self.keys.claim(key, asked, accept)
 
-    def _orders(
+    def _new_messages(
         self,
         chats: Sequence[Chat],
-        whats: Sequence[str | OutgoingMedia],
+        contents: Sequence[str | OutgoingMedia],
         *,
         bulk: bool = False,
         key: str = "",
     ) -> list[OutgoingMessage]:
         self.queue.require_room(bulk=bulk)
         return [
-            new_message(self._address(chat), what, bulk=bulk, key=key)
+            new_message(self._address(chat), content, bulk=bulk, key=key)
             for chat in chats
-            for what in whats
+            for content in contents
         ]
 
-    async def _accept(self, orders: Sequence[OutgoingMessage], keys: Mapping[str, bytes]) -> None:
-        unit = WriteBatch(
-            account=self._account, sends=[_new_send(order) for order in orders], keys=keys
+    async def _persist(
+        self, messages: Sequence[OutgoingMessage], keys: Mapping[str, bytes]
+    ) -> None:
+        batch = WriteBatch(
+            account=self._account, sends=[new_send(message) for message in messages], keys=keys
         )
         try:
-            await self._journal.write(unit)
+            await self._journal.write(batch)
         except JournalError as error:
             raise journal_guard.not_kept(error, NOT_ACCEPTED) from error
-        self.queue.put(orders)
-
-    async def refuse_in_trouble(self) -> None:
-        """Have nobody wait for ever while the journal cannot be written. What was accepted waits for it."""
-        while True:
-            error = await self._journal.until_failing()
-            self.queue.refuse(journal_guard.not_kept(error, NOT_SENT))
-            await self._journal.until_writable()
+        for message in messages:
+            self.queue.put(QueuedMessage(message))
 
     def everybody(self) -> list[Chat]:
-        """Whom ``@all`` means: the friends of category 好友."""
+        """List the receivers of ``@all``: the friends of category 好友."""
         friends = self._client.contacts.friends.values()
         return [friend for friend in friends if friend.category == FRIEND]
 
     def _address(self, chat: Chat) -> Address:
         return address_of(chat, self._client.session)
 
-    # -- from bots, and from before a restart ----------------------------------------------------------------
+    # -- from the reporter, and from before a restart --------------------------------------------------------
 
     def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
-        """The sends that an answer of ``post_api`` asks for, text first; the reporter writes them down with the
-        delivery."""
+        """Return the sends that an answer of ``post_api`` asks for, text first. The reporter persists them together
+        with the delivery, and then calls ``accept``."""
         to = msgspec.json.decode(report.reply_to, type=Address)
-        whats: list[str | OutgoingMedia] = []
+        contents: list[str | OutgoingMedia] = []
         if answer.reply is not None:
-            whats.append(answer.reply)
+            contents.append(answer.reply)
         if answer.media is not None:
-            whats.append(OutgoingMedia(source=answer.media))
+            contents.append(OutgoingMedia(source=answer.media))
         return [
-            _new_send(new_message(to, what), report_id=report.id, part=part)
-            for part, what in enumerate(whats)
+            new_send(new_message(to, content), report_id=report.id, part=part)
+            for part, content in enumerate(contents)
         ]
 
-    def accept(self, sends: Iterable[Send]) -> None:
-        """Take what is in the journal."""
+    def accept(self, sends: Sequence[Send]) -> None:
+        """Enqueue sends that are in the journal."""
         for send in sends:
-            order = OutgoingMessage.from_bytes(send.body)
-            if order.parcel is not None and order.parcel.source:
-                self._to_take.put_nowait(order)
+            message = OutgoingMessage.from_bytes(send.body)
+            if message.parcel is not None and message.parcel.source:
+                self._to_fetch.put_nowait(message)
             else:
-                self.queue.put([order])
+                self.queue.put(QueuedMessage(message))
 
-    async def take_sources(self) -> None:
-        """Fetch for ever what bots named, so that the queue need not wait for it. A bug comes out."""
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                order = await self._to_take.get()
-                tasks.create_task(self._take_source(order), name=f"{self._account}: reply's media")
+    async def _fetch_all(self, tasks: asyncio.TaskGroup) -> None:
+        """Fetch the media that bots named in their replies, so that the queue need not wait for them."""
+        while True:
+            message = await self._to_fetch.get()
+            tasks.create_task(self._fetch(message), name=f"{self._account}: a reply's media")
 
-    async def _take_source(self, order: OutgoingMessage) -> None:
-        assert order.parcel is not None
-        given = MediaInput(order.parcel.source)
+    async def _fetch(self, message: OutgoingMessage) -> None:
+        assert message.parcel is not None
         try:
-            async with self._slots:
-                parcel = await self._taken(given)
+            async with self._fetches:
+                media = await self._fetched(MediaInput(message.parcel.source))
         except CallerError as error:
             log.warning("%s: the media of a reply: %s", self._account, error.status)
-            ticket = QueuedMessage(order)
-            await self._finish(ticket, SendResult(order.to.id, error=error))
+            await self._finish(QueuedMessage(message), SendResult(message.to.id, error=error))
             return
-        self.queue.put([replace(order, parcel=parcel)])
+        self.queue.put(QueuedMessage(replace(message, parcel=media)))
 
-    async def _taken(self, given: MediaInput) -> OutgoingMedia:
-        """The medium of a reply. A full disk is waited for, since nobody is there to ask again."""
+    async def _fetched(self, given: MediaInput) -> OutgoingMedia:
+        """Fetch the media of a reply. Wait while the disk is full, since nobody is there to ask again."""
         while True:
             await self._journal.until_writable()
             try:
-                return await self._parcels.resolve(given, copy=True)
+                return await self._media.resolve(given, copy=True)
             except CallerError:
                 if not self._journal.trouble:
                     raise
 
-    # -- the queue's work ------------------------------------------------------------------------------------
+    # -- life ------------------------------------------------------------------------------------------------
 
-    async def _prepare(self, order: OutgoingMessage) -> OutgoingMessage:
-        """Upload its medium; nothing is sent yet. Raises ``WeChatError`` or ``CallerError``."""
-        if order.parcel is None:
-            return order
-        parcel = await self._asking(self._parcels.upload(order.parcel, self._chat_id(order)))
-        return replace(order, parcel=parcel)
+    async def run(self) -> None:
+        """Send what is in the queue until ``close``. A bug comes out."""
+        async with asyncio.TaskGroup() as background:
+            parts = [
+                background.create_task(
+                    self._fetch_all(background), name=f"{self._account}: media of replies"
+                ),
+                background.create_task(
+                    self._refuse_in_trouble(), name=f"{self._account}: journal's trouble"
+                ),
+            ]
+            async with asyncio.TaskGroup() as messages:
+                messages.create_task(self._begin_all(messages), name=f"{self._account}: next send")
+            for part in parts:
+                part.cancel()
 
-    async def _send(self, order: OutgoingMessage) -> SendResult:
-        """Find the chat, in whatever login this is, and send. Raises ``CallerError`` where it is gone."""
-        chat_id = self._chat_id(order)
-        if order.parcel is None:
-            msg_id = await self._asking(
-                self._client.send_text(chat_id, order.content, order.client_msg_id)
+    def close(self) -> None:
+        """Begin nothing any more. ``run`` returns when what is on its way has ended."""
+        self._closed = True
+        for task in self._resting:
+            task.cancel()
+
+    def give_up(self, error: CallerError) -> None:
+        """Answer all callers, now and later, that the account has stopped. What is in the journal stays there."""
+        self._stopped = error
+        self._refuse(error)
+        for queued in self.queue:
+            queued.resolve(
+                SendResult("", error=unknown_outcome("the account stopped before WeChat answered"))
             )
-            return SendResult(chat_id, msg_id)
-        parcel = order.parcel
+        self.queue.clear()
+
+    async def _refuse_in_trouble(self) -> None:
+        """Have no caller wait while the journal cannot be written. What was accepted waits for it."""
+        while True:
+            error = await self._journal.until_failing()
+            self._refuse(journal_guard.not_kept(error, NOT_SENT))
+            await self._journal.until_writable()
+
+    def _refuse(self, error: CallerError) -> None:
+        """Withdraw the messages of all callers. One that may have reached WeChat stays; if WeChat has answered already,
+        its caller gets that answer."""
+        for queued in self.queue:
+            if queued.result is not None:
+                queued.resolve(queued.result)
+            if queued.caller is not None and not queued.caller.done() and not queued.begun:
+                self._withdraw(queued, str(error))
+                queued.abandoned = True
+                queued.resolve(SendResult("", error=error))
+
+    def _withdraw(self, queued: QueuedMessage, why: str) -> None:
+        self.queue.withdraw(queued)
+        metrics.dropped(log, "withdrawn_send", "a send to %s: %s", queued.message.uid, why)
+
+    @contextlib.contextmanager
+    def _rest(self) -> Iterator[None]:
+        """Let ``close`` end the task while it waits here."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._resting.add(task)
         try:
-            msg_id = await self._send_medium(chat_id, parcel, order.client_msg_id)
+            yield
+        finally:
+            self._resting.discard(task)
+
+    # -- one message after the other -------------------------------------------------------------------------
+
+    async def _begin_all(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin each message when its turn has come."""
+        while not self._closed:
+            with self._rest():
+                await self.queue.next()
+                await self._running.wait()
+                turn = await self._limiter.turn(self.queue)
+            # Chosen as late as possible: a more urgent one may have come meanwhile.
+            queued = self.queue.pop() if self._running.is_set() else None
+            if queued is None:
+                turn.give_back()
+                continue
+            task = tasks.create_task(self._serve(queued, turn), name=f"{self._account}: a message")
+            task.add_done_callback(turn.give_back)
+
+    async def _serve(self, queued: QueuedMessage, turn: Turn) -> None:
+        """Attempt a message until it ends, and record how it did."""
+        with bind(webhook_id=webhook_id(queued.message.uid)):
+            try:
+                queued.result = await self._result_of(queued, turn)
+            except (SessionEnded, NotLoggedIn):
+                self._counts.send_retries.inc()
+                self.queue.put_back(queued)  # it outlives the new login
+                return
+        if queued.result is not None:
+            await self._finish(queued, queued.result)
+            queued.resolve(queued.result)
+        self.queue.done(queued)
+
+    async def _result_of(self, queued: QueuedMessage, first: Turn) -> SendResult | None:
+        """Attempt a message ``send_tries`` times at most. None: it was withdrawn.
+
+        Raise ``SessionEnded`` or ``NotLoggedIn`` if it has to wait for a new login.
+        """
+        chat_id = queued.message.to.id
+        unsure = False
+        pauses = self._timing.backoff()
+        turn: Turn | None = first
+        for tries_left in reversed(range(self._tries)):
+            begun = queued.begun
+            try:
+                return await self._attempt(queued, turn)
+            except (SessionEnded, NotLoggedIn) as end:
+                if not self._client.is_usable:
+                    self._running.clear()  # until the new login is done
+                if queued.abandoned:
+                    return self._of_abandoned(queued, refusal_of(end, unsure=unsure))
+                queued.begun = begun
+                raise
+            except CallerError as error:
+                return SendResult(chat_id, error=error)
+            except (Unreachable, BadResponse, SystemBusy) as error:
+                log.info("a send failed: %s", error)
+                unsure |= not isinstance(error, NeverReached | SystemBusy)
+                if not tries_left:
+                    gave_up = given_up(error, self._tries, unsure=unsure and queued.begun)
+                    return SendResult(chat_id, error=gave_up)
+                self._limiter.delay(queued.priority, next(pauses))
+            except Rejected as error:
+                is_for_now = isinstance(error, RateLimited) and queued.caller is None
+                if not is_for_now or not tries_left:
+                    return SendResult(chat_id, error=refusal_of(error, unsure=unsure))
+            turn = None
+            self._counts.send_retries.inc()
+        raise AssertionError("the last attempt ends it")
+
+    async def _attempt(self, queued: QueuedMessage, turn: Turn | None) -> SendResult | None:
+        """Upload the file if there is one, wait for the turn, and send. None: the message was withdrawn."""
+        while not queued.abandoned:
+            if turn is None:
+                turn = await self._turn_of(queued)
+            with turn:
+                turn.used = self._may_begin(queued)
+                if turn.used:
+                    message, chat_id = queued.message, self._chat_id(queued.message)
+                    queued.begun = True
+                    if queued.on_begun is not None:
+                        queued.on_begun()
+                    if message.parcel is not None:
+                        return await self._send_media(message, chat_id, message.parcel)
+                    msg_id = await self._client.send_text(
+                        chat_id, message.content, message.client_msg_id
+                    )
+                    return SendResult(chat_id, msg_id)
+            turn = None
+        return self._of_abandoned(queued, unknown_outcome("no answer from WeChat in time"))
+
+    async def _turn_of(self, queued: QueuedMessage) -> Turn:
+        """Upload the file of a message, which reaches nobody yet, and wait for a turn to send it."""
+        await self._until_recordable(queued)
+        if queued.message.parcel is not None and not queued.abandoned:
+            chat_id = self._chat_id(queued.message)
+            media = await self._media.upload(queued.message.parcel, chat_id)
+            queued.message = replace(queued.message, parcel=media)
+            await self._until_recordable(queued)
+        with self._rest():
+            await self._running.wait()
+            return await self._limiter.turn(queued)
+
+    async def _until_recordable(self, queued: QueuedMessage) -> None:
+        """Wait until the journal can take the result of a message, unless that may have reached WeChat already."""
+        if not queued.begun:
+            with self._rest():
+                await self._journal.until_writable()
+
+    def _may_begin(self, queued: QueuedMessage) -> bool:
+        """Say whether a message may begin now that its turn has come."""
+        media = queued.message.parcel
+        is_ready = media is None or not media.needs_upload
+        is_recordable = queued.begun or not self._journal.trouble
+        return self._running.is_set() and is_ready and is_recordable and not queued.abandoned
+
+    async def _send_media(
+        self, message: OutgoingMessage, chat_id: str, media: OutgoingMedia
+    ) -> SendResult:
+        """Send a file. Upload it once more if WeChat does not know it any more."""
+        try:
+            msg_id = await self._transfer.send(chat_id, what_to_send(media), message.client_msg_id)
         except Rejected as refusal:
             if type(refusal) is not Rejected:
                 raise
-            again = await self._asking(self._parcels.upload_again(parcel, chat_id))
+            again = await self._media.upload_again(media, chat_id)
             if again is None:
                 raise
-            parcel = again
-            msg_id = await self._send_medium(chat_id, parcel, order.client_msg_id)
-        return SendResult(chat_id, msg_id, parcel=parcel)
+            media = again
+            msg_id = await self._transfer.send(chat_id, what_to_send(media), message.client_msg_id)
+        return SendResult(chat_id, msg_id, parcel=media)
 
-    async def _send_medium(self, chat_id: str, parcel: OutgoingMedia, client_msg_id: str) -> str:
-        return await self._asking(self._transfer.send(chat_id, what_to_send(parcel), client_msg_id))
-
-    async def _asking(self, work: Awaitable[T]) -> T:
-        try:
-            return await work
-        except SessionEnded:
-            if not self._client.is_usable:
-                self._running.clear()  # until the new login is done
-            raise
-
-    def _chat_id(self, order: OutgoingMessage) -> str:
-        """The chat's id in the present login."""
-        found = present_id(order.to, self._client.session, self._client.contacts)
+    def _chat_id(self, message: OutgoingMessage) -> str:
+        """Return the chat's id in the present login. Raise ``CallerError`` if it cannot be found for certain."""
+        found = present_id(message.to, self._client.session, self._client.contacts)
         if found is None:
             raise CallerError(
                 Code.NOT_FOUND,
-                f"{order.to.displayname} cannot be found for certain after a new login; nothing was sent",
+                f"{message.to.displayname} cannot be found for certain after a new login; nothing was sent",
             )
         return found
 
-    async def _finish(self, ticket: QueuedMessage, outcome: SendResult) -> None:
-        order = ticket.order
+    def _of_abandoned(self, queued: QueuedMessage, error: CallerError) -> SendResult | None:
+        """Return the result of a message whose caller has an answer. None: it was withdrawn."""
+        return SendResult(queued.message.to.id, error=error) if queued.begun else None
 
-        def waits(_: JournalError) -> None:
-            """WeChat's word does not depend on whether it can be written down."""
-            ticket.tell(outcome)
-            self.keys.settle(order, outcome)
+    async def _finish(self, queued: QueuedMessage, result: SendResult) -> None:
+        """Record a result. If the journal cannot be written, the caller is answered before that."""
+        message = queued.message
+
+        def answer_before(_: JournalError) -> None:
+            queued.resolve(result)
+            self.keys.settle(message, result)
 
         try:
             recorded = await self._recorder.record_result(
-                order,
-                outcome,
+                message,
+                result,
                 self._client.contacts,
                 self._client.session,
-                in_journal=ticket.done is None,
-                keys=await self._journal.until_done(
-                    lambda: self.keys.with_outcome(order, outcome), waits
-                ),
-                on_trouble=waits,
+                in_journal=queued.caller is None,
+                keys=self.keys.row_of(message, result),
+                on_trouble=answer_before,
             )
             self._hold_back.add(recorded)
         except asyncio.CancelledError:
-            if ticket.done is not None:  # what was accepted is in the journal, and done again
+            if queued.caller is not None:  # others are in the journal, and attempted again
                 words = (
                     "%s: the outcome of a send to %s is not published: the journal does not take it"
                 )
-                metrics.dropped(log, "outcome", words, self._account, outcome.chat_id)
+                metrics.dropped(log, "outcome", words, self._account, result.chat_id)
             raise
-        self.keys.settle(order, outcome)
-        self.keys.kept(order)
-        self._counts.sent(outcome.error.code if outcome.error else 0)
-
-
-def _new_send(order: OutgoingMessage, *, report_id: int | None = None, part: int = 0) -> NewSend:
-    medium = order.parcel.medium if order.parcel else None
-    return NewSend(
-        uid=order.uid,
-        body=order.to_bytes(),
-        report_id=report_id,
-        part=part,
-        attachment=medium.path if medium else "",
-    )
+        self.keys.settle(message, result)
+        self.keys.persisted(message)
+        self._counts.sent(result.error.code if result.error else 0)

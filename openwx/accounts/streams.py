@@ -132,7 +132,7 @@ class Stream:
         page = await self._journal.published(
             self._account, after, rows=_PAGE_ROWS, size=_PAGE_BYTES
         )
-        return replace(page, uploads=[self._with_body(report) for report in page.reports])
+        return replace(page, reports=[self._with_body(report) for report in page.reports])
 
     # -- the window --------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from openwx.api import routing
 from openwx.api.chunked_json import FEW, Pieces
 from openwx.api.fast_response import HEADERS, WholeAnswer
-from openwx.errors import CallerError, Code, Rejected, WeChatError
+from openwx.errors import CallerError, Code, NotLoggedIn, Rejected, WeChatError
 
 JSON_TYPE = HEADERS[hdrs.CONTENT_TYPE]
 SCRIPT_TYPE = "application/javascript; charset=utf-8"
@@ -125,7 +125,8 @@ def wechat_failure(error: WeChatError) -> Answer:
         return failure(
             CallerError(Code.REFUSED, str(error), ret=error.ret, errmsg=error.errmsg),
         )
-    return failure(CallerError(Code.UNREACHABLE, str(error)))
+    code = Code.NOT_RUNNING if isinstance(error, NotLoggedIn) else Code.UNREACHABLE
+    return failure(CallerError(code, str(error)))
 
 
 def did_you_mean(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from openwx import store
-from openwx.accounts.outbox import MOST, Outbox, Waits
+from openwx.accounts.outbox import LISTED, Outbox, WaitingReport
 from openwx.cli import probe
 from openwx.client import CallFailed, Client, Delivery
 from openwx.config import Settings
@@ -81,7 +81,7 @@ def _confirmed(failed: list[int]) -> list[int] | None:
     """Ask whether to drop these deliveries. Return them, or None for no."""
     if not failed:
         return []
-    count = f"all {len(failed)}" if len(failed) < MOST else f"the newest {MOST}"
+    count = f"all {len(failed)}" if len(failed) < LISTED else f"the newest {LISTED}"
     words = f"Drop {count} failed deliveries? They cannot be sent again then. [y/N] "
     print(words, end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline()
@@ -121,7 +121,7 @@ class _AtServer:
         self._client = client
 
     async def listed(self, state: State) -> Sequence[Delivery]:
-        return await self._client.outbox(state=state, limit=MOST)
+        return await self._client.outbox(state=state, limit=LISTED)
 
     async def report(self, id: int) -> Any:
         return (await self._client.outbox_show(id)).upload
@@ -195,7 +195,7 @@ def _progress(one: Delivery | ListedReport) -> str:
     words = []
     if one.tries:
         words.append("tried once" if one.tries == 1 else f"tried {one.tries} times")
-    if isinstance(one, Delivery | Waits) and one.next_try:
+    if isinstance(one, Delivery | WaitingReport) and one.next_try:
         words.append(f"next try {time.strftime('%H:%M:%S', time.localtime(one.next_try))}")
     return ": ".join(filter(None, (", ".join(words), one.error))) or "not tried yet"
 

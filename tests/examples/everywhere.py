@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from openwx.simulator import Fault
-from openwx.transports.web import lane
+from openwx.transports.web import mutations
 
 from .book import Example, Scene, Topic
 
@@ -23,7 +23,7 @@ async def more_than_a_mebibyte() -> AsyncIterator[bytes]:
 
 async def one_change_may_wait(scene: Scene) -> None:
     """One hangs at WeChat, and one waits for its turn."""
-    usual, lane.SIZE = lane.SIZE, 1
+    usual, mutations.MAX_PENDING = mutations.MAX_PENDING, 2
     rule = scene.world.simulator.faults.add("webwxoplog", Fault.HANG)
     call = {"account": "xiaohui2016", "new_markname": "灰"}
     hanging = asyncio.create_task(scene.gateway.get("set_markname", **call))
@@ -31,11 +31,11 @@ async def one_change_may_wait(scene: Scene) -> None:
     waiting = asyncio.create_task(scene.gateway.get("set_markname", **call))
     assert scene.gateway.service is not None
     changes = scene.gateway.service.gateway.account(None).actions
-    while not changes._doing._lane._waiting:  # nothing tells that a caller has come
+    while changes.pending < 2:  # nothing tells that a caller has come
         await asyncio.sleep(0.002)
 
     async def afterwards() -> None:
-        lane.SIZE = usual
+        mutations.MAX_PENDING = usual
         rule.release()
         await asyncio.gather(hanging, waiting)
 

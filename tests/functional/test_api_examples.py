@@ -14,7 +14,7 @@ import pytest
 from openwx.api.app import routes
 from openwx.api.openapi.examples import FOLDER, Recorded
 from openwx.config.models import EVENTS
-from openwx.transports.web import lane
+from openwx.transports.web import mutations
 from tests.examples import uploads
 from tests.examples.book import Example, Scene, Topic, as_recorded, play, shape
 from tests.examples.places import opened
@@ -82,7 +82,7 @@ async def in_all_styles(scene: Scene, route: str, example: Example) -> Recorded:
         scene.world.simulator.url: "https://wx.qq.com",
         f"127.0.0.1:{scene.world.simulator.port}": "wx.qq.com:443",
         f"{scene.world.simulator.port}": "443",
-        "1 changes are": f"{lane.SIZE} changes are",
+        "2 changes are": f"{mutations.MAX_PENDING} changes are",
         "within 1 seconds": "within 120 seconds",  # a place's limits, and the usual ones
     }
     first: Recorded | None = None

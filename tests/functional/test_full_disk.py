@@ -203,7 +203,7 @@ def limit_files(scene: Scene, size: int | None) -> None:
 async def test_it_is_back_as_soon_as_there_is_room(
     scene: Scene, account: Account, receiver: Receiver
 ) -> None:
-    """However long the disk was full; that pauses do not grow says `tests/unit/report/test_condition.py`."""
+    """However long the disk was full; that pauses do not grow says `tests/unit/store/sqlite/test_condition.py`."""
     await scene.is_full()
     await account.hands_out(account.friend("momo").says("waits"))
     for _ in range(10):

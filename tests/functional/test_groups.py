@@ -548,7 +548,7 @@ async def test_a_change_whose_turn_does_not_come_is_not_done(
     await rule.strikes()
     reply = await api.get("set_group_displayname", id=id, new_displayname="b")
     assert (reply.status, reply.code) == (504, -1)
-    assert "nothing was done" in reply.words
+    assert "Nothing was changed" in reply.words
     rule.release()
     assert (await first).code == 0
     assert own_group_name(account) == "a"

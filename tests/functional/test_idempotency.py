@@ -1,15 +1,22 @@
 """A send with an Idempotency-Key is done once, however often it is asked for."""
 
 import asyncio
+import json
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from openwx.service import JOURNAL
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
+from openwx.store.records import WriteBatch, WriteResult
+from openwx.store.sqlite.condition import size_of
+from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
@@ -234,3 +241,50 @@ async def test_accounts_have_keys_of_their_own(
     assert first.json["msg_id"] != second.json["msg_id"]
     texts = [one.filehelper.texts for one in (account, other)]
     assert sorted(texts) == [["once"], ["other"]]
+
+
+async def test_what_a_key_costs_for_each_of_many_friends(
+    world: World, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that the journal is given: as many for the last outcome as for the first."""
+    for number in range(500 - len(account.friends)):
+        account.add_friend(f"friend {number}")
+    gateway = await world.run(report={"post_api": None})
+    written: dict[str, int] = {"": 0, "k": 0}
+    write = SQLiteJournal.write
+    key = ""
+
+    async def counted(journal: SQLiteJournal, batch: WriteBatch) -> WriteResult:
+        written[key] += size_of(batch)
+        return await write(journal, batch)
+
+    monkeypatch.setattr(SQLiteJournal, "write", counted)
+    for key in ("", "k"):
+        parameters = {"idempotency_key": key} if key else {}
+        reply = await gateway.get("send_friend_message", id="@all", content="x", **parameters)
+        assert reply.json["count"] == 500
+        await gateway.queues(0)
+    of_key = written["k"] - written[""]
+    assert 500 * 32 < of_key < 500 * 300, "a uid and an outcome for each"
+    again = await gateway.get("send_friend_message", id="@all", content="x", idempotency_key="k")
+    assert again.json["count"] == 500
+    assert len(account.sent) == 1000
+
+
+async def test_a_call_that_a_former_version_has_begun(world: World, account: Account) -> None:
+    """Its outcomes stand in the row of the call."""
+    gateway = await world.run()
+    first = await keyed(gateway, "k", content="once")
+    await gateway.stop()
+    path = world.data_dir / JOURNAL
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        rows = dict(db.execute("SELECT key, value FROM keys"))
+        call = json.loads(rows["k"])
+        (uid,) = call["uids"]
+        call["ended"] = {uid: json.loads(rows[f"k {uid}"])}
+        db.execute("DELETE FROM keys WHERE key != 'k'")
+        db.execute("UPDATE keys SET value = ?", (json.dumps(call).encode(),))
+    gateway = await world.start()
+    await gateway.reaches("running")
+    assert (await keyed(gateway, "k", content="once")).body == first.body
+    assert account.filehelper.texts == ["once"]

@@ -44,9 +44,9 @@ async def consult(account: "Account", call: Consult) -> Consulted:
     selectors = call.selectors()
     call.check()
     friend = account.contacts.find_friend(**selectors)
-    whats = await call.whats(account, keep=False)
+    contents = await call.contents(account, keep=False)
     sent, answer = await account.questions.ask(
-        friend, lambda begun: send_and_wait(account, friend, whats, begun), call.timeout
+        friend, lambda begun: send_and_wait(account, friend, contents, begun), call.timeout
     )
     told = Consulted(reply=None, status=sent.status, msg_id=sent.msg_id, code=sent.code)
     if answer is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from pydantic import Field
 
-from openwx.accounts.outbox import MOST
+from openwx.accounts.outbox import LISTED
 from openwx.api.models import Call
 from openwx.api.routing import route
 from openwx.store.records import ListedReport
@@ -61,9 +61,9 @@ class Outbox(Call):
         Literal["failed", "waiting"],
         Field(description="failed (given up) or waiting (still tried)"),
     ] = "failed"
-    limit: Annotated[int, Field(ge=1, le=MOST, description=f"a whole number from 1 to {MOST}")] = (
-        100
-    )
+    limit: Annotated[
+        int, Field(ge=1, le=LISTED, description=f"a whole number from 1 to {LISTED}")
+    ] = 100
 
 
 @route("outbox", any_state=True, reads=True)

@@ -1,4 +1,4 @@
-"""The route that takes messages back."""
+"""The route that recalls messages."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +25,7 @@ class RevokeMessage(Call):
 
 
 class MessageRevoked(msgspec.Struct, kw_only=True):
-    """A message that its receiver does not see any more."""
+    """A message that was recalled."""
 
     id: str
     code: int = 0
@@ -35,5 +35,5 @@ class MessageRevoked(msgspec.Struct, kw_only=True):
 @route("revoke_message")
 async def revoke_message(account: "Account", call: RevokeMessage) -> MessageRevoked:
     """Take back a message that the account sent within the last two minutes."""
-    await account.recalls.revoke(call.id)
+    await account.recalls.recall(call.id)
     return MessageRevoked(id=call.id)

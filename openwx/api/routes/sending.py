@@ -53,7 +53,7 @@ class Medium(Call):
     ] = None
 
     def given(self) -> MediaInput | None:
-        """The medium that is named, if one is. CallerError -2 where there are several."""
+        """Return the file that is named, if one is. Raise ``CallerError`` (-2) if there are several."""
         kinds = [self.media is not None, self.media_data is not None, self.media_path is not None]
         if not any(kinds):
             return None
@@ -78,7 +78,7 @@ class Content(Medium):
     ] = None
 
     def check(self) -> None:
-        """CallerError -2 where there is nothing to send, or too much."""
+        """Raise ``CallerError`` (-2) if there is nothing to send, or too much."""
         given = self.given()
         if self.media_id is not None and given is not None:
             words = "give media_id, or a medium by media_path, media_data or media; not both"
@@ -90,18 +90,18 @@ class Content(Medium):
                 " or a medium must be given by media_path, media_id, media_data or a file part media",
             )
 
-    async def whats(self, account: "Account", *, keep: bool) -> list[str | OutgoingMedia]:
-        """What is to be sent, text first. ``keep``: it must outlive this call.
+    async def contents(self, account: "Account", *, keep: bool) -> list[str | OutgoingMedia]:
+        """Return what is to be sent, text first. ``keep``: it must outlive this call.
 
-        CallerError: -2, -3, -8 or 100 for the medium.
+        Raise ``CallerError`` (-2, -3, -8 or 100) for the file.
         """
-        whats: list[str | OutgoingMedia] = [self.content] if self.content else []
+        contents: list[str | OutgoingMedia] = [self.content] if self.content else []
         given = self.given()
         if self.media_id is not None:
-            whats.append(await account.media.find(self.media_id, self.media_name))
+            contents.append(await account.media.find(self.media_id, self.media_name))
         elif given is not None:
-            whats.append(await account.media.resolve(given, copy=keep))
-        return whats
+            contents.append(await account.media.resolve(given, copy=keep))
+        return contents
 
 
 class AsyncContent(Content):
@@ -118,8 +118,8 @@ class AsyncContent(Content):
         ),
     ] = None
 
-    def asked(self) -> str:
-        """A digest of what is asked for: a repetition asks for the same."""
+    def digest(self) -> str:
+        """Return a digest of the parameters, by which a repeated call is known."""
         asked = self.model_dump(exclude={"idempotency_key", "media"})
         file = self.media.file if self.media else None
         asked["media"] = [file.md5, file.size] if file else None
@@ -166,12 +166,6 @@ async def send_friend_message(
     account: "Account", call: SendFriendMessage
 ) -> MessageSent | InExecution | SendingToAll:
     """Send a text, a medium or both to a friend, or with `id=@all` to every friend."""
-    return await _to_friend(account, call)
-
-
-async def _to_friend(
-    account: "Account", call: SendFriendMessage
-) -> MessageSent | InExecution | SendingToAll:
     selectors = call.selectors()
     call.check()
     if call.id != TO_ALL:
@@ -207,7 +201,7 @@ async def send_message(
 ) -> MessageSent | InExecution | SendingToAll:
     """Send to a group where the `id` begins with `@@`, else to a friend, for programs older than the other two."""
     if call.id is None or not call.id.startswith("@@"):
-        return await _to_friend(account, call)
+        return await send_friend_message(account, call)
     if call.account is not None or call.markname is not None:
         words = "account and markname are those of friends: give a group's id, and perhaps its displayname"
         raise CallerError(Code.BAD_PARAMETER, words)
@@ -219,44 +213,44 @@ async def send_message(
 async def send(
     account: "Account", find: Callable[[], Chat], call: AsyncContent
 ) -> MessageSent | InExecution:
-    """Send what a call asks for to the chat that ``find`` finds, and wait unless it is asked not to."""
+    """Send what a call asks for to the chat that ``find`` finds, and wait for the result unless it is ``async``."""
     if call.idempotency_key is not None:
         return await _send_once(account, find, call, call.idempotency_key)
     chat = find()
-    whats = await call.whats(account, keep=call.run_async)
+    contents = await call.contents(account, keep=call.run_async)
     if call.run_async:
-        return _in_execution(await account.outgoing.send_later([chat], whats))
-    return await send_and_wait(account, chat, whats)
+        return _in_execution(await account.outgoing.send_later([chat], contents))
+    return _message_sent([await account.outgoing.send(chat, content) for content in contents])
 
 
 async def _send_once(
     account: "Account", find: Callable[[], Chat], call: AsyncContent, key: str
 ) -> MessageSent | InExecution:
-    async def what() -> tuple[list[Chat], list[str | OutgoingMedia]]:
+    async def find_all() -> tuple[list[Chat], list[str | OutgoingMedia]]:
         chat = find()
-        return [chat], await call.whats(account, keep=True)
+        return [chat], await call.contents(account, keep=True)
 
-    record = await account.outgoing.send_once(key, call.asked(), what)
+    first = await account.outgoing.send_once(key, call.digest(), find_all)
     if call.run_async:
-        return _in_execution(record.uids)
-    ended = await account.outgoing.keys.ended(key, record)
-    for one in ended:
+        return _in_execution(first.uids)
+    outcomes = await account.outgoing.keys.outcomes(key)
+    for one in outcomes:
         one.require_success()
     return _message_sent(
-        [Sent(one.msg_id, f"{one.msg_id}:{one.chat_id}", one.media_id) for one in ended]
+        [Sent(one.msg_id, f"{one.msg_id}:{one.chat_id}", one.media_id) for one in outcomes]
     )
 
 
 async def _send_to_all(account: "Account", call: AsyncContent) -> SendingToAll:
-    async def what() -> tuple[list[Chat], list[str | OutgoingMedia]]:
-        return account.outgoing.everybody(), await call.whats(account, keep=True)
+    async def find_all() -> tuple[list[Chat], list[str | OutgoingMedia]]:
+        return account.outgoing.everybody(), await call.contents(account, keep=True)
 
     if call.idempotency_key is not None:
         key = call.idempotency_key
-        record = await account.outgoing.send_once(key, call.asked(), what, bulk=True)
-        return SendingToAll(count=record.chats)
-    friends, whats = await what()
-    await account.outgoing.send_later(friends, whats, bulk=True)
+        first = await account.outgoing.send_once(key, call.digest(), find_all, bulk=True)
+        return SendingToAll(count=first.chats)
+    friends, contents = await find_all()
+    await account.outgoing.send_later(friends, contents, bulk=True)
     return SendingToAll(count=len(friends))
 
 
@@ -269,11 +263,13 @@ def _in_execution(uids: Sequence[str]) -> InExecution:
 async def send_and_wait(
     account: "Account",
     chat: Chat,
-    whats: list[str | OutgoingMedia],
-    on_begun: Callable[[], None] | None = None,
+    contents: list[str | OutgoingMedia],
+    on_begun: Callable[[], None],
 ) -> MessageSent:
-    """Send text and medium, one after the other, as WeChat takes them; ``on_begun`` is called when one may reach it."""
-    return _message_sent([await account.outgoing.send(chat, what, on_begun) for what in whats])
+    """Send text and file, one after the other. ``on_begun`` is called when one of them may reach WeChat."""
+    return _message_sent(
+        [await account.outgoing.send(chat, content, on_begun) for content in contents]
+    )
 
 
 def _message_sent(sent: Sequence[Sent]) -> MessageSent:

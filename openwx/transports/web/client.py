@@ -26,6 +26,7 @@ from openwx.domain.events import ContactsLoaded, Event, LoggedIn, LoginFailed, S
 from openwx.errors import (
     BadResponse,
     LoginRefused,
+    NotLoggedIn,
     RateLimited,
     Rejected,
     SessionEnded,
@@ -41,6 +42,7 @@ from openwx.reasons import (
     reason,
     refusal_text,
 )
+from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web import login, send, sync
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import load_contacts, notify_phone
@@ -83,12 +85,18 @@ class Client:
     """One account's client. ``run`` never returns unless the login is refused for good."""
 
     def __init__(
-        self, http: Http, *, mode: login.Mode = "desktop", pace: Timing | None = None
+        self,
+        http: Http,
+        *,
+        mode: login.Mode = "desktop",
+        pace: Timing | None = None,
+        limiter: RateLimiter | None = None,
     ) -> None:
         self._http = http
         self._inbox: Inbox
         self._mode = mode
         self._pace = pace or Timing()
+        self._limiter = limiter or RateLimiter(0.0, self._pace.too_often)
         self.state = State.INIT
         self.reason = reason(ReasonCode.STARTING)
         self.contacts = Contacts(User(id=""))
@@ -416,7 +424,7 @@ class Client:
     async def ask(self, build: Callable[[Session], Call[T]]) -> T:
         """Do a call in the present login.
 
-        Raises ``WeChatError``; a ``SessionEnded`` starts a new login, or tells that one is going on.
+        Raises ``WeChatError``; a ``SessionEnded`` starts a new login, and ``NotLoggedIn`` says that one is going on.
         """
         with self.logged_in() as session:
             return await self._http.send(build(session))
@@ -426,9 +434,13 @@ class Client:
         """The session of the present login, for calls of one's own. See ``ask`` for what it raises."""
         session = self.session
         if session is None or self._over.done():
-            raise SessionEnded("session", 1102, "a new login is going on")
+            raise NotLoggedIn
+        began = self._limiter.time()
         try:
             yield session
+        except RateLimited as error:
+            self._limiter.penalize(error.call, began)
+            raise
         except SessionEnded as error:
             if self.session is not None and session.sid == self.session.sid:
                 self._end_session(error)
@@ -437,10 +449,9 @@ class Client:
     async def send_text(self, to: str, content: str, client_msg_id: str) -> str:
         """Send a text to a friend or group of this login; the MsgId. Safe to repeat with the same id."""
         own_id = self.contacts.user.id
-        reply = await self.ask(
-            lambda session: send.text(session, own_id, to, content, client_msg_id)
-        )
-        return str(reply.MsgID)
+        with self.logged_in() as session:
+            call = send.text(session, own_id, to, content, client_msg_id)
+            return str((await self._http.send(call)).MsgID)
 
     @property
     def sync_age_s(self) -> float | None:

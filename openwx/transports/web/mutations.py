@@ -1,4 +1,4 @@
-"""How calls that change something are done: in turn, never twice where twice is twice, and honest about the outcome."""
+"""Runs state-changing calls: rate-limited, at most once unless idempotent; an unknown outcome is reported as one."""
 
 import asyncio
 import contextlib
@@ -11,17 +11,18 @@ from openwx.errors import (
     CallerError,
     Code,
     NeverReached,
-    RateLimited,
+    NotLoggedIn,
     SessionEnded,
     Unreachable,
     WeChatError,
 )
+from openwx.keyedlock import KeyedLock
+from openwx.transports.ratelimit import Priority, RateLimiter
 from openwx.transports.web import wire
 from openwx.transports.web.client import Client
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import fetch_records
 from openwx.transports.web.http import Call
-from openwx.transports.web.lane import Lane
 from openwx.transports.web.session import Session
 from openwx.transports.web.timing import Timing
 
@@ -30,122 +31,162 @@ R = TypeVar("R")
 
 Build = Callable[[Session], Call[R]]
 
+MAX_PENDING = 1000
+"""Mutations of one account that are in progress or wait."""
+
 
 class MutationRunner:
-    """One account's lane of changes. ``heard`` is to be called whenever the client told of something.
+    """Gives one account's mutations their turns: those of one object never overlap.
 
-    ``require`` raises ``CallerError`` where nothing may be begun now.
+    ``require`` raises ``CallerError`` if nothing may begin now.
     """
 
     def __init__(
         self,
         client: Client,
-        pace: Timing,
-        interval_s: float,
+        timing: Timing,
+        limiter: RateLimiter,
+        priority: Priority,
         require: Callable[[], object] = lambda: None,
     ) -> None:
         self.client = client
-        self._require = require
-        self._lane = Lane(interval_s, pace.send_wait_s, pace.too_often)
-        self._settle_s = pace.settle_s
+        self.limiter = limiter
+        self.priority = priority
+        self.require = require
+        self.wait_s = timing.send_wait_s
+        self.settle_s = timing.settle_s
+        self._objects = KeyedLock()
+        self._pending = 0
         self._news = asyncio.Event()
 
-    def heard(self) -> None:
-        """The contacts may be other ones now."""
+    @property
+    def pending(self) -> int:
+        """The number of mutations that are in progress or wait."""
+        return self._pending
+
+    def contacts_changed(self) -> None:
+        """Have those that wait for a change of the contacts look at them again."""
         self._news.set()
         self._news = asyncio.Event()
 
+    async def next_change(self) -> None:
+        """Wait until the contacts may have changed."""
+        await self._news.wait()
+
     @contextlib.asynccontextmanager
-    async def turn(self, about: str) -> AsyncIterator[Contacts]:
-        """The turn of a change of the object ``about``, and the contacts in which that was found.
+    async def turn(self, object_id: str) -> AsyncIterator["Mutation"]:
+        """Wait for the turn of a mutation of this object.
 
-        Raises ``CallerError`` (-4) where these belong to a login that is over by now, and what ``require`` raises.
+        Raise ``CallerError``: -7 if too many wait, -1 (HTTP 504) if the turn does not come in time, -4 if the session
+        in which the object was found is over, and what ``require`` raises.
         """
-        self._require()
-        contacts = self.client.contacts
-        async with self._lane.turn(about):
-            self._require()
-            if contacts is not self.client.contacts or not self.client.is_usable:
-                raise self._logged_out()
-            try:
-                yield contacts
-            except SessionEnded:
-                raise self._logged_out() from None
+        self.require()
+        if self._pending >= MAX_PENDING:
+            raise CallerError(Code.QUEUE_FULL, f"{MAX_PENDING} changes are waiting: try later")
+        mutation = Mutation(self)
+        self._pending += 1
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                async with asyncio.timeout(self.wait_s):
+                    await stack.enter_async_context(self._objects.hold(object_id))
+                yield mutation
+        except TimeoutError:
+            status = f"Timed out after {self.wait_s:.0f} s in the queue. Nothing was changed."
+            raise CallerError(Code.UNREACHABLE, status, http_status=504) from None
+        except (SessionEnded, NotLoggedIn):
+            raise CallerError(
+                Code.NOT_RUNNING,
+                "WeChat has ended the session, and ids change with a new login: nothing was done",
+                state=str(self.client.state),
+                state_reason=self.client.state_reason,
+            ) from None
+        finally:
+            self._pending -= 1
 
-    async def once(self, build: Build[R], evident: Callable[[], object] | None = None) -> R | None:
-        """Do a call that must not be repeated. None: the answer was lost, but ``evident`` says that it was done.
 
-        Raises ``WeChatError`` where it was not done for certain, and ``CallerError`` (-1, with HTTP 504) where
-        nobody knows, also after the sync had a while to tell.
+class Mutation:
+    """One change in its turn. ``contacts`` are those in which its object was found.
+
+    Its calls raise ``WeChatError`` if certainly nothing was changed, ``TimeoutError`` if the rate limiter does not let
+    them begin in time, and ``CallerError`` (-1, HTTP 504) if the outcome is unknown.
+    """
+
+    def __init__(self, runner: MutationRunner) -> None:
+        self.contacts: Contacts = runner.client.contacts
+        self._runner = runner
+        self._client = runner.client
+        self._has_called = False
+        self._begins_until = asyncio.get_running_loop().time() + runner.wait_s
+
+    async def at_most_once(
+        self, build: Build[R], evident: Callable[[], object] | None = None
+    ) -> R | None:
+        """Make a call that must not be repeated. None: the answer was lost, but ``evident`` shows its effect.
+
+        The sync has a while to show it.
         """
         try:
-            return await self._ask(build)
+            return await self._call(build)
         except NeverReached:
             raise
         except (Unreachable, BadResponse) as error:
             log.info("%s; not repeated, since it may have been done", error)
-            if evident is not None and await self.becomes(evident):
+            if evident is not None and await self.confirmed_by(evident):
                 return None
             raise unknown(error) from None
 
-    async def repeated(self, build: Build[R]) -> R:
-        """Do a call that may be repeated, and is, once, where its answer is lost. Raises as ``once`` does."""
+    async def idempotent(self, build: Build[R]) -> R:
+        """Make a call that may be repeated, and is, once, if its answer is lost."""
         try:
-            return await self._ask(build)
+            return await self._call(build)
         except NeverReached:
             raise
         except (Unreachable, BadResponse) as error:
             lost = error
         log.info("%s; once more", lost)
-        if not await self._lane.again():
-            raise unknown(lost)
         try:
-            return await self._ask(build)
+            return await self._call(build)
+        except (NotLoggedIn, TimeoutError):
+            raise unknown(lost) from None
         except WeChatError as error:
             raise unknown(error) from None
 
-    async def again(self) -> bool:
-        """Wait for another call in the same turn. False: it must not begin within a reasonable time."""
-        return await self._lane.again()
-
-    async def _ask(self, build: Build[R]) -> R:
+    async def confirmed_by(self, evident: Callable[[], object]) -> bool:
+        """Wait a while until the contacts show the effect. False: they do not."""
         try:
-            reply = await self.client.ask(build)
-        except RateLimited:
-            self._lane.rest()
-            raise
-        self._lane.went_well()
-        return reply
-
-    async def becomes(self, evident: Callable[[], object]) -> bool:
-        """Whether it is so, at the latest after a short while."""
-        try:
-            async with asyncio.timeout(self._settle_s):
+            async with asyncio.timeout(self._runner.settle_s):
                 while not evident():
-                    await self._news.wait()
+                    await self._runner.next_change()
         except TimeoutError:
             return bool(evident())
         return True
 
     async def fetch(self, id: str) -> wire.Contact | None:
-        """The present record of a friend or group; None where WeChat does not tell it."""
+        """Fetch the present record of a friend or group. None: WeChat does not give it now; the sync will."""
         try:
-            with self.client.logged_in() as session:
-                records = await fetch_records(self.client.http, session, [id])
+            with self._client.logged_in() as session:
+                records = await fetch_records(self._client.http, session, [id])
         except WeChatError as error:
-            log.info("%s; the sync will tell", error)
+            log.info("%s; the sync will bring the contact", error)
             return None
         return next((record for record in records if record.UserName == id), None)
 
-    def _logged_out(self) -> CallerError:
-        return CallerError(
-            Code.NOT_RUNNING,
-            "WeChat has ended the session, and ids change with a new login: nothing was done",
-            state=str(self.client.state),
-            state_reason=self.client.state_reason,
-        )
+    async def _call(self, build: Build[R]) -> R:
+        loop = asyncio.get_running_loop()
+        within_s = max(0.0, self._begins_until - loop.time())
+        with await self._runner.limiter.turn(self._runner, within_s=within_s) as turn:
+            turn.used = False
+            if not self._has_called:
+                self._runner.require()
+            if self.contacts is not self._client.contacts or not self._client.is_usable:
+                raise NotLoggedIn
+            turn.used = self._has_called = True
+            try:
+                return await self._client.ask(build)
+            finally:
+                self._begins_until = loop.time() + self._runner.wait_s
 
 
 def unknown(error: WeChatError) -> CallerError:
-    """Done or not: nobody can tell."""
+    """Make the answer for a change of which nobody knows whether it was done."""
     return CallerError(Code.UNREACHABLE, f"{error}: the outcome is unknown", http_status=504)

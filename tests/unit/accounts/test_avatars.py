@@ -60,7 +60,7 @@ async def test_it_is_kept_and_bounded(
     known: Avatars, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len((await known.of(Friend(id="@0"))).data)
-    monkeypatch.setattr(avatars, "KEPT_BYTES", size * 3 + size // 2)
+    monkeypatch.setattr(avatars, "CACHE_SIZE", size * 3 + size // 2)
     for _ in range(2):
         for number in range(3):
             await known.of(Friend(id=f"@{number}"))
@@ -75,7 +75,7 @@ async def test_it_is_kept_and_bounded(
 async def test_it_grows_old(
     known: Avatars, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(avatars, "KEPT_S", 0.0)
+    monkeypatch.setattr(avatars, "CACHED_S", 0.0)
     first = await known.of(Friend(id="@0"))
     second = await known.of(Friend(id="@0"))
     assert first.etag != second.etag
@@ -88,7 +88,7 @@ async def test_it_grows_old(
     [
         b"<html><script>alert(1)</script></html>",
         b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
-        b"\0" * (avatars.LARGEST + 1),
+        b"\0" * (avatars.MAX_SIZE + 1),
         b"text",
     ],
     ids=["html", "svg", "large", "text"],
