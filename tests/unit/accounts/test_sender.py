@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from openwx.accounts.outgoing import OutgoingMessage, SendResult, address_of, new_message
+from openwx.accounts.outgoing import OutgoingMessage, SendResult, Sent, address_of, new_message
 from openwx.accounts.queue import QueuedMessage
-from openwx.accounts.sender import SIDE_BY_SIDE, Sender, Sent
+from openwx.accounts.sender import SIDE_BY_SIDE, Sender
 from openwx.config import AccountSettings
 from openwx.domain.contacts import Friend, User
 from openwx.errors import (
