@@ -75,6 +75,14 @@ class SendResult(msgspec.Struct, frozen=True):
         return self.parcel.media_id if self.parcel else ""
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """A text or file that WeChat took. ``id`` is ``<msg_id>:<receiver id>``."""
+
+    msg_id: str
+    id: str
+    media_id: str = ""
+
+
 def address_of(chat: Chat, session: Session | None) -> Address:
     """Return where a chat is in this login, and what it takes to find it again in another."""
     target = target_of(chat)

@@ -58,7 +58,7 @@ class SendQueue:
     """
 
     def __init__(self, size: int, *, at_once: int, retry_after_s: int = 1) -> None:
-        """``retry_after_s``: what a caller is told for whom there is no room."""
+        """``retry_after_s`` goes into the answer to a caller for whom there is no room."""
         self._size = size
         self._at_once = at_once
         self._retry_after_s = retry_after_s

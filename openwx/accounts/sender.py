@@ -23,6 +23,7 @@ from openwx.accounts.outgoing import (
     OutgoingMedia,
     OutgoingMessage,
     SendResult,
+    Sent,
     address_of,
     given_up,
     new_message,
@@ -65,14 +66,6 @@ SIDE_BY_SIDE = 16
 """Messages that are under way at a time if no interval is to be kept."""
 FETCHES = 4
 """Media of replies that are fetched at a time."""
-
-
-class Sent(msgspec.Struct, frozen=True):
-    """A text or file that WeChat took. ``id`` is ``<msg_id>:<receiver id>``."""
-
-    msg_id: str
-    id: str
-    media_id: str = ""
 
 
 class Sender:
@@ -224,8 +217,7 @@ class Sender:
     # -- from the reporter, and from before a restart --------------------------------------------------------
 
     def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
-        """Return the sends that an answer of ``post_api`` asks for, text first. The reporter persists them together
-        with the delivery, and then calls ``accept``."""
+        """Return the sends that an answer asks for, text first, to be persisted with the delivery, then accepted."""
         to = msgspec.json.decode(report.reply_to, type=Address)
         contents: list[str | OutgoingMedia] = []
         if answer.reply is not None:
@@ -315,8 +307,7 @@ class Sender:
             await self._journal.until_writable()
 
     def _refuse(self, error: CallerError) -> None:
-        """Withdraw the messages of all callers. One that may have reached WeChat stays; if WeChat has answered already,
-        its caller gets that answer."""
+        """Withdraw the messages of all callers, but for those to which WeChat has answered, or which it may have."""
         for queued in self.queue:
             if queued.result is not None:
                 queued.resolve(queued.result)

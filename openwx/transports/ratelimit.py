@@ -46,7 +46,7 @@ class Timer(Protocol):
 
 
 class Prioritized(Protocol):
-    """What turns are for. Its priority may change while it waits."""
+    """What turns are for. Its priority may change while it waits, the kind of its calls does not."""
 
     @property
     def priority(self) -> Priority: ...
@@ -60,8 +60,10 @@ class Turn:
 
     def __init__(self, limiter: "RateLimiter", whose: Prioritized) -> None:
         self.whose = whose
+        self.kind = whose.priority.kind
         self.granted_at = math.inf
-        self.granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.granted: asyncio.Future[None] | None = None
+        """Set while it waits."""
         self._limiter = limiter
         self._is_over = False
 
@@ -120,6 +122,10 @@ class RateLimiter:
     async def turn(self, whose: Prioritized, *, within_s: float | None = None) -> Turn:
         """Wait for a turn. Raise ``TimeoutError`` if it does not come ``within_s``."""
         turn = Turn(self, whose)
+        if not self._waiting and self._begins_at(turn.kind) <= self._timer.time():
+            self._begin(turn)
+            return turn
+        turn.granted = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         self._grant()
         try:
@@ -137,7 +143,7 @@ class RateLimiter:
         """Take a turn back, and grant the next one."""
         self._under_way -= 1
         if turn.used:
-            self.delay(turn.whose.priority, self._interval_s)
+            self._delay(turn.kind, self._interval_s)
         if succeeded and self._is_penalized and turn.granted_at >= self._penalized_at:
             self._is_penalized = False
             self._penalties = self._new_penalties()
@@ -145,8 +151,11 @@ class RateLimiter:
 
     def delay(self, priority: Priority, pause_s: float) -> None:
         """Let no call of this kind begin for so long."""
+        self._delay(priority.kind, pause_s)
+
+    def _delay(self, kind: str, pause_s: float) -> None:
         until = self._timer.time() + pause_s
-        self._not_before[priority.kind] = max(until, self._not_before.get(priority.kind, -math.inf))
+        self._not_before[kind] = max(until, self._not_before.get(kind, -math.inf))
 
     def penalize(self, call: str, began: float) -> None:
         """Hold back all calls, because WeChat answered 1205 to a call that began at that time.
@@ -165,25 +174,33 @@ class RateLimiter:
             self._penalized_until - now,
         )
 
+    def _begins_at(self, kind: str) -> float:
+        """Return when a call of this kind may begin. Infinity: when the one under way has ended."""
+        if self._interval_s and self._under_way:
+            return math.inf
+        return max(self._penalized_until, self._not_before.get(kind, -math.inf))
+
+    def _begin(self, turn: Turn) -> None:
+        self._under_way += 1
+        turn.granted_at = self._timer.time()
+
     def _grant(self) -> None:
         """Grant all turns that may be taken now, and set the alarm for the next one."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
+        if not self._waiting:
+            return
         now, next_at = self._timer.time(), math.inf
         for turn in sorted(self._waiting, key=lambda turn: turn.whose.priority):
-            if self._interval_s and self._under_way:
-                return  # its end grants the next one
-            if turn.granted.done():
+            if turn.granted is None or turn.granted.done():
                 continue  # cancelled a moment ago
-            kind = turn.whose.priority.kind
-            begins_at = max(self._penalized_until, self._not_before.get(kind, -math.inf))
-            if begins_at > now:
+            begins_at = self._begins_at(turn.kind)
+            if begins_at <= now:
+                self._waiting.remove(turn)
+                self._begin(turn)
+                turn.granted.set_result(None)
+            else:
                 next_at = min(next_at, begins_at)
-                continue
-            self._waiting.remove(turn)
-            self._under_way += 1
-            turn.granted_at = now
-            turn.granted.set_result(None)
         if next_at < math.inf:
             self._alarm = self._timer.call_at(next_at, self._grant)

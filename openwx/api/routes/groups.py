@@ -1,4 +1,4 @@
-"""Routes that make and change groups."""
+"""Routes that create and change groups."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,20 +13,21 @@ from openwx.errors import CallerError, Code, Rejected
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
 
-MOST = 500
-"""No group of WeChat's is bigger."""
+MAX_MEMBERS = 500
+"""WeChat has no bigger groups."""
 
 Ids = Annotated[str | None, Field(description="ids joined by commas")]
 
 
 def _listed(kind: str, *lists: str | None) -> list[str]:
-    """The ids, each once. CallerError: 200 where there is none, -2 where there are too many."""
+    """Return the ids, each once. Raise ``CallerError``: 200 if there is none, -2 if there are too many."""
     ids = [id.strip() for joined in lists if joined for id in joined.split(",")]
     ids = [id for id in dict.fromkeys(ids) if id]
     if not ids:
         raise CallerError(Code.EMPTY_LIST, f"{kind}s is empty; it must be ids joined by commas")
-    if len(ids) > MOST:
-        raise CallerError(Code.BAD_PARAMETER, f"{kind}s must be at most {MOST} ids, not {len(ids)}")
+    if len(ids) > MAX_MEMBERS:
+        status = f"{kind}s must be at most {MAX_MEMBERS} ids, not {len(ids)}"
+        raise CallerError(Code.BAD_PARAMETER, status)
     return ids
 
 
@@ -39,7 +40,8 @@ class Friends(Call):
     friend: Ids = None
 
     def found(self, account: "Account") -> list[Friend]:
-        """CallerError: 100 for an id that is no friend's, 101 for the account's own, 200 for none at all."""
+        """Return the friends. Raise ``CallerError``: 100 for an id that is no friend's, 101 for the account's own, 200
+        for none at all."""
         ids = _listed("friend", self.friends, self.friend)
         return [account.contacts.find_friend(id=id) for id in ids]
 
@@ -61,15 +63,15 @@ class GroupCreated(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 @route("create_group")
 async def create_group(account: "Account", call: CreateGroup) -> GroupCreated:
-    """Make a group of the account and some friends."""
+    """Create a group of the account and some friends."""
     friends = call.found(account)
     try:
         made = await account.actions.create_group(friends, call.displayname or "")
     except Rejected as refusal:
         if len(friends) > 1:
             raise
-        words = f"{refusal}; a group of WeChat's begins with two friends"
-        raise CallerError(Code.REFUSED, words, ret=refusal.ret, errmsg=refusal.errmsg) from None
+        status = f"{refusal}; a group of WeChat's begins with two friends"
+        raise CallerError(Code.REFUSED, status, ret=refusal.ret, errmsg=refusal.errmsg) from None
     return GroupCreated(group_id=made.group_id, left_out=made.left_out, status="success", code=0)
 
 
@@ -89,7 +91,7 @@ class Invited(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 @route("invite_friend")
 async def invite_friend(account: "Account", call: InviteFriend) -> Invited:
-    """Have friends join a group, or ask them to where it is big."""
+    """Add friends to a group, or ask them to join if it is big."""
     group = account.contacts.find_group(**call.selectors())
     joined = await account.actions.invite(group, call.found(account))
     return Invited(left_out=joined.left_out, status="success", code=0)

@@ -18,10 +18,9 @@ ALL = "all"
 
 
 class Delivery(msgspec.Struct, kw_only=True):
-    """A delivery that failed or waits. ``created``, ``failed`` and ``next_try`` are Unix times; ``failed`` is 0 where
-    it waits, ``http_status`` where there was no answer. ``tries`` are those until now, ``http_status`` and ``error``
-    are of the last one. ``next_try`` is 0 where it failed, where others of its chat are before it, and while it is
-    tried."""
+    """A delivery that failed or waits. ``created``, ``failed`` and ``next_try`` are Unix times; ``failed`` is 0 if it
+    waits, ``http_status`` if there was no answer. ``tries`` are those until now, ``http_status`` and ``error`` are of
+    the last one. ``next_try`` is 0 if it failed, if others of its chat go before it, and while it is tried."""
 
     id: int
     webhook_id: str
@@ -34,17 +33,17 @@ class Delivery(msgspec.Struct, kw_only=True):
     next_try: int
 
 
-def _delivery(upload: ListedReport) -> Delivery:
+def _delivery(report: ListedReport) -> Delivery:
     return Delivery(
-        id=upload.id,
-        webhook_id=f"msg_{upload.uid}",
-        kind=upload.kind,
-        created=int(upload.created),
-        failed=int(upload.ended),
-        tries=upload.tries,
-        http_status=upload.http_status,
-        error=upload.error,
-        next_try=int(getattr(upload, "next_try", 0)),
+        id=report.id,
+        webhook_id=f"msg_{report.uid}",
+        kind=report.kind,
+        created=int(report.created),
+        failed=int(report.ended),
+        tries=report.tries,
+        http_status=report.http_status,
+        error=report.error,
+        next_try=int(getattr(report, "next_try", 0)),
     )
 
 
@@ -68,10 +67,10 @@ class Outbox(Call):
 
 @route("outbox", any_state=True, reads=True)
 async def outbox(account: "Account", call: Outbox) -> Deliveries:
-    """The deliveries to `post_api` that failed, newest first, or those that wait, oldest first."""
+    """List the deliveries to `post_api` that failed, newest first, or those that wait, oldest first."""
     box = account.outbox
     listed = await (box.failed if call.state == "failed" else box.waiting)(call.limit)
-    return Deliveries(deliveries=[_delivery(upload) for upload in listed])
+    return Deliveries(deliveries=[_delivery(report) for report in listed])
 
 
 class OutboxShow(Call):
@@ -91,9 +90,9 @@ class DeliveryShown(msgspec.Struct, kw_only=True):
 
 @route("outbox_show", any_state=True, reads=True)
 async def outbox_show(account: "Account", call: OutboxShow) -> DeliveryShown:
-    """One delivery, with the JSON that was to be uploaded."""
-    upload, body = await account.outbox.show(call.id)
-    return DeliveryShown(delivery=_delivery(upload), upload=msgspec.Raw(body))
+    """Show one delivery, with the JSON of its report."""
+    report, body = await account.outbox.show(call.id)
+    return DeliveryShown(delivery=_delivery(report), upload=msgspec.Raw(body))
 
 
 class Chosen(Call):
@@ -109,12 +108,12 @@ class Chosen(Call):
     ]
 
     def ids(self) -> list[int] | None:
-        """None for all."""
+        """Return the ids that are named. None: all."""
         return None if self.id == ALL else [int(id) for id in self.id.split(",")]
 
 
 class Count(msgspec.Struct, kw_only=True):
-    """Of how many deliveries it was done."""
+    """The number of deliveries for which it was done."""
 
     count: int
     code: int = 0
@@ -123,12 +122,12 @@ class Count(msgspec.Struct, kw_only=True):
 
 @route("outbox_retry", any_state=True)
 async def outbox_retry(account: "Account", call: Chosen) -> Count:
-    """Send failed deliveries again, as if they were made now: before newer ones of their chat, oldest first. Those that
-    wait are tried now; `all` means those that failed."""
+    """Send failed deliveries again, as if they were made now: oldest first, before newer ones of their chat. Try those
+    that wait now. `all` means those that failed."""
     return Count(count=await account.outbox.retry(call.ids()))
 
 
 @route("outbox_drop", any_state=True)
 async def outbox_drop(account: "Account", call: Chosen) -> Count:
-    """Forget failed deliveries."""
+    """Drop failed deliveries."""
     return Count(count=await account.outbox.drop(call.ids()))

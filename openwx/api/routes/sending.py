@@ -9,8 +9,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from openwx.accounts.media.registry import described
 from openwx.accounts.media.resolver import MediaInput
-from openwx.accounts.outgoing import OutgoingMedia
-from openwx.accounts.sender import Sent
+from openwx.accounts.outgoing import OutgoingMedia, Sent
 from openwx.api.models import Call, Flag, FriendSelectors, GroupSelectors
 from openwx.api.multipart import FilePart
 from openwx.api.routing import route

@@ -1,4 +1,4 @@
-"""Sending (protocol reference, section 6)."""
+"""Builds the calls that send and recall messages (protocol reference, section 6)."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from openwx.transports.web.http import MAIN, Call
 from openwx.transports.web.session import Session
 
 _UNSENDABLE = dict.fromkeys(code for code in (*range(32), 127) if chr(code) not in "\t\n\r")
-"""Control characters are dropped: JSON has them as escapes, and the phone would show these."""
+"""Control characters, which are dropped: the phone would show their JSON escapes."""
 
 _ASYNC = {"fun": "async", "f": "json"}
 _MEDIUM_CALLS: dict[Kind, tuple[str, dict[str, str]]] = {
@@ -27,7 +27,7 @@ _ATTACHMENT = re.compile(r"<attachid>.*?</attachid>|<attachid\s*/>", re.DOTALL)
 
 
 class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A medium that WeChat has, by its ``MediaId``; a file's message also tells its name and size."""
+    """An uploaded file, by its ``MediaId``. The message of a document also carries its name and size."""
 
     kind: Kind
     media_id: str
@@ -35,13 +35,13 @@ class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
     ext: str = ""
     signature: str = ""
-    """What a big file's message must carry."""
+    """Required in the message of a big file."""
 
 
 def text(
     session: Session, own_id: str, to: str, content: str, client_msg_id: str
 ) -> Call[wire.SendReply]:
-    """A text to a friend or a group. Safe to repeat with the same ``client_msg_id``."""
+    """Send a text to a friend or a group. Safe to repeat with the same ``client_msg_id``."""
     message = {"Type": 1, "Content": content.translate(_UNSENDABLE)}
     return _send("webwxsendmsg", {}, session, own_id, to, message, client_msg_id)
 
@@ -49,7 +49,7 @@ def text(
 def medium(
     session: Session, own_id: str, to: str, uploaded: Uploaded, client_msg_id: str
 ) -> Call[wire.SendReply]:
-    """An uploaded medium to a friend or a group. Safe to repeat with the same ``client_msg_id``."""
+    """Send an uploaded file to a friend or a group. Safe to repeat with the same ``client_msg_id``."""
     name, query = _MEDIUM_CALLS[uploaded.kind]
     message: dict[str, Any] = {"Type": MEDIA_CODES[uploaded.kind], "MediaId": uploaded.media_id}
     match uploaded.kind:
@@ -67,7 +67,7 @@ def medium(
 def forward(
     session: Session, own_id: str, to: str, ref: MediaRef, client_msg_id: str
 ) -> Call[wire.SendReply]:
-    """A received medium, sent on without another upload. Voice cannot be: it is uploaded as a file."""
+    """Forward a received file without another upload. Voice cannot be forwarded: it is uploaded as a file."""
     name, query = _MEDIUM_CALLS[ref.kind]
     message: dict[str, Any]
     scene = 2
@@ -85,7 +85,7 @@ def forward(
 
 
 def revoke(session: Session, msg_id: str, to: str, client_msg_id: str) -> Call[wire.Reply]:
-    """Take back what was sent to a chat within the last two minutes."""
+    """Recall a message that was sent to a chat within the last two minutes."""
     return Call(
         name="webwxrevokemsg",
         path=MAIN + "webwxrevokemsg",
@@ -102,7 +102,7 @@ def revoke(session: Session, msg_id: str, to: str, client_msg_id: str) -> Call[w
 
 
 def can_be_forwarded(ref: MediaRef) -> bool:
-    """Whether WeChat told enough of it."""
+    """Say whether WeChat gave enough to forward it."""
     match ref.kind:
         case "voice":
             return False

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from openwx.accounts.outgoing import OutgoingMessage, SendResult, address_of, new_message
+from openwx.accounts.outgoing import OutgoingMessage, SendResult, Sent, address_of, new_message
 from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.queue import QueuedMessage
-from openwx.accounts.sender import SIDE_BY_SIDE, Sender, Sent
+from openwx.accounts.sender import SIDE_BY_SIDE, Sender
 from openwx.config import AccountSettings
 from openwx.domain.contacts import Friend, User
 from openwx.errors import (
@@ -82,11 +82,11 @@ class Journal:
         if self.trouble:
             raise JournalError(self.trouble)
 
-    async def writable(self) -> bool:
+    async def until_writable(self) -> bool:
         await self._works.wait()
         return True
 
-    async def fails(self) -> JournalError:
+    async def until_failing(self) -> JournalError:
         await self._fails.wait()
         return JournalError(self.trouble)
 

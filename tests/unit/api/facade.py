@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, cast
 from openwx.accounts.check_event import EventBuffer
 from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.resolver import MediaInput
-from openwx.accounts.outgoing import OutgoingMedia
-from openwx.accounts.sender import Sent
+from openwx.accounts.outgoing import OutgoingMedia, Sent
 from openwx.config import Access, Settings
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
 from openwx.domain.events import State
