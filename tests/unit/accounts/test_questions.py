@@ -116,7 +116,7 @@ async def test_what_is_no_answer(recorder: Recorder, payload: dict[str, Any]) ->
 async def test_a_failed_send_gives_the_turn_on(recorder: Recorder) -> None:
     questions = recorder.questions
 
-    async def until_failing(_: Callable[[], None]) -> str:
+    async def fails(_: Callable[[], None]) -> str:
         raise CallerError(Code.REFUSED, "no")
 
     for _ in range(2):
