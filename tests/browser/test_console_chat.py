@@ -180,7 +180,7 @@ async def test_nothing_is_not_sent(
 ) -> None:
     await opens_chat(page, api, account, lines=0)
     await page.get_by_role("button", name="Send", exact=True).click()
-    await sees(page, "write something, or choose a file")
+    await sees(page, "Write something, or choose a file")
     assert not complaints
 
 
@@ -359,7 +359,7 @@ async def test_a_recall_marks_what_comes_with_older_ones(
     await receiver.get(format="revoke")
     await page.goto(api.url + await chat_of(api, "小灰"))
     assert await page.get_by_text("the very first").count() == 0
-    await page.get_by_role("link", name="Older ones").click()
+    await page.get_by_role("link", name="Older").click()
     said = page.locator(".said p", has_text="the very first")
     await said.wait_for()
     await until(page, "() => document.querySelector('#messages .bubble').classList.contains('recalled')")  # fmt: skip

@@ -222,7 +222,7 @@ async def test_a_token_is_offered_where_there_is_none(
     await page.goto(api.url + ACCOUNT)
     assert (await box_of(page, ".hint"))["height"] < 60, "it does not nag"
     await page.get_by_text("No token is set").click()
-    await sees(page, "Restart openwx, and log in here with the token")
+    await sees(page, "Restart openwx, then log in here with the token")
     lines = await page.locator(".hint pre").first.inner_text()
     token = tomllib.loads(lines)["access"]["token"]
     assert len(token) >= 40

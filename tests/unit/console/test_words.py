@@ -115,7 +115,7 @@ def test_every_id_is_used(used: Used) -> None:
     assert not [
         id
         for id in WORDS
-        if id.removesuffix(".advice") not in used.ids and not id.startswith(by_code)
+        if not {id, id.removesuffix(".advice")} & used.ids.keys() and not id.startswith(by_code)
     ]
 
 
