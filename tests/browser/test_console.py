@@ -256,7 +256,7 @@ async def focused(page: "Page") -> str:
 
 
 async def hidden_field_shows(page: "Page") -> bool:
-    """The field for a file is seen as its button, which has the outline then."""
+    """Check the outline of an element; a file field shows it on its button."""
     script = """document.activeElement.id === 'media'
         && getComputedStyle(document.querySelector('.file-button')).outlineStyle !== 'none'"""
     return bool(await page.evaluate(script))
@@ -409,7 +409,7 @@ async def test_everybody_can_scan_and_log_in(browser: "Browser", world: World) -
 
 
 async def violations(page: "Page", path: str) -> list[str]:
-    """What axe-core finds: rule, place, and what would help."""
+    """List the violations that axe-core finds: rule, place, and help."""
     await page.add_script_tag(path=AXE)
     report = await page.evaluate("axe.run()")
     return [

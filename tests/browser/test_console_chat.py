@@ -35,7 +35,7 @@ def patience(page: "Page") -> None:
 
 
 async def opens_chat(page: "Page", api: Gateway, account: Account, lines: int = 30) -> None:
-    """The conversation with 小灰, which is longer than the window."""
+    """Open the conversation with 小灰, which is longer than the window."""
     friend = account.friend("小灰")
     for number in range(lines):
         friend.says(f"line {number};")
@@ -397,7 +397,7 @@ PLAYS = """async (player) => {
 
 
 def a_sound() -> bytes:
-    """A second of a tone."""
+    """Make a second of a tone."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setparams((1, 2, 8000, 8000, "NONE", ""))

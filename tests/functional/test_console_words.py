@@ -1,4 +1,4 @@
-"""What the console says of an account that does not run: worded from codes, whole in either language."""
+"""What the console says about an account that does not run, in either language, worded from codes."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ Comes = Callable[[Gateway, str], Visitor]
 
 @pytest.fixture
 async def comes() -> AsyncIterator[Comes]:
-    """Somebody whose browser prefers a language."""
+    """Make visitors whose browsers prefer a language."""
     async with AsyncExitStack() as stack:
 
         def come(gateway: Gateway, language: str) -> Visitor:
@@ -40,7 +40,7 @@ async def until(look: Callable[[], Awaitable[Page]], words: str) -> Page:
 
 
 def status_of(page: Page) -> str:
-    """How the account is, as the page says."""
+    """Return what the page says about the account."""
     found = re.search(r'<div class="card status.*?</section>', page.html, re.DOTALL)
     assert found
     shown = re.sub(r"<code.*?</code>", "", found[0], flags=re.DOTALL)
