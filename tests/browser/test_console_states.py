@@ -188,7 +188,7 @@ async def test_what_was_written_is_kept_where_nobody_takes_it(page: "Page", worl
     field = page.get_by_label("Message", exact=True)
     await field.fill("do not lose me")
     await field.press("Enter")
-    await sees(page, "Not sent: there is no connection to openwx")
+    await sees(page, "Not sent: no connection to openwx")
     assert await field.input_value() == "do not lose me"
 
 
