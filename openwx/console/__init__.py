@@ -9,7 +9,7 @@ from openwx import assets
 from openwx.api.access import Access
 from openwx.console import accounts, auth, chats, contacts, deliveries, feed, live, media
 from openwx.console.context import LOGIN, ROOT, PageContext
-from openwx.console.pages import Pages
+from openwx.console.pages import PageHandlers
 from openwx.console.services import ConsoleServices
 from openwx.console.wording import PageError
 from openwx.errors import Code
@@ -28,7 +28,7 @@ class Console:
         self._services = ConsoleServices(manager, access)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        pages = Pages(self._services)
+        pages = PageHandlers(self._services)
         assets.add_to(router, f"{ROOT}/static", assets.SHARED, STATIC)
         assets.add_icon(router)
         router.add_get("/", pages.handler(_to_console, public=True))

@@ -11,7 +11,7 @@ from openwx.accounts.media.registry import described
 from openwx.accounts.outgoing import OutgoingMessage
 from openwx.api.routes.sending import MAX_CONTENT, SendFriendMessage, SendGroupMessage, send
 from openwx.console.context import PageContext, base_of
-from openwx.console.messages import Message, message_of, one_line
+from openwx.console.messages import MessageView, message_of, one_line
 from openwx.console.pictures import sizes_of
 from openwx.console.wording import PageError, error_reason
 from openwx.domain.contacts import Chat, Group
@@ -31,7 +31,7 @@ class Conversation(msgspec.Struct, frozen=True):
     chat: Chat | None
     chat_key: str
     name: str
-    newest: Message
+    newest: MessageView
     words: str
 
 

@@ -21,15 +21,17 @@ log = logging.getLogger("openwx.console")
 
 PAGE = 60
 MOST_LETTERS = 100
-Kind = Literal["friends", "groups", "others"]
-KINDS: tuple[Kind, ...] = ("friends", "groups", "others")
+ContactKind = Literal["friends", "groups", "others"]
+KINDS: tuple[ContactKind, ...] = ("friends", "groups", "others")
 
 
 async def contacts(context: PageContext) -> web.StreamResponse:
     """Show one page of friends, groups or public accounts whose names contain the letters."""
     account = context.account()
     letters = context.texts.get("q", "").strip()[:MOST_LETTERS]
-    kind: Kind = next((kind for kind in KINDS if kind == context.texts.get("kind")), "friends")
+    kind: ContactKind = next(
+        (kind for kind in KINDS if kind == context.texts.get("kind")), "friends"
+    )
     found = sorted(_found(_all(account, kind), letters), key=lambda one: one.displayname.casefold())
     start = context.number("from") or 0
     page = found[start : start + PAGE]
@@ -47,12 +49,12 @@ async def contacts(context: PageContext) -> web.StreamResponse:
     )
 
 
-def count_by_kind(account: "Account") -> dict[Kind, int]:
+def count_by_kind(account: "Account") -> dict[ContactKind, int]:
     """Count the contacts of each kind."""
     return {kind: sum(1 for _ in _all(account, kind)) for kind in KINDS}
 
 
-def _all(account: "Account", kind: Kind) -> Iterable[Chat]:
+def _all(account: "Account", kind: ContactKind) -> Iterable[Chat]:
     if kind == "groups":
         return account.contacts.groups.values()
     return (

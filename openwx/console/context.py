@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from openwx import __version__
 from openwx.api.parameters import RequestParams
-from openwx.console.health import Health, health_of
+from openwx.console.health import StatusView, health_of
 from openwx.console.links import linked, may_follow
 from openwx.console.messages import recall_words
 from openwx.console.services import ConsoleServices
@@ -83,7 +83,7 @@ class PageContext(msgspec.Struct):
         name = parts[4] if len(parts) > 4 else ""
         return "/" + _SECTION_OF.get(name, name) if name else ""
 
-    def health(self, account: "Account") -> Health:
+    def health(self, account: "Account") -> StatusView:
         manager = self.manager
         is_last = len(manager.accounts) == 1 and account.stop_requested
         stopping = manager.stopping or is_last or not self.services.is_running

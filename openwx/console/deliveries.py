@@ -14,13 +14,13 @@ from openwx.errors import Code
 from openwx.store.sqlite.journal import DeliveryStatus, ListedReport
 
 SHOWN = 100
-State = Literal["failed", "waiting", "delivered"]
-STATES: tuple[State, ...] = ("failed", "waiting", "delivered")
+Tab = Literal["failed", "waiting", "delivered"]
+STATES: tuple[Tab, ...] = ("failed", "waiting", "delivered")
 
 
 async def deliveries(context: PageContext) -> web.StreamResponse:
     account, t = context.account(), context.t
-    state: State = next((one for one in STATES if one == context.texts.get("state")), "failed")
+    state: Tab = next((one for one in STATES if one == context.texts.get("state")), "failed")
     outbox = account.outbox
     listed: Sequence[ListedReport]
     if state == "failed":

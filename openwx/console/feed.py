@@ -8,7 +8,7 @@ from aiohttp import web
 from openwx.accounts.history import payload_of
 from openwx.console.context import PageContext
 from openwx.console.events import event_words
-from openwx.console.messages import Message, message_of, one_line
+from openwx.console.messages import MessageView, message_of, one_line
 from openwx.console.translation import Translator
 from openwx.reporter.payload import Payload
 from openwx.store.sqlite.journal import StoredReport
@@ -24,7 +24,7 @@ class FeedLine(msgspec.Struct, frozen=True):
 
     id: int
     at: float
-    message: Message | None
+    message: MessageView | None
     words: str
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from openwx.console.translation import Translator
-from openwx.console.wording import MAY_NOT_LOG_IN, Reason, ret_words, trouble_reason
+from openwx.console.wording import MAY_NOT_LOG_IN, Explanation, ret_words, trouble_reason
 from openwx.domain.events import State
 from openwx.errors import LoginRefused, Rejected, WeChatError
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 Tone = Literal["good", "busy", "bad", "idle"]
 
 
-class Health(msgspec.Struct, frozen=True):
+class StatusView(msgspec.Struct, frozen=True):
     """Sentences in the language of the page. ``quote`` is WeChat's own text."""
 
     tone: Tone
     headline: str
     advice: str = ""
-    reason: Reason | None = None
+    reason: Explanation | None = None
     quote: str = ""
     helps: tuple[str, ...] = ()
     """What helps an account that WeChat refuses."""
@@ -34,13 +34,13 @@ class Health(msgspec.Struct, frozen=True):
     """Whether the account can be started again, perhaps to be scanned with another one."""
 
 
-def health_of(account: "Account", t: Translator, *, wanted: bool, stopping: bool) -> Health:
+def health_of(account: "Account", t: Translator, *, wanted: bool, stopping: bool) -> StatusView:
     """Judge an account. ``wanted``: it should run. ``stopping``: the whole server is about to stop."""
     if stopping:
         return _health("idle", "health.server_stopping", t)
     match account.state:
         case State.RUNNING if account.is_running:
-            return Health("good", t("health.running"))
+            return StatusView("good", t("health.running"))
         case State.RUNNING:
             return _health("idle", "health.stopping", t)
         case State.STOP:
@@ -51,7 +51,7 @@ def health_of(account: "Account", t: Translator, *, wanted: bool, stopping: bool
             png = account.qrcode_png
             code = hashlib.sha256(png).hexdigest()[:16] if png else ""
             reason = _session_end(account, t)
-            return Health("busy", t("health.scan"), reason=reason, scans=True, qrcode=code)
+            return StatusView("busy", t("health.scan"), reason=reason, scans=True, qrcode=code)
         case State.CONFIRMING:
             return _health("busy", "health.confirm", t, _session_end(account, t))
         case State.UPDATING:
@@ -60,42 +60,42 @@ def health_of(account: "Account", t: Translator, *, wanted: bool, stopping: bool
             return _health("busy", "health.connecting", t, _session_end(account, t))
 
 
-def _health(tone: Tone, id: str, t: Translator, reason: Reason | None = None) -> Health:
-    return Health(tone, t(id), t(f"{id}.advice"), reason)
+def _health(tone: Tone, id: str, t: Translator, reason: Explanation | None = None) -> StatusView:
+    return StatusView(tone, t(id), t(f"{id}.advice"), reason)
 
 
-def _stopped(account: "Account", t: Translator, *, wanted: bool) -> Health:
+def _stopped(account: "Account", t: Translator, *, wanted: bool) -> StatusView:
     if not wanted or account.stop_requested:
-        return Health("idle", t("health.stopped"), t("health.stopped.advice"), start="again")
+        return StatusView("idle", t("health.stopped"), t("health.stopped.advice"), start="again")
     if isinstance(account.trouble, LoginRefused):
         return _refused(account, account.trouble, t)
-    return Health("bad", t("health.bug"), t("health.bug.advice"), start="again")
+    return StatusView("bad", t("health.bug"), t("health.bug.advice"), start="again")
 
 
-def _refused(account: "Account", error: LoginRefused, t: Translator) -> Health:
+def _refused(account: "Account", error: LoginRefused, t: Translator) -> StatusView:
     """Explain that WeChat does not let the account in. After 1203, no new login of the same account helps."""
     is_final = error.ret == MAY_NOT_LOG_IN
     helps: tuple[str, ...] = ()
     if is_final:
         desktop = ("help.desktop",) if account.login_mode == "web" else ()
         helps = (*desktop, "help.another", "help.official", "help.read")
-    return Health(
+    return StatusView(
         "bad",
         t("health.refused"),
         t("health.banned.advice" if is_final else "health.refused.advice"),
-        Reason(ret_words(error.ret, t)),
+        Explanation(ret_words(error.ret, t)),
         error.errmsg,
         helps=tuple(map(t, helps)),
         start="another" if is_final else "again",
     )
 
 
-def _troubled(trouble: WeChatError, t: Translator) -> Health:
+def _troubled(trouble: WeChatError, t: Translator) -> StatusView:
     headline = "health.rejected" if isinstance(trouble, Rejected) else "health.no_answer"
     advice = t("health.trouble.advice")
-    return Health("bad", t(headline), advice, trouble_reason(trouble, t))
+    return StatusView("bad", t(headline), advice, trouble_reason(trouble, t))
 
 
-def _session_end(account: "Account", t: Translator) -> Reason | None:
+def _session_end(account: "Account", t: Translator) -> Explanation | None:
     end = account.session_end
-    return None if end is None else Reason(t("health.ended", why=ret_words(end.ret, t)))
+    return None if end is None else Explanation(t("health.ended", why=ret_words(end.ret, t)))

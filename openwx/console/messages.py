@@ -16,7 +16,7 @@ INLINE = PICTURES | SOUNDS | FILMS
 """The types that pages show; all else is a download."""
 
 
-class Attachment(msgspec.Struct, frozen=True):
+class AttachmentView(msgspec.Struct, frozen=True):
     """The file of a message. ``error`` is the English text that says why it could not be fetched."""
 
     kind: str
@@ -35,7 +35,7 @@ class Attachment(msgspec.Struct, frozen=True):
         return ""
 
 
-class Card(msgspec.Struct, frozen=True):
+class CardView(msgspec.Struct, frozen=True):
     """The content of a message that is neither text nor file. ``icon`` names a picture, ``label`` a sentence."""
 
     icon: str
@@ -46,7 +46,7 @@ class Card(msgspec.Struct, frozen=True):
     """The app that it was shared from."""
 
 
-class Message(msgspec.Struct, frozen=True):
+class MessageView(msgspec.Struct, frozen=True):
     """One message. ``chat`` and ``sender`` are names; a notice has no sender."""
 
     id: int
@@ -66,8 +66,8 @@ class Message(msgspec.Struct, frozen=True):
     info: str
     """The same as an English text, with details."""
     from_phone: bool
-    attachment: Attachment | None
-    card: Card | None
+    attachment: AttachmentView | None
+    card: CardView | None
     link: str
     message_id: str
     """The id by which a recall names it."""
@@ -80,7 +80,7 @@ class Message(msgspec.Struct, frozen=True):
         return self.format in ("notice", "revoke") or (self.is_group and not self.sender)
 
 
-def message_of(id: int, payload: Payload) -> Message:
+def message_of(id: int, payload: Payload) -> MessageView:
     """Read the message of a report."""
     mine = payload["class"] == "send"
     is_group = "group_id" in payload
@@ -89,7 +89,7 @@ def message_of(id: int, payload: Payload) -> Message:
     card = _card(kind, payload)
     text = "" if card or kind in ("media", "revoke") else str(payload["content"])
     time = str(payload.get("time", ""))
-    return Message(
+    return MessageView(
         id=id,
         uid=str(payload.get("uid", "")),
         mine=mine,
@@ -116,37 +116,37 @@ _MONEY = re.compile(r"\[(转账|红包)\]\((.*)\)", re.DOTALL)
 """How the contract spells a payment."""
 
 
-def _card(kind: str, payload: Payload) -> Card | None:
+def _card(kind: str, payload: Payload) -> CardView | None:
     content = str(payload["content"])
     match kind:
         case "payment":
             found = _MONEY.fullmatch(content)
             if found is None:
-                return Card("coin", "card.payment", content)
+                return CardView("coin", "card.payment", content)
             label = "card.transfer" if found[1] == "转账" else "card.red_packet"
-            return Card("coin", label, found[2])
+            return CardView("coin", label, found[2])
         case "card":
             place = (payload.get("card_province", ""), payload.get("card_city", ""))
             more = " · ".join(
                 filter(None, (payload.get("card_account", ""), " ".join(place).strip()))
             )
-            return Card("people", "card.contact", payload.get("card_name", ""), more)
+            return CardView("people", "card.contact", payload.get("card_name", ""), more)
         case "location":
-            return Card("place", "card.location", content)
+            return CardView("place", "card.location", content)
         case "app":
             picture, label = (
                 ("link", "card.link") if payload.get("app_url") else ("grid", "card.shared")
             )
             title, more = payload.get("app_title", ""), payload.get("app_desc", "")
-            return Card(picture, label, title, more, payload.get("app_name", ""))
+            return CardView(picture, label, title, more, payload.get("app_name", ""))
         case "unknown":
-            return Card("grid", "card.unknown", "", content)
+            return CardView("grid", "card.unknown", "", content)
         case _:
             return None
 
 
-def _attachment(payload: Payload) -> Attachment:
-    return Attachment(
+def _attachment(payload: Payload) -> AttachmentView:
+    return AttachmentView(
         kind=payload.get("media_type", "file"),
         name=payload.get("media_name", ""),
         size=payload.get("media_size", ""),
@@ -156,7 +156,7 @@ def _attachment(payload: Payload) -> Attachment:
     )
 
 
-def one_line(message: Message, t: Translator) -> str:
+def one_line(message: MessageView, t: Translator) -> str:
     """Say in one line what a message contains."""
     if message.format == "revoke":
         return recall_words(message, t)
@@ -170,7 +170,7 @@ def one_line(message: Message, t: Translator) -> str:
     return message.text
 
 
-def recall_words(message: Message, t: Translator) -> str:
+def recall_words(message: MessageView, t: Translator) -> str:
     """Say who recalled a message."""
     if message.mine:
         return t("recall.mine")

@@ -11,7 +11,7 @@ from openwx.api.parameters import Limits, RequestParams, read_body, read_query
 from openwx.console.context import LOGIN, ROOT, PageContext, View, local_path
 from openwx.console.services import ConsoleServices
 from openwx.console.translation import Translator
-from openwx.console.wording import PageError, Reason, error_reason, trouble_reason
+from openwx.console.wording import Explanation, PageError, error_reason, trouble_reason
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.language import language_of
 from openwx.store.sqlite.journal import JournalError
@@ -45,7 +45,7 @@ _STATUS: dict[int, int] = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Pages:
+class PageHandlers:
     """Turns views into aiohttp handlers."""
 
     def __init__(self, services: ConsoleServices) -> None:
@@ -67,12 +67,12 @@ class Pages:
             except WeChatError as error:
                 response = _error_page(context, trouble_reason(error, t), 502)
             except JournalError as error:
-                response = _error_page(context, Reason(t("error.journal"), str(error)), 502)
+                response = _error_page(context, Explanation(t("error.journal"), str(error)), 502)
             except web.HTTPException:
                 raise
             except Exception:
                 log.exception("%s failed", request.path)
-                response = _error_page(context, Reason(t("error.bug")), 500)
+                response = _error_page(context, Explanation(t("error.bug")), 500)
             if not response.prepared:
                 for name, value in HEADERS.items():
                     response.headers.setdefault(name, value)
@@ -112,7 +112,7 @@ def _to_login(context: PageContext) -> web.StreamResponse:
     return context.redirect(LOGIN, **query)
 
 
-def _error_page(context: PageContext, reason: Reason, status: int) -> web.Response:
+def _error_page(context: PageContext, reason: Explanation, status: int) -> web.Response:
     """Show an error as a page, or as a line if a script asked."""
     if context.is_fragment:
         page = context.page("parts/error.html", status=status, reason=reason)

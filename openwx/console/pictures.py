@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from openwx.console.messages import PICTURES, Attachment, Message
+from openwx.console.messages import PICTURES, AttachmentView, MessageView
 from openwx.console.opening import head_of
 
 WIDEST, HIGHEST = 280, 320
@@ -20,7 +20,7 @@ Shown = tuple[float, float]
 """Not rounded to pixels: the page reserves exactly the room that the picture takes."""
 
 
-async def sizes_of(messages: Iterable[Message], roots: list[Path]) -> dict[int, Shown]:
+async def sizes_of(messages: Iterable[MessageView], roots: list[Path]) -> dict[int, Shown]:
     """Compute the size at which the picture of each message is shown, by the message's number."""
     pictures = [
         (one.id, one.attachment)
@@ -30,7 +30,7 @@ async def sizes_of(messages: Iterable[Message], roots: list[Path]) -> dict[int, 
     return await asyncio.to_thread(_read_all, pictures, roots) if pictures else {}
 
 
-def _read_all(pictures: list[tuple[int, Attachment]], roots: list[Path]) -> dict[int, Shown]:
+def _read_all(pictures: list[tuple[int, AttachmentView]], roots: list[Path]) -> dict[int, Shown]:
     return {id: shown(_read(one.path, roots)) for id, one in pictures}
 
 

@@ -1,6 +1,6 @@
 """Words codes in the reader's language: WeChat's Ret, classes of errors, result codes, HTTP statuses.
 
-Nothing here reads an English text. Where only such a text tells more, it is passed on as ``Reason.detail``, which
+Nothing here reads an English text. Where only such a text tells more, it is passed on as ``Explanation.detail``, which
 Chinese pages show folded.
 """
 
@@ -16,7 +16,7 @@ MAY_NOT_LOG_IN = 1203
 KNOWN_RETS = frozenset({1100, 1101, 1102, MAY_NOT_LOG_IN, 1204, 1205})
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Explanation(msgspec.Struct, frozen=True):
     """Why something failed. ``detail`` is the English text of the log, to find the fault with."""
 
     words: str
@@ -37,7 +37,7 @@ def ret_words(ret: int, t: Translator) -> str:
     return t(f"ret.{ret}") if ret in KNOWN_RETS else t("ret.other", ret=ret)
 
 
-def trouble_reason(error: WeChatError, t: Translator) -> Reason:
+def trouble_reason(error: WeChatError, t: Translator) -> Explanation:
     """Say how a call to WeChat failed."""
     match error:
         case Rejected():
@@ -46,7 +46,7 @@ def trouble_reason(error: WeChatError, t: Translator) -> Reason:
             words = t("trouble.not_understood")
         case _:
             words = t("trouble.unreachable")
-    return Reason(words, str(error))
+    return Explanation(words, str(error))
 
 
 _FAILURES: dict[int, str] = {
@@ -79,21 +79,21 @@ _BY_CODE: dict[int, str] = {
 }
 
 
-def error_reason(error: CallerError, t: Translator) -> Reason:
+def error_reason(error: CallerError, t: Translator) -> Explanation:
     """Say why a page cannot be shown, or a form cannot be done."""
     if isinstance(error, PageError):
-        return Reason(t(error.id, **error.values))
+        return Explanation(t(error.id, **error.values))
     id = _BY_STATUS.get(error.http_status or 0) or _BY_CODE.get(error.code)
     words = t(id) if id else t("error.other", code=int(error.code))
-    return Reason(words, error.status)
+    return Explanation(words, error.status)
 
 
-def delivery_reason(status: int, error: str, t: Translator) -> Reason:
+def delivery_reason(status: int, error: str, t: Translator) -> Explanation:
     """Say how the last attempt of a delivery ended. ``status`` is 0 where no HTTP answer came."""
     if t.language == "en":
-        return Reason(error)
+        return Explanation(error)
     words = t("delivery.answered", status=status) if status else t("delivery.no_answer")
-    return Reason(words, "" if error == f"HTTP {status}" else error)
+    return Explanation(words, "" if error == f"HTTP {status}" else error)
 
 
 _CATEGORIES = {

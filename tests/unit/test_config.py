@@ -404,7 +404,7 @@ def test_bad_hosts(host: str) -> None:
         (b"max_clients = 1\nmax_clients = 2", "is not valid TOML: "),
         (
             b"[access]\n[report]\n[access]",
-            "twice (at line 3, column 8); each [section] may stand once",
+            "twice (at line 3, column 8); each [section] may occur once",
         ),
         (b"\n\n# \xff", "must be UTF-8 text, which line 3 is not"),
         (b"a = " + b"9" * 5000, "a number is too long, or tables or lists are nested too deeply"),

@@ -13,7 +13,7 @@ from jinja2 import nodes
 
 from openwx import console
 from openwx.console import filters
-from openwx.console.health import Health, health_of
+from openwx.console.health import StatusView, health_of
 from openwx.console.translation import Translator
 from openwx.console.wording import (
     KNOWN_RETS,
@@ -196,7 +196,7 @@ def account(state: State, **more: Any) -> Any:
     return SimpleNamespace(**values)
 
 
-def sentences(health: Health) -> list[str]:
+def sentences(health: StatusView) -> list[str]:
     words = [health.headline, health.advice, health.reason.words if health.reason else ""]
     return [one for one in (*words, *health.helps) if one]
 
