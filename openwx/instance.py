@@ -1,9 +1,9 @@
-"""How the commands beside a running gateway find it, and tell it from every other.
+"""The file by which commands find a running gateway, and the proof by which they recognise it.
 
-It leaves a file in its data folder, for its owner alone, with its addresses and a random id. The file is there while
-the gateway listens, and removed when it stops; after a kill it stays, and nobody answers for it any more. A command
-asks an address for a proof that the gateway knows the id (``CHALLENGE``, ``PROOF``) before it hands over the id or a
-token, and names the id in each call (``WANTED``), so that another gateway refuses it.
+A gateway writes its addresses and a random id into a file in its data folder, which only its owner can read, and
+removes it when it stops; after a kill the file stays. A command demands a proof that the gateway knows the id
+(``CHALLENGE``, ``PROOF``) before it sends the id or a token, and names the id in each call (``WANTED``), so that
+another gateway rejects it.
 """
 
 import hmac
@@ -15,7 +15,7 @@ import msgspec
 
 RUNNING = "running.json"
 DEMO = "demo.json"
-"""Left by a demo in the data folder of the configuration, of which it uses nothing else."""
+"""Written by a demo into the configured data folder, of which it uses nothing else."""
 
 LOCK = "lock"
 """Held by the process that uses the data folder."""
@@ -32,7 +32,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     urls: list[str]
-    """Where programs on this machine call it, without a path."""
+    """The addresses for programs on this machine, without a path."""
 
 
 def new_id() -> str:
@@ -40,12 +40,12 @@ def new_id() -> str:
 
 
 def proof(id: str, challenge: str) -> str:
-    """What only somebody who knows the id can answer to a challenge."""
+    """Compute the answer to a challenge, which takes the id."""
     return hmac.digest(id.encode(), challenge.encode("utf-8", "surrogateescape"), "sha256").hex()
 
 
 def leave(file: Path, instance: Instance) -> None:
-    """Write the file, in place of what a killed gateway left. Raises ``OSError``."""
+    """Write the file, replacing that of a killed gateway. Raises ``OSError``."""
     new = file.with_name(f"{file.name}.{instance.id}")
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
@@ -58,7 +58,7 @@ def leave(file: Path, instance: Instance) -> None:
 
 
 def left(file: Path) -> Instance | None:
-    """What a gateway has left; None where there is nothing, or no such thing. Raises ``OSError``."""
+    """Read the file of a gateway; None if there is none, or no valid one. Raises ``OSError``."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=Instance)
     except (FileNotFoundError, msgspec.MsgspecError):

@@ -1,4 +1,4 @@
-"""In which language a page speaks: the one that was chosen, else the browser's, else English."""
+"""Chooses the language of a page: the chosen one, else the browser's, else English."""
 
 from typing import Literal
 
@@ -19,8 +19,8 @@ def language_of(request: web.Request) -> Language:
 
 
 def preferred(accept_language: str) -> Language:
-    """The better liked of the two (RFC 9110, section 12.5.4)."""
-    liked: list[tuple[float, Language]] = []
+    """Choose English or Chinese by the browser's preferences (RFC 9110, section 12.5.4)."""
+    weighted: list[tuple[float, Language]] = []
     for part in accept_language.split(",")[:50]:
         tag, _, weight = part.partition(";")
         try:
@@ -29,8 +29,8 @@ def preferred(accept_language: str) -> Language:
             quality = 0.0
         match tag.strip().lower().partition("-")[0]:
             case "zh":
-                liked.append((quality, "zh"))
+                weighted.append((quality, "zh"))
             case "en":
-                liked.append((quality, "en"))
-    best = max(liked, key=lambda one: one[0], default=(0.0, "en"))
+                weighted.append((quality, "en"))
+    best = max(weighted, key=lambda one: one[0], default=(0.0, "en"))
     return best[1] if best[0] > 0 else "en"

@@ -1,6 +1,6 @@
-"""What lines in the log are about, where that is known: ``with about(account="work"): …``.
+"""Fields that say what lines in the log are about: ``with bind(account="work"): …``.
 
-``logs.py`` adds it to each line of JSON that is logged within, also by the tasks that begin there.
+``logs.py`` adds them to each JSON line that is logged within, also by tasks that start there.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _known: ContextVar[Mapping[str, str]] = ContextVar("about", default={})  # noqa:
 
 
 class bind:  # noqa: N801 - reads as a verb of the language, as `suppress` does
-    """Within it, lines are about this: ``account``, ``route``, ``webhook_id``, ``event``."""
+    """A context whose lines have these fields: ``account``, ``route``, ``webhook_id``, ``event``."""
 
     __slots__ = ("_fields", "_token")
 
@@ -27,10 +27,10 @@ class bind:  # noqa: N801 - reads as a verb of the language, as `suppress` does
 
 
 def also(**fields: str) -> None:
-    """From here on, the lines of this task are about this, too."""
+    """Add fields to the following lines of this task."""
     _known.set({**_known.get(), **fields})
 
 
-def known() -> Mapping[str, str]:
-    """What is known here."""
+def current() -> Mapping[str, str]:
+    """Return the fields that apply here."""
     return _known.get()

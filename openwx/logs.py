@@ -1,4 +1,4 @@
-"""The log: lines for a person, or JSON objects for a machine."""
+"""Formats and sets up the log: lines for a person, or JSON objects for a machine."""
 
 import copy
 import json
@@ -12,14 +12,14 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from openwx.logcontext import known
+from openwx.logcontext import current
 from openwx.safetext import Picture, harmless, in_json, one_line
 
 CONSOLE = "%(asctime)s %(mark)s%(message)s"
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Time and text; the level only where it matters. No value breaks its line: others wrote some of them."""
+    """Formats time and text, and the level unless it is info. Values from others cannot break the line."""
 
     def format(self, record: logging.LogRecord) -> str:
         record = copy.copy(record)
@@ -31,13 +31,13 @@ class ConsoleFormatter(logging.Formatter):
         return masked(super().format(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """Indented, so that no line of it can be taken for one of the log."""
+        """Indent a traceback, so that none of its lines looks like one of the log."""
         lines = harmless(super().formatException(ei)).split("\n")
         return "\n".join(f"    {line}" for line in lines)
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, also with a traceback; what it is about (``logcontext.py``) is in fields of its own."""
+    """Formats one JSON object a line, also with a traceback, with the fields of ``logcontext.py``."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -46,7 +46,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": masked(record.getMessage()),
-            **known(),
+            **current(),
         }
         if record.exc_info:
             line["exception"] = masked(self.formatException(record.exc_info))
@@ -61,25 +61,25 @@ _PASSWORD = re.compile(r"(://)[^\s/@\"']+@")
 
 
 def _in_line(value: object) -> object:
-    """A value as it stands in a line."""
+    """Make a value safe for one line."""
     if isinstance(value, Picture | int | float | None):
         return value
     return one_line(str(value))
 
 
 def masked(text: str) -> str:
-    """Without what a login could be stolen by, should it ever come so far: nothing that logs means to tell it."""
+    """Mask secrets of a login and passwords, in case a log call includes them by mistake."""
     return _PASSWORD.sub(r"\1***@", _SECRET.sub(r"\1***", text))
 
 
 class PrivateFileHandler(logging.FileHandler):
-    """A file for its owner alone: messages are in it. One that was there keeps the mode it was given.
+    """A file that only its owner can read, since it contains messages. An existing file keeps its mode.
 
-    Where it cannot be written, that is said once on standard error, which has all lines too.
+    If it cannot be written, standard error, which has all lines too, says so once.
     """
 
     _failed = False
-    _said = False
+    _reported = False
 
     def _open(self) -> TextIOWrapper:
         handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -88,7 +88,7 @@ class PrivateFileHandler(logging.FileHandler):
     def emit(self, record: logging.LogRecord) -> None:
         self._failed = False
         super().emit(record)
-        self._said &= self._failed
+        self._reported &= self._failed
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
         error = sys.exc_info()[1]
@@ -96,14 +96,14 @@ class PrivateFileHandler(logging.FileHandler):
             super().handleError(record)
             return
         self._failed = True
-        if not self._said:
-            self._said = True
+        if not self._reported:
+            self._reported = True
             words = f"log_path {self.baseFilename} cannot be written: {error.strerror}"
-            print(f"openwx: {words}; lines are missing there until it can", file=sys.stderr)
+            print(f"openwx: {words}; lines are missing there until it can be", file=sys.stderr)
 
 
 def set_up(level: str, *, path: Path | None = None, json_lines: bool = False) -> None:
-    """Send the log to standard error, and to ``path`` too. Raises ``OSError`` where the file cannot be opened."""
+    """Send the log to standard error, and to ``path`` too. Raises ``OSError`` if the file cannot be opened."""
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if path is not None:
         handlers.append(PrivateFileHandler(path, encoding="utf-8"))

@@ -1,11 +1,11 @@
-"""What this process counts, for ``/metrics`` (Prometheus).
+"""Counters of this process for ``/metrics`` (Prometheus).
 
-Whoever lets something go says so through ``dropped``, which writes the line in the log and counts: neither
-can be forgotten. What is a length or an age is not counted here but looked at when somebody asks
-(``api/metrics_page.py``). ``docs/metrics.md`` tells of each; a test holds the two together.
+Code that drops something calls ``dropped``, which logs and counts, so that neither is forgotten. Lengths and ages are
+not counted here, but computed for each scrape (``api/metrics_page.py``). ``docs/metrics.md`` describes every metric; a
+test compares the two.
 
-Labels are bounded: routes are ours, codes are ours or WeChat's known ones, and of accounts that ended only the
-last ``KEPT_ENDED`` stay.
+Labels are bounded: routes are ours, codes are ours or known ones of WeChat, and of ended accounts only the last
+``KEPT_ENDED`` remain.
 """
 
 import logging
@@ -109,15 +109,15 @@ KINDS = {
     "text": "the end of a value in a message that is longer than 64 KiB",
     "saved_state": "a saved session, cookie or list that cannot be read any more",
 }
-"""Everything that can be dropped."""
+"""Every kind of thing that can be dropped."""
 
 for _kind in KINDS:
-    DROPPED.labels(_kind)  # so that each stands there from the start, with 0
+    DROPPED.labels(_kind)  # so that each is exported from the start, with 0
 
 OTHER = "other"
-"""Stands for all that has no name of ours."""
+"""The label of all codes without one of their own."""
 KEPT_ENDED = 100
-"""So many accounts that have ended keep their counts."""
+"""The number of ended accounts whose counts are kept."""
 _CODES = {code: str(int(code)) for code in (*Code, *REASON_OF_RET)}
 _SESSION_RETS = {ret: str(ret) for ret in (1100, 1101, 1102)}
 _OF_ACCOUNTS = (
@@ -139,7 +139,7 @@ def dropped(
     count: int = 1,
     level: int = logging.WARNING,
 ) -> None:
-    """Say in the log, and count, that something is let go. ``what`` is one of ``KINDS``."""
+    """Log and count that something is dropped. ``what`` is one of ``KINDS``."""
     assert what in KINDS, what
     DROPPED.labels(what).inc(count)
     with bind(dropped=what):
@@ -163,7 +163,7 @@ class OfRoute:
 
 
 class OfAccount:
-    """Counts what happens to one account. Have it from ``of_account``."""
+    """Counts the events of one account. Made by ``of_account``."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -179,11 +179,11 @@ class OfAccount:
         SENDS.labels(name, "0")
 
     def sent(self, code: int) -> None:
-        """A send ended."""
+        """Count a send that ended."""
         SENDS.labels(self._name, _CODES.get(code, OTHER)).inc()
 
     def received(self, post_type: str, format: str) -> None:
-        """A message came from WeChat. Both words are of the contract."""
+        """Count a message from WeChat; both labels are words of the contract."""
         count = self._received.get((post_type, format))
         if count is None:
             count = self._received[post_type, format] = RECEIVED.labels(
@@ -192,11 +192,11 @@ class OfAccount:
         count.inc()
 
     def settled(self, fate: str) -> None:
-        """An upload ended: ``delivered``, ``failed`` or ``dropped``."""
+        """Count a delivery that ended: ``delivered``, ``failed`` or ``dropped``."""
         self._settled[fate].inc()
 
     def session_ended(self, ret: int) -> None:
-        """WeChat ended a session, or refused a login."""
+        """Count a session that WeChat ended, or a login that it refused."""
         SESSION_ENDS.labels(self._name, _SESSION_RETS.get(ret, "refused")).inc()
 
 
@@ -205,7 +205,7 @@ _ended: OrderedDict[str, None] = OrderedDict()
 
 
 def of_account(name: str) -> OfAccount:
-    """The counts of an account that is there, or there again."""
+    """Return the counts of an account that exists, or exists again."""
     _ended.pop(name, None)
     if name not in _accounts:
         _accounts[name] = OfAccount(name)
@@ -213,7 +213,7 @@ def of_account(name: str) -> OfAccount:
 
 
 def ended(name: str) -> None:
-    """An account has ended. Its counts stay until ``KEPT_ENDED`` others have ended after it."""
+    """Note that an account has ended. Its counts stay until ``KEPT_ENDED`` others have ended after it."""
     _ended[name] = None
     _ended.move_to_end(name)
     while len(_ended) > KEPT_ENDED:
@@ -224,5 +224,5 @@ def ended(name: str) -> None:
 
 
 def is_counted(name: str) -> bool:
-    """Whether the account's counts are kept."""
+    """Check whether the account's counts are kept."""
     return name in _accounts

@@ -1,4 +1,4 @@
-"""What can be typed after ``openwx``."""
+"""The command line of ``openwx``."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from openwx import __version__
 
 
 def parser() -> argparse.ArgumentParser:
-    """Of the whole line; ``command`` is the command's name."""
+    """Make the parser of the whole line; ``command`` is the command's name."""
     whole = argparse.ArgumentParser(
         prog="openwx", description="A self-hosted HTTP gateway for a personal WeChat account."
     )
@@ -28,35 +28,35 @@ def parser() -> argparse.ArgumentParser:
     serve = add(
         "serve",
         "log in to WeChat and serve the /openwx API",
-        "The QR code to scan is shown in the terminal and in the console, which is a page at the address that is told.",
+        "The QR code to scan appears in the terminal and in the console, a page at the address that is printed.",
         options=[config],
     )
-    serve.add_argument("--host", help="listen on this address, not on the configured ones")
+    serve.add_argument("--host", help="listen on this address instead of the configured ones")
     serve.add_argument(
-        "--port", help="listen on this port, not on the configured one (0: any free one)"
+        "--port", help="listen on this port instead of the configured one (0: any free one)"
     )
     serve.add_argument(
-        "--demo", action="store_true", help="use a simulated WeChat: no account is needed"
+        "--demo", action="store_true", help="use a simulated WeChat; no account is needed"
     )
 
     add(
         "status",
-        "tell how the running gateway is",
-        "Exit code 0: every account is ready; 1: one is not; 2: no gateway was reached.",
+        "show the state of the running gateway",
+        "Exit code 0: every account is ready; 1: some are not; 2: no gateway was reached.",
         options=[as_json, config],
     )
 
     add(
         "doctor",
-        "look for what is wrong, and say what to do",
-        "It looks at the configuration, folders, ports, clock, WeChat and post_api. Exit code 1: there is a problem.",
+        "find problems, and say how to fix them",
+        "It checks the configuration, folders, ports, clock, WeChat and post_api. Exit code 1: there is a problem.",
         options=[as_json, config],
     )
 
     outbox = add(
         "outbox",
-        "look at deliveries to post_api that failed; send them again, or drop them",
-        "It asks the gateway that runs with this configuration; where none does, it looks into its journal.",
+        "list failed deliveries to post_api, send them again, or drop them",
+        "It asks the gateway that runs with this configuration; if none does, it reads the journal.",
         options=[config],
     )
     outbox.add_argument(
@@ -67,14 +67,18 @@ def parser() -> argparse.ArgumentParser:
         help="default: list",
     )
     outbox.add_argument(
-        "ids", nargs="*", type=_upload_id, metavar="ID", help="of deliveries, as list tells them"
+        "ids",
+        nargs="*",
+        type=_upload_id,
+        metavar="ID",
+        help="ids of deliveries, as printed by list",
     )
     outbox.add_argument("--all", action="store_true", help="all that failed (retry, drop)")
-    outbox.add_argument("--yes", action="store_true", help="drop all without being asked")
+    outbox.add_argument("--yes", action="store_true", help="drop all without a question")
     outbox.add_argument(
-        "--waiting", action="store_true", help="list what is still tried, not what failed"
+        "--waiting", action="store_true", help="list pending deliveries instead of failed ones"
     )
-    outbox.add_argument("--client", metavar="NAME", help="of this account, where there are several")
+    outbox.add_argument("--client", metavar="NAME", help="the account, if there are several")
 
     add("check-config", "check the configuration and show it", options=[config])
 
@@ -88,36 +92,38 @@ def parser() -> argparse.ArgumentParser:
     simulate = add(
         "simulate",
         "run a simulated WeChat to develop against",
-        "It has a phone, a page on which you scan and chat as anybody, and an API that controls it.",
+        "Its phone is a page on which you scan and chat as anybody; an API controls it.",
     )
     simulate.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
     simulate.add_argument("--port", type=_port, default=3080, help="default: 3080; 0: any free one")
     simulate.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="another one: other people (default: 1)"
+        "--seed", type=int, default=1, metavar="N", help="seed of the simulated people (default: 1)"
     )
     simulate.add_argument(
-        "--friends", type=_count, default=30, metavar="N", help="how many (default: 30)"
+        "--friends", type=_count, default=30, metavar="N", help="number of friends (default: 30)"
     )
     simulate.add_argument(
-        "--groups", type=_count, default=6, metavar="N", help="how many (default: 6)"
+        "--groups", type=_count, default=6, metavar="N", help="number of groups (default: 6)"
     )
-    simulate.add_argument("--members", type=_count, metavar="N", help="at most so many in a group")
+    simulate.add_argument("--members", type=_count, metavar="N", help="most members of a group")
     simulate.add_argument(
-        "--manual", action="store_true", help="the phone scans only when you or the API say so"
+        "--manual", action="store_true", help="the phone scans only on your or the API's request"
     )
     simulate.add_argument(
-        "--chatter", type=float, metavar="SECONDS", help="somebody writes about so often"
+        "--chatter", type=float, metavar="SECONDS", help="average time between messages of friends"
     )
 
     crash = add(
         "crash-test",
-        "kill a gateway at random moments and show that nothing is lost (POSIX)",
+        "kill a gateway at random moments and verify that nothing is lost (POSIX)",
         "It brings its own WeChat, post_api and data folder.",
     )
     crash.add_argument(
-        "--kills", type=_count, default=20, metavar="N", help="how many SIGKILLs (default: 20)"
+        "--kills", type=_count, default=20, metavar="N", help="number of SIGKILLs (default: 20)"
     )
-    crash.add_argument("--seed", type=int, metavar="N", help="repeat the draws of an earlier run")
+    crash.add_argument(
+        "--seed", type=int, metavar="N", help="repeat the random choices of an earlier run"
+    )
     crash.add_argument(
         "--folder", type=Path, metavar="FOLDER", help="keep logs and data in this folder"
     )

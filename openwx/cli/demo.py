@@ -1,5 +1,4 @@
-"""``openwx serve --demo``: a simulated WeChat, a phone that scans, friends who write, and a bot that answers,
-around a gateway that is the real one."""
+"""``openwx serve --demo``: the real gateway with a simulated WeChat, a phone, friends who write, and a bot."""
 
 import asyncio
 import contextlib
@@ -22,19 +21,19 @@ from openwx.simulator import LoginCode, Simulator
 log = logging.getLogger("openwx.demo")
 
 THINK_S = 1.5
-"""People take their time."""
+"""The pause before a reaction, in seconds."""
 SCAN_DELAY_S = 3.0
-"""So long a person may open the phone page, and scan before the phone does so by itself."""
+"""The time in which a person may scan on the phone page before the phone does, in seconds."""
 
 _EVENTS = [
     "login", "stop", "friend_request", "new_friend", "lose_friend", "new_group", "lose_group",
     "new_group_member", "lose_group_member", "group_property_change", "friend_property_change",
 ]  # fmt: skip
-"""What people can do at the phone page."""
+"""The events that a person can cause on the phone page."""
 
 
 async def serve(settings: Settings, *, port_is_chosen: bool) -> None:
-    """Run the demo until it is stopped. Raises ``ConfigError`` where a port that was asked for is taken."""
+    """Run the demo until it is stopped. Raises ``ConfigError`` if the chosen port is taken."""
     async with (
         Simulator(seed=1, auto_scan=True, scan_delay_s=SCAN_DELAY_S) as simulator,
         _bot() as post_api,
@@ -42,7 +41,7 @@ async def serve(settings: Settings, *, port_is_chosen: bool) -> None:
         log.info(
             "demo: a simulated WeChat runs here; your own account is not needed\n\n"
             "  Its phone, in your browser:  %s\n"
-            "    scan the code, write as a friend, take back, log out, … (or only watch: it goes by itself)\n",
+            "    scan the code, write as a friend, recall, log out, … (or just watch)\n",
             simulator.page_url,
         )
         with tempfile.TemporaryDirectory(prefix="openwx-demo-") as folder:
@@ -54,24 +53,24 @@ async def serve(settings: Settings, *, port_is_chosen: bool) -> None:
                 AsyncExitStack() as stack,
                 asyncio.TaskGroup() as tasks,
             ):
-                _leave_word(settings.data_dir, gateway, stack)
+                _announce(settings.data_dir, gateway, stack)
                 log.info("demo: openwx runs\n\n  Its console, in your browser:  %s/\n", gateway.url)
                 account = simulator.account()
-                told = [
-                    tasks.create_task(_tell(simulator, gateway.url, settings), name="story"),
+                scenes = [
+                    tasks.create_task(_play(simulator, gateway.url, settings), name="story"),
                     tasks.create_task(_show_logins(simulator), name="logins"),
                     tasks.create_task(_show_phones(account), name="phones"),
                 ]
                 try:
                     await gateway.ended.wait()
                 finally:
-                    log.info("demo: it ends, and nothing of it is kept")
-                for task in told:
+                    log.info("demo: stopped; nothing was saved")
+                for task in scenes:
                     task.cancel()
 
 
 def _settings(settings: Settings, base_url: str, post_api: str, folder: Path) -> Settings:
-    """What the configuration says about listening and access, with everything else the demo's."""
+    """Take addresses and access from the configuration, and everything else from the demo."""
     return settings.model_copy(
         update={
             "data_dir": folder,
@@ -83,7 +82,7 @@ def _settings(settings: Settings, base_url: str, post_api: str, folder: Path) ->
 
 
 def _on_a_free_port(settings: Settings) -> Settings:
-    """The usual port, or any free one where another program has it."""
+    """Keep the configured port if it is free, else choose any free one."""
     first = settings.listen[0]
     if _is_free(first):
         return settings
@@ -101,10 +100,10 @@ def _is_free(address: Listen) -> bool:
     return True
 
 
-def _leave_word(data_dir: Path, gateway: service.Service, stack: AsyncExitStack) -> None:
-    """Let commands with the same configuration find the demo; of its data folder it uses nothing else."""
+def _announce(data_dir: Path, gateway: service.Service, stack: AsyncExitStack) -> None:
+    """Let commands with the same configuration find the demo, which uses nothing else of that data folder."""
     if not data_dir.exists():
-        # Where this fails, the file cannot be written either, which the log says.
+        # If this fails, the file cannot be written either, which is logged.
         with contextlib.suppress(OSError):
             data_dir.mkdir(parents=True, mode=0o700)
             stack.callback(_remove_if_empty, data_dir)
@@ -118,7 +117,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 @asynccontextmanager
 async def _bot() -> AsyncIterator[str]:
-    """A tiny ``post_api`` that answers what friends write; its address."""
+    """Run a tiny ``post_api`` that replies to friends; yield its address."""
     app = web.Application()
     app.router.add_post("/post_api", _answer)
     runner = web.AppRunner(app, access_log=None)
@@ -131,28 +130,28 @@ async def _bot() -> AsyncIterator[str]:
 
 
 async def _answer(request: web.Request) -> web.Response:
-    upload: dict[str, Any] = await request.json()
-    if upload["post_type"] == "event":
-        log.info("bot:  post_api got the event %s %s", upload["event"], upload["params"][:1])
+    report: dict[str, Any] = await request.json()
+    if report["post_type"] == "event":
+        log.info("bot:  post_api got the event %s %s", report["event"], report["params"][:1])
         return web.json_response({})
-    if upload["post_type"] != "receive_message" or upload["format"] != "text":
+    if report["post_type"] != "receive_message" or report["format"] != "text":
         return web.json_response({})
-    reply = f"你好，{upload['sender']}！收到：{upload['content']}"
-    log.info('bot:  post_api got “%s” and answers {"reply": …}', upload["content"])
+    reply = f"你好，{report['sender']}！收到：{report['content']}"
+    log.info('bot:  post_api got “%s” and answers {"reply": …}', report["content"])
     return web.json_response({"reply": reply})
 
 
-async def _tell(simulator: Simulator, url: str, settings: Settings) -> None:
-    """The scripted story: first messages, then small talk for as long as somebody watches.
+async def _play(simulator: Simulator, url: str, settings: Settings) -> None:
+    """Play the story: first messages, then small talk until the demo ends.
 
     A person at the phone page may do anything meanwhile: log out, leave the group, rename everybody.
     """
     account = simulator.account()
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     people = [friend, account.friend("阳光😄宝贝"), account.friend("momo")]
-    # Once the code is on the terminal, where it has moved the first lines out of sight.
+    # After the QR code, which scrolls the first lines off the terminal.
     await account.world.calls_pulse.until(lambda: simulator.calls_of("login"), None)
-    log.info("demo: scan it yourself at %s or wait a moment", simulator.page_url)
+    log.info("demo: scan the code yourself at %s, or wait a moment", simulator.page_url)
     await account.pulse.until(lambda: account.is_online and account.session.polled, None)  # type: ignore[union-attr]
     await asyncio.sleep(0.5)
     friend.says("在吗？openwx 能收到我的消息吗？")
@@ -179,7 +178,7 @@ async def _tell(simulator: Simulator, url: str, settings: Settings) -> None:
 
 
 async def _show_logins(simulator: Simulator) -> None:
-    """What phones do about logins, by themselves or by a person at the phone page."""
+    """Log what the phones do about logins, by themselves or by a person at the phone page."""
     codes = simulator.codes
     outcomes = {"confirmed": "confirms the login", "refused": "cancels the login"}
 
@@ -198,7 +197,7 @@ async def _show_logins(simulator: Simulator) -> None:
 
 
 async def _show_phones(account: SimulatedAccount) -> None:
-    """What arrives on the phones of the simulated people."""
+    """Log the messages that arrive on the phones of the simulated people."""
     shown = 0
     while True:
         with contextlib.suppress(TimeoutError):
@@ -220,6 +219,6 @@ def _print_curl_lines(url: str, page_url: str, *, with_token: bool) -> None:
         "    curl%s '%s/openwx/get_user_info'\n"
         "    curl%s '%s/openwx/send_friend_message?account=xiaohui2016&content=hello'\n"
         "    curl%s '%s/openwx/check_event?timeout=60'\n"
-        "  (Ctrl-C ends the demo; nothing of it is kept.)\n",
+        "  (Ctrl-C ends the demo; nothing is saved.)\n",
         *(url, page_url, token, url, token, url, token, url),
     )

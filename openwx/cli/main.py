@@ -27,7 +27,7 @@ _GROUP_SIZES = ("biggest_group", "group_members")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code: 0, 1 for a failure, 2 for a wrong setting."""
+    """Run a command and return its exit code: 0, 1 for a failure, 2 for a wrong setting."""
     whole = parser()
     args = whole.parse_args(arguments)
     if args.command is None:
@@ -75,8 +75,7 @@ def _serve(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """What takes long to import is imported by the command that needs it: here without garbage collections, as it
-    is no garbage, and later ones need not look at it."""
+    """Import without garbage collection, and keep later collections from scanning what was imported."""
     gc.disable()
     try:
         yield
@@ -86,8 +85,8 @@ def undisturbed() -> Iterator[None]:
 
 
 def collect_seldom() -> None:
-    """Look for garbage once there are 10,000 new objects, not 700: so many are alive in 64 uploads that go on together
-    after a commit, and to look at them again and again finds nothing."""
+    """Collect garbage after 10,000 new objects instead of 700: the 64 reports of one commit hold that many alive, so
+    more frequent collections free nothing."""
     gc.set_threshold(10_000, 20, 10)
 
 
@@ -118,9 +117,9 @@ def _logout(args: argparse.Namespace) -> int:
 
 def _outbox(args: argparse.Namespace) -> int:
     if args.do == "list" and args.ids:
-        raise ConfigError("outbox list: it lists all; to see one: openwx outbox show ID")
+        raise ConfigError("outbox list takes no ids; to see one delivery: openwx outbox show ID")
     if args.yes and (args.do != "drop" or not args.all):
-        raise ConfigError("--yes is for: openwx outbox drop --all")
+        raise ConfigError("--yes is only for: openwx outbox drop --all")
     if args.do != "list" and bool(args.ids) == args.all:
         raise ConfigError(f"outbox {args.do}: give the ids of deliveries, or --all")
     if args.do == "show" and (args.all or len(args.ids) != 1):
@@ -183,7 +182,7 @@ def _announce_simulator(simulator: "Simulator") -> None:
 
     if not Listen(host=simulator.host).is_loopback:
         print(
-            f"openwx: warning: who reaches {url} can do all of this; it has no password",
+            f"openwx: warning: {url} has no password: anybody who can reach it can do all of this",
             file=sys.stderr,
         )
 
@@ -208,10 +207,10 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
 
 
 def _run(work: Coroutine[Any, Any, None]) -> int:
-    """Run until done; SIGINT and SIGTERM cancel it, once, and that is no failure."""
+    """Run until done. The first SIGINT or SIGTERM cancels the work, which is no failure."""
     try:
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-            runner.run(_until_told(work))
+            runner.run(_until_signalled(work))
     except BaseExceptionGroup as group:
         wrong = _first(group, ConfigError)
         if wrong is not None:
@@ -221,7 +220,7 @@ def _run(work: Coroutine[Any, Any, None]) -> int:
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """That of uvloop where it is installed (the extra ``fast``); else asyncio's own."""
+    """Return uvloop's loop factory if it is installed (the extra ``fast``), else None for asyncio's own."""
     try:
         import uvloop
     except ImportError:
@@ -230,16 +229,16 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return new_event_loop
 
 
-async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
-    is_told = False
+    is_stopping = False
 
     def stop() -> None:
-        nonlocal is_told
-        if not is_told:  # to cancel once more would cut off the good order of the end
+        nonlocal is_stopping
+        if not is_stopping:  # a second cancellation would interrupt the clean-up
             task.cancel()
-        is_told = True
+        is_stopping = True
 
     for name in ("SIGINT", "SIGTERM"):
         try:

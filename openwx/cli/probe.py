@@ -1,7 +1,7 @@
-"""The gateway that runs with this configuration, as commands beside it find and ask it.
+"""Finds and queries the gateway that runs with a configuration.
 
-It is the one that uses the configuration's ``data_dir``, and no other, whatever listens at the configured address;
-where there is none, a demo that was started with this configuration. ``openwx/instance.py`` says how it is recognised.
+It is the gateway that uses the configuration's ``data_dir``, whatever listens at the configured address; if there is
+none, a demo that was started with this configuration. ``openwx/instance.py`` says how it is recognised.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ _LOOK_S = 1.0
 
 
 class NotReachedError(OpenwxError):
-    """No gateway answered; its words say where, and why."""
+    """No gateway answered; the text says where, and why."""
 
 
 class NotRunningError(NotReachedError):
-    """There is none: nobody uses the data folder."""
+    """No process uses the data folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningGateway:
-    """A gateway that has proved to be the one, and where it did."""
+    """A gateway that has proved its identity, and its address."""
 
     url: str
     id: str
@@ -45,20 +45,20 @@ class RunningGateway:
 
     @property
     def headers(self) -> dict[str, str]:
-        """For every call: another gateway refuses it, and this one may listen at a name that callers may not use."""
+        """The headers of every call: another gateway rejects it, and this one accepts it at any address."""
         return {hdrs.HOST: "localhost", instance.WANTED: self.id}
 
 
 async def find(settings: Settings) -> RunningGateway:
-    """The gateway that runs. Raises ``NotReachedError``, ``NotRunningError`` where there is none."""
+    """Find the running gateway. Raises ``NotReachedError``, or ``NotRunningError`` if there is none."""
     folder = settings.data_dir
-    found, why = await _ask(_left(folder / instance.RUNNING))
+    found, why = await _ask(_read_instance(folder / instance.RUNNING))
     used = await asyncio.to_thread(_is_used, folder, within_s=0 if found else instance.LOCK_S)
     if found is not None and used is not False:  # else this folder is a copy of the gateway's
         return found
     if used:
         raise NotReachedError(f"an openwx uses data_dir {folder}, but {why}")
-    demo, _ = await _ask(_left(folder / instance.DEMO))
+    demo, _ = await _ask(_read_instance(folder / instance.DEMO))
     if demo is not None:
         return RunningGateway(demo.url, demo.id, is_demo=True)
     words = f"no openwx runs with data_dir {folder}"
@@ -67,7 +67,7 @@ async def find(settings: Settings) -> RunningGateway:
     raise NotRunningError(words)
 
 
-def _left(file: Path) -> Instance | None:
+def _read_instance(file: Path) -> Instance | None:
     try:
         return instance.left(file)
     except OSError as error:
@@ -76,9 +76,9 @@ def _left(file: Path) -> Instance | None:
 
 
 async def _ask(left: Instance | None) -> tuple[RunningGateway | None, str]:
-    """Who answers for what was left, or why nobody does."""
+    """Ask the addresses that a gateway left; return the gateway, or why none answered."""
     if left is None:
-        words = "no openwx answers at an address that it left there: it is starting or stopping, or an older version"
+        words = "it left no address there: it is starting or stopping, or is an older version"
         return None, words
     reasons = []
     async with _session() as http:
@@ -93,7 +93,7 @@ async def _ask(left: Instance | None) -> tuple[RunningGateway | None, str]:
 
 
 async def _prove(http: aiohttp.ClientSession, url: str, id: str) -> None:
-    """Raise ``NotReachedError`` where another program or gateway answers. It learns neither the id nor a token."""
+    """Raise ``NotReachedError`` if another program or gateway answers. It learns neither the id nor a token."""
     challenge = secrets.token_hex(16)
     headers = {hdrs.HOST: "localhost", instance.CHALLENGE: challenge}
     try:
@@ -115,9 +115,9 @@ def _session() -> aiohttp.ClientSession:
 
 
 def _is_used(folder: Path, *, within_s: float) -> bool | None:
-    """Whether a process has the data folder for itself; None where that cannot be known. Blocks for so long.
+    """Check whether a process has locked the data folder; None if that is unknown. Blocks for ``within_s``.
 
-    Who only looks, as this does, holds the lock for a moment, too.
+    A check like this one holds the lock for a moment, too.
     """
     file = folder / instance.LOCK
     try:
@@ -128,11 +128,11 @@ def _is_used(folder: Path, *, within_s: float) -> bool | None:
     except Timeout:
         return True
     except OSError:
-        return None  # who is about to use the folder hears why it cannot be
+        return None  # a program that uses the folder reports why it cannot
 
 
 async def _is_taken(settings: Settings) -> bool:
-    """Whether something listens where the gateway would. It is asked nothing."""
+    """Check whether something listens at the gateway's address, without sending anything."""
     listen = settings.listen[0].from_here
     if listen.port == 0:
         return False
@@ -145,7 +145,7 @@ async def _is_taken(settings: Settings) -> bool:
 
 
 async def readiness(gateway: RunningGateway, token: str | None) -> Readiness:
-    """How it is. Raises ``NotReachedError``, also where it wants another token."""
+    """Read the gateway's state. Raises ``NotReachedError``, also if it has another token."""
     headers = gateway.headers
     if token:
         headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
@@ -160,12 +160,10 @@ async def readiness(gateway: RunningGateway, token: str | None) -> Readiness:
     except (aiohttp.ClientError, OSError) as error:
         raise NotReachedError(f"no openwx answers at {url}: {describe(error)}") from None
     try:
-        told = msgspec.json.decode(body if status in (200, 503) else b"", type=Readiness)
+        state = msgspec.json.decode(body if status in (200, 503) else b"", type=Readiness)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        words = (
-            f"the openwx at {url} does not say how it is (HTTP {status}); it may be another version"
-        )
+        words = f"the openwx at {url} does not answer as this version does (HTTP {status}); it may be another version"
         raise NotReachedError(words) from None
-    if told.accounts is msgspec.UNSET:
+    if state.accounts is msgspec.UNSET:
         raise NotReachedError(f"the openwx at {url} has another access.token")
-    return told
+    return state

@@ -1,4 +1,4 @@
-"""``openwx status``: how the gateway is that runs with this configuration."""
+"""``openwx status``: shows the state of the gateway that runs with this configuration."""
 
 import asyncio
 import sys
@@ -18,9 +18,9 @@ READY, NOT_READY, NOT_REACHED = 0, 1, 2
 
 
 def main(settings: Settings, *, as_json: bool) -> int:
-    """Print how it is: for a person, or as one JSON object. The exit code."""
+    """Print the state for a person, or as one JSON object. Return the exit code."""
     try:
-        gateway, told = asyncio.run(_ask(settings))
+        gateway, state = asyncio.run(_ask(settings))
     except probe.NotReachedError as error:
         if as_json:
             _print_json({"code": -1, "status": str(error)})
@@ -29,10 +29,10 @@ def main(settings: Settings, *, as_json: bool) -> int:
         return NOT_REACHED
     if as_json:
         demo = {"demo": True} if gateway.is_demo else {}
-        _print_json({"url": gateway.url, **demo, **msgspec.to_builtins(told)})
+        _print_json({"url": gateway.url, **demo, **msgspec.to_builtins(state)})
     else:
-        print("\n".join(map(one_line, _lines(told, gateway))))
-    return READY if told.code == 0 else NOT_READY
+        print("\n".join(map(one_line, _lines(state, gateway))))
+    return READY if state.code == 0 else NOT_READY
 
 
 async def _ask(settings: Settings) -> tuple[RunningGateway, Readiness]:
@@ -40,16 +40,16 @@ async def _ask(settings: Settings) -> tuple[RunningGateway, Readiness]:
     return gateway, await probe.readiness(gateway, settings.access.token)
 
 
-def _print_json(told: dict[str, Any]) -> None:
-    print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+def _print_json(value: dict[str, Any]) -> None:
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def _lines(told: Readiness, gateway: RunningGateway) -> list[str]:
-    accounts = told.accounts or {}
+def _lines(state: Readiness, gateway: RunningGateway) -> list[str]:
+    accounts = state.accounts or {}
     width = max(map(len, accounts), default=0)
-    up_s = max(0, int(time.time() - (told.started or 0)))
+    up_s = max(0, int(time.time() - (state.started or 0)))
     name = "the demo of openwx" if gateway.is_demo else "openwx"
-    lines = [f"{name} {told.version} at {gateway.url}, up {duration(up_s)}: {told.status}"]
+    lines = [f"{name} {state.version} at {gateway.url}, up {duration(up_s)}: {state.status}"]
     for name, account in accounts.items():
         option = f" --client {name}" if len(accounts) > 1 else ""
         lines.append(f"  {name:<{width}}  {account.state}: {_how(account)}")
@@ -60,11 +60,11 @@ def _lines(told: Readiness, gateway: RunningGateway) -> list[str]:
 def _how(account: AccountHealth) -> str:
     if account.state == "running" and account.sync_age_s is not None:
         return f"in sync {account.sync_age_s:.0f} s ago"
-    return account.state_reason + ("" if account.wanted else " (nobody waits for it)")
+    return account.state_reason + ("" if account.wanted else " (stopped on purpose)")
 
 
 def _work(account: AccountHealth, option: str) -> str:
-    """``option``: how the command must name the account."""
+    """Say what waits and what failed. ``option`` names the account on a command line."""
     waiting = account.waiting
     parts = [
         counted(number, one, several)
@@ -91,7 +91,7 @@ def counted(number: int, one: str, several: str) -> str:
 
 
 def duration(seconds: int) -> str:
-    """As people say it: the two largest units."""
+    """Format a duration in its two largest units."""
     units = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
     parts: list[str] = []
     for name, size in units:

@@ -1,8 +1,8 @@
-"""The configuration: TOML, the environment over it, the command line over both.
+"""The configuration: a TOML file, overridden by the environment, overridden by the command line.
 
-``values`` and ``addresses`` check single values in our own words, ``models`` are the tables,
-``environment`` reads the variables, ``load`` puts the three sources together and tells the first
-problem as one ``ConfigError`` line. The contract's section 4 is the list of keys.
+``values`` and ``addresses`` check single values, ``models`` are the tables, ``environment`` reads the variables, and
+``load`` merges the three sources and reports the first problem as one ``ConfigError`` line. The contract's section 4
+lists the keys.
 """
 
 from openwx.config.load import Loaded, describe, load, sources

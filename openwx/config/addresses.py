@@ -1,4 +1,4 @@
-"""Hosts, addresses and origins: checked, and brought to one spelling."""
+"""Checks of hosts, addresses and origins, and their normal spelling."""
 
 import ipaddress
 import re
@@ -13,7 +13,7 @@ _LABELS = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
 def masked(url: str) -> str:
-    """An address to show: without the user, the password and the query, which may hold a secret."""
+    """Show an address without user, password and query, which may contain a secret."""
     if "@" in url:
         before, _, after = url.rpartition("@")
         scheme, slashes, _ = before.partition("//")
@@ -23,7 +23,7 @@ def masked(url: str) -> str:
 
 
 def _host_name(text: str) -> str | None:
-    """A host in its one spelling (lower case, ASCII, IPv6 without brackets), None if it is none."""
+    """Return a host in its normal spelling (lower case, ASCII, IPv6 without brackets), or None if it is none."""
     bare = text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text
     try:
         return str(ipaddress.ip_address(bare))
@@ -51,7 +51,7 @@ def a_host(words: str) -> BeforeValidator:
 
 
 def _split(value: object) -> tuple[SplitResult, str, int | None] | None:
-    """An http(s) URL in parts, its host in normal spelling and its port, or None."""
+    """Split an http(s) URL; return its parts, its host in normal spelling and its port, or None."""
     if not isinstance(value, str) or any(c.isspace() or not c.isprintable() for c in value):
         return None
     try:
@@ -107,11 +107,11 @@ def _network(value: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 Url = Annotated[str | None, BeforeValidator(_url)]
-"""An address or None; empty text is None too, so that an account can take back ``[report]``'s."""
+"""An address or None. Empty text is None too, so that an account can undo ``[report]``'s."""
 Origin = Annotated[str, BeforeValidator(_origin)]
 OptionalOrigin = Annotated[str | None, BeforeValidator(_optional_origin)]
 Network = Annotated[
     ipaddress.IPv4Network | ipaddress.IPv6Network,
     PlainValidator(_network, json_schema_input_type=str),
 ]
-"""A network; an address is one, too."""
+"""A network, or a single address."""

@@ -1,8 +1,8 @@
 """Settings from environment variables: OPENWX_NAME, OPENWX_SECTION__NAME; lists and tables as JSON.
 
-``OPENWX_ACCOUNTS__WORK__SEND_TRIES`` reaches into one account, ``OPENWX_LISTEN__PORT`` into the
-first address to listen on. A whole section can be given too (``OPENWX_LISTEN``,
-``OPENWX_ACCOUNTS``); it replaces that of the file, and the variables of single keys come on top.
+``OPENWX_ACCOUNTS__WORK__SEND_TRIES`` sets a key of one account, ``OPENWX_LISTEN__PORT`` one of the first address to
+listen on. A variable can also set a whole section (``OPENWX_LISTEN``, ``OPENWX_ACCOUNTS``): it replaces that of the
+file, and variables of single keys override it.
 """
 
 import difflib
@@ -44,16 +44,16 @@ _BOOLEANS = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(
 def apply_environment(
     raw: dict[str, Any], environ: Mapping[str, str], origins: dict[Location, str]
 ) -> tuple[list[str], list[str]]:
-    """Write the variables into ``raw``, and who gave what into ``origins``. Their names, and warnings."""
+    """Write the variables into ``raw``, and their names into ``origins``. Return their names, and warnings."""
     applied, warnings = [], []
     names = [name for name in environ if name.startswith(_PREFIX)]
     for name in sorted(names, key=lambda name: (name.count("__"), name)):
         if "__" not in name and name.removeprefix(_PREFIX).lower() not in Settings.model_fields:
             warnings.append(
-                f"environment variable {name} is no setting and is ignored{_near_variable(name)}"
+                f"environment variable {name} is not a setting and is ignored{_near_variable(name)}"
             )
             continue
-        _refuse_what_is_not_text(name, environ[name])
+        _require_utf8(name, environ[name])
         origin = f"environment variable {name}"
         location = _location(name, origin, raw)
         put(raw, location, convert(environ[name], location), origin, origins)
@@ -62,7 +62,7 @@ def apply_environment(
 
 
 def _near_variable(name: str) -> str:
-    """``; did you mean OPENWX_ACCESS__TOKEN?`` for OPENWX_ACCESS_TOKEN and for OPENWX_TOKEN."""
+    """Suggest OPENWX_ACCESS__TOKEN for OPENWX_ACCESS_TOKEN and for OPENWX_TOKEN."""
     word = name.removeprefix(_PREFIX).upper()[:100]
     known = [key.upper() for key in Settings.model_fields]
     for section, model in TABLES.items():
@@ -80,9 +80,9 @@ def put(
     origin: str,
     origins: dict[Location, str],
 ) -> None:
-    """Set what lies at ``location``, making the tables on the way; all that is new is ``origin``'s.
+    """Set the value at ``location``, creating the tables on the way; record ``origin`` for all that is new.
 
-    Where something of a wrong type stands in the way, nothing is set: validation will tell.
+    If something of a wrong type is in the way, set nothing: validation reports it.
     """
     place: Any = raw
     for depth, step in enumerate(location[:-1]):
@@ -101,9 +101,9 @@ def put(
 
 
 def convert(text: str, location: Location) -> Any:
-    """``text`` in the type of the setting at ``location``.
+    """Convert ``text`` to the type of the setting at ``location``.
 
-    What cannot be converted stays as it is: validation will tell.
+    Return it unchanged if that fails: validation reports it.
     """
     field = _field(location)
     wanted = dict if field is None else _plain_type(field)
@@ -121,8 +121,8 @@ def convert(text: str, location: Location) -> Any:
     return text
 
 
-def _refuse_what_is_not_text(name: str, value: str) -> None:
-    """ConfigError for bytes that are not UTF-8, which Python shows as lone surrogates."""
+def _require_utf8(name: str, value: str) -> None:
+    """Raise ``ConfigError`` for bytes that are not UTF-8, which Python shows as lone surrogates."""
     try:
         (name + value).encode()
     except UnicodeEncodeError:
@@ -130,7 +130,7 @@ def _refuse_what_is_not_text(name: str, value: str) -> None:
 
 
 def _location(name: str, origin: str, raw: dict[str, Any]) -> Location:
-    """Where in the configuration the variable ``name`` belongs."""
+    """Find the place in the configuration that the variable ``name`` sets."""
     section, separator, rest = name.removeprefix(_PREFIX).lower().partition("__")
     if not separator:
         return (section,)
@@ -144,7 +144,7 @@ def _location(name: str, origin: str, raw: dict[str, Any]) -> Location:
         return ("listen", 0, rest)
     if section != "accounts":
         return (section, rest)
-    # An account's name may have __ in it, a key has not.
+    # An account's name may contain __, a key does not.
     configured = raw.get("accounts")
     names = list(configured) if isinstance(configured, dict) else []
     written = name[len(_PREFIX) + len("accounts__") :]
@@ -155,14 +155,14 @@ def _location(name: str, origin: str, raw: dict[str, Any]) -> Location:
 
 
 def _account(written: str, names: list[str]) -> str:
-    """The configured account that is meant, in any case; else a new one in lower case."""
+    """Find the configured account, ignoring case; else name a new one in lower case."""
     if written in names:
         return written
     return next((known for known in names if known.lower() == written.lower()), written.lower())
 
 
 def _field(location: Location) -> FieldInfo | None:
-    """The field at ``location``; None for a whole account, or where there is none."""
+    """Find the field at ``location``; None for a whole account, or if there is no such field."""
     model = Settings if len(location) == 1 else TABLES[str(location[0])]
     if location[0] == "accounts" and len(location) == 2:
         return None
@@ -170,7 +170,7 @@ def _field(location: Location) -> FieldInfo | None:
 
 
 def _plain_type(field: FieldInfo) -> type:
-    """bool, int or float; list or dict for what is given as JSON; str for the rest."""
+    """Reduce a field's type to bool, int or float; list or dict if it is given as JSON; str for all else."""
     wanted: Any = field.annotation
     if get_origin(wanted) in (Union, UnionType):
         wanted = next(arg for arg in get_args(wanted) if arg is not type(None))

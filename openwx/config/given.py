@@ -1,4 +1,4 @@
-"""Settings of one account from texts, as a caller of the API gives them."""
+"""Settings of one account from texts, which a caller of the API gives."""
 
 from collections.abc import Mapping
 from typing import get_origin
@@ -12,13 +12,13 @@ from openwx.errors import ConfigError
 
 _NAME = TypeAdapter(AccountName)
 _ORIGINALS = "plugin_openwx_"
-"""The original's start_client took what its Openwx plugin was to be told with this before the name."""
+"""The prefix that the original's start_client put before settings of its Openwx plugin."""
 
 
 def account_from_texts(texts: Mapping[str, str]) -> tuple[AccountSettings, list[str]]:
-    """The settings, and which names are none. Lists are JSON or joined by commas.
+    """Read the settings, and list the names that are unknown. Lists are JSON or joined by commas.
 
-    Raises ``ConfigError`` that names the key and says what it must be.
+    Raises ``ConfigError``, which names the key and says what it must be.
     """
     known = {
         name: text for name, text in plain(texts).items() if name in AccountSettings.model_fields
@@ -32,15 +32,15 @@ def account_from_texts(texts: Mapping[str, str]) -> tuple[AccountSettings, list[
         words = (
             first.get("ctx", {}).get("error") or f"must be {_SHAPES.get(first['type'], 'other')}"
         )
-        if name == "ca":  # a caller is not to learn which files there are
+        if name == "ca":  # do not reveal which files exist
             words = "must be the path of a PEM file with certificates"
         raise ConfigError(f"{name} {words}") from None
-    strange = [name for name in texts if name.removeprefix(_ORIGINALS) not in known]
-    return settings, sorted(strange)
+    unknown = [name for name in texts if name.removeprefix(_ORIGINALS) not in known]
+    return settings, sorted(unknown)
 
 
 def plain(texts: Mapping[str, str]) -> dict[str, str]:
-    """With our names instead of the original's; where both are given, ours counts."""
+    """Replace the original's names by ours; if both are given, ours counts."""
     return {name.removeprefix(_ORIGINALS): text for name, text in texts.items()} | {
         name: text for name, text in texts.items() if not name.startswith(_ORIGINALS)
     }
@@ -52,22 +52,24 @@ _SHAPES = {"list_type": "a list, in JSON or joined by commas", "dict_type": "a t
 def on_the_bench(
     settings: AccountSettings, configured: Mapping[str, AccountSettings]
 ) -> AccountSettings:
-    """With the ``base_url`` of the configured accounts, where all of them have one and this has none.
+    """Add the ``base_url`` of the configured accounts if all of them have one and this has none.
 
-    On a test bench or in the demo, no account comes to the real WeChat because its caller left something out. Raises
-    ``ConfigError`` where they have different ones.
+    So no account of a test bench or the demo connects to the real WeChat because its caller left it out. Raises
+    ``ConfigError`` if they have different ones.
     """
     benches = {one.base_url for one in configured.values()}
     if settings.base_url is not None or not benches or None in benches:
         return settings
     if len(benches) > 1:
         shown = ", ".join(sorted(str(one) for one in benches))
-        raise ConfigError(f"base_url is missing: that of the configured accounts differs: {shown}")
+        raise ConfigError(
+            f"base_url is missing, and the configured accounts have different ones: {shown}"
+        )
     return settings.model_copy(update={"base_url": benches.pop()})
 
 
 def check_account_name(name: str) -> None:
-    """Raises ``ConfigError`` where no account can be called so."""
+    """Raise ``ConfigError`` if this is not a possible name of an account."""
     try:
         _NAME.validate_python(name)
     except ValidationError as error:

@@ -1,7 +1,7 @@
-"""Reads the configuration from its three sources, and words its problems.
+"""Reads the configuration from its three sources, and reports its problems.
 
-Every problem is one ``ConfigError`` of one line: who gave the value (file, variable or option), the
-key as TOML spells it, what is allowed and what was found. No token or secret is ever in it.
+Every problem is one ``ConfigError`` of one line: the source of the value (file, variable or option), the key as TOML
+spells it, what is allowed and what was found. It never contains a token or secret.
 """
 
 import re
@@ -25,8 +25,7 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """The settings, the file and the environment variables they came from (None: no file), and lines that the user
-    should see."""
+    """The settings, the file (None: the defaults) and the environment variables they came from, and warnings."""
 
     settings: Settings
     source: Path | None
@@ -35,21 +34,20 @@ class Loaded(msgspec.Struct, frozen=True):
 
     @property
     def advice(self) -> list[str]:
-        """Lines about what is allowed but not wise."""
+        """Lines about settings that are allowed but not recommended."""
         token = self.settings.access.token
         if token is None or not (words := weakness(token)):
             return []
-        return [f"access.token: {words}; a better one comes from: {NEW}"]
+        return [f"access.token: {words}; create a better one: {NEW}"]
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:
-    """The effective configuration: the file, ``environ`` over it, ``overrides`` over both.
+    """Load the effective configuration: the file, overridden by ``environ``, overridden by ``overrides``.
 
-    ``path`` is what ``--config`` says; without it ``./config.toml`` is taken, then that of the
-    user's configuration folder, then the defaults. ``overrides`` are the command line's: ``host``
-    and ``port`` make the first address to listen on the only one; other keys are top-level
-    settings; None counts as not given. Relative paths in settings start at the working folder.
-    Raises ``ConfigError``, and nothing else.
+    ``path`` is that of ``--config``; without it, the first of ``./config.toml`` and the file in the user's
+    configuration folder is read, else the defaults apply. ``overrides`` come from the command line: with ``host`` or
+    ``port``, the first address to listen on is the only one; other keys are top-level settings; None means not given.
+    Relative paths in settings start at the working folder. Raises only ``ConfigError``.
     """
     try:
         return _load(path, environ, overrides)
@@ -58,7 +56,7 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
 
 
 def describe(loaded: Loaded) -> str:
-    """What ``openwx check-config`` tells: a few lines, secrets masked."""
+    """Describe the configuration for ``openwx check-config`` in a few lines, with secrets masked."""
     settings = loaded.settings
     access = (
         "token required" if settings.access.token is not None else "no token, this machine only"
@@ -86,7 +84,7 @@ def describe(loaded: Loaded) -> str:
 
 
 def sources(loaded: Loaded) -> list[str]:
-    """Where the settings come from."""
+    """List the sources of the settings."""
     lines = [f"file: {loaded.source or 'none, the defaults'}"]
     if loaded.variables:
         lines.append(f"environment: {', '.join(loaded.variables)}")
@@ -99,7 +97,7 @@ def _load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str,
     place = "the defaults" if source is None else str(source)
     origins: dict[Location, str] = {(): place}
     variables, warnings = apply_environment(raw, environ, origins)
-    # Once without the command line too: what it replaces must be right all the same.
+    # First without the command line: the values that it replaces must be valid, too.
     settings = _validate(raw, origins)
     if any(value is not None for value in overrides.values()):
         _apply_overrides(raw, overrides, origins)
@@ -111,7 +109,7 @@ def _load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str,
         raise ConfigError(f"{_origin(location, origins)}: {error}") from None
     if settings.access.token is None:
         warnings += [
-            f"everyone who reaches {settings.listen[i].url} can use the accounts: "
+            f"anybody who can reach {settings.listen[i].url} can use the accounts: "
             "access.allow_anonymous is true and there is no token"
             for i in settings.exposed()
         ]
@@ -120,7 +118,7 @@ def _load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str,
 
 
 def _find(path: Path | None) -> Path | None:
-    """The file to read; one that is named must be there, others may be missing."""
+    """Find the file to read. A file that ``--config`` names must exist; the others may be missing."""
     if path is not None:
         return path
     user = platformdirs.user_config_path("openwx", appauthor=False) / "config.toml"
@@ -130,7 +128,7 @@ def _find(path: Path | None) -> Path | None:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError:
-            pass  # there is something that cannot be looked at: reading it tells why
+            pass  # it exists but cannot be inspected: reading it reports why
         return candidate
     return None
 
@@ -151,19 +149,19 @@ def _read(path: Path) -> dict[str, Any]:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}: must be UTF-8 text, which line {line} is not") from None
     except tomllib.TOMLDecodeError as error:
-        twice = "; each [section] may stand once: add the keys to the one that is there"
+        twice = "; each [section] may occur once: add the keys to the existing one"
         hint = twice if str(error).startswith("Cannot declare") else ""
         raise ConfigError(f"{path}: is not valid TOML: {error}{hint}") from None
     except (ValueError, RecursionError):
         raise ConfigError(
-            f"{path}: is not valid TOML: a number is too long, or tables or lists lie too deep"
+            f"{path}: is not valid TOML: a number is too long, or tables or lists are nested too deeply"
         ) from None
 
 
 def _apply_overrides(
     raw: dict[str, Any], overrides: Mapping[str, Any], origins: dict[Location, str]
 ) -> None:
-    """Write the command line into ``raw``, which is valid so far."""
+    """Write the command line's values into ``raw``, which is valid so far."""
     given = {key: value for key, value in overrides.items() if value is not None}
     if "host" in given or "port" in given:
         raw["listen"] = raw.get("listen", [{}])[:1]
@@ -186,7 +184,7 @@ def _validate(raw: dict[str, Any], origins: dict[Location, str]) -> Settings:
     origin = _origin(location, origins)
     in_json = " in JSON" if origin.startswith("environment") else ""
     match first["type"]:
-        case "value_error":  # our own words, from ``values``
+        case "value_error":  # our own text, from ``values``
             if location[0] == "accounts" and location[2:] == ("[key]",):
                 location = location[:2]
             text = f"{_dotted(location)} {first['ctx']['error']}"
@@ -216,13 +214,13 @@ def _unknown_key(location: Location) -> str:
 
 
 def _origin(location: Location, origins: dict[Location, str]) -> str:
-    """Who gave the value at ``location``: the longest beginning of it that somebody gave."""
+    """Find the source of the value at ``location``: that of its longest known prefix."""
     prefixes = (location[:end] for end in range(len(location), -1, -1))
     return next(origins[prefix] for prefix in prefixes if prefix in origins)
 
 
 def _dotted(location: Location) -> str:
-    """A location as TOML spells keys: ``accounts."a b".send_tries``, ``listen[0].port``."""
+    """Spell a location as TOML does: ``accounts."a b".send_tries``, ``listen[0].port``."""
     text = ""
     for step in location:
         if isinstance(step, int):
@@ -235,5 +233,5 @@ def _dotted(location: Location) -> str:
 
 
 def _one_line(text: str) -> str:
-    """``text`` with every character that could break a line or a terminal written as an escape."""
+    """Escape every character of ``text`` that could break a line or a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,7 +1,6 @@
 """The tables of the configuration: each key, its default and its bounds (contract, section 4).
 
-All are frozen. ``config.example.toml`` explains every key to its user; a test holds the two
-together.
+All are frozen. ``config.example.toml`` explains every key; a test compares the two.
 """
 
 import ipaddress
@@ -59,7 +58,7 @@ EVENTS = (
     "update_friend",
     "update_group",
 )
-"""Every event that can be uploaded (contract, section 3)."""
+"""Every event that can be reported (contract, section 3)."""
 
 _BARE_HOST = a_host("a host name or an IP address, without scheme, port or path")
 _DAY_S = 86_400
@@ -70,7 +69,7 @@ class _Table(BaseModel):
 
 
 class Listen(_Table):
-    """One address to listen on; with both TLS files it speaks https."""
+    """One address to listen on, with https if both TLS files are set."""
 
     host: Annotated[
         str,
@@ -89,7 +88,7 @@ class Listen(_Table):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether this machine alone can reach it: 127.0.0.0/8, ::1 and localhost."""
+        """Whether only this machine can reach it: 127.0.0.0/8, ::1 and localhost."""
         try:
             address = ipaddress.ip_address(self.host)
         except ValueError:
@@ -100,7 +99,7 @@ class Listen(_Table):
 
     @property
     def from_here(self) -> "Listen":
-        """As programs on this machine reach it: one that listens everywhere at this machine's own address."""
+        """The address for programs on this machine: the loopback address if it listens on all."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - not listened on here
         return self.model_copy(update={"host": host})
 
@@ -119,16 +118,16 @@ class Access(_Table):
     cors_origins: list[Origin] = []
     allowed_hosts: list[Annotated[str, _BARE_HOST]] = []
     trusted_proxies: list[Network] = []
-    """Whose ``X-Forwarded-For`` counts."""
+    """The proxies whose ``X-Forwarded-For`` is trusted."""
     max_connections: Annotated[int, whole(10, 100_000)] = 500
     allow_private_targets: YesNo = False
 
 
 class Media(_Table):
-    """Media that come, and where media to send may lie. ``max_size`` is in bytes."""
+    """Received media, and the folders of media to send. ``max_size`` is in bytes."""
 
     roots: list[Folder] | None = None
-    """None stands for the default, which ``Settings.media_roots`` knows."""
+    """None for the default, which ``Settings.media_roots`` computes."""
     private_hosts: list[Annotated[str, _BARE_HOST]] = []
     download: YesNo = True
     max_size: Size = 25 * 1024**2
@@ -136,7 +135,7 @@ class Media(_Table):
 
 
 class ReportSettings(_Table):
-    """What is uploaded, and where to. Intervals, time-outs and ages are seconds."""
+    """What is reported, and where to. Intervals, time-outs and ages are in seconds."""
 
     post_api: Url = None
     post_event: YesNo = False
@@ -183,7 +182,7 @@ class AccountSettings(ReportSettings):
     queue_size: Annotated[int, whole(1, 1_000_000)] = 1000
 
     def report_over(self, report: ReportSettings) -> ReportSettings:
-        """``report`` with what this account says otherwise."""
+        """Override ``report`` with this account's own keys."""
         own = self.model_fields_set & ReportSettings.model_fields.keys()
         return report.model_copy(update={key: getattr(self, key) for key in own})
 
@@ -213,7 +212,7 @@ class Settings(_Table):
     @classmethod
     def _listens_somewhere_once(cls, listen: list[Listen]) -> list[Listen]:
         if not listen:
-            raise BadValueError("must list one address at least")
+            raise BadValueError("must list at least one address")
         seen = set()
         for one in listen:
             if one.port and (one.host, one.port) in seen:
@@ -230,7 +229,9 @@ class Settings(_Table):
     @classmethod
     def _distinct_names(cls, accounts: dict[str, AccountSettings]) -> dict[str, AccountSettings]:
         names: dict[str, str] = {}
-        for name in accounts:  # folders and variables are named after accounts, often without case
+        for (
+            name
+        ) in accounts:  # folders and variables are named after accounts, and often ignore case
             if other := names.get(name.lower()):
                 raise BadValueError(
                     f"must have names that differ in more than case, not {other} and {name}"
@@ -239,7 +240,7 @@ class Settings(_Table):
         return accounts
 
     def report_for(self, name: str) -> ReportSettings:
-        """The effective ``[report]`` of an account; an unknown name is a KeyError."""
+        """Return the effective ``[report]`` of an account. Raises ``KeyError`` for an unknown name."""
         return self.accounts[name].report_over(self.report)
 
     @property
@@ -261,16 +262,16 @@ class Settings(_Table):
         return [file for file in (self._source, self.log_path, *keys) if file is not None]
 
     def read_from(self, source: Path | None) -> "Settings":
-        """These settings, with the file that they come from."""
+        """Remember the file that these settings come from."""
         self._source = source
         return self
 
     def exposed(self) -> list[int]:
-        """Which entries of ``listen`` other machines can reach. TLS does not change that."""
+        """List the entries of ``listen`` that other machines can reach, with or without TLS."""
         return [i for i, one in enumerate(self.listen) if not one.is_loopback]
 
     def check_exposure(self) -> None:
-        """ConfigError if other machines can reach the API without a token or a written yes."""
+        """Raise ``ConfigError`` if other machines can reach the API without a token or ``allow_anonymous``."""
         if self.access.token is None and not self.access.allow_anonymous:
             for i in self.exposed():
                 raise ConfigError(

@@ -1,4 +1,4 @@
-"""How hard a token is to guess."""
+"""Estimates how hard a token is to guess."""
 
 import math
 import string
@@ -6,24 +6,24 @@ import string
 STRONG_BITS = 80
 WEAK_BITS = 40
 NEW = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
-"""The command that prints a good one."""
+"""The command that prints a strong token."""
 _EXAMPLES = ("random", "token", "secret", "password", "change", "example", "openwx")
 
 
 def can_be_guessed(token: str) -> bool:
-    """Whether it is short, or made of words that everybody tries."""
+    """Check whether a token is short, or contains a common word."""
     return _bits(token) < WEAK_BITS or any(word in token.lower() for word in _EXAMPLES)
 
 
 def weakness(token: str) -> str:
-    """What is wrong with a token, in words; empty where nothing is."""
+    """Say what is wrong with a token; empty if nothing is."""
     if can_be_guessed(token):
-        return "it can be guessed: it is short, or made of words"
+        return "it can be guessed: it is short, or contains common words"
     return "it is rather short" if _bits(token) < STRONG_BITS else ""
 
 
 def _bits(text: str) -> float:
-    """How much there is to guess, at most: by its length, its kinds of characters, and how they repeat."""
+    """Estimate the entropy, at most: from the length, the kinds of characters, and how they repeat."""
     kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
     alphabet = sum(len(kind) for kind in kinds if set(text) & set(kind))
     alphabet += 32 * any(not c.isalnum() for c in text)

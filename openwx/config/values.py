@@ -1,9 +1,8 @@
-"""The kinds of values that a setting can have, each with its check and its words for a person.
+"""The kinds of values that settings can have, each with its check and its error text.
 
-Every check here and in ``addresses`` is a pydantic ``BeforeValidator`` that knows the exact types
-it takes, so nothing is coerced silently (``port = "3000"`` is an error in TOML; the environment
-converts before) and no wording of pydantic's reaches anybody. A check raises ``BadValueError``;
-the key and the place in front of it are added by ``load``.
+Every check here and in ``addresses`` is a pydantic ``BeforeValidator`` for exact types, so that nothing is coerced
+silently (``port = "3000"`` is an error in TOML; texts of the environment are converted before) and users never see
+error texts of pydantic. A check raises ``BadValueError``; ``load`` puts the source and the key before its text.
 """
 
 import base64
@@ -21,19 +20,19 @@ from pydantic import BeforeValidator
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMG]?I?B?)", re.ASCII | re.IGNORECASE)
 _STEP = {"": 0, "K": 1, "M": 2, "G": 3}
 _MOST_CERTIFICATES = 16 * 1024**2
-"""Bytes. The authorities of a whole system have a quarter of one MiB."""
+"""The largest file of certificates, in bytes. All authorities of a system take a quarter of one MiB."""
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 
 class BadValueError(ValueError):
-    """A value that cannot be. The text goes on after the key: ``must be true or false, not 1``."""
+    """An invalid value. The text continues after the key: ``must be true or false, not 1``."""
 
 
 # Words
 
 
 def found(value: object) -> str:
-    """A wrong value to show; of lists and tables the kind alone, for they may hold a secret."""
+    """Show a wrong value; of lists and tables only the kind, since they may contain a secret."""
     if isinstance(value, str):
         return repr(value if len(value) <= 60 else value[:57] + "...")
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -41,12 +40,12 @@ def found(value: object) -> str:
             text = repr(value)
         except ValueError:  # an int beyond sys.get_int_max_str_digits()
             text = ""
-        return text if 0 < len(text) <= 40 else "so long a number"
+        return text if 0 < len(text) <= 40 else "a number that long"
     return kind(value)
 
 
 def kind(value: object) -> str:
-    """What sort of value this is, without the value."""
+    """Name the kind of a value, without the value."""
     match value:
         case bool():
             return str(value).lower()
@@ -65,7 +64,7 @@ def kind(value: object) -> str:
 
 
 def hint(word: str, known: Iterable[str]) -> str:
-    """``; did you mean ...?`` if one of ``known`` is near."""
+    """Return ``; did you mean ...?`` if one of ``known`` is similar."""
     near = difflib.get_close_matches(word[:100].lower(), list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
@@ -80,7 +79,7 @@ def _boolean(value: Any) -> bool:
 
 
 def truth(text: str) -> bool | None:
-    """A number as yes or no, as callers of the original write it: all but 0 is yes. None where it is no number."""
+    """Read a number as yes or no, as the original does: all but 0 is yes. Return None if it is no number."""
     try:
         number = float(text) if text.isascii() else math.nan
     except ValueError:
@@ -89,7 +88,7 @@ def truth(text: str) -> bool | None:
 
 
 def whole(low: int, high: int, note: str = "") -> BeforeValidator:
-    """A whole number from ``low`` to ``high``."""
+    """Check for a whole number from ``low`` to ``high``."""
 
     def check(value: Any) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
@@ -102,7 +101,7 @@ def whole(low: int, high: int, note: str = "") -> BeforeValidator:
 
 
 def seconds(low: float, high: float) -> BeforeValidator:
-    """A number of seconds, whole or not, from ``low`` to ``high``."""
+    """Check for a number of seconds, whole or not, from ``low`` to ``high``."""
 
     def check(value: Any) -> float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -116,7 +115,7 @@ def seconds(low: float, high: float) -> BeforeValidator:
 
 
 def one_of(*names: str) -> BeforeValidator:
-    """One of some fixed words, in any case."""
+    """Check for one of some fixed words, in any case."""
 
     def check(value: Any) -> str:
         if isinstance(value, str):
@@ -164,8 +163,7 @@ def _token(value: Any) -> str | None:
         return None
     if value == "":
         raise BadValueError(
-            "is empty, which would protect nothing: give it a long random text, "
-            "or leave the key out"
+            "is empty, which would protect nothing: set a long random text, or leave the key out"
         )
     if not isinstance(value, str):
         raise BadValueError(f"must be text in quotes, not {kind(value)}")
@@ -184,7 +182,7 @@ def _secret(value: Any) -> str | None:
         except binascii.Error:
             key = b""
         if not key:
-            raise BadValueError("must go on with base64 after whsec_")
+            raise BadValueError("must have base64 after whsec_")
     return text
 
 
@@ -229,7 +227,7 @@ def _certificates(value: Any) -> Path | None:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
             return path
     except ssl.SSLError:
-        why = "it holds none that can be read"
+        why = "it contains no readable certificate"
     except OSError as error:
         why = (error.strerror or "it cannot be read").lower()
     raise BadValueError(
@@ -255,4 +253,4 @@ Folder = Annotated[Path, _path_kind("a folder", lambda p: p.is_dir() or not p.ex
 FilePath = Annotated[Path | None, _path_kind("a file", lambda p: not p.is_dir())]
 ExistingFile = Annotated[Path | None, _path_kind("a file that exists", Path.is_file)]
 Certificates = Annotated[Path | None, BeforeValidator(_certificates)]
-"""A file of certificates to trust, or None; empty text is None too."""
+"""A file of trusted certificates, or None. Empty text is None too."""

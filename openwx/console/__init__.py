@@ -1,4 +1,4 @@
-"""The console: pages for a person at ``/console``. Server-rendered; scripts only keep them fresh."""
+"""The console: pages for a person at ``/console``. The server renders them; scripts only refresh them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,11 +7,12 @@ from aiohttp import hdrs, web
 
 from openwx import assets
 from openwx.api.access import Access
-from openwx.console import accounts, chats, contacts, deliveries, feed, live, media
-from openwx.console.auth import Entry
+from openwx.console import accounts, auth, chats, contacts, deliveries, feed, live, media
 from openwx.console.context import LOGIN, ROOT, PageContext
-from openwx.console.pages import PageFrame
-from openwx.errors import CallerError, Code
+from openwx.console.pages import PageHandlers
+from openwx.console.services import ConsoleServices
+from openwx.console.wording import PageError
+from openwx.errors import Code
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
@@ -23,20 +24,20 @@ ACCOUNT = f"{ROOT}/accounts/{{account}}"
 class Console:
     """The pages and their addresses."""
 
-    def __init__(self, gateway: "AccountManager", access: Access) -> None:
-        self._frame = PageFrame(gateway, access)
+    def __init__(self, manager: "AccountManager", access: Access) -> None:
+        self._services = ConsoleServices(manager, access)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        frame, entry = self._frame, Entry()
+        pages = PageHandlers(self._services)
         assets.add_to(router, f"{ROOT}/static", assets.SHARED, STATIC)
         assets.add_icon(router)
-        router.add_get("/", frame.handler(_to_console, public=True))
-        router.add_get(LOGIN, frame.handler(entry.form, public=True))
-        router.add_post(LOGIN, frame.handler(entry.log_in, public=True))
-        router.add_post(f"{ROOT}/language", frame.handler(entry.choose_language, public=True))
-        router.add_post(f"{ROOT}/hide-token-hint", frame.handler(entry.hide_token_hint))
-        router.add_post(f"{ROOT}/logout", frame.handler(entry.log_out))
-        router.add_get(ROOT, frame.handler(accounts.home))
+        router.add_get("/", pages.handler(_to_console, public=True))
+        router.add_get(LOGIN, pages.handler(auth.login_form, public=True))
+        router.add_post(LOGIN, pages.handler(auth.log_in, public=True))
+        router.add_post(f"{ROOT}/language", pages.handler(auth.choose_language, public=True))
+        router.add_post(f"{ROOT}/hide-token-hint", pages.handler(auth.hide_token_hint))
+        router.add_post(f"{ROOT}/logout", pages.handler(auth.log_out))
+        router.add_get(ROOT, pages.handler(accounts.home))
         for path, view in (
             ("", accounts.overview),
             ("/pill", accounts.pill),
@@ -52,22 +53,22 @@ class Console:
             ("/deliveries", deliveries.deliveries),
             ("/delivery", deliveries.delivery),
         ):
-            router.add_get(ACCOUNT + path, frame.handler(view))
-        router.add_get(f"{ACCOUNT}/live", frame.handler(live.live), allow_head=False)
-        router.add_post(f"{ACCOUNT}/chat", frame.handler(chats.write, media=True))
-        router.add_post(f"{ACCOUNT}/start", frame.handler(accounts.start))
-        router.add_post(f"{ACCOUNT}/stop", frame.handler(accounts.stop))
-        router.add_post(f"{ACCOUNT}/deliveries/retry", frame.handler(deliveries.retry))
-        router.add_post(f"{ACCOUNT}/deliveries/drop", frame.handler(deliveries.drop))
-        router.add_get(f"{ROOT}/{{page:.*}}", frame.handler(_no_page))
+            router.add_get(ACCOUNT + path, pages.handler(view))
+        router.add_get(f"{ACCOUNT}/live", pages.handler(live.live), allow_head=False)
+        router.add_post(f"{ACCOUNT}/chat", pages.handler(chats.write, media=True))
+        router.add_post(f"{ACCOUNT}/start", pages.handler(accounts.start))
+        router.add_post(f"{ACCOUNT}/stop", pages.handler(accounts.stop))
+        router.add_post(f"{ACCOUNT}/deliveries/retry", pages.handler(deliveries.retry))
+        router.add_post(f"{ACCOUNT}/deliveries/drop", pages.handler(deliveries.drop))
+        router.add_get(f"{ROOT}/{{page:.*}}", pages.handler(_no_page))
 
     def stop(self) -> None:
         """End the streams, because the server stops."""
-        self._frame.stop()
+        self._services.stop()
 
 
 async def _no_page(_: PageContext) -> web.StreamResponse:
-    raise CallerError(Code.NOT_FOUND, "there is no such page")
+    raise PageError(Code.NOT_FOUND, "error.no_page")
 
 
 async def _to_console(_: PageContext) -> web.StreamResponse:

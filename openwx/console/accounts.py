@@ -1,4 +1,4 @@
-"""All accounts at a glance, one account's first page, its QR code, and starting and stopping."""
+"""All accounts, the overview of one, its QR code, and starting and stopping it."""
 
 import asyncio
 import secrets
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
 
-from openwx.console.contacts import counts_of_kinds
+from openwx.console.contacts import count_by_kind
 from openwx.console.context import ROOT, PageContext, base_of
-from openwx.console.feed import newest
-from openwx.errors import CallerError, Code
+from openwx.console.feed import newest_lines
+from openwx.console.wording import PageError
+from openwx.errors import Code
 from openwx.store.base import JournalError
 from openwx.store.records import Counts
 
@@ -17,68 +18,73 @@ if TYPE_CHECKING:
     from openwx.accounts.account import Account
 
 STOP_DELAY_S = 0.5
-FEED_SHOWN = 12
+FEED_LENGTH = 12
 
 
-async def home(visit: PageContext) -> web.StreamResponse:
-    """All accounts, or the only one."""
-    accounts = list(visit.gateway.accounts.values())
+async def home(context: PageContext) -> web.StreamResponse:
+    """Show all accounts, or lead to the only one."""
+    accounts = list(context.manager.accounts.values())
     if len(accounts) == 1:
-        return visit.go(base_of(accounts[0]))
+        return context.redirect(base_of(accounts[0]))
     counts = await asyncio.gather(*map(counts_of, accounts))
-    rows = [(one, visit.health(one), count) for one, count in zip(accounts, counts, strict=True)]
-    template = "parts/accounts.html" if visit.is_fragment else "accounts.html"
-    return visit.page(template, rows=rows)
+    rows = [
+        (account, context.health(account), count)
+        for account, count in zip(accounts, counts, strict=True)
+    ]
+    template = "parts/accounts.html" if context.is_fragment else "accounts.html"
+    return context.page(template, rows=rows)
 
 
-async def overview(visit: PageContext) -> web.StreamResponse:
-    """One account: how it is, what it did in the last hour, and what happens now."""
-    account = visit.account()
-    return visit.page(
+async def overview(context: PageContext) -> web.StreamResponse:
+    """Show one account: its state, its counters of the last hour, and the live feed."""
+    account = context.account()
+    return context.page(
         "overview.html",
         account=account,
-        new_token=secrets.token_urlsafe(32) if visit.wants_token_hint else "",
-        **await glance(visit, account),
-        **await newest(visit, account, limit=FEED_SHOWN),
+        new_token=secrets.token_urlsafe(32) if context.wants_token_hint else "",
+        **await summary_of(context, account),
+        **await newest_lines(context, account, limit=FEED_LENGTH),
     )
 
 
-async def pill(visit: PageContext) -> web.StreamResponse:
-    """The part that tells in a word how it is."""
-    return visit.page("parts/pill.html", account=visit.account())
+async def pill(context: PageContext) -> web.StreamResponse:
+    """Show the state of an account in a word."""
+    return context.page("parts/pill.html", account=context.account())
 
 
-async def glance(visit: PageContext, account: "Account") -> dict[str, Any]:
-    """What the account's first lines tell."""
-    return {"counts": await counts_of(account), "people": counts_of_kinds(account)}
+async def summary_of(context: PageContext, account: "Account") -> dict[str, Any]:
+    """Collect the values of the overview that change."""
+    return {
+        "counts": await counts_of(account),
+        "people": count_by_kind(account),
+    }
 
 
 async def counts_of(account: "Account") -> Counts | None:
-    """None while the journal cannot be read: the page shows the rest."""
+    """Return the counters of the last hour; None while the journal cannot be read."""
     try:
         return await account.history.last_hour()
     except JournalError:
         return None
 
 
-async def qrcode(visit: PageContext) -> web.StreamResponse:
-    png = visit.account().qrcode_png
+async def qrcode(context: PageContext) -> web.StreamResponse:
+    png = context.account().qrcode_png
     if png is None:
-        raise CallerError(Code.NOT_FOUND, "no QR code is wanted now")
+        raise PageError(Code.NOT_FOUND, "error.no_qrcode")
     return web.Response(body=png, headers={hdrs.CONTENT_TYPE: "image/png"})
 
 
-async def start(visit: PageContext) -> web.StreamResponse:
-    account = visit.account()
-    await visit.gateway.start(account.name, {})
-    return visit.go(base_of(account))
+async def start(context: PageContext) -> web.StreamResponse:
+    account = context.account()
+    await context.manager.start(account.name, {})
+    return context.redirect(base_of(account))
 
 
-async def stop(visit: PageContext) -> web.StreamResponse:
-    """Stop one of several; the only one would end the server, and this page with it."""
-    account = visit.account()
-    if len(visit.gateway.accounts) == 1:
-        words = "this is the only account: stopping it ends openwx. Stop the program instead"
-        raise CallerError(Code.NOT_POSSIBLE, words)
-    await visit.gateway.stop_account(account, STOP_DELAY_S)
-    return visit.go(ROOT)
+async def stop(context: PageContext) -> web.StreamResponse:
+    """Stop one of several accounts. Stopping the only one would end the server, and this page with it."""
+    account = context.account()
+    if len(context.manager.accounts) == 1:
+        raise PageError(Code.NOT_POSSIBLE, "error.only_account")
+    await context.manager.stop_account(account, STOP_DELAY_S)
+    return context.redirect(ROOT)

@@ -1,56 +1,59 @@
-"""The way in and out, and the choice of a language."""
+"""Logging in and out of the console, and the choices that a browser remembers."""
 
 import math
 
 from aiohttp import web
 
-from openwx.console.context import HINT_IS_HIDDEN, LOGIN, ROOT, PageContext, local
+from openwx.console.context import HINT_IS_HIDDEN, LOGIN, ROOT, PageContext, local_path
 from openwx.console.session import is_secure
 from openwx.language import COOKIE, REMEMBERED_S
 
 
-class Entry:
-    """The log-in form and what it does."""
-
-    async def form(self, visit: PageContext) -> web.StreamResponse:
-        if visit.logged_in:
-            return visit.go(_wanted(visit))
-        return visit.page("login.html", next=_wanted(visit), problem="")
-
-    async def log_in(self, visit: PageContext) -> web.StreamResponse:
-        """A right token is let in at once, whatever came before it from the same address."""
-        request, access = visit.request, visit.frame.access
-        if not access.is_token(visit.texts.get("token", "").strip()):
-            return self._wrong(visit, math.ceil(await access.guesses.slow_down(request)))
-        response = web.Response(status=303, headers={"Location": _wanted(visit)})
-        visit.frame.sessions.begin(request, response)
-        return response
-
-    def _wrong(self, visit: PageContext, seconds: int) -> web.StreamResponse:
-        if not seconds:
-            words = visit.t("Wrong token.")
-            return visit.page("login.html", status=401, next=_wanted(visit), problem=words)
-        words = visit.t("Too many wrong tokens: try again in {seconds} s.", seconds=seconds)
-        page = visit.page("login.html", status=429, next=_wanted(visit), problem=words)
-        page.headers["Retry-After"] = str(seconds)
-        return page
-
-    async def log_out(self, visit: PageContext) -> web.StreamResponse:
-        response = web.Response(status=303, headers={"Location": LOGIN})
-        visit.frame.sessions.end(visit.request, response)
-        return response
-
-    async def choose_language(self, visit: PageContext) -> web.StreamResponse:
-        language = "zh" if visit.texts.get("language") == "zh" else "en"
-        return _remember(visit, COOKIE, language)
-
-    async def hide_token_hint(self, visit: PageContext) -> web.StreamResponse:
-        return _remember(visit, HINT_IS_HIDDEN, "1")
+async def login_form(context: PageContext) -> web.StreamResponse:
+    if context.logged_in:
+        return context.redirect(_next_page(context))
+    return context.page("login.html", next=_next_page(context), problem="")
 
 
-def _remember(visit: PageContext, cookie: str, value: str) -> web.Response:
-    """Keep a choice in the browser, and return to the page that the visitor came from."""
-    response = web.Response(status=303, headers={"Location": _wanted(visit)})
+async def log_in(context: PageContext) -> web.StreamResponse:
+    """Admit a correct token at once, whatever wrong ones came from the same address."""
+    request, services = context.request, context.services
+    if not services.access.is_token(context.texts.get("token", "").strip()):
+        return _wrong_token(context, math.ceil(await services.access.guesses.slow_down(request)))
+    response = web.Response(status=303, headers={"Location": _next_page(context)})
+    services.sessions.begin(request, response)
+    return response
+
+
+def _wrong_token(context: PageContext, seconds: int) -> web.StreamResponse:
+    where = _next_page(context)
+    if not seconds:
+        problem = context.t("login.wrong")
+        return context.page("login.html", status=401, next=where, problem=problem)
+    problem = context.t("login.too_many", seconds=seconds)
+    page = context.page("login.html", status=429, next=where, problem=problem)
+    page.headers["Retry-After"] = str(seconds)
+    return page
+
+
+async def log_out(context: PageContext) -> web.StreamResponse:
+    response = web.Response(status=303, headers={"Location": LOGIN})
+    context.services.sessions.end(context.request, response)
+    return response
+
+
+async def choose_language(context: PageContext) -> web.StreamResponse:
+    language = "zh" if context.texts.get("language") == "zh" else "en"
+    return _remember(context, COOKIE, language)
+
+
+async def hide_token_hint(context: PageContext) -> web.StreamResponse:
+    return _remember(context, HINT_IS_HIDDEN, "1")
+
+
+def _remember(context: PageContext, cookie: str, value: str) -> web.Response:
+    """Store a choice in the browser, and return to the page that the visitor came from."""
+    response = web.Response(status=303, headers={"Location": _next_page(context)})
     response.set_cookie(
         cookie,
         value,
@@ -58,10 +61,10 @@ def _remember(visit: PageContext, cookie: str, value: str) -> web.Response:
         path=ROOT,
         httponly=True,
         samesite="Strict",
-        secure=is_secure(visit.request),
+        secure=is_secure(context.request),
     )
     return response
 
 
-def _wanted(visit: PageContext) -> str:
-    return local(visit.texts.get("next", ROOT))
+def _next_page(context: PageContext) -> str:
+    return local_path(context.texts.get("next", ROOT))

@@ -1,4 +1,4 @@
-"""Conversations: the list of them, one of them, and writing in it."""
+"""Conversations: the list, one of them, and its composer."""
 
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -9,10 +9,11 @@ from aiohttp import web
 from openwx.accounts.history import ChatFinder, payload_of
 from openwx.accounts.media.registry import described
 from openwx.accounts.outgoing import OutgoingMessage
-from openwx.api.routes.sending import SendFriendMessage, SendGroupMessage, send
+from openwx.api.routes.sending import MAX_CONTENT, SendFriendMessage, SendGroupMessage, send
 from openwx.console.context import PageContext, base_of
-from openwx.console.messages import Said, said, summary
+from openwx.console.messages import MessageView, message_of, one_line
 from openwx.console.pictures import sizes_of
+from openwx.console.wording import PageError, error_reason
 from openwx.domain.contacts import Chat, Group
 from openwx.errors import CallerError, Code
 from openwx.store.records import StoredReport
@@ -25,140 +26,144 @@ MESSAGES_SHOWN = 40
 
 
 class Conversation(msgspec.Struct, frozen=True):
-    """A line of the list. ``chat`` is None where it is not among the contacts now; ``line`` finds its history."""
+    """A row of the list. ``chat`` is None if it is not among the contacts now; ``chat_key`` finds its history."""
 
     chat: Chat | None
-    line: str
+    chat_key: str
     name: str
-    newest: Said
+    newest: MessageView
     words: str
 
 
-class Unsent(msgspec.Struct, frozen=True):
-    """A message that was accepted and waits to be sent."""
+class PendingMessage(msgspec.Struct, frozen=True):
+    """A message that was accepted and is not sent yet."""
 
     uid: str
     text: str
     file: str
 
 
-async def chats(visit: PageContext) -> web.StreamResponse:
-    account = visit.account()
-    uploads = await account.history.chats(CHATS_SHOWN)
-    places = ChatFinder(account.contacts)
-    listed = [_conversation(visit, places, one) for one in uploads if one.body]
-    template = "parts/chats.html" if visit.is_fragment else "chats.html"
-    return visit.page(template, account=account, listed=listed)
+async def chats(context: PageContext) -> web.StreamResponse:
+    account = context.account()
+    reports = await account.history.chats(CHATS_SHOWN)
+    known = ChatFinder(account.contacts)
+    listed = [_conversation(context, known, report) for report in reports if report.body]
+    template = "parts/chats.html" if context.is_fragment else "chats.html"
+    return context.page(template, account=account, listed=listed)
 
 
-def _conversation(visit: PageContext, places: ChatFinder, upload: StoredReport) -> Conversation:
-    payload = payload_of(upload)
-    newest = said(upload.seq, payload)
-    chat = places.find(payload, upload.chat)
+def _conversation(context: PageContext, known: ChatFinder, report: StoredReport) -> Conversation:
+    payload = payload_of(report)
+    newest = message_of(report.seq, payload)
+    chat = known.find(payload, report.chat)
     name = chat.displayname if chat else newest.chat
-    return Conversation(chat, upload.chat, name, newest, summary(newest, visit.t))
+    return Conversation(chat, report.chat, name, newest, one_line(newest, context.t))
 
 
-async def chat(visit: PageContext) -> web.StreamResponse:
-    """One conversation: what was said, what waits to be sent, and where to write."""
-    account = visit.account()
-    found, line = _which(visit, account)
+async def chat(context: PageContext) -> web.StreamResponse:
+    """Show one conversation: its messages, those that wait to be sent, and the composer."""
+    account = context.account()
+    found, chat_key = _requested_chat(context, account)
     after = await account.history.newest()
-    uploads = await account.history.of(line, before=visit.number("before"), limit=MESSAGES_SHOWN)
-    messages = [said(one.seq, payload_of(one)) for one in reversed(uploads) if one.body]
+    reports = await account.history.of(
+        chat_key, before=context.number("before"), limit=MESSAGES_SHOWN
+    )
+    messages = [
+        message_of(report.seq, payload_of(report)) for report in reversed(reports) if report.body
+    ]
     name = found.displayname if found else messages[-1].chat if messages else ""
     if found is None and not name:
-        raise CallerError(Code.NOT_FOUND, "nothing of this conversation is kept any more")
-    return visit.page(
-        "parts/messages.html" if visit.is_fragment else "chat.html",
+        raise PageError(Code.NOT_FOUND, "error.no_messages")
+    return context.page(
+        "parts/messages.html" if context.is_fragment else "chat.html",
         account=account,
         chat=found,
-        line=line,
+        chat_key=chat_key,
         name=name,
         is_group=found is not None and isinstance(found, Group),
         messages=messages,
-        recalled={one.recalls for one in messages if one.recalls},
-        sizes=await sizes_of(messages, visit.media_roots),
-        older=uploads[-1].seq if len(uploads) == MESSAGES_SHOWN else None,
+        recalled={message.recalls for message in messages if message.recalls},
+        sizes=await sizes_of(messages, context.media_roots),
+        older=reports[-1].seq if len(reports) == MESSAGES_SHOWN else None,
         after=after,
-        **await _composer(account, line),
+        **await _composer(account, chat_key),
     )
 
 
-def _which(visit: PageContext, account: "Account") -> tuple[Chat | None, str]:
-    """The chat that is asked for by its id of this login, or by its line; and its line."""
-    id, line = visit.texts.get("id", ""), visit.texts.get("line", "")
+def _requested_chat(context: PageContext, account: "Account") -> tuple[Chat | None, str]:
+    """Find the chat by its id of this login, or by its key only; return it with its key."""
+    id, chat_key = context.texts.get("id", ""), context.texts.get("line", "")
     if id:
         chat = account.contacts.chat(id)
         if chat is None:
-            words = "this chat is not known (any more): ids change with every login. Search for the name"
-            raise CallerError(Code.NOT_FOUND, words)
+            raise PageError(Code.NOT_FOUND, "error.no_chat")
         return chat, account.history.chat_keys.of(chat)
-    if not line:
-        raise CallerError(Code.BAD_PARAMETER, "which conversation? choose one from the list")
-    return None, line
+    if not chat_key:
+        raise PageError(Code.BAD_PARAMETER, "error.which_chat")
+    return None, chat_key
 
 
-def _receiver(visit: PageContext, account: "Account") -> Chat:
-    found, _ = _which(visit, account)
+def _recipient(context: PageContext, account: "Account") -> Chat:
+    found, _ = _requested_chat(context, account)
     if found is None:
-        raise CallerError(Code.NOT_FOUND, "this chat is not among the contacts now")
+        raise PageError(Code.NOT_FOUND, "error.not_in_contacts")
     return found
 
 
 def _require_running(account: "Account") -> None:
     if not account.is_running:
-        words = "the account is not logged in now; the overview says why"
-        raise CallerError(Code.NOT_RUNNING, words)
+        raise PageError(Code.NOT_RUNNING, "error.not_logged_in")
 
 
-def _require_words(visit: PageContext) -> None:
-    if not visit.texts.get("content", "").strip() and not visit.given.files:
-        raise CallerError(Code.BAD_PARAMETER, "write something, or choose a file")
+def _require_content(context: PageContext) -> None:
+    content = context.texts.get("content", "")
+    if not content.strip() and not context.params.files:
+        raise PageError(Code.BAD_PARAMETER, "error.nothing_to_send")
+    if len(content.encode("utf-8", "surrogatepass")) > MAX_CONTENT:
+        raise PageError(Code.BAD_PARAMETER, "error.too_long", most=MAX_CONTENT)
 
 
-async def _composer(account: "Account", line: str) -> dict[str, Any]:
-    """What waits, and a key that makes a form that is sent twice one message."""
-    waiting = [_unsent(order) for order in await account.history.waiting(line)]
-    return {"waiting": waiting, "once": secrets.token_urlsafe(16)}
+async def _composer(account: "Account", chat_key: str) -> dict[str, Any]:
+    """Collect the pending messages, and a key that makes a form submitted twice one message."""
+    pending = [_pending(order) for order in await account.history.waiting(chat_key)]
+    return {"pending": pending, "once": secrets.token_urlsafe(16)}
 
 
-def _unsent(order: OutgoingMessage) -> Unsent:
+def _pending(order: OutgoingMessage) -> PendingMessage:
     file = ""
     if order.parcel is not None:
         file = described(order.parcel).get("media_name", "") or order.parcel.source or "file"
-    return Unsent(order.uid, order.content, file)
+    return PendingMessage(order.uid, order.content, file)
 
 
-async def waiting(visit: PageContext) -> web.StreamResponse:
-    """The part that shows what waits to be sent."""
-    account = visit.account()
-    _, line = _which(visit, account)
-    return visit.page("parts/waiting.html", account=account, **await _composer(account, line))
+async def waiting(context: PageContext) -> web.StreamResponse:
+    """Show the messages that wait to be sent."""
+    account = context.account()
+    _, chat_key = _requested_chat(context, account)
+    return context.page("parts/waiting.html", account=account, **await _composer(account, chat_key))
 
 
-async def write(visit: PageContext) -> web.StreamResponse:
-    """Accept a message; it is sent when its turn comes, and survives a crash."""
-    account = visit.account()
+async def write(context: PageContext) -> web.StreamResponse:
+    """Accept a message. It is stored, so that a crash does not lose it, and sent when its turn comes."""
+    account = context.account()
     try:
-        with visit.given.unless_refused():
+        with context.params.unless_refused():
             _require_running(account)
-            found = _receiver(visit, account)
-            _require_words(visit)
-            visit.texts["async"] = "1"
+            found = _recipient(context, account)
+            _require_content(context)
+            context.texts["async"] = "1"
             kind = SendGroupMessage if isinstance(found, Group) else SendFriendMessage
-            call = kind.read(visit.given)
+            call = kind.read(context.params)
             call.check()
         await send(account, lambda: found, call)
     except CallerError as error:
-        if not visit.is_fragment:
+        if not context.is_fragment:
             raise
-        page = visit.page("parts/composer_error.html", account=account, error=error)
+        reason = error_reason(error, context.t)
+        page = context.page("parts/composer_error.html", account=account, reason=reason)
         page.headers.update({"HX-Retarget": "#composer-error", "HX-Reswap": "innerHTML"})
         return page
-    if visit.is_fragment:
-        line = account.history.chat_keys.of(found)
-        return visit.page(
-            "parts/composer.html", account=account, chat=found, **await _composer(account, line)
-        )
-    return visit.go(f"{base_of(account)}/chat", id=found.id)
+    if context.is_fragment:
+        composer = await _composer(account, account.history.chat_keys.of(found))
+        return context.page("parts/composer.html", account=account, chat=found, **composer)
+    return context.redirect(f"{base_of(account)}/chat", id=found.id)

@@ -1,4 +1,4 @@
-"""Friends, groups and their members: searched, and shown with their pictures."""
+"""Friends, groups and their members: search, profiles and avatars."""
 
 import itertools
 import logging
@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 
 from openwx.accounts.avatars import Avatar
 from openwx.console.context import PageContext
+from openwx.console.wording import PageError
 from openwx.domain.contacts import FRIEND, Chat, Friend, Group, Member, User
 from openwx.errors import CallerError, Code, WeChatError
 
@@ -20,24 +21,26 @@ log = logging.getLogger("openwx.console")
 
 PAGE = 60
 MOST_LETTERS = 100
-Kind = Literal["friends", "groups", "others"]
-KINDS: tuple[Kind, ...] = ("friends", "groups", "others")
+ContactKind = Literal["friends", "groups", "others"]
+KINDS: tuple[ContactKind, ...] = ("friends", "groups", "others")
 
 
-async def contacts(visit: PageContext) -> web.StreamResponse:
-    """One page of friends, groups or public accounts with these letters in a name."""
-    account = visit.account()
-    letters = visit.texts.get("q", "").strip()[:MOST_LETTERS]
-    kind: Kind = next((kind for kind in KINDS if kind == visit.texts.get("kind")), "friends")
+async def contacts(context: PageContext) -> web.StreamResponse:
+    """Show one page of friends, groups or public accounts whose names contain the letters."""
+    account = context.account()
+    letters = context.texts.get("q", "").strip()[:MOST_LETTERS]
+    kind: ContactKind = next(
+        (kind for kind in KINDS if kind == context.texts.get("kind")), "friends"
+    )
     found = sorted(_found(_all(account, kind), letters), key=lambda one: one.displayname.casefold())
-    start = visit.number("from") or 0
+    start = context.number("from") or 0
     page = found[start : start + PAGE]
-    template = "parts/contacts.html" if visit.is_fragment else "contacts.html"
-    return visit.page(
+    template = "parts/contacts.html" if context.is_fragment else "contacts.html"
+    return context.page(
         template,
         account=account,
         kind=kind,
-        kinds=counts_of_kinds(account),
+        kinds=count_by_kind(account),
         letters=letters,
         found=page,
         count=len(found),
@@ -46,12 +49,12 @@ async def contacts(visit: PageContext) -> web.StreamResponse:
     )
 
 
-def counts_of_kinds(account: "Account") -> dict[Kind, int]:
-    """How many contacts there are of each kind."""
+def count_by_kind(account: "Account") -> dict[ContactKind, int]:
+    """Count the contacts of each kind."""
     return {kind: sum(1 for _ in _all(account, kind)) for kind in KINDS}
 
 
-def _all(account: "Account", kind: Kind) -> Iterable[Chat]:
+def _all(account: "Account", kind: ContactKind) -> Iterable[Chat]:
     if kind == "groups":
         return account.contacts.groups.values()
     return (
@@ -72,41 +75,38 @@ def _names(chat: Chat | Member) -> str:
     return f"{chat.displayname}\n{chat.name}\n{chat.markname}\n{chat.account}\n{chat.display}"
 
 
-async def contact(visit: PageContext) -> web.StreamResponse:
-    """One friend, or a group with its members."""
-    account = visit.account()
-    chat = account.contacts.chat(visit.texts.get("id", ""))
+async def contact(context: PageContext) -> web.StreamResponse:
+    """Show one friend, or a group with its members."""
+    account = context.account()
+    chat = account.contacts.chat(context.texts.get("id", ""))
     if chat is None:
-        words = (
-            "this contact is not known (any more): ids change with every login. Search for the name"
-        )
-        raise CallerError(Code.NOT_FOUND, words)
+        raise PageError(Code.NOT_FOUND, "error.no_contact")
     if isinstance(chat, Friend):
-        return visit.page("friend.html", account=account, chat=chat)
-    letters = visit.texts.get("q", "").strip()[:MOST_LETTERS]
+        return context.page("friend.html", account=account, chat=chat)
+    letters = context.texts.get("q", "").strip()[:MOST_LETTERS]
     wanted = letters.casefold()
-    everybody = [one for one in chat.members.values() if wanted in _names(one).casefold()]
-    start = visit.number("from") or 0
-    template = "parts/members.html" if visit.is_fragment else "group.html"
-    return visit.page(
+    matching = [one for one in chat.members.values() if wanted in _names(one).casefold()]
+    start = context.number("from") or 0
+    template = "parts/members.html" if context.is_fragment else "group.html"
+    return context.page(
         template,
         account=account,
         chat=chat,
         letters=letters,
-        count=len(everybody),
-        members=list(itertools.islice(everybody, start, start + PAGE)),
-        following=start + PAGE if start + PAGE < len(everybody) else None,
+        count=len(matching),
+        members=list(itertools.islice(matching, start, start + PAGE)),
+        following=start + PAGE if start + PAGE < len(matching) else None,
     )
 
 
-async def avatar(visit: PageContext) -> web.StreamResponse:
-    """The picture of a friend, a group, a group's member, or the account itself.
+async def avatar(context: PageContext) -> web.StreamResponse:
+    """Answer with the avatar of a friend, a group, a group's member, or the account itself.
 
-    204 where there is none to be had now (nobody with this id is known, the account is not logged in, WeChat has none):
-    then the letter beneath it is what the page shows, and nothing went wrong.
+    The answer is 204 if there is none now: the id is unknown, the account is not logged in, or WeChat has none.
+    The page then shows the letter beneath it, and the browser logs no error.
     """
-    account = visit.account()
-    found = await _picture_of(account, visit.texts.get("id", ""), visit.texts.get("group", ""))
+    account = context.account()
+    found = await _avatar_of(account, context.texts.get("id", ""), context.texts.get("group", ""))
     if found is None:
         return web.Response(status=HTTPStatus.NO_CONTENT)
     return web.Response(
@@ -115,17 +115,17 @@ async def avatar(visit: PageContext) -> web.StreamResponse:
     )
 
 
-async def _picture_of(account: "Account", id: str, group_id: str) -> Avatar | None:
+async def _avatar_of(account: "Account", id: str, group_id: str) -> Avatar | None:
     room_id = ""
-    people = account.contacts
-    whom: User | Chat | Member | None
-    whom = people.user if id == people.user.id else people.chat(id)
-    if whom is None and (group := people.groups.get(group_id)):
-        whom, room_id = group.members.get(id), group.room_id
-    if whom is None or not account.is_running:
+    contacts = account.contacts
+    person: User | Chat | Member | None
+    person = contacts.user if id == contacts.user.id else contacts.chat(id)
+    if person is None and (group := contacts.groups.get(group_id)):
+        person, room_id = group.members.get(id), group.room_id
+    if person is None or not account.is_running:
         return None
     try:
-        return await account.avatars.of(whom, room_id)
+        return await account.avatars.of(person, room_id)
     except (CallerError, WeChatError) as error:
-        log.info("the picture of %s cannot be had: %s", whom.displayname, error)
+        log.info("the avatar of %s is not available: %s", person.displayname, error)
         return None

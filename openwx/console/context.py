@@ -1,4 +1,4 @@
-"""One request for a page: who asks for what, in which language, and how it is answered."""
+"""One request for a page: its parameters, its account, its language, and how it is answered."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -13,18 +13,19 @@ from markupsafe import Markup
 
 from openwx import __version__
 from openwx.api.parameters import RequestParams
-from openwx.console.health import Health, health_of
+from openwx.console.health import StatusView, health_of
 from openwx.console.links import linked, may_follow
-from openwx.console.messages import KINDS, failure_words, recall_words
-from openwx.console.translation import translate
-from openwx.errors import CallerError, Code
+from openwx.console.messages import recall_words
+from openwx.console.services import ConsoleServices
+from openwx.console.translation import Translator
+from openwx.console.wording import PageError, category_words, failure_words
+from openwx.errors import Code
 from openwx.language import Language
 from openwx.safetext import plain
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
     from openwx.accounts.manager import AccountManager
-    from openwx.console.pages import PageFrame
 
 ROOT = "/console"
 LOGIN = f"{ROOT}/login"
@@ -36,22 +37,26 @@ _SECTION_OF = {"chat": "chats", "contact": "contacts", "delivery": "deliveries"}
 
 
 class PageContext(msgspec.Struct):
-    """One request for a page, admitted."""
+    """One admitted request for a page."""
 
-    frame: "PageFrame"
+    services: ConsoleServices
     request: web.Request
-    language: Language
-    given: RequestParams
+    t: Translator
+    params: RequestParams
     logged_in: bool
 
     @property
-    def gateway(self) -> "AccountManager":
-        return self.frame.gateway
+    def manager(self) -> "AccountManager":
+        return self.services.manager
+
+    @property
+    def language(self) -> Language:
+        return self.t.language
 
     @property
     def texts(self) -> dict[str, str]:
-        """The parameters."""
-        return self.given.texts
+        """The parameters that are no files."""
+        return self.params.texts
 
     @property
     def is_fragment(self) -> bool:
@@ -59,17 +64,17 @@ class PageContext(msgspec.Struct):
         return self.request.headers.get("HX-Request") == "true"
 
     def account(self) -> "Account":
-        """The account that the address names. Raises ``CallerError`` (100)."""
+        """Return the account that the address names. Raises ``PageError`` (100)."""
         name = self.request.match_info["account"]
-        account = self.gateway.accounts.get(name)
+        account = self.manager.accounts.get(name)
         if account is None:
-            raise CallerError(Code.NOT_FOUND, f"there is no account {name[:100]!r}")
+            raise PageError(Code.NOT_FOUND, "error.no_account", name=name[:100])
         return account
 
     @property
     def media_roots(self) -> list[Path]:
-        """Below these lie the files of messages."""
-        return [self.gateway.folder.path, *self.gateway.settings.media_roots]
+        """The folders that hold the files of messages."""
+        return [self.manager.folder.path, *self.manager.settings.media_roots]
 
     @property
     def section(self) -> str:
@@ -78,72 +83,69 @@ class PageContext(msgspec.Struct):
         name = parts[4] if len(parts) > 4 else ""
         return "/" + _SECTION_OF.get(name, name) if name else ""
 
-    def health(self, account: "Account") -> Health:
-        gateway = self.gateway
-        is_last = len(gateway.accounts) == 1 and account.stop_requested
-        stopping = gateway.stopping or is_last or not self.frame.is_running
-        return health_of(account, self.t, wanted=gateway.should_run(account), stopping=stopping)
+    def health(self, account: "Account") -> StatusView:
+        manager = self.manager
+        is_last = len(manager.accounts) == 1 and account.stop_requested
+        stopping = manager.stopping or is_last or not self.services.is_running
+        return health_of(account, self.t, wanted=manager.should_run(account), stopping=stopping)
 
     def tone(self, account: "Account") -> str:
         return self.health(account).tone
 
     def id_in_path(self) -> int:
-        """Raises ``CallerError`` (100)."""
+        """Return the id in the address. Raises ``PageError`` (100)."""
         text = self.request.match_info["id"]
         if not _ID.fullmatch(text):
-            raise CallerError(Code.NOT_FOUND, "no such id")
+            raise PageError(Code.NOT_FOUND, "error.no_page")
         return int(text)
-
-    def t(self, english: str, **values: object) -> str:
-        return translate(self.language, english, **values)
 
     @property
     def wants_token_hint(self) -> bool:
         """Whether to say that no token is set, and how to set one."""
-        return not self.frame.sessions.needed and HINT_IS_HIDDEN not in self.request.cookies
+        return not self.services.sessions.needed and HINT_IS_HIDDEN not in self.request.cookies
 
     def may_follow(self, url: str) -> bool:
         """Whether an address that somebody sent may be a link."""
-        return may_follow(url, self.frame.access.answers_to)
+        return may_follow(url, self.services.access.answers_to)
 
     def linked(self, text: str) -> Markup:
-        """A text of somebody's, with links."""
-        return linked(plain(text), self.frame.access.answers_to)
+        """Show somebody's text with its addresses as links."""
+        return linked(plain(text), self.services.access.answers_to)
 
     def number(self, name: str) -> int | None:
-        """A parameter that is an id; None where it is not given. Raises ``CallerError`` (-2)."""
+        """Return a parameter that is an id; None if it is missing. Raises ``PageError`` (-2)."""
         text = self.texts.get(name, "")
         if not text:
             return None
         if not _ID.fullmatch(text):
-            raise CallerError(Code.BAD_PARAMETER, f"{name} must be a whole number")
+            raise PageError(Code.BAD_PARAMETER, "error.number", name=name)
         return int(text)
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
-        """A whole page, or a part of one, from a template."""
+        """Answer with a page, or a part of one, from a template."""
         body = self.render(template, **values)
         return web.Response(text=body, status=status, content_type="text/html", charset="utf-8")
 
     def render(self, template: str, **values: Any) -> str:
         account: Account | None = values.pop("account", None)
-        return self.frame.templates.get_template(template).render(
-            visit=self,
+        return self.services.templates.get_template(template).render(
+            page=self,
             t=self.t,
             language=self.language,
             version=__version__,
-            accounts=list(self.gateway.accounts.values()),
+            accounts=list(self.manager.accounts.values()),
             account=account,
             base="" if account is None else base_of(account),
             here=self.request.path_qs,
-            proof=self.frame.sessions.form_key(self.request),
-            kinds_of_media=KINDS,
+            form_key=self.services.sessions.form_key(self.request),
+            must_log_in=self.services.sessions.needed,
             recall_words=recall_words,
             failure_words=failure_words,
-            must_log_in=self.frame.sessions.needed,
+            category=category_words,
             **values,
         )
 
-    def go(self, path: str, **query: str) -> web.Response:
+    def redirect(self, path: str, **query: str) -> web.Response:
         """Send the browser to another page."""
         where = f"{path}?{urlencode(query)}" if query else path
         if self.is_fragment:
@@ -155,12 +157,12 @@ View = Callable[[PageContext], Awaitable[web.StreamResponse]]
 
 
 def base_of(account: "Account") -> str:
-    """Where an account's pages are."""
+    """Return the address of an account's pages."""
     return f"{ROOT}/accounts/{quote(account.name)}"
 
 
-def local(path: str) -> str:
-    """A path of the console, whatever a visitor wrote there."""
+def local_path(path: str) -> str:
+    """Return a path only if it is one of the console, else the console's first page."""
     is_ours = path == ROOT or path.startswith((f"{ROOT}/", f"{ROOT}?"))
     is_plain = path.isprintable() and "\\" not in path and ".." not in unquote(path)
     return path if is_ours and is_plain else ROOT

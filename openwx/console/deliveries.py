@@ -1,4 +1,4 @@
-"""Deliveries to ``post_api``: those that failed, that wait, and that arrived of late."""
+"""Deliveries to ``post_api``: failed, waiting and recent ones, and sending again or discarding the failed."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,57 +8,63 @@ from aiohttp import web
 
 from openwx.accounts.history import payload_of
 from openwx.console.context import PageContext, base_of
-from openwx.console.feed import happened
-from openwx.errors import CallerError, Code
+from openwx.console.feed import feed_line
+from openwx.console.wording import PageError, delivery_reason
+from openwx.errors import Code
 from openwx.store.records import DeliveryStatus, ListedReport
 
 SHOWN = 100
-State = Literal["failed", "waiting", "delivered"]
-STATES: tuple[State, ...] = ("failed", "waiting", "delivered")
+Tab = Literal["failed", "waiting", "delivered"]
+STATES: tuple[Tab, ...] = ("failed", "waiting", "delivered")
 
 
-async def deliveries(visit: PageContext) -> web.StreamResponse:
-    account = visit.account()
-    state: State = next((one for one in STATES if one == visit.texts.get("state")), "failed")
-    box = account.outbox
+async def deliveries(context: PageContext) -> web.StreamResponse:
+    account, t = context.account(), context.t
+    state: Tab = next((one for one in STATES if one == context.texts.get("state")), "failed")
+    outbox = account.outbox
     listed: Sequence[ListedReport]
     if state == "failed":
-        listed = await box.failed(SHOWN)
+        listed = await outbox.failed(SHOWN)
     elif state == "waiting":
-        listed = await box.waiting(SHOWN)
+        listed = await outbox.waiting(SHOWN)
     else:
-        listed = await box.delivered(SHOWN)
+        listed = await outbox.delivered(SHOWN)
     payloads = await account.history.payloads([one.id for one in listed])
-    lines = {
-        one.id: happened(visit, one.id, one.created, payloads.get(one.id, {})) for one in listed
-    }
-    template = "parts/deliveries.html" if visit.is_fragment else "deliveries.html"
-    return visit.page(
+    template = "parts/deliveries.html" if context.is_fragment else "deliveries.html"
+    return context.page(
         template,
         account=account,
         state=state,
         states=STATES,
         listed=listed,
-        lines=lines,
+        lines={
+            one.id: feed_line(one.id, one.created, payloads.get(one.id, {}), t) for one in listed
+        },
+        reasons={
+            one.id: delivery_reason(one.http_status, one.error, t)
+            for one in listed
+            if one.error and one.error != f"HTTP {one.http_status}"
+        },
         most=SHOWN,
     )
 
 
-async def delivery(visit: PageContext) -> web.StreamResponse:
-    """One, with what it says."""
-    account = visit.account()
-    upload = await account.history.by_id(visit.number("id") or 0)
-    if upload is None:
-        raise CallerError(Code.NOT_FOUND, "this delivery is not kept any more")
-    return visit.page(
+async def delivery(context: PageContext) -> web.StreamResponse:
+    """Show one delivery with its request body."""
+    account, t = context.account(), context.t
+    report = await account.history.by_id(context.number("id") or 0)
+    if report is None:
+        raise PageError(Code.NOT_FOUND, "error.no_delivery")
+    return context.page(
         "delivery.html",
         account=account,
-        upload=upload,
-        failed=upload.delivery_status == DeliveryStatus.FAILED,
-        waiting=upload.delivery_status == 0,
-        dropped=upload.delivery_status == DeliveryStatus.DROPPED,
-        line=happened(visit, upload.id, upload.created, payload_of(upload)),
-        json=_indented(upload.body),
+        report=report,
+        failed=report.delivery_status == DeliveryStatus.FAILED,
+        waiting=report.delivery_status == 0,
+        dropped=report.delivery_status == DeliveryStatus.DROPPED,
+        line=feed_line(report.id, report.created, payload_of(report), t),
+        reason=delivery_reason(report.http_status, report.error, t) if report.error else None,
+        json=_indented(report.body),
     )
 
 
@@ -66,25 +72,26 @@ def _indented(body: bytes) -> str:
     return msgspec.json.format(body, indent=2).decode() if body else ""
 
 
-async def retry(visit: PageContext) -> web.StreamResponse:
-    """Send one that failed again, or all."""
-    account = visit.account()
-    count = await account.outbox.retry(_chosen(visit))
-    return visit.go(f"{base_of(account)}/deliveries", state="waiting" if count else "failed")
+async def retry(context: PageContext) -> web.StreamResponse:
+    """Send one failed delivery again, or all."""
+    account = context.account()
+    count = await account.outbox.retry(_chosen_ids(context))
+    state = "waiting" if count else "failed"
+    return context.redirect(f"{base_of(account)}/deliveries", state=state)
 
 
-async def drop(visit: PageContext) -> web.StreamResponse:
-    """Forget one that failed, or all."""
-    account = visit.account()
-    await account.outbox.drop(_chosen(visit))
-    return visit.go(f"{base_of(account)}/deliveries", state="failed")
+async def drop(context: PageContext) -> web.StreamResponse:
+    """Discard one failed delivery, or all."""
+    account = context.account()
+    await account.outbox.drop(_chosen_ids(context))
+    return context.redirect(f"{base_of(account)}/deliveries", state="failed")
 
 
-def _chosen(visit: PageContext) -> list[int] | None:
-    """None for all."""
-    if visit.texts.get("id") == "all":
+def _chosen_ids(context: PageContext) -> list[int] | None:
+    """Return the ids that the form names; None for all."""
+    if context.texts.get("id") == "all":
         return None
-    id = visit.number("id")
+    id = context.number("id")
     if id is None:
-        raise CallerError(Code.BAD_PARAMETER, "id must be the id of a delivery, or all")
+        raise PageError(Code.BAD_PARAMETER, "error.which_delivery")
     return [id]

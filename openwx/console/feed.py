@@ -1,4 +1,4 @@
-"""What happens: messages and events of all chats, the newest first."""
+"""The live feed: messages and events of all chats, newest first."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,8 @@ from aiohttp import web
 from openwx.accounts.history import payload_of
 from openwx.console.context import PageContext
 from openwx.console.events import event_words
-from openwx.console.messages import Said, said, summary
+from openwx.console.messages import MessageView, message_of, one_line
+from openwx.console.translation import Translator
 from openwx.reporter.payload import Payload
 from openwx.store.records import StoredReport
 
@@ -18,40 +19,39 @@ if TYPE_CHECKING:
 PAGE = 50
 
 
-class Happened(msgspec.Struct, frozen=True):
+class FeedLine(msgspec.Struct, frozen=True):
     """A line of the feed: a message, or an event in words."""
 
     id: int
     at: float
-    said: Said | None
+    message: MessageView | None
     words: str
 
 
-def happened(visit: PageContext, id: int, at: float, payload: Payload) -> Happened:
+def feed_line(id: int, at: float, payload: Payload, t: Translator) -> FeedLine:
     if not payload:
-        return Happened(id, at, None, visit.t("A large message, not kept any more"))
+        return FeedLine(id, at, None, t("feed.dropped"))
     if payload["post_type"] == "event":
-        return Happened(id, at, None, event_words(payload, visit.t))
-    one = said(id, payload)
-    return Happened(id, at, one, summary(one, visit.t))
+        return FeedLine(id, at, None, event_words(payload, t))
+    message = message_of(id, payload)
+    return FeedLine(id, at, message, one_line(message, t))
 
 
-async def newest(
-    visit: PageContext, account: "Account", *, limit: int, before: int | None = None
+async def newest_lines(
+    context: PageContext, account: "Account", *, limit: int, before: int | None = None
 ) -> dict[str, Any]:
-    """Lines of the feed, and from where it goes on."""
+    """Read the newest lines, and the numbers at which older and newer ones continue."""
     after = await account.history.newest()
-    uploads: list[StoredReport] = await account.history.published(before=before, limit=limit)
-    lines = [happened(visit, one.seq, one.created, payload_of(one)) for one in uploads]
+    reports: list[StoredReport] = await account.history.published(before=before, limit=limit)
     return {
-        "lines": lines,
-        "older": uploads[-1].seq if len(uploads) == limit else None,
+        "lines": [feed_line(one.seq, one.created, payload_of(one), context.t) for one in reports],
+        "older": reports[-1].seq if len(reports) == limit else None,
         "after": after,
     }
 
 
-async def feed(visit: PageContext) -> web.StreamResponse:
-    account, before = visit.account(), visit.number("before")
-    found = await newest(visit, account, limit=PAGE, before=before)
-    template = "parts/feed.html" if visit.is_fragment else "feed.html"
-    return visit.page(template, account=account, paged=True, **found)
+async def feed(context: PageContext) -> web.StreamResponse:
+    account, before = context.account(), context.number("before")
+    found = await newest_lines(context, account, limit=PAGE, before=before)
+    template = "parts/feed.html" if context.is_fragment else "feed.html"
+    return context.page(template, account=account, paged=True, **found)

@@ -1,4 +1,4 @@
-"""How things are shown: names and texts that others wrote, times, sizes, initials."""
+"""Filters of the templates: texts of others, times, sizes, initials."""
 
 import time
 from collections.abc import Callable
@@ -13,22 +13,22 @@ _UNITS = ("B", "kB", "MB", "GB")
 
 
 def initial(name: object) -> str:
-    """The letter that stands where there is no picture."""
+    """Return the letter to show in place of an avatar."""
     return next((c.upper() for c in plain(name) if c.isalnum()), "·")
 
 
 def hue(name: object) -> int:
-    """One of eight colours, always the same for a name."""
+    """Choose one of eight colours, always the same for a name."""
     return sum(map(ord, str(name))) % _HUES
 
 
 def iso(seconds: float) -> str:
-    """Unix time for a machine; the browser shows it in its own zone."""
+    """Format Unix time for the browser, which shows it in its own zone."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def clock(seconds: float) -> str:
-    """The time of a day of today, else with the date, in the server's zone."""
+    """Format Unix time in the server's zone, with the date unless it is today."""
     then, now = time.localtime(seconds), time.localtime()
     if then[:3] == now[:3]:
         return time.strftime("%H:%M", then)
@@ -36,7 +36,7 @@ def clock(seconds: float) -> str:
 
 
 def size(count: object) -> str:
-    """Bytes in a unit for people."""
+    """Format a number of bytes with a unit."""
     number = float(str(count)) if str(count).isdecimal() else 0.0
     unit = 0
     while number >= 1000 and unit < len(_UNITS) - 1:

@@ -1,8 +1,7 @@
-"""Links in what others wrote: only to places that are not this gateway.
+"""Turns addresses in texts of others into links, unless they lead to this gateway.
 
-A click on a page of the console counts as the owner's own call, so a contact's link to the gateway's API would be done
-by the gateway, however its address is spelt. Such a link, and whatever a browser may read otherwise than this does, is
-shown as text.
+A click in the console counts as a call of the owner, so the gateway would execute a contact's link to its own API. Such
+a link, however it is spelt, and every address that browsers might read differently, stays text.
 """
 
 import re
@@ -23,13 +22,13 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 IsOurs = Callable[[str], bool]
-"""Whether a Host may be this gateway's."""
+"""Tells whether a Host may be this gateway's."""
 
 
 def host_of(url: str) -> str | None:
-    """The host of a web address as browsers read it (WHATWG URL), numbers as an IP address.
+    """Return the host of a web address as browsers read it (WHATWG URL), numbers as an IP address.
 
-    None for what is no web address, or none that is certain to be read so.
+    Return None for anything else, and if browsers might disagree.
     """
     text = re.sub(r"[\t\n\r]", "", url.strip()).replace("\\", "/")
     found = _WEB.match(text)
@@ -61,16 +60,16 @@ def _address(text: str) -> str | None:
 
 
 def may_follow(url: str, is_ours: IsOurs) -> bool:
-    """Whether it may stand in a link: ``javascript:`` and its like may not, nor what leads to this gateway."""
+    """Check whether an address may be a link: http(s) only, and not to this gateway."""
     host = host_of(url)
     return host is not None and not is_ours(f"[{host}]" if ":" in host else host)
 
 
 def linked(text: str, is_ours: IsOurs) -> Markup:
-    """A text with the addresses in it as links, which open apart and tell nothing of this page."""
+    """Turn the addresses in a text into links, which open in a new tab without a referrer."""
     parts, at = [], 0
     for found in _IN_TEXT.finditer(text):
-        shown = _without_the_sentence(found[0])
+        shown = _without_punctuation(found[0])
         url = shown if "://" in shown else f"https://{shown}"
         if may_follow(url, is_ours):
             parts += [escape(text[at : found.start()]), link(url, shown)]
@@ -79,14 +78,14 @@ def linked(text: str, is_ours: IsOurs) -> Markup:
 
 
 def link(url: str, shown: str) -> Markup:
-    """An address as a link; ``Markup`` escapes what is put into it."""
+    """Make a link; ``Markup`` escapes its parts."""
     return Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>').format(
         url, shown
     )
 
 
-def _without_the_sentence(url: str) -> str:
-    """What stands behind an address belongs to the sentence: a comma, a bracket that it did not open."""
+def _without_punctuation(url: str) -> str:
+    """Cut off what belongs to the sentence around an address: a comma, a bracket that it did not open."""
     while url:
         last = url[-1]
         closes = last in _BRACKETS and url.count(_BRACKETS[last]) < url.count(last)

@@ -1,4 +1,4 @@
-"""What keeps a page fresh: one stream of Server-Sent Events for each, with parts of the page, rendered here."""
+"""Keeps an open page fresh: one stream of Server-Sent Events a page, with parts of it rendered here."""
 
 import asyncio
 import logging
@@ -9,10 +9,10 @@ import msgspec
 from aiohttp import hdrs, web
 
 from openwx.accounts.streams import Reader, StreamEnded
-from openwx.console.accounts import counts_of, glance
+from openwx.console.accounts import counts_of, summary_of
 from openwx.console.context import PageContext
-from openwx.console.feed import happened
-from openwx.console.messages import said
+from openwx.console.feed import feed_line
+from openwx.console.messages import message_of
 from openwx.console.pages import HEADERS
 from openwx.console.pictures import sizes_of
 from openwx.store.base import JournalError
@@ -24,128 +24,132 @@ if TYPE_CHECKING:
 log = logging.getLogger("openwx.console")
 
 LOOK_S = 0.5
-"""So often it is seen whether something changed."""
+"""The interval at which parts of the page are compared, in seconds."""
 COUNT_S = 2.0
-"""So often the counters are read."""
+"""The interval at which counters are read, in seconds."""
 WRITE_S = 30.0
-"""A browser that takes nothing for so long is gone."""
+"""The time after which a browser that reads nothing is disconnected, in seconds."""
 QUIET_S = 15.0
-"""After so long without news an event shows that the stream lives."""
+"""The time without news after which an event shows that the stream lives, in seconds."""
 
 
-async def live(visit: PageContext) -> web.StreamResponse:
-    """The stream, until the browser goes, the session ends, or the server stops."""
-    account = visit.account()
-    last = visit.request.headers.get("Last-Event-ID", "")
-    after = int(last) if last.isdecimal() and last.isascii() else visit.number("after")
+async def live(context: PageContext) -> web.StreamResponse:
+    """Stream what changes, until the browser leaves, the session ends, or the server stops."""
+    account = context.account()
+    last = context.request.headers.get("Last-Event-ID", "")
+    after = int(last) if last.isdecimal() and last.isascii() else context.number("after")
     response = web.StreamResponse(
         headers=HEADERS
         | {hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
     )
-    page = LivePage(visit, account)
-    with visit.gateway.streams.taking():
+    page = LivePage(context, account)
+    with context.manager.streams.taking():
         async with account.stream.read(after) as reader:
-            await response.prepare(visit.request)
+            await response.prepare(context.request)
             try:
-                async for news in page.news(reader):
+                async for update in page.updates(reader):
                     async with asyncio.timeout(WRITE_S):
-                        await response.write(news.encoded())
+                        await response.write(encode(update))
             except (ConnectionError, TimeoutError):
-                log.debug("a console page of %s is closed", account.name)
-            except Exception:  # an answer has begun: there is no other way to tell it
+                log.debug("a console page of %s was closed", account.name)
+            except Exception:  # the answer has begun, so no error page can follow
                 log.exception("the stream of a console page of %s failed", account.name)
     return response
 
 
-class News(msgspec.Struct, frozen=True):
-    """An event of the stream. ``id`` is where the stream goes on after a lost connection, 0 where that is as before."""
+class Update(msgspec.Struct, frozen=True):
+    """An event of the stream. ``id`` is where the stream resumes after a lost connection; 0 if that is unchanged."""
 
     name: str
     html: str = ""
     id: int = 0
 
-    def encoded(self) -> bytes:
-        lines = [f"data: {line}" for line in self.html.splitlines() or [""]]
-        if self.id:
-            lines.append(f"id: {self.id}")
-        return "\n".join([f"event: {self.name}", *lines, "", ""]).encode()
+
+def encode(update: Update) -> bytes:
+    """Spell an update as a Server-Sent Event."""
+    lines = [f"data: {line}" for line in update.html.splitlines() or [""]]
+    if update.id:
+        lines.append(f"id: {update.id}")
+    return "\n".join([f"event: {update.name}", *lines, "", ""]).encode()
 
 
-SIGN_OF_LIFE = News("alive")
+ALIVE = Update("alive")
 
 
 class LivePage:
-    """What one page wants to hear."""
+    """An open page, and the parts that it shows."""
 
-    def __init__(self, visit: PageContext, account: "Account") -> None:
-        self._visit = visit
+    def __init__(self, context: PageContext, account: "Account") -> None:
+        self._context = context
         self._account = account
-        self._view = visit.texts.get("view", "")
-        self._line = visit.texts.get("line", "")
+        self._view = context.texts.get("view", "")
+        self._chat_key = context.texts.get("line", "")
         self._shown: dict[str, str] = {}
         self._counted_at = 0.0
 
-    async def news(self, reader: Reader) -> AsyncIterator[News]:
-        """What changed, for as long as the page may see it."""
+    async def updates(self, reader: Reader) -> AsyncIterator[Update]:
+        """Yield what changes, for as long as the page may see it."""
         loop = asyncio.get_running_loop()
-        spoke_at = loop.time()
-        while self._may_go_on():
-            news = [*await self._parts(loop.time()), *await self._told(reader)]
-            if not news and loop.time() - spoke_at > QUIET_S:
-                news = [SIGN_OF_LIFE]
-            for one in news:
-                spoke_at = loop.time()
-                yield one
+        wrote_at = loop.time()
+        while self._may_continue():
+            updates = [*await self._parts(loop.time()), *await self._reports(reader)]
+            if not updates and loop.time() - wrote_at > QUIET_S:
+                updates = [ALIVE]
+            for update in updates:
+                wrote_at = loop.time()
+                yield update
 
-    def _may_go_on(self) -> bool:
-        """Not when the server stops, the session ends, or the account was started anew: then the page asks again."""
-        visit, account = self._visit, self._account
-        is_current = visit.gateway.accounts.get(account.name) is account
-        return visit.frame.is_running and is_current and visit.frame.sessions.admits(visit.request)
+    def _may_continue(self) -> bool:
+        """Check the server, the session and the account, which may have been replaced: then the page reconnects."""
+        context, account = self._context, self._account
+        services = context.services
+        is_current = context.manager.accounts.get(account.name) is account
+        return services.is_running and is_current and services.sessions.admits(context.request)
 
-    async def _told(self, reader: Reader) -> list[News]:
-        """What happened, waited for a moment."""
+    async def _reports(self, reader: Reader) -> list[Update]:
+        """Wait a moment for new reports, and show those that belong to the page."""
         try:
-            uploads = await reader.more(LOOK_S)
+            reports = await reader.more(LOOK_S)
         except (StreamEnded, JournalError):
-            await self._visit.frame.stops(LOOK_S)
+            await self._context.services.wait_for_stop(LOOK_S)
             return []
         if self._view == "chats":
-            return [News("said", id=reader.cursor)] if uploads else []
-        seen = [await self._as_shown(one) for one in uploads if isinstance(one, PublishedReport)]
-        return [one for one in seen if one is not None]
+            return [Update("said", id=reader.cursor)] if reports else []
+        shown = [await self._as_shown(one) for one in reports if isinstance(one, PublishedReport)]
+        return [one for one in shown if one is not None]
 
-    async def _as_shown(self, upload: PublishedReport) -> News | None:
-        """An upload as this page shows it; None where it does not."""
-        visit, account = self._visit, self._account
-        payload = msgspec.json.decode(upload.body)
+    async def _as_shown(self, report: PublishedReport) -> Update | None:
+        """Render a report as this page shows it; None if it does not."""
+        context, account = self._context, self._account
+        payload = msgspec.json.decode(report.body)
         if self._view in ("overview", "feed"):
-            line = happened(visit, upload.id, upload.created, payload)
-            return News(
-                "feed", visit.render("live/feed.html", account=account, line=line), upload.id
+            line = feed_line(report.id, report.created, payload, context.t)
+            html = context.render("live/feed.html", account=account, line=line)
+            return Update("feed", html, report.id)
+        if self._view == "chat" and account.history.chat_keys.of_payload(payload) == self._chat_key:
+            message = message_of(report.id, payload)
+            sizes = await sizes_of([message], context.media_roots)
+            html = context.render(
+                "live/message.html", account=account, message=message, sizes=sizes
             )
-        if self._view == "chat" and account.history.chat_keys.of_payload(payload) == self._line:
-            one = said(upload.id, payload)
-            sizes = await sizes_of([one], visit.media_roots)
-            html = visit.render("live/message.html", account=account, one=one, sizes=sizes)
-            return News("message", html, upload.id)
+            return Update("message", html, report.id)
         return None
 
-    async def _parts(self, now: float) -> list[News]:
-        """Parts of the page that differ from what it shows."""
-        visit, account = self._visit, self._account
-        parts = {"pill": visit.render("parts/pill.html", account=account)}
+    async def _parts(self, now: float) -> list[Update]:
+        """Render the parts that differ from what the page shows."""
+        context, account = self._context, self._account
+        parts = {"pill": context.render("parts/pill.html", account=account)}
         state_changed = parts["pill"] != self._shown.get("pill")
         if state_changed or now - self._counted_at > COUNT_S:
             self._counted_at = now
             if self._view == "overview":
-                values = await glance(visit, account)
-                parts["counters"] = visit.render("parts/counters.html", account=account, **values)
-                parts["status"] = visit.render("parts/status.html", account=account, **values)
+                values = await summary_of(context, account)
+                parts["counters"] = context.render("parts/counters.html", account=account, **values)
+                parts["status"] = context.render("parts/status.html", account=account, **values)
             elif self._view == "deliveries":
                 parts["deliveries"] = repr((await counts_of(account), account.outage))
         changed = [
-            News(name, html) for name, html in parts.items() if self._shown.get(name) != html
+            Update(name, html) for name, html in parts.items() if self._shown.get(name) != html
         ]
         self._shown |= parts
         return changed

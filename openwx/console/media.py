@@ -1,4 +1,4 @@
-"""Files of messages, by the number of the upload that told of them."""
+"""Files of messages, by the numbers of their reports."""
 
 import asyncio
 from urllib.parse import quote
@@ -11,21 +11,22 @@ from openwx.console.context import PageContext
 from openwx.console.messages import INLINE
 from openwx.console.opening import head_of
 from openwx.console.pages import HEADERS
-from openwx.errors import CallerError, Code
+from openwx.console.wording import PageError
+from openwx.errors import Code
 
 
-async def media(visit: PageContext) -> web.StreamResponse:
-    """Pictures, sounds and films as such (with ``Range``, for players), all else as a file to save: nothing that
-    others sent runs in this page."""
-    account = visit.account()
-    upload = await account.history.by_seq(visit.id_in_path())
-    payload = payload_of(upload) if upload else {}
+async def media(context: PageContext) -> web.StreamResponse:
+    """Serve pictures, sounds and videos inline (with ``Range``, for players), and all else as a download, so that
+    nothing that others sent runs in the console."""
+    account = context.account()
+    report = await account.history.by_seq(context.id_in_path())
+    payload = payload_of(report) if report else {}
     path = payload.get("media_path")
     if not path:
-        raise CallerError(Code.NOT_FOUND, "this message has no file, or is not kept any more")
-    found = await asyncio.to_thread(head_of, str(path), visit.media_roots, types.ENOUGH)
+        raise PageError(Code.NOT_FOUND, "error.no_file")
+    found = await asyncio.to_thread(head_of, str(path), context.media_roots, types.ENOUGH)
     if found is None:
-        raise CallerError(Code.NOT_FOUND, "the file is gone: media are kept for media.keep_days")
+        raise PageError(Code.NOT_FOUND, "error.file_gone")
     real, head = found
     mime = await types.mime_of(head)
     inline = mime in INLINE
@@ -40,6 +41,6 @@ async def media(visit: PageContext) -> web.StreamResponse:
 
 
 def _disposition(name: str, *, inline: bool) -> str:
-    """RFC 6266: the name in UTF-8, whatever is in it."""
+    """Make the header of RFC 6266, with the name in UTF-8."""
     shown = names.shown(name)[:200] or "file"
     return f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(shown, safe='')}"

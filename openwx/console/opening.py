@@ -1,4 +1,4 @@
-"""Files that messages name: only below the folders of media, only regular ones, without waiting."""
+"""Opens the files that messages name: only regular ones below the folders of media, without blocking on a FIFO."""
 
 import os
 import stat
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def head_of(path: str, roots: list[Path], enough: int) -> tuple[Path, bytes] | None:
-    """The file, links resolved, and its first bytes; None where there is none that may be read. Blocks."""
+    """Return the file's resolved path and its first bytes; None if it may not be read. Blocks."""
     try:
         real = Path(path).resolve(strict=True)
         if not any(real.is_relative_to(root.resolve()) for root in roots):

@@ -1,36 +1,36 @@
-"""How large pictures are, by the beginning of their files: a page keeps room for them before they come."""
+"""Reads the sizes of pictures from the first bytes of their files, so that a page reserves room for them."""
 
 import asyncio
 import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from openwx.console.messages import PICTURES, Attached, Said
+from openwx.console.messages import PICTURES, AttachmentView, MessageView
 from openwx.console.opening import head_of
 
 WIDEST, HIGHEST = 280, 320
-"""CSS pixels of a picture in a conversation."""
+"""The largest size of a picture in a conversation, in CSS pixels."""
 UNKNOWN = (240, 180)
-"""Where the file does not tell."""
+"""The size of a picture whose file does not tell."""
 _ENOUGH = 256 * 1024
-"""Bytes: a JPEG may begin with a long preview of itself."""
+"""The bytes to read: a JPEG may begin with a long preview of itself."""
 
 Size = tuple[int, int]
 Shown = tuple[float, float]
-"""Not rounded: the page keeps the very room that the picture will take."""
+"""Not rounded to pixels: the page reserves exactly the room that the picture takes."""
 
 
-async def sizes_of(messages: Iterable[Said], roots: list[Path]) -> dict[int, Shown]:
-    """In which size the picture of each message is shown, by the message's number."""
+async def sizes_of(messages: Iterable[MessageView], roots: list[Path]) -> dict[int, Shown]:
+    """Compute the size at which the picture of each message is shown, by the message's number."""
     pictures = [
-        (one.id, one.attached)
+        (one.id, one.attachment)
         for one in messages
-        if one.attached is not None and one.attached.mime in PICTURES
+        if one.attachment is not None and one.attachment.mime in PICTURES
     ]
     return await asyncio.to_thread(_read_all, pictures, roots) if pictures else {}
 
 
-def _read_all(pictures: list[tuple[int, Attached]], roots: list[Path]) -> dict[int, Shown]:
+def _read_all(pictures: list[tuple[int, AttachmentView]], roots: list[Path]) -> dict[int, Shown]:
     return {id: shown(_read(one.path, roots)) for id, one in pictures}
 
 
@@ -40,7 +40,7 @@ def _read(path: str, roots: list[Path]) -> Size | None:
 
 
 def shown(size: Size | None) -> Shown:
-    """The size on the page of a picture of that size: no larger than it is, and whole."""
+    """Fit a picture of this size into a bubble: whole, and not enlarged."""
     if size is None:
         return UNKNOWN
     width, height = size
@@ -49,7 +49,7 @@ def shown(size: Size | None) -> Shown:
 
 
 def size_of(head: bytes) -> Size | None:
-    """Width and height as a picture is shown; None where these bytes do not tell."""
+    """Read width and height as a picture is shown; None if these bytes do not tell."""
     try:
         size = _size_of(head)
     except (struct.error, IndexError):
@@ -72,10 +72,10 @@ def _size_of(head: bytes) -> Size | None:
 
 
 def _of_jpeg(head: bytes) -> Size | None:
-    """From its frame header, turned as its Exif says."""
+    """Read the frame header, turned as the Exif data says."""
     at, turned = 2, False
     while at + 4 <= len(head):
-        if head[at] != 0xFF:  # rubbish between segments, which browsers skip as well
+        if head[at] != 0xFF:  # garbage between segments, which browsers skip as well
             at += 1
             continue
         marker, length = head[at + 1], struct.unpack_from(">H", head, at + 2)[0]
@@ -92,7 +92,7 @@ def _of_jpeg(head: bytes) -> Size | None:
 
 
 def _is_turned(tiff: bytes) -> bool:
-    """Whether the camera was held upright (orientation 5 to 8), so that width and height change places."""
+    """Check whether the camera was held upright (orientation 5 to 8), so that width and height swap."""
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
         return False

@@ -1,7 +1,7 @@
-"""Who is logged in to the console, and proof that a form was one of ours.
+"""Sessions of the console, and keys that prove that a form came from one of its pages.
 
-A session is a random cookie; the server remembers its digest alone, for a bounded time. Where no token is configured
-nobody logs in, and everybody who may reach the API may use the console.
+A session is a random cookie. The server stores only its digest, for a bounded time. Without a configured token there is
+no login, and every client that may call the API may use the console.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from openwx.api.access import Access
 LIFETIME_S = 12 * 3600
 MOST_SESSIONS = 1000
 PATH = "/console"
-"""The cookie goes nowhere else."""
+"""The only path to which browsers send the cookie."""
 
 
 class Sessions:
-    """``port`` tells the cookies of several gateways on one machine apart: browsers do not."""
+    """The sessions of one gateway. Its ``port`` is part of the cookie's name: browsers share cookies between ports."""
 
     def __init__(
         self,
@@ -36,22 +36,22 @@ class Sessions:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._until: OrderedDict[bytes, float] = OrderedDict()
-        """When each session ends, by its digest; the oldest first."""
+        """The end of each session by its digest, oldest first."""
 
     @property
     def needed(self) -> bool:
-        """Whether one must log in."""
+        """Whether a login is needed."""
         return self._access.needs_token
 
     def admits(self, request: web.Request) -> bool:
-        """Whether the request belongs to a session, or none is needed."""
+        """Check whether the request belongs to a session, or needs none."""
         if not self.needed:
             return True
         until = self._until.get(_digest(self._cookie(request)))
         return until is not None and self._clock() < until
 
     def begin(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Log in. The token was right."""
+        """Start a session; the caller has checked the token."""
         self.end(request, response)
         cookie = secrets.token_urlsafe(32)
         self._until[_digest(cookie)] = self._clock() + LIFETIME_S
@@ -68,12 +68,12 @@ class Sessions:
         )
 
     def end(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Log out, for good."""
+        """End the session: its cookie is of no use any more."""
         self._until.pop(_digest(self._cookie(request)), None)
         response.del_cookie(self._name, path=PATH, httponly=True, samesite="Strict")
 
     def form_key(self, request: web.Request) -> str:
-        """What a form must carry: a page of another origin cannot read it."""
+        """Make the key that a form must carry; a page of another origin cannot read it."""
         session = self._cookie(request) if self.needed and self.admits(request) else ""
         return hmac.new(self._key, session.encode(), hashlib.sha256).hexdigest()
 
@@ -93,5 +93,5 @@ def _digest(cookie: str) -> bytes:
 
 
 def is_secure(request: web.Request) -> bool:
-    """Whether the browser came by https, perhaps to a proxy before this server."""
+    """Check whether the browser uses https, perhaps to a proxy before this server."""
     return request.secure or request.headers.get(hdrs.ORIGIN, "").startswith("https://")

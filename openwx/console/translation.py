@@ -1,26 +1,22 @@
-"""The console's sentences in the reader's language."""
+"""Looks up the sentences of the console in the reader's language."""
 
-from openwx.console.chinese import CHINESE
+import msgspec
+
+from openwx.console.words import WORDS
 from openwx.language import Language
 
-ENGLISH = {
-    "好友": "friend",
-    "公众号": "public account",
-    "系统帐号": "system account",
-    "receive_message": "Message received",
-    "send_message": "Message sent",
-    "state init": "starting",
-    "state loading": "connecting",
-    "state scaning": "waiting for a scan",
-    "state confirming": "waiting for a confirmation",
-    "state updating": "loading",
-    "state running": "running",
-    "state stop": "stopped",
-}
-"""What is no English sentence by itself: the contract's own words."""
 
+class Translator(msgspec.Struct, frozen=True):
+    """Called ``t`` in pages. An unknown id or a missing value is a ``KeyError``."""
 
-def translate(language: Language, english: str, **values: object) -> str:
-    """A sentence of the console in this language, with ``values`` in its braces."""
-    text = (CHINESE if language == "zh" else ENGLISH).get(english, english)
-    return text.format(**values) if values else text
+    language: Language
+
+    def __call__(self, id: str, /, **values: object) -> str:
+        """Return the sentence with this id, with ``values`` in its braces."""
+        english, chinese = WORDS[id]
+        return (chinese if self.language == "zh" else english).format_map(values)
+
+    def of_code(self, group: str, code: str) -> str:
+        """Return the words for a code, or the code itself if this ``group`` of ids has none."""
+        id = f"{group}.{code}"
+        return self(id) if id in WORDS else code

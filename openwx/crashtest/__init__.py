@@ -1,8 +1,8 @@
-"""``openwx crash-test``: a gateway that is killed at any moment, held against what others recorded of it.
+"""``openwx crash-test``: kills a gateway at random moments, and compares the records of others with its promises.
 
-The gateway, a simulated WeChat and a ``post_api`` run as processes of their own; friends write, callers
-send, and the gateway is killed again and again. What the simulated WeChat and ``post_api`` recorded
-outlives every kill, and is all that the verdict is based on.
+The gateway, a simulated WeChat and a ``post_api`` run in processes of their own; friends write, callers send, and the
+gateway is killed again and again. The records of the simulated WeChat and of ``post_api`` survive every kill, and are
+the only base of the verdict.
 """
 
 from .run import Plan, main

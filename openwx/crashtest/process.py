@@ -1,4 +1,4 @@
-"""A program in a process of its own, whose lines are read as they come."""
+"""Runs a program in a process of its own, and reads its output line by line."""
 
 import asyncio
 import signal
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 END_S = 20.0
-"""A program that was told to end has so long."""
+"""The time in which a program must end after a signal, in seconds."""
 
 
 class Failed(Exception):
@@ -16,7 +16,7 @@ class Failed(Exception):
 
 
 class Process:
-    """``python -m MODULE …``, its output kept in ``folder/NAME.log``; it may be started again and again."""
+    """``python -m MODULE …`` with its output in ``folder/NAME.log``. It can be started repeatedly."""
 
     def __init__(
         self, name: str, *arguments: str, folder: Path, environment: Mapping[str, str]
@@ -37,7 +37,7 @@ class Process:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            # A Ctrl-C is for us alone; what we started we end ourselves.
+            # Ctrl-C must reach only this process, which ends its children itself.
             start_new_session=True,
         )
         self._reading = asyncio.create_task(self._read(self._process), name=f"log of {self.name}")
@@ -49,15 +49,15 @@ class Process:
         return self._process.pid
 
     async def kill(self) -> None:
-        """SIGKILL: no handler, no flush, no goodbye. Raises ``Failed`` where it had ended before."""
+        """Send SIGKILL, which allows no clean-up. Raises ``Failed`` if the process had ended before."""
         await self._end(signal.SIGKILL)
 
     async def terminate(self) -> int:
-        """SIGTERM; the exit code. Raises ``Failed`` where it ended before, or does not end."""
+        """Send SIGTERM, and return the exit code. Raises ``Failed`` if it had ended before, or does not end."""
         return await self._end(signal.SIGTERM)
 
     async def close(self) -> None:
-        """Whatever state it is in: it runs no more."""
+        """End the process, whatever its state."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
@@ -68,8 +68,8 @@ class Process:
     def tail(self, lines: int = 40) -> str:
         return "\n".join([*self.last][-lines:])
 
-    def reads(self, line: str) -> None:
-        """What a kind of program does with a line of its output."""
+    def handle_line(self, line: str) -> None:
+        """Handle a line of output; subclasses override this."""
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -78,7 +78,7 @@ class Process:
                 text = line.decode(errors="replace").rstrip()
                 self.last.append(text)
                 file.write(f"{text}\n")
-                self.reads(text)
+                self.handle_line(text)
 
     async def _end(self, number: signal.Signals) -> int:
         process = self._process

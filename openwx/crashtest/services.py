@@ -1,4 +1,4 @@
-"""The two programs that outlive every kill, and what they recorded."""
+"""The two programs that survive every kill, and their records."""
 
 import asyncio
 import base64
@@ -18,21 +18,21 @@ READY_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An upload that ``post_api`` took."""
+    """A report that ``post_api`` recorded."""
 
     webhook_id: str
     payload: dict[str, Any]
     reply: str = ""
-    """What it was answered with; empty for nothing."""
+    """The reply that it got; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A message of the account's that WeChat delivered."""
+    """A message of the account that WeChat delivered."""
 
     chat: int
     text: str
-    """Of a file its name, without its ending."""
+    """The text, or the name of a file without its extension."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ class Chat:
     key: int
     is_group: bool
     selector: dict[str, str]
-    """How a caller names it, in words that last: ids do not survive a login."""
+    """The parameters that select it in every login: ids change."""
     members: tuple[str, ...] = ()
     writes: bool = True
 
 
 class _Service(Process):
-    """A program that says where it listens once it does."""
+    """A program that prints its address once it listens."""
 
     def __init__(
         self, name: str, *arguments: str, folder: Path, http: aiohttp.ClientSession
@@ -67,7 +67,7 @@ class _Service(Process):
 
 
 class Receiver(_Service):
-    """The program of ``receiver``, and all that has arrived there."""
+    """The program of ``receiver``, and the reports that arrived there."""
 
     def __init__(self, seed: int, *, folder: Path, http: aiohttp.ClientSession) -> None:
         super().__init__(
@@ -78,39 +78,39 @@ class Receiver(_Service):
         self._control = ""
         self._ids: set[str] = set()
 
-    def reads(self, line: str) -> None:
+    def handle_line(self, line: str) -> None:
         if not self._ready.is_set() and line.startswith("{"):
-            told = json.loads(line)
-            self.url, self._control = told["hook"], told["control"]
+            addresses = json.loads(line)
+            self.url, self._control = addresses["hook"], addresses["control"]
             self._ready.set()
 
-    async def becomes(self, mood: Mood) -> None:
+    async def set_mood(self, mood: Mood) -> None:
         async with self._http.post(f"{self._control}/mood", data=str(mood)) as response:
             response.raise_for_status()
 
-    async def more(self, timeout_s: float) -> int:
-        """Read what arrived since the last time; wait for something. How many uploads that is."""
-        asked = {"after": str(len(self.arrivals)), "timeout_s": str(timeout_s)}
-        async with self._http.get(f"{self._control}/arrivals", params=asked) as response:
+    async def read_arrivals(self, timeout_s: float) -> int:
+        """Wait for new arrivals, read them, and return their number."""
+        params = {"after": str(len(self.arrivals)), "timeout_s": str(timeout_s)}
+        async with self._http.get(f"{self._control}/arrivals", params=params) as response:
             response.raise_for_status()
             new = [Arrival(**told) for told in await response.json()]
         self.arrivals += new
         self._ids.update(str(arrival.payload.get("id")) for arrival in new)
         return len(new)
 
-    async def gets(self, message_id: str, timeout_s: float) -> bool:
-        """Whether this message arrives in time."""
+    async def wait_for_message(self, message_id: str, timeout_s: float) -> bool:
+        """Wait for this message; return whether it arrived in time."""
         try:
             async with asyncio.timeout(timeout_s):
                 while message_id not in self._ids:
-                    await self.more(timeout_s)
+                    await self.read_arrivals(timeout_s)
         except TimeoutError:
             return False
         return True
 
 
 class WeChat(_Service):
-    """``openwx simulate``, told what to do by its control API."""
+    """``openwx simulate``, driven by its control API."""
 
     def __init__(self, seed: int, *, folder: Path, http: aiohttp.ClientSession) -> None:
         size = ("--friends", "8", "--groups", "2", "--members", "8")
@@ -118,7 +118,7 @@ class WeChat(_Service):
         super().__init__("wechat", *command, folder=folder, http=http)
         self.url = ""
 
-    def reads(self, line: str) -> None:
+    def handle_line(self, line: str) -> None:
         _, found, url = line.partition("A simulated WeChat runs at ")
         if found:
             self.url = url
@@ -138,7 +138,7 @@ class WeChat(_Service):
         return answer
 
     async def chats(self) -> list[Chat]:
-        """Four friends, two groups with their members, and filehelper, which does not write."""
+        """List four friends, two groups with their members, and filehelper, which does not write."""
         [filehelper] = [
             who for who in await self.get("system_accounts") if who["id"] == "filehelper"
         ]
@@ -156,7 +156,7 @@ class WeChat(_Service):
     async def writes(
         self, chat: Chat, text: str, *, member: str = "", file: bytes | None = None
     ) -> str:
-        """A friend or member writes, or sends a file called ``text``; the MsgId."""
+        """Let a friend or member write, or send a file named ``text``. Return the MsgId."""
         who = {"group": str(chat.key), "member": member} if member else {"friend": str(chat.key)}
         verb = "group/member_" if member else "friend/"
         if file is None:

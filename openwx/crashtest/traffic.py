@@ -1,4 +1,4 @@
-"""Friends and members who write, and callers who send, each at a rate."""
+"""Traffic of the crash test: friends and members write, callers send."""
 
 import asyncio
 import base64
@@ -18,9 +18,9 @@ from .process import Failed
 from .services import Chat, WeChat
 
 FILES = 0.15
-"""So much of all that is written and sent is a file."""
+"""The share of files among all messages."""
 REPEATS = 0.5
-"""So many waiting sends carry a key, and are asked for again until there is an answer."""
+"""The share of waiting sends with an idempotency key, which are repeated until there is an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +33,27 @@ class Written:
 
 @dataclass
 class Sent:
-    """What callers were told of their sends, by text."""
+    """The answers to sends, by text."""
 
     chats: dict[str, int] = field(default_factory=dict)
-    """Where to: all that was ever asked for."""
+    """The recipient of every send that was requested."""
     answered: list[str] = field(default_factory=list)
     """Waiting sends that were answered with code 0."""
     without_room: dict[str, int] = field(default_factory=dict)
-    """Those among them that were answered while the disk was full, and by which start: such an answer is WeChat's
-    word, and how the send ended is kept in memory until there is room."""
+    """The starts that answered some of them while the disk was full. Such an answer is WeChat's, and its outcome stays
+    in memory until there is room."""
     accepted: dict[str, str] = field(default_factory=dict)
     """Sends with ``async=1`` that were answered with code 0: their uids."""
     in_order: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """What each caller was promised, in the order in which that caller asked for it."""
+    """The successful sends of each caller, in the caller's order."""
     unknown: set[str] = field(default_factory=set)
-    """No answer came, or a refusal."""
+    """Sends without an answer, or refused."""
     repeated: int = 0
-    """How often a caller asked again with the key of a send without an answer."""
+    """How often callers repeated a send without an answer, with its key."""
 
 
 class Traffic:
-    """What is written and sent, with all that was promised of it."""
+    """Writes and sends, and records what was promised."""
 
     def __init__(
         self, wechat: WeChat, gateway: Gateway, chats: Sequence[Chat], seed: int,
@@ -72,7 +72,7 @@ class Traffic:
         self._callers = itertools.count(1)
 
     async def write(self, pause_s: float) -> None:
-        """Until ``stop_writing``: somebody writes. Not cancelled, so that no message is written and not noted."""
+        """Write until ``stop_writing``. It must not be cancelled, so that every written message is recorded."""
         while not self._stopped:
             await self.write_once()
             await asyncio.sleep(pause_s * self._draw.uniform(0.5, 1.5))
@@ -91,7 +91,7 @@ class Traffic:
         return written
 
     async def send(self, *, later: bool, pause_s: float) -> None:
-        """Until cancelled: a caller sends one message after the other."""
+        """Send one message after the other until cancelled."""
         caller = f"{'async' if later else 'waiting'} {next(self._callers)}"
         while True:
             await self._gateway.runs.wait()
@@ -123,7 +123,7 @@ class Traffic:
     async def _until_answered(
         self, chat: Chat, call: dict[str, Any], key: str, with_key: bool
     ) -> dict[str, Any] | None:
-        """The answer; None where the connection broke and the caller has no key to ask again with."""
+        """Call until there is an answer; None if the connection broke and the caller has no key to repeat it with."""
         route = "send_group_message" if chat.is_group else "send_friend_message"
         headers = {"Idempotency-Key": key.replace(" ", "-")} if with_key else {}
         while True:

@@ -1,4 +1,4 @@
-"""Hold the records of WeChat and of ``post_api`` against what openwx promises."""
+"""Compares the records of WeChat and of ``post_api`` with the promises of openwx."""
 
 import base64
 import itertools
@@ -12,23 +12,23 @@ from .services import Arrival, Heard
 from .traffic import Sent, Written
 
 _Endings = Mapping[str, set[tuple[str, int]]]
-"""Of the sends, by uid: the webhook-ids and codes with which their end was told."""
+"""The webhook-ids and codes of the reports about each send, by uid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """All that a verdict is based on."""
+    """The base of a verdict."""
 
     written: Sequence[Written]
     handed_out: frozenset[str]
-    """The MsgIds that WeChat gave out."""
+    """The MsgIds that WeChat handed out."""
     heard: Sequence[Heard]
-    """What WeChat delivered for the account, in order."""
+    """The messages that WeChat delivered for the account, in order."""
     arrivals: Sequence[Arrival]
-    """What ``post_api`` took, in order."""
+    """The reports that ``post_api`` recorded, in order."""
     sent: Sent
     ended_without_room: Collection[int] = ()
-    """The starts whose processes ended on a full disk."""
+    """The starts whose processes ended with a full disk."""
 
     @property
     def shown(self) -> list[Written]:
@@ -39,7 +39,7 @@ class Records:
 
 
 def complaints(records: Records) -> list[str]:
-    """Every promise that was not kept; nothing where all were."""
+    """List every broken promise."""
     endings: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
     for arrival in records.of("send_message"):
         endings[arrival.payload["uid"]].add((arrival.webhook_id, arrival.payload["code"]))
@@ -50,13 +50,13 @@ def complaints(records: Records) -> list[str]:
         *_of_chats(records),
         *_of_sends(records.sent, heard, endings),
         *_of_order(records),
-        *_of_uploads(records, heard),
+        *_of_reports(records, heard),
         *_of_replies(records.shown, heard),
     ]
 
 
 def emptiness(records: Records) -> list[str]:
-    """What there was none of: of nothing, nothing can be lost, and a verdict on it means nothing."""
+    """List what did not occur in the run: a verdict on nothing means nothing."""
     counts = {
         "message was handed out": len(records.shown),
         "waiting send was answered with code 0": len(records.sent.answered),
@@ -67,7 +67,7 @@ def emptiness(records: Records) -> list[str]:
 
 
 def figures(records: Records) -> str:
-    """How much there was to hold against each other."""
+    """Summarise the amount of traffic."""
     shown, arrivals, sent = records.shown, records.of("receive_message"), records.sent
     files = sum(written.file is not None for written in shown)
     arrived = len({arrival.webhook_id for arrival in arrivals})
@@ -78,12 +78,12 @@ def figures(records: Records) -> str:
         f" {arrived} arrived, with {len(arrivals) - arrived} repeats;\n"
         f"{len(sent.answered)} waiting sends answered with code 0 ({sent.repeated} repetitions with"
         f" a key), {len(sent.accepted)} accepted with async=1, {len(sent.unknown)} without an answer"
-        f" or refused;\n{replies} replies wanted; {failed} sends told as failed"
+        f" or refused;\n{replies} replies wanted; {failed} sends reported as failed"
     )
 
 
 def _of_messages(shown: Sequence[Written], arrivals: Sequence[Arrival]) -> Iterator[str]:
-    """Each arrived, under one webhook-id, and first arrivals keep the order of their chat."""
+    """Check that each message arrived under one webhook-id, and in the order of its chat."""
     first: dict[str, int] = {}
     payloads: dict[str, Mapping[str, Any]] = {}
     webhook_ids: defaultdict[str, set[str]] = defaultdict(set)
@@ -114,29 +114,29 @@ def _of_messages(shown: Sequence[Written], arrivals: Sequence[Arrival]) -> Itera
 
 
 def _of_chats(records: Records) -> Iterator[str]:
-    """What was sent reached the chat that was meant, and nobody else."""
+    """Check that each send reached its own chat only."""
     meant = {**records.sent.chats, **{written.text: written.chat for written in records.written}}
     for heard in records.heard:
         chat = meant.get(heard.text.partition(" to ")[2] or heard.text)
         if chat is None:
-            yield f"{heard.text}: heard, and nobody said it"
+            yield f"{heard.text}: heard, but never sent"
         elif chat != heard.chat:
             yield f"{heard.text}: meant for chat {chat}, heard in {heard.chat}"
 
 
 def _of_sends(sent: Sent, heard: Counter[str], endings: _Endings) -> Iterator[str]:
-    """What was promised was heard; or, where nobody waited, told as failed."""
+    """Check that each accepted send was heard, or reported as failed if no caller waited."""
     for text in sent.answered:
         if not heard[text]:
-            yield f"{text}: answered with code 0, heard never"
+            yield f"{text}: answered with code 0, never heard"
     for text, uid in sent.accepted.items():
         told = endings.get(uid, set())
         if len(told) != 1:
-            yield f"{text}: accepted, told as {told or 'nothing'}"
+            yield f"{text}: accepted, reported as {told or 'nothing'}"
             continue
         [(_, code)] = told
         if (heard[text] == 1) != (code == 0):
-            yield f"{text}: accepted, heard {heard[text]} times, told with {code}"
+            yield f"{text}: accepted, heard {heard[text]} times, reported with {code}"
 
 
 def _of_order(records: Records) -> Iterator[str]:
@@ -147,22 +147,24 @@ def _of_order(records: Records) -> Iterator[str]:
                 yield f"order of sends: {after} was heard before {text}"
 
 
-def _of_uploads(records: Records, heard: Counter[str]) -> Iterator[str]:
-    """All that was heard is told, once. Of what the process died in the middle of nobody waits for
-    the end: its caller went with it. What it answered on a full disk, and died before there was room, is in no journal.
+def _of_reports(records: Records, heard: Counter[str]) -> Iterator[str]:
+    """Check that each send that was heard is reported once.
+
+    Two kinds are excused: sends whose caller lost the connection when the process died, and sends that were answered
+    with a full disk by a process that died before there was room.
     """
     uploads = {arrival.webhook_id: arrival.payload for arrival in records.of("send_message")}
-    told = Counter(_told_of(payload) for payload in uploads.values())
+    told = Counter(_text_of(payload) for payload in uploads.values())
     for text, n in told.items():
         if n > 1:
-            yield f"{text}: told {n} times how it ended"
+            yield f"{text}: its outcome was reported {n} times"
     sent = records.sent
     excused = sent.unknown | {
         text for text, start in sent.without_room.items() if start in records.ended_without_room
     }
     for text in heard:
         if not told[text] and text not in excused:
-            yield f"{text}: heard, never told"
+            yield f"{text}: heard, never reported"
 
 
 def _of_replies(shown: Sequence[Written], heard: Counter[str]) -> Iterator[str]:
@@ -176,8 +178,8 @@ def _wants_reply(written: Written) -> bool:
     return written.file is None and wants_reply(written.text)
 
 
-def _told_of(payload: Mapping[str, Any]) -> str:
-    """The text or file that an upload tells of."""
+def _text_of(payload: Mapping[str, Any]) -> str:
+    """Return the text or file name of a report."""
     if payload["format"] == "media":
         return str(payload["media_name"]).removesuffix(".txt")
     return str(payload["content"])

@@ -26,7 +26,7 @@ CHROMIUM = next(
 
 
 class Complaints(list[str]):
-    """What the browser had against a page: errors of its scripts, violations of its policy, requests that failed."""
+    """Errors that the browser logs for a page: of its scripts, its policy, and its requests."""
 
     def listen_to(self, page: "Page") -> None:
         page.on("console", self._on_console)

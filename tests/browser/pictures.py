@@ -1,4 +1,4 @@
-"""Pictures that are drawn here, for what is sent and shown."""
+"""Draws pictures for messages."""
 
 import io
 import math
@@ -7,7 +7,7 @@ import png
 
 
 def hills(width: int = 260, height: int = 150) -> bytes:
-    """A picture of the mountains in the evening."""
+    """Draw mountains in the evening."""
     rows = []
     for y in range(height):
         row: list[int] = []

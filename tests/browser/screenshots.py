@@ -1,7 +1,7 @@
 """Takes the pictures of the console in ``docs/screenshots``: ``python -m tests.browser.screenshots [FOLDER]``.
 
-A made-up account and a backend that refuses now and then; Chromium as the tests use it, with the fonts of this machine
-(Chinese and emoji are wanted).
+It uses a simulated account, a backend that fails now and then, and Chromium as in the tests, with the fonts of this
+machine: Chinese and emoji are needed.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ DESKTOP, PHONE = (1120, 700), (390, 760)
 
 @dataclass(frozen=True)
 class Look:
-    """How a page is looked at."""
+    """The window and the preferences of a browser."""
 
     size: tuple[int, int] = DESKTOP
     scheme: Literal["light", "dark"] = "light"
@@ -62,7 +62,7 @@ class Photographer:
         self._folder = folder
 
     async def takes(self, name: str, path: str, look: Look, shown: str) -> None:
-        """A picture of a page, once ``shown`` (a selector) is there."""
+        """Photograph a page once ``shown`` (a selector) is there."""
         context = await self._browser.new_context(
             viewport={"width": look.size[0], "height": look.size[1]},
             color_scheme=look.scheme,
@@ -86,7 +86,7 @@ class Photographer:
 
 
 async def things_happen(world: World, gateway: Gateway) -> None:
-    """What there is to see."""
+    """Let messages come and go, so that there is something to see."""
     account, receiver = world.account, world.receiver
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     receiver.fails(5, status=500, content="晚上吃什么 🍜")

@@ -1,4 +1,4 @@
-"""What a person sees of a page, measured: boxes, not class names."""
+"""Measures what a person sees of a page: boxes and texts, not class names."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,7 @@ _STICKS_OUT = r"""width => {
 
 
 async def sticking_out(page: "Page", width: int) -> list[str]:
-    """What reaches out of the screen, the page or its card, apart from text that ends in an ellipsis."""
+    """List what overflows the screen, the page or its card, apart from text that ends in an ellipsis."""
     wide = await page.evaluate("document.documentElement.scrollWidth")
     found: list[str] = await page.evaluate(_STICKS_OUT, width)
     return [*([f"the page is {wide} px wide"] if wide > width else []), *found]
@@ -50,20 +50,20 @@ async def sees(page: "Page", text: str) -> None:
 
 
 async def reads(page: "Page", selector: str = "main") -> str:
-    """What can be read there now, in one line."""
+    """Return the visible text of an element in one line."""
     text: str = await page.locator(selector).first.evaluate("element => element.innerText")
     return " ".join(text.split())
 
 
 async def box_of(page: "Page", selector: str) -> dict[str, float]:
-    """Where it is on the screen, in CSS pixels."""
+    """Measure the place of an element on the screen, in CSS pixels."""
     script = "element => element.getBoundingClientRect().toJSON()"
     box: dict[str, float] = await page.locator(selector).last.evaluate(script)
     return box
 
 
 async def is_at_end(page: "Page") -> bool:
-    """Whether the newest line of the conversation is within the box that shows it."""
+    """Check whether the newest line of the conversation is visible."""
     script = """() => {
         const box = document.querySelector("[data-stick]");
         return box.scrollHeight - box.scrollTop - box.clientHeight < 2;
@@ -72,12 +72,12 @@ async def is_at_end(page: "Page") -> bool:
 
 
 async def until(page: "Page", script: str, argument: Any = None) -> None:
-    """Wait until this is so in the page."""
+    """Wait until a script in the page returns true."""
     await page.wait_for_function(script, arg=argument, timeout=PATIENCE_MS)
 
 
 async def chat_of(api: Gateway, name: str) -> str:
-    """The path of the conversation with a friend."""
+    """Return the path of the conversation with a friend."""
     (friend,) = (await api.get("search_friend", displayname=name)).json
     return f"{ACCOUNT}/chat?id={quote(friend['id'])}"
 
@@ -88,5 +88,5 @@ async def group_chat_of(api: Gateway, name: str) -> str:
 
 
 def latin_words(text: str) -> list[str]:
-    """What is not Chinese in it."""
+    """List the words in Latin letters."""
     return re.findall(r"[A-Za-z][A-Za-z_./-]*", text)

@@ -1,4 +1,4 @@
-"""A relay before a gateway: it notes what a browser asks, and how the gateway answers."""
+"""A relay in front of a gateway: it records the requests of a browser, and the statuses of the answers."""
 
 import asyncio
 import re

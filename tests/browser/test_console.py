@@ -70,7 +70,7 @@ async def test_from_the_code_to_a_sent_message(
     friend = account.friend("小灰")
     friend.says("are you there?")
     await page.get_by_role("log").get_by_text("are you there?").wait_for()
-    assert not await page.get_by_text("Nothing was said yet").is_visible()
+    assert not await page.get_by_text("No messages yet").is_visible()
 
     field = page.get_by_label("Message", exact=True)
     await field.fill("yes, from the console")
@@ -111,7 +111,7 @@ async def test_a_delivery_that_failed_is_sent_again(
     receiver.fails(post_type="receive_message")
     await page.goto(api.url + ACCOUNT)
     account.friend("小灰").says("important")
-    await page.get_by_role("link", name="Look at them, and send them again").click()
+    await page.get_by_role("link", name="View them and send them again").click()
     await page.locator(".delivery").get_by_text("HTTP 500").first.wait_for()
     await sees(page, "5 attempts")
     receiver.behaves_well()
@@ -121,7 +121,7 @@ async def test_a_delivery_that_failed_is_sent_again(
     await page.get_by_role("link", name="Delivered").click()
     await sees(page, "HTTP 200")
     await page.get_by_role("link", name="Failed").click()
-    await sees(page, "No delivery has failed")
+    await sees(page, "No failed deliveries")
     assert not complaints
 
 
@@ -137,7 +137,7 @@ async def test_forgetting_is_asked_about(
     assert await forget.is_visible()
     page.once("dialog", lambda dialog: dialog.accept())
     await forget.click()
-    await sees(page, "No delivery has failed")
+    await sees(page, "No failed deliveries")
     assert not complaints
 
 
@@ -256,7 +256,7 @@ async def focused(page: "Page") -> str:
 
 
 async def hidden_field_shows(page: "Page") -> bool:
-    """The field for a file is seen as its button, which has the outline then."""
+    """Check the outline of an element; a file field shows it on its button."""
     script = """document.activeElement.id === 'media'
         && getComputedStyle(document.querySelector('.file-button')).outlineStyle !== 'none'"""
     return bool(await page.evaluate(script))
@@ -409,7 +409,7 @@ async def test_everybody_can_scan_and_log_in(browser: "Browser", world: World) -
 
 
 async def violations(page: "Page", path: str) -> list[str]:
-    """What axe-core finds: rule, place, and what would help."""
+    """List the violations that axe-core finds: rule, place, and help."""
     await page.add_script_tag(path=AXE)
     report = await page.evaluate("axe.run()")
     return [

@@ -25,7 +25,7 @@ WIDTHS = [320, 360, 390, 760, 761, 1024, 1280]
 async def crowd(
     world: World, simulator: Simulator, receiver: Receiver, account: Account
 ) -> Gateway:
-    """A gateway with the longest of everything."""
+    """Start a gateway with the longest possible names and texts."""
     gateway = await world.run(report={"post_api": f"{receiver.url}/{'p' * 200}"})
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     friend.renames(NAME)

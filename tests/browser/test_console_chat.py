@@ -35,7 +35,7 @@ def patience(page: "Page") -> None:
 
 
 async def opens_chat(page: "Page", api: Gateway, account: Account, lines: int = 30) -> None:
-    """The conversation with 小灰, which is longer than the window."""
+    """Open the conversation with 小灰, which is longer than the window."""
     friend = account.friend("小灰")
     for number in range(lines):
         friend.says(f"line {number};")
@@ -180,7 +180,7 @@ async def test_nothing_is_not_sent(
 ) -> None:
     await opens_chat(page, api, account, lines=0)
     await page.get_by_role("button", name="Send", exact=True).click()
-    await sees(page, "write something, or choose a file")
+    await sees(page, "Write something, or choose a file")
     assert not complaints
 
 
@@ -359,7 +359,7 @@ async def test_a_recall_marks_what_comes_with_older_ones(
     await receiver.get(format="revoke")
     await page.goto(api.url + await chat_of(api, "小灰"))
     assert await page.get_by_text("the very first").count() == 0
-    await page.get_by_role("link", name="Older ones").click()
+    await page.get_by_role("link", name="Older").click()
     said = page.locator(".said p", has_text="the very first")
     await said.wait_for()
     await until(page, "() => document.querySelector('#messages .bubble').classList.contains('recalled')")  # fmt: skip
@@ -397,7 +397,7 @@ PLAYS = """async (player) => {
 
 
 def a_sound() -> bytes:
-    """A second of a tone."""
+    """Make a second of a tone."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setparams((1, 2, 8000, 8000, "NONE", ""))

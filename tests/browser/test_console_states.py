@@ -34,7 +34,7 @@ def patience(page: "Page") -> None:
 async def refused(
     page: "Page", world: World, ret: int, language: str, mode: str = "desktop"
 ) -> str:
-    """What the overview says once WeChat has refused the login."""
+    """Have WeChat refuse the login, and read the overview."""
     world.account.refuse_login(ret)
     gateway = await world.start(login_mode=mode)
     await page.set_extra_http_headers({"Accept-Language": language})
@@ -145,7 +145,7 @@ WATCH = """() => {
 
 
 async def offers_nothing(page: "Page") -> None:
-    """Neither is it called stopped, nor running, nor is there anything to press that cannot be done."""
+    """Check that the page calls the gateway neither stopped nor running, and offers nothing to press."""
     await sees(page, "The connection to openwx is lost")
     await sees(page, "No connection")
     read = await reads(page, "body")
@@ -188,7 +188,7 @@ async def test_what_was_written_is_kept_where_nobody_takes_it(page: "Page", worl
     field = page.get_by_label("Message", exact=True)
     await field.fill("do not lose me")
     await field.press("Enter")
-    await sees(page, "Not sent: there is no connection to openwx")
+    await sees(page, "Not sent: no connection to openwx")
     assert await field.input_value() == "do not lose me"
 
 
@@ -222,7 +222,7 @@ async def test_a_token_is_offered_where_there_is_none(
     await page.goto(api.url + ACCOUNT)
     assert (await box_of(page, ".hint"))["height"] < 60, "it does not nag"
     await page.get_by_text("No token is set").click()
-    await sees(page, "Restart openwx, and log in here with the token")
+    await sees(page, "Restart openwx, then log in here with the token")
     lines = await page.locator(".hint pre").first.inner_text()
     token = tomllib.loads(lines)["access"]["token"]
     assert len(token) >= 40
@@ -331,7 +331,7 @@ async def test_the_log_of_the_browser_stays_clean(
 
 
 async def looks_at_all_pictures(page: "Page") -> None:
-    """Pictures are fetched when they are about to be seen: so many of them were never fetched before."""
+    """Load all pictures of the page, also those that are not visible yet."""
     for picture in await page.locator(".avatar img").all():
         await picture.evaluate("image => { image.loading = 'eager'; }")
     await page.wait_for_function("() => [...document.images].every(image => image.complete)")

@@ -22,7 +22,7 @@ async def opened(page: "Page", gateway: Gateway) -> None:
 
 
 async def unfolded(page: "Page", tag: str, operation: str) -> "Locator":
-    """An operation, opened to be tried."""
+    """Open an operation to try it."""
     block = page.locator(f"#operations-{tag}-{operation}")
     await block.locator(".opblock-summary-control").click()
     await block.get_by_role("button", name="Try it out").click()

@@ -63,7 +63,7 @@ class PhonePage:
         return self.screen.locator(".said").filter(has_text=text)
 
     async def fills(self, **fields: str) -> None:
-        """The fields of the dialog that is open."""
+        """Return the fields of the open dialog."""
         dialog = self.page.get_by_role("dialog")
         for name, value in fields.items():
             await dialog.locator(f"[name={name}]").fill(value)

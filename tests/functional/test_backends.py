@@ -263,8 +263,8 @@ async def test_doctor_trusts_the_same(
     ("content", "why"),
     [
         (None, "there is no such file"),
-        (b"", "it holds none that can be read"),
-        (b"no certificate at all", "it holds none that can be read"),
+        (b"", "it contains no readable certificate"),
+        (b"no certificate at all", "it contains no readable certificate"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "it holds none"),
     ],
 )

@@ -148,7 +148,7 @@ async def test_uvloop_is_used_where_it_is_installed(
 
 async def test_simulate_warns_where_others_can_reach_it(openwx: Start) -> None:
     simulate = await openwx("simulate", "--host", "0.0.0.0", "--port", "0")
-    await simulate.says("warning: who reaches http://0.0.0.0:.* has no password")
+    await simulate.says("warning: http://0.0.0.0:.* has no password")
 
 
 async def test_logout_ends_the_session_at_wechat_and_forgets_it(

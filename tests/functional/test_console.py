@@ -95,7 +95,7 @@ async def test_no_form_is_taken_without_its_key(world: World, comes: Comes, path
     for given in ({}, {"form_key": ""}, {"form_key": "0" * 64}):
         page = await visitor.ask("POST", path, data=given)
         assert page.status == 403, page.text
-        assert "this form is too old" in page.text
+        assert "This form has expired" in page.text
 
 
 async def test_a_form_key_is_good_for_its_own_session_alone(world: World, comes: Comes) -> None:
@@ -521,7 +521,7 @@ async def test_an_empty_message_is_refused_in_place(visitor: Visitor) -> None:
     form = {"form_key": page.form_key, "content": ""}
     part = await visitor.ask("POST", action, data=form, headers={"HX-Request": "true"})
     assert part.headers["HX-Retarget"] == "#composer-error"
-    assert "write something, or choose a file" in part.text
+    assert "Write something, or choose a file" in part.text
 
 
 async def test_a_file_goes_out_and_pictures_are_shown(
@@ -689,7 +689,7 @@ async def test_a_failed_delivery_is_sent_again(
     (id, *_) = visitor.here.values("id")
     await visitor.submits(f"{ACCOUNT}/deliveries/retry", id=id)
     await receiver.get(content="important")
-    assert "No delivery has failed" in (await visitor.open(f"{ACCOUNT}/deliveries")).text
+    assert "No failed deliveries" in (await visitor.open(f"{ACCOUNT}/deliveries")).text
     await until(lambda: visitor.open(f"{ACCOUNT}/deliveries?state=delivered"), f"#{id}")
 
 
@@ -701,7 +701,7 @@ async def test_a_failed_delivery_is_forgotten(
     page = await until(lambda: visitor.open(f"{ACCOUNT}/deliveries"), "HTTP 500")
     (id, *_) = page.values("id")
     await visitor.submits(f"{ACCOUNT}/deliveries/drop", id=id)
-    assert "No delivery has failed" in (await visitor.open(f"{ACCOUNT}/deliveries")).text
+    assert "No failed deliveries" in (await visitor.open(f"{ACCOUNT}/deliveries")).text
     assert "Discarded" in (await visitor.open(f"{ACCOUNT}/delivery?id={id}")).text
 
 
@@ -733,4 +733,4 @@ async def test_without_post_api_it_is_said_how_to_set_it(world: World, comes: Co
     gateway = await world.run(report={"post_api": None, "post_event": False})
     page = await comes(gateway).open(ACCOUNT)
     assert "No post_api is configured" in page.text
-    assert "Set post_api under [report]" in page.text
+    assert "set post_api under [report]" in page.text

@@ -23,7 +23,7 @@ async def visitor(api: Gateway) -> AsyncIterator[Visitor]:
 
 
 async def medium(visitor: Visitor, api: Gateway) -> str:
-    """The address of the file in the conversation with 小灰."""
+    """Return the address of the file in the conversation with 小灰."""
     (friend,) = (await api.get("search_friend", displayname="小灰")).json
     page = await visitor.ask("GET", f"{ACCOUNT}/chat", params={"id": friend["id"]})
     (address,) = {link for link in page.links() if "/media/" in link}

@@ -1,4 +1,4 @@
-"""What the console says of an account that does not run: worded from codes, whole in either language."""
+"""What the console says about an account that does not run, in either language, worded from codes."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ Comes = Callable[[Gateway, str], Visitor]
 
 @pytest.fixture
 async def comes() -> AsyncIterator[Comes]:
-    """Somebody whose browser prefers a language."""
+    """Make visitors whose browsers prefer a language."""
     async with AsyncExitStack() as stack:
 
         def come(gateway: Gateway, language: str) -> Visitor:
@@ -40,7 +40,7 @@ async def until(look: Callable[[], Awaitable[Page]], words: str) -> Page:
 
 
 def status_of(page: Page) -> str:
-    """How the account is, as the page says."""
+    """Return what the page says about the account."""
     found = re.search(r'<div class="card status.*?</section>', page.html, re.DOTALL)
     assert found
     shown = re.sub(r"<code.*?</code>", "", found[0], flags=re.DOTALL)
@@ -48,11 +48,11 @@ def status_of(page: Page) -> str:
 
 
 UNREACHABLE = {
-    "en": "WeChat cannot be reached, or does not answer in time",
+    "en": "WeChat is unreachable or did not answer in time",
     "zh": "连不上微信，或微信没有及时响应",
 }
 NOT_UNDERSTOOD = {
-    "en": "WeChat answered something that openwx does not understand",
+    "en": "WeChat sent an answer that openwx does not understand",
     "zh": "openwx 看不懂微信的应答",
 }
 TOO_OFTEN = {"en": "operating too often (1205)", "zh": "操作过于频繁（1205）"}
@@ -81,7 +81,7 @@ async def test_trouble_at_the_login(
     page = await until(lambda: visitor.open(ACCOUNT), words[language])
     if language == "zh":
         assert set(re.findall("[A-Za-z]+", status_of(page))) <= {"openwx", "post", "api"}
-    assert re.search(rf"<code[^>]*>{call}: ", page.html), "for whoever looks for the fault"
+    assert re.search(rf"{call}: ", page.html), "to find the fault with"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

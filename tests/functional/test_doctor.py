@@ -154,7 +154,7 @@ async def test_the_gateway_that_runs_and_is_not_well(patient: Patient, world: Wo
 
 async def test_an_openwx_with_another_configuration(patient: Patient) -> None:
     with FileLock(patient.data_dir / "lock", mode=0o600):
-        await patient.has(Level.PROBLEM, "running", "but no openwx answers at", "stop it")
+        await patient.has(Level.PROBLEM, "running", "but it left no address there", "restart it")
 
 
 async def test_a_port_that_is_taken(patient: Patient, receiver: Receiver) -> None:
@@ -170,7 +170,7 @@ async def test_a_folder_that_others_can_read(patient: Patient) -> None:
 async def test_a_file_that_others_can_read(patient: Patient) -> None:
     journal = patient.data_dir / "journal.sqlite3"
     journal.touch(mode=0o600)
-    await patient.is_well("data_dir", "for its owner alone")
+    await patient.is_well("data_dir", "readable by its owner only")
     journal.chmod(0o644)
     await patient.has(Level.WARNING, "data_dir", str(journal), "chmod -R go=")
 
@@ -180,7 +180,7 @@ async def test_files_of_several_users(patient: Patient) -> None:
     journal = patient.data_dir / "journal.sqlite3"
     journal.touch(mode=0o600)
     os.chown(journal, 12345, 12345)
-    await patient.has(Level.PROBLEM, "data_dir", "not of the same user", "chown -R 0")
+    await patient.has(Level.PROBLEM, "data_dir", "not owned by the owner of", "chown -R 0")
     os.chown(patient.data_dir, 12345, 12345)
     await patient.has(Level.WARNING, "data_dir", "belongs to user 12345", "as user 12345")
 
@@ -193,7 +193,7 @@ async def test_a_folder_that_cannot_be_written(patient: Patient) -> None:
 
 async def test_a_folder_that_is_not_there_yet(patient: Patient) -> None:
     patient.environ["OPENWX_DATA_DIR"] += "/below/it"
-    await patient.is_well("data_dir", "is made at the first start")
+    await patient.is_well("data_dir", "will be created at the first start")
 
 
 @pytest.mark.parametrize(("mib", "level"), [(50, Level.PROBLEM), (500, Level.WARNING)])
@@ -202,7 +202,7 @@ async def test_a_disk_that_is_nearly_full(
 ) -> None:
     usage = shutil.disk_usage(patient.folder)._replace(free=mib * 2**20)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    await patient.has(level, "disk", f"{mib} MiB are free", "make room")
+    await patient.has(level, "disk", f"{mib} MiB are free", "free some space")
 
 
 # -- who can get in --------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ async def test_a_weak_token(patient: Patient, token: str, words: str) -> None:
 
 async def test_other_machines(patient: Patient) -> None:
     patient.environ |= {"OPENWX_LISTEN__HOST": "0.0.0.0", "OPENWX_ACCESS__TOKEN": STRONG}
-    await patient.has(Level.WARNING, "listen[0]", "is not encrypted", "tls_cert")
+    await patient.has(Level.WARNING, "listen[0]", "not encrypted", "tls_cert")
     patient.environ |= certificate(patient.folder)
     await patient.is_well("listen[0]", "the certificate is valid for")
     patient.environ["OPENWX_ACCESS__TOKEN"] = "abc123"
@@ -261,9 +261,9 @@ NOW = datetime.now(UTC)
 @pytest.mark.parametrize(
     ("begins", "ends", "level", "words"),
     [
-        (NOW - timedelta(days=60), NOW - timedelta(days=1), Level.PROBLEM, "is not valid since"),
+        (NOW - timedelta(days=60), NOW - timedelta(days=1), Level.PROBLEM, "expired on"),
         (NOW - timedelta(days=60), NOW + timedelta(days=5), Level.WARNING, "for 4 more days"),
-        (NOW + timedelta(days=1), NOW + timedelta(days=60), Level.PROBLEM, "valid from"),
+        (NOW + timedelta(days=1), NOW + timedelta(days=60), Level.PROBLEM, "not valid before"),
     ],
 )
 async def test_dates_of_a_certificate(

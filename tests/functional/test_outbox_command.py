@@ -96,8 +96,8 @@ async def test_outbox_alone_lists(
     ("arguments", "words"),
     [
         (("drop", "--all"), "there is no terminal to ask at, so add --yes"),
-        (("retry", "--all", "--yes"), "--yes is for: openwx outbox drop --all"),
-        (("drop", "1", "--yes"), "--yes is for: openwx outbox drop --all"),
+        (("retry", "--all", "--yes"), "--yes is only for: openwx outbox drop --all"),
+        (("drop", "1", "--yes"), "--yes is only for: openwx outbox drop --all"),
         (("list", "1"), "openwx outbox show ID"),
         (("drop",), "give the ids of deliveries, or --all"),
     ],

@@ -274,7 +274,7 @@ BAD_VALUES = [
     ("show_messages", "1", "must be true or false, not 1"),
     ("show_messages", '"yes"', "must be true or false, not 'yes'"),
     ("max_clients", "0", f"{WHOLE} 1 to 10000, not 0"),
-    ("listen", "[]", "must list one address at least"),
+    ("listen", "[]", "must list at least one address"),
     ("listen", "{host = '::1'}", "must be a list ([[listen]]), not a table"),
     ("listen", "[{}, {}]", "lists host 127.0.0.1 with port 3000 twice"),
     ("listen", "[1]", "must be a table, not a number"),
@@ -327,8 +327,8 @@ BAD_VALUES = [
     ("report.poll_interval", "nan", "not nan"),
     ("report.check_event_list_max_size", "1.0", f"{WHOLE} 1 to 100000, not 1.0"),
     ("report.secret", '""', "is empty"),
-    ("report.secret", '"whsec_s3cr3t!"', "must go on with base64 after whsec_"),
-    ("report.secret", '"whsec_"', "must go on with base64 after whsec_"),
+    ("report.secret", '"whsec_s3cr3t!"', "must have base64 after whsec_"),
+    ("report.secret", '"whsec_"', "must have base64 after whsec_"),
     ("report.secret", "{s3cr3t = 1}", "must be text in quotes, not a table"),
     ("report.timeout", "inf", "not inf"),
     ("report.timeout", '"35"', "not '35'"),
@@ -361,7 +361,7 @@ BAD_VALUES = [
     ),
     ("report.ca", "7", "must be the path of a PEM file with certificates, not 7"),
     ("report.ca", '"/"', "a PEM file with certificates, not '/': there is no such file"),
-    ("accounts.default.send_tries", "0x" + "f" * 5000, "not so long a number"),
+    ("accounts.default.send_tries", "0x" + "f" * 5000, "not a number that long"),
     ("accounts.default.queue_size", "[5]", f"{WHOLE} 1 to 1000000, not a list"),
     ("accounts.default.post_api", "1", "must be an http:// or https:// address"),
     ("accounts.default.secret", '"s3cr3t \\u0007"', "must be up to 512 visible ASCII"),
@@ -404,11 +404,14 @@ def test_bad_hosts(host: str) -> None:
         (b"max_clients = 1\nmax_clients = 2", "is not valid TOML: "),
         (
             b"[access]\n[report]\n[access]",
-            "twice (at line 3, column 8); each [section] may stand once",
+            "twice (at line 3, column 8); each [section] may occur once",
         ),
         (b"\n\n# \xff", "must be UTF-8 text, which line 3 is not"),
-        (b"a = " + b"9" * 5000, "a number is too long, or tables or lists lie too deep"),
-        (b"a = " + b"[" * 100_000, "a number is too long, or tables or lists lie too deep"),
+        (b"a = " + b"9" * 5000, "a number is too long, or tables or lists are nested too deeply"),
+        (
+            b"a = " + b"[" * 100_000,
+            "a number is too long, or tables or lists are nested too deeply",
+        ),
     ],
 )
 def test_a_broken_file(data: bytes, words: str) -> None:
@@ -565,7 +568,7 @@ def test_a_wrong_file_is_told_before_a_variable_that_reaches_into_it() -> None:
     assert problem("access = 1", environ) == "given.toml: access must be a table, not a number"
     line = problem("listen = {}", environ)
     assert line == "given.toml: listen must be a list ([[listen]]), not a table"
-    assert problem("listen = []", environ) == "given.toml: listen must list one address at least"
+    assert problem("listen = []", environ) == "given.toml: listen must list at least one address"
 
 
 @pytest.mark.parametrize(
@@ -580,7 +583,7 @@ def test_a_wrong_file_is_told_before_a_variable_that_reaches_into_it() -> None:
 )
 def test_other_variables_draw_a_warning(name: str, near: str) -> None:
     loaded = read("", {name: "s3cr3t\udcff", "OPENWXX": "1"})
-    assert loaded.warnings == [f"environment variable {name} is no setting and is ignored{near}"]
+    assert loaded.warnings == [f"environment variable {name} is not a setting and is ignored{near}"]
 
 
 # The command line
@@ -650,7 +653,7 @@ def test_beyond_loopback_a_token_is_needed(host: str) -> None:
     assert read(text, {"OPENWX_ACCESS__TOKEN": "t"}).warnings == []
     warnings = read(text + "[access]\nallow_anonymous = true").warnings
     assert len(warnings) == 1
-    assert warnings[0].startswith(f"everyone who reaches https://{Listen(host=host).url[7:-5]}")
+    assert warnings[0].startswith(f"anybody who can reach https://{Listen(host=host).url[7:-5]}")
 
 
 def test_check_exposure_of_settings_made_by_hand() -> None:
@@ -744,11 +747,11 @@ def test_describe() -> None:
             " any certificate"
         ),
         (
-            "warning: environment variable OPENWX_TOKEN is no setting and is ignored; "
+            "warning: environment variable OPENWX_TOKEN is not a setting and is ignored; "
             "did you mean OPENWX_ACCESS__TOKEN?"
         ),
         (
-            "warning: access.token: it can be guessed: it is short, or made of words; a better one comes from: "
+            "warning: access.token: it can be guessed: it is short, or contains common words; create a better one: "
             'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
         ),
     ]
@@ -762,7 +765,7 @@ def test_describe_of_the_defaults_and_of_an_open_server() -> None:
     text = describe(load(None, environ, {}))
     assert "environment: OPENWX_ACCESS__ALLOW_ANONYMOUS, OPENWX_LISTEN__HOST" in text
     assert "access: no token, open to everyone (allow_anonymous = true)" in text
-    assert "warning: everyone who reaches http://0.0.0.0:3000" in text
+    assert "warning: anybody who can reach http://0.0.0.0:3000" in text
 
 
 # Anything at all: settings or one line

@@ -1,6 +1,6 @@
-"""The page for somebody who opened the address of a call: what it would do, and a button that does it.
+"""The page for a person who opened the address of a call: what it would do, and a button that does it.
 
-Opening an address does nothing by itself (``will.py``). The page is answered in place of the call, with the same 403.
+Opening an address does nothing by itself (``intent.py``). The page replaces the call's answer, with the same 403.
 """
 
 import re
@@ -21,7 +21,7 @@ from openwx.safetext import plain
 FOLDER = Path(__file__).parent
 PREFIX = "/confirm"
 NOT_PASSED_ON = ("token", "callback", "datatype")
-"""Parameters that say how to answer, or who asks."""
+"""Parameters that say how to answer, or authenticate the caller."""
 
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -39,12 +39,12 @@ HEADERS = {
 
 
 def add_to(router: web.UrlDispatcher) -> None:
-    """Serve what the page loads."""
+    """Serve the files that the page loads."""
     assets.add_to(router, PREFIX, FOLDER)
 
 
 def page(row: Route, request: web.BaseRequest, *, needs_token: bool) -> Answer:
-    """The page. ``CallerError`` (-2) where the parameters in the address cannot be read."""
+    """Render the page. Raises ``CallerError`` (-2) if the parameters in the address cannot be read."""
     language = preferred(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
     words = BY_LANGUAGE[language]
     given = {n: v for n, v in read_query(request).texts.items() if n not in NOT_PASSED_ON}
@@ -54,9 +54,9 @@ def page(row: Route, request: web.BaseRequest, *, needs_token: bool) -> Answer:
         not_passed_on=" ".join(NOT_PASSED_ON),
         route=escape(row.name),
         sentence=_CODE.sub(r"<code>\1</code>", escape(sentence_of(row, language))),
-        parameters=_listed(given, words),
-        token=_asked_for(words) if needs_token else "",
-        foreign=_warned(request, words),
+        parameters=_parameter_list(given, words),
+        token=_token_field(words) if needs_token else "",
+        foreign=_warning(request, words),
         **{name: escape(text) for name, text in words.items()},
     )
     return Answer(
@@ -72,7 +72,7 @@ def _template() -> str:
     return (FOLDER / "confirm.html").read_text(encoding="utf-8")
 
 
-def _listed(given: dict[str, str], words: Words) -> str:
+def _parameter_list(given: dict[str, str], words: Words) -> str:
     if not given:
         return f"<p>{escape(words['no_parameters'])}</p>"
     rows = "".join(
@@ -82,14 +82,14 @@ def _listed(given: dict[str, str], words: Words) -> str:
     return f"<dl>{rows}</dl>"
 
 
-def _asked_for(words: Words) -> str:
+def _token_field(words: Words) -> str:
     return (
         f'<p><label for="token">{escape(words["needs_token"])}</label>'
         '<input id="token" type="password" autocomplete="off"></p>'
     )
 
 
-def _warned(request: web.BaseRequest, words: Words) -> str:
+def _warning(request: web.BaseRequest, words: Words) -> str:
     site = request.headers.get("Sec-Fetch-Site", "none").strip().lower()
     if site in ("none", "same-origin"):
         return ""

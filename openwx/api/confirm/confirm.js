@@ -38,7 +38,7 @@ function show() {
   button.disabled = isWorking || !isArmed;
 }
 
-// Whoever looks elsewhere in between begins anew: another window may have lain above this one until the click.
+// Losing the focus restarts the wait: another window may have covered this one until the click.
 function arm() {
   clearTimeout(timer);
   isArmed = false;

@@ -1,4 +1,4 @@
-"""What the page says, in two languages."""
+"""The sentences of the page in English and Chinese."""
 
 from openwx.api.routing import Route
 from openwx.language import Language
@@ -8,13 +8,13 @@ Words = dict[str, str]
 BY_LANGUAGE: dict[Language, Words] = {
     "en": {
         "title": "Nothing has been done yet",
-        "why": "This is the address of a call that does something. Opening it does nothing; the button does.",
-        "sent_here": "Another website sent you here. Press the button only if you know that it should be done.",
-        "no_parameters": "Without parameters.",
+        "why": "This is the address of a call that changes something. Opening it executes nothing; the button does.",
+        "sent_here": "Another website sent you here. Press the button only if you want this call to be executed.",
+        "no_parameters": "No parameters.",
         "needs_token": "This gateway needs its token:",
         "button": "Do it",
         "working": "Working…",
-        "lost": "No answer came: it may have been done, or not.",
+        "lost": "No answer: the call may or may not have been executed.",
         "no_script": "The button needs JavaScript.",
     },
     "zh": {
@@ -52,10 +52,10 @@ CHINESE: dict[str, str] = {
     "make_friend": "申请添加好友。",
     "accept_friend_request": "通过好友申请。",
 }
-"""What a call does. In English, the first sentence of the route's own description says it."""
+"""What each call does. The English sentence is the first one of the route's description."""
 
 
 def sentence_of(row: Route, language: Language) -> str:
-    """What a call of the route would do."""
+    """Say what a call of the route would do."""
     english = row.doc.partition("\n\n")[0].replace("\n", " ")
     return CHINESE.get(row.name, english) if language == "zh" else english

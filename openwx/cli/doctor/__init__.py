@@ -1,6 +1,6 @@
-"""``openwx doctor``: looks for what is wrong with the configuration and around it, and says what to do.
+"""``openwx doctor``: finds problems of the configuration and its surroundings, and says how to fix them.
 
-Nothing is changed, no account is touched, and what it asks of other machines is asked once.
+It changes nothing, touches no account, and sends each other machine one request.
 """
 
 import asyncio
@@ -11,23 +11,25 @@ import msgspec
 
 from openwx.cli.doctor import access, disk, process, reach
 from openwx.cli.doctor.finding import Finding, Level, as_text, ok, problem, warning
-from openwx.cli.doctor.finding import as_json as told
+from openwx.cli.doctor.finding import as_json as findings_as_json
 from openwx.config import Loaded, load, sources
 from openwx.errors import ConfigError
 
 
 def main(path: Path | None, environ: Mapping[str, str], *, as_json: bool) -> int:
-    """Check, and print what was found; 1 where there is a problem."""
+    """Check, and print the findings. Return 1 if there is a problem."""
     findings = asyncio.run(examine(path, environ))
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(told(findings)), indent=2).decode())
+        print(
+            msgspec.json.format(msgspec.json.encode(findings_as_json(findings)), indent=2).decode()
+        )
     else:
         print(as_text(findings))
     return int(any(one.level is Level.PROBLEM for one in findings))
 
 
 async def examine(path: Path | None, environ: Mapping[str, str]) -> list[Finding]:
-    """All checks; the configuration alone where that is wrong."""
+    """Run all checks; only that of the configuration if it is wrong."""
     versions = await process.versions()
     try:
         loaded = load(path, environ, {})

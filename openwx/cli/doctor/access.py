@@ -1,4 +1,4 @@
-"""Who can get in: the token, the addresses, the certificates, and who can read the secrets."""
+"""Checks of access: the token, the addresses, the certificates, and the modes of files with secrets."""
 
 import sys
 from datetime import UTC, datetime
@@ -12,28 +12,28 @@ _SOON_DAYS = 21
 
 
 def secrecy(loaded: Loaded) -> list[Finding]:
-    """Whether the file with the secrets is for its owner alone."""
+    """Check that only its owner can read the file with the secrets."""
     source, settings = loaded.source, loaded.settings
     reports = [settings.report, *(settings.report_for(name) for name in settings.accounts)]
     secret = settings.access.token or any(report.secret for report in reports)
     if source is None or not secret or sys.platform == "win32":
         return []
     if source.stat().st_mode & 0o077:
-        words = f"other users can read {source}, and a token or secret stands in it"
+        words = f"other users can read {source}, which contains a token or secret"
         return [warning("configuration", words, f"chmod 600 {source}")]
     return []
 
 
 def token(settings: Settings) -> list[Finding]:
-    """Whether the token can be guessed."""
+    """Check that the token cannot be guessed."""
     given = settings.access.token
     if given is None:
         if settings.exposed():
             words = "none, and other machines can reach the API: everyone can use the accounts"
-            advice = f'write token = "…" under [access]; one comes from: {NEW}'
+            advice = f'write token = "…" under [access]; create one: {NEW}'
             return [problem("token", words, advice)]
         return [ok("token", "none; only programs on this machine can reach the API")]
-    advice = f"take a random one: {NEW}"
+    advice = f"use a random one: {NEW}"
     if words := weakness(given):
         level = problem if settings.exposed() and can_be_guessed(given) else warning
         return [level("token", words, advice)]
@@ -41,19 +41,19 @@ def token(settings: Settings) -> list[Finding]:
 
 
 def exposure(settings: Settings) -> list[Finding]:
-    """Whether the token and the messages cross a network as they are."""
+    """Check that no token or message crosses a network unencrypted."""
     findings = []
     for number in settings.exposed():
         listen = settings.listen[number]
         if listen.tls_cert is None:
-            words = f"{listen.url} can be reached by other machines, and is not encrypted"
+            words = f"{listen.url} is reachable from other machines and not encrypted"
             advice = "set tls_cert and tls_key, or listen at 127.0.0.1 behind a proxy with TLS"
             findings.append(warning(f"listen[{number}]", words, advice))
     return findings
 
 
 def certificates(settings: Settings) -> list[Finding]:
-    """Whether the TLS files work together, for how long, and whether the key is kept."""
+    """Check that the TLS files match, are valid, and that only their owner can read the key."""
     findings = []
     for number, listen in enumerate(settings.listen):
         if listen.tls_cert is not None and listen.tls_key is not None:
@@ -77,13 +77,13 @@ def _certificate(about: str, listen: Listen) -> list[Finding]:
         return [problem(about, f"tls_cert and tls_key do not work: {error}", advice)]
     now = datetime.now(UTC)
     left = (end - now).days
-    advice = "renew it, and start openwx anew"
+    advice = "renew it and restart openwx"
     if end <= now:
-        words = f"the certificate is not valid since {end:%Y-%m-%d %H:%M} UTC"
+        words = f"the certificate expired on {end:%Y-%m-%d %H:%M} UTC"
         return [*findings, problem(about, words, advice)]
     if begin > now:
-        words = f"the certificate is valid from {begin:%Y-%m-%d %H:%M} UTC on only"
-        return [*findings, problem(about, words, "look at the clock, or take another certificate")]
+        words = f"the certificate is not valid before {begin:%Y-%m-%d %H:%M} UTC"
+        return [*findings, problem(about, words, "check the clock, or use another certificate")]
     words = f"the certificate is valid for {left} more days, until {end:%Y-%m-%d}"
     level = warning(about, words, advice) if left < _SOON_DAYS else ok(about, words)
     return [*findings, level]

@@ -1,19 +1,19 @@
-"""When a certificate of ours is valid: read by the TLS library itself, which shakes hands with itself for it."""
+"""Reads the validity of a certificate by a handshake of the TLS library with itself."""
 
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
 _NO_CHECK_TIME = 0x200000
-"""``X509_V_FLAG_NO_CHECK_TIME``: what is wrong with the dates is told by us."""
+"""``X509_V_FLAG_NO_CHECK_TIME``: the doctor reports wrong dates itself."""
 
 
 class CertificateError(Exception):
-    """The files are no certificate and its key; the words say why."""
+    """The files are no certificate with its key; the text says why."""
 
 
 def validity(cert: Path, key: Path) -> tuple[datetime, datetime]:
-    """From when until when it is valid. Raises ``CertificateError``."""
+    """Return the begin and end of the validity. Raises ``CertificateError``."""
     try:
         server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.load_cert_chain(cert, key, password=_no_password)
@@ -21,23 +21,23 @@ def validity(cert: Path, key: Path) -> tuple[datetime, datetime]:
         client.check_hostname = False
         client.load_verify_locations(cert)
         client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags(_NO_CHECK_TIME)
-        told = _shake_hands(server, client)
+        fields = _handshake(server, client)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         reason = getattr(error, "reason", None) or error.args[-1]
         raise CertificateError(str(reason).replace("_", " ").lower()) from None
-    return _time(told["notBefore"]), _time(told["notAfter"])
+    return _time(fields["notBefore"]), _time(fields["notAfter"])
 
 
 def _no_password() -> str:
-    raise ValueError("the key is encrypted, and nobody is there to give its password")
+    raise ValueError("the key is encrypted; openwx cannot ask for its password")
 
 
 def _time(text: object) -> datetime:
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(text)), UTC)
 
 
-def _shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> dict[str, object]:
-    """What the client has learnt of the server's certificate."""
+def _handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> dict[str, object]:
+    """Shake hands, and return the server's certificate as the client sees it."""
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     asking = client.wrap_bio(back, there)
     answering = server.wrap_bio(there, back, server_side=True)
@@ -51,4 +51,4 @@ def _shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> dict[str, ob
             waiting.remove(side)
         if asking not in waiting:
             return dict(asking.getpeercert() or {})
-    raise ValueError("the handshake does not come to an end")
+    raise ValueError("the handshake did not complete")

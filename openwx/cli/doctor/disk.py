@@ -1,4 +1,4 @@
-"""The data folder: whose it is, who else can read it, and whether there is room."""
+"""Checks of the data folder: its owner, its modes, and the free space."""
 
 import os
 import shutil
@@ -12,19 +12,19 @@ from openwx.config import Settings
 
 MIB = 1024**2
 FULL_BYTES = 100 * MIB
-"""With less room than this, a day's messages may not fit."""
+"""Below this much free space, a day's messages may not fit, in bytes."""
 SCARCE_BYTES = 1024 * MIB
 _OTHERS = 0o077
 _SHOWN = 3
 
 
 def data_folder(settings: Settings) -> list[Finding]:
-    """Whether it is there, is ours, can be written, and is nobody else's to read."""
+    """Check that the folder exists, is writable, and that only its owner can read it."""
     folder = settings.data_dir
     try:
         status = folder.stat()
     except FileNotFoundError:
-        return [_to_be_made(folder)]
+        return [_missing(folder)]
     except OSError as error:
         advice = "give the user that openwx runs as the right to enter it"
         return [problem("data_dir", f"{folder}: {error.strerror}", advice)]
@@ -34,23 +34,23 @@ def data_folder(settings: Settings) -> list[Finding]:
     if sys.platform == "win32":
         return [ok("data_dir", str(folder))]
     found = [*_owners(folder), *_open_to_others(folder, status)]
-    return found or [ok("data_dir", f"{folder}, for its owner alone")]
+    return found or [ok("data_dir", f"{folder}, readable by its owner only")]
 
 
-def _to_be_made(folder: Path) -> Finding:
+def _missing(folder: Path) -> Finding:
     above = _existing(folder)
     if os.access(above, os.W_OK | os.X_OK):
-        return ok("data_dir", f"{folder} is made at the first start")
-    advice = f"make it: mkdir -p {folder} && chown {_me()} {folder}; or choose another data_dir"
-    return problem("data_dir", f"{folder} cannot be made in {above}", advice)
+        return ok("data_dir", f"{folder} will be created at the first start")
+    advice = f"create it: mkdir -p {folder} && chown {_me()} {folder}; or choose another data_dir"
+    return problem("data_dir", f"{folder} cannot be created in {above}", advice)
 
 
 def _owners(folder: Path) -> Iterator[Finding]:
-    """It and all in it must belong to one user, who is the one that runs openwx."""
+    """Check that the folder and its files belong to the user that runs openwx."""
     me, owner = os.geteuid(), folder.stat().st_uid
-    strangers = [path for path in _files(folder) if path.lstat().st_uid != owner]
-    if strangers:
-        words = f"not of the same user as {folder}: {_some(strangers)}"
+    foreign = [path for path in _files(folder) if path.lstat().st_uid != owner]
+    if foreign:
+        words = f"not owned by the owner of {folder}: {_some(foreign)}"
         advice = f"always run openwx as one user; now: chown -R {owner} {folder}"
         yield problem("data_dir", words, advice)
     elif owner != me:
@@ -61,9 +61,7 @@ def _owners(folder: Path) -> Iterator[Finding]:
 def _open_to_others(folder: Path, status: os.stat_result) -> Iterator[Finding]:
     if status.st_mode & _OTHERS:
         mode = stat.S_IMODE(status.st_mode)
-        words = (
-            f"{folder} is open to other users (mode {mode:04o}): messages and the login are in it"
-        )
+        words = f"{folder} is open to other users (mode {mode:04o}), but contains messages and the login"
         yield warning("data_dir", words, f"chmod 700 {folder}")
     files = [path for path in _files(folder) if path.lstat().st_mode & _OTHERS]
     if files:
@@ -72,7 +70,7 @@ def _open_to_others(folder: Path, status: os.stat_result) -> Iterator[Finding]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """What is right in it: journal, lock, QR codes, the folder of media."""
+    """List what lies directly in the folder: journal, lock, QR codes, the folder of media."""
     return sorted(path for path in folder.iterdir() if not path.is_symlink())
 
 
@@ -86,7 +84,7 @@ def _me() -> str:
 
 
 def space(settings: Settings) -> list[Finding]:
-    """Room for the journal, media and the log, each on its own disk."""
+    """Check the free space for the journal, media and the log, once a disk."""
     folders = [settings.data_dir]
     if settings.log_path is not None:
         folders.append(settings.log_path.parent)
@@ -100,14 +98,14 @@ def space(settings: Settings) -> list[Finding]:
 def _space(there: Path) -> Finding:
     free = shutil.disk_usage(there).free
     words = f"{free / MIB:,.0f} MiB are free at {there}"
-    advice = "make room: with a full disk nothing is acknowledged, and nothing comes in"
+    advice = "free some space: with a full disk nothing is acknowledged or received"
     if free < FULL_BYTES:
         return problem("disk", words, advice)
     return warning("disk", words, advice) if free < SCARCE_BYTES else ok("disk", words)
 
 
 def _existing(folder: Path) -> Path:
-    """It, or what is there of its way."""
+    """Return the folder, or its nearest parent that exists."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check."""
 
 from enum import StrEnum
 from typing import Any
@@ -13,7 +13,7 @@ class Level(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One line of the doctor: what was looked at, how it is, and what to do about it."""
+    """One line of the doctor: the subject, its state, and how to fix it."""
 
     level: Level
     about: str
@@ -39,16 +39,16 @@ def as_json(findings: list[Finding]) -> dict[str, Any]:
 
 
 def as_text(findings: list[Finding]) -> str:
-    """A line each, and below it what to do."""
+    """Format each finding as a line, with the advice below it."""
     lines = []
     for one in findings:
         lines.append(f"{one.level:<8} {one.about}: {one.words}")
         if one.advice:
             lines.append(f"{'':<8}   → {one.advice}")
     counts = as_json(findings)
-    told = [
+    summary = [
         f"{counts[level]} {level}{'' if counts[level] == 1 else 's'}"
         for level in (Level.PROBLEM, Level.WARNING)
         if counts[level]
     ]
-    return "\n".join([*lines, "", ", ".join(told) or "all is well"])
+    return "\n".join([*lines, "", ", ".join(summary) or "all is well"])

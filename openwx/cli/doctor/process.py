@@ -1,4 +1,4 @@
-"""The programs: versions, and whether an openwx runs already."""
+"""Checks of programs: versions, a running gateway, and free ports."""
 
 import errno
 import importlib.metadata
@@ -19,11 +19,11 @@ _PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08
 
 
 async def versions() -> list[Finding]:
-    """Of openwx, Python and the libraries that matter most; and libmagic, which is no Python."""
+    """Report the versions of openwx, Python and the main libraries, and check libmagic."""
     libraries = [f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES]
     words = f"openwx {__version__}, Python {platform.python_version()} on {platform.system()}"
-    told = ok("versions", ", ".join([words, *libraries, ssl.OPENSSL_VERSION]))
-    return [told, *await _libmagic()]
+    finding = ok("versions", ", ".join([words, *libraries, ssl.OPENSSL_VERSION]))
+    return [finding, *await _libmagic()]
 
 
 async def _libmagic() -> list[Finding]:
@@ -32,17 +32,17 @@ async def _libmagic() -> list[Finding]:
 
         mime = await mime_of(_PNG)
     except (ImportError, OSError) as error:
-        advice = "install openwx anew with pip; it brings libmagic along"
-        return [problem("libmagic", f"the type of media cannot be told: {error}", advice)]
+        advice = "reinstall openwx with pip, which includes libmagic"
+        return [problem("libmagic", f"the types of media cannot be detected: {error}", advice)]
     if mime != "image/png":
         advice = "unset MAGIC, or remove another libmagic's files"
-        return [warning("libmagic", f"a PNG is taken for {mime}", advice)]
+        return [warning("libmagic", f"a PNG is detected as {mime}", advice)]
     return []
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What runs beside the doctor: whether the data folder is in use, and where a demo listens."""
+    """The programs beside the doctor: whether one uses the data folder, and where a demo listens."""
 
     findings: list[Finding]
     in_use: bool = False
@@ -50,30 +50,30 @@ class Beside:
 
 
 async def beside(settings: Settings) -> Beside:
-    """Whether an openwx runs on the data folder, or a demo, and how it is."""
+    """Check whether a gateway uses the data folder or a demo runs, and report its state."""
     try:
         gateway = await probe.find(settings)
         if gateway.is_demo:
             words = f"no openwx uses {settings.data_dir} now; a demo runs at {gateway.url}"
             return Beside([ok("running", words)], demo_url=gateway.url)
-        told = await probe.readiness(gateway, settings.access.token)
+        state = await probe.readiness(gateway, settings.access.token)
     except probe.NotRunningError:
         return Beside([ok("running", f"no openwx uses {settings.data_dir} now")])
     except probe.NotReachedError as error:
-        advice = "look again in a moment; if it stays so, stop it, and start it anew"
+        advice = "check again in a moment; if nothing changes, restart it"
         return Beside([problem("running", str(error), advice)], in_use=True)
-    words = f"openwx {told.version} at {gateway.url}: {told.status}"
-    accounts = (told.accounts or {}).items()
-    ill = [finding for name, one in accounts for finding in _ill(name, one)]
-    return Beside([ok("running", words), *ill], in_use=True)
+    words = f"openwx {state.version} at {gateway.url}: {state.status}"
+    accounts = (state.accounts or {}).items()
+    problems = [finding for name, one in accounts for finding in _account_problems(name, one)]
+    return Beside([ok("running", words), *problems], in_use=True)
 
 
-def _ill(name: str, account: AccountHealth) -> Iterator[Finding]:
+def _account_problems(name: str, account: AccountHealth) -> Iterator[Finding]:
     if account.wanted and account.state != "running":
         words = f"{name} is {account.state}: {account.state_reason}"
-        yield warning("account", words, "openwx status tells more")
+        yield warning("account", words, "see openwx status")
     if account.refused:
-        advice = "look at your backend's log; once it takes them again: openwx outbox retry --all"
+        advice = "see your backend's log; once it accepts them again: openwx outbox retry --all"
         yield problem("post_api", f"{name}: {account.refused.words}", advice)
     if account.failed:
         yield warning(
@@ -82,7 +82,7 @@ def _ill(name: str, account: AccountHealth) -> Iterator[Finding]:
 
 
 def ports(settings: Settings, beside: Beside) -> list[Finding]:
-    """Whether the addresses can be listened on; not while our own openwx does."""
+    """Check that the addresses are free, unless our own openwx uses them."""
     if beside.in_use:
         return []
     return [_port(number, one, beside.demo_url) for number, one in enumerate(settings.listen)]
@@ -91,7 +91,7 @@ def ports(settings: Settings, beside: Beside) -> list[Finding]:
 def _port(number: int, listen: Listen, demo_url: str) -> Finding:
     about, where = f"listen[{number}]", f"{listen.host}:{listen.port}"
     if demo_url.rpartition(":")[2] == str(listen.port):
-        return ok(about, f"{where} is the demo's, until that ends")
+        return ok(about, f"{where} is used by the demo, until that ends")
     try:
         family = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family) as one:
@@ -102,5 +102,5 @@ def _port(number: int, listen: Listen, demo_url: str) -> Finding:
         if error.errno == errno.EADDRINUSE:
             words = f"{where} is taken by another program, perhaps an openwx with another data_dir"
             return problem(about, words, f"stop it, or {advice}")
-        return problem(about, f"{where} cannot be listened on: {error.strerror or error}", advice)
+        return problem(about, f"cannot listen on {where}: {error.strerror or error}", advice)
     return ok(about, f"{where} is free")

@@ -1,4 +1,4 @@
-"""The others: WeChat's hosts and the clock that they tell, and the backends."""
+"""Checks of other machines: WeChat's hosts, the clock against theirs, and the backends."""
 
 import asyncio
 import ssl
@@ -23,15 +23,23 @@ from openwx.transports.web.session import DEFAULT_DOMAIN, LOGIN_HOST
 TIMEOUT_S = 10.0
 SLOW_S = 2.0
 _CLOCK_S = 30.0
-"""So far off, latencies and times in uploads mislead; signatures are good for five minutes."""
+"""The largest error of the clock, in seconds: beyond it, latencies and times in reports mislead."""
 _NOT_THERE = frozenset({502, 503, 504})
 _NO_ENTRY = frozenset({401, 403, 404, 410})
 _HOSTS = (LOGIN_HOST, DEFAULT_DOMAIN, f"webpush.{DEFAULT_DOMAIN}", f"file.{DEFAULT_DOMAIN}")
 
 
 @dataclass(frozen=True, slots=True)
+class Unreached:
+    """No answer, and why. ``is_untrusted``: because of the certificate."""
+
+    words: str
+    is_untrusted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
-    """An answer: its status, how long it took, and how far the clocks are apart, where it tells the time."""
+    """An answer: its status, its duration, and the difference of the clocks, if the answer has a date."""
 
     status: int
     seconds: float
@@ -39,7 +47,7 @@ class Reached:
 
 
 async def everything(settings: Settings) -> list[Finding]:
-    """What each account needs: WeChat, or what stands for it, and ``post_api``; each asked once."""
+    """Send one request to everything that accounts need: WeChat, or its stand-in, and ``post_api``."""
     origins: dict[str, str] = {}
     for account in settings.accounts.values():
         for url in [account.base_url] if account.base_url else [f"https://{one}" for one in _HOSTS]:
@@ -56,20 +64,24 @@ async def everything(settings: Settings) -> list[Finding]:
             ),
         )
     findings = [
-        _wechat(about, url, told)
-        for (url, about), told in zip(origins.items(), wechat, strict=True)
+        _wechat(about, url, answer)
+        for (url, about), answer in zip(origins.items(), wechat, strict=True)
     ]
-    findings += _clock(told for told in wechat if isinstance(told, Reached))
-    findings += [_backend(masked(url), told) for url, told in zip(backends, theirs, strict=True)]
+    findings += _clock(answer for answer in wechat if isinstance(answer, Reached))
+    findings += [
+        _backend(masked(url), answer) for url, answer in zip(backends, theirs, strict=True)
+    ]
     if not backends:
-        findings.append(ok("post_api", "none; messages wait for check_event and the streams"))
+        findings.append(
+            ok("post_api", "none; messages are available from check_event and the streams")
+        )
     return findings
 
 
 async def _ask(
     http: aiohttp.ClientSession, method: str, url: str, trusted: ssl.SSLContext | bool = True
-) -> Reached | str:
-    """Its answer, or why there is none."""
+) -> Reached | Unreached:
+    """Return the answer, or say why there is none."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     started = time.monotonic()
     try:
@@ -79,61 +91,60 @@ async def _ask(
             seconds = time.monotonic() - started
             return Reached(answer.status, seconds, _off(answer.headers.get(hdrs.DATE)))
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return describe(error)
+        is_untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
+        return Unreached(describe(error), is_untrusted)
 
 
 def _off(date: str | None) -> float | None:
     try:
-        told = parsedate_to_datetime(date or "")
+        then = parsedate_to_datetime(date or "")
     except ValueError:
         return None
-    return time.time() - told.replace(tzinfo=told.tzinfo or UTC).timestamp()
+    return time.time() - then.replace(tzinfo=then.tzinfo or UTC).timestamp()
 
 
-def _wechat(about: str, url: str, told: Reached | str) -> Finding:
-    advice = "look at the network, DNS, the firewall and proxies of this machine"
+def _wechat(about: str, url: str, answer: Reached | Unreached) -> Finding:
+    advice = "check the network, DNS, the firewall and proxies of this machine"
     if about == "base_url":
-        advice = f"start what listens there, or correct base_url; {advice}"
-    if isinstance(told, str):
-        return problem(about, f"{url}: {told}", advice)
-    if told.status >= 500:
-        return warning(about, f"{url} answers HTTP {told.status}", "try again later")
-    return _reached(about, url, told)
+        advice = f"start the program at that address, or correct base_url; {advice}"
+    if isinstance(answer, Unreached):
+        return problem(about, f"{url}: {answer.words}", advice)
+    if answer.status >= 500:
+        return warning(about, f"{url} answers HTTP {answer.status}", "try again later")
+    return _reached(about, url, answer)
 
 
-def _backend(url: str, told: Reached | str) -> Finding:
-    advice = "start your backend, or correct report.post_api; uploads wait in the journal meanwhile"
-    if isinstance(told, str):
-        if "certificate" in told:
-            advice = (
-                "name a file of certificates to trust in report.ca, or set report.verify = false"
-            )
-        return problem("post_api", f"{url}: {told}", advice)
-    if told.status in _NO_ENTRY:
-        words = f"{url} answers HTTP {told.status} to OPTIONS; where it does so to POST too, nothing can be delivered"
-        return warning(
-            "post_api", words, "look whether report.post_api is right, to its path and password"
-        )
-    if told.status in _NOT_THERE:
-        return warning("post_api", f"{url} answers HTTP {told.status}", advice)
-    return _reached("post_api", url, told)
+def _backend(url: str, answer: Reached | Unreached) -> Finding:
+    advice = "start your backend, or correct report.post_api; reports wait in the journal meanwhile"
+    if isinstance(answer, Unreached):
+        if answer.is_untrusted:
+            advice = "set report.ca to a file of trusted certificates, or report.verify = false"
+        return problem("post_api", f"{url}: {answer.words}", advice)
+    if answer.status in _NO_ENTRY:
+        words = f"{url} answers HTTP {answer.status} to OPTIONS; if POST gets the same, nothing can be delivered"
+        return warning("post_api", words, "check report.post_api, including its path and password")
+    if answer.status in _NOT_THERE:
+        return warning("post_api", f"{url} answers HTTP {answer.status}", advice)
+    return _reached("post_api", url, answer)
 
 
-def _reached(about: str, url: str, told: Reached) -> Finding:
-    words = f"{url} answers within {told.seconds * 1000:.0f} ms"
-    if told.seconds > SLOW_S:
-        return warning(about, words, "this is slow: look at the network between")
+def _reached(about: str, url: str, answer: Reached) -> Finding:
+    words = f"{url} answers within {answer.seconds * 1000:.0f} ms"
+    if answer.seconds > SLOW_S:
+        return warning(about, words, "this is slow: check the network in between")
     return ok(about, words)
 
 
 def _clock(reached: Iterable[Reached]) -> list[Finding]:
-    told = [one.clock_off_s for one in reached if one.clock_off_s is not None]
-    if not told:
+    answer = [one.clock_off_s for one in reached if one.clock_off_s is not None]
+    if not answer:
         return []
-    off_s = min(told, key=abs)
+    off_s = min(answer, key=abs)
     words = f"{abs(off_s):.0f} s {'ahead of' if off_s > 0 else 'behind'} WeChat's"
     if abs(off_s) > _CLOCK_S:
         return [
-            problem("clock", words, "set it, and keep it right with NTP (timedatectl set-ntp true)")
+            problem(
+                "clock", words, "set it, and synchronise it with NTP (timedatectl set-ntp true)"
+            )
         ]
     return [ok("clock", words)]

@@ -1,4 +1,4 @@
-// Where one writes: Enter sends, a file is chosen, pasted or dropped, seen, and taken off again.
+// The message form: Enter sends; a file can be chosen, pasted or dropped, previewed, and removed.
 "use strict";
 
 const composer = () => document.getElementById("composer");
@@ -32,7 +32,7 @@ function showChosen() {
   if (!picture.hidden) picture.src = URL.createObjectURL(file);
 }
 
-// Only the first of several, and none that is too large for the gateway.
+// Accepts only the first of several files, and none that is too large for the gateway.
 function choose(files) {
   const field = composer().elements.media;
   const fits = files.length > 0 && files[0].size <= Number(composer().dataset.most);
@@ -87,7 +87,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// What is written while a message is on its way belongs to the next one.
+// Text that is typed while a message is being sent belongs to the next one.
 let sent = "";
 let written = "";
 
@@ -112,12 +112,12 @@ document.addEventListener("htmx:sendError", (event) => {
   if (event.detail.elt.id === "composer") complain("no-connection");
 });
 
-// Refused or lost: the form is still the same.
+// Rejected or lost: the form stays the same.
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.elt.id === "composer") event.detail.elt.querySelector("progress").hidden = true;
 });
 
-// Accepted: there is a new form.
+// Accepted: the answer replaced the form.
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.elt.id !== "composer" || event.detail.target.id !== "composer") return;
   const field = document.getElementById("content");

@@ -1,5 +1,5 @@
-// Keeps a page pleasant: times in the browser's zone, the view at the newest message, a lost connection told.
-// What is shown comes from the server; without this file every page and form still works. `composer.js` has the rest.
+// Shows times in the browser's zone, scrolls to the newest message, and reports a lost connection. The server renders
+// all content; every page and form works without this file. `composer.js` is for the message form.
 "use strict";
 
 const zone = document.documentElement.lang;
@@ -14,7 +14,7 @@ function showTimes(root) {
   }
 }
 
-// A picture that does not come leaves the letter that stands beneath it.
+// If a picture fails to load, the letter beneath it stays visible.
 document.addEventListener("error", (event) => {
   if (event.target.matches?.(".avatar img")) event.target.classList.add("broken");
 }, true);
@@ -39,8 +39,8 @@ document.addEventListener("htmx:sseMessage", (event) => {
 
 // -- a conversation
 
-// Stays at the newest message for as long as that is where the reader is. Messages of others do not
-// move a reader who has scrolled up: a button says that there are some.
+// Follows the newest message while the reader is at the end. Messages of others do not move a reader who has scrolled
+// up: a button announces them.
 class Talk {
   constructor(box) {
     this.box = box;
@@ -48,7 +48,7 @@ class Talk {
     this.follow = true;
     box.addEventListener("scroll", () => this.look(), { passive: true });
     this.newer?.addEventListener("click", () => this.toEnd());
-    // Whatever makes it longer, or its box smaller: messages, pictures, the keyboard of a phone, a long draft.
+    // The content grows or its box shrinks: messages, pictures, the keyboard of a phone, a long draft.
     const grown = new ResizeObserver(() => { if (this.follow) this.toEnd(); });
     for (const part of [box, ...box.children]) grown.observe(part);
     this.markRecalled();
@@ -66,14 +66,14 @@ class Talk {
     this.box.scrollTop = this.box.scrollHeight;
   }
 
-  // The newest message in the list has just come.
+  // A new message was appended to the list.
   arrived(message) {
     if (this.follow || message?.classList.contains("mine")) this.toEnd();
     else if (this.newer) this.newer.hidden = false;
     this.markRecalled();
   }
 
-  // A recall tells of a message that stands here already, or comes with "Older ones".
+  // A recall names a message that is shown already, or loaded later with "Older".
   markRecalled() {
     const recalled = new Set([...this.box.querySelectorAll("[data-recalls]")].map((note) => note.dataset.recalls));
     for (const message of recalled.size ? this.box.querySelectorAll("[data-message]") : []) {
@@ -102,8 +102,8 @@ function offline(is) {
   document.getElementById("offline").hidden = !is;
 }
 
-// One stream for the page. After a lost connection it continues where it was. Browsers allow six connections to a host,
-// so a page that nobody sees gives its own back, and connects again when it is seen.
+// The one stream of the page. After a lost connection it resumes where it was. Browsers allow six connections to a host,
+// so a hidden page closes its connection, and reconnects when it becomes visible.
 class Stream extends EventTarget {
   constructor(url) {
     super();
@@ -134,7 +134,7 @@ class Stream extends EventTarget {
     for (const type of this.types) this.source.addEventListener(type, this);
   }
 
-  // Either the gateway is gone, or it ended this stream alone: the account was started anew, or one must log in.
+  // Either the gateway is gone, or it ended only this stream: the account was restarted, or a login is needed.
   async lost() {
     this.pause();
     const pill = document.querySelector("#pill a").getAttribute("href") + "/pill";
@@ -179,16 +179,16 @@ htmx.createEventSource = (url) => {
   return stream;
 };
 
-// After a lost connection the stream goes on where it was: what is there already is not shown twice.
+// After a lost connection the stream may repeat what is shown already.
 document.addEventListener("htmx:sseBeforeMessage", (event) => {
   const part = document.createElement("template");
   part.innerHTML = event.detail.data;
-  if (part.innerHTML.trim() === event.target.innerHTML.trim()) event.preventDefault(); // nothing to say anew
+  if (part.innerHTML.trim() === event.target.innerHTML.trim()) event.preventDefault(); // unchanged
   const id = /^\s*<li[^>]* id="([fm]-\d+)"/.exec(event.detail.data)?.[1];
   if (id && document.getElementById(id)) event.preventDefault();
 });
 
-// A page without a stream learns it from what it asks for.
+// A page without a stream notices a lost connection by its requests.
 document.addEventListener("htmx:sendError", () => offline(true));
 document.addEventListener("htmx:afterOnLoad", () => { if (!stream) offline(false); });
 

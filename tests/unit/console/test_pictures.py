@@ -17,7 +17,7 @@ def a_png(width: int, height: int) -> bytes:
 
 
 def a_jpeg(width: int, height: int, orientation: int = 0, order: str = "<") -> bytes:
-    """What stands before a picture's own data."""
+    """Make the segments before a picture's own data."""
     exif = b""
     if orientation:
         mark = b"II" if order == "<" else b"MM"

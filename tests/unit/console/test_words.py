@@ -2,100 +2,235 @@
 
 import ast
 import re
+import string
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+import jinja2
 import pytest
+from jinja2 import nodes
 
 from openwx import console
 from openwx.console import filters
-from openwx.console.chinese import CHINESE
-from openwx.console.health import RET_WORDS
-from openwx.console.messages import FAILURES, KINDS
-from openwx.console.translation import ENGLISH, translate
+from openwx.console.health import StatusView, health_of
+from openwx.console.translation import Translator
+from openwx.console.wording import (
+    KNOWN_RETS,
+    PageError,
+    delivery_reason,
+    error_reason,
+    failure_words,
+    property_value,
+    ret_words,
+)
+from openwx.console.words import WORDS
+from openwx.domain.contacts import FRIEND, PUBLIC_ACCOUNT, SYSTEM_ACCOUNT
 from openwx.domain.events import State
+from openwx.errors import (
+    BadResponse,
+    CallerError,
+    Code,
+    LoginRefused,
+    SessionEnded,
+    Unreachable,
+    WeChatError,
+    refused,
+)
 from openwx.language import preferred
 from openwx.reasons import REASON_OF_RET
 from openwx.safetext import plain
 
 HERE = Path(console.__file__).parent
+EN, ZH = Translator("en"), Translator("zh")
+NAMES = (
+    "config.toml|login_mode|desktop|docs/zh/limits.md|docs/limits.md|openwx outbox list|openwx|post_event_list|"
+    r"post_api|media.keep_days|media.max_size|\[report\]|\[access\]|token|HTTP|id"
+)
+"""Names that Chinese sentences have in Latin letters."""
 
 
-def sentences_of_templates() -> set[str]:
-    """Whatever stands between quotes in a call of ``t`` that is made of words."""
-    found: set[str] = set()
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+class Used:
+    """The ids that code and templates name, and the values that they give."""
+
+    def __init__(self) -> None:
+        self.ids: dict[str, set[str]] = {}
+        self.prefixes: set[str] = set()
+
+    def note(self, id: str, values: set[str]) -> None:
+        self.ids.setdefault(id, set()).update(values)
+
+
+@pytest.fixture(scope="module")
+def used() -> Used:
+    found = Used()
     for template in HERE.rglob("*.html"):
-        for inside in re.findall(r"\bt\(((?:[^()]|\([^()]*\))*)\)", template.read_text("utf-8")):
-            found |= {a or b for a, b in re.findall(r'"([^"]{2,})"|\'([^\']{2,})\'', inside)}
-    return {one for one in found if re.search(r"[A-Za-z]{2}", one) and not one.startswith("{")}
-
-
-def sentences_of_code() -> set[str]:
-    """The arguments of ``t``, the words of ``Health`` and of refusals."""
-    found: set[str] = set()
+        tree = jinja2.Environment().parse(template.read_text("utf-8"))
+        for call in tree.find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name) and call.node.name == "t":
+                values = {keyword.key for keyword in call.kwargs}
+                for part in (call.args[0], *call.args[0].find_all(nodes.Const)):
+                    if isinstance(part, nodes.Const) and "." in str(part.value):
+                        found.note(part.value, values)
+            elif isinstance(call.node, nodes.Getattr) and call.node.attr == "of_code":
+                found.prefixes.add(cast("nodes.Const", call.args[0]).value)
     for module in HERE.glob("*.py"):
-        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
-            if not isinstance(node, ast.Call):
-                continue
-            called = (
-                node.func.attr
-                if isinstance(node.func, ast.Attribute)
-                else getattr(node.func, "id", "")
-            )
-            if called in ("t", "Health", "Card"):
-                found |= {
-                    argument.value
-                    for argument in node.args
-                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-                }
-    return found - {"", "good", "busy", "bad", "idle", "coin", "people", "place", "grid"}
+        if module.name != "words.py":
+            note_code(ast.parse(module.read_text("utf-8")), found)
+    return found
 
 
-def sentences_of_health() -> set[str]:
-    """All that is written in this module as a sentence, whatever it is given to."""
-    tree = ast.parse((HERE / "health.py").read_text("utf-8"))
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    return {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if " " in node.value and id(node) not in docstrings
-    }
+def note_code(tree: ast.Module, found: Used) -> None:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="t") | ast.Name(id="t"), args=[arg], keywords=kws
+            ):
+                for part in ast.walk(arg):
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        found.note(part.value, {str(one.arg) for one in kws})
+            case ast.Call(
+                func=ast.Name(id="PageError"), args=[_, ast.Constant(str(id))], keywords=kws
+            ):
+                found.note(id, {str(one.arg) for one in kws})
+            case ast.Call(func=ast.Attribute(attr="of_code"), args=[ast.Constant(str(group)), _]):
+                found.prefixes.add(group)
+            case ast.Constant(str(text)) if text in WORDS:  # in a table of ids
+                found.ids.setdefault(text, set())
 
 
-KEYS_OF_TABLES = {"friends", "groups", "others", "failed", "waiting", "delivered", " · ", " "}
+def test_every_id_that_is_used_exists(used: Used) -> None:
+    assert len(used.ids) > 100
+    unknown = {id for id in used.ids if id not in WORDS and "." in id and not id.endswith(".")}
+    # The beginnings of ids that are completed by a code, and their ends.
+    assert unknown <= {".advice"}
 
 
-def test_every_sentence_is_there_in_chinese() -> None:
-    said = (
-        sentences_of_templates()
-        | sentences_of_code()
-        | sentences_of_health()
-        | set(KINDS.values())
-        | set(FAILURES.values())
-    )
-    assert len(said) > 100
-    assert not sorted(said - CHINESE.keys() - KEYS_OF_TABLES)
+def test_every_id_is_used(used: Used) -> None:
+    by_code = tuple(f"{group}." for group in {*used.prefixes, "ret"})
+    assert not [
+        id
+        for id in WORDS
+        if not {id, id.removesuffix(".advice")} & used.ids.keys() and not id.startswith(by_code)
+    ]
 
 
-def test_every_state_and_reason_is_there_in_both() -> None:
+def test_every_sentence_gets_its_values(used: Used) -> None:
+    for id, given in used.ids.items():
+        if id in WORDS and given:
+            assert given == placeholders(WORDS[id][0]), id
+    for id in WORDS:
+        if placeholders(WORDS[id][0]):
+            assert used.ids.get(id) or id == "ret.other", f"{id} is used without its values"
+
+
+@pytest.mark.parametrize("id", WORDS)
+def test_both_languages_say_the_same(id: str) -> None:
+    english, chinese = WORDS[id]
+    assert placeholders(english) == placeholders(chinese)
+    assert not re.search("[\u3000-\u9fff]", english), "no Chinese in English"
+    rest = re.sub(r"\{\w+\}", "", re.sub(NAMES, "", chinese))
+    assert not re.search("[A-Za-z]", rest), "no English in Chinese"
+    assert "帐号" not in chinese, "WeChat spells it 账号"
+
+
+def test_every_code_has_words() -> None:
     for state in State:
-        assert f"state {state}" in CHINESE
-        assert f"state {state}" in ENGLISH
-    assert REASON_OF_RET.keys() <= RET_WORDS.keys()
-    assert set(RET_WORDS.values()) <= CHINESE.keys()
+        assert f"state.{state}" in WORDS
+    assert REASON_OF_RET.keys() <= KNOWN_RETS
+    for ret in KNOWN_RETS:
+        assert str(ret) in ret_words(ret, ZH)
+        assert ret_words(ret, EN) != EN("ret.other", ret=ret)
+    for category in (FRIEND, PUBLIC_ACCOUNT, SYSTEM_ACCOUNT):
+        assert re.fullmatch("[a-z ]+", property_value("category", category, EN))
+    assert "1999" in ret_words(1999, ZH)
 
 
-def test_chinese_is_spelt_as_wechat_spells_it() -> None:
-    """WeChat writes 账号; the contract's category 系统帐号 is data."""
-    assert not [chinese for chinese in CHINESE.values() if "帐号" in chinese]
-    own = "微信号|openwx|WeChat|config.toml|login_mode|desktop|docs/zh/limits.md"
-    for english in RET_WORDS.values():
-        assert not re.search("[A-Za-z]", re.sub(own, "", CHINESE[english]))
+ENGLISH_TEXT = "the queue is full of English words"
 
 
-def test_both_languages_have_the_same_gaps_to_fill() -> None:
-    for english, chinese in CHINESE.items():
-        assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", chinese))
+def chinese_only(text: str) -> bool:
+    return bool(text) and not re.search("[A-Za-z]", re.sub(NAMES, "", text))
+
+
+@pytest.mark.parametrize("code", [*Code, 1203, 1999])
+@pytest.mark.parametrize("http_status", [None, 408, 413, 503, 504])
+def test_errors_of_calls_are_worded_by_their_codes(code: int, http_status: int | None) -> None:
+    error = CallerError(code, ENGLISH_TEXT, http_status=http_status)
+    reason = error_reason(error, ZH)
+    assert chinese_only(reason.words)
+    assert reason.detail == ENGLISH_TEXT
+    assert ENGLISH_TEXT not in error_reason(error, EN).words
+    assert chinese_only(failure_words(code, ZH))
+
+
+def test_errors_of_pages_are_sentences_with_values() -> None:
+    error = PageError(Code.NOT_FOUND, "error.no_account", name="{x}")
+    assert error_reason(error, ZH).words == "没有名为 {x} 的账号。"
+    assert error_reason(error, EN).words == "There is no account named {x}."
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words", "detail"),
+    [
+        (0, "cannot connect to bot:5000", "没有应答", "cannot connect to bot:5000"),
+        (500, "HTTP 500", "应答了 HTTP 500", ""),
+        (302, "HTTP 302 to elsewhere", "应答了 HTTP 302", "HTTP 302 to elsewhere"),
+    ],
+)
+def test_deliveries_are_worded_by_their_status(
+    status: int, error: str, words: str, detail: str
+) -> None:
+    reason = delivery_reason(status, error, ZH)
+    assert (reason.words, reason.detail) == (words, detail)
+    assert delivery_reason(status, error, EN).words == error
+
+
+def account(state: State, **more: Any) -> Any:
+    base = {"is_running": False, "trouble": None, "session_end": None, "stop_requested": False}
+    values = base | {"state": state, "qrcode_png": None, "login_mode": "web"} | more
+    return SimpleNamespace(**values)
+
+
+def sentences(health: StatusView) -> list[str]:
+    words = [health.headline, health.advice, health.reason.words if health.reason else ""]
+    return [one for one in (*words, *health.helps) if one]
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        None,
+        Unreachable("jslogin", ENGLISH_TEXT),
+        BadResponse("jslogin", ENGLISH_TEXT),
+        refused("webwxgetcontact", 1205),
+        LoginRefused("webwxnewloginpage", 1203, "不能登录"),
+        LoginRefused("webwxnewloginpage", -999, "不能登录"),
+    ],
+)
+@pytest.mark.parametrize("session_end", [None, SessionEnded("synccheck", 1101)])
+def test_every_state_is_whole_in_either_language(
+    state: State, trouble: WeChatError | None, session_end: SessionEnded | None
+) -> None:
+    one = account(state, trouble=trouble, session_end=session_end)
+    for wanted in (True, False):
+        for stopping in (True, False):
+            health = health_of(one, ZH, wanted=wanted, stopping=stopping)
+            assert all(map(chinese_only, sentences(health))), sentences(health)
+            health = health_of(one, EN, wanted=wanted, stopping=stopping)
+            assert not re.search("[\u4e00-\u9fff]", " ".join(sentences(health)))
+
+
+def test_an_unknown_id_or_a_missing_value_is_a_mistake() -> None:
+    with pytest.raises(KeyError):
+        EN("There is no such id")
+    with pytest.raises(KeyError):
+        EN("error.no_account")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +251,7 @@ def test_the_browsers_language(accepted: str, language: str) -> None:
 
 
 def test_values_are_no_patterns() -> None:
-    assert translate("zh", "{name} is a friend now", name="{x}") == "{x} 成为了好友"
+    assert ZH("event.new_friend", name="{x}") == "{x} 成为了好友"
 
 
 @pytest.mark.parametrize(

@@ -134,14 +134,14 @@ def never_told(r: Records) -> Records:
         (cut, "message 2: its file came as something else (None)"),
         (heard_twice, "waiting 1.1: heard 2 times"),
         (elsewhere, "waiting 1.1: meant for chat 7, heard in 9"),
-        (made_up, "nonsense: heard, and nobody said it"),
+        (made_up, "nonsense: heard, but never sent"),
         (sends_inverted, "order of sends: waiting 1.3 was heard before waiting 1.1"),
-        (untold, "waiting 1.1: heard, never told"),
-        (told_twice, "waiting 1.1: told 2 times how it ended"),
-        (told_as_failed, "async 2.2: accepted, heard 1 times, told with -1"),
-        (never_told, "async 2.2: accepted, told as nothing"),
-        (lambda r: without(r, "waiting 1.1"), "waiting 1.1: answered with code 0, heard never"),
-        (lambda r: without(r, "async 2.2"), "async 2.2: accepted, heard 0 times, told with 0"),
+        (untold, "waiting 1.1: heard, never reported"),
+        (told_twice, "waiting 1.1: its outcome was reported 2 times"),
+        (told_as_failed, "async 2.2: accepted, heard 1 times, reported with -1"),
+        (never_told, "async 2.2: accepted, reported as nothing"),
+        (lambda r: without(r, "waiting 1.1"), "waiting 1.1: answered with code 0, never heard"),
+        (lambda r: without(r, "async 2.2"), "async 2.2: accepted, heard 0 times, reported with 0"),
         (
             lambda r: without(r, "reply 1 to message 4"),
             "the reply to message 4 was executed 0 times",
@@ -167,6 +167,6 @@ def test_a_verdict_on_nothing_is_none() -> None:
 def test_what_was_answered_on_a_full_disk_is_excused_where_its_process_died_there() -> None:
     records = untold(good())
     records.sent.without_room["waiting 1.1"] = 3
-    assert complaints(records) == ["waiting 1.1: heard, never told"]
+    assert complaints(records) == ["waiting 1.1: heard, never reported"]
     assert complaints(replace(records, ended_without_room={2, 4})) != []
     assert complaints(replace(records, ended_without_room={3})) == []

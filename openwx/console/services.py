@@ -1,0 +1,57 @@
+"""What all pages of the console use: accounts, access rules, sessions, templates, and the end of the server."""
+
+import asyncio
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openwx.api.access import Access
+from openwx.console.filters import FILTERS
+from openwx.console.session import Sessions
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from openwx.accounts.manager import AccountManager
+
+
+class ConsoleServices:
+    """One for each console; every ``PageContext`` has it."""
+
+    def __init__(self, manager: "AccountManager", access: Access) -> None:
+        self.manager = manager
+        self.access = access
+        self.sessions = Sessions(access, lambda: manager.port)
+        self._stopping = asyncio.Event()
+
+    @functools.cached_property
+    def templates(self) -> "jinja2.Environment":
+        """Load Jinja for the first page only: a gateway whose console nobody opens starts sooner."""
+        import jinja2
+
+        templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        templates.filters.update(FILTERS)
+        return templates
+
+    def stop(self) -> None:
+        """End the streams, because the server stops."""
+        self._stopping.set()
+
+    @property
+    def is_running(self) -> bool:
+        return not self._stopping.is_set()
+
+    async def wait_for_stop(self, within_s: float) -> None:
+        """Wait until the server stops, at most this long."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._stopping.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,120 @@
+"""Words codes in the reader's language: WeChat's Ret, classes of errors, result codes, HTTP statuses.
+
+Nothing here reads an English text. Where only such a text tells more, it is passed on as ``Explanation.detail``, which
+Chinese pages show folded.
+"""
+
+from typing import Any
+
+import msgspec
+
+from openwx.console.translation import Translator
+from openwx.domain.contacts import FRIEND, PUBLIC_ACCOUNT, SYSTEM_ACCOUNT
+from openwx.errors import BadResponse, CallerError, Code, Rejected, WeChatError
+
+MAY_NOT_LOG_IN = 1203
+KNOWN_RETS = frozenset({1100, 1101, 1102, MAY_NOT_LOG_IN, 1204, 1205})
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why something failed. ``detail`` is the English text of the log, to find the fault with."""
+
+    words: str
+    detail: str = ""
+
+
+class PageError(CallerError):
+    """A page that cannot be shown, or a form that cannot be done; ``id`` names the sentence that says why."""
+
+    def __init__(self, code: Code, id: str, **values: object) -> None:
+        super().__init__(code, id)
+        self.id = id
+        self.values = values
+
+
+def ret_words(ret: int, t: Translator) -> str:
+    """Say what a Ret of WeChat means."""
+    return t(f"ret.{ret}") if ret in KNOWN_RETS else t("ret.other", ret=ret)
+
+
+def trouble_reason(error: WeChatError, t: Translator) -> Explanation:
+    """Say how a call to WeChat failed."""
+    match error:
+        case Rejected():
+            words = ret_words(error.ret, t)
+        case BadResponse():
+            words = t("trouble.not_understood")
+        case _:
+            words = t("trouble.unreachable")
+    return Explanation(words, str(error))
+
+
+_FAILURES: dict[int, str] = {
+    Code.NOT_FOUND: "failure.receiver",
+    Code.REFUSED: "failure.refused",
+    Code.UNREACHABLE: "trouble.unreachable",
+    Code.MEDIA: "failure.media",
+    Code.NOT_RUNNING: "failure.not_running",
+    Code.GAVE_UP: "failure.gave_up",
+}
+
+
+def failure_words(code: int, t: Translator) -> str:
+    """Say why a message was not sent. ``code`` is a ``Code``, or WeChat's Ret."""
+    id = _FAILURES.get(code)
+    return t(id) if id else ret_words(code, t)
+
+
+_BY_STATUS = {408: "error.slow", 413: "error.too_large"}
+_BY_CODE: dict[int, str] = {
+    Code.NOT_FOUND: "error.not_found",
+    Code.NOT_POSSIBLE: "error.not_possible",
+    Code.UNREACHABLE: "trouble.unreachable",
+    Code.BAD_PARAMETER: "error.bad_request",
+    Code.MEDIA: "error.media",
+    Code.NOT_RUNNING: "error.not_logged_in",
+    Code.GAVE_UP: "error.journal",
+    Code.QUEUE_FULL: "error.busy",
+    Code.FORBIDDEN: "error.forbidden",
+}
+
+
+def error_reason(error: CallerError, t: Translator) -> Explanation:
+    """Say why a page cannot be shown, or a form cannot be done."""
+    if isinstance(error, PageError):
+        return Explanation(t(error.id, **error.values))
+    id = _BY_STATUS.get(error.http_status or 0) or _BY_CODE.get(error.code)
+    words = t(id) if id else t("error.other", code=int(error.code))
+    return Explanation(words, error.status)
+
+
+def delivery_reason(status: int, error: str, t: Translator) -> Explanation:
+    """Say how the last attempt of a delivery ended. ``status`` is 0 where no HTTP answer came."""
+    if t.language == "en":
+        return Explanation(error)
+    words = t("delivery.answered", status=status) if status else t("delivery.no_answer")
+    return Explanation(words, "" if error == f"HTTP {status}" else error)
+
+
+_CATEGORIES = {
+    FRIEND: "category.friend",
+    PUBLIC_ACCOUNT: "category.public",
+    SYSTEM_ACCOUNT: "category.system",
+}
+
+
+def category_words(category: str, t: Translator) -> str:
+    """Name a kind of contact, which the contract spells in Chinese."""
+    id = _CATEGORIES.get(category)
+    return t(id) if id else category
+
+
+def property_value(name: str, value: Any, t: Translator) -> str:
+    """Show the value of a contact's property."""
+    match name:
+        case "sex":
+            return t.of_code("sex", str(value))
+        case "category":
+            return category_words(str(value), t)
+        case _:
+            return str(value) or "—"
