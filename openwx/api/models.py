@@ -3,7 +3,6 @@
 import unicodedata
 from typing import Annotated, Any, ClassVar, Self
 
-import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from openwx.api.parameters import RequestParams
@@ -108,13 +107,6 @@ Name = Annotated[
     Field(max_length=100, description="a text of at most 100 characters, without line breaks"),
 ]
 """What somebody or something is to be called."""
-
-
-class Done(msgspec.Struct, kw_only=True):
-    """It is done."""
-
-    status: str = "success"
-    code: int = 0
 
 
 def missing_selector(kind: str, names: str) -> CallerError:

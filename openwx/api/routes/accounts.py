@@ -1,18 +1,17 @@
 """Routes about the accounts themselves."""
 
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from pydantic import ConfigDict, Field
 
-from openwx import __version__
 from openwx.accounts import qrcode
 from openwx.api.models import Call
 from openwx.api.routing import Image, route
 from openwx.errors import CallerError, Code
+from openwx.schemas import ClientInfo, Clients, ClientStarted, ClientStops, ListedClient
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -23,25 +22,6 @@ STOP_DELAY_S = 3
 
 def _runtime_s(account: "Account") -> int:
     return max(0, int(time.time() - account.starttime))
-
-
-class ClientInfo(msgspec.Struct, kw_only=True):
-    """One account and its process, in the original's words. ``starttime`` and ``runtime`` are seconds."""
-
-    code: int = 0
-    account: str
-    pid: int
-    os: str = sys.platform
-    version: str = __version__
-    starttime: int
-    runtime: int
-    http_debug: str = "0"
-    log_encoding: str | None = None
-    log_path: str | None
-    log_level: str
-    state: str
-    state_reason: str
-    status: str = "success"
 
 
 def _info(gateway: "AccountManager", account: "Account") -> ClientInfo:
@@ -62,17 +42,6 @@ def _info(gateway: "AccountManager", account: "Account") -> ClientInfo:
 async def get_client_info(gateway: "AccountManager", account: "Account") -> ClientInfo:
     """How an account and its process are."""
     return _info(gateway, account)
-
-
-class ClientStops(msgspec.Struct, kw_only=True):
-    """An account that stops soon."""
-
-    code: int = 0
-    account: str
-    pid: int
-    starttime: int
-    runtime: int
-    status: str
 
 
 @route("stop_client", any_state=True)
@@ -106,37 +75,12 @@ class StartClient(Call):
         return {name: str(value) for name, value in (self.model_extra or {}).items()}
 
 
-class ClientStarted(msgspec.Struct, kw_only=True):
-    """An account that runs in this process."""
-
-    client: str
-    pid: int
-    port: int
-    code: int = 0
-    status: str = "success"
-
-
 @route("start_client", any_state=True)
 async def start_client(gateway: "AccountManager", call: StartClient) -> ClientStarted:
     """Start another account, or one that has stopped; it comes back after a restart."""
     fresh = await gateway.start(call.client, call.settings())
     status = "success" if fresh else "client already exists"
     return ClientStarted(client=call.client, pid=os.getpid(), port=gateway.port, status=status)
-
-
-class ListedClient(ClientInfo, kw_only=True):
-    """One account in the list of ``check_client``. ``start_time`` is ``starttime`` in the original's spelling."""
-
-    port: int
-    start_time: str
-    download_media: str
-    qrcode_path: str
-
-
-class Clients(msgspec.Struct, kw_only=True):
-    code: int = 0
-    status: str = "success"
-    client: list[ListedClient]
 
 
 class CheckClient(Call):

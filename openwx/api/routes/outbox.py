@@ -1,6 +1,5 @@
 """Routes for deliveries to ``post_api`` that failed or wait."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -9,29 +8,13 @@ from pydantic import Field
 from openwx.accounts.outbox import MOST
 from openwx.api.models import Call
 from openwx.api.routing import route
+from openwx.schemas import Count, Deliveries, Delivery, DeliveryShown
 from openwx.store.records import ListedReport
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
 
 ALL = "all"
-
-
-class Delivery(msgspec.Struct, kw_only=True):
-    """A delivery that failed or waits. ``created``, ``failed`` and ``next_try`` are Unix times; ``failed`` is 0 where
-    it waits, ``http_status`` where there was no answer. ``tries`` are those until now, ``http_status`` and ``error``
-    are of the last one. ``next_try`` is 0 where it failed, where others of its chat are before it, and while it is
-    tried."""
-
-    id: int
-    webhook_id: str
-    kind: str
-    created: int
-    failed: int
-    tries: int
-    http_status: int
-    error: str
-    next_try: int
 
 
 def _delivery(upload: ListedReport) -> Delivery:
@@ -46,12 +29,6 @@ def _delivery(upload: ListedReport) -> Delivery:
         error=upload.error,
         next_try=int(getattr(upload, "next_try", 0)),
     )
-
-
-class Deliveries(msgspec.Struct, kw_only=True):
-    deliveries: Sequence[Delivery]
-    code: int = 0
-    status: str = "success"
 
 
 class Outbox(Call):
@@ -80,15 +57,6 @@ class OutboxShow(Call):
     id: Annotated[int, Field(ge=1, lt=2**63, description="the id of a delivery")]
 
 
-class DeliveryShown(msgspec.Struct, kw_only=True):
-    """A delivery and what it says."""
-
-    delivery: Delivery
-    upload: msgspec.Raw
-    code: int = 0
-    status: str = "success"
-
-
 @route("outbox_show", any_state=True, reads=True)
 async def outbox_show(account: "Account", call: OutboxShow) -> DeliveryShown:
     """One delivery, with the JSON that was to be uploaded."""
@@ -111,14 +79,6 @@ class Chosen(Call):
     def ids(self) -> list[int] | None:
         """None for all."""
         return None if self.id == ALL else [int(id) for id in self.id.split(",")]
-
-
-class Count(msgspec.Struct, kw_only=True):
-    """Of how many deliveries it was done."""
-
-    count: int
-    code: int = 0
-    status: str = "success"
 
 
 @route("outbox_retry", any_state=True)
