@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion11
 
 from openwx import instance
-from openwx.api.connection import recognise
+from openwx.api.connection import authenticate
 from openwx.api.hosts import hostname, is_address_of_ours
 from openwx.api.parameters import read_query
 from openwx.api.wrong_tokens import Guesses
@@ -119,7 +119,7 @@ class Access:
         scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         is_given = scheme.lower() == "bearer" and self.is_token(bearer.strip())
         if is_given or self.is_token(texts.get("token", "")):
-            recognise(request)
+            authenticate(request)
             return True
         return False
 

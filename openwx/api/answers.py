@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import InvalidURLError, LineTooLong
 
 from openwx.api import routing
 from openwx.api.chunked_json import FEW, Pieces
-from openwx.api.fast_response import HEADERS, WholeAnswer
 from openwx.errors import CallerError, Code, Rejected, WeChatError
 
-JSON_TYPE = HEADERS[hdrs.CONTENT_TYPE]
+JSON_TYPE = "application/json; charset=utf-8"
 SCRIPT_TYPE = "application/javascript; charset=utf-8"
 LAST_ID = "X-Openwx-Last-Id"
 MISSED = "X-Openwx-Missed"
@@ -51,9 +51,6 @@ class Answer(msgspec.Struct):
     ) -> web.StreamResponse:
         """The response: in ``callback`` (JSONP), readable for a page of ``origin`` (CORS)."""
         body, content_type = self.body, self.content_type
-        is_usual = self.status == HTTPStatus.OK and not self.headers and content_type == JSON_TYPE
-        if is_usual and callback is None and origin is None:
-            return WholeAnswer(body)
         if callback is not None and content_type == JSON_TYPE:
             body = _call_of(callback) + _in_script(body) + _CALL_ENDS
             content_type = SCRIPT_TYPE
@@ -62,7 +59,7 @@ class Answer(msgspec.Struct):
 
 
 def _headers(content_type: str, more: dict[str, str], origin: str | None) -> dict[str, str]:
-    headers = {**HEADERS, hdrs.CONTENT_TYPE: content_type, **more}
+    headers = {hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff", **more}
     return headers if origin is None else headers | cors_headers(origin)
 
 
@@ -154,6 +151,17 @@ def http_failure(error: web.HTTPException, path: str) -> Answer:
 
 
 _KNOWN = frozenset(int(status) for status in HTTPStatus)
+
+
+def malformed(error: BaseException | None) -> Answer:
+    """Return the answer to a request that aiohttp could not parse."""
+    if isinstance(error, LineTooLong):
+        words = "the request line or a header is too long; a long text fits into a POST body"
+        return failure(CallerError(Code.BAD_PARAMETER, words, http_status=413))
+    words = "this is not valid HTTP"
+    if isinstance(error, InvalidURLError):
+        words = "the address is not valid; Chinese text and spaces in it must be percent-encoded"
+    return failure(CallerError(Code.BAD_PARAMETER, words))
 
 
 def internal_failure() -> Answer:

@@ -18,7 +18,7 @@ from openwx.accounts.streams import Missed, Reader, StreamEnded
 from openwx.api import answers, routing
 from openwx.api.access import Access, unauthenticated
 from openwx.api.answers import JSON_TYPE, Answer
-from openwx.api.connection import becomes_socket, recognise
+from openwx.api.connection import authenticate, upgrade
 from openwx.api.json_body import Bounded, bounded, texts_of
 from openwx.api.parameters import MAX_BODY, PARSED_AT_ONCE, RequestParams, read_query
 from openwx.api.slow_client import Patience, SlowReader
@@ -104,15 +104,15 @@ class Sockets:
         if is_known:
             following = await self._follow(given)
             with following.slots.taking():
-                becomes_socket(request, is_silent=False)
+                upgrade(request, is_authenticated=True)
                 await ws.prepare(request)
                 await connection.serve(following, self._why_ended)
             return ws
-        becomes_socket(request, is_silent=True)
+        upgrade(request, is_authenticated=False)
         await ws.prepare(request)
         if not await connection.authenticate(self._access):
             return ws
-        recognise(request)
+        authenticate(request)
         try:
             following = await self._follow(given)
             with following.slots.taking():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 
 from openwx.api.access import Access
-from openwx.api.connection import recognise
+from openwx.api.connection import authenticate
 from openwx.api.parameters import Limits, RequestParams, read_body, read_query
 from openwx.console.context import LOGIN, ROOT, PageContext, View, local
 from openwx.console.filters import FILTERS
@@ -131,7 +131,7 @@ class PageFrame:
         self.access.admit_visit(request)
         visit.logged_in = self.sessions.admits(request)
         if visit.logged_in and self.sessions.needed:
-            recognise(request)
+            authenticate(request)
         if not public and not visit.logged_in:
             return self._to_log_in(visit)
         visit.given = read_query(request)
