@@ -88,7 +88,7 @@ class Friend(Person, frozen=True, kw_only=True):
 
 
 class Member(Person, frozen=True, kw_only=True):
-    """Somebody in a group; ``display`` is the name that he goes by there."""
+    """A member of a group; ``display`` is the name used there."""
 
 
 class GroupBasics(msgspec.Struct, frozen=True, kw_only=True):
