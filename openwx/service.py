@@ -70,7 +70,7 @@ class Service:
 
 @asynccontextmanager
 async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIterator[Service]:
-    """A gateway that listens and whose accounts run; leaving stops them in good order.
+    """Run a gateway that listens, and its accounts; leaving stops them in good order.
 
     Raises ``ConfigError`` where the data folder or an address cannot be had.
     """

@@ -35,7 +35,7 @@ TOPICS = (info, sending, recall, consult, groups, friends, avatars, events, acco
 
 
 def routes() -> list[Route]:
-    """The table of routes: for the application, for OpenAPI and for the documentation."""
+    """Return the table of routes: for the application, for OpenAPI and for the documentation."""
     return declared()
 
 
@@ -70,7 +70,7 @@ def make_runner(gateway: "AccountManager", access: Access, pages: Iterable[Pages
         more.add_to(app.router)
 
     async def stop() -> None:
-        await endpoints.waiting.stop()
+        await endpoints.pending.stop()
         for more in pages:
             more.stop()
 

@@ -13,9 +13,9 @@ from aiohttp import StreamReader, web
 
 from openwx import metrics
 from openwx.api import answers
-from openwx.api.chunked_json import PIECE, in_pieces
-from openwx.api.hosts import address_of
+from openwx.api.chunked_json import CHUNK, in_chunks
 from openwx.api.lenient_head import LenientHead
+from openwx.origins import address_of
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class Connection(web.RequestHandler):
         free = self._limits.free_connections()
         self.is_over_limit = free < 0
         self._tcp = cast("asyncio.Transport", transport)  # uvloop's is of no class of asyncio's
-        self._tcp.set_write_buffer_limits(high=PIECE)
+        self._tcp.set_write_buffer_limits(high=CHUNK)
         self._head_timer = self._event_loop.call_later(HEAD_S, self.force_close)
         super().connection_made(transport)
         self._head.host = self._own_host()
@@ -151,7 +151,7 @@ class Connection(web.RequestHandler):
             self._tcp.abort()
 
     def _own_host(self) -> bytes:
-        """The address that a program on this machine connected to; empty for other callers."""
+        """Return the address that a program on this machine connected to; empty for other callers."""
         peer, name = self.peername, self.sockname
         address = address_of(peer[0]) if isinstance(peer, tuple) else None
         if address is None or not address.is_loopback or not isinstance(name, tuple):
@@ -224,13 +224,11 @@ class Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Write the rest of an answer, no faster than it is read."""
         try:
-            return await super().finish_response(request, in_pieces(resp), start_time)
+            return await super().finish_response(request, in_chunks(resp), start_time)
         finally:
             self._is_answering = False
             self._due_since = self._event_loop.time()
             self._uncount()
-            if not self._ahead:
-                self._head.next()
             if (broken := request.content.exception()) is not None:
                 # Its frames hold the body until the garbage is collected.
                 broken.__traceback__ = None
@@ -243,6 +241,7 @@ class Connection(web.RequestHandler):
         self._content = content
         self._due_since = self._event_loop.time()
         self._ahead = 0
+        self._head.is_complete = False
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
@@ -254,7 +253,7 @@ class Connection(web.RequestHandler):
         if is_head:
             data = self._head.feed(data)
         super().data_received(data)
-        if is_head and self._head_timer is None:
+        if is_head and self._head_timer is None and not self._head.is_complete:
             self._head_timer = self._event_loop.call_later(HEAD_S, self.force_close)
         if is_head or self.is_unauthenticated_socket:
             self._ahead += size
@@ -263,6 +262,7 @@ class Connection(web.RequestHandler):
                 self._event_loop.call_soon(self._close_if_ahead, MAX_HEAD)
         elif self._is_answering and not self._has_open_body and not self.is_websocket:
             self._ahead += size
+            self._head.is_complete = True  # it may be; a pipelined request gets no help
             self._close_if_ahead(MAX_AHEAD)
 
     def _close_if_ahead(self, limit: int) -> None:

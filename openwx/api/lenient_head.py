@@ -23,20 +23,17 @@ class LenientHead:
         self._held = b""
         """The beginning of a head that may lack a Host."""
         self._in_first_line = True
-        self._is_complete = False
-
-    def next(self) -> None:
-        """Expect another head: what comes now is no body."""
-        self._is_complete = False
+        self.is_complete = False
+        """Whether the end of the head was seen in one piece: what follows is not looked at."""
 
     def feed(self, data: bytes) -> bytes:
         """Return what the parser gets instead of ``data``; empty while more of the head is needed."""
-        if self._is_complete:
+        if self.is_complete:
             return data
         data = self._with_host(data)
         if self._in_first_line and data:
             data = self._percent_encoded(data)
-        self._is_complete = _END in data
+        self.is_complete = _END in data.lstrip(b"\r\n")  # parsers skip what stands before
         return data
 
     def _percent_encoded(self, data: bytes) -> bytes:

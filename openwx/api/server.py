@@ -36,21 +36,21 @@ class Server(web.Server):
     Beyond ``access.max_connections``, the connection whose caller has been due longest is closed: strangers' first.
     """
 
-    def __init__(self, app: web.AppRunner, access: Access) -> None:
+    def __init__(self, access: Access) -> None:
         super().__init__(enveloped(self._handle, access), request_factory=self._begin_request)
-        self._app = app
+        self._app: web.Server | None = None
         self._max = access.max_connections
         self._handshakes: dict[Handshake, None] = {}
         self._buffered = 0
 
-    @property
-    def _application(self) -> web.Server:
-        server = self._app.server
-        assert server is not None, "a runner is set up before it serves"
-        return server
+    def serve(self, app: web.Server | None) -> None:
+        """Have this server of an application answer the requests."""
+        assert app is not None, "an application is set up before it is served"
+        self._app = app
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        return await self._application.request_handler(request)
+    def _handle(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        assert self._app is not None
+        return self._app.request_handler(request)
 
     def _begin_request(
         self,
@@ -62,7 +62,8 @@ class Server(web.Server):
     ) -> web.BaseRequest:
         if isinstance(protocol, Connection):
             protocol.begin_request(payload)
-        return self._application.request_factory(message, payload, protocol, writer, task)
+        assert self._app is not None
+        return self._app.request_factory(message, payload, protocol, writer, task)
 
     def __call__(self) -> web.RequestHandler:
         return Connection(
@@ -91,7 +92,7 @@ class Server(web.Server):
             pass
 
     def _make_room(self, among: Iterable[web.RequestHandler | Handshake]) -> bool:
-        """Close the connection whose caller has been due longest; False where nobody is due."""
+        """Close the connection whose caller has been due longest; False if none is due."""
         due = [
             (one.has_token, since, one)
             for one in among
@@ -126,7 +127,7 @@ class Runner(web.ServerRunner):
     ) -> None:
         limit_pipelining()
         self._app = web.AppRunner(app)
-        self._http = Server(self._app, access)
+        self._http = Server(access)
         super().__init__(self._http, shutdown_timeout=SHUTDOWN_S)
         self._tls: list[asyncio.Server] = []
         self._stop = stop
@@ -135,6 +136,7 @@ class Runner(web.ServerRunner):
 
     async def setup(self) -> None:
         await self._app.setup()
+        self._http.serve(self._app.server)
         await super().setup()
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:

@@ -141,7 +141,7 @@ async def write(visit: PageContext) -> web.StreamResponse:
     """Accept a message; it is sent when its turn comes, and survives a crash."""
     account = visit.account()
     try:
-        with visit.given.unless_refused():
+        with visit.given.discard_on_error():
             _require_running(account)
             found = _receiver(visit, account)
             _require_words(visit)

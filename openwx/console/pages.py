@@ -138,7 +138,7 @@ class PageFrame:
         if request.method == "POST":
             limits = Limits.for_media(self.gateway.folder) if media else Limits(MOST_OF_A_FORM)
             body = await read_body(request, limits) or RequestParams({}, {})
-            with body.unless_refused():
+            with body.discard_on_error():
                 if not self.sessions.is_form_key(request, body.texts.pop(FORM_KEY, "")):
                     raise CallerError(Code.FORBIDDEN, OLD_FORM)
             visit.given = RequestParams({**visit.texts, **body.texts}, body.files)

@@ -1,6 +1,6 @@
-"""The page for somebody who opened the address of a call: what it would do, and a button that does it.
+"""Shows a person who opened the address of a call what it would do, and a button that does it.
 
-Opening an address does nothing by itself (``will.py``). The page is answered in place of the call, with the same 403.
+Opening an address does nothing by itself (``intent.py``). The page is answered in place of the call, with the same 403.
 """
 
 import re
@@ -21,7 +21,7 @@ from openwx.safetext import plain
 FOLDER = Path(__file__).parent
 PREFIX = "/confirm"
 NOT_PASSED_ON = ("token", "callback", "datatype")
-"""Parameters that say how to answer, or who asks."""
+"""Parameters about the answer and the caller."""
 
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -39,12 +39,12 @@ HEADERS = {
 
 
 def add_to(router: web.UrlDispatcher) -> None:
-    """Serve what the page loads."""
+    """Serve the assets of the page."""
     assets.add_to(router, PREFIX, FOLDER)
 
 
 def page(row: Route, request: web.BaseRequest, *, needs_token: bool) -> Answer:
-    """The page. ``CallerError`` (-2) where the parameters in the address cannot be read."""
+    """Render the page. ``CallerError`` (-2) if the parameters in the address cannot be read."""
     language = preferred(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
     words = BY_LANGUAGE[language]
     given = {n: v for n, v in read_query(request).texts.items() if n not in NOT_PASSED_ON}

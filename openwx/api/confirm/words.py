@@ -1,4 +1,4 @@
-"""What the page says, in two languages."""
+"""The texts of the page in both languages."""
 
 from openwx.api.routing import Route
 from openwx.language import Language
@@ -56,6 +56,6 @@ CHINESE: dict[str, str] = {
 
 
 def sentence_of(row: Route, language: Language) -> str:
-    """What a call of the route would do."""
+    """Return what a call of the route would do."""
     english = row.doc.partition("\n\n")[0].replace("\n", " ")
     return CHINESE.get(row.name, english) if language == "zh" else english

@@ -40,7 +40,7 @@ def _info(gateway: "AccountManager", account: "Account") -> ClientInfo:
 
 @route("get_client_info", any_state=True, reads=True)
 async def get_client_info(gateway: "AccountManager", account: "Account") -> ClientInfo:
-    """How an account and its process are."""
+    """Get the state of an account and its process."""
     return _info(gateway, account)
 
 
@@ -62,7 +62,7 @@ async def stop_client(gateway: "AccountManager", account: "Account") -> ClientSt
 
 
 class StartClient(Call):
-    """Which account, and its settings: any key of `[accounts.NAME]`; lists are JSON or joined by commas."""
+    """The name of an account, and its settings: any key of `[accounts.NAME]`; lists are JSON or joined by commas."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -71,27 +71,27 @@ class StartClient(Call):
     ]
 
     def settings(self) -> dict[str, str]:
-        """What is given besides, as texts."""
+        """Return all other parameters, as texts."""
         return {name: str(value) for name, value in (self.model_extra or {}).items()}
 
 
 @route("start_client", any_state=True)
 async def start_client(gateway: "AccountManager", call: StartClient) -> ClientStarted:
-    """Start another account, or one that has stopped; it comes back after a restart."""
+    """Start another account, or one that has stopped; it is started again after a restart."""
     fresh = await gateway.start(call.client, call.settings())
     status = "success" if fresh else "client already exists"
     return ClientStarted(client=call.client, pid=os.getpid(), port=gateway.port, status=status)
 
 
 class CheckClient(Call):
-    """Which account; all of them without."""
+    """The name of an account; without it, all."""
 
     client: Annotated[str | None, Field(description="the name of an account")] = None
 
 
 @route("check_client", any_state=True, reads=True)
 async def check_client(gateway: "AccountManager", call: CheckClient) -> Clients:
-    """The accounts and how they are."""
+    """List the accounts and their states."""
     accounts = gateway.accounts.values() if call.client is None else [gateway.account(call.client)]
     settings = gateway.settings
     return Clients(
@@ -110,11 +110,11 @@ async def check_client(gateway: "AccountManager", call: CheckClient) -> Clients:
 
 @route("get_qrcode", any_state=True, reads=True)
 async def get_qrcode(account: "Account") -> Image:
-    """The QR code that wants to be scanned for the login."""
+    """Get the QR code to scan for the login."""
     if account.qrcode_png is None:
         raise CallerError(
             Code.NOT_FOUND,
-            f"no QR code is wanted now: the account is {account.state}",
+            f"there is no QR code to scan now: the account is {account.state}",
             http_status=404,
         )
     return Image(account.qrcode_png, "image/png")

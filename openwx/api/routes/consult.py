@@ -1,4 +1,4 @@
-"""The route that asks a friend and waits for what he answers."""
+"""The route that asks a friend and waits for the answer."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,15 +27,15 @@ class Consult(FriendSelectors, Content):
     ] = 30.0
 
 
-@route("consult", media=True, attended=True)
+@route("consult", media=True, cancel_on_disconnect=True)
 async def consult(account: "Account", call: Consult) -> Consulted:
     """Send a message to a friend, and wait for the next one from that friend."""
     selectors = call.selectors()
     call.check()
     friend = account.contacts.find_friend(**selectors)
-    whats = await call.whats(account, keep=False)
+    contents = await call.whats(account, keep=False)
     sent, answer = await account.consults.ask(
-        friend, lambda begun: send_and_wait(account, friend, whats, begun), call.timeout
+        friend, lambda begun: send_and_wait(account, friend, contents, begun), call.timeout
     )
     return Consulted(
         reply=None if answer is None else answer["content"],

@@ -213,7 +213,7 @@ async def test_nor_where_its_connection_ends(
     serve: Serve, crowd_at: MakeCrowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last bytes of an answer, which nothing waits for any more."""
-    monkeypatch.setattr(connection, "PIECE", 2**30)  # so that all of it is the last bytes
+    monkeypatch.setattr(connection, "CHUNK", 2**30)  # so that all of it is the last bytes
     monkeypatch.setattr(connection, "FLUSH_S", 0.1)
     api = await serve()
     await crowd_at(api).sends(ATTACKS["unread, the last"], 3)
