@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http import RawRequestMessage
 
 from openwx import metrics
 from openwx.api import answers

@@ -69,7 +69,7 @@ def collect(pairs: Iterable[tuple[str, str | None]], place: str, known: Known) -
             continue
         if value is None:
             continue
-        if "\0" in name or not is_text(name):
+        if known is None and ("\0" in name or not is_text(name)):
             refuse(f"the name {name[:40]!a} of a parameter in the {place} is not valid text")
         if "\0" in value or not is_text(value):
             refuse(f"{name} must be valid Unicode text without NUL characters")

@@ -1,11 +1,16 @@
-"""The limit of ``openwx/api/hardening.py`` on the installed aiohttp."""
+"""What the server needs of aiohttp besides its public names, and that this is in ``openwx/api/hardening.py`` alone."""
 
 import asyncio
+import inspect
+import re
 
 import aiohttp
+import pytest
+from aiohttp import web
 
 from openwx.api import hardening
 from openwx.api.connection import Connection
+from openwx.api.server import Runner, Server
 from tests.patience import PATIENCE_S
 
 from .serving import Api
@@ -42,3 +47,19 @@ async def test_few_requests_are_parsed_ahead_of_an_answer(api: Api) -> None:
             answers += await reader.read(65536)
     writer.close()
     await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("ours", "base"),
+    [(Connection, web.RequestHandler), (Server, web.Server), (Runner, web.ServerRunner)],
+)
+def test_classes_use_no_private_names_of_their_bases(ours: type, base: type) -> None:
+    private = {name for name in dir(base) if name.startswith("_") and not name.startswith("__")}
+    for kind in base.__mro__:
+        private.update(name for name in vars(kind).get("__slots__", ()) if name.startswith("_"))
+    private.update(re.findall(r"self\.(_[a-z]\w*)", inspect.getsource(base)))
+    used = set(vars(ours))
+    for function in vars(ours).values():
+        code = getattr(getattr(function, "fget", function), "__code__", None)
+        used.update(code.co_names if code else ())
+    assert not private & used - {"_abc_impl"}
