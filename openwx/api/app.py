@@ -25,7 +25,7 @@ from openwx.api.routes import (
     sending,
 )
 from openwx.api.routing import Route, declared
-from openwx.api.server import Runner
+from openwx.api.server import Handler, Runner
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
@@ -53,11 +53,13 @@ def make_runner(gateway: "AccountManager", access: Access, pages: Iterable[Pages
     pages = list(pages)
     app = web.Application(client_max_size=parameters.MAX_BODY)
     endpoints = Endpoints(gateway, access)
+    direct: dict[tuple[str, str], Handler] = {}
     for row in routes():
         endpoint = endpoints.endpoint(row)
         for path in row.paths:
             for method in row.methods:
                 app.router.add_route(method, path, endpoint)
+                direct[method, path] = endpoint
                 app.router.add_route(method, f"{path}/", endpoint)
             app.router.add_route("OPTIONS", path, endpoints.preflight)
             app.router.add_route("OPTIONS", f"{path}/", endpoints.preflight)
@@ -74,4 +76,4 @@ def make_runner(gateway: "AccountManager", access: Access, pages: Iterable[Pages
         for more in pages:
             more.stop()
 
-    return Runner(app, access, stop)
+    return Runner(app, access, direct, stop)
