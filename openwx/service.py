@@ -5,14 +5,12 @@ import errno
 import logging
 import ssl
 import sys
-from asyncio import sslproto
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import msgspec
-from aiohttp import web
 from filelock import FileLock, Timeout
 
 from openwx import __version__, instance, metrics, store
@@ -28,7 +26,6 @@ from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Resources
 from openwx.api.access import Access
 from openwx.api.app import make_runner
-from openwx.api.server import TlsSite
 from openwx.config import Listen, Settings
 from openwx.console import Console
 from openwx.errors import ConfigError, NotNowError, WeChatError
@@ -45,9 +42,6 @@ log = logging.getLogger("openwx")
 
 JOURNAL = "journal.sqlite3"
 PRUNE_EVERY_S = 600.0
-TLS_BUFFER = 64 * 1024
-"""Bytes that asyncio sets aside for each connection over TLS, of which every account keeps one. Its own 256 KiB are for
-those who read faster than anybody does here."""
 DAY_S = 86_400.0
 
 
@@ -73,7 +67,7 @@ class Service:
 
 @asynccontextmanager
 async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIterator[Service]:
-    """A gateway that listens and whose accounts run; leaving stops them in good order.
+    """Run a gateway that listens, and its accounts; leaving stops them in good order.
 
     Raises ``ConfigError`` where the data folder or an address cannot be had.
     """
@@ -88,7 +82,6 @@ async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIte
         except JournalError as error:
             kind = NotNowError if isinstance(error, JournalUnavailable) else ConfigError
             raise kind(f"data_dir {data_dir}: {error}") from error
-        sslproto.SSLProtocol.max_size = TLS_BUFFER
         # All connections share the context that aiohttp has made already: another one takes 30 ms and its memory.
         connector = aiohttp.TCPConnector(limit=0)
         stack.push_async_callback(connector.close)
@@ -224,15 +217,10 @@ async def _listen(gateway: AccountManager, settings: Settings, stack: AsyncExitS
     listening: list[Listen] = []
     for number, address in enumerate(settings.listen):
         context = _tls(number, address)
-        site: web.BaseSite = web.TCPSite(runner, address.host, address.port)
-        if context is not None:
-            site = TlsSite(runner, address.host, address.port, context)
         try:
-            await site.start()
+            port = await runner.listen(address.host, address.port, context)
         except OSError as error:
             raise ConfigError(_refusal(number, address, error)) from None
-        # Every address of one host gets a port of its own where it is "any free one".
-        port = runner.addresses[-1][1]
         listening.append(address.model_copy(update={"port": port}))
         gateway.port = gateway.port or port
     return Service(gateway, listening, runner.instance_id)

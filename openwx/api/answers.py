@@ -1,4 +1,4 @@
-"""Answers: the envelope, its HTTP status, JSONP and headers (contract, section 1)."""
+"""Makes HTTP responses of replies and errors: envelope, status, JSONP and headers (contract, section 1)."""
 
 import math
 from collections.abc import AsyncIterator
@@ -7,20 +7,20 @@ from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import InvalidURLError, LineTooLong
 
 from openwx.api import routing
-from openwx.api.chunked_json import FEW, Pieces
-from openwx.api.fast_response import HEADERS, WholeAnswer
+from openwx.api.chunked_json import FEW, ChunkedJson
 from openwx.errors import CallerError, Code, NotLoggedIn, Rejected, WeChatError
 
-JSON_TYPE = HEADERS[hdrs.CONTENT_TYPE]
+JSON_TYPE = "application/json; charset=utf-8"
 SCRIPT_TYPE = "application/javascript; charset=utf-8"
 LAST_ID = "X-Openwx-Last-Id"
 MISSED = "X-Openwx-Missed"
 IGNORED = "Openwx-Ignored"
-"""Names the parameters that a route does not know."""
+"""Header with the names of parameters that a route does not know."""
 RETRY_AFTER_S = 5
-"""Told with a full queue where the error itself does not say when to come back."""
+"""Sent with a full queue if the error does not say when to try again."""
 
 _HTTP_STATUS: dict[int, int] = {
     Code.BAD_PARAMETER: HTTPStatus.BAD_REQUEST,
@@ -30,30 +30,27 @@ _HTTP_STATUS: dict[int, int] = {
     Code.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
     Code.NOT_RUNNING: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""Every other code is an outcome that the original could express: 200."""
+"""Every other code is answered with 200, as the original did."""
 
 _CALL_ENDS = b");"
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class Answer(msgspec.Struct):
-    """An answer before it becomes aiohttp's."""
+    """An answer before it becomes a response of aiohttp."""
 
     body: bytes
     status: int = 200
     content_type: str = JSON_TYPE
     headers: dict[str, str] = {}
     code: int = 0
-    """The code in its body, where it has one."""
+    """The code in its body, if it has one."""
 
     def response(
         self, callback: str | None = None, origin: str | None = None
     ) -> web.StreamResponse:
-        """The response: in ``callback`` (JSONP), readable for a page of ``origin`` (CORS)."""
+        """Make the response: a call of ``callback`` (JSONP), readable for pages of ``origin`` (CORS)."""
         body, content_type = self.body, self.content_type
-        is_usual = self.status == HTTPStatus.OK and not self.headers and content_type == JSON_TYPE
-        if is_usual and callback is None and origin is None:
-            return WholeAnswer(body)
         if callback is not None and content_type == JSON_TYPE:
             body = _call_of(callback) + _in_script(body) + _CALL_ENDS
             content_type = SCRIPT_TYPE
@@ -62,49 +59,49 @@ class Answer(msgspec.Struct):
 
 
 def _headers(content_type: str, more: dict[str, str], origin: str | None) -> dict[str, str]:
-    headers = {**HEADERS, hdrs.CONTENT_TYPE: content_type, **more}
+    headers = {hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff", **more}
     return headers if origin is None else headers | cors_headers(origin)
 
 
 def _call_of(callback: str) -> bytes:
-    """With a comment, so that the caller does not choose the first byte: a script is then never taken for a picture."""
+    """Begin with a comment: a caller who chose the first byte could have a script taken for a picture."""
     return b"/**/" + callback.encode() + b"("
 
 
 def _in_script(json: bytes) -> bytes:
-    """U+2028 and U+2029 end a line in older JavaScript."""
+    """Escape U+2028 and U+2029, which end a line in older JavaScript."""
     return json.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
 
 
 def success(reply: object) -> Answer:
-    """What a handler returned, as JSON."""
+    """Encode what a handler returned."""
     return Answer(_encode(reply), code=getattr(reply, "code", 0))
 
 
 def listed(
     items: list[object], callback: str | None, origin: str | None, headers: dict[str, str]
 ) -> web.StreamResponse:
-    """The response with a list, which is written a piece at a time where it is long."""
+    """Make the response with a list; a long one is encoded and written in chunks."""
     if len(items) <= FEW:
         return Answer(_encode(items), headers=headers).response(callback, origin)
-    pieces = Pieces(items, _encode)
-    if (whole := pieces.whole) is not None:
-        return Answer(whole, headers=headers).response(callback, origin)
+    chunks = ChunkedJson(items, _encode)
+    if (complete := chunks.complete) is not None:
+        return Answer(complete, headers=headers).response(callback, origin)
     if callback is None:
-        return web.Response(body=pieces.stream(), headers=_headers(JSON_TYPE, headers, origin))
-    body = _in_call(callback, pieces.stream())
+        return web.Response(body=chunks.stream(), headers=_headers(JSON_TYPE, headers, origin))
+    body = _in_call(callback, chunks.stream())
     return web.Response(body=body, headers=_headers(SCRIPT_TYPE, headers, origin))
 
 
-async def _in_call(callback: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _in_call(callback: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield _call_of(callback)
-    async for piece in pieces:
-        yield _in_script(piece)
+    async for chunk in chunks:
+        yield _in_script(chunk)
     yield _CALL_ENDS
 
 
 def failure(error: CallerError) -> Answer:
-    """The envelope of an error."""
+    """Encode an error."""
     body = _encode({"code": int(error.code), "status": error.status, **error.extra})
     status = error.http_status or _HTTP_STATUS.get(error.code, 200)
     headers = _failure_headers(status, error.extra)
@@ -120,7 +117,7 @@ def _failure_headers(status: int, extra: dict[str, Any]) -> dict[str, str]:
 
 
 def wechat_failure(error: WeChatError) -> Answer:
-    """What WeChat did instead of what was asked."""
+    """Encode an error of WeChat's."""
     if isinstance(error, Rejected):
         return failure(
             CallerError(Code.REFUSED, str(error), ret=error.ret, errmsg=error.errmsg),
@@ -130,13 +127,13 @@ def wechat_failure(error: WeChatError) -> Answer:
 
 
 def did_you_mean(name: str) -> str:
-    """Names of routes that are near."""
+    """Suggest routes with a similar name."""
     near = routing.near(name)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def http_failure(error: web.HTTPException, path: str) -> Answer:
-    """What aiohttp itself refused: an unknown path, a method, a body."""
+    """Encode what aiohttp itself refused: an unknown path, a method, a body."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         words = f"this takes {allowed}, not {error.method[:40]}"
@@ -157,8 +154,19 @@ def http_failure(error: web.HTTPException, path: str) -> Answer:
 _KNOWN = frozenset(int(status) for status in HTTPStatus)
 
 
+def malformed(error: BaseException | None) -> Answer:
+    """Encode why aiohttp could not parse a request."""
+    if isinstance(error, LineTooLong):
+        words = "the request line or a header is too long; a long text fits into a POST body"
+        return failure(CallerError(Code.BAD_PARAMETER, words, http_status=413))
+    words = "this is not valid HTTP"
+    if isinstance(error, InvalidURLError):
+        words = "the address is not valid; Chinese text and spaces in it must be percent-encoded"
+    return failure(CallerError(Code.BAD_PARAMETER, words))
+
+
 def internal_failure() -> Answer:
-    """A bug. Its traceback is for the log only."""
+    """Encode a bug. Its traceback is for the log only."""
     words = "internal error; the log of openwx tells more"
     return failure(CallerError(Code.UNREACHABLE, words, http_status=500))
 

@@ -35,7 +35,7 @@ TOPICS = (info, sending, recall, consult, groups, friends, avatars, events, acco
 
 
 def routes() -> list[Route]:
-    """The table of routes: for the application, for OpenAPI and for the documentation."""
+    """Return the table of routes: for the application, for OpenAPI and for the documentation."""
     return declared()
 
 
@@ -49,18 +49,18 @@ class Pages(Protocol):
 
 
 def make_runner(gateway: "AccountManager", access: Access, pages: Iterable[Pages] = ()) -> Runner:
-    """Make a runner to ``setup()``, put ``web.TCPSite`` s on and ``cleanup()``."""
+    """Make a runner, for ``setup()``, ``listen()`` and ``cleanup()``."""
     pages = list(pages)
     app = web.Application(client_max_size=parameters.MAX_BODY)
     endpoints = Endpoints(gateway, access)
-    shortcuts: dict[tuple[str, str], Handler] = {}
+    direct: dict[tuple[str, str], Handler] = {}
     for row in routes():
         endpoint = endpoints.endpoint(row)
         for path in row.paths:
             for method in row.methods:
                 app.router.add_route(method, path, endpoint)
+                direct[method, path] = endpoint
                 app.router.add_route(method, f"{path}/", endpoint)
-                shortcuts[method, path] = endpoint
             app.router.add_route("OPTIONS", path, endpoints.preflight)
             app.router.add_route("OPTIONS", f"{path}/", endpoints.preflight)
     Health(gateway, access).add_to(app.router)
@@ -71,10 +71,9 @@ def make_runner(gateway: "AccountManager", access: Access, pages: Iterable[Pages
     for more in pages:
         more.add_to(app.router)
 
-    async def stop_waiting(_: web.Application) -> None:
-        await endpoints.waiting.stop()
+    async def stop() -> None:
+        await endpoints.pending.stop()
         for more in pages:
             more.stop()
 
-    app.on_shutdown.append(stop_waiting)
-    return Runner(app, access, shortcuts)
+    return Runner(app, access, direct, stop)

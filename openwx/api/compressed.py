@@ -1,7 +1,7 @@
-"""Bodies that are compressed (``Content-Encoding``): no more comes out of them than a body may be long.
+"""Decompresses bodies (``Content-Encoding``), to no more than a body may be long.
 
-aiohttp would unpack what comes, as it comes, on everybody's time, also where nobody reads it: a thousand times as much
-as was sent. So it is read as it is, and unpacked here, where it is wanted and known to be short.
+aiohttp would decompress each body as it comes, even if nothing reads it: a thousand times as much as was sent. So
+its decompression is off; a body is decompressed here if a route needs it, once it is complete and known to be short.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ _GZIP, _ZLIB, _RAW = 31, 15, -15
 
 
 def encoding_of(request: web.BaseRequest) -> str:
-    """How the body is compressed; empty where it is not. CallerError -2 (HTTP 415) where nobody here can read it."""
+    """Return how the body is compressed; empty if it is not. CallerError -2 (HTTP 415) for an unknown encoding."""
     encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
     if encoding in ("", "identity"):
         return ""
@@ -25,10 +25,10 @@ def encoding_of(request: web.BaseRequest) -> str:
 
 
 async def uncompressed(data: bytes, encoding: str, limit: int) -> bytes:
-    """What is in it. CallerError -2: it is broken, or longer than ``limit`` bytes."""
+    """Decompress a body. CallerError -2 if it is broken, or longer than ``limit`` bytes."""
     kind = _GZIP
     if encoding == "deflate":
-        # Many send the naked stream; the first two bytes of the other are a multiple of 31 (RFC 1950).
+        # Many programs send it without the zlib header, whose two bytes are a multiple of 31 (RFC 1950).
         is_wrapped = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
         kind = _ZLIB if is_wrapped else _RAW
     return await asyncio.to_thread(_unpacked, data, kind, limit)

@@ -1,139 +1,126 @@
-"""A caller's connection: what is no HTTP is answered in JSON, and nobody holds a connection in vain.
+"""A caller's connection: what is no HTTP is answered in JSON, and no caller occupies a connection for nothing.
 
-A caller owes us something while his head or body is unfinished, while he does not read what we wrote, and while he asks
-nothing at all. ``waits_since`` says since when; where room is needed, ``server.py`` takes it from who has owed longest,
-and last of all from those who have shown the token. Whatever else happens, each of these comes to its end in time.
+The caller is due to act while a head or body is incomplete, while an answer is not read, and between requests.
+``due_since`` says since when; where room is needed, ``server.py`` closes the connection that has been due longest,
+those that have shown the token last. Independently of that, each of these states has a time-out.
 """
 
 import asyncio
 import logging
-import re
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
-from aiohttp import StreamReader, web, web_protocol
-from aiohttp.http_exceptions import InvalidURLError, LineTooLong
+from aiohttp import StreamReader, web
 
 from openwx import metrics
 from openwx.api import answers
-from openwx.api.chunked_json import PIECE, in_pieces
-from openwx.api.hosts import address_of
-from openwx.errors import CallerError, Code
+from openwx.api.chunked_json import CHUNK, in_chunks
+from openwx.api.lenient_head import LenientHead
+from openwx.origins import address_of
 
 logger = logging.getLogger(__name__)
 
 HEAD_S = 20.0
-"""For the head of a request, from its first byte on; a new connection has as long for all of its first one."""
+"""Time for the head of a request, from its first byte; for the first head, from the connection."""
 UNREAD_S = 75.0
-"""So long a caller may read nothing of what we write. Streams notice it sooner, and say so (``patience.py``)."""
+"""Time for which a caller may read nothing of what is written. Streams end sooner (``slow_client.py``)."""
 FLUSH_S = 10.0
-"""So long what is still to be written to a connection that ends has to be read."""
-MOST_OF_A_HEAD = 128 * 1024
-"""Bytes; also of the first message of a WebSocket."""
-MOST_AHEAD = 1024 * 1024
-"""Bytes that come before the last request is answered. aiohttp stops earlier where they are the next one's body."""
+"""Time for which a connection that ends may take to read what is still unsent."""
+MAX_HEAD = 128 * 1024
+"""Size of a head in bytes; also of the first message of a WebSocket."""
+MAX_AHEAD = 1024 * 1024
+"""Bytes received before the last request is answered. aiohttp stops reading earlier where they are a next body."""
 PROGRESS = 64 * 1024
-"""A body that has brought so many more bytes is not waited for in vain."""
-COUNTED = 1024 * 1024
-"""So many bytes of a request are counted as held; whatever is longer goes to the disk, or has shown the token."""
+"""Bytes of a body that count as progress: the caller is due anew."""
+MAX_COUNTED = 1024 * 1024
+"""Bytes of a request that are counted as buffered; what is longer is on the disk, or its caller has shown the token."""
 REFUSED_AT_ONCE = 64
-"""So many connections beyond the limit get an answer that says so; more are only closed."""
-
-# aiohttp keeps 32 requests ahead, each of up to 128 headers, for a caller who reads none of its answers.
-web_protocol.MAX_MSG_QUEUE_SIZE = 2
+"""Connections beyond the limit that are answered 429; more are closed without an answer."""
 
 _answered = metrics.OfRoute(metrics.OTHER).answered
-"""Counts what reached no route."""
-_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
-_HTTP_1_1 = b" HTTP/1.1\r\n"
-_HOST_OR_BROWSER = re.compile(
-    rb"\r\n(?:host|origin|referer|cookie|purpose|sec-[a-z-]+|upgrade-insecure-requests)[ \t]*:",
-    re.IGNORECASE,
-)
 
 
-class Keeper(web.Server):
-    """What a connection needs of the server that keeps it."""
+class Limits(Protocol):
+    """The limits that all connections of a server share."""
 
-    def room(self) -> int:
-        """How many connections may be beside those that there are and one more; makes room where it can."""
-        raise NotImplementedError
+    def free_connections(self) -> int:
+        """Return how many more connections may be opened after this one, having made room; negative for none."""
 
-    def holds(self, more: int) -> None:
-        """So many more bytes are held for strangers; fewer, where it is negative. Makes room where it is too much."""
-        raise NotImplementedError
+    def buffered(self, change: int) -> None:
+        """Add to the bytes that are buffered for callers without the token, and make room where they are too many."""
 
 
 class Connection(web.RequestHandler):
-    """One connection. In its first request line, which is all that ``curl`` needs, Chinese text may stand as it is."""
+    """One connection, from its first byte to its last."""
 
     __slots__ = (
         "_ahead",
         "_content",
+        "_due_since",
         "_end_timer",
+        "_event_loop",
         "_head",
         "_head_timer",
-        "_in_first_line",
-        "_keeper",
-        "_owes_since",
+        "_is_answering",
+        "_limits",
+        "_tcp",
         "_unread_since",
         "_unread_timer",
-        "_wire",
-        "is_known",
-        "is_leaving",
-        "is_one_too_many",
-        "is_silent",
-        "is_socket",
-        "taken",
+        "buffered",
+        "has_token",
+        "is_closing",
+        "is_over_limit",
+        "is_unauthenticated_socket",
+        "is_websocket",
     )
 
-    def __init__(self, keeper: Keeper, **options: Any) -> None:
-        super().__init__(keeper, **options)
-        self._keeper = keeper
-        self._wire: asyncio.Transport | None = None
-        """Ours until it is closed; aiohttp forgets its own as soon as it has asked for that."""
+    def __init__(self, server: web.Server, limits: Limits, **options: Any) -> None:
+        self._event_loop = asyncio.get_running_loop()
+        super().__init__(server, loop=self._event_loop, **options)
+        self._limits = limits
+        self._tcp: asyncio.Transport | None = None
+        """Kept until it is closed; aiohttp drops its own reference as soon as it asks for that."""
+        self._head = LenientHead()
         self._content: StreamReader | None = None
-        """The body of the request that is being answered."""
-        self._head = b""
-        """The beginning of a head that may need a Host."""
-        self._in_first_line = True
+        """The body of the last request."""
+        self._is_answering = False
         self._ahead = 0
-        self._owes_since = self._loop.time()
+        self._due_since = self._event_loop.time()
         self._unread_since: float | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
         self._end_timer: asyncio.TimerHandle | None = None
-        self.is_known = False
-        """The token was seen here."""
-        self.is_silent = False
-        """A WebSocket whose token is still to come."""
-        self.is_socket = False
-        self.is_leaving = False
-        self.is_one_too_many = False
-        self.taken = 0
-        """Bytes of a stranger since the last answer."""
+        self.has_token = False
+        """Whether the token was shown on this connection."""
+        self.is_websocket = False
+        self.is_unauthenticated_socket = False
+        self.is_closing = False
+        self.is_over_limit = False
+        self.buffered = 0
+        """Bytes received without the token since the last answer."""
 
-    # -- its life ----------------------------------------------------------------------------------------------
+    # -- life cycle --------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        room = self._keeper.room()
-        self.is_one_too_many = room < 0
-        self._wire = cast("asyncio.Transport", transport)  # uvloop's is of no class of asyncio's
-        self._wire.set_write_buffer_limits(high=PIECE)
-        self._head_timer = self._loop.call_later(HEAD_S, self.force_close)
+        free = self._limits.free_connections()
+        self.is_over_limit = free < 0
+        self._tcp = cast("asyncio.Transport", transport)  # uvloop's is of no class of asyncio's
+        self._tcp.set_write_buffer_limits(high=CHUNK)
+        self._head_timer = self._event_loop.call_later(HEAD_S, self.force_close)
         super().connection_made(transport)
-        if room < -REFUSED_AT_ONCE:
-            self.make_room()
+        self._head.host = self._own_host()
+        if free < -REFUSED_AT_ONCE:
+            self.close_now()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._wire = None
+        self._tcp = None
         for timer in (self._head_timer, self._unread_timer, self._end_timer):
             if timer is not None:
                 timer.cancel()
-        self._release()
+        self._uncount()
         super().connection_lost(exc)
         body = self._content
         if body is not None and not body.is_eof() and body.exception() is None:
-            # Its request is answered; aiohttp would wait for the rest of its body all the same.
+            # The request is answered; aiohttp would wait for the rest of its body all the same.
             body.set_exception(web.RequestPayloadError("the connection is lost"))
 
     async def start(self) -> None:
@@ -141,85 +128,92 @@ class Connection(web.RequestHandler):
         try:
             await super().start()
         finally:
-            self._end_in_time()
+            self._limit_end()
 
     def force_close(self) -> None:
-        """Close it; what was written may still be read for a while."""
+        """Close the connection; what was written may still be read for ``FLUSH_S``."""
         super().force_close()
-        self._end_in_time()
+        self._limit_end()
 
-    def make_room(self) -> None:
-        """Close it at once."""
-        self.is_leaving = True
-        self._release()
+    def close_now(self) -> None:
+        """Close the connection without waiting for anything."""
+        self.is_closing = True
+        self._uncount()
         self.force_close()
         self._abort()
 
-    def _end_in_time(self) -> None:
-        if self._wire is not None and self._end_timer is None:
-            self._end_timer = self._loop.call_later(FLUSH_S, self._abort)
+    def _limit_end(self) -> None:
+        if self._tcp is not None and self._end_timer is None:
+            self._end_timer = self._event_loop.call_later(FLUSH_S, self._abort)
 
     def _abort(self) -> None:
-        if self._wire is not None:
-            self._wire.abort()
+        if self._tcp is not None:
+            self._tcp.abort()
 
-    # -- who is waited for -------------------------------------------------------------------------------------
+    def _own_host(self) -> bytes:
+        """Return the address that a program on this machine connected to; empty for other callers."""
+        peer, name = self.peername, self.sockname
+        address = address_of(peer[0]) if isinstance(peer, tuple) else None
+        if address is None or not address.is_loopback or not isinstance(name, tuple):
+            return b""
+        host, port = name[:2]
+        return f"[{host}]:{port}".encode() if ":" in host else f"{host}:{port}".encode()
+
+    # -- whose turn it is --------------------------------------------------------------------------------------
 
     @property
-    def awaits_head(self) -> bool:
-        """Whether no request is being answered: the next one's head has not come, or not all of it."""
-        return self._waiter is not None and not self._waiter.done()
-
-    @property
-    def waits_since(self) -> float | None:
-        """Since when the caller owes us something; None where he waits for us, or is leaving."""
-        if self.is_leaving:
+    def due_since(self) -> float | None:
+        """Since when the caller is due to act; None while the caller waits for an answer, or is being closed."""
+        if self.is_closing:
             return None
         if self._unread_since is not None:
             return self._unread_since
-        is_unfinished = self._content is not None and not self._content.is_eof()
-        if self.awaits_head or is_unfinished or self.is_silent or self._end_timer is not None:
-            return self._owes_since
+        is_due = not self._is_answering or self._has_open_body
+        if is_due or self.is_unauthenticated_socket or self._end_timer is not None:
+            return self._due_since
         return None
 
-    def recognise(self) -> None:
-        """Note that this caller has the token."""
-        self.is_known = True
-        self.is_silent = False
-        self._release()
+    @property
+    def _has_open_body(self) -> bool:
+        return self._content is not None and not self._content.is_eof()
 
-    def becomes_socket(self, *, is_silent: bool) -> None:
-        """What comes from now on are messages. A silent one has still to show the token."""
-        self.is_socket = True
-        self.is_silent = is_silent
-        self._release()
+    def authenticate(self) -> None:
+        """Note that the token was shown."""
+        self.has_token = True
+        self.is_unauthenticated_socket = False
+        self._uncount()
 
-    def _release(self) -> None:
-        if self.taken:
-            self._keeper.holds(-min(self.taken, COUNTED))
-            self.taken = 0
+    def upgrade(self, *, is_authenticated: bool) -> None:
+        """Become a WebSocket: what is received from now on are messages."""
+        self.is_websocket = True
+        self.is_unauthenticated_socket = not is_authenticated
+        self._uncount()
+
+    def _uncount(self) -> None:
+        if self.buffered:
+            self._limits.buffered(-min(self.buffered, MAX_COUNTED))
+            self.buffered = 0
 
     def _count(self, size: int) -> None:
-        """Note what has come. A body that keeps coming is as good as a new one."""
-        if self.is_known or (self.is_socket and not self.is_silent):
+        if self.has_token or (self.is_websocket and not self.is_unauthenticated_socket):
             return
-        before = self.taken
-        self.taken += size
-        if before // PROGRESS != self.taken // PROGRESS:
-            self._owes_since = self._loop.time()
-        if before < COUNTED:
-            self._keeper.holds(min(self.taken, COUNTED) - before)
+        before = self.buffered
+        self.buffered += size
+        if before // PROGRESS != self.buffered // PROGRESS:
+            self._due_since = self._event_loop.time()
+        if before < MAX_COUNTED:
+            self._limits.buffered(min(self.buffered, MAX_COUNTED) - before)
 
     # -- what is written ---------------------------------------------------------------------------------------
 
     def pause_writing(self) -> None:
-        """The caller does not read what was written."""
+        """Begin to wait for the caller to read."""
         super().pause_writing()
-        self._unread_since = self._loop.time()
-        self._unread_timer = self._loop.call_later(UNREAD_S, self.make_room)
+        self._unread_since = self._event_loop.time()
+        self._unread_timer = self._event_loop.call_later(UNREAD_S, self.close_now)
 
     def resume_writing(self) -> None:
-        """The caller has read most of it."""
+        """Go on: the caller has read most of it."""
         super().resume_writing()
         self._unread_since = None
         if self._unread_timer is not None:
@@ -228,106 +222,57 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Write the rest of an answer: no more of it at a time than is read."""
+        """Write the rest of an answer, no faster than it is read."""
         try:
-            return await super().finish_response(request, in_pieces(resp), start_time)
+            return await super().finish_response(request, in_chunks(resp), start_time)
         finally:
-            if request.content.is_eof():
-                self._content = None
-            self._owes_since = self._loop.time()
-            self._release()
+            self._is_answering = False
+            self._due_since = self._event_loop.time()
+            self._uncount()
             if (broken := request.content.exception()) is not None:
                 # Its frames hold the body until the garbage is collected.
                 broken.__traceback__ = None
 
     # -- what is read ------------------------------------------------------------------------------------------
 
-    def begins(self, request: web.BaseRequest) -> None:
-        """The head of a request has come."""
-        self._content = request.content
-        self._owes_since = self._loop.time()
+    def begin_request(self, content: StreamReader) -> None:
+        """Note that the head of a request is complete, and its answer is due next."""
+        self._is_answering = True
+        self._content = content
+        self._due_since = self._event_loop.time()
         self._ahead = 0
-
-    def data_received(self, data: bytes) -> None:
-        size = len(data)
-        self._count(size)
-        awaited_head = self.awaits_head
-        if awaited_head:
-            data = self._with_host(data)
-        if self._in_first_line and data:
-            data = self._mended(data)
-        super().data_received(data)
-        if not self.awaits_head:
-            self._forget_head_timer()
-        elif self._head_timer is None:
-            self._head_timer = self._loop.call_later(HEAD_S, self.force_close)
-        self._bound_what_is_ahead(size, awaited_head=awaited_head)
-
-    def _forget_head_timer(self) -> None:
+        self._head.is_complete = False
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _mended(self, data: bytes) -> bytes:
-        line, end, rest = data.partition(b"\n")
-        self._in_first_line = not end
-        if line.isascii():
-            return data
-        return _BEYOND_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), line) + end + rest
-
-    def _with_host(self, data: bytes) -> bytes:
-        """A head without a Host, from a program of this machine, with the name that it may leave out.
-
-        aiohttp refuses such a head. It is held back until it is whole.
-        """
-        second = data.find(b"\r\n") + 2
-        if not self._head and data[second : second + 5].lower() == b"host:":
-            return data
-        data, self._head = self._head + data, b""
-        line, end, _ = data.partition(b"\r\n")
-        if not (line + end).endswith(_HTTP_1_1) or not self._is_of_this_machine():
-            return data
-        head, whole, _ = data.partition(b"\r\n\r\n")
-        if _HOST_OR_BROWSER.search(head + whole):
-            return data
-        if whole:
-            return line + end + b"Host: " + self._own_name() + data[len(line) :]
-        self._head = data
-        return b""
-
-    def _is_of_this_machine(self) -> bool:
-        peer = self.peername
-        address = address_of(peer[0]) if isinstance(peer, tuple) else None
-        return address is not None and address.is_loopback
-
-    def _own_name(self) -> bytes:
-        name = self.sockname
-        assert isinstance(name, tuple), "whoever came from an address came to one"
-        host, port = name[:2]
-        return f"[{host}]:{port}".encode() if ":" in host else f"{host}:{port}".encode()
-
-    def _bound_what_is_ahead(self, size: int, *, awaited_head: bool) -> None:
-        """Close where more came than a head is long, or than anybody asks before the last answer."""
-        if awaited_head and not self.awaits_head:
-            self._content = None
-            self._ahead = 0
-            return
-        body = self._content
-        if awaited_head or self.is_silent:
+    def data_received(self, data: bytes) -> None:
+        size = len(data)
+        self._count(size)
+        is_head = not self._is_answering and not self._has_open_body
+        if is_head:
+            data = self._head.feed(data)
+        super().data_received(data)
+        if is_head and self._head_timer is None and not self._head.is_complete:
+            self._head_timer = self._event_loop.call_later(HEAD_S, self.force_close)
+        if is_head or self.is_unauthenticated_socket:
             self._ahead += size
-            most = MOST_OF_A_HEAD
-        elif body is not None and body.is_eof() and not self.is_socket:
+            if self._ahead > MAX_HEAD:
+                # A complete head is known once aiohttp has taken its turn.
+                self._event_loop.call_soon(self._close_if_ahead, MAX_HEAD)
+        elif self._is_answering and not self._has_open_body and not self.is_websocket:
             self._ahead += size
-            most = MOST_AHEAD
-        else:
-            return
-        if self._ahead > most:
-            self.make_room()
+            self._head.is_complete = True  # it may be; a pipelined request gets no help
+            self._close_if_ahead(MAX_AHEAD)
+
+    def _close_if_ahead(self, limit: int) -> None:
+        if self._ahead > limit:
+            self.close_now()
 
     # -- what goes wrong ---------------------------------------------------------------------------------------
 
     def log_exception(self, *args: Any, **more: Any) -> None:
-        """A body that is broken is the caller's affair, and was answered."""
+        """Log a bug; a broken body is the caller's fault, and was answered."""
         if isinstance(more.get("exc_info"), web.RequestPayloadError):
             logger.debug(*args, **more)
         else:
@@ -340,37 +285,29 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer a malformed request (400), or an error that came out of everything else (500)."""
+        """Answer a malformed request (400), or an error that no handler caught (500)."""
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already; another cannot be sent")
         if status >= 500:
             logger.error("a request from %s failed", request.remote, exc_info=exc)
             answer = answers.internal_failure()
-        elif isinstance(exc, LineTooLong):
-            words = "the request line or a header is too long; a long text fits into a POST body"
-            answer = answers.failure(CallerError(Code.BAD_PARAMETER, words, http_status=413))
-        elif isinstance(exc, InvalidURLError):
-            words = (
-                "the address is not valid; Chinese text and spaces in it must be percent-encoded"
-            )
-            answer = answers.failure(CallerError(Code.BAD_PARAMETER, words))
         else:
             # Without its words: they repeat the request, and a token may be in it.
             logger.debug("a malformed request from %s: %s", request.remote, type(exc).__name__)
-            answer = answers.failure(CallerError(Code.BAD_PARAMETER, "this is not valid HTTP"))
+            answer = answers.malformed(exc)
         _answered(answer.code)
         response = answer.response()
         response.force_close()
         return response
 
 
-def recognise(request: web.BaseRequest) -> None:
+def authenticate(request: web.BaseRequest) -> None:
     """Note that the sender has shown the token: the connection is closed after all others."""
     if isinstance(request.protocol, Connection):
-        request.protocol.recognise()
+        request.protocol.authenticate()
 
 
-def becomes_socket(request: web.BaseRequest, *, is_silent: bool) -> None:
-    """What comes on this connection from now on are messages."""
+def upgrade(request: web.BaseRequest, *, is_authenticated: bool) -> None:
+    """Note that what is received on this connection from now on are messages of a WebSocket."""
     if isinstance(request.protocol, Connection):
-        request.protocol.becomes_socket(is_silent=is_silent)
+        request.protocol.upgrade(is_authenticated=is_authenticated)

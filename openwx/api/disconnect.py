@@ -1,4 +1,4 @@
-"""Callers who wait: for as long as they are there, and until the server stops."""
+"""Ends calls that wait when their caller disconnects, or the server stops."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
@@ -10,70 +10,68 @@ from openwx.api.routing import LongPoll
 from openwx.errors import CallerError, Code
 
 LOOK_S = 0.5
-"""So often it is seen whether somebody who waits is still there."""
+"""Interval of looking whether a caller is still connected, in seconds."""
 FINISH_S = 0.5
-"""So long what waits for an account that has stopped has to come to its end."""
+"""Time for calls to finish once their account has stopped, in seconds."""
 
 
-class Waiting:
-    """All who wait at one server."""
+class PendingCalls:
+    """All calls of one server that wait for something."""
 
     def __init__(self) -> None:
         self._polls: set[asyncio.Future[Any]] = set()
-        """What long polls wait for: it would go on."""
-        self._attended: set[asyncio.Task[Any]] = set()
+        self._calls: set[asyncio.Task[Any]] = set()
 
     async def stop(self) -> None:
-        """Answer all who wait, because the server stops. All accounts have stopped by now, so that what waits for one
-        comes to its own end at once."""
+        """End all calls, because the server stops. All accounts have stopped by now, so most end by themselves."""
         for poll in self._polls:
             poll.cancel()
-        if self._attended:
-            await asyncio.wait(set(self._attended), timeout=FINISH_S)
-        for task in self._attended:
-            task.cancel()
+        if self._calls:
+            await asyncio.wait(set(self._calls), timeout=FINISH_S)
+        for call in self._calls:
+            call.cancel()
 
-    async def attend(self, request: web.Request, work: Coroutine[Any, Any, object]) -> object:
-        """Do what waits, for as long as the caller is there and the server runs."""
+    async def run(self, request: web.Request, work: Coroutine[Any, Any, object]) -> object:
+        """Run a call until it ends, its caller disconnects, or the server stops."""
         task = asyncio.create_task(work)
-        self._attended.add(task)
+        self._calls.add(task)
         try:
-            while not task.done() and not _has_gone(request):
+            while not task.done() and not _is_gone(request):
                 await asyncio.wait([task], timeout=LOOK_S)
             task.cancel()
             await asyncio.wait([task])
         finally:
             task.cancel()
-            self._attended.discard(task)
+            self._calls.discard(task)
         if task.cancelled():
             raise CallerError(Code.NOT_RUNNING, "the server stops")
         return task.result()
 
     async def poll(self, request: web.Request, poll: LongPoll[Any]) -> list[bytes]:
-        """Wait and take. From the last look to the socket the caller cannot go away unseen."""
+        """Wait, and take what there is. The caller cannot disconnect unnoticed between the last look and the write."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + poll.timeout_s
         while True:
             left = max(0.0, deadline - loop.time())
             if not await self._wait(request, poll.ready(left)):
                 return []
-            await asyncio.sleep(0)  # a caller's farewell that has arrived is noticed now
-            if _has_gone(request):
+            await asyncio.sleep(0)  # a disconnect that has arrived is noticed now
+            if _is_gone(request):
                 return []
             taken = poll.take()
             if taken or loop.time() >= deadline:
                 encoded = await poll.encode(taken)
-                if not _has_gone(request):
+                if not _is_gone(request):
                     return encoded
                 poll.put_back(taken)
                 return []
 
     async def _wait(self, request: web.Request, ready: Awaitable[None]) -> bool:
-        """Whether it came to its end; False where the server stops, or nobody waits any more."""
+        """Return whether ``ready`` ended; False if the server stops, or the caller disconnects."""
         task = asyncio.ensure_future(ready)
         self._polls.add(task)
         try:
-            while not task.done() and not _has_gone(request):
+            while not task.done() and not _is_gone(request):
                 await asyncio.wait([task], timeout=LOOK_S)
         finally:
             task.cancel()
@@ -84,5 +82,5 @@ class Waiting:
         return True
 
 
-def _has_gone(request: web.Request) -> bool:
+def _is_gone(request: web.Request) -> bool:
     return request.transport is None or request.transport.is_closing()

@@ -1,4 +1,4 @@
-"""``/docs``: every route with its examples, to read and to try. Needs no token to read, as ``/openapi.json``."""
+"""Serves ``/docs``: every route with its examples, to read and to try. Like ``/openapi.json``, it needs no token."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ _POLICY = (
 
 
 class DocsPage:
-    """The handler, and what the page loads."""
+    """The handler, and the assets of the page."""
 
     def __init__(self, access: Access) -> None:
         self._access = access

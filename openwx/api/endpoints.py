@@ -1,4 +1,4 @@
-"""The aiohttp handlers of all routes: what is common to them is done here, around what each one declares."""
+"""Makes the aiohttp handlers of all routes: what is common to them, around what each one declares."""
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,8 +11,8 @@ from openwx.accounts.journal_guard import not_kept
 from openwx.api import answers, confirm, routing
 from openwx.api.access import Access, unauthenticated, unwanted
 from openwx.api.answers import Answer
-from openwx.api.disconnect import Waiting
-from openwx.api.ignored import Ignored
+from openwx.api.disconnect import PendingCalls
+from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
 from openwx.api.parameters import Limits, RequestParams, read_body, read_query
 from openwx.api.routing import METHODS, Image, LongPoll, Route
@@ -34,16 +34,16 @@ LAST_EVENT_ID = "Last-Event-ID"
 
 
 class Endpoints:
-    """Makes the aiohttp handlers: one wrapper a route, which does all that is common to them."""
+    """Makes one handler a route."""
 
     def __init__(self, gateway: "AccountManager", access: Access) -> None:
         self._gateway = gateway
         self._access = access
-        self.waiting = Waiting()
-        self._ignored = Ignored()
+        self.pending = PendingCalls()
+        self._ignored = IgnoredReport()
 
     def endpoint(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """The aiohttp handler of a route."""
+        """Return the aiohttp handler of a route."""
         if row.reply is Socket:
             return self._socket(row)
         access, prepare = self._access, self._preparer(row)
@@ -53,23 +53,28 @@ class Endpoints:
         async def endpoint(request: web.Request) -> web.StreamResponse:
             also(route=row.name)
             origin = callback = None
-            given = RequestParams({}, {})
+            params = RequestParams({}, {})
             headers: dict[str, str] = {}
             try:
                 why = "" if row.only_reads(request.method) else why_unwanted(request.headers)
-                if why and (page := self._instead(row, request)) is not None:
+                if why and (page := self._confirm_page(row, request)) is not None:
                     count(page.code)
                     return page.response()
                 origin = access.admit(request)
-                given = await self._read(request, row, limits, why)
-                if given.ignored or given.unread:
-                    headers[answers.IGNORED] = self._ignored.say(row, given)
+                params = await self._read(request, row, limits, why)
+                if params.ignored or params.unread:
+                    headers[answers.IGNORED] = self._ignored.log(row, params)
                 if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
-                    given.texts["after"] = request.headers[LAST_EVENT_ID]
-                with given.unless_refused():
-                    callback = access.callback(given.texts)
-                    work = prepare(given)
-                reply = await (self.waiting.attend(request, work) if row.attended else work)
+                    params.texts["after"] = request.headers[LAST_EVENT_ID]
+                try:
+                    callback = access.callback(params.texts)
+                    work = prepare(params)
+                except BaseException:
+                    params.discard_files()
+                    raise
+                reply = await (
+                    self.pending.run(request, work) if row.cancel_on_disconnect else work
+                )
                 if isinstance(reply, EventStream):
                     if origin is not None:
                         headers |= answers.cors_headers(origin)
@@ -81,7 +86,7 @@ class Endpoints:
                     return answers.listed(reply, callback, origin, headers)
                 made = await self._render(request, reply)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
-                made = _failed(row.name, error, given)
+                made = _failed(row.name, error, params)
             count(made.code)
             made.headers |= headers
             return made.response(callback, origin)
@@ -89,13 +94,13 @@ class Endpoints:
         return endpoint
 
     def _socket(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """The aiohttp handler of a route that is a WebSocket."""
+        """Return the aiohttp handler of a route that is a WebSocket."""
         count = metrics.OfRoute(row.name).answered
         prepare = cast("Callable[[RequestParams], Awaitable[Socket]]", self._preparer(row))
 
-        async def follow(given: RequestParams) -> Socket:
-            self._ignored.say(row, given)
-            return await prepare(given)
+        async def follow(params: RequestParams) -> Socket:
+            self._ignored.log(row, params)
+            return await prepare(params)
 
         sockets = Sockets(
             self._access,
@@ -118,23 +123,23 @@ class Endpoints:
 
         return socket
 
-    async def _call(self, request: web.Request, name: str, given: RequestParams) -> Answer:
-        """The answer of a route that is called over a socket, whose handshake ``request`` is."""
+    async def _call(self, request: web.Request, name: str, params: RequestParams) -> Answer:
+        """Call a route over a WebSocket, whose handshake was ``request``."""
         row = routing.find(name)
         if row is None:
             words = f"there is no route {name[:40]!a} to call{answers.did_you_mean(name)}"
             return answers.failure(CallerError(Code.NO_ROUTE, words))
         also(route=row.name)
         try:
-            self._ignored.say(row, given)
+            self._ignored.log(row, params)
             if row.reply in (EventStream, Socket):
                 words = f"{name} cannot be called over a socket, which tells the same events"
                 raise CallerError(Code.BAD_PARAMETER, words)  # noqa: TRY301 - as a handler would
-            work = self._preparer(row)(given)
-            reply = await (self.waiting.attend(request, work) if row.attended else work)
+            work = self._preparer(row)(params)
+            reply = await (self.pending.run(request, work) if row.cancel_on_disconnect else work)
             answer = await self._render(request, reply)
         except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
-            answer = _failed(name, error, given)
+            answer = _failed(name, error, params)
         metrics.OfRoute(row.name).answered(answer.code)
         return answer
 
@@ -142,7 +147,7 @@ class Endpoints:
         return "the server stops" if self._gateway.stopping else why
 
     async def preflight(self, request: web.Request) -> web.StreamResponse:
-        """OPTIONS: which pages may call, and how."""
+        """Answer OPTIONS: which pages may call, and how."""
         try:
             origin = self._access.admit(request)
         except CallerError as error:
@@ -160,30 +165,30 @@ class Endpoints:
         return web.Response(status=204, headers=headers)
 
     def _preparer(self, row: Route) -> Callable[[RequestParams], Coroutine[Any, Any, object]]:
-        """What finds what a route needs of account, state and model, and nothing else; it returns the call."""
+        """Return the function that finds account and model for a route, and returns the coroutine of its handler."""
         gateway, model = self._gateway, row.model
         handler = cast("Callable[..., Coroutine[Any, Any, object]]", row.handler)
         takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
         any_state = row.any_state
 
-        def prepare(given: RequestParams) -> Coroutine[Any, Any, object]:
+        def prepare(params: RequestParams) -> Coroutine[Any, Any, object]:
             arguments: dict[str, object] = {}
             if takes_gateway:
                 arguments["gateway"] = gateway
             if takes_account:
-                account = gateway.account(given.texts.get("client") or None)
+                account = gateway.account(params.texts.get("client") or None)
                 also(account=account.name)
                 if not any_state:
                     account.require_running()
                 arguments["account"] = account
             if model is not None:
-                arguments["call"] = model.read(given)
+                arguments["call"] = model.read(params)
             return handler(**arguments)
 
         return prepare
 
-    def _instead(self, row: Route, request: web.Request) -> Answer | None:
-        """The page for a person who opened the address of a call that does something, but for one with the token."""
+    def _confirm_page(self, row: Route, request: web.Request) -> Answer | None:
+        """Return the page for a person without token who opened the address of a call that does something."""
         access = self._access
         if not opens_a_page(request) or not access.answers_to(request.headers.get(hdrs.HOST, "")):
             return None
@@ -194,14 +199,14 @@ class Endpoints:
                 return None
             return confirm.page(row, request, needs_token=access.needs_token)
         except CallerError:
-            return None  # its query cannot be read, which the usual answer says
+            return None  # the usual answer says that its query cannot be read
 
     async def _read(
         self, request: web.Request, row: Route, limits: Limits, why_unwanted: str
     ) -> RequestParams:
-        """Parameters of query and body. Without the token nobody hears what else is wrong.
+        """Read query and body. Without the token, no other error is revealed.
 
-        What is unwanted for this reason needs the token, also where nobody else does.
+        A request that is unwanted for the params reason needs the token, even if no other request does.
         """
         if why_unwanted and not self._access.needs_token:
             raise unwanted(why_unwanted)
@@ -222,21 +227,21 @@ class Endpoints:
             if not self._access.has_token(request, query.texts):
                 raise await self._refusal(request, query, why_unwanted) from None
             raise
-        given = query if body is None else _together(row, query, body)
-        with given.unless_refused():
-            if body is not None:
-                has_token = self._access.has_token(request, given.texts)
-            if not has_token:
-                raise await self._refusal(request, given, why_unwanted)
-            if IDEMPOTENCY_KEY in request.headers:
-                _take_key(given.texts, request.headers[IDEMPOTENCY_KEY])
-        return given
+        params = query if body is None else _merge(row, query, body)
+        if body is not None:
+            has_token = self._access.has_token(request, params.texts)
+        if not has_token:
+            params.discard_files()
+            raise await self._refusal(request, params, why_unwanted)
+        if IDEMPOTENCY_KEY in request.headers:
+            _merge_key(params, request.headers[IDEMPOTENCY_KEY])
+        return params
 
     async def _refusal(
-        self, request: web.Request, given: RequestParams, why_unwanted: str
+        self, request: web.Request, params: RequestParams, why_unwanted: str
     ) -> CallerError:
-        """The error for a caller without the right token, delayed where it guesses."""
-        if self._access.is_presented(request, given.texts):
+        """Return the error for a caller without the right token, after a delay if it guesses."""
+        if self._access.is_presented(request, params.texts):
             await self._access.guesses.slow_down(request)
         return unwanted(why_unwanted) if why_unwanted else unauthenticated()
 
@@ -245,31 +250,31 @@ class Endpoints:
             headers: dict[str, str] = {hdrs.CACHE_CONTROL: reply.cache_control}
             if reply.etag:
                 headers["ETag"] = f'"{reply.etag}"'
-                if _has_it(request, reply.etag):
+                if _is_cached(request, reply.etag):
                     return Answer(b"", 304, content_type=reply.content_type, headers=headers)
             return Answer(reply.data, content_type=reply.content_type, headers=headers)
         if isinstance(reply, LongPoll):
-            return Answer(b"[" + b",".join(await self.waiting.poll(request, reply)) + b"]")
+            return Answer(b"[" + b",".join(await self.pending.poll(request, reply)) + b"]")
         if isinstance(reply, Listing):
-            return Answer(b"[" + b",".join(reply.uploads) + b"]", headers=dict(reply.headers))
+            return Answer(b"[" + b",".join(reply.reports) + b"]", headers=dict(reply.headers))
         return answers.success(reply)
 
 
-def _together(row: Route, query: RequestParams, body: RequestParams) -> RequestParams:
-    """The body wins over the query. One that has nothing for this route is ignored where the query suffices."""
-    has_nothing = not body.texts and not body.files
-    if has_nothing and body.ignored and row.needs_no_body(query.texts):
+def _merge(row: Route, query: RequestParams, body: RequestParams) -> RequestParams:
+    """Merge both: the body wins. A body without parameters of this route is ignored if the query suffices."""
+    is_useless = not body.texts and not body.files
+    if is_useless and body.ignored and row.needs_no_body(query.texts):
         why = body.unread or "it has none of this route's parameters"
         return RequestParams(query.texts, {}, query.ignored, why)
     ignored = list(dict.fromkeys((*query.ignored, *body.ignored)))
     return RequestParams({**query.texts, **body.texts}, body.files, ignored, body.unread)
 
 
-def _failed(name: str, error: Exception, given: RequestParams) -> Answer:
-    """The answer that an error is. A bug's traceback goes into the log."""
+def _failed(name: str, error: Exception, params: RequestParams) -> Answer:
+    """Encode an error. The traceback of a bug is logged."""
     match error:
-        case CallerError(code=Code.BAD_PARAMETER) if given.unread:
-            words = f"{error.status}; the body was ignored: {given.unread}"
+        case CallerError(code=Code.BAD_PARAMETER) if params.unread:
+            words = f"{error.status}; the body was ignored: {params.unread}"
             return answers.failure(CallerError(error.code, words, **error.extra))
         case CallerError():
             return answers.failure(error)
@@ -282,13 +287,14 @@ def _failed(name: str, error: Exception, given: RequestParams) -> Answer:
             return answers.internal_failure()
 
 
-def _has_it(request: web.Request, etag: str) -> bool:
-    """Whether the caller's copy is this very one (RFC 9110, section 13.1.2)."""
+def _is_cached(request: web.Request, etag: str) -> bool:
+    """Return whether the caller has this copy (RFC 9110, section 13.1.2)."""
     return any(tag.value in (etag, "*") for tag in request.if_none_match or ())
 
 
-def _take_key(texts: dict[str, str], key: str) -> None:
-    """The header is as good as the parameter; both at once must agree."""
-    if texts.setdefault("idempotency_key", key) != key:
+def _merge_key(params: RequestParams, key: str) -> None:
+    """Treat the header as the parameter; if both are there, they must agree."""
+    if params.texts.setdefault("idempotency_key", key) != key:
+        params.discard_files()
         words = "idempotency_key must be given once; the header says something else"
         raise CallerError(Code.BAD_PARAMETER, words)

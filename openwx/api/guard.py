@@ -1,4 +1,4 @@
-"""Handlers outside of the table of routes: Host and Origin are judged for them, too."""
+"""Checks Host and Origin for handlers outside of the table of routes."""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +14,7 @@ Probe = Callable[[web.Request], Awaitable[Answer]]
 
 
 def guarded(access: Access, probe: Probe) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The aiohttp handler that asks ``probe`` once the request is admitted."""
+    """Return the aiohttp handler that calls ``probe`` once the request is admitted."""
     counts: dict[str, metrics.OfRoute] = {}
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -34,6 +34,6 @@ def guarded(access: Access, probe: Probe) -> Callable[[web.Request], Awaitable[w
 
 
 def _path_of(request: web.Request) -> str:
-    """The path as it was declared: whatever stands for ``{…}`` in it makes no label."""
+    """Return the path as it was declared: the values of its ``{…}`` must not become labels."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else metrics.OTHER

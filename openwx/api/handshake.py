@@ -1,4 +1,4 @@
-"""A caller who is to speak TLS, before that is settled: he counts as a connection, and has not long."""
+"""A TLS handshake: it counts as a connection, and has a time-out of its own."""
 
 import asyncio
 import logging
@@ -13,55 +13,55 @@ HANDSHAKE_S = 10.0
 
 
 class Counter(Protocol):
-    """The server."""
+    """The server, which counts handshakes and makes connections."""
 
-    def begins(self, handshake: "Handshake") -> bool:
-        """Whether there is room for it."""
+    def begin_handshake(self, handshake: "Handshake") -> bool:
+        """Count it; False where there is no room."""
 
-    def ends(self, handshake: "Handshake") -> None: ...
+    def end_handshake(self, handshake: "Handshake") -> None: ...
 
     def __call__(self) -> web.RequestHandler: ...
 
 
 class Handshake(asyncio.Protocol):
-    """A connection over which nothing has been said yet."""
+    """A connection whose TLS is not set up yet."""
 
-    is_known = False
+    has_token = False
 
     def __init__(self, server: Counter, context: ssl.SSLContext) -> None:
         self._server = server
         self._context = context
         self._loop = asyncio.get_running_loop()
-        self.waits_since: float | None = self._loop.time()
+        self.due_since: float | None = self._loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._wire = cast("asyncio.Transport", transport)  # uvloop's is of no class of asyncio's
-        if self._server.begins(self):
+        self._tcp = cast("asyncio.Transport", transport)  # uvloop's is of no class of asyncio's
+        if self._server.begin_handshake(self):
             self._task = self._loop.create_task(self._shake_hands(), name="TLS handshake")
         else:
-            self.make_room()
-            self._server.ends(self)
+            self.close_now()
+            self._server.end_handshake(self)
 
-    def make_room(self) -> None:
-        """Close it at once."""
-        self.waits_since = None
-        self._wire.abort()
+    def close_now(self) -> None:
+        """Close it without waiting for anything."""
+        self.due_since = None
+        self._tcp.abort()
 
     async def _shake_hands(self) -> None:
         early = _Early()
         try:
             transport = await self._loop.start_tls(
-                self._wire,
+                self._tcp,
                 early,
                 self._context,
                 server_side=True,
                 ssl_handshake_timeout=HANDSHAKE_S,
             )
-        except OSError as error:  # among them ssl.SSLError, and that he left or took too long
-            logger.debug("no TLS with a caller: %s", error)
+        except OSError as error:  # including ssl.SSLError, a lost connection and the time-out
+            logger.debug("a TLS handshake failed: %s", error)
             return
         finally:
-            self._server.ends(self)
+            self._server.end_handshake(self)
         if transport is None or transport.is_closing():
             return
         connection = self._server()
@@ -72,7 +72,7 @@ class Handshake(asyncio.Protocol):
 
 
 class _Early(asyncio.Protocol):
-    """Keeps what comes together with the end of the handshake."""
+    """Buffers what is received together with the end of the handshake."""
 
     def __init__(self) -> None:
         self.data = bytearray()

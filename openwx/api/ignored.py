@@ -23,22 +23,22 @@ MAX_LINES = 100
 _MAX_NAME = 40
 
 
-class Ignored:
+class IgnoredReport:
     """Logs ignored parameters, each once in a while."""
 
     def __init__(self) -> None:
         self._throttle = Throttle(LOG_EVERY_S, max_keys=MAX_LINES)
 
-    def say(self, row: Route, given: RequestParams) -> str:
+    def log(self, row: Route, params: RequestParams) -> str:
         """Log what is new, and return the value of the header."""
-        for name in given.ignored:
+        for name in params.ignored:
             if self._throttle.allows((row.name, name[:_MAX_NAME])):
                 hint = _near(name, row.known or ())
                 log.warning("%s: the parameter %a is ignored%s", row.name, name[:_MAX_NAME], hint)
-        if given.unread and self._throttle.allows((row.name, BODY)):
-            log.warning("%s: the body is ignored: %s", row.name, given.unread)
-        names = [quote(name[:_MAX_NAME].encode("utf-8", "replace")) for name in given.ignored]
-        return ", ".join([BODY, *names] if given.unread else names)
+        if params.unread and self._throttle.allows((row.name, BODY)):
+            log.warning("%s: the body is ignored: %s", row.name, params.unread)
+        names = [quote(name[:_MAX_NAME].encode("utf-8", "replace")) for name in params.ignored]
+        return ", ".join([BODY, *names] if params.unread else names)
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -1,8 +1,8 @@
-"""JSON from callers: how much of it there may be is known before any of it becomes an object.
+"""Parses JSON from callers, after its size in every respect was checked.
 
-A parser holds the interpreter until it is through, in a thread, too: millions of members would stop everybody. So the
-text is looked through first, a piece at a time. A medium in base64 may be long, and nothing else: long strings are
-lifted out, and what is left is small enough to be parsed at once.
+A parser holds the interpreter until it is done, even in a thread: millions of members would stop the whole server. So
+the text is scanned first, in pieces. Only media in base64 may be long: long strings are extracted, and the rest is
+small enough to be parsed at once.
 """
 
 import json
@@ -28,41 +28,41 @@ MAX_ELEMENTS = 20_000
 """Members of objects and items of lists, all together."""
 MAX_DEPTH = 100
 MAX_SHORT = 1024 * 1024
-"""Bytes of all that is no long string."""
+"""Bytes of everything but long strings."""
 LONG = 64 * 1024
-"""From so many bytes on a string is lifted out."""
+"""Bytes from which on a string is extracted."""
 _PIECE = 256 * 1024
 _MOST_ESCAPES = 100_000
-"""Quotation marks in strings, all together."""
+"""Number of escaped quotation marks in all strings together."""
 _STRUCTURE = re.compile(rb"[\[\]{},]")
 _AN_ESCAPE = 12
-"""Bytes of the longest: two that make one character, such as \\ud83d\\ude00."""
+"""Bytes of the longest escape: two that make one character, such as \\ud83d\\ude00."""
 
 
 class Bounded(msgspec.Struct, frozen=True):
-    """A JSON text that is small. ``long`` has what was lifted out, by what stands there instead."""
+    """A small JSON text. ``long`` has the extracted strings by their placeholders."""
 
     text: bytes
     long: dict[str, bytes]
 
 
 def bounded(data: bytes, place: str, label: str | None = None) -> Bounded:
-    """The text, looked through where it is not short anyway. ``label`` is the character set that it is said to be in.
+    """Check a text and extract its long strings. ``label`` is the character set of its Content-Type.
 
-    CallerError -2 where it is too large, or no JSON by the look of it.
+    CallerError -2 if it is too large, or evidently no JSON.
     """
     data = _utf8(data, place, label)
     if len(data) <= LONG:
         return Bounded(data, {})
-    look = _Look(data, place)
+    scanner = _Scanner(data, place)
     mark = ""
     short = bytearray()
     long: dict[str, bytes] = {}
     end = 0
     while (begin := data.find(b'"', end)) >= 0:
-        look.between(end, begin)
+        scanner.between(end, begin)
         short += data[end:begin]
-        end = look.end_of_string(begin)
+        end = scanner.end_of_string(begin)
         if end - begin < LONG:
             short += data[begin:end]
         else:
@@ -72,7 +72,7 @@ def bounded(data: bytes, place: str, label: str | None = None) -> Bounded:
             short += b'"%s"' % name.encode()
         if len(short) > MAX_SHORT:
             _refuse_short(place)
-    look.between(end, len(data))
+    scanner.between(end, len(data))
     short += data[end:]
     if len(short) > MAX_SHORT:
         _refuse_short(place)
@@ -88,8 +88,8 @@ def _utf8(data: bytes, place: str, label: str | None) -> bytes:
     return text.encode()
 
 
-class _Look:
-    """Goes through a text from string to string, and counts."""
+class _Scanner:
+    """A scan of a text from string to string, which counts."""
 
     def __init__(self, data: bytes, place: str) -> None:
         self._data = data
@@ -100,7 +100,7 @@ class _Look:
         self._escapes = 0
 
     def between(self, begin: int, end: int) -> None:
-        """What stands between two strings."""
+        """Scan what stands between two strings."""
         if end - begin > MAX_SHORT:
             _refuse_short(self._place)
         for found in _STRUCTURE.finditer(self._data, begin, end):
@@ -117,7 +117,7 @@ class _Look:
                 _refuse_elements(self._place)
 
     def end_of_string(self, begin: int) -> int:
-        """Where the string ends that begins here."""
+        """Return where the string ends that begins here."""
         self._strings += 1
         if self._strings > 2 * self._elements + 1:  # a name and a value each
             raise _no_json(self._place)
@@ -132,7 +132,7 @@ class _Look:
         raise _no_json(self._place)
 
     def _is_escaped(self, begin: int, quote: int) -> bool:
-        """Whether backslashes make the quotation mark a part of the string; ``begin`` is the mark before it."""
+        """Return whether the quotation mark is escaped; ``begin`` is the mark before it."""
         if self._data[quote - 1] != ord("\\"):
             return False
         before = self._data[max(begin + 1, quote - LONG) : quote]
@@ -143,18 +143,18 @@ class _Look:
 
 
 class _Object(list[tuple[str, Any]]):
-    """A JSON object as its members, so that a name that is there twice is seen."""
+    """A JSON object as a list of its members, to notice duplicate names."""
 
 
 def read_json(data: bytes, place: str, known: Known, label: str | None = None) -> Texts:
-    """The parameters of a JSON object. CallerError -2. ``label`` is as for ``bounded``."""
+    """Read the parameters of a JSON object. CallerError -2. ``label`` is as for ``bounded``."""
     return texts_of(bounded(data, place, label), place, known)
 
 
 def texts_of(json_text: Bounded, place: str, known: Known) -> Texts:
-    """The parameters of a JSON object that was looked through."""
+    """Read the parameters of a JSON object that was checked."""
     try:
-        # Numbers keep the digits that they came with: they are as good as their string form.
+        # Numbers stay as they were written: they are as good as their string form.
         members = json.loads(
             json_text.text.decode(),
             object_pairs_hook=_Object,
@@ -194,7 +194,7 @@ def _text(name: str, value: object, long: dict[str, bytes]) -> str | None:
 
 
 def _unescaped(name: str, raw: bytes) -> str:
-    """The text of a long string, a piece at a time."""
+    """Decode a long string in pieces."""
     found = []
     begin = 0
     while begin < len(raw):
@@ -208,7 +208,7 @@ def _unescaped(name: str, raw: bytes) -> str:
 
 
 def _end_of_piece(name: str, raw: bytes, begin: int) -> int:
-    """Where a piece can end without cutting an escape or a character in two."""
+    """Return where a piece can end without splitting an escape or a character."""
     end = begin + _PIECE
     while end < len(raw):
         if b"\\" not in raw[end - _AN_ESCAPE : end] and raw[end] & 0xC0 != 0x80:

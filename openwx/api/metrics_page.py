@@ -1,6 +1,6 @@
-"""``/metrics``: what ``openwx/metrics.py`` counts, and what is looked at now, for Prometheus.
+"""Answers ``/metrics`` for Prometheus: the counters of ``openwx/metrics.py``, and gauges that are read at the scrape.
 
-The text format, or OpenMetrics for those who ask for it. It stands outside of ``/openwx/``, behind the token.
+The format is text, or OpenMetrics on request. It is outside of ``/openwx/``, and needs the token.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Metrics(Collector):
-    """The handler, and of one gateway what is a state, a length or an age."""
+    """The handler, and the gauges of one gateway: states, queue lengths and ages."""
 
     def __init__(self, gateway: "AccountManager", access: Access) -> None:
         self._gateway = gateway
@@ -34,9 +34,9 @@ class Metrics(Collector):
         self._all.register(self)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        router.add_get("/metrics", guarded(self._access, self._tell))
+        router.add_get("/metrics", guarded(self._access, self._answer))
 
-    async def _tell(self, request: web.Request) -> Answer:
+    async def _answer(self, request: web.Request) -> Answer:
         if not await self._access.shows_token(request):
             raise unauthenticated()
         encode, content_type = choose_encoder(",".join(request.headers.getall(hdrs.ACCEPT, [])))
@@ -44,7 +44,7 @@ class Metrics(Collector):
         return Answer(encode(self._all), content_type=content_type, headers=headers)
 
     def collect(self) -> Iterable[Metric]:
-        """Of all accounts but those that ended so long ago that their counts are forgotten."""
+        """Collect the gauges of all accounts, except those that ended so long ago that their counters are gone."""
         accounts = [one for one in self._gateway.accounts.values() if metrics.is_counted(one.name)]
         yield _states(accounts)
         yield _gauge(

@@ -1,9 +1,8 @@
-"""What request models are made of: base, selectors, and the sentence for a wrong parameter."""
+"""The base of request models, selectors of people and groups, and the error text for a wrong parameter."""
 
 import unicodedata
 from typing import Annotated, Any, ClassVar, Self
 
-import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from openwx.api.parameters import RequestParams
@@ -15,36 +14,36 @@ from openwx.transports.web.contact_book import Contacts
 OF_EVERY_ROUTE = frozenset({"client", "token", "datatype", "callback"})
 """The parameters of every route (contract, section 1)."""
 RESERVED = OF_EVERY_ROUTE | {"idempotency_key"}
-"""These are never attributes of something."""
+"""Parameters that are never attributes to search for."""
 
 
 class Call(BaseModel):
-    """What a route is called with.
+    """The parameters of a route.
 
     A field's description completes the sentence "NAME must be …": it is the error's text and the
-    documentation. An empty value counts as not given, except for what ``MAY_BE_EMPTY`` names.
+    documentation. An empty value counts as absent, except for the names in ``MAY_BE_EMPTY``.
     Unknown parameters are ignored, unless ``extra`` of ``model_config`` says otherwise.
     """
 
-    # A model is built when its route is first called: most of them never are, and a start need not wait for all.
+    # A model is built when its route is first called: the start does not wait for all of them.
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
     MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
-    def read(cls, given: RequestParams) -> Self:
-        """The model of what was given. CallerError -2 with one plain sentence otherwise."""
-        if given.ignored and cls.model_config.get("extra") == "forbid":
-            strange = [name for name in given.ignored if name not in RESERVED]
-            if strange:
-                raise CallerError(Code.BAD_PARAMETER, cls._strange(strange[0]))
+    def read(cls, params: RequestParams) -> Self:
+        """Validate the parameters. CallerError -2 with one plain sentence if they are wrong."""
+        if params.ignored and cls.model_config.get("extra") == "forbid":
+            unknown = [name for name in params.ignored if name not in RESERVED]
+            if unknown:
+                raise CallerError(Code.BAD_PARAMETER, cls._unknown(unknown[0]))
         values: dict[str, object] = {
             name: value
-            for name, value in given.texts.items()
+            for name, value in params.texts.items()
             if (value or name in cls.MAY_BE_EMPTY)
             and (name not in RESERVED or name in cls.model_fields)
         }
-        values.update(given.files)
+        values.update(params.files)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -55,7 +54,7 @@ class Call(BaseModel):
     def _sentence(cls, error: Any) -> str:
         name, value = str(error["loc"][0]), error["input"]
         if error["type"] == "extra_forbidden":
-            return cls._strange(name)
+            return cls._unknown(name)
         what = cls.describe(name)
         if error["type"] == "missing":
             return f"{name} is missing; it must be {what}"
@@ -63,20 +62,20 @@ class Call(BaseModel):
         return f"{name} must be {what}{shown}"
 
     @classmethod
-    def _strange(cls, name: str) -> str:
+    def _unknown(cls, name: str) -> str:
         known = ", ".join(cls.names())
         return f"{name[:40]!a} cannot be searched for; the attributes are {known}"
 
     @classmethod
     def known(cls) -> frozenset[str] | None:
-        """All parameters that mean something here; None where any may."""
+        """Return the names of all known parameters; None if any name is one."""
         if cls.model_config.get("extra") == "allow":
             return None
         return OF_EVERY_ROUTE.union(cls.names())
 
     @classmethod
     def names(cls) -> list[str]:
-        """The parameters as callers spell them."""
+        """Return the parameters as callers spell them."""
         return [field.alias or name for name, field in cls.model_fields.items()]
 
     @classmethod
@@ -107,14 +106,7 @@ Name = Annotated[
     AfterValidator(_without_controls),
     Field(max_length=100, description="a text of at most 100 characters, without line breaks"),
 ]
-"""What somebody or something is to be called."""
-
-
-class Done(msgspec.Struct, kw_only=True):
-    """It is done."""
-
-    status: str = "success"
-    code: int = 0
+"""A name for a friend or a group."""
 
 
 def missing_selector(kind: str, names: str) -> CallerError:
@@ -122,36 +114,36 @@ def missing_selector(kind: str, names: str) -> CallerError:
 
 
 class Search(Call):
-    """Attributes to search for: those that are given. An empty one matches what is empty."""
+    """Attributes to search for. An empty one matches what is empty."""
 
     model_config = ConfigDict(extra="forbid")
 
     def attributes(self) -> dict[str, str]:
-        """All that are given. CallerError -2 where none is."""
-        given = self.model_dump(exclude_unset=True)
-        if not given:
+        """Return the attributes to search for. CallerError -2 if there are none."""
+        attributes = self.model_dump(exclude_unset=True)
+        if not attributes:
             raise CallerError(
                 Code.BAD_PARAMETER, f"give an attribute to search for: {', '.join(self.names())}"
             )
-        return given
+        return attributes
 
 
 class GroupSelectors(Call):
-    """Which group: all that are given must match, exactly or else in another spelling."""
+    """Selectors of a group: all must match, exactly or else in another spelling."""
 
     id: Annotated[str | None, Field(description="the id of a group")] = None
     displayname: Annotated[str | None, Field(description="a group's display name")] = None
 
     def selectors(self) -> dict[str, str]:
-        """The selectors that are given. CallerError -2 where none is."""
-        given = {"id": self.id, "displayname": self.displayname}
-        if found := {name: value for name, value in given.items() if value is not None}:
+        """Return the selectors of the call. CallerError -2 if there are none."""
+        selectors = {"id": self.id, "displayname": self.displayname}
+        if found := {name: value for name, value in selectors.items() if value is not None}:
             return found
         raise missing_selector("group", "id or displayname")
 
 
 class FriendSelectors(Call):
-    """Which friend: all that are given must match, exactly or else in another spelling."""
+    """Selectors of a friend: all must match, exactly or else in another spelling."""
 
     id: Annotated[str | None, Field(description="the id of a friend")] = None
     account: Annotated[str | None, Field(description="a friend's account name")] = None
@@ -159,20 +151,20 @@ class FriendSelectors(Call):
     markname: Annotated[str | None, Field(description="a friend's remark name")] = None
 
     def selectors(self) -> dict[str, str]:
-        """The selectors that are given. CallerError -2 where none is."""
-        given = {
+        """Return the selectors of the call. CallerError -2 if there are none."""
+        selectors = {
             "id": self.id,
             "account": self.account,
             "displayname": self.displayname,
             "markname": self.markname,
         }
-        if found := {name: value for name, value in given.items() if value is not None}:
+        if found := {name: value for name, value in selectors.items() if value is not None}:
             return found
         raise missing_selector("friend", "id, account, displayname or markname")
 
 
 def member_of(contacts: Contacts, group_id: str, id: str | None) -> tuple[Member, Group]:
-    """A member by his id, and his group. CallerError: -2 without his id, 100 where either is not found."""
+    """Return a member of a group, and the group. CallerError: -2 without the id, 100 if either is not found."""
     if id is None:
         raise CallerError(Code.BAD_PARAMETER, "which member? beside group_id, give his id")
     group = contacts.find_group(id=group_id)

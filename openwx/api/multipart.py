@@ -1,26 +1,15 @@
 """Parameters and files of a ``multipart/form-data`` body."""
 
-import asyncio
 import logging
-import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
 
 import msgspec
-from aiohttp import (
-    BadContentDispositionHeader,
-    BadContentDispositionParam,
-    BodyPartReader,
-    MultipartReader,
-    StreamReader,
-    hdrs,
-    web,
-)
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import hdrs, web
 
 from openwx.accounts.media import names
 from openwx.accounts.media.folder import EmptyError, MediaFolder, StoredFile, TooLargeError
+from openwx.api.multipart_reader import BodyTooLargeError, Headers, MultipartReader, media_type
 from openwx.api.texts import (
     MAX_PARAMETERS,
     Known,
@@ -36,21 +25,13 @@ from openwx.errors import CallerError, Code
 
 log = logging.getLogger("openwx.web")
 
-# Aiohttp reads the first part's Content-Disposition too, and complains of what is read here all the same: in the words
-# of whoever sent it, and it remembers each.
-for _category in (BadContentDispositionHeader, BadContentDispositionParam):
-    warnings.filterwarnings("ignore", category=_category)
-
-_PIECE = 64 * 1024
-MOST_LINES = 20_000
-"""Lines outside of the parts' contents: boundaries, headers, and what stands before and behind."""
-_LINES_AT_ONCE = 50
-_MOST_QUOTED = 1024 * 1024
-"""Bytes of a part that is quoted-printable or the like, which is decoded at once."""
+_CHARSET = "_charset_"
+"""The name of the part that names the character set of the others (RFC 7578, section 4.6)."""
+_MAX_CHARSET = 32
 
 
 class FilePart(msgspec.Struct, frozen=True):
-    """A file that came in a multipart body; it is on the disk already."""
+    """A file of a multipart body; it is on the disk already."""
 
     filename: str
     file: StoredFile
@@ -63,30 +44,8 @@ class FilePart(msgspec.Struct, frozen=True):
             log.warning("%s cannot be deleted: %s", self.file.path, error)
 
 
-class _Content:
-    """The body as aiohttp's reader reads it, but with an end of its lines.
-
-    What has come already is read without a pause, so others get their turn here.
-    """
-
-    def __init__(self, content: StreamReader) -> None:
-        self._content = content
-        self._lines = 0
-        self.read = content.read
-        self.at_eof = content.at_eof
-        self.unread_data = content.unread_data
-
-    async def readline(self, **limits: Any) -> bytes:
-        self._lines += 1
-        if self._lines > MOST_LINES:
-            refuse("the body must be valid multipart/form-data, without so many lines of its own")
-        if self._lines % _LINES_AT_ONCE == 0:
-            await asyncio.sleep(0)
-        return await self._content.readline(**limits)
-
-
-class Reading:
-    """Reads one body of at most ``limit`` bytes. ``folder`` is where files go, None where none are wanted."""
+class MultipartForm:
+    """Reads one body of at most ``limit`` bytes. Files go to ``folder``; if it is None, they are ignored."""
 
     def __init__(
         self, request: web.BaseRequest, limit: int, folder: MediaFolder | None, known: Known
@@ -95,93 +54,68 @@ class Reading:
         self._limit = limit
         self._folder = folder
         self._known = known
+        self._charset = request.charset or ""
+        self._pairs: list[Pair] = []
+        self._ignored: list[str] = []
 
     async def read(self, files: dict[str, FilePart]) -> Texts:
-        """The parameters. Files are put into ``files`` as they come. CallerError -2 or -3."""
-        pairs: list[Pair] = []
-        ignored: list[str] = []
-        number = 0
+        """Return the parameters, and put files into ``files`` as they come. CallerError -2 or -3."""
+        request, number = self._request, 0
         try:
-            content = cast("StreamReader", _Content(self._request.content))
-            parts = MultipartReader(self._request.headers, content)
-            while (part := await parts.next()) is not None:
-                if not isinstance(part, BodyPartReader):
-                    refuse("a part of the multipart body must not be multipart itself")
-                if "Content-Encoding" in part.headers:
-                    refuse("a part of the multipart body must not be compressed")
+            reader = MultipartReader(
+                request.headers[hdrs.CONTENT_TYPE], request.content, self._limit
+            )
+            async for headers in reader:
                 number += 1
                 if number > MAX_PARAMETERS:
                     refuse_number()
-                await self._take(part, pairs, files, ignored)
-        except (ValueError, LookupError, RuntimeError, AssertionError, HttpProcessingError):
-            # What aiohttp's reader raises for boundaries, headers and encodings that make no sense.
+                if (
+                    media_type(headers.get("content-type", "")).get_content_maintype()
+                    == "multipart"
+                ):
+                    refuse("a part of the multipart body must not be multipart itself")
+                if "content-encoding" in headers:
+                    refuse("a part of the multipart body must not be compressed")
+                await self._read_part(headers, reader.read_part(headers), files)
+        except BodyTooLargeError as error:
+            refuse_size(error.limit)
+        except ValueError:
             refuse("the body must be valid multipart/form-data")
-        texts = collect_bytes(pairs, "body", self._known)
-        for name in ignored:
+        texts = collect_bytes(self._pairs, "body", self._known)
+        for name in self._ignored:
             note(texts.ignored, name)
         return texts
 
-    async def _take(
-        self,
-        part: BodyPartReader,
-        pairs: list[Pair],
-        files: dict[str, FilePart],
-        ignored: list[str],
+    async def _read_part(
+        self, headers: Headers, data: AsyncIterator[bytes], files: dict[str, FilePart]
     ) -> None:
-        name, filename = _names_of(part)
+        name, filename = _names_of(headers)
         is_known = name is not None and (self._known is None or name in self._known)
         if name is None or (filename is not None and (self._folder is None or not is_known)):
-            async for _ in self._chunks(part):
-                pass
-            note(ignored, "?" if name is None else name)
+            note(self._ignored, "?" if name is None else name)
         elif filename is None or self._folder is None:
-            data = await self._data(part)
-            label = part.get_charset(default=self._request.charset or "")
-            pairs.append(Pair(name, data, label))
+            text = b"".join([piece async for piece in data])
+            if name == _CHARSET:
+                self._charset = text[:_MAX_CHARSET].decode("ascii", "replace").strip()
+                return
+            charset = media_type(headers.get("content-type", "")).get_content_charset(self._charset)
+            self._pairs.append(Pair(name, text, charset))
         elif name in files:
             refuse(f"{name[:40]!a} must be given once")
-        elif (file := await self._file(part, filename, self._folder)) is not None:
+        elif (file := await self._file(data, filename, self._folder)) is not None:
             files[name] = FilePart(filename, file)
 
-    async def _chunks(self, part: BodyPartReader) -> AsyncIterator[bytes]:
-        """A part's bytes as they come, before any decoding. CallerError -2 where the body becomes too large."""
-        while chunk := await part.read_chunk(_PIECE):
-            if self._request.content.total_bytes > self._limit + _PIECE:
-                refuse_size(self._limit)
-            yield bytes(chunk)
-            await asyncio.sleep(0)
-
-    async def _decoded(self, part: BodyPartReader) -> AsyncIterator[bytes]:
-        """As ``_chunks``, decoded: base64 by pieces, as aiohttp cuts it; quoted-printable (for texts) at once."""
-        encoding = part.headers.get("Content-Transfer-Encoding", "").lower()
-        if encoding in ("", "base64"):
-            async for chunk in self._chunks(part):
-                yield bytes(part.decode(chunk)) if encoding else chunk
-            return
-        data = bytearray()
-        async for chunk in self._chunks(part):
-            data += chunk
-            if len(data) > _MOST_QUOTED:
-                refuse_size(_MOST_QUOTED)
-        yield bytes(part.decode(bytes(data)))
-
-    async def _data(self, part: BodyPartReader) -> bytes:
-        data = bytearray()
-        async for chunk in self._decoded(part):
-            data += chunk
-        return bytes(data)
-
     async def _file(
-        self, part: BodyPartReader, filename: str, folder: MediaFolder
+        self, data: AsyncIterator[bytes], filename: str, folder: MediaFolder
     ) -> StoredFile | None:
-        """The file of a part; None where a form's field for a file was left empty.
+        """Return the file of a part; None where a form's field for a file was left empty.
 
         CallerError: -3 where it is empty, or larger than media may be, or cannot be kept.
         """
         try:
             async with folder.receive(names.of_part(filename)) as incoming:
-                async for chunk in self._decoded(part):
-                    await incoming.write(chunk)
+                async for piece in data:
+                    await incoming.write(piece)
                 return await incoming.finish()
         except EmptyError as error:
             if not filename:
@@ -194,9 +128,9 @@ class Reading:
             raise CallerError(Code.MEDIA, words) from None
 
 
-def _names_of(part: BodyPartReader) -> tuple[str | None, str | None]:
-    """The name of a part, and that of its file; None where it has none."""
-    header = part.headers.get(hdrs.CONTENT_DISPOSITION, "")
+def _names_of(headers: Headers) -> tuple[str | None, str | None]:
+    """Return the name of a part, and that of its file; None where it has none."""
+    header = headers.get("content-disposition", "")
     try:
         given = names.disposition(header)
     except UnicodeDecodeError:

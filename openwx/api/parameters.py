@@ -1,12 +1,12 @@
-"""What a caller sent along: query, form, JSON or multipart, read into one dictionary of texts.
+"""Reads the parameters of a request: query, form, JSON or multipart, as one dictionary of texts.
 
 The body wins over the query (contract, section 1). What cannot be read is the caller's error (code -2), never a crash
-and never a guess; a body that nobody needs is ignored instead (section 5.1).
+and never a guess; a body that the route does not need is ignored instead (section 5.1).
 """
 
 import asyncio
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 from aiohttp import hdrs, web
@@ -14,17 +14,17 @@ from aiohttp import hdrs, web
 from openwx.accounts.media.folder import MediaFolder
 from openwx.api.compressed import encoding_of, uncompressed
 from openwx.api.json_body import read_json
-from openwx.api.multipart import FilePart, Reading
+from openwx.api.multipart import FilePart, MultipartForm
 from openwx.api.texts import Known, UnusableBodyError, refuse, refuse_size
 from openwx.api.urlencoded import read_urlencoded
 
 MAX_BODY = 1024 * 1024
-"""Bytes, where no medium is wanted."""
+"""Bytes of a body without media."""
 BODY_TIMEOUT_S = 30.0
-"""For the whole body. aiohttp also leaves a body waiting whose chunks turn out to be broken."""
+"""Time-out for the whole body. aiohttp leaves a body with broken chunks waiting, too."""
 MEDIA_BODY_TIMEOUT_S = 600.0
 PARSED_AT_ONCE = 64 * 1024
-"""Bytes; to parse more would be felt by everybody else."""
+"""Bytes that are parsed in the event loop; more is parsed in a thread."""
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -32,7 +32,7 @@ MULTIPART = "multipart/form-data"
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much a route takes. ``folder`` is where files go, None where none are wanted."""
+    """The limits of a body. Files go to ``folder``; if it is None, they are ignored."""
 
     body: int = MAX_BODY
     timeout_s: float = msgspec.field(default_factory=lambda: BODY_TIMEOUT_S)
@@ -40,18 +40,18 @@ class Limits(msgspec.Struct, frozen=True):
 
     @classmethod
     def for_media(cls, folder: MediaFolder) -> "Limits":
-        """A body that may hold a medium, also as base64 in a form, where every third character is escaped."""
+        """Return the limits for media, also as base64 in a form, where every third character is escaped."""
         return cls(2 * folder.max_size + MAX_BODY, MEDIA_BODY_TIMEOUT_S, folder)
 
     def for_strangers(self) -> "Limits":
-        """For a caller whose token, if he has one, is still to come in the body."""
+        """Return the limits for a caller without the token, which may still come in the body."""
         return Limits(MAX_BODY, folder=self.folder)
 
 
 class RequestParams(msgspec.Struct, frozen=True):
     """The parameters of one call: texts, and the files of a multipart body.
 
-    ``ignored`` are names that the route does not know; ``unread`` says why the body was ignored, where it was.
+    ``ignored`` are names that the route does not know; ``unread`` says why the body was ignored, if it was.
     """
 
     texts: dict[str, str]
@@ -59,35 +59,22 @@ class RequestParams(msgspec.Struct, frozen=True):
     ignored: list[str] = []
     unread: str = ""
 
-    def unless_refused(self) -> "_UnlessRefused":
-        """A context that deletes the files where a call is refused before anybody uses them."""
-        return _UnlessRefused(self.files)
+    @contextmanager
+    def discard_on_error(self) -> Iterator[None]:
+        """Delete the files if the call is refused within."""
+        try:
+            yield
+        except BaseException:
+            self.discard_files()
+            raise
 
-
-class _UnlessRefused:
-    """A class, because every request goes through it a few times: as a generator it takes four times as long."""
-
-    __slots__ = ("_files",)
-
-    def __init__(self, files: dict[str, FilePart]) -> None:
-        self._files = files
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            for part in self._files.values():
-                part.discard()
+    def discard_files(self) -> None:
+        for part in self.files.values():
+            part.discard()
 
 
 def read_query(request: web.BaseRequest, known: Known = None) -> RequestParams:
-    """The parameters of the query string."""
+    """Read the parameters of the query string."""
     query = request.raw_path.partition("?")[2].partition("#")[0]
     if not query:
         return RequestParams({}, {})
@@ -99,7 +86,7 @@ def read_query(request: web.BaseRequest, known: Known = None) -> RequestParams:
 async def read_body(
     request: web.BaseRequest, limits: Limits, known: Known = None
 ) -> RequestParams | None:
-    """The parameters of the body; None where there is none. Raises ``UnusableBodyError`` and other ``CallerError``."""
+    """Read the parameters of the body; None without a body. Raises ``UnusableBodyError`` and other ``CallerError``."""
     if not request.body_exists:
         return None
     if (request.content_length or 0) > limits.body:
@@ -114,7 +101,7 @@ async def read_body(
                 return await _multipart(request, limits, known)
             data = await _read(request, limits.body)
     except TimeoutError:
-        refuse("the body did not come to its end in time", http_status=408)
+        refuse("the body was not complete in time", http_status=408)
     except (web.RequestPayloadError, ConnectionError):
         refuse("the body is broken or ends early")
     if not data:
@@ -168,6 +155,6 @@ async def _multipart(request: web.BaseRequest, limits: Limits, known: Known) -> 
         await _read(request, limits.body)
         raise UnusableBodyError(f"the body must be valid {MULTIPART}, with a boundary in its label")
     files: dict[str, FilePart] = {}
-    with RequestParams({}, files).unless_refused():
-        texts = await Reading(request, limits.body, limits.folder, known).read(files)
+    with RequestParams({}, files).discard_on_error():
+        texts = await MultipartForm(request, limits.body, limits.folder, known).read(files)
     return RequestParams(texts.values, files, texts.ignored)

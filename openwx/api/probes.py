@@ -1,6 +1,6 @@
-"""For whoever watches the process: ``/healthz`` and ``/readyz``. They stand outside of ``/openwx/``.
+"""Answers ``/healthz`` and ``/readyz``, outside of ``/openwx/``.
 
-Host and Origin are judged as everywhere; HEAD is answered as GET, since nothing here does anything.
+Host and Origin are checked as everywhere; HEAD is answered like GET, since nothing here has an effect.
 """
 
 from typing import TYPE_CHECKING
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
 
 _LOOKED_AT = 1000
-"""So many deliveries are counted as refused at most."""
+"""Highest number of refused deliveries that is counted."""
 _AWAY = frozenset({0, 408, 429, 502, 503, 504})
-"""No answer, or "not now": this is waited out, and is no refusal."""
+"""No answer, or "not now": temporary, and no refusal."""
 
 
 class Waiting(msgspec.Struct, kw_only=True):
-    """So much is still to be done: sends to WeChat, uploads to ``post_api``, received media to fetch."""
+    """Pending work: sends to WeChat, reports to ``post_api``, received media to download."""
 
     sends: int
     uploads: int
@@ -35,11 +35,11 @@ class Waiting(msgspec.Struct, kw_only=True):
 
 
 class Refusals(msgspec.Struct, kw_only=True):
-    """A backend that accepts nothing: so many deliveries it was offered since it last did."""
+    """A backend that accepts nothing: the number of deliveries that it refused since it last accepted one."""
 
     count: int
     error: str
-    """Of the newest of them."""
+    """The error of the newest of them."""
 
     @property
     def words(self) -> str:
@@ -48,10 +48,10 @@ class Refusals(msgspec.Struct, kw_only=True):
 
 
 class AccountHealth(msgspec.Struct, kw_only=True):
-    """How an account is. ``wanted`` is False for one that ``stop_client`` stopped, which nobody waits for.
+    """The state of an account. ``wanted`` is False after ``stop_client``: readiness does not wait for it.
 
-    ``failed`` uploads are in the outbox; None where the journal cannot be read. ``sync_age_s`` is None before the
-    first sync round.
+    ``failed`` is the number of failed deliveries in the outbox, None if the journal cannot be read. ``sync_age_s`` is
+    None before the first sync.
     """
 
     state: str
@@ -61,22 +61,21 @@ class AccountHealth(msgspec.Struct, kw_only=True):
     failed: int | None
     sync_age_s: float | None
     refused: Refusals | msgspec.UnsetType = msgspec.UNSET
-    """Only where ``post_api`` accepts nothing that it is offered."""
+    """Only if ``post_api`` accepts nothing."""
 
 
 class Readiness(msgspec.Struct, kw_only=True):
-    """Code 0 and HTTP 200 when every account that should run does, and the journal can be written; else 503, and -4
-    or -5."""
+    """Code 0 and HTTP 200 if all accounts that should run do, and the journal is writable; else 503, and -4 or -5."""
 
     code: int
     status: str
     version: str | msgspec.UnsetType = msgspec.UNSET
-    """This and what follows is only for those who have the token."""
+    """This and the following members are only for callers with the token."""
     started: int | msgspec.UnsetType = msgspec.UNSET
     """Unix time in seconds."""
     accounts: dict[str, AccountHealth] | msgspec.UnsetType = msgspec.UNSET
     journal: str | msgspec.UnsetType = msgspec.UNSET
-    """Why the journal cannot be written; empty where it can."""
+    """Why the journal cannot be written; empty if it can."""
 
 
 class Health:
@@ -91,19 +90,19 @@ class Health:
             router.add_get(path, guarded(self._access, probe))
 
     async def alive(self, request: web.Request) -> Answer:
-        """The process answers, and can prove to a command which gateway it is."""
-        answer = _fresh(answers.success({"code": int(Code.DONE), "status": "alive"}))
+        """Answer that the process lives, and prove to a command which gateway it is."""
+        answer = _uncached(answers.success({"code": int(Code.DONE), "status": "alive"}))
         if challenge := request.headers.get(instance.CHALLENGE):
             answer.headers[instance.PROOF] = instance.proof(self._access.instance_id, challenge)
         return answer
 
     async def ready(self, request: web.Request) -> Answer:
-        """Whether every account that should run can be used now, and what comes and goes can be kept."""
+        """Answer whether every account that should run is running, and the journal is writable."""
         gateway = self._gateway
         accounts = gateway.accounts.values()
-        waited_for = [one for one in accounts if gateway.should_run(one) and not one.is_running]
+        missing = [one for one in accounts if gateway.should_run(one) and not one.is_running]
         readiness = Readiness(code=int(Code.DONE), status="ready")
-        if waited_for:
+        if missing:
             readiness = Readiness(code=int(Code.NOT_RUNNING), status="not ready")
         trouble = gateway.journal_trouble
         if trouble:
@@ -115,7 +114,7 @@ class Health:
             readiness.version = __version__
             readiness.started = int(gateway.started)
             readiness.accounts = {one.name: await self._health(one) for one in list(accounts)}
-        answer = _fresh(answers.success(readiness))
+        answer = _uncached(answers.success(readiness))
         answer.status = 503 if readiness.code else 200
         return answer
 
@@ -138,7 +137,7 @@ class Health:
 
 
 async def _refused(account: "Account") -> Refusals | None:
-    """What the backend was offered in vain since it last accepted something; None where one message may be at fault."""
+    """Count what the backend refused since it last accepted something; None if one message may be at fault."""
     box = account.outbox
     accepted = await box.delivered(1)
     since = accepted[0].ended if accepted else 0.0
@@ -151,7 +150,7 @@ async def _refused(account: "Account") -> Refusals | None:
     return Refusals(count=len(refused), error=error)
 
 
-def _fresh(answer: Answer) -> Answer:
-    """Not to be kept by a proxy."""
+def _uncached(answer: Answer) -> Answer:
+    """Forbid proxies to cache the answer."""
     answer.headers[hdrs.CACHE_CONTROL] = "no-store"
     return answer

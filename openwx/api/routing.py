@@ -1,7 +1,7 @@
-"""A route is declared once: its name, request model, reply type and docstring are the table row.
+"""Declares routes: a handler's name, request model, reply type and docstring make a row of the table.
 
-A handler takes, by these names, what it needs of ``gateway``, ``account`` and ``call``; it returns
-a reply and raises errors, and never touches aiohttp::
+A handler has some of the parameters ``gateway``, ``account`` and ``call``; it returns a reply or raises an error, and
+never touches aiohttp::
 
     @route("send_friend_message")
     async def send_friend_message(account: "Account", call: SendFriendMessage) -> MessageSent:
@@ -9,7 +9,6 @@ a reply and raises errors, and never touches aiohttp::
 """
 
 import difflib
-import functools
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable
@@ -33,11 +32,11 @@ class Image(msgspec.Struct, frozen=True):
     content_type: str
     cache_control: str = "no-cache"
     etag: str = ""
-    """Made of the data; who has it already is told so (304)."""
+    """A digest of the data; a caller who has it already is answered 304."""
 
 
 class LongPoll(msgspec.Struct, Generic[T], frozen=True):
-    """A reply that waits. Nothing is taken for a caller who is not there any more.
+    """A reply that waits. Nothing is taken for a caller who has disconnected.
 
     ``ready`` waits for at most the given seconds, ``take`` removes and returns what there is, ``encode`` makes
     JSON of it, and ``put_back`` undoes ``take``.
@@ -62,21 +61,20 @@ class Route(msgspec.Struct, frozen=True):
     handler: Callable[..., Awaitable[object]]
     takes: frozenset[str] = frozenset()
     media: bool = False
-    """Its body may hold a medium."""
-    attended: bool = False
-    """It ends when its caller goes away."""
+    """Its body may contain media."""
+    cancel_on_disconnect: bool = False
     reads: bool = False
     """It changes nothing."""
     known: frozenset[str] | None = OF_EVERY_ROUTE
-    """The names of its parameters; None where it takes any."""
+    """The names of its parameters; None if it takes any."""
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """HEAD, too, where nothing is done: a link checker must not send messages."""
+        """The HTTP methods; HEAD only for routes that change nothing: a link checker must not send messages."""
         return (*METHODS, "HEAD") if self.reads else METHODS
 
     def needs_no_body(self, query: Iterable[str]) -> bool:
-        """Whether the call makes sense without its body, which cannot be read, with what is in the query."""
+        """Return whether the query is enough for a call whose body cannot be read."""
         if self.reads and self.known is not None and self.known <= OF_EVERY_ROUTE:
             return True
         own = {"client", *(self.model.names() if self.model else ())} - {"idempotency_key"}
@@ -87,13 +85,13 @@ class Route(msgspec.Struct, frozen=True):
         return tuple(f"/openwx/{name}" for name in (self.name, *self.other_names))
 
     def only_reads(self, method: str) -> bool:
-        """Whether a call by this method changes nothing (contract, section 5.6): ``get_*`` are read by GET and HEAD."""
+        """Return whether a call by this method changes nothing (contract, 5.6): ``get_*`` read by GET and HEAD."""
         is_fetched = self.name.startswith("get_") and self.name != "get_client_info"
         return self.reads and not (is_fetched and method == "POST")
 
     @property
     def topic(self) -> str:
-        """The file that declares it."""
+        """The name of the module that declares it."""
         return self.handler.__module__.rpartition(".")[2]
 
 
@@ -105,12 +103,11 @@ def route(
     *other_names: str,
     any_state: bool = False,
     media: bool = False,
-    attended: bool = False,
+    cancel_on_disconnect: bool = False,
     reads: bool = False,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
-    """Declare a route. ``any_state``: it works while the account is not running, too. ``media``: it takes media.
-    ``attended``: it waits, and is cancelled when its caller goes away. ``reads``: it changes nothing; whatever does
-    something is refused where a browser asks for it by itself (``will.py``)."""
+    """Declare a route. ``any_state``: it also works while the account is not running. ``media``: it takes media.
+    ``reads``: it changes nothing; all others are refused if a browser requests them by itself (``intent.py``)."""
 
     def declare(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         signature = inspect.signature(handler)
@@ -129,7 +126,7 @@ def route(
             handler=handler,
             takes=takes,
             media=media,
-            attended=attended,
+            cancel_on_disconnect=cancel_on_disconnect,
             reads=reads,
             known=OF_EVERY_ROUTE if call is None else call.annotation.known(),
         )
@@ -140,21 +137,16 @@ def route(
 
 
 def find(name: str) -> Route | None:
-    """The route of this name."""
+    """Return the route of this name."""
     return _routes.get(name)
 
 
 def near(name: str) -> list[str]:
-    """The routes that somebody may mean who writes this: ``getUserInfo``, ``get-user-info``, ``get_user_infos``."""
+    """Return routes with a similar name: for ``getUserInfo``, ``get-user-info``, ``get_user_infos``."""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:60]).lower().replace("-", "_")
-    return _near(snake)
-
-
-@functools.lru_cache(maxsize=256)
-def _near(name: str) -> list[str]:
-    return difflib.get_close_matches(name, _routes, n=3)
+    return difflib.get_close_matches(snake, _routes, n=3)
 
 
 def declared() -> list[Route]:
-    """All routes, each once, in the order of their declaration."""
+    """Return all routes, each once, in the order of their declaration."""
     return list({id(row): row for row in _routes.values()}.values())

@@ -1,4 +1,4 @@
-"""How long is waited for somebody who reads a stream slowly, or not at all."""
+"""Ends streams whose client reads slowly, or not at all."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,30 +7,30 @@ from contextlib import contextmanager
 from aiohttp import web
 
 SLOW_S = 60.0
-"""Who takes nothing for so long is let go."""
+"""Time for which a client may read nothing, in seconds."""
 GRACE_S = 10.0
-"""So long he may then still take up reading, and be told why."""
+"""Time in which it may still read why the stream ends, in seconds."""
 
 
-class SlowReader(Exception):
-    """He took nothing for very long, and takes something now: he is to be told that it ends here."""
+class SlowClientError(Exception):
+    """The client read nothing for ``SLOW_S`` and reads again now: the stream ends here, and says so."""
 
 
-class Patience:
-    """For one connection.
+class SlowClient:
+    """Watches the writes of one connection.
 
-    A write that waits is never cancelled (aiohttp's writers wait for one future together), but the connection is cut,
+    A write that waits is never cancelled (aiohttp's writers wait for one future together): the connection is aborted,
     which ends them all.
     """
 
     def __init__(self, request: web.BaseRequest) -> None:
         self._request = request
         self.is_over = False
-        self._cut: asyncio.TimerHandle | None = None
+        self._abort_timer: asyncio.TimerHandle | None = None
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Around a write: ``check`` after it whether it took too long."""
+        """Time a write. ``check`` after it."""
         timer = asyncio.get_running_loop().call_later(SLOW_S, self.end)
         try:
             yield
@@ -38,21 +38,21 @@ class Patience:
             timer.cancel()
 
     def check(self) -> None:
-        """Raise ``SlowReader`` where it is time to come to an end."""
+        """Raise ``SlowClientError`` if a write took too long."""
         if self.is_over:
-            raise SlowReader(f"nothing was read for {SLOW_S:g} seconds")
+            raise SlowClientError(f"nothing was read for {SLOW_S:g} seconds")
 
     def is_gone(self) -> bool:
-        """Whether the connection is closed."""
+        """Return whether the connection is closed."""
         transport = self._request.transport
         return transport is None or transport.is_closing()
 
     def end(self) -> None:
-        """The connection comes to its end: it is cut where that takes too long."""
+        """Abort the connection after ``GRACE_S``."""
         self.is_over = True
-        if self._cut is None:
-            self._cut = asyncio.get_running_loop().call_later(GRACE_S, self._cut_off)
+        if self._abort_timer is None:
+            self._abort_timer = asyncio.get_running_loop().call_later(GRACE_S, self._abort)
 
-    def _cut_off(self) -> None:
+    def _abort(self) -> None:
         if self._request.transport is not None:
             self._request.transport.abort()

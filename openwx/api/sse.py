@@ -1,7 +1,7 @@
-"""Writes a stream as Server-Sent Events (the ``text/event-stream`` of the HTML standard).
+"""Writes a stream of an account's events as Server-Sent Events.
 
-Each event has its ``id``, which a reader who comes back names in ``Last-Event-ID``. What is told besides has names of
-its own: ``missed`` (these cannot be told) and ``end`` (why the stream ends, and after which id to go on).
+Each event has its ``id``, which a reader who reconnects names in ``Last-Event-ID``. Two events are about the stream
+itself: ``missed`` (these are no longer available) and ``end`` (why the stream ends, and after which id to go on).
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from contextlib import suppress
 import msgspec
 from aiohttp import hdrs, web
 
-from openwx import metrics
+from openwx import metrics, sse
 from openwx.accounts.streams import Missed, Reader, StreamEnded
-from openwx.api.slow_client import Patience, SlowReader
-from openwx.api.stream_models import EventStream, told
+from openwx.api.slow_client import SlowClient, SlowClientError
+from openwx.api.stream_models import EventStream, missed_range
 from openwx.reporter import attachment as attached
 from openwx.store.base import JournalError
 from openwx.store.records import PublishedReport
@@ -24,18 +24,11 @@ log = logging.getLogger("openwx.web")
 
 HEARTBEAT_S = 15.0
 RETRY_MS = 3000
-"""So long a browser waits before it comes back."""
 LOOK_S = 0.5
-"""So often it is seen whether the reader is still there."""
-_AT_ONCE = 64 * 1024
+"""Interval of looking whether the reader is still connected, in seconds."""
+_MAX_CHUNK = 64 * 1024
 
 _encode = msgspec.json.encode
-HEADERS = {
-    hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8",
-    hdrs.CACHE_CONTROL: "no-store",
-    "X-Accel-Buffering": "no",  # nginx passes on what comes, when it comes
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 async def stream_events(
@@ -49,18 +42,18 @@ async def stream_events(
     Raises, before anything is sent: ``CallerError`` (-7), ``JournalError``.
     """
     with reply.slots.taking():
-        async with reply.stream.read(reply.after, reply.wanted) as reader:
-            response = web.StreamResponse(headers=HEADERS | headers)
+        async with reply.stream.read(reply.after, reply.filter) as reader:
+            response = web.StreamResponse(headers=sse.HEADERS | headers)
             await response.prepare(request)
             if request.method == hdrs.METH_HEAD:
                 return response
-            telling = _Telling(request, response, reader, media_data=reply.media_data)
-            await telling.run(why_ended)
+            writer = _Writer(request, response, reader, media_data=reply.media_data)
+            await writer.run(why_ended)
     return response
 
 
-class _Telling:
-    """One response."""
+class _Writer:
+    """Writes one response."""
 
     def __init__(
         self,
@@ -70,96 +63,95 @@ class _Telling:
         *,
         media_data: bool,
     ) -> None:
-        self._patience = Patience(request)
+        self._client = SlowClient(request)
         self._response = response
         self._reader = reader
         self._media_data = media_data
-        self._id = -1
-        """The last one that was told."""
+        self._last_id = -1
         self._wrote_at = 0.0
 
     async def run(self, why_ended: Callable[[str], str]) -> None:
         try:
-            await self._write(b"retry: %d\n" % RETRY_MS + self._cursor())
-            while not self._patience.is_gone():
+            await self._write(sse.retry(RETRY_MS) + (self._cursor() or b"\n"))
+            while not self._client.is_gone():
                 items = await self._reader.more(LOOK_S)
-                await self._tell(items)
+                await self._write_all(items)
                 if self._now() - self._wrote_at >= HEARTBEAT_S:
-                    await self._write(b":\n" + self._cursor())
+                    await self._write(sse.ALIVE + self._cursor())
         except StreamEnded as ended:
             await self._end(why_ended(str(ended)))
-        except SlowReader as slow:
+        except SlowClientError as slow:
             await self._end(str(slow))
         except JournalError as error:
             log.warning("a stream of events ends: %s", error)
             await self._end(str(error))
         except ConnectionError:
-            log.debug("a reader of events has gone")
+            log.debug("a reader of events has disconnected")
         except Exception:
             log.exception("a stream of events failed")
             await self._end("internal error; the log of openwx tells more")
 
-    async def _tell(self, items: list[PublishedReport | Missed]) -> None:
-        """Write together what is small, and end nowhere but between events."""
+    async def _write_all(self, items: list[PublishedReport | Missed]) -> None:
+        """Write small events together, and stop only between events."""
         chunk = bytearray()
         for item in items:
             async for piece in self._pieces(item):
                 chunk += piece
-                if len(chunk) >= _AT_ONCE:
+                if len(chunk) >= _MAX_CHUNK:
                     await self._write(bytes(chunk))
                     chunk.clear()
-            if self._patience.is_over:
+            if self._client.is_over:
                 break
         if chunk:
             await self._write(bytes(chunk))
-        self._patience.check()
+        self._client.check()
 
     async def _pieces(self, item: PublishedReport | Missed) -> AsyncIterator[bytes]:
         if isinstance(item, Missed):
-            yield b"event: missed\ndata: " + _encode(told(item)) + b"\n\n"
+            yield sse.event(_encode(missed_range(item)), name="missed")
             return
-        yield b"event: %s\ndata: " % item.kind.encode()
+        yield sse.begin(item.kind)
         async for piece in self._data(item):
             yield piece
-        yield b"\nid: %d\n\n" % item.id
-        self._id = item.id
+        yield sse.end(item.id)
+        self._last_id = item.id
 
-    async def _data(self, upload: PublishedReport) -> AsyncIterator[bytes]:
-        """Its JSON, which has no line breaks; a medium is read from its file while it is told."""
-        if not (self._media_data and upload.attachment):
-            yield upload.body
+    async def _data(self, report: PublishedReport) -> AsyncIterator[bytes]:
+        """Yield the report's JSON, which has no line breaks; media is read from its file meanwhile."""
+        if not (self._media_data and report.attachment):
+            yield report.body
             return
         has_begun = False
         try:
-            async for piece in attached.stream(upload.body, upload.attachment):
+            async for piece in attached.stream(report.body, report.attachment):
                 has_begun = True
                 yield piece
         except OSError as error:
             if has_begun:
                 raise ConnectionError(str(error)) from error
             metrics.dropped(log, "media_data", "media_data is left out: %s", error)
-            yield upload.body
+            yield report.body
 
     def _cursor(self) -> bytes:
-        """An id without an event: from where to go on, where what came last was not wanted."""
-        if self._id == self._reader.cursor:
-            return b"\n"
-        self._id = self._reader.cursor
-        return b"id: %d\n\n" % self._id
+        """Encode where to go on, if what came last did not match the filter."""
+        if self._last_id == self._reader.cursor:
+            return b""
+        self._last_id = self._reader.cursor
+        return sse.cursor(self._last_id)
 
     async def _write(self, data: bytes) -> None:
-        """Raises ``ConnectionError`` where nobody is there any more."""
-        with self._patience.writing():
+        """Write to the response. Raises ``ConnectionError`` if the reader has disconnected."""
+        with self._client.writing():
             await self._response.write(data)
         self._wrote_at = self._now()
 
     async def _end(self, why: str) -> None:
-        """Say why, and from where to go on."""
-        last = {"reason": why, "after": self._id}
-        self._patience.end()
+        """Write why the stream ends, and after which id to go on."""
+        last = {"reason": why, "after": self._last_id}
+        self._client.end()
         self._response.force_close()
         with suppress(ConnectionError):
-            await self._response.write(b"event: end\ndata: " + _encode(last) + b"\n\n")
+            await self._response.write(sse.event(_encode(last), name="end"))
             await self._response.write_eof()
 
     def _now(self) -> float:

@@ -1,4 +1,4 @@
-"""What streams have in common: how they are asked for, and what they tell besides events."""
+"""Parameters and replies of the routes that follow events."""
 
 import asyncio
 from collections.abc import Iterable
@@ -17,12 +17,12 @@ from openwx.store.records import PublishedReport
 from openwx.transports.web.messages.registry import FORMATS
 
 KINDS = (*MESSAGES, "event", *EVENTS)
-TOLD_BESIDES = ("missed", "end")
-"""Events of a stream that are no uploads."""
+STREAM_EVENTS = ("missed", "end")
+"""Events about the stream itself."""
 
 
 class Follow(Call):
-    """Where to begin, and what is wanted."""
+    """Where to begin, and which events."""
 
     after: Annotated[
         str | None,
@@ -50,20 +50,20 @@ class Follow(Call):
 
     @property
     def begin(self) -> int | None:
-        """The id to begin after; None is now."""
+        """The id to begin after; None for now."""
         return None if self.after in (None, "now") else int(self.after or 0)
 
-    def wanted(self) -> EventFilter:
-        """CallerError -2 where a type or format is unknown."""
+    def filter(self) -> EventFilter:
+        """Return which events match. CallerError -2 where a type or format is unknown."""
         return EventFilter(
-            kinds=_listed("type", self.type, KINDS),
+            kinds=_names("type", self.type, KINDS),
             chat=self.chat or "",
-            formats=_listed("format", self.format, FORMATS),
+            formats=_names("format", self.format, FORMATS),
         )
 
 
-def _listed(parameter: str, given: str | None, known: Iterable[str]) -> frozenset[str]:
-    names = [name.strip() for name in (given or "").split(",")]
+def _names(parameter: str, text: str | None, known: Iterable[str]) -> frozenset[str]:
+    names = [name.strip() for name in (text or "").split(",")]
     for name in names:
         if name and name not in known:
             words = f"{parameter} must be of: {', '.join(known)}; not {name[:40]!a}"
@@ -72,45 +72,45 @@ def _listed(parameter: str, given: str | None, known: Iterable[str]) -> frozense
 
 
 class FollowStream(Follow):
-    """A stream: where to begin, what is wanted, and how much of it."""
+    """Where to begin, which events, and whether with the contents of media."""
 
     media_data: Annotated[
         Flag, Field(description="1 (tell the contents of media, too, as media_data) or 0")
     ] = False
 
 
-class Following(msgspec.Struct, frozen=True):
-    """What a stream is made of. ``after``: an id, or None for now."""
+class StreamReply(msgspec.Struct, frozen=True):
+    """A reply that goes on, from the id ``after``, or from now if it is None."""
 
     stream: Stream
     slots: Slots
     after: int | None
-    wanted: EventFilter
+    filter: EventFilter
     media_data: bool
 
 
-class EventStream(Following, frozen=True):
+class EventStream(StreamReply, frozen=True):
     """A reply that goes on: Server-Sent Events."""
 
 
-class Socket(Following, frozen=True):
+class Socket(StreamReply, frozen=True):
     """A reply that goes on: a WebSocket, over which routes can be called, too."""
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """A reply that is a list of uploads, each encoded, with headers."""
+    """A reply that is a list of encoded reports, with headers."""
 
-    uploads: list[bytes]
+    reports: list[bytes]
     headers: dict[str, str]
 
 
-async def body_of(upload: PublishedReport, *, media_data: bool) -> bytes:
-    """The upload's JSON, with the contents of its medium where they are wanted."""
-    if media_data and upload.attachment:
-        return await asyncio.to_thread(attached.whole, upload.body, upload.attachment)
-    return upload.body
+async def body_of(report: PublishedReport, *, media_data: bool) -> bytes:
+    """Return the report's JSON, with the contents of its media file if ``media_data``."""
+    if media_data and report.attachment:
+        return await asyncio.to_thread(attached.whole, report.body, report.attachment)
+    return report.body
 
 
-def told(missed: Missed) -> dict[str, Any]:
-    """What is told of events that cannot be."""
+def missed_range(missed: Missed) -> dict[str, Any]:
+    """Return what the event ``missed`` says."""
     return {"after": missed.after, "upto": missed.upto, "reason": missed.why}

@@ -1,7 +1,7 @@
-"""Names and values as callers send them become texts: one value for each name that a route knows.
+"""Decodes the names and values of parameters: one text for each name that a route knows.
 
-Only known parameters are judged. What a route does not know may be of any shape: it is noted by its name and ignored.
-Bytes are UTF-8 whatever they are labelled; where they are not, a label of the GB family counts.
+Only known parameters are checked. Others may have any value: they are ignored, and their names noted. Bytes are decoded
+as UTF-8 whatever their label; if that fails, a label of the GB family counts.
 """
 
 import codecs
@@ -15,25 +15,25 @@ from openwx.errors import CallerError, Code
 
 MAX_PARAMETERS = 1000
 IGNORED = "_"
-"""A parameter that callers add to get past caches."""
+"""A parameter that callers add to bypass caches."""
 FILE_NAME = "media_name"
 """Programs on Chinese Windows write it in GB18030, without a label."""
 MOST_IGNORED = 20
-"""So many names that a route does not know are noted."""
+"""Number of unknown names that are noted."""
 
 Known = Container[str] | None
-"""The names that a route knows; None where it knows all."""
+"""The names that a route knows; None if it knows all."""
 
 
 class Texts(msgspec.Struct, frozen=True):
-    """The parameters of one place, and the names there that nobody knows."""
+    """The parameters of one place, and the unknown names there."""
 
     values: dict[str, str] = msgspec.field(default_factory=dict)
     ignored: list[str] = msgspec.field(default_factory=list)
 
 
 class UnusableBodyError(CallerError):
-    """Nothing that parameters can be read from: who needs none of it may ignore it.
+    """A body without readable parameters; a route that needs none may ignore it.
 
     ``is_empty``: it is ``null`` or ``[]``, which some programs send for no parameters.
     """
@@ -56,9 +56,9 @@ def refuse_number() -> NoReturn:
 
 
 def collect(pairs: Iterable[tuple[str, str | None]], place: str, known: Known) -> Texts:
-    """One value for each name: two different ones are no order that anybody can follow. None is not given.
+    """Collect one value for each name; None counts as absent.
 
-    CallerError -2 for a known name whose value is no text.
+    CallerError -2 for a known name with two different values, or whose value is no text.
     """
     texts = Texts()
     for name, value in pairs:
@@ -69,7 +69,7 @@ def collect(pairs: Iterable[tuple[str, str | None]], place: str, known: Known) -
             continue
         if value is None:
             continue
-        if "\0" in name or not is_text(name):
+        if known is None and ("\0" in name or not is_text(name)):
             refuse(f"the name {name[:40]!a} of a parameter in the {place} is not valid text")
         if "\0" in value or not is_text(value):
             refuse(f"{name} must be valid Unicode text without NUL characters")
@@ -79,13 +79,13 @@ def collect(pairs: Iterable[tuple[str, str | None]], place: str, known: Known) -
 
 
 def note(ignored: list[str], name: str) -> None:
-    """Add a name that is not known."""
+    """Add an unknown name."""
     if len(ignored) < MOST_IGNORED and name not in ignored:
         ignored.append(name)
 
 
 def is_text(value: str) -> bool:
-    """Without lone surrogates, which JSON can express and UTF-8 cannot."""
+    """Return whether there are no lone surrogates, which JSON can express and UTF-8 cannot."""
     if value.isascii():
         return True
     try:
@@ -96,7 +96,7 @@ def is_text(value: str) -> bool:
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """A parameter as bytes. ``label`` is the character set that it is said to be in."""
+    """A parameter as bytes. ``label`` is the character set that the request names."""
 
     name: str
     value: bytes
@@ -104,7 +104,7 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 def collect_bytes(pairs: Sequence[Pair], place: str, known: Known) -> Texts:
-    """``collect`` for values that are bytes still. They are of one encoding where they have one label."""
+    """Decode and ``collect`` values. Values with the same label have the same encoding."""
     try:
         return collect(((one.name, _utf8(one, known)) for one in pairs), place, known)
     except UnicodeDecodeError:
@@ -118,7 +118,7 @@ def _utf8(pair: Pair, known: Known) -> str:
 
 
 def _gb18030(pair: Pair, known: Known) -> str:
-    """CallerError -2 where it is not labelled so, or is none."""
+    """Decode GB18030. CallerError -2 if the label is another one, or the bytes are invalid."""
     if not charsets.is_gb(pair.label):
         try:
             return _utf8(pair, known)
@@ -140,7 +140,7 @@ def _refuse_bytes(name: str) -> NoReturn:
 
 
 def decoded(data: bytes, label: str | None) -> str | None:
-    """The text that these bytes are; None where they are none. A mark of UTF-8 at the beginning is left out."""
+    """Decode bytes without their byte order mark; None if they are no text."""
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
         return charsets.utf8_or_gb(data) if charsets.is_gb(label) else data.decode()

@@ -1,4 +1,4 @@
-"""Parameters as a query or a form writes them: ``name=value&…``, percent-encoded."""
+"""Parses a query or a form: ``name=value&…``, percent-encoded."""
 
 from urllib.parse import unquote_to_bytes
 
@@ -14,16 +14,18 @@ from openwx.api.texts import (
 
 _SHORT = 1024 * 1024
 _MOST_ESCAPES = 1 / 8
-"""``%XX`` for each byte of a value that is longer: base64 has half as many, whatever the program."""
+"""Share of ``%XX`` in a longer value: base64 has half as many, whatever the program."""
 _PIECE = 64 * 1024
-"""Bytes that are decoded at a time: others have their turn in between, also while this is in a thread."""
+"""Bytes that are decoded at a time: other threads run in between."""
 
 
 def read_urlencoded(data: bytes, place: str, known: Known, label: str | None = None) -> Texts:
-    """The parameters. CallerError -2. ``label`` is the character set that they are said to be in."""
-    _check_number(data)
+    """Read the parameters. CallerError -2. ``label`` is the character set that the request names."""
+    pieces = data.split(b"&", MAX_PARAMETERS)
+    if len(pieces) > MAX_PARAMETERS:
+        refuse_number()
     pairs = []
-    for piece in data.split(b"&"):
+    for piece in pieces:
         if piece:
             name, _, value = piece.partition(b"=")
             shown = unquoted(name).decode("utf-8", "surrogateescape")
@@ -31,17 +33,8 @@ def read_urlencoded(data: bytes, place: str, known: Known, label: str | None = N
     return collect_bytes(pairs, place, known)
 
 
-def _check_number(data: bytes) -> None:
-    end = -1
-    for _ in range(MAX_PARAMETERS):
-        end = data.find(b"&", end + 1)
-        if end < 0:
-            return
-    refuse_number()
-
-
 def unquoted(quoted: bytes) -> bytes:
-    """Without ``+`` and ``%XX``."""
+    """Decode ``+`` and ``%XX``."""
     if len(quoted) <= _PIECE:
         return _unquote(quoted)
     found = bytearray()

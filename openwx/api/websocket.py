@@ -1,7 +1,8 @@
 """Serves a WebSocket: a stream of events, and calls of routes.
 
-We send JSON objects with a ``type``: ``cursor`` (from where to go on), ``event``, ``missed``, ``answer`` (to a call)
-and ``end``. We take ``{"token": …}`` where the handshake had none, and calls: ``{"id": …, "call": …, "params": {…}}``.
+The server sends JSON objects with a ``type``: ``cursor`` (where to go on), ``event``, ``missed``, ``answer`` (to a
+call) and ``end``. A client sends ``{"token": …}`` if the handshake had none, and calls:
+``{"id": …, "call": …, "params": {…}}``.
 """
 
 import asyncio
@@ -18,11 +19,11 @@ from openwx.accounts.streams import Missed, Reader, StreamEnded
 from openwx.api import answers, routing
 from openwx.api.access import Access, unauthenticated
 from openwx.api.answers import JSON_TYPE, Answer
-from openwx.api.connection import becomes_socket, recognise
+from openwx.api.connection import authenticate, upgrade
 from openwx.api.json_body import Bounded, bounded, texts_of
 from openwx.api.parameters import MAX_BODY, PARSED_AT_ONCE, RequestParams, read_query
-from openwx.api.slow_client import Patience, SlowReader
-from openwx.api.stream_models import Socket, body_of, told
+from openwx.api.slow_client import SlowClient, SlowClientError
+from openwx.api.stream_models import Socket, body_of, missed_range
 from openwx.api.texts import Known
 from openwx.errors import CallerError, Code
 from openwx.store.base import JournalError
@@ -32,11 +33,11 @@ log = logging.getLogger("openwx.web")
 
 PING_S = 20.0
 SILENT_S = 90.0
-"""Who does not even answer pings for so long is let go."""
+"""Time after which a client that answers no ping is disconnected, in seconds."""
 AUTHENTICATE_S = 10.0
-"""So long is waited for a token in the first message."""
+"""Time-out for the token in the first message, in seconds."""
 CALLS_AT_ONCE = 16
-"""Calls of one socket under way at a time."""
+"""Number of calls that one socket may have in progress."""
 _LONGEST_REASON = 120
 
 SLOW = WSCloseCode.TRY_AGAIN_LATER
@@ -45,11 +46,11 @@ BUG = "internal error; the log of openwx tells more"
 _encode = msgspec.json.encode
 
 CallRoute = Callable[[web.Request, str, RequestParams], Awaitable[Answer]]
-"""Calls a route for a socket; every error is an answer."""
+"""Calls a route for a socket; an error is an answer, too."""
 
 
 class _Message(msgspec.Struct):
-    """What a client sends."""
+    """A message of a client."""
 
     call: str = ""
     id: msgspec.Raw = msgspec.Raw(b"null")
@@ -58,7 +59,7 @@ class _Message(msgspec.Struct):
 
 
 class _Closed(Exception):
-    """We close the socket, for this reason."""
+    """The server closes the socket, for this reason."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -66,7 +67,7 @@ class _Closed(Exception):
 
 
 class Sockets:
-    """The endpoint. ``follow`` is its handler; it raises ``CallerError``."""
+    """The endpoint. ``follow`` is the handler of its route; it raises ``CallerError``."""
 
     def __init__(
         self,
@@ -86,43 +87,45 @@ class Sockets:
         self._longest = longest
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Raises ``CallerError`` where there will be no socket."""
+        """Serve a socket until it is closed. Raises ``CallerError`` if the request does not become one."""
         self._access.admit(request)
-        given = read_query(request, self._known)
-        is_known = self._access.has_token(request, given.texts)
-        if not is_known and self._access.is_presented(request, given.texts):
+        params = read_query(request, self._known)
+        is_authenticated = self._access.has_token(request, params.texts)
+        if not is_authenticated and self._access.is_presented(request, params.texts):
             await self._access.guesses.slow_down(request)
             raise unauthenticated()
-        # Without the token one may not fill much memory, either.
+        # Without the token, messages must be short.
         ws = web.WebSocketResponse(
-            autoping=False, compress=False, max_msg_size=self._longest if is_known else MAX_BODY
+            autoping=False,
+            compress=False,
+            max_msg_size=self._longest if is_authenticated else MAX_BODY,
         )
         if request.method != "GET" or not ws.can_prepare(request):
             words = "this is a WebSocket: it needs GET with Upgrade: websocket (RFC 6455)"
             raise CallerError(Code.BAD_PARAMETER, words)
-        connection = Connection(request, ws, self._call)
-        if is_known:
-            following = await self._follow(given)
-            with following.slots.taking():
-                becomes_socket(request, is_silent=False)
+        session = SocketSession(request, ws, self._call)
+        if is_authenticated:
+            reply = await self._follow(params)
+            with reply.slots.taking():
+                upgrade(request, is_authenticated=True)
                 await ws.prepare(request)
-                await connection.serve(following, self._why_ended)
+                await session.serve(reply, self._why_ended)
             return ws
-        becomes_socket(request, is_silent=True)
+        upgrade(request, is_authenticated=False)
         await ws.prepare(request)
-        if not await connection.authenticate(self._access):
+        if not await session.authenticate(self._access):
             return ws
-        recognise(request)
+        authenticate(request)
         try:
-            following = await self._follow(given)
-            with following.slots.taking():
-                await connection.serve(following, self._why_ended)
+            reply = await self._follow(params)
+            with reply.slots.taking():
+                await session.serve(reply, self._why_ended)
         except CallerError as error:
-            await connection.refuse(error)
+            await session.refuse(error)
         return ws
 
 
-class Connection:
+class SocketSession:
     """One WebSocket."""
 
     def __init__(self, request: web.Request, ws: web.WebSocketResponse, call: CallRoute) -> None:
@@ -130,74 +133,74 @@ class Connection:
         self._ws = ws
         self._call = call
         self._client = read_query(request, ("client",)).texts.get("client", "")
-        """Whose events are told; calls are for that account, too, unless they name another."""
-        self._patience = Patience(request)
+        """The account whose events are sent; calls are for it, too, unless they name another."""
+        self._slow_client = SlowClient(request)
         self._cursor = -1
-        """All up to this id was told, or was not wanted."""
+        """Everything up to this id was sent, or did not match the filter."""
         self._is_ending = False
-        self._under_way = 0
-        self._heard_at = self._now()
+        self._in_progress = 0
+        self._received_at = self._now()
 
     async def authenticate(self, access: Access) -> bool:
-        """Wait for the token in the first message; False where that closed the socket."""
-        given = ""
+        """Wait for the token in the first message; False if the socket was closed instead."""
+        token = ""
         with suppress(TimeoutError, CallerError):
             async with asyncio.timeout(AUTHENTICATE_S):
                 message = await self._ws.receive()
                 while message.type in (WSMsgType.PING, WSMsgType.PONG):
                     message = await self._ws.receive()
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    given = _read(_bytes(message.data))[0].token
-        if not self._ws.closed and not access.is_token(given):
-            if given:
+                    token = _read(_bytes(message.data))[0].token
+        if not self._ws.closed and not access.is_token(token):
+            if token:
                 await access.guesses.slow_down(self._request)
             words = 'the first message must be {"token": "…"} with a valid token'
             await self._end(_Closed(WSCloseCode.POLICY_VIOLATION, words))
         return not self._ws.closed
 
     async def refuse(self, error: CallerError) -> None:
-        """What was asked for cannot be had."""
+        """Close the socket because of an error."""
         code = SLOW if error.code == Code.QUEUE_FULL else WSCloseCode.POLICY_VIOLATION
         await self._end(_Closed(code, error.status))
 
-    async def serve(self, following: Socket, why_ended: Callable[[str], str]) -> None:
-        """Tell and take calls until one side ends it; calls that have begun come to their end."""
+    async def serve(self, reply: Socket, why_ended: Callable[[str], str]) -> None:
+        """Send events and answer calls until one side ends it; calls that have begun are finished."""
         try:
-            await self._serve(following, why_ended)
+            await self._serve(reply, why_ended)
         except JournalError as error:
             await self._end(_Closed(WSCloseCode.INTERNAL_ERROR, str(error)))
         except Exception:
             log.exception("a WebSocket failed")
             await self._end(_Closed(WSCloseCode.INTERNAL_ERROR, BUG))
 
-    async def _serve(self, following: Socket, why_ended: Callable[[str], str]) -> None:
-        stream = following.stream
+    async def _serve(self, reply: Socket, why_ended: Callable[[str], str]) -> None:
+        stream = reply.stream
         async with (
-            stream.read(following.after, following.wanted) as reader,
+            stream.read(reply.after, reply.filter) as reader,
             asyncio.TaskGroup() as tasks,
         ):
-            telling = tasks.create_task(
-                self._live(following, reader, why_ended), name="socket: events"
+            sending = tasks.create_task(
+                self._send_until_closed(reply, reader, why_ended), name="socket: events"
             )
             try:
-                await self._hear(tasks)
+                await self._receive(tasks)
             finally:
                 if not self._is_ending:
-                    telling.cancel()
+                    sending.cancel()
 
     # -- events ------------------------------------------------------------------------------------------------
 
-    async def _live(
-        self, following: Socket, reader: Reader, why_ended: Callable[[str], str]
+    async def _send_until_closed(
+        self, reply: Socket, reader: Reader, why_ended: Callable[[str], str]
     ) -> None:
-        """Tell, until there is a reason to close the socket."""
+        """Send events until there is a reason to close the socket."""
         try:
-            await self._tell(following, reader)
+            await self._send_events(reply, reader)
         except ConnectionError:
             return
         except StreamEnded as ended:
             closed = _Closed(WSCloseCode.GOING_AWAY, why_ended(str(ended)))
-        except SlowReader as slow:
+        except SlowClientError as slow:
             closed = _Closed(SLOW, str(slow))
         except JournalError as error:
             log.warning("a stream of events ends: %s", error)
@@ -209,46 +212,46 @@ class Connection:
             closed = _Closed(WSCloseCode.INTERNAL_ERROR, BUG)
         await self._end(closed)
 
-    async def _tell(self, following: Socket, reader: Reader) -> NoReturn:
+    async def _send_events(self, reply: Socket, reader: Reader) -> NoReturn:
         pinged_at = self._now()
         while True:
-            if self._cursor != reader.cursor:  # what came last was not wanted
+            if self._cursor != reader.cursor:  # what came last did not match the filter
                 self._cursor = reader.cursor
                 await self._send(b'{"type":"cursor","after":%d}' % self._cursor)
             for item in await reader.more(max(0.0, pinged_at + PING_S - self._now())):
-                await self._tell_one(item, following)
+                await self._send_item(item, reply)
             if self._now() >= pinged_at + PING_S:
-                if self._now() > self._heard_at + SILENT_S:
+                if self._now() > self._received_at + SILENT_S:
                     words = f"no ping was answered for {SILENT_S:g} seconds"
                     raise _Closed(WSCloseCode.POLICY_VIOLATION, words)
                 pinged_at = self._now()
-                with self._patience.writing():
+                with self._slow_client.writing():
                     await self._ws.ping()
 
-    async def _tell_one(self, item: PublishedReport | Missed, following: Socket) -> None:
+    async def _send_item(self, item: PublishedReport | Missed, reply: Socket) -> None:
         if isinstance(item, Missed):
-            await self._send(_encode({"type": "missed"} | told(item)))
+            await self._send(_encode({"type": "missed"} | missed_range(item)))
             return
-        if following.media_data and item.attachment:
-            async with following.slots.media:
-                await self._tell_event(item, await body_of(item, media_data=True))
+        if reply.media_data and item.attachment:
+            async with reply.slots.media:
+                await self._send_event(item, await body_of(item, media_data=True))
         else:
-            await self._tell_event(item, item.body)
+            await self._send_event(item, item.body)
 
-    async def _tell_event(self, item: PublishedReport, body: bytes) -> None:
+    async def _send_event(self, item: PublishedReport, body: bytes) -> None:
         head = b'{"type":"event","id":%d,"name":%s,"event":' % (item.id, _encode(item.kind))
         self._cursor = item.id
         await self._send(head + body + b"}")
 
     async def _send(self, message: bytes) -> None:
-        with self._patience.writing():
+        with self._slow_client.writing():
             await self._ws.send_str(message.decode())
-        self._patience.check()
+        self._slow_client.check()
 
     async def _end(self, closed: _Closed) -> None:
-        """Say why, and from where to go on; the same is the reason of the close frame."""
+        """Send why the socket is closed and where to go on; the close frame says the same."""
         self._is_ending = True
-        self._patience.end()
+        self._slow_client.end()
         last: dict[str, Any] = {"type": "end", "code": int(closed.code), "reason": str(closed)}
         words = str(closed)
         if self._cursor >= 0:
@@ -260,58 +263,60 @@ class Connection:
 
     # -- calls -------------------------------------------------------------------------------------------------
 
-    async def _hear(self, tasks: asyncio.TaskGroup) -> None:
-        """Take what comes until the socket is closed."""
+    async def _receive(self, tasks: asyncio.TaskGroup) -> None:
+        """Receive messages until the socket is closed."""
         while True:
             message = await self._ws.receive()
-            self._heard_at = self._now()
+            self._received_at = self._now()
             match message.type:
                 case WSMsgType.TEXT | WSMsgType.BINARY:
-                    await self._take(_bytes(message.data), tasks)
+                    await self._begin_call(_bytes(message.data), tasks)
                 case WSMsgType.PING:
-                    with suppress(ConnectionError), self._patience.writing():
+                    with suppress(ConnectionError), self._slow_client.writing():
                         await self._ws.pong(message.data)
                 case WSMsgType.PONG:
                     pass
                 case _:
                     return
 
-    async def _take(self, data: bytes, tasks: asyncio.TaskGroup) -> None:
-        """Begin what a message asks for; what is wrong with it is answered."""
+    async def _begin_call(self, data: bytes, tasks: asyncio.TaskGroup) -> None:
+        """Begin the call of a message, or answer what is wrong with it."""
         id_ = b"null"
         try:
             message, long = await _parsed(len(data), _read, data)
             if message.token and not message.call:
-                return  # one more than was needed
+                return  # a token that was not needed
             id_ = bytes(message.id)
             self._check(message)
-            given = await _parsed(len(data), _given, message, long)
+            params = await _parsed(len(data), _params, message, long)
         except CallerError as error:
             await self._answer(id_, answers.failure(error))
             return
-        self._under_way += 1
-        tasks.create_task(self._do(id_, message.call, given), name=f"socket: {message.call[:40]}")
+        self._in_progress += 1
+        tasks.create_task(
+            self._finish_call(id_, message.call, params), name=f"socket: {message.call[:40]}"
+        )
 
     def _check(self, message: _Message) -> None:
-        """CallerError where it cannot be done now."""
+        """Check whether the call can begin. CallerError otherwise."""
         if not message.call:
             words = 'a message must be {"id": …, "call": "the name of a route", "params": {…}}'
             raise CallerError(Code.BAD_PARAMETER, words)
-        if self._under_way >= CALLS_AT_ONCE:
+        if self._in_progress >= CALLS_AT_ONCE:
             words = f"{CALLS_AT_ONCE} calls of this socket are under way, which is the most"
             raise CallerError(Code.QUEUE_FULL, words)
 
-    async def _do(self, id_: bytes, name: str, given: RequestParams) -> None:
+    async def _finish_call(self, id_: bytes, name: str, params: RequestParams) -> None:
         if self._client:
-            given.texts.setdefault("client", self._client)
+            params.texts.setdefault("client", self._client)
         try:
-            answer = await self._call(self._request, name, given)
+            answer = await self._call(self._request, name, params)
         finally:
-            self._under_way -= 1
+            self._in_progress -= 1
         await self._answer(id_, answer)
 
     async def _answer(self, id_: bytes, answer: Answer) -> None:
-        """An answer is its JSON, or, as a picture, its bytes in base64 and their type."""
+        """Send an answer: its JSON, or the bytes of a picture in base64 and their type."""
         head = b'{"type":"answer","id":%s,"http_status":%d,' % (id_, answer.status)
         if answer.content_type == JSON_TYPE:
             body = b'"answer":%s}' % answer.body
@@ -320,10 +325,10 @@ class Connection:
             body = b'"content_type":%s,"data":"%s"}' % (_encode(answer.content_type), data)
         try:
             await self._send(head + body)
-        except SlowReader as slow:
+        except SlowClientError as slow:
             await self._end(_Closed(SLOW, str(slow)))
         except ConnectionError:
-            log.debug("nobody is there any more to hear an answer")
+            log.debug("the client disconnected before its answer")
 
     @staticmethod
     def _now() -> float:
@@ -335,7 +340,7 @@ _R = TypeVar("_R")
 
 
 async def _parsed(size: int, parse: Callable[_P, _R], *args: _P.args, **more: _P.kwargs) -> _R:
-    """In a thread where that would be felt by everybody else."""
+    """Parse a long message in a thread."""
     if size > PARSED_AT_ONCE:
         return await asyncio.to_thread(parse, *args, **more)
     return parse(*args, **more)
@@ -346,7 +351,7 @@ def _bytes(data: str | bytes) -> bytes:
 
 
 def _read(data: bytes) -> tuple[_Message, dict[str, bytes]]:
-    """A message, and the long strings that were lifted out of it. CallerError -2."""
+    """Decode a message, without its long strings, which are returned apart. CallerError -2."""
     small = bounded(data, "message")
     try:
         message = msgspec.json.decode(small.text, type=_Message)
@@ -360,8 +365,8 @@ def _read(data: bytes) -> tuple[_Message, dict[str, bytes]]:
     return message, small.long
 
 
-def _given(message: _Message, long: dict[str, bytes]) -> RequestParams:
-    """The parameters of a call. CallerError -2."""
+def _params(message: _Message, long: dict[str, bytes]) -> RequestParams:
+    """Read the parameters of a call. CallerError -2."""
     row = routing.find(message.call)
     params = bytes(message.params)
     if params.strip() == b"null":
@@ -371,5 +376,5 @@ def _given(message: _Message, long: dict[str, bytes]) -> RequestParams:
 
 
 def _cut(words: str) -> bytes:
-    """What fits into a close frame."""
+    """Cut a text to what fits into a close frame."""
     return words.encode()[:_LONGEST_REASON].decode(errors="ignore").encode()

@@ -1,6 +1,6 @@
-"""Wrong tokens cost time, by the address that they come from. A right token costs none, whatever came before it.
+"""Delays the answers to wrong tokens, per address of the caller. A right token is never delayed.
 
-Behind a proxy everybody has its address; ``access.trusted_proxies`` names those whose ``X-Forwarded-For`` is believed.
+Behind a proxy all callers have its address; ``access.trusted_proxies`` lists proxies whose ``X-Forwarded-For`` counts.
 """
 
 import asyncio
@@ -12,20 +12,20 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
 from aiohttp import web
 
-from openwx.api.hosts import address_of
+from openwx.origins import address_of
 
 log = logging.getLogger("openwx.web")
 
 FORWARDED_FOR = "X-Forwarded-For"
 FREE_TRIES = 5
-"""So many wrong tokens of one address are answered at once."""
+"""Number of wrong tokens of one address that are answered at once."""
 LONGEST_WAIT_S = 60.0
 LONGEST_PAUSE_S = 5.0
-"""The answer to a wrong token comes so much later at most."""
+"""Longest delay of the answer to a wrong token, in seconds."""
 MOST_PAUSES = 50
-"""So many callers wait for such an answer; others are answered at once, so that nobody fills the connections."""
+"""Number of answers that are delayed at a time; others are sent at once, so that they do not occupy all connections."""
 FORGOTTEN_S = 15 * 60.0
-"""Who guesses nothing for so long begins anew."""
+"""Time after which an address without wrong tokens is forgotten, in seconds."""
 _MOST_CALLERS = 10_000
 _MOST_HOPS = 100
 
@@ -44,11 +44,11 @@ class Guesses:
         self._proxies = trusted_proxies
         self._clock = clock
         self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        """How many there were, and when the last one came, by caller; the oldest first."""
+        """Number of wrong tokens and time of the last one by caller, the oldest first."""
         self._pauses = 0
 
     def wrong(self, request: web.BaseRequest) -> float:
-        """Count a wrong token. So many seconds this caller is to wait before he tries again."""
+        """Count a wrong token, and return for how many seconds the caller should wait before the next try."""
         caller = self.caller(request)
         now = self._clock()
         number, last = self._wrong.pop(caller, (0, now))
@@ -63,7 +63,7 @@ class Guesses:
         return min(LONGEST_WAIT_S, 2.0 ** min(number - FREE_TRIES - 1, 10))
 
     async def slow_down(self, request: web.BaseRequest) -> float:
-        """Count a wrong token, and return when its answer may go out; the result is that of ``wrong``."""
+        """Count a wrong token, and wait until its answer may be sent. Returns what ``wrong`` does."""
         wait_s = self.wrong(request)
         if wait_s and self._pauses < MOST_PAUSES:
             self._pauses += 1
@@ -74,7 +74,7 @@ class Guesses:
         return wait_s
 
     def caller(self, request: web.BaseRequest) -> str:
-        """Where a request comes from: an address; of IPv6 the network, since one caller has all of that."""
+        """Return the address of the caller; for IPv6 its /64 network, all of which one caller has."""
         remote = request.remote or ""
         if self._proxies and self._is_proxy(remote):
             hops = ",".join(request.headers.getall(FORWARDED_FOR, ())).split(",")
@@ -93,7 +93,7 @@ class Guesses:
 
 
 def _address(hop: str) -> str:
-    """An address as proxies write it, perhaps with a port; empty where it is none."""
+    """Parse an address as proxies write it, perhaps with a port; empty if it is none."""
     hop = hop.strip()
     if hop.startswith("["):
         hop = hop[1:].partition("]")[0]

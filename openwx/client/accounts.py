@@ -1,4 +1,4 @@
-"""The accounts themselves, and the deliveries to their ``post_api`` that failed."""
+"""Calls about the accounts, and about failed deliveries to their ``post_api``."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -24,44 +24,46 @@ class Accounts(Calls):
     """Calls about accounts; they work in every state."""
 
     async def get_client_info(self) -> ClientInfo:
-        """How the account and its process are: ``state``, ``state_reason`` and more."""
+        """Get the state of the account and its process: ``state``, ``state_reason`` and more."""
         return await self._call("get_client_info", ClientInfo, {}, again=True)
 
     async def check_client(self, client: str | None = None) -> list[ListedClient]:
-        """How all accounts are, or the one of this name."""
+        """Get the states of all accounts, or of the one of this name."""
         return (await self._call("check_client", Clients, {"client": client}, again=True)).client
 
     async def start_client(self, client: str, **settings: str | float | bool) -> ClientStarted:
         """Start an account, or one that has stopped; ``settings`` are keys of ``[accounts.NAME]``."""
-        given = {**settings, "client": client}
-        return await self._call("start_client", ClientStarted, given, wait_s=OUTCOME_S, again=True)
+        parameters = {**settings, "client": client}
+        return await self._call(
+            "start_client", ClientStarted, parameters, wait_s=OUTCOME_S, again=True
+        )
 
     async def stop_client(self, client: str | None = None) -> ClientStops:
         """Stop an account, and the server where it is the only one; never a log-out."""
-        given = {} if client is None else {"client": client}
-        return await self._call("stop_client", ClientStops, given)
+        parameters = {} if client is None else {"client": client}
+        return await self._call("stop_client", ClientStops, parameters)
 
     async def get_qrcode(self) -> Image:
-        """The login QR code. Raises ``NotFound`` while none is wanted."""
+        """Get the QR code for the login. Raises ``NotFound`` while there is none to scan."""
         return Image(*await self._image("get_qrcode", {}))
 
     async def outbox(
         self, *, state: Literal["failed", "waiting"] = "failed", limit: int = 100
     ) -> list[Delivery]:
-        """The deliveries to ``post_api`` that failed, newest first, or those that wait, oldest first."""
-        given = {"state": state, "limit": limit}
-        return (await self._call("outbox", Deliveries, given, again=True)).deliveries
+        """List the deliveries to ``post_api`` that failed, newest first, or those that wait, oldest first."""
+        parameters = {"state": state, "limit": limit}
+        return (await self._call("outbox", Deliveries, parameters, again=True)).deliveries
 
     async def outbox_show(self, id: int) -> DeliveryShown:
-        """One of them, with the JSON that was to be uploaded."""
+        """Get a delivery with its JSON."""
         return await self._call("outbox_show", DeliveryShown, {"id": id}, again=True)
 
     async def outbox_retry(self, id: int | Iterable[int] | Literal["all"]) -> int:
-        """Send failed ones again; how many."""
+        """Send failed deliveries again, and return how many."""
         return (await self._call("outbox_retry", Count, {"id": _chosen(id)})).count
 
     async def outbox_drop(self, id: int | Iterable[int] | Literal["all"]) -> int:
-        """Forget failed ones; how many."""
+        """Drop failed deliveries, and return how many."""
         return (await self._call("outbox_drop", Count, {"id": _chosen(id)})).count
 
 

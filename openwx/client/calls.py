@@ -1,9 +1,9 @@
-"""The only door to the gateway: one call, its time-outs, and when it is asked again.
+"""Makes all HTTP calls to the gateway: time-outs, and when a call is retried.
 
-A call that changes nothing at the gateway, or a send (which carries an ``Idempotency-Key``), is asked again after a
-lost connection until ``retry_for_s`` seconds have passed since then. Everything else is asked again only where no
-connection came about, so that nothing can have been done. An answer of the gateway's is an answer: it is never asked
-for again, but for -4 and -7 after a connection was lost, which do not tell what became of the call before.
+A call that changes nothing at the gateway, or a send (which carries an ``Idempotency-Key``), is retried after a lost
+connection until ``retry_for_s`` seconds have passed since then. Everything else is retried only if the connection could
+not be established, so that nothing can have been done. A call that was answered is not retried, except for -4 and -7
+after a lost connection, which do not tell the outcome of the call before.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ T = TypeVar("T")
 URL = "http://127.0.0.1:3000"
 CONNECT_S = 10.0
 OUTCOME_S = 150.0
-"""The gateway waits for WeChat for 120 seconds."""
+"""Time-out for calls that wait for WeChat, in seconds; the gateway's own is 120."""
 BODY_S = 600.0
-"""So long the gateway gives a body with a medium."""
+"""Time-out for a body with media, in seconds; the same as the gateway's."""
 SILENCE_S = 45.0
-"""A stream has a heartbeat every 15 seconds."""
+"""Time after which a silent stream is lost, in seconds; its heartbeat comes every 15."""
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.1, 5.0
 _NOT_NOW = frozenset({502, 503, 504})
 
 
-class _Told(msgspec.Struct):
-    """What every failure has."""
+class _Status(msgspec.Struct):
+    """The members of every failure."""
 
     code: int = 0
     status: str = ""
@@ -46,10 +46,10 @@ class _Told(msgspec.Struct):
 class Calls:
     """A connection to one gateway, for one of its accounts.
 
-    ``token`` is the gateway's ``access.token``, ``account`` the name of an account, where there are several. An answer
-    is waited for ``timeout_s`` seconds, of what WeChat has to do with for 150. ``retry_for_s``: see the module; 0 asks
-    nothing again, and makes no keys. ``tls`` is for https with a certificate of one's own. ``headers`` go with every
-    call, for a proxy that wants some.
+    ``token`` is the gateway's ``access.token``, ``account`` the name of an account, if there are several. The time-out
+    of an answer is ``timeout_s`` seconds, and 150 for calls that wait for WeChat. ``retry_for_s``: see the module; with
+    0 nothing is retried, and no keys are made. ``tls`` is for https with your own certificate. ``headers`` are sent
+    with every call, for a proxy that needs some.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Calls:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; once more does nothing."""
+        """Close the connections. Calling it again has no effect."""
         for response in list(self._streams):
             response.close()
         if self._http is not None:
@@ -96,7 +96,7 @@ class Calls:
             self._http = None
 
     async def call(self, route: str, **parameters: Any) -> Any:
-        """Any route, also one that this client does not know: its JSON. Never asked again after a lost answer."""
+        """Call any route, also an unknown one, and return its JSON. Never retried after a lost answer."""
         return await self._call(route, cast("type[Any]", Any), parameters, wait_s=OUTCOME_S)
 
     async def _call(
@@ -109,43 +109,46 @@ class Calls:
         again: bool = False,
         key: str | None = None,
     ) -> T:
-        """The answer of a route, as this type. ``again``: it may be done twice. Raises ``CallFailed``."""
+        """Call a route and decode its answer. ``again``: it may be done twice. Raises ``CallFailed``."""
         decoder = msgspec.json.Decoder(answer)
-        call = _Call(self, route, parameters, wait_s or self._timeout_s, again, key)
+        call = self._prepare(route, parameters, wait_s or self._timeout_s, again=again, key=key)
         answered = await call.answer(self._retry_for_s)
         return _decoded(route, answered.body, decoder.decode)
 
     async def _list(
         self, route: str, parameters: dict[str, Any], *, wait_s: float
     ) -> tuple[list[msgspec.Raw], Mapping[str, str]]:
-        """A list that is asked for again after a lost answer, and the headers that came with it."""
-        call = _Call(self, route, parameters, wait_s, again=True, key=None)
+        """Get a list with its headers; retried after a lost answer."""
+        call = self._prepare(route, parameters, wait_s, again=True)
         answered = await call.answer(self._retry_for_s)
         return _decoded(route, answered.body, _LIST.decode), answered.headers
 
     async def _image(self, route: str, parameters: dict[str, Any]) -> tuple[bytes, str]:
-        call = _Call(self, route, parameters, OUTCOME_S, again=True, key=None)
+        call = self._prepare(route, parameters, OUTCOME_S, again=True)
         answered = await call.answer(self._retry_for_s)
         return answered.body, answered.type
 
     async def _stream(self, route: str, parameters: dict[str, Any]) -> aiohttp.ClientResponse:
-        """The head of an answer whose body does not end by itself; it is closed with the client. Raises ``CallFailed``.
+        """Open a stream, which is closed with the client. Raises ``CallFailed``.
 
-        While it is read, ``failing`` gives errors their names; one that is silent too long is lost.
+        Read it within ``failing``, which converts errors; a stream that is silent too long is lost.
         """
-        call = _Call(self, route, parameters, SILENCE_S, again=False, key=None)
+        call = self._prepare(route, parameters, SILENCE_S)
         response = await call.stream()
         self._streams.add(response)
         return response
 
-    def _session(self) -> aiohttp.ClientSession:
+    def _prepare(
+        self, route: str, parameters: dict[str, Any], wait_s: float, **options: Any
+    ) -> "_Call":
         if self._http is None:
             raise RuntimeError("the client is not open: use it in `async with Client(…) as wx`")
-        return self._http
+        parameters = {"client": self.account, **parameters}
+        return _Call(self._http, self.url, route, parameters, wait_s, **options)
 
 
 class _Answered(NamedTuple):
-    """A success."""
+    """A successful answer."""
 
     body: bytes
     type: str
@@ -153,19 +156,26 @@ class _Answered(NamedTuple):
 
 
 class _Call:
-    """One call, with all of its tries."""
+    """One call with all of its attempts."""
 
     def __init__(
-        self, calls: Calls, route: str, parameters: dict[str, Any], wait_s: float, again: bool, key: str | None
-    ) -> None:  # fmt: skip
-        self._http = calls._session()  # noqa: SLF001 - the other half of one thing
-        self._url = f"{calls.url}/openwx/{route}"
+        self,
+        http: aiohttp.ClientSession,
+        url: str,
+        route: str,
+        parameters: dict[str, Any],
+        wait_s: float,
+        *,
+        again: bool = False,
+        key: str | None = None,
+    ) -> None:
+        self._http = http
+        self._url = f"{url}/openwx/{route}"
         self._route = route
-        given = {"client": calls.account, **parameters}
         self._texts = {
-            name: text for name, value in given.items() if (text := _text(value)) is not None
+            name: text for name, value in parameters.items() if (text := _text(value)) is not None
         }
-        self._files = {name: one for name, one in given.items() if isinstance(one, FilePart)}
+        self._files = {name: one for name, one in parameters.items() if isinstance(one, FilePart)}
         self._again = again or key is not None
         self._key = key
         self._timeout = aiohttp.ClientTimeout(
@@ -200,7 +210,7 @@ class _Call:
             pause_s = min(2 * pause_s, MOST_PAUSE_S)
 
     async def stream(self) -> aiohttp.ClientResponse:
-        """A success with a body that does not end by itself."""
+        """Open a stream."""
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=SILENCE_S)
         with failing(self._route):
             response = await self._http.post(
@@ -209,7 +219,7 @@ class _Call:
             if response.content_type == "text/event-stream":
                 return response
             async with response:
-                self._judged(response, await response.read())
+                self._check(response, await response.read())
                 raise errors.NotOpenwx(self._route, f"{response.content_type} is no stream")
 
     async def _try(self) -> "_Answered":
@@ -226,7 +236,7 @@ class _Call:
                     allow_redirects=False,
                 )
             )
-            return self._judged(response, await response.read())
+            return self._check(response, await response.read())
 
     async def _body(self, stack: AsyncExitStack) -> aiohttp.MultipartWriter | dict[str, str]:
         if not self._files:
@@ -243,7 +253,7 @@ class _Call:
             form.append(content, headers | {hdrs.CONTENT_TYPE: "application/octet-stream"})
         return form
 
-    def _judged(self, response: aiohttp.ClientResponse, body: bytes) -> "_Answered":
+    def _check(self, response: aiohttp.ClientResponse, body: bytes) -> "_Answered":
         status, kind = response.status, response.content_type
         if kind.startswith("image/") and status == 200:
             return _Answered(body, kind, response.headers)
@@ -255,17 +265,17 @@ class _Call:
                 self._route, words, http_status=status
             )
         if body.startswith(b"{"):
-            told: _Told = _decoded(self._route, body, _TOLD.decode)
-            if told.code != 0 or status != 200:
+            answered: _Status = _decoded(self._route, body, _STATUS.decode)
+            if answered.code != 0 or status != 200:
                 extra = msgspec.json.decode(body)
                 extra = {name: extra[name] for name in extra if name not in ("code", "status")}
-                raise errors.failure(self._route, told.code, told.status, status, extra)
+                raise errors.failure(self._route, answered.code, answered.status, status, extra)
         return _Answered(body, kind, response.headers)
 
 
 @contextmanager
 def failing(route: str) -> Iterator[None]:
-    """Foreign exceptions end here, as a ``CallFailed`` of this route."""
+    """Convert exceptions of aiohttp to a ``CallFailed`` of this route."""
     try:
         yield
     except aiohttp.ClientConnectorCertificateError as error:
@@ -278,7 +288,7 @@ def failing(route: str) -> Iterator[None]:
 
 
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_TOLD = msgspec.json.Decoder(_Told)
+_STATUS = msgspec.json.Decoder(_Status)
 
 
 def _headers(said: str) -> dict[str, str]:
@@ -289,11 +299,11 @@ def _decoded(route: str, body: bytes, decode: Callable[[bytes], T]) -> T:
     try:
         return decode(body)
     except msgspec.MsgspecError as error:
-        raise errors.NotOpenwx(route, f"an answer that nobody understands: {error}") from error
+        raise errors.NotOpenwx(route, f"the answer cannot be understood: {error}") from error
 
 
 def _text(value: object) -> str | None:
-    """A parameter as a text; None for what is not given, or no text."""
+    """Return a parameter as a text; None for an absent one, and for files."""
     match value:
         case None | FilePart():
             return None

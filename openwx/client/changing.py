@@ -1,4 +1,4 @@
-"""What changes groups and friends. None of it is asked again after a lost answer: ``OutcomeUnknown`` tells that."""
+"""Calls that change groups and friends. None is retried after a lost answer: it raises ``OutcomeUnknown``."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,21 +8,21 @@ from openwx.client.calls import OUTCOME_S, Calls
 
 
 class Changing(Calls):
-    """Calls that change something at WeChat; they wait until it is done."""
+    """Calls that change something at WeChat, and wait until it is done."""
 
     async def create_group(
         self, friends: Iterable[str], *, displayname: str | None = None
     ) -> GroupCreated:
-        """A new group of friends, by their ids, and its name."""
-        given = {"friends": list(friends), "displayname": displayname}
-        return await self._call("create_group", GroupCreated, given, wait_s=OUTCOME_S)
+        """Create a group of friends, by their ids, with a name."""
+        parameters = {"friends": list(friends), "displayname": displayname}
+        return await self._call("create_group", GroupCreated, parameters, wait_s=OUTCOME_S)
 
     async def invite_friend(
         self, friends: Iterable[str], *, id: str | None = None, displayname: str | None = None
     ) -> Invited:
-        """Have friends, by their ids, join a group, or ask them to where it is big."""
-        given = {"friends": list(friends), "id": id, "displayname": displayname}
-        return await self._call("invite_friend", Invited, given, wait_s=OUTCOME_S)
+        """Add friends, by their ids, to a group, or invite them if it is big."""
+        parameters = {"friends": list(friends), "id": id, "displayname": displayname}
+        return await self._call("invite_friend", Invited, parameters, wait_s=OUTCOME_S)
 
     async def kick_group_member(
         self, members: Iterable[str], *, id: str | None = None, displayname: str | None = None
@@ -53,7 +53,7 @@ class Changing(Calls):
         markname: str | None = None,
         group_id: str | None = None,
     ) -> None:
-        """Give a friend a remark name, or with ``group_id`` a group's member; an empty one takes it away."""
+        """Give a friend a remark name, or with ``group_id`` a group's member; an empty one removes it."""
         await self._change(
             "set_markname",
             new_markname=new_markname,
@@ -85,15 +85,17 @@ class Changing(Calls):
         await self._change("sticky_group", op=on, id=id, displayname=displayname)
 
     async def make_friend(self, id: str, *, verify: str | None = None) -> None:
-        """Ask a group's member to be friends, with these words."""
+        """Send a friend request with this text to a member of a group."""
         await self._change("make_friend", id=id, verify=verify)
 
     async def accept_friend_request(
         self, id: str, ticket: str, *, displayname: str | None = None
     ) -> RequestAccepted:
-        """Say yes to a ``FriendRequest`` event, with the id and ticket that it tells."""
-        given = {"id": id, "ticket": ticket, "displayname": displayname}
-        return await self._call("accept_friend_request", RequestAccepted, given, wait_s=OUTCOME_S)
+        """Accept a ``FriendRequest`` event, by its id and ticket."""
+        parameters = {"id": id, "ticket": ticket, "displayname": displayname}
+        return await self._call(
+            "accept_friend_request", RequestAccepted, parameters, wait_s=OUTCOME_S
+        )
 
-    async def _change(self, route: str, **given: Any) -> None:
-        await self._call(route, Done, given, wait_s=OUTCOME_S)
+    async def _change(self, route: str, **parameters: Any) -> None:
+        await self._call(route, Done, parameters, wait_s=OUTCOME_S)

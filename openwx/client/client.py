@@ -1,4 +1,4 @@
-"""Everything that the gateway can do, as methods: one a route, of the same name, with the same parameters."""
+"""The client: one method for each route, with the same name and parameters."""
 
 from openwx.client.accounts import Accounts
 from openwx.client.changing import Changing
@@ -15,5 +15,5 @@ class Client(Contacts, Sending, Changing, Accounts, Following):
         async with Client("http://127.0.0.1:3000", token="…") as wx:
             await wx.send_friend_message("hi", displayname="小灰")
 
-    Each call returns its answer or raises a ``CallFailed`` (``openwx.client.errors``); none waits without end.
+    Each call returns its answer or raises a ``CallFailed`` (``openwx.client.errors``), and has a time-out.
     """

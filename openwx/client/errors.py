@@ -1,11 +1,11 @@
-"""What a call can end with instead of its answer.
+"""The errors of calls.
 
 ::
 
     CallFailed
-    ├── NotConnected         no connection came about: certainly nothing was done
-    ├── OutcomeUnknown       no answer came, or the gateway itself does not know (HTTP 504): it may have been done
-    ├── NotOpenwx            somebody else answered: a wrong address, or a proxy
+    ├── NotConnected         the connection failed: certainly nothing was done
+    ├── OutcomeUnknown       no answer, or the gateway does not know either (HTTP 504): it may have been done
+    ├── NotOpenwx            another server answered: a wrong address, or a proxy
     └── Refusal              the gateway's answer has a code other than 0
         ├── NotFound         100
         ├── NotPossible      101   yourself, already a friend
@@ -29,9 +29,9 @@ from openwx.errors import Code, OpenwxError
 
 
 class CallFailed(OpenwxError):
-    """A call without its answer. ``route`` is what was called, ``status`` says in plain words what happened.
+    """A call that failed. ``route`` is what was called, ``status`` says in plain words what happened.
 
-    ``code`` and ``http_status`` are those of the gateway's answer, None where there was none; ``extra`` are the
+    ``code`` and ``http_status`` are those of the gateway's answer, None if there was none; ``extra`` are the
     answer's further members.
     """
 
@@ -53,20 +53,20 @@ class CallFailed(OpenwxError):
 
 
 class NotConnected(CallFailed):
-    """No connection to the gateway came about, so nothing was done."""
+    """The connection to the gateway failed, so nothing was done."""
 
 
 class OutcomeUnknown(CallFailed):
-    """No answer came in time, or it was lost, or the gateway heard none from WeChat: it may have been done.
+    """No answer in time, a lost answer, or none from WeChat to the gateway: it may have been done.
 
-    A send has its ``idempotency_key``: the same call with it answers what came of this one, for 24 hours.
+    A send has an ``idempotency_key``: for 24 hours, the same call with it returns the outcome of this one.
     """
 
     idempotency_key: str | None = None
 
 
 class NotOpenwx(CallFailed):
-    """What answered does not speak as openwx does: the address is wrong, or a proxy answered in its place."""
+    """The answer is not of openwx: the address is wrong, or a proxy answered."""
 
 
 class Refusal(CallFailed):
@@ -78,7 +78,7 @@ class NotFound(Refusal):
 
 
 class NotPossible(Refusal):
-    """101: not with this one: yourself, already a friend."""
+    """101: impossible for this one: yourself, already a friend."""
 
 
 class Ambiguous(Refusal):
@@ -103,7 +103,7 @@ class RefusedByWeChat(Refusal):
 
     @property
     def errmsg(self) -> str:
-        """WeChat's own words, where there are any."""
+        """WeChat's own words, if any."""
         return str(self.extra.get("errmsg", ""))
 
 
@@ -120,7 +120,7 @@ class MediaFailed(Refusal):
 
 
 class NotRunning(Refusal):
-    """-4: the account is not logged in now. ``state`` and ``state_reason`` say how it is."""
+    """-4: the account is not logged in now. ``state`` and ``state_reason`` say more."""
 
     @property
     def state(self) -> str:
@@ -132,7 +132,7 @@ class NotRunning(Refusal):
 
 
 class GaveUp(Refusal):
-    """-5: it still failed after the allowed tries, or (HTTP 503) it cannot be kept: the disk of the gateway is full."""
+    """-5: it failed after all attempts, or (HTTP 503) cannot be stored: the disk of the gateway is full."""
 
 
 class Unauthenticated(Refusal):
@@ -140,7 +140,7 @@ class Unauthenticated(Refusal):
 
 
 class QueueFull(Refusal):
-    """-7: too much waits already. ``retry_after_s`` is when to try again."""
+    """-7: too much waits already. Try again after ``retry_after_s`` seconds."""
 
     @property
     def retry_after_s(self) -> float:
@@ -179,7 +179,7 @@ _GATEWAY_TIMEOUT = 504
 def failure(
     route: str, code: int, status: str, http_status: int, extra: dict[str, Any]
 ) -> CallFailed:
-    """The error of the class that an answer belongs to."""
+    """Make the error of the class for an answer."""
     kind: type[CallFailed] = OF_CODE.get(code, Refusal)
     if code >= _RET_FROM:
         kind = RefusedByWeChat

@@ -1,4 +1,4 @@
-"""Events as uploads tell them: one class an event, with a name for each of its ``params``."""
+"""Events of reports: one class for each event, with a name for each of its ``params``."""
 
 from typing import Any, ClassVar
 
@@ -8,7 +8,7 @@ from openwx.client.answers import Friend, Group, Member, User
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True):
-    """Something that happened to the account or its people. ``NAME`` is the name that uploads give it."""
+    """Something that happened to the account or its people. ``NAME`` is its name in reports."""
 
     NAME: ClassVar[str] = ""
 
@@ -101,7 +101,7 @@ class LoseGroupMember(Event, frozen=True, array_like=True):
 
 
 class GroupPropertyChange(Event, frozen=True, array_like=True):
-    """A group is otherwise than before."""
+    """A group has changed."""
 
     NAME = "group_property_change"
     group: Group
@@ -111,7 +111,7 @@ class GroupPropertyChange(Event, frozen=True, array_like=True):
 
 
 class GroupMemberPropertyChange(Event, frozen=True, array_like=True):
-    """A group's member is otherwise than before."""
+    """A group's member has changed."""
 
     NAME = "group_member_property_change"
     member: Member
@@ -121,7 +121,7 @@ class GroupMemberPropertyChange(Event, frozen=True, array_like=True):
 
 
 class FriendPropertyChange(Event, frozen=True, array_like=True):
-    """A friend is otherwise than before."""
+    """A friend has changed."""
 
     NAME = "friend_property_change"
     friend: Friend
@@ -131,7 +131,7 @@ class FriendPropertyChange(Event, frozen=True, array_like=True):
 
 
 class UserPropertyChange(Event, frozen=True, array_like=True):
-    """The account itself is otherwise than before."""
+    """The account itself has changed."""
 
     NAME = "user_property_change"
     user: User
@@ -141,7 +141,7 @@ class UserPropertyChange(Event, frozen=True, array_like=True):
 
 
 class FriendRequest(Event, frozen=True, array_like=True):
-    """Somebody asks to be a friend, with these words; ``accept_friend_request`` says yes."""
+    """A friend request with its text; ``accept_friend_request`` accepts it."""
 
     NAME = "friend_request"
     id: str
@@ -151,25 +151,25 @@ class FriendRequest(Event, frozen=True, array_like=True):
 
 
 class UpdateUser(Event, frozen=True, array_like=True):
-    """The account's own record was fetched afresh."""
+    """The account's own record was loaded anew."""
 
     NAME = "update_user"
     user: User
 
 
 class UpdateFriend(Event, frozen=True):
-    """All friends were fetched afresh."""
+    """All friends were loaded anew."""
 
     NAME = "update_friend"
     friends: list[Friend]
 
 
 class UpdateGroup(Event, frozen=True):
-    """All groups were fetched afresh."""
+    """All groups were loaded anew."""
 
     NAME = "update_group"
     groups: list[Group]
 
 
 KINDS: dict[str, type[Event]] = {kind.NAME: kind for kind in Event.__subclasses__() if kind.NAME}
-"""By their names."""
+"""The classes by the names of their events."""

@@ -1,4 +1,4 @@
-"""What happens, as it happens."""
+"""Calls that receive messages and events as they happen."""
 
 from typing import Literal, NamedTuple
 
@@ -12,22 +12,22 @@ from openwx.client.uploads import Upload
 
 
 class Happened(NamedTuple):
-    """What happened after some id."""
+    """Messages and events after an id."""
 
     uploads: list[Upload]
     last_id: int
-    """What to give as ``after`` the next time."""
+    """The ``after`` of the next call."""
     missed: bool
-    """Whether some of what happened is not kept any more."""
+    """Whether some are no longer available."""
 
 
 class Following(Calls):
     """Calls that wait for messages and events."""
 
     async def check_event(self, *, timeout: float = 30.0) -> list[Upload]:
-        """The messages and events since the last call, as soon as there are any; none after ``timeout`` seconds.
+        """Wait up to ``timeout`` seconds for the messages and events since the last call.
 
-        Whoever asks takes them: two who ask share them. The gateway keeps the newest 20 between two calls.
+        They are removed: several callers share them. The gateway keeps the newest 20 between two calls.
         """
         found = await self._call(
             "check_event", list[msgspec.Raw], {"timeout": timeout}, wait_s=timeout + CONNECT_S
@@ -43,10 +43,10 @@ class Following(Calls):
         chat: str | None = None,
         format: str | None = None,
     ) -> Happened:
-        """The messages and events after an id (0: all that are kept), as soon as there are any, and the newest id.
+        """Wait for messages and events after an id (0: all that are kept); returns the newest id, too.
 
-        Nothing is taken by that: any number of programs can ask, each with the ids that it heard. ``type`` and
-        ``format`` name several with commas between them; ``chat`` is the id, uid or name of a friend or group.
+        Nothing is removed: any number of programs can call it, each with its own ids. ``type`` and ``format`` are
+        lists joined by commas; ``chat`` is the id, uid or name of a friend or group.
         """
         parameters = {
             "after": str(after), "timeout": timeout, "type": type, "chat": chat, "format": format,
@@ -54,8 +54,8 @@ class Following(Calls):
         found, headers = await self._list("check_event", parameters, wait_s=timeout + CONNECT_S)
         if "X-Openwx-Last-Id" not in headers:
             raise errors.NotOpenwx("check_event", "this gateway is older, and does not know after")
-        told = [uploads.decode(bytes(one)) for one in found]
-        return Happened(told, int(headers["X-Openwx-Last-Id"]), "X-Openwx-Missed" in headers)
+        decoded = [uploads.decode(bytes(one)) for one in found]
+        return Happened(decoded, int(headers["X-Openwx-Last-Id"]), "X-Openwx-Missed" in headers)
 
     def events(
         self,
@@ -66,13 +66,13 @@ class Following(Calls):
         format: str | None = None,
         media_data: bool = False,
     ) -> Events:
-        """Messages and events without end: those from now on, or after an id (0: all that are kept).
+        """Follow messages and events: those from now on, or after an id (0: all that are kept).
 
-        ``type``, ``chat`` and ``format`` as in ``check_event_after``; with ``media_data`` the bytes of media come, too.
+        ``type``, ``chat`` and ``format`` as in ``check_event_after``; with ``media_data``, media have their bytes, too.
         """
-        wanted = {"type": type, "chat": chat, "format": format, "media_data": media_data}
+        options = {"type": type, "chat": chat, "format": format, "media_data": media_data}
 
         async def open_after(at: str) -> aiohttp.ClientResponse:
-            return await self._stream("events", {"after": at, **wanted})
+            return await self._stream("events", {"after": at, **options})
 
         return Events(open_after, str(after))

@@ -1,4 +1,4 @@
-"""A medium to send: what it becomes in a call."""
+"""Media to send, as parameters of a call."""
 
 import os
 from pathlib import Path
@@ -11,21 +11,21 @@ _URLS = ("http://", "https://")
 
 
 class FilePart:
-    """A medium that goes along in the body."""
+    """A file in the body of a call."""
 
     def __init__(self, medium: bytes | os.PathLike[str] | str, name: str | None) -> None:
         self._medium = medium
         self.name = name or ("media" if isinstance(medium, bytes) else Path(medium).name)
 
     def open(self) -> bytes | IO[Any]:
-        """Its content, from the begin: each try of a call reads it anew. Blocks. Raises ``OSError``."""
+        """Open its content from the beginning: each attempt reads it anew. Blocks. Raises ``OSError``."""
         return self._medium if isinstance(self._medium, bytes) else Path(self._medium).open("rb")
 
 
 def parameters(
     media: Medium | None, media_path: str | None, media_name: str | None
 ) -> dict[str, Any]:
-    """The parameters of a call that say which medium."""
+    """Make the parameters of a call for a media file."""
     if isinstance(media, str) and media.lower().startswith(_URLS):
         if media_path is not None:
             raise ValueError("give media or media_path, not both")

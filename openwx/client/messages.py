@@ -1,4 +1,4 @@
-"""Messages as uploads tell them: one class a ``format``, each member named as in the JSON."""
+"""Messages of reports: one class for each ``format``, with the members of the JSON."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from openwx.client.answers import Uid
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, rename={"class_": "class"}):
-    """What every message has; of a ``format`` without a class of its own, all that is known.
+    """The members of every message; also a message of an unknown ``format``.
 
     ``post_type`` is ``receive_message`` or ``send_message`` (from this server or from the phone: ``source``).
     ``time`` is Unix time. Without a group ``group…`` is empty, in a notice ``sender…``.
@@ -52,7 +52,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename={"class_": "clas
 
     @property
     def is_received(self) -> bool:
-        """Whether somebody else wrote it."""
+        """Whether the account received it."""
         return self.post_type == "receive_message"
 
     @property
@@ -61,7 +61,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename={"class_": "clas
 
     @property
     def chat_id(self) -> str:
-        """The id of the friend or group that it belongs to: where to send an answer."""
+        """The id of its chat, a friend or group: where to send an answer."""
         if self.in_group:
             return self.group_id
         return self.sender_id if self.is_received else self.receiver_id
@@ -74,14 +74,14 @@ class TextMessage(Message, frozen=True, kw_only=True):
 
 
 class MediaMessage(Message, frozen=True, kw_only=True):
-    """A medium. Where it could not be fetched, ``media_error`` says why, and ``media_path`` is empty."""
+    """A medium. If its download failed, ``media_error`` says why, and ``media_path`` is empty."""
 
     FORMAT = "media"
 
     media_path: str = ""
     """On the gateway's machine."""
     media_id: str = ""
-    """Good for sending on."""
+    """Can be sent again."""
     media_type: str = ""
     """``image``, ``voice``, ``video``, ``microvideo``, ``emoticon`` or ``file``."""
     media_code: str = ""
@@ -163,4 +163,4 @@ class UnknownMessage(Message, frozen=True, kw_only=True):
 
 
 KINDS: dict[str, type[Message]] = {kind.FORMAT: kind for kind in Message.__subclasses__()}
-"""By their ``format``."""
+"""The classes by their ``format``."""

@@ -1,4 +1,4 @@
-"""The other end of ``post_api``, made of one function, for aiohttp.
+"""Makes an aiohttp handler for ``post_api`` of one function.
 
 ::
 
@@ -29,9 +29,9 @@ Answer = Reply | str | None
 Reaction = Callable[[Upload], Awaitable[Answer]]
 
 MOST_BYTES = 128 * 2**20
-"""Of one upload: a medium in base64 is in it. aiohttp's own limit, 1 MiB, does not count here."""
+"""Size of one report, which may contain media in base64. aiohttp's own limit of 1 MiB does not apply."""
 REMEMBERED = 10_000
-"""So many answers are kept, for uploads that come again."""
+"""Number of answers that are kept for repeated reports."""
 
 
 class Receiver:
@@ -52,7 +52,7 @@ class Receiver:
         self._turns: dict[str, asyncio.Event] = {}
 
     async def handle(self, request: web.Request) -> web.Response:
-        """To be a route's handler, for POST."""
+        """Handle POST requests."""
         body = await _read(request)
         if self._secret is not None:
             try:
@@ -87,7 +87,7 @@ class Receiver:
 
 
 def receiver(*, secret: str | None = None) -> Callable[[Reaction], Receiver]:
-    """Make a ``Receiver`` of a function."""
+    """Decorate a function to make a ``Receiver`` of it."""
 
     def make(react: Reaction) -> Receiver:
         return Receiver(react, secret=secret)

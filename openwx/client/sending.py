@@ -1,4 +1,4 @@
-"""What sends. Every send carries an ``Idempotency-Key``: its own, or the one that is given."""
+"""Calls that send. Each carries an ``Idempotency-Key``: a new one, or the given one."""
 
 import uuid
 from typing import Any, TypeVar
@@ -40,10 +40,10 @@ class Sending(Calls):
         media_name: str | None = None,
         idempotency_key: str | None = None,
     ) -> MessageSent:
-        """Send to a friend, and wait until WeChat took it."""
-        given = _friend(id, account, displayname, markname)
-        given |= _content(content, media, media_path, media_id, media_name)
-        return await self._send("send_friend_message", MessageSent, given, idempotency_key)
+        """Send to a friend, and wait until WeChat has accepted it."""
+        params = _friend(id, account, displayname, markname)
+        params |= _content(content, media, media_path, media_id, media_name)
+        return await self._send("send_friend_message", MessageSent, params, idempotency_key)
 
     async def send_friend_message_later(
         self,
@@ -59,10 +59,10 @@ class Sending(Calls):
         media_name: str | None = None,
         idempotency_key: str | None = None,
     ) -> InExecution:
-        """Have it sent (``async=1``): how it ended is told by the ``send_message`` upload with the same ``uid``."""
-        given = _friend(id, account, displayname, markname)
-        given |= _content(content, media, media_path, media_id, media_name) | {"async": True}
-        return await self._send("send_friend_message", InExecution, given, idempotency_key)
+        """Queue it (``async=1``); the ``send_message`` report with the same ``uid`` has the outcome."""
+        params = _friend(id, account, displayname, markname)
+        params |= _content(content, media, media_path, media_id, media_name) | {"async": True}
+        return await self._send("send_friend_message", InExecution, params, idempotency_key)
 
     async def send_to_all_friends(
         self,
@@ -74,9 +74,9 @@ class Sending(Calls):
         media_name: str | None = None,
         idempotency_key: str | None = None,
     ) -> SendingToAll:
-        """Have it sent to every friend of category 好友, one after the other."""
-        given = {"id": TO_ALL, **_content(content, media, media_path, media_id, media_name)}
-        return await self._send("send_friend_message", SendingToAll, given, idempotency_key)
+        """Queue it for every friend of category 好友, one after the other."""
+        params = {"id": TO_ALL, **_content(content, media, media_path, media_id, media_name)}
+        return await self._send("send_friend_message", SendingToAll, params, idempotency_key)
 
     async def send_group_message(
         self,
@@ -90,10 +90,10 @@ class Sending(Calls):
         media_name: str | None = None,
         idempotency_key: str | None = None,
     ) -> MessageSent:
-        """Send to a group, and wait until WeChat took it."""
-        given = {"id": id, "displayname": displayname}
-        given |= _content(content, media, media_path, media_id, media_name)
-        return await self._send("send_group_message", MessageSent, given, idempotency_key)
+        """Send to a group, and wait until WeChat has accepted it."""
+        params = {"id": id, "displayname": displayname}
+        params |= _content(content, media, media_path, media_id, media_name)
+        return await self._send("send_group_message", MessageSent, params, idempotency_key)
 
     async def send_group_message_later(
         self,
@@ -107,10 +107,10 @@ class Sending(Calls):
         media_name: str | None = None,
         idempotency_key: str | None = None,
     ) -> InExecution:
-        """Have it sent (``async=1``), as ``send_friend_message_later``."""
-        given = {"id": id, "displayname": displayname}
-        given |= _content(content, media, media_path, media_id, media_name) | {"async": True}
-        return await self._send("send_group_message", InExecution, given, idempotency_key)
+        """Queue it (``async=1``), as ``send_friend_message_later``."""
+        params = {"id": id, "displayname": displayname}
+        params |= _content(content, media, media_path, media_id, media_name) | {"async": True}
+        return await self._send("send_group_message", InExecution, params, idempotency_key)
 
     async def upload_media(
         self,
@@ -119,9 +119,9 @@ class Sending(Calls):
         media_path: str | None = None,
         media_name: str | None = None,
     ) -> MediaUploaded:
-        """Upload a medium once; its ``media_id`` can be sent as often as wanted."""
-        given = parameters(media, media_path, media_name)
-        return await self._call("upload_media", MediaUploaded, given, wait_s=OUTCOME_S, again=True)
+        """Upload a file once; its ``media_id`` can be sent any number of times."""
+        params = parameters(media, media_path, media_name)
+        return await self._call("upload_media", MediaUploaded, params, wait_s=OUTCOME_S, again=True)
 
     async def revoke_message(self, id: str) -> MessageRevoked:
         """Take back a message (the ``id`` or ``msg_id`` of its answer) within two minutes."""
@@ -142,16 +142,18 @@ class Sending(Calls):
         timeout: float = 30.0,
     ) -> Consulted:
         """Ask a friend and wait for the answer, ``timeout`` seconds (1 to 300) from the send on."""
-        given = _friend(id, account, displayname, markname)
-        given |= _content(content, media, media_path, media_id, media_name) | {"timeout": timeout}
-        # Several who ask one friend wait for each other.
+        params = _friend(id, account, displayname, markname)
+        params |= _content(content, media, media_path, media_id, media_name) | {"timeout": timeout}
+        # Questions to the same friend wait for each other.
         wait_s = OUTCOME_S + 2 * timeout
-        return await self._call("consult", Consulted, given, wait_s=wait_s)
+        return await self._call("consult", Consulted, params, wait_s=wait_s)
 
-    async def _send(self, route: str, answer: type[T], given: dict[str, Any], key: str | None) -> T:
+    async def _send(
+        self, route: str, answer: type[T], params: dict[str, Any], key: str | None
+    ) -> T:
         if key is None and self._retry_for_s > 0:
             key = uuid.uuid4().hex
-        return await self._call(route, answer, given, wait_s=OUTCOME_S, key=key)
+        return await self._call(route, answer, params, wait_s=OUTCOME_S, key=key)
 
 
 def _friend(
@@ -167,5 +169,5 @@ def _content(
     media_id: str | None,
     media_name: str | None,
 ) -> dict[str, Any]:
-    given = parameters(media, media_path, media_name)
-    return {"content": content, "media_id": media_id, **given}
+    params = parameters(media, media_path, media_name)
+    return {"content": content, "media_id": media_id, **params}

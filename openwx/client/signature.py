@@ -1,4 +1,4 @@
-"""Whether an upload comes from one's own gateway: the signature of the Standard Webhooks specification."""
+"""Verifies that a report comes from your gateway, by the signature of the Standard Webhooks specification."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 
 TOLERANCE_S = 300.0
-"""So old, or so far in the future, may an upload be."""
+"""Largest difference between the timestamp and the clock, in seconds."""
 
 
 class BadSignatureError(ValueError):
@@ -23,10 +23,10 @@ def verify(
     ``headers`` are those of the request, whatever the case of their names. ``now`` is Unix time, the clock's unless
     given. For any web framework; ``Receiver`` does it by itself.
     """
-    told = {name.lower(): value for name, value in headers.items()}
+    lower = {name.lower(): value for name, value in headers.items()}
     try:
-        webhook_id, timestamp = told["webhook-id"], told["webhook-timestamp"]
-        signatures = told["webhook-signature"].split()
+        webhook_id, timestamp = lower["webhook-id"], lower["webhook-timestamp"]
+        signatures = lower["webhook-signature"].split()
     except KeyError as missing:
         raise BadSignatureError(f"the header {missing} is missing") from None
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):
@@ -34,8 +34,8 @@ def verify(
     if abs((time.time() if now is None else now) - int(timestamp)) > TOLERANCE_S:
         raise BadSignatureError("webhook-timestamp is too far from now; is a clock wrong?")
     expected = _signature(secret, webhook_id, timestamp, body)
-    given = [one.removeprefix("v1,").encode() for one in signatures if one.startswith("v1,")]
-    if not any(hmac.compare_digest(one, expected) for one in given):
+    presented = [one.removeprefix("v1,").encode() for one in signatures if one.startswith("v1,")]
+    if not any(hmac.compare_digest(one, expected) for one in presented):
         raise BadSignatureError("webhook-signature was made with another secret")
 
 

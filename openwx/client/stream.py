@@ -1,4 +1,4 @@
-"""What happens, as Server-Sent Events, read from wherever one was: ``Client.events`` is this."""
+"""Reads events as Server-Sent Events, and reconnects where it was: the iterator of ``Client.events``."""
 
 import asyncio
 import logging
@@ -15,13 +15,13 @@ from openwx.client.uploads import Upload
 log = logging.getLogger("openwx.client")
 
 MOST_BYTES = 256 * 2**20
-"""Of one event: a medium in base64 may be in it."""
+"""Size of one event, which may contain media in base64."""
 
 Open = Callable[[str], Awaitable[aiohttp.ClientResponse]]
 
 
 class Frame(msgspec.Struct):
-    """One event of the stream: an upload, or by its ``name`` something about the stream itself."""
+    """One event of the stream: a report, or by its ``name`` something about the stream itself."""
 
     name: str = ""
     data: bytes = b""
@@ -37,12 +37,12 @@ class _Missed(msgspec.Struct):
 class Events:
     """Messages and events without end: ``async for happened in wx.events(after=…)``.
 
-    ``last_id`` is the id of the newest that was told, also while it is being handled; a program that keeps it goes on
-    there with ``after=`` when it starts again. A connection that is lost is made again, and nothing is told twice.
-    ``missed`` counts the gaps: that the gateway keeps something no longer is also said in the log.
+    ``last_id`` is the id of the newest event, also while it is being handled; a program that stores it continues there
+    with ``after=`` when it is restarted. A lost connection is reestablished, and no event comes twice. ``missed``
+    counts gaps, where the gateway no longer has some events; they are also logged.
 
-    It may be left at any time: its connection is closed with it, or with the client. After a time-out
-    it can be asked again. Where several tasks ask, each event goes to one of them.
+    It may be left at any time: its connection is closed with it, or with the client. It can be used again after a
+    time-out. If several tasks iterate, each event goes to one of them.
     """
 
     def __init__(self, open_after: Open, after: str) -> None:
@@ -59,7 +59,7 @@ class Events:
         return self
 
     async def __anext__(self) -> Upload:
-        """Raises ``CallFailed`` for what another try would not mend, such as a wrong token."""
+        """Wait for the next one. Raises ``CallFailed`` for permanent errors, such as a wrong token."""
         async with self._turn:
             try:
                 while not self._ended:
@@ -88,7 +88,7 @@ class Events:
             self._connection = None
 
     async def _next(self) -> Upload | None:
-        """The next one; None where the connection has ended, after a pause."""
+        """Return the next one; None if the connection has ended, after a pause."""
         words = "the stream ended"
         try:
             if self._connection is None:
@@ -126,12 +126,12 @@ class Events:
         missed = msgspec.json.decode(data, type=_Missed)
         self.missed += 1
         log.warning(
-            "events after %d up to %d are not told: %s", missed.after, missed.upto, missed.reason
+            "events after %d up to %d are missing: %s", missed.after, missed.upto, missed.reason
         )
 
 
 class _Connection:
-    """One answer of the gateway: its events, as they are written, one line of data each, a blank line behind it."""
+    """One answer of the gateway: events with one line of data each."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
@@ -140,7 +140,7 @@ class _Connection:
         self._looked = 0
 
     async def frame(self) -> Frame | None:
-        """The next event; None at the end. Raises ``CallFailed``."""
+        """Return the next event; None at the end. Raises ``CallFailed``."""
         while (end := self._held.find(b"\n\n", max(0, self._looked - 1))) < 0:
             self._looked = len(self._held)
             if self._looked > MOST_BYTES:
@@ -159,7 +159,7 @@ class _Connection:
         self._response.close()
 
     def close_from_anywhere(self) -> None:
-        """From another thread, or where the event loop may have ended."""
+        """Close it from another thread, or after the event loop has ended."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._response.close)
 

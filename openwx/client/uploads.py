@@ -1,4 +1,4 @@
-"""From the JSON of an upload to a message or an event, and back to what answers it."""
+"""Decodes the JSON of a report to a message or an event, and encodes the reply."""
 
 from typing import Any
 
@@ -10,23 +10,23 @@ from openwx.client.events import Event
 from openwx.client.messages import Message
 
 Upload = Message | Event
-"""What ``post_api`` gets: one of the classes of ``messages`` and ``events``."""
+"""What is POSTed to ``post_api``: one of the classes of ``messages`` and ``events``."""
 
 
 class NotAnUploadError(ValueError):
-    """JSON that is no upload of openwx, or none at all."""
+    """A body that is no report of openwx."""
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What goes to the chat that a message came from: a text, a medium (a URL, or a path on the gateway's machine
-    within its ``media.roots``), or both."""
+    """The reply to the chat of a message: a text, a media file (a URL, or a path on the gateway's machine within its
+    ``media.roots``), or both."""
 
     reply: str | None = None
     media: str | None = None
 
 
 class _Head(msgspec.Struct):
-    """What tells the kinds apart."""
+    """The members that determine the class."""
 
     post_type: str
     format: str = ""
@@ -34,7 +34,7 @@ class _Head(msgspec.Struct):
     params: msgspec.Raw = msgspec.Raw(b"[]")
 
 
-# Uploads have numbers as strings, as the original wrote them; here they are numbers.
+# Reports have numbers as strings, as the original wrote them; here they are numbers.
 _head = msgspec.json.Decoder(_Head)
 _of_format: dict[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(kind, strict=False)
@@ -51,7 +51,7 @@ _params = msgspec.json.Decoder(list[Any])
 
 
 def decode(body: bytes) -> Upload:
-    """The message or event in the body of an upload. Raises ``NotAnUploadError``."""
+    """Decode the body of a report. Raises ``NotAnUploadError``."""
     try:
         head = _head.decode(body)
         if head.post_type == "event":

@@ -147,7 +147,7 @@ async def write(context: PageContext) -> web.StreamResponse:
     """Accept a message. It is stored, so that a crash does not lose it, and sent when its turn comes."""
     account = context.account()
     try:
-        with context.params.unless_refused():
+        with context.params.discard_on_error():
             _require_running(account)
             found = _recipient(context, account)
             _require_content(context)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from openwx.api.connection import recognise
+from openwx.api.connection import authenticate
 from openwx.api.parameters import Limits, RequestParams, read_body, read_query
 from openwx.console.context import LOGIN, ROOT, PageContext, View, local_path
 from openwx.console.services import ConsoleServices
@@ -87,7 +87,7 @@ class PageHandlers:
         services.access.admit_visit(request)
         context.logged_in = services.sessions.admits(request)
         if context.logged_in and services.sessions.needed:
-            recognise(request)
+            authenticate(request)
         if not public and not context.logged_in:
             return _to_login(context)
         context.params = read_query(request)
@@ -95,7 +95,7 @@ class PageHandlers:
             folder = services.manager.folder
             limits = Limits.for_media(folder) if media else Limits(MOST_OF_A_FORM)
             body = await read_body(request, limits) or RequestParams({}, {})
-            with body.unless_refused():
+            with body.discard_on_error():
                 if not services.sessions.is_form_key(request, body.texts.pop(FORM_KEY, "")):
                     raise PageError(Code.FORBIDDEN, "error.old_form")
             context.params = RequestParams({**context.texts, **body.texts}, body.files)

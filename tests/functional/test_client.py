@@ -131,7 +131,7 @@ async def test_changes(wx: Client, account: Account) -> None:
 async def test_accounts(wx: Client, world: World, receiver: Receiver) -> None:
     info = await wx.get_client_info()
     assert (info.account, info.state) == ("default", "running")
-    with pytest.raises(client.NotFound, match="no QR code is wanted"):
+    with pytest.raises(client.NotFound, match="no QR code to scan"):
         await wx.get_qrcode()
     started = await wx.start_client("shop", base_url=world.simulator.url, send_interval=0)
     assert (started.client, started.status) == ("shop", "success")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import aiohttp
 import pytest
 
-from openwx.api import json_body, multipart
+from openwx.api import json_body, multipart_reader
 from tests.patience import PATIENCE_S
 
 from .rawcalls import Bench
@@ -138,7 +138,7 @@ def test_what_a_reasonable_program_sends(bench: Bench) -> None:
         bench.posts(f"{SEND}?id=filehelper&content=z", PART * 900 + b"--b--\r\n", PARTS).code == 0
     )
     assert bench.sent() == ["x", "y", "z"]
-    assert multipart.MOST_LINES > 2 * 900
+    assert multipart_reader.MAX_LINES > 2 * 900
 
 
 async def test_heavy_messages_of_a_websocket(world: World) -> None:

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from openwx.api import slow_client, sse
-from openwx.api.slow_client import Patience
+from openwx.api.slow_client import SlowClient
 from openwx.config import Access
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
@@ -363,21 +363,21 @@ def connected(api: Gateway) -> sockets.socket:
 
 
 @pytest.fixture
-def patiences(impatient: None, monkeypatch: pytest.MonkeyPatch) -> list[Patience]:
+def patiences(impatient: None, monkeypatch: pytest.MonkeyPatch) -> list[SlowClient]:
     """That with each reader of this test, from the first one on."""
-    made: list[Patience] = []
+    made: list[SlowClient] = []
 
-    class Known(Patience):
+    class Known(SlowClient):
         def __init__(self, request: web.BaseRequest) -> None:
             super().__init__(request)
             made.append(self)
 
-    monkeypatch.setattr(sse, "Patience", Known)
+    monkeypatch.setattr(sse, "SlowClient", Known)
     return made
 
 
 async def test_a_slow_reader_is_told_and_goes_on(
-    api: Gateway, account: Account, receiver: Receiver, patiences: list[Patience]
+    api: Gateway, account: Account, receiver: Receiver, patiences: list[SlowClient]
 ) -> None:
     await fill(api, account, receiver)
     client = connected(api)

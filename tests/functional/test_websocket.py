@@ -453,13 +453,13 @@ async def test_a_slow_reader_is_told_and_goes_on(
     monkeypatch.setattr(slow_client, "SLOW_S", 0.3)
     await fill(api, account, receiver)
     overs: list[bool] = []
-    end = slow_client.Patience.end
+    end = slow_client.SlowClient.end
 
-    def noticed(self: slow_client.Patience) -> None:
+    def noticed(self: slow_client.SlowClient) -> None:
         overs.append(True)
         end(self)
 
-    monkeypatch.setattr(slow_client.Patience, "end", noticed)
+    monkeypatch.setattr(slow_client.SlowClient, "end", noticed)
     client = connected(api)
     await asyncio.get_running_loop().sock_sendall(
         client,

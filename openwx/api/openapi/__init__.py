@@ -1,7 +1,7 @@
-"""``/openapi.json``: the table of routes as an OpenAPI 3.1 document, for programs and for readers.
+"""Serves ``/openapi.json``: the table of routes as an OpenAPI 3.1 document.
 
-What is said there has one place each: parameters and answers in the models beside the handlers; what an answer looks
-like in ``examples/``, recorded from calls of the real server; what codes, topics and fields mean in ``words``.
+Parameters come from the models beside the handlers, answers from ``openwx/schemas.py``, examples from ``examples/``,
+where calls of the real server are recorded, and texts about codes, topics and fields from ``descriptions``.
 """
 
 import functools
@@ -18,16 +18,16 @@ from openwx.api.routing import Route
 
 
 class OpenApi:
-    """The handler. The document is made when it is first asked for."""
+    """The handler. The document is made at the first request."""
 
     def __init__(self, routes: Sequence[Route], access: Access) -> None:
         self._routes = routes
         self._access = access
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        router.add_get("/openapi.json", guarded(self._access, self._tell))
+        router.add_get("/openapi.json", guarded(self._access, self._serve))
 
-    async def _tell(self, _: web.Request) -> Answer:
+    async def _serve(self, _: web.Request) -> Answer:
         return self._answer
 
     @functools.cached_property

@@ -1,4 +1,4 @@
-"""The document as a whole: what is said once for all routes, and where the rest is."""
+"""Assembles the document: what is common to all routes, and the parts that other modules make."""
 
 from collections.abc import Iterable
 from types import UnionType
@@ -20,7 +20,7 @@ _REF = "#/components/schemas/{name}"
 
 
 def document(routes: Iterable[Route]) -> Schema:
-    """The OpenAPI 3.1 document of these routes: each path with GET and with POST."""
+    """Make the OpenAPI 3.1 document of these routes: each path with GET and with POST."""
     order = list(descriptions.TOPICS)
     rows = sorted(
         routes, key=lambda row: order.index(row.topic) if row.topic in order else len(order)
@@ -73,7 +73,7 @@ def document(routes: Iterable[Route]) -> Schema:
 
 
 def _alternatives(reply: Any) -> tuple[Any, ...]:
-    """The types of which a reply is one; none where it is no JSON of ours."""
+    """Return the JSON types of which a reply is one; none for pictures and streams."""
     if reply in (Image, EventStream, Socket):
         return ()
     if get_origin(reply) not in (Union, UnionType):

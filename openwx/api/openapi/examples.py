@@ -1,4 +1,4 @@
-"""The examples: calls of the real server with what it answered, recorded by a test (``tests/examples/``)."""
+"""Reads the examples: calls of the real server and its answers, recorded by a test (``tests/examples/``)."""
 
 import functools
 from pathlib import Path
@@ -8,11 +8,11 @@ import msgspec
 
 FOLDER = Path(__file__).parent / "examples"
 EVERYWHERE = "everywhere"
-"""The topic of what any route can answer."""
+"""The topic of answers that any route can give."""
 
 
 class Recorded(msgspec.Struct, omit_defaults=True):
-    """One call: what was given, and what came back. ``told`` are headers of the answer."""
+    """One call with its answer. ``told`` are headers of the answer."""
 
     about: str
     status: int
@@ -25,21 +25,21 @@ class Recorded(msgspec.Struct, omit_defaults=True):
 
     @property
     def code(self) -> int:
-        """What the answer says; 0 for a bare list and for a picture."""
+        """The code of the answer; 0 for a bare list and for a picture."""
         code: int = self.answer.get("code", 0) if isinstance(self.answer, dict) else 0
         return code
 
 
 @functools.cache
 def of_topic(topic: str) -> dict[str, list[Recorded]]:
-    """The examples of the routes of one file, by the names of the routes; none where none were recorded yet."""
+    """Read the examples of the routes of one module, by the names of the routes; none if none were recorded yet."""
     path = FOLDER / f"{topic}.json"
     data = path.read_bytes() if path.exists() else b"{}"
     return msgspec.json.decode(data, type=dict[str, list[Recorded]])
 
 
 def of_uploads(kind: str) -> dict[str, dict[str, Any]]:
-    """Uploads to ``post_api``, ``messages`` or ``events``: by format or event, and by what they are about."""
+    """Read reports to ``post_api``, ``messages`` or ``events``: by format or event, and by what they are about."""
     uploads: dict[str, dict[str, Any]] = msgspec.json.decode(
         (FOLDER / f"post_api_{kind}.json").read_bytes()
     )
@@ -47,6 +47,6 @@ def of_uploads(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def everywhere(status: int) -> list[Recorded]:
-    """What any route can answer with this HTTP status."""
-    told = [one for examples in of_topic(EVERYWHERE).values() for one in examples]
-    return [one for one in told if one.status == status]
+    """Return what any route can answer with this HTTP status."""
+    recorded = [one for calls in of_topic(EVERYWHERE).values() for one in calls]
+    return [one for one in recorded if one.status == status]

@@ -1,4 +1,4 @@
-"""What routes are called with: each parameter in every style, and calls that were really made."""
+"""Describes the calls of routes: each parameter in every style, and recorded calls as examples."""
 
 import shlex
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
 _MULTIPART = "multipart/form-data"
 _LONG_LINE = 250
-"""Whoever has so much to say uses a body."""
+"""Length from which on parameters are shown in a body only."""
 _HERE = "http://127.0.0.1:3000"
 _COMMON: dict[str, Schema] = {
     "client": {
@@ -38,7 +38,7 @@ _COMMON: dict[str, Schema] = {
 
 
 def paths(row: Route, responses: Iterable[str]) -> dict[str, Schema]:
-    """What is at each path of a route: the same, but for its id. ``responses`` are the routes' own, by name."""
+    """Describe each path of a route; they differ in the id only. ``responses`` are the routes' own, by name."""
     properties, required = _parameters(row.model)
     done = [one for one in answers_of(row) if one.code == 0]
     names = set(responses)
@@ -70,38 +70,38 @@ def paths(row: Route, responses: Iterable[str]) -> dict[str, Schema]:
 
 
 def _parameters(model: type[Call] | None) -> tuple[dict[str, Schema], list[str]]:
-    """The parameters of a route, and which of them are required."""
+    """Return the parameters of a route, and which of them are required."""
     if model is None:
         return _COMMON, []
     schema = model.model_json_schema()
     own = {
-        name: _parameter(told, model.describe(name))
-        for name, told in schema["properties"].items()
+        name: _parameter(schema_of, model.describe(name))
+        for name, schema_of in schema["properties"].items()
         if name not in RESERVED or name == "idempotency_key"
     }
     return {**own, **_COMMON}, schema.get("required", [])
 
 
-def _parameter(told: Schema, description: str) -> Schema:
-    """Null is not one of the values: it is how a parameter is not given."""
-    kinds = [kind for kind in told.get("anyOf", [told]) if kind.get("type") != "null"]
+def _parameter(own: Schema, description: str) -> Schema:
+    """Make the schema of a parameter, without null, which stands for an absent one."""
+    kinds = [kind for kind in own.get("anyOf", [own]) if kind.get("type") != "null"]
     schema = {**kinds[0]} if len(kinds) == 1 else {"anyOf": kinds}
     schema.pop("title", None)
-    if schema.get("default", told.get("default")) is None:
+    if schema.get("default", own.get("default")) is None:
         schema.pop("default", None)
     schema["description"] = description
     return schema
 
 
 def _texts(properties: dict[str, Schema]) -> dict[str, Schema]:
-    """Those that are no files."""
-    return {name: told for name, told in properties.items() if told.get("format") != "binary"}
+    """Return the parameters that are no files."""
+    return {name: schema for name, schema in properties.items() if schema.get("format") != "binary"}
 
 
 def _query(
     properties: dict[str, Schema], required: list[str], done: list[Recorded]
 ) -> list[Schema]:
-    """Parameters of the query; those of the first example that can be made so show its values, to be tried."""
+    """Make the parameters of the query, with the values of the first example without a file."""
     shown = next((one.call for one in done if not one.file), {})
     parameters = []
     for name, schema in _texts(properties).items():
@@ -119,14 +119,14 @@ def _query(
 
 
 def _headers(row: Route, done: list[Recorded]) -> list[Schema]:
-    """The headers that a route heeds: those of its examples."""
+    """Make the headers that a route reads: those of its examples."""
     given = {name: value for one in done for name, value in one.headers.items()}
     return [
         {
             "name": name,
             "in": "header",
             "required": False,
-            "description": descriptions.ASKED_HEADERS[name],
+            "description": descriptions.REQUEST_HEADERS[name],
             "schema": {"type": "string"},
             "examples": {"given": {"value": value}},
         }
@@ -166,7 +166,7 @@ def _bodies(properties: dict[str, Schema], done: Iterable[Recorded]) -> Schema:
 
 
 def _typed(schema: Schema, text: str) -> Any:
-    """A text as the type of its parameter."""
+    """Convert a text to the type of its parameter."""
     match schema.get("type"):
         case "integer" | "number":
             return int(text) if text.isdecimal() else float(text)
@@ -187,7 +187,7 @@ def _described(row: Route, lines: Iterable[str]) -> str:
 
 
 def _conversation(row: Route) -> Iterator[str]:
-    """What was said over a socket, line by line."""
+    """Yield the messages over a socket, line by line."""
     for one in answers_of(row):
         if one.code == 0:
             yield f"# {one.about}: {row.paths[0]}?{urlencode(one.call)}"
@@ -211,7 +211,7 @@ def _in_the_query(row: Route, path: str, done: Iterable[Recorded]) -> list[str]:
 
 
 def _in_the_body(path: str, done: list[Recorded]) -> list[str]:
-    """The first example in each style, and the first with a file."""
+    """Make curl lines: the first example in each style, and those with a file."""
     url = f"{_HERE}{path}"
     lines = []
     first = next((one for one in done if not one.file), None)

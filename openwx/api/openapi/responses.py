@@ -1,4 +1,4 @@
-"""What routes answer: each outcome with its code, its meaning and what it looked like when it happened."""
+"""Describes the answers of routes: each outcome with its code, its meaning and recorded examples."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
@@ -7,7 +7,7 @@ from typing import Any, get_args
 from openwx.api.openapi import descriptions
 from openwx.api.openapi.examples import Recorded, everywhere, of_topic
 from openwx.api.routing import Image, Route
-from openwx.api.stream_models import KINDS, TOLD_BESIDES, EventStream, Listing, Socket
+from openwx.api.stream_models import KINDS, STREAM_EVENTS, EventStream, Listing, Socket
 
 Schema = dict[str, Any]
 
@@ -27,7 +27,7 @@ FAILURE: Schema = {
         "status": {"type": "string", "description": "the reason in plain words"},
         "candidates": {
             "type": "array",
-            "description": "with code 102: those that are called so",
+            "description": "with code 102: those with this name",
             "items": {
                 "type": "object",
                 "required": ["id", "displayname"],
@@ -35,9 +35,9 @@ FAILURE: Schema = {
             },
         },
         "ret": {"type": "integer", "description": "with code 201: WeChat's number"},
-        "errmsg": {"type": "string", "description": "with code 201: WeChat's words, if any"},
-        "state": {"type": "string", "description": "with code -4: what the account does"},
-        "state_reason": {"type": "string", "description": "with code -4: why it does not run"},
+        "errmsg": {"type": "string", "description": "with code 201: WeChat's text, if any"},
+        "state": {"type": "string", "description": "with code -4: the state of the account"},
+        "state_reason": {"type": "string", "description": "with code -4: why it is not running"},
     },
 }
 _EVENT: Schema = {
@@ -47,9 +47,9 @@ _EVENT: Schema = {
     "properties": {
         "id": {"type": "string", "pattern": "^[0-9]+$"},
         "event": {
-            "enum": [*(kind for kind in KINDS if kind != "event"), *TOLD_BESIDES],
-            "description": "receive_message, send_message or the name of an event; `missed`: some cannot be told;"
-            " `end`: the stream ends here",
+            "enum": [*(kind for kind in KINDS if kind != "event"), *STREAM_EVENTS],
+            "description": "receive_message, send_message or the name of an event; `missed`: some are no longer"
+            " available; `end`: the stream ends here",
         },
         "data": {
             "type": "string",
@@ -81,7 +81,7 @@ SHARED = (
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
-"""What is the same for all routes that can answer it."""
+"""Statuses that are the same for all routes that have them."""
 _FIRST_RET = 1000
 _JSONP = "application/javascript"
 
@@ -103,24 +103,26 @@ def shared_responses() -> dict[str, Schema]:
 
 
 def own_responses(row: Route, replies: Sequence[Schema]) -> Iterator[tuple[str, Schema]]:
-    """The responses that are this route's alone, by the names of their components. ``replies`` are its successes."""
+    """Yield the responses of this route alone, by the names of their components. ``replies`` are its successes."""
     for status in sorted({int(success_of(row)), *(one.status for one in answers_of(row))}):
-        told = [one for one in answers_of(row) if one.status == status]
+        recorded = [one for one in answers_of(row) if one.status == status]
         if status == HTTPStatus.OK:
-            response = _outcomes(row, told, replies)
+            response = _outcomes(row, recorded, replies)
         elif status in (HTTPStatus.SWITCHING_PROTOCOLS, HTTPStatus.NOT_MODIFIED):
-            response = {"description": descriptions.STATUSES[HTTPStatus(status)]} | _headers(told)
+            response = {"description": descriptions.STATUSES[HTTPStatus(status)]} | _headers(
+                recorded
+            )
         else:
-            # What is full differs from route to route; what else is wrong everywhere can be wrong here, too.
+            # What is full differs between routes; all other errors of every route can occur here, too.
             is_common = status in SHARED and status != HTTPStatus.TOO_MANY_REQUESTS
             is_common &= status != HTTPStatus.SERVICE_UNAVAILABLE or not _always_works(row)
             common = everywhere(status) if is_common else []
-            response = _failure(HTTPStatus(status), common, told)
+            response = _failure(HTTPStatus(status), common, recorded)
         yield _name(row, status), response
 
 
 def responses_of(row: Route, method: str, own: Iterable[str]) -> Schema:
-    """All responses of a route, by their status: its own, and what is the same for all."""
+    """Return all responses of a route by their status: its own, and the shared ones."""
     answers: dict[int, str] = {int(status): status.name for status in _shared_by(row, method)}
     own = set(own)
     for status in (success_of(row), *(one.status for one in answers_of(row))):
@@ -145,31 +147,30 @@ def _shared_by(row: Route, method: str) -> Iterator[HTTPStatus]:
 
 
 def _always_works(row: Route) -> bool:
-    """Whether no state of the account is in its way. `start_client` works in every one, but not while the server
-    stops."""
+    """Return whether it works in every state of the account. `start_client` does not while the server stops."""
     return row.any_state and row.name != "start_client"
 
 
-def _outcomes(row: Route, told: Sequence[Recorded], replies: Sequence[Schema]) -> Schema:
-    codes = sorted({one.code for one in told}, key=lambda code: (code < 0, abs(code)))
+def _outcomes(row: Route, recorded: Sequence[Recorded], replies: Sequence[Schema]) -> Schema:
+    codes = sorted({one.code for one in recorded}, key=lambda code: (code < 0, abs(code)))
     failures = [_ref_with(codes)] if any(codes) else []
     successes = list(replies)
     if Listing in get_args(row.reply):
         successes = [{"type": "array", "items": {"$ref": "#/components/schemas/Upload"}}]
     content: Schema = {}
-    told_in_json = list(told)
+    json_only = list(recorded)
     if row.reply is Image:
         content["image/*"] = {}
-        told_in_json = [one for one in told if one.code]
+        json_only = [one for one in recorded if one.code]
     elif row.reply is EventStream:
         # The schema is each event's, the example is the text of several.
-        content["text/event-stream"] = {"schema": _EVENT, "examples": _examples(told)}
+        content["text/event-stream"] = {"schema": _EVENT, "examples": _examples(recorded)}
     kinds = [*successes, *failures]
     if kinds:
         schema = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
-        content[_JSON] = {"schema": schema, "examples": _examples(told_in_json)}
+        content[_JSON] = {"schema": schema, "examples": _examples(json_only)}
         content[_JSONP] = {}
-    return {"description": _meanings(codes), "content": content} | _headers(told)
+    return {"description": _meanings(codes), "content": content} | _headers(recorded)
 
 
 def _failure(status: HTTPStatus, common: Sequence[Recorded], own: Sequence[Recorded]) -> Schema:
@@ -184,7 +185,7 @@ def _failure(status: HTTPStatus, common: Sequence[Recorded], own: Sequence[Recor
 
 
 def _meanings(codes: Sequence[int]) -> str:
-    """A list of the codes that can come, with what they mean."""
+    """List the possible codes with their meanings."""
     own = [code for code in codes if code < _FIRST_RET]
     lines = [f"- `{code}`: {descriptions.CODES[code]}" for code in own]
     if len(own) < len(codes):
@@ -193,7 +194,7 @@ def _meanings(codes: Sequence[int]) -> str:
 
 
 def _ref_with(codes: Sequence[int]) -> Schema:
-    """A failure with one of these codes."""
+    """Make the schema of a failure with one of these codes."""
     known = [code for code in codes if 0 != code < _FIRST_RET]
     kinds: Schema = {"enum": known}
     if any(code >= _FIRST_RET for code in codes):
@@ -201,14 +202,14 @@ def _ref_with(codes: Sequence[int]) -> Schema:
     return {"allOf": [{"$ref": "#/components/schemas/Failure"}, {"properties": {"code": kinds}}]}
 
 
-def _headers(told: Iterable[Recorded]) -> Schema:
-    headers = {name: value for one in told for name, value in one.told.items()}
+def _headers(recorded: Iterable[Recorded]) -> Schema:
+    headers = {name: value for one in recorded for name, value in one.told.items()}
     if not headers:
         return {}
     return {
         "headers": {
             name: {
-                "description": descriptions.TOLD_HEADERS[name],
+                "description": descriptions.RESPONSE_HEADERS[name],
                 "schema": {"type": "string"},
                 "example": value,
             }
@@ -217,8 +218,8 @@ def _headers(told: Iterable[Recorded]) -> Schema:
     }
 
 
-def _examples(told: Iterable[Recorded]) -> dict[str, Schema]:
-    return {_key(one): _example(one) for one in told}
+def _examples(recorded: Iterable[Recorded]) -> dict[str, Schema]:
+    return {_key(one): _example(one) for one in recorded}
 
 
 def _example(one: Recorded) -> Schema:
@@ -227,7 +228,7 @@ def _example(one: Recorded) -> Schema:
 
 
 def _key(one: Recorded) -> str:
-    """Names of components are letters, digits and ``. - _``."""
+    """Make the name of a component: letters, digits and ``. - _``."""
     return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in one.about)
 
 

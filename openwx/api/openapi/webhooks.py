@@ -1,4 +1,4 @@
-"""What is uploaded to ``post_api``, as the webhooks of the document: a message of each format, and each event."""
+"""Describes the reports to ``post_api`` as webhooks: a message of each format, and each event."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def _field(name: str) -> Schema:
 UPLOAD_SCHEMAS: dict[str, Schema] = {
     "UploadedMessage": {
         "type": "object",
-        "description": "A message that came, or that this account sent.",
+        "description": "A message that was received, or sent by this account.",
         "required": list(_ALWAYS),
         "properties": {
             name: {**_field(name), "description": what}
@@ -48,7 +48,7 @@ UPLOAD_SCHEMAS: dict[str, Schema] = {
         },
     },
     "Upload": {
-        "description": "A message or event, as it is uploaded to `post_api`.",
+        "description": "A message or event, as it is POSTed to `post_api`.",
         "anyOf": [
             {"$ref": "#/components/schemas/UploadedMessage"},
             {"$ref": "#/components/schemas/UploadedEvent"},
@@ -56,7 +56,7 @@ UPLOAD_SCHEMAS: dict[str, Schema] = {
     },
     "Reply": {
         "type": "object",
-        "description": "What is to be sent to the chat that the message came from, text first.",
+        "description": "What to send to the chat of the message, text first.",
         "properties": {
             "reply": {"type": "string", "description": "a text"},
             "media": {"type": "string", "description": "a medium: an http(s) address, or a path"},
@@ -71,18 +71,18 @@ _HEADERS: list[Schema] = [
         "description": what,
         "schema": {"type": "string"},
     }
-    for name, what in descriptions.UPLOAD_HEADERS.items()
+    for name, what in descriptions.REPORT_HEADERS.items()
 ]
 _CLIENT: Schema = {
     "name": "client",
     "in": "query",
     "required": False,
-    "description": "whose upload it is, where there are several accounts",
+    "description": "the account, if there are several",
     "schema": {"type": "string"},
 }
 _OTHERWISE: Schema = {
-    "description": "Anything but 2xx: it comes again, later, with the same `webhook-id`. 408, 429, 502 to 504 and no"
-    " answer are tried for a day; any other status five times."
+    "description": "Anything but 2xx: it is sent again later, with the same `webhook-id`. 408, 429, 502 to 504 and no"
+    " answer are retried for a day; any other status five times."
 }
 _REPLIES: Schema = {
     "text": {"summary": "a text", "value": {"reply": "六点"}},
@@ -95,7 +95,7 @@ _REPLIES: Schema = {
 
 
 def webhooks() -> dict[str, Schema]:
-    """By the names under which readers find them."""
+    """Return the webhooks by the names under which readers find them."""
     messages = {
         f"message: {format}": _webhook(
             f"uploaded_{format}",
@@ -107,10 +107,10 @@ def webhooks() -> dict[str, Schema]:
                     {"properties": {"format": {"const": format}}},
                 ]
             },
-            told,
+            recorded,
             can_be_replied_to=format != "notice",
         )
-        for format, told in of_uploads("messages").items()
+        for format, recorded in of_uploads("messages").items()
     }
     events = {
         f"event: {name}": _webhook(
@@ -118,9 +118,9 @@ def webhooks() -> dict[str, Schema]:
             descriptions.EVENTS,
             descriptions.EVENT_WORDS[name][0],
             _event(name),
-            told,
+            recorded,
         )
-        for name, told in of_uploads("events").items()
+        for name, recorded in of_uploads("events").items()
     }
     return {**messages, **events}
 
@@ -151,14 +151,14 @@ def _webhook(
     tag: str,
     summary: str,
     schema: Schema,
-    told: dict[str, Any],
+    recorded: dict[str, Any],
     *,
     can_be_replied_to: bool = False,
 ) -> Schema:
-    taken: Schema = {"description": "It has arrived, and does not come again."}
+    taken: Schema = {"description": "Accepted; it is not sent again."}
     if can_be_replied_to:
         taken = {
-            "description": "It has arrived, and does not come again. A `receive_message` that is no notice may be"
+            "description": "Accepted; it is not sent again. A `receive_message` that is no notice may be"
             " replied to; any other body is ignored.",
             "content": {
                 "application/json": {
@@ -181,7 +181,7 @@ def _webhook(
                         "schema": schema,
                         "examples": {
                             f"example_{number}": {"summary": about, "value": upload}
-                            for number, (about, upload) in enumerate(told.items(), 1)
+                            for number, (about, upload) in enumerate(recorded.items(), 1)
                         },
                     }
                 },

@@ -1,18 +1,17 @@
 """Routes about the accounts themselves."""
 
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from pydantic import ConfigDict, Field
 
-from openwx import __version__
 from openwx.accounts import qrcode
 from openwx.api.models import Call
 from openwx.api.routing import Image, route
 from openwx.errors import CallerError, Code
+from openwx.schemas import ClientInfo, Clients, ClientStarted, ClientStops, ListedClient
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -23,25 +22,6 @@ STOP_DELAY_S = 3
 
 def _runtime_s(account: "Account") -> int:
     return max(0, int(time.time() - account.starttime))
-
-
-class ClientInfo(msgspec.Struct, kw_only=True):
-    """One account and its process, in the original's words. ``starttime`` and ``runtime`` are seconds."""
-
-    code: int = 0
-    account: str
-    pid: int
-    os: str = sys.platform
-    version: str = __version__
-    starttime: int
-    runtime: int
-    http_debug: str = "0"
-    log_encoding: str | None = None
-    log_path: str | None
-    log_level: str
-    state: str
-    state_reason: str
-    status: str = "success"
 
 
 def _info(gateway: "AccountManager", account: "Account") -> ClientInfo:
@@ -60,19 +40,8 @@ def _info(gateway: "AccountManager", account: "Account") -> ClientInfo:
 
 @route("get_client_info", any_state=True, reads=True)
 async def get_client_info(gateway: "AccountManager", account: "Account") -> ClientInfo:
-    """How an account and its process are."""
+    """Get the state of an account and its process."""
     return _info(gateway, account)
-
-
-class ClientStops(msgspec.Struct, kw_only=True):
-    """An account that stops soon."""
-
-    code: int = 0
-    account: str
-    pid: int
-    starttime: int
-    runtime: int
-    status: str
 
 
 @route("stop_client", any_state=True)
@@ -93,7 +62,7 @@ async def stop_client(gateway: "AccountManager", account: "Account") -> ClientSt
 
 
 class StartClient(Call):
-    """Which account, and its settings: any key of `[accounts.NAME]`; lists are JSON or joined by commas."""
+    """The name of an account, and its settings: any key of `[accounts.NAME]`; lists are JSON or joined by commas."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -102,52 +71,27 @@ class StartClient(Call):
     ]
 
     def settings(self) -> dict[str, str]:
-        """What is given besides, as texts."""
+        """Return all other parameters, as texts."""
         return {name: str(value) for name, value in (self.model_extra or {}).items()}
-
-
-class ClientStarted(msgspec.Struct, kw_only=True):
-    """An account that runs in this process."""
-
-    client: str
-    pid: int
-    port: int
-    code: int = 0
-    status: str = "success"
 
 
 @route("start_client", any_state=True)
 async def start_client(gateway: "AccountManager", call: StartClient) -> ClientStarted:
-    """Start another account, or one that has stopped; it comes back after a restart."""
+    """Start another account, or one that has stopped; it is started again after a restart."""
     fresh = await gateway.start(call.client, call.settings())
     status = "success" if fresh else "client already exists"
     return ClientStarted(client=call.client, pid=os.getpid(), port=gateway.port, status=status)
 
 
-class ListedClient(ClientInfo, kw_only=True):
-    """One account in the list of ``check_client``. ``start_time`` is ``starttime`` in the original's spelling."""
-
-    port: int
-    start_time: str
-    download_media: str
-    qrcode_path: str
-
-
-class Clients(msgspec.Struct, kw_only=True):
-    code: int = 0
-    status: str = "success"
-    client: list[ListedClient]
-
-
 class CheckClient(Call):
-    """Which account; all of them without."""
+    """The name of an account; without it, all."""
 
     client: Annotated[str | None, Field(description="the name of an account")] = None
 
 
 @route("check_client", any_state=True, reads=True)
 async def check_client(gateway: "AccountManager", call: CheckClient) -> Clients:
-    """The accounts and how they are."""
+    """List the accounts and their states."""
     accounts = gateway.accounts.values() if call.client is None else [gateway.account(call.client)]
     settings = gateway.settings
     return Clients(
@@ -166,11 +110,11 @@ async def check_client(gateway: "AccountManager", call: CheckClient) -> Clients:
 
 @route("get_qrcode", any_state=True, reads=True)
 async def get_qrcode(account: "Account") -> Image:
-    """The QR code that wants to be scanned for the login."""
+    """Get the QR code to scan for the login."""
     if account.qrcode_png is None:
         raise CallerError(
             Code.NOT_FOUND,
-            f"no QR code is wanted now: the account is {account.state}",
+            f"there is no QR code to scan now: the account is {account.state}",
             http_status=404,
         )
     return Image(account.qrcode_png, "image/png")

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 class GetAvatar(FriendSelectors):
-    """The user, a friend or a group; a member by his id, with `group_id` or without."""
+    """Selectors of the user, a friend or a group; a member by `id`, with `group_id` or without."""
 
     group_id: Annotated[str | None, Field(description="the id of a group")] = None
 
 
 @route("get_avatar", reads=True)
 async def get_avatar(account: "Account", call: GetAvatar) -> Image:
-    """The picture of the user, a friend, a group, or a member of a group."""
-    whom, room_id = _shown(account, call)
-    found = await account.avatars.of(whom, room_id)
+    """Get the picture of the user, a friend, a group, or a member of a group."""
+    person, room_id = _find(account, call)
+    found = await account.avatars.of(person, room_id)
     return Image(found.data, found.mime, "max-age=3600", found.etag)
 
 
-def _shown(account: "Account", call: GetAvatar) -> tuple[User | Friend | Group | Member, str]:
-    """Whose picture, and for a member who is no friend what WeChat wants to hear of his group."""
+def _find(account: "Account", call: GetAvatar) -> tuple[User | Friend | Group | Member, str]:
+    """Return whose picture it is, and for a member who is no friend what WeChat needs of the group."""
     contacts, selectors = account.contacts, call.selectors()
     if call.group_id is not None:
         member, group = member_of(contacts, call.group_id, call.id)

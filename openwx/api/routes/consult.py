@@ -1,14 +1,14 @@
-"""The route that asks a friend and waits for what he answers."""
+"""The route that asks a friend and waits for the answer."""
 
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from pydantic import Field
 
 from openwx.api.models import FriendSelectors
 from openwx.api.routes.sending import Content, send_and_wait
 from openwx.api.routing import route
+from openwx.schemas import Consulted
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -27,18 +27,7 @@ class Consult(FriendSelectors, Content):
     ] = 30.0
 
 
-class Consulted(msgspec.Struct, kw_only=True):
-    """A friend's answer; None and a ``reply_status`` where none came in time. A medium has its ``media_path``."""
-
-    reply: str | None
-    reply_status: str | UnsetType = UNSET
-    media_path: str | UnsetType = UNSET
-    status: str
-    msg_id: str
-    code: int
-
-
-@route("consult", media=True, attended=True)
+@route("consult", media=True, cancel_on_disconnect=True)
 async def consult(account: "Account", call: Consult) -> Consulted:
     """Send a message to a friend, and wait for the next one from that friend."""
     selectors = call.selectors()
@@ -48,10 +37,11 @@ async def consult(account: "Account", call: Consult) -> Consulted:
     sent, answer = await account.questions.ask(
         friend, lambda begun: send_and_wait(account, friend, contents, begun), call.timeout
     )
-    told = Consulted(reply=None, status=sent.status, msg_id=sent.msg_id, code=sent.code)
-    if answer is None:
-        told.reply_status = "reply timeout"
-    else:
-        told.reply = answer["content"]
-        told.media_path = answer.get("media_path", UNSET)
-    return told
+    return Consulted(
+        reply=None if answer is None else answer["content"],
+        reply_status="reply timeout" if answer is None else UNSET,
+        media_path=UNSET if answer is None else answer.get("media_path", UNSET),
+        status=sent.status,
+        msg_id=sent.msg_id,
+        code=sent.code,
+    )

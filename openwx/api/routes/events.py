@@ -1,4 +1,4 @@
-"""The routes that tell what happens."""
+"""Routes that report what happens."""
 
 import asyncio
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_WAIT_S = 300
 MOST_MEDIA = 32 * 1024 * 1024
-"""Bytes of media in one answer; one medium may be larger."""
+"""Bytes of media in one answer; a single file may be larger."""
 
 
 class CheckEvent(Follow):
@@ -34,28 +34,28 @@ class CheckEvent(Follow):
     ] = 30
 
 
-@route("check_event", any_state=True, attended=True)
+@route("check_event", any_state=True, cancel_on_disconnect=True)
 async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Report] | Listing:
-    """The uploads since the last call, as soon as there are any; `[]` after the time.
+    """Return the reports since the last call, as soon as there are any; `[]` after the time.
 
-    With `after=` an id: what comes after that one, for any number of callers, with the filters of `events`. The header
-    `X-Openwx-Last-Id` says what to give as `after` the next time.
+    With `after=` an id: the reports after that one, for any number of callers, with the filters of `events`. The header
+    `X-Openwx-Last-Id` is the `after` of the next call.
     """
     if call.after is None:
         buffer = account.buffer
         return LongPoll(buffer.wait, buffer.pop_all, encoded, buffer.push_back, call.timeout)
     ended_before = bool(account.stream.ended)
-    async with account.stream.read(call.begin, call.wanted()) as reader:
+    async with account.stream.read(call.begin, call.filter()) as reader:
         try:
             return await _next(reader, call.timeout)
         except StreamEnded:
-            if ended_before:  # nothing comes; a caller in a loop is not to ask without a pause
+            if ended_before:  # a caller in a loop must not ask without a pause
                 await asyncio.sleep(call.timeout)
             return Listing([], {LAST_ID: str(reader.cursor)})
 
 
 async def _next(reader: Reader, timeout_s: float) -> Listing:
-    uploads: list[bytes] = []
+    reports: list[bytes] = []
     missed: list[str] = []
     cursor, room = reader.cursor, MOST_MEDIA
     items = await reader.more(timeout_s)
@@ -64,17 +64,17 @@ async def _next(reader: Reader, timeout_s: float) -> Listing:
             missed.append(f"{item.after}-{item.upto}")
             continue
         size = await asyncio.to_thread(_size, item.attachment) if item.attachment else 0
-        if size > room and uploads:
+        if size > room and reports:
             break
         room -= size
-        uploads.append(await body_of(item, media_data=True))
+        reports.append(await body_of(item, media_data=True))
         cursor = item.id
     else:
         cursor = reader.cursor
     headers = {LAST_ID: str(cursor)}
     if missed:
         headers[MISSED] = ", ".join(missed)
-    return Listing(uploads, headers)
+    return Listing(reports, headers)
 
 
 def _size(path: str) -> int:
@@ -86,19 +86,19 @@ def _size(path: str) -> int:
 
 @route("events", any_state=True, reads=True)
 async def events(gateway: "AccountManager", account: "Account", call: FollowStream) -> EventStream:
-    """Messages and events as they happen: Server-Sent Events.
+    """Stream messages and events as they happen, as Server-Sent Events.
 
-    It begins now, or `after` the id of an event: who comes back with the last one misses nothing that is still kept.
+    The stream begins now, or `after` the id of an event: reconnect with the last `id` to receive everything since.
     """
-    begin, wanted = call.begin, call.wanted()
-    return EventStream(account.stream, gateway.streams, begin, wanted, call.media_data)
+    begin, matching = call.begin, call.filter()
+    return EventStream(account.stream, gateway.streams, begin, matching, call.media_data)
 
 
 @route("ws", any_state=True, reads=True)
 async def ws(gateway: "AccountManager", account: "Account", call: FollowStream) -> Socket:
-    """A WebSocket: the same events, and calls of any route over it.
+    """Open a WebSocket: the same events, and calls of any route over it.
 
     Its address is `ws://127.0.0.1:3000/openwx/ws`, or `wss:` where the server speaks https.
     """
-    begin, wanted = call.begin, call.wanted()
-    return Socket(account.stream, gateway.streams, begin, wanted, call.media_data)
+    begin, matching = call.begin, call.filter()
+    return Socket(account.stream, gateway.streams, begin, matching, call.media_data)

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from pydantic import Field
 
-from openwx.api.models import Call, Done, Flag, FriendSelectors, GroupSelectors, Name, member_of
+from openwx.api.models import Call, Flag, FriendSelectors, GroupSelectors, Name, member_of
 from openwx.api.routing import route
 from openwx.domain.contacts import Friend, Member, User
 from openwx.errors import CallerError, Code
+from openwx.schemas import Done, RequestAccepted
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -105,16 +105,6 @@ class AcceptFriendRequest(Call):
     displayname: Annotated[
         str, Field(max_length=300, description="the name from the friend_request event")
     ] = ""
-
-
-class RequestAccepted(msgspec.Struct, kw_only=True):
-    """Somebody is a friend now."""
-
-    id: str
-    displayname: str
-    ticket: str
-    status: str = "success"
-    code: int = 0
 
 
 @route("accept_friend_request")

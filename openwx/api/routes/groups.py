@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from pydantic import Field
 
-from openwx.api.models import Call, Done, GroupSelectors, Name
+from openwx.api.models import Call, GroupSelectors, Name
 from openwx.api.routing import route
 from openwx.domain.contacts import Friend
 from openwx.errors import CallerError, Code, Rejected
+from openwx.schemas import Done, GroupCreated, Invited
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -52,15 +52,6 @@ class CreateGroup(Friends):
     displayname: Name | None = None
 
 
-class GroupCreated(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A group that is there now. ``left_out``: the ids of those who must agree to be friends first."""
-
-    group_id: str
-    left_out: tuple[str, ...] = ()
-    status: str
-    code: int
-
-
 @route("create_group")
 async def create_group(account: "Account", call: CreateGroup) -> GroupCreated:
     """Create a group of the account and some friends."""
@@ -79,14 +70,6 @@ class InviteFriend(GroupSelectors, Friends):
     """A group, and which friends are to join it."""
 
     MAY_BE_EMPTY = Friends.MAY_BE_EMPTY
-
-
-class Invited(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """They are members, or where the group is big, they are asked to join. ``left_out``: as in ``GroupCreated``."""
-
-    left_out: tuple[str, ...] = ()
-    status: str
-    code: int
 
 
 @route("invite_friend")

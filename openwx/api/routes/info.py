@@ -1,4 +1,4 @@
-"""Routes that tell of the user, friends and groups."""
+"""Routes that list the user, friends and groups."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,30 +17,30 @@ Attribute = Annotated[str | None, Field(description="a text to compare with")]
 
 @route("get_user_info", reads=True)
 async def get_user_info(account: "Account") -> User:
-    """The account itself."""
+    """Get the account itself."""
     return account.contacts.user
 
 
 @route("get_friend_info", reads=True)
 async def get_friend_info(account: "Account") -> list[Friend]:
-    """All friends, public accounts and system accounts."""
+    """List all friends, public accounts and system accounts."""
     return list(account.contacts.friends.values())
 
 
 @route("get_group_info", reads=True)
 async def get_group_info(account: "Account") -> list[GroupInfo]:
-    """All groups with their members."""
+    """List all groups with their members."""
     return [group.info() for group in account.contacts.groups.values()]
 
 
 @route("get_group_basic_info", reads=True)
 async def get_group_basic_info(account: "Account") -> list[GroupBasics]:
-    """All groups, with the number of their members instead of the members."""
+    """List all groups, with the number of their members instead of the members."""
     return [group.basics() for group in account.contacts.groups.values()]
 
 
 class SearchFriend(Search):
-    """Attributes of friends; all that are given must match, exactly or else in another spelling."""
+    """Attributes of friends; all must match, exactly or else in another spelling."""
 
     MAY_BE_EMPTY = frozenset(Friend.__struct_fields__)
 
@@ -60,7 +60,7 @@ class SearchFriend(Search):
 
 @route("search_friend", reads=True)
 async def search_friend(account: "Account", call: SearchFriend) -> list[Friend]:
-    """The friends whose attributes are as given; code 100 where there is none."""
+    """Find the friends with these attributes; code 100 if there is none."""
     found = account.contacts.search_friends(**call.attributes())
     if not found:
         raise CallerError(Code.NOT_FOUND, "no friend has these attributes")
@@ -68,7 +68,7 @@ async def search_friend(account: "Account", call: SearchFriend) -> list[Friend]:
 
 
 class SearchGroup(Search):
-    """Attributes of groups; all that are given must match, exactly or else in another spelling."""
+    """Attributes of groups; all must match, exactly or else in another spelling."""
 
     MAY_BE_EMPTY = frozenset({"name", "id", "uid", "owner_uid", "displayname"})
 
@@ -81,7 +81,7 @@ class SearchGroup(Search):
 
 @route("search_group", reads=True)
 async def search_group(account: "Account", call: SearchGroup) -> list[GroupInfo]:
-    """The groups whose attributes are as given, with members; code 100 where there is none."""
+    """Find the groups with these attributes, with members; code 100 if there is none."""
     found = account.contacts.search_groups(**call.attributes())
     if not found:
         raise CallerError(Code.NOT_FOUND, "no group has these attributes")

@@ -1,6 +1,5 @@
 """Routes for deliveries to ``post_api`` that failed or wait."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -9,28 +8,13 @@ from pydantic import Field
 from openwx.accounts.outbox import LISTED
 from openwx.api.models import Call
 from openwx.api.routing import route
+from openwx.schemas import Count, Deliveries, Delivery, DeliveryShown
 from openwx.store.records import ListedReport
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
 
 ALL = "all"
-
-
-class Delivery(msgspec.Struct, kw_only=True):
-    """A delivery that failed or waits. ``created``, ``failed`` and ``next_try`` are Unix times; ``failed`` is 0 if it
-    waits, ``http_status`` if there was no answer. ``tries`` are those until now, ``http_status`` and ``error`` are of
-    the last one. ``next_try`` is 0 if it failed, if others of its chat go before it, and while it is tried."""
-
-    id: int
-    webhook_id: str
-    kind: str
-    created: int
-    failed: int
-    tries: int
-    http_status: int
-    error: str
-    next_try: int
 
 
 def _delivery(report: ListedReport) -> Delivery:
@@ -45,12 +29,6 @@ def _delivery(report: ListedReport) -> Delivery:
         error=report.error,
         next_try=int(getattr(report, "next_try", 0)),
     )
-
-
-class Deliveries(msgspec.Struct, kw_only=True):
-    deliveries: Sequence[Delivery]
-    code: int = 0
-    status: str = "success"
 
 
 class Outbox(Call):
@@ -79,15 +57,6 @@ class OutboxShow(Call):
     id: Annotated[int, Field(ge=1, lt=2**63, description="the id of a delivery")]
 
 
-class DeliveryShown(msgspec.Struct, kw_only=True):
-    """A delivery and what it says."""
-
-    delivery: Delivery
-    upload: msgspec.Raw
-    code: int = 0
-    status: str = "success"
-
-
 @route("outbox_show", any_state=True, reads=True)
 async def outbox_show(account: "Account", call: OutboxShow) -> DeliveryShown:
     """Show one delivery, with the JSON of its report."""
@@ -110,14 +79,6 @@ class Chosen(Call):
     def ids(self) -> list[int] | None:
         """Return the ids that are named. None: all."""
         return None if self.id == ALL else [int(id) for id in self.id.split(",")]
-
-
-class Count(msgspec.Struct, kw_only=True):
-    """The number of deliveries for which it was done."""
-
-    count: int
-    code: int = 0
-    status: str = "success"
 
 
 @route("outbox_retry", any_state=True)

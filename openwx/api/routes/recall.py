@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from pydantic import Field
 
 from openwx.api.models import Call
 from openwx.api.routing import route
+from openwx.schemas import MessageRevoked
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -22,14 +22,6 @@ class RevokeMessage(Call):
             description="the msg_id (digits) or the id (msg_id:receiver) of a sent message",
         ),
     ]
-
-
-class MessageRevoked(msgspec.Struct, kw_only=True):
-    """A message that was recalled."""
-
-    id: str
-    code: int = 0
-    status: str = "revoke success"
 
 
 @route("revoke_message")

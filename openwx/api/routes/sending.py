@@ -15,6 +15,7 @@ from openwx.api.multipart import FilePart
 from openwx.api.routing import route
 from openwx.domain.contacts import Chat
 from openwx.errors import CallerError, Code
+from openwx.schemas import InExecution, MediaUploaded, MessageSent, SendingToAll
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -123,37 +124,6 @@ class AsyncContent(Content):
         file = self.media.file if self.media else None
         asked["media"] = [file.md5, file.size] if file else None
         return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
-
-
-class MessageSent(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A message that WeChat took. Of text and medium together, ``msg_id`` and ``id`` are the text's."""
-
-    status: str
-    msg_id: str
-    id: str
-    media_id: str = ""
-    media_msg_id: str = ""
-    code: int
-
-
-class InExecution(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A message that will be sent; its `send_message` upload carries the same `uid`.
-
-    Of text and medium together, the medium's upload carries ``media_uid``.
-    """
-
-    code: int
-    status: str
-    uid: str
-    media_uid: str = ""
-
-
-class SendingToAll(msgspec.Struct, kw_only=True):
-    """Messages that will be sent, to each of ``count`` friends."""
-
-    code: int = 0
-    status: str = "request already in execution"
-    count: int
 
 
 class SendFriendMessage(FriendSelectors, AsyncContent):
@@ -284,22 +254,6 @@ def _message_sent(sent: Sequence[Sent]) -> MessageSent:
 
 class UploadMedia(Medium):
     """A medium to upload."""
-
-
-class MediaUploaded(msgspec.Struct, kw_only=True):
-    """A medium that WeChat has now. ``media_mtime`` is Unix time, ``media_size`` is in bytes."""
-
-    media_id: str
-    media_code: int
-    media_type: str
-    media_ext: str
-    media_mime: str
-    media_mtime: int
-    media_name: str
-    media_path: str
-    media_size: int
-    code: int = 0
-    status: str = "success"
 
 
 @route("upload_media", media=True)

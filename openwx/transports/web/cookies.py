@@ -36,7 +36,7 @@ class Cookies:
             domain = cookie.domain if self._relay is None else ""
             try:
                 url = self._relay or URL.build(scheme="https", host=domain or default_domain)
-                self._jar.update_cookies([(cookie.name, _morsel(cookie, domain))], url)
+                self._jar.update_cookies([(cookie.name, _SavedMorsel(cookie, domain))], url)
             except (ValueError, CookieError):
                 words = "a saved cookie cannot be used again; WeChat may ask for a new login"
                 metrics.dropped(log, "saved_state", words)
@@ -55,10 +55,27 @@ class Cookies:
         return "; ".join(f"{morsel.key}={morsel.coded_value}" for morsel in belonging)
 
 
-def _morsel(cookie: Cookie, domain: str) -> Morsel[str]:
-    """As aiohttp makes them: services use names that the standard library refuses."""
-    morsel: Morsel[str] = Morsel()
-    morsel.update({"path": cookie.path, "domain": domain})
-    state = {"key": cookie.name, "value": cookie.value, "coded_value": cookie.value}
-    morsel.__setstate__(state)  # type: ignore[attr-defined]
-    return morsel
+class _SavedMorsel(Morsel[str]):
+    """A saved cookie under any name: services use some that ``Morsel.set`` refuses."""
+
+    def __init__(self, cookie: Cookie, domain: str) -> None:
+        super().__init__()
+        self._cookie = cookie
+        self.update({"path": cookie.path, "domain": domain})
+
+    def copy(self) -> "_SavedMorsel":
+        morsel = _SavedMorsel(self._cookie, "")
+        morsel.update(self)
+        return morsel
+
+    @property
+    def key(self) -> str:
+        return self._cookie.name
+
+    @property
+    def value(self) -> str:
+        return self._cookie.value
+
+    @property
+    def coded_value(self) -> str:
+        return self._cookie.value

@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack
 from typing import Any, BinaryIO
 
 import aiohttp
-from aiohttp import web
 
 from openwx.api import access as judge
 from openwx.api.app import make_runner
+from openwx.api.server import Runner
 from openwx.config import Access
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
@@ -19,9 +19,7 @@ from .facade import Account, StandIn
 class Api:
     """One served gateway, and calls to it."""
 
-    def __init__(
-        self, gateway: StandIn, runner: web.BaseRunner, session: aiohttp.ClientSession
-    ) -> None:
+    def __init__(self, gateway: StandIn, runner: Runner, session: aiohttp.ClientSession) -> None:
         self.gateway = gateway
         self.account: Account = gateway.only
         self.runner = runner
@@ -71,6 +69,6 @@ class Serve:
         runner = make_runner(whole, judge.Access(whole.settings.access))
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await runner.listen("127.0.0.1", 0)
         session = await self._stack.enter_async_context(aiohttp.ClientSession())
         return Api(gateway, runner, session)

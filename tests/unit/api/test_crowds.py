@@ -122,7 +122,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 async def knows(api: Api, count: int) -> None:
     """Wait until so many have shown the token."""
-    await until(lambda: sum(one.is_known for one in connections(api)) == count, "known")
+    await until(lambda: sum(one.has_token for one in connections(api)) == count, "known")
 
 
 async def asks(api: Api, more: bytes = b"", first: bytes = ASK) -> int:
@@ -213,7 +213,7 @@ async def test_nor_where_its_connection_ends(
     serve: Serve, crowd_at: MakeCrowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last bytes of an answer, which nothing waits for any more."""
-    monkeypatch.setattr(connection, "PIECE", 2**30)  # so that all of it is the last bytes
+    monkeypatch.setattr(connection, "CHUNK", 2**30)  # so that all of it is the last bytes
     monkeypatch.setattr(connection, "FLUSH_S", 0.1)
     api = await serve()
     await crowd_at(api).sends(ATTACKS["unread, the last"], 3)
@@ -257,7 +257,7 @@ async def test_known_callers_who_wait_for_us_are_never_closed(
     await known.sends(POLL + SHOWN + b"\r\n")
     await knows(api, MOST)
     assert await asks(api, SHOWN) == 429
-    assert sum(one.is_known for one in connections(api)) == MOST
+    assert sum(one.has_token for one in connections(api)) == MOST
 
 
 async def test_a_body_that_comes_is_not_the_first_to_go(serve: Serve, crowd_at: MakeCrowd) -> None:
@@ -267,7 +267,7 @@ async def test_a_body_that_comes_is_not_the_first_to_go(serve: Serve, crowd_at: 
     await others.sends(b"", MOST - 1)
     for _ in range(4):
         await sender.more(b" " * 150_000)
-        await until(lambda: all(one.taken % 50_000 < 10_000 for one in connections(api)), "read")
+        await until(lambda: all(one.buffered % 50_000 < 10_000 for one in connections(api)), "read")
         assert await asks(api) == 200
         await others.sends(b"")
     await others.is_closed(0)
@@ -295,7 +295,7 @@ async def test_requests_ahead_are_bounded(serve: Serve, crowd_at: MakeCrowd, fir
     sending = asyncio.create_task(crowd.sends(first + 5000 * more))
     await until(lambda: any(not is_read(one) for one in connections(api)), "nothing more is read")
     (one,) = connections(api)
-    assert one.taken < 2 * 2**20
+    assert one.buffered < 2 * 2**20
     assert await asks(api) == 200
     assert not sending.done()
     sending.cancel()
@@ -308,7 +308,7 @@ def is_read(one: Connection) -> bool:
 async def test_unfinished_bodies_are_bounded_together(
     serve: Serve, crowd_at: MakeCrowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "MOST_HELD", 2_000_000)
+    monkeypatch.setattr(server, "MAX_BUFFERED", 2_000_000)
     api = await serve(token=TOKEN)
     crowd = crowd_at(api)
     begun = BODY + b"Content-Length: 1000000\r\n\r\n{" + b" " * 600_000
@@ -316,21 +316,21 @@ async def test_unfinished_bodies_are_bounded_together(
     await crowd.is_closed(0)
     await crowd.is_closed(1)
     assert await asks(api, SHOWN) == 200
-    held = sum(one.taken for one in connections(api))
+    held = sum(one.buffered for one in connections(api))
     assert 0 < held <= 2_000_000
     crowd.leave()
     await until(lambda: not connections(api), "they left")
-    assert served(api)._held == 0
+    assert served(api)._buffered == 0
 
 
 async def test_who_shows_the_token_first_is_no_stranger(
     serve: Serve, crowd_at: MakeCrowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "MOST_HELD", 200_000)
+    monkeypatch.setattr(server, "MAX_BUFFERED", 200_000)
     api = await serve(token=TOKEN)
     known = crowd_at(api)
     body = b'{"id": "@a", "content": "x"' + b" " * 500_000 + b"}"
     await known.sends(BODY + SHOWN + b"Content-Length: %d\r\n\r\n" % len(body) + body[:1000])
-    await until(lambda: any(one.is_known for one in connections(api)), "known")
+    await until(lambda: any(one.has_token for one in connections(api)), "known")
     await known.more(body[1000:])
     assert b" 200 " in await known.reads(0, b"\r\n\r\n")

@@ -11,4 +11,4 @@ def test_nothing_of_the_gateway_is_imported() -> None:
         "*sorted({'pydantic', 'sqlite3', 'qrcode', 'magic', 'platformdirs'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["openwx", "openwx.errors"]
+    assert done.stdout.split() == ["openwx", "openwx.errors", "openwx.schemas"]

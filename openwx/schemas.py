@@ -1,0 +1,212 @@
+"""The JSON of the API's answers: routes encode these types, and ``openwx.client`` decodes them.
+
+This module imports nothing of the server. The docstrings are descriptions in ``/openapi.json``.
+"""
+
+import sys
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from openwx import __version__
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """It is done."""
+
+    status: str = "success"
+    code: int = 0
+
+
+class MessageSent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message that WeChat took. Of text and medium together, ``msg_id`` and ``id`` are the text's.
+
+    ``id`` is what ``revoke_message`` takes, ``media_id`` what can be sent again.
+    """
+
+    status: str
+    msg_id: str
+    id: str
+    media_id: str = ""
+    media_msg_id: str = ""
+    code: int
+
+
+class InExecution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message that will be sent, also after a crash; its `send_message` upload carries the same `uid`.
+
+    Of text and medium together, the medium's upload carries ``media_uid``.
+    """
+
+    code: int
+    status: str
+    uid: str
+    media_uid: str = ""
+
+
+class SendingToAll(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages that will be sent, to each of ``count`` friends."""
+
+    code: int = 0
+    status: str = "request already in execution"
+    count: int
+
+
+class MediaUploaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A medium that WeChat has now. ``media_mtime`` is Unix time, ``media_size`` is in bytes."""
+
+    media_id: str
+    media_code: int
+    media_type: str
+    media_ext: str
+    media_mime: str
+    media_mtime: int
+    media_name: str
+    media_path: str
+    media_size: int
+    code: int = 0
+    status: str = "success"
+
+
+class MessageRevoked(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that its receiver does not see any more."""
+
+    id: str
+    code: int = 0
+    status: str = "revoke success"
+
+
+class Consulted(msgspec.Struct, frozen=True, kw_only=True):
+    """A friend's answer; None and a ``reply_status`` where none came in time. A medium has its ``media_path``."""
+
+    reply: str | None
+    reply_status: str | UnsetType = UNSET
+    media_path: str | UnsetType = UNSET
+    status: str
+    msg_id: str
+    code: int
+
+
+class GroupCreated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A new group. ``left_out``: the ids of those who must agree to be friends first."""
+
+    group_id: str
+    left_out: tuple[str, ...] = ()
+    status: str
+    code: int
+
+
+class Invited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """They are members, or if the group is big, they are asked to join. ``left_out``: as in ``GroupCreated``."""
+
+    left_out: tuple[str, ...] = ()
+    status: str
+    code: int
+
+
+class RequestAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """A friend request that was accepted."""
+
+    id: str
+    displayname: str
+    ticket: str
+    status: str = "success"
+    code: int = 0
+
+
+class ClientInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One account and its process, in the original's words. ``starttime`` is Unix time, ``runtime`` is in seconds."""
+
+    code: int = 0
+    account: str
+    pid: int
+    os: str = sys.platform
+    version: str = __version__
+    starttime: int
+    runtime: int
+    http_debug: str = "0"
+    log_encoding: str | None = None
+    log_path: str | None
+    log_level: str
+    state: str
+    state_reason: str
+    status: str = "success"
+
+
+class ListedClient(ClientInfo, frozen=True, kw_only=True):
+    """One account in the list of ``check_client``. ``start_time`` is ``starttime`` in the original's spelling."""
+
+    port: int
+    start_time: str
+    download_media: str
+    qrcode_path: str
+
+
+class Clients(msgspec.Struct, frozen=True, kw_only=True):
+    code: int = 0
+    status: str = "success"
+    client: list[ListedClient]
+
+
+class ClientStops(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that stops soon."""
+
+    code: int = 0
+    account: str
+    pid: int
+    starttime: int
+    runtime: int
+    status: str
+
+
+class ClientStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that runs in this process; ``status`` says whether it ran before."""
+
+    client: str
+    pid: int
+    port: int
+    code: int = 0
+    status: str = "success"
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery to ``post_api`` that failed or waits. ``created``, ``failed`` and ``next_try`` are Unix times.
+
+    ``failed`` is 0 while it waits, ``http_status`` if there was no answer. ``tries`` counts the attempts so far;
+    ``http_status`` and ``error`` are those of the last one. ``next_try`` is 0 if it failed, while an attempt is under
+    way, and while an earlier delivery of the same chat is pending.
+    """
+
+    id: int
+    webhook_id: str
+    kind: str
+    created: int
+    failed: int
+    tries: int
+    http_status: int
+    error: str
+    next_try: int = 0
+
+
+class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
+    deliveries: list[Delivery]
+    code: int = 0
+    status: str = "success"
+
+
+class DeliveryShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery and the JSON that is POSTed."""
+
+    delivery: Delivery
+    upload: Any
+    code: int = 0
+    status: str = "success"
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """The number of deliveries that were changed."""
+
+    count: int
+    code: int = 0
+    status: str = "success"
