@@ -22,6 +22,7 @@ from openwx.accounts.resources import Resources
 from openwx.config import ReportSettings
 from openwx.domain import events
 from openwx.domain.contacts import Friend, Group
+from openwx.domain.messages import MediaMessage, Message
 from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload
 from openwx.reporter.reporter import should_report
@@ -30,7 +31,6 @@ from openwx.store.records import new_uid
 from openwx.store.sqlite.journal import JournalError, NewReport, WriteBatch, WriteResult
 from openwx.transports.web.client import Batch
 from openwx.transports.web.contact_book import Contacts
-from openwx.transports.web.messages import MediaMessage, Message
 from openwx.transports.web.session import Session
 
 log = logging.getLogger("openwx.account")

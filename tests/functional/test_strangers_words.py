@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account, Member, Person
-from openwx.transports.web.messages import App
+from openwx.transports.web.messages import registry
 
 from .changing import id_of, in_sync
 from .world import Gateway, Json, Receiver, World
@@ -193,7 +193,7 @@ async def test_a_message_on_which_a_bug_trips_is_published_raw(
     def trips(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(App, "from_wire", trips)
+    monkeypatch.setitem(registry._READERS, registry.APP, trips)
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     friend.sends(49, "<msg>raw</msg>")
     group.member_sends(group.others[0], 49, "<msg>raw</msg>")

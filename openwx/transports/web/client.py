@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from openwx.domain.contacts import User
 from openwx.domain.events import ContactsLoaded, Event, LoggedIn, LoginFailed, State, StateChanged
+from openwx.domain.messages import Message
 from openwx.errors import (
     REASON_OF_RET,
     BadResponse,
@@ -39,7 +40,6 @@ from openwx.transports.web.contact_loader import load_contacts, notify_phone
 from openwx.transports.web.contacts_snapshot import CHANGES, ContactsSnapshot, difference
 from openwx.transports.web.http import Call, Http
 from openwx.transports.web.login_flow import LoginFlow
-from openwx.transports.web.messages import Message
 from openwx.transports.web.session import Session
 from openwx.transports.web.sync_parser import SyncParser
 from openwx.transports.web.timing import Timing

@@ -10,24 +10,20 @@ import msgspec
 from openwx import metrics
 from openwx.domain.contacts import Friend, Group
 from openwx.domain.events import Event, FriendRequested
+from openwx.domain.messages import Message, Parties
 from openwx.errors import SessionEnded, WeChatError
 from openwx.transports.web import sync, wire
 from openwx.transports.web.contact_book import Contacts, is_group
 from openwx.transports.web.contact_loader import fetch_records
 from openwx.transports.web.http import Http
-from openwx.transports.web.messages import (
+from openwx.transports.web.messages.base import chat_id, parties_in_group, split_sender
+from openwx.transports.web.messages.registry import (
     IGNORED_TYPES,
     STATUS_NOTIFY,
-    FriendRequest,
-    Message,
-    Notice,
-    Parties,
-    Unknown,
-    chat_id,
-    kind_of,
-    parties_in_group,
-    split_sender,
+    Reader,
+    reader_of,
 )
+from openwx.transports.web.messages.text import read_notice, read_unknown
 from openwx.transports.web.records import is_contact, is_no_contact
 from openwx.transports.web.session import Session
 
@@ -87,14 +83,14 @@ class SyncParser:
         self._contacts.pair_uids(uids)
         events = await self._read_contacts(reply, session)
         events += await self._meet_unknown(shown, notifies, session)
-        messages = []
+        messages = list[Message]()
         for entry in shown:
             if len(entry.Content) > LONG:
                 message = await asyncio.to_thread(self._message, entry)
             else:
                 message = self._message(entry)
-            if isinstance(message, FriendRequest):
-                events.append(_requested(message))
+            if isinstance(message, FriendRequested):
+                events.append(message)
             else:
                 messages.append(message)
         # Last: who wrote and is gone now was still there when he wrote.
@@ -207,34 +203,35 @@ class SyncParser:
 
     # -- messages --------------------------------------------------------------------------------------------
 
-    def _message(self, entry: wire.Message) -> Message:
+    def _message(self, entry: wire.Message) -> Message | FriendRequested:
         """Read an entry. Where a bug prevents that, it is published raw: others wrote it, and would stop the account
         at each start anew."""
         try:
-            return self._read_message(entry, kind_of(entry))
+            return self._read_message(entry, reader_of(entry))
         except Exception:
             log.exception("a bug: a message of type %d cannot be read", entry.MsgType)
             metrics.dropped(log, "message", "message %s is published as unknown", entry.MsgId)
-            return self._read_message(entry, Unknown)
+            return self._read_message(entry, read_unknown)
 
-    def _read_message(self, entry: wire.Message, kind: type[Message]) -> Message:
+    def _read_message(self, entry: wire.Message, read: Reader) -> Message | FriendRequested:
         contacts, user = self._contacts, self._contacts.user
         id = chat_id(entry, user.id)
-        mine = entry.FromUserName == user.id and kind is not Notice
+        is_notice = read is read_notice
+        mine = entry.FromUserName == user.id and not is_notice
         content = entry.Content
         if is_group(id):
             group = contacts.groups.get(id) or Group(id=id)
             sender_id, content = split_sender(entry, user.id)
-            mine = mine or (sender_id == user.id and kind is not Notice)
+            mine = mine or (sender_id == user.id and not is_notice)
             sender = None
-            if sender_id and kind is not Notice:
+            if sender_id and not is_notice:
                 sender = group.members.get(sender_id) or contacts.strange_member(sender_id)
             parties = parties_in_group(group, sender, user, mine=mine)
         elif id == user.id:
             parties = Parties(chat=user, sender=user, receiver=user, mine=True)
         else:
             parties = self._parties_with(id, mine=mine)
-        return kind.from_wire(entry, content, parties)
+        return read(entry, content, parties)
 
     def _parties_with(self, id: str, *, mine: bool) -> Parties:
         user = self._contacts.user
@@ -242,12 +239,6 @@ class SyncParser:
         if mine:
             return Parties(chat=friend, sender=user, receiver=friend, mine=True)
         return Parties(chat=friend, sender=friend, receiver=user, mine=False)
-
-
-def _requested(request: FriendRequest) -> FriendRequested:
-    return FriendRequested(
-        request.asker_id, request.displayname, request.content, request.ticket, request.id
-    )
 
 
 def _entry(raw: msgspec.Raw) -> wire.Message:

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from openwx.domain import events
 from openwx.domain.contacts import FRIEND, Friend, Group, User
+from openwx.domain.messages import MediaMessage, Message, Notice, Text, Unknown
 from openwx.errors import SessionEnded
 from openwx.transports.web import wire
 from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import load_contacts
 from openwx.transports.web.http import Http
-from openwx.transports.web.messages import Message, Notice, Text, Unknown
-from openwx.transports.web.messages.media import Image
 from openwx.transports.web.sync_parser import SyncParser
 
 from .serving import SESSION, Service, recorded
@@ -110,7 +109,7 @@ async def test_recorded_messages(loaded: Account) -> None:
         (Notice, '"老王"邀请"Tom"加'),
         (Text, "phone"),
         (Text, "to the group"),
-        (Image, "[media]()"),
+        (MediaMessage, "[media]()"),
     ]
     parties = [one.parties for one in messages]
     assert [one.chat.id for one in parties] == [HUI, GROUP, GROUP, HUI, GROUP, HUI]
