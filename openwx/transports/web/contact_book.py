@@ -1,4 +1,4 @@
-"""The contacts of one login: made from records, and looked up. A record that lacks a field keeps the value it had."""
+"""The contacts of one login, built from WeChat's records. A field that a record lacks keeps its value."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -33,7 +33,7 @@ from openwx.transports.web.records import (
 from openwx.transports.web.target import Target, fingerprint_of
 
 FILEHELPER = "filehelper"
-"""Always a friend (contract, section 1)."""
+"""Always listed as a friend (contract, section 1)."""
 
 FRIEND_ATTRIBUTES = Friend.__struct_fields__
 GROUP_ATTRIBUTES = ("name", "id", "uid", "owner_uid", "displayname")
@@ -52,15 +52,15 @@ class Contacts:
         self.friends: dict[str, Friend] = {}
         self.groups: dict[str, Group] = {}
         self.friends_are_whole = True
-        """Whether everybody came when the friends were fetched."""
+        """Whether the fetched list of friends was complete."""
         self.no_contacts: set[str] = set()
-        """People in the fetched list of whom it says that they are no contacts."""
+        """Ids in the fetched list whose record says that they are not contacts."""
         self.saved: set[str] = set()
-        """Groups in the contact list; the others turn up when something happens in them."""
+        """Ids of groups saved to the contact list; other groups appear when something happens in them."""
         self.partial: set[str] = set()
-        """Groups of which not all members are known for sure."""
+        """Ids of groups whose member list may be incomplete."""
         self.unsaid: dict[str, set[str]] = {user.id: set(PROPERTIES)}
-        """Properties of the user and of friends that no record told so far."""
+        """Properties of the user and of friends that no record contained so far."""
         self._uids: dict[str, Uid] = {}
         self.put_friend(wire.Contact(FILEHELPER, NickName="文件传输助手"))
 
@@ -74,7 +74,7 @@ class Contacts:
         return list(person_changes(old, self.user))
 
     def put_profile(self, profile: wire.Profile) -> list[Event]:
-        """What the user changed about himself (``Profile`` with ``BitFlag`` 190)."""
+        """Apply a change of the user's own profile (``Profile`` with ``BitFlag`` 190)."""
         return self.put_user(
             wire.Contact(
                 self.user.id,
@@ -86,7 +86,7 @@ class Contacts:
         )
 
     def put_friend(self, record: wire.Contact) -> list[Event]:
-        """A friend is new, or some of his properties are."""
+        """Add or update a friend."""
         old = self.friends.get(record.UserName)
         friend = self.friends[record.UserName] = friend_of(
             record, old, self._uid(record, old.uid if old else "")
@@ -96,7 +96,7 @@ class Contacts:
         return [ChatAdded(friend)] if old is None else list(person_changes(old, friend))
 
     def put_group(self, record: wire.Contact) -> list[Event]:
-        """A group and its members. Where the list of members is missing or not whole, former ones stay."""
+        """Add or update a group. Where the list of members is missing or incomplete, former members stay."""
         old = self.groups.get(record.UserName)
         before = old.members if old else {}
         listed = record.MemberList or []
@@ -129,7 +129,7 @@ class Contacts:
         return list(group_changes(old, group, was_whole=was_whole))
 
     def remove_members(self, group_id: str, ids: Iterable[str]) -> list[Event]:
-        """These are in the group no more. Ids that are not in it are passed over."""
+        """Remove members from a group. Ids that are not in it are ignored."""
         old = self.groups.get(group_id)
         if old is None:
             return []
@@ -144,7 +144,7 @@ class Contacts:
         return list(group_changes(old, group))
 
     def put_markname(self, id: str, markname: str) -> list[Event]:
-        """The user gave somebody this remark name: as a friend, and wherever he is a member."""
+        """Set a remark name on a friend and on that person's memberships."""
         events: list[Event] = []
         if (friend := self.friends.get(id)) is not None:
             shown = friend_displayname(friend.display, markname, friend.name)
@@ -161,7 +161,7 @@ class Contacts:
         return events
 
     def lose(self, id: str) -> list[Event]:
-        """Somebody is no friend any more, or the account is not in a group any more."""
+        """Remove a friend, or a group that the account has left."""
         if id == FILEHELPER:
             return []
         chat = self.groups.pop(id, None) or self.friends.pop(id, None)
@@ -171,7 +171,7 @@ class Contacts:
         return [ChatLost(chat)] if chat else []
 
     def pair_uids(self, uids: dict[str, Uid]) -> None:
-        """Learn the lasting numbers that belong to ids of this login (protocol reference, section 3, ``Uin``)."""
+        """Assign lasting numbers to ids of this login (protocol reference, section 3, ``Uin``)."""
         for id, uid in uids.items():
             self._uids[id] = uid
             if id == self.user.id:
@@ -187,11 +187,11 @@ class Contacts:
                 group.owner_uid = self._owner_uid(group)
 
     def stranger(self, record: wire.Contact) -> Friend:
-        """Somebody who writes but is no friend; kept nowhere."""
+        """Return a sender who is not a friend, without storing it."""
         return friend_of(record, None, self._uid(record, ""))
 
     def strange_member(self, id: str) -> Member:
-        """Somebody who writes in a group but is not in its list (any more)."""
+        """Return a sender in a group who is not, or no longer, in its member list."""
         return self._member(wire.Contact(id), None)
 
     def _member(self, record: wire.Contact, old: Member | None) -> Member:
@@ -200,7 +200,7 @@ class Contacts:
         return member_of(record, old, acquainted, self._uid(record, old.uid if old else ""))
 
     def _update_members(self, person: User | Friend) -> None:
-        """What groups do not tell of a member comes from the friend; it is told of the friend, not of the member."""
+        """Copy a friend's details to that person's memberships; the change is reported for the friend alone."""
         for group in self.groups.values():
             if member := group.members.get(person.id):
                 copy_details(member, person)
@@ -210,7 +210,7 @@ class Contacts:
         return told if told != "" else self._uids.get(record.UserName, old)
 
     def _owner_uid(self, group: Group) -> Uid:
-        """Where WeChat tells an id only: the number that belongs to it, if that is known."""
+        """Return the lasting number of a group's owner, if it is known, where WeChat sends only an id."""
         if not group.owner_id:
             return ""
         if group.owner_id == self.user.id:
@@ -233,7 +233,7 @@ class Contacts:
         return self.groups.get(id) or self.friends.get(id)
 
     def find_friend(self, **selectors: str) -> Friend:
-        """The one friend with all of these attributes.
+        """Return the one friend with all of these attributes.
 
         Raises ``CallerError``: none (100), several (102), the account itself by its id or account (101).
         """
@@ -250,11 +250,11 @@ class Contacts:
         return any(mine and mine == name for mine, name in zip(own, named, strict=True))
 
     def find_group(self, **selectors: str) -> Group:
-        """The one group with all of these attributes. Raises ``CallerError``: none (100), several (102)."""
+        """Return the one group with all of these attributes. Raises ``CallerError``: none (100), several (102)."""
         return _only("group", found_by(self.groups, selectors), selectors)
 
     def find_anybody(self, **selectors: str) -> Chat | User:
-        """The one friend or group, or the user, with all of these attributes.
+        """Return the one friend or group, or the user, with all of these attributes.
 
         Raises ``CallerError``: none (100), several (102).
         """
@@ -269,14 +269,15 @@ class Contacts:
         return _only("contact", found, selectors)
 
     def find_member(self, group: Group, id: str) -> Member:
-        """Raises ``CallerError`` (100) where nobody in the group has this id."""
+        """Return a group's member by id. Raises ``CallerError`` (100) where there is none."""
         member = group.members.get(id)
         if member is None:
             raise CallerError(Code.NOT_FOUND, f"no member of {group.displayname} with id={id}")
         return member
 
     def find_member_anywhere(self, id: str) -> tuple[Member, Group]:
-        """Somebody by his id, and the first group that he is in. Raises ``CallerError`` (100) where he is in none."""
+        """Return a member by id and the first group that has this member. Raises ``CallerError`` (100) where there is
+        none."""
         for group in self.groups.values():
             if member := group.members.get(id):
                 return member, group
@@ -289,7 +290,7 @@ class Contacts:
         return found_by(self.groups, attributes)
 
     def find_again(self, target: Target) -> Chat | None:
-        """A chat of a former login: the one with its uid, else the one record that is otherwise unchanged."""
+        """Return a chat of a former login: the one with its uid, or the only record that is otherwise unchanged."""
         chats: list[Chat] = [*(self.groups if target.group else self.friends).values()]
         if target.uid != "":
             same = [chat for chat in chats if chat.uid == target.uid]

@@ -1,4 +1,4 @@
-"""Brings the contacts: all of them after a login, single records whenever an unknown id turns up."""
+"""Fetches contacts: all of them after a login, and single records when an unknown id appears."""
 
 import asyncio
 import logging
@@ -15,13 +15,14 @@ from openwx.transports.web.session import Session
 log = logging.getLogger("openwx.wechat")
 
 BREATH = 500
-"""After so many records the event loop gets its turn."""
+"""The number of records after which other tasks get to run."""
 
 
 async def notify_phone(http: Http, session: Session, own_id: str, pauses: Iterator[float]) -> bool:
-    """Tell the phone that this client is on, and whether it was told. For it come the uids, so it is tried three times.
+    """Notify the phone that this client is online, and return whether that worked. Three attempts, because WeChat
+    sends the uids in response.
 
-    Raises ``SessionEnded`` and ``RateLimited``; without it everything else works.
+    Raises ``SessionEnded`` and ``RateLimited``; everything else works without it.
     """
     for tries_left in (2, 1, 0):
         try:
@@ -39,7 +40,7 @@ async def notify_phone(http: Http, session: Session, own_id: str, pauses: Iterat
 
 
 async def fetch_records(http: Http, session: Session, ids: Iterable[str]) -> list[wire.Contact]:
-    """The records of these ids, groups with their members. Raises ``WeChatError``."""
+    """Fetch the records of these ids, groups with their members. Raises ``WeChatError``."""
     records: list[wire.Contact] = []
     for call in sync.batch_get_contact(session, ids):
         reply = await http.send(call)
@@ -51,11 +52,11 @@ async def fetch_records(http: Http, session: Session, ids: Iterable[str]) -> lis
 async def load_contacts(
     http: Http, session: Session, init: wire.InitReply, former: Contacts | None = None
 ) -> Contacts:
-    """Everybody whom the account knows. Raises ``WeChatError``.
+    """Fetch all contacts of the account. Raises ``WeChatError``.
 
-    Where ``former`` contacts are of the same login, a group that no list names any more is asked for by its id, and
-    stays as it was unless WeChat tells of it: silent groups are in no list, and ``DelContactList`` names those that
-    are left. So do friends of whom a list that came short does not tell.
+    Where ``former`` contacts are of the same login, a group that is in no list any more is fetched by its id, and
+    stays as it was unless WeChat sends a record: silent groups are in no list, and ``DelContactList`` names those that
+    were left. Friends missing from an incomplete list stay, too.
     """
     contacts = Contacts(User(id=init.User.UserName))
     contacts.put_user(init.User)
@@ -110,7 +111,7 @@ def _keep(former: Contacts, contacts: Contacts) -> None:
 
 
 async def _fetch_all(http: Http, session: Session) -> tuple[list[wire.Contact], bool]:
-    """The contact list, and whether it came whole."""
+    """Fetch the contact list; return it and whether it is complete."""
     records: list[wire.Contact] = []
     whole = True
     seen: set[int] = set()

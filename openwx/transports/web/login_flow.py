@@ -1,4 +1,4 @@
-"""How an account comes in: by a prompt on the phone where it is known, else by a QR code, until it is confirmed."""
+"""Logs an account in: by a prompt on the phone where it is known, otherwise by a QR code, until it is confirmed."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,8 @@ log = logging.getLogger("openwx.wechat")
 
 
 class LoginFlow(msgspec.Struct, frozen=True):
-    """``enter`` and ``tell`` return once the state, or the event, is told; ``note`` takes another reason for the
-    state that there is, and the error that it is, if it is one."""
+    """The login of one account. ``enter`` and ``tell`` return once the state, or the event, is published; ``note``
+    sets another reason for the present state, with its error if there is one."""
 
     http: Http
     mode: login.Mode
@@ -30,8 +30,8 @@ class LoginFlow(msgspec.Struct, frozen=True):
     note: Callable[[str, WeChatError | None], None]
 
     async def session(self, uin: str, reason: str) -> Session:
-        """Wait for a login. ``uin``: of the account that was here before, if one was; ``reason``: why a login is
-        needed. Raises ``LoginRefused``, and tries again after everything else."""
+        """Wait for a login and return its session. ``uin`` is the former account's, if any; ``reason`` says why a
+        login is needed. Raises ``LoginRefused``, and retries after every other error."""
         pauses = self.pace.backoff()
         while True:
             started = time.monotonic()
@@ -47,7 +47,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
                 if not pushed:
                     await self.tell(QRCodeExpired())
                 if time.monotonic() - started < self.pace.code_lives_at_least_s:
-                    # Refused as soon as it was shown: not in a tight loop.
+                    # Refused at once: do not retry in a tight loop.
                     await asyncio.sleep(next(pauses))
                 else:
                     pauses = self.pace.backoff()
@@ -60,7 +60,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
                 await asyncio.sleep(next(pauses))
 
     async def _push(self, uin: str) -> str | None:
-        """Have the phone ask for a confirmation; None where WeChat declines."""
+        """Request a confirmation on the phone; None where WeChat declines."""
         try:
             uuid = await login.push_login(self.http, uin, self.mode)
         except WeChatError as error:
@@ -71,14 +71,14 @@ class LoginFlow(msgspec.Struct, frozen=True):
         return uuid
 
     async def _show(self) -> str:
-        """Show a QR code. Whoever sees the state can have the code already."""
+        """Publish a QR code, before the state that announces it."""
         uuid = await login.fetch_uuid(self.http, self.mode)
         await self.tell(QRCodeShown(uuid, login.qrcode_link(uuid)))
         await self.enter(State.SCANING, "waiting for the QR code to be scanned")
         return uuid
 
     async def _await_confirmation(self, uuid: str, *, pushed: bool) -> str | None:
-        """The redirect_uri of a confirmed login, None once the code is of no use any more."""
+        """Poll until the login is confirmed and return its redirect_uri; None once the code has expired."""
         deadline = time.monotonic() + self.pace.qrcode_lives_s
         failures, scanned = 0, pushed
         while (polled := time.monotonic()) < deadline:
@@ -106,7 +106,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
         return None
 
     async def _fetch(self, redirect: str) -> Session:
-        """A lost answer here would cost the person another scan, so it is asked for again at once."""
+        """Fetch the session, with retries: a lost answer here would cost the user another scan."""
         for _ in range(2):
             with contextlib.suppress(Unreachable):
                 return await login.fetch_session(self.http, redirect, self.mode)

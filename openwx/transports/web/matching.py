@@ -1,6 +1,6 @@
-"""Friends and groups by what is known of them: by id through an index, else through a scan that narrows.
+"""Finds friends and groups by their properties: by id through an index, otherwise by a scan.
 
-Where nobody has exactly the names that are asked for, those count who have them in another spelling.
+Where no name matches exactly, names in another spelling count.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,8 +12,8 @@ from openwx.transports.web.session import number_or_name
 
 ChatT = TypeVar("ChatT", Friend, Group, User)
 
-# What few have in common stands first: the rest is compared for few. An attribute that is written out here is compared
-# in half the time that it takes by its name.
+# The attributes that single out a chat best come first, so that the others are compared for few chats. Reading an
+# attribute written out here takes half the time of ``getattr``.
 _HAVING: dict[str, Callable[[Iterable[Any], Any], list[Any]]] = {
     "uid": lambda chats, either: [chat for chat in chats if chat.uid in either],
     "account": lambda chats, value: [chat for chat in chats if chat.account == value],
@@ -32,16 +32,16 @@ _ORDER = tuple(_HAVING)
 
 
 _SPELT = frozenset({"displayname", "name", "markname", "display", "signature", "city", "province"})
-"""Attributes that people write."""
+"""Attributes that people type."""
 
 
 def found_by(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[ChatT]:
-    """Those that have all of these attributes exactly, else those that have them in another spelling."""
+    """Return the chats with exactly these attributes, or else those with them in another spelling."""
     return matching(chats, attributes) or resembling(chats, attributes)
 
 
 def resembling(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[ChatT]:
-    """Those that have all of these attributes, names and other texts in whatever spelling."""
+    """Return the chats with these attributes, in whatever spelling."""
     found = matching(chats, {k: v for k, v in attributes.items() if k not in _SPELT})
     for name in sorted(attributes.keys() & _SPELT, key=_ORDER.index):
         fits = alike(attributes[name])
@@ -50,7 +50,7 @@ def resembling(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[Chat
 
 
 def matching(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[ChatT]:
-    """Those of ``chats``, which are kept by their ids, that have all of these attributes exactly."""
+    """Return the chats with exactly these attributes; ``chats`` is keyed by id."""
     found: Iterable[ChatT] = chats.values()
     if (id := attributes.get("id")) is not None:
         found = [chats[id]] if id in chats else []
@@ -61,6 +61,6 @@ def matching(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[ChatT]
 
 
 def _either(uid: str) -> tuple[int | str, ...]:
-    """How a uid may be kept: as a number where it is one in the usual spelling."""
+    """Return both forms in which a uid may be stored: the text, and the number where it is one."""
     number = number_or_name(uid)
     return (uid, number) if str(number) == uid else (uid,)

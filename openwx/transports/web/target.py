@@ -1,4 +1,4 @@
-"""A chat as work keeps it that may outlive the login."""
+"""References to chats that stay valid after a new login."""
 
 import hashlib
 from typing import Any
@@ -9,9 +9,9 @@ from openwx.domain.contacts import SYSTEM_ACCOUNT, Chat, Friend, Group, Uid
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
-    """Enough to find a chat again, and nobody else.
+    """What it takes to find a chat again, and no other.
 
-    ``fingerprint`` is made of all that outlives a login, so that a namesake is never taken for who was meant.
+    ``fingerprint`` is a hash of what outlives a login, so that a namesake is never taken for the intended chat.
     """
 
     id: str
@@ -27,10 +27,10 @@ def target_of(chat: Chat) -> Target:
 
 
 def fingerprint_of(chat: Chat) -> str:
-    """The same as long as nothing of a chat changes but its id and uid."""
+    """Return a hash that is the same as long as nothing of a chat changes but its id and uid."""
     if isinstance(chat, Group):
         if not chat.fingerprint:
-            # The owner's number may be known in one login and not in the next: his name counts, where there is one.
+            # The owner's number may be known in one login and not in the next: the owner's name counts where there is one.
             owner = chat.members.get(chat.owner_id)
             by_name = (owner.name, owner.account) if owner else chat.owner_uid
             members = sorted((member.name, member.account) for member in chat.members.values())

@@ -1,4 +1,4 @@
-"""Media in and out for one account: what takes more than one call (protocol reference, sections 5 and 6)."""
+"""Uploads and downloads of media, which take more than one call (protocol reference, sections 5 and 6)."""
 
 import asyncio
 import logging
@@ -19,22 +19,22 @@ log = logging.getLogger("openwx.wechat")
 
 CHUNK_TRIES = 3
 TELL_EVERY = 16
-"""Chunks (8 MiB) after which the log tells how far an upload is."""
+"""In chunks (8 MiB): how often the log shows an upload's progress."""
 NOBODY_YET = "filehelper"
-"""For whom an upload is, where there is no receiver yet."""
+"""The receiver of an upload that has none yet."""
 
 
 class Transfer:
-    """Uploads, sends and fetches with the client's present login. All raise ``WeChatError``."""
+    """Uploads, sends and downloads media with the client's present login. Every method raises ``WeChatError``."""
 
     def __init__(self, client: Client, pace: Timing) -> None:
         self._client = client
         self._pace = pace
 
     async def fetch(self, ref: MediaRef, put: Put) -> None:
-        """Hand the bytes of a received medium to ``put``: all of them, in as many pieces as WeChat makes of it.
+        """Pass all bytes of received media to ``put``, in as many parts as WeChat makes of them.
 
-        What comes is held against the sizes that the message tells: ``BadResponse`` where it is another one.
+        Raises ``BadResponse`` where the size is none of those that the message allows.
         """
         with self._client.logged_in() as session:
             name = download.fetch(session, ref).name
@@ -50,7 +50,7 @@ class Transfer:
                 raise BadResponse(name, f"{size} bytes came, and the message tells {told}")
 
     async def _fetch(self, session: Session, ref: MediaRef, put: Put) -> int:
-        """Its bytes, a piece after the other; how many there were."""
+        """Download part after part; return the number of bytes."""
         have = 0
         for _ in range(download.MOST_PIECES):
             call = download.fetch(session, ref, have)
@@ -66,7 +66,7 @@ class Transfer:
         raise BadResponse(download.fetch(session, ref).name, words)
 
     async def upload(self, medium: Medium, to: str = NOBODY_YET) -> Uploaded:
-        """Bring a file to WeChat, a chunk at a time. Raises ``OSError`` too, where it cannot be read."""
+        """Upload a file, a chunk at a time. Raises ``OSError``, too, where it cannot be read."""
         own_id = self._client.contacts.user.id
         permit = None
         if medium.size > UNCHECKED:
@@ -89,7 +89,7 @@ class Transfer:
         return _uploaded(medium, media_id, permit)
 
     async def _chunk(self, work: Upload, number: int, data: bytes) -> str:
-        """A few tries for each chunk: one lost answer shall not cost the whole upload."""
+        """Upload a chunk in up to three attempts: one lost answer must not fail the whole upload."""
         for pause_s in islice(self._pace.backoff(), CHUNK_TRIES - 1):
             try:
                 return (await self._client.http.send(work.chunk(number, data))).MediaId
@@ -99,7 +99,7 @@ class Transfer:
         return (await self._client.http.send(work.chunk(number, data))).MediaId
 
     async def send(self, to: str, what: Uploaded | MediaRef, client_msg_id: str) -> str:
-        """Send an uploaded medium, or a received one on; the MsgId. Safe to repeat with the same id."""
+        """Send uploaded media or forward received media, and return the MsgId. Safe to repeat with the same id."""
         own_id = self._client.contacts.user.id
         reply = await self._client.ask(
             lambda session: (

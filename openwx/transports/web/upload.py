@@ -1,4 +1,4 @@
-"""Uploading what is to be sent (protocol reference, section 6)."""
+"""Calls that upload media (protocol reference, section 6)."""
 
 import time
 
@@ -12,13 +12,13 @@ from openwx.transports.web.session import Session
 
 CHUNK = 512 * 1024
 UNCHECKED = 25 * 1024 * 1024
-"""Beyond this many bytes WeChat wants to be asked first."""
+"""In bytes. WeChat requires a check before larger uploads."""
 LARGEST_PICTURE = 20 * 1024 * 1024
-"""Images and videos beyond this are taken as files only."""
+"""In bytes. Larger images and videos are accepted as files only."""
 
 
 class Medium(msgspec.Struct, frozen=True, kw_only=True):
-    """A file to send. ``path`` is where its bytes are, ``md5`` is hexadecimal, ``kind`` decides how it is sent."""
+    """A file to send: ``path`` of its bytes, hexadecimal ``md5``, and the ``kind`` that decides how it is sent."""
 
     kind: Kind
     path: str
@@ -29,7 +29,7 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True):
     md5: str
     mtime: int
     fingerprint: str = ""
-    """Where others could change the file: that of the one that was judged."""
+    """Identifies the judged file where others could change it."""
 
     @property
     def chunks(self) -> int:
@@ -37,19 +37,20 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def media_type(self) -> str:
-        """What WeChat calls its sort."""
+        """WeChat's word for the kind."""
         return {"image": "pic", "video": "video"}.get(self.kind, "doc")
 
 
 class Permit(msgspec.Struct, frozen=True):
-    """What ``webwxcheckupload`` gave for a big file."""
+    """The answer of ``webwxcheckupload`` for a large file."""
 
     aes_key: str = ""
     signature: str = ""
 
 
 def kind_of(mime: str, size: int) -> Kind:
-    """How WeChat takes a file of this type: GIFs are stickers, and what it cannot show is a file."""
+    """Return the kind as which WeChat accepts a file of this type: GIFs are stickers, and what it cannot show is a
+    file."""
     if mime == "image/gif":
         return "emoticon"
     if size <= LARGEST_PICTURE:
@@ -61,7 +62,7 @@ def kind_of(mime: str, size: int) -> Kind:
 
 
 def check(session: Session, own_id: str, to: str, medium: Medium) -> Call[wire.CheckUploadReply]:
-    """Ask whether a big file may come, and whether it is there already."""
+    """Ask whether a large file may be uploaded, and whether WeChat already has it."""
     return Call(
         name="webwxcheckupload",
         path=MAIN + "webwxcheckupload",
@@ -81,7 +82,7 @@ def check(session: Session, own_id: str, to: str, medium: Medium) -> Call[wire.C
 
 
 class Upload:
-    """One upload: the same fields with every chunk, the ``MediaId`` in the answer to the last."""
+    """One upload. Every chunk carries the same fields; the answer to the last has the ``MediaId``."""
 
     def __init__(
         self, session: Session, own_id: str, to: str, medium: Medium, permit: Permit | None = None
@@ -115,7 +116,7 @@ class Upload:
         }
 
     def chunk(self, number: int, data: bytes) -> Call[wire.UploadReply]:
-        """The call for one chunk; repeating one does no harm."""
+        """Return the call for one chunk. Safe to repeat."""
         form = dict(self._form)
         if self._medium.chunks > 1:
             form |= {"chunks": str(self._medium.chunks), "chunk": str(number)}
@@ -134,5 +135,5 @@ class Upload:
 
 
 def _date(seconds: int) -> str:
-    """As browsers print a date; nobody reads it."""
+    """Format a date as browsers do; the service ignores it."""
     return time.strftime("%a %b %d %Y %H:%M:%S GMT+0000 (UTC)", time.gmtime(seconds))
