@@ -31,6 +31,7 @@ from openwx.accounts.sender import Sender
 from openwx.accounts.streams import Stream
 from openwx.config import AccountSettings, ReportSettings
 from openwx.domain import events
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.events import State, StateChanged
 from openwx.errors import CallerError, Code, SessionEnded, WeChatError
 from openwx.logcontext import bind
@@ -40,7 +41,6 @@ from openwx.reporter.reporter import Reporter
 from openwx.store.sqlite.journal import JournalError, Send
 from openwx.transports.web.client import Batch, Client
 from openwx.transports.web.contact_actions import ContactActions
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contacts_snapshot import ContactsSnapshot
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session
@@ -183,7 +183,7 @@ class Account:
         return self._stopping.is_set()
 
     @property
-    def contacts(self) -> Contacts:
+    def contacts(self) -> ContactBook:
         return self._client.contacts
 
     @property

@@ -7,11 +7,11 @@ import msgspec
 
 from openwx.accounts.chat_keys import ChatKeys, shown_chat
 from openwx.accounts.outgoing import OutgoingMessage
+from openwx.domain.chat_ref import fingerprint_of
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat
 from openwx.reporter.payload import Payload
 from openwx.store.sqlite.journal import Counts, Journal, StoredReport
-from openwx.transports.web.contact_book import Contacts
-from openwx.transports.web.target import fingerprint_of
 
 HOUR_S = 3600.0
 _REST = 50
@@ -86,7 +86,7 @@ class Whereabouts:
     What that needs is made once for many messages, and only where ids do not suffice.
     """
 
-    def __init__(self, contacts: Contacts) -> None:
+    def __init__(self, contacts: ContactBook) -> None:
         self._contacts = contacts
         self._by_print: dict[tuple[str, str], list[Chat]] | None = None
 

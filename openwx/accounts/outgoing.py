@@ -2,15 +2,15 @@
 
 import msgspec
 
+from openwx.domain.chat_ref import Target, target_of
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat
 from openwx.domain.media import MediaRef
 from openwx.errors import CallerError
 from openwx.store.records import new_uid
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.ids import new_client_msg_id
 from openwx.transports.web.send import Uploaded
 from openwx.transports.web.session import Session
-from openwx.transports.web.target import Target, target_of
 from openwx.transports.web.upload import Medium
 
 
@@ -85,7 +85,7 @@ def address_of(chat: Chat, session: Session | None) -> Address:
     )
 
 
-def present_id(to: Address, session: Session | None, contacts: Contacts) -> str | None:
+def present_id(to: Address, session: Session | None, contacts: ContactBook) -> str | None:
     """The id of that chat in the present login; None where it cannot be found for certain."""
     if session is None or to.login == session.login_id:
         return to.id

@@ -21,6 +21,7 @@ from openwx.accounts.outgoing import OutgoingMedia, OutgoingMessage, SendResult,
 from openwx.accounts.resources import Resources
 from openwx.config import ReportSettings
 from openwx.domain import events
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, Group
 from openwx.domain.messages import MediaMessage, Message
 from openwx.reporter import payload as payloads
@@ -30,7 +31,6 @@ from openwx.safetext import Picture
 from openwx.store.records import new_uid
 from openwx.store.sqlite.journal import JournalError, NewReport, WriteBatch, WriteResult
 from openwx.transports.web.client import Batch
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.session import Session
 
 log = logging.getLogger("openwx.account")
@@ -105,7 +105,7 @@ class EventRecorder:
         self,
         order: OutgoingMessage,
         outcome: SendResult,
-        contacts: Contacts,
+        contacts: ContactBook,
         session: Session | None,
         *,
         was_kept: bool,

@@ -137,3 +137,8 @@ def group_displayname(name: str, members: dict[str, Member], own_id: str) -> str
         return name
     others = [member.displayname for id, member in members.items() if id != own_id]
     return "、".join(others[:3]) or UNKNOWN_GROUP
+
+
+def number_or_name(text: str) -> int | str:
+    """Return a number where the text is one that a Uin can be, otherwise the text."""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= 19 else text

@@ -94,7 +94,7 @@ def _entity(entity: re.Match[str]) -> str:
 
 
 def _emoji(span: re.Match[str]) -> str:
-    """Return the characters of an emoji span, the content of any other span, or nothing where the digits are invalid."""
+    """Return the characters of an emoji span, another span's content, or nothing where the digits are invalid."""
     found = _EMOJI.search(span[1])
     digits = found[1].lower() if found else ""
     digits = _FACE_OF_CAT.get(digits, digits)

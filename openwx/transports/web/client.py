@@ -35,8 +35,8 @@ from openwx.errors import (
     WeChatError,
 )
 from openwx.transports.web import login, send, sync
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import load_contacts, notify_phone
+from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.contacts_snapshot import CHANGES, ContactsSnapshot, difference
 from openwx.transports.web.http import Call, Http
 from openwx.transports.web.login_flow import LoginFlow
@@ -88,7 +88,7 @@ class Client:
         self._pace = pace or Timing()
         self.state = State.INIT
         self.state_reason = "starting"
-        self.contacts = Contacts(User(id=""))
+        self.contacts = WebContacts(User(id=""))
         self.session: Session | None = None
         self._known: ContactsSnapshot | None = None
         self.invite_start_count = INVITE_START_COUNT

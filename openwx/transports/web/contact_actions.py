@@ -16,7 +16,7 @@ from openwx.transports.web import friends as friend_calls
 from openwx.transports.web import groups as group_calls
 from openwx.transports.web import send, wire
 from openwx.transports.web.client import Client
-from openwx.transports.web.contact_book import Contacts, is_group
+from openwx.transports.web.contacts import WebContacts, is_group
 from openwx.transports.web.ids import new_client_msg_id
 from openwx.transports.web.mutations import MutationRunner, unknown
 from openwx.transports.web.records import is_no_contact
@@ -89,7 +89,7 @@ class ContactActions:
             return Joined(appeared()[0])
 
     async def _put_new_group(
-        self, contacts: Contacts, reply: wire.CreateGroupReply, name: str, out: set[str]
+        self, contacts: WebContacts, reply: wire.CreateGroupReply, name: str, out: set[str]
     ) -> None:
         id = reply.ChatRoomName
         record = await self._doing.fetch(id)
@@ -119,7 +119,7 @@ class ContactActions:
                 joined = Joined(group.id)
             return joined
 
-    async def _add(self, contacts: Contacts, group: Group, ids: list[str]) -> Joined | None:
+    async def _add(self, contacts: WebContacts, group: Group, ids: list[str]) -> Joined | None:
         """Have friends join at once; None where WeChat accepted that they are asked instead."""
 
         def all_there() -> bool:
@@ -216,13 +216,13 @@ class ContactActions:
         async with self._recalling.turn(msg_id):
             await self._recalling.repeated(lambda s: send.revoke(s, msg_id, chat_id, client_msg_id))
 
-    async def _tell(self, contacts: Contacts, events: list[Event]) -> None:
+    async def _tell(self, contacts: WebContacts, events: list[Event]) -> None:
         """What is no news for whoever has logged in anew meanwhile is not told."""
         if contacts is self._client.contacts:
             await self._tell_events(events)
 
 
-def _present(contacts: Contacts, group: Group) -> Group:
+def _present(contacts: WebContacts, group: Group) -> Group:
     """The group as it is when its turn has come."""
     present = contacts.groups.get(group.id)
     if present is None:

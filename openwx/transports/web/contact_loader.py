@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from openwx.domain.contacts import User
 from openwx.errors import RateLimited, Rejected, SessionEnded, WeChatError
 from openwx.transports.web import sync, wire
-from openwx.transports.web.contact_book import Contacts, is_group
+from openwx.transports.web.contacts import WebContacts, is_group
 from openwx.transports.web.http import Http
 from openwx.transports.web.records import is_no_contact
 from openwx.transports.web.session import Session
@@ -50,15 +50,15 @@ async def fetch_records(http: Http, session: Session, ids: Iterable[str]) -> lis
 
 
 async def load_contacts(
-    http: Http, session: Session, init: wire.InitReply, former: Contacts | None = None
-) -> Contacts:
+    http: Http, session: Session, init: wire.InitReply, former: WebContacts | None = None
+) -> WebContacts:
     """Fetch all contacts of the account. Raises ``WeChatError``.
 
     Where ``former`` contacts are of the same login, a group that is in no list any more is fetched by its id, and
     stays as it was unless WeChat sends a record: silent groups are in no list, and ``DelContactList`` names those that
     were left. Friends missing from an incomplete list stay, too.
     """
-    contacts = Contacts(User(id=init.User.UserName))
+    contacts = WebContacts(User(id=init.User.UserName))
     contacts.put_user(init.User)
     contacts.pair_uids(session.uids)
     recent, _ = wire.each(init.ContactList, wire.Contact)
@@ -95,11 +95,11 @@ async def load_contacts(
     return contacts
 
 
-def _of_this_login(former: Contacts | None, contacts: Contacts) -> Contacts | None:
+def _of_this_login(former: WebContacts | None, contacts: WebContacts) -> WebContacts | None:
     return former if former and former.user.id == contacts.user.id else None
 
 
-def _keep(former: Contacts, contacts: Contacts) -> None:
+def _keep(former: WebContacts, contacts: WebContacts) -> None:
     for id, group in former.groups.items():
         if contacts.groups.setdefault(id, group) is group and id in former.partial:
             contacts.partial.add(id)

@@ -27,7 +27,7 @@ from openwx.domain.events import (
     MemberPropertyChanged,
     PropertyChanged,
 )
-from openwx.transports.web.contact_book import Contacts
+from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.differences import group_property_changes, member_changes, person_changes
 from openwx.transports.web.identity import pair_friends, pair_groups, pair_members
 from openwx.transports.web.records import copy_details, fill
@@ -40,7 +40,7 @@ class ContactsSnapshot(msgspec.Struct, frozen=True):
     """The contacts published so far and their account, saved for the next start."""
 
     uin: str
-    contacts: Contacts
+    contacts: WebContacts
 
     def to_bytes(self) -> bytes:
         contacts = self.contacts
@@ -63,7 +63,7 @@ class ContactsSnapshot(msgspec.Struct, frozen=True):
             kept = msgspec.json.decode(data, type=_Kept)
         except (UnicodeDecodeError, RecursionError) as error:
             raise msgspec.DecodeError(str(error)) from None
-        contacts = Contacts(kept.user)
+        contacts = WebContacts(kept.user)
         contacts.friends = {friend.id: friend for friend in kept.friends}
         contacts.groups = {group.id: group for group in kept.groups}
         contacts.friends_are_whole = kept.friends_are_whole
@@ -81,7 +81,7 @@ class _Kept(msgspec.Struct):
     partial: set[str]
 
 
-async def difference(old: Contacts, new: Contacts) -> list[Event]:
+async def difference(old: WebContacts, new: WebContacts) -> list[Event]:
     """Return the changes from ``old`` to ``new`` with the new records; removed contacts have their last one.
 
     Copies to ``new`` what its records did not contain. Yields to other tasks after each group.
@@ -123,7 +123,7 @@ async def difference(old: Contacts, new: Contacts) -> list[Event]:
     return events + lost
 
 
-def _recall(new: Contacts, before: User | Friend, now: User | Friend) -> None:
+def _recall(new: WebContacts, before: User | Friend, now: User | Friend) -> None:
     """Copy from the former record what no new record contained."""
     for name in new.unsaid.get(now.id, ()):
         if hasattr(before, name):
@@ -132,7 +132,7 @@ def _recall(new: Contacts, before: User | Friend, now: User | Friend) -> None:
 
 
 def _group_changes(
-    old: Contacts, new: Contacts, before: Group, now: Group, people: dict[str, str]
+    old: WebContacts, new: WebContacts, before: Group, now: Group, people: dict[str, str]
 ) -> list[Event]:
     """Compare two groups. ``people`` maps old ids to new ones, where they are certain."""
     same_login = before.id == now.id
@@ -166,7 +166,7 @@ def _group_changes(
     return events + list(group_property_changes(before, now, displayname=told))
 
 
-def _recall_member(new: Contacts, before: Member, now: Member, *, whole: bool) -> None:
+def _recall_member(new: WebContacts, before: Member, now: Member, *, whole: bool) -> None:
     """Copy to an abridged record of a member what is missing, except for friends and the user, whose records are
     complete."""
     now.name = now.name or before.name
@@ -175,5 +175,5 @@ def _recall_member(new: Contacts, before: Member, now: Member, *, whole: bool) -
     fill(now, _person(new, now.id) or before)
 
 
-def _person(contacts: Contacts, id: str) -> User | Friend | None:
+def _person(contacts: WebContacts, id: str) -> User | Friend | None:
     return contacts.user if id == contacts.user.id else contacts.friends.get(id)

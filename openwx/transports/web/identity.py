@@ -13,8 +13,8 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from openwx.domain.chat_ref import fingerprint_of
 from openwx.domain.contacts import Friend, Group, Member, Uid
-from openwx.transports.web.target import fingerprint_of
 
 
 class _Named(Protocol):

@@ -18,8 +18,8 @@ from openwx.errors import (
 )
 from openwx.transports.web import wire
 from openwx.transports.web.client import Client
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import fetch_records
+from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.http import Call
 from openwx.transports.web.lane import Lane
 from openwx.transports.web.session import Session
@@ -56,7 +56,7 @@ class MutationRunner:
         self._news = asyncio.Event()
 
     @contextlib.asynccontextmanager
-    async def turn(self, about: str) -> AsyncIterator[Contacts]:
+    async def turn(self, about: str) -> AsyncIterator[WebContacts]:
         """The turn of a change of the object ``about``, and the contacts in which that was found.
 
         Raises ``CallerError`` (-4) where these belong to a login that is over by now, and what ``require`` raises.

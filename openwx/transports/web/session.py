@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from openwx.domain.contacts import number_or_name
 from openwx.errors import BadResponse
 
 WECHAT_DOMAINS = ("qq.com", "wechat.com")
@@ -103,11 +104,6 @@ class Session(msgspec.Struct, frozen=True):
         except (UnicodeDecodeError, RecursionError) as error:
             raise msgspec.DecodeError(str(error)) from None
         return session
-
-
-def number_or_name(text: str) -> int | str:
-    """Return a number where the text is one that a Uin can be, otherwise the text."""
-    return int(text) if text.isdecimal() and text.isascii() and len(text) <= 19 else text
 
 
 def device_id() -> str:

@@ -13,16 +13,11 @@ from openwx.domain.events import Event, FriendRequested
 from openwx.domain.messages import Message, Parties
 from openwx.errors import SessionEnded, WeChatError
 from openwx.transports.web import sync, wire
-from openwx.transports.web.contact_book import Contacts, is_group
 from openwx.transports.web.contact_loader import fetch_records
+from openwx.transports.web.contacts import WebContacts, is_group
 from openwx.transports.web.http import Http
 from openwx.transports.web.messages.base import chat_id, parties_in_group, split_sender
-from openwx.transports.web.messages.registry import (
-    IGNORED_TYPES,
-    STATUS_NOTIFY,
-    Reader,
-    reader_of,
-)
+from openwx.transports.web.messages.registry import IGNORED_TYPES, STATUS_NOTIFY, Reader, reader_of
 from openwx.transports.web.messages.text import read_notice, read_unknown
 from openwx.transports.web.records import is_contact, is_no_contact
 from openwx.transports.web.session import Session
@@ -47,7 +42,7 @@ class SyncParser:
     """
 
     def __init__(
-        self, http: Http, contacts: Contacts, on_logged_out: Callable[[SessionEnded], None]
+        self, http: Http, contacts: WebContacts, on_logged_out: Callable[[SessionEnded], None]
     ) -> None:
         self._http = http
         self._contacts = contacts

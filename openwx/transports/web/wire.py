@@ -14,8 +14,9 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from openwx import metrics
+from openwx.domain.contacts import number_or_name
 from openwx.errors import BadResponse
-from openwx.transports.web.session import SyncKey, number_or_name
+from openwx.transports.web.session import SyncKey
 
 log = logging.getLogger("openwx.wechat")
 

@@ -30,7 +30,7 @@ def fingerprint_of(chat: Chat) -> str:
     """Return a hash that is the same as long as nothing of a chat changes but its id and uid."""
     if isinstance(chat, Group):
         if not chat.fingerprint:
-            # The owner's number may be known in one login and not in the next: the owner's name counts where there is one.
+            # The owner's number may be known in one login and not in the next: where there is a name, it counts.
             owner = chat.members.get(chat.owner_id)
             by_name = (owner.name, owner.account) if owner else chat.owner_uid
             members = sorted((member.name, member.account) for member in chat.members.values())

@@ -6,9 +6,8 @@ Where no name matches exactly, names in another spelling count.
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from openwx.domain.contacts import Friend, Group, User
+from openwx.domain.contacts import Friend, Group, User, number_or_name
 from openwx.domain.spelling import alike
-from openwx.transports.web.session import number_or_name
 
 ChatT = TypeVar("ChatT", Friend, Group, User)
 

@@ -1,13 +1,12 @@
 """The contacts of one login, built from WeChat's records. A field that a record lacks keeps its value."""
 
 from collections.abc import Iterable
-from typing import TypeVar
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import (
-    Chat,
     Friend,
     Group,
     Member,
@@ -17,10 +16,8 @@ from openwx.domain.contacts import (
     group_displayname,
 )
 from openwx.domain.events import ChatAdded, ChatLost, Event
-from openwx.errors import CallerError, Code
 from openwx.transports.web import wire
 from openwx.transports.web.differences import group_changes, person_changes
-from openwx.transports.web.matching import found_by, matching, resembling
 from openwx.transports.web.records import (
     PROPERTIES,
     copy_details,
@@ -30,27 +27,20 @@ from openwx.transports.web.records import (
     text,
     unsaid_in,
 )
-from openwx.transports.web.target import Target, fingerprint_of
 
 FILEHELPER = "filehelper"
 """Always listed as a friend (contract, section 1)."""
-
-FRIEND_ATTRIBUTES = Friend.__struct_fields__
-GROUP_ATTRIBUTES = ("name", "id", "uid", "owner_uid", "displayname")
-ContactT = TypeVar("ContactT", bound=Friend | Group | User)
 
 
 def is_group(id: str) -> bool:
     return id.startswith("@@")
 
 
-class Contacts:
-    """The user, friends and groups of one login."""
+class WebContacts(ContactBook):
+    """The contacts of one login, kept up to date from WeChat's records."""
 
     def __init__(self, user: User) -> None:
-        self.user = user
-        self.friends: dict[str, Friend] = {}
-        self.groups: dict[str, Group] = {}
+        super().__init__(user)
         self.friends_are_whole = True
         """Whether the fetched list of friends was complete."""
         self.no_contacts: set[str] = set()
@@ -63,8 +53,6 @@ class Contacts:
         """Properties of the user and of friends that no record contained so far."""
         self._uids: dict[str, Uid] = {}
         self.put_friend(wire.Contact(FILEHELPER, NickName="文件传输助手"))
-
-    # -- records in ------------------------------------------------------------------------------------------
 
     def put_user(self, record: wire.Contact) -> list[Event]:
         old = self.user
@@ -226,92 +214,3 @@ class Contacts:
             self.unsaid[record.UserName] = unsaid
         else:
             self.unsaid.pop(record.UserName, None)
-
-    # -- look-ups --------------------------------------------------------------------------------------------
-
-    def chat(self, id: str) -> Chat | None:
-        return self.groups.get(id) or self.friends.get(id)
-
-    def find_friend(self, **selectors: str) -> Friend:
-        """Return the one friend with all of these attributes.
-
-        Raises ``CallerError``: none (100), several (102), the account itself by its id or account (101).
-        """
-        found = found_by(self.friends, selectors)
-        if not found and self._is_oneself(selectors):
-            raise CallerError(
-                Code.NOT_POSSIBLE, "that is the account itself, and no friend of its own"
-            )
-        return _only("friend", found, selectors)
-
-    def _is_oneself(self, selectors: dict[str, str]) -> bool:
-        own = (self.user.id, self.user.account)
-        named = (selectors.get("id"), selectors.get("account"))
-        return any(mine and mine == name for mine, name in zip(own, named, strict=True))
-
-    def find_group(self, **selectors: str) -> Group:
-        """Return the one group with all of these attributes. Raises ``CallerError``: none (100), several (102)."""
-        return _only("group", found_by(self.groups, selectors), selectors)
-
-    def find_anybody(self, **selectors: str) -> Chat | User:
-        """Return the one friend or group, or the user, with all of these attributes.
-
-        Raises ``CallerError``: none (100), several (102).
-        """
-        found: list[Chat | User] = []
-        for find in (matching, resembling):
-            found += find(self.friends, selectors)
-            if selectors.keys() <= {"id", "displayname"}:
-                found += find(self.groups, selectors)
-            found += find({self.user.id: self.user}, selectors)
-            if found:
-                break
-        return _only("contact", found, selectors)
-
-    def find_member(self, group: Group, id: str) -> Member:
-        """Return a group's member by id. Raises ``CallerError`` (100) where there is none."""
-        member = group.members.get(id)
-        if member is None:
-            raise CallerError(Code.NOT_FOUND, f"no member of {group.displayname} with id={id}")
-        return member
-
-    def find_member_anywhere(self, id: str) -> tuple[Member, Group]:
-        """Return a member by id and the first group that has this member. Raises ``CallerError`` (100) where there is
-        none."""
-        for group in self.groups.values():
-            if member := group.members.get(id):
-                return member, group
-        raise CallerError(Code.NOT_FOUND, f"no group has a member with id={id}")
-
-    def search_friends(self, **attributes: str) -> list[Friend]:
-        return found_by(self.friends, attributes)
-
-    def search_groups(self, **attributes: str) -> list[Group]:
-        return found_by(self.groups, attributes)
-
-    def find_again(self, target: Target) -> Chat | None:
-        """Return a chat of a former login: the one with its uid, or the only record that is otherwise unchanged."""
-        chats: list[Chat] = [*(self.groups if target.group else self.friends).values()]
-        if target.uid != "":
-            same = [chat for chat in chats if chat.uid == target.uid]
-            if same:
-                return same[0] if len(same) == 1 else None
-        same = [
-            chat
-            for chat in chats
-            if "" in (chat.uid, target.uid) and fingerprint_of(chat) == target.fingerprint
-        ]
-        return same[0] if len(same) == 1 else None
-
-
-def _only(what: str, matches: list[ContactT], selectors: dict[str, str]) -> ContactT:
-    if len(matches) == 1:
-        return matches[0]
-    asked = ", ".join(f"{name}={value}" for name, value in selectors.items())
-    if not matches:
-        raise CallerError(Code.NOT_FOUND, f"no {what} with {asked}")
-    raise CallerError(
-        Code.AMBIGUOUS,
-        f"{len(matches)} {what}s with {asked}: nothing was done; name one by its id",
-        candidates=[{"id": chat.id, "displayname": chat.displayname} for chat in matches],
-    )
