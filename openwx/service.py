@@ -22,7 +22,7 @@ from openwx.accounts.manager import AccountManager
 from openwx.accounts.media import types
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import MediaFolder
-from openwx.accounts.media.local import LocalMedia
+from openwx.accounts.media.local import AllowedFiles
 from openwx.accounts.private_targets import Targets, given_by_caller
 from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Resources
@@ -110,7 +110,7 @@ async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIte
             folder=folder,
             fetcher=fetcher,
             targets=guard,
-            local_media=LocalMedia(
+            local_media=AllowedFiles(
                 settings.media_roots, own=[data_dir, *settings.own_files], media=settings.media_dir
             ),
             downloads=settings.media.download,

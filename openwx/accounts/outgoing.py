@@ -5,13 +5,11 @@ import msgspec
 from openwx.domain.chat_ref import Target, target_of
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat
-from openwx.domain.media import MediaRef
+from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import CallerError
 from openwx.store.records import new_uid
 from openwx.transports.web.ids import new_client_msg_id
-from openwx.transports.web.send import Uploaded
 from openwx.transports.web.session import Session
-from openwx.transports.web.upload import Medium
 
 
 class Address(Target, frozen=True, kw_only=True):
@@ -31,8 +29,8 @@ class OutgoingMedia(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     media_id: str = ""
-    medium: Medium | None = None
-    uploaded: Uploaded | None = None
+    medium: LocalMedia | None = None
+    uploaded: RemoteMedia | None = None
     ref: MediaRef | None = None
     source: str = ""
 

@@ -7,7 +7,7 @@ import msgspec
 
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import MediaFolder
-from openwx.accounts.media.local import LocalMedia
+from openwx.accounts.media.local import AllowedFiles
 from openwx.accounts.private_targets import Targets
 from openwx.reporter.clock import Clock
 from openwx.store.sqlite.journal import Journal
@@ -25,7 +25,7 @@ class Resources(msgspec.Struct, kw_only=True):
     fetcher: Fetcher
     targets: Targets | None
     """The way to addresses that callers gave; None where these may be private."""
-    local_media: LocalMedia
+    local_media: AllowedFiles
     """The files of this machine that may be sent."""
     downloads: bool = True
     """Whether received media are fetched."""

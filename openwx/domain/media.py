@@ -1,4 +1,4 @@
-"""References to received media: what downloading and forwarding need (protocol reference, sections 5 and 6)."""
+"""Media on its way in and out: references to received files, files to send, and files that WeChat has."""
 
 from typing import Literal
 
@@ -15,6 +15,9 @@ MEDIA_CODES: dict[Kind, int] = {
     "file": 6,
 }
 """The numbers after the colon of a ``media_id``."""
+
+LARGEST_PICTURE = 20 * 1024 * 1024
+"""In bytes. Larger images and videos are sent as files."""
 
 
 class MediaRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,3 +40,43 @@ class MediaRef(msgspec.Struct, frozen=True, kw_only=True):
     """False for stickers from the shop, of which web clients get no image."""
     xml: str = ""
     """The received content, unescaped and without its sender."""
+
+
+class LocalMedia(msgspec.Struct, frozen=True, kw_only=True):
+    """A file to send: ``path`` of its bytes, hexadecimal ``md5``, and the ``kind`` that decides how it is sent."""
+
+    kind: Kind
+    path: str
+    name: str
+    size: int
+    mime: str
+    ext: str
+    md5: str
+    mtime: int
+    fingerprint: str = ""
+    """Identifies the judged file where others could change it."""
+
+
+class RemoteMedia(msgspec.Struct, frozen=True, kw_only=True):
+    """Media that WeChat has, by its ``MediaId``; the message of a file also has its name and size."""
+
+    kind: Kind
+    media_id: str
+    name: str = ""
+    size: int = 0
+    ext: str = ""
+    signature: str = ""
+    """Required in the message of a large file."""
+
+
+def sendable_kind(mime: str, size: int) -> Kind:
+    """Return the kind as which WeChat accepts a file of this type: GIFs are stickers, and what it cannot show is a
+    file."""
+    if mime == "image/gif":
+        return "emoticon"
+    if size <= LARGEST_PICTURE:
+        if mime in ("image/jpeg", "image/png", "image/bmp", "image/x-ms-bmp"):
+            return "image"
+        if mime in ("video/mp4", "video/x-m4v"):
+            return "video"
+    return "file"

@@ -14,7 +14,7 @@ from openwx.localfile import open_below
 _MOST_LINKS = 40
 
 
-class LocalMedia:
+class AllowedFiles:
     """``roots`` are the folders that files may lie in. ``own`` are files and folders that are never sent, but for what
     lies in ``media``, the folder of media."""
 

@@ -13,14 +13,12 @@ from openwx.accounts import journal_guard
 from openwx.accounts.media import names
 from openwx.accounts.media.resolver import MediaInput, MediaResolver
 from openwx.accounts.outgoing import OutgoingMedia
-from openwx.domain.media import MEDIA_CODES, Kind, MediaRef
+from openwx.domain.media import MEDIA_CODES, Kind, LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import CallerError, Code
 from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch
 from openwx.transports.web import send
 from openwx.transports.web.client import Client
-from openwx.transports.web.send import Uploaded
 from openwx.transports.web.transfer import NOBODY_YET, Transfer
-from openwx.transports.web.upload import Medium
 
 _MEDIA_ID = re.compile(r"(\S{1,2000}):(\d{1,2})")
 _KIND_OF_CODE: dict[str, Kind] = {str(code): kind for kind, code in MEDIA_CODES.items()}
@@ -44,7 +42,7 @@ class MediaRegistry:
         self._sources = sources
         self._client = client
         self._transfer = transfer
-        self._uploaded: OrderedDict[_Key, Uploaded] = OrderedDict()
+        self._uploaded: OrderedDict[_Key, RemoteMedia] = OrderedDict()
         self._uploading: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
     @property
@@ -73,7 +71,7 @@ class MediaRegistry:
             return _to_send_on(replace(parcel, media_id=media_id), name)
         if not found[1].startswith("@"):
             raise CallerError(Code.NOT_FOUND, f"media_id {media_id[:100]!a} is not known here")
-        uploaded = Uploaded(kind=kind, media_id=found[1], name=name or "file")
+        uploaded = RemoteMedia(kind=kind, media_id=found[1], name=name or "file")
         return OutgoingMedia(media_id=media_id, uploaded=uploaded)
 
     async def upload(self, parcel: OutgoingMedia, to: str) -> OutgoingMedia:
@@ -104,7 +102,7 @@ class MediaRegistry:
             return None
         return with_uploaded(replace(parcel, ref=None), await self._upload(parcel.medium, to))
 
-    async def _upload(self, medium: Medium, to: str) -> Uploaded:
+    async def _upload(self, medium: LocalMedia, to: str) -> RemoteMedia:
         key = (self._login_id, medium.md5, medium.kind, medium.name)
         lock = self._uploading.setdefault(key, asyncio.Lock())
         async with lock:  # who wants the same one meanwhile has it when it is there
@@ -121,7 +119,7 @@ class MediaRegistry:
         return uploaded
 
 
-def with_uploaded(parcel: OutgoingMedia, uploaded: Uploaded) -> OutgoingMedia:
+def with_uploaded(parcel: OutgoingMedia, uploaded: RemoteMedia) -> OutgoingMedia:
     media_id = f"{uploaded.media_id}:{MEDIA_CODES[uploaded.kind]}"
     return replace(parcel, uploaded=uploaded, media_id=media_id)
 
@@ -132,7 +130,7 @@ def to_keep(parcel: OutgoingMedia) -> dict[str, bytes]:
     return {key: msgspec.json.encode(parcel)} if key else {}
 
 
-def received(ref: MediaRef, medium: Medium | None) -> dict[str, bytes]:
+def received(ref: MediaRef, medium: LocalMedia | None) -> dict[str, bytes]:
     """What the journal is to remember of a received medium; ``medium`` once it was fetched."""
     media_id = f"{ref.msg_id}:{MEDIA_CODES[ref.kind]}"
     return {
@@ -166,7 +164,7 @@ def kind_of(parcel: OutgoingMedia) -> Kind:
     return parcel.medium.kind if parcel.medium else "file"
 
 
-def what_to_send(parcel: OutgoingMedia) -> Uploaded | MediaRef:
+def what_to_send(parcel: OutgoingMedia) -> RemoteMedia | MediaRef:
     what = parcel.uploaded or parcel.ref
     assert what is not None, "upload() comes first"
     return what
@@ -185,5 +183,5 @@ def _to_send_on(parcel: OutgoingMedia, name: str | None) -> OutgoingMedia:
     return OutgoingMedia(medium=replace(medium, name=name or medium.name))
 
 
-def _is_there(medium: Medium) -> bool:
+def _is_there(medium: LocalMedia) -> bool:
     return Path(medium.path).is_file()

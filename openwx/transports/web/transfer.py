@@ -4,16 +4,15 @@ import asyncio
 import logging
 from itertools import islice
 
-from openwx.domain.media import MediaRef
+from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import BadResponse, Unreachable
 from openwx.localfile import open_regular
 from openwx.transports.web import download, send
 from openwx.transports.web.client import Client
 from openwx.transports.web.download_body import Put
-from openwx.transports.web.send import Uploaded
 from openwx.transports.web.session import Session
 from openwx.transports.web.timing import Timing
-from openwx.transports.web.upload import CHUNK, UNCHECKED, Medium, Permit, Upload, check
+from openwx.transports.web.upload import CHUNK, UNCHECKED, Permit, Upload, check, chunks_of
 
 log = logging.getLogger("openwx.wechat")
 
@@ -65,7 +64,7 @@ class Transfer:
         words = f"it came in more than {download.MOST_PIECES} pieces"
         raise BadResponse(download.fetch(session, ref).name, words)
 
-    async def upload(self, medium: Medium, to: str = NOBODY_YET) -> Uploaded:
+    async def upload(self, medium: LocalMedia, to: str = NOBODY_YET) -> RemoteMedia:
         """Upload a file, a chunk at a time. Raises ``OSError``, too, where it cannot be read."""
         own_id = self._client.contacts.user.id
         permit = None
@@ -78,11 +77,11 @@ class Transfer:
             work = Upload(session, own_id, to, medium, permit)
             media_id = ""
             with await asyncio.to_thread(open_regular, medium.path, medium.fingerprint) as file:
-                for number in range(medium.chunks):
+                for number in range(chunks_of(medium)):
                     data = await asyncio.to_thread(file.read, CHUNK)
                     media_id = await self._chunk(work, number, data)
                     if (number + 1) % TELL_EVERY == 0:
-                        share = 100 * (number + 1) // medium.chunks
+                        share = 100 * (number + 1) // chunks_of(medium)
                         log.info("uploading %s: %d %%", medium.name, share)
         if not media_id:
             raise BadResponse("webwxuploadmedia", "the answer to the last chunk has no MediaId")
@@ -98,21 +97,21 @@ class Transfer:
                 await asyncio.sleep(pause_s)
         return (await self._client.http.send(work.chunk(number, data))).MediaId
 
-    async def send(self, to: str, what: Uploaded | MediaRef, client_msg_id: str) -> str:
+    async def send(self, to: str, what: RemoteMedia | MediaRef, client_msg_id: str) -> str:
         """Send uploaded media or forward received media, and return the MsgId. Safe to repeat with the same id."""
         own_id = self._client.contacts.user.id
         reply = await self._client.ask(
             lambda session: (
                 send.medium(session, own_id, to, what, client_msg_id)
-                if isinstance(what, Uploaded)
+                if isinstance(what, RemoteMedia)
                 else send.forward(session, own_id, to, what, client_msg_id)
             )
         )
         return str(reply.MsgID)
 
 
-def _uploaded(medium: Medium, media_id: str, permit: Permit | None) -> Uploaded:
-    return Uploaded(
+def _uploaded(medium: LocalMedia, media_id: str, permit: Permit | None) -> RemoteMedia:
+    return RemoteMedia(
         kind=medium.kind,
         media_id=media_id,
         name=medium.name,

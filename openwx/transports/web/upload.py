@@ -4,7 +4,7 @@ import time
 
 import msgspec
 
-from openwx.domain.media import Kind
+from openwx.domain.media import Kind, LocalMedia
 from openwx.transports.web import wire
 from openwx.transports.web.http import MAIN, Call, Part
 from openwx.transports.web.ids import new_client_media_id
@@ -13,32 +13,6 @@ from openwx.transports.web.session import Session
 CHUNK = 512 * 1024
 UNCHECKED = 25 * 1024 * 1024
 """In bytes. WeChat requires a check before larger uploads."""
-LARGEST_PICTURE = 20 * 1024 * 1024
-"""In bytes. Larger images and videos are accepted as files only."""
-
-
-class Medium(msgspec.Struct, frozen=True, kw_only=True):
-    """A file to send: ``path`` of its bytes, hexadecimal ``md5``, and the ``kind`` that decides how it is sent."""
-
-    kind: Kind
-    path: str
-    name: str
-    size: int
-    mime: str
-    ext: str
-    md5: str
-    mtime: int
-    fingerprint: str = ""
-    """Identifies the judged file where others could change it."""
-
-    @property
-    def chunks(self) -> int:
-        return -(-self.size // CHUNK)
-
-    @property
-    def media_type(self) -> str:
-        """WeChat's word for the kind."""
-        return {"image": "pic", "video": "video"}.get(self.kind, "doc")
 
 
 class Permit(msgspec.Struct, frozen=True):
@@ -48,20 +22,14 @@ class Permit(msgspec.Struct, frozen=True):
     signature: str = ""
 
 
-def kind_of(mime: str, size: int) -> Kind:
-    """Return the kind as which WeChat accepts a file of this type: GIFs are stickers, and what it cannot show is a
-    file."""
-    if mime == "image/gif":
-        return "emoticon"
-    if size <= LARGEST_PICTURE:
-        if mime in ("image/jpeg", "image/png", "image/bmp", "image/x-ms-bmp"):
-            return "image"
-        if mime in ("video/mp4", "video/x-m4v"):
-            return "video"
-    return "file"
+def chunks_of(medium: LocalMedia) -> int:
+    """Return the number of chunks of an upload."""
+    return -(-medium.size // CHUNK)
 
 
-def check(session: Session, own_id: str, to: str, medium: Medium) -> Call[wire.CheckUploadReply]:
+def check(
+    session: Session, own_id: str, to: str, medium: LocalMedia
+) -> Call[wire.CheckUploadReply]:
     """Ask whether a large file may be uploaded, and whether WeChat already has it."""
     return Call(
         name="webwxcheckupload",
@@ -85,7 +53,12 @@ class Upload:
     """One upload. Every chunk carries the same fields; the answer to the last has the ``MediaId``."""
 
     def __init__(
-        self, session: Session, own_id: str, to: str, medium: Medium, permit: Permit | None = None
+        self,
+        session: Session,
+        own_id: str,
+        to: str,
+        medium: LocalMedia,
+        permit: Permit | None = None,
     ) -> None:
         self._session = session
         self._medium = medium
@@ -109,7 +82,7 @@ class Upload:
             "type": medium.mime,
             "lastModifiedDate": _date(medium.mtime),
             "size": str(medium.size),
-            "mediatype": medium.media_type,
+            "mediatype": _media_type(medium.kind),
             "uploadmediarequest": wire.encode(request).decode(),
             "webwx_data_ticket": session.data_ticket,
             "pass_ticket": session.pass_ticket,
@@ -118,8 +91,8 @@ class Upload:
     def chunk(self, number: int, data: bytes) -> Call[wire.UploadReply]:
         """Return the call for one chunk. Safe to repeat."""
         form = dict(self._form)
-        if self._medium.chunks > 1:
-            form |= {"chunks": str(self._medium.chunks), "chunk": str(number)}
+        if (chunks := chunks_of(self._medium)) > 1:
+            form |= {"chunks": str(chunks), "chunk": str(number)}
         name = self._medium.name
         return Call(
             name="webwxuploadmedia",
@@ -132,6 +105,11 @@ class Upload:
             part=Part("filename", name, self._medium.mime, data),
             timeout_s=120.0,
         )
+
+
+def _media_type(kind: Kind) -> str:
+    """Return WeChat's word for a kind of media."""
+    return {"image": "pic", "video": "video"}.get(kind, "doc")
 
 
 def _date(seconds: int) -> str:
