@@ -36,10 +36,10 @@ from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
 from openwx.store.sqlite.journal import Journal, JournalError, WriteBatch
 from openwx.store.sqlite.schema import NotNowJournalError
+from openwx.timing import Timing
 from openwx.transports.web import sync
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx")
 

@@ -11,7 +11,7 @@ from openwx.accounts.media.local import AllowedFiles
 from openwx.accounts.private_targets import Targets
 from openwx.reporter.clock import Clock
 from openwx.store.sqlite.journal import Journal
-from openwx.transports.web.timing import Timing
+from openwx.timing import Timing
 
 
 class Resources(msgspec.Struct, kw_only=True):

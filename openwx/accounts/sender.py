@@ -29,8 +29,8 @@ from openwx.domain.contacts import FRIEND, Chat
 from openwx.errors import CallerError, Code, Rejected, SessionEnded
 from openwx.reporter.answer import Answer
 from openwx.store.sqlite.journal import Journal, JournalError, NewSend, Report, Send, WriteBatch
+from openwx.timing import Timing
 from openwx.transports.web.client import Client
-from openwx.transports.web.timing import Timing
 from openwx.transports.web.transfer import Transfer
 
 log = logging.getLogger("openwx.send")

@@ -27,7 +27,7 @@ from openwx.reporter.settling import Endings
 from openwx.reporter.stdout import StdoutWriter
 from openwx.reporter.turns import Again, Turns
 from openwx.store.sqlite.journal import DeliveryStatus, Journal, NewSend, Report, Send, Settled
-from openwx.transports.web.timing import Timing
+from openwx.timing import Timing
 
 __all__ = ["Answer", "Progress", "Reporter", "allowed", "should_report"]
 

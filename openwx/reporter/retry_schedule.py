@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from openwx.transports.web.timing import Timing
+from openwx.timing import Timing
 
 
 def fixed_pauses(pauses_s: tuple[float, ...]) -> Iterator[float]:

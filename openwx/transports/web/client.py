@@ -34,6 +34,7 @@ from openwx.errors import (
     Unreachable,
     WeChatError,
 )
+from openwx.timing import Timing
 from openwx.transports.web import login, send, sync
 from openwx.transports.web.contact_loader import load_contacts, notify_phone
 from openwx.transports.web.contacts import WebContacts
@@ -42,7 +43,6 @@ from openwx.transports.web.http import Call, Http
 from openwx.transports.web.login_flow import LoginFlow
 from openwx.transports.web.session import Session
 from openwx.transports.web.sync_parser import SyncParser
-from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.wechat")
 T = TypeVar("T")

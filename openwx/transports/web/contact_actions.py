@@ -12,6 +12,7 @@ from openwx.domain.contacts import Chat, Friend, Group, Member
 from openwx.domain.events import Event
 from openwx.domain.text import written
 from openwx.errors import BadResponse, CallerError, Code, Rejected
+from openwx.timing import Timing
 from openwx.transports.web import friends as friend_calls
 from openwx.transports.web import groups as group_calls
 from openwx.transports.web import send, wire
@@ -20,7 +21,6 @@ from openwx.transports.web.contacts import WebContacts, is_group
 from openwx.transports.web.ids import new_client_msg_id
 from openwx.transports.web.mutations import MutationRunner, unknown
 from openwx.transports.web.records import is_no_contact
-from openwx.transports.web.timing import Timing
 
 _CREATION = "a group that is being made"
 """One after the other: a new group is then known to be the one that was asked for."""

@@ -3,9 +3,9 @@
 from typing import Any
 
 from openwx.transports.web import wire
+from openwx.transports.web.clock import now_ms
 from openwx.transports.web.http import MAIN, Call
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import now_ms
 
 _ASK, _ACCEPT = 2, 3
 _FROM_A_GROUP = 33

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from openwx.transports.web import wire
+from openwx.transports.web.clock import now_ms
 from openwx.transports.web.http import MAIN, Call
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import now_ms
 
 
 def create(session: Session, ids: Iterable[str], name: str) -> Call[wire.CreateGroupReply]:

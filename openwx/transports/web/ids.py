@@ -2,7 +2,7 @@
 
 import random
 
-from openwx.transports.web.timing import now_ms
+from openwx.transports.web.clock import now_ms
 
 
 class Ids:

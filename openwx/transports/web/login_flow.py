@@ -10,10 +10,10 @@ import msgspec
 
 from openwx.domain.events import Event, QRCodeExpired, QRCodeShown, State
 from openwx.errors import BadResponse, LoginRefused, Unreachable, WeChatError
+from openwx.timing import Timing
 from openwx.transports.web import login
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.wechat")
 

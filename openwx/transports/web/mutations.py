@@ -16,6 +16,7 @@ from openwx.errors import (
     Unreachable,
     WeChatError,
 )
+from openwx.timing import Timing
 from openwx.transports.web import wire
 from openwx.transports.web.client import Client
 from openwx.transports.web.contact_loader import fetch_records
@@ -23,7 +24,6 @@ from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.http import Call
 from openwx.transports.web.lane import Lane
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.wechat")
 R = TypeVar("R")

@@ -6,10 +6,10 @@ from itertools import islice
 
 from openwx.errors import BadResponse, refused
 from openwx.transports.web import wire
+from openwx.transports.web.clock import inverted_ms, now_ms
 from openwx.transports.web.http import MAIN, Call
 from openwx.transports.web.ids import new_client_msg_id
 from openwx.transports.web.session import Session, device_id
-from openwx.transports.web.timing import inverted_ms, now_ms
 from openwx.transports.web.xmltext import unescaped
 
 BATCH = 50

@@ -7,11 +7,11 @@ from itertools import islice
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import BadResponse, Unreachable
 from openwx.localfile import open_regular
+from openwx.timing import Timing
 from openwx.transports.web import download, send
 from openwx.transports.web.client import Client
 from openwx.transports.web.download_body import Put
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Timing
 from openwx.transports.web.upload import CHUNK, UNCHECKED, Permit, Upload, check, chunks_of
 
 log = logging.getLogger("openwx.wechat")

@@ -10,9 +10,9 @@ from openwx.accounts.recorder import EventRecorder
 from openwx.accounts.resources import Resources
 from openwx.config import ReportSettings
 from openwx.store.sqlite.journal import WriteBatch, WriteResult
+from openwx.timing import Timing
 from openwx.transports.web.client import Batch
 from openwx.transports.web.session import Session, SyncKey
-from openwx.transports.web.timing import Timing
 
 from ..transports.web.serving import SESSION
 
