@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from openwx.simulator import Account, Heard, Simulator
+from openwx.simulator import Account, SentMessage, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
 from tests.patience import PATIENCE_S
 
@@ -20,7 +20,7 @@ def of(data: bytes) -> dict[str, Any]:
     return {"size": len(data), "md5": hashlib.md5(data).hexdigest()}
 
 
-def data_of(heard: Heard) -> bytes:
+def data_of(heard: SentMessage) -> bytes:
     assert heard.medium is not None
     return heard.medium.data
 

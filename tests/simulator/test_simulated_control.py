@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account, Simulator
+from openwx.simulator.control import GETS, KINDS, POSTS
 from openwx.simulator.control import __doc__ as control_doc
-from openwx.simulator.control_people import POSTS as PEOPLE
-from openwx.simulator.control_sends import POSTS as SENDS
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
 
 from .web_client import Json, WebClient
@@ -50,6 +49,9 @@ NEEDED: dict[str, Json] = {
 }
 
 
+SENDS = [f"{who}{verb}" for who in ("friend/", "group/member_", "phone/") for verb in KINDS]
+
+
 @pytest.mark.parametrize("path", SENDS)
 async def test_every_kind_is_sent(
     control: Control, client: WebClient, account: Account, path: str
@@ -65,10 +67,11 @@ async def test_every_kind_is_sent(
 
 def test_every_verb_is_documented() -> None:
     assert control_doc is not None
-    for path in (*PEOPLE, *SENDS):
-        who, _, verb = path.partition("/")
+    assert set(SENDS) < set(POSTS)
+    for path in (*GETS, *POSTS):
+        verb = path.rpartition("/")[2]
         verb = verb.removeprefix("member_") if path in SENDS else verb
-        assert f"`{who}/{verb}`" in control_doc or f"`{verb}`" in control_doc, path
+        assert f"`{path}`" in control_doc or f"`{verb}`" in control_doc, path
 
 
 async def test_media_from_data_samples_and_noise(

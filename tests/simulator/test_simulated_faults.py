@@ -169,7 +169,7 @@ async def test_unattended_phones_log_nobody_out() -> None:
         assert second.base["Uin"] != first.base["Uin"]
         session = simulator.account().session
         assert session is not None
-        session.asked_at = 0  # the synccheck that is held counts alone
+        session.called_at = 0  # the synccheck that is held counts alone
         poll.cancel()
         await first.http.close()
         while session.is_in_use:
