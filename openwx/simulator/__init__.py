@@ -19,23 +19,7 @@ from .session import Session
 from .state import Account
 
 __all__ = [
-    "Account",
-    "Call",
-    "Fault",
-    "Faults",
-    "FriendRequest",
-    "Group",
-    "Invitation",
-    "LoginCode",
-    "Medium",
-    "Member",
-    "Message",
-    "Person",
-    "Phone",
-    "Rule",
-    "SentMessage",
-    "Session",
-    "Settings",
-    "Simulator",
-    "serve",
-]
+    "Account", "Call", "Fault", "Faults", "FriendRequest", "Group", "Invitation", "LoginCode",
+    "Medium", "Member", "Message", "Person", "Phone", "Rule", "SentMessage", "Session", "Settings",
+    "Simulator", "serve",
+]  # fmt: skip

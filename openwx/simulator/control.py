@@ -106,57 +106,66 @@ def _fault(request: ControlRequest) -> Fault:
         raise BadParameterError(f"fault should be one of {names}") from None
 
 
-_BY_NAME: dict[str, Handler] = {
-    "account": lambda request: request.account if "account" in request.params else None,
-    "by": lambda request: request.actor,
-    "chat": lambda request: request.chat,
-    "fault": _fault,
-    "friend": lambda request: request.friend,
-    "group": lambda request: request.group,
-    "lines": lambda request: request.lines("lines"),
-    "member": lambda request: request.text("member"),
-    "message": lambda request: request.message,
-    "person": lambda request: request.person(request.text("person")),
-    "request": lambda request: request.friend_request,
-    "sent": lambda request: request.sent,
-    "timeout_s": lambda request: request.number("timeout_s", 10),
-    "uuid": lambda request: request.text("uuid", "") or None,
-    "who": lambda request: request.text("name"),
+_READERS: dict[str, Callable[[ControlRequest, str, Any], Any]] = {
+    "str": ControlRequest.text,
+    "str | None": lambda request, name, _: request.text(name, "") or None,
+    "int": ControlRequest.count,
+    "int | None": ControlRequest.count,
+    "float": ControlRequest.number,
+    "float | None": ControlRequest.number,
+    "float | str": ControlRequest.number,
+    "Sequence[str]": lambda request, name, _: request.lines(name),
+    "bytes | Medium": lambda request, _, sample: request.medium(sample),
+    "Chat": lambda request, *_: request.chat,
+    "Fault": lambda request, *_: _fault(request),
+    "FriendRequest": lambda request, *_: request.friend_request,
+    "GroupActor": lambda request, *_: request.group,
+    "MemberActor | PersonActor | str": ControlRequest.text,
+    "Message": lambda request, *_: request.message,
+    "Message | SentMessage": lambda request, *_: request.sent,
+    "Person": lambda request, name, _: request.person(request.text(name)),
+    "PersonActor": lambda request, *_: request.friend,
+    "PersonActor | None": lambda request, *_: request.actor,
+    "object | None": lambda request, *_: request.account if "account" in request.params else None,
+    "str | PersonActor": lambda request, *_: request.text("name"),
 }
-"""The parameters that are no plain values."""
+"""Read a parameter by the annotation, the name and the default that a method gives it."""
 
 
-def _argument(request: ControlRequest, parameter: inspect.Parameter, verb: str) -> Any:
-    if parameter.name == "data":
-        return request.medium(_SAMPLES.get(verb.removeprefix("member_"), "jpeg"))
-    if parameter.name in _BY_NAME:
-        return _BY_NAME[parameter.name](request)
-    by_type: dict[str, Callable[..., Any]] = {
-        "str": request.text, "float": request.number, "int": request.count,
-    }  # fmt: skip
-    read = by_type[parameter.annotation.partition(" ")[0]]
-    return read(parameter.name, parameter.default)
-
-
-def _verb(subject: Handler, kind: type, name: str) -> Handler:
+def _verb(subject: Handler, kind: type, name: str, **defaults: Any) -> Handler:
     """Make the handler that calls a method of `kind` on the subject of a request."""
     method = getattr(kind, name)
     _, *parameters = inspect.signature(method).parameters.values()
+    reads = [
+        (
+            _READERS[parameter.annotation],
+            parameter.name,
+            defaults.get(parameter.name, parameter.default),
+            parameter.kind is parameter.KEYWORD_ONLY,
+        )
+        for parameter in parameters
+        if parameter.kind is not parameter.VAR_KEYWORD
+    ]
 
     def handler(request: ControlRequest) -> Any:
         actor, args, kwargs = subject(request), [], {}
-        for parameter in parameters:
-            if parameter.kind is parameter.KEYWORD_ONLY:
-                kwargs[parameter.name] = _argument(request, parameter, name)
-            elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
-                args.append(_argument(request, parameter, name))
+        for read, parameter, default, by_name in reads:
+            value = read(request, parameter, default)
+            if by_name:
+                kwargs[parameter] = value
+            else:
+                args.append(value)
         return method(actor, *args, **kwargs)
 
     return handler
 
 
 def _verbs(path: str, subject: Handler, kind: type, *names: str) -> dict[str, Handler]:
-    return {f"{path}/{name}": _verb(subject, kind, name) for name in names}
+    handlers = {}
+    for name in names:
+        sample = _SAMPLES.get(name.removeprefix("member_"), "jpeg")
+        handlers[f"{path}/{name}"] = _verb(subject, kind, name, data=sample)
+    return handlers
 
 
 # What is no single method
@@ -306,7 +315,7 @@ GETS: dict[str, Handler] = {
 POSTS: dict[str, Handler] = {
     **_verbs(
         "phone", lambda request: request.account.phone, Phone, *KINDS,
-        "scan", "confirm", "cancel", "logs_out_web", "opens", "leaves", "says", "recalls",
+        "confirm", "cancel", "logs_out_web", "opens", "leaves", "says", "recalls",
         "accepts", "leaves_group", "remarks", "deletes", "renames_me",
     ),
     **_verbs(
@@ -321,6 +330,7 @@ POSTS: dict[str, Handler] = {
         "account", lambda request: request.account, Account,
         "asks_to_be_friends", "refuse_login", "allow_login",
     ),
+    "phone/scan": _verb(lambda request: request.account.phone, Phone, "scan", timeout_s=10),
     "account/add": _add_account,
     "account/ends_session": lambda request: request.account.end_session(
         request.count("ret", 1101) or 1101

@@ -17,12 +17,12 @@ Chat: TypeAlias = "Person | Group"
 
 @dataclass(slots=True, eq=False)
 class Contact:
-    """What people and groups have in common."""
+    """The common part of people and groups."""
 
     key: int
     """Identifies it within the account, over all logins."""
     inbox: list[SentMessage] = field(default_factory=list, repr=False, kw_only=True)
-    """What the account sent to it by the web client, oldest first."""
+    """The messages from the account's web client, oldest first."""
     heard: int = field(default=0, repr=False, kw_only=True)
     """The number of these that a scenario has waited for."""
     pinned: bool = field(default=False, kw_only=True)
@@ -229,7 +229,7 @@ class Settings:
     """The behaviour of the service; may be changed while it runs."""
 
     hold_s: float = 25.0
-    """How long `login` and `synccheck` are held, in seconds."""
+    """The time that `login` and `synccheck` are held, in seconds."""
     uuid_expiry_s: float = 300.0
     contact_page_size: int = 1000
     sync_batch_size: int = 50
@@ -243,7 +243,7 @@ class Settings:
     """Answers without news carry a SyncKey and SyncCheckKey of Count 0, which mean nothing."""
     revoke_within_s: float = 120.0
     media_known_s: float = 3 * 24 * 3600.0
-    """How long a MediaId can be sent after its upload, over new logins too (assumed)."""
+    """The time that a MediaId can be sent after its upload, over new logins too, in seconds (assumed)."""
     names_files: bool = True
     """Whether the download of a file names it (Content-Disposition)."""
     keep_media: bool = True

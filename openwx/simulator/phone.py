@@ -107,11 +107,11 @@ def _by_phone(
         draft = make(origin_of(owner, self.account), *args, **kwargs)
         return self.account.deliver(owner, chat, draft)
 
-    return document_verb(verb, make, "self", "chat")
+    return document_verb(verb, make)
 
 
 class Phone:
-    """What the owner of an account does on the phone."""
+    """The phone of an account's owner."""
 
     def __init__(self, account: Host, codes: LoginCodes) -> None:
         self.account = account

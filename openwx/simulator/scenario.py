@@ -1,4 +1,4 @@
-"""The vocabulary of scenarios: what people and groups of an account do, as methods.
+"""The vocabulary of scenarios: the people and groups of an account, with their actions as methods.
 
 Each verb changes the world at once, and puts the consequences for the web client on the timeline.
 """
@@ -21,7 +21,7 @@ Verb = TypeVar("Verb", bound=Callable[..., object])
 
 
 class Host(Protocol):
-    """What actors need of the account that they belong to."""
+    """The part of an account that its people and groups use."""
 
     number: int
     name: str
@@ -52,16 +52,13 @@ def origin_of(person: Person, account: Host) -> Origin:
     return Origin(person, account.owner, account.ids)
 
 
-def document_verb(verb: Verb, make: Callable[..., Draft], *first: str) -> Verb:
-    """Give a verb the docstring and the parameters of the function that makes its draft.
-
-    `first` are the parameters that replace the origin.
-    """
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    own = [inspect.Parameter(name, kind, annotation=str) for name in first]
+def document_verb(verb: Verb, make: Callable[..., Draft]) -> Verb:
+    """Give a verb the docstring and the parameters of the function that makes its draft."""
+    own = inspect.signature(verb).parameters.values()
     _, *others = inspect.signature(make).parameters.values()
+    both = [p for p in own if p.kind is p.POSITIONAL_ONLY] + others
     verb.__doc__ = make.__doc__
-    verb.__signature__ = inspect.Signature([*own, *others])  # type: ignore[attr-defined]
+    verb.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]
     return verb
 
 
@@ -72,7 +69,7 @@ def _by_person(
         draft = make(origin_of(self, self.account), *args, **kwargs)
         return self.account.deliver(self, self.account.owner, draft)
 
-    return document_verb(verb, make, "self")
+    return document_verb(verb, make)
 
 
 def _by_member(
@@ -85,11 +82,11 @@ def _by_member(
         person = self.speaker(member)
         return self.member_delivers(person, make(origin_of(person, self.account), *args, **kwargs))
 
-    return document_verb(verb, make, "self", "member")
+    return document_verb(verb, make)
 
 
 class Recipient(Contact):
-    """What people and groups have in common: tests wait for what the account sends them."""
+    """The common part of people and groups: tests wait for messages from the account."""
 
     __slots__ = ()
     account: Host

@@ -13,11 +13,9 @@ from aiohttp import web
 
 from . import autopilot, control, page
 from .calls import Call, read_call
-from .faults import Faults
 from .guard import guard
 from .model import Settings, Size
 from .notifier import PATIENCE_S
-from .phone import LoginCodes
 from .service import HANDLERS
 from .service.base import RefusedError, answer, refusal
 from .service.corruption import corrupt_answer, corrupt_call
@@ -45,12 +43,16 @@ class Simulator:
         tls: ssl.SSLContext | None = None,
         **settings: Any,
     ) -> None:
-        """`settings`: see `model.Settings`; `chatter_s`: the average pause of small talk, in seconds.
+        """Make a simulator with `settings` (see `model.Settings`), and small talk every `chatter_s` seconds.
 
         With `tls` it serves https, as the real service does.
         """
         size = Size(friends, groups, biggest_group, group_members, public_accounts)
         self.world = World(seed, size, Settings(auto_scan=auto_scan, **settings))
+        self.accounts = self.world.accounts
+        self.settings = self.world.settings
+        self.faults = self.world.faults
+        self.codes = self.world.codes
         self.host = host
         self.port = port
         self._chatter_s = chatter_s
@@ -78,22 +80,6 @@ class Simulator:
     def add_account(self, name: str = "", **size: int) -> Account:
         """Add an account, with sizes of its own where given (`friends=5`, `groups=0`)."""
         return self.world.add_account(name, **size)
-
-    @property
-    def accounts(self) -> list[Account]:
-        return self.world.accounts
-
-    @property
-    def settings(self) -> Settings:
-        return self.world.settings
-
-    @property
-    def faults(self) -> Faults:
-        return self.world.faults
-
-    @property
-    def codes(self) -> LoginCodes:
-        return self.world.codes
 
     @property
     def calls(self) -> list[Call]:

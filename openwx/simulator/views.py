@@ -49,59 +49,40 @@ def _(nothing: None) -> dict[str, Any]:
 def _(account: Account) -> dict[str, Any]:
     prompt = account.phone.shows()
     return {
-        "account": account.number,
-        "name": account.name,
-        "nickname": account.owner.nickname,
-        "colour": hex_colour(account.owner),
-        "uin": account.uin,
-        "online": account.is_online,
-        "logins": account.logins,
-        "friends": len(account.friends),
-        "groups": len(account.groups),
-        "sent": len(account.sent),
-        "phone_asks_for": prompt.uuid if prompt else None,
-        "refusal": account.refusal,
-    }
+        "account": account.number, "name": account.name, "nickname": account.owner.nickname,
+        "colour": hex_colour(account.owner), "uin": account.uin, "online": account.is_online,
+        "logins": account.logins, "friends": len(account.friends),
+        "groups": len(account.groups), "sent": len(account.sent),
+        "phone_asks_for": prompt.uuid if prompt else None, "refusal": account.refusal,
+    }  # fmt: skip
 
 
 @view.register
 def _(friend: PersonActor) -> dict[str, Any]:
     return {
-        "key": friend.key,
-        "id": friend.system_name,
-        "nickname": friend.nickname,
-        "remark": friend.remark,
-        "alias": friend.alias,
-        "uin": friend.uin,
-        "pinned": friend.pinned,
-        "heard": len(friend.inbox),
-    }
+        "key": friend.key, "id": friend.system_name, "nickname": friend.nickname,
+        "remark": friend.remark, "alias": friend.alias, "uin": friend.uin,
+        "pinned": friend.pinned, "heard": len(friend.inbox),
+    }  # fmt: skip
 
 
 @view.register
 def _(group: GroupActor) -> dict[str, Any]:
     return {
-        "key": group.key,
-        "name": group.name,
-        "uin": group.uin,
-        "members": len(group.members),
-        "saved": group.saved,
-        "pinned": group.pinned,
-        "invited": [person.nickname for person in group.invited],
-        "heard": len(group.inbox),
-    }
+        "key": group.key, "name": group.name, "uin": group.uin, "members": len(group.members),
+        "saved": group.saved, "pinned": group.pinned,
+        "invited": [person.nickname for person in group.invited], "heard": len(group.inbox),
+    }  # fmt: skip
 
 
 @view.register
 def _(member: MemberActor) -> dict[str, Any]:
     return {
-        "key": member.person.key,
-        "nickname": member.nickname,
-        "display_name": member.display_name,
-        "is_friend": member.person.is_friend,
+        "key": member.person.key, "nickname": member.nickname,
+        "display_name": member.display_name, "is_friend": member.person.is_friend,
         "is_me": member.person is member.person.account.owner,
         "colour": hex_colour(member.person),
-    }
+    }  # fmt: skip
 
 
 @view.register
@@ -112,55 +93,38 @@ def _(message: Message) -> dict[str, Any]:
 @view.register
 def _(sent: SentMessage) -> dict[str, Any]:
     return {
-        "text": sent.text,
-        "to": str(sent.to),
-        "key": sent.to.key,
-        "msg_id": sent.msg_id,
-        "client_msg_id": sent.client_msg_id,
-        "msg_type": sent.msg_type,
-        "time": sent.time,
-        "revoked": sent.revoked,
-        "bounced": sent.bounced,
-        "file_name": sent.file_name,
+        "text": sent.text, "to": str(sent.to), "key": sent.to.key, "msg_id": sent.msg_id,
+        "client_msg_id": sent.client_msg_id, "msg_type": sent.msg_type, "time": sent.time,
+        "revoked": sent.revoked, "bounced": sent.bounced, "file_name": sent.file_name,
         "medium": view(sent.medium) if sent.medium else None,
         "forwarded": sent.forwarded.msg_id if sent.forwarded else None,
-    }
+    }  # fmt: skip
 
 
 @view.register
 def _(medium: Medium) -> dict[str, Any]:
     return {
-        "media_id": medium.media_id,
-        "name": medium.name,
-        "mime": medium.mime,
-        "kind": medium.kind,
-        "size": medium.size,
-        "md5": medium.md5,
-    }
+        "media_id": medium.media_id, "name": medium.name, "mime": medium.mime,
+        "kind": medium.kind, "size": medium.size, "md5": medium.md5,
+    }  # fmt: skip
 
 
 @view.register
 def _(request: FriendRequest) -> dict[str, Any]:
     return {
-        "key": request.person.key,
-        "nickname": request.person.nickname,
-        "colour": hex_colour(request.person),
-        "words": request.words,
-        "ticket": request.ticket,
-        "accepted": request.accepted,
-        "msg_id": request.message.msg_id,
-    }
+        "key": request.person.key, "nickname": request.person.nickname,
+        "colour": hex_colour(request.person), "words": request.words, "ticket": request.ticket,
+        "accepted": request.accepted, "msg_id": request.message.msg_id,
+    }  # fmt: skip
 
 
 @view.register
 def _(invitation: Invitation) -> dict[str, Any]:
     return {
-        "key": invitation.person.key,
-        "nickname": invitation.person.nickname,
-        "colour": hex_colour(invitation.person),
-        "words": invitation.words,
+        "key": invitation.person.key, "nickname": invitation.person.nickname,
+        "colour": hex_colour(invitation.person), "words": invitation.words,
         "accepted": invitation.accepted,
-    }
+    }  # fmt: skip
 
 
 @view.register
@@ -171,24 +135,17 @@ def _(code: LoginCode) -> dict[str, Any]:
 @view.register
 def _(rule: Rule) -> dict[str, Any]:
     return {
-        "call": rule.call,
-        "fault": rule.fault.value,
-        "times": rule.times,
-        "probability": rule.probability,
-        "hits": rule.hits,
-    }
+        "call": rule.call, "fault": rule.fault.value, "times": rule.times,
+        "probability": rule.probability, "hits": rule.hits,
+    }  # fmt: skip
 
 
 @view.register
 def _(call: Call) -> dict[str, Any]:
     return {
-        "name": call.name,
-        "method": call.method,
-        "time": call.time,
-        "query": call.query,
-        "body": call.body,
-        "fault": call.fault,
-    }
+        "name": call.name, "method": call.method, "time": call.time, "query": call.query,
+        "body": call.body, "fault": call.fault,
+    }  # fmt: skip
 
 
 # Chats

@@ -1,4 +1,4 @@
-"""Published clients as processes that tell JSON lines."""
+"""Published clients as processes that print JSON lines."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ WECHAT4U_HOME = Path(os.environ.get("WECHAT4U_HOME", "."))
 
 
 class Told:
-    """The JSON lines that a client process tells, as they come."""
+    """The JSON lines of a client process, as they come."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
         self.all: list[dict[str, Any]] = []
 
     async def until(self, what: str) -> dict[str, Any]:
-        """The next line of this kind."""
+        """Return the next line of this kind."""
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             # itchat clears the screen by printing other things.
@@ -39,7 +39,7 @@ class Told:
                 self.all.append(told)
                 if told["what"] == what:
                     return told
-        raise AssertionError(f"the client ended before it told {what!r}; it told {self.all}")
+        raise AssertionError(f"the client ended before it printed {what!r}; it printed {self.all}")
 
 
 @asynccontextmanager
@@ -61,7 +61,7 @@ async def scanned(account: Account, told: Told) -> None:
 
 
 def needs_wechat4u(test: Any) -> Any:
-    """Skip a test where node or the package is not there."""
+    """Skip a test where node or the package is missing."""
     missing = not (WECHAT4U_HOME / "node_modules" / "wechat4u").exists()
     reason = "WECHAT4U_HOME names no folder whose node_modules holds wechat4u"
     test = pytest.mark.skipif(missing, reason=reason)(test)

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def tell(what: str, **data: Any) -> None:
-    # One write: what other threads tell comes before or after it, never between it and its end.
+    # One write: lines of other threads come before or after it, never in between.
     sys.stdout.write(json.dumps({"what": what, **data}, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 

@@ -16,7 +16,7 @@ from typing import Any
 
 
 def tell(what: str, **data: Any) -> None:
-    # One write: what other threads tell comes before or after it, never between it and its end.
+    # One write: lines of other threads come before or after it, never in between.
     sys.stdout.write(json.dumps({"what": what, **data}, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
@@ -30,7 +30,7 @@ def received(message: Any) -> None:
 
 
 def acts(folder: Path) -> None:
-    """Everything that changes something, each with its Ret."""
+    """Make all calls that change something, and print the Ret of each."""
     import itchat
 
     friend = itchat.search_friends(nickName="小灰")[0]

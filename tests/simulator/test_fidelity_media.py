@@ -16,13 +16,13 @@ from .clients import HERE, NODE, WECHAT4U_HOME, needs_wechat4u, running, scanned
 
 
 def of(data: bytes) -> dict[str, Any]:
-    """What the client tells of bytes that it fetched."""
+    """Return what the client prints for bytes that it downloaded."""
     return {"size": len(data), "md5": hashlib.md5(data).hexdigest()}
 
 
-def data_of(heard: SentMessage) -> bytes:
-    assert heard.medium is not None
-    return heard.medium.data
+def data_of(sent: SentMessage) -> bytes:
+    assert sent.medium is not None
+    return sent.medium.data
 
 
 async def test_itchat_with_media_groups_and_friends(tmp_path: Path) -> None:

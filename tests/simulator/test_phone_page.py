@@ -29,7 +29,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 @pytest.fixture
 def control(client: WebClient) -> Control:
-    """The control API, with a web client that is logged in."""
+    """Return the control API, with a web client that is logged in."""
     return Control(client)
 
 
@@ -303,7 +303,7 @@ async def test_a_session_ends_as_told(control: Control, client: WebClient) -> No
 
 @pytest.fixture
 async def told(web: WebClient) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-    """What the stream of changes tells."""
+    """Yield the events of the stream of changes."""
     async with web.http.get(f"{web.url}/_simulator/changes") as answer:
         assert answer.content_type == "text/event-stream"
 

@@ -1,4 +1,4 @@
-"""The control API tells the same stories as the vocabulary."""
+"""The control API does the same as the scenario verbs."""
 
 from __future__ import annotations
 
@@ -155,3 +155,28 @@ async def test_recalls_invitations_and_avatars(
         simulator.settings.keep_media = True
         await control.post("settings", revoke_within_s=0, keep_media=off)
         assert simulator.settings.keep_media is False
+
+
+async def test_logins_are_refused(control: Control, client: WebClient, account: Account) -> None:
+    refused = await control.post("account/refuse_login", ret=1204, message="no <more>")
+    assert refused == {"done": True}
+    assert account.refusal == (1204, "no <more>")
+    await control.post("account/refuse_login")
+    assert account.refusal[0] == 1203
+    await control.post("account/allow_login")
+    assert account.refusal is None
+
+
+async def test_what_phones_and_friends_change(
+    control: Control, client: WebClient, account: Account
+) -> None:
+    await control.post("phone/remarks", friend="momo", name="r")
+    await control.post("phone/renames_me", name="新我")
+    await control.post("friend/unfriends_me", friend="小灰")
+    grey = account.friend("小灰")
+    assert (account.friend("momo").remark, account.owner.nickname) == ("r", "新我")
+    assert grey.has_dropped_me
+    await control.post("phone/deletes", friend=str(grey.key))
+    assert grey not in account.friends
+    missing = await control.post("phone/remarks", friend="momo")
+    assert missing == {"error": "name is missing"}

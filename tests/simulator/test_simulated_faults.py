@@ -1,4 +1,4 @@
-"""Troubles on demand, and the control API."""
+"""Faults on demand, and the control API."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ async def test_unattended_phones_log_in_and_friends_write() -> None:
 
 
 async def test_unattended_phones_log_nobody_out() -> None:
-    """Two web clients get two accounts; one that comes back, without its session, gets its own again."""
+    """Two web clients get two accounts; one that returns without its session gets its own again."""
 
     async def enters(web: WebClient) -> None:
         uuid = await web.code()

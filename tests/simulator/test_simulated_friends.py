@@ -24,7 +24,7 @@ async def verify(
 
 
 def stranger_in_a_group(account: Account) -> tuple[Person, str]:
-    """A member who is no friend, and the id."""
+    """Return a member who is no friend, and the id."""
     group = account.group("PERL学习交流")
     person = next(m.person for m in group.others if not m.person.is_friend)
     assert account.session is not None

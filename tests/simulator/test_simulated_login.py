@@ -1,4 +1,4 @@
-"""Login as reference section 2 tells it."""
+"""Login (reference, 2)."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ async def arrived(client: WebClient) -> Json:
 
 
 def xml_of(message: Json) -> ElementTree.Element:
-    """The content as a client reads it."""
+    """Parse the content as a client does."""
     content = html.unescape(message["Content"].replace("<br/>", "\n"))
     return ElementTree.fromstring(content)
 

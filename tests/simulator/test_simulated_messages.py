@@ -1,4 +1,4 @@
-"""The sync loop and sending as reference sections 4 to 6 tell them."""
+"""The sync loop and sending (reference, 4 to 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all handlers share: who calls, how a call is refused, how answers are written (reference, 1, 8 and 9)."""
+"""Shared by all handlers: identify the caller, refuse a call, write an answer (reference, 1, 8 and 9)."""
 
 from __future__ import annotations
 
