@@ -84,7 +84,7 @@ from .scenario import GroupActor, MemberActor, PersonActor
 from .state import Account, World
 from .views import chat_view, entry_view, name_of, view
 
-Handler: TypeAlias = Callable[[ControlRequest], Any]
+Action: TypeAlias = Callable[[ControlRequest], Any]
 """Returns an object with a `view`, JSON, or an awaitable of either."""
 
 # Verbs of the scenario: the parameters of a request are those of the method
@@ -120,7 +120,7 @@ _READERS: dict[str, Callable[[ControlRequest, str, Any], Any]] = {
     "Fault": lambda request, *_: _fault(request),
     "FriendRequest": lambda request, *_: request.friend_request,
     "GroupActor": lambda request, *_: request.group,
-    "MemberActor | PersonActor | str": ControlRequest.text,
+    "AnyMember": ControlRequest.text,
     "Message": lambda request, *_: request.message,
     "Message | SentMessage": lambda request, *_: request.sent,
     "Person": lambda request, name, _: request.person(request.text(name)),
@@ -132,7 +132,7 @@ _READERS: dict[str, Callable[[ControlRequest, str, Any], Any]] = {
 """Read a parameter by the annotation, the name and the default that a method gives it."""
 
 
-def _verb(subject: Handler, kind: type, name: str, **defaults: Any) -> Handler:
+def _verb(subject: Action, kind: type, name: str, **defaults: Any) -> Action:
     """Make the handler that calls a method of `kind` on the subject of a request."""
     method = getattr(kind, name)
     _, *parameters = inspect.signature(method).parameters.values()
@@ -160,7 +160,7 @@ def _verb(subject: Handler, kind: type, name: str, **defaults: Any) -> Handler:
     return handler
 
 
-def _verbs(path: str, subject: Handler, kind: type, *names: str) -> dict[str, Handler]:
+def _verbs(path: str, subject: Action, kind: type, *names: str) -> dict[str, Action]:
     handlers = {}
     for name in names:
         sample = _SAMPLES.get(name.removeprefix("member_"), "jpeg")
@@ -295,7 +295,7 @@ def _settings(request: ControlRequest) -> dict[str, Any]:
     return dataclasses.asdict(settings)
 
 
-GETS: dict[str, Handler] = {
+GETS: dict[str, Action] = {
     "state": _state,
     "chats": _chats,
     "chat": _chat,
@@ -312,7 +312,7 @@ GETS: dict[str, Handler] = {
     "friend_requests": lambda request: request.account.friend_requests,
     "friend_requests_sent": lambda request: request.account.friend_requests_sent,
 }
-POSTS: dict[str, Handler] = {
+POSTS: dict[str, Action] = {
     **_verbs(
         "phone", lambda request: request.account.phone, Phone, *KINDS,
         "confirm", "cancel", "logs_out_web", "opens", "leaves", "says", "recalls",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from .identifiers import Identifiers
 from .model import Chat, Contact, Draft, Group, Member, Message, Person, SentMessage
@@ -18,6 +18,8 @@ from .wire.contents import Origin
 
 P = ParamSpec("P")
 Verb = TypeVar("Verb", bound=Callable[..., object])
+AnyMember: TypeAlias = "MemberActor | PersonActor | str"
+"""A member of a group: by name, nickname or key, too."""
 
 
 class Host(Protocol):
@@ -74,9 +76,9 @@ def _by_person(
 
 def _by_member(
     make: Callable[Concatenate[Origin, P], Draft],
-) -> Callable[Concatenate[GroupActor, MemberActor | PersonActor | str, P], Message]:
+) -> Callable[Concatenate[GroupActor, AnyMember, P], Message]:
     def verb(
-        self: GroupActor, member: MemberActor | PersonActor | str, /,
+        self: GroupActor, member: AnyMember, /,
         *args: P.args, **kwargs: P.kwargs,
     ) -> Message:  # fmt: skip
         person = self.speaker(member)
@@ -223,12 +225,12 @@ class GroupActor(Group, Recipient):
         """All members but the account's owner."""
         return [m for m in self.members.values() if m.person is not self.account.owner]
 
-    def member_says(self, member: MemberActor | PersonActor | str, text: str) -> Message:
+    def member_says(self, member: AnyMember, text: str) -> Message:
         """Write in the group as a member."""
         return self.member_delivers(self.speaker(member), contents.text(text))
 
     def member_sends(
-        self, member: MemberActor | PersonActor | str, msg_type: int, content: str = "", *,
+        self, member: AnyMember, msg_type: int, content: str = "", *,
         text: str = "", **fields: Any,
     ) -> Message:  # fmt: skip
         """Send a message of any kind as a member."""
@@ -267,7 +269,7 @@ class GroupActor(Group, Recipient):
         words = _someone_recalled(self._shown(message.member))
         return self.account.recall(self, self.account.owner, message, words)
 
-    def member_renames(self, member: MemberActor | PersonActor | str, display_name: str) -> None:
+    def member_renames(self, member: AnyMember, display_name: str) -> None:
         """Take another name for this group as a member."""
         self.members[self._person(member).key].display_name = display_name
         self.account.contact_changed(self)
@@ -289,9 +291,7 @@ class GroupActor(Group, Recipient):
         self.invited.remove(person)
         return self.add_member(person, by=self.account.owner)
 
-    def remove_member(
-        self, member: MemberActor | PersonActor | str, *, by: PersonActor | None = None
-    ) -> None:
+    def remove_member(self, member: AnyMember, *, by: PersonActor | None = None) -> None:
         """Remove a member. If it is the account's owner, the group is gone."""
         person = self._person(member)
         shown = self._shown(person)
@@ -313,7 +313,7 @@ class GroupActor(Group, Recipient):
         """Put a system notice into this group (MsgType 10000)."""
         return self.account.deliver(self, self.account.owner, contents.notice(text))
 
-    def speaker(self, member: MemberActor | PersonActor | str) -> PersonActor:
+    def speaker(self, member: AnyMember) -> PersonActor:
         """Return the person who speaks. Raises ValueError for the account's owner."""
         person = self._person(member)
         if person is self.account.owner:
@@ -328,7 +328,7 @@ class GroupActor(Group, Recipient):
         """Name the person who did it, for a notice; the default is the group's owner."""
         return "你" if by is self.account.owner else f'"{self._shown(by or self.owner)}"'
 
-    def _person(self, member: MemberActor | PersonActor | str) -> PersonActor:
+    def _person(self, member: AnyMember) -> PersonActor:
         if isinstance(member, str):
             return self.member(member).person
         person = member.person if isinstance(member, MemberActor) else member

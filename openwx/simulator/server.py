@@ -15,11 +15,10 @@ from . import autopilot, control, page
 from .calls import Call, read_call
 from .guard import guard
 from .model import Settings, Size
-from .notifier import PATIENCE_S
 from .service import HANDLERS
 from .service.base import RefusedError, answer, refusal
 from .service.corruption import corrupt_answer, corrupt_call
-from .state import Account, World
+from .state import World
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +52,10 @@ class Simulator:
         self.settings = self.world.settings
         self.faults = self.world.faults
         self.codes = self.world.codes
+        self.account = self.world.account
+        self.add_account = self.world.add_account
+        self.calls_of = self.world.calls_of
+        self.gets_call = self.world.gets_call
         self.host = host
         self.port = port
         self._chatter_s = chatter_s
@@ -73,26 +76,10 @@ class Simulator:
         """The address of the phone page, for a browser."""
         return f"{self.url}/"
 
-    def account(self, which: str | int = 0) -> Account:
-        """Return the account with this number or name; the default is the first."""
-        return self.world.account(which)
-
-    def add_account(self, name: str = "", **size: int) -> Account:
-        """Add an account, with sizes of its own where given (`friends=5`, `groups=0`)."""
-        return self.world.add_account(name, **size)
-
     @property
     def calls(self) -> list[Call]:
         """All calls so far, oldest first."""
         return list(self.world.calls)
-
-    def calls_of(self, name: str) -> list[Call]:
-        """Return the calls so far with this name."""
-        return self.world.calls_of(name)
-
-    async def gets_call(self, name: str, n: int = 1, timeout_s: float = PATIENCE_S) -> list[Call]:
-        """Wait until `n` calls with this name have been recorded in all."""
-        return await self.world.gets_call(name, n, timeout_s)
 
     # Running
 

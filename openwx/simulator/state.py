@@ -327,7 +327,7 @@ class Account:
         world = self.world
         begin = self.acknowledged if world.settings.keeps_unread else len(self.timeline)
         self.session = Session(world.seed, self.number, self.logins, self.owner, begin)
-        world.sessions[self.session.sid] = self.session
+        world.web_sessions[self.session.sid] = self.session
         self.pulse.notify()
         return self.session
 
@@ -368,7 +368,7 @@ class World:
         self.codes = LoginCodes(random.Random(f"{seed}:world"), settings, self.pulse)
         self.calls: deque[Call] = deque(maxlen=100_000)
         """The recorded calls, oldest first, also those that a fault struck."""
-        self.sessions: dict[str, Session] = {}
+        self.web_sessions: dict[str, Session] = {}
         """By wxsid, also those that ended."""
         self.accounts: list[Account] = []
         self.closing = False

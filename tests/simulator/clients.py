@@ -21,7 +21,7 @@ NODE = shutil.which("node")
 WECHAT4U_HOME = Path(os.environ.get("WECHAT4U_HOME", "."))
 
 
-class Told:
+class Output:
     """The JSON lines of a client process, as they come."""
 
     def __init__(self, process: Process) -> None:
@@ -35,18 +35,18 @@ class Told:
             # itchat clears the screen by printing other things.
             begin = line.find(b'{"what"')
             if begin >= 0:
-                told: dict[str, Any] = json.loads(line[begin:])
-                self.all.append(told)
-                if told["what"] == what:
-                    return told
+                found: dict[str, Any] = json.loads(line[begin:])
+                self.all.append(found)
+                if found["what"] == what:
+                    return found
         raise AssertionError(f"the client ended before it printed {what!r}; it printed {self.all}")
 
 
 @asynccontextmanager
-async def running(*command: str | Path) -> AsyncIterator[tuple[Process, Told]]:
+async def running(*command: str | Path) -> AsyncIterator[tuple[Process, Output]]:
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
     try:
-        yield process, Told(process)
+        yield process, Output(process)
     finally:
         if process.returncode is None:
             process.kill()
@@ -55,8 +55,8 @@ async def running(*command: str | Path) -> AsyncIterator[tuple[Process, Told]]:
         await asyncio.sleep(0)
 
 
-async def scanned(account: Account, told: Told) -> None:
-    code = await told.until("code")
+async def scanned(account: Account, output: Output) -> None:
+    code = await output.until("code")
     await account.phone.scan(code["uuid"])
 
 

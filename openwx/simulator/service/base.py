@@ -50,7 +50,7 @@ def caller(
     uin = given("Uin", "uin") or call.cookies.get("wxuin", "")
     if not sid and not call.cookies:
         raise RefusedError(1102)
-    session = world.sessions.get(sid)
+    session = world.web_sessions.get(sid)
     if session is None or uin != str(session.owner.uin):
         raise RefusedError(1101)
     if session.ended is not None:
