@@ -1,8 +1,9 @@
 """A simulated WeChat web service: a product feature (`openwx simulate`) and the tests' world.
 
 It speaks the protocol of the reference in literal JSON and shares no code with the client that it
-tests. From below: `model` (data), `wire` (its spelling), `scenario` and `phone` (what people do),
-`state` (accounts and the world), `service` (the calls), `control` and `page` (for people), `server`.
+tests. From below: `model` (data), `wire` (its spelling), `scenario` and `phone` (the actions of
+people), `state` (accounts and the world), `service` (the calls of web clients), `control` and `page`
+(the API and the page for developers), `server`.
 """
 
 from .calls import Call

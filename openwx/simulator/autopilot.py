@@ -1,4 +1,4 @@
-"""People who act by themselves, for `openwx simulate`: they scan, confirm and write."""
+"""People who act by themselves, for `openwx simulate`: they scan, confirm and write. `server` runs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests of a web client: read from HTTP, passed to handlers, and recorded for tests."""
+"""The requests of a web client: `server` reads them, handlers answer them, the world records them for tests."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ from aiohttp import web
 
 from .calls import parse_body
 from .control_request import BadParameterError, ControlRequest
-from .faults import Fault, Faults
+from .faults import Faults
 from .model import Chat, SentMessage
 from .phone import LoginCodes, Phone
 from .scenario import GroupActor, MemberActor, PersonActor
@@ -87,7 +87,7 @@ from .views import chat_view, entry_view, name_of, view
 Action: TypeAlias = Callable[[ControlRequest], Any]
 """Returns an object with a `view`, JSON, or an awaitable of either."""
 
-# Verbs of the scenario: the parameters of a request are those of the method
+# Verbs of the scenario: a request has the parameters of the method
 
 KINDS = [name for name, verb in vars(Phone).items() if hasattr(verb, "__signature__")]
 """The verbs that send a message of one kind: of people, of members and of phones."""
@@ -96,14 +96,6 @@ _SAMPLES = {
     "sends_voice": "mp3", "sends_video": "mp4", "sends_short_video": "mp4", "sends_file": "png",
     "sends_sticker": "gif", "sends_app_sticker": "gif",
 }  # fmt: skip
-
-
-def _fault(request: ControlRequest) -> Fault:
-    try:
-        return Fault(request.text("fault"))
-    except ValueError:
-        names = ", ".join(fault.value for fault in Fault)
-        raise BadParameterError(f"fault should be one of {names}") from None
 
 
 _READERS: dict[str, Callable[[ControlRequest, str, Any], Any]] = {
@@ -117,7 +109,7 @@ _READERS: dict[str, Callable[[ControlRequest, str, Any], Any]] = {
     "Sequence[str]": lambda request, name, _: request.lines(name),
     "bytes | Medium": lambda request, _, sample: request.medium(sample),
     "Chat": lambda request, *_: request.chat,
-    "Fault": lambda request, *_: _fault(request),
+    "Fault": lambda request, *_: request.fault,
     "FriendRequest": lambda request, *_: request.friend_request,
     "GroupActor": lambda request, *_: request.group,
     "AnyMember": ControlRequest.text,
@@ -133,42 +125,31 @@ _READERS: dict[str, Callable[[ControlRequest, str, Any], Any]] = {
 
 
 def _verb(subject: Action, kind: type, name: str, **defaults: Any) -> Action:
-    """Make the handler that calls a method of `kind` on the subject of a request."""
+    """Make the action that calls a method of `kind` on the subject of a request."""
     method = getattr(kind, name)
-    _, *parameters = inspect.signature(method).parameters.values()
-    reads = [
-        (
-            _READERS[parameter.annotation],
-            parameter.name,
-            defaults.get(parameter.name, parameter.default),
-            parameter.kind is parameter.KEYWORD_ONLY,
-        )
-        for parameter in parameters
-        if parameter.kind is not parameter.VAR_KEYWORD
-    ]
+    signature = inspect.signature(method)
+    _, *parameters = signature.parameters.values()
+    readers = [(p, _READERS[p.annotation]) for p in parameters if p.kind is not p.VAR_KEYWORD]
 
-    def handler(request: ControlRequest) -> Any:
-        actor, args, kwargs = subject(request), [], {}
-        for read, parameter, default, by_name in reads:
-            value = read(request, parameter, default)
-            if by_name:
-                kwargs[parameter] = value
-            else:
-                args.append(value)
-        return method(actor, *args, **kwargs)
+    def action(request: ControlRequest) -> Any:
+        bound = signature.bind_partial(subject(request))
+        for parameter, read in readers:
+            default = defaults.get(parameter.name, parameter.default)
+            bound.arguments[parameter.name] = read(request, parameter.name, default)
+        return method(*bound.args, **bound.kwargs)
 
-    return handler
+    return action
 
 
 def _verbs(path: str, subject: Action, kind: type, *names: str) -> dict[str, Action]:
-    handlers = {}
+    actions = {}
     for name in names:
         sample = _SAMPLES.get(name.removeprefix("member_"), "jpeg")
-        handlers[f"{path}/{name}"] = _verb(subject, kind, name, data=sample)
-    return handlers
+        actions[f"{path}/{name}"] = _verb(subject, kind, name, data=sample)
+    return actions
 
 
-# What is no single method
+# Actions that are no single method
 
 
 def _state(request: ControlRequest) -> dict[str, Any]:
@@ -332,8 +313,8 @@ POSTS: dict[str, Action] = {
     ),
     "phone/scan": _verb(lambda request: request.account.phone, Phone, "scan", timeout_s=10),
     "account/add": _add_account,
-    "account/ends_session": lambda request: request.account.end_session(
-        request.count("ret", 1101) or 1101
+    "account/ends_session": _verb(
+        lambda request: request.account, Account, "end_session", ret=1101
     ),
     "account/desktop_only": _desktop_only,
     "account/is_accepted": _is_accepted,
@@ -352,14 +333,14 @@ def add_routes(app: web.Application, world: World) -> None:
     """Serve the verbs; any other request under `/_simulator/` is answered with a list of them."""
 
     async def answer(request: web.Request) -> web.Response:
-        path, handlers = request.match_info["path"], {"GET": GETS, "POST": POSTS}
-        handler = handlers.get(request.method, {}).get(path)
-        if handler is None:
-            there_is = [f"{method} {name}" for method in handlers for name in handlers[method]]
+        path, actions = request.match_info["path"], {"GET": GETS, "POST": POSTS}
+        action = actions.get(request.method, {}).get(path)
+        if action is None:
+            there_is = [f"{method} {name}" for method in actions for name in actions[method]]
             return _json({"error": f"no {request.method} {path}", "there_is": there_is}, 404)
         params = {**request.query, **parse_body(await request.read(), request.content_type)}
         try:
-            reply = handler(ControlRequest(world, params))
+            reply = action(ControlRequest(world, params))
             if isinstance(reply, Awaitable):
                 reply = await reply
         except (BadParameterError, ValueError) as error:

@@ -1,4 +1,7 @@
-"""A request to the control API: its parameters, and the accounts, people and messages that they name."""
+"""A request to the control API: its parameters, and the accounts, people and messages that they name.
+
+`control` makes one for each request, and the page one for each attachment.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import binascii
 import inspect
 from typing import Any
 
+from .faults import Fault
 from .media import Medium
 from .model import Message, SentMessage
 from .samples import BY_NAME
@@ -64,11 +68,19 @@ class ControlRequest:
             raise BadParameterError(f"sample should be one of {', '.join(BY_NAME)}")
         return Medium(BY_NAME[sample])
 
+    @property
+    def fault(self) -> Fault:
+        try:
+            return Fault(self.text("fault"))
+        except ValueError:
+            names = ", ".join(fault.value for fault in Fault)
+            raise BadParameterError(f"fault should be one of {names}") from None
+
     def _value(self, name: str, default: Any) -> Any:
-        value = self.params.get(name, default)
-        if value is REQUIRED:
+        value = self.params.get(name)
+        if value is None and default is REQUIRED:
             raise BadParameterError(f"{name} is missing")
-        return value
+        return default if value is None else value
 
     # Accounts, people and groups
 

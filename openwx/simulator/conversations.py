@@ -1,15 +1,26 @@
-"""The chats as the owner's phone shows them: both directions in one order, and unread counts."""
+"""The chats as the owner's phone shows them: both directions in one order, and unread counts.
+
+`control` shows them on the phone page.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .model import Chat, Event, Message, Person, SentMessage
 
 Entry: TypeAlias = "Message | SentMessage"
 
+KINDS = {
+    1: "text", 3: "image", 34: "voice", 37: "friend_request", 42: "card", 43: "video",
+    47: "sticker", 48: "location", 50: "call", 62: "video", 10000: "notice",
+}  # fmt: skip
+SHARES = {
+    0: "chat_record", 5: "link", 6: "file", 8: "sticker", 17: "live_location", 19: "chat_record",
+    33: "mini_program", 2000: "transfer", 2001: "red_packet",
+}  # fmt: skip
 _NOT_SHOWN = (51, 10002)
 """Traffic between phone and web client, and recalls: these show at the recalled message."""
 _NOT_COUNTED = 10000
@@ -96,3 +107,20 @@ def chat_of(entry: Entry, owner: Person) -> Chat:
     if isinstance(entry, SentMessage):
         return entry.to
     return entry.receiver if entry.sender is owner else entry.sender
+
+
+def kind_of(entry: Entry) -> str:
+    """Return the kind of a message in a word; of a forwarded message, the original kind."""
+    if isinstance(entry, SentMessage):
+        if entry.forwarded is not None:
+            return kind_of(entry.forwarded)
+        fields: dict[str, Any] = {}
+    else:
+        fields = entry.fields
+    if entry.msg_type == 6:
+        return "file"
+    if entry.msg_type == 49:
+        return SHARES.get(fields.get("AppMsgType", -1), "other")
+    if entry.msg_type == 1 and fields.get("SubMsgType") == 48:
+        return "location"
+    return KINDS.get(entry.msg_type, "other")

@@ -1,4 +1,4 @@
-"""Faults of the service on demand, by the name of a call."""
+"""Faults of the service on demand, by the name of a call. `service.corruption` applies them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New keys, message ids and secrets of an account: the same ones for the same seed."""
+"""New keys, message ids and secrets of an account: the same ones for the same seed. Drafts use them, too."""
 
 from __future__ import annotations
 

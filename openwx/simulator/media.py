@@ -1,4 +1,7 @@
-"""Pictures, voices, films and files: their bytes, or only their size and MD5; and uploads in progress."""
+"""Pictures, voices, films and files: their bytes, or only their size and MD5; and uploads in progress.
+
+Messages carry media in both directions; `service.ranges` sends them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Wait for a condition without polling: code that changes something calls `notify`."""
+"""Wait for a condition without polling: code that changes something calls `notify`.
+
+Held calls, the phone page and tests wait so.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The people and groups of a new account: the same for a seed, with all that clients get wrong."""
+"""The people and groups of a new account: the same for a seed, with all that clients get wrong.
+
+`state.Account` fills its lists with them.
+"""
 
 from __future__ import annotations
 

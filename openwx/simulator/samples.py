@@ -1,4 +1,4 @@
-"""Tiny real media: the bytes of each are of the type that its name says."""
+"""Tiny real media, for scenarios and tests: the bytes of each are of the type that its name says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator as an HTTP server: one origin for all hosts of the service."""
+"""The simulator as an HTTP server: one origin for all hosts of the service, the control API and the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The JSON of the control API: accounts, people, messages, and chats as a phone shows them."""
+"""The JSON of the control API: accounts, people, messages, and chats as a phone shows them.
+
+`control` passes all that it answers through `view`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import re
 from typing import Any
 
 from .calls import Call
-from .conversations import Conversation, Entry, is_own
+from .conversations import Conversation, Entry, is_own, kind_of
 from .faults import Rule
 from .media import Medium
 from .model import Chat, Group, Message, Person, SentMessage
@@ -17,14 +20,6 @@ from .scenario import FriendRequest, GroupActor, Invitation, MemberActor, Person
 from .state import Account
 from .wire.avatars import hex_colour
 
-KINDS = {
-    1: "text", 3: "image", 34: "voice", 37: "friend_request", 42: "card", 43: "video",
-    47: "sticker", 48: "location", 50: "call", 62: "video", 10000: "notice",
-}  # fmt: skip
-SHARES = {
-    0: "chat_record", 5: "link", 6: "file", 8: "sticker", 17: "live_location", 19: "chat_record",
-    33: "mini_program", 2000: "transfer", 2001: "red_packet",
-}  # fmt: skip
 _TAG = re.compile(r"^\[\w+\]")
 """`[图片]` before the description of a message that is no text."""
 
@@ -204,23 +199,6 @@ def entry_view(account: Account, entry: Entry) -> dict[str, Any]:
         "url": html.unescape(str(fields.get("Url", ""))) if kind == "link" else "",
         "request": _request_view(account, entry) if kind == "friend_request" else None,
     }
-
-
-def kind_of(entry: Entry) -> str:
-    """Return the kind of a message in a word; of a forwarded message, the original kind."""
-    if isinstance(entry, SentMessage):
-        if entry.forwarded is not None:
-            return kind_of(entry.forwarded)
-        fields: dict[str, Any] = {}
-    else:
-        fields = entry.fields
-    if entry.msg_type == 6:
-        return "file"
-    if entry.msg_type == 49:
-        return SHARES.get(fields.get("AppMsgType", -1), "other")
-    if entry.msg_type == 1 and fields.get("SubMsgType") == 48:
-        return "location"
-    return KINDS.get(entry.msg_type, "other")
 
 
 def _speaker(account: Account, entry: Entry, kind: str) -> Person | None:

@@ -15,9 +15,9 @@ import aiohttp
 import pytest
 
 from openwx.simulator import Account, Fault, Simulator
+from openwx.simulator.conversations import KINDS, SHARES
 from openwx.simulator.media import JPEG, PNG
 from openwx.simulator.page import FILES
-from openwx.simulator.views import KINDS, SHARES
 from tests.patience import PATIENCE_S
 
 from .test_simulated_control import Control

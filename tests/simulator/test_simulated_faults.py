@@ -130,7 +130,7 @@ async def test_control_errors_in_plain_words(
         assert words in (await answer.json())["error"]
 
 
-async def test_unattended_phones_log_in_and_friends_write() -> None:
+async def test_the_autopilot_logs_in_and_writes() -> None:
     options: dict[str, Any] = {"auto_scan": True, "scan_delay_s": 0.01, "chatter_s": 0.01}
     async with Simulator(1, **options) as simulator:
         web = WebClient(simulator.url)
@@ -145,7 +145,7 @@ async def test_unattended_phones_log_in_and_friends_write() -> None:
         await web.http.close()
 
 
-async def test_unattended_phones_log_nobody_out() -> None:
+async def test_the_autopilot_logs_nobody_out() -> None:
     """Two web clients get two accounts; one that returns without its session gets its own again."""
 
     async def enters(web: WebClient) -> None:
@@ -181,7 +181,7 @@ async def test_unattended_phones_log_nobody_out() -> None:
             await web.http.close()
 
 
-async def test_unattended_friends_send_more_than_words() -> None:
+async def test_the_autopilot_sends_more_than_words() -> None:
     async with Simulator(1, chatter_s=0.001, hold_s=1) as simulator:
         account, web = simulator.account(), WebClient(simulator.url)
         await web.log_in(account)

@@ -1,4 +1,4 @@
-"""The calls of the web service, one handler each."""
+"""The calls of the web service, one handler each. `server` finds it by the name of the call."""
 
 from . import contacts, downloads, friends, groups, login, sends, sync, uploads
 from .base import Handler

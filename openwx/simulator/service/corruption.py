@@ -1,4 +1,4 @@
-"""The effects of faults on calls and their answers."""
+"""The effects of faults: `server` passes every call here before its handler, and the answer afterwards."""
 
 from __future__ import annotations
 

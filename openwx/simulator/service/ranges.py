@@ -1,4 +1,7 @@
-"""Media as response bodies, whole or by ranges: written a block at a time, of any size."""
+"""Media as response bodies, whole or by ranges: written a block at a time, of any size.
+
+For downloads of web clients, and attachments on the phone page.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The spelling of the web service: pure functions from the model's data to what a web client reads."""
+"""The spelling of the web service: functions from the model's data to what a web client reads."""
