@@ -90,7 +90,7 @@ async def test_of_emoji_of_any_length_nothing_is_left_but_characters(
         assert (told[0], told[-1]) == ("[", "]")
         assert not set(told) & set("<>=\"'"), told
     monkeypatch.setattr(
-        "openwx.simulator.records.name_on_wire", lambda name: f"{name}{spans}" if name else ""
+        "openwx.simulator.wire.records.name_on_wire", lambda name: f"{name}{spans}" if name else ""
     )
     account.contact_changed(friend)
     await receiver.get_event("friend_property_change")
