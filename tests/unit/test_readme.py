@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 import openwx
 from openwx.gateway import qrcode
@@ -95,3 +96,14 @@ def test_libmagic_comes_without_a_system_package() -> None:
     pylibmagic, magic = (importlib.import_module(name) for name in ("pylibmagic", "magic"))
     assert pylibmagic.__file__
     assert magic.from_buffer(qrcode.png("hello"), mime=True) == "image/png"
+
+
+def test_the_workflow_runs_ci_on_the_versions_that_the_package_names() -> None:
+    workflow = yaml.safe_load(read(ROOT / ".github" / "workflows" / "ci.yml"))
+    (job,) = workflow["jobs"].values()
+    assert job["steps"][-1] == {"run": ".ci/run"}
+    versions = job["strategy"]["matrix"]["python"]
+    project = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    assert versions == named
+    assert project["requires-python"] == f">={versions[0]}"
