@@ -201,13 +201,8 @@ def test_troubleshooting_quotes_what_openwx_says() -> None:
 
 
 def recorded(kind: str, name: str, about: str) -> Json:
-<<<<<<< HEAD
-    """What a real run uploaded (``openwx/api/openapi/examples``)."""
+    """Return what a real run reported (``openwx/api/openapi/examples``)."""
     path = ROOT / "openwx" / "api" / "openapi" / "examples" / f"post_api_{kind}s.json"
-=======
-    """Return what a real run reported (``openwx/web/openapi/examples``)."""
-    path = ROOT / "openwx" / "web" / "openapi" / "examples" / f"post_api_{kind}s.json"
->>>>>>> front
     told: Json = json.loads(path.read_text(encoding="utf-8"))[name][about]
     return told
 
