@@ -7,7 +7,7 @@ import msgspec
 
 from openwx.domain.contacts import User
 from openwx.transports.web import wire
-from openwx.transports.web.contact_book import Contacts
+from openwx.transports.web.contacts import WebContacts
 
 OWN_ID = "@" + "0" * 32
 
@@ -76,9 +76,9 @@ def group_bodies(groups: int, members: int, *, at_once: int = 50) -> list[bytes]
     return bodies
 
 
-def contacts_of(records: Iterable[dict[str, Any]]) -> Contacts:
+def contacts_of(records: Iterable[dict[str, Any]]) -> WebContacts:
     """The contacts of an account with these friends."""
-    contacts = Contacts(User(id=OWN_ID))
+    contacts = WebContacts(User(id=OWN_ID))
     for record in records:
         contacts.put_friend(msgspec.convert(record, wire.Contact))
     return contacts

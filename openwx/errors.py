@@ -1,4 +1,4 @@
-"""What can go wrong, and what happens next: the class of an error decides it.
+"""The errors of openwx. The class of an error decides what happens next.
 
 ::
 
@@ -6,7 +6,7 @@
     ├── ConfigError            a setting is wrong           -> one line, exit 2
     │   └── NotNowError        the disk is full             -> one line, exit 1
     ├── CallerError            an API call cannot be done   -> the answer's envelope
-    └── WeChatError            WeChat did not do as asked
+    └── WeChatError            WeChat did not do what was asked
         ├── Unreachable        no answer                    -> try again, with back-off
         │   └── NeverReached   no connection even           -> the same; for certain nothing took effect
         ├── NotLoggedIn        there is no session          -> wait for the login
@@ -15,7 +15,7 @@
             ├── SessionEnded   1100, 1101, 1102             -> log in anew
             ├── RateLimited    1205                         -> wait, then go on
             ├── SystemBusy     -1                           -> try again, with back-off
-            └── LoginRefused   the login itself was refused -> told once, the account stops
+            └── LoginRefused   the login itself was refused -> reported once, the account stops
 
 Anything else is a bug and surfaces.
 """
@@ -25,15 +25,15 @@ from typing import Any
 
 
 class OpenwxError(Exception):
-    """The root of everything that openwx raises on purpose."""
+    """The base of every exception that openwx raises on purpose."""
 
 
 class ConfigError(OpenwxError):
-    """A setting is unknown, of the wrong type or impossible. The text is one line for a person."""
+    """A setting is unknown, has the wrong type or is impossible. The text is one line for a person."""
 
 
 class NotNowError(ConfigError):
-    """What a setting names cannot be used now, but perhaps later: the disk is full. A supervisor may try again."""
+    """A setting cannot be used now but perhaps later: the disk is full. A supervisor may retry."""
 
 
 class Code(IntEnum):
@@ -57,10 +57,10 @@ class Code(IntEnum):
 
 
 class CallerError(OpenwxError):
-    """An API call that cannot be done, as its caller is to be told.
+    """An API call that cannot be done.
 
-    ``code`` goes into the answer (a ``Code``, or the ``Ret`` of a refused send), ``status`` is plain words, ``extra``
-    are further members of the answer, and ``http_status`` is given only where the code alone does not decide it.
+    ``code`` goes into the answer (a ``Code``, or the ``Ret`` of a refused send), ``status`` is a sentence for people,
+    ``extra`` are further members of the answer; ``http_status`` is given only where the code alone does not decide it.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class CallerError(OpenwxError):
 
 
 class WeChatError(OpenwxError):
-    """WeChat did not do as asked. ``call`` is the name of the call, such as ``webwxsync``."""
+    """WeChat did not do what was requested. ``call`` is the call's name, such as ``webwxsync``."""
 
     def __init__(self, call: str, message: str) -> None:
         super().__init__(f"{call}: {message}")
@@ -82,11 +82,11 @@ class WeChatError(OpenwxError):
 
 
 class Unreachable(WeChatError):
-    """No answer came: refused, closed, timed out, or an HTTP 5xx. Whether it took effect is unknown."""
+    """No answer: refused, closed, timed out, or an HTTP 5xx. It is unknown whether the call took effect."""
 
 
 class NeverReached(Unreachable):
-    """No connection came about, so nothing can have taken effect."""
+    """No connection was established, so the call did not take effect."""
 
 
 class NotLoggedIn(WeChatError):
@@ -97,7 +97,7 @@ class NotLoggedIn(WeChatError):
 
 
 class BadResponse(WeChatError):
-    """An answer came that nobody understands."""
+    """The answer cannot be understood."""
 
 
 class Rejected(WeChatError):
@@ -110,15 +110,15 @@ class Rejected(WeChatError):
 
 
 class SessionEnded(Rejected):
-    """The session is over: 1100 logged out, 1101 logged in elsewhere, 1102 cookies no longer valid."""
+    """The session has ended: 1100 logged out, 1101 logged in elsewhere, 1102 cookies no longer valid."""
 
 
 class RateLimited(Rejected):
-    """1205: operating too often. The session lives on; wait, then go on."""
+    """1205, too many requests. The session lives on; wait before going on."""
 
 
 class SystemBusy(Rejected):
-    """-1: a system error on WeChat's side; try again later."""
+    """-1, a system error of WeChat's; retry later."""
 
 
 class LoginRefused(Rejected):
@@ -135,5 +135,5 @@ _CLASS_OF_RET: dict[int, type[Rejected]] = {
 
 
 def refused(call: str, ret: int, errmsg: str = "") -> Rejected:
-    """The error of the class that a ``Ret`` belongs to."""
+    """Return an error of the class that a ``Ret`` belongs to."""
     return _CLASS_OF_RET.get(ret, Rejected)(call, ret, errmsg)

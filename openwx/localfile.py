@@ -1,4 +1,4 @@
-"""Opening files that others could change meanwhile: regular ones only, and the very one that was judged."""
+"""Opens files that others could change meanwhile: only regular ones, and only the very file that was judged."""
 
 import os
 import stat
@@ -11,30 +11,28 @@ _CAN_WALK = os.open in os.supports_dir_fd and bool(_NO_LINK)
 
 
 class NotRegularError(OSError):
-    """A folder, a device, a FIFO or a socket."""
+    """The path is a folder, a device, a FIFO or a socket."""
 
     def __init__(self) -> None:
         super().__init__(0, "no regular file")
 
 
 class ChangedError(OSError):
-    """Another file stands there now."""
+    """The path is another file by now."""
 
     def __init__(self) -> None:
         super().__init__(0, "it was changed since it was named")
 
 
 def open_regular(path: str, fingerprint: str = "") -> BinaryIO:
-    """A regular file, unbuffered; the one with this ``fingerprint`` where one is given. Never waits, as a FIFO
-    would make it. Blocks. Raises ``OSError``.
-    """
+    """Open a regular file, unbuffered; with ``fingerprint``, only that file. Blocks, but never waits as a FIFO would.
+    Raises ``OSError``."""
     return _checked(os.open(path, _FLAGS), fingerprint)
 
 
 def open_below(root: str, path: str) -> BinaryIO:
-    """As ``open_regular``. ``path`` lies below ``root``, links resolved in both: where one stands in the way all the
-    same, it was put there meanwhile, and is not followed.
-    """
+    """Open like ``open_regular`` a ``path`` below ``root``, both with links resolved: a link found all the same was
+    put there meanwhile and is not followed."""
     if not _CAN_WALK:
         return open_regular(path)
     *folders, name = PurePath(path).relative_to(root).parts or ("",)
@@ -52,7 +50,7 @@ def open_below(root: str, path: str) -> BinaryIO:
 
 
 def fingerprint(status: os.stat_result) -> str:
-    """What tells a file from another that stands in its place, or from itself with other content."""
+    """Return what distinguishes a file from another at its path, or from itself with other content."""
     return f"{status.st_dev}:{status.st_ino}:{status.st_mtime_ns}:{status.st_size}"
 
 

@@ -20,7 +20,7 @@ from openwx.accounts.manager import AccountManager
 from openwx.accounts.media import types
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import MediaFolder
-from openwx.accounts.media.local import LocalMedia
+from openwx.accounts.media.local import AllowedFiles
 from openwx.accounts.private_targets import Targets, given_by_caller
 from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Resources
@@ -33,10 +33,10 @@ from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
 from openwx.store.base import Journal, JournalError, JournalUnavailable
 from openwx.store.records import WriteBatch
+from openwx.timing import Timing
 from openwx.transports.web import sync
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx")
 
@@ -100,7 +100,7 @@ async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIte
             folder=folder,
             fetcher=fetcher,
             targets=guard,
-            local_media=LocalMedia(
+            local_media=AllowedFiles(
                 settings.media_roots, own=[data_dir, *settings.own_files], media=settings.media_dir
             ),
             downloads=settings.media.download,

@@ -19,11 +19,11 @@ def openwx() -> Callable[[bytes], Any]:
     from benchmarks.people import OWN_ID
     from openwx.domain.contacts import User
     from openwx.transports.web import wire
-    from openwx.transports.web.contact_book import Contacts
+    from openwx.transports.web.contacts import WebContacts
 
-    contacts = Contacts(User(id=OWN_ID))
+    contacts = WebContacts(User(id=OWN_ID))
 
-    def load(body: bytes) -> Contacts:
+    def load(body: bytes) -> WebContacts:
         reply = wire.decode("webwxbatchgetcontact", body, wire.BatchContactReply)
         records, _ = wire.each(reply.ContactList, wire.Contact)
         for record in records:

@@ -3,8 +3,7 @@
 from benchmarks.figures import Figure
 from benchmarks.listing import blocking
 from benchmarks.rows import Scale
-from openwx.simulator import Account
-from openwx.simulator.people import Person
+from openwx.simulator import Account, Person
 
 GROUPS, MEMBERS = 200, 300
 

@@ -8,7 +8,7 @@ from benchmarks.people import contacts_of, friend_records
 from benchmarks.rounds import high, middle
 from benchmarks.rows import Scale
 from openwx.domain.contacts import Friend
-from openwx.transports.web.contact_book import Contacts
+from openwx.transports.web.contacts import WebContacts
 
 SEARCHES = (
     {"displayname": "friend 7777"},
@@ -46,7 +46,7 @@ async def run(scale: Scale) -> list[Figure]:
     ]
 
 
-def _timed(contacts: Contacts, search: dict[str, str], *, first: bool) -> tuple[float, float]:
+def _timed(contacts: WebContacts, search: dict[str, str], *, first: bool) -> tuple[float, float]:
     """CPU seconds of both, which must find the same; whether ours comes ``first``, with everybody out of the caches."""
 
     def ours() -> list[Friend]:
@@ -66,7 +66,7 @@ def _timed(contacts: Contacts, search: dict[str, str], *, first: bool) -> tuple[
     return took if first else (took[1], took[0])
 
 
-def _scanned(contacts: Contacts, search: dict[str, str]) -> list[Friend]:
+def _scanned(contacts: WebContacts, search: dict[str, str]) -> list[Friend]:
     wanted = {name: int(value) if name == "uid" else value for name, value in search.items()}
     friends = contacts.friends.values()
     return [

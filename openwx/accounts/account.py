@@ -33,6 +33,7 @@ from openwx.accounts.sender import Sender
 from openwx.accounts.status import AccountStatus
 from openwx.accounts.streams import Stream
 from openwx.config import AccountSettings, ReportSettings
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.events import Event, State, StateChanged, Stopped
 from openwx.errors import SessionEnded, WeChatError
 from openwx.reasons import Reason, ReasonCode, reason
@@ -40,7 +41,6 @@ from openwx.store.base import JournalError
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.client import Batch, Client
 from openwx.transports.web.contact_actions import ContactActions
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contacts_snapshot import ContactsSnapshot
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session
@@ -183,7 +183,7 @@ class Account:
         self._status.require_running()
 
     @property
-    def contacts(self) -> Contacts:
+    def contacts(self) -> ContactBook:
         return self._client.contacts
 
     @property

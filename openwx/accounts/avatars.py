@@ -11,9 +11,9 @@ import msgspec
 from openwx.accounts.media.types import mime_of
 from openwx.domain.contacts import Friend, Group, Member, User
 from openwx.errors import BadResponse, CallerError, Code, Unreachable
+from openwx.timing import Timing
 from openwx.transports.web import avatar
 from openwx.transports.web.client import Client
-from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.media")
 

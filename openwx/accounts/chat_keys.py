@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
+from openwx.domain.chat_ref import Target, target_of
 from openwx.domain.contacts import Chat, Friend, Group, Uid, User
 from openwx.store.records import Report, StoredReport
-from openwx.transports.web.target import Target, target_of
 
 
 class ChatKeys:

@@ -7,12 +7,12 @@ import msgspec
 
 from openwx.accounts.chat_keys import ChatKeys, chat_in
 from openwx.accounts.outgoing import OutgoingMessage
+from openwx.domain.chat_ref import fingerprint_of
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat
 from openwx.reporter.payload import Payload
 from openwx.store.base import Journal
 from openwx.store.records import Counts, StoredReport
-from openwx.transports.web.contact_book import Contacts
-from openwx.transports.web.target import fingerprint_of
 
 HOUR_S = 3600.0
 _REST = 50
@@ -80,7 +80,7 @@ class ChatFinder:
     The index for that is built once for many messages, and only where ids do not suffice.
     """
 
-    def __init__(self, contacts: Contacts) -> None:
+    def __init__(self, contacts: ContactBook) -> None:
         self._contacts = contacts
         self._by_print: dict[tuple[str, str], list[Chat]] | None = None
 

@@ -2,16 +2,14 @@
 
 import msgspec
 
+from openwx.domain.chat_ref import Target, target_of
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat
-from openwx.domain.media import MediaRef
+from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import CallerError, Code, Rejected, WeChatError
 from openwx.store.records import NewSend, new_uid
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.ids import new_client_msg_id
-from openwx.transports.web.send import Uploaded
 from openwx.transports.web.session import Session
-from openwx.transports.web.target import Target, target_of
-from openwx.transports.web.upload import Medium
 
 
 class Address(Target, frozen=True, kw_only=True):
@@ -31,8 +29,8 @@ class OutgoingMedia(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     media_id: str = ""
-    medium: Medium | None = None
-    uploaded: Uploaded | None = None
+    medium: LocalMedia | None = None
+    uploaded: RemoteMedia | None = None
     ref: MediaRef | None = None
     source: str = ""
 
@@ -97,7 +95,7 @@ def address_of(chat: Chat, session: Session | None) -> Address:
     )
 
 
-def present_id(to: Address, session: Session | None, contacts: Contacts) -> str | None:
+def present_id(to: Address, session: Session | None, contacts: ContactBook) -> str | None:
     """Return the id of a chat in the present login. None: it cannot be found for certain."""
     if session is None or to.login == session.login_id:
         return to.id

@@ -19,16 +19,16 @@ from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.qrcode import LoginQRCode
 from openwx.config import ReportSettings
 from openwx.domain import events
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, Group
+from openwx.domain.messages import MediaMessage, Message
 from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload
 from openwx.reporter.policy import should_report
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import NewReport, WriteBatch, new_uid
 from openwx.transports.web.client import Batch
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contacts_snapshot import ContactsSnapshot
-from openwx.transports.web.messages import MediaMessage, Message
 from openwx.transports.web.session import Session
 
 log = logging.getLogger("openwx.account")
@@ -123,7 +123,7 @@ class EventRecorder:
         self,
         message: OutgoingMessage,
         result: SendResult,
-        contacts: Contacts,
+        contacts: ContactBook,
         session: Session | None,
         *,
         in_journal: bool,

@@ -7,11 +7,11 @@ import msgspec
 
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import MediaFolder
-from openwx.accounts.media.local import LocalMedia
+from openwx.accounts.media.local import AllowedFiles
 from openwx.accounts.private_targets import Targets
 from openwx.reporter.clock import Clock
 from openwx.store.base import Journal
-from openwx.transports.web.timing import Timing
+from openwx.timing import Timing
 
 
 class Resources(msgspec.Struct, kw_only=True):
@@ -25,7 +25,7 @@ class Resources(msgspec.Struct, kw_only=True):
     fetcher: Fetcher
     targets: Targets | None
     """Connections to addresses that callers gave; None where these may be private."""
-    local_media: LocalMedia
+    local_media: AllowedFiles
     """The local files that may be sent."""
     downloads: bool = True
     """Whether received media is downloaded."""

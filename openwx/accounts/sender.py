@@ -53,9 +53,9 @@ from openwx.reporter.answer import Answer
 from openwx.reporter.post import webhook_id
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import NewSend, Report, Send, WriteBatch
+from openwx.timing import Timing
 from openwx.transports.ratelimit import RateLimiter, Turn
 from openwx.transports.web.client import Client
-from openwx.transports.web.timing import Timing
 from openwx.transports.web.transfer import Transfer
 
 log = logging.getLogger("openwx.send")

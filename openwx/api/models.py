@@ -7,9 +7,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from openwx.api.parameters import RequestParams
 from openwx.config.values import truth
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Group, Member
 from openwx.errors import CallerError, Code
-from openwx.transports.web.contact_book import Contacts
 
 OF_EVERY_ROUTE = frozenset({"client", "token", "datatype", "callback"})
 """The parameters of every route (contract, section 1)."""
@@ -163,7 +163,7 @@ class FriendSelectors(Call):
         raise missing_selector("friend", "id, account, displayname or markname")
 
 
-def member_of(contacts: Contacts, group_id: str, id: str | None) -> tuple[Member, Group]:
+def member_of(contacts: ContactBook, group_id: str, id: str | None) -> tuple[Member, Group]:
     """Return a member of a group, and the group. CallerError: -2 without the id, 100 if either is not found."""
     if id is None:
         raise CallerError(Code.BAD_PARAMETER, "which member? beside group_id, give his id")

@@ -11,10 +11,10 @@ from openwx.accounts.event_filter import MESSAGES, EventFilter
 from openwx.accounts.streams import Missed, Slots, Stream
 from openwx.api.models import Call, Flag
 from openwx.config import EVENTS
+from openwx.domain.messages import FORMATS
 from openwx.errors import CallerError, Code
 from openwx.reporter import attachment as attached
 from openwx.store.records import PublishedReport
-from openwx.transports.web.messages.registry import FORMATS
 
 KINDS = (*MESSAGES, "event", *EVENTS)
 STREAM_EVENTS = ("missed", "end")

@@ -1,7 +1,7 @@
-"""Whom one talks to: the user, friends, groups and their members, in openwx's words.
+"""The account's user, friends, groups and their members, in openwx's words.
 
-Ids of friends, groups and members last for one login only; ``uid``, ``account`` and the names last. Everything
-here is plain text: emoji, entities and newlines are decoded before.
+Ids of friends, groups and members change with each login; ``uid``, ``account`` and the names stay. All texts are
+plain: emoji, entities and newlines are already decoded.
 """
 
 import msgspec
@@ -22,14 +22,14 @@ SYSTEM_ACCOUNTS = frozenset(
         "gh_22b87fa7cb3c",
     }
 )  # fmt: skip
-"""Ids that are the same for everybody (protocol reference, section 3)."""
+"""Ids that are the same in every account (protocol reference, section 3)."""
 
 Uid = int | str
-"""A lasting number, a name where WeChat tells a name, or ``""`` where it tells nothing."""
+"""A number that outlives logins, a name where WeChat sends one instead, or ``""`` where it sends neither."""
 
 
 class Person(msgspec.Struct, kw_only=True, gc=False):
-    """What the user, a friend and a member have in common, in the order in which the API shows it."""
+    """The properties that the user, friends and members share, in the order in which the API shows them."""
 
     account: str = ""
     name: str = ""
@@ -45,17 +45,17 @@ class Person(msgspec.Struct, kw_only=True, gc=False):
 
 
 class User(Person, kw_only=True, gc=False):
-    """The account itself."""
+    """The user of the account."""
 
 
 class Friend(Person, kw_only=True, gc=False):
-    """A friend, a public account or a system account: ``category`` says which."""
+    """A friend, a public account or a system account; ``category`` says which."""
 
     category: str = FRIEND
 
 
 class Member(Person, kw_only=True, gc=False):
-    """Somebody in a group; ``display`` is the name that he goes by there."""
+    """A member of a group; ``display`` is the member's name in that group."""
 
 
 class GroupBasics(msgspec.Struct, kw_only=True, gc=False):
@@ -81,20 +81,20 @@ class GroupInfo(msgspec.Struct, kw_only=True, gc=False):
 
 
 class Group(msgspec.Struct, kw_only=True):
-    """A group and its members by their ids."""
+    """A group with its members by their ids."""
 
     name: str = ""
     id: str
     uid: Uid = ""
     owner_uid: Uid = ""
     owner_id: str = ""
-    """Whose it is, where WeChat tells that by an id."""
+    """The owner's id, where WeChat sends one."""
     displayname: str = UNKNOWN_GROUP
     members: dict[str, Member] = {}
     fingerprint: str = ""
-    """Made of what outlives a login, when it is first asked for."""
+    """A hash of what outlives a login; computed when it is first needed."""
     room_id: str = ""
-    """What WeChat wants to hear before it tells about a member who is no friend."""
+    """WeChat requires it in calls about members who are not friends."""
 
     def basics(self) -> GroupBasics:
         return GroupBasics(
@@ -118,22 +118,27 @@ class Group(msgspec.Struct, kw_only=True):
 
 
 Chat = Friend | Group
-"""Where a message can be sent to."""
+"""Every kind of chat that a message can be sent to."""
 
 
 def sex_of(number: int) -> str:
-    """What WeChat's ``Sex`` says."""
+    """Return the API's word for WeChat's ``Sex``."""
     return {1: "male", 2: "female"}.get(number, "none")
 
 
 def friend_displayname(display: str, markname: str, name: str) -> str:
-    """What a friend or the user is called (contract, section 1)."""
+    """Return the name to show for a friend or the user (contract, section 1)."""
     return display or markname or name or UNKNOWN_FRIEND
 
 
 def group_displayname(name: str, members: dict[str, Member], own_id: str) -> str:
-    """A group's name, else the names of up to three other members (contract, section 1)."""
+    """Return a group's name, or the names of up to three other members (contract, section 1)."""
     if name:
         return name
     others = [member.displayname for id, member in members.items() if id != own_id]
     return "、".join(others[:3]) or UNKNOWN_GROUP
+
+
+def number_or_name(text: str) -> int | str:
+    """Return a number where the text is one that a Uin can be, otherwise the text."""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= 19 else text

@@ -9,7 +9,7 @@ from openwx.reasons import Reason
 
 
 class State(StrEnum):
-    """Where an account stands, in the original's spelling (contract, section 3)."""
+    """The states of an account, in the original's spelling (contract, section 3)."""
 
     INIT = "init"
     LOADING = "loading"
@@ -43,14 +43,14 @@ class StateChanged(msgspec.Struct, frozen=True):
 
 
 class QRCodeShown(msgspec.Struct, frozen=True):
-    """A QR code wants to be scanned. ``link`` is its content."""
+    """A QR code is ready to scan. ``link`` is its content."""
 
     uuid: str
     link: str
 
 
 class QRCodeExpired(msgspec.Struct, frozen=True):
-    """The QR code that was shown last is of no use any more."""
+    """The QR code that was shown last has expired."""
 
 
 class ChatAdded(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ class ChatAdded(msgspec.Struct, frozen=True):
 
 
 class ChatLost(msgspec.Struct, frozen=True):
-    """A friend who is none any more, or a group that the account is not in any more."""
+    """A friend was removed, or the account left a group."""
 
     chat: Chat
 
@@ -76,7 +76,7 @@ class MemberLost(msgspec.Struct, frozen=True):
 
 
 class PropertyChanged(msgspec.Struct, frozen=True):
-    """One property of the user, a friend or a group has another value now. ``owner`` is already the new one."""
+    """A property of the user, a friend or a group has changed. ``owner`` is the new record."""
 
     owner: User | Friend | Group
     name: str
@@ -93,7 +93,7 @@ class MemberPropertyChanged(msgspec.Struct, frozen=True):
 
 
 class FriendRequested(msgspec.Struct, frozen=True):
-    """Somebody asks to be a friend; ``words`` are his. It takes ``id`` and ``ticket`` to accept."""
+    """A friend request with the requester's ``words``. Accepting it takes ``id`` and ``ticket``."""
 
     id: str
     displayname: str
@@ -103,7 +103,7 @@ class FriendRequested(msgspec.Struct, frozen=True):
 
 
 class ContactsLoaded(msgspec.Struct, frozen=True):
-    """All contacts were fetched afresh."""
+    """All contacts were fetched again."""
 
     user: User
     friends: list[Friend]

@@ -1,4 +1,4 @@
-"""What it takes to fetch a received medium, and to send it on (protocol reference, sections 5 and 6)."""
+"""Media on its way in and out: references to received files, files to send, and files that WeChat has."""
 
 from typing import Literal
 
@@ -14,26 +14,69 @@ MEDIA_CODES: dict[Kind, int] = {
     "emoticon": 47,
     "file": 6,
 }
-"""The numbers that stand in a ``media_id``, after its colon."""
+"""The numbers after the colon of a ``media_id``."""
+
+LARGEST_PICTURE = 20 * 1024 * 1024
+"""In bytes. Larger images and videos are sent as files."""
 
 
 class MediaRef(msgspec.Struct, frozen=True, kw_only=True):
-    """A received medium, as it is kept until it is fetched, and later for forwarding."""
+    """A reference to received media, stored until the download and later for forwarding."""
 
     kind: Kind
     msg_id: str
     name: str = ""
-    """The name of a file, as its sender wrote it."""
+    """The file's name as its sender wrote it."""
     sizes: tuple[int, ...] = ()
-    """In bytes: it has one of them. Empty where WeChat does not tell what web clients get."""
+    """The sizes in bytes that the file may have. Empty where WeChat does not send the size that web clients get."""
     sender: str = ""
-    """``FromUserName``: an id of the login in which it came."""
+    """``FromUserName``, an id of the login in which the message arrived."""
     media_id: str = ""
     """The ``MediaId`` of a file."""
     encry_file_name: str = ""
     md5: str = ""
-    """A sticker's, by which WeChat knows it."""
+    """The MD5 by which WeChat identifies a sticker."""
     has_image: bool = True
-    """False for stickers from the shop."""
+    """False for stickers from the shop, of which web clients get no image."""
     xml: str = ""
     """The received content, unescaped and without its sender."""
+
+
+class LocalMedia(msgspec.Struct, frozen=True, kw_only=True):
+    """A file to send: ``path`` of its bytes, hexadecimal ``md5``, and the ``kind`` that decides how it is sent."""
+
+    kind: Kind
+    path: str
+    name: str
+    size: int
+    mime: str
+    ext: str
+    md5: str
+    mtime: int
+    fingerprint: str = ""
+    """Identifies the judged file where others could change it."""
+
+
+class RemoteMedia(msgspec.Struct, frozen=True, kw_only=True):
+    """Media that WeChat has, by its ``MediaId``; the message of a file also has its name and size."""
+
+    kind: Kind
+    media_id: str
+    name: str = ""
+    size: int = 0
+    ext: str = ""
+    signature: str = ""
+    """Required in the message of a large file."""
+
+
+def sendable_kind(mime: str, size: int) -> Kind:
+    """Return the kind as which WeChat accepts a file of this type: GIFs are stickers, and what it cannot show is a
+    file."""
+    if mime == "image/gif":
+        return "emoticon"
+    if size <= LARGEST_PICTURE:
+        if mime in ("image/jpeg", "image/png", "image/bmp", "image/x-ms-bmp"):
+            return "image"
+        if mime in ("video/mp4", "video/x-m4v"):
+            return "video"
+    return "file"

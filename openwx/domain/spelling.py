@@ -1,7 +1,7 @@
-"""Names as people and old programs spell them: which of them mean the same.
+"""Compares names as people and old programs spell them.
 
-The original, Mojo-Weixin, wrote emoji as names in brackets, ``[未知表情]`` where it had none, and kept entities.
-Keyboards and file systems differ in accents (NFD and NFC) and in U+FE0F, which asks for an emoji's colours.
+The original, Mojo-Weixin, wrote emoji as names in brackets, ``[未知表情]`` where it knew none, and did not decode
+entities. Keyboards and file systems differ in accents (NFD and NFC) and in U+FE0F, which requests a colour emoji.
 """
 
 import re
@@ -34,7 +34,7 @@ _BRACKETS = {
         """,
     )
 }
-"""The original's names for emoji, as it shows them."""
+"""The original's names for emoji."""
 _UNKNOWN = "[未知表情]"
 _BRACKET = re.compile(r"\[([^\[\]]{1,5})\]")
 _EMOJI = (
@@ -46,7 +46,7 @@ _NAMED = frozenset(_BRACKETS.values())
 
 
 def alike(given: str) -> Callable[[str], bool]:
-    """Tells whether a name is the given one in another spelling."""
+    """Return a function that says whether a name is the given one in another spelling."""
     spellings = {spelling for text in (given, decoded(given)) if (spelling := _spelling(text))}
     vague = [_parts(spelling) for spelling in spellings if _UNKNOWN in spelling]
 
@@ -61,7 +61,7 @@ def alike(given: str) -> Callable[[str], bool]:
 
 @lru_cache(maxsize=65_536)
 def _spelling(name: str) -> str:
-    """One spelling for all that mean the same."""
+    """Return the one spelling that stands for all equivalent ones."""
     if not name.isascii():
         name = unicodedata.normalize("NFC", name).replace("\ufe0f", "").replace("\ufe0e", "")
     if "[" in name:
@@ -70,12 +70,13 @@ def _spelling(name: str) -> str:
 
 
 def _parts(spelling: str) -> list[str | None]:
-    """Its characters, emoji of several in one, and None for an emoji that the original could not name."""
+    """Split a name into characters; an emoji of several code points is one, and None stands for one the original could
+    not name."""
     return [None if part[0] == _UNKNOWN else part[0] for part in _PART.finditer(spelling)]
 
 
 def _fits(given: list[str | None], name: list[str | None]) -> bool:
-    """``None`` in what was given stands for any emoji that has no name."""
+    """Return whether two names are equal, where ``None`` in the first matches any emoji without a name."""
     return len(given) == len(name) and all(
         one == other or (one is None and _is_nameless(other))
         for one, other in zip(given, name, strict=True)

@@ -1,6 +1,6 @@
-"""From WeChat's HTML-like texts to plain ones (protocol reference, section 3, contact record).
+"""Converts WeChat's HTML-like texts to plain text (protocol reference, section 3, contact record).
 
-Whatever people type comes escaped: a tag that is none is the service's own.
+User input arrives escaped, so every unescaped tag was written by the service.
 """
 
 import html
@@ -26,11 +26,11 @@ _END_OF_LINK = re.compile(r"</(?:a|_wc_custom_link_)\s*>", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:([A-Za-z][A-Za-z0-9]{0,31});|#\d{1,7};|#[xX][0-9a-fA-F]{1,6};)")
 _NEWLINE = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _SPLIT_OF_LENGTH = {2: (2,), 4: (4,), 5: (5,), 6: (2, 4), 8: (4, 4), 10: (5, 5)}
-"""How many digits of an emoji's span are one character each. Two are © and ®."""
+"""The number of hex digits per character, by the length of the span. Two digits are © and ®."""
 _NO_CHARACTERS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Categories of what no emoji is made of: controls, halves of pairs, ends of lines."""
+"""Unicode categories that no emoji contains: controls, surrogates, line separators."""
 _KEYS = "0123456789#*"
-"""What stands on key caps: no other ASCII character is in an emoji."""
+"""Key caps. No other ASCII character is part of an emoji."""
 _FACE_OF_CAT = {
     "1f63c": "1f601",
     "1f639": "1f602",
@@ -42,12 +42,12 @@ _FACE_OF_CAT = {
     "1f64e": "1f621",
     "1f63f": "1f622",
 }
-"""The server writes these faces as cats."""
+"""The server sends these faces as cats."""
 
 
 def plain(text: str) -> str:
-    """A name or a text with real emoji, real newlines, no tags, and entities decoded (these last, so that a typed
-    ``&lt;br/&gt;`` stays what was typed)."""
+    """Decode emoji spans and newlines, remove tags, and decode entities last, so that a typed ``&lt;br/&gt;`` stays as
+    typed."""
     if "<" in text:
         has_tags = _BEGIN.search(text)
         text = _NEWLINE.sub("\n", _SPAN.sub(_emoji, text))
@@ -57,44 +57,44 @@ def plain(text: str) -> str:
 
 
 def decoded(text: str) -> str:
-    """As ``plain``, for what may hold tags that somebody wrote: values of XML, names of files, addresses."""
+    """Decode like ``plain``, but keep tags that users wrote: in XML values, file names and addresses."""
     if "<" in text:
         text = _NEWLINE.sub("\n", _SPAN.sub(_emoji, text))
     return without_entities(text)
 
 
 def words(notice: str) -> str:
-    """The words of a notice. Its links and pictures come as tags or escaped; escaped tags of other kinds are names
-    that people gave themselves."""
+    """Return the text of a notice. Its links and pictures arrive as tags or escaped; other escaped tags are names that
+    users chose."""
     return without_links(plain(notice))
 
 
 def without_links(text: str) -> str:
-    """The words of a notice that is decoded already."""
+    """Remove the links from a notice that is already decoded."""
     if _LINK.search(text):
         text = _END_OF_LINK.sub("", _LINK.sub("", text))
     return text.strip()
 
 
 def written(text: str) -> str:
-    """A plain text as WeChat would write it: ``plain`` gives it back."""
+    """Encode a plain text as WeChat does; ``plain`` is the inverse."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", "<br/>")
 
 
 def without_entities(text: str) -> str:
-    """With its entities decoded, as far as they are some."""
+    """Decode entities where they are valid."""
     return _ENTITY.sub(_entity, text) if "&" in text else text
 
 
 def _entity(entity: re.Match[str]) -> str:
-    """Only whole entities, as the server writes them: ``&copy=1`` in an address is none, and a number of
-    thousands of digits, on which ``html.unescape`` fails, is none either."""
+    """Decode complete entities only, as the server writes them: ``&copy=1`` in an address is none. Neither is a number
+    of thousands of digits, on which ``html.unescape`` fails."""
     name = entity[1]
     return html5.get(f"{name};", entity[0]) if name else html.unescape(entity[0])
 
 
 def _emoji(span: re.Match[str]) -> str:
-    """The characters of an emoji, and of other spans, or where the digits make none, nothing."""
+    """Return the characters of an emoji span, another span's content, or nothing where the digits are invalid."""
     found = _EMOJI.search(span[1])
     digits = found[1].lower() if found else ""
     digits = _FACE_OF_CAT.get(digits, digits)

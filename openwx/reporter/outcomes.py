@@ -10,14 +10,7 @@ from openwx import metrics
 from openwx.reporter.clock import Clock
 from openwx.reporter.post import webhook_id_of
 from openwx.store.base import ReportStore
-from openwx.store.records import (
-    DeliveryOutcome,
-    DeliveryStatus,
-    NewSend,
-    Report,
-    Send,
-    WriteBatch,
-)
+from openwx.store.records import DeliveryOutcome, DeliveryStatus, NewSend, Report, Send, WriteBatch
 
 log = logging.getLogger("openwx.report")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from openwx.domain import events
 from openwx.domain.contacts import Chat, Friend, Group, Person, User
-from openwx.transports.web.messages import Message, Notice, Parties
+from openwx.domain.messages import Message, Notice, Parties
 
 SENT = "发送成功"
 NOT_SENT = "发送失败"
@@ -29,7 +29,7 @@ def received(message: Message, uid: str) -> Payload:
         payload["id"] = message.id
     is_group_notice = isinstance(message, Notice) and isinstance(parties.chat, Group)
     payload["format"] = "text" if is_group_notice else message.format
-    payload |= message.members()
+    payload |= message.details()
     return payload
 
 

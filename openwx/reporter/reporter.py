@@ -29,7 +29,7 @@ from openwx.reporter.retry_schedule import Pauses
 from openwx.reporter.stdout import StdoutWriter
 from openwx.store.base import ReportStore
 from openwx.store.records import DeliveryOutcome, DeliveryStatus, NewSend, Report, Send
-from openwx.transports.web.timing import Timing
+from openwx.timing import Timing
 
 __all__ = ["Answer", "Progress", "Replies", "Reporter", "allowed", "should_report"]
 

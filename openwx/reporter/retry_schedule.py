@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from openwx import backoff
-from openwx.transports.web.timing import Timing
+from openwx.timing import Timing
 
 
 class Pauses(msgspec.Struct, frozen=True):

@@ -2,9 +2,8 @@
 
 Parameters come from the query or from a JSON object in the body. `account` is a number, name or Uin
 (the first unless given); `friend` and `group` are a name, or the `key` that the lists show where names
-are ambiguous; `member` is a name in the group, nickname or `key`. Answers are JSON; a failure is
-`{"error": "plain words"}` with status 400 (bad parameter), 404 (no such thing) or 408 (it did not
-happen in time).
+are ambiguous; `member` is a name in the group, nickname or `key`. Answers are JSON; an error is
+`{"error": "plain words"}` with status 400 (bad parameter), 404 (not found) or 408 (timed out).
 
 | GET | parameters | answer |
 | --- | --- | --- |
@@ -12,17 +11,17 @@ happen in time).
 | `friends`, `system_accounts`, `groups` | `account` | lists with `key`, names, counts |
 | `members` | `account`, `group` | the group's members |
 | `chats` | `account`, `search`, `limit` (200) | the chats as the phone lists them: last message, unread |
-| `chat` | `account`, `friend` or `group`; `limit` (60), `before` a `msg_id` | what was said there, in both directions |
-| `inbox` | `account`, `friend` or `group`; `n`, `timeout_s` | what the account sent to this chat; waits until there are `n` |
+| `chat` | `account`, `friend` or `group`; `limit` (60), `before` a `msg_id` | its messages, in both directions |
+| `inbox` | `account`, `friend` or `group`; `n`, `timeout_s` | the messages that the account sent to this chat; waits until there are `n` |
 | `sent` | `account` | all that the account sent |
-| `media` | `account` | what the account uploaded: MediaId, name, kind, size, MD5 |
+| `media` | `account` | the uploads of the account: MediaId, name, kind, size, MD5 |
 | `medium` | `account`, `media_id` | one of these with its bytes (`data`, base64) |
-| `friend_requests`, `friend_requests_sent` | `account` | who asked the account to be friends, and whom it asked |
-| `handed_out` | `account` | MsgIds that webwxsync gave out; how many events happened and were acknowledged |
-| `changes` | | Server-Sent Events: a number for each thing that can change, whenever one did |
+| `friend_requests`, `friend_requests_sent` | `account` | the friend requests to and from the account |
+| `handed_out` | `account` | the MsgIds that webwxsync returned; the numbers of events and of acknowledged events |
+| `changes` | | Server-Sent Events: a number for each thing that can change, whenever one changes |
 | `attachment` | `account`, `msg_id` | the bytes of a message's picture, voice, film or file |
 | `login_code` | `uuid` | the QR code as PNG |
-| `calls` | `name`, `last` (100) | the calls that came: name, time, query, body, fault |
+| `calls` | `name`, `last` (100) | the recorded calls: name, time, query, body, fault |
 
 | POST | parameters |
 | --- | --- |
@@ -34,27 +33,27 @@ happen in time).
 | `phone/confirm`, `phone/cancel`, `phone/logs_out_web` | `account` |
 | `phone/says` | `account`, `friend` or `group`, `text` |
 | `phone/opens`, `phone/leaves` | `account`, `friend` or `group`: the owner looks at the chat |
-| `phone/accepts` | `account`, `name`: yes to somebody who asked to be friends |
+| `phone/accepts` | `account`, `name`: accept a friend request |
 | `phone/leaves_group` | `account`, `group` |
 | `phone/recalls` | `account`, `msg_id` of what the phone or the web client sent |
 | `phone/remarks`, `phone/deletes`, `phone/renames_me` | `account`, `friend`, `name` |
 | `friend/says`, `friend/renames`, `friend/unfriends_me`, `friend/changes_avatar` | `account`, `friend`, `text` or `name` |
 | `friend/recalls`, `group/member_recalls` | `account`, `friend` or `group`, `msg_id` |
 | `friend/add` | `account`, `name` |
-| `account/asks_to_be_friends` | `account`, `name`, `words`: somebody wants to be a friend |
-| `account/is_accepted` | `account`, `name`: somebody whom the account asked says yes |
+| `account/asks_to_be_friends` | `account`, `name`, `words`: a friend request |
+| `account/is_accepted` | `account`, `name`: a person accepts the account's request |
 | `group/member_says` | `account`, `group`, `member`, `text` |
 | `group/add` | `account`, `name`, `members`: friends, or names of strangers |
 | `group/add_member`, `group/remove_member`, `group/rename` | `account`, `group`, `member` or `name`; `by` a member (the group's owner) |
 | `group/notice` | `account`, `group`, `text` |
 | `group/accepts_invitation` | `account`, `group`, `member`: an invited friend joins |
-| `friend/` **or** `phone/` and one of the verbs below; `group/member_` and the same | `account`, `friend` or `group`, `member`, and what the verb needs |
-| … `sends_image`, `sends_sticker`, `sends_app_sticker` | the medium: `data` (base64), or `sample` (png, jpeg, gif, mp3, mp4), or `size` and `seed` (noise); none: a fitting sample. Of all but voices `told_size`: the bytes that the message tells, where it is wrong (0: it tells none) |
+| `friend/` **or** `phone/` and one of the verbs below; `group/member_` and the same | `account`, `friend` or `group`, `member`, and the parameters of the verb |
+| … `sends_image`, `sends_sticker`, `sends_app_sticker` | the medium: `data` (base64), or `sample` (png, jpeg, gif, mp3, mp4), or `size` and `seed` (noise); none: a fitting sample. Of all but voices `told_size`: the size in the message, where it is wrong (0: none) |
 | … `sends_voice`, `sends_video`, `sends_short_video` | the medium, `seconds` |
 | … `sends_file` | `name`, the medium |
 | … `sends_location`, `sends_location_48` | `place`, `latitude`, `longitude` |
 | … `sends_link` | `title`, `desc`, `url`, `app_name`, `app_id` |
-| … `sends_mini_program` | `title`, `app_name` |
+| … `sends_mini_program` | `title`, `app_name`, `app_id` |
 | … `transfers` | `amount`, `memo` |
 | … `sends_red_packet` | `words` |
 | … `sends_chat_record` | `title`, `lines`, `app_msg_type` (19 or 0) |
@@ -62,130 +61,212 @@ happen in time).
 | … `sends_shop_sticker`, `shares_live_location`, `sends_red_packet_notice`, `calls` | |
 | `faults/add` | `call`, `fault` (drop, lose_answer, server_error, hang, garbage, truncate, partial, empty, ret), `times`, `probability`, `ret`, `errmsg`, `status`, `seconds`, `account` |
 | `faults/clear`, `codes/expire` | |
-| `settings` | any of `world.Settings` |
+| `settings` | any of `model.Settings` |
 """  # noqa: E501
 
 from __future__ import annotations
 
 import base64
 import dataclasses
+import inspect
 import json
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from . import control_chats, control_people, control_sends
-from .asked import Asked, BadParameterError
-from .call import parse_body
-from .control_people import Reply, Verb
-from .control_views import (
-    account_view,
-    call_view,
-    friend_view,
-    group_view,
-    heard_view,
-    invitation_view,
-    medium_view,
-    member_view,
-    request_view,
-    rule_view,
-)
-from .faults import Fault
-from .timeline import Message
-from .world import World
+from .calls import parse_body
+from .control_request import BadParameterError, ControlRequest
+from .faults import Faults
+from .model import Chat, SentMessage
+from .phone import LoginCodes, Phone
+from .scenario import GroupActor, MemberActor, PersonActor
+from .state import Account, World
+from .views import chat_view, entry_view, name_of, view
+
+Action: TypeAlias = Callable[[ControlRequest], Any]
+"""Returns an object with a `view`, JSON, or an awaitable of either."""
+
+# Verbs of the scenario: a request has the parameters of the method
+
+KINDS = [name for name, verb in vars(Phone).items() if hasattr(verb, "__signature__")]
+"""The verbs that send a message of one kind: of people, of members and of phones."""
+
+_SAMPLES = {
+    "sends_voice": "mp3", "sends_video": "mp4", "sends_short_video": "mp4", "sends_file": "png",
+    "sends_sticker": "gif", "sends_app_sticker": "gif",
+}  # fmt: skip
 
 
-def _state(asked: Asked) -> Reply:
-    world = asked.world
+_READERS: dict[str, Callable[[ControlRequest, str, Any], Any]] = {
+    "str": ControlRequest.text,
+    "str | None": lambda request, name, _: request.text(name, "") or None,
+    "int": ControlRequest.count,
+    "int | None": ControlRequest.count,
+    "float": ControlRequest.number,
+    "float | None": ControlRequest.number,
+    "float | str": ControlRequest.number,
+    "Sequence[str]": lambda request, name, _: request.lines(name),
+    "bytes | Medium": lambda request, _, sample: request.medium(sample),
+    "Chat": lambda request, *_: request.chat,
+    "Fault": lambda request, *_: request.fault,
+    "FriendRequest": lambda request, *_: request.friend_request,
+    "GroupActor": lambda request, *_: request.group,
+    "AnyMember": ControlRequest.text,
+    "Message": lambda request, *_: request.message,
+    "Message | SentMessage": lambda request, *_: request.sent,
+    "Person": lambda request, name, _: request.person(request.text(name)),
+    "PersonActor": lambda request, *_: request.friend,
+    "PersonActor | None": lambda request, *_: request.actor,
+    "object | None": lambda request, *_: request.account if "account" in request.params else None,
+    "str | PersonActor": lambda request, *_: request.text("name"),
+}
+"""Read a parameter by the annotation, the name and the default that a method gives it."""
+
+
+def _verb(subject: Action, kind: type, name: str, **defaults: Any) -> Action:
+    """Make the action that calls a method of `kind` on the subject of a request."""
+    method = getattr(kind, name)
+    signature = inspect.signature(method)
+    _, *parameters = signature.parameters.values()
+    readers = [(p, _READERS[p.annotation]) for p in parameters if p.kind is not p.VAR_KEYWORD]
+
+    def action(request: ControlRequest) -> Any:
+        bound = signature.bind_partial(subject(request))
+        for parameter, read in readers:
+            default = defaults.get(parameter.name, parameter.default)
+            bound.arguments[parameter.name] = read(request, parameter.name, default)
+        return method(*bound.args, **bound.kwargs)
+
+    return action
+
+
+def _verbs(path: str, subject: Action, kind: type, *names: str) -> dict[str, Action]:
+    actions = {}
+    for name in names:
+        sample = _SAMPLES.get(name.removeprefix("member_"), "jpeg")
+        actions[f"{path}/{name}"] = _verb(subject, kind, name, data=sample)
+    return actions
+
+
+# Actions that are no single method
+
+
+def _state(request: ControlRequest) -> dict[str, Any]:
+    world = request.world
     return {
-        "accounts": [account_view(account) for account in world.accounts],
+        "accounts": view(world.accounts),
         "codes": [{"uuid": code.uuid, "state": code.state} for code in world.codes.pending()],
         "settings": dataclasses.asdict(world.settings),
-        "faults": [rule_view(rule) for rule in world.faults.rules],
+        "faults": view(world.faults.rules),
         "calls": len(world.calls),
     }
 
 
-async def _inbox(asked: Asked) -> Reply:
-    chat, wanted = asked.chat, asked.count("n", 0) or 0
-    timeout_s = asked.number("timeout_s", 10)
-    await asked.account.pulse.until(lambda: len(chat.inbox) >= wanted, timeout_s)
+def _chats(request: ControlRequest) -> list[Any]:
+    """List the chats whose names contain `search`."""
+    account, search = request.account, request.text("search", "").casefold()
+    chats: list[Chat] = [*account.groups, account.filehelper, *account.people]
+    found = [c for c in account.conversations.all(chats) if search in name_of(c.chat).casefold()]
+    return [chat_view(account, one) for one in found[: request.count("limit", 200) or 200]]
+
+
+def _chat(request: ControlRequest) -> dict[str, Any]:
+    """Show a chat with its last messages; `before` a `msg_id`, those before it."""
+    account = request.account
+    conversation = account.conversations.of(request.chat)
+    entries = conversation.entries
+    if before := request.text("before", ""):
+        if not before.isdecimal():
+            raise BadParameterError("before should be a msg_id")
+        entries = [entry for entry in entries if entry.number < int(before)]
+    limit = request.count("limit", 60) or 60
+    return {
+        **chat_view(account, conversation),
+        "messages": [entry_view(account, entry) for entry in entries[-limit:]],
+        "more": len(entries) > limit,
+    }
+
+
+async def _inbox(request: ControlRequest) -> list[SentMessage]:
+    chat, wanted = request.chat, request.count("n", 0) or 0
+    timeout_s = request.number("timeout_s", 10)
+    await request.account.pulse.until(lambda: len(chat.inbox) >= wanted, timeout_s)
     if len(chat.inbox) < wanted:
         raise TimeoutError(f"{chat} heard {len(chat.inbox)} of {wanted} messages")
-    return [heard_view(heard) for heard in chat.inbox]
+    return chat.inbox
 
 
-def _handed_out(asked: Asked) -> Reply:
-    account = asked.account
+def _handed_out(request: ControlRequest) -> dict[str, Any]:
+    account = request.account
     return {
-        "msg_ids": account.handed_out,
+        "msg_ids": list(account.handed_out),
         "happened": len(account.timeline),
         "acknowledged": account.acknowledged,
     }
 
 
-def _medium(asked: Asked) -> Reply:
-    medium = asked.account.media.get(asked.text("media_id"))
+def _medium(request: ControlRequest) -> dict[str, Any]:
+    medium = request.account.media.get(request.text("media_id"))
     if medium is None:
         raise LookupError("the account uploaded nothing with this media_id")
-    return {**medium_view(medium), "data": base64.b64encode(medium.data).decode()}
+    return {**view(medium), "data": base64.b64encode(medium.data).decode()}
 
 
-def _calls(asked: Asked) -> Reply:
-    name = asked.text("name", "")
-    calls = asked.world.calls_of(name) if name else list(asked.world.calls)
-    return [call_view(call) for call in calls[-(asked.count("last", 100) or 100) :]]
+def _calls(request: ControlRequest) -> list[Any]:
+    name, world = request.text("name", ""), request.world
+    calls = world.calls_of(name) if name else list(world.calls)
+    return calls[-(request.count("last", 100) or 100) :]
 
 
-def _add_account(asked: Asked) -> Reply:
+def _add_account(request: ControlRequest) -> Account:
     sizes = {
-        name: int(asked.number(name) or 0)
+        name: int(request.number(name) or 0)
         for name in ("friends", "groups", "biggest_group", "group_members", "public_accounts")
-        if name in asked.given
+        if name in request.params
     }
-    return account_view(asked.world.add_account(asked.text("name", ""), **sizes))
+    return request.world.add_account(request.text("name", ""), **sizes)
 
 
-def _refuse_login(asked: Asked) -> Reply:
-    asked.account.refuse_login(asked.count("ret", 1203) or 1203, asked.text("message", ""))
-    return None
+def _desktop_only(request: ControlRequest) -> None:
+    request.account.desktop_only = bool(request.params.get("on", True))
 
 
-def _end_session(asked: Asked) -> Reply:
-    asked.account.end_session(asked.count("ret", 1101) or 1101)
-    return None
+def _is_accepted(request: ControlRequest) -> Any:
+    name, sent = request.text("name"), request.account.friend_requests_sent
+    found = [i.person for i in sent if name in (i.person.nickname, str(i.person.key))]
+    if not found:
+        raise LookupError(f"the account did not ask {name!r} to be friends")
+    return found[-1].accepts_me()
 
 
-def _desktop_only(asked: Asked) -> Reply:
-    asked.account.desktop_only = bool(asked.given.get("on", True))
-    return None
+def _add_group(request: ControlRequest) -> GroupActor:
+    people = dict.fromkeys(request.person(name) for name in request.lines("members"))
+    return request.account.add_group(request.text("name", ""), [*people])
 
 
-def _add_fault(asked: Asked) -> Reply:
-    try:
-        fault = Fault(asked.text("fault"))
-    except ValueError:
-        names = ", ".join(fault.value for fault in Fault)
-        raise BadParameterError(f"fault should be one of {names}") from None
-    probability = asked.number("probability", 1.0)
-    rule = asked.world.faults.add(
-        asked.text("call"), fault, times=asked.count("times", None),
-        probability=1.0 if probability is None else probability,
-        ret=asked.count("ret", -1) or 0, errmsg=asked.text("errmsg", ""),
-        status=asked.count("status", 502) or 502, seconds=asked.number("seconds", None),
-        account=asked.account if "account" in asked.given else None,
-    )  # fmt: skip
-    return rule_view(rule)
+def _add_member(request: ControlRequest) -> MemberActor:
+    group, person = request.group, request.person(request.text("member"))
+    if person.key in group.members:
+        raise BadParameterError(f"{person} is in {group} already")
+    return group.add_member(person, by=request.actor)
 
 
-def _settings(asked: Asked) -> Reply:
-    settings = asked.world.settings
+def _accepts_invitation(request: ControlRequest) -> MemberActor:
+    group, name = request.group, request.text("member")
+    found = [p for p in group.invited if name in (p.nickname, str(p.key))]
+    if not found:
+        raise LookupError(f"{name!r} was not invited to {group}")
+    return group.accepts_invitation(found[0])
+
+
+def _settings(request: ControlRequest) -> dict[str, Any]:
+    settings = request.world.settings
     known = {f.name: type(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
-    for name in asked.given:
+    for name in request.params:
         if name not in known:
             raise BadParameterError(f"{name} is no setting; there are {', '.join(known)}")
-    for name, value in asked.given.items():
+    for name, value in request.params.items():
         try:
             # From a query all values are words: "false" is not true.
             off = known[name] is bool and str(value).lower() in ("false", "no", "off", "0")
@@ -195,52 +276,71 @@ def _settings(asked: Asked) -> Reply:
     return dataclasses.asdict(settings)
 
 
-GETS: dict[str, Verb] = {
-    "chats": control_chats.chats,
-    "chat": control_chats.chat,
+GETS: dict[str, Action] = {
     "state": _state,
-    "friends": lambda asked: [friend_view(friend) for friend in asked.account.friends],
-    "system_accounts": lambda asked: [friend_view(who) for who in asked.account.system_accounts],
-    "groups": lambda asked: [group_view(group) for group in asked.account.groups],
-    "members": lambda asked: [member_view(m) for m in asked.group.members.values()],
+    "chats": _chats,
+    "chat": _chat,
     "inbox": _inbox,
-    "sent": lambda asked: [heard_view(heard) for heard in asked.account.sent],
-    "media": lambda asked: [medium_view(medium) for medium in asked.account.media.values()],
-    "medium": _medium,
-    "friend_requests": lambda asked: [request_view(r) for r in asked.account.friend_requests],
-    "friend_requests_sent": lambda asked: [
-        invitation_view(i) for i in asked.account.friend_requests_sent
-    ],
     "handed_out": _handed_out,
+    "medium": _medium,
     "calls": _calls,
+    "friends": lambda request: request.account.friends,
+    "system_accounts": lambda request: request.account.system_accounts,
+    "groups": lambda request: request.account.groups,
+    "members": lambda request: list(request.group.members.values()),
+    "sent": lambda request: request.account.sent,
+    "media": lambda request: list(request.account.media.values()),
+    "friend_requests": lambda request: request.account.friend_requests,
+    "friend_requests_sent": lambda request: request.account.friend_requests_sent,
 }
-POSTS: dict[str, Verb] = {
-    **control_people.POSTS,
-    **control_sends.POSTS,
+POSTS: dict[str, Action] = {
+    **_verbs(
+        "phone", lambda request: request.account.phone, Phone, *KINDS,
+        "confirm", "cancel", "logs_out_web", "opens", "leaves", "says", "recalls",
+        "accepts", "leaves_group", "remarks", "deletes", "renames_me",
+    ),
+    **_verbs(
+        "friend", lambda request: request.friend, PersonActor, *KINDS,
+        "says", "recalls", "renames", "changes_avatar", "unfriends_me",
+    ),
+    **_verbs(
+        "group", lambda request: request.group, GroupActor, *(f"member_{kind}" for kind in KINDS),
+        "member_says", "member_recalls", "remove_member", "rename", "notice",
+    ),
+    **_verbs(
+        "account", lambda request: request.account, Account,
+        "asks_to_be_friends", "refuse_login", "allow_login",
+    ),
+    "phone/scan": _verb(lambda request: request.account.phone, Phone, "scan", timeout_s=10),
     "account/add": _add_account,
-    "account/refuse_login": _refuse_login,
-    "account/allow_login": lambda asked: asked.account.allow_login(),
-    "account/ends_session": _end_session,
+    "account/ends_session": _verb(
+        lambda request: request.account, Account, "end_session", ret=1101
+    ),
     "account/desktop_only": _desktop_only,
-    "faults/add": _add_fault,
-    "faults/clear": lambda asked: asked.world.faults.clear(),
-    "codes/expire": lambda asked: asked.world.codes.expire_all(),
+    "account/is_accepted": _is_accepted,
+    "friend/add": _verb(lambda request: request.account, Account, "add_friend"),
+    "group/add": _add_group,
+    "group/add_member": _add_member,
+    "group/accepts_invitation": _accepts_invitation,
+    "faults/add": _verb(lambda request: request.world.faults, Faults, "add"),
+    "faults/clear": _verb(lambda request: request.world.faults, Faults, "clear"),
+    "codes/expire": _verb(lambda request: request.world.codes, LoginCodes, "expire_all"),
     "settings": _settings,
-}
+}  # fmt: skip
 
 
 def add_routes(app: web.Application, world: World) -> None:
-    """Serve the verbs; whatever else is asked under `/_simulator/` is told what there is."""
+    """Serve the verbs; any other request under `/_simulator/` is answered with a list of them."""
 
     async def answer(request: web.Request) -> web.Response:
-        path, verbs = request.match_info["path"], {"GET": GETS, "POST": POSTS}
-        verb = verbs.get(request.method, {}).get(path)
-        if verb is None:
-            there_is = [f"{method} {name}" for method in verbs for name in verbs[method]]
+        path, actions = request.match_info["path"], {"GET": GETS, "POST": POSTS}
+        action = actions.get(request.method, {}).get(path)
+        if action is None:
+            there_is = [f"{method} {name}" for method in actions for name in actions[method]]
             return _json({"error": f"no {request.method} {path}", "there_is": there_is}, 404)
-        given = {**request.query, **parse_body(await request.read(), request.content_type)}
+        params = {**request.query, **parse_body(await request.read(), request.content_type)}
         try:
-            reply = verb(Asked(world, given))
+            reply = action(ControlRequest(world, params))
             if isinstance(reply, Awaitable):
                 reply = await reply
         except (BadParameterError, ValueError) as error:
@@ -250,15 +350,13 @@ def add_routes(app: web.Application, world: World) -> None:
         except TimeoutError as error:
             return _json({"error": str(error)}, 408)
         if request.method == "POST":
-            world.control_pulse.beat()
-        if isinstance(reply, Message):
-            reply = {"msg_id": reply.msg_id}
-        return _json({"done": True} if reply is None else reply, 200)
+            world.control_pulse.notify()
+        return _json(view(reply), 200)
 
     app.router.add_route("*", "/_simulator/{path:.*}", answer)
 
 
-def _json(body: dict[str, Any] | list[Any], status: int) -> web.Response:
+def _json(body: Any, status: int) -> web.Response:
     return web.json_response(
         body, status=status, dumps=lambda value: json.dumps(value, ensure_ascii=False, default=str)
     )

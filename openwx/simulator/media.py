@@ -1,4 +1,7 @@
-"""Pictures, voices, films and files: held, generated when asked for, or only measured."""
+"""Pictures, voices, films and files: their bytes, or only their size and MD5; and uploads in progress.
+
+Messages carry media in both directions; `service.ranges` sends them.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,10 @@ _SERVED = 2**18
 
 
 class Medium:
-    """The bytes of a message, and what is said of them.
+    """The bytes of a message, with name and type.
 
-    Held as they are; or made anew from `seed` whenever they are asked for (a gigabyte needs no
-    room); or neither, if the account sent them and `settings.keep_media` is off: then `size` and
-    `md5` are all that is left.
+    Held as they are; or generated from `seed` at each use (a gigabyte needs no memory); or neither,
+    if the account sent them and `settings.keep_media` is off: then only `size` and `md5` are left.
     """
 
     def __init__(
@@ -30,10 +32,10 @@ class Medium:
         self.name = name
         self.mime = mime or mime_of(data or b"")
         self.kind = kind
-        """`pic`, `video` or `doc`, as the upload calls it (`mediatype`)."""
+        """`pic`, `video` or `doc`: the `mediatype` of the upload."""
         self.media_id = media_id
         self.since = time.time()
-        """When it was uploaded."""
+        """The time of the upload."""
         self._data = data
         self._seed = seed
         self._md5 = md5
@@ -42,7 +44,7 @@ class Medium:
     def generated(
         cls, size: int, seed: int = 1, *, name: str = "", mime: str = "", kind: str = "doc"
     ) -> Self:
-        """As many bytes as you like, the same as `bytes_of(size, seed)`, never held as a whole."""
+        """Make a medium of any size: the bytes of `bytes_of(size, seed)`, never held as a whole."""
         return cls(size=size, seed=seed, name=name, mime=mime, kind=kind)
 
     def __repr__(self) -> str:
@@ -50,17 +52,17 @@ class Medium:
 
     @property
     def is_kept(self) -> bool:
-        """Whether its bytes can be had."""
+        """Whether its bytes are available."""
         return self._data is not None or self._seed is not None
 
     @property
     def data(self) -> bytes:
-        """All bytes; LookupError if they were not kept."""
+        """All bytes. Raises LookupError if they were not kept."""
         return b"".join(self.blocks())
 
     @property
     def md5(self) -> str:
-        """Of all bytes, in hex; a generated medium is read through for it once."""
+        """The MD5 of all bytes, in hex. A generated medium is read once for it."""
         if not self._md5:
             digest = hashlib.md5(usedforsecurity=False)
             for block in self.blocks():
@@ -69,7 +71,7 @@ class Medium:
         return self._md5
 
     def blocks(self, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes from `begin` up to `end`, in pieces; LookupError if they were not kept."""
+        """Yield the bytes from `begin` up to `end`, in pieces. Raises LookupError if they were not kept."""
         left = (self.size if end is None else min(end, self.size)) - begin
         if self._data is not None:
             whole = memoryview(self._data)
@@ -88,8 +90,57 @@ class Medium:
 
 
 def medium_of(what: bytes | Medium, *, name: str = "", kind: str = "doc") -> Medium:
-    """The medium itself, or one that holds these bytes."""
+    """Return the medium itself, or one that holds these bytes."""
     if isinstance(what, Medium):
         what.name = what.name or name
         return what
     return Medium(what, name=name, kind=kind)
+
+
+class Upload:
+    """An upload in progress, chunk by chunk. A repeated chunk changes nothing."""
+
+    def __init__(
+        self, kind: str, name: str, mime: str, total: int, md5: str, *, keeps: bool
+    ) -> None:
+        self.kind = kind
+        self.name = name
+        self.mime = mime
+        self.total = total
+        self.md5 = md5
+        """As the client states it; wechat4u states none."""
+        self.received = 0
+        self.media_id = ""
+        """Set once it is complete."""
+        self._next_chunk = 0
+        self._data = bytearray() if keeps else None
+        self._digest = hashlib.md5(usedforsecurity=False)
+        self._head = b""
+
+    def add(self, number: int, data: bytes) -> None:
+        """Add the next chunk. Raises ValueError if one is missing before it, or it is too long."""
+        if number < self._next_chunk:
+            return
+        if number > self._next_chunk or self.received + len(data) > self.total:
+            raise ValueError("not the next chunk")
+        self._head = self._head or data[:16]
+        self._digest.update(data)
+        if self._data is not None:
+            self._data += data
+        self.received += len(data)
+        self._next_chunk += 1
+
+    def finish(self, media_id: str) -> Medium:
+        """Return the uploaded medium and release the bytes held here.
+
+        Raises ValueError if size or MD5 differ from what the client stated.
+        """
+        data = None if self._data is None else bytes(self._data)
+        self._data, md5 = None, self._digest.hexdigest()
+        if self.received != self.total or (self.md5 and self.md5 != md5):
+            raise ValueError("another size or MD5 than stated")
+        self.media_id = media_id
+        return Medium(
+            data, size=self.received, md5=md5, name=self.name,
+            mime=self.mime or mime_of(self._head), kind=self.kind, media_id=media_id,
+        )  # fmt: skip

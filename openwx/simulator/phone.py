@@ -1,92 +1,97 @@
-"""The owner's phone, and the login codes it scans (reference, 2)."""
+"""The owner's phone, and the login codes that it scans (reference, 2)."""
 
 from __future__ import annotations
 
 import asyncio
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Concatenate, ParamSpec
 
-from .pulse import PATIENCE_S, Pulse
-from .text import text_on_wire
-from .timeline import Chat, Heard, Message
-from .verbs import PhoneVerbs
+from .model import Chat, Draft, Message, SentMessage, Settings
+from .notifier import PATIENCE_S, Notifier
+from .scenario import FriendRequest, GroupActor, Host, PersonActor, document_verb, origin_of
+from .session import Session
+from .wire import contents, shares
+from .wire.contents import Origin
 
-if TYPE_CHECKING:
-    from .account import Account
-    from .friendship import FriendRequest
-    from .people import Group, Person
-    from .session import Session
-    from .world import World
+P = ParamSpec("P")
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @dataclass(slots=True, eq=False)
 class LoginCode:
-    """A UUID and how far it came: pending, scanned, confirmed, refused, expired."""
+    """A UUID and its state: pending, scanned, confirmed, refused or expired."""
 
     uuid: str
     ticket: str
     expires_at: float
     """In the event loop's time."""
     desktop: bool = False
-    """Asked for with `mod=desktop`."""
+    """Requested with `mod=desktop`."""
     state: str = "pending"
-    account: Account | None = None
-    """Who scanned it; for a push login who is asked."""
+    account: Host | None = None
+    """The account whose phone scanned it; of a push login, the one that has to confirm."""
     push: bool = False
-    told_scanned: bool = False
+    scan_published: bool = False
+    """Whether a poll was answered with 201."""
     session: Session | None = None
-    """What the confirmed code yielded, once webwxnewloginpage was asked."""
+    """The session of the confirmed code, once webwxnewloginpage was called."""
 
 
 class LoginCodes:
-    """All login codes of the service; everybody who waits for one of them waits here."""
+    """All login codes of the service. Everything that waits for a change of one waits here."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, draw: random.Random, settings: Settings, outer: Notifier) -> None:
+        self.pulse = Notifier(outer)
+        self._draw = draw
+        self._settings = settings
         self._codes: dict[str, LoginCode] = {}
-        self.pulse = Pulse(world.pulse)
 
-    def new(self, *, desktop: bool, push_to: Account | None = None) -> LoginCode:
+    def new(self, *, desktop: bool, push_to: Host | None = None) -> LoginCode:
+        """Make a code, and forget those that expired an hour ago."""
         now = asyncio.get_running_loop().time()
         self._codes = {u: c for u, c in self._codes.items() if c.expires_at + 3600 > now}
-        draw = self._world.random
-        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
         code = LoginCode(
-            uuid=f"{''.join(draw.choices(letters, k=4))}_{''.join(draw.choices(letters, k=5))}==",
-            ticket="A" + "".join(draw.choices(letters, k=22)) + "@qrticket_0",
-            expires_at=now + self._world.settings.uuid_expiry_s,
+            uuid=f"{self._letters(4)}_{self._letters(5)}==",
+            ticket=f"A{self._letters(22)}@qrticket_0",
+            expires_at=now + self._settings.uuid_expiry_s,
             desktop=desktop,
             push=push_to is not None,
-        )  # fmt: skip
+        )
         if push_to is not None:
             # The phone shows "confirm login" without a scan: the code counts as scanned.
             code.state, code.account = "scanned", push_to
         self._codes[code.uuid] = code
-        self.pulse.beat()
+        self.pulse.notify()
         return code
 
+    def _letters(self, count: int) -> str:
+        return "".join(self._draw.choices(_LETTERS, k=count))
+
     def find(self, uuid: str) -> LoginCode | None:
+        """Return the code with this UUID, in its present state."""
         code = self._codes.get(uuid)
         if code is not None:
             self._age(code)
         return code
 
     def pending(self) -> list[LoginCode]:
-        """Codes that nobody scanned yet, oldest first."""
+        """Return the codes that are not scanned yet, oldest first."""
         for code in self._codes.values():
             self._age(code)
         return [c for c in self._codes.values() if c.state == "pending"]
 
     def expire_all(self) -> None:
-        """Let the codes that are not yet confirmed go stale at once."""
+        """Let all codes expire that are not confirmed yet."""
         for code in self._codes.values():
             if code.state in ("pending", "scanned"):
                 code.state = "expired"
-        self.pulse.beat()
+        self.pulse.notify()
 
     def set_state(self, code: LoginCode, state: str) -> None:
         code.state = state
-        self.pulse.beat()
+        self.pulse.notify()
 
     def _age(self, code: LoginCode) -> None:
         now = asyncio.get_running_loop().time()
@@ -94,53 +99,65 @@ class LoginCodes:
             code.state = "expired"
 
 
-class Phone(PhoneVerbs):
-    """What the owner of an account does on the phone."""
+def _by_phone(
+    make: Callable[Concatenate[Origin, P], Draft],
+) -> Callable[Concatenate[Phone, Chat, P], Message]:
+    def verb(self: Phone, chat: Chat, /, *args: P.args, **kwargs: P.kwargs) -> Message:
+        owner = self.account.owner
+        draft = make(origin_of(owner, self.account), *args, **kwargs)
+        return self.account.deliver(owner, chat, draft)
 
-    def __init__(self, account: Account) -> None:
+    return document_verb(verb, make)
+
+
+class Phone:
+    """The phone of an account's owner."""
+
+    def __init__(self, account: Host, codes: LoginCodes) -> None:
         self.account = account
         self.prompt: LoginCode | None = None
-        """What the phone asks to be confirmed: the scanned code, or a push login."""
+        """The code that the phone asks to confirm: scanned, or of a push login."""
+        self._codes = codes
 
     # Logging the web client in
 
     async def scan(self, uuid: str | None = None, timeout_s: float = PATIENCE_S) -> LoginCode:
-        """Scan this code, or the oldest that nobody scanned yet; waits for one."""
-        codes = self.account.world.codes
+        """Scan this code, or the oldest that is not scanned yet; wait until there is one."""
 
         def scannable() -> LoginCode | None:
-            found = [c for c in codes.pending() if uuid in (None, c.uuid)]
-            return found[0] if found else None
+            return next((c for c in self._codes.pending() if uuid in (None, c.uuid)), None)
 
-        code = await codes.pulse.until(scannable, timeout_s)
+        code = await self._codes.pulse.until(scannable, timeout_s)
         if code is None:
             raise TimeoutError(f"no login code to scan within {timeout_s} s")
         code.account, self.prompt = self.account, code
-        codes.set_state(code, "scanned")
+        self._codes.set_state(code, "scanned")
         return code
 
     async def sees_push_login(self, timeout_s: float = PATIENCE_S) -> LoginCode:
-        """Wait for a "confirm login" prompt of a push login; then `confirm` or `cancel`."""
-        codes = self.account.world.codes
+        """Wait for the prompt of a push login; then `confirm` or `cancel`."""
 
         def prompted() -> LoginCode | None:
             code = self.shows()
             return code if code is not None and code.push else None
 
-        code = await codes.pulse.until(prompted, timeout_s)
+        code = await self._codes.pulse.until(prompted, timeout_s)
         if code is None:
             raise TimeoutError(f"no push login within {timeout_s} s")
         return code
 
+    def asks_to_confirm(self, code: LoginCode) -> None:
+        """Show the prompt of a push login."""
+        self.prompt = code
+        self._codes.pulse.notify()
+
     def confirm(self) -> None:
         """Press "log in" on the prompt."""
-        self.account.world.codes.set_state(self._prompted(), "confirmed")
-        self.prompt = None
+        self._answer("confirmed")
 
     def cancel(self) -> None:
         """Press "cancel" on the prompt: the web client's next poll answers 400."""
-        self.account.world.codes.set_state(self._prompted(), "refused")
-        self.prompt = None
+        self._answer("refused")
 
     async def logs_in(self, uuid: str | None = None, timeout_s: float = PATIENCE_S) -> LoginCode:
         """Scan and confirm."""
@@ -149,68 +166,87 @@ class Phone(PhoneVerbs):
         return code
 
     def logs_out_web(self) -> None:
-        """Log the web client out: it is told 1100."""
+        """Log the web client out: its calls answer 1100."""
         self.account.end_session(1100)
 
     def shows(self) -> LoginCode | None:
-        """The login prompt that waits for an answer, if there is one and it is not stale."""
+        """Return the code of the login prompt, if there is one and it has not expired."""
         if self.prompt is None:
             return None
-        code = self.account.world.codes.find(self.prompt.uuid)
+        code = self._codes.find(self.prompt.uuid)
         return code if code is not None and code.state == "scanned" else None
 
-    def _prompted(self) -> LoginCode:
+    def _answer(self, state: str) -> None:
         code = self.shows()
         if code is None:
             raise LookupError(f"the phone of {self.account.name} shows no login prompt")
-        return code
+        self._codes.set_state(code, state)
+        self.prompt = None
 
     # Chatting
 
     def says(self, chat: Chat, text: str) -> Message:
-        """The owner writes on the phone: the web client sees a message from itself."""
-        return self.account.receive(self.account.owner, chat, text_on_wire(text), text=text)
+        """Write on the phone: the web client sees a message from itself."""
+        return self.account.deliver(self.account.owner, chat, contents.text(text))
 
-    def recalls(self, sent: Message | Heard) -> Message:
-        """The owner takes back what the phone or the web client sent (MsgType 10002)."""
-        chat = sent.to if isinstance(sent, Heard) else sent.receiver
-        return self.account.receive_own_recall(chat, sent)
+    sends_image = _by_phone(contents.image)
+    sends_voice = _by_phone(contents.voice)
+    sends_video = _by_phone(contents.video)
+    sends_short_video = _by_phone(contents.short_video)
+    sends_sticker = _by_phone(contents.sticker)
+    sends_shop_sticker = _by_phone(contents.shop_sticker)
+    sends_app_sticker = _by_phone(shares.app_sticker)
+    sends_file = _by_phone(shares.file)
+    sends_location = _by_phone(contents.location)
+    sends_location_48 = _by_phone(contents.location_48)
+    shares_live_location = _by_phone(shares.live_location)
+    sends_link = _by_phone(shares.link)
+    sends_mini_program = _by_phone(shares.mini_program)
+    transfers = _by_phone(shares.transfer)
+    sends_red_packet = _by_phone(shares.red_packet)
+    sends_red_packet_notice = _by_phone(contents.red_packet_notice)
+    sends_chat_record = _by_phone(shares.chat_record)
+    sends_card = _by_phone(contents.card)
+    calls = _by_phone(contents.call)
+
+    def recalls(self, sent: Message | SentMessage) -> Message:
+        """Recall what the phone or the web client sent (MsgType 10002)."""
+        chat = sent.to if isinstance(sent, SentMessage) else sent.receiver
+        return self.account.recall(self.account.owner, chat, sent, "你撤回了一条消息")
 
     def opens(self, chat: Chat) -> Message:
-        """The owner enters a chat on the phone (MsgType 51, StatusNotifyCode 2; selector 7)."""
+        """Enter a chat (MsgType 51, StatusNotifyCode 2; selector 7)."""
         return self._moves(chat, 2)
 
     def leaves(self, chat: Chat) -> Message:
-        """The owner leaves a chat on the phone (StatusNotifyCode 5)."""
+        """Leave a chat (StatusNotifyCode 5)."""
         return self._moves(chat, 5)
 
     def _moves(self, chat: Chat, code: int) -> Message:
-        owner = self.account.owner
-        return self.account.receive(
-            owner, chat, "", msg_type=51, notify_about=(chat,), fields={"StatusNotifyCode": code}
-        )
+        draft = Draft(51, "", fields={"StatusNotifyCode": code})
+        return self.account.deliver(self.account.owner, chat, draft, notify_about=(chat,))
 
     # Changing things
 
-    def renames_me(self, nickname: str) -> None:
-        """The owner takes another name: `Profile` in the next webwxsync."""
-        self.account.owner.renames(nickname)
+    def renames_me(self, name: str) -> None:
+        """Change the owner's nickname: `Profile` in the next webwxsync."""
+        self.account.owner.renames(name)
 
-    def remarks(self, friend: Person, remark: str) -> None:
-        """The owner gives a friend a remark name."""
-        friend.remark = remark
+    def remarks(self, friend: PersonActor, name: str) -> None:
+        """Give a friend a remark name."""
+        friend.remark = name
         self.account.contact_changed(friend)
 
     def accepts(self, request: FriendRequest) -> Message:
-        """The owner says yes on the phone to somebody who asked to be a friend."""
+        """Accept a friend request."""
         request.accepted = True
         return self.account.become_friends(request.person)
 
-    def leaves_group(self, group: Group) -> None:
-        """The owner leaves a group: DelContactList."""
+    def leaves_group(self, group: GroupActor) -> None:
+        """Leave a group: DelContactList."""
         del group.members[self.account.owner.key]
         self.account.lose_group(group)
 
-    def deletes(self, friend: Person) -> None:
-        """The owner deletes a friend: DelContactList."""
+    def deletes(self, friend: PersonActor) -> None:
+        """Delete a friend: DelContactList."""
         self.account.lose_friend(friend)

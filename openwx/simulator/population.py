@@ -1,15 +1,15 @@
-"""Who lives in an account's world: the same for a seed, and all that makes clients stumble."""
+"""The people and groups of a new account: the same for a seed, with all that clients get wrong.
+
+`state.Account` fills its lists with them.
+"""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .people import Group, Member, Person
-
-if TYPE_CHECKING:
-    from .account import Account
+from .model import Size
+from .scenario import GroupActor, Host, MemberActor, PersonActor
 
 _SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许邓韩冯曹彭曾肖田董潘袁蔡蒋余于杜叶程"
@@ -60,50 +60,44 @@ _GROUP_NAMES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How many of everybody; `biggest_group` counts all members of the second (or only) group."""
-
-    friends: int = 30
-    groups: int = 6
-    biggest_group: int = 500
-    group_members: int = 25
-    """At most so many in the other groups."""
-    public_accounts: int = 4
-
-
-def populate(account: Account, size: Size) -> None:
-    """Fill an account's lists; depends on nothing but the seed, the account's number and `size`."""
-    draw = account.random
-    owner_name = "我是谁" if account.number == 0 else f"我是谁{account.number + 1}"
-    account.owner = Person(
-        account, account.next_key(), owner_name, uin=1_234_567_000 + account.number,
-        alias=f"openwx_owner{account.number + 1}", sex=1, province="上海", city="浦东新区",
-        signature="我思故我在 & 😄",
+def owner_of(account: Host) -> PersonActor:
+    """Make the owner of an account."""
+    number = account.number
+    return PersonActor(
+        account.ids.next_key(), "我是谁" if number == 0 else f"我是谁{number + 1}", account=account,
+        uin=1_234_567_000 + number, alias=f"openwx_owner{number + 1}", sex=1, province="上海",
+        city="浦东新区", signature="我思故我在 & 😄",
     )  # fmt: skip
-    for system_name, nickname, verify_flag in _SYSTEM:
-        account.system_accounts.append(
-            Person(account, account.next_key(), nickname, system_name=system_name,
-                   verify_flag=verify_flag, is_friend=True)
-        )  # fmt: skip
-    for n in range(size.public_accounts):
-        nickname = _PUBLIC[n] if n < len(_PUBLIC) else f"公众号{n + 1}"
-        account.public_accounts.append(
-            Person(account, account.next_key(), nickname, alias=f"gh_public{n}" if n % 2 else "",
-                   uin=draw.randrange(10**9, 2**31), verify_flag=8 if n % 2 == 0 else 24,
-                   signature="欢迎关注", is_friend=True)
-        )  # fmt: skip
-    for n in range(size.friends):
-        account.friends.append(_friend(account, draw, n))
-    _add_groups(account, draw, size)
 
 
-def _friend(account: Account, draw: random.Random, n: int) -> Person:
+def system_accounts(account: Host) -> list[PersonActor]:
+    return [
+        PersonActor(account.ids.next_key(), nickname, account=account, system_name=system_name,
+                    verify_flag=verify_flag, is_friend=True)
+        for system_name, nickname, verify_flag in _SYSTEM
+    ]  # fmt: skip
+
+
+def public_accounts(account: Host, size: Size) -> list[PersonActor]:
+    return [
+        PersonActor(account.ids.next_key(), _PUBLIC[n] if n < len(_PUBLIC) else f"公众号{n + 1}",
+                    account=account, alias=f"gh_public{n}" if n % 2 else "",
+                    uin=account.ids.random.randrange(10**9, 2**31),
+                    verify_flag=8 if n % 2 == 0 else 24, signature="欢迎关注", is_friend=True)
+        for n in range(size.public_accounts)
+    ]  # fmt: skip
+
+
+def friends(account: Host, size: Size) -> list[PersonActor]:
+    return [_friend(account, account.ids.random, n) for n in range(size.friends)]
+
+
+def _friend(account: Host, draw: random.Random, n: int) -> PersonActor:
     data = dict(_FIRST_FRIENDS[n]) if n < len(_FIRST_FRIENDS) else _anybody(draw)
     if n >= len(_FIRST_FRIENDS) and draw.random() < 0.2:
         data["remark"] = data["nickname"][:1] + draw.choice(("总", "老师", "师傅", "同学"))
-    return Person(
-        account, account.next_key(), uin=draw.randrange(10**8, 2**31), is_friend=True,
+    return PersonActor(
+        account.ids.next_key(), account=account, uin=draw.randrange(10**8, 2**31), is_friend=True,
         starred=n % 10 == 6, **data,
     )  # fmt: skip
 
@@ -124,26 +118,29 @@ def _anybody(draw: random.Random) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _add_groups(account: Account, draw: random.Random, size: Size) -> None:
-    # Members who are no friends come from one pool: some meet the account in several groups.
+def groups(account: Host, friends: list[PersonActor], size: Size) -> list[GroupActor]:
+    """Make groups of friends, and of strangers from one pool: some are in several groups."""
+    draw, next_key = account.ids.random, account.ids.next_key
     pool_size = max(size.biggest_group, size.group_members) if size.groups else 0
     pool = [
-        Person(account, account.next_key(), uin=draw.randrange(10**8, 2**31), **_anybody(draw))
+        PersonActor(next_key(), account=account, uin=draw.randrange(10**8, 2**31), **_anybody(draw))
         for _ in range(pool_size)
     ]
+    made: list[GroupActor] = []
     for n in range(size.groups):
         name = _GROUP_NAMES[n] if n < len(_GROUP_NAMES) else f"第{n + 1}群"
         big = n == min(1, size.groups - 1)
         count = size.biggest_group if big else draw.randrange(3, max(4, size.group_members + 1))
-        friends = draw.sample(account.friends, min(len(account.friends), max(1, count // 4)))
-        strangers = draw.sample(pool, max(1, min(len(pool), count) - len(friends) - 1))
-        people = [*friends, *strangers][: max(1, count - 1)]
+        some = draw.sample(friends, min(len(friends), max(1, count // 4)))
+        strangers = draw.sample(pool, max(1, min(len(pool), count) - len(some) - 1))
+        people = [*some, *strangers][: max(1, count - 1)]
         draw.shuffle(people)
         owner = account.owner if n % 3 == 0 else people[0]
-        group = Group(account, account.next_key(), name, owner, saved=n % 4 != 3)
+        group = GroupActor(next_key(), name, owner, account=account, saved=n % 4 != 3)
         # The service names a group by a number, or as 123@chatroom: clients see both.
         group.uin = f"{draw.randrange(10**9, 10**10)}{'@chatroom' if n % 3 == 2 else ''}"
         for person in (account.owner, *people):
             taken = f"{person.nickname[:1]}-{draw.choice(('深圳', '北京', 'A&B', '🌹'))}"
-            group.members[person.key] = Member(person, taken if draw.random() < 0.3 else "")
-        account.groups.append(group)
+            group.members[person.key] = MemberActor(person, taken if draw.random() < 0.3 else "")
+        made.append(group)
+    return made

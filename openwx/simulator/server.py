@@ -1,4 +1,4 @@
-"""The simulator as an HTTP server: one origin that stands for all hosts of the service."""
+"""The simulator as an HTTP server: one origin for all hosts of the service, the control API and the page."""
 
 from __future__ import annotations
 
@@ -11,39 +11,16 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from . import (
-    avatars,
-    contacts,
-    control,
-    download,
-    friends,
-    groups,
-    login,
-    page,
-    send,
-    sendapp,
-    sync,
-    unattended,
-    upload,
-)  # fmt: skip
-from .account import Account
-from .call import Call, Handler, RefusedError, answer, refusal
-from .faults import Faults
+from . import autopilot, control, page
+from .calls import Call, read_call
 from .guard import guard
-from .phone import LoginCodes
-from .population import Size
-from .pulse import PATIENCE_S
-from .reading import read_call
-from .spoiling import after, before
-from .world import Settings, World
+from .model import Settings, Size
+from .service import HANDLERS
+from .service.base import RefusedError, answer, refusal
+from .service.corruption import corrupt_answer, corrupt_call
+from .state import World
 
 _log = logging.getLogger(__name__)
-
-CALLS: dict[str, Handler] = {
-    **login.CALLS, **contacts.CALLS, **sync.CALLS, **send.CALLS, **sendapp.CALLS, **upload.CALLS,
-    **download.CALLS, **avatars.CALLS, **friends.CALLS, **groups.CALLS,
-}  # fmt: skip
-"""Every call that is answered, by its last path segment."""
 
 
 class Simulator:
@@ -65,12 +42,20 @@ class Simulator:
         tls: ssl.SSLContext | None = None,
         **settings: Any,
     ) -> None:
-        """`settings`: see `world.Settings`; `chatter_s` lets somebody write about that often.
+        """Make a simulator with `settings` (see `model.Settings`), and small talk every `chatter_s` seconds.
 
-        With `tls` it speaks https, as the real service does.
+        With `tls` it serves https, as the real service does.
         """
         size = Size(friends, groups, biggest_group, group_members, public_accounts)
         self.world = World(seed, size, Settings(auto_scan=auto_scan, **settings))
+        self.accounts = self.world.accounts
+        self.settings = self.world.settings
+        self.faults = self.world.faults
+        self.codes = self.world.codes
+        self.account = self.world.account
+        self.add_account = self.world.add_account
+        self.calls_of = self.world.calls_of
+        self.gets_call = self.world.gets_call
         self.host = host
         self.port = port
         self._chatter_s = chatter_s
@@ -82,61 +67,29 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """The origin to give a client as its `base_url`."""
+        """The `base_url` for a client."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     @property
     def page_url(self) -> str:
-        """Where a browser gets to the phone page."""
+        """The address of the phone page, for a browser."""
         return f"{self.url}/"
-
-    def account(self, which: str | int = 0) -> Account:
-        """The account with this number or name; the first unless told."""
-        return self.world.account(which)
-
-    def add_account(self, name: str = "", **size: int) -> Account:
-        """One more account, with sizes of its own where given (`friends=5`, `groups=0`)."""
-        return self.world.add_account(name, **size)
-
-    @property
-    def accounts(self) -> list[Account]:
-        return self.world.accounts
-
-    @property
-    def settings(self) -> Settings:
-        return self.world.settings
-
-    @property
-    def faults(self) -> Faults:
-        return self.world.faults
-
-    @property
-    def codes(self) -> LoginCodes:
-        return self.world.codes
 
     @property
     def calls(self) -> list[Call]:
         """All calls so far, oldest first."""
         return list(self.world.calls)
 
-    def calls_of(self, name: str) -> list[Call]:
-        """The calls so far with this name."""
-        return self.world.calls_of(name)
-
-    async def gets_call(self, name: str, n: int = 1, timeout_s: float = PATIENCE_S) -> list[Call]:
-        """Wait until `n` calls with this name have come in all."""
-        return await self.world.gets_call(name, n, timeout_s)
-
     # Running
 
     async def start(self) -> None:
-        """Listen; `port` says where afterwards."""
+        """Listen. Afterwards `port` is the port."""
         app = web.Application(client_max_size=64 * 2**20, middlewares=[guard(self.host)])
         page.add_routes(app, self.world)
         control.add_routes(app, self.world)
         app.router.add_route("*", "/{path:.*}", self._answer)
-        # A poll whose client has gone away ends at once, and so do all at the close.
+        # A poll whose client disconnects ends at once, and so do all at the close.
         self._runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5
         )
@@ -144,10 +97,10 @@ class Simulator:
         await web.TCPSite(self._runner, self.host, self.port, ssl_context=self._tls).start()
         self.port = self._runner.addresses[0][1]
         if self._chatter_s:
-            self._spawn(unattended.chatters(self.world, self._chatter_s), "chatter")
+            self._spawn(autopilot.chatters(self.world, self._chatter_s), "chatter")
         if self.settings.auto_scan:
-            self._spawn(unattended.scans(self.world), "auto scan")
-            self._spawn(unattended.confirms(self.world), "auto confirm")
+            self._spawn(autopilot.scans(self.world), "auto scan")
+            self._spawn(autopilot.confirms(self.world), "auto confirm")
 
     async def close(self) -> None:
         """Release what is held, and stop."""
@@ -175,25 +128,24 @@ class Simulator:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         call = await read_call(request)
-        handler = CALLS.get(call.name)
+        handler = HANDLERS.get(call.name)
         account = self.world.account_of_uin(call.cookies.get("wxuin", call.query.get("uin", "")))
-        rule = self.world.faults.take(call.name, account) if handler else None
+        rule = self.world.faults.strike(call.name, account) if handler else None
         call.fault = rule.fault.value if rule else ""
-        self.world.calls.append(call)
-        self.world.calls_pulse.beat()
+        self.world.record(call)
         if handler is None:
             return answer("", status=404)
-        if rule is not None and (spoiled := await before(rule, call, request)) is not None:
-            return spoiled
+        if rule is not None and (failed := await corrupt_call(rule, call, request)) is not None:
+            return failed
         try:
             response = await handler(self.world, call)
         except RefusedError as refused:
             response = refusal(call.name, refused.ret, refused.errmsg)
         finally:
             call.part = None
-        return response if rule is None else after(rule, request, response)
+        return response if rule is None else corrupt_answer(rule, request, response)
 
-    # By itself
+    # Autopilot
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=f"simulator: {name}")
@@ -217,7 +169,7 @@ async def serve(
     on_ready: Callable[[Simulator], None] | None = None,
     **options: Any,
 ) -> None:
-    """Run until cancelled; `on_ready` gets the simulator once it listens (to print its `url`)."""
+    """Run until cancelled. `on_ready` gets the simulator once it listens (to print its `url`)."""
     simulator = Simulator(
         seed, host=host, port=port, auto_scan=auto_scan, chatter_s=chatter_s, **options
     )

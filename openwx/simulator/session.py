@@ -1,4 +1,4 @@
-"""One web login: its secrets, its ids, its SyncKeys (reference, 2, 3 and 4)."""
+"""One web login: its secrets, its ids, its SyncKeys (reference, 2, 3 and 4). An account opens one a login."""
 
 from __future__ import annotations
 
@@ -6,50 +6,48 @@ import hashlib
 import random
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
-from .people import Group
-
-if TYPE_CHECKING:
-    from .account import Account
-    from .timeline import Chat
+from .model import Chat, Group, Person
 
 _SID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _HEX = "0123456789abcdef"
 QUIET_S = 2.0
-"""A web client that polls lets no such time pass between two calls."""
+"""The longest pause between two calls of a web client that polls, in seconds."""
 
 
 class Session:
-    """What one scan yields. Ids are those of this login alone; they are made when first told."""
+    """The result of one scan. Its ids hold for this login alone; they are made at their first use."""
 
-    def __init__(self, account: Account, number: int) -> None:
-        self.account = account
-        self.number = number
-        draw = random.Random(f"{account.world.seed}:{account.number}:login{number}")
-        # Base64 with + and /, as the real ones: a client that forgets to quote them is found out.
+    def __init__(
+        self, seed: int, account_number: int, login: int, owner: Person, begin: int
+    ) -> None:
+        """Open the login number `login` of an account. It receives the timeline from `begin` on."""
+        self.account_number = account_number
+        self.owner = owner
+        self.begin = begin
+        draw = random.Random(f"{seed}:{account_number}:login{login}")
+        # Base64 with + and /, as the real ones: a client that forgets to quote them fails.
         self.sid = "+/" + "".join(draw.choices(_SID_LETTERS, k=14))
         self.skey = f"@crypt_{''.join(draw.choices(_HEX, k=8))}_{''.join(draw.choices(_HEX, k=32))}"
         self.later_skey = self.skey[:-32] + "".join(draw.choices(_HEX, k=32))
-        """What webwxinit answers as SKey. Once it was used, the one from the login is refused."""
+        """The SKey of webwxinit. Once it is used, the one from the login is refused."""
         self.pass_ticket = quote("".join(draw.choices(_SID_LETTERS, k=40)) + "+/==", safe="")
         self.data_ticket = "gS" + "".join(draw.choices(_SID_LETTERS[:62], k=20))
         self.auth_ticket = "CIsBEP" + "".join(draw.choices(_SID_LETTERS[:62], k=60))
         self.uvid = "".join(draw.choices(_HEX, k=128))
         self.ended: int | None = None
-        """Once over: what every call answers (1100, 1101)."""
+        """The Ret of every call once the session is over (1100, 1101)."""
         self.opened = time.time()
         self.polled = False
-        """Whether a synccheck or webwxsync was asked: before, webwxinit repeats its SyncKey."""
+        """Whether a synccheck or webwxsync came. Before that, webwxinit repeats its SyncKey."""
         self.polls = 0
-        """How many syncchecks are held now."""
-        self.asked_at = time.monotonic()
-        """When the last call came."""
+        """The number of syncchecks that are held now."""
+        self.called_at = time.monotonic()
+        """The time of the last call (monotonic)."""
         self.check_key_given = False
-        world = account.world
-        self.begin = account.acknowledged if world.settings.keeps_unread else len(account.timeline)
-        self._salt = f"{world.seed}:{account.number}:{number}:".encode()
+        self._salt = f"{seed}:{account_number}:{login}:".encode()
         self._mark = draw.randrange(600_000_000, 900_000_000)
         self._ids: dict[int, str] = {}
         self._chats: dict[str, Chat] = {}
@@ -59,13 +57,15 @@ class Session:
 
     @property
     def is_in_use(self) -> bool:
-        """Whether a web client runs on it, as far as its calls tell."""
-        return self.ended is None and (self.polls > 0 or time.monotonic() < self.asked_at + QUIET_S)
+        """Whether a web client uses it, judged by its calls."""
+        return self.ended is None and (
+            self.polls > 0 or time.monotonic() < self.called_at + QUIET_S
+        )
 
     # Ids
 
     def id_of(self, chat: Chat) -> str:
-        """The UserName in this login: `@` + hex for people, `@@` + hex for groups."""
+        """Return the UserName in this login: `@` + hex for people, `@@` + hex for groups."""
         known = self._ids.get(chat.key)
         if known is None:
             digest = hashlib.sha256(self._salt + str(chat.key).encode()).hexdigest()
@@ -78,29 +78,29 @@ class Session:
         return known
 
     def find(self, user_name: str) -> Chat | None:
-        """Who has this id in this login; None for ids that this login never told."""
+        """Return the chat with this id, or None for an id that this login never published."""
         return self._chats.get(user_name)
 
     def room_of(self, group: Group) -> str:
-        """The EncryChatRoomId in this login."""
+        """Return the EncryChatRoomId in this login."""
         room = "@" + self.id_of(group)[2:34]
         self._rooms[room] = group
         return room
 
     def find_room(self, room: str) -> Group | None:
-        """The group of an EncryChatRoomId; some clients send the group's own id there."""
+        """Return the group of an EncryChatRoomId. Some clients send the group's own id there."""
         found = self._rooms.get(room) or self._chats.get(room)
         return found if isinstance(found, Group) else None
 
     # SyncKeys
 
     def sync_key(self, position: int) -> dict[str, Any]:
-        """The SyncKey that acknowledges the timeline up to `position`."""
+        """Return the SyncKey that acknowledges the timeline up to `position`."""
         mark = self._mark
         return _keys([(1, mark), (2, mark + 7 + position), (3, mark - 5), (1000, int(self.opened))])
 
     def sync_check_key(self, position: int) -> dict[str, Any]:
-        """The SyncCheckKey: the same place, but another key (reference, 4)."""
+        """Return the SyncCheckKey: the same position, but another key (reference, 4)."""
         mark, opened = self._mark, int(self.opened)
         return _keys(
             [
@@ -109,18 +109,34 @@ class Session:
             ]
         )  # fmt: skip
 
-    def position_of(self, pairs: Iterable[tuple[int, int]]) -> tuple[int, bool] | None:
-        """Where a key points, and whether it is a SyncCheckKey; None: not of this login."""
+    def position_of(self, pairs: Iterable[tuple[int, int]], end: int) -> tuple[int, bool] | None:
+        """Return the position of a key, and whether it is a SyncCheckKey.
+
+        Returns None if it is not of this login, or beyond the `end` of the timeline.
+        """
         keys = dict(pairs)
         position = keys.get(2, -1) - self._mark - 7
-        if keys.get(1) != self._mark or not 0 <= position <= len(self.account.timeline):
+        if keys.get(1) != self._mark or not 0 <= position <= end:
             return None
         return position, 201 in keys
 
-    # Checks
+    # Credentials
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that webwxnewloginpage sets (reference, 2)."""
+        return {
+            "wxuin": str(self.owner.uin),
+            "wxsid": self.sid,
+            "wxloadtime": str(int(self.opened)),
+            "mm_lang": "zh_CN",
+            "webwx_data_ticket": self.data_ticket,
+            "webwxuvid": self.uvid,
+            "webwx_auth_ticket": self.auth_ticket,
+        }
 
     def accepts_skey(self, skey: str) -> bool:
-        """An empty Skey is tolerated (itchat-uos sends one), a wrong one is not."""
+        """Return whether the Skey is right or empty (itchat-uos sends an empty one)."""
         if skey == self.later_skey:
             self.skey = self.later_skey
         return skey in ("", self.skey)

@@ -4,7 +4,7 @@ import asyncio
 
 from openwx import service
 from openwx.config import Settings
-from openwx.transports.web.timing import Timing
+from openwx.timing import Timing
 
 STOP_S = 60.0
 """How long the end of a gateway may take."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from openwx.simulator import Account, Fault, Group, Person, Simulator
-from openwx.simulator.avatars import avatar
+from openwx.simulator.wire.avatars import avatar
 from tests.reply import Reply
 from tests.rows import rows
 

@@ -124,6 +124,9 @@ async def test_the_lines_of_the_page_leave_a_token_that_compose_finds(
     known = dict(line.split("=", 1) for line in out.decode().splitlines())
     assert re.fullmatch("[0-9a-f]{64}", known["OPENWX_TOKEN"])
     assert set(re.findall(r"\$\{(\w+):\?", read("compose.yaml"))) == known.keys()
+    for readme in ("README.md", "README.zh-CN.md"):
+        (line,) = re.findall(r"\(umask .*\)", before)
+        assert line in (ROOT / readme).read_text(encoding="utf-8")
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert "/docs/deploy/.env" in ignored
 

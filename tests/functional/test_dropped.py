@@ -15,8 +15,9 @@ import pytest
 
 from openwx import metrics, service
 from openwx.config import JournalLimits
-from openwx.simulator import Account, Fault, Simulator, sync
+from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
+from openwx.simulator.service import sync
 from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S
 

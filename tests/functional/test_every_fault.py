@@ -170,7 +170,7 @@ class Scene:
             while (await self.api.client())["state"] != "running" or not self.account.is_online:
                 if phone.shows() is not None:
                     phone.confirm()
-                elif phone.account.world.codes.pending():
+                elif self.account.world.codes.pending():
                     await phone.logs_in()
                 await self.api.get("check_event", timeout="0.1")
 

@@ -1,11 +1,17 @@
-"""The tests of bots run after exactly the lines that their pages give, in a virtual environment of their own."""
+"""In a virtual environment of its own, the tests of bots run after exactly the lines that their pages give, and the
+demo runs from a wheel."""
 
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -30,16 +36,17 @@ def lines(page: str) -> list[list[str]]:
 
 
 class Folder:
-    """A copy of the project, in which somebody types."""
+    """A copy of the project, with a virtual environment in it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.bin = path / ".venv" / "bin"
         clean = {name: value for name, value in os.environ.items() if not _is_ours(name)}
         python = str(Path(getattr(sys, "_base_executable", sys.executable)).parent)
         self._environ = clean | {"PATH": os.pathsep.join((python, os.environ["PATH"]))}
 
     def types(self, line: str, timeout_s: float) -> str:
-        """What a line prints. It must succeed."""
+        """Run a line, which must succeed, and return what it prints."""
         done = subprocess.run(
             ["sh", "-c", line],
             cwd=self.path, env=self._environ, timeout=timeout_s, check=False,
@@ -47,6 +54,20 @@ class Folder:
         )  # fmt: skip
         assert done.returncode == 0, f"{line}\n{done.stdout}"
         return done.stdout
+
+    @contextmanager
+    def demo(self, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+        """Run the demo of the installed package in a folder that has nothing of the project."""
+        home = {name: str(cwd) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+        with subprocess.Popen(
+            [self.bin / "openwx", "serve", "--demo", "--port", "0"],
+            cwd=cwd, env=self._environ | home | {"PYTHONUTF8": "1"},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        ) as demo:  # fmt: skip
+            try:
+                yield demo
+            finally:
+                demo.kill()
 
 
 def _is_ours(name: str) -> bool:
@@ -59,7 +80,7 @@ def test_both_pages_and_the_example_give_the_same_lines() -> None:
     assert first in (ROOT / "examples" / "test_my_bot.py").read_text(encoding="utf-8")
 
 
-def test_the_lines_of_the_page(tmp_path: Path) -> None:
+def test_the_lines_of_the_page_and_a_wheel(tmp_path: Path) -> None:
     """One test, so that one environment is made."""
     path = tmp_path / "openwx"
     shutil.copytree(ROOT, path, ignore=shutil.ignore_patterns(".*", "__pycache__", "build", "dist"))
@@ -73,10 +94,56 @@ def test_the_lines_of_the_page(tmp_path: Path) -> None:
     skip_where_pip_fetches_nothing(tmp_path)
     folder.types(install, INSTALL_S)
     assert "3 passed" in folder.types(example, TESTS_S)
+    # Before more is installed: what the wheel needs comes by its own metadata.
+    the_demo_runs_from_a_wheel(folder, tmp_path / "elsewhere")
     folder.types(install_more, INSTALL_S)
     said = folder.types(run, TESTS_S)
     assert "5 passed" in said
     assert "warning" not in said.lower(), said
+
+
+def the_demo_runs_from_a_wheel(folder: Folder, elsewhere: Path) -> None:
+    elsewhere.mkdir()
+    folder.types(f".venv/bin/pip wheel -q --no-deps -w {elsewhere} .", INSTALL_S)
+    (wheel,) = elsewhere.glob("openwx-*.whl")
+    package = folder.path / "openwx"
+    files = {
+        str(file.relative_to(folder.path))
+        for file in package.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    with zipfile.ZipFile(wheel) as packed:
+        assert files - set(packed.namelist()) == set()
+    install = f".venv/bin/pip install -q --no-deps --force-reinstall {wheel}"
+    folder.types(install, INSTALL_S)
+    folder.types(".venv/bin/pip check", INSTALL_S)
+    with folder.demo(elsewhere) as demo:
+        console = says(demo, r"Its console, in your browser:  (http://\S+)/$")[1]
+        call = says(demo, r"curl '(http://[^']+/send_friend_message[^']+)'")[1]
+        assert b'"code":0' in got(call)
+        for page in ("/console/accounts/default", "/docs", "/openapi.json"):
+            assert got(console + page)
+        demo.send_signal(signal.SIGINT)
+        _, err = demo.communicate(timeout=TESTS_S)
+    assert demo.returncode == 0, err
+    assert "Traceback" not in err
+
+
+def says(demo: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    """Wait for a line of the demo that matches. The time limit of the test ends a wait in vain."""
+    assert demo.stderr is not None
+    lines = []
+    for line in demo.stderr:
+        lines.append(line)
+        if found := re.search(pattern, line):
+            return found
+    raise AssertionError(f"no {pattern!r} in:\n{''.join(lines)}")
+
+
+def got(url: str) -> bytes:
+    with urlopen(url, timeout=TESTS_S) as answer:
+        body: bytes = answer.read()
+    return body
 
 
 def skip_where_pip_fetches_nothing(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the documentation's first pages tell a newcomer to type works as it stands there, but for the ports."""
+"""The commands and bots of the README and of the quickstart page work as written, but for the ports."""
 
 import asyncio
 import os
@@ -20,6 +20,7 @@ from .world import Command, Gateway
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+"""The Chinese pages have the same code (``test_docs.py``)."""
 Start = Callable[..., Awaitable[Command]]
 
 with_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
@@ -44,23 +45,40 @@ async def shell(line: str, **environ: str) -> str:
     return out.decode()
 
 
+async def run_lines_with_curl(page: str, url: str) -> int:
+    """Run them all, check that each is answered well, and return how many there are."""
+    lines = lines_of(page, "curl ")
+    for line in lines:
+        said = await shell(line.replace("http://127.0.0.1:3000", url))
+        assert said.startswith("[") or '"code":0' in said or '"name":' in said, (line, said)
+    return len(lines)
+
+
+@with_curl
+async def test_the_lines_with_curl_of_the_readme(api: Gateway, account: Account) -> None:
+    assert await run_lines_with_curl(README, api.url) == 3
+    (text,) = await account.friend("小灰").hears()
+    assert text.text == "你好"
+    (text,) = await account.group("PERL学习交流").hears()
+    assert text.text == "开会了"
+
+
 @with_curl
 async def test_the_lines_with_curl(api: Gateway, account: Account) -> None:
-    lines = lines_of(PAGE, "curl ")
-    assert len(lines) == 4
-    for line in lines:
-        said = await shell(line.replace("http://127.0.0.1:3000", api.url))
-        assert said.startswith("[") or '"code":0' in said or '"name":' in said, (line, said)
+    assert await run_lines_with_curl(PAGE, api.url) == 4
     text, picture = await account.friend("小灰").hears(2)
     assert text.text == "你好"
     assert picture.medium is not None
 
 
-async def test_a_bot_of_ones_own(openwx: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "printed"), [(PAGE, "receive_message"), (README, "")], ids=["quickstart", "README"]
+)
+async def test_a_bot_of_ones_own(openwx: Start, tmp_path: Path, page: str, printed: str) -> None:
     """The three parts, each in a process of its own: the simulated WeChat, the bot, and openwx between them."""
     (simulate,) = lines_of(PAGE, ".venv/bin/openwx simulate")
     (serve,) = lines_of(PAGE, "OPENWX_DATA_DIR")
-    code = re.search(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    code = re.search(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert code
     wechat_port, bot_port = unused_port(), unused_port()
     bot = tmp_path / "bot.py"
@@ -71,7 +89,6 @@ async def test_a_bot_of_ones_own(openwx: Start, tmp_path: Path) -> None:
     backend = await asyncio.create_subprocess_exec(
         sys.executable, str(bot), stdout=asyncio.subprocess.PIPE
     )
-    assert backend.stdout is not None
     environ = dict(word.split("=", 1) for word in shlex.split(serve) if re.match(r"[A-Z_]+=", word))
     environ = {
         name: value.replace(":3080", f":{wechat_port}").replace(":8000", f":{bot_port}")
@@ -79,11 +96,9 @@ async def test_a_bot_of_ones_own(openwx: Start, tmp_path: Path) -> None:
     } | {"OPENWX_DATA_DIR": str(tmp_path / "first")}
     gateway = await openwx("serve", "--port", "0", **environ)
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            while "receive_message" not in (line := (await backend.stdout.readline()).decode()):
-                assert line, "the bot ended"
         await gateway.says("→ .*收到：", timeout_s=PATIENCE_S)
     finally:
         backend.terminate()
-        await backend.communicate()
+        out, _ = await backend.communicate()
+    assert printed in out.decode()
     assert wechat.process.returncode is None

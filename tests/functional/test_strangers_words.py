@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account, Member, Person
-from openwx.transports.web.messages import App
+from openwx.transports.web.messages import registry
 from tests.rows import rows
 
 from .changing import id_of, in_sync
@@ -91,7 +91,7 @@ async def test_of_emoji_of_any_length_nothing_is_left_but_characters(
         assert (told[0], told[-1]) == ("[", "]")
         assert not set(told) & set("<>=\"'"), told
     monkeypatch.setattr(
-        "openwx.simulator.records.name_on_wire", lambda name: f"{name}{spans}" if name else ""
+        "openwx.simulator.wire.records.name_on_wire", lambda name: f"{name}{spans}" if name else ""
     )
     account.contact_changed(friend)
     await receiver.get_event("friend_property_change")
@@ -194,7 +194,7 @@ async def test_a_message_on_which_a_bug_trips_is_published_raw(
     def trips(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(App, "from_wire", trips)
+    monkeypatch.setitem(registry._READERS, registry.APP, trips)
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     friend.sends(49, "<msg>raw</msg>")
     group.member_sends(group.others[0], 49, "<msg>raw</msg>")

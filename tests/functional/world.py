@@ -23,7 +23,7 @@ from openwx import testing
 from openwx.config import AccountSettings, Listen, ReportSettings, Settings
 from openwx.config.models import Media
 from openwx.simulator import Account, Simulator
-from openwx.transports.web.timing import Timing
+from openwx.timing import Timing
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
 

@@ -1,4 +1,4 @@
-"""Published clients as processes that tell JSON lines."""
+"""Published clients as processes that print JSON lines."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ NODE = shutil.which("node")
 WECHAT4U_HOME = Path(os.environ.get("WECHAT4U_HOME", "."))
 
 
-class Told:
-    """The JSON lines that a client process tells, as they come."""
+class Output:
+    """The JSON lines of a client process, as they come."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
         self.all: list[dict[str, Any]] = []
 
     async def until(self, what: str) -> dict[str, Any]:
-        """The next line of this kind."""
+        """Return the next line of this kind."""
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             # itchat clears the screen by printing other things.
             begin = line.find(b'{"what"')
             if begin >= 0:
-                told: dict[str, Any] = json.loads(line[begin:])
-                self.all.append(told)
-                if told["what"] == what:
-                    return told
-        raise AssertionError(f"the client ended before it told {what!r}; it told {self.all}")
+                found: dict[str, Any] = json.loads(line[begin:])
+                self.all.append(found)
+                if found["what"] == what:
+                    return found
+        raise AssertionError(f"the client ended before it printed {what!r}; it printed {self.all}")
 
 
 @asynccontextmanager
-async def running(*command: str | Path) -> AsyncIterator[tuple[Process, Told]]:
+async def running(*command: str | Path) -> AsyncIterator[tuple[Process, Output]]:
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
     try:
-        yield process, Told(process)
+        yield process, Output(process)
     finally:
         if process.returncode is None:
             process.kill()
@@ -55,13 +55,13 @@ async def running(*command: str | Path) -> AsyncIterator[tuple[Process, Told]]:
         await asyncio.sleep(0)
 
 
-async def scanned(account: Account, told: Told) -> None:
-    code = await told.until("code")
+async def scanned(account: Account, output: Output) -> None:
+    code = await output.until("code")
     await account.phone.scan(code["uuid"])
 
 
 def needs_wechat4u(test: Any) -> Any:
-    """Skip a test where node or the package is not there."""
+    """Skip a test where node or the package is missing."""
     missing = not (WECHAT4U_HOME / "node_modules" / "wechat4u").exists()
     reason = "WECHAT4U_HOME names no folder whose node_modules holds wechat4u"
     test = pytest.mark.skipif(missing, reason=reason)(test)

@@ -1,4 +1,4 @@
-"""A running simulator, its first account, and a web client of few words."""
+"""A running simulator, its first account, and a minimal web client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def account(simulator: Simulator) -> Account:
 
 @pytest.fixture
 async def web(simulator: Simulator) -> AsyncIterator[WebClient]:
-    """A web client that is not logged in."""
+    """Yield a web client that is not logged in."""
     client = WebClient(simulator.url)
     yield client
     await client.http.close()
@@ -32,6 +32,6 @@ async def web(simulator: Simulator) -> AsyncIterator[WebClient]:
 
 @pytest.fixture
 async def client(web: WebClient, account: Account) -> WebClient:
-    """A web client that is logged in as the first account."""
+    """Return a web client that is logged in as the first account."""
     await web.log_in(account)
     return web

@@ -12,8 +12,8 @@ import tempfile
 from typing import Any
 
 
-def tell(what: str, **data: Any) -> None:
-    # One write: what other threads tell comes before or after it, never between it and its end.
+def emit(what: str, **data: Any) -> None:
+    # One write: lines of other threads come before or after it, never in between.
     sys.stdout.write(json.dumps({"what": what, **data}, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
@@ -31,21 +31,21 @@ def main(url: str) -> None:
         nonlocal texts
         texts += 1
         sender = message.get("ActualNickName") or message["User"]["NickName"]
-        tell("message", sender=sender, text=message["Text"], chat=message["User"]["NickName"])
+        emit("message", sender=sender, text=message["Text"], chat=message["User"]["NickName"])
         if texts == 2:
             friend = itchat.search_friends(nickName="小灰")[0]
             answered = itchat.send("收到 <两条> & 谢谢😄", toUserName=friend["UserName"])
-            tell("sent", ret=answered["BaseResponse"]["Ret"], msg_id=answered.get("MsgID", ""))
+            emit("sent", ret=answered["BaseResponse"]["Ret"], msg_id=answered.get("MsgID", ""))
 
     itchat.msg_register(itchat.content.TEXT, isFriendChat=True, isGroupChat=True)(heard)
     itchat.auto_login(
-        qrCallback=lambda uuid, status, qrcode: tell("code", uuid=uuid, status=status),
-        loginCallback=lambda: tell(
+        qrCallback=lambda uuid, status, qrcode: emit("code", uuid=uuid, status=status),
+        loginCallback=lambda: emit(
             "login",
             friends=[friend["NickName"] for friend in itchat.get_friends()],
             groups=[group["NickName"] for group in itchat.get_chatrooms()],
         ),
-        exitCallback=lambda: tell("exit"),
+        exitCallback=lambda: emit("exit"),
     )
     itchat.run()
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from openwx.simulator import Account, Heard, Simulator
+from openwx.simulator import Account, SentMessage, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
 from tests.patience import PATIENCE_S
 
@@ -16,13 +16,13 @@ from .clients import HERE, NODE, WECHAT4U_HOME, needs_wechat4u, running, scanned
 
 
 def of(data: bytes) -> dict[str, Any]:
-    """What the client tells of bytes that it fetched."""
+    """Return what the client prints for bytes that it downloaded."""
     return {"size": len(data), "md5": hashlib.md5(data).hexdigest()}
 
 
-def data_of(heard: Heard) -> bytes:
-    assert heard.medium is not None
-    return heard.medium.data
+def data_of(sent: SentMessage) -> bytes:
+    assert sent.medium is not None
+    return sent.medium.data
 
 
 async def test_itchat_with_media_groups_and_friends(tmp_path: Path) -> None:
@@ -33,31 +33,31 @@ async def test_itchat_with_media_groups_and_friends(tmp_path: Path) -> None:
     async with (
         asyncio.timeout(PATIENCE_S),
         Simulator(1) as simulator,
-        running(*command, simulator.url, tmp_path) as (process, told),
+        running(*command, simulator.url, tmp_path) as (process, output),
     ):
         account = simulator.account()
         account.desktop_only = True
-        await scanned(account, told)
-        while (await told.until("code"))["status"] != "201":
+        await scanned(account, output)
+        while (await output.until("code"))["status"] != "201":
             pass
         account.phone.confirm()
-        await told.until("login")
+        await output.until("login")
         await account.comes_online()
-        await _receives(account, told)
+        await _receives(account, output)
         account.friend("小灰").says("go")
-        await told.until("done")
-        _has_acted(account, told.all, big)
+        await output.until("done")
+        _has_acted(account, output.all, big)
         account.phone.logs_out_web()
-        await told.until("exit")
+        await output.until("exit")
         assert await process.wait() == 0
 
 
-async def _receives(account: Account, told: Any) -> None:
+async def _receives(account: Account, output: Any) -> None:
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     member = group.others[0]
 
     async def received() -> tuple[str, Any]:
-        line = await told.until("received")
+        line = await output.until("received")
         return line["type"], line["content"]
 
     friend.sends_image(JPEG)
@@ -130,14 +130,14 @@ async def test_wechat4u_with_media_groups_and_friends(tmp_path: Path) -> None:
     async with (
         asyncio.timeout(PATIENCE_S),
         Simulator(1) as simulator,
-        running(*command, simulator.url, WECHAT4U_HOME, tmp_path, *files) as (process, told),
+        running(*command, simulator.url, WECHAT4U_HOME, tmp_path, *files) as (process, output),
     ):
         account = simulator.account()
         account.desktop_only = True
-        await scanned(account, told)
-        await told.until("avatar")
+        await scanned(account, output)
+        await output.until("avatar")
         account.phone.confirm()
-        await told.until("contacts")
+        await output.until("contacts")
         friend, group = account.friend("小灰"), account.group("PERL学习交流")
         sent = [
             friend.sends_image(JPEG), group.member_sends_image(group.others[0], PNG),
@@ -146,15 +146,15 @@ async def test_wechat4u_with_media_groups_and_friends(tmp_path: Path) -> None:
         ]  # fmt: skip
         friend.sends_voice(MP3)
         account.asks_to_be_friends("客人", "你好")
-        await told.until("accepted")
-        while len([line for line in told.all if line["what"] == "received"]) < 6:
-            await told.until("received")
-        fetched = {line["md5"] for line in told.all if line["what"] == "received"}
+        await output.until("accepted")
+        while len([line for line in output.all if line["what"] == "received"]) < 6:
+            await output.until("received")
+        fetched = {line["md5"] for line in output.all if line["what"] == "received"}
         assert fetched == {of(data)["md5"] for data in (JPEG, PNG, GIF, MP4, b"there", MP3)}
         assert account.friend("客人").is_friend
         friend.says("go")
-        await told.until("done")
-        assert [line for line in told.all if line["what"] == "error"] == []
+        await output.until("done")
+        assert [line for line in output.all if line["what"] == "error"] == []
         heard = [h for h in friend.inbox if h.medium is not None]
         assert [data_of(h) for h in heard[:3]] == [PNG, big, GIF]
         assert [h.forwarded for h in heard[3:]] == sent
@@ -163,5 +163,5 @@ async def test_wechat4u_with_media_groups_and_friends(tmp_path: Path) -> None:
         made = account.group("新名字")
         assert [member.nickname for member in made.others] == ["小灰", "momo"]
         account.phone.says(account.filehelper, "退出wechat4u")
-        await told.until("exit")
+        await output.until("exit")
         assert await process.wait() == 0

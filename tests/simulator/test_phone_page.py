@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from openwx.simulator import Account, Fault, Simulator
-from openwx.simulator.control_chats import KINDS, SHARES
+from openwx.simulator.conversations import KINDS, SHARES
 from openwx.simulator.media import JPEG, PNG
 from openwx.simulator.page import FILES
 from tests.patience import PATIENCE_S
@@ -29,7 +29,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 @pytest.fixture
 def control(client: WebClient) -> Control:
-    """The control API, with a web client that is logged in."""
+    """Return the control API, with a web client that is logged in."""
     return Control(client)
 
 
@@ -210,7 +210,7 @@ async def test_what_was_taken_back_is_marked(
         assert message["revoked"]
 
 
-async def test_every_kind_is_told(control: Control, account: Account) -> None:
+async def test_every_kind_is_shown(control: Control, account: Account) -> None:
     friend = account.friend("小灰")
     friend.sends_voice(b"", seconds=4)
     friend.sends_location("腾讯大厦")
@@ -242,15 +242,15 @@ async def test_attachments(client: WebClient, account: Account) -> None:
         async with client.http.get(url, params={"msg_id": msg_id}, headers=headers) as answer:
             return answer.status, await answer.read(), answer.headers
 
-    code, data, told = await fetched(friend.sends_image(JPEG).msg_id)
-    assert (code, data, told["Content-Type"]) == (200, JPEG, "image/jpeg")
-    assert "Content-Disposition" not in told
+    code, data, headers = await fetched(friend.sends_image(JPEG).msg_id)
+    assert (code, data, headers["Content-Type"]) == (200, JPEG, "image/jpeg")
+    assert "Content-Disposition" not in headers
     page = b"<script>alert(1)</script>"
-    code, data, told = await fetched(friend.sends_file("页.html", page).msg_id)
-    assert (code, data, told["Content-Type"]) == (200, page, "application/octet-stream")
-    assert told["Content-Disposition"] == "attachment; filename*=UTF-8''%E9%A1%B5.html"
-    assert told["Content-Security-Policy"] == "default-src 'none'; sandbox"
-    code, data, told = await fetched(friend.sends_image(PNG).msg_id, Range="bytes=0-3")
+    code, data, headers = await fetched(friend.sends_file("页.html", page).msg_id)
+    assert (code, data, headers["Content-Type"]) == (200, page, "application/octet-stream")
+    assert headers["Content-Disposition"] == "attachment; filename*=UTF-8''%E9%A1%B5.html"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    code, data, headers = await fetched(friend.sends_image(PNG).msg_id, Range="bytes=0-3")
     assert (code, data) == (206, PNG[:4])
     assert (await fetched(friend.says("no medium").msg_id))[0] == 404
     assert (await fetched("1"))[0] == 404
@@ -293,7 +293,7 @@ async def test_groups(control: Control, account: Account) -> None:
     assert "error" in await control.get("chat", group="新群名")
 
 
-async def test_a_session_ends_as_told(control: Control, client: WebClient) -> None:
+async def test_a_session_ends_with_a_ret(control: Control, client: WebClient) -> None:
     await control.post("account/ends_session", ret=1101)
     assert (await client.sync())["BaseResponse"]["Ret"] == 1101
 
@@ -302,8 +302,8 @@ async def test_a_session_ends_as_told(control: Control, client: WebClient) -> No
 
 
 @pytest.fixture
-async def told(web: WebClient) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-    """What the stream of changes tells."""
+async def changes(web: WebClient) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    """Yield the events of the stream of changes."""
     async with web.http.get(f"{web.url}/_simulator/changes") as answer:
         assert answer.content_type == "text/event-stream"
 
@@ -315,21 +315,21 @@ async def told(web: WebClient) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         yield events()
 
 
-async def test_the_stream_tells_what_changed(
-    told: AsyncIterator[dict[str, Any]], simulator: Simulator, account: Account
+async def test_the_stream_publishes_changes(
+    changes: AsyncIterator[dict[str, Any]], simulator: Simulator, account: Account
 ) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        first = await anext(told)
+        first = await anext(changes)
         account.friend("小灰").says("hi")
-        second = await anext(told)
+        second = await anext(changes)
         assert second["accounts"] != first["accounts"]
         assert second["login"] == first["login"]
         simulator.codes.new(desktop=False)
-        third = await anext(told)
+        third = await anext(changes)
         assert third["login"] != second["login"]
         assert third["accounts"] == second["accounts"]
         simulator.add_account()
-        assert len((await anext(told))["accounts"]) == 2
+        assert len((await anext(changes))["accounts"]) == 2
 
 
 async def test_a_stream_ends_with_the_simulator_and_with_its_reader(web: WebClient) -> None:

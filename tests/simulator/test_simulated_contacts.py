@@ -1,4 +1,4 @@
-"""Initialisation and contacts as reference section 3 tells them."""
+"""Initialisation and contacts (reference, 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control API tells the same stories as the vocabulary."""
+"""The control API does the same as the scenario verbs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account, Simulator
+from openwx.simulator.control import GETS, KINDS, POSTS
 from openwx.simulator.control import __doc__ as control_doc
-from openwx.simulator.control_people import POSTS as PEOPLE
-from openwx.simulator.control_sends import POSTS as SENDS
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
 from tests.rows import rows
 
@@ -51,6 +50,9 @@ NEEDED: dict[str, Json] = {
 }
 
 
+SENDS = [f"{who}{verb}" for who in ("friend/", "group/member_", "phone/") for verb in KINDS]
+
+
 @rows("path", SENDS)
 async def test_every_kind_is_sent(
     control: Control, client: WebClient, account: Account, path: str
@@ -66,10 +68,11 @@ async def test_every_kind_is_sent(
 
 def test_every_verb_is_documented() -> None:
     assert control_doc is not None
-    for path in (*PEOPLE, *SENDS):
-        who, _, verb = path.partition("/")
+    assert set(SENDS) < set(POSTS)
+    for path in (*GETS, *POSTS):
+        verb = path.rpartition("/")[2]
         verb = verb.removeprefix("member_") if path in SENDS else verb
-        assert f"`{who}/{verb}`" in control_doc or f"`{verb}`" in control_doc, path
+        assert f"`{path}`" in control_doc or f"`{verb}`" in control_doc, path
 
 
 async def test_media_from_data_samples_and_noise(
@@ -153,3 +156,28 @@ async def test_recalls_invitations_and_avatars(
         simulator.settings.keep_media = True
         await control.post("settings", revoke_within_s=0, keep_media=off)
         assert simulator.settings.keep_media is False
+
+
+async def test_logins_are_refused(control: Control, client: WebClient, account: Account) -> None:
+    refused = await control.post("account/refuse_login", ret=1204, message="no <more>")
+    assert refused == {"done": True}
+    assert account.refusal == (1204, "no <more>")
+    await control.post("account/refuse_login")
+    assert account.refusal[0] == 1203
+    await control.post("account/allow_login")
+    assert account.refusal is None
+
+
+async def test_what_phones_and_friends_change(
+    control: Control, client: WebClient, account: Account
+) -> None:
+    await control.post("phone/remarks", friend="momo", name="r")
+    await control.post("phone/renames_me", name="新我")
+    await control.post("friend/unfriends_me", friend="小灰")
+    grey = account.friend("小灰")
+    assert (account.friend("momo").remark, account.owner.nickname) == ("r", "新我")
+    assert grey.has_dropped_me
+    await control.post("phone/deletes", friend=str(grey.key))
+    assert grey not in account.friends
+    missing = await control.post("phone/remarks", friend="momo")
+    assert missing == {"error": "name is missing"}

@@ -1,4 +1,4 @@
-"""Troubles on demand, and the control API."""
+"""Faults on demand, and the control API."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def test_control_errors_in_plain_words(
         assert words in (await answer.json())["error"]
 
 
-async def test_unattended_phones_log_in_and_friends_write() -> None:
+async def test_the_autopilot_logs_in_and_writes() -> None:
     options: dict[str, Any] = {"auto_scan": True, "scan_delay_s": 0.01, "chatter_s": 0.01}
     async with Simulator(1, **options) as simulator:
         web = WebClient(simulator.url)
@@ -145,8 +145,8 @@ async def test_unattended_phones_log_in_and_friends_write() -> None:
         await web.http.close()
 
 
-async def test_unattended_phones_log_nobody_out() -> None:
-    """Two web clients get two accounts; one that comes back, without its session, gets its own again."""
+async def test_the_autopilot_logs_nobody_out() -> None:
+    """Two web clients get two accounts; one that returns without its session gets its own again."""
 
     async def enters(web: WebClient) -> None:
         uuid = await web.code()
@@ -169,7 +169,7 @@ async def test_unattended_phones_log_nobody_out() -> None:
         assert second.base["Uin"] != first.base["Uin"]
         session = simulator.account().session
         assert session is not None
-        session.asked_at = 0  # the synccheck that is held counts alone
+        session.called_at = 0  # the synccheck that is held counts alone
         poll.cancel()
         await first.http.close()
         while session.is_in_use:
@@ -181,7 +181,7 @@ async def test_unattended_phones_log_nobody_out() -> None:
             await web.http.close()
 
 
-async def test_unattended_friends_send_more_than_words() -> None:
+async def test_the_autopilot_sends_more_than_words() -> None:
     async with Simulator(1, chatter_s=0.001, hold_s=1) as simulator:
         account, web = simulator.account(), WebClient(simulator.url)
         await web.log_in(account)

@@ -24,7 +24,7 @@ async def verify(
 
 
 def stranger_in_a_group(account: Account) -> tuple[Person, str]:
-    """A member who is no friend, and the id."""
+    """Return a member who is no friend, and the id."""
     group = account.group("PERL学习交流")
     person = next(m.person for m in group.others if not m.person.is_friend)
     assert account.session is not None
@@ -48,10 +48,10 @@ async def test_somebody_asks_to_be_friends(client: WebClient, account: Account) 
     assert await verify(client, 3, info["UserName"], request.ticket) == 0
     assert request.accepted
     assert account.friend("陌生人 & 客") is request.person
-    told = await client.sync()
-    assert [c["UserName"] for c in told["ModContactList"]] == [info["UserName"]]
-    assert told["AddMsgList"][0]["MsgType"] == 10000
-    assert "现在可以开始聊天了" in told["AddMsgList"][0]["Content"]
+    synced = await client.sync()
+    assert [c["UserName"] for c in synced["ModContactList"]] == [info["UserName"]]
+    assert synced["AddMsgList"][0]["MsgType"] == 10000
+    assert "现在可以开始聊天了" in synced["AddMsgList"][0]["Content"]
     assert await verify(client, 3, info["UserName"], request.ticket) == 0
     assert (await client.sync())["AddMsgCount"] == 0
 
@@ -67,9 +67,9 @@ async def test_asking_somebody(client: WebClient, account: Account) -> None:
     person.accepts_me()
     assert asked.accepted
     assert person in account.friends
-    told = await client.sync()
-    assert told["ModContactList"][0]["UserName"] == user_name
-    assert told["AddMsgList"][0]["MsgType"] == 10000
+    synced = await client.sync()
+    assert synced["ModContactList"][0]["UserName"] == user_name
+    assert synced["AddMsgList"][0]["MsgType"] == 10000
     assert await verify(client, 2, client.me) == 1
     assert await verify(client, 2, "@nobody") == 1
     assert await verify(client, 9, user_name) == 1

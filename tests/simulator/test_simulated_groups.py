@@ -55,11 +55,11 @@ async def test_a_new_group(groups: Groups, client: WebClient, account: Account) 
     assert group.owner is account.owner
     assert [m.nickname for m in group.others] == ["小灰", "momo"]
     assert (answer["BlackList"], answer["MemberCount"]) == ("", 2)
-    told = await client.sync()
-    (record,) = told["ModContactList"]
+    synced = await client.sync()
+    (record,) = synced["ModContactList"]
     assert record["UserName"] == answer["ChatRoomName"]
     assert (record["MemberCount"], record["IsOwner"]) == (3, 1)
-    (notice,) = told["AddMsgList"]
+    (notice,) = synced["AddMsgList"]
     assert (notice["MsgType"], notice["FromUserName"]) == (10000, answer["ChatRoomName"])
     assert "小灰、momo" in notice["Content"]
 
@@ -104,9 +104,9 @@ async def test_adding_members(
     assert await groups.update("addmember", own_group, AddMemberList=",".join(ids)) == 0
     assert own_group.member("🥰").person.is_friend
     assert len(own_group.members) == 5, "小灰 was in it before"
-    told = await client.sync()
-    assert told["AddMsgList"][0]["Content"] == '你邀请"🥰"加入了群聊'
-    assert told["ModContactList"][0]["MemberCount"] == 5
+    synced = await client.sync()
+    assert synced["AddMsgList"][0]["Content"] == '你邀请"🥰"加入了群聊'
+    assert synced["ModContactList"][0]["MemberCount"] == 5
 
 
 async def test_big_groups_take_invitations_only(
@@ -149,9 +149,9 @@ async def test_the_topic(
     theirs = account.add_group("别人的群", [account.friend("小灰")], owner=account.friend("小灰"))
     assert await groups.update("modtopic", theirs, NewTopic="新 & 旧") == 0
     assert theirs.name == "新 & 旧"
-    told = await client.sync()
-    assert told["AddMsgList"][0]["Content"] == "你修改群名为“新 &amp; 旧”"
-    assert told["ModContactList"][0]["NickName"] == "新 &amp; 旧"
+    synced = await client.sync()
+    assert synced["AddMsgList"][0]["Content"] == "你修改群名为“新 &amp; 旧”"
+    assert synced["ModContactList"][0]["NickName"] == "新 &amp; 旧"
     assert await groups.update("modtopic", theirs, NewTopic="") == 1
     assert await groups.update("dance", own_group) == 1
 

@@ -1,4 +1,4 @@
-"""Login as reference section 2 tells it."""
+"""Login (reference, 2)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_a_held_poll_answers_as_soon_as_the_phone_acts(
         assert await poll == "400"
 
 
-async def test_a_lost_201_is_told_again_to_tip_1(web: WebClient, account: Account) -> None:
+async def test_a_lost_201_is_answered_again_to_tip_1(web: WebClient, account: Account) -> None:
     uuid = await web.code()
     await account.phone.scan()
     assert [await web.poll(uuid), await web.poll(uuid)] == ["201", "201"]

@@ -24,7 +24,7 @@ async def arrived(client: WebClient) -> Json:
 
 
 def xml_of(message: Json) -> ElementTree.Element:
-    """The content as a client reads it."""
+    """Parse the content as a client does."""
     content = html.unescape(message["Content"].replace("<br/>", "\n"))
     return ElementTree.fromstring(content)
 
@@ -269,14 +269,14 @@ async def test_members_and_the_phone_send_all_kinds(
         getattr(account.phone, verb)(group, *given),
         getattr(account.phone, verb)(friend, *given),
     ]
-    told = (await client.sync())["AddMsgList"]
-    assert [m["MsgId"] for m in told] == [m.msg_id for m in sent]
+    synced = (await client.sync())["AddMsgList"]
+    assert [m["MsgId"] for m in synced] == [m.msg_id for m in sent]
     session = account.session
     assert session is not None
-    assert told[0]["Content"].startswith(f"{session.id_of(member.person)}:<br/>")
-    assert {m["FromUserName"] for m in told[1:]} == {client.me}
-    assert told[2]["ToUserName"] == session.id_of(friend)
-    assert not told[2]["Content"].startswith("@")
+    assert synced[0]["Content"].startswith(f"{session.id_of(member.person)}:<br/>")
+    assert {m["FromUserName"] for m in synced[1:]} == {client.me}
+    assert synced[2]["ToUserName"] == session.id_of(friend)
+    assert not synced[2]["Content"].startswith("@")
     with pytest.raises(ValueError, match="phone"):
         getattr(group, f"member_{verb}")(account.owner, *given)
 
@@ -349,13 +349,13 @@ async def test_half_of_what_is_asked_for(
     assert got == JPEG
 
 
-@pytest.mark.parametrize("told", [None, 0, 7])
-async def test_sizes_that_are_told(client: WebClient, account: Account, told: int | None) -> None:
-    friend, size = account.friend("小灰"), len(GIF) if told is None else told
-    friend.sends_file("a.gif", GIF, told)
-    friend.sends_image(GIF, told)
-    friend.sends_video(GIF, told_size=told)
-    friend.sends_sticker(GIF, told)
+@pytest.mark.parametrize("claimed", [None, 0, 7])
+async def test_wrong_sizes(client: WebClient, account: Account, claimed: int | None) -> None:
+    friend, size = account.friend("小灰"), len(GIF) if claimed is None else claimed
+    friend.sends_file("a.gif", GIF, claimed)
+    friend.sends_image(GIF, claimed)
+    friend.sends_video(GIF, told_size=claimed)
+    friend.sends_sticker(GIF, claimed)
     messages = (await client.sync())["AddMsgList"][-4:]
     assert messages[0]["FileSize"] == str(size)
     assert f"totallen&gt;{size}&lt;" in messages[0]["Content"]
@@ -396,11 +396,11 @@ async def test_avatars_of_members_need_their_group(client: WebClient, account: A
     asked = {"List": [{"UserName": user_name, "EncryChatRoomId": room}]}
     (record,) = (await client.post("webwxbatchgetcontact", asked))["ContactList"]
     path, _, query = record["HeadImgUrl"].partition("?")
-    told: Json = dict(pair.split("=", 1) for pair in query.split("&"))
-    assert (await client.download(path, **told))[1].startswith(b"\x89PNG")
-    assert (await client.download(path, **{**told, "chatroomid": ""}))[1] == b""
-    told["chatroomid"] = session.room_of(other)
-    assert (await client.download(path, **told))[1] == b""
+    params: Json = dict(pair.split("=", 1) for pair in query.split("&"))
+    assert (await client.download(path, **params))[1].startswith(b"\x89PNG")
+    assert (await client.download(path, **{**params, "chatroomid": ""}))[1] == b""
+    params["chatroomid"] = session.room_of(other)
+    assert (await client.download(path, **params))[1] == b""
     _, picture = await client.download("webwxgetheadimg", userName=session.id_of(group))
     assert picture.startswith(b"\x89PNG")
     assert (await client.download("webwxgeticon", username=client.me))[1].startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""The sync loop and sending as reference sections 4 to 6 tell them."""
+"""The sync loop and sending (reference, 4 to 6)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def test_a_friend_writes(client: WebClient, account: Account) -> None:
     assert message["NewMsgId"] > 2**53
     assert message["FromUserName"] == await client.id_of("小灰")
     assert message["ToUserName"] == client.me
-    assert account.handed_out == [sent.msg_id]
+    assert list(account.handed_out) == [sent.msg_id]
 
 
 async def test_a_member_writes_and_the_phone_writes(client: WebClient, account: Account) -> None:

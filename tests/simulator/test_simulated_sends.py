@@ -1,4 +1,4 @@
-"""Sending media, files and what was received, and taking back (reference, 6)."""
+"""Sending and forwarding media and files, and recalls (reference, 6)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ret(answer: Json) -> int:
 
 
 def unescaped(content: str) -> str:
-    """A received content as wechat4u sends it on: without the sender of a group's message."""
+    """Write a received content as wechat4u forwards it: without the sender of a group's message."""
     plain = content.replace("<br/>", "\n").replace("&lt;", "<").replace("&gt;", ">")
     return re.sub(r"^@\w+:\n", "", plain).replace("&amp;", "&")
 
@@ -241,7 +241,7 @@ async def test_taking_back(client: WebClient, account: Account, simulator: Simul
 
 
 async def test_contents_arrive_as_xml_of_the_service(client: WebClient, account: Account) -> None:
-    """Escaped once as a whole: what was escaped inside is escaped twice."""
+    """The XML is escaped once as a whole, so that its own escapes are escaped twice."""
     account.friend("小灰").sends_link("A & B", "", "http://u")
     content = (await arrived(client))["Content"]
     assert "&lt;title&gt;A &amp;amp; B&lt;/title&gt;" in content

@@ -1,4 +1,4 @@
-"""The simulated service speaks https where it is given a certificate."""
+"""The simulated service serves https with a certificate."""
 
 import ssl
 

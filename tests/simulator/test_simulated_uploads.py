@@ -1,4 +1,4 @@
-"""Uploads and the check before them, as reference section 6 tells them."""
+"""Uploads and the check before them (reference, 6)."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_a_wrong_data_ticket_and_a_broken_form(client: WebClient) -> None:
 async def test_forms_as_clients_write_them(
     client: WebClient, account: Account, head: bytes, name: str
 ) -> None:
-    """Without `name`, `type` and `id`; the bytes hold what looks like the end of a line."""
+    """The form has no `name`, `type` and `id`; the bytes contain line ends."""
     data = b"\r\n--\r\n\0\xff--x\r\n"
     request = {
         "BaseRequest": client.base, "ClientMediaId": 1, "TotalLen": len(data),
@@ -212,7 +212,7 @@ async def test_a_media_id_outlives_the_login_but_not_the_time(
 
 
 async def test_two_files_with_one_client_media_id(client: WebClient, account: Account) -> None:
-    """Whether the first is complete or not."""
+    """Whether the first is complete or not, the second is refused."""
     first, second = bytes_of(600_000, 1), bytes_of(600_000, 2)
     form = {"chunks": 2, "chunk": 0}
     request = {"ClientMediaId": 7}

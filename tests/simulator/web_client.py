@@ -1,4 +1,4 @@
-"""A web client of few words: literal JSON over a socket, one method a call, no cleverness."""
+"""A minimal web client: literal JSON over a socket, one method a call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 class WebClient:
-    """What a browser would ask, and what it kept from the login."""
+    """The calls of a browser, with the state of its login."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -50,14 +50,14 @@ class WebClient:
         return found[1]
 
     async def poll(self, uuid: str, tip: int = 1) -> str:
-        """The number behind `window.code`; a redirect_uri is kept."""
+        """Return `window.code`, and keep the redirect_uri."""
         text = await self.get("login", uuid=uuid, tip=tip, loginicon="true")
         if found := re.search(r'window.redirect_uri="(.+)";', text):
             self.page = found[1]
         return re.findall(r"window.code=(\d+);", text)[0]  # type: ignore[no-any-return]
 
     async def enter(self, **headers: str) -> str:
-        """webwxnewloginpage: the XML; what it tells is kept."""
+        """Return the XML of webwxnewloginpage, and keep its credentials."""
         url = f"{self.page}&fun=new&version=v2"
         async with self.http.get(url, headers=headers, allow_redirects=False) as answer:
             xml = await answer.text()
@@ -71,7 +71,7 @@ class WebClient:
         return xml
 
     async def log_in(self, account: Account) -> Json:
-        """The whole way, up to webwxinit."""
+        """Log in, up to webwxinit."""
         uuid = await self.code()
         await account.phone.logs_in(uuid)
         assert await self.poll(uuid) == "200"
@@ -97,13 +97,13 @@ class WebClient:
                 return found
 
     async def id_of(self, nickname: str) -> str:
-        """The id of a friend or saved group by the name as the service writes it."""
+        """Return the id of a friend or saved group by its name on the wire."""
         ids = [c["UserName"] for c in await self.contacts() if c["NickName"] == nickname]
         assert len(ids) == 1
         return str(ids[0])
 
     async def check(self, key: Json | None = None) -> tuple[str, str]:
-        """A synccheck: retcode and selector."""
+        """Return retcode and selector of a synccheck."""
         pairs = (key or self.check_key)["List"]
         text = await self.get(
             "synccheck", sid=self.base["Sid"], uin=self.base["Uin"], skey=self.base["Skey"],
@@ -129,7 +129,7 @@ class WebClient:
         return await self.post("webwxsendmsg", {"Msg": msg, "Scene": 0})
 
     async def send_kind(self, call: str, to: str, type_: int, scene: int = 0, **msg: Any) -> Json:
-        """A message of another kind than text: `msg` is what stands in Msg besides the usual."""
+        """Send a message that is no text; `msg` is added to the usual fields of Msg."""
         self.sent += 1
         usual = {
             "Type": type_, "FromUserName": self.me, "ToUserName": to, "LocalID": str(self.sent),
@@ -138,7 +138,7 @@ class WebClient:
         return await self.post(call, {"Msg": {**usual, **msg}, "Scene": scene})
 
     async def send_file(self, to: str, title: str, media_id: str, **msg: Any) -> Json:
-        """webwxsendappmsg; `title` is XML."""
+        """Send a file by webwxsendappmsg; `title` is XML."""
         content = (
             f"<appmsg appid='wxeb7ec651dd0aefa9' sdkver=''><title>{title}</title><des></des>"
             "<action></action><type>6</type><content></content><url></url><lowurl></lowurl>"
@@ -151,7 +151,7 @@ class WebClient:
         self, data: bytes, kind: str = "doc", *, name: str = "a.txt",
         form: Json | None = None, request: Json | None = None,
     ) -> Json:  # fmt: skip
-        """A file in chunks of 512 KiB; the last answer. `form` and `request` overrule fields."""
+        """Upload in chunks of 512 KiB, and return the last answer. `form` and `request` override fields."""
         size = 512 * 1024
         chunks = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
         self.sent += 1
@@ -169,7 +169,7 @@ class WebClient:
     async def upload_chunk(
         self, chunk: bytes, data: bytes, kind: str, *, name: str, form: Json, request: Json
     ) -> Json:
-        """One chunk of `data`."""
+        """Upload one chunk of `data`."""
         asked = {
             "UploadType": 2, "BaseRequest": self.base, "TotalLen": len(data), "StartPos": 0,
             "DataLen": len(data), "MediaType": 4, "FromUserName": self.me,
@@ -193,7 +193,7 @@ class WebClient:
     async def download(
         self, path: str, headers: dict[str, str] | None = None, **query: Any
     ) -> tuple[int, bytes]:
-        """Status and body."""
+        """Return status and body."""
         given = {"skey": self.base["Skey"], **query}
         async with self.http.get(self._url(path), params=given, headers=headers) as answer:
             return answer.status, await answer.read()

@@ -16,7 +16,7 @@ const [origin, folder, mediaFolder, ...media] = process.argv.slice(2)
 const load = createRequire(path.join(path.resolve(folder || process.cwd()), 'here.js'))
 const Wechat = load('wechat4u')
 
-const tell = (what, data) => console.log(JSON.stringify({ what, ...data }))
+const emit = (what, data) => console.log(JSON.stringify({ what, ...data }))
 
 const bot = new Wechat()
 const request = bot.request
@@ -27,21 +27,21 @@ bot.request = options => {
 
 let messages = 0
 
-bot.on('uuid', uuid => tell('code', { uuid }))
-bot.on('user-avatar', avatar => tell('avatar', { begins: avatar.slice(0, 20) }))
-bot.on('login', () => tell('login', { user: bot.user.NickName }))
-bot.on('contacts-updated', () => tell('contacts', { count: Object.keys(bot.contacts).length }))
-bot.on('error', error => tell('error', { error: String(error.tips || error) }))
+bot.on('uuid', uuid => emit('code', { uuid }))
+bot.on('user-avatar', avatar => emit('avatar', { begins: avatar.slice(0, 20) }))
+bot.on('login', () => emit('login', { user: bot.user.NickName }))
+bot.on('contacts-updated', () => emit('contacts', { count: Object.keys(bot.contacts).length }))
+bot.on('error', error => emit('error', { error: String(error.tips || error) }))
 // What it fetches, and (at the text "go") what it sends besides texts.
 const fetched = kind => ({ data }) => {
   const bytes = Buffer.from(data)
-  tell('received', { kind, size: bytes.length, md5: createHash('md5').update(bytes).digest('hex') })
+  emit('received', { kind, size: bytes.length, md5: createHash('md5').update(bytes).digest('hex') })
 }
-const fails = error => tell('error', { error: String(error.tips || error) })
+const fails = error => emit('error', { error: String(error.tips || error) })
 
 const acts = async message => {
   const to = message.FromUserName
-  const done = act => answer => tell('act', { act, ret: answer.BaseResponse.Ret })
+  const done = act => answer => emit('act', { act, ret: answer.BaseResponse.Ret })
   const [picture, file, sticker] = media.map(name => ({
     file: readFileSync(path.join(mediaFolder, name)), filename: name
   }))
@@ -60,7 +60,7 @@ const acts = async message => {
   await bot.updateChatroom(group.ChatRoomName, [members[1].UserName], 'delmember').then(done('delete'))
   await bot.updateChatroom(group.ChatRoomName, [members[1].UserName], 'addmember').then(done('add'))
   await bot.updateChatRoomName(group.ChatRoomName, '新名字')
-  tell('done', {})
+  emit('done', {})
 }
 
 const received = []
@@ -83,21 +83,21 @@ bot.on('message', message => {
       return bot.getDoc(message.FromUserName, message.MediaId, message.FileName).then(fetched('file')).catch(fails)
     case bot.CONF.MSGTYPE_VERIFYMSG:
       return bot.verifyUser(message.RecommendInfo.UserName, message.RecommendInfo.Ticket)
-        .then(answer => tell('accepted', { ret: answer.BaseResponse.Ret })).catch(fails)
+        .then(answer => emit('accepted', { ret: answer.BaseResponse.Ret })).catch(fails)
   }
   if (message.MsgType !== bot.CONF.MSGTYPE_TEXT) return
   if (message.Content === 'go') return acts(message).catch(fails)
   const chat = bot.contacts[message.FromUserName]
-  tell('message', { chat: chat && chat.NickName, text: message.Content })
+  emit('message', { chat: chat && chat.NickName, text: message.Content })
   if (++messages === 2) {
     const friend = Object.values(bot.contacts).find(contact => contact.OriginalNickName === '小灰')
     bot.sendMsg('收到 <两条> & 谢谢😄', friend.UserName)
-      .then(answer => tell('sent', { ret: answer.BaseResponse.Ret, msg_id: answer.MsgID }))
-      .catch(error => tell('error', { error: String(error.tips || error) }))
+      .then(answer => emit('sent', { ret: answer.BaseResponse.Ret, msg_id: answer.MsgID }))
+      .catch(error => emit('error', { error: String(error.tips || error) }))
   }
 })
 bot.on('logout', () => {
-  tell('exit', {})
+  emit('exit', {})
   process.exit(0)
 })
 

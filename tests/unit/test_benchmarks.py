@@ -74,7 +74,7 @@ def test_the_table_goes_between_its_marks() -> None:
     assert new == "before\n<!-- benchmarks -->\nnew\n<!-- end of benchmarks -->\nafter\n"
     with pytest.raises(ValueError, match="benchmarks"):
         between_marks("no marks", "new")
-    assert between_marks((ROOT / "README.md").read_text(), "new")
+    assert between_marks((ROOT / "docs" / "performance.md").read_text(), "new")
 
 
 def test_every_row_is_there_and_explained() -> None:

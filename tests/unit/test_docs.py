@@ -19,9 +19,18 @@ Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-ENGLISH_ONLY = {"performance.md"}
-IN_BOTH = sorted({path.name for path in DOCS.glob("*.md")} - ENGLISH_ONLY)
-PAGES = [*(DOCS / name for name in IN_BOTH), *(DOCS / "zh" / name for name in IN_BOTH)]
+NAMES = sorted(path.name for path in DOCS.glob("*.md"))
+PAGES = [*(DOCS / name for name in NAMES), *(DOCS / "zh" / name for name in NAMES)]
+READMES = ROOT / "README.md", ROOT / "README.zh-CN.md"
+CHINESE = [READMES[1], *(DOCS / "zh" / name for name in NAMES if name != "architecture.md")]
+EVERY_PAGE = [
+    *sorted(ROOT.glob("*.md")),
+    *(
+        path
+        for folder in ("benchmarks", "docs", "openwx")
+        for path in sorted((ROOT / folder).rglob("*.md"))
+    ),
+]
 TABLES: dict[str, type[BaseModel]] = {
     "[[listen]]": Listen,
     "[access]": Access,
@@ -56,14 +65,23 @@ def anchors(text: str) -> set[str]:
 
 
 def outline(text: str) -> list[object]:
-    """What both languages must have alike: depths of headings, rows of tables, code without its comments."""
+    """What both languages must have alike: depths of headings, rows of tables, code without its comments.
+
+    The table of the benchmarks, which a program writes, is in English only.
+    """
+    text = re.sub(
+        r"^<!-- benchmarks -->$.*^<!-- end of benchmarks -->$",
+        "",
+        text,
+        flags=re.MULTILINE | re.DOTALL,
+    )
     depths = [len(heading.partition(" ")[0]) for heading in headings(text)]
     rows = len(re.findall(r"^\|", prose(text), re.MULTILINE))
     code = [re.sub(r"\s+#.*", "", block) for block in blocks(text, "sh", "toml", "python", "json")]
     return [depths, rows, code]
 
 
-@pytest.mark.parametrize("name", IN_BOTH)
+@pytest.mark.parametrize("name", NAMES)
 def test_both_languages_say_the_same(name: str) -> None:
     english = (DOCS / name).read_text(encoding="utf-8")
     chinese = (DOCS / "zh" / name).read_text(encoding="utf-8")
@@ -72,8 +90,32 @@ def test_both_languages_say_the_same(name: str) -> None:
     assert f"*[English](../{name})*" in chinese
 
 
+def test_both_readmes_say_the_same() -> None:
+    english, chinese = (path.read_text(encoding="utf-8") for path in READMES)
+    assert outline(english) == outline(chinese)
+    assert "*[中文](README.zh-CN.md)*" in english
+    assert "*[English](README.md)*" in chinese
+
+
+def test_there_is_no_page_in_one_language() -> None:
+    assert sorted(path.name for path in (DOCS / "zh").glob("*.md")) == NAMES
+
+
+@pytest.mark.parametrize("folder", [DOCS, DOCS / "zh"], ids=["English", "Chinese"])
+def test_the_index_lists_every_page(folder: Path) -> None:
+    listed = {path for path, _ in links(folder / "README.md") if path.parent == folder}
+    assert listed == {folder / name for name in NAMES} - {folder / "README.md"}
+
+
+@pytest.mark.parametrize("page", CHINESE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_chinese_pages_use_one_word_for_one_thing(page: Path) -> None:
+    """WeChat's own words, in quotation marks, and names in JSON stay as they are."""
+    text = re.sub(r"「[^」]*」", "", prose(page.read_text(encoding="utf-8")))
+    assert not re.findall("帐号|投递|口令|您", text)
+
+
 def links(page: Path) -> Iterator[tuple[Path, str]]:
-    """Where the links within the project lead: a file, and an anchor in it."""
+    """Yield where the links within the project lead: a file, and an anchor in it."""
     for target in re.findall(
         r"\]\((?!https?:)([^)\s]+)\)", prose(page.read_text(encoding="utf-8"))
     ):
@@ -81,11 +123,7 @@ def links(page: Path) -> Iterator[tuple[Path, str]]:
         yield (page.parent / path).resolve() if path else page, anchor
 
 
-@pytest.mark.parametrize(
-    "page",
-    [*PAGES, *(DOCS / name for name in sorted(ENGLISH_ONLY)), ROOT / "README.md"],
-    ids=lambda path: str(path.relative_to(ROOT)),
-)
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for path, anchor in links(page):
         assert path.exists(), path
@@ -163,7 +201,7 @@ def test_troubleshooting_quotes_what_openwx_says() -> None:
 
 
 def recorded(kind: str, name: str, about: str) -> Json:
-    """What a real run uploaded (``openwx/api/openapi/examples``)."""
+    """Return what a real run reported (``openwx/api/openapi/examples``)."""
     path = ROOT / "openwx" / "api" / "openapi" / "examples" / f"post_api_{kind}s.json"
     told: Json = json.loads(path.read_text(encoding="utf-8"))[name][about]
     return told
@@ -182,8 +220,8 @@ def is_part_of(shown: object, real: object) -> bool:
 
 
 @pytest.mark.parametrize("folder", [DOCS, DOCS / "zh"], ids=["English", "Chinese"])
-def test_every_upload_is_shown_as_it_is(folder: Path) -> None:
-    text = (folder / "uploads.md").read_text(encoding="utf-8")
+def test_every_report_is_shown_as_it_is(folder: Path) -> None:
+    text = (folder / "reports.md").read_text(encoding="utf-8")
     found = re.findall(
         r"^<!-- (message|event): (\w+) / ([^\n]+) -->\n```json\n(.*?)^```$",
         text,

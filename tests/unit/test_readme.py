@@ -1,4 +1,4 @@
-"""What the README and the package say of themselves is true."""
+"""The README, the tables of routes and promises, and the package say what is true of the project."""
 
 import importlib
 import importlib.metadata
@@ -13,37 +13,81 @@ from openwx.accounts import qrcode
 from openwx.api.app import routes
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
+FOLDERS = [ROOT / "docs", ROOT / "docs" / "zh"]
+TABLES = [folder / name for folder in FOLDERS for name in ("routes.md", "promises.md")]
+
+both_readmes = pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+both_folders = pytest.mark.parametrize("folder", FOLDERS, ids=["English", "Chinese"])
 
 
-def test_readme_lists_every_route_and_no_other() -> None:
-    listed = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@both_folders
+def test_the_page_of_routes_lists_every_route_and_no_other(folder: Path) -> None:
+    listed = re.findall(r"^\| `(\w+)` \|", read(folder / "routes.md"), re.MULTILINE)
     assert sorted(listed) == sorted(route.name for route in routes())
 
 
-def test_the_tests_that_readme_names_for_a_route_call_it() -> None:
-    for name, tests in re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", README, re.MULTILINE):
+@both_folders
+def test_the_tests_that_the_page_names_for_a_route_call_it(folder: Path) -> None:
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", read(folder / "routes.md"), re.MULTILINE)
+    assert rows
+    for name, tests in rows:
         paths = re.findall(r"`(tests/[\w./]+)`", tests)
-        assert any(name in (ROOT / path).read_text(encoding="utf-8") for path in paths), name
+        assert any(name in read(ROOT / path) for path in paths), name
 
 
-def test_readme_names_only_tests_and_files_that_exist() -> None:
-    for path in re.findall(r"`((?:tests|examples|docs|openwx)/[\w./-]+)`", README):
+def test_every_promise_names_a_test_or_a_command_and_both_languages_name_the_same() -> None:
+    named = []
+    for folder in FOLDERS:
+        rows = re.findall(r"^\| (?!---).+ \| (.+) \|$", read(folder / "promises.md"), re.MULTILINE)
+        named.append([re.findall(r"`([^`]+)`", row) for row in rows[1:]])
+        assert all(named[-1])
+    assert named[0] == named[1]
+
+
+@pytest.mark.parametrize("page", [*READMES, *TABLES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_tests_and_files_that_exist_are_named(page: Path) -> None:
+    for path in re.findall(r"`((?:tests|examples|docs|openwx)/[\w./-]+)`", read(page)):
         assert (ROOT / path).exists(), path
-    for path in re.findall(r"\]\(([\w./-]+)\)", README):
-        assert (ROOT / path).exists(), path
 
 
+@both_readmes
 @pytest.mark.parametrize("command", ["openwx serve --demo", "pytest -n 4"])
-def test_both_commands_stand_on_the_first_screen_in_one_line_each(command: str) -> None:
-    first_screen = "\n".join(README.splitlines()[:24])
+def test_both_commands_are_on_the_first_screen_in_one_line_each(readme: Path, command: str) -> None:
+    first_screen = "\n".join(read(readme).splitlines()[:24])
     assert re.search(rf"^python3 -m venv .venv && .*{command}$", first_screen, re.MULTILINE)
 
 
+@both_readmes
+def test_the_readme_is_short_and_has_one_small_picture(readme: Path) -> None:
+    text = read(readme)
+    assert len(text.splitlines()) <= 150
+    (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert (ROOT / picture).stat().st_size < 250_000
+
+
+def test_the_wheel_of_the_readme_is_the_one_that_is_built() -> None:
+    for readme in READMES:
+        wheels = set(re.findall(r"dist/(\S+\.whl)", read(readme)))
+        assert wheels == {f"openwx-{openwx.__version__}-py3-none-any.whl"}
+
+
 def test_version_comes_from_one_place() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert "version" in project["project"]["dynamic"]
+    project = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]
+    assert "version" in project["dynamic"]
     assert importlib.metadata.version("openwx") == openwx.__version__
+
+
+def test_the_addresses_of_the_project_lead_to_files_of_it() -> None:
+    urls = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]["urls"]
+    assert {"Documentation", "Changelog", "Source"} <= urls.keys()
+    for url in urls.values():
+        path = url.removeprefix("https://example.org/openwx").removeprefix("/")
+        assert (ROOT / path).exists(), url
 
 
 def test_libmagic_comes_without_a_system_package() -> None:

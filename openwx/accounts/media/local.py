@@ -14,7 +14,7 @@ from openwx.localfile import open_below
 _MOST_LINKS = 40
 
 
-class LocalMedia:
+class AllowedFiles:
     """The allowed local files. ``roots`` are the folders that they may lie in. ``own`` are files and folders that are
     never sent, except for what lies in ``media``, the folder of media."""
 

@@ -14,16 +14,14 @@ from openwx.accounts import journal_guard
 from openwx.accounts.media import names
 from openwx.accounts.media.resolver import MediaInput, MediaResolver
 from openwx.accounts.outgoing import OutgoingMedia
-from openwx.domain.media import MEDIA_CODES, Kind, MediaRef
+from openwx.domain.media import MEDIA_CODES, Kind, LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import CallerError, Code
 from openwx.keyedlock import KeyedLock
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import WriteBatch
 from openwx.transports.web import send
 from openwx.transports.web.client import Client
-from openwx.transports.web.send import Uploaded
 from openwx.transports.web.transfer import NOBODY_YET, Transfer
-from openwx.transports.web.upload import Medium
 
 _MEDIA_ID = re.compile(r"(\S{1,2000}):(\d{1,2})")
 _KIND_OF_CODE: dict[str, Kind] = {str(code): kind for kind, code in MEDIA_CODES.items()}
@@ -47,7 +45,7 @@ class MediaRegistry:
         self._resolver = resolver
         self._client = client
         self._transfer = transfer
-        self._uploaded: OrderedDict[_Key, Uploaded] = OrderedDict()
+        self._uploaded: OrderedDict[_Key, RemoteMedia] = OrderedDict()
         self._uploading = KeyedLock()
 
     @property
@@ -78,7 +76,7 @@ class MediaRegistry:
             return _to_send_on(replace(media, media_id=media_id), name)
         if not found[1].startswith("@"):
             raise CallerError(Code.NOT_FOUND, f"media_id {media_id[:100]!a} is not known here")
-        uploaded = Uploaded(kind=kind, media_id=found[1], name=name or "file")
+        uploaded = RemoteMedia(kind=kind, media_id=found[1], name=name or "file")
         return OutgoingMedia(media_id=media_id, uploaded=uploaded)
 
     async def upload(self, media: OutgoingMedia, to: str) -> OutgoingMedia:
@@ -109,7 +107,7 @@ class MediaRegistry:
             return None
         return with_uploaded(replace(media, ref=None), await self._upload(media.medium, to))
 
-    async def _upload(self, medium: Medium, to: str) -> Uploaded:
+    async def _upload(self, medium: LocalMedia, to: str) -> RemoteMedia:
         key = (self._login_id, medium.md5, medium.kind, medium.name)
         # others that want the same file meanwhile wait for this upload
         async with self._uploading.hold(key):
@@ -126,7 +124,7 @@ class MediaRegistry:
         return uploaded
 
 
-def with_uploaded(media: OutgoingMedia, uploaded: Uploaded) -> OutgoingMedia:
+def with_uploaded(media: OutgoingMedia, uploaded: RemoteMedia) -> OutgoingMedia:
     media_id = f"{uploaded.media_id}:{MEDIA_CODES[uploaded.kind]}"
     return replace(media, uploaded=uploaded, media_id=media_id)
 
@@ -137,7 +135,7 @@ def records_of(media: OutgoingMedia) -> dict[str, bytes]:
     return {key: msgspec.json.encode(media)} if key else {}
 
 
-def received(ref: MediaRef, medium: Medium | None) -> dict[str, bytes]:
+def received(ref: MediaRef, medium: LocalMedia | None) -> dict[str, bytes]:
     """Make the record of received media; ``medium`` once it is downloaded."""
     media_id = f"{ref.msg_id}:{MEDIA_CODES[ref.kind]}"
     return {
@@ -171,7 +169,7 @@ def kind_of(media: OutgoingMedia) -> Kind:
     return media.medium.kind if media.medium else "file"
 
 
-def what_to_send(media: OutgoingMedia) -> Uploaded | MediaRef:
+def what_to_send(media: OutgoingMedia) -> RemoteMedia | MediaRef:
     what = media.uploaded or media.ref
     assert what is not None, "upload() comes first"
     return what
@@ -190,5 +188,5 @@ def _to_send_on(media: OutgoingMedia, name: str | None) -> OutgoingMedia:
     return OutgoingMedia(medium=replace(medium, name=name or medium.name))
 
 
-def _is_there(medium: Medium) -> bool:
+def _is_there(medium: LocalMedia) -> bool:
     return Path(medium.path).is_file()

@@ -15,10 +15,10 @@ from yarl import URL
 from openwx.accounts.media import names, types
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import EmptyError, MediaFolder, StoredFile, TooLargeError
-from openwx.accounts.media.local import LocalMedia
+from openwx.accounts.media.local import AllowedFiles
+from openwx.domain.media import LocalMedia, sendable_kind
 from openwx.errors import CallerError, Code
 from openwx.localfile import fingerprint
-from openwx.transports.web.upload import Medium, kind_of
 
 _READ = 1024 * 1024
 
@@ -37,14 +37,14 @@ class MediaResolver:
     """Resolves media of one account. ``local`` decides which local files may be sent."""
 
     def __init__(
-        self, folder: MediaFolder, local: LocalMedia, fetcher: Fetcher, trusted: Iterable[URL]
+        self, folder: MediaFolder, local: AllowedFiles, fetcher: Fetcher, trusted: Iterable[URL]
     ) -> None:
         self._folder = folder
         self._local_media = local
         self._fetcher = fetcher
         self._trusted = list(trusted)
 
-    async def resolve(self, media: MediaInput, *, copy: bool = False) -> Medium:
+    async def resolve(self, media: MediaInput, *, copy: bool = False) -> LocalMedia:
         """Bring media to the disk, and type it by its content. ``copy`` a local file where it may change.
 
         Raises ``CallerError``: -2, -3 or -8.
@@ -155,11 +155,11 @@ def _from_base64(data: str) -> bytes:
     return bytes(found) + base64.b64decode(rest + "=" * missing, altchars=altchars, validate=True)
 
 
-def medium_of(file: StoredFile, name: str | None) -> Medium:
+def medium_of(file: StoredFile, name: str | None) -> LocalMedia:
     """Make a file sendable, under ``name`` where one was given."""
     shown = types.completed(names.of_client(name or "") or file.name, file.mime)
-    return Medium(
-        kind=kind_of(file.mime, file.size),
+    return LocalMedia(
+        kind=sendable_kind(file.mime, file.size),
         path=file.path,
         name=shown,
         size=file.size,

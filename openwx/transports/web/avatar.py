@@ -1,11 +1,12 @@
-"""Pictures of people and groups (protocol reference, section 7)."""
+"""Calls that fetch avatars (protocol reference, section 7)."""
 
 from openwx.transports.web.http import MAIN, Call
 from openwx.transports.web.session import Session
 
 
 def of_person(session: Session, id: str, room_id: str = "") -> Call[bytes]:
-    """Of the user, a friend or, with the ``room_id`` of a common group, of a stranger. Empty: none for the moment."""
+    """Fetch the avatar of the user, a friend or, with the ``room_id`` of a common group, a stranger. An empty answer
+    means that there is none at the moment."""
     room = {"chatroomid": room_id} if room_id else {}
     return _picture(session, "webwxgeticon", id, {"type": "big", **room})
 

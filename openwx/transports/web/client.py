@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from openwx.domain.contacts import User
 from openwx.domain.events import ContactsLoaded, Event, LoggedIn, LoginFailed, State, StateChanged
+from openwx.domain.messages import Message
 from openwx.errors import (
     BadResponse,
     LoginRefused,
@@ -42,17 +43,16 @@ from openwx.reasons import (
     reason,
     refusal_text,
 )
+from openwx.timing import Timing
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web import login, send, sync
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import load_contacts, notify_phone
+from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.contacts_snapshot import CHANGES, ContactsSnapshot, difference
 from openwx.transports.web.http import Call, Http
 from openwx.transports.web.login_flow import LoginFlow
-from openwx.transports.web.messages import Message
 from openwx.transports.web.session import Session
 from openwx.transports.web.sync_parser import SyncParser
-from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.wechat")
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Client:
         self._limiter = limiter or RateLimiter(0.0, self._pace.too_often)
         self.state = State.INIT
         self.reason = reason(ReasonCode.STARTING)
-        self.contacts = Contacts(User(id=""))
+        self.contacts = WebContacts(User(id=""))
         self.session: Session | None = None
         self._known: ContactsSnapshot | None = None
         self.invite_start_count = INVITE_START_COUNT

@@ -12,18 +12,18 @@ from openwx.domain.contacts import Chat, Friend, Group, Member
 from openwx.domain.events import Event
 from openwx.domain.text import written
 from openwx.errors import BadResponse, CallerError, Code, Rejected
+from openwx.timing import Timing
 from openwx.transports.ratelimit import Priority, RateLimiter
 from openwx.transports.web import friends as friend_calls
 from openwx.transports.web import groups as group_calls
 from openwx.transports.web import send, wire
 from openwx.transports.web.client import Client
-from openwx.transports.web.contact_book import Contacts, is_group
+from openwx.transports.web.contacts import WebContacts, is_group
 from openwx.transports.web.http import Call
 from openwx.transports.web.ids import new_client_msg_id
 from openwx.transports.web.mutations import Mutation, MutationRunner, unknown
 from openwx.transports.web.records import is_no_contact
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Timing
 
 _CREATION = "a new group"
 """Groups are created one after the other, so that a new group is certainly the one that was asked for."""
@@ -244,7 +244,7 @@ class ContactActions:
             await self._publish_events(events)
 
 
-def _present(contacts: Contacts, group: Group) -> Group:
+def _present(contacts: WebContacts, group: Group) -> Group:
     """Return the group as it is now."""
     present = contacts.groups.get(group.id)
     if present is None:

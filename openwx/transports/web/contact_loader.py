@@ -1,4 +1,4 @@
-"""Brings the contacts: all of them after a login, single records whenever an unknown id turns up."""
+"""Fetches contacts: all of them after a login, and single records when an unknown id appears."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from openwx.domain.contacts import User
 from openwx.errors import RateLimited, Rejected, SessionEnded, WeChatError
 from openwx.transports.web import sync, wire
-from openwx.transports.web.contact_book import Contacts, is_group
+from openwx.transports.web.contacts import WebContacts, is_group
 from openwx.transports.web.http import Http
 from openwx.transports.web.records import is_no_contact
 from openwx.transports.web.session import Session
@@ -15,13 +15,14 @@ from openwx.transports.web.session import Session
 log = logging.getLogger("openwx.wechat")
 
 BREATH = 500
-"""After so many records the event loop gets its turn."""
+"""The number of records after which other tasks get to run."""
 
 
 async def notify_phone(http: Http, session: Session, own_id: str, pauses: Iterator[float]) -> bool:
-    """Tell the phone that this client is on, and whether it was told. For it come the uids, so it is tried three times.
+    """Notify the phone that this client is online, and return whether that worked. Three attempts, because WeChat
+    sends the uids in response.
 
-    Raises ``SessionEnded`` and ``RateLimited``; without it everything else works.
+    Raises ``SessionEnded`` and ``RateLimited``; everything else works without it.
     """
     for tries_left in (2, 1, 0):
         try:
@@ -39,7 +40,7 @@ async def notify_phone(http: Http, session: Session, own_id: str, pauses: Iterat
 
 
 async def fetch_records(http: Http, session: Session, ids: Iterable[str]) -> list[wire.Contact]:
-    """The records of these ids, groups with their members. Raises ``WeChatError``."""
+    """Fetch the records of these ids, groups with their members. Raises ``WeChatError``."""
     records: list[wire.Contact] = []
     for call in sync.batch_get_contact(session, ids):
         reply = await http.send(call)
@@ -49,15 +50,15 @@ async def fetch_records(http: Http, session: Session, ids: Iterable[str]) -> lis
 
 
 async def load_contacts(
-    http: Http, session: Session, init: wire.InitReply, former: Contacts | None = None
-) -> Contacts:
-    """Everybody whom the account knows. Raises ``WeChatError``.
+    http: Http, session: Session, init: wire.InitReply, former: WebContacts | None = None
+) -> WebContacts:
+    """Fetch all contacts of the account. Raises ``WeChatError``.
 
-    Where ``former`` contacts are of the same login, a group that no list names any more is asked for by its id, and
-    stays as it was unless WeChat tells of it: silent groups are in no list, and ``DelContactList`` names those that
-    are left. So do friends of whom a list that came short does not tell.
+    Where ``former`` contacts are of the same login, a group that is in no list any more is fetched by its id, and
+    stays as it was unless WeChat sends a record: silent groups are in no list, and ``DelContactList`` names those that
+    were left. Friends missing from an incomplete list stay, too.
     """
-    contacts = Contacts(User(id=init.User.UserName))
+    contacts = WebContacts(User(id=init.User.UserName))
     contacts.put_user(init.User)
     contacts.pair_uids(session.uids)
     recent, _ = wire.each(init.ContactList, wire.Contact)
@@ -94,11 +95,11 @@ async def load_contacts(
     return contacts
 
 
-def _of_this_login(former: Contacts | None, contacts: Contacts) -> Contacts | None:
+def _of_this_login(former: WebContacts | None, contacts: WebContacts) -> WebContacts | None:
     return former if former and former.user.id == contacts.user.id else None
 
 
-def _keep(former: Contacts, contacts: Contacts) -> None:
+def _keep(former: WebContacts, contacts: WebContacts) -> None:
     for id, group in former.groups.items():
         if contacts.groups.setdefault(id, group) is group and id in former.partial:
             contacts.partial.add(id)
@@ -110,7 +111,7 @@ def _keep(former: Contacts, contacts: Contacts) -> None:
 
 
 async def _fetch_all(http: Http, session: Session) -> tuple[list[wire.Contact], bool]:
-    """The contact list, and whether it came whole."""
+    """Fetch the contact list; return it and whether it is complete."""
     records: list[wire.Contact] = []
     whole = True
     seen: set[int] = set()

@@ -1,7 +1,7 @@
-"""What became of the contacts while nobody looked: those that are known, compared with those that were just fetched.
+"""Compares the contacts of the last run with those just fetched, and returns the changes as events.
 
-Within one login an id says who is who; after a new one ``pairing`` does. What is not sure is not told: nothing of
-records in doubt, and no loss where a list came short.
+Within one login, ids identify contacts; after a new login ``identity`` pairs them. Nothing uncertain is reported: no
+change of ambiguous records, and no loss where a list was incomplete.
 """
 
 import asyncio
@@ -27,20 +27,20 @@ from openwx.domain.events import (
     MemberPropertyChanged,
     PropertyChanged,
 )
-from openwx.transports.web.contact_book import Contacts
+from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.differences import group_property_changes, member_changes, person_changes
 from openwx.transports.web.identity import pair_friends, pair_groups, pair_members
 from openwx.transports.web.records import copy_details, fill
 
 CHANGES = (ChatAdded, ChatLost, MemberAdded, MemberLost, PropertyChanged, MemberPropertyChanged)
-"""What a comparison tells."""
+"""The events that a comparison can return."""
 
 
 class ContactsSnapshot(msgspec.Struct, frozen=True):
-    """The contacts that the rest has heard of, and whose they are; kept for the next start."""
+    """The contacts published so far and their account, saved for the next start."""
 
     uin: str
-    contacts: Contacts
+    contacts: WebContacts
 
     def to_bytes(self) -> bytes:
         contacts = self.contacts
@@ -58,12 +58,12 @@ class ContactsSnapshot(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "ContactsSnapshot":
-        """Raises ``msgspec.DecodeError`` where these are no contacts."""
+        """Decode saved contacts. Raises ``msgspec.DecodeError``."""
         try:
             kept = msgspec.json.decode(data, type=_Kept)
         except (UnicodeDecodeError, RecursionError) as error:
             raise msgspec.DecodeError(str(error)) from None
-        contacts = Contacts(kept.user)
+        contacts = WebContacts(kept.user)
         contacts.friends = {friend.id: friend for friend in kept.friends}
         contacts.groups = {group.id: group for group in kept.groups}
         contacts.friends_are_whole = kept.friends_are_whole
@@ -81,10 +81,10 @@ class _Kept(msgspec.Struct):
     partial: set[str]
 
 
-async def difference(old: Contacts, new: Contacts) -> list[Event]:
-    """What has changed from ``old`` to ``new``, with the new records; those who are lost have their last one.
+async def difference(old: WebContacts, new: WebContacts) -> list[Event]:
+    """Return the changes from ``old`` to ``new`` with the new records; removed contacts have their last one.
 
-    What ``new`` was not told of, it takes from ``old``. Lets others run after each group.
+    Copies to ``new`` what its records did not contain. Yields to other tasks after each group.
     """
     same_login = old.user.id == new.user.id
     _recall(new, old.user, new.user)
@@ -113,7 +113,7 @@ async def difference(old: Contacts, new: Contacts) -> list[Event]:
             people = {id: id for id in group.members.keys() | group_now.members.keys()}
         events += _group_changes(old, new, group, group_now, people)
         await asyncio.sleep(0)
-    # A group that is not in the contact list may merely be silent, and one that is may come in a list cut short.
+    # A group that is not in the contact list may be silent, and one that is may come in an incomplete list.
     events += [ChatAdded(one) for one in groups.fresh if old.friends_are_whole]
     lost += [
         ChatLost(one)
@@ -123,8 +123,8 @@ async def difference(old: Contacts, new: Contacts) -> list[Event]:
     return events + lost
 
 
-def _recall(new: Contacts, before: User | Friend, now: User | Friend) -> None:
-    """What no record told this time is as it was."""
+def _recall(new: WebContacts, before: User | Friend, now: User | Friend) -> None:
+    """Copy from the former record what no new record contained."""
     for name in new.unsaid.get(now.id, ()):
         if hasattr(before, name):
             setattr(now, name, getattr(before, name))
@@ -132,9 +132,9 @@ def _recall(new: Contacts, before: User | Friend, now: User | Friend) -> None:
 
 
 def _group_changes(
-    old: Contacts, new: Contacts, before: Group, now: Group, people: dict[str, str]
+    old: WebContacts, new: WebContacts, before: Group, now: Group, people: dict[str, str]
 ) -> list[Event]:
-    """``people``: new ids by the old ones, of those who are known for certain."""
+    """Compare two groups. ``people`` maps old ids to new ones, where they are certain."""
     same_login = before.id == now.id
     was_whole = bool(before.members) and before.id not in old.partial
     is_whole = bool(now.members) and now.id not in new.partial
@@ -154,7 +154,7 @@ def _group_changes(
     events: list[Event] = []
     for member, member_now in members.pairs:
         if _person(new, member_now.id) or _person(old, member.id):
-            # A friend's details are told of the friend.
+            # A friend's details are reported for the friend.
             member = replace(member)  # noqa: PLW2901
             copy_details(member, member_now)
         events += member_changes(member, member_now, now)
@@ -166,13 +166,14 @@ def _group_changes(
     return events + list(group_property_changes(before, now, displayname=told))
 
 
-def _recall_member(new: Contacts, before: Member, now: Member, *, whole: bool) -> None:
-    """Lists of members are abridged; of friends and of oneself everything is told."""
+def _recall_member(new: WebContacts, before: Member, now: Member, *, whole: bool) -> None:
+    """Copy to an abridged record of a member what is missing, except for friends and the user, whose records are
+    complete."""
     now.name = now.name or before.name
     if not whole:
         now.display = now.display or before.display
     fill(now, _person(new, now.id) or before)
 
 
-def _person(contacts: Contacts, id: str) -> User | Friend | None:
+def _person(contacts: WebContacts, id: str) -> User | Friend | None:
     return contacts.user if id == contacts.user.id else contacts.friends.get(id)

@@ -1,7 +1,7 @@
-"""The cookies of one login, as a browser keeps them (protocol reference, sections 1 and 2).
+"""The cookies of one login, handled as a browser does (protocol reference, sections 1 and 2).
 
-aiohttp's jar keeps them and says which ones belong to a request; the header is written here, for aiohttp makes new
-objects of all of them for each request, which takes a third as long as everything else that it does for one.
+aiohttp's jar stores them and selects those of a request. The header is written here, because aiohttp copies all of
+them for each request, which takes a third as long as the rest of its work for one.
 """
 
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger("openwx.wechat")
 
 
 class Cookies:
-    """``relay`` is the one origin that stands for every host, where there is one."""
+    """``relay`` is the one origin that stands for every host, if there is one."""
 
     def __init__(self, relay: URL | None) -> None:
         self._relay = relay
@@ -30,7 +30,7 @@ class Cookies:
             yield Cookie(morsel.key, morsel.value, morsel["domain"], morsel["path"] or "/")
 
     def restore(self, cookies: Iterable[Cookie], default_domain: str) -> None:
-        """Have these, and no others."""
+        """Replace all cookies by these."""
         self._jar.clear()
         for cookie in cookies:
             domain = cookie.domain if self._relay is None else ""
@@ -42,15 +42,15 @@ class Cookies:
                 metrics.dropped(log, "saved_state", words)
 
     def take(self, given: SimpleCookie, url: URL) -> None:
-        """Keep what came with the answer of ``url``."""
+        """Store the cookies of an answer from ``url``."""
         if self._relay is not None:
-            # It hands on cookies that are meant for WeChat's domains: here they belong to the relay.
+            # A relay passes on cookies for WeChat's domains; here they belong to the relay.
             for morsel in given.values():
                 morsel["domain"] = morsel["secure"] = ""
         self._jar.update_cookies(given, self._relay or url)
 
     def header(self, url: URL) -> str:
-        """What a request for ``url`` shows; empty where there is nothing."""
+        """Return the ``Cookie`` header for ``url``; empty where there are no cookies."""
         belonging = self._jar.filter_cookies(url).values()
         return "; ".join(f"{morsel.key}={morsel.coded_value}" for morsel in belonging)
 

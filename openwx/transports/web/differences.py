@@ -1,6 +1,6 @@
-"""Two records of one contact compared: what changed, as events.
+"""Compares two records of one contact and returns the changes as events.
 
-``id`` and ``uid`` are never told, nor that the owner of a group or its members became known.
+Never reported: changes of ``id`` and ``uid``, and that a group's owner or members became known.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def member_changes(old: Member, new: Member, group: Group) -> Iterator[Event]:
 
 
 def group_changes(old: Group, new: Group, *, was_whole: bool = True) -> Iterator[Event]:
-    """Of a group and its members, within one login. ``was_whole``: whether all its members were known."""
+    """Compare a group and its members within one login. ``was_whole``: whether the former member list was complete."""
     if was_whole:
         for id, member in new.members.items():
             if id not in old.members:
@@ -42,7 +42,8 @@ def group_changes(old: Group, new: Group, *, was_whole: bool = True) -> Iterator
 
 
 def group_property_changes(old: Group, new: Group, *, displayname: bool) -> Iterator[Event]:
-    """``displayname``: whether it may be told. That of a nameless group is made of its members, who must be known."""
+    """Compare a group's properties. ``displayname``: whether to include it; a nameless group's is made of its members,
+    which must be known."""
     if old.name != new.name:
         yield PropertyChanged(new, "name", old.name, new.name)
     if old.owner_uid != new.owner_uid and "" not in (old.owner_uid, new.owner_uid):

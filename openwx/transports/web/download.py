@@ -1,4 +1,4 @@
-"""Fetching what was received (protocol reference, section 5)."""
+"""Calls that download received media (protocol reference, section 5)."""
 
 from collections.abc import Mapping
 
@@ -12,24 +12,25 @@ SILENCE_S = 30.0
 LONGEST_S = 1800.0
 _PATIENCE_S = 120.0
 _SLOWEST = 16 * 1024
-"""Bytes a second."""
+"""The slowest accepted download, in bytes per second."""
 MOST_PIECES = 1000
-"""A host that gives less at a time, gives a medium never."""
+"""The most parts of one download. A host that splits further never completes one."""
 LONGEST_NAME = 255
 LONGEST_ENCRY_NAME = 2000
-"""Characters: an address has to stay shorter than what servers take. The MediaId says which file it is."""
+"""In characters. Servers limit the length of addresses, and the MediaId identifies the file without it."""
 
 
 def longest_s(ref: MediaRef) -> float:
-    """So long a medium may take: the rest of its chat waits for it. As its size says, where that is told."""
+    """Return the longest time for a download, in seconds, by its size where that is known. The rest of its chat waits
+    for it."""
     if not ref.sizes:
         return LONGEST_S
     return min(LONGEST_S, _PATIENCE_S + max(ref.sizes) / _SLOWEST)
 
 
 def fetch(session: Session, ref: MediaRef, begin: int = 0) -> Call[bytes]:
-    """The call that brings a medium's bytes from ``begin`` on."""
-    # Without it a video comes empty.
+    """Return the call that downloads media from byte ``begin`` on."""
+    # Without a Range header, the body of a video is empty.
     ranged = begin > 0 or ref.kind in ("video", "microvideo")
     headers: dict[str, str] = {hdrs.RANGE: f"bytes={begin}-"} if ranged else {}
     if ref.kind == "file":

@@ -1,7 +1,8 @@
-"""The body of a download: a stranger's bytes, which are never WeChat's word (protocol reference, section 5).
+"""Reads the body of a download. Its bytes come from strangers and are never taken for WeChat's word (protocol
+reference, section 5).
 
-WeChat refuses a download with status 200 and ``{"BaseResponse":{"Ret":…}}`` where the bytes should be. Anybody can send
-a file that says the same, so that is believed only where it cannot be the medium.
+WeChat refuses a download with status 200 and ``{"BaseResponse":{"Ret":…}}`` in place of the bytes. A file that anybody
+sends can have the same content, so it counts as a refusal only where it cannot be the file.
 """
 
 import re
@@ -15,14 +16,14 @@ from openwx.errors import BadResponse, Rejected
 from openwx.transports.web import wire
 
 LARGEST_REFUSAL = 4096
-"""Bytes: no refusal is longer."""
+"""In bytes. No refusal is longer."""
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
 
 Put = Callable[[bytes], Awaitable[object]]
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """What one answer brought: so many bytes of a medium of ``total``. None: it does not say how many there are."""
+    """The part of a file that one answer contained: ``size`` bytes of ``total``, None where the answer does not say."""
 
     size: int
     total: int | None = None
@@ -36,11 +37,11 @@ async def take(
     begin: int = 0,
     sizes: Collection[int] = (),
 ) -> Piece:
-    """Hand the bytes from ``begin`` on to ``put`` as they come. ``sizes``: those that the medium may have, as far as
-    its message tells them.
+    """Pass the bytes from ``begin`` on to ``put`` as they arrive. ``sizes`` are the sizes that the message allows, if
+    it names any.
 
-    Raises ``BadResponse`` where it is another piece than was asked for, and ``Rejected``, never one of its subclasses:
-    a session does not end by a download.
+    Raises ``BadResponse`` where the answer is another part than requested, and ``Rejected``, but never a subclass: a
+    download does not end a session.
     """
     promised = _promised(call, answer, begin)
     size = 0
@@ -67,7 +68,7 @@ async def take(
 
 
 def _promised(call: str, answer: aiohttp.ClientResponse, begin: int) -> Piece | None:
-    """What Content-Range says of the piece; None where nothing says that there is more."""
+    """Return what Content-Range says of the part; None where the answer is the whole file."""
     if answer.status == 200 and begin == 0:
         return None
     if answer.status != 206:
@@ -85,13 +86,13 @@ def _promised(call: str, answer: aiohttp.ClientResponse, begin: int) -> Piece | 
 
 
 def _may_be_refusal(answer: aiohttp.ClientResponse, begin: int) -> bool:
-    """Where the answer names a file, or a part of one, its bytes are that file's."""
+    """Return whether the body may be a refusal: not where the headers name a file or a part of one."""
     whole = answer.status == 200 and begin == 0
     return whole and hdrs.CONTENT_DISPOSITION not in answer.headers
 
 
 def _may_go_on_as_refusal(begun: bytes) -> bool:
-    """Whether what has come so far may still be one as a whole."""
+    """Return whether the bytes so far can still be a refusal."""
     return len(begun) <= LARGEST_REFUSAL and begun.lstrip()[:1] in (b"", b"{")
 
 

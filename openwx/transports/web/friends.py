@@ -1,24 +1,24 @@
-"""Remark names, pinned chats, and becoming friends (protocol reference, section 7)."""
+"""Calls for remark names, pinned chats and friend requests (protocol reference, section 7)."""
 
 from typing import Any
 
 from openwx.transports.web import wire
+from openwx.transports.web.clock import now_ms
 from openwx.transports.web.http import MAIN, Call
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import now_ms
 
 _ASK, _ACCEPT = 2, 3
 _FROM_A_GROUP = 33
-"""The `Scene`: where one has met. Clients always say this one."""
+"""The `Scene`, which says where the two met. All clients send this value."""
 
 
 def set_markname(session: Session, id: str, markname: str) -> Call[wire.Reply]:
-    """Give somebody a remark name, or with an empty one take it away. Safe to repeat."""
+    """Set a friend's remark name; an empty one removes it. Safe to repeat."""
     return _oplog(session, CmdId=2, RemarkName=markname, UserName=id)
 
 
 def stick(session: Session, id: str, markname: str, *, on: bool) -> Call[wire.Reply]:
-    """Pin a chat, or unpin it. Without the present remark name that would be lost. Safe to repeat."""
+    """Pin or unpin a chat. Without ``markname``, the present remark name would be lost. Safe to repeat."""
     return _oplog(session, CmdId=3, OP=int(on), RemarkName=markname, UserName=id)
 
 
@@ -34,12 +34,12 @@ def _oplog(session: Session, **what: Any) -> Call[wire.Reply]:
 
 
 def ask(session: Session, id: str, words: str) -> Call[wire.Reply]:
-    """Ask somebody to be a friend. Done twice, he is asked twice."""
+    """Send a friend request. Not safe to repeat: each call sends another request."""
     return _verify(session, _ASK, id, "", words)
 
 
 def accept(session: Session, id: str, ticket: str) -> Call[wire.Reply]:
-    """Say yes to who asked; ``ticket`` came with the request."""
+    """Accept a friend request; ``ticket`` came with it."""
     return _verify(session, _ACCEPT, id, ticket, "")
 
 

@@ -1,19 +1,19 @@
-"""Making and changing groups (protocol reference, section 7).
+"""Calls that create and change groups (protocol reference, section 7).
 
-No call here carries a ClientMsgId: done twice, it takes effect twice.
+None of them carries a ClientMsgId, so a repeated call takes effect twice.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from openwx.transports.web import wire
+from openwx.transports.web.clock import now_ms
 from openwx.transports.web.http import MAIN, Call
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import now_ms
 
 
 def create(session: Session, ids: Iterable[str], name: str) -> Call[wire.CreateGroupReply]:
-    """A group of the user and these friends; an empty name is none."""
+    """Create a group of the user and these friends; an empty name leaves it nameless."""
     entries = [{"UserName": id} for id in ids]
     return Call(
         name="webwxcreatechatroom",
@@ -31,17 +31,17 @@ def create(session: Session, ids: Iterable[str], name: str) -> Call[wire.CreateG
 
 
 def add(session: Session, group_id: str, ids: Iterable[str]) -> Call[wire.MembersReply]:
-    """Friends join a small group at once."""
+    """Add friends to a small group; they join at once."""
     return _update(session, group_id, "addmember", AddMemberList=",".join(ids))
 
 
 def invite(session: Session, group_id: str, ids: Iterable[str]) -> Call[wire.MembersReply]:
-    """Friends are asked to join a bigger group."""
+    """Invite friends to a large group; they have to accept."""
     return _update(session, group_id, "invitemember", InviteMemberList=",".join(ids))
 
 
 def remove(session: Session, group_id: str, ids: Iterable[str]) -> Call[wire.MembersReply]:
-    """Members are removed; only the owner of a group may do so."""
+    """Remove members from a group. Only its owner may do so."""
     return _update(session, group_id, "delmember", DelMemberList=",".join(ids))
 
 

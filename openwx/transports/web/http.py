@@ -1,4 +1,4 @@
-"""The only door to WeChat: sends a ``Call``, and maps every foreign exception to one of ours."""
+"""Sends every ``Call`` to WeChat and converts all foreign exceptions to openwx's own."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A file's bytes in a multipart body."""
+    """A file in a multipart body."""
 
     field: str
     filename: str
@@ -40,9 +40,9 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, Generic[R], frozen=True):
-    """One request to WeChat and the struct that its answer is read as; ``bytes`` for one that is no JSON.
+    """One request to WeChat, and the struct that its answer is decoded to; ``bytes`` where the answer is not JSON.
 
-    ``path`` stands below the role's host (protocol reference, section 1), ``name`` is for errors and logs.
+    ``path`` is relative to the host of the role (protocol reference, section 1); ``name`` is for errors and logs.
     """
 
     name: str
@@ -54,17 +54,17 @@ class Call(msgspec.Struct, Generic[R], frozen=True):
     body: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
     part: Part | None = None
-    """With it, ``form`` goes as multipart/form-data."""
+    """With a part, ``form`` is sent as multipart/form-data."""
     headers: Mapping[str, str] = {}
     timeout_s: float | None = None
     silence_s: float | None = None
-    """So long an answer that has begun may bring nothing."""
+    """The longest pause within an answer, in seconds."""
 
 
 class Http:
-    """One account's way to WeChat: its cookies and its hosts.
+    """The HTTP client of one account, with its cookies and hosts.
 
-    ``base_url`` is one origin that stands for every host: the simulator, or a relay.
+    ``base_url`` is one origin that replaces every host: the simulator or a relay.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Http:
         await self._http.close()
 
     def enter_domain(self, domain: str) -> None:
-        """From now on the main, push and file hosts are those of ``domain``."""
+        """Use the main, push and file hosts of ``domain`` from now on."""
         self._domain = domain
 
     @property
@@ -104,7 +104,7 @@ class Http:
         return tuple(self._cookies)
 
     def resume(self, session: Session) -> None:
-        """Call as a saved login did: at its hosts, with its cookies."""
+        """Use the hosts and cookies of a saved login."""
         self.enter_domain(session.domain)
         self.restore_cookies(session.cookies)
 
@@ -112,21 +112,21 @@ class Http:
         self._cookies.restore(cookies, self._domain)
 
     async def send(self, call: Call[R]) -> R:
-        """The decoded answer.
+        """Send a call and return the decoded answer.
 
-        Raises ``Unreachable``, ``BadResponse``, or the class of ``Refused`` that its ``Ret`` belongs to.
+        Raises ``Unreachable``, ``BadResponse``, or the class of ``Rejected`` that its ``Ret`` belongs to.
         """
         data = await self._exchange(call, functools.partial(_read, call.name))
         if call.reply is bytes:
             return data  # type: ignore[return-value]
         try:
-            # A big contact list takes long enough to decode to be felt by everybody else.
+            # Decoding a large contact list in the event loop would delay every other account.
             if len(data) > 256 * 1024:
                 reply = await asyncio.to_thread(wire.decode, call.name, data, call.reply)
             else:
                 reply = wire.decode(call.name, data, call.reply)
         except BadResponse:
-            # A refusal may lack all that is needed otherwise.
+            # A refusal may lack every field that an answer otherwise needs.
             if issubclass(call.reply, wire.Reply):
                 _raise_refusal(call.name, wire.decode(call.name, data, wire.Reply))
             raise
@@ -142,9 +142,9 @@ class Http:
         begin: int = 0,
         sizes: Collection[int] = (),
     ) -> download_body.Piece:
-        """Hand the answer's bytes to ``put`` as they come. See ``body.take``.
+        """Pass the answer's bytes to ``put`` as they arrive. See ``download_body.take``.
 
-        Raises ``Unreachable``, ``BadResponse`` and ``Refused`` itself; what ``put`` raises comes out as it is.
+        Raises ``Unreachable``, ``BadResponse`` and ``Rejected`` itself; exceptions of ``put`` pass unchanged.
         """
 
         async def put_own(data: bytes) -> None:
@@ -159,8 +159,8 @@ class Http:
     async def _exchange(
         self, call: Call[Any], read: Callable[[aiohttp.ClientResponse], Awaitable[T]]
     ) -> T:
-        """What ``read`` makes of the answer, whose head has come and is no error. What goes wrong, also with its body,
-        is mapped."""
+        """Return what ``read`` makes of an answer whose head arrived and is no error. Convert every error, also those
+        within the body."""
         if self._http.closed:
             raise NeverReached(call.name, "the account has stopped")
         url = self.origin(call.role).with_path(call.path)
@@ -218,7 +218,7 @@ def _timeout(total_s: float, silence_s: float | None) -> aiohttp.ClientTimeout:
 
 
 class _OwnError(Exception):
-    """Carries an error of the caller's own past the mapping."""
+    """Carries an exception of the caller past the conversion."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
@@ -227,7 +227,7 @@ class _OwnError(Exception):
 
 @contextlib.contextmanager
 def _own() -> Iterator[None]:
-    """Only an ``OSError`` could be taken for one of the network's."""
+    """Wrap exceptions of the caller that look like network errors: only ``OSError`` does."""
     try:
         yield
     except OSError as error:
@@ -235,7 +235,7 @@ def _own() -> Iterator[None]:
 
 
 def _multipart(form: Mapping[str, str], part: Part) -> aiohttp.FormData:
-    """As browsers write it: names in UTF-8 as they are."""
+    """Encode a multipart body as browsers do: names in unescaped UTF-8."""
     data = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
     for name, value in form.items():
         data.add_field(name, value)

@@ -1,11 +1,11 @@
-"""Who of a former login is who in the present one, where all ids are other ones.
+"""Matches the contacts of a former login with those of the present one, in which all ids are new.
 
-A sign pairs two records where it is unique on both sides: the lasting number, the account, and where these are not
-told, all that a record says. Two lasting numbers that differ are two people, whatever else is the same.
+A sign pairs two records where it is unique on both sides: the lasting number, the account, or, where neither is known,
+everything that a record contains. Two different lasting numbers are two people, whatever else is equal.
 
-What is left over on both sides and differs in one thing only, or shares a name, may be the same one after a change, or
-two namesakes. It is in doubt, and so is a namesake of somebody who was paired without a sure sign: it is in none of
-the lists that come out.
+Records left over on both sides that differ in one property only, or share a name, may be the same contact after a
+change, or namesakes. They are ambiguous, as is a namesake of a contact that was paired without a sure sign, and appear
+in none of the results.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
@@ -13,8 +13,8 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from openwx.domain.chat_ref import fingerprint_of
 from openwx.domain.contacts import Friend, Group, Member, Uid
-from openwx.transports.web.target import fingerprint_of
 
 
 class _Named(Protocol):
@@ -27,7 +27,7 @@ T = TypeVar("T", bound=_Named)
 
 
 class Paired(msgspec.Struct, Generic[T], frozen=True):
-    """``pairs`` of old and new, ``gone`` that are none of the new ones, and ``fresh`` that are none of the old ones."""
+    """The result: ``pairs`` of old and new records, ``gone`` old ones that match no new one, and ``fresh`` new ones."""
 
     pairs: list[tuple[T, T]]
     gone: list[T]
@@ -35,31 +35,32 @@ class Paired(msgspec.Struct, Generic[T], frozen=True):
 
 
 class _Sign(msgspec.Struct, Generic[T], frozen=True):
-    """What may tell a record from all others."""
+    """A property that can identify a record."""
 
     of: Callable[[T], Hashable]
-    """None where a record has nothing of that kind."""
+    """The value; None where a record has none."""
     fits: Callable[[T, T], bool] = lambda before, now: _may_agree(before.uid, now.uid)
-    """What must be true of a pair besides."""
+    """A further condition on a pair."""
     sure: bool = False
-    """Whether nobody else can have it, not even one who is new."""
+    """Whether no other contact can have the same value, not even a new one."""
 
 
 class _Kind(msgspec.Struct, Generic[T], frozen=True):
-    """How records of one kind are known."""
+    """The rules for records of one kind."""
 
     signs: tuple[_Sign[T], ...]
-    """The surest first."""
+    """In order of reliability."""
     traces: Callable[[T], Iterator[Hashable]]
-    """Two records that share none of them are not the same one."""
+    """Values of which two records of one contact share at least one."""
     is_vague: Callable[[T], bool] = lambda _: False
-    """Whether a record tells so little that it could be anybody."""
+    """Whether a record contains so little that it could be anybody's."""
 
 
 def pair_friends(
     old: Collection[Friend], new: Collection[Friend], same: Mapping[str, str]
 ) -> Paired[Friend]:
-    """``same``: new ids by the old ones, where they are known for certain; also of some who are not there any more."""
+    """Pair friends. ``same`` maps old ids to new ones where they are certain, including some of friends who were
+    removed."""
     return _pair(_FRIENDS, old, new, same)
 
 
@@ -131,15 +132,15 @@ def _uid(record: _Named) -> Hashable:
 
 
 def _may_agree(one: Uid, other: Uid) -> bool:
-    """A number and a name may stand for the same: WeChat tells now the one, now the other."""
+    """Return whether two uids can be the same: WeChat sends now the number, now the name."""
     return "" in (one, other) or type(one) is not type(other) or one == other
 
 
 class _Seen(Generic[T]):
-    """Those of one side who could be somebody who is left over on the other."""
+    """The records of one side that may match a record left over on the other side."""
 
     def __init__(self, kind: _Kind[T], left: Collection[T], alike: Collection[T]) -> None:
-        """``alike``: those who were paired without a sure sign. Their namesakes could be meant."""
+        """``alike`` are the records paired without a sure sign; a left-over record may be their namesake."""
         self._kind = kind
         self._all = {record.uid for record in left}
         self._vague = {record.uid for record in left if kind.is_vague(record)}
@@ -151,7 +152,7 @@ class _Seen(Generic[T]):
             self._uids.setdefault(("name", record.name), set()).add(record.uid)
 
     def may_hold(self, record: T) -> bool:
-        """Whether one of these could be that record."""
+        """Return whether one of these may be the given record."""
         if self._kind.is_vague(record):
             return _may_be_among(record.uid, self._all)
         return _may_be_among(record.uid, self._vague) or any(
@@ -178,7 +179,7 @@ def _unchanged(friend: Friend) -> Hashable:
 
 
 def _traces_of_friend(friend: Friend) -> Iterator[Hashable]:
-    """Whoever changed but one thing has still one of these."""
+    """Yield values of which a friend who changed one property still has one."""
     yield "name", friend.name
     if friend.markname:
         yield "markname", friend.markname
@@ -209,7 +210,7 @@ def _names_of_members(group: Group) -> list[tuple[str, str]]:
 
 
 def _have_members_in_common(old: Group, new: Group) -> bool:
-    """At least three, and at least half of them. A name alone is no sure sign."""
+    """Return whether two groups share three members and half of them at least. A name alone is no sure sign."""
     if not _may_agree(old.uid, new.uid):
         return False
     before, now = set(_names_of_members(old)), set(_names_of_members(new))

@@ -1,14 +1,14 @@
-"""Ids that this client draws, by which WeChat tells one request from another."""
+"""Ids of requests, by which WeChat recognises repetitions."""
 
 import random
 
-from openwx.transports.web.timing import now_ms
+from openwx.transports.web.clock import now_ms
 
 
 class Ids:
-    """Numbers that begin with the time, in milliseconds, as those of WeChat's own client do, and end with random
-    ``digits``. The clock alone would make one of two that are drawn at once, and random digits alone would now and
-    then: in a process no number comes twice, and each is larger than the one before, whatever the clock does."""
+    """A generator of numbers that begin with the time in milliseconds, as those of WeChat's own client do, and end
+    with random ``digits``. Within a process, every number is larger than the one before, whatever the clock does:
+    neither the clock nor random digits alone would rule out duplicates."""
 
     def __init__(self, digits: int) -> None:
         self._choices = 10**digits
@@ -21,14 +21,16 @@ class Ids:
 
 
 _client_msg_ids = Ids(4)
-_client_media_ids = Ids(3)  # WeChat's own client has a number here, and its numbers end at 2^53
+_client_media_ids = Ids(
+    3
+)  # WeChat's own client sends a JavaScript number, which is exact up to 2^53.
 
 
 def new_client_msg_id() -> str:
-    """For ``ClientMsgId`` and ``LocalID``: the server drops a second message with the same one."""
+    """Return a ``ClientMsgId`` and ``LocalID``: the server drops a second message with the same one."""
     return str(_client_msg_ids.new())
 
 
 def new_client_media_id() -> int:
-    """For ``ClientMediaId``: the server takes chunks with the same one for one file."""
+    """Return a ``ClientMediaId``: the server takes chunks with the same one for one file."""
     return _client_media_ids.new()

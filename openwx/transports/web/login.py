@@ -16,9 +16,9 @@ from yarl import URL
 from openwx.domain.text import plain
 from openwx.errors import BadResponse, LoginRefused
 from openwx.transports.web import wire
+from openwx.transports.web.clock import inverted_ms, now_ms
 from openwx.transports.web.http import MAIN, Call, Http
 from openwx.transports.web.session import DEFAULT_DOMAIN, Session, domain_of
-from openwx.transports.web.timing import inverted_ms, now_ms
 
 APP_ID = "wx782c26e4c19acffb"
 Mode = Literal["desktop", "web"]
@@ -43,7 +43,7 @@ DESKTOP_HEADERS = {
     ),
     "Referer": "https://wx.qq.com/?&lang=zh_CN&target=t",
 }
-"""The public token is the same in every published client that has desktop mode."""
+"""The public token; it is the same in every published client with desktop mode."""
 
 _UUID = re.compile(
     rb'window\.QRLogin\.code\s*=\s*(\d{1,9})(?:\s*;\s*window\.QRLogin\.uuid\s*=\s*"([^"]*)")?'
@@ -54,14 +54,14 @@ _REDIRECT = re.compile(rb'window\.redirect_uri\s*=\s*"([^"]+)"')
 
 
 class Poll(msgspec.Struct, frozen=True):
-    """What ``login`` answered: 408 waiting, 201 scanned, 200 confirmed (with ``redirect``), 400 expired."""
+    """The answer of ``login``: 408 waiting, 201 scanned, 200 confirmed (with ``redirect``), 400 expired."""
 
     code: int
     redirect: str = ""
 
 
 def qrcode_link(uuid: str) -> str:
-    """What the QR code says."""
+    """Return the content of the QR code."""
     return f"https://login.weixin.qq.com/l/{uuid}"
 
 
@@ -90,7 +90,8 @@ async def fetch_uuid(http: Http, mode: Mode) -> str:
 
 
 async def push_login(http: Http, uin: str, mode: Mode) -> str | None:
-    """Ask the phone to confirm a new login without a scan. The UUID to poll with; None where WeChat declines."""
+    """Request a login that the phone confirms without a scan. Return the UUID to poll with, None where WeChat
+    declines."""
     reply = await http.send(
         Call(
             name="webwxpushloginurl",
@@ -103,7 +104,7 @@ async def push_login(http: Http, uin: str, mode: Mode) -> str | None:
 
 
 async def poll(http: Http, uuid: str, *, scanned: bool, timeout_s: float) -> Poll:
-    """One long poll for the phone."""
+    """Poll once for the phone; the service holds the request."""
     answer = await http.send(
         Call(
             name="login",
@@ -130,7 +131,7 @@ async def poll(http: Http, uuid: str, *, scanned: bool, timeout_s: float) -> Pol
 
 
 async def fetch_session(http: Http, redirect: str, mode: Mode) -> Session:
-    """Fetch what a confirmed login yields.
+    """Fetch the session of a confirmed login.
 
     Raises ``LoginRefused`` with the server's message where this account may not log in.
     """
@@ -171,8 +172,8 @@ async def fetch_session(http: Http, redirect: str, mode: Mode) -> Session:
 
 
 def read_page(call: str, body: bytes) -> dict[str, str]:
-    """Its first field of each name. No XML parser: the message of a refusal may hold a bare ``&`` or HTML, and a
-    refusal that cannot be read would end in new QR codes without end."""
+    """Return the first field of each name. Without an XML parser: the message of a refusal may contain a bare ``&`` or
+    HTML, and a refusal that cannot be read would lead to endless new QR codes."""
     page = body[:65536].decode("utf-8", "replace")
     answer: dict[str, str] = {}
     for field in ("ret", "message", "skey", "wxsid", "wxuin", "pass_ticket"):

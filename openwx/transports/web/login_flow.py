@@ -1,4 +1,4 @@
-"""How an account comes in: by a prompt on the phone where it is known, else by a QR code, until it is confirmed."""
+"""Logs an account in: by a prompt on the phone where it is known, otherwise by a QR code, until it is confirmed."""
 
 import asyncio
 import contextlib
@@ -11,10 +11,10 @@ import msgspec
 from openwx.domain.events import Event, QRCodeExpired, QRCodeShown, State
 from openwx.errors import BadResponse, LoginRefused, Unreachable, WeChatError
 from openwx.reasons import Reason, ReasonCode, of_error, reason
+from openwx.timing import Timing
 from openwx.transports.web import login
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.wechat")
 
@@ -50,7 +50,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
                 if not pushed:
                     await self.deliver(QRCodeExpired())
                 if time.monotonic() - started < self.pace.code_lives_at_least_s:
-                    # Refused as soon as it was shown: not in a tight loop.
+                    # Refused at once: do not retry in a tight loop.
                     await asyncio.sleep(next(pauses))
                 else:
                     pauses = self.pace.backoff()
@@ -63,7 +63,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
                 await asyncio.sleep(next(pauses))
 
     async def _push(self, uin: str) -> str | None:
-        """Have the phone ask for a confirmation; None where WeChat declines."""
+        """Request a confirmation on the phone; None where WeChat declines."""
         try:
             uuid = await login.push_login(self.http, uin, self.mode)
         except WeChatError as error:
@@ -81,7 +81,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
         return uuid
 
     async def _await_confirmation(self, uuid: str, *, pushed: bool) -> str | None:
-        """The redirect_uri of a confirmed login, None once the code is of no use any more."""
+        """Poll until the login is confirmed and return its redirect_uri; None once the code has expired."""
         deadline = time.monotonic() + self.pace.qrcode_lives_s
         failures, scanned = 0, pushed
         while (polled := time.monotonic()) < deadline:
@@ -109,7 +109,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
         return None
 
     async def _fetch(self, redirect: str) -> Session:
-        """A lost answer here would cost the person another scan, so it is asked for again at once."""
+        """Fetch the session, with retries: a lost answer here would cost the user another scan."""
         for _ in range(2):
             with contextlib.suppress(Unreachable):
                 return await login.fetch_session(self.http, redirect, self.mode)

@@ -17,14 +17,14 @@ from openwx.errors import (
     WeChatError,
 )
 from openwx.keyedlock import KeyedLock
+from openwx.timing import Timing
 from openwx.transports.ratelimit import Priority, RateLimiter
 from openwx.transports.web import wire
 from openwx.transports.web.client import Client
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import fetch_records
+from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.http import Call
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Timing
 
 log = logging.getLogger("openwx.wechat")
 R = TypeVar("R")
@@ -112,7 +112,7 @@ class Mutation:
     """
 
     def __init__(self, runner: MutationRunner) -> None:
-        self.contacts: Contacts = runner.client.contacts
+        self.contacts: WebContacts = runner.client.contacts
         self._runner = runner
         self._client = runner.client
         self._has_called = False

@@ -1,4 +1,4 @@
-"""WeChat's contact records become people. What a record does not tell is as it was before."""
+"""Converts WeChat's contact records. A field that a record lacks keeps its former value."""
 
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from openwx.transports.web import wire
 
 _FLAG_PUBLIC = 8
 _FLAG_CONTACT = 1
-"""Of ``ContactFlag``; further bits say starred, pinned, muted, blocked."""
+"""A bit of ``ContactFlag``; other bits mean starred, pinned, muted, blocked."""
 _FIELDS = {
     "account": "Alias",
     "name": "NickName",
@@ -35,7 +35,7 @@ _FIELDS = {
 }
 PROPERTIES = frozenset(_FIELDS)
 DETAILS = ("account", "markname", "sex", "city", "signature", "province")
-"""What lists of members leave empty, whether or not there is something to tell."""
+"""Properties that lists of members leave empty, whether or not there is a value."""
 
 PersonT = TypeVar("PersonT", bound=Person)
 
@@ -58,12 +58,12 @@ def person_of(kind: type[PersonT], record: wire.Contact, old: PersonT | None, ui
 
 
 def is_contact(record: wire.Contact) -> bool:
-    """Whether a record says that somebody is in the contact list."""
+    """Return whether a record says that it is in the contact list."""
     return record.ContactFlag is not UNSET and bool(record.ContactFlag & _FLAG_CONTACT)
 
 
 def is_no_contact(record: wire.Contact) -> bool:
-    """Whether a record says that somebody is not in the contact list. Of system accounts the flag says nothing."""
+    """Return whether a record says that it is not in the contact list. For system accounts the flag means nothing."""
     flagged = record.ContactFlag is not UNSET and not record.ContactFlag & _FLAG_CONTACT
     return flagged and record.UserName not in SYSTEM_ACCOUNTS
 
@@ -84,8 +84,8 @@ def friend_of(record: wire.Contact, old: Friend | None, uid: Uid) -> Friend:
 def member_of(
     record: wire.Contact, old: Member | None, acquainted: Person | None, uid: Uid
 ) -> Member:
-    """Lists of members are abridged: what they leave empty comes from the friend (or user) whom one is
-    ``acquainted`` with, else from before."""
+    """Convert a record of a list of members. What it leaves empty is copied from ``acquainted``, the friend or user
+    who is this member, or else from the former record."""
     member = person_of(Member, record, None, uid)
     known = acquainted or old
     if known is not None:
@@ -100,7 +100,7 @@ def member_of(
 
 
 def fill(member: Member, known: Person) -> None:
-    """Take details that a list of members left empty from what is known of him."""
+    """Copy the details that a list of members left empty from what is known of that person."""
     for name in DETAILS:
         if getattr(member, name) in ("", "none"):
             setattr(member, name, getattr(known, name))
@@ -114,11 +114,11 @@ def copy_details(member: Member, known: Person) -> None:
 
 
 def unsaid_in(record: wire.Contact) -> set[str]:
-    """The properties that a record does not tell."""
+    """Return the properties that a record does not contain."""
     return {name for name, field in _FIELDS.items() if getattr(record, field) is UNSET}
 
 
 def text(value: wire.Text, old: str) -> str:
-    if value == "":  # most of what a list of members tells
+    if value == "":  # in lists of members, most of them
         return ""
     return old if value is UNSET else plain(value)

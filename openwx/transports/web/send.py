@@ -4,9 +4,7 @@ import re
 from typing import Any
 from xml.sax.saxutils import escape
 
-import msgspec
-
-from openwx.domain.media import MEDIA_CODES, Kind, MediaRef
+from openwx.domain.media import MEDIA_CODES, Kind, MediaRef, RemoteMedia
 from openwx.transports.web import wire
 from openwx.transports.web.http import MAIN, Call
 from openwx.transports.web.session import Session
@@ -26,18 +24,6 @@ _MEDIUM_CALLS: dict[Kind, tuple[str, dict[str, str]]] = {
 _ATTACHMENT = re.compile(r"<attachid>.*?</attachid>|<attachid\s*/>", re.DOTALL)
 
 
-class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
-    """An uploaded file, by its ``MediaId``. The message of a document also carries its name and size."""
-
-    kind: Kind
-    media_id: str
-    name: str = ""
-    size: int = 0
-    ext: str = ""
-    signature: str = ""
-    """Required in the message of a big file."""
-
-
 def text(
     session: Session, own_id: str, to: str, content: str, client_msg_id: str
 ) -> Call[wire.SendReply]:
@@ -47,7 +33,7 @@ def text(
 
 
 def medium(
-    session: Session, own_id: str, to: str, uploaded: Uploaded, client_msg_id: str
+    session: Session, own_id: str, to: str, uploaded: RemoteMedia, client_msg_id: str
 ) -> Call[wire.SendReply]:
     """Send an uploaded file to a friend or a group. Safe to repeat with the same ``client_msg_id``."""
     name, query = _MEDIUM_CALLS[uploaded.kind]
@@ -114,7 +100,7 @@ def can_be_forwarded(ref: MediaRef) -> bool:
             return bool(ref.xml)
 
 
-def _file_content(uploaded: Uploaded) -> str:
+def _file_content(uploaded: RemoteMedia) -> str:
     return (
         "<appmsg appid='wxeb7ec651dd0aefa9' sdkver=''>"
         f"<title>{escape(uploaded.name.translate(_UNSENDABLE))}</title><des></des><action></action><type>6</type>"

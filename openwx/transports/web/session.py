@@ -1,4 +1,4 @@
-"""What a login yields and what a restart needs to carry on with it (protocol reference, sections 1 and 2)."""
+"""The result of a login, with all that a restart needs to resume it (protocol reference, sections 1 and 2)."""
 
 import functools
 import hashlib
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from openwx.domain.contacts import number_or_name
 from openwx.errors import BadResponse
 
 WECHAT_DOMAINS = ("qq.com", "wechat.com")
@@ -23,7 +24,7 @@ class Cookie(msgspec.Struct, frozen=True):
 
 
 class SyncKey(msgspec.Struct, frozen=True):
-    """Pairs of key and value; as text they go into ``synccheck``."""
+    """Pairs of key and value, which ``synccheck`` takes as text."""
 
     pairs: tuple[tuple[int, int], ...] = ()
 
@@ -41,9 +42,9 @@ class SyncKey(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """One login. ``domain`` is ``<d>`` of the reference; ``uids`` pairs ids of this login with lasting numbers.
+    """One login. ``domain`` is ``<d>`` of the reference; ``uids`` maps ids of this login to lasting numbers.
 
-    ``sync_key`` acknowledges: it is only replaced by the one of a batch that is safe.
+    ``sync_key`` acknowledges: it is replaced only by the key of a batch that is durable.
     """
 
     uin: str
@@ -56,10 +57,10 @@ class Session(msgspec.Struct, frozen=True):
     sync_check_key: SyncKey = SyncKey()
     uids: dict[str, int | str] = {}
     told: bool = False
-    """Whether the rest heard of this login, which has new ids."""
+    """Whether the login, which has new ids, was published."""
 
     def base_request(self) -> dict[str, Any]:
-        """``BaseRequest`` of every POST body. A new ``DeviceID`` each time, as the reference allows."""
+        """Return the ``BaseRequest`` of a POST body, with a new ``DeviceID`` each time, as the reference allows."""
         return {
             "Uin": number_or_name(self.uin),
             "Sid": self.sid,
@@ -69,12 +70,12 @@ class Session(msgspec.Struct, frozen=True):
 
     @property
     def login_id(self) -> str:
-        """Tells this login from others; ids of contacts are good for one login only."""
+        """A hash that identifies this login. Ids of contacts are valid for one login only."""
         return _digest(self.sid)
 
     @property
     def data_ticket(self) -> str:
-        """The cookie that the file host wants as a parameter, too."""
+        """The cookie that the file host also expects as a parameter."""
         found = [cookie.value for cookie in self.cookies if cookie.name == "webwx_data_ticket"]
         return found[-1] if found else ""
 
@@ -82,17 +83,18 @@ class Session(msgspec.Struct, frozen=True):
         return f"<Session of {self.uin} at {self.domain}>"
 
     def to_bytes(self) -> bytes:
-        """For the journal, which has the ``uids`` by themselves: they may be thousands. Holds secrets."""
+        """Encode for the journal, which stores the possibly thousands of ``uids`` separately. The result contains
+        secrets."""
         return msgspec.json.encode(replace(self, uids={}))
 
     def uids_to_bytes(self) -> bytes:
-        """``uids`` for the journal."""
+        """Encode ``uids`` for the journal."""
         return msgspec.json.encode(self.uids)
 
     @classmethod
     def from_bytes(cls, data: bytes, uids: bytes | None = None) -> "Session":
-        """Raises ``msgspec.DecodeError`` where these are no saved session and its uids. Without ``uids``, those that
-        the session was saved with count."""
+        """Decode a saved session. Without ``uids``, those encoded with the session are used. Raises
+        ``msgspec.DecodeError``."""
         try:
             session = msgspec.json.decode(data, type=cls)
             if uids is not None:
@@ -104,19 +106,14 @@ class Session(msgspec.Struct, frozen=True):
         return session
 
 
-def number_or_name(text: str) -> int | str:
-    """A number where it is one that a Uin can be; anything else stays as it is."""
-    return int(text) if text.isdecimal() and text.isascii() and len(text) <= 19 else text
-
-
 def device_id() -> str:
     return "e" + "".join(random.choices("0123456789", k=15))
 
 
 def domain_of(host: str, call: str) -> str:
-    """The account's domain from the host of ``redirect_uri``, if it is one of WeChat's own.
+    """Return the account's domain from the host of ``redirect_uri``, if it belongs to WeChat.
 
-    Raises ``BadResponse`` for a foreign host: cookies and messages would go there.
+    Raises ``BadResponse`` for any other host, to which cookies and messages would be sent.
     """
     ours = any(host == domain or host.endswith("." + domain) for domain in WECHAT_DOMAINS)
     if ours and len(host) < 200 and all(0 < len(label) < 64 for label in host.split(".")):
@@ -126,5 +123,5 @@ def domain_of(host: str, call: str) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _digest(sid: str) -> str:
-    """Every send and every message asks for it."""
+    """Hash a session id. Cached, because each send and each message needs it."""
     return hashlib.sha256(sid.encode()).hexdigest()[:16]

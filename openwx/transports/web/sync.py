@@ -1,4 +1,4 @@
-"""The calls after a login that bring contacts and messages (protocol reference, sections 3 and 4)."""
+"""Calls that fetch contacts and messages after a login (protocol reference, sections 3 and 4)."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,14 +6,14 @@ from itertools import islice
 
 from openwx.errors import BadResponse, refused
 from openwx.transports.web import wire
+from openwx.transports.web.clock import inverted_ms, now_ms
 from openwx.transports.web.http import MAIN, Call
 from openwx.transports.web.ids import new_client_msg_id
 from openwx.transports.web.session import Session, device_id
-from openwx.transports.web.timing import inverted_ms, now_ms
 from openwx.transports.web.xmltext import unescaped
 
 BATCH = 50
-"""At most so many entries go into one ``webwxbatchgetcontact``."""
+"""The most entries of one ``webwxbatchgetcontact``."""
 
 _CHECK = re.compile(
     rb'window\.synccheck\s*=\s*\{\s*retcode\s*:\s*"(-?\d{1,9})"\s*,\s*selector\s*:\s*"(-?\d{1,9})"\s*\}'
@@ -34,7 +34,7 @@ def init(session: Session) -> Call[wire.InitReply]:
 
 
 def status_notify(session: Session, own_id: str) -> Call[wire.Reply]:
-    """Tell the phone that the web client is on; the pairing of ids and Uins comes for it."""
+    """Notify the phone that the web client is online. WeChat then sends the pairing of ids and Uins."""
     return Call(
         name="webwxstatusnotify",
         path=MAIN + "webwxstatusnotify",
@@ -52,7 +52,7 @@ def status_notify(session: Session, own_id: str) -> Call[wire.Reply]:
 
 
 def get_contact(session: Session, seq: int) -> Call[wire.ContactReply]:
-    """One page of contacts; ``seq`` is 0, then what the last page said."""
+    """Fetch one page of contacts; ``seq`` is 0, then the ``Seq`` of the page before."""
     return Call(
         name="webwxgetcontact",
         path=MAIN + "webwxgetcontact",
@@ -71,7 +71,7 @@ def get_contact(session: Session, seq: int) -> Call[wire.ContactReply]:
 def batch_get_contact(
     session: Session, ids: Iterable[str]
 ) -> Iterator[Call[wire.BatchContactReply]]:
-    """The records of these ids, groups with their members, in as many calls as it takes."""
+    """Return the calls that fetch the records of these ids, groups with their members."""
     left = iter(ids)
     while entries := [{"UserName": id, "EncryChatRoomId": ""} for id in islice(left, BATCH)]:
         yield Call(
@@ -90,7 +90,7 @@ def batch_get_contact(
 
 
 def check(session: Session, counter: int, timeout_s: float) -> Call[bytes]:
-    """The long poll. ``read_check`` reads its answer."""
+    """Poll for news; the service holds the request. ``read_check`` reads its answer."""
     return Call(
         name="synccheck",
         path=MAIN + "synccheck",
@@ -110,9 +110,9 @@ def check(session: Session, counter: int, timeout_s: float) -> Call[bytes]:
 
 
 def read_check(answer: bytes) -> bool:
-    """Whether there is something to fetch: any selector but 0.
+    """Return whether there is something to fetch: any selector but 0.
 
-    Raises the class of ``Refused`` that the retcode belongs to.
+    Raises the class of ``Rejected`` that the retcode belongs to.
     """
     found = _CHECK.search(answer)
     if found is None:
@@ -124,7 +124,7 @@ def read_check(answer: bytes) -> bool:
 
 
 def sync(session: Session) -> Call[wire.SyncReply]:
-    """What is new since ``session.sync_key``, which acknowledges everything before."""
+    """Fetch what is new since ``session.sync_key``, which acknowledges everything before."""
     return Call(
         name="webwxsync",
         path=MAIN + "webwxsync",
@@ -156,9 +156,9 @@ def log_out(session: Session) -> Call[bytes]:
 
 
 def pairing(notify: wire.Message) -> dict[str, int | str]:
-    """Ids and their lasting numbers, from the status notify after a login (section 3, ``Uin``).
+    """Return ids and their lasting numbers from the status notify after a login (section 3, ``Uin``).
 
-    Where the two lists are not of the same length nothing is known for sure, and nothing is paired.
+    Where the two lists differ in length, nothing is certain and nothing is paired.
     """
     found = _PAIRS.search(unescaped(notify.Content))
     if found is None:
@@ -171,7 +171,7 @@ def pairing(notify: wire.Message) -> dict[str, int | str]:
 
 
 def _listed(joined: str) -> list[str]:
-    """The names in a list, whatever newlines stand around them."""
+    """Split a list of names, ignoring newlines around them."""
     names = _NEWLINE.sub("\n", joined).strip().removesuffix(",").split(",")
     return [name.strip() for name in names]
 

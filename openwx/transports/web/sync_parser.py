@@ -1,4 +1,4 @@
-"""Turns one answer of ``webwxsync`` into messages and events (protocol reference, sections 4 and 5)."""
+"""Converts an answer of ``webwxsync`` to messages and events (protocol reference, sections 4 and 5)."""
 
 import asyncio
 import hashlib
@@ -10,24 +10,15 @@ import msgspec
 from openwx import metrics
 from openwx.domain.contacts import Friend, Group
 from openwx.domain.events import Event, FriendRequested
+from openwx.domain.messages import Message, Parties
 from openwx.errors import SessionEnded, WeChatError
 from openwx.transports.web import sync, wire
-from openwx.transports.web.contact_book import Contacts, is_group
 from openwx.transports.web.contact_loader import fetch_records
+from openwx.transports.web.contacts import WebContacts, is_group
 from openwx.transports.web.http import Http
-from openwx.transports.web.messages import (
-    IGNORED_TYPES,
-    STATUS_NOTIFY,
-    FriendRequest,
-    Message,
-    Notice,
-    Parties,
-    Unknown,
-    chat_id,
-    kind_of,
-    parties_in_group,
-    split_sender,
-)
+from openwx.transports.web.messages.base import chat_id, parties_in_group, split_sender
+from openwx.transports.web.messages.registry import IGNORED_TYPES, STATUS_NOTIFY, Reader, reader_of
+from openwx.transports.web.messages.text import read_notice, read_unknown
 from openwx.transports.web.records import is_contact, is_no_contact
 from openwx.transports.web.session import Session
 
@@ -35,43 +26,43 @@ log = logging.getLogger("openwx.wechat")
 
 PROFILE_CHANGED = 190
 RECENT_CHATS = 4
-"""StatusNotifyCode of the list of recent chats."""
+"""The StatusNotifyCode of the list of recent chats."""
 MOST_STRANGERS = 1000
 LONG = 32 * 1024
-"""Characters from which on a content is read in a thread: purpose-made XML takes a third of a second."""
+"""In characters. Longer contents are read in a thread: purpose-made XML takes a third of a second."""
 UNREADABLE = -1
-"""Stands for the MsgType of an entry that cannot be read; no class claims it."""
+"""The MsgType given to an entry that cannot be decoded; no reader claims it."""
 
 
 class SyncParser:
-    """Reads answers for one login.
+    """Parses the answers of one login.
 
-    A fetch that fails while an answer is read does not lose the answer: what is unknown stays a nameless
-    stranger, and ``on_logged_out`` hears of a session that ended.
+    A fetch that fails meanwhile does not lose the answer: an unknown sender stays a nameless stranger, and
+    ``on_logged_out`` is called where the session has ended.
     """
 
     def __init__(
-        self, http: Http, contacts: Contacts, on_logged_out: Callable[[SessionEnded], None]
+        self, http: Http, contacts: WebContacts, on_logged_out: Callable[[SessionEnded], None]
     ) -> None:
         self._http = http
         self._contacts = contacts
         self._on_logged_out = on_logged_out
         self._strangers: dict[str, Friend] = {}
         self._untold: set[tuple[str, str]] = set()
-        """Group and member where WeChat was asked and did not tell: not to be asked for every message."""
+        """Pairs of group and member that WeChat did not know, so that it is not asked again for each message."""
         self._asked_for: set[str] = set()
-        """People whom the phone named and who are unknown: likewise."""
+        """Unknown ids that the phone mentioned; likewise."""
         self._dropped: dict[str, None] = {}
-        """Friends of whom the answer that is being read says that they are none any more."""
+        """Friends whom the answer that is being parsed lists as removed."""
         self.paired = False
-        """Whether the list of recent chats has come, which pairs ids and uids."""
+        """Whether the list of recent chats, which pairs ids and uids, has arrived."""
 
     async def read(
         self, reply: wire.SyncReply, session: Session
     ) -> tuple[list[Message], list[Event], dict[str, int | str]]:
-        """Messages in their order, events, and newly paired uids. Contacts change on the way."""
+        """Return messages in order, events, and newly paired uids, and update the contacts."""
         entries = [_entry(raw) for raw in reply.AddMsgList or ()]
-        # The phone sends them in the user's name; anybody else's say nothing.
+        # Only the phone sends them in the user's name; those of anybody else are ignored.
         own_id = self._contacts.user.id
         notifies = [
             entry
@@ -87,17 +78,17 @@ class SyncParser:
         self._contacts.pair_uids(uids)
         events = await self._read_contacts(reply, session)
         events += await self._meet_unknown(shown, notifies, session)
-        messages = []
+        messages = list[Message]()
         for entry in shown:
             if len(entry.Content) > LONG:
                 message = await asyncio.to_thread(self._message, entry)
             else:
                 message = self._message(entry)
-            if isinstance(message, FriendRequest):
-                events.append(_requested(message))
+            if isinstance(message, FriendRequested):
+                events.append(message)
             else:
                 messages.append(message)
-        # Last: who wrote and is gone now was still there when he wrote.
+        # Removed last, because the removed contacts may have written before.
         deleted, _ = wire.each(reply.DelContactList, wire.Contact)
         for id in dict.fromkeys([*self._dropped, *(record.UserName for record in deleted)]):
             events += self._contacts.lose(id)
@@ -117,7 +108,7 @@ class SyncParser:
                 events += contacts.put_user(record)
             elif not is_group(record.UserName):
                 events += self._read_person(record)
-        # These records may lack members or their details: the whole truth about a group is fetched.
+        # These records may lack members or their details, so the whole group is fetched.
         for record in await self._fetch(groups, session) or ():
             if groups.pop(record.UserName, None) is not None:
                 events += contacts.put_group(record)
@@ -130,7 +121,7 @@ class SyncParser:
         return events
 
     def _read_person(self, record: wire.Contact) -> list[Event]:
-        """Read a person of ``ModContactList``, who may be no friend, or none any more."""
+        """Read a person of ``ModContactList``, who may be no friend, or no longer one."""
         contacts, id = self._contacts, record.UserName
         if is_no_contact(record):
             if id in contacts.friends:
@@ -147,8 +138,8 @@ class SyncParser:
     async def _meet_unknown(
         self, shown: Iterable[wire.Message], notifies: Iterable[wire.Message], session: Session
     ) -> list[Event]:
-        """Fetch who is not known yet: groups and people whom the phone names, new groups, strangers who write,
-        members who have just joined."""
+        """Fetch unknown contacts: groups and people whom the phone mentions, new groups, strangers who write, new
+        members."""
         contacts, own_id = self._contacts, self._contacts.user.id
         mentioned = [id for n in notifies for id in sync.split_ids(n.StatusNotifyUserName)]
         recent = {id for id in mentioned if is_group(id) and id not in contacts.groups}
@@ -172,7 +163,7 @@ class SyncParser:
         for record in records or ():
             if is_group(record.UserName):
                 change = contacts.put_group(record)
-                # A group that the phone merely opened is not one that was joined just now.
+                # A group that the phone merely opened was not joined just now.
                 events += [] if record.UserName in recent else change
             elif record.UserName in people and is_contact(record):
                 events += contacts.put_friend(record)
@@ -193,7 +184,7 @@ class SyncParser:
         return id in self._contacts.friends or id in self._strangers
 
     async def _fetch(self, ids: Iterable[str], session: Session) -> list[wire.Contact] | None:
-        """None where WeChat did not answer."""
+        """Fetch records; None where WeChat did not answer."""
         ids = list(ids)
         if not ids:
             return []
@@ -207,34 +198,35 @@ class SyncParser:
 
     # -- messages --------------------------------------------------------------------------------------------
 
-    def _message(self, entry: wire.Message) -> Message:
-        """Read an entry. Where a bug prevents that, it is published raw: others wrote it, and would stop the account
-        at each start anew."""
+    def _message(self, entry: wire.Message) -> Message | FriendRequested:
+        """Read an entry. Where a bug prevents that, publish it raw: strangers could otherwise stop the account at each
+        start."""
         try:
-            return self._read_message(entry, kind_of(entry))
+            return self._read_message(entry, reader_of(entry))
         except Exception:
             log.exception("a bug: a message of type %d cannot be read", entry.MsgType)
             metrics.dropped(log, "message", "message %s is published as unknown", entry.MsgId)
-            return self._read_message(entry, Unknown)
+            return self._read_message(entry, read_unknown)
 
-    def _read_message(self, entry: wire.Message, kind: type[Message]) -> Message:
+    def _read_message(self, entry: wire.Message, read: Reader) -> Message | FriendRequested:
         contacts, user = self._contacts, self._contacts.user
         id = chat_id(entry, user.id)
-        mine = entry.FromUserName == user.id and kind is not Notice
+        is_notice = read is read_notice
+        mine = entry.FromUserName == user.id and not is_notice
         content = entry.Content
         if is_group(id):
             group = contacts.groups.get(id) or Group(id=id)
             sender_id, content = split_sender(entry, user.id)
-            mine = mine or (sender_id == user.id and kind is not Notice)
+            mine = mine or (sender_id == user.id and not is_notice)
             sender = None
-            if sender_id and kind is not Notice:
+            if sender_id and not is_notice:
                 sender = group.members.get(sender_id) or contacts.strange_member(sender_id)
             parties = parties_in_group(group, sender, user, mine=mine)
         elif id == user.id:
             parties = Parties(chat=user, sender=user, receiver=user, mine=True)
         else:
             parties = self._parties_with(id, mine=mine)
-        return kind.from_wire(entry, content, parties)
+        return read(entry, content, parties)
 
     def _parties_with(self, id: str, *, mine: bool) -> Parties:
         user = self._contacts.user
@@ -244,15 +236,9 @@ class SyncParser:
         return Parties(chat=friend, sender=friend, receiver=user, mine=False)
 
 
-def _requested(request: FriendRequest) -> FriendRequested:
-    return FriendRequested(
-        request.asker_id, request.displayname, request.content, request.ticket, request.id
-    )
-
-
 def _entry(raw: msgspec.Raw) -> wire.Message:
-    """An entry of ``AddMsgList``. One that cannot be read is still a message: its raw text, in the chat that it
-    names, if it names one."""
+    """Decode an entry of ``AddMsgList``. One that cannot be decoded is still a message: its raw text, in the chat that
+    it names, if any."""
     entry = wire.read(raw, wire.Message)
     if entry is None:
         metrics.dropped(log, "message", "an entry of AddMsgList cannot be read; told as unknown")
@@ -262,6 +248,6 @@ def _entry(raw: msgspec.Raw) -> wire.Message:
         content = bytes(raw).decode("utf-8", "replace")
         entry = wire.Message(id, sender, receiver, UNREADABLE, content)
     if str(entry.MsgId) in ("", "0"):
-        # What has no id of its own must not be taken for a repetition of the last that had none.
+        # An entry without an id must not look like a repetition of the last one without.
         entry.MsgId = hashlib.sha256(raw).hexdigest()
     return entry

@@ -1,40 +1,39 @@
-"""Media in and out for one account: what takes more than one call (protocol reference, sections 5 and 6)."""
+"""Uploads and downloads of media, which take more than one call (protocol reference, sections 5 and 6)."""
 
 import asyncio
 import logging
 from itertools import islice
 
-from openwx.domain.media import MediaRef
+from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import BadResponse, Unreachable
 from openwx.localfile import open_regular
+from openwx.timing import Timing
 from openwx.transports.web import download, send
 from openwx.transports.web.client import Client
 from openwx.transports.web.download_body import Put
-from openwx.transports.web.send import Uploaded
 from openwx.transports.web.session import Session
-from openwx.transports.web.timing import Timing
-from openwx.transports.web.upload import CHUNK, UNCHECKED, Medium, Permit, Upload, check
+from openwx.transports.web.upload import CHUNK, UNCHECKED, Permit, Upload, check, chunks_of
 
 log = logging.getLogger("openwx.wechat")
 
 CHUNK_TRIES = 3
 TELL_EVERY = 16
-"""Chunks (8 MiB) after which the log tells how far an upload is."""
+"""In chunks (8 MiB): how often the log shows an upload's progress."""
 NOBODY_YET = "filehelper"
-"""For whom an upload is, where there is no receiver yet."""
+"""The receiver of an upload that has none yet."""
 
 
 class Transfer:
-    """Uploads, sends and fetches with the client's present login. All raise ``WeChatError``."""
+    """Uploads, sends and downloads media with the client's present login. Every method raises ``WeChatError``."""
 
     def __init__(self, client: Client, pace: Timing) -> None:
         self._client = client
         self._pace = pace
 
     async def fetch(self, ref: MediaRef, put: Put) -> None:
-        """Hand the bytes of a received medium to ``put``: all of them, in as many pieces as WeChat makes of it.
+        """Pass all bytes of received media to ``put``, in as many parts as WeChat makes of them.
 
-        What comes is held against the sizes that the message tells: ``BadResponse`` where it is another one.
+        Raises ``BadResponse`` where the size is none of those that the message allows.
         """
         with self._client.logged_in() as session:
             name = download.fetch(session, ref).name
@@ -50,7 +49,7 @@ class Transfer:
                 raise BadResponse(name, f"{size} bytes came, and the message tells {told}")
 
     async def _fetch(self, session: Session, ref: MediaRef, put: Put) -> int:
-        """Its bytes, a piece after the other; how many there were."""
+        """Download part after part; return the number of bytes."""
         have = 0
         for _ in range(download.MOST_PIECES):
             call = download.fetch(session, ref, have)
@@ -65,8 +64,8 @@ class Transfer:
         words = f"it came in more than {download.MOST_PIECES} pieces"
         raise BadResponse(download.fetch(session, ref).name, words)
 
-    async def upload(self, medium: Medium, to: str = NOBODY_YET) -> Uploaded:
-        """Bring a file to WeChat, a chunk at a time. Raises ``OSError`` too, where it cannot be read."""
+    async def upload(self, medium: LocalMedia, to: str = NOBODY_YET) -> RemoteMedia:
+        """Upload a file, a chunk at a time. Raises ``OSError``, too, where it cannot be read."""
         own_id = self._client.contacts.user.id
         permit = None
         if medium.size > UNCHECKED:
@@ -78,18 +77,18 @@ class Transfer:
             work = Upload(session, own_id, to, medium, permit)
             media_id = ""
             with await asyncio.to_thread(open_regular, medium.path, medium.fingerprint) as file:
-                for number in range(medium.chunks):
+                for number in range(chunks_of(medium)):
                     data = await asyncio.to_thread(file.read, CHUNK)
                     media_id = await self._chunk(work, number, data)
                     if (number + 1) % TELL_EVERY == 0:
-                        share = 100 * (number + 1) // medium.chunks
+                        share = 100 * (number + 1) // chunks_of(medium)
                         log.info("uploading %s: %d %%", medium.name, share)
         if not media_id:
             raise BadResponse("webwxuploadmedia", "the answer to the last chunk has no MediaId")
         return _uploaded(medium, media_id, permit)
 
     async def _chunk(self, work: Upload, number: int, data: bytes) -> str:
-        """A few tries for each chunk: one lost answer shall not cost the whole upload."""
+        """Upload a chunk in up to three attempts: one lost answer must not fail the whole upload."""
         for pause_s in islice(self._pace.backoff(), CHUNK_TRIES - 1):
             try:
                 return (await self._client.http.send(work.chunk(number, data))).MediaId
@@ -98,21 +97,21 @@ class Transfer:
                 await asyncio.sleep(pause_s)
         return (await self._client.http.send(work.chunk(number, data))).MediaId
 
-    async def send(self, to: str, what: Uploaded | MediaRef, client_msg_id: str) -> str:
-        """Send an uploaded medium, or a received one on; the MsgId. Safe to repeat with the same id."""
+    async def send(self, to: str, what: RemoteMedia | MediaRef, client_msg_id: str) -> str:
+        """Send uploaded media or forward received media, and return the MsgId. Safe to repeat with the same id."""
         own_id = self._client.contacts.user.id
         reply = await self._client.ask(
             lambda session: (
                 send.medium(session, own_id, to, what, client_msg_id)
-                if isinstance(what, Uploaded)
+                if isinstance(what, RemoteMedia)
                 else send.forward(session, own_id, to, what, client_msg_id)
             )
         )
         return str(reply.MsgID)
 
 
-def _uploaded(medium: Medium, media_id: str, permit: Permit | None) -> Uploaded:
-    return Uploaded(
+def _uploaded(medium: LocalMedia, media_id: str, permit: Permit | None) -> RemoteMedia:
+    return RemoteMedia(
         kind=medium.kind,
         media_id=media_id,
         name=medium.name,

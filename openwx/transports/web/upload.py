@@ -1,10 +1,10 @@
-"""Uploading what is to be sent (protocol reference, section 6)."""
+"""Calls that upload media (protocol reference, section 6)."""
 
 import time
 
 import msgspec
 
-from openwx.domain.media import Kind
+from openwx.domain.media import Kind, LocalMedia
 from openwx.transports.web import wire
 from openwx.transports.web.http import MAIN, Call, Part
 from openwx.transports.web.ids import new_client_media_id
@@ -12,56 +12,25 @@ from openwx.transports.web.session import Session
 
 CHUNK = 512 * 1024
 UNCHECKED = 25 * 1024 * 1024
-"""Beyond this many bytes WeChat wants to be asked first."""
-LARGEST_PICTURE = 20 * 1024 * 1024
-"""Images and videos beyond this are taken as files only."""
-
-
-class Medium(msgspec.Struct, frozen=True, kw_only=True):
-    """A file to send. ``path`` is where its bytes are, ``md5`` is hexadecimal, ``kind`` decides how it is sent."""
-
-    kind: Kind
-    path: str
-    name: str
-    size: int
-    mime: str
-    ext: str
-    md5: str
-    mtime: int
-    fingerprint: str = ""
-    """Where others could change the file: that of the one that was judged."""
-
-    @property
-    def chunks(self) -> int:
-        return -(-self.size // CHUNK)
-
-    @property
-    def media_type(self) -> str:
-        """What WeChat calls its sort."""
-        return {"image": "pic", "video": "video"}.get(self.kind, "doc")
+"""In bytes. WeChat requires a check before larger uploads."""
 
 
 class Permit(msgspec.Struct, frozen=True):
-    """What ``webwxcheckupload`` gave for a big file."""
+    """The answer of ``webwxcheckupload`` for a large file."""
 
     aes_key: str = ""
     signature: str = ""
 
 
-def kind_of(mime: str, size: int) -> Kind:
-    """How WeChat takes a file of this type: GIFs are stickers, and what it cannot show is a file."""
-    if mime == "image/gif":
-        return "emoticon"
-    if size <= LARGEST_PICTURE:
-        if mime in ("image/jpeg", "image/png", "image/bmp", "image/x-ms-bmp"):
-            return "image"
-        if mime in ("video/mp4", "video/x-m4v"):
-            return "video"
-    return "file"
+def chunks_of(medium: LocalMedia) -> int:
+    """Return the number of chunks of an upload."""
+    return -(-medium.size // CHUNK)
 
 
-def check(session: Session, own_id: str, to: str, medium: Medium) -> Call[wire.CheckUploadReply]:
-    """Ask whether a big file may come, and whether it is there already."""
+def check(
+    session: Session, own_id: str, to: str, medium: LocalMedia
+) -> Call[wire.CheckUploadReply]:
+    """Ask whether a large file may be uploaded, and whether WeChat already has it."""
     return Call(
         name="webwxcheckupload",
         path=MAIN + "webwxcheckupload",
@@ -81,10 +50,15 @@ def check(session: Session, own_id: str, to: str, medium: Medium) -> Call[wire.C
 
 
 class Upload:
-    """One upload: the same fields with every chunk, the ``MediaId`` in the answer to the last."""
+    """One upload. Every chunk carries the same fields; the answer to the last has the ``MediaId``."""
 
     def __init__(
-        self, session: Session, own_id: str, to: str, medium: Medium, permit: Permit | None = None
+        self,
+        session: Session,
+        own_id: str,
+        to: str,
+        medium: LocalMedia,
+        permit: Permit | None = None,
     ) -> None:
         self._session = session
         self._medium = medium
@@ -108,17 +82,17 @@ class Upload:
             "type": medium.mime,
             "lastModifiedDate": _date(medium.mtime),
             "size": str(medium.size),
-            "mediatype": medium.media_type,
+            "mediatype": _media_type(medium.kind),
             "uploadmediarequest": wire.encode(request).decode(),
             "webwx_data_ticket": session.data_ticket,
             "pass_ticket": session.pass_ticket,
         }
 
     def chunk(self, number: int, data: bytes) -> Call[wire.UploadReply]:
-        """The call for one chunk; repeating one does no harm."""
+        """Return the call for one chunk. Safe to repeat."""
         form = dict(self._form)
-        if self._medium.chunks > 1:
-            form |= {"chunks": str(self._medium.chunks), "chunk": str(number)}
+        if (chunks := chunks_of(self._medium)) > 1:
+            form |= {"chunks": str(chunks), "chunk": str(number)}
         name = self._medium.name
         return Call(
             name="webwxuploadmedia",
@@ -133,6 +107,11 @@ class Upload:
         )
 
 
+def _media_type(kind: Kind) -> str:
+    """Return WeChat's word for a kind of media."""
+    return {"image": "pic", "video": "video"}.get(kind, "doc")
+
+
 def _date(seconds: int) -> str:
-    """As browsers print a date; nobody reads it."""
+    """Format a date as browsers do; the service ignores it."""
     return time.strftime("%a %b %d %Y %H:%M:%S GMT+0000 (UTC)", time.gmtime(seconds))

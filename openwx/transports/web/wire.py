@@ -1,7 +1,7 @@
-"""WeChat's JSON in WeChat's own spelling, read leniently (protocol reference, sections 3 to 6).
+"""WeChat's JSON in WeChat's spelling, decoded leniently (protocol reference, sections 3 to 6).
 
-Unknown fields are ignored, and whatever openwx can live without has a default. Lists of records are kept raw
-and read one by one, so that one that is broken cannot take its neighbours with it.
+Unknown fields are ignored, and every field that openwx can do without has a default. Lists of records stay raw and are
+decoded one by one, so that a broken record does not affect the others.
 """
 
 import json
@@ -14,8 +14,9 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from openwx import metrics
+from openwx.domain.contacts import number_or_name
 from openwx.errors import BadResponse
-from openwx.transports.web.session import SyncKey, number_or_name
+from openwx.transports.web.session import SyncKey
 
 log = logging.getLogger("openwx.wechat")
 
@@ -29,7 +30,7 @@ class BaseResponse(Struct):
 
 
 class Reply(Struct):
-    """Any answer; ``Ret`` other than 0 is a refusal."""
+    """Any answer. A ``Ret`` other than 0 is a refusal."""
 
     BaseResponse: BaseResponse
 
@@ -44,14 +45,14 @@ class Keys(Struct):
     List: list[KeyVal] | None = None
 
     def read(self) -> SyncKey:
-        """Empty where ``Count`` is 0, which means: keep the old one."""
+        """Return the key; empty where ``Count`` is 0, which means: keep the former one."""
         if not self.Count or not self.List:
             return SyncKey()
         return SyncKey(tuple((pair.Key, pair.Val) for pair in self.List))
 
 
 class Contact(Struct, gc=False):
-    """A contact record. What is ``UNSET`` was not in the record: a former value stays."""
+    """A contact record. A field that it lacked is ``UNSET``, and keeps its former value."""
 
     UserName: str
     NickName: Text = UNSET
@@ -120,7 +121,7 @@ class SendReply(Reply):
 
 
 class JoiningMember(Struct):
-    """Somebody who was to join a group; a status other than 0: he did not."""
+    """Somebody invited to a group; a status other than 0 means that they did not join."""
 
     UserName: str
     MemberStatus: int = 0
@@ -158,7 +159,7 @@ class AppId(Struct):
 
 
 class Recommend(Struct):
-    """``RecommendInfo``: whom a card shows, or who asks to be a friend."""
+    """``RecommendInfo``: the person on a card, or the author of a friend request."""
 
     UserName: str = ""
     NickName: str = ""
@@ -174,7 +175,7 @@ class Message(Struct):
     """An entry of ``AddMsgList``."""
 
     needed: ClassVar[tuple[str, ...]] = ("Content", "CreateTime")
-    """Where they cannot be read, the entry is told raw, not as an empty message."""
+    """Where one of these cannot be decoded, the entry is published raw instead of as an empty message."""
 
     MsgId: str | int
     FromUserName: str
@@ -200,9 +201,9 @@ T = TypeVar("T")
 
 
 def decode(call: str, body: bytes, kind: type[T]) -> T:
-    """The answer to ``call`` as a struct of ``kind``. Numbers may come as strings.
+    """Decode the answer to ``call`` as a struct of ``kind``. Numbers may be strings.
 
-    Raises ``BadResponse`` for what is no such answer.
+    Raises ``BadResponse``.
     """
     try:
         return msgspec.json.decode(body, type=kind, strict=False)
@@ -214,7 +215,7 @@ def decode(call: str, body: bytes, kind: type[T]) -> T:
 
 
 def encode(body: Any) -> bytes:
-    """UTF-8 without escapes. Halves of surrogate pairs, which UTF-8 cannot say, become question marks."""
+    """Encode as UTF-8 without escapes. Lone surrogates, which UTF-8 cannot encode, become question marks."""
     try:
         return msgspec.json.encode(body)
     except UnicodeEncodeError:
@@ -222,13 +223,13 @@ def encode(body: Any) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """Never the answer's own bytes, which may hold secrets."""
+    """Describe an error without the answer's bytes, which may contain secrets."""
     return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def _mend(body: bytes) -> bytes:
-    """JSON that a strict reader refuses but browsers' clients have always read: raw control characters
-    in strings, bytes that are no UTF-8, halves of surrogate pairs, and null for a field that is not there."""
+    """Decode JSON that only lenient clients accept: raw control characters in strings, invalid UTF-8, lone surrogates,
+    and null for a missing field."""
     return msgspec.json.encode(_cleaned(_loads(body)))
 
 
@@ -237,12 +238,12 @@ def _loads(body: bytes) -> Any:
 
 
 def _integer(digits: str) -> int | str:
-    """Python refuses to read integers of thousands of digits, and nothing here has more than twenty."""
+    """Reject integers of more digits than any field has; Python itself fails on thousands of them."""
     return int(digits) if len(digits) <= 20 else digits
 
 
 def _cleaned(value: Any) -> Any:
-    """Without lone surrogates, and without members that are null."""
+    """Remove lone surrogates and members that are null."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, list):
@@ -253,7 +254,8 @@ def _cleaned(value: Any) -> Any:
 
 
 def each(records: Iterable[Raw] | None, kind: type[T]) -> tuple[list[T], list[bytes]]:
-    """The records that can be read as ``kind``, and the raw bytes of those that cannot, which are dropped."""
+    """Decode records one by one; return those of ``kind``, and the raw bytes of those that cannot be decoded, which
+    are dropped."""
     good: list[T] = []
     broken: list[bytes] = []
     for raw in records or ():
@@ -269,7 +271,7 @@ def each(records: Iterable[Raw] | None, kind: type[T]) -> tuple[list[T], list[by
 
 
 def read(raw: Raw, kind: type[T]) -> T | None:
-    """A record, without those of its fields that make no sense; None where one that it needs does not."""
+    """Decode a record without its invalid fields; None where a required one is invalid."""
     try:
         return msgspec.json.decode(raw, type=kind, strict=False)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -280,7 +282,7 @@ def read(raw: Raw, kind: type[T]) -> T | None:
 
 
 def fields(raw: Raw) -> dict[str, Any]:
-    """Whatever can be read of a record that is broken; no ``null`` among it."""
+    """Return the fields of a broken record that can be decoded, without ``null``."""
     try:
         value = _cleaned(_loads(bytes(raw)))
     except (ValueError, RecursionError):
@@ -289,7 +291,7 @@ def fields(raw: Raw) -> dict[str, Any]:
 
 
 def _salvage(value: Any, kind: type[T]) -> T:
-    """Raises ``ValueError`` where a field that is needed cannot be read."""
+    """Decode a record field by field. Raises ``ValueError`` where a required field is invalid."""
     if isinstance(value, dict):
         for field in msgspec.structs.fields(kind):  # type: ignore[arg-type]
             needed = field.required or field.encode_name in getattr(kind, "needed", ())
@@ -305,11 +307,11 @@ def _salvage(value: Any, kind: type[T]) -> T:
 
 
 _NO_LASTING = re.compile(r"[<>&\"',;\s\x00-\x1f]")
-"""What is in markup, and in no number or name of an account or a group."""
+"""Characters of markup, which no number or name of an account or a group contains."""
 
 
 def lasting(uin: int | str) -> int | str:
-    """What a Uin says: a number, a name where it is none, and ``""`` where it says nothing that can be one."""
+    """Return the number or name in a Uin, and ``""`` where it is neither."""
     if isinstance(uin, str):
         uin = uin.strip()
         uin = "" if _NO_LASTING.search(uin) else number_or_name(uin)

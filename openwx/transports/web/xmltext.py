@@ -1,7 +1,7 @@
-"""The XML in messages, read safely and leniently (protocol reference, section 5).
+"""Reads the XML in messages safely and leniently (protocol reference, section 5).
 
-It comes HTML-escaped once or twice, with ``<br/>`` for newlines, with CDATA or without, after a prefix, or broken.
-No entities are declared or resolved: a document that wants to is read field by field, like a broken one.
+It arrives HTML-escaped once or twice, with ``<br/>`` for newlines, with or without CDATA, after a prefix, or broken.
+Entities are neither declared nor resolved: a document that declares some is read field by field, like a broken one.
 """
 
 import logging
@@ -17,9 +17,9 @@ from openwx.domain.text import decoded, without_entities
 log = logging.getLogger("openwx.wechat")
 
 LARGEST = 512 * 1024
-"""Characters of a document that is read at all."""
+"""In characters. Longer documents are cut."""
 LONGEST = 64 * 1024
-"""Characters of one value."""
+"""In characters, of one value."""
 _ROOT = re.compile(r"<(?:\?xml|msg|sysmsg|appmsg|location|voip)", re.IGNORECASE)
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
@@ -28,7 +28,7 @@ _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def unescaped(content: str) -> str:
-    """The XML in a message's content; the content as it is where there is none."""
+    """Return the XML in a message's content, or the content itself where there is none."""
     for _ in range(2):
         if _ROOT.search(content) or not content:
             break
@@ -38,14 +38,14 @@ def unescaped(content: str) -> str:
 
 
 class Xml:
-    """A document to ask for values. Whatever is wrong with it, a value that cannot be read is ``""``."""
+    """A document to query. A value that cannot be read is ``""``, whatever is wrong with the document."""
 
     def __init__(self, content: str) -> None:
         self.text = _cut(unescaped(content), LARGEST)
         self._root = _parsed(self.text)
 
     def text_of(self, name: str) -> str:
-        """The text of the first element of that name."""
+        """Return the text of the first element with that name."""
         if self._root is not None:
             found = next(self._root.iter(name), None)
             value = "" if found is None else "".join(found.itertext())
@@ -54,17 +54,17 @@ class Xml:
         return _short(decoded(value))
 
     def elements(self, name: str) -> list[Element]:
-        """The elements of that name; none where the document is broken."""
+        """Return the elements with that name; none where the document is broken."""
         return [] if self._root is None else list(self._root.iter(name))
 
     def leaves(self) -> list[str]:
-        """The texts that stand in elements without others in them, or between tags where the document is broken."""
+        """Return the texts of elements without children, or those between tags where the document is broken."""
         if self._root is None:
             return [without_entities(text) for text in _TAG.split(self.text)]
         return [element.text or "" for element in self._root.iter() if not len(element)]
 
     def attribute(self, element: str, name: str) -> str:
-        """An attribute of the first element of that name."""
+        """Return an attribute of the first element with that name."""
         if self._root is not None:
             found = next(self._root.iter(element), None)
             return _short(decoded("" if found is None else found.get(name, "")))
@@ -74,7 +74,7 @@ class Xml:
 
 
 def _parsed(text: str) -> Element | None:
-    """The document, if it is one or nearly one: bare ampersands and control characters are mended."""
+    """Parse the document; bare ampersands and control characters are repaired. None where it is broken."""
     mended = _BARE_AMPERSAND.sub("&amp;", _NO_XML.sub("", text)).strip()
     try:
         root: Element = fromstring(mended, forbid_dtd=True)
@@ -84,7 +84,7 @@ def _parsed(text: str) -> Element | None:
 
 
 def _text_between(text: str, name: str) -> str:
-    """What stands between the tags of that name, or after the first one where the second is missing."""
+    """Return the text between the tags with that name, or after the first one where the second is missing."""
     match = re.search(rf"<{name}(?:\s[^<>]*)?>(.*?)(?:</{name}\s*>|\Z)", text, re.DOTALL)
     if match is None:
         return ""

@@ -11,9 +11,9 @@ from openwx.accounts.avatars import Avatars
 from openwx.domain.contacts import Friend
 from openwx.errors import BadResponse
 from openwx.simulator.samples import png
+from openwx.timing import Timing
 from openwx.transports.web.client import Client
 from openwx.transports.web.http import Http
-from openwx.transports.web.timing import Timing
 
 from ..transports.web.serving import SESSION
 

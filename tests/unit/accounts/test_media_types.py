@@ -8,8 +8,8 @@ import pytest
 
 from openwx.accounts.media import types
 from openwx.accounts.media.types import completed, extension_of, mime_of
+from openwx.domain.media import sendable_kind
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
-from openwx.transports.web.upload import kind_of
 
 
 def _zip(*names: str) -> bytes:
@@ -83,7 +83,7 @@ async def test_types(data: bytes, name: str, kind: str, mime: str | None, ext: s
     found = await mime_of(data, name)
     assert mime is None or found == mime
     assert extension_of(found, name) == ext
-    assert kind_of(found, len(data)) == kind
+    assert sendable_kind(found, len(data)) == kind
 
 
 @pytest.mark.parametrize(("data", "name", "kind", "mime", "ext"), TYPES)

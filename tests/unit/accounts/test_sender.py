@@ -13,6 +13,7 @@ from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.queue import QueuedMessage
 from openwx.accounts.sender import SIDE_BY_SIDE, Sender
 from openwx.config import AccountSettings
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, User
 from openwx.errors import (
     CallerError,
@@ -26,9 +27,8 @@ from openwx.errors import (
     refused,
 )
 from openwx.store.base import JournalError
+from openwx.timing import Timing
 from openwx.transports.ratelimit import RateLimiter
-from openwx.transports.web.contact_book import Contacts
-from openwx.transports.web.timing import Timing
 from tests.patience import PATIENCE_S
 
 LONG_S = 3600.0
@@ -98,7 +98,7 @@ class WeChat:
     is_usable = True
 
     def __init__(self) -> None:
-        self.contacts = Contacts(User(id="@me"))
+        self.contacts = ContactBook(User(id="@me"))
         self.failures: list[Exception] = []
         self.attempts: list[tuple[str, str]] = []
         """Contents and ClientMsgIds."""

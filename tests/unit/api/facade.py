@@ -12,11 +12,11 @@ from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.outgoing import OutgoingMedia, Sent
 from openwx.config import Access, Settings
+from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code
 from openwx.store.records import ListedReport, Report
-from openwx.transports.web.contact_book import Contacts
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
@@ -49,7 +49,7 @@ class Buffer(EventBuffer):
 class Outgoing:
     """Takes what is sent, unless something ``happens`` to it instead."""
 
-    def __init__(self, contacts: Contacts) -> None:
+    def __init__(self, contacts: ContactBook) -> None:
         self.sent: list[tuple[str, str]] = []
         self.happens: Exception | None = None
         self._contacts = contacts
@@ -102,7 +102,7 @@ class Account:
         self.starttime = time.time() - 100
         self.qrcode_png: bytes | None = None
         self.buffer = Buffer()
-        self.contacts = Contacts(User(id="@me", name="me", displayname="me"))
+        self.contacts = ContactBook(User(id="@me", name="me", displayname="me"))
         for friend in (
             Friend(id="@a", name="小灰", displayname="小灰", sex="male", uid=7, account="grey"),
             Friend(id="@b", name="小灰", displayname="小灰", sex="female", account="ash"),

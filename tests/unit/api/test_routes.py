@@ -6,9 +6,9 @@ import pytest
 import openwx
 from openwx.api.app import routes
 from openwx.api.routes.info import SearchFriend, SearchGroup
+from openwx.domain.contact_book import FRIEND_ATTRIBUTES, GROUP_ATTRIBUTES
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code, Unreachable, refused
-from openwx.transports.web.contact_book import FRIEND_ATTRIBUTES, GROUP_ATTRIBUTES
 
 from .facade import Account
 from .serving import Api

@@ -11,7 +11,7 @@ from aiohttp import web
 from openwx.reporter import retry_schedule as pausing
 from openwx.reporter.retry_schedule import Pauses
 from openwx.store.records import ListedReport
-from openwx.transports.web.timing import Timing
+from openwx.timing import Timing
 from tests.patience import PATIENCE_S
 
 from .receiver import Behaviour, Receiver, sends_raw, status

@@ -1,4 +1,4 @@
-// The control API, and the stream that tells when something changed.
+// The control API, and its stream of changes.
 
 import { t } from "./words.js";
 
@@ -22,7 +22,7 @@ export async function post(path, body = {}) {
 export const attachment = (account, msgId) => `${ROOT}attachment?${new URLSearchParams({ account, msg_id: msgId })}`;
 export const loginCode = (uuid) => `${ROOT}login_code?${new URLSearchParams({ uuid })}`;
 
-/** Call `changed(now, before)` with the numbers of all that can change, whenever one did. */
+/** Call `changed(now, before)` with a number for each thing that can change, whenever one changes. */
 export function watch(changed) {
   let before = { accounts: [] };
   let lost = false;
@@ -42,7 +42,7 @@ export function watch(changed) {
 
 let fading;
 
-/** Tell it at the bottom for a while; without seconds, until something else is told. */
+/** Show a text at the bottom for some seconds; without seconds, until the next text. */
 export function toast(text, seconds = 6) {
   const node = document.getElementById("toast");
   clearTimeout(fading);
@@ -50,7 +50,7 @@ export function toast(text, seconds = 6) {
   if (text && seconds) fading = setTimeout(() => toast(""), seconds * 1000);
 }
 
-/** Do it, and tell what goes wrong. Gives null then. */
+/** Await the work. Show an error and return null if it fails. */
 export async function attempt(work) {
   try {
     return await work();

@@ -1,4 +1,4 @@
-// Messages as the phone shows them.
+// Messages as a phone shows them.
 
 import { attachment } from "./api.js";
 import { avatar, el, icon } from "./dom.js";
@@ -10,7 +10,7 @@ const WITH_ICON = {
   chat_record: "chats", call: "call", live_location: "place", friend_request: "people", other: "chats",
 };
 
-/** One line for the list of chats. */
+/** Return the line for the list of chats. */
 export function preview(message, chat) {
   if (message.revoked) return recalled(message);
   const tag = ["text", "notice"].includes(message.kind) ? "" : `[${t(message.kind)}] `;
@@ -23,7 +23,7 @@ function recalled({ by, speaker }) {
   return by === "other" ? t("recalled", speaker?.name ?? "") : t("recalled_me");
 }
 
-/** A message of `chat` (or the time between two) as an item of the list. */
+/** Return the list item of a message, or of the time between two. */
 export function bubble(message, chat) {
   if (message.kind === "time") return el("li", { class: "notice" }, el("time", {}, moment(message.time)));
   if (message.kind === "notice") return el("li", { class: "notice" }, message.text);

@@ -1,4 +1,4 @@
-// One chat: what was said in both directions, and the place to write as anybody who is in it.
+// One chat: its messages in both directions, and a form to write as anybody in it.
 
 import { el, icon, keep, say } from "./dom.js";
 import { bubble } from "./bubbles.js";
@@ -8,7 +8,7 @@ import { t } from "./words.js";
 
 const PAGE = 60;
 const PAUSE_S = 300;
-/** So near to the end counts as "at the end": new messages scroll into view. */
+/** The distance in pixels that counts as "at the end": new messages scroll into view. */
 const NEAR = 120;
 
 export function open(type, key) {
@@ -33,12 +33,12 @@ export function open(type, key) {
     keep(list, withTimes(chat.messages), (message) => message.msg_id, (message) => bubble(message, chat));
     talk.scrollTop = atEnd ? talk.scrollHeight : talk.scrollHeight - fromEnd;
     await writing.load(chat);
-    // What was there before is read by who wants it; what comes is read aloud.
+    // Screen readers announce new messages, not the earlier ones.
     talk.setAttribute("aria-label", chat.name);
     talk.setAttribute("aria-live", "polite");
   }
 
-  // Pictures that come later push the end down.
+  // Pictures that load later push the end down.
   list.addEventListener("load", () => {
     if (talk.scrollHeight - talk.scrollTop - talk.clientHeight < NEAR + 300) talk.scrollTop = talk.scrollHeight;
   }, true);
@@ -53,7 +53,7 @@ export function open(type, key) {
   };
 }
 
-/** The messages, with the time before the first of those that came after a pause. */
+/** Insert the time before each message that came after a pause. */
 function withTimes(messages) {
   let last = 0;
   return messages.flatMap((message) => {

@@ -1,4 +1,4 @@
-// The list of chats: friends and groups, with the last message and what is unread.
+// The list of chats: friends and groups, with the last message and the unread count.
 
 import { avatar, el, icon, iconButton, keep } from "./dom.js";
 import { dialog } from "./dialog.js";
@@ -28,7 +28,7 @@ export function open() {
     banner, el("div", { class: "search" }, search), list, none) };
 }
 
-/** Whether a web client is logged in, or wants to be. */
+/** Return whether a web client is logged in, or waits for it. */
 function webClient() {
   if (account().online) return "in";
   return here.state.codes.length ? "waits" : "out";

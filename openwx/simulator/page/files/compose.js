@@ -48,7 +48,7 @@ export function composer(type, key) {
     (menu.hidden ? more : menu.querySelector("button"))?.focus();
   }
 
-  /** Do one of the verbs as the chosen writer. */
+  /** Call a verb as the chosen writer. */
   function as(verb, what) {
     const whom = { [type]: key };
     if (writer.value === ME) return act(`phone/${verb}`, { ...whom, ...what });
@@ -71,7 +71,7 @@ export function composer(type, key) {
     return as(verb, { data: await base64(file), name: file.name });
   }
 
-  /** Files that are pasted or dropped are sent; texts go where they always go. */
+  /** Send pasted or dropped files; text is pasted as usual. */
   function takes(event, { files }) {
     if (!files.length) return;
     event.preventDefault();
@@ -109,7 +109,7 @@ export function composer(type, key) {
   return { load, node: el("footer", {}, form, nobody) };
 }
 
-/** Who can write here, the first of them unless somebody else is chosen. */
+/** Fill the list of possible writers; the default is the first. */
 function writers(chat, members) {
   const me = { value: ME, name: t("on_my_phone", account().nickname) };
   if (chat.type === "friend") return chat.id === "filehelper" ? [me] : [{ value: "friend", name: chat.name }, me];

@@ -1,4 +1,4 @@
-// Asking the person at the page for something: a choice, or a few fields.
+// Dialogs: a choice, or a few fields.
 
 import { el } from "./dom.js";
 import { t } from "./words.js";
@@ -6,7 +6,7 @@ import { t } from "./words.js";
 const box = document.getElementById("dialog");
 
 /**
- * What was chosen or filled in, or null where it was closed.
+ * Return the choice or the values, or null if the dialog was closed.
  * `choices`: pairs of a value and its words. `fields`: `{name, label, value, type, optional, lines, suggestions}`.
  */
 export function dialog(title, { choices = [], fields = [], button = t("ok") }) {

@@ -1,8 +1,8 @@
-// Building and keeping elements. Everything that is shown goes through text nodes: nothing is ever parsed as HTML.
+// Building and updating elements. All content goes through text nodes: nothing is ever parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element: `on…` members are listeners, the others attributes (true: there; false, null: not). */
+/** Make an element: `on…` members are listeners, the others attributes (true: present; false, null: absent). */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -24,7 +24,7 @@ export function icon(name) {
   return svg;
 }
 
-/** A button with an icon alone; `label` is for those who cannot see it. */
+/** Make a button with only an icon; `label` is for screen readers. */
 export function iconButton(name, label, onclick, attributes = {}) {
   return el("button", { type: "button", class: "icon-button", "aria-label": label, title: label, onclick, ...attributes },
     icon(name));
@@ -32,11 +32,11 @@ export function iconButton(name, label, onclick, attributes = {}) {
 
 const segments = new Intl.Segmenter();
 
-/** The square of somebody's colour, with the first letter of the name. */
+/** Make a square in the colour of a person, with the first letter of the name. */
 export function avatar(name, colour, size = "") {
   const [first] = segments.segment(name || "?");
   const square = el("span", { class: `avatar ${size}`, "aria-hidden": "true" }, first.segment);
-  // A little paler than the picture that web clients get, which is as loud as it comes.
+  // A little paler than the picture that web clients get.
   const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) * 0.7 + 45);
   square.style.backgroundColor = `rgb(${red} ${green} ${blue})`;
   square.style.color = red * 0.3 + green * 0.59 + blue * 0.11 > 140 ? "#1b1b1b" : "#ffffff";
@@ -45,7 +45,7 @@ export function avatar(name, colour, size = "") {
 
 const kept = new WeakMap();
 
-/** Let `parent` hold one child for each item, in order; a child stays as long as its item looks the same. */
+/** Keep one child of `parent` for each item, in order; a child is replaced only if its item changed. */
 export function keep(parent, items, keyOf, make) {
   const before = kept.get(parent) ?? new Map();
   const after = new Map();
@@ -65,7 +65,7 @@ export function keep(parent, items, keyOf, make) {
   kept.set(parent, after);
 }
 
-/** Set a text only where it is another one, so that screen-readers do not repeat it. */
+/** Set a text only if it differs, so that screen readers do not repeat it. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

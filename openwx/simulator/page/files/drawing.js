@@ -1,9 +1,9 @@
-// A picture to send: another evening over the hills every time.
+// A picture to send: a new evening over the hills each time.
 
 const [WIDTH, HEIGHT] = [640, 420];
 const SKIES = [["#23395d", "#f2a65a"], ["#0f4c75", "#f9d5a7"], ["#512b58", "#fe8a71"], ["#2a6f97", "#e9f5db"]];
 
-/** A JPEG. */
+/** Draw a JPEG. */
 export async function landscape() {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [WIDTH, HEIGHT];

@@ -1,4 +1,4 @@
-// Becoming friends: who asked the account, and whom the web client asked.
+// Friend requests to the account, and from the web client.
 
 import { avatar, el, iconButton, keep } from "./dom.js";
 import { act, ask, head } from "./here.js";

@@ -1,4 +1,4 @@
-// What all screens know: the account that is looked at, the simulator's state, and how to ask and act.
+// Shared by all screens: the present account, the simulator's state, and the requests for both.
 
 import { attempt, get, post } from "./api.js";
 import { el, icon } from "./dom.js";
@@ -6,13 +6,13 @@ import { t } from "./words.js";
 
 export const here = { account: Number(sessionStorage.getItem("account") ?? 0), state: null };
 
-/** The present account as the state tells it. */
+/** Return the present account's state. */
 export const account = () => here.state.accounts[here.account];
 
-/** Ask for something of the present account. */
+/** Request something of the present account. */
 export const ask = (path, query = {}) => get(path, { account: here.account, ...query });
 
-/** Do something with the present account; what goes wrong is told, and null comes back. */
+/** Call a verb for the present account. Show an error and return null if it fails. */
 export const act = (path, body = {}) => attempt(() => post(path, { account: here.account, ...body }));
 
 export function go(...path) {
@@ -28,7 +28,7 @@ export function switchTo(number) {
   else go("chats");
 }
 
-/** The head of a screen: a way back, its name, what else can be done. */
+/** Make the head of a screen: a link back, its name, its actions. */
 export function head(title, back, ...actions) {
   const way = back && el("a", { class: "icon-button", href: "#/" + back, "aria-label": t("back"), title: t("back") }, icon("back"));
   return el("header", { class: "head" },

@@ -1,4 +1,4 @@
-// About a chat: who is in it, its name, and the ways out of it.
+// About a chat: its members, its name, and how to leave it.
 
 import { dialog } from "./dialog.js";
 import { avatar, el, iconButton, keep } from "./dom.js";

@@ -1,4 +1,4 @@
-// What no phone can do: end the session, spoil answers, see the calls that came. Beside the phone where there is room.
+// Beyond a phone: end the session, inject faults, list the calls. Shown beside the phone where there is room.
 
 import { attempt, get, post } from "./api.js";
 import { el, keep } from "./dom.js";

@@ -1,4 +1,4 @@
-// The owner of the account, and all accounts that this simulator has.
+// The owner of the account, and all accounts of this simulator.
 
 import { avatar, el, icon, keep, say } from "./dom.js";
 import { dialog } from "./dialog.js";
@@ -30,7 +30,7 @@ async function rename() {
   if (given) await act("phone/renames_me", given);
 }
 
-/** The switcher: every account with its state, and a button for one more. */
+/** Make the switcher: every account with its state, and a button to add one. */
 export function accounts() {
   const list = el("ul", { class: "rows accounts" });
 

@@ -1,4 +1,4 @@
-// The start: which screen is shown, and what is asked anew when something changed.
+// The start: selects the screen, and reloads it after changes.
 
 import { attempt, get, toast, watch } from "./api.js";
 import * as chat from "./chat.js";
@@ -35,11 +35,11 @@ async function show(event) {
     else link.removeAttribute("aria-current");
   }
   await load();
-  // Who came by a link or a key goes on from the new screen's head.
+  // Keyboard users continue from the head of the new screen.
   if (event && !screen.node.contains(document.activeElement)) screen.node.querySelector("h1")?.focus();
 }
 
-/** Let the screen ask for what it shows. Where that is gone (a group that was left), the list of chats comes. */
+/** Load the screen. If its content is gone (a group that was left), show the list of chats. */
 async function load() {
   try {
     await screen.load();
@@ -78,7 +78,7 @@ async function loadState() {
 let busy = false;
 let waiting = null;
 
-/** Ask for what changed; what changes meanwhile is asked for afterwards. */
+/** Reload what changed; changes meanwhile are loaded afterwards. */
 async function changed(now, before) {
   if (busy) {
     waiting = [now, waiting?.[1] ?? before];

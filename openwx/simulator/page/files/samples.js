@@ -1,4 +1,4 @@
-// What can be sent with one click: a verb of the control API, and what it needs.
+// Messages that are sent with one click: a verb of the control API, and its parameters.
 
 import { landscape } from "./drawing.js";
 import { t } from "./words.js";

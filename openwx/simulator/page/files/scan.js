@@ -1,4 +1,4 @@
-// The camera: the login QR codes that a web client shows, to be scanned by this account's phone.
+// The camera: the login QR codes of web clients, for this account's phone to scan.
 
 import { loginCode } from "./api.js";
 import { el, icon, keep } from "./dom.js";
@@ -21,7 +21,7 @@ export function open() {
 }
 
 function frame({ uuid }) {
-  // The prompt that follows lies over the phone; the list of chats is what is behind it.
+  // The prompt that follows covers the list of chats.
   const scan = async () => {
     if (await act("phone/scan", { uuid, timeout_s: 1 })) go("chats");
   };

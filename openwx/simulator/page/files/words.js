@@ -1,4 +1,4 @@
-// What the page says, in English and Chinese side by side. `{0}` is the first argument.
+// The texts of the page, in English and Chinese. `{0}` is the first argument.
 
 const CHINESE = navigator.languages.find((one) => /^(en|zh)/i.test(one))?.toLowerCase().startsWith("zh");
 
@@ -35,7 +35,7 @@ const WORDS = {
   no_code: ["No login QR code is shown. Start openwx with this simulator as its base_url, and it appears here.",
     "现在没有登录二维码。让 openwx 以本模拟器为 base_url 启动，二维码就会出现在这里。"],
   prompt_title: ["Log in to WeChat on the web?", "登录网页微信？"],
-  prompt_text: ["A web client wants to use the account “{0}”.", "网页客户端请求登录帐号“{0}”。"],
+  prompt_text: ["A web client wants to use the account “{0}”.", "网页客户端请求登录账号“{0}”。"],
   confirm: ["Log in", "登录"],
 
   write_as: ["Write as", "以谁的身份"],
@@ -89,7 +89,7 @@ const WORDS = {
   remark: ["Give a remark name", "设置备注"],
   changes_avatar: ["{0} changes the picture", "{0} 换头像"],
   unfriends_me: ["{0} drops me as a friend", "{0} 删除我"],
-  dropped_me: ["This friend has dropped the account: what is sent bounces.", "对方已删除本帐号：发送的消息会被拒收。"],
+  dropped_me: ["This friend has dropped the account: what is sent bounces.", "对方已删除本账号：发送的消息会被拒收。"],
   delete_friend: ["Delete this friend", "删除好友"],
   show_all: ["Show all", "显示全部"],
 
@@ -107,8 +107,8 @@ const WORDS = {
   says_yes: ["Says yes", "对方同意"],
   none_yet: ["Nobody yet.", "还没有人。"],
   rename_me: ["Change my name", "修改我的昵称"],
-  accounts: ["Accounts", "帐号"],
-  add_account: ["Add an account", "添加帐号"],
+  accounts: ["Accounts", "账号"],
+  add_account: ["Add an account", "添加账号"],
   how_many_friends: ["Friends", "好友数"], how_many_groups: ["Groups", "群数"],
   logged_in: ["web client logged in", "网页已登录"], logged_out: ["no web client", "网页未登录"],
 
@@ -142,7 +142,7 @@ const exact = new Intl.DateTimeFormat(language, {
   hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
 
-/** Seconds since 1970 as people say it: the time today, else the day with it. */
+/** Format seconds since 1970: the time today, else with the day. */
 export function moment(seconds) {
   const then = new Date(seconds * 1000);
   const today = new Date().toDateString() === then.toDateString();

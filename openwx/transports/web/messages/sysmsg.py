@@ -1,4 +1,4 @@
-"""System messages in XML, ``<sysmsg type="…">``: what they say to people (protocol reference, section 5)."""
+"""Reads the words of system messages in XML, ``<sysmsg type="…">`` (protocol reference, section 5)."""
 
 import re
 from xml.etree.ElementTree import Element
@@ -7,21 +7,21 @@ from openwx.domain.text import decoded, without_links
 from openwx.transports.web.xmltext import Xml
 
 _ONE = re.compile(r"\s*(?:@\w+:\s*)?(?:<\?xml[^<>]*>\s*)?<sysmsg\b", re.IGNORECASE)
-"""In a group after the id of a member."""
+"""In a group, the id of a member precedes it."""
 _PLACE = re.compile(r"\$(\w+)\$|\$\{([^{}$]*)\}")
 _SAYING = ("plain", "text", "content", "systip", "tip", "title", "digest", "replacemsg")
-"""Elements that hold the words, in the order in which they are asked."""
+"""Elements that may contain the words, in order of preference."""
 _LONGEST = 4000
 
 
 def is_one(content: str) -> bool:
-    """Whether a content is such a message, as it is or escaped, and no notice in plain words."""
+    """Return whether a content is such a message, plain or escaped, and no notice in plain words."""
     head = content[:200]
     return any(_ONE.match(text) for text in (head, decoded(head), decoded(decoded(head))))
 
 
 def words_of(content: str) -> str:
-    """What it says, in one text without markup. One that says nothing to people is named by its type."""
+    """Return the words as one text without markup. A message without words is named by its type."""
     xml = Xml(content)
     said = _from_template(xml) or next(filter(None, map(xml.text_of, _SAYING)), "")
     leaves = (without_links(decoded(leaf)) for leaf in xml.leaves())
@@ -30,7 +30,7 @@ def words_of(content: str) -> str:
 
 
 def _from_template(xml: Xml) -> str:
-    """``"$username$"邀请"$names$"加入了群聊`` with the names in it."""
+    """Fill in a template such as ``"$username$"邀请"$names$"加入了群聊``."""
     links = {link.get("name", ""): link for link in xml.elements("link")}
 
     def filled(place: re.Match[str]) -> str:
@@ -51,5 +51,5 @@ def _shown(link: Element) -> str:
 
 
 def _is_said(text: str) -> bool:
-    """Whether a text is for people: not a number, an id or an address."""
+    """Return whether a text is for people: not a number, an id or an address."""
     return any(not c.isascii() and c.isalpha() for c in text) or (" " in text and "://" not in text)

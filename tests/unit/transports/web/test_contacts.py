@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from openwx.domain import events
+from openwx.domain.chat_ref import target_of
 from openwx.domain.contacts import User
 from openwx.errors import CallerError, Code
 from openwx.transports.web import wire
-from openwx.transports.web.contact_book import Contacts
+from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.contacts_snapshot import difference
-from openwx.transports.web.target import target_of
 
 
 def record(id: str, **fields: Any) -> wire.Contact:
@@ -24,8 +24,8 @@ def group_record(id: str, *members: dict[str, Any], **fields: Any) -> wire.Conta
 
 
 @pytest.fixture
-def contacts() -> Contacts:
-    contacts = Contacts(User(id="@me"))
+def contacts() -> WebContacts:
+    contacts = WebContacts(User(id="@me"))
     contacts.put_user(record("@me", NickName="我", Uin=100))
     return contacts
 
@@ -39,12 +39,12 @@ def contacts() -> Contacts:
         ({"NickName": "名", "RemarkName": "备注", "DisplayName": "显示"}, "显示"),
     ],
 )
-def test_displayname_of_a_friend(contacts: Contacts, fields: Any, displayname: str) -> None:
+def test_displayname_of_a_friend(contacts: WebContacts, fields: Any, displayname: str) -> None:
     contacts.put_friend(record("@1", **fields))
     assert contacts.friends["@1"].displayname == displayname
 
 
-def test_displayname_of_a_group(contacts: Contacts) -> None:
+def test_displayname_of_a_group(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1"))
     assert contacts.groups["@@1"].displayname == "群名未知"
     members = [{"UserName": f"@{n}", "NickName": f"n{n}"} for n in range(5)]
@@ -58,16 +58,16 @@ def test_displayname_of_a_group(contacts: Contacts) -> None:
     ("id", "flag", "category"),
     [("@1", 0, "好友"), ("@1", 8, "公众号"), ("@1", 24, "公众号"), ("weixin", 56, "系统帐号")],
 )
-def test_category(contacts: Contacts, id: str, flag: int, category: str) -> None:
+def test_category(contacts: WebContacts, id: str, flag: int, category: str) -> None:
     contacts.put_friend(record(id, VerifyFlag=flag))
     assert contacts.friends[id].category == category
 
 
-def test_filehelper_is_always_a_friend(contacts: Contacts) -> None:
+def test_filehelper_is_always_a_friend(contacts: WebContacts) -> None:
     assert contacts.find_friend(displayname="文件传输助手").id == "filehelper"
 
 
-def test_a_partial_record_keeps_what_it_does_not_tell(contacts: Contacts) -> None:
+def test_a_partial_record_keeps_what_it_does_not_tell(contacts: WebContacts) -> None:
     contacts.put_friend(
         record("@1", NickName="名", Sex=2, City="深圳", Signature="s", Alias="acc", Uin=7)
     )
@@ -78,7 +78,7 @@ def test_a_partial_record_keeps_what_it_does_not_tell(contacts: Contacts) -> Non
     assert event == events.PropertyChanged(friend, "name", "名", "新名")
 
 
-def test_abridged_members_keep_their_details(contacts: Contacts) -> None:
+def test_abridged_members_keep_their_details(contacts: WebContacts) -> None:
     detailed = {"UserName": "@1", "NickName": "m", "Sex": 1, "Signature": "s", "City": "c"}
     contacts.put_group(group_record("@@1", detailed, NickName="g"))
     abridged = {"UserName": "@1", "NickName": "m", "Sex": 0, "Signature": "", "City": ""}
@@ -87,7 +87,7 @@ def test_abridged_members_keep_their_details(contacts: Contacts) -> None:
     assert (member.sex, member.signature, member.city) == ("male", "s", "c")
 
 
-def test_members_who_are_friends_have_their_remark_name(contacts: Contacts) -> None:
+def test_members_who_are_friends_have_their_remark_name(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="名", RemarkName="备注", Uin=9))
     contacts.put_group(
         group_record("@@1", {"UserName": "@1", "NickName": "名"}, {"UserName": "@me"})
@@ -97,7 +97,7 @@ def test_members_who_are_friends_have_their_remark_name(contacts: Contacts) -> N
     assert group.members["@me"].uid == 100
 
 
-def test_members_come_and_go(contacts: Contacts) -> None:
+def test_members_come_and_go(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", {"UserName": "@1"}, {"UserName": "@2"}, NickName="g"))
     told = contacts.put_group(
         group_record(
@@ -112,7 +112,7 @@ def test_members_come_and_go(contacts: Contacts) -> None:
     ]
 
 
-def test_look_ups(contacts: Contacts) -> None:
+def test_look_ups(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="张伟", Alias="a"))
     contacts.put_friend(record("@2", NickName="张伟", Alias="b"))
     assert contacts.find_friend(displayname="张伟", account="b").id == "@2"
@@ -127,7 +127,7 @@ def test_look_ups(contacts: Contacts) -> None:
         assert absent.value.code == Code.NOT_FOUND
 
 
-def test_uids_are_paired_with_everybody(contacts: Contacts) -> None:
+def test_uids_are_paired_with_everybody(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1"))
     contacts.put_group(group_record("@@1", {"UserName": "@1"}))
     contacts.pair_uids({"@1": 11, "@@1": 22, "@later": 33})
@@ -139,16 +139,16 @@ def test_uids_are_paired_with_everybody(contacts: Contacts) -> None:
     assert [friend.id for friend in contacts.search_friends(uid="11")] == ["@1"]
 
 
-def again(*records: wire.Contact, uids: dict[str, int | str] | None = None) -> Contacts:
+def again(*records: wire.Contact, uids: dict[str, int | str] | None = None) -> WebContacts:
     """The contacts of the next login."""
-    contacts = Contacts(User(id="@me2"))
+    contacts = WebContacts(User(id="@me2"))
     for one in records:
         contacts.put_friend(one)
     contacts.pair_uids(uids or {})
     return contacts
 
 
-def test_found_again_by_uid_whatever_else_changed(contacts: Contacts) -> None:
+def test_found_again_by_uid_whatever_else_changed(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="a"))
     contacts.pair_uids({"@1": 5})
     target = target_of(contacts.friends["@1"])
@@ -157,7 +157,7 @@ def test_found_again_by_uid_whatever_else_changed(contacts: Contacts) -> None:
     assert chat.id == "@x"
 
 
-def test_found_again_by_the_unchanged_record_and_never_a_namesake(contacts: Contacts) -> None:
+def test_found_again_by_the_unchanged_record_and_never_a_namesake(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="a", City="c"))
     target = target_of(contacts.friends["@1"])
     same = record("@x", NickName="a", City="c")
@@ -167,17 +167,17 @@ def test_found_again_by_the_unchanged_record_and_never_a_namesake(contacts: Cont
     assert again(same, record("@y", NickName="a", City="c")).find_again(target) is None
 
 
-def test_somebody_with_another_uid_is_somebody_else(contacts: Contacts) -> None:
+def test_somebody_with_another_uid_is_somebody_else(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="a"))
     contacts.pair_uids({"@1": 5})
     target = target_of(contacts.friends["@1"])
     assert again(record("@x", NickName="a"), uids={"@x": 6}).find_again(target) is None
 
 
-def test_groups_are_found_again_by_name_owner_and_members(contacts: Contacts) -> None:
+def test_groups_are_found_again_by_name_owner_and_members(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "m"}, NickName="g"))
     target = target_of(contacts.groups["@@1"])
-    later = Contacts(User(id="@me2"))
+    later = WebContacts(User(id="@me2"))
     later.put_group(group_record("@@a", {"UserName": "@9", "NickName": "other"}, NickName="g"))
     assert later.find_again(target) is None
     later.put_group(group_record("@@b", {"UserName": "@8", "NickName": "m"}, NickName="g"))
@@ -185,11 +185,11 @@ def test_groups_are_found_again_by_name_owner_and_members(contacts: Contacts) ->
     assert chat.id == "@@b"
 
 
-async def test_difference_between_two_loads(contacts: Contacts) -> None:
+async def test_difference_between_two_loads(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="a"))
     contacts.put_friend(record("@2", NickName="b"))
     contacts.put_group(group_record("@@1", NickName="g"))
-    later = Contacts(User(id="@me"))
+    later = WebContacts(User(id="@me"))
     later.put_user(record("@me", NickName="我", Uin=100))
     later.put_friend(record("@1", NickName="A"))
     later.put_friend(record("@3"))
@@ -201,7 +201,7 @@ async def test_difference_between_two_loads(contacts: Contacts) -> None:
 # -- records that do not tell all ------------------------------------------------------------------------
 
 
-def test_a_partial_record_keeps_the_category(contacts: Contacts) -> None:
+def test_a_partial_record_keeps_the_category(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="n", VerifyFlag=24))
     assert not contacts.put_friend(record("@1", NickName="n"))
     assert contacts.friends["@1"].category == "公众号"
@@ -209,7 +209,7 @@ def test_a_partial_record_keeps_the_category(contacts: Contacts) -> None:
     assert contacts.friends["@1"].category == "好友"
 
 
-def test_a_partial_member_keeps_his_names(contacts: Contacts) -> None:
+def test_a_partial_member_keeps_his_names(contacts: WebContacts) -> None:
     named = {"UserName": "@1", "NickName": "n", "DisplayName": "d", "Uin": 5}
     contacts.put_group(group_record("@@1", named, NickName="g"))
     assert not contacts.put_group(group_record("@@1", {"UserName": "@1"}, NickName="g"))
@@ -217,19 +217,19 @@ def test_a_partial_member_keeps_his_names(contacts: Contacts) -> None:
     assert (member.name, member.display, member.displayname, member.uid) == ("n", "d", "d", 5)
 
 
-def test_a_name_in_the_group_can_be_taken_back(contacts: Contacts) -> None:
+def test_a_name_in_the_group_can_be_taken_back(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n", "DisplayName": "d"}))
     contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n", "DisplayName": ""}))
     assert contacts.groups["@@1"].members["@1"].displayname == "n"
 
 
-def test_the_name_in_the_group_is_not_the_friends_display(contacts: Contacts) -> None:
+def test_the_name_in_the_group_is_not_the_friends_display(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="n", DisplayName="f"))
     contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}))
     assert contacts.groups["@@1"].members["@1"].displayname == "n"
 
 
-def test_a_list_that_is_not_whole_makes_nobody_leave(contacts: Contacts) -> None:
+def test_a_list_that_is_not_whole_makes_nobody_leave(contacts: WebContacts) -> None:
     everybody = [{"UserName": f"@{n}", "NickName": "n"} for n in range(3)]
     contacts.put_group(group_record("@@1", *everybody, NickName="g", MemberCount=3))
     part = group_record("@@1", everybody[0], NickName="g", MemberCount=3)
@@ -240,19 +240,19 @@ def test_a_list_that_is_not_whole_makes_nobody_leave(contacts: Contacts) -> None
     assert [type(event) for event in contacts.put_group(left)] == [events.MemberLost]
 
 
-def test_a_group_without_a_list_keeps_its_members_and_owner(contacts: Contacts) -> None:
+def test_a_group_without_a_list_keeps_its_members_and_owner(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", {"UserName": "@1"}, NickName="g", OwnerUin=7))
     assert not contacts.put_group(record("@@1", OwnerUin=0))
     group = contacts.groups["@@1"]
     assert (group.name, group.owner_uid, list(group.members)) == ("g", 7, ["@1"])
 
 
-def test_filehelper_cannot_be_lost(contacts: Contacts) -> None:
+def test_filehelper_cannot_be_lost(contacts: WebContacts) -> None:
     assert not contacts.lose("filehelper")
     assert "filehelper" in contacts.friends
 
 
-def test_a_profile_changes_what_it_tells(contacts: Contacts) -> None:
+def test_a_profile_changes_what_it_tells(contacts: WebContacts) -> None:
     contacts.put_user(record("@me", NickName="我", Sex=1, City="c", Alias="a"))
     told = contacts.put_profile(wire.Profile(190, NickName=wire.Buffer("新"), Signature="s"))
     assert {(one.name, one.new) for one in told if isinstance(one, events.PropertyChanged)} == {
@@ -263,7 +263,7 @@ def test_a_profile_changes_what_it_tells(contacts: Contacts) -> None:
     assert (contacts.user.sex, contacts.user.city, contacts.user.account) == ("male", "c", "a")
 
 
-def test_a_uid_is_never_wiped(contacts: Contacts) -> None:
+def test_a_uid_is_never_wiped(contacts: WebContacts) -> None:
     contacts.pair_uids({"@1": 11, "@@1": "1@chatroom"})
     for uin in (0, "0", ""):
         contacts.put_friend(record("@1", NickName="n", Uin=uin))
@@ -276,7 +276,7 @@ def test_a_uid_is_never_wiped(contacts: Contacts) -> None:
 # -- found again -----------------------------------------------------------------------------------------
 
 
-def test_two_with_one_uid_are_nobody(contacts: Contacts) -> None:
+def test_two_with_one_uid_are_nobody(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="a"))
     contacts.pair_uids({"@1": 5})
     target = target_of(contacts.friends["@1"])
@@ -285,7 +285,7 @@ def test_two_with_one_uid_are_nobody(contacts: Contacts) -> None:
 
 
 @pytest.mark.parametrize("change", ["Alias", "NickName", "RemarkName", "City", "Province"])
-def test_every_change_makes_a_record_another(contacts: Contacts, change: str) -> None:
+def test_every_change_makes_a_record_another(contacts: WebContacts, change: str) -> None:
     fields = {"Alias": "a", "NickName": "n", "RemarkName": "r", "City": "c", "Province": "p"}
     contacts.put_friend(record("@1", **fields))
     target = target_of(contacts.friends["@1"])
@@ -293,19 +293,19 @@ def test_every_change_makes_a_record_another(contacts: Contacts, change: str) ->
     assert again(record("@x", **fields | {change: "other"})).find_again(target) is None
 
 
-def test_fields_do_not_run_into_each_other(contacts: Contacts) -> None:
+def test_fields_do_not_run_into_each_other(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="ab", RemarkName="c"))
     target = target_of(contacts.friends["@1"])
     assert again(record("@x", NickName="a", RemarkName="bc")).find_again(target) is None
 
 
-def test_a_group_is_no_friend_of_the_same_record(contacts: Contacts) -> None:
+def test_a_group_is_no_friend_of_the_same_record(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", NickName="n"))
     target = target_of(contacts.groups["@@1"])
     assert again(record("@x", NickName="n")).find_again(target) is None
 
 
-def test_filehelper_is_found_again(contacts: Contacts) -> None:
+def test_filehelper_is_found_again(contacts: WebContacts) -> None:
     target = target_of(contacts.friends["filehelper"])
     assert (chat := again().find_again(target)) is not None
     assert chat.id == "filehelper"
@@ -314,7 +314,7 @@ def test_filehelper_is_found_again(contacts: Contacts) -> None:
 # -- look-ups and differences ----------------------------------------------------------------------------
 
 
-def test_groups_are_looked_up_too(contacts: Contacts) -> None:
+def test_groups_are_looked_up_too(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", NickName="g", OwnerUin=7))
     contacts.put_group(group_record("@@2", NickName="g", OwnerUin=8))
     assert contacts.find_group(displayname="g", owner_uid="8").id == "@@2"
@@ -325,9 +325,9 @@ def test_groups_are_looked_up_too(contacts: Contacts) -> None:
     assert not contacts.search_groups(id="@1")
 
 
-async def test_a_load_without_members_makes_nobody_leave(contacts: Contacts) -> None:
+async def test_a_load_without_members_makes_nobody_leave(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}))
-    later = Contacts(contacts.user)
+    later = WebContacts(contacts.user)
     later.put_group(record("@@1"))
     assert not await difference(contacts, later)
     assert list(later.groups["@@1"].members) == ["@1"]
@@ -338,7 +338,7 @@ async def test_a_load_without_members_makes_nobody_leave(contacts: Contacts) -> 
 
 
 @pytest.mark.parametrize("selectors", [{"id": "@me"}, {"account": "mine"}])
-def test_oneself_is_no_friend_of_ones_own(contacts: Contacts, selectors: dict[str, str]) -> None:
+def test_oneself_is_no_friend_of_ones_own(contacts: WebContacts, selectors: dict[str, str]) -> None:
     contacts.put_user(record("@me", Alias="mine"))
     with pytest.raises(CallerError) as refused:
         contacts.find_friend(**selectors)
@@ -346,13 +346,13 @@ def test_oneself_is_no_friend_of_ones_own(contacts: Contacts, selectors: dict[st
     assert "itself" in refused.value.status
 
 
-def test_an_empty_account_is_nobodys(contacts: Contacts) -> None:
+def test_an_empty_account_is_nobodys(contacts: WebContacts) -> None:
     with pytest.raises(CallerError) as absent:
         contacts.find_friend(account="", name="nobody")
     assert absent.value.code == Code.NOT_FOUND
 
 
-def test_members_are_looked_up(contacts: Contacts) -> None:
+def test_members_are_looked_up(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", {"UserName": "@1"}, NickName="g"))
     contacts.put_group(group_record("@@2", {"UserName": "@1"}, {"UserName": "@2"}, NickName="h"))
     first, second = contacts.groups["@@1"], contacts.groups["@@2"]
@@ -367,7 +367,7 @@ def test_members_are_looked_up(contacts: Contacts) -> None:
     assert absent.value.code == Code.NOT_FOUND
 
 
-def test_members_are_removed(contacts: Contacts) -> None:
+def test_members_are_removed(contacts: WebContacts) -> None:
     people = [{"UserName": f"@{n}", "NickName": f"n{n}"} for n in range(3)]
     contacts.put_group(group_record("@@1", *people))
     former = contacts.groups["@@1"]
@@ -387,7 +387,7 @@ def test_members_are_removed(contacts: Contacts) -> None:
     assert not contacts.remove_members("@@none", ["@1"])
 
 
-def test_a_contact_change_does_not_wipe_what_is_known_of_members(contacts: Contacts) -> None:
+def test_a_contact_change_does_not_wipe_what_is_known_of_members(contacts: WebContacts) -> None:
     """WeChat's lists of members are abridged, and so are its records of changes."""
     contacts.put_friend(record("@1", NickName="n", Sex=2, Signature="s", City="c", Province="p"))
     contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}, NickName="g"))
@@ -402,7 +402,7 @@ def test_a_contact_change_does_not_wipe_what_is_known_of_members(contacts: Conta
     assert contacts.groups["@@1"].members["@1"].signature == "s"
 
 
-def test_a_friend_who_changes_does_so_in_groups_too(contacts: Contacts) -> None:
+def test_a_friend_who_changes_does_so_in_groups_too(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="n", Signature="s", Sex=1))
     contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "n"}, NickName="g"))
     (event,) = contacts.put_friend(record("@1", Signature=""))
@@ -412,7 +412,7 @@ def test_a_friend_who_changes_does_so_in_groups_too(contacts: Contacts) -> None:
     assert contacts.groups["@@1"].members["@1"].sex == "male"
 
 
-def test_the_uid_of_a_groups_owner(contacts: Contacts) -> None:
+def test_the_uid_of_a_groups_owner(contacts: WebContacts) -> None:
     def owners() -> list[int | str]:
         return [contacts.groups[id].owner_uid for id in ("@@1", "@@2", "@@3")]
 
@@ -431,12 +431,14 @@ def test_the_uid_of_a_groups_owner(contacts: Contacts) -> None:
     assert owners() == ["", 8, 100]
 
 
-def test_a_group_is_found_again_whether_or_not_its_owners_uid_is_known(contacts: Contacts) -> None:
+def test_a_group_is_found_again_whether_or_not_its_owners_uid_is_known(
+    contacts: WebContacts,
+) -> None:
     members = [{"UserName": "@1", "NickName": "m"}, {"UserName": "@me", "NickName": "我"}]
     contacts.put_group(group_record("@@1", *members, NickName="g", ChatRoomOwner="@1"))
     target = target_of(contacts.groups["@@1"])
     for owner, found in (("@x", True), ("@me2", False)):
-        later = Contacts(User(id="@me2"))
+        later = WebContacts(User(id="@me2"))
         later.pair_uids({"@x": 5})
         there = [{"UserName": "@x", "NickName": "m"}, {"UserName": "@me2", "NickName": "我"}]
         later.put_group(group_record("@@a", *there, NickName="g", ChatRoomOwner=owner))

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from openwx.domain import events
 from openwx.domain.contacts import FRIEND, Friend, Group, User
+from openwx.domain.messages import MediaMessage, Message, Notice, Text, Unknown
 from openwx.errors import SessionEnded
 from openwx.transports.web import wire
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import load_contacts
+from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.http import Http
-from openwx.transports.web.messages import Message, Notice, Text, Unknown
-from openwx.transports.web.messages.media import Image
 from openwx.transports.web.sync_parser import SyncParser
 
 from .serving import SESSION, Service, recorded
@@ -37,7 +36,7 @@ def entry(**fields: Any) -> dict[str, Any]:
 class Account:
     """A digest over contacts that are loaded."""
 
-    def __init__(self, http: Http, contacts: Contacts) -> None:
+    def __init__(self, http: Http, contacts: WebContacts) -> None:
         self.contacts = contacts
         self.ended: list[SessionEnded] = []
         self.digest = SyncParser(http, contacts, self.ended.append)
@@ -51,8 +50,8 @@ class Account:
         return await self.digest.read(reply, SESSION)
 
 
-def known() -> Contacts:
-    contacts = Contacts(User(id=ME))
+def known() -> WebContacts:
+    contacts = WebContacts(User(id=ME))
     contacts.put_user(wire.Contact(ME, NickName="灰灰"))
     contacts.put_friend(wire.Contact(HUI, NickName="小灰"))
     contacts.put_friend(wire.Contact(TOM, NickName="Tom"))
@@ -110,7 +109,7 @@ async def test_recorded_messages(loaded: Account) -> None:
         (Notice, '"老王"邀请"Tom"加'),
         (Text, "phone"),
         (Text, "to the group"),
-        (Image, "[media]()"),
+        (MediaMessage, "[media]()"),
     ]
     parties = [one.parties for one in messages]
     assert [one.chat.id for one in parties] == [HUI, GROUP, GROUP, HUI, GROUP, HUI]

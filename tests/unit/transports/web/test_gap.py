@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from openwx.domain import events
 from openwx.domain.contacts import User
 from openwx.transports.web import wire
-from openwx.transports.web.contact_book import Contacts
+from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.contacts_snapshot import ContactsSnapshot, difference
 
 OWN = {"NickName": "我", "Alias": "me", "Uin": 100}
@@ -34,7 +34,7 @@ class Login:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.contacts = Contacts(User(id=self.id("me")))
+        self.contacts = WebContacts(User(id=self.id("me")))
         self.contacts.put_user(record(self.id("me"), **OWN))
 
     def id(self, key: str) -> str:

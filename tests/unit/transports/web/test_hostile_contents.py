@@ -5,29 +5,29 @@ import time
 import pytest
 
 from openwx.domain.contacts import Friend, User
+from openwx.domain.events import FriendRequested
+from openwx.domain.messages import App, Card, Location, Message, Parties, Recall, Text
 from openwx.transports.web import wire
-from openwx.transports.web.messages import (
-    App,
-    Card,
-    FriendRequest,
-    Location,
-    Message,
-    Parties,
-    Recall,
-    Text,
-    kind_of,
-    split_sender,
-)
+from openwx.transports.web.messages.base import split_sender
+from openwx.transports.web.messages.registry import reader_of
 
 PARTIES = Parties(chat=Friend(id="@a"), sender=Friend(id="@a"), receiver=User(id="@me"), mine=False)
 MAP = "http://apis.map.qq.com/uri/v1/geocoder?coord=22.5,113.9"
 
 
-def read(msg_type: int, content: str = "", app_type: int = 0, **fields: object) -> Message:
+def read_any(
+    msg_type: int, content: str = "", app_type: int = 0, **fields: object
+) -> Message | FriendRequested:
     entry = wire.Message("1", "@a", "@me", msg_type, content, AppMsgType=app_type)
     for name, value in fields.items():
         setattr(entry, name, value)
-    return kind_of(entry).from_wire(entry, content, PARTIES)
+    return reader_of(entry)(entry, content, PARTIES)
+
+
+def read(msg_type: int, content: str = "", app_type: int = 0, **fields: object) -> Message:
+    message = read_any(msg_type, content, app_type, **fields)
+    assert isinstance(message, Message)
+    return message
 
 
 def escaped(text: str) -> str:
@@ -58,7 +58,7 @@ def test_nothing_but_a_recall_takes_back(msg_type: int) -> None:
     xml = '<sysmsg type="revokemsg"><revokemsg><msgid>1</msgid><replacemsg>x</replacemsg></revokemsg></sysmsg>'
     message = read(msg_type, escaped(xml))
     assert not isinstance(message, Recall)
-    assert "revoke_id" not in message.members()
+    assert "revoke_id" not in message.details()
 
 
 @pytest.mark.parametrize("msgid", ["", "1:@victim", "1 2", "../1", "٣", "<b>1</b>", "-1"])
@@ -100,7 +100,7 @@ def test_no_other_address_makes_a_place(url: str) -> None:
 @pytest.mark.parametrize("x", ["1&to=evil", "1,2", "", "x", "1" * 50, "1.5#", "１"])
 def test_an_address_is_made_of_numbers_alone(x: str) -> None:
     place = read(48, escaped(f'<msg><location x="{escaped(x)}" y="113.9" label="here"/></msg>'))
-    assert (place.content, place.members()) == ("here", {"location_url": ""})
+    assert (place.content, place.details()) == ("here", {"location_url": ""})
 
 
 # -- names and values ------------------------------------------------------------------------------------
@@ -112,10 +112,10 @@ def test_values_of_cards_links_and_requests_are_texts() -> None:
     card = read(42, RecommendInfo=info)
     assert isinstance(card, Card)
     assert card.card["card_name"] == hostile
-    request = read(37, RecommendInfo=info)
-    assert isinstance(request, FriendRequest)
-    assert (request.displayname, request.content) == (hostile, hostile)
-    assert (request.asker_id, request.ticket) == ("@x", "v2_x@stranger")
+    request = read_any(37, RecommendInfo=info)
+    assert isinstance(request, FriendRequested)
+    assert (request.displayname, request.words) == (hostile, hostile)
+    assert (request.id, request.ticket) == ("@x", "v2_x@stranger")
     title = "Q&A: why? <1> </title><url>http://evil/</url>"
     xml = f"<msg><appmsg appid='1'><title>{escaped(title)}</title><url>http://good/</url></appmsg></msg>"
     for content in (escaped(xml), xml):

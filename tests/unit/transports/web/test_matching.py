@@ -2,9 +2,9 @@
 
 import pytest
 
+from openwx.domain.contact_book import FRIEND_ATTRIBUTES, GROUP_ATTRIBUTES
 from openwx.domain.contacts import Friend, Group, Uid
-from openwx.transports.web.contact_book import FRIEND_ATTRIBUTES, GROUP_ATTRIBUTES
-from openwx.transports.web.matching import matching
+from openwx.domain.matching import matching
 
 UIDS: dict[str, Uid] = {"a": 7, "b": "wxid_b", "c": ""}
 FRIENDS = {

@@ -17,11 +17,11 @@ from openwx.errors import (
     SessionEnded,
     Unreachable,
 )
+from openwx.timing import Timing
 from openwx.transports.ratelimit import Priority, RateLimiter
 from openwx.transports.web import mutations
-from openwx.transports.web.contact_book import Contacts
+from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.mutations import MutationRunner
-from openwx.transports.web.timing import Timing
 from tests.patience import PATIENCE_S
 
 NEVER = 3600.0
@@ -35,7 +35,7 @@ class Client:
     is_usable = True
 
     def __init__(self) -> None:
-        self.contacts = Contacts(User(id="@me"))
+        self.contacts = WebContacts(User(id="@me"))
         self.failures: list[Exception] = []
         self.calls = 0
 
@@ -174,7 +174,7 @@ async def test_nothing_is_asked_of_a_login_in_which_the_object_was_not_found(
     await call(changes)
     waiting = asyncio.create_task(call(changes))
     await until(lambda: changes.pending)
-    client.contacts = Contacts(User(id="@me2"))
+    client.contacts = WebContacts(User(id="@me2"))
     with pytest.raises(CallerError) as refused:
         await waiting
     assert (refused.value.code, refused.value.extra["state"]) == (-4, "running")

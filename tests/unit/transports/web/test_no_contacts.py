@@ -7,8 +7,8 @@ import pytest
 
 from openwx.domain import events
 from openwx.transports.web import wire
-from openwx.transports.web.contact_book import Contacts
 from openwx.transports.web.contact_loader import load_contacts
+from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.contacts_snapshot import difference
 from openwx.transports.web.http import Http
 
@@ -97,9 +97,9 @@ async def test_a_stranger_is_known_by_his_newest_name(account: Account, service:
 
 
 async def loaded(
-    http: Http, service: Service, *records: dict[str, Any], former: Contacts | None = None,
+    http: Http, service: Service, *records: dict[str, Any], former: WebContacts | None = None,
     recent: tuple[dict[str, Any], ...] = (), count: int | None = None,
-) -> Contacts:  # fmt: skip
+) -> WebContacts:  # fmt: skip
     listed = {"BaseResponse": {"Ret": 0}, "MemberList": records, "Seq": 0}
     listed["MemberCount"] = len(records) if count is None else count
     service.answers("webwxgetcontact", msgspec.json.encode(listed))

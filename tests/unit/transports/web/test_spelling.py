@@ -11,7 +11,7 @@ from openwx.domain.spelling import alike
 from openwx.domain.text import plain
 from openwx.errors import CallerError
 from openwx.transports.web import wire
-from openwx.transports.web.contact_book import Contacts
+from openwx.transports.web.contacts import WebContacts
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_hostile_names_cost_little() -> None:
 # -- among contacts --------------------------------------------------------------------------------------
 
 
-def contacts(*names: str) -> Contacts:
-    made = Contacts(User(id="@me", name="我[笑脸]", displayname="我[笑脸]"))
+def contacts(*names: str) -> WebContacts:
+    made = WebContacts(User(id="@me", name="我[笑脸]", displayname="我[笑脸]"))
     for number, name in enumerate(names):
         record = wire.Contact(f"@{number}", NickName=name, RemarkName="")
         made.put_friend(record)

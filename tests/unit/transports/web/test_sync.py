@@ -11,7 +11,9 @@ from msgspec.structs import replace
 from openwx.errors import BadResponse, RateLimited, Rejected, SessionEnded, SystemBusy, refused
 from openwx.transports.web import ids, send, sync, wire
 from openwx.transports.web.http import Call
-from openwx.transports.web.messages import Text, Unknown, kind_of, split_sender
+from openwx.transports.web.messages.base import split_sender
+from openwx.transports.web.messages.registry import reader_of
+from openwx.transports.web.messages.text import read_text, read_unknown
 from openwx.transports.web.session import Session, SyncKey
 
 from .serving import SESSION
@@ -131,8 +133,8 @@ def test_only_what_others_write_in_a_group_has_a_sender() -> None:
 
 
 def test_a_kind_that_nobody_claims_is_unknown() -> None:
-    assert kind_of(entry()) is Text
-    assert kind_of(entry(MsgType=777)) is Unknown
+    assert reader_of(entry()) is read_text
+    assert reader_of(entry(MsgType=777)) is read_unknown
 
 
 def test_pairing_is_by_place() -> None:

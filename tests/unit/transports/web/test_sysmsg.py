@@ -3,8 +3,9 @@
 import pytest
 
 from openwx.domain.contacts import Friend, User
+from openwx.domain.messages import Message, Notice, Parties, Recall, Unknown
 from openwx.transports.web import wire
-from openwx.transports.web.messages import Message, Notice, Parties, Recall, Unknown, kind_of
+from openwx.transports.web.messages.registry import reader_of
 
 PARTIES = Parties(chat=Friend(id="@a"), sender=Friend(id="@a"), receiver=User(id="@me"), mine=False)
 
@@ -54,7 +55,9 @@ def escaped(text: str) -> str:
 
 def read(content: str, msg_type: int = 10002) -> Message:
     entry = wire.Message("1", "@a", "@me", msg_type, content)
-    return kind_of(entry).from_wire(entry, content, PARTIES)
+    message = reader_of(entry)(entry, content, PARTIES)
+    assert isinstance(message, Message)
+    return message
 
 
 @pytest.mark.parametrize(("xml", "words"), SAID, ids=[words for _, words in SAID])

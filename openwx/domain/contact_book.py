@@ -1,0 +1,109 @@
+"""The contacts of an account and the look-ups among them, whatever transport they come from."""
+
+from typing import TypeVar
+
+from openwx.domain.chat_ref import Target, fingerprint_of
+from openwx.domain.contacts import Chat, Friend, Group, Member, User
+from openwx.domain.matching import found_by, matching, resembling
+from openwx.errors import CallerError, Code
+
+FRIEND_ATTRIBUTES = Friend.__struct_fields__
+GROUP_ATTRIBUTES = ("name", "id", "uid", "owner_uid", "displayname")
+ContactT = TypeVar("ContactT", bound=Friend | Group | User)
+
+
+class ContactBook:
+    """The user, friends and groups of an account. A transport keeps them up to date."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+        self.friends: dict[str, Friend] = {}
+        self.groups: dict[str, Group] = {}
+
+    def chat(self, id: str) -> Chat | None:
+        """Return the friend or group with this id."""
+        return self.groups.get(id) or self.friends.get(id)
+
+    def find_friend(self, **selectors: str) -> Friend:
+        """Return the one friend with all of these attributes.
+
+        Raises ``CallerError``: none (100), several (102), the account itself by its id or account (101).
+        """
+        found = found_by(self.friends, selectors)
+        if not found and self._is_oneself(selectors):
+            raise CallerError(
+                Code.NOT_POSSIBLE, "that is the account itself, and no friend of its own"
+            )
+        return _only("friend", found, selectors)
+
+    def _is_oneself(self, selectors: dict[str, str]) -> bool:
+        own = (self.user.id, self.user.account)
+        named = (selectors.get("id"), selectors.get("account"))
+        return any(mine and mine == name for mine, name in zip(own, named, strict=True))
+
+    def find_group(self, **selectors: str) -> Group:
+        """Return the one group with all of these attributes. Raises ``CallerError``: none (100), several (102)."""
+        return _only("group", found_by(self.groups, selectors), selectors)
+
+    def find_anybody(self, **selectors: str) -> Chat | User:
+        """Return the one friend or group, or the user, with all of these attributes.
+
+        Raises ``CallerError``: none (100), several (102).
+        """
+        found: list[Chat | User] = []
+        for find in (matching, resembling):
+            found += find(self.friends, selectors)
+            if selectors.keys() <= {"id", "displayname"}:
+                found += find(self.groups, selectors)
+            found += find({self.user.id: self.user}, selectors)
+            if found:
+                break
+        return _only("contact", found, selectors)
+
+    def find_member(self, group: Group, id: str) -> Member:
+        """Return a group's member by id. Raises ``CallerError`` (100) where there is none."""
+        member = group.members.get(id)
+        if member is None:
+            raise CallerError(Code.NOT_FOUND, f"no member of {group.displayname} with id={id}")
+        return member
+
+    def find_member_anywhere(self, id: str) -> tuple[Member, Group]:
+        """Return a member by id and the first group that has this member. Raises ``CallerError`` (100) where there is
+        none."""
+        for group in self.groups.values():
+            if member := group.members.get(id):
+                return member, group
+        raise CallerError(Code.NOT_FOUND, f"no group has a member with id={id}")
+
+    def search_friends(self, **attributes: str) -> list[Friend]:
+        return found_by(self.friends, attributes)
+
+    def search_groups(self, **attributes: str) -> list[Group]:
+        return found_by(self.groups, attributes)
+
+    def find_again(self, target: Target) -> Chat | None:
+        """Return a chat of a former login: the one with its uid, or the only record that is otherwise unchanged."""
+        chats: list[Chat] = [*(self.groups if target.group else self.friends).values()]
+        if target.uid != "":
+            same = [chat for chat in chats if chat.uid == target.uid]
+            if same:
+                return same[0] if len(same) == 1 else None
+        same = [
+            chat
+            for chat in chats
+            if "" in (chat.uid, target.uid) and fingerprint_of(chat) == target.fingerprint
+        ]
+        return same[0] if len(same) == 1 else None
+
+
+def _only(what: str, matches: list[ContactT], selectors: dict[str, str]) -> ContactT:
+    if len(matches) == 1:
+        return matches[0]
+    asked = ", ".join(f"{name}={value}" for name, value in selectors.items())
+    if not matches:
+        raise CallerError(Code.NOT_FOUND, f"no {what} with {asked}")
+    raise CallerError(
+        Code.AMBIGUOUS,
+        f"{len(matches)} {what}s with {asked}: nothing was done; name one by its id",
+        candidates=[{"id": chat.id, "displayname": chat.displayname} for chat in matches],
+    )

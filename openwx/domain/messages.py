@@ -1,0 +1,145 @@
+"""Messages, whatever transport brought them: one class for each ``format`` of a report (contract, section 3).
+
+A transport makes them; ``reporter/payload.py`` turns them into the JSON of reports.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+from openwx.domain.contacts import Chat, Person, User
+from openwx.domain.media import MEDIA_CODES, MediaRef
+
+
+class Parties(msgspec.Struct, frozen=True, gc=False):
+    """The chat of a message, its sender (None in a notice) and its receiver (None for an own message to a group).
+
+    ``mine``: the account itself sent it, on the phone or with another client.
+    """
+
+    chat: Chat | User
+    sender: Person | None
+    receiver: Person | None
+    mine: bool
+
+
+class Message(msgspec.Struct, kw_only=True, frozen=True):
+    """What every message has. ``id`` is the service's own, ``time`` is Unix time in seconds."""
+
+    format: ClassVar[str]
+
+    id: str
+    time: int
+    content: str
+    parties: Parties
+
+    def details(self) -> dict[str, str]:
+        """Return the members that reports of this format have besides those of every report."""
+        return {}
+
+
+class Text(Message, frozen=True):
+    format = "text"
+
+
+class Notice(Message, frozen=True):
+    """A system notice: somebody joined, a red packet came, "you are not friends yet"."""
+
+    format = "notice"
+
+
+class Unknown(Message, frozen=True):
+    """A message of a kind that openwx does not know; ``content`` is raw."""
+
+    format = "unknown"
+
+
+class Location(Message, kw_only=True, frozen=True):
+    """A place; ``url`` shows it on a map, where the service gave one."""
+
+    format = "location"
+
+    url: str
+
+    def details(self) -> dict[str, str]:
+        return {"location_url": self.url}
+
+
+class Card(Message, kw_only=True, frozen=True):
+    """Somebody's name card; ``card`` has the report's ``card_…`` members."""
+
+    format = "card"
+
+    card: dict[str, str]
+
+    def details(self) -> dict[str, str]:
+        return self.card
+
+
+class Recall(Message, kw_only=True, frozen=True):
+    """A message was taken back; ``revoked`` is that message's id."""
+
+    format = "revoke"
+
+    revoked: str
+
+    def details(self) -> dict[str, str]:
+        """Return ``revoke_id``, the ``id`` that the report of the other message had."""
+        mine = self.parties.mine
+        return {"revoke_id": f"{self.revoked}:{self.parties.chat.id}" if mine else self.revoked}
+
+
+class App(Message, kw_only=True, frozen=True):
+    """Something that an app shares: a link, a mini program, a chat record."""
+
+    format = "app"
+
+    name: str
+    app_id: str
+    title: str
+    desc: str
+    url: str
+
+    def details(self) -> dict[str, str]:
+        return {
+            "app_name": self.name,
+            "app_id": self.app_id,
+            "app_title": self.title,
+            "app_desc": self.desc,
+            "app_url": self.url,
+        }
+
+
+class Payment(Message, frozen=True):
+    """Money: a transfer or a red packet."""
+
+    format = "payment"
+
+
+class MediaMessage(Message, kw_only=True, frozen=True):
+    """A picture, voice, video, sticker or file; ``ref`` is what it takes to download it."""
+
+    format = "media"
+
+    ref: MediaRef
+
+    def details(self) -> dict[str, str]:
+        """Return what is known before the download."""
+        code = MEDIA_CODES[self.ref.kind]
+        known = {
+            "media_id": f"{self.id}:{code}",
+            "media_type": self.ref.kind,
+            "media_code": str(code),
+        }
+        if self.ref.name:
+            known["media_name"] = self.ref.name
+        return known
+
+
+FORMATS = tuple(
+    sorted(
+        kind.format
+        for kind in (Text, Notice, Unknown, Location, Card, Recall, App, Payment, MediaMessage)
+    )
+)
+"""Every ``format`` that a report of a message can have."""

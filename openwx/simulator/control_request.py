@@ -1,0 +1,151 @@
+"""A request to the control API: its parameters, and the accounts, people and messages that they name.
+
+`control` makes one for each request, and the page one for each attachment.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import inspect
+from typing import Any
+
+from .faults import Fault
+from .media import Medium
+from .model import Message, SentMessage
+from .samples import BY_NAME
+from .scenario import FriendRequest, GroupActor, PersonActor
+from .state import Account, World
+
+REQUIRED: Any = inspect.Parameter.empty
+
+
+class BadParameterError(Exception):
+    """A parameter is missing or invalid; the text is the answer's."""
+
+
+class ControlRequest:
+    """The parameters of a request, read by the type that each should have."""
+
+    def __init__(self, world: World, params: dict[str, Any]) -> None:
+        self.world = world
+        self.params = params
+
+    # Values
+
+    def text(self, name: str, default: str = REQUIRED) -> str:
+        return str(self._value(name, default))
+
+    def number(self, name: str, default: float | None = REQUIRED) -> float | None:
+        value = self._value(name, default)
+        try:
+            return None if value is None else float(value)
+        except (TypeError, ValueError):
+            raise BadParameterError(f"{name} should be a number, not {value!r}") from None
+
+    def count(self, name: str, default: int | None = REQUIRED) -> int | None:
+        value = self.number(name, default)
+        return None if value is None else int(value)
+
+    def lines(self, name: str) -> list[str]:
+        """Read a list, or a text of several lines."""
+        value = self.params.get(name)
+        if isinstance(value, list):
+            return [str(line) for line in value]
+        return self.text(name).splitlines()
+
+    def medium(self, default: str) -> Medium:
+        """Read `data` (base64), `size` and `seed`, or the name of a `sample`."""
+        if "data" in self.params:
+            try:
+                return Medium(base64.b64decode(self.text("data"), validate=True))
+            except binascii.Error:
+                raise BadParameterError("data should be base64") from None
+        if "size" in self.params:
+            return Medium.generated(self.count("size") or 0, self.count("seed", 1) or 0)
+        sample = self.text("sample", default)
+        if sample not in BY_NAME:
+            raise BadParameterError(f"sample should be one of {', '.join(BY_NAME)}")
+        return Medium(BY_NAME[sample])
+
+    @property
+    def fault(self) -> Fault:
+        try:
+            return Fault(self.text("fault"))
+        except ValueError:
+            names = ", ".join(fault.value for fault in Fault)
+            raise BadParameterError(f"fault should be one of {names}") from None
+
+    def _value(self, name: str, default: Any) -> Any:
+        value = self.params.get(name)
+        if value is None and default is REQUIRED:
+            raise BadParameterError(f"{name} is missing")
+        return default if value is None else value
+
+    # Accounts, people and groups
+
+    @property
+    def account(self) -> Account:
+        return self.world.account(str(self.params.get("account", "0")))
+
+    @property
+    def friend(self) -> PersonActor:
+        name = self.text("friend")
+        return self._person_by_key(name) or self.account.friend(name)
+
+    @property
+    def group(self) -> GroupActor:
+        name, groups = self.text("group"), self.account.groups
+        by_key = next((group for group in groups if str(group.key) == name), None)
+        return by_key or self.account.group(name)
+
+    @property
+    def chat(self) -> PersonActor | GroupActor:
+        if ("friend" in self.params) == ("group" in self.params):
+            raise BadParameterError("friend or group is needed, and not both")
+        return self.friend if "friend" in self.params else self.group
+
+    @property
+    def actor(self) -> PersonActor | None:
+        """The member of the group who does it (`by`); None for the group's owner."""
+        return self.group.member(self.text("by")).person if self.text("by", "") else None
+
+    def person(self, name: str) -> PersonActor:
+        """Return a friend by name or key, or a new stranger of that name."""
+        if by_key := self._person_by_key(name):
+            return by_key
+        try:
+            return self.account.friend(name)
+        except LookupError:
+            return self.account.stranger(name)
+
+    def _person_by_key(self, key: str) -> PersonActor | None:
+        return next((person for person in self.account.people if str(person.key) == key), None)
+
+    # Messages
+
+    @property
+    def message(self) -> Message:
+        """The message to the account, or from the phone, with this `msg_id`."""
+        msg_id = self.text("msg_id")
+        if msg_id not in self.account.received:
+            raise LookupError(f"there is no message {msg_id!r}")
+        return self.account.received[msg_id]
+
+    @property
+    def sent(self) -> Message | SentMessage:
+        """The message from the phone or the web client with this `msg_id`."""
+        return self.account.by_msg_id.get(self.text("msg_id")) or self.message
+
+    @property
+    def friend_request(self) -> FriendRequest:
+        """The latest friend request of this `name`, which is not accepted yet."""
+        name = self.text("name")
+        found = [
+            request
+            for request in self.account.friend_requests
+            if name in (request.person.nickname, str(request.person.key), request.message.msg_id)
+        ]
+        if not found or found[-1].accepted:
+            raise LookupError(f"{name!r} did not ask to be friends, or was accepted already")
+        return found[-1]

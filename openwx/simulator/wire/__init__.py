@@ -1,0 +1,1 @@
+"""The spelling of the web service: functions from the model's data to what a web client reads."""
