@@ -1,4 +1,4 @@
-"""What any route can answer, whatever it does."""
+"""Failures that any route can answer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ async def more_than_a_mebibyte() -> AsyncIterator[bytes]:
 
 
 async def one_change_may_wait(scene: Scene) -> None:
-    """One hangs at WeChat, and one waits for its turn."""
+    """Fill the queue of changes: one hangs at WeChat, and one waits."""
     usual, lane.SIZE = lane.SIZE, 1
     rule = scene.world.simulator.faults.add("webwxoplog", Fault.HANG)
     call = {"account": "xiaohui2016", "new_markname": "灰"}
@@ -31,7 +31,7 @@ async def one_change_may_wait(scene: Scene) -> None:
     waiting = asyncio.create_task(scene.gateway.get("set_markname", **call))
     assert scene.gateway.service is not None
     changes = scene.gateway.service.gateway.account(None).changes
-    while not changes._doing._lane._waiting:  # nothing tells that a caller has come
+    while not changes._doing._lane._waiting:  # no condition to await announces the waiting caller
         await asyncio.sleep(0.002)
 
     async def afterwards() -> None:
