@@ -58,11 +58,12 @@ class Caller(asyncio.Protocol):
             self._ask()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self.ended.done():
-            if self.stopping:
-                self.ended.set_result(None)
-            else:
-                self.ended.set_exception(error or ConnectionError("the server closed"))
+        if self.ended.done():
+            return
+        if self.stopping and error is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(error or ConnectionError("the server closed the connection"))
 
 
 def _length(head: bytes) -> int:
