@@ -19,9 +19,7 @@ async def handle(request: web.Request) -> web.Response:
         return web.json_response({})  # no reply to events, own messages and media
     if report["type"] == "group_message":
         print(f"{report['sender']} in {report['group']}: {report['content']}", flush=True)
-        return web.json_response(
-            {}
-        )  # a bot that answers every message of a group annoys its members
+        return web.json_response({})  # in a group, answering everything would annoy the members
     print(f"{report['sender']}: {report['content']}", flush=True)
     return web.json_response({"reply": f"你说：{report['content']}"})
 

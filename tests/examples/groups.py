@@ -9,7 +9,7 @@ NEW_NAME = {"new_displayname": "PERL 与 Python"}
 
 
 async def two_outsiders(scene: Scene) -> None:
-    """Add two friends that are in no group; new ones each time."""
+    """Add two friends that are not in the group; new ones each time."""
     number = len(scene.account.friends)
     people = [scene.account.add_friend(f"新朋友{number}{letter}") for letter in "甲乙"]
     await scene.world.receiver.gets(

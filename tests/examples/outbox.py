@@ -18,6 +18,8 @@ async def one_failed(scene: Scene) -> None:
 
 async def one_waits(scene: Scene) -> None:
     receiver = scene.world.receiver
+    while (await scene.gateway.get("outbox", state="waiting")).json["deliveries"]:
+        pass  # until an earlier one is delivered
     receiver.fails(status=503, content="还在吗？")
     scene.friend().says("还在吗？")
     waiting: list[dict[str, object]] = []
