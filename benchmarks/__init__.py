@@ -1,1 +1,1 @@
-"""How fast and how small openwx is: ``python -m benchmarks`` (see README.md in this folder)."""
+"""Benchmarks of openwx's speed and memory: ``python -m benchmarks`` (see README.md in this folder)."""

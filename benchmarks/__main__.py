@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure, and print the table."""
+"""``python -m benchmarks``: runs the rows, one process each, and prints the table."""
 
 import argparse
 import json
@@ -21,8 +21,8 @@ from benchmarks.figures import (
 from benchmarks.processes import ROOT
 from benchmarks.rows import ROWS
 
-LAST_S = 600
-"""A row that takes longer hangs."""
+ROW_TIMEOUT_S = 600
+"""Time limit of a row, in seconds."""
 
 
 def main() -> int:
@@ -31,16 +31,18 @@ def main() -> int:
     results: list[Result] = []
     for name in names:
         print(f"{name}: {ROWS[name]} …", file=sys.stderr, flush=True)
-        result = _measured(name, quick=arguments.quick)
+        result = _run(name, quick=arguments.quick)
         results.append(result)
         print(details([result]), file=sys.stderr, flush=True)
     rows = table(results)
     print(as_markdown(rows) if arguments.markdown else as_text(rows))
     if arguments.json:
-        arguments.json.write_bytes(as_json(results, machine.described()))
+        arguments.json.write_bytes(as_json(results, machine.description()))
     if arguments.into:
         text = arguments.into.read_text()
-        arguments.into.write_text(between_marks(text, f"{as_markdown(rows)}\n\n{machine.words()}"))
+        arguments.into.write_text(
+            between_marks(text, f"{as_markdown(rows)}\n\n{machine.summary()}")
+        )
     return 1 if any(result.error for result in results) else 0
 
 
@@ -48,29 +50,35 @@ def _parser() -> argparse.ArgumentParser:
     rows = "\n".join(f"  {name:10} {what}" for name, what in ROWS.items())
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measures openwx against what it could be at best, side by side.",
-        epilog=f"the rows (growth only where it is asked for):\n{rows}",
+        description="Measure openwx side by side with the simplest program that does the same work.",
+        epilog=f"the rows (growth runs only with --only growth):\n{rows}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument(
-        "--only", action="append", choices=ROWS, metavar="ROW", help="this row (can be repeated)"
+        "--only",
+        action="append",
+        choices=ROWS,
+        metavar="ROW",
+        help="run this row only (can be repeated)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything here, too")
     parser.add_argument(
-        "--into", type=Path, metavar="FILE", help="put the table into this file, between its marks"
+        "--json", type=Path, metavar="FILE", help="also write all figures to this file"
+    )
+    parser.add_argument(
+        "--into", type=Path, metavar="FILE", help="replace the table between the marks of this file"
     )
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     return parser
 
 
-def _measured(name: str, *, quick: bool) -> Result:
+def _run(name: str, *, quick: bool) -> Result:
     command = [sys.executable, "-m", "benchmarks.row", name, *(["--quick"] if quick else [])]
     try:
-        ended = subprocess.run(
-            command, cwd=ROOT, stdout=subprocess.PIPE, timeout=LAST_S, check=True
+        completed = subprocess.run(
+            command, cwd=ROOT, stdout=subprocess.PIPE, timeout=ROW_TIMEOUT_S, check=True
         )
-        return msgspec.json.decode(ended.stdout.splitlines()[-1], type=Result)
+        return msgspec.json.decode(completed.stdout.splitlines()[-1], type=Result)
     except (
         subprocess.SubprocessError,
         IndexError,

@@ -1,4 +1,4 @@
-"""Many accounts in one gateway."""
+"""Settings for many accounts in one gateway, used by the rows ``idle`` and ``chatter``."""
 
 import json
 
@@ -6,7 +6,7 @@ from openwx.simulator import Simulator
 
 
 def accounts(simulator: Simulator, count: int) -> dict[str, str]:
-    """The settings that name so many accounts; the simulator gets those that it lacks."""
+    """Return settings with ``count`` accounts, and add those that the simulator lacks."""
     while len(simulator.accounts) < count:
         simulator.add_account()
     named = {

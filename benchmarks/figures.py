@@ -1,4 +1,4 @@
-"""What a row yields, and how it is shown."""
+"""The figures that a row returns, and the table as text, Markdown and JSON."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -7,24 +7,24 @@ import msgspec
 
 
 class Figure(msgspec.Struct, kw_only=True):
-    """One number beside its target."""
+    """One measured number with its target."""
 
     what: str
-    """Completes the row's name: "get_user_info ÷ bare aiohttp handler"."""
+    """The label in the table, such as "get_user_info ÷ bare aiohttp handler"."""
     value: float
-    """The median of the rounds, by the clock on the wall (or of what ``unit`` says)."""
+    """The median of the rounds, in ``unit``; a ratio of wall-clock times where that is empty."""
     target: float | None = None
-    """None: measured for the reader, with nothing to reach."""
+    """None: measured for information only."""
     at_least: bool = True
-    """Whether the target is a floor; else it is a ceiling."""
+    """True: the target is a minimum; False: a maximum."""
     unit: str = ""
-    """Empty for a ratio."""
+    """The unit of ``value``; empty for a ratio."""
     worst: float | None = None
-    """The tenth of the rounds at the bad end: p10 of what shall be big, p90 of what shall be small."""
+    """p10 of the rounds where the target is a minimum, p90 where it is a maximum."""
     by_cpu: float | None = None
-    """The same ratio in CPU time, which other programs on the machine disturb less."""
+    """The same ratio in CPU time, which depends less on the load of the machine."""
     detail: dict[str, float | str] = {}
-    """What the figure was made of."""
+    """The measurements behind the figure."""
 
     @property
     def met(self) -> bool | None:
@@ -34,18 +34,18 @@ class Figure(msgspec.Struct, kw_only=True):
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """What became of a row."""
+    """The outcome of one row: its figures, or its error."""
 
     name: str
     figures: list[Figure] = []
     error: str = ""
     seconds: float = 0.0
     load: float = 0.0
-    """The load average of the last minute, the row's own work included, when the row ended."""
+    """The one-minute load average at the end of the row, including the row's own load."""
 
 
 def table(results: Iterable[Result]) -> list[list[str]]:
-    """The rows as they are shown, the head first."""
+    """Format the results as rows of cells, the header first."""
     rows = [["what", "target", "measured", "worst tenth", "by CPU time", "load", "verdict"]]
     for result in results:
         load = f"{result.load:.1f}"
@@ -53,9 +53,9 @@ def table(results: Iterable[Result]) -> list[list[str]]:
             [
                 figure.what,
                 _target(figure),
-                _shown(figure.value, figure.unit),
-                _shown(figure.worst, figure.unit),
-                _shown(figure.by_cpu, ""),
+                _formatted(figure.value, figure.unit),
+                _formatted(figure.worst, figure.unit),
+                _formatted(figure.by_cpu, ""),
                 load,
                 {True: "met", False: "missed", None: ""}[figure.met],
             ]
@@ -88,7 +88,7 @@ BEGIN, END = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->\n"
 
 
 def between_marks(text: str, new: str) -> str:
-    """The text with what stands between its marks replaced. ``ValueError`` where it has none."""
+    """Replace the text between the marks. Raises ``ValueError`` if ``text`` has no marks."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
@@ -97,12 +97,12 @@ def between_marks(text: str, new: str) -> str:
 
 
 def as_json(results: Sequence[Result], machine: Mapping[str, Any]) -> bytes:
-    told = msgspec.json.encode({"machine": machine, "results": results})
-    return msgspec.json.format(told, indent=2)
+    data = msgspec.json.encode({"machine": machine, "results": results})
+    return msgspec.json.format(data, indent=2)
 
 
 def details(results: Iterable[Result]) -> str:
-    """What the figures were made of, a line each."""
+    """Format the measurements behind the figures, one line per figure."""
     lines: list[str] = []
     for result in results:
         lines.append(f"{result.name} ({result.seconds:.0f} s)")
@@ -120,7 +120,7 @@ def _target(figure: Figure) -> str:
     return f"{'≥' if figure.at_least else '≤'} {figure.target:g}{_unit(figure.unit)}"
 
 
-def _shown(value: float | None, unit: str) -> str:
+def _formatted(value: float | None, unit: str) -> str:
     return "" if value is None else f"{_plain(value)}{_unit(unit)}"
 
 

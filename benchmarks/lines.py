@@ -1,4 +1,4 @@
-"""The least that makes lines last: a file, a thread, and one ``fdatasync`` for all that wait."""
+"""A minimal durable log: a file, a thread, one ``fdatasync`` for all waiting lines. Baseline of the row ``journal``."""
 
 import asyncio
 import contextlib
@@ -9,15 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_Order = tuple[bytes, asyncio.Future[None]]
+_Append = tuple[bytes, asyncio.Future[None]]
 
 
 class Lines:
-    """``async with Lines(path) as lines``; what ``put`` returned from is on the disk."""
+    """``async with Lines(path) as lines``. When ``append`` returns, the line is on the disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._work, daemon=True)
 
@@ -32,23 +32,23 @@ class Lines:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._orders.put(None)
+        self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def put(self, line: bytes) -> None:
+    async def append(self, line: bytes) -> None:
         done: asyncio.Future[None] = self._loop.create_future()
-        self._orders.put((line, done))
+        self._queue.put((line, done))
         await done
 
     def _work(self) -> None:
         file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            while (first := self._orders.get()) is not None:
+            while (first := self._queue.get()) is not None:
                 together = [first]
                 with contextlib.suppress(queue.Empty):
-                    while (more := self._orders.get_nowait()) is not None:
+                    while (more := self._queue.get_nowait()) is not None:
                         together.append(more)
-                    self._orders.put(None)
+                    self._queue.put(None)
                 os.write(file, b"".join(line for line, _ in together))
                 os.fdatasync(file)
                 self._loop.call_soon_threadsafe(_done, [done for _, done in together])

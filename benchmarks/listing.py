@@ -1,4 +1,4 @@
-"""How long a list keeps the event loop from everybody else, against ``json.dumps`` of the same data."""
+"""Measures how long a list blocks the event loop, for the rows ``friends`` and ``groups``."""
 
 import asyncio
 import json
@@ -19,9 +19,10 @@ from openwx.simulator import Account, Simulator
 async def blocking(
     route: str, size: str, scale: Scale, *, target: float, populate: Callable[[Account], None]
 ) -> list[Figure]:
-    """``populate`` makes who is to be listed.
+    """Measure the longest time the loop is blocked by one list, and the p99 of other requests meanwhile.
 
-    The longest stretch that the loop is busy while the list is asked for, and the p99 of others meanwhile."""
+    ``populate`` adds the friends or groups to the account. The baseline is ``json.dumps`` of the same data.
+    """
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
         simulator = await stack.enter_async_context(Simulator(friends=50, groups=0))
@@ -36,11 +37,11 @@ async def blocking(
         for _ in range(scale.of(25, 5)):
             await program.ask()
             await _get(http, address)
-            told = await program.ask()
-            longest.append(told["longest_s"] * 1e3)
-            longest_cpu.append(told["longest_cpu_s"] * 1e3)
-            total_cpu.append(told["total_cpu_s"] * 1e3)
-            wall, cpu = _dumped(listed)
+            blocked = await program.ask()
+            longest.append(blocked["longest_s"] * 1e3)
+            longest_cpu.append(blocked["longest_cpu_s"] * 1e3)
+            total_cpu.append(blocked["total_cpu_s"] * 1e3)
+            wall, cpu = _time_dumps(listed)
             stdlib.append(wall * 1e3)
             stdlib_cpu.append(cpu * 1e3)
         ratios = [ours / theirs for ours, theirs in zip(longest, stdlib, strict=True)]
@@ -59,7 +60,7 @@ async def blocking(
                 "MB": len(await _get(http, address)) / 1e6,
             },
         )
-        return [figure, await _others(url, address, f"{route}, {size}", scale)]
+        return [figure, await _latency_meanwhile(url, address, f"{route}, {size}", scale)]
 
 
 async def _get(http: aiohttp.ClientSession, address: str) -> bytes:
@@ -68,19 +69,14 @@ async def _get(http: aiohttp.ClientSession, address: str) -> bytes:
         return await answer.read()
 
 
-def _dumped(listed: Any) -> tuple[float, float]:
+def _time_dumps(listed: Any) -> tuple[float, float]:
     wall, cpu = time.perf_counter(), time.thread_time()
     json.dumps(listed, ensure_ascii=False).encode()
     return time.perf_counter() - wall, time.thread_time() - cpu
 
 
-async def _others(
-    url: str,
-    address: str,
-    what: str,
-    scale: Scale,
-) -> Figure:
-    """Somebody asks for small things again and again: alone, and while the list is streamed without a pause."""
+async def _latency_meanwhile(url: str, address: str, what: str, scale: Scale) -> Figure:
+    """Measure small requests on one connection: alone, and while another connection requests lists without a pause."""
     port = world.port_of(url)
     small = load.request(port, "/openwx/get_user_info")
     big = load.request(port, address.removeprefix(url))

@@ -1,4 +1,4 @@
-"""Callers who know as little HTTP as will do, so that they use less of the machine than who answers them."""
+"""HTTP load generators on bare ``asyncio.Protocol``s, so that they use less CPU than the server under test."""
 
 import asyncio
 import functools
@@ -12,19 +12,19 @@ REQUEST = "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: */*\r\n{head
 
 
 def request(port: int, path: str, headers: str = "") -> bytes:
-    """One GET; ``headers`` are lines that end with CRLF."""
+    """Build a GET request. ``headers`` are lines that end with CRLF."""
     return REQUEST.format(path=path, port=port, headers=headers).encode()
 
 
 class Caller(asyncio.Protocol):
-    """Asks again as soon as it is answered, until it is told to stop. Answers need a Content-Length."""
+    """A connection that repeats its request after each answer until it is stopped. Answers need a Content-Length."""
 
     def __init__(self, request: bytes) -> None:
         self._request = request
         self._transport: asyncio.Transport
         self._got = bytearray()
         self._wanted = 0
-        self._asked = 0.0
+        self._sent_at = 0.0
         self.count = 0
         self.stopping = False
         self.latencies: list[float] = []
@@ -36,7 +36,7 @@ class Caller(asyncio.Protocol):
         self._ask()
 
     def _ask(self) -> None:
-        self._asked = time.perf_counter()
+        self._sent_at = time.perf_counter()
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -48,7 +48,7 @@ class Caller(asyncio.Protocol):
             self._wanted = end + 4 + _length(bytes(self._got[:end]))
         if len(self._got) < self._wanted:
             return
-        self.latencies.append(time.perf_counter() - self._asked)
+        self.latencies.append(time.perf_counter() - self._sent_at)
         self._got.clear()
         self._wanted = 0
         self.count += 1
@@ -58,11 +58,12 @@ class Caller(asyncio.Protocol):
             self._ask()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self.ended.done():
-            if self.stopping:
-                self.ended.set_result(None)
-            else:
-                self.ended.set_exception(error or ConnectionError("the server closed"))
+        if self.ended.done():
+            return
+        if self.stopping and error is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(error or ConnectionError("the server closed the connection"))
 
 
 def _length(head: bytes) -> int:
@@ -76,7 +77,7 @@ def _length(head: bytes) -> int:
 
 
 class Drain(asyncio.Protocol):
-    """Asks for the same again and again, and lets go of what comes. Answers are chunked, or have a Content-Length."""
+    """A connection that repeats a request and discards the answers, which are chunked or have a Content-Length."""
 
     def __init__(self, request: bytes) -> None:
         self._request = request
@@ -108,7 +109,7 @@ class Drain(asyncio.Protocol):
 
 
 async def callers(port: int, requests: list[bytes]) -> list[Caller]:
-    """A caller at work for each request. End them with ``stop``."""
+    """Connect a caller for each request, and start it. End them with ``stop``."""
     loop = asyncio.get_running_loop()
     made = []
     for request in requests:
@@ -119,14 +120,14 @@ async def callers(port: int, requests: list[bytes]) -> list[Caller]:
 
 
 async def stop(made: list[Caller]) -> None:
-    """Let them have their last answers. What went wrong with one comes out."""
+    """Wait for the last answers and close the connections. Raises the first error of a caller."""
     for caller in made:
         caller.stopping = True
     await asyncio.gather(*(caller.ended for caller in made))
 
 
 async def hammer(program: Program, port: int, requests: list[bytes], seconds: float) -> Sample:
-    """How many answers a program gives meanwhile, a connection for each request."""
+    """Count the answers of a program within ``seconds``, with one connection for each request."""
     made = await callers(port, requests)
     await asyncio.sleep(0.05)
     before, cpu, began = _answers(made), machine.cpu_s(program.pid), time.perf_counter()

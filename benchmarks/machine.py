@@ -1,4 +1,4 @@
-"""What the kernel says of the machine and of processes; which core is whose. Linux tells all of it, others less."""
+"""The machine and its processes: cores, load, CPU time, memory. Complete on Linux only."""
 
 import contextlib
 import os
@@ -13,32 +13,32 @@ TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 def cores() -> tuple[set[int], set[int]]:
-    """The core of what is measured, and the others, of what loads it; the same where there is only one."""
+    """Return the core for the program under test and the cores for the load; both are the same on a single core."""
     if not hasattr(os, "sched_getaffinity"):
         return set(), set()
-    mine = sorted(_ALLOWED)
-    return ({mine[0]}, {*mine[1:]}) if len(mine) > 1 else (set(mine), set(mine))
+    allowed = sorted(_ALLOWED)
+    return ({allowed[0]}, {*allowed[1:]}) if len(allowed) > 1 else (set(allowed), set(allowed))
 
 
 _ALLOWED = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set[int]()
 
 
 def pin(which: set[int]) -> None:
-    """Keep this process on these cores; its threads and children, too."""
+    """Restrict this process, its new threads and its children to these cores."""
     if which and hasattr(os, "sched_setaffinity"):
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, which)
 
 
 def load() -> float:
-    """The load average of the last minute."""
+    """Return the one-minute load average."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds that a process has used so far, all its threads together.
+    """Return the CPU seconds of a process, all threads together.
 
-    The scheduler counts nanoseconds a thread; a process that ended threads meanwhile is read in ticks of 10 ms.
+    Reads the scheduler's nanoseconds for each thread; where there are none, the ticks of 10 ms of ``stat``.
     """
     with contextlib.suppress(OSError):
         used = sum(
@@ -52,15 +52,15 @@ def cpu_s(pid: int) -> float:
 
 
 def memory_kb(pid: int, which: str = "VmRSS") -> int:
-    """``VmRSS``: resident now; ``VmHWM``: the most since ``forget_peak``."""
+    """Return resident memory (``VmRSS``), or its peak since ``reset_peak`` (``VmHWM``)."""
     for line in (PROC / str(pid) / "status").read_text().splitlines():
         if line.startswith(f"{which}:"):
             return int(line.split()[1])
     raise LookupError(f"{which} of {pid}")
 
 
-def forget_peak(pid: int) -> None:
-    """From now on ``VmHWM`` counts anew."""
+def reset_peak(pid: int) -> None:
+    """Reset ``VmHWM`` to the present memory."""
     (PROC / str(pid) / "clear_refs").write_text("5")
 
 
@@ -68,15 +68,15 @@ def open_files(pid: int) -> int:
     return sum(1 for _ in (PROC / str(pid) / "fd").iterdir())
 
 
-def words() -> str:
-    """The machine in a line, for the table."""
-    told = described()
-    cores = "one core" if told["cores"] == 1 else f"{told['cores']} cores"
-    return f"{cores} of {told['cpu']}, Python {told['python']}, {time.strftime('%Y-%m-%d')}."
+def summary() -> str:
+    """Describe the machine in one line, for the table."""
+    about = description()
+    cores = "one core" if about["cores"] == 1 else f"{about['cores']} cores"
+    return f"{cores} of {about['cpu']}, Python {about['python']}, {time.strftime('%Y-%m-%d')}."
 
 
-def described() -> dict[str, Any]:
-    """For the JSON: on what the figures were taken."""
+def description() -> dict[str, Any]:
+    """Describe the machine, for the JSON file."""
     model = ""
     with contextlib.suppress(OSError):
         for line in (PROC / "cpuinfo").read_text().splitlines():

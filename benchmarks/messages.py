@@ -1,4 +1,4 @@
-"""Messages as they stand in the journal, and as they are posted."""
+"""Reports of text messages, for the rows ``journal``, ``pace``, ``reports`` and ``burst``."""
 
 import itertools
 
@@ -10,7 +10,7 @@ _numbers = itertools.count(1)
 
 
 def body(number: int, chat: int) -> bytes:
-    """The JSON of a friend's text."""
+    """Encode a friend's text message as it is POSTed."""
     return msgspec.json.encode(
         {
             "post_type": "receive_message",
@@ -39,8 +39,8 @@ def body(number: int, chat: int) -> bytes:
     )
 
 
-def report(chat: int = 0) -> NewReport:
-    """A new one in this chat."""
+def new_report(chat: int = 0) -> NewReport:
+    """Make a report of a new text in this chat."""
     number = next(_numbers)
     return NewReport(
         chat=f"chat {chat}",

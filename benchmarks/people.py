@@ -1,4 +1,4 @@
-"""Contact records by the thousands, as WeChat's JSON has them."""
+"""Contact records in WeChat's JSON, by the thousands, for the rows ``search`` and ``members``."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -33,7 +33,7 @@ def _friend(number: int) -> dict[str, Any]:
 
 
 def member_record(number: int) -> dict[str, Any]:
-    """As the lists of groups have them: 17 fields, most of them empty."""
+    """Make a group member with the 17 fields that WeChat sends, most of them empty."""
     return {
         "Uin": 0,
         "UserName": f"@{number:064x}",
@@ -56,7 +56,7 @@ def member_record(number: int) -> dict[str, Any]:
 
 
 def group_bodies(groups: int, members: int, *, at_once: int = 50) -> list[bytes]:
-    """Answers to ``webwxbatchgetcontact``: so many groups in each."""
+    """Encode answers of ``webwxbatchgetcontact``, with up to ``at_once`` groups in each."""
     numbers = iter(range(groups * members))
     bodies = []
     for first in range(0, groups, at_once):
@@ -77,7 +77,7 @@ def group_bodies(groups: int, members: int, *, at_once: int = 50) -> list[bytes]
 
 
 def contacts_of(records: Iterable[dict[str, Any]]) -> WebContacts:
-    """The contacts of an account with these friends."""
+    """Make the contacts of an account with these friends."""
     contacts = WebContacts(User(id=OWN_ID))
     for record in records:
         contacts.put_friend(msgspec.convert(record, wire.Contact))

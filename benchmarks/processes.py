@@ -1,4 +1,4 @@
-"""Programs of ours on a core of their own."""
+"""Child processes on a core of their own, which take commands on stdin and answer on stdout."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,13 @@ from benchmarks import machine
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 60.0
+"""Time limit of each wait for a program, in seconds."""
 
 
 class Program:
-    """``python -m MODULE ARGUMENTS``: ``async with Program(…) as program``. Killed at the end.
+    """``python -m MODULE ARGUMENTS`` as a child process: ``async with Program(…) as program``. Leaving kills it.
 
-    Lines on its stdout that are JSON objects answer what it was asked; others are its log.
+    A JSON object on a line of its stdout is an answer; all other lines are its log.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Program:
         self._reader: asyncio.Task[None]
         self._log: deque[str] = deque(maxlen=200)
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
-        """None: it has ended."""
+        """None: the program has ended."""
 
     @property
     def pid(self) -> int:
@@ -57,7 +58,7 @@ class Program:
             limit=2**24,
             preexec_fn=lambda: machine.pin(self._core),
         )
-        self._reader = asyncio.create_task(self._read(), name=f"reads {self._command[2]}")
+        self._reader = asyncio.create_task(self._read(), name=f"read {self._command[2]}")
         return self
 
     async def __aexit__(
@@ -75,35 +76,35 @@ class Program:
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
-        while came := await self._process.stdout.readline():
-            line = came.decode(errors="replace").rstrip()
+        while read := await self._process.stdout.readline():
+            line = read.decode(errors="replace").rstrip()
             if not line.startswith("{"):
                 self._log.append(line)
             self._lines.put_nowait(line)
         self._lines.put_nowait(None)
 
-    async def says(self, pattern: str, timeout_s: float = PATIENCE_S) -> re.Match[str]:
-        """Wait for a line with this in it."""
+    async def prints(self, pattern: str, timeout_s: float = PATIENCE_S) -> re.Match[str]:
+        """Wait for a line that matches ``pattern``."""
         async with asyncio.timeout(timeout_s):
             while (line := await self._lines.get()) is not None:
                 if found := re.search(pattern, line):
                     return found
-        raise RuntimeError(f"{self._command[2]} ended without saying {pattern!r}")
+        raise RuntimeError(f"{self._command[2]} ended before it printed {pattern!r}")
 
     async def answer(self, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
-        """The next JSON object that it says."""
-        told: dict[str, Any] = json.loads((await self.says(r"^\{.*", timeout_s))[0])
-        return told
+        """Wait for the next JSON object on its stdout."""
+        answer: dict[str, Any] = json.loads((await self.prints(r"^\{.*", timeout_s))[0])
+        return answer
 
     async def ask(self, timeout_s: float = PATIENCE_S, **what: Any) -> dict[str, Any]:
-        """Have it do something; its answer."""
+        """Send a command, and wait for its answer."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(what).encode() + b"\n")
         await self._process.stdin.drain()
         return await self.answer(timeout_s)
 
     async def ends(self, timeout_s: float = PATIENCE_S) -> int:
-        """Wait for its end."""
+        """Wait until it ends, and return its exit code."""
         async with asyncio.timeout(timeout_s):
             return await self._process.wait()
 

@@ -1,4 +1,4 @@
-"""A ``post_api`` that costs next to nothing: it takes what comes, and answers 200 with an empty body."""
+"""A ``post_api`` on a bare ``asyncio.Protocol``: it answers every report with 200 and an empty body."""
 
 import asyncio
 import time
@@ -34,15 +34,15 @@ class _Connection(asyncio.Protocol):
 
 
 class Receiver:
-    """``async with Receiver() as receiver``. ``on_upload`` sees each body as it comes."""
+    """A server for reports: ``async with Receiver() as receiver``. ``on_report`` is called with each body."""
 
-    def __init__(self, on_upload: Callable[[bytes], None] | None = None) -> None:
+    def __init__(self, on_report: Callable[[bytes], None] | None = None) -> None:
         self.count = 0
         self.last = 0.0
-        """When the last one came (``time.perf_counter``)."""
+        """The time of the last report (``time.perf_counter``)."""
         self.port = 0
-        self._on_upload = on_upload
-        self._came = asyncio.Event()
+        self._on_report = on_report
+        self._received = asyncio.Event()
         self._server: asyncio.Server
 
     @property
@@ -66,13 +66,13 @@ class Receiver:
     def _take(self, body: bytes) -> None:
         self.count += 1
         self.last = time.perf_counter()
-        if self._on_upload is not None:
-            self._on_upload(body)
-        self._came.set()
+        if self._on_report is not None:
+            self._on_report(body)
+        self._received.set()
 
     async def until(self, count: int, timeout_s: float = 120.0) -> None:
-        """Wait until so many have come in all."""
+        """Wait until ``count`` reports have arrived since the start."""
         async with asyncio.timeout(timeout_s):
             while self.count < count:
-                self._came.clear()
-                await self._came.wait()
+                self._received.clear()
+                await self._received.wait()

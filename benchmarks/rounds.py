@@ -1,4 +1,4 @@
-"""Two programs measured side by side: a round of the one, a round of the other, again and again."""
+"""Two programs measured side by side, in alternating rounds, and the statistics of the rounds."""
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,7 +8,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """So many pieces of work in so many seconds, and the CPU seconds that the program used for them."""
+    """A round of one program: its units of work, its duration and its CPU time."""
 
     count: float
     wall_s: float
@@ -20,32 +20,32 @@ class Sample:
 
     @property
     def cost_us(self) -> float:
-        """Microseconds of CPU a piece."""
+        """CPU time for each unit of work, in microseconds."""
         return self.cpu_s / self.count * 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The rounds: ours and, right before or after it, theirs."""
+    """The rounds of openwx (``ours``) and of the baseline (``theirs``), in pairs."""
 
     ours: list[Sample]
     theirs: list[Sample]
 
     @property
     def rates(self) -> list[float]:
-        """Our rate ÷ theirs, a round each."""
+        """Our rate ÷ theirs, for each pair of rounds."""
         return [a.rate / b.rate for a, b in zip(self.ours, self.theirs, strict=True)]
 
     @property
     def costs(self) -> list[float]:
-        """Our CPU time a piece ÷ theirs."""
+        """Our CPU time for each unit of work ÷ theirs, for each pair of rounds."""
         return [a.cost_us / b.cost_us for a, b in zip(self.ours, self.theirs, strict=True)]
 
 
 async def interleaved(
     rounds: int, ours: Callable[[], Awaitable[Sample]], theirs: Callable[[], Awaitable[Sample]]
 ) -> Pairs:
-    """A round of each to warm up, then ``rounds`` of each; who comes first changes every time."""
+    """Run one round of each to warm up, then ``rounds`` pairs in alternating order."""
     pairs = Pairs([], [])
     await ours()
     await theirs()
@@ -60,7 +60,7 @@ async def interleaved(
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The nearest rank: a value that was measured."""
+    """Return the nearest-rank percentile, which is one of the values."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
@@ -70,10 +70,10 @@ def middle(values: Sequence[float]) -> float:
 
 
 def low(values: Sequence[float]) -> float:
-    """p10: the bad end of what shall be big."""
+    """Return the p10, the worst tenth of figures with a minimum."""
     return percentile(values, 10)
 
 
 def high(values: Sequence[float]) -> float:
-    """p90: the bad end of what shall be small."""
+    """Return the p90, the worst tenth of figures with a maximum."""
     return percentile(values, 90)

@@ -1,4 +1,4 @@
-"""One row in this process: ``python -m benchmarks.row NAME [--quick]``. The last line of stdout is its result."""
+"""Runs one row in this process: ``python -m benchmarks.row NAME [--quick]`` prints the result as its last line."""
 
 import asyncio
 import sys
@@ -18,7 +18,7 @@ def main(name: str, *, quick: bool) -> None:
     result = Result(name=name)
     try:
         result.figures = asyncio.run(row(name)(Scale(quick)))
-    except Exception:  # noqa: BLE001  whatever a row fails with, the others go on
+    except Exception:  # noqa: BLE001  an error of one row must not stop the others
         result.error = traceback.format_exc()
     result.seconds = time.monotonic() - began
     result.load = machine.load()

@@ -1,6 +1,6 @@
-"""How cost grows: ``python -m benchmarks.scale docs/scale.svg`` measures, prints what it measured, and draws it.
+"""The chart of cost by size: ``python -m benchmarks.scale docs/scale.svg`` measures, prints the figures and draws them.
 
-At 1, 10 and 100 accounts, and at 100, 1,000 and 10,000 friends.
+It measures 1, 10 and 100 accounts, and 100, 1,000 and 10,000 friends.
 """
 
 import asyncio
@@ -61,9 +61,9 @@ async def _with_friends(count: int) -> dict[str, float]:
         lists, searches, longest = [], [], []
         for _ in range(15):
             await program.ask()
-            lists.append(await _asked(http, f"{url}/openwx/get_friend_info"))
+            lists.append(await _timed_get(http, f"{url}/openwx/get_friend_info"))
             longest.append((await program.ask())["longest_cpu_s"])
-            searches.append(await _asked(http, f"{url}/openwx/search_friend?displayname=momo"))
+            searches.append(await _timed_get(http, f"{url}/openwx/search_friend?displayname=momo"))
         return {
             "memory, MiB": memory_kb / 1024,
             "start and login, ms": started_s * 1e3,
@@ -73,7 +73,7 @@ async def _with_friends(count: int) -> dict[str, float]:
         }
 
 
-async def _asked(http: aiohttp.ClientSession, address: str) -> float:
+async def _timed_get(http: aiohttp.ClientSession, address: str) -> float:
     began = time.perf_counter()
     async with http.get(address) as answer:
         await answer.read()
@@ -84,7 +84,7 @@ def draw(accounts: Points, friends: Points, file: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "openwx"  # the same figures make the same file
+    mpl.rcParams["svg.hashsalt"] = "openwx"  # equal figures make equal files
     mpl.rcParams["svg.fonttype"] = "none"
     from matplotlib import pyplot
 
@@ -125,12 +125,12 @@ def draw(accounts: Points, friends: Points, file: Path) -> None:
 async def main(file: Path) -> None:
     machine.pin(machine.cores()[1])
     accounts, friends = await by_accounts(), await by_friends()
-    told: dict[str, Any] = {
-        "machine": machine.described(),
+    measured: dict[str, Any] = {
+        "machine": machine.description(),
         "accounts": accounts,
         "friends": friends,
     }
-    print(json.dumps(told, indent=2))
+    print(json.dumps(measured, indent=2))
     await asyncio.to_thread(draw, accounts, friends, file)
 
 

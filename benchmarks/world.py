@@ -1,4 +1,4 @@
-"""A gateway in a process of its own, between a simulated WeChat and a ``post_api`` that are here."""
+"""A gateway in a process of its own; the simulated WeChat and ``post_api`` run in this process."""
 
 import asyncio
 import contextlib
@@ -15,13 +15,13 @@ from openwx.simulator import Account, Simulator
 
 SERVE = ("benchmarks.programs.plain",)
 FAST = ("openwx", "serve")
-"""With uvloop where it is installed."""
+"""``openwx serve``, with uvloop if it is installed."""
 WATCHED = ("benchmarks.programs.watched",)
 
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """A folder on a disk: /tmp is in memory on many machines, and there it costs nothing to make something last."""
+    """Make a temporary folder in ``/var/tmp``: ``/tmp`` is often in memory, where ``fdatasync`` costs nothing."""
     on_disk = Path("/var/tmp")
     where = on_disk if on_disk.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="openwx-benchmark-", dir=where) as name:
@@ -37,7 +37,10 @@ async def gateway(
     settings: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[Program, str]]:
-    """A gateway whose accounts are all logged in, and its address. ``settings`` are variables without ``OPENWX_``."""
+    """Run a gateway with all accounts logged in. Yields the program and its URL.
+
+    ``settings`` are environment variables without the prefix ``OPENWX_``.
+    """
     usual = {
         "DATA_DIR": str(data_dir),
         "SHOW_MESSAGES": "false",
@@ -52,7 +55,7 @@ async def gateway(
         *command, core=machine.cores()[0], environment=variables | dict(environment or {})
     )
     async with program:
-        url = (await program.says(r"listens on (http\S+?)/openwx/"))[1]
+        url = (await program.prints(r"listens on (http\S+?)/openwx/"))[1]
         for account in simulator.accounts:
             await account.phone.logs_in(timeout_s=PATIENCE_S)
         await ready(url)
@@ -60,7 +63,7 @@ async def gateway(
 
 
 async def ready(url: str) -> None:
-    """Until every account runs."""
+    """Wait until every account runs."""
     async with asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as http:
         while True:
             async with http.get(f"{url}/readyz") as answer:
@@ -74,7 +77,7 @@ def port_of(url: str) -> int:
 
 
 async def log_in(bare: Program, account: Account) -> None:
-    """Scan the code of the bare client, and let it begin."""
-    await bare.says("for a scan")
+    """Scan the QR code of the bare client, and wait until it is ready."""
+    await bare.prints("for a scan")
     await account.phone.logs_in(timeout_s=PATIENCE_S)
-    await bare.says("ready")
+    await bare.prints("ready")

@@ -1,6 +1,6 @@
-"""Accepts friend requests that say the password, and greets the new friend. Needs openwx installed, for its client.
+"""A bot that accepts friend requests with the right password and greets new friends. It uses openwx's client.
 
-Point openwx at it, with the events that it lives on:
+Set its address and events in the configuration of openwx:
 
     [report]
     post_api = "http://127.0.0.1:8000/"
@@ -23,16 +23,16 @@ PASSWORD = sys.argv[3] if len(sys.argv) > 3 else "芝麻开门"
 
 
 @receiver()
-async def bot(upload: Upload) -> None:
+async def bot(report: Upload) -> None:
     async with Client(OPENWX) as wx:
         try:
-            match upload:
+            match report:
                 case FriendRequest(verify=words) if PASSWORD in words:
-                    await wx.accept_friend_request(upload.id, upload.ticket)
+                    await wx.accept_friend_request(report.id, report.ticket)
                 case NewFriend(friend=friend):
                     hello = f"你好，{friend.displayname}！"
                     await wx.send_friend_message_later(hello, id=friend.id)
-        except CallFailed as error:  # to raise it would bring the event again
+        except CallFailed as error:  # if this raised, openwx would report the event again
             print(error, flush=True)
 
 

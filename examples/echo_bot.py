@@ -1,6 +1,6 @@
 """A bot backend in thirty lines that answers every text message.
 
-Point openwx at it:
+Set its address in the configuration of openwx:
 
     [report]
     post_api = "http://127.0.0.1:8000/"
@@ -14,15 +14,14 @@ from aiohttp import web
 
 
 async def handle(request: web.Request) -> web.Response:
-    upload = await request.json()
-    if upload["post_type"] != "receive_message" or upload["format"] != "text":
-        return web.json_response({})  # events, one's own messages, media: nothing to say
-    if upload["type"] == "group_message":
-        who, where = upload["sender"], upload["group"]
-        print(f"{who} in {where}: {upload['content']}", flush=True)
-        return web.json_response({})  # a bot that answers everything in a group is soon thrown out
-    print(f"{upload['sender']}: {upload['content']}", flush=True)
-    return web.json_response({"reply": f"你说：{upload['content']}"})
+    report = await request.json()
+    if report["post_type"] != "receive_message" or report["format"] != "text":
+        return web.json_response({})  # no reply to events, own messages and media
+    if report["type"] == "group_message":
+        print(f"{report['sender']} in {report['group']}: {report['content']}", flush=True)
+        return web.json_response({})  # in a group, answering everything would annoy the members
+    print(f"{report['sender']}: {report['content']}", flush=True)
+    return web.json_response({"reply": f"你说：{report['content']}"})
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""A bot backend in Flask: commands, a picture, and a file that it saves.
+"""A bot backend in Flask that answers commands, sends a picture and acknowledges media.
 
-Point openwx at it:
+Set its address in the configuration of openwx:
 
     [report]
     post_api = "http://127.0.0.1:8000/"
@@ -21,25 +21,25 @@ app = Flask(__name__)
 HELP = "你可以说：时间、回声 <文字>、图片"
 
 
-def answer(upload: dict[str, Any]) -> dict[str, str]:
-    """What to say to an upload; an empty answer says nothing."""
-    if upload["post_type"] != "receive_message" or upload["type"] != "friend_message":
+def answer(report: dict[str, Any]) -> dict[str, str]:
+    """Return the answer to a report. An empty answer sends nothing."""
+    if report["post_type"] != "receive_message" or report["type"] != "friend_message":
         return {}
-    if upload["format"] == "media":
-        # The bytes are in media_data (base64) too, if post_media_data is on.
-        where = upload.get("media_path") or upload.get("media_error")
-        print(f"{upload['sender']} sent {upload['media_type']}: {where}", flush=True)
-        return {"reply": f"收到{upload['media_type']}"}
-    if upload["format"] != "text":
+    if report["format"] == "media":
+        # With post_media_data, media_data has the bytes in base64 too.
+        where = report.get("media_path") or report.get("media_error")
+        print(f"{report['sender']} sent {report['media_type']}: {where}", flush=True)
+        return {"reply": f"收到{report['media_type']}"}
+    if report["format"] != "text":
         return {}
-    command, _, rest = upload["content"].partition(" ")
+    command, _, rest = report["content"].partition(" ")
     match command:
         case "时间":
             return {"reply": f"{datetime.now():%H:%M}"}
         case "回声":
             return {"reply": rest or "……"}
         case "图片":
-            # A URL or a local path; text and picture may come together, the text first.
+            # media is a URL or a local path. With a reply, the text is sent first.
             return {"reply": "给你", "media": f"{request.url_root}picture.png"}
         case _:
             return {"reply": HELP}

@@ -1,7 +1,7 @@
-"""A bot behind a firewall: nobody needs to reach it, it reaches openwx. One WebSocket brings messages and takes calls.
+"""A bot behind a firewall: it connects to openwx, and one WebSocket carries messages and calls.
 
-openwx needs no post_api for it. The bot keeps the id of what it has done in a file, and goes on there after any break,
-its own or openwx's: who wrote meanwhile is answered then, and nobody twice.
+openwx needs no post_api for it. The bot saves the id of the last message that it answered, and continues after that id
+when the connection, the bot or openwx was down: it answers what was written meanwhile, and nothing twice.
 
 Run it: python examples/stream_bot.py [OPENWX_URL] [FILE]      (with an access token: OPENWX_TOKEN=… before it)
 """
@@ -16,46 +16,46 @@ from pathlib import Path
 import aiohttp
 
 URL = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:3000"
-DONE = Path(sys.argv[2] if len(sys.argv) > 2 else "stream_bot.last_id")
+LAST_ID = Path(sys.argv[2] if len(sys.argv) > 2 else "stream_bot.last_id")
 PAUSE_S = 2
 
 
 async def follow(http: aiohttp.ClientSession) -> None:
-    """Answer what friends write, one after the other, until the connection ends."""
-    after = DONE.read_text() if DONE.exists() else "now"
-    wanted = {"after": after, "type": "receive_message", "format": "text"}
-    async with http.ws_connect("/openwx/ws", params=wanted, max_msg_size=0) as ws:
+    """Answer messages of friends one after the other, until the connection ends."""
+    after = LAST_ID.read_text() if LAST_ID.exists() else "now"
+    params = {"after": after, "type": "receive_message", "format": "text"}
+    async with http.ws_connect("/openwx/ws", params=params, max_msg_size=0) as ws:
         to_answer: deque[dict] = deque()
-        is_asked = False
+        is_waiting = False
         async for message in ws:
-            told = json.loads(message.data)
-            match told["type"]:
+            frame = json.loads(message.data)
+            match frame["type"]:
                 case "cursor" if not to_answer:
-                    DONE.write_text(str(told["after"]))
-                case "event" if told["event"]["type"] == "friend_message":
-                    print(f"{told['event']['sender']}: {told['event']['content']}", flush=True)
-                    to_answer.append(told)
+                    LAST_ID.write_text(str(frame["after"]))
+                case "event" if frame["event"]["type"] == "friend_message":
+                    print(f"{frame['event']['sender']}: {frame['event']['content']}", flush=True)
+                    to_answer.append(frame)
                 case "answer":
-                    print(f"answered: {told['answer']['status']}", flush=True)
-                    DONE.write_text(str(to_answer.popleft()["id"]))
-                    is_asked = False
+                    print(f"answered: {frame['answer']['status']}", flush=True)
+                    LAST_ID.write_text(str(to_answer.popleft()["id"]))
+                    is_waiting = False
                 case "missed" | "end":
-                    print(told["reason"], flush=True)
-            if to_answer and not is_asked:
+                    print(frame["reason"], flush=True)
+            if to_answer and not is_waiting:
                 await ws.send_json(reply_to(to_answer[0]))
-                is_asked = True
+                is_waiting = True
 
 
-def reply_to(told: dict) -> dict:
-    """A call. Its key is made of the message, so it is done once, also where a break has it asked for again."""
-    event = told["event"]
+def reply_to(frame: dict) -> dict:
+    """Build the call for a reply. Its key is the uid of the message, so a repeated call sends nothing twice."""
+    event = frame["event"]
     params = {
         "id": event["sender_id"],
         "content": f"你说：{event['content']}",
         "async": True,
         "idempotency_key": f"stream_bot-{event['uid']}",
     }
-    return {"id": told["id"], "call": "send_friend_message", "params": params}
+    return {"id": frame["id"], "call": "send_friend_message", "params": params}
 
 
 async def main() -> None:

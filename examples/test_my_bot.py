@@ -1,9 +1,9 @@
-"""How to test a bot: this tests echo_bot.py against a simulated WeChat.
+"""An example of tests for a bot: tests of echo_bot.py against a simulated WeChat.
 
     python3 -m venv .venv && .venv/bin/pip install '.[testing]'
     .venv/bin/pytest examples/test_my_bot.py
 
-The bot is started as it always is, so it can be written in any language and with any framework.
+The fixture starts the bot as a process, so it can be written in any language and with any framework.
 """
 
 import socket
@@ -20,7 +20,7 @@ BOT = Path(__file__).with_name("echo_bot.py")
 
 @pytest.fixture
 def openwx_post_api() -> Iterator[str]:
-    """The bot, for as long as a test lasts; its address is where the gateway uploads to."""
+    """Run the bot during a test. The gateway POSTs its reports to the address."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     bot = subprocess.Popen([sys.executable, str(BOT), str(port)], stdout=subprocess.DEVNULL)
@@ -39,17 +39,17 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_a_friend_hears_an_echo(wechat, openwx_gateway):
+def test_a_friend_gets_an_echo(wechat, openwx_gateway):
     friend = wechat.friend("小灰")
     friend.says("你好")
     assert friend.hears_text() == "你说：你好"
 
 
-def test_in_a_group_it_keeps_quiet(wechat, openwx_gateway):
+def test_it_is_silent_in_a_group(wechat, openwx_gateway):
     group, friend = wechat.group("PERL学习交流"), wechat.friend("小灰")
     group.member_says(group.others[0], "大家好")
     while openwx_gateway.client.outbox(state="waiting"):
-        pass  # until the bot has been told
+        pass  # until the bot has received the report
     friend.says("你好")
     assert friend.hears_text() == "你说：你好"
     assert group.texts == []

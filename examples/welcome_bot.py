@@ -1,6 +1,6 @@
-"""Greets whoever joins a group, by name, and says goodbye to nobody. Needs openwx installed, for its client.
+"""A bot that greets new group members by name. It uses openwx's client.
 
-Point openwx at it, with the event that it lives on:
+Set its address and event in the configuration of openwx:
 
     [report]
     post_api = "http://127.0.0.1:8000/"
@@ -22,11 +22,11 @@ OPENWX = sys.argv[2] if len(sys.argv) > 2 else "http://127.0.0.1:3000"
 
 
 @receiver()
-async def bot(upload: Upload) -> None:
-    match upload:
+async def bot(report: Upload) -> None:
+    match report:
         case NewGroupMember(member=member, group=group):
             print(f"{member.displayname} joined {group.displayname}", flush=True)
-            # An event has no chat to reply to, so this calls the API. With an access token: Client(OPENWX, token="…").
+            # An event has no chat to reply to, so the bot calls the API. With a token: Client(OPENWX, token="…").
             async with Client(OPENWX) as wx:
                 words = f"欢迎 {member.displayname} 加入！"
                 print(await wx.send_group_message_later(words, id=group.id), flush=True)

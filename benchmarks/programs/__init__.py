@@ -1,1 +1,1 @@
-"""What runs as a process of its own, so that it has a core and a memory of its own."""
+"""Programs that rows start as child processes, each with a core and memory of its own."""

@@ -1,4 +1,4 @@
-"""What a bare aiohttp client can do: POST bodies to an address, so many at a time, in no order."""
+"""A bare aiohttp client that POSTs bodies concurrently and in no order: the baseline of the row ``burst``."""
 
 import asyncio
 import functools
@@ -13,7 +13,7 @@ from benchmarks.programs import commands
 async def post_all(
     http: aiohttp.ClientSession, url: str, body: bytes, count: int, at_once: int
 ) -> dict[str, Any]:
-    """The same body ``count`` times."""
+    """POST the same body ``count`` times, ``at_once`` at a time."""
     headers = {"Content-Type": "application/json"}
     turns = iter(range(count))
 

@@ -1,4 +1,7 @@
-"""A bare aiohttp server: ``python -m benchmarks.programs.bare_server FILE`` answers GET with the file's bytes."""
+"""A bare aiohttp server, the baseline of the row ``routes``.
+
+``python -m benchmarks.programs.bare_server FILE`` answers GET with the file's bytes.
+"""
 
 import asyncio
 import json

@@ -1,7 +1,7 @@
-"""The least that a client of WeChat can do: ``python -m benchmarks.programs.bare_wechat BASE_URL``.
+"""A minimal WeChat client, the baseline of the rows ``incoming`` and ``sends``.
 
-It logs in, and then, as it is told, polls and POSTs what comes to an address, or sends texts: nothing is checked, kept
-or tried again.
+``python -m benchmarks.programs.bare_wechat BASE_URL [POST_API]`` logs in, POSTs received texts to ``POST_API``, and
+sends texts on command. It validates nothing, stores nothing and retries nothing.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ HAS_NEWS = re.compile(rb'retcode:"0",selector:"[1-9]')
 
 
 class Bare:
-    """One login, and the calls that are needed."""
+    """A client after its login, with the calls that the rows need."""
 
     def __init__(self, base_url: str, session: Session, init: Any) -> None:
         self._url = base_url + MAIN
@@ -41,7 +41,7 @@ class Bare:
         self._numbers = itertools.count(1)
 
     async def follow(self, post_api: str) -> None:
-        """Poll and POST for ever."""
+        """Poll for messages, and POST each, until cancelled."""
         while True:
             if not await self._has_news():
                 continue
@@ -65,10 +65,10 @@ class Bare:
             return HAS_NEWS.search(await answer.read()) is not None
 
     async def _news(self) -> list[dict[str, Any]]:
-        """The texts among them."""
-        told = await self._post("webwxsync", SyncKey=self._key, rr=1)
-        self._key, self._check_key = told["SyncKey"], told["SyncCheckKey"]
-        return [message for message in told["AddMsgList"] if message["MsgType"] == 1]
+        """Fetch new messages, and return the texts."""
+        answer = await self._post("webwxsync", SyncKey=self._key, rr=1)
+        self._key, self._check_key = answer["SyncKey"], answer["SyncCheckKey"]
+        return [message for message in answer["AddMsgList"] if message["MsgType"] == 1]
 
     async def send(self, to: str) -> None:
         number = f"{time.time_ns()}{next(self._numbers):04}"
@@ -80,19 +80,19 @@ class Bare:
             "LocalID": number,
             "ClientMsgId": number,
         }
-        told = await self._post("webwxsendmsg", Msg=message, Scene=0)
-        assert told["BaseResponse"]["Ret"] == 0, told
+        answer = await self._post("webwxsendmsg", Msg=message, Scene=0)
+        assert answer["BaseResponse"]["Ret"] == 0, answer
 
     async def _post(self, call: str, **body: Any) -> dict[str, Any]:
         data = msgspec.json.encode({"BaseRequest": self._base, **body})
         query = {"lang": "zh_CN", "pass_ticket": self._session.pass_ticket}
-        async with self._http.post(f"{self._url}{call}", params=query, data=data) as answer:
-            told: dict[str, Any] = msgspec.json.decode(await answer.read())
-            return told
+        async with self._http.post(f"{self._url}{call}", params=query, data=data) as response:
+            answer: dict[str, Any] = msgspec.json.decode(await response.read())
+            return answer
 
 
 async def log_in(base_url: str) -> tuple[Bare, list[str]]:
-    """Somebody must scan. Also the ids of some friends."""
+    """Log in once the QR code is scanned. Returns the client and the ids of its friends."""
     async with aiohttp.TCPConnector() as connector:
         http = Http(connector, base_url=base_url)
         uuid = await login.fetch_uuid(http, "desktop")
@@ -101,16 +101,16 @@ async def log_in(base_url: str) -> tuple[Bare, list[str]]:
             pass
         session = await login.fetch_session(http, poll.redirect, "desktop")
         init = await http.send(sync.init(session))
-        told = await http.send(sync.get_contact(session, 0))
+        contacts = await http.send(sync.get_contact(session, 0))
         await http.close()
-    records = [msgspec.json.decode(raw) for raw in told.MemberList or []]
+    records = [msgspec.json.decode(raw) for raw in contacts.MemberList or []]
     ids = [record["UserName"] for record in records if record["ContactFlag"] and record["Uin"] == 0]
     people = [id for id in ids if id.startswith("@") and id != init.User.UserName]
     return Bare(base_url, session, init), people
 
 
 async def do(bare: Bare, friends: list[str], what: dict[str, Any]) -> dict[str, Any]:
-    """``send``: so many callers for so many ``seconds``, each to a friend of its own."""
+    """Send texts for ``seconds`` with ``send`` callers, each to a friend of its own."""
     until = time.perf_counter() + what["seconds"]
 
     async def caller(to: str) -> int:

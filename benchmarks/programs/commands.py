@@ -1,4 +1,4 @@
-"""Programs that do what they are told: a JSON object a line on stdin, one a line on stdout."""
+"""The command loop of the programs: reads JSON objects from stdin, one per line, and answers on stdout."""
 
 import asyncio
 import json
@@ -9,9 +9,9 @@ from typing import Any
 
 
 async def serve(do: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]) -> None:
-    """Answer until stdin ends, adding how long each took: ``wall_s``, ``cpu_s``."""
+    """Answer commands until stdin ends. Adds ``wall_s`` and ``cpu_s`` of each command to its answer."""
     while line := await asyncio.to_thread(sys.stdin.readline):
         wall, cpu = time.perf_counter(), time.process_time()
-        told = await do(json.loads(line))
+        answer = await do(json.loads(line))
         used = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
-        print(json.dumps(used | told), flush=True)
+        print(json.dumps(used | answer), flush=True)

@@ -1,7 +1,7 @@
-"""Loads groups with members in a process of its own: ``python -m benchmarks.programs.loading HOW FOLDER``.
+"""Loads groups with members, for the row ``members``: ``python -m benchmarks.programs.loading HOW FOLDER COUNT``.
 
-``openwx`` is what a login does with the answers; ``pydantic`` reads the same fields of the same bytes into models,
-and does nothing else with them. Says what a record takes, how long it took, and how long a full collection is.
+``openwx`` loads the answers as a login does; ``pydantic`` only parses the same fields into models. Prints the memory of
+a record, the time to load, and the time of a full garbage collection.
 """
 
 import gc
@@ -73,11 +73,11 @@ def main(how: str, folder: Path, count: int) -> None:
     gc.collect()
     before = machine.memory_kb(_own())
     wall_s = cpu_s = 0.0
-    kept = None
+    loaded = None
     for file in files:
         body = file.read_bytes()
         wall, cpu = time.perf_counter(), time.thread_time()
-        kept = load(body)
+        loaded = load(body)
         wall_s += time.perf_counter() - wall
         cpu_s += time.thread_time() - cpu
         del body
@@ -86,14 +86,14 @@ def main(how: str, folder: Path, count: int) -> None:
         cpu = time.thread_time()
         gc.collect()
         collections.append(time.thread_time() - cpu)
-    told = {
+    measured = {
         "bytes": (machine.memory_kb(_own()) - before) * 1024 / count,
         "wall_s": wall_s,
         "cpu_s": cpu_s,
         "collect_s": sorted(collections)[2],
     }
-    assert kept
-    print(json.dumps(told), flush=True)
+    assert loaded
+    print(json.dumps(measured), flush=True)
 
 
 def _own() -> int:

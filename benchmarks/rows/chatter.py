@@ -1,4 +1,4 @@
-"""100 accounts that get a message a second each: what is lost, and how long they take."""
+"""Row ``chatter``: 100 accounts that receive a message a second each: lost reports and latency."""
 
 import asyncio
 import time
@@ -18,23 +18,23 @@ ACCOUNTS = 100
 
 
 class Arrivals:
-    """When each message was written, and when it was uploaded."""
+    """The time at which each message was written, and its latency until its report arrived."""
 
     def __init__(self) -> None:
         self.written: dict[str, float] = {}
-        self.took: dict[str, float] = {}
-        self.again = 0
+        self.latencies: dict[str, float] = {}
+        self.duplicates = 0
 
-    def came(self, body: bytes) -> None:
+    def record(self, body: bytes) -> None:
         now = time.perf_counter()
-        id = msgspec.json.decode(body, type=_Upload).id
-        if id in self.took:
-            self.again += 1
+        id = msgspec.json.decode(body, type=_Report).id
+        if id in self.latencies:
+            self.duplicates += 1
         elif id in self.written:
-            self.took[id] = now - self.written[id]
+            self.latencies[id] = now - self.written[id]
 
 
-class _Upload(msgspec.Struct):
+class _Report(msgspec.Struct):
     id: str = ""
 
 
@@ -46,7 +46,7 @@ async def measure(count: int, seconds: int) -> list[Figure]:
     arrivals = Arrivals()
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
-        receiver = await stack.enter_async_context(Receiver(arrivals.came))
+        receiver = await stack.enter_async_context(Receiver(arrivals.record))
         simulator = await stack.enter_async_context(Simulator(friends=20, groups=2))
         settings = accounts(simulator, count) | {"REPORT__POST_API": receiver.url}
         program, _ = await stack.enter_async_context(
@@ -56,25 +56,25 @@ async def measure(count: int, seconds: int) -> list[Figure]:
         await _chatter(simulator, arrivals, seconds)
         await receiver.until(before + count * seconds, timeout_s=30)
         share = (machine.cpu_s(program.pid) - cpu) / seconds
-    took = list(arrivals.took.values())
+    latencies = list(arrivals.latencies.values())
     what = f"{count} accounts, a message a second each"
     return [
         Figure(
-            what=f"{what}: uploads lost",
-            value=len(arrivals.written) - len(took),
+            what=f"{what}: reports lost",
+            value=len(arrivals.written) - len(latencies),
             target=0,
             at_least=False,
-            detail={"written": len(arrivals.written), "came twice": arrivals.again},
+            detail={"written": len(arrivals.written), "received twice": arrivals.duplicates},
         ),
         Figure(
             what=f"{what}: p99 latency",
-            value=percentile(took, 99) * 1e3,
+            value=percentile(latencies, 99) * 1e3,
             unit="ms",
             target=250,
             at_least=False,
             detail={
-                "p50 ms": percentile(took, 50) * 1e3,
-                "most ms": max(took) * 1e3,
+                "p50 ms": percentile(latencies, 50) * 1e3,
+                "max ms": max(latencies) * 1e3,
                 "CPU % of a core": share * 100,
             },
         ),
@@ -82,7 +82,7 @@ async def measure(count: int, seconds: int) -> list[Figure]:
 
 
 async def _chatter(simulator: Simulator, arrivals: Arrivals, seconds: int) -> None:
-    """Each account gets its message at its own time of the second."""
+    """Write a message to each account once a second, spread evenly over the second."""
     start = time.perf_counter()
     for second in range(seconds):
         for number, account in enumerate(simulator.accounts):

@@ -1,4 +1,4 @@
-"""get_group_info: how long 200 groups with 300 members keep the event loop, and what others feel of it."""
+"""Row ``groups``: how long get_group_info of 200 groups × 300 members blocks the event loop, against ``json.dumps``."""
 
 from benchmarks.figures import Figure
 from benchmarks.listing import blocking

@@ -1,4 +1,4 @@
-"""Does the gateway grow? Messages by the ten thousands, and its memory and open files after each tenth of them."""
+"""Row ``growth``: memory and open files of the gateway after each tenth of 100,000 messages."""
 
 import sys
 from contextlib import AsyncExitStack
@@ -11,12 +11,12 @@ from benchmarks.rows import Scale
 from openwx.simulator import Simulator
 
 AT_ONCE = 500
-"""So many messages are under way at a time."""
+"""The number of messages that may be unreported at a time."""
 
 
 async def run(scale: Scale) -> list[Figure]:
     messages = scale.of(100_000, 10_000)
-    seen: list[tuple[float, int]] = []
+    usages: list[tuple[float, int]] = []
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
         receiver = await stack.enter_async_context(Receiver())
@@ -31,11 +31,11 @@ async def run(scale: Scale) -> list[Figure]:
                 await receiver.until(number - AT_ONCE)
             if number % (messages // 10) == 0:
                 await receiver.until(number)
-                seen.append(_seen(program.pid, number, folder / "data" / "journal.sqlite3"))
-    (first_mib, first_files), (last_mib, last_files) = seen[0], seen[-1]
+                usages.append(_usage(program.pid, number, folder / "data" / "journal.sqlite3"))
+    (first_mib, first_files), (last_mib, last_files) = usages[0], usages[-1]
     return [
         Figure(
-            what=f"{messages:,} messages: memory after all ÷ after the first tenth",
+            what=f"{messages:,} messages: memory at the end ÷ after the first tenth",
             value=last_mib / first_mib,
             detail={
                 "MiB after a tenth": first_mib,
@@ -47,8 +47,8 @@ async def run(scale: Scale) -> list[Figure]:
     ]
 
 
-def _seen(pid: int, number: int, journal: Path) -> tuple[float, int]:
-    """Memory in MiB and open files; told on stderr, too."""
+def _usage(pid: int, number: int, journal: Path) -> tuple[float, int]:
+    """Read memory in MiB and the number of open files, and print both to stderr."""
     memory, files = machine.memory_kb(pid) / 1024, machine.open_files(pid)
     size = journal.stat().st_size / 2**20
     print(

@@ -1,4 +1,4 @@
-"""100 accounts that are logged in, over TLS, and to which nothing happens: CPU and memory."""
+"""Row ``idle``: CPU and memory of 100 accounts that are logged in over TLS and receive nothing."""
 
 import asyncio
 import ssl
@@ -16,7 +16,7 @@ from openwx.simulator import Simulator
 
 ACCOUNTS = 100
 FRIENDS, GROUPS, MEMBERS = 100, 5, 20
-"""Of each account."""
+"""The contacts of each account: friends, groups, members of a group."""
 
 
 async def run(scale: Scale) -> list[Figure]:
@@ -38,13 +38,13 @@ async def run(scale: Scale) -> list[Figure]:
             unit="kB",
             target=600,
             at_least=False,
-            detail={"with one kB": one_kb, "with all kB": all_kb},
+            detail={"one account kB": one_kb, "all accounts kB": all_kb},
         ),
     ]
 
 
 async def measure(count: int, seconds: float, hold_s: float) -> tuple[int, float]:
-    """Resident memory in kB, and the share of a core."""
+    """Measure ``count`` idle accounts. Returns resident memory in kB, and CPU time as a share of a core."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
         authority = trustme.CA()
@@ -67,7 +67,7 @@ async def measure(count: int, seconds: float, hold_s: float) -> tuple[int, float
                 environment={"SSL_CERT_FILE": _trusted(authority, folder / "ca.pem")},
             )
         )
-        await asyncio.sleep(3)  # what a login leaves behind is done
+        await asyncio.sleep(3)  # the work after a login ends
         wall, cpu = time.perf_counter(), machine.cpu_s(program.pid)
         await asyncio.sleep(seconds)
         share = (machine.cpu_s(program.pid) - cpu) / (time.perf_counter() - wall)

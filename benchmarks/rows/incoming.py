@@ -1,4 +1,4 @@
-"""How long a message takes from the simulated WeChat's answer to ``post_api``, above a bare poll-and-POST loop."""
+"""Row ``incoming``: the latency from the simulated WeChat to ``post_api``, above a bare poll-and-POST loop."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ PAUSE_S = 0.01
 
 
 async def run(scale: Scale) -> list[Figure]:
-    """Two accounts, a message to each in turn: the gateway follows the one, the bare loop the other."""
+    """Write to two accounts in turn: the gateway serves one, the bare loop the other."""
     ours: list[float] = []
     theirs: list[float] = []
     async with AsyncExitStack() as stack:
@@ -62,7 +62,7 @@ async def run(scale: Scale) -> list[Figure]:
 
 
 async def _latency(account: Account, receiver: Receiver) -> float:
-    """Seconds from when the message is handed out to when it is there."""
+    """Measure the seconds from the simulator's answer with the message to its arrival."""
     await asyncio.sleep(PAUSE_S)
     count = receiver.count
     message = account.friends[0].says("在吗？周末一起爬山吗？")

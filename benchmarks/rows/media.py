@@ -1,4 +1,4 @@
-"""1 GiB of files from friends and 1 GiB to them, with ``post_media_data`` off: how much memory at most."""
+"""Row ``media``: peak memory while 1 GiB of files is received and 1 GiB is sent, without ``post_media_data``."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from benchmarks.rows import Scale
 from openwx.simulator import Simulator
 
 SIZE = 16 * 2**20
-"""Bytes of a file."""
+"""The size of a file, in bytes."""
 CHATS = 8
 
 
@@ -36,7 +36,7 @@ async def run(scale: Scale) -> list[Figure]:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         await asyncio.sleep(1)
         idle_kb = machine.memory_kb(program.pid)
-        machine.forget_peak(program.pid)
+        machine.reset_peak(program.pid)
         began = time.perf_counter()
         await _incoming(simulator, receiver, files)
         in_s, in_kb = time.perf_counter() - began, machine.memory_kb(program.pid, "VmHWM")
@@ -54,16 +54,16 @@ async def run(scale: Scale) -> list[Figure]:
             at_least=False,
             detail={
                 "idle MiB": idle_kb / 1024,
-                "peak after in MiB": in_kb / 1024,
-                "in MiB a second": gigabytes * 1024 / in_s,
-                "out MiB a second": gigabytes * 1024 / out_s,
+                "peak after receiving MiB": in_kb / 1024,
+                "received MiB a second": gigabytes * 1024 / in_s,
+                "sent MiB a second": gigabytes * 1024 / out_s,
             },
         )
     ]
 
 
 async def _incoming(simulator: Simulator, receiver: Receiver, files: int) -> None:
-    """Friends send files; a few at a time, so that the simulator need not keep them all."""
+    """Let friends send files, at most ``CHATS`` at a time, so that the simulator does not hold them all."""
     account, data = simulator.account(), os.urandom(SIZE)
     for number in range(files):
         account.friends[number % CHATS].sends_file(f"file{number}.bin", data)
@@ -72,7 +72,7 @@ async def _incoming(simulator: Simulator, receiver: Receiver, files: int) -> Non
 
 
 async def _outgoing(http: aiohttp.ClientSession, url: str, file: Path, files: int) -> None:
-    """A file, changed a little each time: WeChat would not have the same one uploaded again."""
+    """Send a file that changes each time: openwx does not upload the same file to WeChat again."""
     friends = await (await http.get(f"{url}/openwx/get_friend_info")).json()
     ids = [friend["id"] for friend in friends if friend["category"] == "好友"][:CHATS]
     for number in range(files):
@@ -80,5 +80,5 @@ async def _outgoing(http: aiohttp.ClientSession, url: str, file: Path, files: in
             changing.write(number.to_bytes(4))
         query = {"id": ids[number % CHATS], "media_path": str(file)}
         async with http.get(f"{url}/openwx/send_friend_message", params=query) as answer:
-            told = await answer.json()
-            assert told["code"] == 0, told
+            result = await answer.json()
+            assert result["code"] == 0, result

@@ -1,4 +1,4 @@
-"""250,000 members of groups, as a login loads them, against pydantic models of the same bytes."""
+"""Row ``members``: 250,000 group members as a login loads them, against pydantic models of the same bytes."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ async def run(scale: Scale) -> list[Figure]:
             theirs.append(await _load("pydantic", folder))
     by_bytes = _ratios(ours, theirs, "bytes")
     by_time = _ratios(ours, theirs, "wall_s")
-    collections = [told["collect_s"] * 1e3 for told in ours]
+    collections = [one["collect_s"] * 1e3 for one in ours]
     return [
         Figure(
             what="250,000 members: bytes a record ÷ pydantic",
@@ -66,5 +66,5 @@ def _ratios(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], key: str) 
     return [a[key] / b[key] for a, b in zip(ours, theirs, strict=True)]
 
 
-def _middle(told: list[dict[str, Any]], key: str) -> float:
-    return middle([one[key] for one in told])
+def _middle(runs: list[dict[str, Any]], key: str) -> float:
+    return middle([one[key] for one in runs])

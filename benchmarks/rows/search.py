@@ -1,4 +1,4 @@
-"""search_friend over 10,000 friends against a generator that looks at everybody."""
+"""Row ``search``: search_friend over 10,000 friends, against a generator that compares every friend."""
 
 import time
 
@@ -47,7 +47,10 @@ async def run(scale: Scale) -> list[Figure]:
 
 
 def _timed(contacts: WebContacts, search: dict[str, str], *, first: bool) -> tuple[float, float]:
-    """CPU seconds of both, which must find the same; whether ours comes ``first``, with everybody out of the caches."""
+    """Measure the CPU seconds of both, and check that they find the same friends.
+
+    ``first``: openwx searches first, when the friends are not in the processor's caches.
+    """
 
     def ours() -> list[Friend]:
         return contacts.search_friends(**search)

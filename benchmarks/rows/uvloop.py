@@ -1,4 +1,4 @@
-"""What uvloop gains: requests, and messages on their way in, with it and on asyncio's own event loop."""
+"""Row ``uvloop``: requests and incoming messages a second with uvloop, against asyncio's own event loop."""
 
 import importlib.util
 from collections.abc import Awaitable, Callable
@@ -33,8 +33,8 @@ async def run(scale: Scale) -> list[Figure]:
         async def requests(which: int) -> Sample:
             program, url, _ = both[which]
             port = world.port_of(url)
-            asked = [load.request(port, "/openwx/get_user_info")] * CONNECTIONS
-            return await load.hammer(program, port, asked, 0.3 if scale.quick else 0.8)
+            repeated = [load.request(port, "/openwx/get_user_info")] * CONNECTIONS
+            return await load.hammer(program, port, repeated, 0.3 if scale.quick else 0.8)
 
         async def messages(which: int) -> Sample:
             program, _, account = both[which]

@@ -1,4 +1,4 @@
-"""Scripts and styles of pages, shipped with openwx: no page asks another host for anything."""
+"""Scripts, styles and icons of the pages, served by openwx itself: no page loads anything from another host."""
 
 import functools
 import hashlib
@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 SHARED = Path(__file__).parent / "files"
-"""What several pages use."""
+"""The folder of files that several pages use."""
 
 _SERVED = frozenset({".css", ".js", ".svg", ".png"})
 
@@ -22,12 +22,12 @@ def add_to(router: web.UrlDispatcher, prefix: str, *folders: Path) -> None:
 
 
 def add_icon(router: web.UrlDispatcher) -> None:
-    """The icon that browsers ask for by themselves, of whatever page or answer they show."""
+    """Serve the icon, which browsers request on their own at /favicon.ico."""
     router.add_get("/favicon.ico", _Asset(SHARED / "icon.svg").serve)
 
 
 class _Asset:
-    """A file that is read once, when it is first asked for."""
+    """A file that is read from the disk once, on its first request."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,7 +1,7 @@
-"""A whole WeChat to test a bot against: the simulator, and a gateway that is logged in to it.
+"""A test environment for bots: a simulated WeChat and gateways that are logged in to it.
 
-``pip install '.[testing]'`` in the project's folder brings it to pytest as fixtures (``openwx/pytest_plugin.py``). What
-is here can be used without pytest, too.
+The pytest fixtures of ``openwx/pytest_plugin.py`` are built on it (``pip install '.[testing]'``). It also works without
+pytest.
 """
 
 from openwx.testing.gateway import PACE, Gateway

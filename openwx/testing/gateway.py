@@ -1,4 +1,4 @@
-"""The real gateway, in this process, at the pace of a test."""
+"""The real gateway in this process, with short delays for tests."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from openwx.config import Settings
 from openwx.timing import Timing
 
 STOP_S = 60.0
-"""How long the end of a gateway may take."""
+"""Time limit for stopping a gateway, in seconds."""
 
 PACE = Timing(
     call_timeout_s=3.0,
@@ -26,11 +26,11 @@ PACE = Timing(
     medium_within_s=2.0,
     medium_login_s=10.0,
 )
-"""As the real pace, in less time."""
+"""The delays of a gateway under test: the same proportions in less time."""
 
 
 class Gateway:
-    """A gateway; ``stop`` ends it as SIGTERM does. ``url`` is where it listens, once it does."""
+    """A gateway. ``url`` is its address after ``start``; ``stop`` ends it as SIGTERM does."""
 
     def __init__(self, settings: Settings, pace: Timing = PACE) -> None:
         self.url = ""
@@ -41,7 +41,7 @@ class Gateway:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Return once it listens. Raises what ``service.running`` raises."""
+        """Start it, and return when it listens. Raises the errors of ``service.running``."""
         listens: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._live(listens), name="gateway under test")
         await asyncio.wait({self._task, listens}, return_when=asyncio.FIRST_COMPLETED)
@@ -59,14 +59,14 @@ class Gateway:
             enough.cancel()
 
     async def stop(self) -> None:
-        """Stop in good order; once more does nothing. A bug that ended the gateway comes out here."""
+        """Shut down in order. A second call does nothing. Raises the error if the gateway crashed."""
         self._enough.set()
         if self._task is not None:
             async with asyncio.timeout(STOP_S):
                 await self._task
 
     async def ends(self) -> None:
-        """Wait until it has ended by itself."""
+        """Wait until it ends on its own."""
         assert self._task is not None
         async with asyncio.timeout(STOP_S):
             await asyncio.shield(self._task)

@@ -1,7 +1,7 @@
-"""Objects that live in a ``LoopThread``, for tests that do not.
+"""Proxies for objects that live in a ``LoopThread``, for tests that run in another thread.
 
-A test says ``friend.says("hi")`` and ``friend.hears_text()``: both happen in the thread. What waits there is waited
-for here by a test that is a plain function, and is to be awaited in one that is ``async``.
+A test calls ``friend.says("hi")`` and ``friend.hears_text()``; both run in the loop thread. In a plain test, a call
+of a coroutine function blocks until the result is there; in an ``async`` test, it is awaited.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from typing import Any
 from openwx.testing.thread import LoopThread
 
 _LIVE = ("openwx.simulator.", "openwx.testing.", "openwx.client.client", "openwx.client.stream")
-"""Of which modules the objects stay in the thread; all others are plain data."""
+"""Objects of these modules stay in the thread; all others are plain data."""
 
 
 class Remote:
-    """Stands for an object of the thread: attributes, calls, iteration and comparison are the object's own."""
+    """A proxy for an object in the thread. It forwards attributes, calls, iteration and comparison."""
 
     __slots__ = ("_is_async", "_target", "_thread")
 
@@ -82,7 +82,7 @@ class Remote:
         return self._shown(await asyncio.wrap_future(self._thread.submit(work)))
 
     def _shown(self, value: Any) -> Any:
-        """What a test may see of it: plain data as it is, all else as a ``Remote``."""
+        """Wrap live objects in a ``Remote``; return plain data unchanged."""
         match value:
             case list() | tuple():
                 return type(value)(self._shown(one) for one in value)
@@ -95,7 +95,7 @@ class Remote:
 
 
 def _meant(value: Any) -> Any:
-    """The object itself, for the thread."""
+    """Unwrap ``Remote`` arguments for use in the thread."""
     match value:
         case Remote():
             return object.__getattribute__(value, "_target")

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, so that tests of every kind can use what runs in it."""
+"""An event loop in a thread of its own, so that plain and ``async`` tests can use the same gateway."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """``with LoopThread() as thread: thread.run(work())``. Leaving cancels what still runs in it."""
+    """A thread with an event loop: ``with LoopThread() as thread: thread.run(work())``. Leaving cancels its tasks."""
 
     def __init__(self) -> None:
         self._begun: Future[asyncio.AbstractEventLoop] = Future()
@@ -33,15 +33,15 @@ class LoopThread:
         self._thread.join()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Begin it there; what comes of it."""
+        """Start a coroutine in the thread, and return its future."""
         return asyncio.run_coroutine_threadsafe(work, self._begun.result())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it there, and wait for it here."""
+        """Run a coroutine in the thread, and wait for its result."""
         return self.submit(work).result()
 
     def do(self, action: Callable[[], T]) -> T:
-        """Call something there that does not wait, and wait for it here."""
+        """Call a plain function in the thread, and wait for its result."""
 
         async def call() -> T:
             return action()

@@ -1,4 +1,4 @@
-"""The simulated WeChat and gateways that are logged in to it, in one folder: a later one finds what the former left."""
+"""The simulated WeChat and the gateways of a test, which share a data folder one after the other."""
 
 import asyncio
 import socket
@@ -16,12 +16,12 @@ from openwx.testing import gateway
 
 LOGIN_S = 30.0
 PACE = replace(gateway.PACE, finish_s=0.3)
-"""Nobody waits for a bot that has ended before its gateway."""
+"""The delays of a gateway in a bot's tests. It does not wait long for a bot that has ended already."""
 ALL_EVENTS = [name for name in EVENTS if not name.startswith("update_")]
 
 
 class Gateway(gateway.Gateway):
-    """A gateway with a ``client`` of its API."""
+    """A gateway with a ``client`` for its API."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, PACE)
@@ -42,12 +42,15 @@ class Gateway(gateway.Gateway):
         assert self.service is not None
         mine = self.service.gateway.account(None)
         async with asyncio.timeout(LOGIN_S):
-            while not mine.is_running:  # noqa: ASYNC110 - only uploads tell it, and those are for the bot
+            while not mine.is_running:  # noqa: ASYNC110 - only reports announce it, and those go to the bot
                 await asyncio.sleep(0.005)
 
 
 class World:
-    """``async with World(folder) as world``. Gateways listen at ``url``, which is known before the first one starts."""
+    """A simulator and its gateways: ``async with World(folder) as world``.
+
+    All gateways listen at ``url``, which is known before the first one starts.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.simulator = Simulator(1, hold_s=0.5, biggest_group=60)
@@ -73,7 +76,7 @@ class World:
 
     @property
     def account(self) -> Account:
-        """The account that is logged in: its friends, its groups, its phone."""
+        """The simulated account of the gateway, with its friends, groups and phone."""
         return self.simulator.account()
 
     async def start_gateway(
@@ -84,10 +87,10 @@ class World:
         login: bool = True,
         **settings: Any,
     ) -> Gateway:
-        """A gateway that uploads all messages and events to ``post_api``, and is logged in unless ``login`` is False.
+        """Start a gateway that reports all messages and events to ``post_api``, and log in if ``login`` is true.
 
-        ``settings`` are further keys of ``[accounts.NAME]``, such as ``secret`` or ``post_event_list``. Raises what
-        ``Settings`` and ``service.running`` raise.
+        ``settings`` are further keys of ``[accounts.NAME]``, such as ``secret`` or ``post_event_list``. Raises the
+        errors of ``Settings`` and ``service.running``.
         """
         usual = {
             "base_url": self.simulator.url,
@@ -110,7 +113,7 @@ class World:
         await started.start()
         self._gateways.append(started)
         if login:
-            if not self.account.is_online:  # else the saved session is resumed
+            if not self.account.is_online:  # otherwise the gateway resumes the saved session
                 await self.account.phone.logs_in(timeout_s=LOGIN_S)
             await started.runs()
         return started

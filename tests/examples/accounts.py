@@ -1,10 +1,10 @@
-"""The accounts themselves."""
+"""Examples of the routes for accounts."""
 
 from .book import Example, Scene, Topic, both, the_disk_is_full
 
 
 async def a_new_name(scene: Scene) -> None:
-    """``shop``, then others."""
+    """Choose a new account name: ``shop`` first, then ``shop-N``."""
     assert scene.gateway.service is not None
     number = len(scene.gateway.service.gateway.accounts)
     scene.words["shop"] = "shop" if number == 1 else f"shop-{number}"

@@ -1,4 +1,4 @@
-"""Pictures."""
+"""Examples of the routes for avatars."""
 
 from .book import Example, Scene, Topic, refuses, wechat_is_away
 

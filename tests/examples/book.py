@@ -1,4 +1,4 @@
-"""What an example is, and how it is played: in which circumstances, what is called, how it ends."""
+"""The examples of routes: what an example consists of, how it runs, and how its answer is compared."""
 
 import asyncio
 import re
@@ -19,29 +19,29 @@ from tests.functional.world import Gateway, World
 from tests.reply import Reply
 
 STYLES = ("query", "form", "json", "multipart")
-"""The ways in which parameters can be given."""
+"""The ways to send parameters."""
 
-TOLD = ("Retry-After", "ETag", "Cache-Control", "WWW-Authenticate", "X-Openwx-Last-Id")
-"""The headers of answers that an example shows."""
+SHOWN_HEADERS = ("Retry-After", "ETag", "Cache-Control", "WWW-Authenticate", "X-Openwx-Last-Id")
+"""The response headers that an example shows."""
 
 
 @dataclass
 class Scene:
-    """Where examples are played: one gateway after its login, or before, and the words that stand for its ids."""
+    """The gateway against which examples run, and the placeholders for its ids."""
 
     world: World
     gateway: Gateway
     words: dict[str, str] = field(default_factory=dict)
-    """What ``{NAME}`` in a parameter stands for; friends and groups are found by their names."""
+    """The values of ``{NAME}`` in parameters; friends and groups are also found by their names."""
     afterwards: AsyncExitStack = field(default_factory=AsyncExitStack)
-    """What is put right after the example."""
+    """Clean-up after the example."""
 
     @property
     def account(self) -> Account:
         return self.world.account
 
     def friend(self) -> Person:
-        """小灰, to whom most examples speak."""
+        """Return 小灰, the friend of most examples."""
         return self.account.friend("小灰")
 
     def own_group(self) -> Group:
@@ -62,7 +62,7 @@ class Scene:
         return self.id_of(groups[0] if groups else self.account.friend(name))
 
     def a_stranger(self) -> Person:
-        """Somebody in a group who is no friend."""
+        """Find a group member that is no friend."""
         others = [member for group in self.account.groups for member in group.others]
         return next(member.person for member in others if not member.person.is_friend)
 
@@ -75,25 +75,25 @@ Act = Callable[[Scene], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One call of a route. A success is played in all styles, a failure in one."""
+    """One call of a route. A success runs in all styles, a failure in one."""
 
     about: str
     params: Mapping[str, str] = field(default_factory=dict)
     code: int = 0
     status: int = 200
     given: Act | None = None
-    """What must be so before."""
+    """Prepares the scene before the call."""
     meanwhile: Act | None = None
-    """What happens while the caller waits."""
+    """Runs while the caller waits."""
     headers: Mapping[str, str] = field(default_factory=dict)
     file: str = ""
-    """The name of a file part ``media``."""
+    """The file name of a part ``media``."""
     body: tuple[str, bytes | Callable[[], AsyncIterator[bytes]]] | None = None
-    """A body that is none of the styles: its Content-Type, and its bytes, perhaps one after the other."""
+    """A body in none of the styles: its Content-Type, and its bytes or chunks."""
     ask: "Ask | None" = None
-    """How it is called, where that is no single request with a single answer."""
+    """Makes the call where that is more than one request and answer."""
     place: str = "running"
-    """Where it is played (``places``)."""
+    """The name of its place (``places.py``)."""
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -104,13 +104,13 @@ class Example:
 
 
 Ask = Callable[[Scene, Mapping[str, str], Mapping[str, str]], Awaitable[Reply]]
-"""Calls with these parameters and headers."""
+"""Calls the route with parameters and headers."""
 Topic = dict[str, list[Example]]
-"""The examples of the routes of one file, by the names of the routes."""
+"""The examples of one file, by route name."""
 
 
 async def play(scene: Scene, route: str, example: Example, style: str) -> Recorded:
-    """Call the route as the example says. Fails where it does not end as it says."""
+    """Call the route as the example says, and check status and code. Returns the recorded call."""
     async with AsyncExitStack() as scene.afterwards:
         if example.given is not None:
             await example.given(scene)
@@ -134,7 +134,7 @@ async def play(scene: Scene, route: str, example: Example, style: str) -> Record
     if isinstance(answer, dict):
         assert answer.get("code", 0) == example.code, shown
     came = {name.lower(): value for name, value in reply.headers.items()}
-    told = {name: came[name.lower()] for name in TOLD if name.lower() in came}
+    told = {name: came[name.lower()] for name in SHOWN_HEADERS if name.lower() in came}
     return Recorded(
         example.about,
         reply.status,
@@ -179,11 +179,11 @@ async def _ask(
     return await gateway.call(route, method="POST", data=form, headers=headers)
 
 
-# -- what can be so before a call ------------------------------------------------------------------------
+# -- conditions before a call ----------------------------------------------------------------------------
 
 
 def refuses(call: str, ret: int = 1, errmsg: str = "") -> Act:
-    """WeChat refuses a call of its own."""
+    """Let WeChat refuse one of its calls."""
 
     async def given(scene: Scene) -> None:
         scene.world.simulator.faults.add(call, Fault.RET, ret=ret, errmsg=errmsg)
@@ -199,14 +199,14 @@ def fails(call: str, fault: Fault) -> Act:
 
 
 async def wechat_is_away(scene: Scene) -> None:
-    """No connection comes about."""
+    """Make WeChat unreachable."""
     await scene.world.simulator.close()
     scene.afterwards.push_async_callback(scene.gateway.reaches, "running")
     scene.afterwards.push_async_callback(scene.world.simulator.start)
 
 
 def journal_fails(method: str, why: str) -> Act:
-    """The journal cannot do this: ``write``, ``body_of``."""
+    """Let a method of the journal fail, such as ``write`` or ``body_of``."""
 
     async def given(scene: Scene) -> None:
         async def fail(*_: object) -> None:
@@ -229,7 +229,7 @@ def both(*acts: Act) -> Act:
     return given
 
 
-# -- how two answers are compared ------------------------------------------------------------------------
+# -- comparison of two answers ---------------------------------------------------------------------------
 
 _IDS = re.compile(
     r"@{1,2}[0-9A-Za-z_-]{8,}|(?<=delivery )\d+|(?<=\nid: )\d+|[0-9a-f]{16,}|\d{4,}|[0-9A-Za-z+/\n]{60,}=*"
@@ -239,7 +239,7 @@ _OF_THE_MACHINE = frozenset({"version", "os"})
 
 
 def shape(value: Any, words: Mapping[str, str], name: str = "") -> Any:
-    """A value without what differs from run to run: ids, times, numbers of processes, places on the disk."""
+    """Remove from a value what differs between runs: ids, times, process numbers, paths."""
     if isinstance(value, dict):
         return {key: shape(one, words, key) for key, one in value.items()}
     if isinstance(value, list):
@@ -260,7 +260,7 @@ def shape(value: Any, words: Mapping[str, str], name: str = "") -> Any:
 
 
 def as_recorded(value: Any, replaced: Mapping[str, str]) -> Any:
-    """The same with the places of this machine called as they might be on another."""
+    """Replace the paths of this machine by those of an example machine."""
     data = msgspec.json.encode(value).decode()
     for here, there in replaced.items():
         data = data.replace(here, there)

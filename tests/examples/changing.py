@@ -1,4 +1,4 @@
-"""What any route that changes something at WeChat can come to."""
+"""Failures that all routes with state-changing calls share."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from .book import Act, Example, both, fails, refuses, wechat_is_away
 
 
 def failures(params: Mapping[str, str], call: str, given: Act | None = None) -> list[Example]:
-    """``call`` is WeChat's own, ``given`` what must be so that it is made."""
+    """List the failures of a route. ``call`` is the WeChat call, ``given`` prepares its success."""
     first = [] if given is None else [given]
     return [
         Example("WeChat refuses", params, code=201, given=both(*first, refuses(call))),

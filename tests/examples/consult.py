@@ -1,4 +1,4 @@
-"""Asking and waiting."""
+"""Examples of ``consult``, which sends a question and waits for the answer."""
 
 from .book import Example, Scene, Topic
 from .sending import failures

@@ -1,4 +1,4 @@
-"""Waiting for what happens, and following it."""
+"""Examples of ``check_event`` and of the streams."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ async def a_friend_writes(scene: Scene) -> None:
 
 
 async def somebody_was_away(scene: Scene) -> None:
-    """A message came, and its reader is asked for what follows the id before it."""
+    """Let a message arrive, and name the id before it, after which the reader continues."""
     first = await scene.gateway.get("check_event", after="now", timeout="0")
     came = {name.lower(): value for name, value in first.headers.items()}
     scene.words["id"] = came["x-openwx-last-id"]
@@ -29,7 +29,7 @@ async def somebody_was_away(scene: Scene) -> None:
 
 
 async def nothing_more_comes(scene: Scene) -> None:
-    """A stream then ends once it has told what is kept."""
+    """End the account's stream, so that a reader gets the stored reports and then the end."""
     assert scene.gateway.service is not None
     stream = scene.gateway.service.gateway.account(None).stream
     scene.afterwards.callback(setattr, stream, "ended", stream.ended)
@@ -44,7 +44,7 @@ async def all_streams_are_taken(scene: Scene) -> None:
 
 
 async def stream(scene: Scene, params: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
-    """Read a stream until it told a message, which is written once the stream has begun."""
+    """Read a stream until a message arrives, which is written after the stream has begun."""
     url = f"{scene.gateway.url}/openwx/events"
     async with scene.world.http.get(url, params=params, headers=headers, timeout=STREAM) as answer:
         read = b""
@@ -58,7 +58,7 @@ async def stream(scene: Scene, params: Mapping[str, str], headers: Mapping[str, 
 
 
 async def talk(scene: Scene, params: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
-    """Call a route over a socket, and hear a message: all that was said, as one list."""
+    """Call a route over a WebSocket, and receive a message. Answers with all frames in one list."""
     said: list[dict[str, object]] = []
     url = f"{scene.gateway.url}/openwx/ws"
     async with scene.world.http.ws_connect(url, params=params, headers=headers) as ws:

@@ -1,4 +1,4 @@
-"""What any route can answer, whatever it does."""
+"""Failures that any route can answer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ async def more_than_a_mebibyte() -> AsyncIterator[bytes]:
 
 
 async def one_change_may_wait(scene: Scene) -> None:
-    """One hangs at WeChat, and one waits for its turn."""
+    """Fill the queue of changes: one hangs at WeChat, and one waits for its turn."""
     usual, mutations.MAX_PENDING = mutations.MAX_PENDING, 2
     rule = scene.world.simulator.faults.add("webwxoplog", Fault.HANG)
     call = {"account": "xiaohui2016", "new_markname": "灰"}

@@ -1,4 +1,4 @@
-"""Remark names, pinned chats, and becoming friends."""
+"""Examples of the routes for remark names, pinned chats and friend requests."""
 
 from .book import Example, Scene, Topic
 from .changing import failures, no_such_friend, no_such_group
@@ -11,7 +11,7 @@ REQUEST = {"id": "{who asks}", "ticket": "{ticket}", "displayname": "陌生人"}
 
 
 async def somebody_asks(scene: Scene) -> None:
-    """Somebody wants to be a friend."""
+    """Let a stranger send a friend request, and name its id and ticket."""
     before = len(scene.world.receiver.events("friend_request"))
     scene.account.asks_to_be_friends("陌生人", "我是群里的小王")
     params = await scene.world.receiver.get_event("friend_request", before + 1)

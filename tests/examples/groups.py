@@ -1,4 +1,4 @@
-"""Groups."""
+"""Examples of the routes that change groups."""
 
 from .book import Example, Scene, Topic
 from .changing import failures, no_such_group
@@ -9,7 +9,7 @@ NEW_NAME = {"new_displayname": "PERL 与 Python"}
 
 
 async def two_outsiders(scene: Scene) -> None:
-    """Friends who are no members; each time other ones."""
+    """Add two friends that are not in the group; new ones each time."""
     number = len(scene.account.friends)
     people = [scene.account.add_friend(f"新朋友{number}{letter}") for letter in "甲乙"]
     await scene.world.receiver.gets(
@@ -20,7 +20,7 @@ async def two_outsiders(scene: Scene) -> None:
 
 
 async def two_members(scene: Scene) -> None:
-    """Two who are in the account's own group."""
+    """Add two members to the account's own group; new ones each time."""
     group = scene.own_group()
     before = len(scene.world.receiver.events("new_group_member"))
     people = [group.add_member(f"新成员{before}{letter}") for letter in "甲乙"]

@@ -1,4 +1,4 @@
-"""The user, friends and groups."""
+"""Examples of the routes that list and search the user, friends and groups."""
 
 from .book import Example, Topic
 

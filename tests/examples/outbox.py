@@ -1,10 +1,10 @@
-"""Deliveries."""
+"""Examples of the routes for deliveries."""
 
 from .book import Example, Scene, Topic, both, the_disk_is_full
 
 
 async def one_failed(scene: Scene) -> None:
-    """A message that ``post_api`` refuses until it is given up."""
+    """Let the delivery of a message fail for good, as ``post_api`` refuses it."""
     api, receiver = scene.gateway, scene.world.receiver
     await api.get("outbox_drop", id="all")
     receiver.fails(status=400, content="在吗？")
@@ -18,10 +18,12 @@ async def one_failed(scene: Scene) -> None:
 
 async def one_waits(scene: Scene) -> None:
     receiver = scene.world.receiver
+    while (await scene.gateway.get("outbox", state="waiting")).json["deliveries"]:
+        pass  # until an earlier one is delivered
     receiver.fails(status=503, content="还在吗？")
     scene.friend().says("还在吗？")
     waiting: list[dict[str, object]] = []
-    while not waiting or not waiting[0]["error"]:  # until a try has failed
+    while not waiting or not waiting[0]["error"]:  # until an attempt has failed
         waiting = (await scene.gateway.get("outbox", state="waiting")).json["deliveries"]
     scene.words["delivery"] = str(waiting[0]["id"])
     scene.afterwards.callback(receiver.behaves_well)

@@ -1,4 +1,4 @@
-"""Where examples are played: each place is a gateway on a simulated WeChat of its own."""
+"""The places in which examples run: each is a gateway with a simulated WeChat of its own."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ TOKEN = "s3cret-enough-token"
 
 @asynccontextmanager
 async def opened(place: str, folder: Path) -> AsyncIterator[Scene]:
-    """The gateway of a place: running, telling, impatient, waiting, guarded, hasty, alone."""
+    """Open a place: running, telling, impatient, waiting, guarded, hasty or alone."""
     receiver = Receiver()
     await receiver.start()
     async with (
@@ -39,7 +39,7 @@ async def opened(place: str, folder: Path) -> AsyncIterator[Scene]:
 async def _scene(world: World, place: str) -> Scene:
     match place:
         case "running":
-            # Settings at their defaults where an answer tells of them; the tries, so that they end soon.
+            # Answers show settings, so those keep their defaults; two attempts, so that failures come soon.
             world.account.add_group("项目组", ["甲", "乙"])
             world.account.add_group("项目组", ["丙", "丁"])
             scene = Scene(world, await world.run(send_tries=2))

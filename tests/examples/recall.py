@@ -1,4 +1,4 @@
-"""Taking back."""
+"""Examples of ``revoke_message``."""
 
 from .book import Example, Scene, Topic, journal_fails
 from .changing import failures

@@ -1,4 +1,4 @@
-"""Sending."""
+"""Examples of the routes that send messages and upload media."""
 
 import asyncio
 import base64
@@ -12,7 +12,7 @@ IN_BASE64 = base64.b64encode(PNG).decode()
 
 
 async def a_picture(scene: Scene) -> None:
-    """A file on this machine."""
+    """Write a picture to a folder of this machine."""
     folder = scene.world.data_dir.parent / "pictures"
     folder.mkdir(exist_ok=True)
     (folder / "holiday.png").write_bytes(PNG)
@@ -35,7 +35,7 @@ async def a_used_key(scene: Scene) -> None:
 
 
 async def the_queue_is_full(scene: Scene) -> None:
-    """One hangs at WeChat, and one waits."""
+    """Fill the queue of sends: one hangs at WeChat, and one waits."""
     rule = scene.world.simulator.faults.add("webwxsendmsg", Fault.HANG)
     sends = []
     for content in ("first", "second"):
@@ -63,7 +63,7 @@ async def wechat_hangs(scene: Scene) -> None:
 
 
 def failures(whom: dict[str, str]) -> list[Example]:
-    """What any send can come to."""
+    """List the failures of all routes that send."""
     text = whom | {"content": "你好"}
     return [
         Example("nothing to send", whom, code=-2, status=400),

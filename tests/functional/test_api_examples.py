@@ -15,7 +15,7 @@ from openwx.api.app import routes
 from openwx.api.openapi.examples import FOLDER, Recorded
 from openwx.config.models import EVENTS
 from openwx.transports.web import mutations
-from tests.examples import uploads
+from tests.examples import reports
 from tests.examples.book import Example, Scene, Topic, as_recorded, play, shape
 from tests.examples.places import opened
 from tests.functional.world import Json
@@ -118,20 +118,20 @@ def record(name: str, examples: Topic, played: Mapping[tuple[str, str], Recorded
     (FOLDER / f"{name}.json").write_bytes(data + b"\n")
 
 
-# -- uploads ---------------------------------------------------------------------------------------------
+# -- reports ---------------------------------------------------------------------------------------------
 
 Uploads = dict[str, dict[str, Json]]
 """By format or event, and by what they are about."""
 
 
 def test_every_format_and_every_event_has_an_example() -> None:
-    assert uploads.MESSAGES.keys() == set(FORMATS)
-    assert uploads.EVENTS.keys() == set(EVENTS)
+    assert reports.MESSAGES.keys() == set(FORMATS)
+    assert reports.EVENTS.keys() == set(EVENTS)
 
 
 @pytest.mark.parametrize("name", ["messages", "events"])
 async def test_every_upload_is_as_it_is_told(name: str, tmp_path: Path) -> None:
-    acts = uploads.MESSAGES if name == "messages" else uploads.EVENTS
+    acts = reports.MESSAGES if name == "messages" else reports.EVENTS
     seen: Uploads = {}
     async with opened("telling", tmp_path) as scene:
         here = {

@@ -1,4 +1,4 @@
-"""The measuring itself: what is said of figures must be right before the figures can be."""
+"""The benchmarks' own code: figures, rounds, the table, and the list of rows."""
 
 import re
 from pathlib import Path
@@ -22,13 +22,13 @@ ROOT = Path(__file__).parents[2]
         (1, None, True, None),
     ],
 )
-def test_a_target_is_a_floor_or_a_ceiling(
+def test_a_target_is_a_minimum_or_a_maximum(
     value: float, target: float | None, at_least: bool, met: bool | None
 ) -> None:
     assert Figure(what="it", value=value, target=target, at_least=at_least).met is met
 
 
-def test_the_table_shows_what_failed() -> None:
+def test_the_table_shows_missed_targets_and_failed_rows() -> None:
     good = Figure(what="speed", value=0.756, target=0.8, by_cpu=0.9)
     rows = table(
         [Result(name="a", figures=[good], load=1.23), Result(name="b", error="it broke", load=2)]
@@ -40,18 +40,18 @@ def test_the_table_shows_what_failed() -> None:
 
 
 @pytest.mark.parametrize(("percent", "value"), [(10, 1), (50, 5), (90, 9), (99, 10), (100, 10)])
-def test_a_percentile_is_a_value_that_was_measured(percent: float, value: float) -> None:
+def test_a_percentile_is_one_of_the_values(percent: float, value: float) -> None:
     assert percentile([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], percent) == value
 
 
-def test_ratios_are_made_round_by_round() -> None:
+def test_ratios_are_calculated_for_each_pair_of_rounds() -> None:
     ours, theirs = Sample(100, 2, 1), Sample(100, 1, 0.25)
     pairs = Pairs([ours, theirs], [theirs, theirs])
     assert pairs.rates == [0.5, 1]
     assert pairs.costs == [4, 1]
 
 
-async def test_rounds_take_turns_after_one_to_warm_up() -> None:
+async def test_rounds_alternate_after_a_warm_up() -> None:
     done = []
 
     async def ours() -> Sample:
@@ -68,7 +68,7 @@ async def test_rounds_take_turns_after_one_to_warm_up() -> None:
     assert [sample.count for sample in pairs.theirs] == [4, 5]
 
 
-def test_the_table_goes_between_its_marks() -> None:
+def test_the_table_replaces_the_text_between_its_marks() -> None:
     text = "before\n<!-- benchmarks -->\nold\n<!-- end of benchmarks -->\nafter\n"
     new = between_marks(text, "new")
     assert new == "before\n<!-- benchmarks -->\nnew\n<!-- end of benchmarks -->\nafter\n"
@@ -77,7 +77,7 @@ def test_the_table_goes_between_its_marks() -> None:
     assert between_marks((ROOT / "docs" / "performance.md").read_text(), "new")
 
 
-def test_every_row_is_there_and_explained() -> None:
+def test_every_row_has_a_module_and_a_line_in_the_readme() -> None:
     modules = {path.stem for path in (ROOT / "benchmarks" / "rows").glob("[a-z]*.py")}
     explained = re.findall(
         r"^\| `(\w+)` \|", (ROOT / "benchmarks" / "README.md").read_text(), re.MULTILINE

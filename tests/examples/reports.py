@@ -1,4 +1,4 @@
-"""What is uploaded to ``post_api``: a message of every format, and every event."""
+"""The reports that ``post_api`` receives: messages of every format, and every event."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,20 +11,20 @@ from .book import Act, Scene
 from .sending import an_uploaded_picture
 
 Come = Callable[[Scene], Awaitable[Json]]
-"""Makes something happen; the upload that tells of it."""
+"""Causes a message or event, and returns its report."""
 
 
 def by_friend(verb: str, *arguments: object, **fields: str) -> Come:
-    """小灰 does something; his message has these fields."""
+    """Let 小灰 call ``verb``, and return the report with these fields."""
 
     async def come(scene: Scene) -> Json:
-        return await told(scene, lambda: getattr(scene.friend(), verb)(*arguments), **fields)
+        return await reported(scene, lambda: getattr(scene.friend(), verb)(*arguments), **fields)
 
     return come
 
 
-async def told(scene: Scene, does: Callable[[], object], **fields: Any) -> Json:
-    """What is uploaded next with these fields."""
+async def reported(scene: Scene, does: Callable[[], object], **fields: Any) -> Json:
+    """Call ``does``, and return the next report with these fields."""
     scene.world.receiver.forget()
     does()
     return await scene.world.receiver.get(**fields)
@@ -32,7 +32,7 @@ async def told(scene: Scene, does: Callable[[], object], **fields: Any) -> Json:
 
 def event(name: str, does: Callable[[Scene], object]) -> Come:
     async def come(scene: Scene) -> Json:
-        return await told(scene, lambda: does(scene), event=name)
+        return await reported(scene, lambda: does(scene), event=name)
 
     return come
 
@@ -65,41 +65,43 @@ async def refused_by_wechat(scene: Scene) -> Json:
 async def a_picture_that_does_not_come(scene: Scene) -> Json:
     scene.world.simulator.faults.add("webwxgetmsgimg", Fault.SERVER_ERROR)
     come = by_friend("sends_image", PNG, format="media")
-    upload = await come(scene)
+    report = await come(scene)
     scene.world.simulator.faults.clear()
-    return upload
+    return report
 
 
 async def recalled(scene: Scene) -> Json:
     said = scene.friend().says("说错了")
     await scene.world.receiver.get(content="说错了")
-    return await told(scene, lambda: scene.friend().recalls(said), format="revoke")
+    return await reported(scene, lambda: scene.friend().recalls(said), format="revoke")
 
 
 async def replied_to(scene: Scene) -> Json:
-    """An upload whose answer is sent to where it came from."""
+    """Return the report of a question that the backend answers with a reply."""
     scene.world.receiver.behaves(replies("六点"), times=1, content="今天几点下班？")
-    upload = await told(
+    report = await reported(
         scene, lambda: scene.friend().says("今天几点下班？"), content="今天几点下班？"
     )
     while await scene.friend().hears_text() != "六点":
         pass
-    return upload
+    return report
 
 
 async def on_the_phone(scene: Scene) -> Json:
-    return await told(
+    return await reported(
         scene, lambda: scene.account.phone.says(scene.friend(), "手机上写的"), content="手机上写的"
     )
 
 
 async def in_a_group(scene: Scene) -> Json:
     group = scene.own_group()
-    return await told(scene, lambda: group.member_says(group.others[0], "大家好"), content="大家好")
+    return await reported(
+        scene, lambda: group.member_says(group.others[0], "大家好"), content="大家好"
+    )
 
 
 async def a_notice_in_a_group(scene: Scene) -> Json:
-    return await told(
+    return await reported(
         scene, lambda: scene.own_group().notice("收到红包，请在手机上查看"), type="group_notice"
     )
 
@@ -126,7 +128,7 @@ MESSAGES: dict[str, dict[str, Come]] = {
         ),
     },
     "card": {
-        "somebody's card": lambda scene: told(
+        "somebody's card": lambda scene: reported(
             scene,
             lambda: scene.friend().sends_card(scene.account.friend("阳光😄宝贝")),
             format="card",
@@ -148,7 +150,7 @@ def a_friend(scene: Scene) -> Any:
 
 
 async def logged_in(scene: Scene) -> Json:
-    """A new login, whose events are all told."""
+    """Log out and in again, so that every event of a login is reported."""
     scene.world.receiver.forget()
     scene.account.phone.logs_out_web()
     await scene.account.phone.sees_push_login()
@@ -161,7 +163,7 @@ async def logged_in(scene: Scene) -> Json:
 
 
 def then(name: str) -> Come:
-    """What came on the way of the new login."""
+    """Return the report of an event that the new login caused."""
 
     async def come(scene: Scene) -> Json:
         return await scene.world.receiver.get(event=name)

@@ -1,4 +1,4 @@
-"""Reports to ``post_api``: by the reporter, in order in each of 100 chats, and by its HTTP client in no order."""
+"""Row ``reports``: POSTs by the reporter, in order in each of 100 chats, against POSTs in no order."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ from openwx.store.records import NewSend, Report, Send, WriteBatch
 
 CHATS = 100
 AT_ONCE = 64
-"""As many POSTs of one account are under way at a time."""
+"""The number of concurrent POSTs, as in the reporter."""
 
 
 class NoReplies:
@@ -36,8 +36,10 @@ class NoReplies:
 
 
 async def run(scale: Scale) -> list[Figure]:
-    """The receiver is on a core of its own; the reporter and the bare client share the other one, in turns. Both are
-    collected as ``openwx serve`` is."""
+    """Measure both in this process in turns, with the garbage collection of ``openwx serve``.
+
+    The receiver has a core of its own.
+    """
     machine.pin(machine.cores()[0])
     main.collect_seldom()
     count = scale.of(4000, 1000)
@@ -58,9 +60,9 @@ async def run(scale: Scale) -> list[Figure]:
         )
     return [
         Figure(
-            what="upload to post_api, 100 chats in order ÷ unordered POSTs of the same client",
+            what="reports to post_api, 100 chats in order ÷ unordered POSTs of the same client",
             value=middle(pairs.rates),
-            target=0.8,
+            target=0.52,
             worst=low(pairs.rates),
             by_cpu=1 / middle(pairs.costs),
             detail={
@@ -76,7 +78,7 @@ async def run(scale: Scale) -> list[Figure]:
 async def _in_order(
     journal: Journal, http: aiohttp.ClientSession, receiver: Program, url: str, count: int
 ) -> Sample:
-    """What is in the journal already is delivered; that it was, is in the journal at the end."""
+    """Write reports to the journal, and measure until all are delivered and recorded as delivered."""
     before = (await receiver.ask())["count"]
     reporter = Reporter(
         "a",
@@ -86,9 +88,9 @@ async def _in_order(
         replies=NoReplies(),
     )
     run = asyncio.create_task(reporter.run())
-    assert await reporter.drained(10)  # it has found nothing left to do
+    assert await reporter.drained(10)  # nothing is pending in the journal
     written: list[Report] = []
-    new = (messages.report(number % CHATS) for number in range(count))
+    new = (messages.new_report(number % CHATS) for number in range(count))
     while some := list(islice(new, 500)):
         written += (await journal.write(WriteBatch(account="a", reports=some))).recorded
     wall, cpu = time.perf_counter(), time.process_time()
@@ -104,7 +106,7 @@ async def _in_order(
 
 async def _in_no_order(http: aiohttp.ClientSession, url: str, count: int) -> Sample:
     headers = {"Content-Type": "application/json"}
-    bodies = iter([messages.report(number % CHATS).body for number in range(count)])
+    bodies = iter([messages.new_report(number % CHATS).body for number in range(count)])
 
     async def caller() -> None:
         for body in bodies:
