@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import msgspec
 from filelock import FileLock, Timeout
 
 from openwx import __version__, instance, metrics, store
@@ -34,9 +33,8 @@ from openwx.reporter.clock import Clock
 from openwx.store.base import Journal, JournalError, JournalUnavailable
 from openwx.store.records import WriteBatch
 from openwx.timing import Timing
-from openwx.transports.web import sync
-from openwx.transports.web.http import Http
-from openwx.transports.web.session import Session
+from openwx.transports.ratelimit import RateLimiter
+from openwx.transports.web.transport import WebTransports
 
 log = logging.getLogger("openwx")
 
@@ -91,10 +89,11 @@ async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIte
         guard = None if settings.access.allow_private_targets else await _targets(settings, stack)
         fetcher = Fetcher(settings.media.private_hosts)
         stack.push_async_callback(fetcher.close)
+        timing = pace or Timing()
         folder = MediaFolder(settings.media_dir, max_size=settings.media.max_size)
         shared = Resources(
             journal=journal,
-            connector=connector,
+            transports=WebTransports(connector, guard.connector if guard else None, timing),
             http=http,
             data_dir=data_dir,
             folder=folder,
@@ -106,7 +105,7 @@ async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIte
             downloads=settings.media.download,
             show_messages=settings.show_messages,
             colour=sys.stderr.isatty() and settings.log_path is None,
-            pace=pace or Timing(),
+            pace=timing,
             clock=clock,
         )
         gateway = AccountManager(settings, shared)
@@ -275,26 +274,21 @@ async def log_out(settings: Settings) -> None:
         connector = aiohttp.TCPConnector()
         stack.push_async_callback(connector.close)
         guard = await _targets(settings, stack)
+        is_open = settings.access.allow_private_targets
+        timing = Timing()
+        transports = WebTransports(connector, None if is_open else guard.connector, timing)
         for name, account in (await all_accounts(settings, journal)).items():
-            saved = (await journal.state(name)).get("session")
-            if saved is None:
-                log.info("%s: not logged in", name)
-                continue
             given = set() if name in settings.accounts else given_by_caller(settings, account)
-            judged = "base_url" in given and not settings.access.allow_private_targets
-            http = Http(guard.connector if judged else connector, base_url=account.base_url or "")
-            stack.push_async_callback(http.close)
+            limiter = RateLimiter(account.send_interval, timing.too_often)
+            transport = transports.create(name, account, limiter, is_guarded="base_url" in given)
+            stack.push_async_callback(transport.close)
             try:
-                session = Session.from_bytes(saved)
-                http.resume(session)
-                await http.send(sync.log_out(session))
-                log.info("%s: logged out", name)
-            except msgspec.DecodeError:
-                log.warning("%s: the saved session cannot be read, so it is only forgotten", name)
+                state = await transport.log_out(await journal.state(name))
             except WeChatError as error:
                 log.warning("%s: still logged in: %s", name, error)
                 problem = problem or error
                 continue
-            await journal.write(WriteBatch(account=name, state={"session": None, "uids": None}))
+            if state:
+                await journal.write(WriteBatch(account=name, state=state))
     if problem is not None:
         raise problem

@@ -7,11 +7,12 @@ public here.
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from yarl import URL
 
-from openwx.accounts import journal_guard
 from openwx.accounts.avatars import Avatars
 from openwx.accounts.backend import Backend
 from openwx.accounts.change_recorder import ChangeRecorder
@@ -38,13 +39,8 @@ from openwx.domain.events import Event, State, StateChanged, Stopped
 from openwx.errors import SessionEnded, WeChatError
 from openwx.reasons import Reason, ReasonCode, reason
 from openwx.store.base import JournalError
+from openwx.transports.base import Batch, ContactActions
 from openwx.transports.ratelimit import RateLimiter
-from openwx.transports.web.client import Batch, Client
-from openwx.transports.web.contact_actions import ContactActions
-from openwx.transports.web.contacts_snapshot import ContactsSnapshot
-from openwx.transports.web.http import Http
-from openwx.transports.web.session import Session
-from openwx.transports.web.transfer import Transfer
 
 log = logging.getLogger("openwx.account")
 
@@ -58,7 +54,7 @@ class Waiting(NamedTuple):
 
 
 class Account:
-    """Runs in ``run`` until ``stop`` is called. The ``Inbox`` of its client."""
+    """Runs in ``run`` until ``stop`` is called. The ``Inbox`` of its transport."""
 
     def __init__(
         self,
@@ -76,25 +72,19 @@ class Account:
         """Set when ``run`` has ended."""
         self._resources = resources
         journal, timing = resources.journal, resources.pace
-        judged = resources.targets if "base_url" in guarded else None
-        self._http = Http(
-            judged.connector if judged else resources.connector,
-            base_url=settings.base_url or "",
-            timeout_s=timing.call_timeout_s,
-        )
         limiter = RateLimiter(settings.send_interval, timing.too_often)
-        self._client = Client(self._http, mode=settings.login_mode, pace=timing, limiter=limiter)
+        self._transport = resources.transports.create(
+            name, settings, limiter, is_guarded="base_url" in guarded
+        )
         self._qrcode = LoginQRCode(name, resources.data_dir, colour=resources.colour)
-        self._status = AccountStatus(name, self._client, self._qrcode)
-        transfer = Transfer(self._client, timing)
+        self._status = AccountStatus(name, self._transport, self._qrcode)
         self._recorder = EventRecorder(name, report, journal, self._qrcode)
         self._publisher = Publisher()
         downloader = MediaDownloader(
             name,
             report,
             resources,
-            client=self._client,
-            transfer=transfer,
+            transport=self._transport,
             status=self._status,
             recorder=self._recorder,
         )
@@ -103,14 +93,13 @@ class Account:
         resolver = MediaResolver(
             resources.folder, resources.local_media, resources.fetcher, trusted
         )
-        self.media = MediaRegistry(name, journal, resolver, self._client, transfer)
+        self.media = MediaRegistry(name, journal, resolver, self._transport)
         self.outgoing = Sender(
             name,
             settings,
             timing,
             journal,
-            client=self._client,
-            transfer=transfer,
+            transport=self._transport,
             limiter=limiter,
             media=self.media,
             recorder=self._recorder,
@@ -118,15 +107,9 @@ class Account:
             running=self._status.running,
         )
         self._changes = ChangeRecorder(name, journal, self._recorder, self)
-        self.actions = ContactActions(
-            self._client,
-            timing,
-            limiter,
-            require=lambda: journal_guard.require(journal, "nothing was done"),
-            publish=self._changes.record,
-        )
-        self.recalls = Recalls(name, journal, self._client, self.actions)
-        self.avatars = Avatars(self._client, timing)
+        self._transport.connect(self._changes)
+        self.recalls = Recalls(name, journal, self._transport)
+        self.avatars = Avatars(self._transport, timing)
         self.questions = Questions(self._recorder)
         self.buffer = EventBuffer(report.check_event_list_max_size)
         """What ``check_event`` returns."""
@@ -160,13 +143,13 @@ class Account:
 
     @property
     def trouble(self) -> WeChatError | None:
-        """The error because of which it does not run; see ``Client``."""
-        return self._client.trouble
+        """The error because of which it does not run; see ``Transport``."""
+        return self._transport.trouble
 
     @property
     def session_end(self) -> SessionEnded | None:
         """Why the former session ended, until the next one runs."""
-        return self._client.session_end
+        return self._transport.session_end
 
     @property
     def stop_requested(self) -> bool:
@@ -184,7 +167,12 @@ class Account:
 
     @property
     def contacts(self) -> ContactBook:
-        return self._client.contacts
+        return self._transport.contacts
+
+    @property
+    def actions(self) -> ContactActions:
+        """Changes of groups and contacts."""
+        return self._transport.actions
 
     @property
     def qrcode_png(self) -> bytes | None:
@@ -204,7 +192,7 @@ class Account:
     @property
     def sync_age_s(self) -> float | None:
         """Seconds since the last successful sync round; None before the first."""
-        return self._client.sync_age_s
+        return self._transport.sync_age_s
 
     @property
     def waiting(self) -> Waiting:
@@ -218,11 +206,13 @@ class Account:
     # -- the way in ------------------------------------------------------------------------------------------
 
     async def deliver(self, batch: Batch) -> None:
-        """Record a batch, then publish it. The client acknowledges it when this has returned."""
+        """Record a batch, then publish it. The transport acknowledges it when this has returned."""
         for event in batch.events:
             if isinstance(event, StateChanged):
                 self._status.note(event)
-        recorded = await self._recorder.record(batch, batch.session or self._client.session)
+        if batch.identity is None:
+            batch = replace(batch, identity=self._transport.identity)
+        recorded = await self._recorder.record(batch)
         self._hold_back.add(recorded)
         self.actions.contacts_changed()
 
@@ -240,17 +230,17 @@ class Account:
     async def close(self) -> None:
         """Release what ``check_event`` can still return after ``run``: there will be no further call."""
         self.buffer.close()
-        await self._http.close()
+        await self._transport.close()
 
     async def run(self) -> None:
         """Follow the account until ``stop``. A bug in it comes out as an exception."""
         finish_s = self._resources.pace.finish_s
         try:
-            saved, known = await self._restore()
+            saved = await self._restore()
             async with asyncio.TaskGroup() as tasks:
                 background = self._start_background(tasks)
                 queue = tasks.create_task(self.outgoing.run(), name=f"{self.name}: queue")
-                client = tasks.create_task(self._follow(saved, known), name=f"{self.name}: client")
+                client = tasks.create_task(self._follow(saved), name=f"{self.name}: transport")
                 await self._status.stopping.wait()
                 self.outgoing.close()
                 await asyncio.wait({queue}, timeout=finish_s)
@@ -271,7 +261,7 @@ class Account:
             self._give_up_waiting()
             self._end_stream()
             await self._changes.close()
-            await self._http.close()
+            await self._transport.close()
 
     def _start_background(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start what goes on until the account has stopped."""
@@ -282,19 +272,19 @@ class Account:
         }
         return [tasks.create_task(one, name=f"{self.name}: {key}") for key, one in work.items()]
 
-    async def _restore(self) -> tuple[Session | None, ContactsSnapshot | None]:
-        """Continue with held reports and unsent messages, and load the saved session and contacts."""
+    async def _restore(self) -> Mapping[str, bytes]:
+        """Continue with held reports and unsent messages, and load the transport's saved state."""
         self._hold_back.add(await self._recorder.restore())
         sends = await self._resources.journal.waiting_sends(self.name)
         if sends:
             log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))
         self.outgoing.accept(sends)
-        return await self._recorder.saved_login()
+        return await self._resources.journal.state(self.name)
 
-    async def _follow(self, saved: Session | None, known: ContactsSnapshot | None) -> None:
-        await self._client.run(saved, known, self)
+    async def _follow(self, saved: Mapping[str, bytes]) -> None:
+        await self._transport.run(saved, self)
         log.error("%s: %s", self.name, self.state_reason)
-        await self._record_stop(self._client.reason)
+        await self._record_stop(self._transport.reason)
 
     async def _record_stop(self, why: Reason) -> None:
         """Record and publish the last events, unless that was done."""
@@ -305,7 +295,7 @@ class Account:
         events: list[Event] = [Stopped()] if change is None else [change, Stopped()]
         try:
             async with asyncio.timeout(self._resources.pace.finish_s):
-                await self.deliver(Batch(events=events, known=self._client.known))
+                await self.deliver(Batch(events=events, state=self._transport.state_at_stop()))
         except TimeoutError:
             words = "%s: its stop is not published: the journal does not take it"
             log.warning(words, self.name)

@@ -12,8 +12,7 @@ from openwx.accounts.media.types import mime_of
 from openwx.domain.contacts import Friend, Group, Member, User
 from openwx.errors import BadResponse, CallerError, Code, Unreachable
 from openwx.timing import Timing
-from openwx.transports.web import avatar
-from openwx.transports.web.client import Client
+from openwx.transports.base import Transport
 
 log = logging.getLogger("openwx.media")
 
@@ -45,8 +44,8 @@ class Avatar(msgspec.Struct, frozen=True):
 class Avatars:
     """One account's avatars."""
 
-    def __init__(self, client: Client, timing: Timing) -> None:
-        self._client = client
+    def __init__(self, transport: Transport, timing: Timing) -> None:
+        self._transport = transport
         self._timing = timing
         self._slots = asyncio.Semaphore(FETCHES)
         self._cache: OrderedDict[str, tuple[Avatar, float]] = OrderedDict()
@@ -71,8 +70,8 @@ class Avatars:
 
     def _forget_former_login(self) -> None:
         """Clear the cache after a new login, in which all ids are other ones."""
-        session = self._client.session
-        login = session.login_id if session else ""
+        identity = self._transport.identity
+        login = identity.login_id if identity else ""
         if login != self._login:
             self._login = login
             self._cache.clear()
@@ -139,15 +138,7 @@ class Avatars:
             if len(data) > MAX_SIZE:
                 raise BadResponse("avatar", f"it is larger than {MAX_SIZE} bytes")
 
-        with self._client.logged_in() as session:
-            call = (
-                avatar.of_group(session, whom.id)
-                if isinstance(whom, Group)
-                else avatar.of_person(session, whom.id, room_id)
-            )
-            piece = await self._client.http.download(call, put)
-            if piece.total != piece.size:
-                raise BadResponse(call.name, f"{piece.size} bytes came, and there are more")
+        await self._transport.download_avatar(whom, room_id, put)
         return bytes(data)
 
 

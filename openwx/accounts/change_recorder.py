@@ -7,16 +7,17 @@ import asyncio
 import logging
 
 from openwx import metrics
+from openwx.accounts import journal_guard
 from openwx.accounts.recorder import EventRecorder
 from openwx.domain.events import Event
 from openwx.store.base import Journal
-from openwx.transports.web.client import Batch, Inbox
+from openwx.transports.base import Batch, Inbox
 
 log = logging.getLogger("openwx.account")
 
 
 class ChangeRecorder:
-    """Changes of one account that are still to be recorded."""
+    """Changes of one account that are still to be recorded. The ``ChangeSink`` of its transport."""
 
     def __init__(
         self, account: str, journal: Journal, recorder: EventRecorder, inbox: Inbox
@@ -26,6 +27,10 @@ class ChangeRecorder:
         self._recorder = recorder
         self._inbox = inbox
         self._pending: dict[asyncio.Task[None], list[Event]] = {}
+
+    def require_writable(self) -> None:
+        """Raise ``CallerError`` while the journal cannot be written: then no change may begin."""
+        journal_guard.require(self._journal, "nothing was done")
 
     async def record(self, events: list[Event]) -> None:
         """Deliver the events of a change. Return when they are recorded, or when the journal cannot be written."""

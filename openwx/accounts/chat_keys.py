@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from openwx.domain.chat_ref import Target, target_of
+from openwx.domain.chat_ref import ChatRef, fingerprint_of
 from openwx.domain.contacts import Chat, Friend, Group, Uid, User
 from openwx.store.records import Report, StoredReport
 
@@ -26,7 +26,7 @@ class ChatKeys:
         if not key:
             key = chat.id
             if isinstance(chat, Friend | Group) and chat.name:  # the nameless are all alike
-                key = target_of(chat).fingerprint
+                key = fingerprint_of(chat)
         self._keys.update(dict.fromkeys(names, key))
         return key
 
@@ -36,10 +36,10 @@ class ChatKeys:
             return ""
         return self._find(_names_in(payload))
 
-    def of_target(self, target: Target) -> str:
+    def of_ref(self, ref: ChatRef) -> str:
         """Get the key of a chat, perhaps of another login."""
-        names = _names("Group" if target.group else "Friend", target.id, target.uid)
-        return self._find(names) or target.fingerprint
+        names = _names("Group" if ref.group else "Friend", ref.id, ref.uid)
+        return self._find(names) or ref.fingerprint
 
     def remember(self, report: Report | StoredReport) -> None:
         """Take the key of a message from before the start, so that later ones of its chat stay behind it."""

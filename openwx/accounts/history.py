@@ -71,7 +71,7 @@ class History:
         """List the messages that were accepted for a chat and are still to be sent, oldest first."""
         sends = await self._journal.waiting_sends(self._account)
         messages = [OutgoingMessage.from_bytes(send.body) for send in sends]
-        return [one for one in messages if self.chat_keys.of_target(one.to) == chat_key]
+        return [one for one in messages if self.chat_keys.of_ref(one.to) == chat_key]
 
 
 class ChatFinder:

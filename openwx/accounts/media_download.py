@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from openwx import metrics
 from openwx.accounts.media import names, registry, resolver, types
 from openwx.accounts.media.folder import EmptyError, StoredFile, TooLargeError
-from openwx.accounts.outgoing import Address, present_id
 from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.recorder import EventRecorder
 from openwx.accounts.resources import Resources
 from openwx.accounts.status import AccountStatus
 from openwx.config import ReportSettings
+from openwx.domain.chat_ref import ChatRef
 from openwx.domain.media import Kind, MediaRef
 from openwx.errors import BadResponse, NotLoggedIn, Rejected, SessionEnded, Unreachable
 from openwx.logcontext import bind
@@ -23,8 +23,7 @@ from openwx.reporter import payload as payloads
 from openwx.reporter.policy import should_report
 from openwx.reporter.post import webhook_id_of
 from openwx.store.records import CompletedReport, WriteBatch
-from openwx.transports.web.client import Client
-from openwx.transports.web.transfer import Transfer
+from openwx.transports.base import Transport
 
 log = logging.getLogger("openwx.media")
 
@@ -58,8 +57,7 @@ class MediaDownloader:
         settings: ReportSettings,
         resources: Resources,
         *,
-        client: Client,
-        transfer: Transfer,
+        transport: Transport,
         status: AccountStatus,
         recorder: EventRecorder,
     ) -> None:
@@ -67,8 +65,7 @@ class MediaDownloader:
         self._settings = settings
         self._resources = resources
         self._timing = resources.pace
-        self._client = client
-        self._transfer = transfer
+        self._transport = transport
         self._status = status
         self._recorder = recorder
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -166,18 +163,18 @@ class MediaDownloader:
 
     def _sender(self, ref: MediaRef, recorded: RecordedReport) -> str:
         """Find the sender's id in the present login."""
-        contacts = self._client.contacts
+        contacts = self._transport.contacts
         if recorded.payload["class"] == "send":
             return contacts.user.id
         if not recorded.report.reply_to:
             return ref.sender
-        chat = msgspec.json.decode(recorded.report.reply_to, type=Address)
-        return present_id(chat, self._client.session, contacts) or ref.sender
+        chat = msgspec.json.decode(recorded.report.reply_to, type=ChatRef)
+        return contacts.id_of(chat, self._transport.identity) or ref.sender
 
     async def _fetch_once(self, ref: MediaRef) -> StoredFile:
         folder = self._resources.folder
         async with folder.receive(names.shown(ref.name)) as incoming:
-            await self._transfer.fetch(ref, incoming.write)
+            await self._transport.download(ref, incoming.write)
             if incoming.size:
                 _require_type(ref.kind, await incoming.mime())
             return await incoming.finish()

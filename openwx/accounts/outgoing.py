@@ -2,21 +2,11 @@
 
 import msgspec
 
-from openwx.domain.chat_ref import Target, target_of
-from openwx.domain.contact_book import ContactBook
-from openwx.domain.contacts import Chat
+from openwx.domain.chat_ref import ChatRef
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
+from openwx.domain.send_ids import new_send_id
 from openwx.errors import CallerError, Code, Rejected, WeChatError
 from openwx.store.records import NewSend, new_uid
-from openwx.transports.web.ids import new_client_msg_id
-from openwx.transports.web.session import Session
-
-
-class Address(Target, frozen=True, kw_only=True):
-    """The receiver of a message that may outlive the login. ``id`` is of this ``login``; ``uin`` is the account's."""
-
-    login: str
-    uin: str
 
 
 class OutgoingMedia(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +33,7 @@ class OutgoingMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One text or file to send. All attempts reuse ``client_msg_id``; ``bulk`` has lower priority."""
 
     uid: str
-    to: Address
+    to: ChatRef
     content: str = ""
     parcel: OutgoingMedia | None = None
     client_msg_id: str
@@ -81,30 +71,8 @@ class Sent(msgspec.Struct, frozen=True):
     media_id: str = ""
 
 
-def address_of(chat: Chat, session: Session | None) -> Address:
-    """Return where a chat is in this login, and what it takes to find it again in another."""
-    target = target_of(chat)
-    return Address(
-        id=target.id,
-        uid=target.uid,
-        group=target.group,
-        displayname=target.displayname,
-        fingerprint=target.fingerprint,
-        login=session.login_id if session else "",
-        uin=session.uin if session else "",
-    )
-
-
-def present_id(to: Address, session: Session | None, contacts: ContactBook) -> str | None:
-    """Return the id of a chat in the present login. None: it cannot be found for certain."""
-    if session is None or to.login == session.login_id:
-        return to.id
-    found = contacts.find_again(to) if to.uin == session.uin else None
-    return found.id if found else None
-
-
 def new_message(
-    to: Address, content: str | OutgoingMedia, *, bulk: bool = False, key: str = ""
+    to: ChatRef, content: str | OutgoingMedia, *, bulk: bool = False, key: str = ""
 ) -> OutgoingMessage:
     """Make a message with ids of its own."""
     return OutgoingMessage(
@@ -112,7 +80,7 @@ def new_message(
         to=to,
         content=content if isinstance(content, str) else "",
         parcel=content if isinstance(content, OutgoingMedia) else None,
-        client_msg_id=new_client_msg_id(),
+        client_msg_id=new_send_id(),
         bulk=bulk,
         key=key,
     )

@@ -5,22 +5,19 @@ from typing import Any
 import msgspec
 
 from openwx.accounts import journal_guard
+from openwx.domain.chat_ref import NOBODY
 from openwx.errors import CallerError, Code
 from openwx.store.base import Journal, JournalError
-from openwx.transports.web.client import Client
-from openwx.transports.web.contact_actions import ContactActions
+from openwx.transports.base import Transport
 
 
 class Recalls:
     """One account's recalls."""
 
-    def __init__(
-        self, account: str, journal: Journal, client: Client, actions: ContactActions
-    ) -> None:
+    def __init__(self, account: str, journal: Journal, transport: Transport) -> None:
         self._account = account
         self._journal = journal
-        self._client = client
-        self._actions = actions
+        self._transport = transport
 
     async def recall(self, id: str) -> None:
         """Recall a message by its MsgId, or by ``<MsgId>:<receiver id>``.
@@ -28,11 +25,11 @@ class Recalls:
         Raise ``CallerError`` (100) for a message that this account did not send, and what ``ContactActions`` raises.
         """
         msg_id, _, chat_id = id.partition(":")
-        await self._actions.recall(msg_id, await self._chat_of(msg_id, chat_id))
+        await self._transport.actions.recall(msg_id, await self._chat_of(msg_id, chat_id))
 
     async def _chat_of(self, msg_id: str, chat_id: str) -> str:
         """Return the receiver's id in the present login."""
-        contacts = self._client.contacts
+        contacts = self._transport.contacts
         if contacts.chat(chat_id) is not None:
             return chat_id
         payload = await self._payload_of(msg_id)
@@ -51,11 +48,9 @@ class Recalls:
 
     async def _payload_of(self, msg_id: str) -> dict[str, Any]:
         """Return the payload of a message's ``send_message`` report, or an empty one."""
-        session = self._client.session
+        identity = self._transport.identity or NOBODY
         try:
-            body = await self._journal.body_of(
-                self._account, f"{session.uin if session else ''}:{msg_id}"
-            )
+            body = await self._journal.body_of(self._account, f"{identity.uin}:{msg_id}")
         except JournalError as error:
             raise journal_guard.not_kept(error, "the message cannot be looked up") from error
         payload: dict[str, Any] = msgspec.json.decode(body) if body else {}

@@ -14,11 +14,12 @@ from msgspec.structs import replace
 from openwx import metrics
 from openwx.accounts.chat_keys import ChatKeys
 from openwx.accounts.media import registry
-from openwx.accounts.outgoing import OutgoingMedia, OutgoingMessage, SendResult, address_of
+from openwx.accounts.outgoing import OutgoingMedia, OutgoingMessage, SendResult
 from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.qrcode import LoginQRCode
 from openwx.config import ReportSettings
 from openwx.domain import events
+from openwx.domain.chat_ref import NOBODY, Identity, ref_of
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, Group
 from openwx.domain.messages import MediaMessage, Message
@@ -27,9 +28,7 @@ from openwx.reporter.payload import Payload
 from openwx.reporter.policy import should_report
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import NewReport, WriteBatch, new_uid
-from openwx.transports.web.client import Batch
-from openwx.transports.web.contacts_snapshot import ContactsSnapshot
-from openwx.transports.web.session import Session
+from openwx.transports.base import Batch
 
 log = logging.getLogger("openwx.account")
 
@@ -55,8 +54,6 @@ class EventRecorder:
         self._qrcode = qrcode
         self._in_order = asyncio.Lock()
         self._counts = metrics.of_account(account)
-        self._saved_uids: dict[str, int | str] | None = None
-        """Those in the journal: the very object, which is never changed in place."""
 
     async def restore(self) -> list[RecordedReport]:
         """Load the reports that were held back for their media before the start, and the keys of chats."""
@@ -73,47 +70,22 @@ class EventRecorder:
             self.newest_id = max(self.newest_id, report.id)
         return [RecordedReport(report, msgspec.json.decode(report.body)) for report in held]
 
-    async def saved_login(self) -> tuple[Session | None, ContactsSnapshot | None]:
-        """Load the session and the contacts of the last stop; None where there are none, or where they are damaged."""
-        state = await self._journal.state(self._account)
-        saved, known = state.get("session"), state.get("contacts")
-        session = contacts = None
-        try:
-            session = Session.from_bytes(saved, state.get("uids")) if saved is not None else None
-        except msgspec.DecodeError:
-            words = "%s: the saved session cannot be read; a new login is needed"
-            metrics.dropped(log, "saved_state", words, self._account)
-        try:
-            contacts = ContactsSnapshot.from_bytes(known) if known is not None else None
-        except msgspec.DecodeError:
-            words = "%s: the saved contacts cannot be read; what changed is not published"
-            metrics.dropped(log, "saved_state", words, self._account)
-        return session, contacts
-
-    async def record(self, batch: Batch, session: Session | None) -> list[RecordedReport]:
-        """Write a batch, and the session that acknowledges it, in one transaction. The reports that are new.
+    async def record(self, batch: Batch) -> list[RecordedReport]:
+        """Write a batch, and the state that acknowledges it, in one transaction. The reports that are new.
 
         The caller must publish them before it awaits anything else, so that they stay in order.
         """
+        identity = batch.identity or NOBODY
         async with self._in_order:
-            new = [one for event in batch.events for one in await self._of_event(event, session)]
-            new += [self._of_message(message, session) for message in batch.messages]
+            new = [one for event in batch.events for one in await self._of_event(event, identity)]
+            new += [self._of_message(message, identity) for message in batch.messages]
             media: dict[str, bytes] = {}
             for message in batch.messages:
                 if isinstance(message, MediaMessage):
                     media |= registry.received(message.ref, None)
-            state: dict[str, bytes | None] = {}
-            if batch.session is not None:
-                state["session"] = batch.session.to_bytes()
-                if batch.session.uids is not self._saved_uids:
-                    state["uids"] = batch.session.uids_to_bytes()
-            if batch.known is not None:
-                state["contacts"] = batch.known or None
             recorded = await self._write(
-                WriteBatch(account=self._account, state=state, media=media), new
+                WriteBatch(account=self._account, state=batch.state, media=media), new
             )
-            if batch.session is not None:
-                self._saved_uids = batch.session.uids
         for one in recorded:
             if one.payload["post_type"] != "event":
                 self._counts.received(one.payload["post_type"], one.payload["format"])
@@ -124,7 +96,7 @@ class EventRecorder:
         message: OutgoingMessage,
         result: SendResult,
         contacts: ContactBook,
-        session: Session | None,
+        identity: Identity | None,
         *,
         in_journal: bool,
         keys: Mapping[str, bytes],
@@ -151,7 +123,7 @@ class EventRecorder:
             media=registry.described(media) if media else None,
         )
         # Should WeChat send the account's own message back, that is no second message.
-        dedupe = f"{session.uin if session else ''}:{result.msg_id}" if result.msg_id else ""
+        dedupe = f"{(identity or NOBODY).uin}:{result.msg_id}" if result.msg_id else ""
         report = self._report(
             "send_message", chat_key, payload, dedupe=dedupe, attachment=self._attachment(media)
         )
@@ -204,12 +176,12 @@ class EventRecorder:
         file = media.medium if media else None
         return file.path if file and self._settings.post_media_data else ""
 
-    async def _of_event(self, event: events.Event, session: Session | None) -> list[_New]:
+    async def _of_event(self, event: events.Event, identity: Identity) -> list[_New]:
         """Make the reports of an event, unless the settings leave it out."""
         dedupe = ""
-        if isinstance(event, events.FriendRequested) and session is not None:
+        if isinstance(event, events.FriendRequested) and identity != NOBODY:
             # It came as a message, which may come again.
-            dedupe = f"{session.uin}:{event.msg_id}"
+            dedupe = f"{identity.uin}:{event.msg_id}"
         if isinstance(event, events.ContactsLoaded):
             named = payloads.updates(event) if self.is_reported(event) else []
         elif isinstance(event, events.QRCodeShown):
@@ -222,19 +194,18 @@ class EventRecorder:
             if name in self._settings.post_event_list
         ]
 
-    def _of_message(self, message: Message, session: Session | None) -> _New:
+    def _of_message(self, message: Message, identity: Identity) -> _New:
         payload = payloads.received(message, new_uid())
         chat = message.parties.chat
         reply_to = b""
         if payloads.may_be_replied_to(payload) and isinstance(chat, Friend | Group):
-            reply_to = msgspec.json.encode(address_of(chat, session))
-        uin = session.uin if session else ""
+            reply_to = msgspec.json.encode(ref_of(chat, identity))
         report = self._report(
             payload["post_type"],
             self.chat_keys.of(chat),
             payload,
             reply_to=reply_to,
-            dedupe=f"{uin}:{message.id}",
+            dedupe=f"{identity.uin}:{message.id}",
             media=msgspec.json.encode(message.ref) if isinstance(message, MediaMessage) else b"",
         )
         return report, payload

@@ -12,13 +12,14 @@ from openwx.accounts.private_targets import Targets
 from openwx.reporter.clock import Clock
 from openwx.store.base import Journal
 from openwx.timing import Timing
+from openwx.transports.base import TransportFactory
 
 
 class Resources(msgspec.Struct, kw_only=True):
-    """The journal, the connections and the folders of a process. ``connector`` is for WeChat, ``http`` for backends."""
+    """The journal, the connections and the folders of a process. ``http`` is for backends."""
 
     journal: Journal
-    connector: aiohttp.BaseConnector
+    transports: TransportFactory
     http: aiohttp.ClientSession
     data_dir: Path
     folder: MediaFolder

@@ -19,22 +19,20 @@ from openwx.accounts.idempotency import IdempotencyKeys, KeyedCall
 from openwx.accounts.media.registry import MediaRegistry, what_to_send
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.outgoing import (
-    Address,
     OutgoingMedia,
     OutgoingMessage,
     SendResult,
     Sent,
-    address_of,
     given_up,
     new_message,
     new_send,
-    present_id,
     refusal_of,
     unknown_outcome,
 )
 from openwx.accounts.queue import QueuedMessage, SendQueue
 from openwx.accounts.recorder import EventRecorder
 from openwx.config import AccountSettings
+from openwx.domain.chat_ref import ChatRef, ref_of
 from openwx.domain.contacts import FRIEND, Chat
 from openwx.errors import (
     BadResponse,
@@ -54,9 +52,8 @@ from openwx.reporter.post import webhook_id
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import NewSend, Report, Send, WriteBatch
 from openwx.timing import Timing
+from openwx.transports.base import Transport
 from openwx.transports.ratelimit import RateLimiter, Turn
-from openwx.transports.web.client import Client
-from openwx.transports.web.transfer import Transfer
 
 log = logging.getLogger("openwx.send")
 
@@ -78,8 +75,7 @@ class Sender:
         timing: Timing,
         journal: Journal,
         *,
-        client: Client,
-        transfer: Transfer,
+        transport: Transport,
         limiter: RateLimiter,
         media: MediaRegistry,
         recorder: EventRecorder,
@@ -90,8 +86,7 @@ class Sender:
         self._tries = settings.send_tries
         self._timing = timing
         self._journal = journal
-        self._client = client
-        self._transfer = transfer
+        self._transport = transport
         self._limiter = limiter
         self._media = media
         self._recorder = recorder
@@ -125,7 +120,7 @@ class Sender:
         if self._stopped is not None:
             raise self._stopped
         caller: asyncio.Future[SendResult] = asyncio.get_running_loop().create_future()
-        message = new_message(self._address(chat), content)
+        message = new_message(self._ref(chat), content)
         queued = QueuedMessage(message, caller, on_begun)
         self.queue.put(queued)
         try:
@@ -188,7 +183,7 @@ class Sender:
     ) -> list[OutgoingMessage]:
         self.queue.require_room(bulk=bulk)
         return [
-            new_message(self._address(chat), content, bulk=bulk, key=key)
+            new_message(self._ref(chat), content, bulk=bulk, key=key)
             for chat in chats
             for content in contents
         ]
@@ -208,17 +203,17 @@ class Sender:
 
     def everybody(self) -> list[Chat]:
         """List the receivers of ``@all``: the friends of category 好友."""
-        friends = self._client.contacts.friends.values()
+        friends = self._transport.contacts.friends.values()
         return [friend for friend in friends if friend.category == FRIEND]
 
-    def _address(self, chat: Chat) -> Address:
-        return address_of(chat, self._client.session)
+    def _ref(self, chat: Chat) -> ChatRef:
+        return ref_of(chat, self._transport.identity)
 
     # -- from the reporter, and from before a restart --------------------------------------------------------
 
     def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
         """Return the sends that an answer asks for, text first, to be persisted with the delivery, then accepted."""
-        to = msgspec.json.decode(report.reply_to, type=Address)
+        to = msgspec.json.decode(report.reply_to, type=ChatRef)
         contents: list[str | OutgoingMedia] = []
         if answer.reply is not None:
             contents.append(answer.reply)
@@ -376,7 +371,7 @@ class Sender:
             try:
                 return await self._attempt(queued, turn)
             except (SessionEnded, NotLoggedIn) as end:
-                if not self._client.is_usable:
+                if not self._transport.is_usable:
                     self._running.clear()  # until the new login is done
                 if queued.abandoned:
                     return self._of_abandoned(queued, refusal_of(end, unsure=unsure))
@@ -413,7 +408,7 @@ class Sender:
                         queued.on_begun()
                     if message.parcel is not None:
                         return await self._send_media(message, chat_id, message.parcel)
-                    msg_id = await self._client.send_text(
+                    msg_id = await self._transport.send_text(
                         chat_id, message.content, message.client_msg_id
                     )
                     return SendResult(chat_id, msg_id)
@@ -450,7 +445,9 @@ class Sender:
     ) -> SendResult:
         """Send a file. Upload it once more if WeChat does not know it any more."""
         try:
-            msg_id = await self._transfer.send(chat_id, what_to_send(media), message.client_msg_id)
+            msg_id = await self._transport.send_media(
+                chat_id, what_to_send(media), message.client_msg_id
+            )
         except Rejected as refusal:
             if type(refusal) is not Rejected:
                 raise
@@ -458,12 +455,14 @@ class Sender:
             if again is None:
                 raise
             media = again
-            msg_id = await self._transfer.send(chat_id, what_to_send(media), message.client_msg_id)
+            msg_id = await self._transport.send_media(
+                chat_id, what_to_send(media), message.client_msg_id
+            )
         return SendResult(chat_id, msg_id, parcel=media)
 
     def _chat_id(self, message: OutgoingMessage) -> str:
         """Return the chat's id in the present login. Raise ``CallerError`` if it cannot be found for certain."""
-        found = present_id(message.to, self._client.session, self._client.contacts)
+        found = self._transport.contacts.id_of(message.to, self._transport.identity)
         if found is None:
             raise CallerError(
                 Code.NOT_FOUND,
@@ -487,8 +486,8 @@ class Sender:
             recorded = await self._recorder.record_result(
                 message,
                 result,
-                self._client.contacts,
-                self._client.session,
+                self._transport.contacts,
+                self._transport.identity,
                 in_journal=queued.caller is None,
                 keys=self.keys.row_of(message, result),
                 on_trouble=answer_before,

@@ -12,7 +12,7 @@ from openwx.domain.events import State, StateChanged
 from openwx.errors import CallerError, Code
 from openwx.logcontext import bind
 from openwx.reasons import Reason, ReasonCode
-from openwx.transports.web.client import Client
+from openwx.transports.base import Transport
 
 log = logging.getLogger("openwx.account")
 
@@ -20,22 +20,22 @@ log = logging.getLogger("openwx.account")
 class AccountStatus:
     """State and reason of one account. ``running`` is set while it runs, ``stopping`` once a stop was requested."""
 
-    def __init__(self, account: str, client: Client, qrcode: LoginQRCode) -> None:
+    def __init__(self, account: str, transport: Transport, qrcode: LoginQRCode) -> None:
         self.running = asyncio.Event()
         self.stopping = asyncio.Event()
         self._account = account
-        self._client = client
+        self._transport = transport
         self._qrcode = qrcode
         self._counts = metrics.of_account(account)
         self._stop_reason: Reason | None = None
 
     @property
     def state(self) -> State:
-        return State.STOP if self.has_stopped else self._client.state
+        return State.STOP if self.has_stopped else self._transport.state
 
     @property
     def reason(self) -> Reason:
-        return self._stop_reason or self._client.reason
+        return self._stop_reason or self._transport.reason
 
     @property
     def has_stopped(self) -> bool:
@@ -50,8 +50,8 @@ class AccountStatus:
         """Set the state to "stop", with the transport's reason where none is given. The change, if it is one."""
         if self._stop_reason is not None:
             return None
-        former = self._client.state
-        self._stop_reason = reason or self._client.reason
+        former = self._transport.state
+        self._stop_reason = reason or self._transport.reason
         return None if former is State.STOP else StateChanged(former, State.STOP, self.reason)
 
     def note(self, change: StateChanged) -> None:

@@ -8,10 +8,22 @@ import msgspec
 from openwx.domain.contacts import SYSTEM_ACCOUNT, Chat, Friend, Group, Uid
 
 
-class Target(msgspec.Struct, frozen=True, gc=False):
-    """What it takes to find a chat again, and no other.
+class Identity(msgspec.Struct, frozen=True):
+    """One login of an account: the account's lasting number or name, and what tells its logins apart."""
 
-    ``fingerprint`` is a hash of what outlives a login, so that a namesake is never taken for the intended chat.
+    uin: str
+    login_id: str
+
+
+NOBODY = Identity("", "")
+"""Before the first login."""
+
+
+class ChatRef(msgspec.Struct, frozen=True, gc=False):
+    """What it takes to find a chat again in another login, and no other chat.
+
+    ``id`` is valid in ``login`` alone; ``uin`` is the account's. ``fingerprint`` is a hash of what outlives a login, so
+    that a namesake is never taken for the intended chat. Stored with reports and messages.
     """
 
     id: str
@@ -19,11 +31,22 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     group: bool
     displayname: str
     fingerprint: str
+    login: str = ""
+    uin: str = ""
 
 
-def target_of(chat: Chat) -> Target:
-    is_group = isinstance(chat, Group)
-    return Target(chat.id, chat.uid, is_group, chat.displayname, fingerprint_of(chat))
+def ref_of(chat: Chat, identity: Identity | None) -> ChatRef:
+    """Return a reference to a chat of this login."""
+    identity = identity or NOBODY
+    return ChatRef(
+        id=chat.id,
+        uid=chat.uid,
+        group=isinstance(chat, Group),
+        displayname=chat.displayname,
+        fingerprint=fingerprint_of(chat),
+        login=identity.login_id,
+        uin=identity.uin,
+    )
 
 
 def fingerprint_of(chat: Chat) -> str:

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from openwx.domain.chat_ref import Target, fingerprint_of
+from openwx.domain.chat_ref import ChatRef, Identity, fingerprint_of
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
 from openwx.domain.matching import found_by, matching, resembling
 from openwx.errors import CallerError, Code
@@ -81,19 +81,26 @@ class ContactBook:
     def search_groups(self, **attributes: str) -> list[Group]:
         return found_by(self.groups, attributes)
 
-    def find_again(self, target: Target) -> Chat | None:
+    def find_again(self, ref: ChatRef) -> Chat | None:
         """Return a chat of a former login: the one with its uid, or the only record that is otherwise unchanged."""
-        chats: list[Chat] = [*(self.groups if target.group else self.friends).values()]
-        if target.uid != "":
-            same = [chat for chat in chats if chat.uid == target.uid]
+        chats: list[Chat] = [*(self.groups if ref.group else self.friends).values()]
+        if ref.uid != "":
+            same = [chat for chat in chats if chat.uid == ref.uid]
             if same:
                 return same[0] if len(same) == 1 else None
         same = [
             chat
             for chat in chats
-            if "" in (chat.uid, target.uid) and fingerprint_of(chat) == target.fingerprint
+            if "" in (chat.uid, ref.uid) and fingerprint_of(chat) == ref.fingerprint
         ]
         return same[0] if len(same) == 1 else None
+
+    def id_of(self, ref: ChatRef, identity: Identity | None) -> str | None:
+        """Return the id of a chat in the present login; None where it cannot be found for certain."""
+        if identity is None or ref.login == identity.login_id:
+            return ref.id
+        found = self.find_again(ref) if ref.uin == identity.uin else None
+        return found.id if found else None
 
 
 def _only(what: str, matches: list[ContactT], selectors: dict[str, str]) -> ContactT:

@@ -19,9 +19,7 @@ from openwx.errors import CallerError, Code
 from openwx.keyedlock import KeyedLock
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import WriteBatch
-from openwx.transports.web import send
-from openwx.transports.web.client import Client
-from openwx.transports.web.transfer import NOBODY_YET, Transfer
+from openwx.transports.base import Transport
 
 _MEDIA_ID = re.compile(r"(\S{1,2000}):(\d{1,2})")
 _KIND_OF_CODE: dict[str, Kind] = {str(code): kind for kind, code in MEDIA_CODES.items()}
@@ -37,21 +35,19 @@ class MediaRegistry:
         account: str,
         journal: Journal,
         resolver: MediaResolver,
-        client: Client,
-        transfer: Transfer,
+        transport: Transport,
     ) -> None:
         self._account = account
         self._journal = journal
         self._resolver = resolver
-        self._client = client
-        self._transfer = transfer
+        self._transport = transport
         self._uploaded: OrderedDict[_Key, RemoteMedia] = OrderedDict()
         self._uploading = KeyedLock()
 
     @property
     def _login_id(self) -> str:
-        session = self._client.session
-        return session.login_id if session else ""
+        identity = self._transport.identity
+        return identity.login_id if identity else ""
 
     async def resolve(self, media: MediaInput, *, copy: bool) -> OutgoingMedia:
         """Resolve media that a caller or a bot names; see ``MediaResolver.resolve``.
@@ -73,13 +69,25 @@ class MediaRegistry:
         record = await self._journal.media(self._account, found[1])
         if record is not None:
             media = msgspec.json.decode(record, type=OutgoingMedia)
-            return _to_send_on(replace(media, media_id=media_id), name)
+            return self._to_send_on(replace(media, media_id=media_id), name)
         if not found[1].startswith("@"):
             raise CallerError(Code.NOT_FOUND, f"media_id {media_id[:100]!a} is not known here")
         uploaded = RemoteMedia(kind=kind, media_id=found[1], name=name or "file")
         return OutgoingMedia(media_id=media_id, uploaded=uploaded)
 
-    async def upload(self, media: OutgoingMedia, to: str) -> OutgoingMedia:
+    def _to_send_on(self, media: OutgoingMedia, name: str | None) -> OutgoingMedia:
+        """Send known media on: forward it where WeChat allows that, else upload the downloaded file."""
+        if media.ref is None or self._transport.can_forward(media.ref):
+            return media
+        medium = media.medium
+        if medium is None or not _is_there(medium):
+            words = f"media_id {media.media_id}: WeChat cannot forward it, and its file is not here"
+            raise CallerError(Code.MEDIA, words)
+        if medium.kind == "voice":
+            medium = replace(medium, kind="file")
+        return OutgoingMedia(medium=replace(medium, name=name or medium.name))
+
+    async def upload(self, media: OutgoingMedia, to: str | None) -> OutgoingMedia:
         """Upload media that WeChat does not have. Raises ``WeChatError``; ``CallerError`` where the file is gone."""
         if media.medium is None or media.uploaded is not None or media.ref is not None:
             return media
@@ -91,7 +99,7 @@ class MediaRegistry:
         Raises ``WeChatError``, or ``CallerError`` where the journal cannot be written.
         """
         journal_guard.require(self._journal, "nothing was uploaded")
-        media = await self.upload(media, NOBODY_YET)
+        media = await self.upload(media, None)
         try:
             await self._journal.write(WriteBatch(account=self._account, media=records_of(media)))
         except JournalError as error:
@@ -107,14 +115,14 @@ class MediaRegistry:
             return None
         return with_uploaded(replace(media, ref=None), await self._upload(media.medium, to))
 
-    async def _upload(self, medium: LocalMedia, to: str) -> RemoteMedia:
+    async def _upload(self, medium: LocalMedia, to: str | None) -> RemoteMedia:
         key = (self._login_id, medium.md5, medium.kind, medium.name)
         # others that want the same file meanwhile wait for this upload
         async with self._uploading.hold(key):
             uploaded = self._uploaded.get(key)
             if uploaded is None:
                 try:
-                    uploaded = await self._transfer.upload(medium, to)
+                    uploaded = await self._transport.upload(medium, to)
                 except OSError as error:
                     words = f"the medium {medium.path} cannot be read any more: {error.strerror}"
                     raise CallerError(Code.MEDIA, words) from None
@@ -173,19 +181,6 @@ def what_to_send(media: OutgoingMedia) -> RemoteMedia | MediaRef:
     what = media.uploaded or media.ref
     assert what is not None, "upload() comes first"
     return what
-
-
-def _to_send_on(media: OutgoingMedia, name: str | None) -> OutgoingMedia:
-    """Send known media on: forward it where WeChat allows that, else upload the downloaded file."""
-    if media.ref is None or send.can_be_forwarded(media.ref):
-        return media
-    medium = media.medium
-    if medium is None or not _is_there(medium):
-        words = f"media_id {media.media_id}: WeChat cannot forward it, and its file is not here"
-        raise CallerError(Code.MEDIA, words)
-    if medium.kind == "voice":
-        medium = replace(medium, kind="file")
-    return OutgoingMedia(medium=replace(medium, name=name or medium.name))
 
 
 def _is_there(medium: LocalMedia) -> bool:

@@ -18,7 +18,7 @@ from openwx.config import Settings
 from openwx.config.addresses import masked
 from openwx.neterrors import describe
 from openwx.reporter import tls
-from openwx.transports.web.session import DEFAULT_DOMAIN, LOGIN_HOST
+from openwx.transports.hosts import WEB_HOSTS
 
 TIMEOUT_S = 10.0
 SLOW_S = 2.0
@@ -26,7 +26,7 @@ _CLOCK_S = 30.0
 """The largest error of the clock, in seconds: beyond it, latencies and times in reports mislead."""
 _NOT_THERE = frozenset({502, 503, 504})
 _NO_ENTRY = frozenset({401, 403, 404, 410})
-_HOSTS = (LOGIN_HOST, DEFAULT_DOMAIN, f"webpush.{DEFAULT_DOMAIN}", f"file.{DEFAULT_DOMAIN}")
+_HOSTS = WEB_HOSTS
 
 
 @dataclass(frozen=True, slots=True)

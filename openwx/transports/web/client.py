@@ -15,10 +15,9 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
 
-import msgspec
 from msgspec.structs import replace
 
 from openwx.domain.contacts import User
@@ -44,6 +43,7 @@ from openwx.reasons import (
     refusal_text,
 )
 from openwx.timing import Timing
+from openwx.transports.base import Batch, Inbox
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web import login, send, sync
 from openwx.transports.web.contact_loader import load_contacts, notify_phone
@@ -56,25 +56,6 @@ from openwx.transports.web.sync_parser import SyncParser
 
 log = logging.getLogger("openwx.wechat")
 T = TypeVar("T")
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """What happened, in order, and what to save in the same transaction (None: what is saved stays).
-
-    ``known`` are the contacts for the next start to compare with; empty: they are used up.
-    """
-
-    events: list[Event] = []
-    messages: list[Message] = []
-    session: Session | None = None
-    known: bytes | None = None
-
-
-class Inbox(Protocol):
-    """Where a client delivers what happens. The account is one."""
-
-    async def deliver(self, batch: Batch) -> None:
-        """Make a batch durable. The client acknowledges it when this has returned."""
 
 
 INVITE_START_COUNT = 40
@@ -102,6 +83,8 @@ class Client:
         self.contacts = WebContacts(User(id=""))
         self.session: Session | None = None
         self._known: ContactsSnapshot | None = None
+        self._saved_uids: dict[str, int | str] | None = None
+        """The uids that are saved: the very object, which is never changed in place."""
         self.invite_start_count = INVITE_START_COUNT
         self._over: asyncio.Future[SessionEnded] = asyncio.get_running_loop().create_future()
         self.trouble: WeChatError | None = None
@@ -148,13 +131,35 @@ class Client:
                     await self._enter(State.LOADING, why)
         except LoginRefused as error:
             self.trouble = error
-            await self._inbox.deliver(Batch(events=[LoginFailed(refusal_text(error))]))
+            await self._deliver([LoginFailed(refusal_text(error))])
             await self._enter(State.STOP, of_refusal(error))
 
     @property
     def known(self) -> bytes | None:
-        """The contacts as they were delivered, for ``Batch.known`` at the end."""
+        """The contacts as they were delivered, for the next start to compare with."""
         return self._known.to_bytes() if self._known else None
+
+    async def _deliver(
+        self,
+        events: Sequence[Event] = (),
+        messages: Sequence[Message] = (),
+        *,
+        session: Session | None = None,
+        known: bytes | None = None,
+    ) -> None:
+        """Deliver what happened. Save the session and the ``known`` contacts with it, where they are given; empty
+        ones are deleted."""
+        state: dict[str, bytes | None] = {}
+        if session is not None:
+            state["session"] = session.to_bytes()
+            if session.uids is not self._saved_uids:
+                state["uids"] = session.uids_to_bytes()
+        if known is not None:
+            state["contacts"] = known or None
+        login = session or self.session
+        await self._inbox.deliver(Batch(events, messages, login.identity if login else None, state))
+        if session is not None:
+            self._saved_uids = session.uids
 
     async def _enter(
         self,
@@ -176,7 +181,7 @@ class Client:
         if old is not state:
             changes.append(StateChanged(old, state, why))
         if changes:
-            await self._inbox.deliver(Batch(events=changes, session=session, known=known))
+            await self._deliver(changes, session=session, known=known)
 
     # -- login -----------------------------------------------------------------------------------------------
 
@@ -185,11 +190,11 @@ class Client:
             self._http, self._mode, self._pace, self._enter, self._deliver_event, self._note_reason
         )
         session = await flow.session(uin, self.reason)
-        await self._inbox.deliver(Batch(session=session))
+        await self._deliver(session=session)
         self.session = session
 
     async def _deliver_event(self, event: Event) -> None:
-        await self._inbox.deliver(Batch(events=[event]))
+        await self._deliver([event])
 
     def _note_reason(self, why: Reason, trouble: WeChatError | None) -> None:
         self.reason, self.trouble = self._with_cause(why), trouble
@@ -236,7 +241,7 @@ class Client:
             cookies=self._http.cookies(),
         )
         # Saved at once: with the new Skey in use, WeChat takes the former one for a stranger's.
-        await self._inbox.deliver(Batch(session=session))
+        await self._deliver(session=session)
         self.session = session
         self.invite_start_count = init.InviteStartCount or INVITE_START_COUNT
         notified = await notify_phone(self._http, session, init.User.UserName, self._pace.backoff())
@@ -349,7 +354,7 @@ class Client:
                 uids=session.uids | uids if uids else session.uids,
             )
             if after != session or messages or events:
-                await self._inbox.deliver(Batch(events, messages, after))
+                await self._deliver(events, messages, session=after)
                 self.session = after
             brought = brought or sync_key != session.sync_key
             if not reply.ContinueFlag or sync_key == session.sync_key:

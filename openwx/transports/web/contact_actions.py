@@ -4,15 +4,17 @@ When a method returns, the contacts have the change and its events are published
 later, it finds no difference.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from openwx.domain.contacts import Chat, Friend, Group, Member
 from openwx.domain.events import Event
+from openwx.domain.send_ids import new_send_id
 from openwx.domain.text import written
 from openwx.errors import BadResponse, CallerError, Code, Rejected
 from openwx.timing import Timing
+from openwx.transports.base import ChangeSink, Joined
 from openwx.transports.ratelimit import Priority, RateLimiter
 from openwx.transports.web import friends as friend_calls
 from openwx.transports.web import groups as group_calls
@@ -20,7 +22,6 @@ from openwx.transports.web import send, wire
 from openwx.transports.web.client import Client
 from openwx.transports.web.contacts import WebContacts, is_group
 from openwx.transports.web.http import Call
-from openwx.transports.web.ids import new_client_msg_id
 from openwx.transports.web.mutations import Mutation, MutationRunner, unknown
 from openwx.transports.web.records import is_no_contact
 from openwx.transports.web.session import Session
@@ -29,19 +30,11 @@ _CREATION = "a new group"
 """Groups are created one after the other, so that a new group is certainly the one that was asked for."""
 
 
-class Joined(msgspec.Struct, frozen=True):
-    """The result of adding people to a group. ``left_out``: the ids of those who must agree first."""
-
-    group_id: str
-    left_out: tuple[str, ...] = ()
-
-
-class ContactActions:
-    """One account's contact actions. The objects that they are called with are those of the present contacts.
+class WebContactActions:
+    """Implements ``ContactActions`` for one account. Arguments are objects of the present contacts.
 
     All raise ``CallerError`` if it cannot be done or its outcome is unknown, and ``WeChatError`` if WeChat refuses or
-    cannot be reached. ``require`` raises ``CallerError`` if nothing may begin, ``publish`` persists and publishes
-    events.
+    cannot be reached. ``changes`` is asked before each change, and gets its events.
     """
 
     def __init__(
@@ -49,13 +42,13 @@ class ContactActions:
         client: Client,
         timing: Timing,
         limiter: RateLimiter,
-        *,
-        require: Callable[[], object],
-        publish: Callable[[list[Event]], Awaitable[None]],
+        changes: ChangeSink,
     ) -> None:
         self._client = client
-        self._publish_events = publish
-        self._changes = MutationRunner(client, timing, limiter, Priority.CHANGE, require)
+        self._sink = changes
+        self._changes = MutationRunner(
+            client, timing, limiter, Priority.CHANGE, changes.require_writable
+        )
         self._recalls = MutationRunner(client, timing, limiter, Priority.RECALL)
 
     @property
@@ -234,14 +227,14 @@ class ContactActions:
 
     async def recall(self, msg_id: str, chat_id: str) -> None:
         """Recall a message that was sent to a chat."""
-        client_msg_id = new_client_msg_id()
+        client_msg_id = new_send_id()
         async with self._recalls.turn(msg_id) as change:
             await change.idempotent(lambda s: send.revoke(s, msg_id, chat_id, client_msg_id))
 
     async def _publish(self, change: Mutation, events: list[Event]) -> None:
         """Publish events, unless a new login has published the contacts with the change in them."""
         if change.contacts is self._client.contacts:
-            await self._publish_events(events)
+            await self._sink.record(events)
 
 
 def _present(contacts: WebContacts, group: Group) -> Group:

@@ -14,9 +14,10 @@ from yarl import URL
 
 from openwx.errors import BadResponse, NeverReached, Unreachable, refused
 from openwx.neterrors import describe
+from openwx.transports.hosts import DEFAULT_DOMAIN, LOGIN_HOST
 from openwx.transports.web import download_body, wire
 from openwx.transports.web.cookies import Cookies
-from openwx.transports.web.session import DEFAULT_DOMAIN, LOGIN_HOST, Cookie, Session
+from openwx.transports.web.session import Cookie, Session
 
 USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "

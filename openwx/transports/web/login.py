@@ -15,10 +15,11 @@ from yarl import URL
 
 from openwx.domain.text import plain
 from openwx.errors import BadResponse, LoginRefused
+from openwx.transports.hosts import DEFAULT_DOMAIN
 from openwx.transports.web import wire
 from openwx.transports.web.clock import inverted_ms, now_ms
 from openwx.transports.web.http import MAIN, Call, Http
-from openwx.transports.web.session import DEFAULT_DOMAIN, Session, domain_of
+from openwx.transports.web.session import Session, domain_of
 
 APP_ID = "wx782c26e4c19acffb"
 Mode = Literal["desktop", "web"]

@@ -8,12 +8,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from openwx.domain.chat_ref import Identity
 from openwx.domain.contacts import number_or_name
 from openwx.errors import BadResponse
 
 WECHAT_DOMAINS = ("qq.com", "wechat.com")
-LOGIN_HOST = "login.wx.qq.com"
-DEFAULT_DOMAIN = "wx.qq.com"
 
 
 class Cookie(msgspec.Struct, frozen=True):
@@ -72,6 +71,10 @@ class Session(msgspec.Struct, frozen=True):
     def login_id(self) -> str:
         """A hash that identifies this login. Ids of contacts are valid for one login only."""
         return _digest(self.sid)
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.uin, self.login_id)
 
     @property
     def data_ticket(self) -> str:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from openwx.domain.send_ids import new_send_id
 from openwx.errors import BadResponse, refused
 from openwx.transports.web import wire
 from openwx.transports.web.clock import inverted_ms, now_ms
 from openwx.transports.web.http import MAIN, Call
-from openwx.transports.web.ids import new_client_msg_id
 from openwx.transports.web.session import Session, device_id
 from openwx.transports.web.xmltext import unescaped
 
@@ -46,7 +46,7 @@ def status_notify(session: Session, own_id: str) -> Call[wire.Reply]:
             "Code": 3,
             "FromUserName": own_id,
             "ToUserName": own_id,
-            "ClientMsgId": new_client_msg_id(),
+            "ClientMsgId": new_send_id(),
         },
     )
 

@@ -64,9 +64,10 @@ class Transfer:
         words = f"it came in more than {download.MOST_PIECES} pieces"
         raise BadResponse(download.fetch(session, ref).name, words)
 
-    async def upload(self, medium: LocalMedia, to: str = NOBODY_YET) -> RemoteMedia:
+    async def upload(self, medium: LocalMedia, to: str | None) -> RemoteMedia:
         """Upload a file, a chunk at a time. Raises ``OSError``, too, where it cannot be read."""
         own_id = self._client.contacts.user.id
+        to = to or NOBODY_YET
         permit = None
         if medium.size > UNCHECKED:
             reply = await self._client.ask(lambda s: check(s, own_id, to, medium))

@@ -12,8 +12,9 @@ from openwx.domain.contacts import Friend
 from openwx.errors import BadResponse
 from openwx.simulator.samples import png
 from openwx.timing import Timing
-from openwx.transports.web.client import Client
+from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.http import Http
+from openwx.transports.web.transport import WebTransport
 
 from ..transports.web.serving import SESSION
 
@@ -48,9 +49,10 @@ async def known(pictures: Pictures) -> AsyncIterator[Avatars]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     connector = aiohttp.TCPConnector()
     http = Http(connector, base_url=f"http://127.0.0.1:{runner.addresses[0][1]}")
-    client = Client(http, pace=PACE)
-    client.session = SESSION
-    yield Avatars(client, PACE)
+    limiter = RateLimiter(0.0, PACE.too_often)
+    transport = WebTransport("default", http, mode="desktop", timing=PACE, limiter=limiter)
+    transport._client.session = SESSION
+    yield Avatars(transport, PACE)
     await http.close()
     await connector.close()
     await runner.cleanup()

@@ -8,13 +8,14 @@ import pytest
 
 from openwx import store
 from openwx.accounts.idempotency import IdempotencyKeys, KeyedCall
-from openwx.accounts.outgoing import Address, OutgoingMessage, SendResult, new_message
+from openwx.accounts.outgoing import OutgoingMessage, SendResult, new_message
+from openwx.domain.chat_ref import ChatRef
 from openwx.errors import CallerError
 from openwx.store.base import Journal
 from openwx.store.records import WriteBatch
 from tests.patience import PATIENCE_S
 
-TO = Address(id="@1", uid="", group=False, displayname="小灰", fingerprint="f", login="l", uin="1")
+TO = ChatRef(id="@1", uid="", group=False, displayname="小灰", fingerprint="f", login="l", uin="1")
 
 
 @pytest.fixture

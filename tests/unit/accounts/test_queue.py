@@ -5,24 +5,25 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from openwx.accounts.outgoing import Address, new_message
+from openwx.accounts.outgoing import new_message
 from openwx.accounts.queue import QueuedMessage, SendQueue
+from openwx.domain.chat_ref import ChatRef
 from openwx.errors import CallerError, Code
 from openwx.transports.ratelimit import Priority
 from tests.patience import PATIENCE_S
 
-TO = Address(id="@1", uid="", group=False, displayname="小灰", fingerprint="f", login="l", uin="1")
+TO = ChatRef(id="@1", uid="", group=False, displayname="小灰", fingerprint="f", login="l", uin="1")
 
 
-def chat(number: int) -> Address:
+def chat(number: int) -> ChatRef:
     return replace(TO, id=f"@{number}", fingerprint=f"f{number}")
 
 
-def accepted(content: str, to: Address = TO, *, bulk: bool = False) -> QueuedMessage:
+def accepted(content: str, to: ChatRef = TO, *, bulk: bool = False) -> QueuedMessage:
     return QueuedMessage(new_message(to, content, bulk=bulk))
 
 
-def awaited(content: str, to: Address = TO) -> QueuedMessage:
+def awaited(content: str, to: ChatRef = TO) -> QueuedMessage:
     return QueuedMessage(new_message(to, content), asyncio.get_running_loop().create_future())
 
 
@@ -83,7 +84,7 @@ async def test_accepted_messages_keep_their_order_among_all_chats() -> None:
 @pytest.mark.parametrize(
     "other", [replace(TO, id="@new", uid=7), replace(TO, id="@new", fingerprint="g", uid=7)]
 )
-async def test_a_chat_that_got_another_id_is_the_same_chat(other: Address) -> None:
+async def test_a_chat_that_got_another_id_is_the_same_chat(other: ChatRef) -> None:
     """By what does not change from login to login."""
     queue = queue_of(awaited("a", replace(TO, uid=7)), awaited("b", other), awaited("c", chat(3)))
     assert pops(queue) == ["a", "c"]

@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from openwx.accounts.outgoing import OutgoingMessage, SendResult, Sent, address_of, new_message
+from openwx.accounts.outgoing import OutgoingMessage, SendResult, Sent, new_message
 from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.queue import QueuedMessage
 from openwx.accounts.sender import SIDE_BY_SIDE, Sender
 from openwx.config import AccountSettings
+from openwx.domain.chat_ref import ref_of
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, User
 from openwx.errors import (
@@ -44,7 +45,7 @@ TO = chat(1)
 
 
 def message(content: str, *, bulk: bool = False, to: Friend = TO) -> OutgoingMessage:
-    return new_message(address_of(to, None), content, bulk=bulk)
+    return new_message(ref_of(to, None), content, bulk=bulk)
 
 
 def no_pause() -> Iterator[float]:
@@ -94,7 +95,7 @@ class Journal:
 class WeChat:
     """Fails as told, then takes everything. In the sender's eyes also the account's transport and recorder."""
 
-    session = None
+    identity = None
     is_usable = True
 
     def __init__(self) -> None:
@@ -166,8 +167,7 @@ class WeChat:
             settings,
             Pauses(send_wait_s=wait_s, between=between),
             cast("Any", self.journal),
-            client=itself,
-            transfer=itself,
+            transport=itself,
             limiter=self.limiter,
             media=itself,
             recorder=itself,

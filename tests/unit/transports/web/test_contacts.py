@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from openwx.domain import events
-from openwx.domain.chat_ref import target_of
+from openwx.domain.chat_ref import ref_of
 from openwx.domain.contacts import User
 from openwx.errors import CallerError, Code
 from openwx.transports.web import wire
@@ -151,7 +151,7 @@ def again(*records: wire.Contact, uids: dict[str, int | str] | None = None) -> W
 def test_found_again_by_uid_whatever_else_changed(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="a"))
     contacts.pair_uids({"@1": 5})
-    target = target_of(contacts.friends["@1"])
+    target = ref_of(contacts.friends["@1"], None)
     found = again(record("@x", NickName="b"), record("@y", NickName="a"), uids={"@x": 5, "@y": 6})
     assert (chat := found.find_again(target)) is not None
     assert chat.id == "@x"
@@ -159,7 +159,7 @@ def test_found_again_by_uid_whatever_else_changed(contacts: WebContacts) -> None
 
 def test_found_again_by_the_unchanged_record_and_never_a_namesake(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="a", City="c"))
-    target = target_of(contacts.friends["@1"])
+    target = ref_of(contacts.friends["@1"], None)
     same = record("@x", NickName="a", City="c")
     assert (chat := again(same).find_again(target)) is not None
     assert chat.id == "@x"
@@ -170,13 +170,13 @@ def test_found_again_by_the_unchanged_record_and_never_a_namesake(contacts: WebC
 def test_somebody_with_another_uid_is_somebody_else(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="a"))
     contacts.pair_uids({"@1": 5})
-    target = target_of(contacts.friends["@1"])
+    target = ref_of(contacts.friends["@1"], None)
     assert again(record("@x", NickName="a"), uids={"@x": 6}).find_again(target) is None
 
 
 def test_groups_are_found_again_by_name_owner_and_members(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", {"UserName": "@1", "NickName": "m"}, NickName="g"))
-    target = target_of(contacts.groups["@@1"])
+    target = ref_of(contacts.groups["@@1"], None)
     later = WebContacts(User(id="@me2"))
     later.put_group(group_record("@@a", {"UserName": "@9", "NickName": "other"}, NickName="g"))
     assert later.find_again(target) is None
@@ -279,7 +279,7 @@ def test_a_uid_is_never_wiped(contacts: WebContacts) -> None:
 def test_two_with_one_uid_are_nobody(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="a"))
     contacts.pair_uids({"@1": 5})
-    target = target_of(contacts.friends["@1"])
+    target = ref_of(contacts.friends["@1"], None)
     both = again(record("@x", NickName="a"), record("@y", NickName="b"), uids={"@x": 5, "@y": 5})
     assert both.find_again(target) is None
 
@@ -288,25 +288,25 @@ def test_two_with_one_uid_are_nobody(contacts: WebContacts) -> None:
 def test_every_change_makes_a_record_another(contacts: WebContacts, change: str) -> None:
     fields = {"Alias": "a", "NickName": "n", "RemarkName": "r", "City": "c", "Province": "p"}
     contacts.put_friend(record("@1", **fields))
-    target = target_of(contacts.friends["@1"])
+    target = ref_of(contacts.friends["@1"], None)
     assert again(record("@x", **fields)).find_again(target)
     assert again(record("@x", **fields | {change: "other"})).find_again(target) is None
 
 
 def test_fields_do_not_run_into_each_other(contacts: WebContacts) -> None:
     contacts.put_friend(record("@1", NickName="ab", RemarkName="c"))
-    target = target_of(contacts.friends["@1"])
+    target = ref_of(contacts.friends["@1"], None)
     assert again(record("@x", NickName="a", RemarkName="bc")).find_again(target) is None
 
 
 def test_a_group_is_no_friend_of_the_same_record(contacts: WebContacts) -> None:
     contacts.put_group(group_record("@@1", NickName="n"))
-    target = target_of(contacts.groups["@@1"])
+    target = ref_of(contacts.groups["@@1"], None)
     assert again(record("@x", NickName="n")).find_again(target) is None
 
 
 def test_filehelper_is_found_again(contacts: WebContacts) -> None:
-    target = target_of(contacts.friends["filehelper"])
+    target = ref_of(contacts.friends["filehelper"], None)
     assert (chat := again().find_again(target)) is not None
     assert chat.id == "filehelper"
 
@@ -371,7 +371,7 @@ def test_members_are_removed(contacts: WebContacts) -> None:
     people = [{"UserName": f"@{n}", "NickName": f"n{n}"} for n in range(3)]
     contacts.put_group(group_record("@@1", *people))
     former = contacts.groups["@@1"]
-    before = target_of(former).fingerprint
+    before = ref_of(former, None).fingerprint
     told = contacts.remove_members("@@1", ["@0", "@2", "@nobody"])
     group = contacts.groups["@@1"]
     assert list(group.members) == ["@1"]
@@ -380,7 +380,7 @@ def test_members_are_removed(contacts: WebContacts) -> None:
         events.MemberLost(former.members["@2"], group),
         events.PropertyChanged(group, "displayname", "n0、n1、n2", "n1"),
     ]
-    assert target_of(group).fingerprint != before
+    assert ref_of(group, None).fingerprint != before
     # When the sync tells the same, it is known.
     assert not contacts.put_group(group_record("@@1", people[1]))
     assert not contacts.remove_members("@@1", ["@0"])
@@ -436,7 +436,7 @@ def test_a_group_is_found_again_whether_or_not_its_owners_uid_is_known(
 ) -> None:
     members = [{"UserName": "@1", "NickName": "m"}, {"UserName": "@me", "NickName": "我"}]
     contacts.put_group(group_record("@@1", *members, NickName="g", ChatRoomOwner="@1"))
-    target = target_of(contacts.groups["@@1"])
+    target = ref_of(contacts.groups["@@1"], None)
     for owner, found in (("@x", True), ("@me2", False)):
         later = WebContacts(User(id="@me2"))
         later.pair_uids({"@x": 5})

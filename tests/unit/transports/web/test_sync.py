@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from openwx.domain import send_ids
 from openwx.errors import BadResponse, RateLimited, Rejected, SessionEnded, SystemBusy, refused
-from openwx.transports.web import ids, send, sync, wire
+from openwx.transports.web import send, sync, wire
 from openwx.transports.web.http import Call
 from openwx.transports.web.messages.base import split_sender
 from openwx.transports.web.messages.registry import reader_of
@@ -42,7 +43,7 @@ def test_a_text_carries_its_client_msg_id_in_both_fields() -> None:
 
 
 def test_no_two_messages_have_one_client_msg_id() -> None:
-    assert len({ids.new_client_msg_id() for _ in range(20_000)}) == 20_000
+    assert len({send_ids.new_send_id() for _ in range(20_000)}) == 20_000
 
 
 def test_the_check_uses_the_sync_key_until_there_is_a_check_key() -> None:

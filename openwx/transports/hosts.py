@@ -1,0 +1,6 @@
+"""The hosts of WeChat, for the transports and for ``openwx doctor``."""
+
+LOGIN_HOST = "login.wx.qq.com"
+DEFAULT_DOMAIN = "wx.qq.com"
+WEB_HOSTS = (LOGIN_HOST, DEFAULT_DOMAIN, f"webpush.{DEFAULT_DOMAIN}", f"file.{DEFAULT_DOMAIN}")
+"""Those that web WeChat is reached at (protocol reference, section 1)."""

@@ -1,0 +1,190 @@
+"""Web WeChat as a ``Transport``: one client with its transfers and contact actions behind one object.
+
+``WebTransports`` makes them. The composition passes it to the accounts, which know ``openwx.transports.base`` alone.
+"""
+
+import logging
+from collections.abc import Mapping
+
+import aiohttp
+import msgspec
+
+from openwx import metrics
+from openwx.config import AccountSettings
+from openwx.domain.chat_ref import Identity
+from openwx.domain.contact_book import ContactBook
+from openwx.domain.contacts import Friend, Group, Member, User
+from openwx.domain.events import State
+from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
+from openwx.errors import BadResponse, SessionEnded, WeChatError
+from openwx.reasons import Reason
+from openwx.timing import Timing
+from openwx.transports.base import Capability, ChangeSink, ContactActions, Inbox, Write
+from openwx.transports.ratelimit import RateLimiter
+from openwx.transports.web import avatar, send, sync
+from openwx.transports.web.client import Client
+from openwx.transports.web.contact_actions import WebContactActions
+from openwx.transports.web.contacts_snapshot import ContactsSnapshot
+from openwx.transports.web.http import Http
+from openwx.transports.web.login import Mode
+from openwx.transports.web.session import Session
+from openwx.transports.web.transfer import Transfer
+
+log = logging.getLogger("openwx.account")
+
+
+class WebTransport:
+    """One account on web WeChat. Implements ``openwx.transports.base.Transport``."""
+
+    capabilities = frozenset(Capability)
+
+    def __init__(
+        self, name: str, http: Http, *, mode: Mode, timing: Timing, limiter: RateLimiter
+    ) -> None:
+        self._name = name
+        self._http = http
+        self._timing = timing
+        self._limiter = limiter
+        self._client = Client(http, mode=mode, pace=timing, limiter=limiter)
+        self._transfer = Transfer(self._client, timing)
+        self._actions: WebContactActions
+
+    @property
+    def state(self) -> State:
+        return self._client.state
+
+    @property
+    def reason(self) -> Reason:
+        return self._client.reason
+
+    @property
+    def trouble(self) -> WeChatError | None:
+        return self._client.trouble
+
+    @property
+    def session_end(self) -> SessionEnded | None:
+        return self._client.session_end
+
+    @property
+    def identity(self) -> Identity | None:
+        session = self._client.session
+        return session.identity if session else None
+
+    @property
+    def contacts(self) -> ContactBook:
+        return self._client.contacts
+
+    @property
+    def sync_age_s(self) -> float | None:
+        return self._client.sync_age_s
+
+    @property
+    def is_usable(self) -> bool:
+        return self._client.is_usable
+
+    @property
+    def actions(self) -> ContactActions:
+        return self._actions
+
+    def connect(self, changes: ChangeSink) -> None:
+        self._actions = WebContactActions(self._client, self._timing, self._limiter, changes)
+
+    async def run(self, saved: Mapping[str, bytes], inbox: Inbox) -> None:
+        await self._client.run(self._saved_session(saved), self._saved_contacts(saved), inbox)
+
+    def state_at_stop(self) -> Mapping[str, bytes | None]:
+        known = self._client.known
+        return {} if known is None else {"contacts": known}
+
+    async def log_out(self, saved: Mapping[str, bytes]) -> Mapping[str, bytes | None]:
+        forgotten: Mapping[str, bytes | None] = {"session": None, "uids": None}
+        if "session" not in saved:
+            log.info("%s: not logged in", self._name)
+            return {}
+        try:
+            session = Session.from_bytes(saved["session"])
+        except msgspec.DecodeError:
+            words = "%s: the saved session cannot be read, so it is only forgotten"
+            log.warning(words, self._name)
+            return forgotten
+        self._http.resume(session)
+        await self._http.send(sync.log_out(session))
+        log.info("%s: logged out", self._name)
+        return forgotten
+
+    async def send_text(self, chat_id: str, text: str, send_id: str) -> str:
+        return await self._client.send_text(chat_id, text, send_id)
+
+    async def send_media(self, chat_id: str, media: RemoteMedia | MediaRef, send_id: str) -> str:
+        return await self._transfer.send(chat_id, media, send_id)
+
+    def can_forward(self, ref: MediaRef) -> bool:
+        return send.can_be_forwarded(ref)
+
+    async def upload(self, media: LocalMedia, chat_id: str | None) -> RemoteMedia:
+        return await self._transfer.upload(media, chat_id)
+
+    async def download(self, ref: MediaRef, write: Write) -> None:
+        await self._transfer.fetch(ref, write)
+
+    async def download_avatar(
+        self, person: User | Friend | Group | Member, room_id: str, write: Write
+    ) -> None:
+        with self._client.logged_in() as session:
+            call = (
+                avatar.of_group(session, person.id)
+                if isinstance(person, Group)
+                else avatar.of_person(session, person.id, room_id)
+            )
+            piece = await self._http.download(call, write)
+        if piece.total != piece.size:
+            raise BadResponse(call.name, f"{piece.size} bytes came, and there are more")
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    def _saved_session(self, saved: Mapping[str, bytes]) -> Session | None:
+        if "session" not in saved:
+            return None
+        try:
+            return Session.from_bytes(saved["session"], saved.get("uids"))
+        except msgspec.DecodeError:
+            words = "%s: the saved session cannot be read; a new login is needed"
+            metrics.dropped(log, "saved_state", words, self._name)
+            return None
+
+    def _saved_contacts(self, saved: Mapping[str, bytes]) -> ContactsSnapshot | None:
+        if "contacts" not in saved:
+            return None
+        try:
+            return ContactsSnapshot.from_bytes(saved["contacts"])
+        except msgspec.DecodeError:
+            words = "%s: the saved contacts cannot be read; what changed is not published"
+            metrics.dropped(log, "saved_state", words, self._name)
+            return None
+
+
+class WebTransports:
+    """Makes the transports of a process. ``guarded`` is the connector for addresses that came from callers, None where
+    these may be private."""
+
+    def __init__(
+        self,
+        connector: aiohttp.BaseConnector,
+        guarded: aiohttp.BaseConnector | None,
+        timing: Timing,
+    ) -> None:
+        self._connector = connector
+        self._guarded = guarded
+        self._timing = timing
+
+    def create(
+        self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
+    ) -> WebTransport:
+        connector = self._guarded if is_guarded and self._guarded else self._connector
+        http = Http(
+            connector, base_url=settings.base_url or "", timeout_s=self._timing.call_timeout_s
+        )
+        return WebTransport(
+            name, http, mode=settings.login_mode, timing=self._timing, limiter=limiter
+        )
