@@ -241,7 +241,10 @@ async def test_an_untrusted_certificate_is_explained(
 
 @pytest.mark.parametrize(
     ("trust", "words"),
-    [(True, "answers within"), (False, "report.ca, or set report.verify = false")],
+    [
+        (True, "answers within"),
+        (False, "report.ca to a file of trusted certificates, or report.verify = false"),
+    ],
 )
 async def test_doctor_trusts_the_same(
     openwx: Callable[..., Awaitable[Command]], world: World, secure: Secure, trust: bool, words: str
@@ -265,7 +268,10 @@ async def test_doctor_trusts_the_same(
         (None, "there is no such file"),
         (b"", "it contains no readable certificate"),
         (b"no certificate at all", "it contains no readable certificate"),
-        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "it holds none"),
+        (
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "it contains no readable certificate",
+        ),
     ],
 )
 async def test_check_config_says_what_is_wrong_with_the_file(

@@ -51,7 +51,7 @@ async def test_one_that_has_never_taken_anything(
     code, found = await doctor(openwx, world)
     assert (code, found["level"]) == (1, "problem")
     assert found["words"] == "default: post_api accepts nothing: HTTP 403 (the last delivery)"
-    assert "look at your backend's log" in found["advice"]
+    assert "see your backend's log" in found["advice"]
     receiver.behaves_well()
     account.friend("momo").says("second")
     while await refused(gateway):

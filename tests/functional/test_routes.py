@@ -279,6 +279,7 @@ async def test_events_are_chosen(world: World, account: Account, receiver: Recei
     account.add_friend("新朋友")
     account.friend("小灰").says("hi")
     await receiver.get(content="hi")
+    assert await receiver.get_event("login")
     assert [name for name, _ in receiver.events()] == ["update_user", "login"]
     seen = gateway.noticed + await gateway.drain()
     assert [json.get("event") for json in seen] == ["update_user", "login", None]
