@@ -138,6 +138,9 @@ TOPIC: Topic = {
         Example("to a friend", GREY | {"content": "你好"}),
         Example("nobody named", {"content": "你好"}, code=-2, status=400),
         Example("no such group", {"id": "@@nobody", "content": "大家好"}, code=100),
+        Example("to oneself", {"id": "{me}", "content": "你好"}, code=101),
+        Example("two of one name", {"displayname": "张伟", "content": "你好"}, code=102),
+        *failures(GREY),
     ],
     "send_group_message": [
         Example("a text", {"displayname": "PERL学习交流", "content": "大家好"}),
