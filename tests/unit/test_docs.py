@@ -22,7 +22,7 @@ DOCS = ROOT / "docs"
 NAMES = sorted(path.name for path in DOCS.glob("*.md"))
 PAGES = [*(DOCS / name for name in NAMES), *(DOCS / "zh" / name for name in NAMES)]
 READMES = ROOT / "README.md", ROOT / "README.zh-CN.md"
-CHINESE = [READMES[1], *(DOCS / "zh" / name for name in NAMES if name != "architecture.md")]
+CHINESE = [READMES[1], *(DOCS / "zh" / name for name in NAMES)]
 EVERY_PAGE = [
     *sorted(ROOT.glob("*.md")),
     *(
