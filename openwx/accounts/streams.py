@@ -1,6 +1,6 @@
 """Streams of published reports, for readers of any speed: no report that is still stored is missed or repeated.
 
-Every reader reads the journal, where each published report has a number (``store/sqlite/sequence.py``); a reader
+Every reader reads the journal, where each published report has a number (``store/sqlite/tables.py``); a reader
 continues after a number, also after a restart. Readers that are up to date share the newest reports (the window);
 a reader that lags behind reads for itself, a page at a time. So a slow reader costs one page, however far it lags.
 """
