@@ -157,7 +157,7 @@ class MultipartReader:
                     raise MultipartError
                 break
         self._lines += 1
-        if self._lines > MAX_LINES:
+        if self._lines > MAX_LINES or end > _MAX_LINE:
             raise MultipartError
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]

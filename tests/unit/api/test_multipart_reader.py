@@ -80,9 +80,10 @@ async def test_no_parts() -> None:
         b"--b b\r\nA: " + 9000 * b"b" + b"\r\n\r\nx\r\n--b b--",
     ],
 )
-async def test_malformed_ones(body: bytes) -> None:
+@pytest.mark.parametrize("size", [1000, 10_000])
+async def test_malformed_ones(body: bytes, size: int) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - MultipartError, or that of base64
-        await parts(reader(body))
+        await parts(reader(body, size))
 
 
 @pytest.mark.parametrize("boundary", ["", "; boundary=", f"; boundary={'x' * 71}"])
