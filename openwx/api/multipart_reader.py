@@ -84,13 +84,18 @@ class MultipartReader:
                 async for piece in self._read_raw():
                     yield piece
             case "base64":
-                rest = b""
+                rest, padding = b"", 0
                 async for piece in self._read_raw():
-                    data = rest + piece.translate(None, _NOT_BASE64)
-                    whole = len(data) - len(data) % 4
-                    rest = data[whole:]
-                    yield base64.b64decode(data[:whole])
-                yield base64.b64decode(rest)
+                    data = piece.translate(None, _NOT_BASE64)
+                    content = data.rstrip(b"=")
+                    if b"=" in content or (padding and content):
+                        raise MultipartError
+                    padding += len(data) - len(content)
+                    rest += content
+                    whole = len(rest) - len(rest) % 4
+                    yield base64.b64decode(rest[:whole])
+                    rest = rest[whole:]
+                yield base64.b64decode(rest + b"=" * min(padding, -len(rest) % 4))
             case "quoted-printable":
                 quoted = bytearray()
                 async for piece in self._read_raw():
@@ -152,7 +157,7 @@ class MultipartReader:
                     raise MultipartError
                 break
         self._lines += 1
-        if self._lines > MAX_LINES:
+        if self._lines > MAX_LINES or end > _MAX_LINE:
             raise MultipartError
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]

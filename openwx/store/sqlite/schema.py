@@ -11,7 +11,7 @@ from pathlib import Path
 
 from openwx.store.base import JournalError, JournalUnavailable
 
-VERSION = 5
+VERSION = 6
 _OPENS_WITHIN_S = 5.0
 """How long the start waits for a lock of another program, in seconds."""
 BUSY_TIMEOUT_S = 1.0
@@ -80,7 +80,11 @@ CREATE TABLE forgotten (account TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT 
 
 _CHATS = "CREATE INDEX uploads_chat ON uploads (account, chat, seq) WHERE chat != '';"
 
-_STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ, _CHATS)
+_OUTCOMES = ""
+"""Nothing to migrate: since then ``keys`` holds a row for each outcome, and former versions would wait for ever for an
+outcome that they look for in the row of its call."""
+
+_STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ, _CHATS, _OUTCOMES)
 """The migrations from each version to the next."""
 
 

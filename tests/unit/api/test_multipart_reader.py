@@ -50,6 +50,16 @@ async def test_parts_are_the_same_in_pieces_of_any_size(size: int) -> None:
     assert headers[2] == {"x-folded": "one two", "content-transfer-encoding": "base64"}
 
 
+@pytest.mark.parametrize("size", [*range(1, 9), 1000])
+async def test_base64_is_judged_the_same_in_pieces_of_any_size(size: int) -> None:
+    head, end = b"--b b\r\nContent-Transfer-Encoding: base64\r\n\r\n", b"\r\n--b b--"
+    needless = head + b"YQ==\r\n==" + end
+    assert await parts(reader(needless, size)) == [b"a"]
+    for data in (b"YQ==\r\nYWFh", b"YQ=a", b"YWE=YQ==", b"YQ", b"YQ="):
+        with pytest.raises(ValueError):  # noqa: PT011 - MultipartError, or that of base64
+            await parts(reader(head + data + end, size))
+
+
 async def test_no_parts() -> None:
     assert await parts(reader(b"--b b--\r\n")) == []
 
@@ -70,9 +80,10 @@ async def test_no_parts() -> None:
         b"--b b\r\nA: " + 9000 * b"b" + b"\r\n\r\nx\r\n--b b--",
     ],
 )
-async def test_malformed_ones(body: bytes) -> None:
+@pytest.mark.parametrize("size", [1000, 10_000])
+async def test_malformed_ones(body: bytes, size: int) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - MultipartError, or that of base64
-        await parts(reader(body))
+        await parts(reader(body, size))
 
 
 @pytest.mark.parametrize("boundary", ["", "; boundary=", f"; boundary={'x' * 71}"])

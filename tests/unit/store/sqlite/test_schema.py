@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from openwx.store.base import JournalError
 from openwx.store.records import CompletedReport, WriteBatch
 from openwx.store.sqlite import schema
 from openwx.store.sqlite.journal import SQLiteJournal
@@ -127,6 +128,17 @@ async def test_a_journal_of_every_version_goes_on(
         batch = WriteBatch(account="me", reports=[a_message()], keys={"k": b"v"}, media={"m": b"v"})
         assert (await journal.write(batch)).reports[0] is not None
         assert await journal.key("me", "k") == await journal.media("me", "m") == b"v"
+
+
+async def test_versions_that_look_elsewhere_for_outcomes_refuse_the_journal(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with SQLiteJournal(old):
+        pass
+    monkeypatch.setattr(schema, "VERSION", 5)  # the last one that kept outcomes in their call's row
+    with pytest.raises(JournalError, match="written by a newer openwx"):
+        async with SQLiteJournal(old):
+            pass
 
 
 async def test_a_new_journal_has_the_tables_of_an_old_one(old: Path, tmp_path: Path) -> None:
