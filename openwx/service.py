@@ -171,7 +171,7 @@ async def _prune(settings: Settings, journal: Journal, folder: MediaFolder) -> N
 
 
 def data_folder(path: Path, stack: AsyncExitStack) -> Path:
-    """The data folder, for this process alone and nobody else's eyes."""
+    """Create and lock the data folder: one process uses it, and other users cannot read it."""
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = FileLock(path / instance.LOCK, mode=0o600)

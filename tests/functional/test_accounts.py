@@ -53,7 +53,7 @@ def base_url(gateway: Gateway) -> str:
 
 
 def tells(receiver: Receiver, client: str | None, **fields: Any) -> list[Json]:
-    """The uploads that came with this ``client`` in their address."""
+    """Return the reports that came with this ``client`` in their URL."""
     return [
         upload.json
         for upload in receiver.uploads
@@ -68,7 +68,7 @@ def second(simulator: Simulator) -> Account:
 
 @pytest.fixture
 async def two(world: World, account: Account, second: Account) -> Gateway:
-    """A gateway with two configured accounts that run."""
+    """Start a gateway with two configured accounts, and log both in."""
     gateway = await world.start(settings=settings(world, *NAMES))
     for who in (account, second):
         await who.phone.logs_in()

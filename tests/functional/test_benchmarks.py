@@ -44,7 +44,7 @@ def test_a_row_that_breaks_is_told(tmp_path: Path) -> None:
 
 
 def _broken(folder: Path) -> Path:
-    """A module that is imported first, and breaks what the row needs."""
+    """Write a module that Python imports first, and that breaks what the row needs."""
     code = "import openwx.simulator as s\ndef broken(*_, **__): raise OSError('this simulator is broken')\n"
     (folder / "sitecustomize.py").write_text(code + "s.Simulator = broken\n")
     return folder

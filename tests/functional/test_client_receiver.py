@@ -25,7 +25,7 @@ Serve = Callable[[Receiver], Awaitable[TestServer]]
 
 @pytest.fixture
 def serve(aiohttp_server: AiohttpServer) -> Serve:
-    """Serves a bot at ``/``."""
+    """Return a function that serves a bot at ``/``."""
 
     async def start(bot: Receiver) -> TestServer:
         app = web.Application()

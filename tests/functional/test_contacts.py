@@ -16,7 +16,7 @@ def lasting(name: str) -> int | str:
 
 
 def expected(person: Person, category: str) -> Json:
-    """A friend as the API is to show him, but for the id."""
+    """Return a friend as the API must show them, without the id."""
     return {
         "account": person.alias,
         "name": person.nickname,

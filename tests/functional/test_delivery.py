@@ -53,7 +53,7 @@ class _Broken(web.Response):
 
 
 def loses_answer(text: str, *, torn: bool = False) -> Behaviour:
-    """The upload is taken, and answered with this reply, but the answer never arrives."""
+    """Take the report and answer it with this reply, but lose the answer on the way."""
 
     async def answer(_: Upload) -> web.StreamResponse:
         broken = _Broken(body=b'{"reply": "%s"}' % text.encode())
@@ -64,7 +64,7 @@ def loses_answer(text: str, *, torn: bool = False) -> Behaviour:
 
 
 def contents(receiver: Receiver) -> list[str]:
-    """What the messages said, as they came."""
+    """Return the contents of the messages, in the order they came."""
     return [upload.json["content"] for upload in receiver.uploads if "content" in upload.json]
 
 

@@ -46,7 +46,7 @@ class Patient:
         return await doctor.examine(source, self.environ)
 
     async def has(self, level: Level, about: str, words: str, advice: str = "") -> None:
-        """This is found, and nothing else is wrong."""
+        """Check that this is found, and nothing else is wrong."""
         findings = await self.examined()
         ill = [one for one in findings if one.level is not Level.OK]
         assert len(ill) == 1, ill
@@ -79,7 +79,7 @@ def patient(tmp_path: Path, simulator: Simulator, receiver: Receiver) -> Patient
 
 
 def certificate(folder: Path, **how: Any) -> dict[str, str]:
-    """The variables of a certificate."""
+    """Issue a certificate, and return the variables that name it."""
     made = trustme.CA().issue_cert("wx.example.org", **how)
     cert, key = folder / "cert.pem", folder / "key.pem"
     made.private_key_pem.write_to_path(key)

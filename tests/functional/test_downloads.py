@@ -139,7 +139,7 @@ SENDINGS = st.lists(
 
 
 def _sent(who: Any, kind: str, body: bytes, off: int | None) -> Any:
-    """A message that says its size as it is (None), not at all (0), or so many bytes off."""
+    """Send a message that states its true size (None), no size (0), or a size that many bytes off."""
     told = off if not off else max(1, len(body) + off)
     match kind:
         case "file":

@@ -48,7 +48,7 @@ class Scene:
         db.close()
 
     async def starts(self) -> Gateway:
-        """A gateway whose start is counted too."""
+        """Start a gateway, and count from before its start."""
         former = Counts.now()
         gateway = await self.world.start()
         self.counts = Counts(gateway, former)
@@ -71,7 +71,7 @@ CASES: list[tuple[str, Case, int, str]] = []
 
 
 def case(kind: str, words: str, n: int = 1) -> Callable[[Case], Case]:
-    """What lets ``n`` things of a ``kind`` go, and says so in these words."""
+    """Register a case that drops ``n`` things of a ``kind``, and logs it in these words."""
 
     def add(do: Case) -> Case:
         CASES.append((kind, do, n, words))

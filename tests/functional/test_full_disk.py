@@ -193,7 +193,7 @@ async def test_what_wechat_said_is_answered_at_once_and_written_later(
 
 
 def limit_files(scene: Scene, size: int | None) -> None:
-    """The size that files may have; None: any."""
+    """Limit the size of files; None removes the limit."""
     resource = pytest.importorskip("resource")
     pid = scene.command.process.pid
     _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)

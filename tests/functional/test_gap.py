@@ -10,13 +10,13 @@ from .world import Gateway, Json, Receiver, World
 
 
 def ends(account: Account, *, push: bool) -> None:
-    """The session is over; nothing is heard of what happens from now on."""
+    """End the session: the gateway hears nothing from now on."""
     account.allows_push_login = push
     account.phone.logs_out_web()
 
 
 async def runs(world: World, receiver: Receiver, **how: Any) -> Gateway:
-    """A gateway that runs; the uploads of its login are forgotten."""
+    """Run a gateway; forget the reports of its login."""
     gateway = await world.run(**how)
     await receiver.gets(event="login")
     await receiver.gets(event="state_change", params=["updating", "running"])
@@ -317,7 +317,7 @@ async def test_a_group_that_was_left_does_not_come_back_when_the_load_is_tried_a
 
 
 async def uids(api: Gateway, account: Account) -> tuple[set[str], set[str]]:
-    """The uids that are told, and those that should be."""
+    """Return the uids that the API shows, and those that it should show."""
     contacts: list[Json] = [
         *(await api.get("get_friend_info")).json,
         *(await api.get("get_group_info")).json,

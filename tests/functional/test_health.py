@@ -21,7 +21,7 @@ async def probe(gateway: Gateway, path: str, *, method: str = "GET", **request: 
 
 
 async def guarded(world: World) -> Gateway:
-    """A gateway with a token, which is not logged in yet."""
+    """Start a gateway with a token that is not logged in yet."""
     return await world.start(
         settings=world.settings().model_copy(update={"access": Access(token=TOKEN)})
     )

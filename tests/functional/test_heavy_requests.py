@@ -168,7 +168,7 @@ async def test_heavy_messages_of_a_websocket(world: World) -> None:
 
 
 async def answered(ws: aiohttp.ClientWebSocketResponse) -> Json:
-    """The next answer to a call."""
+    """Return the next answer to a call."""
     while True:
         said: Json = await ws.receive_json(timeout=PATIENCE_S)
         if said["type"] == "answer":

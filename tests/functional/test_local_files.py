@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs links")
 
 @pytest.fixture
 def root(world: World) -> Path:
-    """The only root; the data folder lies below it, as it does below a home folder."""
+    """Return the only root. The data folder lies below it, as it does below a home folder."""
     return world.data_dir.parent
 
 

@@ -37,7 +37,7 @@ FAULTS = (
 
 @asynccontextmanager
 async def eager(account: Account) -> AsyncIterator[None]:
-    """The owner scans and confirms whatever is shown, for as long as it takes."""
+    """Scan and confirm all that is shown, until the end of the test."""
 
     async def scan() -> None:
         while True:

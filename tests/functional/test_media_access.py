@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs links a
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A file outside of all roots."""
+    """Write a file outside of all roots."""
     path = tmp_path / "private" / "key"
     path.parent.mkdir()
     path.write_bytes(SECRET)

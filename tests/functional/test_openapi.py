@@ -64,7 +64,7 @@ def fits(document: Json, schema: Json, value: object) -> None:
 
 
 def resolved(document: Json, told: Json) -> Json:
-    """What a reference of the document leads to."""
+    """Follow a reference of the document."""
     if "$ref" not in told:
         return told
     found = document
@@ -74,7 +74,7 @@ def resolved(document: Json, told: Json) -> Json:
 
 
 def bodies(document: Json, content: Json) -> Iterator[tuple[Json, object]]:
-    """The examples of a request's or an answer's body, each with its schema."""
+    """Yield the examples of a request's or an answer's body, each with its schema."""
     for name, kind in content.items():
         for example in kind.get("examples", {}).values():
             # The schema of a stream is each event's.

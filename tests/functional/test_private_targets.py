@@ -66,13 +66,13 @@ async def trouble(gateway: Gateway, name: str) -> str:
 
 @pytest.fixture
 async def allowed(world: World) -> Gateway:
-    """A gateway whose callers may name private addresses, logged in."""
+    """Run a gateway whose callers may name private addresses."""
     return await world.run(settings=allowing(world), pace=SOON)
 
 
 @pytest.fixture
 async def elsewhere(site: Site, gateway: Gateway) -> Site:
-    """A name that leads out of this network when the account is started, and into this machine when it is used."""
+    """Let a name lead outside when the account starts, and into this machine when it is used."""
     site.addresses = ["8.8.8.8"]
     return site
 

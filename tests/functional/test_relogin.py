@@ -41,7 +41,7 @@ def nobody_is_numbered(simulator: Simulator) -> None:
 
 
 async def logs_in_anew(gateway: Gateway, account: Account, *, push: bool = True) -> None:
-    """The session ends, and the owner logs in again: all ids are other ones then."""
+    """End the session and log in again, which changes all ids."""
     logs_out(account, push=push)
     await comes_back(gateway, account, push=push)
 
@@ -242,7 +242,7 @@ async def test_a_reply_outlives_a_new_login_and_a_restart(
 
 
 async def queue_sends(api: Gateway, simulator: Simulator, *aliases: str) -> tuple[Rule, list[str]]:
-    """Sends that wait behind a first one that hangs; the rule that holds it, and their uids."""
+    """Queue sends behind one that hangs; return the rule that holds it, and the uids."""
     rule = simulator.faults.add("webwxsendmsg", Fault.HANG, times=1)
     uids = []
     for number, alias in enumerate(aliases):

@@ -84,7 +84,7 @@ def port_of(url: str) -> str:
 
 
 async def another(world: World, name: str, **settings: object) -> Gateway:
-    """A gateway with a data folder of its own, which is not logged in."""
+    """Start a gateway with its own data folder that is not logged in."""
     chosen = world.settings().model_copy(
         update={"data_dir": world.data_dir.with_name(name), **settings}
     )

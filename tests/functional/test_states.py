@@ -12,7 +12,7 @@ from .world import Gateway, Receiver, World
 
 
 async def logs_in_again(account: Account, receiver: Receiver) -> None:
-    """The phone confirms the push login that a former session allows."""
+    """Confirm the push login that a former session allows."""
     await account.phone.sees_push_login()
     account.phone.confirm()
     await receiver.get(event="state_change", params=["updating", "running"])

@@ -38,7 +38,7 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 async def running(
     openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> tuple[Command, Api]:
-    """A gateway in a process of its own that runs."""
+    """Run a gateway in its own process, and log it in."""
     command = await openwx("serve", **environ)
     api = Api(await command.url(), world.http)
     await account.phone.logs_in()

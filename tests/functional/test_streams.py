@@ -25,7 +25,7 @@ from .world import Api, Command, Gateway, Receiver, World
 
 
 def inside(gateway: Gateway) -> Any:
-    """The gateway behind a server."""
+    """Return the gateway behind a server."""
     assert gateway.service is not None
     return gateway.service.gateway
 
@@ -353,7 +353,7 @@ async def fill(api: Gateway, account: Account, receiver: Receiver) -> None:
 
 
 def connected(api: Gateway) -> sockets.socket:
-    """A connection that buffers little."""
+    """Open a connection with a small buffer."""
     client = sockets.socket()
     client.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 512 * 1024)
     host, _, port = api.url.removeprefix("http://").partition(":")
@@ -364,7 +364,7 @@ def connected(api: Gateway) -> sockets.socket:
 
 @pytest.fixture
 def patiences(impatient: None, monkeypatch: pytest.MonkeyPatch) -> list[SlowClient]:
-    """That with each reader of this test, from the first one on."""
+    """Collect the ``SlowClient`` of each reader of this test, in order."""
     made: list[SlowClient] = []
 
     class Known(SlowClient):

@@ -147,7 +147,7 @@ async def test_long_polls_can_be_called_too(api: Gateway, account: Account) -> N
 
 
 def waits(id_: Any, **params: str) -> Any:
-    """A call that waits for long."""
+    """Build a call that waits for long."""
     wanted = {"after": "now", "type": "receive_message", "timeout": "60"} | params
     return {"id": id_, "call": "check_event", "params": wanted}
 

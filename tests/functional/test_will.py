@@ -55,7 +55,7 @@ PASTED = {
 
 
 def is_refused(method: str, name: str, headers: dict[str, str]) -> bool:
-    """What the contract says of such a request without a token."""
+    """Return whether the contract refuses such a request without a token."""
     if name in LOOKS or (name.startswith("get_") and method == "GET"):
         return False
     return (

@@ -35,7 +35,7 @@ EXAMPLE = ROOT / "config.example.toml"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder and a home of the test's own."""
+    """Use an empty working folder and home."""
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -67,7 +67,7 @@ def problem(
 
 
 def checked(line: str) -> str:
-    """Holds of every problem: one line, in our words, with a place and a colon in front."""
+    """Check that a problem is one line, in our words, with a place and a colon in front."""
     assert line.isprintable()
     assert len(line) < 1000
     assert re.match(r"(\S*\.toml|environment variable \S+|option --\S+|the defaults): ", line)
@@ -676,7 +676,7 @@ def test_the_example_holds_the_defaults() -> None:
 
 
 def _keys_of_example() -> dict[str, set[str]]:
-    """The keys of each table, with those that are commented out (``# key = value``)."""
+    """Return the keys of each table, with those that are commented out (``# key = value``)."""
     text = EXAMPLE.read_text(encoding="utf-8")
     live = tomllib.loads(re.sub(r"(?m)^# (?=[a-z_]+ = )", "", text))
     tables = {name: value for name, value in live.items() if isinstance(value, dict)}
@@ -842,7 +842,7 @@ def test_any_lines(lines: list[str]) -> None:
 
 
 def _as_toml(value: Any) -> str:
-    """A value as it stands on one line, whatever it is."""
+    """Encode any value on one line."""
     if isinstance(value, dict):
         pairs = ", ".join(f"{json.dumps(key)} = {_as_toml(inner)}" for key, inner in value.items())
         return f"{{{pairs}}}"

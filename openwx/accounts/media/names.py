@@ -42,7 +42,7 @@ def of_client(name: str) -> str:
 
 
 def of_part(name: str) -> str:
-    """The name of a file part of a form. A backslash alone is no separator on systems other than Windows."""
+    """Return the file name of a part of a form. Only Windows uses a backslash as a separator."""
     return shown(last_part(name)) if "/" in name else of_client(name)
 
 

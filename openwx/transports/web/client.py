@@ -361,7 +361,7 @@ class Client:
                 return brought
 
     async def _stumble(self, error: WeChatError, pause_s: float) -> None:
-        """A round failed: remember why, and wait."""
+        """Remember why a sync round failed, and wait."""
         self.trouble = error
         log.info("a sync round failed: %s; again in %.1f s", error, pause_s)
         await self._watched(asyncio.sleep(pause_s))
@@ -436,7 +436,7 @@ class Client:
 
     @contextlib.contextmanager
     def logged_in(self) -> Iterator[Session]:
-        """The session of the present login, for calls of one's own. See ``ask`` for what it raises."""
+        """Yield the session of the present login for calls made elsewhere. ``ask`` says what it raises."""
         session = self.session
         if session is None or self._over.done():
             raise NotLoggedIn

@@ -31,7 +31,7 @@ class Caller:
         return cls(*await asyncio.open_connection(api.host, api.port))
 
     async def asks(self, request: bytes) -> int:
-        """The status of the answer; 0 where the connection is closed instead."""
+        """Return the status of the answer; 0 where the connection is closed instead."""
         try:
             self._writer.write(request)
             await self._writer.drain()

@@ -140,7 +140,7 @@ def test_uids_are_paired_with_everybody(contacts: WebContacts) -> None:
 
 
 def again(*records: wire.Contact, uids: dict[str, int | str] | None = None) -> WebContacts:
-    """The contacts of the next login."""
+    """Return the contacts of the next login."""
     contacts = WebContacts(User(id="@me2"))
     for one in records:
         contacts.put_friend(one)

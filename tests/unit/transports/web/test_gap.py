@@ -22,7 +22,7 @@ def record(id: str, **fields: Any) -> wire.Contact:
 
 
 def person(id: str, name: str, **fields: Any) -> dict[str, Any]:
-    """A record that tells everything, and of most that there is nothing."""
+    """Make a record in which all fields are set, and most are empty."""
     empty = dict.fromkeys(["RemarkName", "Alias", "Province", "City", "Signature"], "")
     return {"UserName": id, "NickName": name, "DisplayName": "", "Sex": 0, "VerifyFlag": 0} | (
         empty | fields
@@ -78,7 +78,7 @@ def new() -> Login:
 
 
 async def told(old: Login, new: Login) -> list[tuple[Any, ...]]:
-    """The events as tuples: their name, ids, and for a change the property and its values."""
+    """Return the events as tuples: their name, ids, and for a change the property and its values."""
     return [short(event) for event in await difference(old.contacts, new.contacts)]
 
 
