@@ -72,7 +72,7 @@ def wechat(_openwx: _Here) -> Any:
 
 @pytest.fixture
 def openwx_url(_openwx: _Here) -> str:
-    """Where gateways of this test listen."""
+    """Return the URL at which gateways of this test listen."""
     return _openwx.world.url
 
 
@@ -85,7 +85,7 @@ def start_openwx(_openwx: _Here) -> Callable[..., Any]:
 
 @pytest.fixture
 def openwx_post_api() -> str | None:
-    """Where ``openwx_gateway`` uploads to. Override it with the address of the bot."""
+    """Return the ``post_api`` of ``openwx_gateway``. Override it with the URL of the bot."""
     return None
 
 

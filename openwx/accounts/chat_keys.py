@@ -11,7 +11,7 @@ from openwx.store.records import Report, StoredReport
 
 
 class ChatKeys:
-    """The keys of one account's chats. A key is the chat's fingerprint when it was first seen, whatever becomes of it.
+    """The keys of one account's chats. A key is the chat's fingerprint when it was first seen, and never changes.
 
     An id would not do: a new login gives the chat another one while reports of the former login may still wait.
     """

@@ -1,4 +1,4 @@
-"""What was said in each chat, as far as it is in the journal. The console reads it."""
+"""The messages of each chat that are in the journal. The console reads them."""
 
 import time
 from collections.abc import Sequence

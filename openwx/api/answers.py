@@ -30,7 +30,7 @@ _HTTP_STATUS: dict[int, int] = {
     Code.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
     Code.NOT_RUNNING: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""Every other code is answered with 200, as the original did."""
+"""The HTTP status of a code. All other codes are answered with 200, as the original did."""
 
 _CALL_ENDS = b");"
 _encode = msgspec.json.Encoder(enc_hook=str).encode

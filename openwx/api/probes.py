@@ -121,7 +121,7 @@ class Health:
     async def _health(self, account: "Account") -> AccountHealth:
         try:
             failed: int | None = await account.outbox.count_failed()
-            refused = await _refused(account) if failed or account.waiting.uploads else None
+            refused = await _refused(account) if failed or account.waiting.reports else None
         except (CallerError, JournalError):
             failed = refused = None
         age_s = account.sync_age_s

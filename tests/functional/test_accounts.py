@@ -206,7 +206,7 @@ async def test_start_client(api: Gateway, second: Account, receiver: Receiver) -
     assert again.json == answer | {"status": "client already exists"}
     await receiver.get(event="login")
     assert [one["event"] for one in tells(receiver, "second", post_type="event")] == ["login"]
-    # From now on the first one's uploads name it, too.
+    # From now on the reports of the first account name it, too.
     second.friend("小灰").says("x")
     await receiver.get(content="x")
     assert tells(receiver, "second", content="x")

@@ -91,7 +91,7 @@ async def test_a_handler_that_fails_is_asked_again(
     assert tries == ["again and again"] * 3
 
 
-# -- what is no upload, and what comes again -----------------------------------------------------------------
+# -- what is no report, and what comes again -----------------------------------------------------------------
 
 
 TEXT = b'{"post_type":"receive_message","format":"text","content":"hi"}'

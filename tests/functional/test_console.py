@@ -1,4 +1,4 @@
-"""The console over HTTP: who may see it, what its pages say, and what its forms do."""
+"""The console over HTTP: access, pages, and forms."""
 
 import asyncio
 import logging
@@ -67,7 +67,7 @@ async def until(look: Callable[[], Awaitable[Page]], words: str) -> Page:
     return page
 
 
-# -- who may see it --------------------------------------------------------------------------------------
+# -- access ---------------------------------------------------------------------------------------------
 
 
 async def test_the_root_leads_to_the_console(visitor: Visitor) -> None:

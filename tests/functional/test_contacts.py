@@ -1,4 +1,4 @@
-"""Whom the account knows: as the API shows them, and how changes are told."""
+"""The contacts of the account: as the API shows them, and how changes are reported."""
 
 from typing import Any
 
@@ -287,7 +287,7 @@ async def test_somebody_joins_and_leaves(
 
 
 async def test_a_friend_joins(api: Gateway, account: Account, receiver: Receiver) -> None:
-    """He is known with all his data, and his name in groups follows the remark."""
+    """The new friend has all details, and the name in groups follows the remark."""
     group = account.group("PERL学习交流")
     (friend,) = [
         one

@@ -255,7 +255,7 @@ async def test_only_what_was_received_is_replied_to(
     group.member_says(group.others[0], "another")
     assert await group.hears_text() == "answer"
     await receiver.gets(5, post_type="send_message")
-    # Replies are queued in the order of their uploads: a loop would have been heard by now.
+    # Replies are queued in the order of their reports: a loop would have been heard by now.
     assert [heard.text for heard in account.sent] == ["from the API", "answer", "answer"]
 
 

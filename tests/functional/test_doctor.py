@@ -205,7 +205,7 @@ async def test_a_disk_that_is_nearly_full(
     await patient.has(level, "disk", f"{mib} MiB are free", "free some space")
 
 
-# -- who can get in --------------------------------------------------------------------------------------
+# -- access ----------------------------------------------------------------------------------------------
 
 
 async def test_a_strong_token(patient: Patient) -> None:
@@ -289,7 +289,7 @@ async def test_files_that_are_no_certificate_and_its_key(patient: Patient) -> No
 
 
 class Stranger:
-    """A server that answers as it is told."""
+    """A server with a given answer."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -354,7 +354,7 @@ async def test_backends_are_asked_and_nothing_is_posted(
 async def test_without_a_base_url_wechats_own_hosts_are_asked(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether or not they can be reached from here, it is told of each."""
+    """The doctor shows each of them, reachable or not."""
     monkeypatch.setattr("openwx.cli.doctor.reach.TIMEOUT_S", 3.0)
     del patient.environ["OPENWX_ACCOUNTS__DEFAULT__BASE_URL"]
     findings = [one for one in await patient.examined() if one.about == "WeChat"]

@@ -1,4 +1,4 @@
-"""What strangers send is data: no bytes of a medium end a session, and what comes is held against the message."""
+"""Media from strangers: no content ends a session, and its size is checked against the message."""
 
 import asyncio
 import json
@@ -212,7 +212,7 @@ async def test_any_bytes_at_all(
     await lives()
 
 
-# -- what is no medium -----------------------------------------------------------------------------------
+# -- what is no media ------------------------------------------------------------------------------------
 
 
 @rows("call", SENDS)

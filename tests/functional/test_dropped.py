@@ -1,4 +1,4 @@
-"""Nothing is let go without a line in the log and a count: everything that can be, one after the other."""
+"""Each kind of dropped thing has a line in the log and a count."""
 
 import asyncio
 import io
@@ -82,7 +82,7 @@ def case(kind: str, words: str, n: int = 1) -> Callable[[Case], Case]:
 
 @case("late_event", "a late state_change is dropped", 3)
 async def events_of_before_the_weekend(scene: Scene) -> None:
-    """They waited for so long that nobody can use them; a message that waited is told all the same."""
+    """Old events are of no use and are dropped; a message of the same age is reported."""
     gateway = await scene.run()
     scene.receiver.fails(status=503)
     scene.account.end_session(1102)

@@ -111,7 +111,7 @@ class Scene:
         assert "media_path" in upload or upload["media_error"]
 
     async def changes(self, call: str) -> None:
-        """Somebody asks for a change: he hears in time what came of it, and "done" is only said where it is."""
+        """Check that a change is answered in time, and with code 0 only if it took effect."""
         self.shown += 1
         route, parameters, is_done = await self._change(call, f"name {self.shown}")
         async with asyncio.timeout(PATIENCE_S):

@@ -12,7 +12,7 @@ from .world import Gateway, Json, Receiver, World
 
 
 def stranger_of(account: Account) -> Person:
-    """Somebody in a group who is no friend."""
+    """Return a member of a group who is no friend."""
     return next(member.person for member in account.groups[0].others if not member.person.is_friend)
 
 

@@ -330,7 +330,7 @@ async def test_a_log_file_without_room_is_said_once_and_disturbs_nobody(
 async def test_a_media_folder_without_room_is_named(
     world: World, account: Account, receiver: Receiver, disk: Disk
 ) -> None:
-    """The message comes without its medium, and a medium to send is refused: texts still come."""
+    """The message comes without its media, and sending media is refused: texts still come."""
     world.data_dir.mkdir(mode=0o700)
     (world.data_dir / "media").symlink_to(disk.path)
     gateway = await world.run(pace={"medium_within_s": 0.5})

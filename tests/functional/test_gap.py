@@ -1,4 +1,4 @@
-"""What changes while nobody looks is told after the next login, once, with the new ids; and uids are there by then."""
+"""Changes between two sessions are reported once, after the next login, with the new ids and with uids."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ async def runs(world: World, receiver: Receiver, **how: Any) -> Gateway:
 
 
 async def comes_back(api: Gateway, account: Account, receiver: Receiver, *, push: bool) -> None:
-    """Log in again, and wait until all is told that this brings."""
+    """Log in again, and wait until all resulting reports have come."""
     if push:
         await account.phone.sees_push_login()
         account.phone.confirm()
@@ -113,7 +113,7 @@ async def test_every_kind_of_change_is_told_once(
     assert change == ["name", "momo", "momomo"]
     assert [changed] == (await api.get("search_friend", account="momo_0717")).json
     assert told["user_property_change"][1:] == ["signature", "我思故我在 & 😄", "新签名"]
-    # Nothing of it is told again.
+    # Nothing of it is reported again.
     receiver.forget()
     ends(account, push=True)
     await comes_back(api, account, receiver, push=True)
@@ -121,7 +121,7 @@ async def test_every_kind_of_change_is_told_once(
 
 
 def shown_as_momo(account: Account) -> list[Group]:
-    """Where a friend is a member, his name there is another one too; it is hidden behind the remark."""
+    """Return the groups of the friend, where the name changes, too; the remark hides it."""
     momo = account.friend("momomo")
     return [group for group in account.groups if momo.key in group.members]
 
@@ -295,7 +295,7 @@ async def test_a_silent_group_stays_within_a_login(
 async def test_a_group_that_was_left_does_not_come_back_when_the_load_is_tried_again(
     api: Gateway, world: World, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
-    """The sync that told of it is acknowledged, and nothing else tells of it again."""
+    """The sync with the change is acknowledged, and WeChat does not repeat it."""
     account.friend("小灰").says("acknowledges what came before")
     await receiver.get(type="friend_message")
     await api.stop()
@@ -396,7 +396,7 @@ async def test_running_does_not_wait_for_ever(
     monkeypatch.setattr(type(account), "receive_chat_list", lambda *_: None)
     gateway = await runs(world, receiver, pace={"pairing_wait_s": 0.2})
     assert all(one["uid"] == "" for one in (await gateway.get("get_friend_info")).json)
-    # What is sure is told all the same.
+    # What is certain is reported all the same.
     ends(account, push=True)
     account.lose_friend(account.friend("小灰"))
     await comes_back(gateway, account, receiver, push=True)

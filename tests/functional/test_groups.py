@@ -1,4 +1,4 @@
-"""Making and changing groups: what WeChat gets, what the caller is told, and what is known and told at once."""
+"""Making and changing groups: what WeChat gets, what the caller gets, and what is known and reported at once."""
 
 import asyncio
 from itertools import pairwise

@@ -75,7 +75,7 @@ async def test_they_are_answered_late_and_the_right_token_at_once(
     assert (await gateway.call("check_client", headers=bearer)).status == 200
     assert (await gateway.get("check_client", token=TOKEN)).status == 200
     assert not all(task.done() for task in tasks), "the right token overtook them"
-    # A caller who shows none is no guesser.
+    # A caller without a token is no guesser.
     assert (await gateway.call("check_client")).status == 401
     assert "6 wrong tokens from 127.0.0.1" in caplog.text
     assert "guess1" not in caplog.text

@@ -1,4 +1,4 @@
-"""Listening with a certificate of one's own, beside a plain address."""
+"""Listening with a certificate, beside a plain address."""
 
 import asyncio
 import contextlib

@@ -162,7 +162,7 @@ async def test_a_keyed_send_is_not_done_twice_over_a_deleted_folder(
 async def test_a_lost_gateway_leaves_the_next_ones_files_alone(
     first: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> None:  # fmt: skip
-    """SQLite deletes the write-ahead log by its name when it closes: that is another one's by then."""
+    """SQLite deletes the write-ahead log by its name when it closes; by then the name is another journal's."""
     command, api = first
     assert (await sends(api, "before")).code == 0
     aside = world.data_dir.with_name("aside")

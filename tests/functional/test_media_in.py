@@ -1,4 +1,4 @@
-"""Media that come: fetched before they are told, in nobody else's way, and never the reason for a lost message."""
+"""Received media: downloaded before its message is reported, without delaying other chats or losing a message."""
 
 import base64
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Media that callers and bots send: where they come from, how WeChat gets them, and what is told."""
+"""Media that callers and bots send: where they come from, how WeChat gets them, and what is reported."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Messages that come: who, where, what."""
+"""Received messages: sender, chat and content."""
 
 import pytest
 
@@ -102,7 +102,7 @@ async def test_texts_come_as_they_were_typed(
 
 
 async def test_from_the_phone(api: Gateway, account: Account, receiver: Receiver) -> None:
-    """Told as sent, and never replied to: that would loop."""
+    """Reported as sent, and never replied to: that would loop."""
     receiver.behaves(replies("answer"))
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     said = account.phone.says(friend, "from the phone 😄")

@@ -168,7 +168,7 @@ async def test_the_server_keeps_to_its_document(api: Gateway, account: Account) 
         del document["paths"][f"/openwx/{name}"]
     _wait_for_nothing(document)
     _leave_out_what_ends_every_call(document)
-    # Streams then come to their end by themselves, once they have told what is kept.
+    # Streams then end by themselves, once they have sent what is stored.
     assert api.service is not None
     api.service.gateway.account(None).stream.end("the test wants to see whole answers")
     print(f"seed {SEED}")

@@ -1,4 +1,4 @@
-"""Work that outlives its login: it finds its chat again, or is told as failed; never a namesake."""
+"""Work that outlives its login: it finds its chat again, or is reported as failed; it never reaches a namesake."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -219,7 +219,7 @@ async def test_who_is_gone_is_told_and_the_next_is_sent(
 async def test_a_reply_outlives_a_new_login_and_a_restart(
     world: World, account: Account, receiver: Receiver
 ) -> None:
-    """The upload is delivered to a backend that is up again, by another process, in another login."""
+    """The report is delivered to a backend that is up again, by another process, in another login."""
     gateway = await world.run(pace={"finish_s": 0.1})
     friend = account.friend("小灰")
     receiver.fails(status=503, content="question")

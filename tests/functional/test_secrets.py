@@ -1,4 +1,4 @@
-"""What lets somebody be the account, or call the API, is written to the journal alone, and shown to nobody."""
+"""Secrets of the session and of the API are written to the journal alone, and never shown."""
 
 import asyncio
 import logging

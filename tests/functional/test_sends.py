@@ -1,4 +1,4 @@
-"""Sending: what is heard, what the caller is told, what is uploaded."""
+"""Sending: what arrives, what the caller gets, what is reported."""
 
 import asyncio
 from typing import Any
@@ -55,7 +55,7 @@ async def test_a_text_that_is_too_long_is_refused(api: Gateway, account: Account
     assert not account.sent
 
 
-# -- to whom ---------------------------------------------------------------------------------------------
+# -- receivers ----------------------------------------------------------------------------------------------
 
 
 async def test_namesakes_are_not_guessed(api: Gateway, account: Account) -> None:

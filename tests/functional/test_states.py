@@ -249,7 +249,7 @@ async def test_a_stop_says_what_it_leaves(
     with caplog.at_level(logging.INFO, "openwx"):
         await gateway.stop()
     assert (
-        "stopped; 2 uploads and 3 sends are left in the journal for the next start" in caplog.text
+        "stopped; 2 reports and 3 sends are left in the journal for the next start" in caplog.text
     )
     hanging.release()
     receiver.behaves_well()

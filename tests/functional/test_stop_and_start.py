@@ -172,7 +172,7 @@ async def test_a_second_one_on_the_same_folder(
 
 @pytest.fixture
 async def journal(world: World, account: Account, receiver: Receiver) -> Path:
-    """As a gateway left it that had uploads to deliver."""
+    """Prepare a journal with reports that are still to be delivered."""
     gateway = await world.run()
     receiver.fails(status=503)
     for number in range(40):

@@ -1,4 +1,4 @@
-"""Somebody without the token writes nothing into the log that he could make longer at will."""
+"""Callers without the token cannot fill the log."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""``/openwx/events`` and ``check_event`` with ``after``: whoever reads, at whatever pace, misses nothing."""
+"""``/openwx/events`` and ``check_event`` with ``after``: readers of any pace miss nothing."""
 
 import asyncio
 import base64
@@ -74,7 +74,7 @@ async def test_who_was_away_misses_nothing(api: Gateway, account: Account) -> No
     async with event_source(api, last_id=again.last_id, after="0") as third:
         friend.says("30")
         assert await third.texts(1) == ["30"]
-    # Somebody who was never told anything goes on from where he began.
+    # A reader that has received nothing continues from its beginning.
     async with event_source(api) as nothing:
         pass
     friend.says("31")
@@ -88,7 +88,7 @@ async def test_a_reader_goes_on_after_kills_of_the_gateway(
     account: Account,
     openwx: Callable[..., Awaitable[Command]],
 ) -> None:
-    """Each time while a picture is under way, which holds up its chat and is told after later ones of others."""
+    """Write each time while a picture is being downloaded, which holds back its chat alone."""
     environ = {
         "OPENWX_DATA_DIR": str(world.data_dir),
         "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": simulator.url,
@@ -219,7 +219,7 @@ async def test_what_is_forgotten_is_told(api: Gateway, account: Account) -> None
         assert missed.name == "missed"
         assert missed.json["after"] == 1
         assert 1 < missed.json["upto"] < int(source.last_id)
-        assert missed.id == "1"  # who goes on from there hears it again
+        assert missed.id == "1"  # a reader that continues from there gets it again
         assert await again.texts(1) == ["3"]
     # An id of another journal.
     async with event_source(api, last_id="999999", type="receive_message") as again:
@@ -266,7 +266,7 @@ async def test_the_end_of_the_server_is_told(world: World) -> None:
         assert end.json == {"reason": "the server stops", "after": int(stop.id)}
         assert await source.next() is None
         await stopping
-    # What came meanwhile is there for whoever comes back.
+    # Readers that reconnect get what came meanwhile.
     world.account.friend("小灰").says("meanwhile")
     gateway = await world.start()
     async with event_source(gateway, last_id=source.last_id, type="receive_message") as source:
@@ -288,7 +288,7 @@ async def test_the_end_of_an_account_is_told(world: World) -> None:
         assert end.name == "end"
         assert end.json["reason"].startswith("the account second has stopped: ")
         assert await source.next() is None
-    # It is told what is kept, and that there is no more; a browser comes back by itself until there is.
+    # It gets what is stored, and then the end; a browser reconnects by itself.
     async with event_source(gateway, client="second", last_id="0") as again:
         await again.until("stop")
         end = await again.next()
@@ -412,7 +412,7 @@ async def test_who_never_reads_is_cut_off(
         assert not inside(api).account(None).stream._readers
 
 
-# -- who may ------------------------------------------------------------------------------------------------
+# -- access -------------------------------------------------------------------------------------------------
 
 
 async def test_the_token_and_the_origin_are_asked_for(world: World) -> None:
@@ -445,7 +445,7 @@ async def test_check_event_after_an_id(api: Gateway, account: Account) -> None:
     await until_drained(api, 2)
     found = await api.get("check_event", after=last, timeout="5")
     assert [upload["content"] for upload in found.json] == ["1", "2"]
-    # Nothing is taken by that: others, and the same again, are told it, too.
+    # Reading removes nothing: other readers get it, too, and so does the same one again.
     assert (await api.get("check_event", after=last, timeout="5")).body == found.body
     waiting = asyncio.create_task(
         api.get("check_event", after=found.headers["X-Openwx-Last-Id"], timeout="30")
@@ -464,7 +464,7 @@ async def test_check_event_after_an_id(api: Gateway, account: Account) -> None:
 
 
 async def until_drained(api: Gateway, n: int) -> None:
-    """Wait until plain ``check_event`` has told so many: it goes its own way."""
+    """Wait until plain ``check_event`` has returned so many: it has a list of its own."""
     told: list[Any] = []
     async with asyncio.timeout(PATIENCE_S):
         while len(told) < n:

@@ -281,7 +281,7 @@ async def test_what_is_no_websocket_is_told_so(api: Gateway) -> None:
     assert "needs GET with Upgrade: websocket" in (await api.get("ws")).words
 
 
-# -- who may -------------------------------------------------------------------------------------------------
+# -- access --------------------------------------------------------------------------------------------------
 
 
 async def test_the_token_comes_with_the_handshake_or_first(world: World) -> None:

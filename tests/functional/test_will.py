@@ -191,7 +191,7 @@ class TestToken:
 
 
 class TestPage:
-    """What a person sees who opens the address of a call."""
+    """The page that a browser shows for the URL of a call."""
 
     @staticmethod
     async def opened(gateway: Gateway, address: str, **headers: str) -> Reply:

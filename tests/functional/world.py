@@ -103,7 +103,7 @@ class _Rule:
 
 
 class Receiver:
-    """A ``post_api``: records what comes, and answers 200 with nothing unless told otherwise."""
+    """A ``post_api``: records reports, and answers an empty 200 unless a rule says otherwise."""
 
     def __init__(self) -> None:
         self.uploads: list[Upload] = []
@@ -122,7 +122,7 @@ class Receiver:
     # What it does
 
     def behaves(self, behaviour: Behaviour, *, times: int | None = None, **fields: Any) -> None:
-        """Answer so, the next ``times`` or always, to uploads with these fields. The oldest rule that fits counts."""
+        """Answer reports with these fields so, the next ``times`` or always. The oldest rule that fits counts."""
         self._rules.append(_Rule(fields, behaviour, times))
 
     def fails(self, times: int | None = None, *, status: int = 500, **fields: Any) -> None:
@@ -169,7 +169,7 @@ class Receiver:
         self.answered.clear()
 
     async def gets(self, n: int = 1, *, timeout_s: float = PATIENCE_S, **fields: Any) -> list[Json]:
-        """Wait until there are ``n`` uploads with these values; the first ``n`` of them."""
+        """Wait for ``n`` reports with these values, and return them."""
 
         def enough() -> bool:
             return len(self.got(**fields)) >= n
@@ -178,7 +178,7 @@ class Receiver:
         return self.got(**fields)[:n]
 
     async def get(self, **fields: Any) -> Json:
-        """Wait for the first upload with these values."""
+        """Wait for the first report with these values."""
         return (await self.gets(1, **fields))[0]
 
     async def get_event(self, name: str, n: int = 1) -> list[Any]:

@@ -823,7 +823,7 @@ def _settings_or_one_line(data: bytes, environ: Mapping[str, str]) -> None:
         assert len(line) < 1500
         assert "Input should" not in line
         assert "Traceback" not in line
-        # Who gave it: the file, or the variable.
+        # Its origin: the file, or the variable.
         assert "given.toml" in line or "OPENWX_" in line, line
     else:
         assert describe(loaded)

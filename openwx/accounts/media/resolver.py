@@ -1,4 +1,4 @@
-"""Resolves the media that a caller names, be it a local file, a URL, base64 or a file part, to a ``Medium``."""
+"""Resolves the media that a caller names, be it a local file, a URL, base64 or a file part, to local media."""
 
 import asyncio
 import base64

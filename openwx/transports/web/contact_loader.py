@@ -30,7 +30,7 @@ async def notify_phone(http: Http, session: Session, own_id: str, pauses: Iterat
         except (SessionEnded, RateLimited):
             raise
         except WeChatError as error:
-            log.info("the phone was not told: %s", error)
+            log.info("the phone was not notified: %s", error)
             if isinstance(error, Rejected) or not tries_left:
                 break
             await asyncio.sleep(next(pauses))
@@ -87,7 +87,7 @@ async def load_contacts(
             contacts.put_group(record)
             await asyncio.sleep(0)
     for record in groups.values():
-        log.warning("WeChat does not tell who is in group %s", record.UserName)
+        log.warning("WeChat does not list the members of group %s", record.UserName)
         contacts.put_group(record)
         contacts.partial.add(record.UserName)
     if silent:

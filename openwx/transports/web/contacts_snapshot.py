@@ -162,8 +162,8 @@ def _group_changes(
         events += [MemberAdded(member, now) for member in members.fresh]
     if is_whole:
         events += [MemberLost(member, now) for member in members.gone]
-    told = bool(now.name) or (was_whole and (is_whole or same_login))
-    return events + list(group_property_changes(before, now, displayname=told))
+    name_known = bool(now.name) or (was_whole and (is_whole or same_login))
+    return events + list(group_property_changes(before, now, displayname=name_known))
 
 
 def _recall_member(new: WebContacts, before: Member, now: Member, *, whole: bool) -> None:

@@ -30,7 +30,7 @@ def message(content: str, sender: str = "@a", uid: int | str = 7, **more: Any) -
 
 
 class Sending:
-    """A send that is over when it is told so."""
+    """A send that ends on request."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()

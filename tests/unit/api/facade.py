@@ -78,7 +78,7 @@ class Outgoing:
 
 
 class Media:
-    """Takes every medium."""
+    """A media registry that accepts everything."""
 
     async def resolve(self, given: MediaInput, *, copy: bool) -> OutgoingMedia:
         return OutgoingMedia(source=given.file.path if given.file else given.path or "base64")

@@ -1,4 +1,4 @@
-"""Strangers who hold connections for nothing: they make room for others, and what they cost is bounded."""
+"""Idle connections of strangers make room for others, and their cost is bounded."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The client knows every kind of message and every event that the gateway uploads."""
+"""The client knows every kind of message and every event that the gateway reports."""
 
 import msgspec
 import pytest

@@ -177,7 +177,7 @@ async def test_a_broken_entry_of_a_group_belongs_to_the_group(account: Account) 
 
 
 async def test_a_broken_entry_of_mine_is_mine(account: Account) -> None:
-    """Or an answer to it would go to whoever sent it, which is oneself."""
+    """Otherwise an answer to it would go to its sender, the account itself."""
     ((message,), _) = await account.reads(
         entry(FromUserName=ME, ToUserName=HUI, MsgType=None, Content=1)
     )
@@ -195,7 +195,7 @@ async def test_null_is_a_field_that_is_not_there(account: Account) -> None:
 
 @pytest.mark.parametrize("id", ["", "0", 0])
 async def test_messages_without_an_id_are_not_one_message(account: Account, id: object) -> None:
-    """Uploads are told apart by it: a second one with the same would be dropped."""
+    """It identifies reports: a second one with the same would be dropped."""
     messages, _ = await account.reads(
         entry(MsgId=id, Content="a"), entry(MsgId=id, Content="b"), entry(MsgId=id, Content="a")
     )

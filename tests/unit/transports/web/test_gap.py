@@ -1,4 +1,4 @@
-"""What became of the contacts over a gap: told of whom it is sure, with the ids of now, and of nobody else."""
+"""Changes of contacts over a gap: reported where they are certain, with the new ids."""
 
 import random
 from typing import Any
@@ -30,7 +30,7 @@ def person(id: str, name: str, **fields: Any) -> dict[str, Any]:
 
 
 class Login:
-    """The contacts of one login; whoever is put in has a new id, and keeps his key over the logins."""
+    """The contacts of one login; each has a new id, and the same key over the logins."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -240,7 +240,7 @@ async def test_who_is_missing_in_a_list_that_came_short_is_not_lost(old: Login, 
     added = new.friend("b", "乙", uid=2)
     new.contacts.friends_are_whole = False
     assert await told(old, new) == [("new", added)]
-    # And who is there again the next time is not new.
+    # A contact that is there again the next time is not new.
     later = Login(3)
     later.friend("a", "甲", uid=1)
     later.friend("b", "乙", uid=2)
@@ -312,7 +312,7 @@ async def test_of_namesakes_among_members_nothing_is_told(old: Login, new: Login
 
 
 async def test_a_friends_name_in_a_group(old: Login, new: Login) -> None:
-    """The rest of a friend's data is told of the friend, not of the member."""
+    """The rest of a friend's data is reported for the friend, not for the member."""
     old.friend("a", "甲", uid=1)
     id = new.friend("a", "甲", uid=1, RemarkName="r", Signature="s")
     old.group("g", "群", ("a", "甲"), uid=7)
@@ -363,7 +363,7 @@ async def test_a_list_of_members_that_is_not_whole(old: Login, new: Login) -> No
     later = Login(3)
     later.group("g", "群", *PEOPLE, uid=7)
     assert await told(new, later) == []
-    # Nor are those new who turn up within the same login.
+    # Contacts that appear within the same login are not new either.
     assert not later.contacts.put_group(record("@@3g", NickName="群"))
     partial = Login(4)
     partial.group("g", "群", *PEOPLE[:2], MemberCount=5)
@@ -477,7 +477,7 @@ async def test_nothing_wrong_is_ever_told_of_friends(
         now_traits[key] = traits[key] | changed
     for number in range(draw.randrange(3)):
         now_traits[f"new{number}"] = somebody()
-    # Who takes somebody's exact place cannot be told from him by anybody.
+    # A contact that is exactly like a former one cannot be distinguished from it.
     left = [key for key, one in traits.items() if now_traits.get(key) != one]
     assume(
         not any(

@@ -236,7 +236,7 @@ async def test_a_session_that_ended_in_whatever_call(
 
 
 class Watched(aiohttp.TCPConnector):
-    """Connects to nobody, and remembers who was wanted."""
+    """A connector that connects nowhere, and records the requested hosts."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from .serving import SESSION
 
 
 def test_a_session_survives_being_saved() -> None:
-    session = replace(SESSION, uids={"@1": 5, "@2": "wxid_a"}, told=True)
+    session = replace(SESSION, uids={"@1": 5, "@2": "wxid_a"}, published=True)
     assert Session.from_bytes(session.to_bytes(), session.uids_to_bytes()) == session
 
 
