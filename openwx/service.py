@@ -143,7 +143,7 @@ async def _have_libmagic() -> None:
     try:
         await asyncio.to_thread(types.library)
     except (ImportError, OSError) as error:
-        words = f"libmagic, which tells the type of media, does not load: {error}; install openwx anew with pip"
+        words = f"libmagic, which detects the type of media, does not load: {error}; install openwx anew with pip"
         raise ConfigError(words) from error
 
 

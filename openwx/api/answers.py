@@ -167,7 +167,7 @@ def malformed(error: BaseException | None) -> Answer:
 
 def internal_failure() -> Answer:
     """Encode a bug. Its traceback is for the log only."""
-    words = "internal error; the log of openwx tells more"
+    words = "internal error; the log of openwx has the details"
     return failure(CallerError(Code.UNREACHABLE, words, http_status=500))
 
 

@@ -471,7 +471,7 @@ async def test_logout_of_one_that_fails_ends_the_others(
     assert not second.is_online
 
 
-async def test_what_was_told_last_can_be_asked_for_after_the_stop(two: Gateway) -> None:
+async def test_the_last_reports_can_be_read_after_the_stop(two: Gateway) -> None:
     """``check_event`` works in every state."""
     await two.get("check_event", client="second", timeout="0")
     account = two.service.gateway.account("second") if two.service else None

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_row_is_measured_and_told(tmp_path: Path) -> None:
+def test_a_row_is_measured_and_reported(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "search"]
     told = subprocess.run(
         [*command, "--json", str(tmp_path / "all.json"), "--markdown"],
@@ -27,7 +27,7 @@ def test_a_row_is_measured_and_told(tmp_path: Path) -> None:
     assert figure["detail"]["by uid ms"] > 0
 
 
-def test_a_row_that_breaks_is_told(tmp_path: Path) -> None:
+def test_a_row_that_breaks_is_reported(tmp_path: Path) -> None:
     """The others would go on; the command fails at the end."""
     told = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick", "--only", "sends"],

@@ -146,7 +146,7 @@ async def test_what_is_no_upload_of_ones_own_gateway_is_refused(serve: Serve) ->
     assert (await post(await serve(anybodys), b"[]"))[0] == 400
 
 
-async def test_an_answer_that_is_none_is_told(
+async def test_an_answer_that_is_none_is_reported(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     @receiver()

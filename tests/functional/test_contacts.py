@@ -362,7 +362,7 @@ async def test_properties_of_a_friend(api: Gateway, account: Account, receiver: 
     assert reply.code == 0
 
 
-async def test_a_change_that_changes_nothing_is_not_told(
+async def test_a_change_that_changes_nothing_is_not_reported(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     account.friend("小灰").changes_avatar()

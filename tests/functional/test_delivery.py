@@ -375,7 +375,7 @@ async def test_a_send_that_is_repeated_is_heard_once(
     ]
 
 
-async def test_a_send_that_is_given_up_is_told(
+async def test_a_send_that_is_given_up_is_reported(
     api: Gateway, account: Account, simulator: Simulator, receiver: Receiver
 ) -> None:
     rule = simulator.faults.add("webwxsendmsg", Fault.DROP)

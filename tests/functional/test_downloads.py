@@ -326,7 +326,7 @@ async def test_what_is_short_is_tried_again(
     assert len(list(api.settings.media_dir.iterdir())) == 1
 
 
-async def test_a_size_that_nobody_tells(
+async def test_a_size_that_nobody_shows(
     world: World, api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     friend = account.friend("小灰")

@@ -267,7 +267,7 @@ async def test_a_medium_waits_for_room_as_its_message_does(
     assert Path(told[0]["media_path"]).read_bytes() == PNG
 
 
-async def test_a_change_that_was_done_is_answered_and_told_later(
+async def test_a_change_that_was_done_is_answered_and_reported_later(
     scene: Scene, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     hanging = simulator.faults.add("webwxoplog", Fault.HANG)

@@ -63,7 +63,7 @@ def everything_happens(account: Account) -> None:
 
 
 @pytest.mark.parametrize("way", ["push", "scan", "resume"])
-async def test_every_kind_of_change_is_told_once(
+async def test_every_kind_of_change_is_reported_once(
     api: Gateway,
     world: World,
     account: Account,
@@ -135,7 +135,7 @@ async def test_events_come_after_login_and_before_running(
     assert [name for name, _ in receiver.events()][-3:] == ["login", "new_friend", "state_change"]
 
 
-async def test_nothing_is_told_where_nothing_changed(
+async def test_nothing_is_reported_where_nothing_changed(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     for by_push in (True, False):
@@ -147,7 +147,7 @@ async def test_nothing_is_told_where_nothing_changed(
         assert changes(receiver) == []
 
 
-async def test_without_uids_only_what_is_sure_is_told(
+async def test_without_uids_only_what_is_sure_is_reported(
     world: World, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     simulator.settings.recent_chats = 0
@@ -179,7 +179,7 @@ async def test_another_account_is_not_compared(
 
 
 @pytest.mark.parametrize("page", [1, 3, 50])
-async def test_the_gap_is_told_once_however_it_is_paged(
+async def test_the_gap_is_reported_once_with_any_pages(
     api: Gateway, account: Account, receiver: Receiver, simulator: Simulator, page: int
 ) -> None:
     ends(account, push=True)
@@ -199,7 +199,7 @@ async def test_the_gap_is_told_once_however_it_is_paged(
     assert names(receiver) == ["new_friend"]
 
 
-async def test_a_load_that_fails_half_way_is_not_told_by_halves(
+async def test_a_load_that_fails_half_way_is_not_reported_by_halves(
     api: Gateway, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     ends(account, push=True)
@@ -268,7 +268,7 @@ async def test_a_restart_that_never_runs_forgets_nothing(
     assert names(receiver) == ["lose_friend"]
 
 
-async def test_a_change_that_was_told_is_not_told_again_after_a_restart(
+async def test_a_reported_change_is_not_reported_again_after_a_restart(
     api: Gateway, world: World, account: Account, receiver: Receiver
 ) -> None:
     account.add_friend("新朋友")
@@ -331,7 +331,7 @@ async def uids(api: Gateway, account: Account) -> tuple[set[str], set[str]]:
     "fault", [Fault.DROP, Fault.LOSE_ANSWER, Fault.SERVER_ERROR, Fault.GARBAGE]
 )
 @pytest.mark.parametrize("first", [True, False])
-async def test_uids_are_there_although_the_phone_was_hard_to_tell(
+async def test_uids_are_there_although_the_phone_was_hard_to_show(
     world: World,
     account: Account,
     receiver: Receiver,
@@ -356,7 +356,7 @@ async def test_uids_are_there_although_the_phone_was_hard_to_tell(
     assert told == expected
 
 
-async def test_uids_outlive_a_restart_after_which_nobody_tells_them(
+async def test_uids_outlive_a_restart_after_which_wechat_does_not_send_them(
     world: World, account: Account, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     former = await runs(world, receiver)

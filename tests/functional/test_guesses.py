@@ -96,7 +96,7 @@ async def test_late_answers_do_not_fill_the_connections(
     await leave(tasks)
 
 
-async def test_behind_a_trusted_proxy_each_caller_is_his_own(
+async def test_behind_a_trusted_proxy_callers_are_separate(
     world: World, http: aiohttp.ClientSession
 ) -> None:
     gateway = await guarded(world, trusted_proxies=["127.0.0.0/8"])

@@ -87,7 +87,7 @@ async def test_media_in_the_data_folder_can_be_sent(
     assert (missing.code, "no such file" in missing.words) == (-3, True)
 
 
-async def test_no_answer_tells_what_is_outside(
+async def test_no_answer_shows_what_is_outside(
     gateway: Gateway, world: World, root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Files, folders, links, what may not be read, and what is not there: all the same."""

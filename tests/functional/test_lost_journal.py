@@ -254,7 +254,7 @@ async def test_a_short_lock_is_waited_for(api: Gateway, world: World) -> None:
     ],
     ids=["read-only", "full"],
 )
-async def test_whatever_fails_is_told_alike(
+async def test_all_failures_are_reported_alike(
     api: Gateway, world: World, account: Account, receiver: Receiver, breaks: str, mends: str, words: str
 ) -> None:  # fmt: skip
     grey = account.friend("小灰")

@@ -300,7 +300,7 @@ async def test_replies_are_sends_too(api: Gateway, account: Account, receiver: R
     await counts.grows(1, "openwx_sends_total", code="0", **ACCOUNT)
 
 
-async def test_open_streams_are_told(api: Gateway) -> None:
+async def test_open_streams_are_counted(api: Gateway) -> None:
     await shows(api, 0, "openwx_streams")
     async with event_source(api):
         await shows(api, 1, "openwx_streams")

@@ -46,7 +46,7 @@ async def api(world: World) -> Gateway:
 # -- in --------------------------------------------------------------------------------------------------
 
 
-async def test_a_received_name_is_told_whole(
+async def test_a_received_name_is_reported_whole(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     wanted = [*NAMES, LONG]
@@ -61,7 +61,7 @@ async def test_a_received_name_is_told_whole(
         assert len(path.name.encode()) < 255
 
 
-async def test_a_name_that_cannot_be_fetched_is_told_whole(
+async def test_a_name_that_cannot_be_fetched_is_reported_whole(
     world: World, account: Account, receiver: Receiver
 ) -> None:
     await world.run(media={"download": False})

@@ -197,7 +197,7 @@ async def test_a_namesake_with_another_uid_is_not_taken(
 
 
 @pytest.mark.parametrize("kind", ["friend", "group"])
-async def test_who_is_gone_is_told_and_the_next_is_sent(
+async def test_a_lost_receiver_is_reported_and_the_next_is_sent(
     api: Gateway, account: Account, receiver: Receiver, slow: SlowReply, kind: str
 ) -> None:
     chat, other = chat_of(account, kind), account.friend("momo")

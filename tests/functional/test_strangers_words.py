@@ -58,7 +58,7 @@ async def test_a_record_of_no_contact_makes_no_friend(
     assert added["id"] == id_of(account, person)
 
 
-async def test_a_friend_of_whom_wechat_says_that_he_is_none_is_lost(
+async def test_a_friend_without_the_contact_flag_is_lost(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     person = account.friend("momo")

@@ -202,7 +202,7 @@ async def test_what_was_not_wanted_moves_the_id_on(
         await asyncio.wait({reading})
 
 
-async def test_what_is_forgotten_is_told(api: Gateway, account: Account) -> None:
+async def test_what_is_forgotten_is_reported(api: Gateway, account: Account) -> None:
     friend = account.friend("小灰")
     for n in range(3):
         friend.says(str(n))
@@ -255,7 +255,7 @@ async def test_contents_of_media_where_they_are_wanted(api: Gateway, account: Ac
 # -- ends --------------------------------------------------------------------------------------------------
 
 
-async def test_the_end_of_the_server_is_told(world: World) -> None:
+async def test_the_end_of_the_server_is_reported(world: World) -> None:
     gateway = await world.run()
     async with event_source(gateway) as source:
         stopping = asyncio.create_task(gateway.stop())
@@ -273,7 +273,7 @@ async def test_the_end_of_the_server_is_told(world: World) -> None:
         assert await source.texts(1) == ["meanwhile"]
 
 
-async def test_the_end_of_an_account_is_told(world: World) -> None:
+async def test_the_end_of_an_account_is_reported(world: World) -> None:
     gateway = await world.run()
     second = world.simulator.add_account()
     how = {"client": "second", "base_url": world.simulator.url}
@@ -376,7 +376,7 @@ def patiences(impatient: None, monkeypatch: pytest.MonkeyPatch) -> list[SlowClie
     return made
 
 
-async def test_a_slow_reader_is_told_and_goes_on(
+async def test_a_slow_reader_is_notified_and_continues(
     api: Gateway, account: Account, receiver: Receiver, patiences: list[SlowClient]
 ) -> None:
     await fill(api, account, receiver)
@@ -471,7 +471,7 @@ async def until_drained(api: Gateway, n: int) -> None:
             told += (await api.get("check_event", timeout="5", type="nonsense")).json
 
 
-async def test_check_event_tells_what_is_forgotten(api: Gateway, account: Account) -> None:
+async def test_check_event_shows_what_is_forgotten(api: Gateway, account: Account) -> None:
     account.friend("小灰").says("1")
     await until_drained(api, 1)
     journal = inside(api)._resources.journal

@@ -154,7 +154,7 @@ class TestToken:
         access = Access(token="s3cret-enough-token")
         return await world.start(settings=world.settings().model_copy(update={"access": access}))
 
-    async def test_whoever_gives_it_may_open_an_address(self, guarded: Gateway) -> None:
+    async def test_with_the_token_a_browser_may_open_an_address(self, guarded: Gateway) -> None:
         ways: tuple[dict[str, Any], ...] = (
             {"params": {"token": "s3cret-enough-token"}, "headers": PASTED},
             {"headers": PASTED | {"Authorization": "Bearer s3cret-enough-token"}},

@@ -439,7 +439,7 @@ def test_a_named_file_that_cannot_be_read(name: str, words: str) -> None:
     assert checked(str(caught.value)).endswith(words)
 
 
-def test_a_file_that_was_not_named_but_cannot_be_read_is_told_too() -> None:
+def test_a_file_that_was_not_named_but_cannot_be_read_is_reported_too() -> None:
     Path("config.toml").mkdir()
     with pytest.raises(ConfigError, match=r"^config\.toml: must be a file, not a folder$"):
         load(None, {}, {})
@@ -563,7 +563,7 @@ def test_a_bad_variable_is_one_line(name: str, text: str, words: str) -> None:
     assert "Input should" not in line
 
 
-def test_a_wrong_file_is_told_before_a_variable_that_reaches_into_it() -> None:
+def test_a_wrong_file_is_reported_before_a_variable_that_overrides_it() -> None:
     environ = {"OPENWX_ACCESS__TOKEN": "t", "OPENWX_LISTEN__PORT": "1"}
     assert problem("access = 1", environ) == "given.toml: access must be a table, not a number"
     line = problem("listen = {}", environ)

@@ -165,7 +165,7 @@ def test_every_setting_is_explained(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [DOCS, DOCS / "zh"], ids=["English", "Chinese"])
-def test_defaults_are_told_as_they_are(folder: Path) -> None:
+def test_documented_defaults_are_true(folder: Path) -> None:
     for model, told in explained(folder).items():
         for name, default in told.items():
             if (code := re.fullmatch(r"`(.+)`", default)) and "、" not in default:

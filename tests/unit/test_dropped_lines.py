@@ -23,7 +23,7 @@ NOT_SO = {
     "%s cannot be deleted: %s": "it stays there",
     "old entries and media cannot be deleted now: %s": "they stay there",
     "%d reports were left out on stdout by now": "each was counted as it was left out",
-    "the contact list came short; nobody who is not in it is taken for lost": "they stay",
+    "the contact list is incomplete; contacts that it lacks are not reported as lost": "they stay",
     "the phone was not notified: %s": "it notices by itself",
 }
 

@@ -54,7 +54,7 @@ class MediaRegistry:
 
         Raises ``CallerError``, at once while the journal cannot be written.
         """
-        journal_guard.require(self._journal, "the medium was not taken")
+        journal_guard.require(self._journal, "the media was not accepted")
         return OutgoingMedia(medium=await self._resolver.resolve(media, copy=copy))
 
     async def find(self, media_id: str, name: str | None) -> OutgoingMedia:
@@ -124,7 +124,7 @@ class MediaRegistry:
                 try:
                     uploaded = await self._transport.upload(file, to)
                 except OSError as error:
-                    words = f"the medium {file.path} cannot be read any more: {error.strerror}"
+                    words = f"the file {file.path} can no longer be read: {error.strerror}"
                     raise CallerError(Code.MEDIA, words) from None
                 self._uploaded[key] = uploaded
                 if len(self._uploaded) > _REMEMBERED:

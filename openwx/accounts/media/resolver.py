@@ -52,10 +52,10 @@ class MediaResolver:
         try:
             file = await self._file(media, copy=copy)
         except (TooLargeError, EmptyError) as error:
-            raise CallerError(Code.MEDIA, f"the medium cannot be sent: {error}") from None
+            raise CallerError(Code.MEDIA, f"the media cannot be sent: {error}") from None
         except OSError as error:
             words = error.strerror or str(error)
-            raise CallerError(Code.MEDIA, f"the medium cannot be taken: {words}") from None
+            raise CallerError(Code.MEDIA, f"the media cannot be accepted: {words}") from None
         return medium_of(file, media.name)
 
     async def _file(self, media: MediaInput, *, copy: bool) -> StoredFile:

@@ -81,13 +81,13 @@ class Content(Medium):
         """Raise ``CallerError`` (-2) if there is nothing to send, or too much."""
         given = self.given()
         if self.media_id is not None and given is not None:
-            words = "give media_id, or a medium by media_path, media_data or media; not both"
+            words = "give media_id, or media by media_path, media_data or media; not both"
             raise CallerError(Code.BAD_PARAMETER, words)
         if not self.content and self.media_id is None and given is None:
             raise CallerError(
                 Code.BAD_PARAMETER,
                 f"content is missing; it must be {self.describe('content')},"
-                " or a medium must be given by media_path, media_id, media_data or a file part media",
+                " or media must be given by media_path, media_id, media_data or a file part media",
             )
 
     async def contents(self, account: "Account", *, keep: bool) -> list[str | OutgoingMedia]:
@@ -261,7 +261,7 @@ async def upload_media(account: "Account", call: UploadMedia) -> MediaUploaded:
     """Upload media; its `media_id` can be sent any number of times."""
     given = call.given()
     if given is None:
-        words = "a medium is missing; give media_path, media_data or a file part media"
+        words = "media is missing; give media_path, media_data or a file part media"
         raise CallerError(Code.BAD_PARAMETER, words)
     parcel = await account.media.upload_only(await account.media.resolve(given, copy=False))
     return msgspec.convert(described(parcel), MediaUploaded, strict=False)

@@ -127,5 +127,7 @@ async def _fetch_all(http: Http, session: Session) -> tuple[list[wire.Contact], 
         if seq == 0:
             break
     if not whole or not records:
-        log.warning("the contact list came short; nobody who is not in it is taken for lost")
+        log.warning(
+            "the contact list is incomplete; contacts that it lacks are not reported as lost"
+        )
     return records, whole and bool(records)

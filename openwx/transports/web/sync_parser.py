@@ -193,7 +193,7 @@ class SyncParser:
         except SessionEnded as error:
             self._on_logged_out(error)
         except WeChatError as error:
-            log.warning("who is behind %d ids stays unknown for now: %s", len(ids), error)
+            log.warning("the contacts of %d ids stay unknown for now: %s", len(ids), error)
         return None
 
     # -- messages --------------------------------------------------------------------------------------------

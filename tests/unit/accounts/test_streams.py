@@ -206,7 +206,7 @@ async def test_the_end_comes_after_everything(scene: Scene) -> None:
             await late.more(5)
 
 
-async def test_what_is_not_kept_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_not_kept_is_reported(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = await scene.tells(*(message(n, content="x" * 70_000) for n in range(3)), deliver=False)
     await scene.tells(message(3))
     async with scene.stream.read(0) as reader:
@@ -227,7 +227,7 @@ async def test_what_is_not_kept_is_told(scene: Scene, monkeypatch: pytest.Monkey
     assert len(scene.stream._large) == 2
 
 
-async def test_a_reader_who_was_overtaken_is_told_so(scene: Scene) -> None:
+async def test_an_overtaken_reader_is_notified(scene: Scene) -> None:
     """The reader pauses for so long that its next report is dropped."""
     async with scene.stream.read() as reader:
         await scene.tells(message(0), deliver=False)

@@ -254,7 +254,7 @@ async def test_who_joined_just_now_is_fetched_once(account: Account, service: Se
     assert service.asked == [[GROUP]]
 
 
-async def test_whom_wechat_does_not_tell_is_not_asked_for_with_every_message(
+async def test_unknown_contacts_are_not_fetched_with_every_message(
     account: Account, service: Service
 ) -> None:
     members = [{"UserName": id} for id in (ME, HUI)]
@@ -294,7 +294,7 @@ async def test_a_fetch_that_fails_loses_no_message(
     assert account.contacts.groups["@@new"].name == "n"
 
 
-async def test_a_session_that_ends_in_a_fetch_is_told_and_loses_no_message(
+async def test_a_session_that_ends_in_a_fetch_is_reported_and_loses_no_message(
     account: Account, service: Service
 ) -> None:
     service.says('{"BaseResponse":{"Ret":1101,"ErrMsg":""}}')
@@ -408,7 +408,7 @@ async def test_one_broken_contact_costs_only_itself(account: Account) -> None:
 
 
 @pytest.mark.parametrize("profile", [None, 1, {"BitFlag": None}, {"BitFlag": 190, "Sex": {}}])
-async def test_a_profile_that_tells_nothing(account: Account, profile: object) -> None:
+async def test_an_empty_profile(account: Account, profile: object) -> None:
     assert await account.reads(Profile=profile) == ([], [])
 
 

@@ -102,7 +102,7 @@ def short(event: events.Event) -> tuple[Any, ...]:
 # -- friends ---------------------------------------------------------------------------------------------
 
 
-async def test_nothing_is_told_where_only_ids_and_uids_are_other_ones(
+async def test_nothing_is_reported_where_only_ids_and_uids_are_other_ones(
     old: Login, new: Login
 ) -> None:
     for login in (old, new):
@@ -120,7 +120,7 @@ async def test_friends_come_and_go(old: Login, new: Login) -> None:
 
 
 @pytest.mark.parametrize("sign", [{"uid": 5}, {"Alias": "acc"}])
-async def test_changes_are_told_with_the_new_id(old: Login, new: Login, sign: Any) -> None:
+async def test_changes_are_reported_with_the_new_id(old: Login, new: Login, sign: Any) -> None:
     old.friend("a", "甲", **sign)
     id = new.friend("a", "子", **sign, Signature="s")
     assert await told(old, new) == [
@@ -163,7 +163,7 @@ async def test_without_a_sure_sign_a_changed_record_is_in_doubt(
     assert await told(old, new) == []
 
 
-async def test_of_namesakes_nothing_is_told(old: Login, new: Login) -> None:
+async def test_of_namesakes_nothing_is_reported(old: Login, new: Login) -> None:
     old.friend("a", "张伟")
     old.friend("b", "张伟")
     new.friend("b", "张伟")
@@ -195,7 +195,7 @@ async def test_the_nameless_are_all_alike(old: Login, new: Login) -> None:
     assert await told(old, new) == []
 
 
-async def test_two_with_one_uid_are_not_told_apart_by_it(old: Login, new: Login) -> None:
+async def test_a_shared_uid_distinguishes_nothing(old: Login, new: Login) -> None:
     old.friend("a", "甲", uid=1)
     new.friend("a", "甲", uid=1)
     new.friend("b", "乙", uid=1, City="c")
@@ -211,7 +211,7 @@ async def test_system_accounts_are_who_they_are(old: Login, new: Login) -> None:
     ]
 
 
-async def test_what_no_record_told_this_time_has_not_changed(old: Login, new: Login) -> None:
+async def test_what_no_record_has_this_time_has_not_changed(old: Login, new: Login) -> None:
     old.friend("a", "甲", uid=1, Signature="s", City="c", VerifyFlag=8, RemarkName="r")
     new.contacts.put_friend(record("@2a", NickName="甲"))
     new.contacts.pair_uids({"@2a": 1})
@@ -288,7 +288,9 @@ async def test_a_namesake_of_a_group_with_other_members_is_in_doubt(old: Login, 
     assert await told(old, new) == []
 
 
-async def test_who_left_and_who_came_are_told_apart_by_what_is_sure(old: Login, new: Login) -> None:
+async def test_lost_and_new_members_are_distinguished_by_what_is_certain(
+    old: Login, new: Login
+) -> None:
     for login in (old, new):
         login.friend("a", "甲", uid=1)
         login.friend("b", "乙", uid=2)
@@ -305,7 +307,7 @@ async def test_a_stranger_who_left_and_another_who_came_may_be_one_who_was_renam
     assert await told(old, new) == []
 
 
-async def test_of_namesakes_among_members_nothing_is_told(old: Login, new: Login) -> None:
+async def test_of_namesakes_among_members_nothing_is_reported(old: Login, new: Login) -> None:
     old.group("g", "群", ("a", "momo"), ("b", "momo"), ("c", "丙"), uid=7)
     new.group("g", "群", ("a", "momo"), ("c", "丙"), uid=7)
     assert await told(old, new) == []
@@ -449,7 +451,7 @@ CHANGES: list[dict[str, Any]] = [{}, {}, {"name": "新"}, {"Signature": "t"}, {"
     people=st.integers(0, 6),
     numbered=st.sampled_from([0.0, 0.5, 1.0]),
 )
-async def test_nothing_wrong_is_ever_told_of_friends(
+async def test_nothing_wrong_is_ever_reported_of_friends(
     seed: int, people: int, numbered: float
 ) -> None:
     """People of few names, few of them numbered: some go, some come, some change one thing."""
