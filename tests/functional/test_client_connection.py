@@ -1,4 +1,4 @@
-"""The Python client over connections that break, and what it hears of what happens."""
+"""The Python client over connections that break, and its streams of events."""
 
 import asyncio
 import contextlib

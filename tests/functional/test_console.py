@@ -303,7 +303,7 @@ async def test_the_code_is_shown_until_it_is_scanned(
 
 
 class Streamed:
-    """What a page hears: names and HTML, read as a browser does."""
+    """The events of a page: names and HTML, read as a browser does."""
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         assert answer.headers["Content-Type"].startswith("text/event-stream")

@@ -85,7 +85,7 @@ async def test_a_file_that_looks_like_a_refusal_is_a_file(
 async def test_a_long_log_that_begins_like_a_refusal_arrives_whole(
     account: Account, receiver: Receiver, simulator: Simulator, lives: Callable[[], Awaitable[None]]
 ) -> None:
-    """Also where nothing tells its size or that it is a file."""
+    """Also where nothing states its size or that it is a file."""
     simulator.settings.names_files = False
     body = b"".join(refusal(1101, line=line) + b"\n" for line in range(7000))
     assert len(body) > 400_000

@@ -1,4 +1,4 @@
-"""A disk without room: sends are refused before WeChat hears of them, its answers are passed on, nothing is lost."""
+"""A disk without room: sends are refused before they reach WeChat, received messages are reported, nothing is lost."""
 
 import asyncio
 import time
@@ -101,10 +101,10 @@ async def test_nothing_is_begun_while_nothing_can_be_kept(
     assert first.code == 0
     await receiver.get(post_type="send_message", content="before")
     scene.disk.fill()
-    told = await scene.becomes_ready(False)  # nobody has written anything
-    assert told.code == -5
-    assert "full" in told.json["journal"]
-    assert "full" in told.json["status"]
+    health = await scene.becomes_ready(False)  # no call has written anything
+    assert health.code == -5
+    assert "full" in health.json["journal"]
+    assert "full" in health.json["status"]
     text = GREY | {"content": "lost"}
     is_refused(await api.get("send_friend_message", **text))
     is_refused(await api.get("send_friend_message", **text, **{"async": "1"}))

@@ -159,7 +159,7 @@ async def test_lists_that_make_no_sense(
 async def test_a_lost_answer_makes_no_second_group(
     world: World, account: Account, simulator: Simulator, receiver: Receiver
 ) -> None:
-    """What the sync tells decides: it was done."""
+    """The sync decides: it was done."""
     api = await world.run(pace={"settle_s": 8.0})
     simulator.faults.add("webwxcreatechatroom", Fault.LOSE_ANSWER, times=1)
     people = [account.friend("小灰"), account.friend("momo")]
@@ -179,7 +179,7 @@ async def test_a_lost_answer_makes_no_second_group(
 async def test_a_lost_answer_is_reported_as_unknown(
     world: World, account: Account, simulator: Simulator, fault: Fault
 ) -> None:
-    """The sync tells nothing meanwhile: nobody knows whether there is a group now."""
+    """The sync has nothing meanwhile: whether there is a group is unknown."""
     api = await world.run()
     simulator.faults.add("webwxcreatechatroom", fault, times=1)
     simulator.faults.add("webwxsync", Fault.SERVER_ERROR)

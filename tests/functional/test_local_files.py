@@ -1,4 +1,4 @@
-"""Which files of this machine can be sent: those below the roots, nothing of openwx's own, and no answer tells more."""
+"""Which files of this machine can be sent: those below the roots, nothing of openwx's own; and no answer shows more."""
 
 import os
 from collections.abc import AsyncIterator

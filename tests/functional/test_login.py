@@ -357,7 +357,7 @@ async def test_a_resumed_session_survives(
 async def test_a_refused_status_notify_does_not_keep_the_account_from_running(
     world: World, simulator: Simulator, ret: int
 ) -> None:
-    """It only tells the phone."""
+    """The status notify is only for the phone."""
     simulator.faults.add("webwxstatusnotify", Fault.RET, ret=ret)
     await world.run()
     assert len(simulator.calls_of("webwxinit")) == 1

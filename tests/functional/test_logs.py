@@ -1,4 +1,4 @@
-"""The log as JSON: each line is one object, tells what it is about, and holds nothing to steal a login by."""
+"""The log as JSON: each line is one object with its subject, and without secrets of the login."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, whole, and true of the server that tells it."""
+"""The OpenAPI document: valid, complete, and true of the server."""
 
 import asyncio
 import os

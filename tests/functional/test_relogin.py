@@ -36,7 +36,7 @@ def slow(receiver: Receiver) -> SlowReply:
 
 @pytest.fixture
 def nobody_is_numbered(simulator: Simulator) -> None:
-    """WeChat tells no lasting numbers but filehelper's."""
+    """WeChat sends no lasting numbers but filehelper's."""
     simulator.settings.recent_chats = 0
 
 

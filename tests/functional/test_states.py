@@ -213,7 +213,7 @@ async def test_a_stop_waits_for_the_send_on_its_way(
 
 
 async def test_a_stop_answers_who_waits(world: World, account: Account) -> None:
-    """The second send is not begun any more; its caller hears that, and nothing was sent."""
+    """The second send is never begun; its caller gets that answer, and nothing was sent."""
     gateway = await world.run(send_interval=60)
     assert (await gateway.get("send_friend_message", id="filehelper", content="1")).code == 0
     sending = asyncio.ensure_future(

@@ -1,4 +1,4 @@
-"""The configuration: its keys, its sources, and the one line that tells what is wrong."""
+"""The configuration: its keys, its sources, and the one line about what is wrong."""
 
 import json
 import os

@@ -26,7 +26,7 @@ MAX_MEDIA = 100_000
 
 
 class Buffer(EventBuffer):
-    """The real one, which also tells whether somebody waits."""
+    """The real one, which also shows whether a call waits."""
 
     def __init__(self) -> None:
         super().__init__(20)

@@ -1,4 +1,4 @@
-"""A server that answers as a test tells it, and recorded answers of the real one."""
+"""A server with the answers of a test, and recorded answers of the real one."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A session is saved, read again, and tells nobody its secrets."""
+"""A session is saved, read again, and never shows its secrets."""
 
 import msgspec
 import pytest
