@@ -28,7 +28,7 @@ class Follow(Call):
         str | None,
         Field(
             pattern=r"^(now|[0-9]{1,18})$",
-            description="the id of an event, 0 for all that is kept, or now",
+            description="the id of an event, 0 for all that is stored, or now",
         ),
     ] = None
     type: Annotated[

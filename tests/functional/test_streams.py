@@ -171,7 +171,7 @@ async def test_filters(api: Gateway, account: Account) -> None:
     [
         ({"type": "receive_message,nothing"}, "type must be of: receive_message, send_message, "),
         ({"format": "pictures"}, "format must be of: app, card, "),
-        ({"after": "-1"}, "after must be the id of an event, 0 for all that is kept, or now"),
+        ({"after": "-1"}, "after must be the id of an event, 0 for all that is stored, or now"),
         ({"after": "1" * 19}, "after must be"),
         ({"media_data": "perhaps"}, "media_data must be 1"),
         ({"client": "nobody"}, "client must be one of: default"),

@@ -32,8 +32,8 @@ _WORDS = re.compile(r"(?:\s*=\?[\w.-]+(?:\*[\w-]*)?\?[bq]\?[^?\s]*\?=)+\s*", re.
 def shown(name: str) -> str:
     """Remove control characters, and replace what would make it a path; ``""`` where nothing is left."""
     name = name.replace("\r\n", "\n").translate(_SEPARATORS)
-    kept = "".join(_visible(character) for character in name)
-    return "" if kept.strip(" .") == "" else kept
+    visible = "".join(_visible(character) for character in name)
+    return "" if visible.strip(" .") == "" else visible
 
 
 def of_client(name: str) -> str:

@@ -105,8 +105,8 @@ def _keep(former: WebContacts, contacts: WebContacts) -> None:
             contacts.partial.add(id)
     contacts.saved |= former.saved & former.groups.keys()
     if not contacts.friends_are_whole:
-        kept = former.friends.keys() - contacts.no_contacts
-        contacts.friends = {id: former.friends[id] for id in kept} | contacts.friends
+        former_ids = former.friends.keys() - contacts.no_contacts
+        contacts.friends = {id: former.friends[id] for id in former_ids} | contacts.friends
         contacts.friends_are_whole = former.friends_are_whole
 
 
