@@ -10,8 +10,8 @@
         ├── Unreachable        no answer                    -> try again, with back-off
         │   └── NeverReached   no connection even           -> the same; for certain nothing took effect
         ├── NotLoggedIn        there is no session          -> wait for the login
-        ├── BadResponse        an answer nobody understands -> log it, back off
-        └── Rejected           a `Ret` other than 0         -> told to whoever asked
+        ├── BadResponse        an unknown answer            -> log it, back off
+        └── Rejected           a `Ret` other than 0         -> reported to the caller
             ├── SessionEnded   1100, 1101, 1102             -> log in anew
             ├── RateLimited    1205                         -> wait, then go on
             ├── SystemBusy     -1                           -> try again, with back-off

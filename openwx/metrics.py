@@ -39,12 +39,12 @@ REQUESTS = Counter(
 )
 SENDS = Counter(
     "openwx_sends",
-    "Sends that ended, by the code that is told in answers and in send_message uploads.",
+    "Sends that ended, by the code in answers and in send_message reports.",
     ["account", "code"],
     registry=REGISTRY,
 )
 SEND_RETRIES = Counter(
-    "openwx_send_retries", "Tries of sends beyond the first.", ["account"], registry=REGISTRY
+    "openwx_send_retries", "Attempts of sends beyond the first.", ["account"], registry=REGISTRY
 )
 RECEIVED = Counter(
     "openwx_received",
@@ -54,13 +54,13 @@ RECEIVED = Counter(
 )
 DELIVERIES = Counter(
     "openwx_deliveries",
-    "Uploads to post_api that ended, by their fate.",
+    "Reports to post_api that ended, by their fate.",
     ["account", "fate"],
     registry=REGISTRY,
 )
 DELIVERY_RETRIES = Counter(
     "openwx_delivery_retries",
-    "Tries of uploads to post_api that must be repeated.",
+    "Attempts to deliver reports to post_api that must be repeated.",
     ["account"],
     registry=REGISTRY,
 )
@@ -79,7 +79,7 @@ SESSION_ENDS = Counter(
 )
 DROPPED = Counter(
     "openwx_dropped",
-    "What was let go, by kind; each has a line in the log.",
+    "Dropped items, by kind; each has a line in the log.",
     ["what"],
     registry=REGISTRY,
 )
@@ -117,7 +117,7 @@ for _kind in KINDS:
 OTHER = "other"
 """The label of all codes without one of their own."""
 KEPT_ENDED = 100
-"""The number of ended accounts whose counts are kept."""
+"""The number of ended accounts whose counts are still exported."""
 _CODES = {code: str(int(code)) for code in (*Code, *REASON_OF_RET)}
 _SESSION_RETS = {ret: str(ret) for ret in (1100, 1101, 1102)}
 _OF_ACCOUNTS = (
@@ -224,5 +224,5 @@ def ended(name: str) -> None:
 
 
 def is_counted(name: str) -> bool:
-    """Check whether the account's counts are kept."""
+    """Check whether the account's counts are exported."""
     return name in _accounts

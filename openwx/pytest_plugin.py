@@ -60,38 +60,38 @@ def _openwx(
 
 @pytest.fixture
 def wechat_service(_openwx: _Here) -> Any:
-    """The simulated WeChat: ``faults``, ``add_account()``, ``calls``."""
+    """Provide the simulated WeChat: ``faults``, ``add_account()``, ``calls``."""
     return _openwx.show(_openwx.world.simulator)
 
 
 @pytest.fixture
 def wechat(_openwx: _Here) -> Any:
-    """The account and its people: ``friend(name)``, ``group(name)``, ``add_friend(name)``, ``phone`` and more."""
+    """Provide the account and its people: ``friend(name)``, ``group(name)``, ``add_friend(name)``, ``phone`` etc."""
     return _openwx.show(_openwx.world.account)
 
 
 @pytest.fixture
 def openwx_url(_openwx: _Here) -> str:
-    """Where gateways of this test listen."""
+    """Return the URL at which gateways of this test listen."""
     return _openwx.world.url
 
 
 @pytest.fixture
 def start_openwx(_openwx: _Here) -> Callable[..., Any]:
-    """Starts a gateway and logs it in: ``post_api``, ``token``, ``login=False``, and keys of ``[accounts.NAME]``."""
+    """Start a gateway and log it in: ``post_api``, ``token``, ``login=False``, and keys of ``[accounts.NAME]``."""
     start: Callable[..., Any] = _openwx.show(_openwx.world).start_gateway
     return start
 
 
 @pytest.fixture
 def openwx_post_api() -> str | None:
-    """Where ``openwx_gateway`` uploads to. Override it with the address of the bot."""
+    """Return the ``post_api`` of ``openwx_gateway``. Override it with the URL of the bot."""
     return None
 
 
 @pytest.fixture
 def openwx_gateway(_openwx: _Here, openwx_post_api: str | None) -> Iterator[Any]:
-    """A gateway that is logged in. It stops while the bot is still there."""
+    """Provide a gateway that is logged in. It stops before the bot does."""
     gateway = _openwx.thread.run(_openwx.world.start_gateway(post_api=openwx_post_api))
     yield _openwx.show(gateway)
     _openwx.thread.run(gateway.stop())

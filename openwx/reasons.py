@@ -63,7 +63,7 @@ ENGLISH: dict[ReasonCode, tuple[str, ...]] = {
     ReasonCode.SESSION_ENDED: ("{why}",),
     ReasonCode.STOPPED_BY_REQUEST: ("stopped on request",),
     ReasonCode.STOPPED_BY_STOP_CLIENT: ("stopped by stop_client; start_client starts it",),
-    ReasonCode.BUG: ("a bug in openwx; its log tells more",),
+    ReasonCode.BUG: ("a bug in openwx; its log has the details",),
     ReasonCode.LOGGED_OUT: ("logged out on the phone or elsewhere ({ret})",),
     ReasonCode.LOGGED_IN_ELSEWHERE: ("logged in on another web client ({ret})",),
     ReasonCode.LOGIN_EXPIRED: ("the cookies are no longer valid ({ret})",),

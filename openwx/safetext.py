@@ -43,10 +43,10 @@ def in_json_bytes(json: bytes) -> bytes:
 
 def plain(text: object) -> str:
     """Remove characters that affect their surroundings; templates escape HTML."""
-    kept = str(text).translate(_OVERRIDES)
-    if kept.isprintable():
-        return kept
-    return "".join(c for c in kept if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+    cleaned = str(text).translate(_OVERRIDES)
+    if cleaned.isprintable():
+        return cleaned
+    return "".join(c for c in cleaned if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
 
 
 def _shown(character: str) -> str:

@@ -20,7 +20,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageSent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A message that WeChat took. Of text and medium together, ``msg_id`` and ``id`` are the text's.
+    """A message that WeChat accepted. For text and media together, ``msg_id`` and ``id`` are those of the text.
 
     ``id`` is what ``revoke_message`` takes, ``media_id`` what can be sent again.
     """
@@ -34,9 +34,9 @@ class MessageSent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class InExecution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A message that will be sent, also after a crash; its `send_message` upload carries the same `uid`.
+    """A message that will be sent, also after a crash; its `send_message` report has the same `uid`.
 
-    Of text and medium together, the medium's upload carries ``media_uid``.
+    For text and media together, the report of the media has ``media_uid``.
     """
 
     code: int
@@ -54,7 +54,7 @@ class SendingToAll(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaUploaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A medium that WeChat has now. ``media_mtime`` is Unix time, ``media_size`` is in bytes."""
+    """Media that WeChat has now. ``media_mtime`` is Unix time, ``media_size`` is in bytes."""
 
     media_id: str
     media_code: int
@@ -78,7 +78,7 @@ class MessageRevoked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Consulted(msgspec.Struct, frozen=True, kw_only=True):
-    """A friend's answer; None and a ``reply_status`` where none came in time. A medium has its ``media_path``."""
+    """A friend's answer; None and a ``reply_status`` where none came in time. For media, ``media_path`` is set."""
 
     reply: str | None
     reply_status: str | UnsetType = UNSET

@@ -59,7 +59,7 @@ class Service:
 
     @property
     def known_as(self) -> instance.Instance:
-        """As the commands on this machine find it."""
+        """The entry by which commands on this machine find the gateway."""
         return instance.Instance(id=self._id, urls=self.urls_from_here)
 
 
@@ -139,11 +139,11 @@ async def _run(service: Service, background: Iterable[asyncio.Task[None]]) -> No
 
 
 async def _have_libmagic() -> None:
-    """Not at the first medium: whoever cannot have it is to know now. Nor before the first answers."""
+    """Load libmagic at the start, so that a missing library is found then; but after the first answers."""
     try:
         await asyncio.to_thread(types.library)
     except (ImportError, OSError) as error:
-        words = f"libmagic, which tells the type of media, does not load: {error}; install openwx anew with pip"
+        words = f"libmagic, which detects the type of media, does not load: {error}; install openwx anew with pip"
         raise ConfigError(words) from error
 
 
@@ -163,15 +163,17 @@ async def _prune(settings: Settings, journal: Journal, folder: MediaFolder) -> N
             wanted = await journal.files()
             gone = await asyncio.to_thread(folder.clean, keep_days, wanted)
             if gone:
-                words, told = "%d media older than %d days were deleted", (gone, keep_days)
-                metrics.dropped(log, "old_media", words, *told, count=gone, level=logging.INFO)
+                words = "%d media older than %d days were deleted"
+                metrics.dropped(
+                    log, "old_media", words, gone, keep_days, count=gone, level=logging.INFO
+                )
         except (JournalError, OSError) as error:
             log.warning("old entries and media cannot be deleted now: %s", error)
         await asyncio.sleep(PRUNE_EVERY_S)
 
 
 def data_folder(path: Path, stack: AsyncExitStack) -> Path:
-    """The data folder, for this process alone and nobody else's eyes."""
+    """Create and lock the data folder: one process uses it, and other users cannot read it."""
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = FileLock(path / instance.LOCK, mode=0o600)
@@ -262,10 +264,10 @@ async def serve(settings: Settings) -> None:
 
 
 async def log_out(settings: Settings) -> None:
-    """End the saved sessions at WeChat, and forget them. Not while a gateway uses the data folder.
+    """End the saved sessions at WeChat, and delete them. A gateway must not use the data folder meanwhile.
 
-    One that fails does not keep the others logged in. Raises ``ConfigError`` where the data folder is in use,
-    ``WeChatError`` (the first) where WeChat cannot be told.
+    A failure with one session does not stop the others. Raises ``ConfigError`` where the data folder is in use,
+    the first ``WeChatError`` where the logout did not reach WeChat.
     """
     problem: WeChatError | None = None
     async with AsyncExitStack() as stack:

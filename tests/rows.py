@@ -9,7 +9,7 @@ Test = Callable[..., Awaitable[None]]
 
 
 def rows(names: str | tuple[str, ...], values: Iterable[Any]) -> Callable[[Test], Test]:
-    """As ``pytest.mark.parametrize``, but all rows one after the other in one test. The uploads of a row end with it.
+    """As ``pytest.mark.parametrize``, but all rows one after the other in one test. Each row begins without reports.
 
     Every row is run; what fails names its row.
     """

@@ -46,10 +46,10 @@ log = logging.getLogger("openwx.account")
 
 
 class Waiting(NamedTuple):
-    """What is still to be done: sends to WeChat, reports to ``post_api``, received media to download."""
+    """Pending work: sends to WeChat, reports to ``post_api``, received media to download."""
 
     sends: int
-    uploads: int
+    reports: int
     media: int
 
 
@@ -199,7 +199,7 @@ class Account:
         """Count what is still to be done."""
         return Waiting(
             sends=len(self.outgoing.queue),
-            uploads=self._reporter.waiting,
+            reports=self._reporter.waiting,
             media=len(self._hold_back),
         )
 
@@ -319,7 +319,7 @@ class Account:
             return
         if reports or sends:
             words = (
-                "%s: stopped; %d uploads and %d sends are left in the journal for the next start"
+                "%s: stopped; %d reports and %d sends are left in the journal for the next start"
             )
             log.warning(words, self.name, reports, sends)
         else:

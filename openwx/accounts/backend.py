@@ -95,5 +95,5 @@ class Backend:
         return self._resources.http
 
     def _url_client(self) -> str | None:
-        """The parameter ``client`` in the addresses; None where there is one account only."""
+        """Return the parameter ``client`` of URLs; None with a single account."""
         return self._account if self._resources.several else None

@@ -11,7 +11,7 @@ from openwx.store.records import Report, StoredReport
 
 
 class ChatKeys:
-    """The keys of one account's chats. A key is the chat's fingerprint when it was first seen, whatever becomes of it.
+    """The keys of one account's chats. A key is the chat's fingerprint when it was first seen, and never changes.
 
     An id would not do: a new login gives the chat another one while reports of the former login may still wait.
     """
@@ -52,7 +52,7 @@ class ChatKeys:
 
 
 def chat_in(payload: dict[str, Any]) -> tuple[str, str]:
-    """The kind of a message's chat, and the prefix of the members that describe it in the payload."""
+    """Return the kind of a message's chat, and the prefix of the payload members that describe it."""
     if "group_id" in payload:
         return "Group", "group"
     return "Friend", "receiver" if payload["class"] == "send" else "sender"
@@ -64,5 +64,5 @@ def _names_in(payload: dict[str, Any]) -> list[str]:
 
 
 def _names(kind: str, id: str, uid: Uid) -> list[str]:
-    """What a chat is known by: its id in this login, and its lasting number if it has one."""
+    """Return the names of a chat: its id in this login, and its uid if it has one."""
     return [id] if uid == "" else [id, f"{kind} {uid}"]

@@ -27,7 +27,7 @@ class EventBuffer:
         self._some = asyncio.Event()
         self._was_called = False
         self._lost = 0
-        """How many were pushed out since the last call."""
+        """The number of reports that were pushed out since the last call."""
 
     def on_report(self, report: Report, _: Payload) -> None:
         self._reports.append(report)
@@ -38,7 +38,7 @@ class EventBuffer:
         """Return as soon as there is a report, or when the time is over."""
         self._was_called = True
         if self._lost > 1:
-            log.warning("%d uploads fell out of check_event's list by now", self._lost)
+            log.warning("%d reports fell out of check_event's list by now", self._lost)
         self._lost = 0
         try:
             async with asyncio.timeout(timeout_s):
@@ -63,7 +63,7 @@ class EventBuffer:
     def close(self) -> None:
         """Count what is left: there will be no further call."""
         if self._was_called and self._reports:
-            words = "%d uploads that nobody asked check_event for end with the account"
+            words = "%d reports that check_event never returned are dropped as the account ends"
             left = len(self._reports)
             metrics.dropped(log, "feed", words, left, count=left, level=logging.INFO)
         self._reports.clear()

@@ -1,4 +1,4 @@
-"""What was said in each chat, as far as it is in the journal. The console reads it."""
+"""The messages of each chat that are in the journal. The console reads them."""
 
 import time
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class History:
         return await self._journal.log(self._account, limit=limit, **more)
 
     async def newest(self) -> int:
-        """The number of the newest published report: a page that shows all up to it continues after it."""
+        """Return the number of the newest published report. A page that shows all up to it continues after it."""
         return await self._journal.newest_published(self._account)
 
     async def by_id(self, report_id: int) -> StoredReport | None:

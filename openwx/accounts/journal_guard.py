@@ -4,7 +4,7 @@ from openwx.errors import CallerError, Code
 from openwx.store.base import Journal, JournalError
 
 RETRY_AFTER_S = 1
-"""In seconds: the journal tries twice a second whether it can be written again."""
+"""``Retry-After``, in seconds. The journal checks twice a second whether it can be written again."""
 
 
 def not_kept(error: JournalError, done: str) -> CallerError:

@@ -33,11 +33,11 @@ class AccountManager:
     def __init__(self, settings: Settings, resources: Resources) -> None:
         self.settings = settings
         self.folder = resources.folder
-        """For media that callers send along."""
+        """The folder for media that callers send with a call."""
         self.started = time.time()
         self.accounts: dict[str, Account] = {}
         self.streams = Slots()
-        """Each stream takes one."""
+        """The slots for streams; each stream takes one."""
         self.port = 0
         """The first port that the server listens on, once it is known."""
         self._resources = resources

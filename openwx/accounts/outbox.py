@@ -89,7 +89,7 @@ class Outbox:
                 failed.append(id)
                 continue
             if self._reporter is not None and not self._reporter.has(id, report.chat):
-                why = "its medium is still being fetched, or the account has stopped"
+                why = "its media is still being downloaded, or the account has stopped"
                 raise CallerError(Code.NOT_POSSIBLE, f"delivery {id} cannot be tried: {why}")
             chats.append(report.chat)
         written = await self._write(WriteBatch(account=self._account, retried=sorted(failed)))

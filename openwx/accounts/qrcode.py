@@ -42,7 +42,7 @@ class LoginQRCode:
 
 
 def path(data_dir: Path, account: str) -> Path:
-    """The file of the account's latest QR code; it stays there after the login."""
+    """Return the file of the account's latest QR code. It stays there after the login."""
     return data_dir / f"qrcode-{account}.png"
 
 

@@ -25,9 +25,9 @@ class QueuedMessage(msgspec.Struct, eq=False):
     order_keys: frozenset[str] = frozenset()
     """Messages that share one of these are sent in the order in which they came."""
     begun: bool = False
-    """It may have reached WeChat."""
+    """Whether it may have reached WeChat."""
     abandoned: bool = False
-    """Its caller has an answer: no new attempt may follow."""
+    """Whether its caller has an answer: then no new attempt may follow."""
     result: SendResult | None = None
     """Set once it has ended, also while that is still to be written to the journal."""
 

@@ -172,7 +172,7 @@ class EventRecorder:
         return payloads.event(event)[0] in wanted
 
     def _attachment(self, media: OutgoingMedia | None) -> str:
-        """The file whose content belongs to the report of sent media."""
+        """Return the file whose content belongs to the report of sent media."""
         file = media.medium if media else None
         return file.path if file and self._settings.post_media_data else ""
 

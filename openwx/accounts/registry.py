@@ -64,7 +64,7 @@ async def load(journal: Journal) -> AccountRegistry:
     try:
         return msgspec.json.decode(saved, type=AccountRegistry)
     except msgspec.DecodeError:
-        words = "the list of accounts that the API started cannot be read; it is forgotten"
+        words = "the list of accounts that the API started cannot be read; it is dropped"
         metrics.dropped(log, "saved_state", words)
         return AccountRegistry()
 

@@ -60,7 +60,7 @@ log = logging.getLogger("openwx.send")
 NOT_SENT = "nothing was sent"
 NOT_ACCEPTED = "cannot be kept safe, so not accepted"
 SIDE_BY_SIDE = 16
-"""Messages that are under way at a time if no interval is to be kept."""
+"""Number of messages sent at the same time if there is no interval."""
 FETCHES = 4
 """Media of replies that are fetched at a time."""
 

@@ -31,10 +31,10 @@ _WINDOW_ROWS = 1000
 _WINDOW_BYTES = 8 * 1024 * 1024
 _LARGE_BYTES = 16 * 1024 * 1024
 
-FORGOTTEN = "it is not kept any more"
-TOO_LARGE = "it was too large to be kept"
+FORGOTTEN = "it is no longer stored"
+TOO_LARGE = "it was too large to be stored"
 UNKNOWN_ID = (
-    "no event had this id yet, so it is of another journal; this one is told from its beginning"
+    "no event has this id: it belongs to another journal; this one is sent from its beginning"
 )
 
 _id_of = attrgetter("id")
@@ -187,12 +187,12 @@ class Reader:
 
     def __init__(self, stream: Stream, after: int, newest: int, event_filter: EventFilter) -> None:
         self.cursor = after
-        """All up to this id was returned, or did not match."""
+        """The highest id that was returned, or did not match."""
         self.wake = asyncio.Event()
         self._stream = stream
         self._filter = event_filter
         self._forgotten = 0
-        """What was missed up to this id was returned."""
+        """The highest id whose gap was returned."""
         self._missed: list[Missed] = []
         if after > newest:
             self._missed.append(Missed(after, 0, UNKNOWN_ID))

@@ -51,7 +51,7 @@ class Access:
             raise _forbidden(error) from None
 
     def answers_to(self, host: str) -> bool:
-        """Return whether a request with this Host may be let in."""
+        """Return whether a request with this Host is allowed."""
         return self._rules.has_host(host)
 
     def admit_visit(self, request: web.BaseRequest) -> None:

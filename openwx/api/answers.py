@@ -30,7 +30,7 @@ _HTTP_STATUS: dict[int, int] = {
     Code.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
     Code.NOT_RUNNING: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""Every other code is answered with 200, as the original did."""
+"""The HTTP status of a code. All other codes are answered with 200, as the original did."""
 
 _CALL_ENDS = b");"
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -167,7 +167,7 @@ def malformed(error: BaseException | None) -> Answer:
 
 def internal_failure() -> Answer:
     """Encode a bug. Its traceback is for the log only."""
-    words = "internal error; the log of openwx tells more"
+    words = "internal error; the log of openwx has the details"
     return failure(CallerError(Code.UNREACHABLE, words, http_status=500))
 
 

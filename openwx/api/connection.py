@@ -78,7 +78,7 @@ class Connection(web.RequestHandler):
         super().__init__(server, loop=self._event_loop, **options)
         self._limits = limits
         self._tcp: asyncio.Transport | None = None
-        """Kept until it is closed; aiohttp drops its own reference as soon as it asks for that."""
+        """Stored until it is closed; aiohttp drops its own reference as soon as it requests the close."""
         self._head = LenientHead()
         self._content: StreamReader | None = None
         """The body of the last request."""

@@ -133,7 +133,7 @@ class Endpoints:
         try:
             self._ignored.log(row, params)
             if row.reply in (EventStream, Socket):
-                words = f"{name} cannot be called over a socket, which tells the same events"
+                words = f"{name} cannot be called over a socket, which sends the same events"
                 raise CallerError(Code.BAD_PARAMETER, words)  # noqa: TRY301 - as a handler would
             work = self._preparer(row)(params)
             reply = await (self.pending.run(request, work) if row.cancel_on_disconnect else work)

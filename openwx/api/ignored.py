@@ -19,7 +19,7 @@ BODY = "(body)"
 """Stands for a whole body."""
 LOG_EVERY_S = 3600.0
 MAX_LINES = 100
-"""Lines within ``LOG_EVERY_S``, whatever the names are: so neither the log nor the memory is filled."""
+"""Lines within ``LOG_EVERY_S`` for all names together, which bounds the log and the memory."""
 _MAX_NAME = 40
 
 

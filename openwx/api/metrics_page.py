@@ -50,7 +50,7 @@ class Metrics(Collector):
         yield _gauge(
             "openwx_sends_waiting", "Sends that wait or are on their way.", accounts, _sends
         )
-        yield _gauge("openwx_uploads_waiting", "Uploads to post_api that wait.", accounts, _uploads)
+        yield _gauge("openwx_uploads_waiting", "Reports to post_api that wait.", accounts, _reports)
         yield _gauge(
             "openwx_media_waiting", "Received media that are still to be fetched.", accounts, _media
         )
@@ -96,8 +96,8 @@ def _sends(account: "Account") -> float:
     return account.waiting.sends
 
 
-def _uploads(account: "Account") -> float:
-    return account.waiting.uploads
+def _reports(account: "Account") -> float:
+    return account.waiting.reports
 
 
 def _media(account: "Account") -> float:

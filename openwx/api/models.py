@@ -166,6 +166,6 @@ class FriendSelectors(Call):
 def member_of(contacts: ContactBook, group_id: str, id: str | None) -> tuple[Member, Group]:
     """Return a member of a group, and the group. CallerError: -2 without the id, 100 if either is not found."""
     if id is None:
-        raise CallerError(Code.BAD_PARAMETER, "which member? beside group_id, give his id")
+        raise CallerError(Code.BAD_PARAMETER, "which member? beside group_id, give the member's id")
     group = contacts.find_group(id=group_id)
     return contacts.find_member(group, id), group

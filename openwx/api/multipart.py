@@ -110,7 +110,7 @@ class MultipartForm:
     ) -> StoredFile | None:
         """Return the file of a part; None where a form's field for a file was left empty.
 
-        CallerError: -3 where it is empty, or larger than media may be, or cannot be kept.
+        CallerError: -3 where it is empty, or larger than media may be, or cannot be stored.
         """
         try:
             async with folder.receive(names.of_part(filename)) as incoming:
@@ -124,7 +124,7 @@ class MultipartForm:
         except TooLargeError as error:
             raise CallerError(Code.MEDIA, f"the file {filename!a}: {error}") from None
         except OSError as error:
-            words = f"the file {filename!a} cannot be kept: {error.strerror or error}"
+            words = f"the file {filename!a} cannot be stored: {error.strerror or error}"
             raise CallerError(Code.MEDIA, words) from None
 
 

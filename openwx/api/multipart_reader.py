@@ -16,7 +16,7 @@ _MAX_BOUNDARY = 70
 _MAX_QUOTED = 1024 * 1024
 """Bytes of a quoted-printable part, which is decoded at once."""
 _LAST = b"--"
-"""What stands behind the last boundary."""
+"""The end of the last boundary."""
 _NOT_BASE64 = bytes(
     byte
     for byte in range(256)

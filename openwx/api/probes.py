@@ -119,9 +119,10 @@ class Health:
         return answer
 
     async def _health(self, account: "Account") -> AccountHealth:
+        waiting = account.waiting
         try:
             failed: int | None = await account.outbox.count_failed()
-            refused = await _refused(account) if failed or account.waiting.uploads else None
+            refused = await _refused(account) if failed or waiting.reports else None
         except (CallerError, JournalError):
             failed = refused = None
         age_s = account.sync_age_s
@@ -129,7 +130,7 @@ class Health:
             state=str(account.state),
             state_reason=account.state_reason,
             wanted=self._gateway.should_run(account),
-            waiting=Waiting(**account.waiting._asdict()),
+            waiting=Waiting(sends=waiting.sends, uploads=waiting.reports, media=waiting.media),
             failed=failed,
             sync_age_s=None if age_s is None else round(age_s, 1),
             refused=refused or msgspec.UNSET,

@@ -61,10 +61,10 @@ class Route(msgspec.Struct, frozen=True):
     handler: Callable[..., Awaitable[object]]
     takes: frozenset[str] = frozenset()
     media: bool = False
-    """Its body may contain media."""
+    """Whether its body may contain media."""
     cancel_on_disconnect: bool = False
     reads: bool = False
-    """It changes nothing."""
+    """Whether it only reads."""
     known: frozenset[str] | None = OF_EVERY_ROUTE
     """The names of its parameters; None if it takes any."""
 

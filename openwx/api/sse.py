@@ -89,7 +89,7 @@ class _Writer:
             log.debug("a reader of events has disconnected")
         except Exception:
             log.exception("a stream of events failed")
-            await self._end("internal error; the log of openwx tells more")
+            await self._end("internal error; the log of openwx has the details")
 
     async def _write_all(self, items: list[PublishedReport | Missed]) -> None:
         """Write small events together, and stop only between events."""

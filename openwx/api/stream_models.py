@@ -28,7 +28,7 @@ class Follow(Call):
         str | None,
         Field(
             pattern=r"^(now|[0-9]{1,18})$",
-            description="the id of an event, 0 for all that is kept, or now",
+            description="the id of an event, 0 for all that is stored, or now",
         ),
     ] = None
     type: Annotated[
@@ -39,9 +39,7 @@ class Follow(Call):
     ] = None
     chat: Annotated[
         str | None,
-        Field(
-            description="the id, uid or name of a friend or group, whose messages alone are told"
-        ),
+        Field(description="the id, uid or name of a friend or group; only its messages are sent"),
     ] = None
     format: Annotated[
         str | None,
@@ -75,7 +73,7 @@ class FollowStream(Follow):
     """Where to begin, which events, and whether with the contents of media."""
 
     media_data: Annotated[
-        Flag, Field(description="1 (tell the contents of media, too, as media_data) or 0")
+        Flag, Field(description="1 (with the contents of media, as media_data) or 0")
     ] = False
 
 

@@ -41,7 +41,7 @@ CALLS_AT_ONCE = 16
 _LONGEST_REASON = 120
 
 SLOW = WSCloseCode.TRY_AGAIN_LATER
-BUG = "internal error; the log of openwx tells more"
+BUG = "internal error; the log of openwx has the details"
 
 _encode = msgspec.json.encode
 

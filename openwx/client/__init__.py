@@ -5,7 +5,7 @@
     async with Client("http://127.0.0.1:3000") as wx:
         await wx.send_friend_message("hi", displayname="小灰")
 
-``Client`` calls the API, ``receiver`` makes an aiohttp handler for uploads, ``decode`` and ``verify`` do its two
+``Client`` calls the API, ``receiver`` makes an aiohttp handler for reports, ``decode`` and ``verify`` do its two
 halves for any other web framework. Nothing of the gateway is imported.
 """
 

@@ -58,7 +58,7 @@ __all__ = [
 ]
 
 Uid = int | str
-"""A lasting number, a name where WeChat tells a name, or ``""`` where it tells nothing."""
+"""A lasting number, a name where WeChat sends a name, or ``""`` where it sends nothing."""
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +121,7 @@ class Image(msgspec.Struct, frozen=True):
 
 
 class Consulted(schemas.Consulted, frozen=True, kw_only=True):
-    """A friend's answer; ``reply`` is None where none came in time. A medium has its ``media_path``."""
+    """A friend's answer; ``reply`` is None where none came in time. For media, ``media_path`` is set."""
 
     reply_status: str = ""
     media_path: str = ""

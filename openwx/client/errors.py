@@ -116,7 +116,7 @@ class BadParameter(Refusal):
 
 
 class MediaFailed(Refusal):
-    """-3: a medium that cannot be read, is not allowed, is too large, or whose URL failed."""
+    """-3: media that cannot be read, is not allowed, is too large, or whose URL failed."""
 
 
 class NotRunning(Refusal):

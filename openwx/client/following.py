@@ -43,7 +43,7 @@ class Following(Calls):
         chat: str | None = None,
         format: str | None = None,
     ) -> Happened:
-        """Wait for messages and events after an id (0: all that are kept); returns the newest id, too.
+        """Wait for messages and events after an id (0: all that are stored); returns the newest id, too.
 
         Nothing is removed: any number of programs can call it, each with its own ids. ``type`` and ``format`` are
         lists joined by commas; ``chat`` is the id, uid or name of a friend or group.
@@ -66,7 +66,7 @@ class Following(Calls):
         format: str | None = None,
         media_data: bool = False,
     ) -> Events:
-        """Follow messages and events: those from now on, or after an id (0: all that are kept).
+        """Follow messages and events: those from now on, or after an id (0: all that are stored).
 
         ``type``, ``chat`` and ``format`` as in ``check_event_after``; with ``media_data``, media have their bytes, too.
         """

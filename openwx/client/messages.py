@@ -74,7 +74,7 @@ class TextMessage(Message, frozen=True, kw_only=True):
 
 
 class MediaMessage(Message, frozen=True, kw_only=True):
-    """A medium. If its download failed, ``media_error`` says why, and ``media_path`` is empty."""
+    """A media message. If its download failed, ``media_error`` says why, and ``media_path`` is empty."""
 
     FORMAT = "media"
 
@@ -95,7 +95,7 @@ class MediaMessage(Message, frozen=True, kw_only=True):
 
     @property
     def data(self) -> bytes | None:
-        """Its bytes; None where the gateway does not upload them, or could not fetch them."""
+        """Its bytes; None where the gateway does not report them, or could not fetch them."""
         try:
             return base64.b64decode(self.media_data) if self.media_data else None
         except binascii.Error:

@@ -31,14 +31,14 @@ Reaction = Callable[[Upload], Awaitable[Answer]]
 MOST_BYTES = 128 * 2**20
 """Size of one report, which may contain media in base64. aiohttp's own limit of 1 MiB does not apply."""
 REMEMBERED = 10_000
-"""Number of answers that are kept for repeated reports."""
+"""Number of answers that are stored for repeated reports."""
 
 
 class Receiver:
-    """Its ``handle`` is an aiohttp handler that gives each upload to ``react``, once, and answers what that returns.
+    """An aiohttp handler (``handle``) that passes each report to ``react`` once, and answers what that returns.
 
     A text or a ``Reply`` goes to the chat that the message came from. What ``react`` raises becomes HTTP 500, and
-    the gateway tries again. An upload whose answer was lost comes again with the same ``webhook-id``: it gets the
+    the gateway tries again. A report whose answer was lost comes again with the same ``webhook-id``: it gets the
     first answer, and ``react`` is not called. With ``secret``, the gateway's ``report.secret``, what is not signed
     with it is refused with HTTP 401.
     """

@@ -20,9 +20,9 @@ TO_ALL = "@all"
 
 
 class Sending(Calls):
-    """Calls that send a text (``content``), a medium, or both, text first.
+    """Calls that send a text (``content``), media, or both, text first.
 
-    A medium is one of: ``media`` (see ``Medium``), ``media_path`` (a file on the gateway's machine, within its
+    Media is one of: ``media`` (see ``Medium``), ``media_path`` (a file on the gateway's machine, within its
     ``media.roots``), or ``media_id`` (of one that was sent or received before). ``media_name`` is what to call it.
     """
 

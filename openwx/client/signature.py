@@ -12,7 +12,7 @@ TOLERANCE_S = 300.0
 
 
 class BadSignatureError(ValueError):
-    """An upload that is not signed, is signed with another secret, or is too old. The text says which."""
+    """A report is not signed, is signed with another secret, or is too old. The text says which."""
 
 
 def verify(

@@ -161,7 +161,7 @@ class ReportSettings(_Table):
 
 
 class JournalLimits(_Table):
-    """What the journal keeps of an account besides all that is still to be done, which always stays."""
+    """How much of an account the journal keeps. Pending work always stays."""
 
     keep_days: Annotated[int, whole(1, 36_500)] = 7
     keep_delivered: Annotated[int, whole(100, 10_000_000)] = 10_000

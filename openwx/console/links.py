@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 IsOurs = Callable[[str], bool]
-"""Tells whether a Host may be this gateway's."""
+"""A check whether a Host may be this gateway's."""
 
 
 def host_of(url: str) -> str | None:

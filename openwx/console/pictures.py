@@ -11,7 +11,7 @@ from openwx.console.opening import head_of
 WIDEST, HIGHEST = 280, 320
 """The largest size of a picture in a conversation, in CSS pixels."""
 UNKNOWN = (240, 180)
-"""The size of a picture whose file does not tell."""
+"""The size of a picture whose file does not state it."""
 _ENOUGH = 256 * 1024
 """The bytes to read: a JPEG may begin with a long preview of itself."""
 
@@ -49,7 +49,7 @@ def shown(size: Size | None) -> Shown:
 
 
 def size_of(head: bytes) -> Size | None:
-    """Read width and height as a picture is shown; None if these bytes do not tell."""
+    """Read width and height as a picture is shown; None if these bytes do not state them."""
     try:
         size = _size_of(head)
     except (struct.error, IndexError):

@@ -1,7 +1,7 @@
 """Words codes in the reader's language: WeChat's Ret, classes of errors, result codes, HTTP statuses.
 
-Nothing here reads an English text. Where only such a text tells more, it is passed on as ``Explanation.detail``, which
-Chinese pages show folded.
+Nothing here reads an English text. Where only such a text has more detail, it is passed on as
+``Explanation.detail``, which Chinese pages show folded.
 """
 
 from typing import Any

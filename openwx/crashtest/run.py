@@ -24,7 +24,7 @@ from .verdict import Records, complaints, emptiness, figures
 KILLS_BETWEEN_STOPS = 6
 """The number of SIGKILLs between two SIGTERMs."""
 STAGES = ("working", "starting", "logged out", *(["disk full"] if CAN_FILL_DISK else []))
-"""What the gateway does when it is ended."""
+"""The states in which the gateway is ended."""
 MOODS = tuple(mood for mood in Mood if mood not in (Mood.CALM, Mood.WELL))
 ARRIVES_WITHIN_S = 30.0
 LAST_ONES = 3
@@ -44,7 +44,7 @@ class Plan:
 
 
 def main(plan: Plan) -> int:
-    """Run the test and print the result. Return the exit code: 0 if every promise was kept."""
+    """Run the test and print the result. Return the exit code: 0 if all checks passed."""
     folder = plan.folder or Path(tempfile.mkdtemp(prefix="openwx-crash-"))
     folder = folder.resolve()  # the working folder of the programs
     folder.mkdir(parents=True, exist_ok=True)

@@ -93,7 +93,7 @@ class Receiver(_Service):
         params = {"after": str(len(self.arrivals)), "timeout_s": str(timeout_s)}
         async with self._http.get(f"{self._control}/arrivals", params=params) as response:
             response.raise_for_status()
-            new = [Arrival(**told) for told in await response.json()]
+            new = [Arrival(**record) for record in await response.json()]
         self.arrivals += new
         self._ids.update(str(arrival.payload.get("id")) for arrival in new)
         return len(new)
@@ -160,17 +160,17 @@ class WeChat(_Service):
         who = {"group": str(chat.key), "member": member} if member else {"friend": str(chat.key)}
         verb = "group/member_" if member else "friend/"
         if file is None:
-            told = await self.post(f"{verb}says", **who, text=text)
+            sent = await self.post(f"{verb}says", **who, text=text)
         else:
             data = base64.b64encode(file).decode()
-            told = await self.post(f"{verb}sends_file", **who, name=f"{text}.txt", data=data)
-        return str(told["msg_id"])
+            sent = await self.post(f"{verb}sends_file", **who, name=f"{text}.txt", data=data)
+        return str(sent["msg_id"])
 
     async def handed_out(self) -> list[str]:
         return [str(id) for id in (await self.get("handed_out"))["msg_ids"]]
 
     async def heard(self) -> list[Heard]:
         return [
-            Heard(told["key"], told["file_name"].removesuffix(".txt") or told["text"])
-            for told in await self.get("sent")
+            Heard(sent["key"], sent["file_name"].removesuffix(".txt") or sent["text"])
+            for sent in await self.get("sent")
         ]

@@ -130,11 +130,11 @@ def _of_sends(sent: Sent, heard: Counter[str], endings: _Endings) -> Iterator[st
         if not heard[text]:
             yield f"{text}: answered with code 0, never heard"
     for text, uid in sent.accepted.items():
-        told = endings.get(uid, set())
-        if len(told) != 1:
-            yield f"{text}: accepted, reported as {told or 'nothing'}"
+        outcomes = endings.get(uid, set())
+        if len(outcomes) != 1:
+            yield f"{text}: accepted, reported as {outcomes or 'nothing'}"
             continue
-        [(_, code)] = told
+        [(_, code)] = outcomes
         if (heard[text] == 1) != (code == 0):
             yield f"{text}: accepted, heard {heard[text]} times, reported with {code}"
 
@@ -153,9 +153,9 @@ def _of_reports(records: Records, heard: Counter[str]) -> Iterator[str]:
     Two kinds are excused: sends whose caller lost the connection when the process died, and sends that were answered
     with a full disk by a process that died before there was room.
     """
-    uploads = {arrival.webhook_id: arrival.payload for arrival in records.of("send_message")}
-    told = Counter(_text_of(payload) for payload in uploads.values())
-    for text, n in told.items():
+    reports = {arrival.webhook_id: arrival.payload for arrival in records.of("send_message")}
+    counts = Counter(_text_of(payload) for payload in reports.values())
+    for text, n in counts.items():
         if n > 1:
             yield f"{text}: its outcome was reported {n} times"
     sent = records.sent
@@ -163,7 +163,7 @@ def _of_reports(records: Records, heard: Counter[str]) -> Iterator[str]:
         text for text, start in sent.without_room.items() if start in records.ended_without_room
     }
     for text in heard:
-        if not told[text] and text not in excused:
+        if not counts[text] and text not in excused:
             yield f"{text}: heard, never reported"
 
 

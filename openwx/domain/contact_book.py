@@ -1,4 +1,4 @@
-"""The contacts of an account and the look-ups among them, whatever transport they come from."""
+"""The contacts of an account and the look-ups among them, for any transport."""
 
 from typing import TypeVar
 

@@ -40,7 +40,7 @@ def found_by(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[ChatT]
 
 
 def resembling(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[ChatT]:
-    """Return the chats with these attributes, in whatever spelling."""
+    """Return the chats with these attributes, in any spelling."""
     found = matching(chats, {k: v for k, v in attributes.items() if k not in _SPELT})
     for name in sorted(attributes.keys() & _SPELT, key=_ORDER.index):
         fits = alike(attributes[name])

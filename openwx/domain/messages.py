@@ -1,4 +1,4 @@
-"""Messages, whatever transport brought them: one class for each ``format`` of a report (contract, section 3).
+"""Messages of any transport: one class for each ``format`` of a report (contract, section 3).
 
 A transport makes them; ``reporter/payload.py`` turns them into the JSON of reports.
 """

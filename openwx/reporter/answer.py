@@ -20,7 +20,7 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
-"""In JSON; the group is half of a surrogate pair."""
+"""An escape in JSON; the group is half of a surrogate pair."""
 _NOT_UTF8 = (UnicodeDecodeError, UnicodeEncodeError)
 
 

@@ -54,25 +54,25 @@ class Progress(msgspec.Struct, frozen=True):
     """The delivery of a waiting report so far."""
 
     tries: int
-    """All of them, also those without a connection."""
+    """The number of attempts, also those without a connection."""
     http_status: int
     """The last HTTP status; 0 without one."""
     error: str
     next_try: float
-    """Unix time; 0 if others are before it, or it is under way."""
+    """Unix time; 0 if older reports precede it, or an attempt is running."""
 
 
 class _Tries(msgspec.Struct):
-    """The tries of a report, until its delivery ends."""
+    """The attempts to deliver a report, until its delivery ends."""
 
     counted: int
     """Refusals and missing answers, which ``report.tries`` limits."""
     posts: int
-    """All tries."""
+    """The number of attempts."""
     was_tried: bool = False
-    """By this process."""
+    """Whether this process tried it."""
     lost: int = 0
-    """Accepted, but the answer broke off."""
+    """Attempts that were accepted, but whose answer broke off."""
     http_status: int = 0
     error: str = ""
 

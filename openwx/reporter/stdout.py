@@ -40,7 +40,7 @@ class StdoutWriter:
             await self._write_all()
         finally:
             if left := self._reports.qsize():
-                words = "%d reports are not written to stdout any more"
+                words = "%d reports are no longer written to stdout"
                 metrics.dropped(log, "stdout", words, left, count=left)
 
     async def _write_all(self) -> None:

@@ -7,7 +7,7 @@ What every store promises, and ``tests/unit/store/conformance`` checks:
 - Batches of one account take effect in the order of the calls. Cancelling a caller undoes nothing.
 - ``JournalError`` means that nothing was changed; the same batch succeeds once the cause is gone. With
   ``InvalidBatch`` it never will.
-- Ids and sequence numbers grow, and are never reused. A reader who continues after a number misses nothing.
+- Ids and sequence numbers grow, and are never reused. A reader that continues after a number misses nothing.
 - Reads see every write that returned.
 """
 
@@ -98,7 +98,7 @@ class ReportLog(Protocol):
         """Return one published report by its sequence number."""
 
     async def report(self, account: str, report_id: int) -> StoredReport | None:
-        """Return one report, whatever its delivery status."""
+        """Return one report, with any delivery status."""
 
     async def log(self, account: str, *, before: int = MAX_SEQ, limit: int) -> list[StoredReport]:
         """Return an account's published reports with a sequence number below ``before``, newest first."""

@@ -50,7 +50,7 @@ class Report(NewReport, kw_only=True, frozen=True):
     created: float
     """Unix time in seconds; of a retried report, the time of the retry."""
     tries: int = 0
-    """How often the backend refused it or did not answer."""
+    """The number of times the backend refused it or did not answer."""
 
 
 class ListedReport(msgspec.Struct, kw_only=True, frozen=True):
@@ -87,7 +87,7 @@ class ReportPage(msgspec.Struct, frozen=True):
     """Some published reports after an id."""
 
     reports: list[PublishedReport]
-    """In order; at least one if there is any."""
+    """The reports in order; at least one if there is any."""
     pruned: int
     """The highest pruned id of the account; 0 if none was. Lower ones may still be there."""
     more: bool
@@ -95,7 +95,7 @@ class ReportPage(msgspec.Struct, frozen=True):
 
 
 class StoredReport(ListedReport, kw_only=True, frozen=True):
-    """Any report that is still in the journal, whatever its delivery status."""
+    """Any report that is still in the journal, with any delivery status."""
 
     delivery_status: int
     """A ``DeliveryStatus``; 0 while it waits."""
@@ -106,13 +106,13 @@ class StoredReport(ListedReport, kw_only=True, frozen=True):
 
 
 class Counts(msgspec.Struct, kw_only=True, frozen=True):
-    """What an account did in some period, and how many reports wait now."""
+    """The counts of an account in some period, and the number of reports that wait now."""
 
     received: int
     sent: int
-    """Without failed sends."""
+    """Sent messages, without failed sends."""
     delivered: int
-    """To ``post_api``."""
+    """Reports that ``post_api`` accepted."""
     failed: int
     """Failed deliveries."""
     waiting: int
@@ -163,7 +163,7 @@ class DeliveryOutcome(msgspec.Struct, frozen=True):
     http_status: int = 0
     error: str = ""
     tries: int = 0
-    """How often it was tried, if that is more than the counted ``failed_tries``."""
+    """The number of attempts, if that is more than the counted ``failed_tries``."""
 
 
 class WriteBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,9 +194,9 @@ class WriteResult(msgspec.Struct, frozen=True):
     """What a ``WriteBatch`` stored."""
 
     reports: list[Report | None]
-    """In order; None for a duplicate that was ignored."""
+    """The reports in order; None for a duplicate that was ignored."""
     sends: list[Send]
-    """Without the parts of a reply that were stored before."""
+    """The sends, without the parts of a reply that were stored before."""
     retried: list[Report]
     dropped: list[int]
 

@@ -1,4 +1,4 @@
-"""What accounts need of a transport, whatever it speaks to WeChat.
+"""The interface between accounts and transports, independent of the protocol.
 
 ``Account`` runs one ``Transport`` and is its ``Inbox``; the composition (``service.py``) chooses which. Nothing else
 outside ``openwx.transports.web`` imports that package.
@@ -40,7 +40,7 @@ class Capability(StrEnum):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What happened, in order, and what the transport has to save in the same transaction.
+    """Events and messages, in order, and the state that the transport saves in the same transaction.
 
     ``state`` belongs to the transport: its own names, None where a value is to be deleted. ``identity`` is the login
     in which it happened.

@@ -3,4 +3,4 @@
 LOGIN_HOST = "login.wx.qq.com"
 DEFAULT_DOMAIN = "wx.qq.com"
 WEB_HOSTS = (LOGIN_HOST, DEFAULT_DOMAIN, f"webpush.{DEFAULT_DOMAIN}", f"file.{DEFAULT_DOMAIN}")
-"""Those that web WeChat is reached at (protocol reference, section 1)."""
+"""The hosts of web WeChat (protocol reference, section 1)."""

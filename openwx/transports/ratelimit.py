@@ -111,7 +111,7 @@ class RateLimiter:
         self._penalized_at = self._penalized_until = -math.inf
         self._not_before: dict[str, float] = {}
         self._waiting: list[Turn] = []
-        """In the order in which they came."""
+        """The waiting turns, the oldest first."""
         self._under_way = 0
         self._alarm: Alarm | None = None
 
@@ -150,7 +150,7 @@ class RateLimiter:
         self._grant()
 
     def delay(self, priority: Priority, pause_s: float) -> None:
-        """Let no call of this kind begin for so long."""
+        """Block calls of this kind for ``pause_s``."""
         self._delay(priority.kind, pause_s)
 
     def _delay(self, kind: str, pause_s: float) -> None:

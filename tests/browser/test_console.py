@@ -1,4 +1,4 @@
-"""The console in a real browser: from the QR code to a sent message, and what is wrong told and put right."""
+"""The console in a real browser: from the QR code to a sent message, and problems shown and fixed."""
 
 import asyncio
 import itertools

@@ -45,7 +45,7 @@ async def refused(
     return await reads(page, "#status")
 
 
-async def test_a_refused_account_is_told_what_helps(
+async def test_a_refused_account_is_shown_what_helps(
     page: "Page", world: World, complaints: Complaints
 ) -> None:
     read = await refused(page, world, 1203, "en")

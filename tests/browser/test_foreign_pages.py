@@ -69,7 +69,7 @@ async def nothing_was_done(api: Gateway, account: Account, receiver: Receiver) -
 
 
 def rules(kind: str) -> Callable[[str], str]:
-    """Have an address loaded ahead of time, and say not by whom."""
+    """Prefetch a URL without a referrer."""
 
     def page(url: str) -> str:
         return (

@@ -19,7 +19,7 @@ def ids_of(account: Account, *people: Person) -> str:
 
 
 async def in_sync(account: Account, receiver: Receiver) -> None:
-    """Until all that WeChat has told by now is uploaded: the last of it is an event of our own, which is forgotten."""
+    """Wait until everything that WeChat sent so far is reported. The last report is our own event, and is dropped."""
     mark = f"mark {len(receiver.uploads)}"
     account.friend("小灰").changes(signature=mark)
 

@@ -59,7 +59,7 @@ async def gateway(world: World) -> Gateway:
 
 @pytest.fixture
 async def api(world: World) -> Gateway:
-    """A gateway that runs; the uploads of its login are forgotten."""
+    """Start a gateway and log it in; forget the reports of the login."""
     gateway = await world.run()
     await world.receiver.gets(event="login")
     await world.receiver.gets(event="state_change", params=["updating", "running"])
@@ -69,7 +69,7 @@ async def api(world: World) -> Gateway:
 
 @pytest.fixture
 async def openwx(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Command]]]:
-    """Starts ``openwx`` with these arguments and environment variables; killed at the end if it still lives."""
+    """Return a function that starts ``openwx``; kill what still runs at the end."""
     async with AsyncExitStack() as stack:
 
         async def start(*arguments: str, **environ: str) -> Command:
@@ -82,7 +82,7 @@ async def openwx(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Comman
 
 @pytest.fixture
 def environ(world: World) -> dict[str, str]:
-    """What lets ``openwx serve`` live in the world, in its data folder."""
+    """Return the variables with which ``openwx serve`` runs in the world, in its data folder."""
     return {
         "OPENWX_DATA_DIR": str(world.data_dir),
         "OPENWX_LISTEN__PORT": "0",
@@ -100,5 +100,5 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 @pytest.fixture
 def nothing_sent_yet(bench: Bench) -> None:
-    """What the test before has sent is forgotten."""
+    """Forget the messages of the previous test."""
     bench.sent()

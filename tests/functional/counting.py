@@ -52,7 +52,7 @@ class Counts:
 
     @staticmethod
     def now() -> dict[Sample, float]:
-        """What the process has counted so far, before a gateway is there that could be asked."""
+        """Read the counters of the process before there is a gateway to ask."""
         told = [sample for family in metrics.REGISTRY.collect() for sample in family.samples]
         return {(one.name, frozenset(one.labels.items())): one.value for one in told}
 
@@ -71,7 +71,7 @@ class Counts:
         assert grown == by, f"{name} {labels} has grown by {grown}, not by {by}"
 
     async def dropped(self) -> dict[str, float]:
-        """What was dropped, by kind; nothing of those that nothing was dropped of."""
+        """Return how much was dropped, by kind; kinds without drops are left out."""
         after = await samples(self.gateway, "openwx_dropped_total")
         return {
             dict(labels)["what"]: value - self.former.get((name, labels), 0.0)
@@ -81,7 +81,6 @@ class Counts:
 
 
 async def gauge(gateway: Gateway, name: str, **labels: str) -> float:
-    """What a gauge shows now."""
     return (await samples(gateway, name))[name, frozenset(labels.items())]
 
 

@@ -40,7 +40,7 @@ class Disk:
 
 @contextmanager
 def small_disk(path: Path, mebibytes: int) -> Iterator[Disk]:
-    """A disk of that size, for as long as this lasts; skips the test where none can be mounted."""
+    """Mount a disk of that size for the context; skip the test where none can be mounted."""
     if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root mounts a disk of its own, and only on Linux is it done here")
     path.mkdir()

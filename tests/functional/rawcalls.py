@@ -82,7 +82,7 @@ class Bench:
         return self.asks(head(method, target, length, *lines) + b"\r\n" + body)
 
     def sent(self) -> list[str]:
-        """The texts that reached WeChat since this was asked last."""
+        """Return the texts that reached WeChat since the last call of this."""
         sent = self.thread.do(lambda: list(self.account.sent))
         fresh = [message.text for message in sent[self.heard :]]
         self.heard = len(sent)
@@ -90,7 +90,7 @@ class Bench:
 
 
 def head(method: str, target: str | bytes, *lines: str) -> bytes:
-    """The head of a request, without its last empty line."""
+    """Build the head of a request, without its last empty line."""
     path = target.encode() if isinstance(target, str) else target
     usual = ("Host: 127.0.0.1", "Connection: close", *lines)
     return (
@@ -114,7 +114,7 @@ def _unchunked(body: bytes) -> bytes:
 
 @contextmanager
 def benched(folder: Path, **how: Any) -> Iterator[Bench]:
-    """A gateway for as long as the context lasts; ``how`` is as for ``World.start_gateway``."""
+    """Run a gateway for the context; ``how`` is as for ``World.start_gateway``."""
     with LoopThread() as thread:
         world = thread.do(lambda: World(folder))
         thread.run(world.__aenter__())

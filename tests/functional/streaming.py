@@ -36,7 +36,7 @@ class EventSource:
         self.retry = 0
 
     async def next(self, timeout_s: float = PATIENCE_S) -> Event | None:
-        """The next event; None when the stream has ended."""
+        """Return the next event; None when the stream has ended."""
         name = ""
         data: list[str] = []
         async with asyncio.timeout(timeout_s):
@@ -81,7 +81,7 @@ class EventSource:
         return found
 
     async def texts(self, n: int) -> list[Any]:
-        """What the next ``n`` messages say; whatever else comes is an error."""
+        """Return the texts of the next ``n`` messages; any other event is an error."""
         found: list[Any] = []
         while len(found) < n:
             event = await self.next()
@@ -106,7 +106,7 @@ class EventSource:
 async def event_source(
     gateway: Api, *, last_id: str = "", **params: str
 ) -> AsyncIterator[EventSource]:
-    """A stream that has begun."""
+    """Open a stream, and wait until it has begun."""
     headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
     url = f"{gateway.url}/openwx/events"
     timeout = aiohttp.ClientTimeout(total=None)
@@ -126,7 +126,7 @@ class Socket:
         self._kept: list[Json] = []
 
     async def next(self, timeout_s: float = PATIENCE_S) -> Json | None:
-        """The next message; None when the socket is closed."""
+        """Return the next message; None when the socket is closed."""
         async with asyncio.timeout(timeout_s):
             message = await self.ws.receive()
         if message.type is not aiohttp.WSMsgType.TEXT:
@@ -137,7 +137,7 @@ class Socket:
         return found
 
     async def next_of(self, kind: str, **fields: Any) -> Json:
-        """The next message of a type; those of other types are kept for later."""
+        """Return the next message of a type; later calls get those of other types."""
         wanted = {"type": kind, **fields}
         for kept in self._kept:
             if wanted.items() <= kept.items():
@@ -150,7 +150,7 @@ class Socket:
         raise AssertionError(f"no {wanted}; closed with {self.ws.close_code}: {self._kept[-5:]}")
 
     async def texts(self, n: int) -> list[Any]:
-        """What the next ``n`` messages say."""
+        """Return the texts of the next ``n`` messages."""
         return [(await self.next_of("event"))["event"].get("content") for _ in range(n)]
 
     async def call(self, name: str, /, **params: Any) -> Json:
@@ -164,7 +164,7 @@ class Socket:
 async def socket(
     gateway: Api, *, headers: dict[str, str] | None = None, **params: str
 ) -> AsyncIterator[Socket]:
-    """A socket that has begun."""
+    """Open a socket, and wait for its first cursor."""
     url = f"{gateway.url}/openwx/ws"
     async with gateway._http.ws_connect(url, params=params, headers=headers) as ws:
         found = Socket(ws)

@@ -53,7 +53,7 @@ def base_url(gateway: Gateway) -> str:
 
 
 def tells(receiver: Receiver, client: str | None, **fields: Any) -> list[Json]:
-    """The uploads that came with this ``client`` in their address."""
+    """Return the reports that came with this ``client`` in their URL."""
     return [
         upload.json
         for upload in receiver.uploads
@@ -68,7 +68,7 @@ def second(simulator: Simulator) -> Account:
 
 @pytest.fixture
 async def two(world: World, account: Account, second: Account) -> Gateway:
-    """A gateway with two configured accounts that run."""
+    """Start a gateway with two configured accounts, and log both in."""
     gateway = await world.start(settings=settings(world, *NAMES))
     for who in (account, second):
         await who.phone.logs_in()
@@ -206,7 +206,7 @@ async def test_start_client(api: Gateway, second: Account, receiver: Receiver) -
     assert again.json == answer | {"status": "client already exists"}
     await receiver.get(event="login")
     assert [one["event"] for one in tells(receiver, "second", post_type="event")] == ["login"]
-    # From now on the first one's uploads name it, too.
+    # From now on the reports of the first account name it, too.
     second.friend("小灰").says("x")
     await receiver.get(content="x")
     assert tells(receiver, "second", content="x")
@@ -471,7 +471,7 @@ async def test_logout_of_one_that_fails_ends_the_others(
     assert not second.is_online
 
 
-async def test_what_was_told_last_can_be_asked_for_after_the_stop(two: Gateway) -> None:
+async def test_the_last_reports_can_be_read_after_the_stop(two: Gateway) -> None:
     """``check_event`` works in every state."""
     await two.get("check_event", client="second", timeout="0")
     account = two.service.gateway.account("second") if two.service else None

@@ -57,7 +57,7 @@ def test_every_route_has_a_success_and_what_is_wrong_with_its_parameters() -> No
 
 
 @pytest.mark.parametrize("name", TOPICS)
-async def test_every_example_ends_as_it_is_told(name: str, tmp_path: Path) -> None:
+async def test_every_example_ends_as_recorded(name: str, tmp_path: Path) -> None:
     examples = topic(name)
     played: dict[tuple[str, str], Recorded] = {}
     for place in dict.fromkeys(one.place for told in examples.values() for one in told):
@@ -130,7 +130,7 @@ def test_every_format_and_every_event_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("name", ["messages", "events"])
-async def test_every_upload_is_as_it_is_told(name: str, tmp_path: Path) -> None:
+async def test_every_report_is_as_recorded(name: str, tmp_path: Path) -> None:
     acts = reports.MESSAGES if name == "messages" else reports.EVENTS
     seen: Uploads = {}
     async with opened("telling", tmp_path) as scene:

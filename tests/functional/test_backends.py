@@ -37,7 +37,7 @@ from .world import (
 
 
 def closes(said: bytes = b"") -> Behaviour:
-    """Takes the POST, says this, which is no HTTP, and closes."""
+    """Take the POST, send these bytes, which are no HTTP, and close."""
 
     async def answer(_: Upload) -> web.StreamResponse:
         return _Closing(said)

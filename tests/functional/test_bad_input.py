@@ -30,7 +30,7 @@ def access(world: World, **rules: Any) -> Settings:
 
 
 async def run_with(world: World, token: str = "", **rules: Any) -> Gateway:
-    """A gateway with these rules that runs; the token is not sent by itself."""
+    """Start a gateway with these rules and log it in. Calls do not send the token by default."""
     if token:
         rules["token"] = token
     gateway = await world.start(settings=access(world, **rules))

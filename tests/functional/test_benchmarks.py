@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_row_is_measured_and_told(tmp_path: Path) -> None:
+def test_a_row_is_measured_and_reported(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "search"]
     told = subprocess.run(
         [*command, "--json", str(tmp_path / "all.json"), "--markdown"],
@@ -27,7 +27,7 @@ def test_a_row_is_measured_and_told(tmp_path: Path) -> None:
     assert figure["detail"]["by uid ms"] > 0
 
 
-def test_a_row_that_breaks_is_told(tmp_path: Path) -> None:
+def test_a_row_that_breaks_is_reported(tmp_path: Path) -> None:
     """The others would go on; the command fails at the end."""
     told = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick", "--only", "sends"],
@@ -44,7 +44,7 @@ def test_a_row_that_breaks_is_told(tmp_path: Path) -> None:
 
 
 def _broken(folder: Path) -> Path:
-    """A module that is imported first, and breaks what the row needs."""
+    """Write a module that Python imports first, and that breaks what the row needs."""
     code = "import openwx.simulator as s\ndef broken(*_, **__): raise OSError('this simulator is broken')\n"
     (folder / "sitecustomize.py").write_text(code + "s.Simulator = broken\n")
     return folder

@@ -26,7 +26,7 @@ DONE = {"code": 0, "status": "success"}
 
 @dataclass
 class Script:
-    """What somebody wrote against the documents. ``phone`` is the person who holds it."""
+    """A program written from the documents alone. ``phone`` is the account's phone."""
 
     api: Gateway
     phone: Account
@@ -60,7 +60,7 @@ class Script:
         return friend
 
     async def friends(self) -> list[Json]:
-        """People whom nobody else in these steps removes or renames."""
+        """List friends that no other step removes or renames."""
         return [
             one
             for one in await self.listed("get_friend_info")

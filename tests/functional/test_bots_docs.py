@@ -43,7 +43,7 @@ def test_both_pages_have_the_same_pieces() -> None:
 
 
 @pytest.mark.parametrize("page", ["bots.md", "zh/bots.md"])
-def test_the_pages_tell_every_error_and_every_fixture(page: str) -> None:
+def test_the_pages_list_every_error_and_every_fixture(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     fixtures = [name for name, one in vars(pytest_plugin).items() if _is_fixture(one)]
     for name in (*errors_of(client.CallFailed), *fixtures):
@@ -51,7 +51,7 @@ def test_the_pages_tell_every_error_and_every_fixture(page: str) -> None:
 
 
 def errors_of(kind: type[client.CallFailed]) -> list[str]:
-    """The classes at the ends of the tree."""
+    """Return the classes at the leaves of the tree."""
     if not kind.__subclasses__():
         return [kind.__name__]
     return [name for one in kind.__subclasses__() for name in errors_of(one)]

@@ -125,7 +125,7 @@ async def test_serve_on_simulate(openwx: Start, tmp_path: Path, receiver: Receiv
 async def test_uvloop_is_used_where_it_is_installed(
     openwx: Start, tmp_path: Path, world: World
 ) -> None:
-    """And everything works on it: a login, an answer of the API, an upload, an end in good order."""
+    """Check a login, an answer of the API, a report, and a clean end."""
     pytest.importorskip("uvloop", reason="the extra fast is not installed")
     serve = await openwx(
         *("serve", "--port", "0"),

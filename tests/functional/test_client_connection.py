@@ -1,4 +1,4 @@
-"""The Python client over connections that break, and what it hears of what happens."""
+"""The Python client over connections that break, and its streams of events."""
 
 import asyncio
 import contextlib
@@ -96,7 +96,7 @@ async def test_a_change_whose_answer_is_lost_is_not_repeated(
     assert len(account.group("新群").others) == 2
 
 
-async def test_without_retries_a_lost_answer_is_told_at_once(
+async def test_without_retries_a_lost_answer_is_reported_at_once(
     api: Gateway, account: Account
 ) -> None:
     async with Line(api.url) as line, Client(line.url, retry_for_s=0) as wx:
@@ -206,7 +206,7 @@ async def test_events_go_on_where_one_was(world: World, account: Account) -> Non
     assert heard == ["1", "2", "3", "4"]
 
 
-async def test_events_that_are_not_kept_are_told(
+async def test_events_that_are_not_kept_are_reported(
     wx: Client, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     events = wx.events(10**9)
@@ -226,7 +226,9 @@ async def test_events_with_large_media(wx: Client, account: Account) -> None:
     assert message.data == picture
 
 
-async def test_what_another_try_would_not_mend_is_told(api: Gateway, simulator: Simulator) -> None:
+async def test_what_another_try_would_not_mend_is_reported(
+    api: Gateway, simulator: Simulator
+) -> None:
     async with Client(api.url) as wx:
         with pytest.raises(client.BadParameter, match="type must be of"):
             await anext(wx.events(type="nonsense"))
@@ -235,7 +237,7 @@ async def test_what_another_try_would_not_mend_is_told(api: Gateway, simulator: 
             await anext(wx.events())
 
 
-async def test_a_stream_that_is_cut_is_told_once(api: Gateway, account: Account) -> None:
+async def test_a_stream_that_is_cut_is_reported_once(api: Gateway, account: Account) -> None:
     async with Line(api.url) as line, Client(line.url) as wx, asyncio.timeout(PATIENCE_S):
         events = wx.events(0, type="receive_message")
         account.friend("小灰").says("1")

@@ -158,7 +158,7 @@ async def test_a_wait_that_was_cut_short_goes_on(api: Gateway, account: Account)
             await anext(events)
 
 
-async def test_closing_it_ends_whoever_waits(api: Gateway) -> None:
+async def test_closing_it_ends_waiting_calls(api: Gateway) -> None:
     async with Client(api.url) as wx:
         events = wx.events("now")
         waiting = asyncio.ensure_future(anext(events))

@@ -25,7 +25,7 @@ Serve = Callable[[Receiver], Awaitable[TestServer]]
 
 @pytest.fixture
 def serve(aiohttp_server: AiohttpServer) -> Serve:
-    """Serves a bot at ``/``."""
+    """Return a function that serves a bot at ``/``."""
 
     async def start(bot: Receiver) -> TestServer:
         app = web.Application()
@@ -91,7 +91,7 @@ async def test_a_handler_that_fails_is_asked_again(
     assert tries == ["again and again"] * 3
 
 
-# -- what is no upload, and what comes again -----------------------------------------------------------------
+# -- what is no report, and what comes again -----------------------------------------------------------------
 
 
 TEXT = b'{"post_type":"receive_message","format":"text","content":"hi"}'
@@ -146,7 +146,7 @@ async def test_what_is_no_upload_of_ones_own_gateway_is_refused(serve: Serve) ->
     assert (await post(await serve(anybodys), b"[]"))[0] == 400
 
 
-async def test_an_answer_that_is_none_is_told(
+async def test_an_answer_that_is_none_is_reported(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     @receiver()

@@ -1,4 +1,4 @@
-"""The console over HTTP: who may see it, what its pages say, and what its forms do."""
+"""The console over HTTP: access, pages, and forms."""
 
 import asyncio
 import logging
@@ -67,7 +67,7 @@ async def until(look: Callable[[], Awaitable[Page]], words: str) -> Page:
     return page
 
 
-# -- who may see it --------------------------------------------------------------------------------------
+# -- access ---------------------------------------------------------------------------------------------
 
 
 async def test_the_root_leads_to_the_console(visitor: Visitor) -> None:
@@ -262,7 +262,7 @@ NOT_THERE = ["/chat?id=@nobody", "/chat", "/delivery?id=9999", "/contact?id=%3Cs
 
 
 @rows("path", NOT_THERE)
-async def test_what_is_not_there_is_told_in_a_page(visitor: Visitor, path: str) -> None:
+async def test_what_is_not_there_is_reported_in_a_page(visitor: Visitor, path: str) -> None:
     page = await visitor.open(ACCOUNT + path)
     assert page.status in (400, 404)
     is_proper(page)
@@ -303,7 +303,7 @@ async def test_the_code_is_shown_until_it_is_scanned(
 
 
 class Streamed:
-    """What a page hears: names and HTML, read as a browser does."""
+    """The events of a page: names and HTML, read as a browser does."""
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         assert answer.headers["Content-Type"].startswith("text/event-stream")
@@ -329,7 +329,7 @@ class Streamed:
                     heard = {"data": ""}
 
 
-async def test_the_stream_of_a_conversation_tells_its_own_messages(
+async def test_the_stream_of_a_conversation_shows_its_own_messages(
     visitor: Visitor, account: Account, receiver: Receiver
 ) -> None:
     page = await chat_with(visitor, "小灰")
@@ -362,7 +362,7 @@ async def test_the_stream_ends_with_the_session(world: World, comes: Comes) -> N
                 pass
 
 
-async def test_the_stream_tells_what_changes(world: World, account: Account, comes: Comes) -> None:
+async def test_the_stream_shows_what_changes(world: World, account: Account, comes: Comes) -> None:
     gateway = await world.start()
     await gateway.reaches("scaning")
     visitor = comes(gateway)
@@ -644,7 +644,7 @@ async def test_a_conversation_is_found_again_after_a_new_login(
 # -- the feed, and deliveries ----------------------------------------------------------------------------
 
 
-async def test_the_feed_tells_messages_and_events(
+async def test_the_feed_shows_messages_and_events(
     visitor: Visitor, account: Account, receiver: Receiver
 ) -> None:
     account.friend("小灰").says("hello")

@@ -59,7 +59,7 @@ def names_in(thing: object) -> list[str]:
 
 @dataclass
 class Reader:
-    """Somebody who reads Chinese. ``names`` are those of people and groups, the longest first."""
+    """A reader of Chinese. ``names`` are those of people and groups, the longest first."""
 
     visitor: Visitor
     names: list[str] = field(default_factory=list, repr=False)

@@ -1,4 +1,4 @@
-"""Whom the account knows: as the API shows them, and how changes are told."""
+"""The contacts of the account: as the API shows them, and how changes are reported."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def lasting(name: str) -> int | str:
 
 
 def expected(person: Person, category: str) -> Json:
-    """A friend as the API is to show him, but for the id."""
+    """Return a friend as the API must show them, without the id."""
     return {
         "account": person.alias,
         "name": person.nickname,
@@ -287,7 +287,7 @@ async def test_somebody_joins_and_leaves(
 
 
 async def test_a_friend_joins(api: Gateway, account: Account, receiver: Receiver) -> None:
-    """He is known with all his data, and his name in groups follows the remark."""
+    """The new friend has all details, and the name in groups follows the remark."""
     group = account.group("PERL学习交流")
     (friend,) = [
         one
@@ -362,7 +362,7 @@ async def test_properties_of_a_friend(api: Gateway, account: Account, receiver: 
     assert reply.code == 0
 
 
-async def test_a_change_that_changes_nothing_is_not_told(
+async def test_a_change_that_changes_nothing_is_not_reported(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     account.friend("小灰").changes_avatar()

@@ -23,7 +23,7 @@ async def test_what_was_promised_outlives_every_kill(openwx: Openwx) -> None:
     assert "SIGTERM" in output
 
 
-async def test_it_is_told_what_a_wrong_number_should_be(openwx: Openwx) -> None:
+async def test_a_wrong_number_is_explained(openwx: Openwx) -> None:
     code, _, err = await (await openwx("crash-test", "--kills", "many")).ends()
     assert code == 2
     assert "--kills: must be a whole number from 0 to 100000, not 'many'" in err

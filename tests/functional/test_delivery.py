@@ -53,7 +53,7 @@ class _Broken(web.Response):
 
 
 def loses_answer(text: str, *, torn: bool = False) -> Behaviour:
-    """The upload is taken, and answered with this reply, but the answer never arrives."""
+    """Take the report and answer it with this reply, but lose the answer on the way."""
 
     async def answer(_: Upload) -> web.StreamResponse:
         broken = _Broken(body=b'{"reply": "%s"}' % text.encode())
@@ -64,7 +64,7 @@ def loses_answer(text: str, *, torn: bool = False) -> Behaviour:
 
 
 def contents(receiver: Receiver) -> list[str]:
-    """What the messages said, as they came."""
+    """Return the contents of the messages, in the order they came."""
     return [upload.json["content"] for upload in receiver.uploads if "content" in upload.json]
 
 
@@ -255,7 +255,7 @@ async def test_only_what_was_received_is_replied_to(
     group.member_says(group.others[0], "another")
     assert await group.hears_text() == "answer"
     await receiver.gets(5, post_type="send_message")
-    # Replies are queued in the order of their uploads: a loop would have been heard by now.
+    # Replies are queued in the order of their reports: a loop would have been heard by now.
     assert [heard.text for heard in account.sent] == ["from the API", "answer", "answer"]
 
 
@@ -375,7 +375,7 @@ async def test_a_send_that_is_repeated_is_heard_once(
     ]
 
 
-async def test_a_send_that_is_given_up_is_told(
+async def test_a_send_that_is_given_up_is_reported(
     api: Gateway, account: Account, simulator: Simulator, receiver: Receiver
 ) -> None:
     rule = simulator.faults.add("webwxsendmsg", Fault.DROP)

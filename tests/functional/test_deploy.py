@@ -33,7 +33,7 @@ def read(name: str) -> str:
 
 
 def settings_of(dockerfile: str) -> dict[str, str]:
-    """What the image sets in its environment."""
+    """Return the settings in the environment of the image."""
     return dict(re.findall(r"(OPENWX_\w+)=(\S+)", dockerfile))
 
 
@@ -162,7 +162,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 async def behind(world: World) -> Gateway:
-    """A gateway that runs, with the settings that the proxies' files ask for."""
+    """Start a gateway with the settings that the proxies' files ask for, and log it in."""
     access = Access(token=TOKEN, allowed_hosts=[NAME])
     gateway = await world.start(settings=world.settings().model_copy(update={"access": access}))
     await world.account.phone.logs_in()
@@ -180,7 +180,7 @@ async def free_port() -> int:
 
 @asynccontextmanager
 async def running(*command: str, port: int) -> AsyncIterator[None]:
-    """A proxy that listens; ended at the end."""
+    """Run a proxy for the context, from when it listens."""
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )
@@ -201,7 +201,7 @@ async def running(*command: str, port: int) -> AsyncIterator[None]:
 
 
 async def nginx(gateway: Gateway, authority: trustme.CA, folder: Path, port: int) -> list[str]:
-    """The command for nginx with our file, at another port and with another certificate."""
+    """Return the command for nginx with our file, at another port and with another certificate."""
     certificate = authority.issue_cert(NAME)
     cert, key = folder / "cert.pem", folder / "key.pem"
     certificate.private_key_pem.write_to_path(key)
@@ -226,7 +226,7 @@ async def nginx(gateway: Gateway, authority: trustme.CA, folder: Path, port: int
 
 
 async def caddy(gateway: Gateway, authority: trustme.CA, folder: Path, port: int) -> list[str]:
-    """The command for Caddy with our file, at another port and with another certificate."""
+    """Return the command for Caddy with our file, at another port and with another certificate."""
     certificate = authority.issue_cert(NAME)
     pem = folder / "both.pem"
     certificate.private_key_and_cert_chain_pem.write_to_path(pem)

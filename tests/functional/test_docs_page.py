@@ -1,4 +1,4 @@
-"""``/docs``: what the server hands out for it, to whom, and under which policy."""
+"""``/docs``: its files, access to them, and their content policy."""
 
 import re
 

@@ -46,7 +46,7 @@ class Patient:
         return await doctor.examine(source, self.environ)
 
     async def has(self, level: Level, about: str, words: str, advice: str = "") -> None:
-        """This is found, and nothing else is wrong."""
+        """Check that this is found, and nothing else is wrong."""
         findings = await self.examined()
         ill = [one for one in findings if one.level is not Level.OK]
         assert len(ill) == 1, ill
@@ -79,7 +79,7 @@ def patient(tmp_path: Path, simulator: Simulator, receiver: Receiver) -> Patient
 
 
 def certificate(folder: Path, **how: Any) -> dict[str, str]:
-    """The variables of a certificate."""
+    """Issue a certificate, and return the variables that name it."""
     made = trustme.CA().issue_cert("wx.example.org", **how)
     cert, key = folder / "cert.pem", folder / "key.pem"
     made.private_key_pem.write_to_path(key)
@@ -205,7 +205,7 @@ async def test_a_disk_that_is_nearly_full(
     await patient.has(level, "disk", f"{mib} MiB are free", "free some space")
 
 
-# -- who can get in --------------------------------------------------------------------------------------
+# -- access ----------------------------------------------------------------------------------------------
 
 
 async def test_a_strong_token(patient: Patient) -> None:
@@ -289,7 +289,7 @@ async def test_files_that_are_no_certificate_and_its_key(patient: Patient) -> No
 
 
 class Stranger:
-    """A server that answers as it is told."""
+    """A server with a given answer."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -354,7 +354,7 @@ async def test_backends_are_asked_and_nothing_is_posted(
 async def test_without_a_base_url_wechats_own_hosts_are_asked(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether or not they can be reached from here, it is told of each."""
+    """The doctor shows each of them, reachable or not."""
     monkeypatch.setattr("openwx.cli.doctor.reach.TIMEOUT_S", 3.0)
     del patient.environ["OPENWX_ACCOUNTS__DEFAULT__BASE_URL"]
     findings = [one for one in await patient.examined() if one.about == "WeChat"]

@@ -1,4 +1,4 @@
-"""What strangers send is data: no bytes of a medium end a session, and what comes is held against the message."""
+"""Media from strangers: no content ends a session, and its size is checked against the message."""
 
 import asyncio
 import json
@@ -85,7 +85,7 @@ async def test_a_file_that_looks_like_a_refusal_is_a_file(
 async def test_a_long_log_that_begins_like_a_refusal_arrives_whole(
     account: Account, receiver: Receiver, simulator: Simulator, lives: Callable[[], Awaitable[None]]
 ) -> None:
-    """Also where nothing tells its size or that it is a file."""
+    """Also where nothing states its size or that it is a file."""
     simulator.settings.names_files = False
     body = b"".join(refusal(1101, line=line) + b"\n" for line in range(7000))
     assert len(body) > 400_000
@@ -139,7 +139,7 @@ SENDINGS = st.lists(
 
 
 def _sent(who: Any, kind: str, body: bytes, off: int | None) -> Any:
-    """A message that says its size as it is (None), not at all (0), or so many bytes off."""
+    """Send a message that states its true size (None), no size (0), or a size that many bytes off."""
     told = off if not off else max(1, len(body) + off)
     match kind:
         case "file":
@@ -212,7 +212,7 @@ async def test_any_bytes_at_all(
     await lives()
 
 
-# -- what is no medium -----------------------------------------------------------------------------------
+# -- what is no media ------------------------------------------------------------------------------------
 
 
 @rows("call", SENDS)
@@ -326,7 +326,7 @@ async def test_what_is_short_is_tried_again(
     assert len(list(api.settings.media_dir.iterdir())) == 1
 
 
-async def test_a_size_that_nobody_tells(
+async def test_a_size_that_nobody_shows(
     world: World, api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     friend = account.friend("小灰")

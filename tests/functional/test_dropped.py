@@ -1,4 +1,4 @@
-"""Nothing is let go without a line in the log and a count: everything that can be, one after the other."""
+"""Each kind of dropped thing has a line in the log and a count."""
 
 import asyncio
 import io
@@ -48,7 +48,7 @@ class Scene:
         db.close()
 
     async def starts(self) -> Gateway:
-        """A gateway whose start is counted too."""
+        """Start a gateway, and count from before its start."""
         former = Counts.now()
         gateway = await self.world.start()
         self.counts = Counts(gateway, former)
@@ -71,7 +71,7 @@ CASES: list[tuple[str, Case, int, str]] = []
 
 
 def case(kind: str, words: str, n: int = 1) -> Callable[[Case], Case]:
-    """What lets ``n`` things of a ``kind`` go, and says so in these words."""
+    """Register a case that drops ``n`` things of a ``kind``, and logs it in these words."""
 
     def add(do: Case) -> Case:
         CASES.append((kind, do, n, words))
@@ -82,7 +82,7 @@ def case(kind: str, words: str, n: int = 1) -> Callable[[Case], Case]:
 
 @case("late_event", "a late state_change is dropped", 3)
 async def events_of_before_the_weekend(scene: Scene) -> None:
-    """They waited for so long that nobody can use them; a message that waited is told all the same."""
+    """Old events are of no use and are dropped; a message of the same age is reported."""
     gateway = await scene.run()
     scene.receiver.fails(status=503)
     scene.account.end_session(1102)

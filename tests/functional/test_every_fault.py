@@ -60,7 +60,7 @@ class Scene:
     shown: int = 0
 
     async def hears(self) -> None:
-        """A friend writes, a stranger too, and both are told."""
+        """Check that messages of a friend and of a new member are reported."""
         text = f"in {len(self.written)}"
         self.account.friend("小灰").says(text)
         group = self.account.group("PERL学习交流")
@@ -69,7 +69,7 @@ class Scene:
         await self.receiver.get(content=text)
 
     async def sends(self) -> None:
-        """A text is accepted, and is heard once."""
+        """Check that a text is accepted, and reported once."""
         text = f"out {len(self.sent)}"
         reply = await self.api.get(
             "send_friend_message", id="filehelper", content=text, **{"async": "1"}
@@ -79,7 +79,7 @@ class Scene:
         await self.receiver.get(post_type="send_message", uid=reply.json["uid"])
 
     async def shows(self, call: str = "webwxsendmsgimg") -> None:
-        """A medium that was never shown before is accepted, and is told how it ended."""
+        """Check that a file that was never sent before is accepted, and its outcome reported."""
         self.shown += 1
         data = {
             "webwxsendemoticon": GIF + bytes([self.shown]),
@@ -96,7 +96,7 @@ class Scene:
         await self.receiver.get(post_type="send_message", uid=reply.json["uid"])
 
     async def fetches(self, call: str = "webwxgetmsgimg") -> None:
-        """A medium comes, with its bytes or with the reason why not."""
+        """Check that received media is reported with its bytes, or with the reason why not."""
         friend = self.account.friend("小灰")
         match call:
             case "webwxgetvoice":
@@ -111,7 +111,7 @@ class Scene:
         assert "media_path" in upload or upload["media_error"]
 
     async def changes(self, call: str) -> None:
-        """Somebody asks for a change: he hears in time what came of it, and "done" is only said where it is."""
+        """Check that a change is answered in time, and with code 0 only if it took effect."""
         self.shown += 1
         route, parameters, is_done = await self._change(call, f"name {self.shown}")
         async with asyncio.timeout(PATIENCE_S):
@@ -122,7 +122,7 @@ class Scene:
             assert reply.code != Code.REFUSED or not is_done(), reply.body
 
     async def _change(self, call: str, name: str) -> tuple[str, Json, Callable[[], bool]]:
-        """What to ask for so that this call is made: route, parameters, and whether it took effect."""
+        """Return what makes this call: route, parameters, and whether it took effect."""
         account = self.account
         grey, momo = account.friend("小灰"), account.friend("momo")
         group = account.group("PERL学习交流")

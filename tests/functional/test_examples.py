@@ -35,7 +35,7 @@ async def says(program: Program, *words: str) -> None:
 
 @pytest.fixture
 async def run() -> AsyncIterator[Callable[..., Awaitable[Program]]]:
-    """Starts ``python examples/NAME ARGUMENTS``; ended with the test."""
+    """Return a function that starts ``python examples/NAME ARGUMENTS``; end the programs with the test."""
     async with AsyncExitStack() as stack:
 
         async def start(name: str, *arguments: str) -> Program:
@@ -62,7 +62,7 @@ Run = Callable[..., Awaitable[Program]]
 
 
 async def with_bot(world: World, port: int, *events: str) -> Gateway:
-    """A gateway whose ``post_api`` is the bot."""
+    """Run a gateway whose ``post_api`` is the bot."""
     return await world.run(
         report={"post_api": f"http://127.0.0.1:{port}/", "post_event_list": list(events)}
     )

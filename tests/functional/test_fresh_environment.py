@@ -27,7 +27,7 @@ pytestmark = [
 
 
 def lines(page: str) -> list[list[str]]:
-    """The lines with which the section about tests begins, and those with which it ends."""
+    """Return the first and the last lines of the section about tests."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     found = [block.splitlines()[1:] for block in blocks if "pytest" in block]

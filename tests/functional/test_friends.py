@@ -12,7 +12,7 @@ from .world import Gateway, Json, Receiver, World
 
 
 def stranger_of(account: Account) -> Person:
-    """Somebody in a group who is no friend."""
+    """Return a member of a group who is no friend."""
     return next(member.person for member in account.groups[0].others if not member.person.is_friend)
 
 
@@ -47,7 +47,7 @@ async def test_a_friend_gets_a_remark_name(
     ]
 
 
-async def test_a_member_who_is_a_friend_has_it_in_his_groups(
+async def test_a_member_who_is_a_friend_has_it_in_all_groups(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     person = next(m.person for g in account.groups for m in g.others if m.person.is_friend)

@@ -1,4 +1,4 @@
-"""A disk without room: sends are refused before WeChat hears of them, its answers are passed on, nothing is lost."""
+"""A disk without room: sends are refused before they reach WeChat, received messages are reported, nothing is lost."""
 
 import asyncio
 import time
@@ -101,10 +101,10 @@ async def test_nothing_is_begun_while_nothing_can_be_kept(
     assert first.code == 0
     await receiver.get(post_type="send_message", content="before")
     scene.disk.fill()
-    told = await scene.becomes_ready(False)  # nobody has written anything
-    assert told.code == -5
-    assert "full" in told.json["journal"]
-    assert "full" in told.json["status"]
+    health = await scene.becomes_ready(False)  # no call has written anything
+    assert health.code == -5
+    assert "full" in health.json["journal"]
+    assert "full" in health.json["status"]
     text = GREY | {"content": "lost"}
     is_refused(await api.get("send_friend_message", **text))
     is_refused(await api.get("send_friend_message", **text, **{"async": "1"}))
@@ -193,7 +193,7 @@ async def test_what_wechat_said_is_answered_at_once_and_written_later(
 
 
 def limit_files(scene: Scene, size: int | None) -> None:
-    """The size that files may have; None: any."""
+    """Limit the size of files; None removes the limit."""
     resource = pytest.importorskip("resource")
     pid = scene.command.process.pid
     _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
@@ -267,7 +267,7 @@ async def test_a_medium_waits_for_room_as_its_message_does(
     assert Path(told[0]["media_path"]).read_bytes() == PNG
 
 
-async def test_a_change_that_was_done_is_answered_and_told_later(
+async def test_a_change_that_was_done_is_answered_and_reported_later(
     scene: Scene, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     hanging = simulator.faults.add("webwxoplog", Fault.HANG)
@@ -330,7 +330,7 @@ async def test_a_log_file_without_room_is_said_once_and_disturbs_nobody(
 async def test_a_media_folder_without_room_is_named(
     world: World, account: Account, receiver: Receiver, disk: Disk
 ) -> None:
-    """The message comes without its medium, and a medium to send is refused: texts still come."""
+    """The message comes without its media, and sending media is refused: texts still come."""
     world.data_dir.mkdir(mode=0o700)
     (world.data_dir / "media").symlink_to(disk.path)
     gateway = await world.run(pace={"medium_within_s": 0.5})

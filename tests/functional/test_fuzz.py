@@ -125,7 +125,7 @@ def urlencoded(pairs: list[tuple[str, str]], broken: bytes) -> bytes:
 
 
 def as_json(pairs: list[tuple[str, Any]], broken: bytes) -> bytes:
-    """An object in which a name may be there twice."""
+    """Encode an object in which a name may occur twice."""
     members = ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in pairs)
     return b"{" + members.encode() + b"}" + broken
 
@@ -219,7 +219,7 @@ def is_in_the_envelope(status: int, body: bytes, kind: str) -> None:
 
 
 def safe(query: bytes) -> bytes:
-    """What can stand in a request line at all."""
+    """Escape what a request line cannot contain."""
     return b"".join(
         b"%%%02X" % byte if byte <= 32 or byte >= 127 else bytes([byte]) for byte in query
     )

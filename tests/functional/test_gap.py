@@ -1,4 +1,4 @@
-"""What changes while nobody looks is told after the next login, once, with the new ids; and uids are there by then."""
+"""Changes between two sessions are reported once, after the next login, with the new ids and with uids."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from .world import Gateway, Json, Receiver, World
 
 
 def ends(account: Account, *, push: bool) -> None:
-    """The session is over; nothing is heard of what happens from now on."""
+    """End the session: the gateway hears nothing from now on."""
     account.allows_push_login = push
     account.phone.logs_out_web()
 
 
 async def runs(world: World, receiver: Receiver, **how: Any) -> Gateway:
-    """A gateway that runs; the uploads of its login are forgotten."""
+    """Run a gateway; forget the reports of its login."""
     gateway = await world.run(**how)
     await receiver.gets(event="login")
     await receiver.gets(event="state_change", params=["updating", "running"])
@@ -25,7 +25,7 @@ async def runs(world: World, receiver: Receiver, **how: Any) -> Gateway:
 
 
 async def comes_back(api: Gateway, account: Account, receiver: Receiver, *, push: bool) -> None:
-    """Log in again, and wait until all is told that this brings."""
+    """Log in again, and wait until all resulting reports have come."""
     if push:
         await account.phone.sees_push_login()
         account.phone.confirm()
@@ -63,7 +63,7 @@ def everything_happens(account: Account) -> None:
 
 
 @pytest.mark.parametrize("way", ["push", "scan", "resume"])
-async def test_every_kind_of_change_is_told_once(
+async def test_every_kind_of_change_is_reported_once(
     api: Gateway,
     world: World,
     account: Account,
@@ -113,7 +113,7 @@ async def test_every_kind_of_change_is_told_once(
     assert change == ["name", "momo", "momomo"]
     assert [changed] == (await api.get("search_friend", account="momo_0717")).json
     assert told["user_property_change"][1:] == ["signature", "我思故我在 & 😄", "新签名"]
-    # Nothing of it is told again.
+    # Nothing of it is reported again.
     receiver.forget()
     ends(account, push=True)
     await comes_back(api, account, receiver, push=True)
@@ -121,7 +121,7 @@ async def test_every_kind_of_change_is_told_once(
 
 
 def shown_as_momo(account: Account) -> list[Group]:
-    """Where a friend is a member, his name there is another one too; it is hidden behind the remark."""
+    """Return the groups of the friend, where the name changes, too; the remark hides it."""
     momo = account.friend("momomo")
     return [group for group in account.groups if momo.key in group.members]
 
@@ -135,7 +135,7 @@ async def test_events_come_after_login_and_before_running(
     assert [name for name, _ in receiver.events()][-3:] == ["login", "new_friend", "state_change"]
 
 
-async def test_nothing_is_told_where_nothing_changed(
+async def test_nothing_is_reported_where_nothing_changed(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     for by_push in (True, False):
@@ -147,7 +147,7 @@ async def test_nothing_is_told_where_nothing_changed(
         assert changes(receiver) == []
 
 
-async def test_without_uids_only_what_is_sure_is_told(
+async def test_without_uids_only_what_is_sure_is_reported(
     world: World, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     simulator.settings.recent_chats = 0
@@ -179,7 +179,7 @@ async def test_another_account_is_not_compared(
 
 
 @pytest.mark.parametrize("page", [1, 3, 50])
-async def test_the_gap_is_told_once_however_it_is_paged(
+async def test_the_gap_is_reported_once_with_any_pages(
     api: Gateway, account: Account, receiver: Receiver, simulator: Simulator, page: int
 ) -> None:
     ends(account, push=True)
@@ -199,7 +199,7 @@ async def test_the_gap_is_told_once_however_it_is_paged(
     assert names(receiver) == ["new_friend"]
 
 
-async def test_a_load_that_fails_half_way_is_not_told_by_halves(
+async def test_a_load_that_fails_half_way_is_not_reported_by_halves(
     api: Gateway, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     ends(account, push=True)
@@ -268,7 +268,7 @@ async def test_a_restart_that_never_runs_forgets_nothing(
     assert names(receiver) == ["lose_friend"]
 
 
-async def test_a_change_that_was_told_is_not_told_again_after_a_restart(
+async def test_a_reported_change_is_not_reported_again_after_a_restart(
     api: Gateway, world: World, account: Account, receiver: Receiver
 ) -> None:
     account.add_friend("新朋友")
@@ -295,7 +295,7 @@ async def test_a_silent_group_stays_within_a_login(
 async def test_a_group_that_was_left_does_not_come_back_when_the_load_is_tried_again(
     api: Gateway, world: World, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
-    """The sync that told of it is acknowledged, and nothing else tells of it again."""
+    """The sync with the change is acknowledged, and WeChat does not repeat it."""
     account.friend("小灰").says("acknowledges what came before")
     await receiver.get(type="friend_message")
     await api.stop()
@@ -317,7 +317,7 @@ async def test_a_group_that_was_left_does_not_come_back_when_the_load_is_tried_a
 
 
 async def uids(api: Gateway, account: Account) -> tuple[set[str], set[str]]:
-    """The uids that are told, and those that should be."""
+    """Return the uids that the API shows, and those that it should show."""
     contacts: list[Json] = [
         *(await api.get("get_friend_info")).json,
         *(await api.get("get_group_info")).json,
@@ -331,7 +331,7 @@ async def uids(api: Gateway, account: Account) -> tuple[set[str], set[str]]:
     "fault", [Fault.DROP, Fault.LOSE_ANSWER, Fault.SERVER_ERROR, Fault.GARBAGE]
 )
 @pytest.mark.parametrize("first", [True, False])
-async def test_uids_are_there_although_the_phone_was_hard_to_tell(
+async def test_uids_are_there_although_the_phone_was_hard_to_show(
     world: World,
     account: Account,
     receiver: Receiver,
@@ -356,7 +356,7 @@ async def test_uids_are_there_although_the_phone_was_hard_to_tell(
     assert told == expected
 
 
-async def test_uids_outlive_a_restart_after_which_nobody_tells_them(
+async def test_uids_outlive_a_restart_after_which_wechat_does_not_send_them(
     world: World, account: Account, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     former = await runs(world, receiver)
@@ -396,7 +396,7 @@ async def test_running_does_not_wait_for_ever(
     monkeypatch.setattr(type(account), "receive_chat_list", lambda *_: None)
     gateway = await runs(world, receiver, pace={"pairing_wait_s": 0.2})
     assert all(one["uid"] == "" for one in (await gateway.get("get_friend_info")).json)
-    # What is sure is told all the same.
+    # What is certain is reported all the same.
     ends(account, push=True)
     account.lose_friend(account.friend("小灰"))
     await comes_back(gateway, account, receiver, push=True)

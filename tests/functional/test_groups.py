@@ -1,4 +1,4 @@
-"""Making and changing groups: what WeChat gets, what the caller is told, and what is known and told at once."""
+"""Making and changing groups: what WeChat gets, what the caller gets, and what is known and reported at once."""
 
 import asyncio
 from itertools import pairwise
@@ -159,7 +159,7 @@ async def test_lists_that_make_no_sense(
 async def test_a_lost_answer_makes_no_second_group(
     world: World, account: Account, simulator: Simulator, receiver: Receiver
 ) -> None:
-    """What the sync tells decides: it was done."""
+    """The sync decides: it was done."""
     api = await world.run(pace={"settle_s": 8.0})
     simulator.faults.add("webwxcreatechatroom", Fault.LOSE_ANSWER, times=1)
     people = [account.friend("小灰"), account.friend("momo")]
@@ -176,10 +176,10 @@ async def test_a_lost_answer_makes_no_second_group(
 @pytest.mark.parametrize(
     "fault", [Fault.DROP, Fault.SERVER_ERROR, Fault.EMPTY, Fault.GARBAGE, Fault.TRUNCATE]
 )
-async def test_a_lost_answer_is_told_as_unknown(
+async def test_a_lost_answer_is_reported_as_unknown(
     world: World, account: Account, simulator: Simulator, fault: Fault
 ) -> None:
-    """The sync tells nothing meanwhile: nobody knows whether there is a group now."""
+    """The sync has nothing meanwhile: whether there is a group is unknown."""
     api = await world.run()
     simulator.faults.add("webwxcreatechatroom", fault, times=1)
     simulator.faults.add("webwxsync", Fault.SERVER_ERROR)
@@ -277,7 +277,7 @@ async def test_friends_are_asked_to_join_a_big_group(
     assert joined[0]["id"] == id_of(account, person)
 
 
-async def test_a_group_that_is_bigger_than_wechat_told(
+async def test_a_group_that_is_bigger_than_wechat_said(
     api: Gateway, account: Account, simulator: Simulator
 ) -> None:
     group = own_group(account)
@@ -454,7 +454,7 @@ async def test_groups_that_are_not_there_or_not_named(
     assert not simulator.calls_of("webwxupdatechatroom")
 
 
-async def test_refusals_are_told(api: Gateway, account: Account, simulator: Simulator) -> None:
+async def test_refusals_are_reported(api: Gateway, account: Account, simulator: Simulator) -> None:
     for name in ("webwxcreatechatroom", "webwxupdatechatroom"):
         simulator.faults.add(name, Fault.RET, ret=-2, errmsg="not allowed")
     for route, params in calls(account):
@@ -478,7 +478,7 @@ async def test_a_change_is_never_done_twice(
     assert len(simulator.calls_of("webwxupdatechatroom")) == 3
 
 
-async def test_the_sync_tells_how_it_ended(
+async def test_the_sync_shows_how_it_ended(
     world: World, account: Account, simulator: Simulator, receiver: Receiver
 ) -> None:
     api = await world.run(pace={"settle_s": 8.0})

@@ -75,7 +75,7 @@ async def test_they_are_answered_late_and_the_right_token_at_once(
     assert (await gateway.call("check_client", headers=bearer)).status == 200
     assert (await gateway.get("check_client", token=TOKEN)).status == 200
     assert not all(task.done() for task in tasks), "the right token overtook them"
-    # A caller who shows none is no guesser.
+    # A caller without a token is no guesser.
     assert (await gateway.call("check_client")).status == 401
     assert "6 wrong tokens from 127.0.0.1" in caplog.text
     assert "guess1" not in caplog.text
@@ -96,7 +96,7 @@ async def test_late_answers_do_not_fill_the_connections(
     await leave(tasks)
 
 
-async def test_behind_a_trusted_proxy_each_caller_is_his_own(
+async def test_behind_a_trusted_proxy_callers_are_separate(
     world: World, http: aiohttp.ClientSession
 ) -> None:
     gateway = await guarded(world, trusted_proxies=["127.0.0.0/8"])

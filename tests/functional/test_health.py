@@ -21,13 +21,13 @@ async def probe(gateway: Gateway, path: str, *, method: str = "GET", **request: 
 
 
 async def guarded(world: World) -> Gateway:
-    """A gateway with a token, which is not logged in yet."""
+    """Start a gateway with a token that is not logged in yet."""
     return await world.start(
         settings=world.settings().model_copy(update={"access": Access(token=TOKEN)})
     )
 
 
-async def test_healthz_answers_everybody_and_tells_nothing(world: World) -> None:
+async def test_healthz_answers_everybody_and_shows_nothing(world: World) -> None:
     gateway = await guarded(world)
     reply = await probe(gateway, "/healthz")
     assert (reply.status, reply.json) == (200, {"code": 0, "status": "alive"})
@@ -53,7 +53,7 @@ async def test_readyz_follows_the_account(gateway: Gateway, account: Account) ->
     assert (await probe(gateway, "/readyz")).status == 503
 
 
-async def test_without_the_token_readyz_tells_only_whether(world: World) -> None:
+async def test_without_the_token_readyz_shows_only_whether(world: World) -> None:
     gateway = await guarded(world)
     for headers, knows in (({}, False), ({"Authorization": "Bearer wrong"}, False), (BEARER, True)):
         reply = await probe(gateway, "/readyz", headers=headers)

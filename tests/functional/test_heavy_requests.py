@@ -126,7 +126,7 @@ def test_what_a_long_text_may_not_be(bench: Bench, inside: str) -> None:
 
 
 def test_what_a_reasonable_program_sends(bench: Bench) -> None:
-    """A whole upload passed on, with its lists and objects, is no attack."""
+    """A whole report passed on, with its lists and objects, is no attack."""
     friends = [
         {"id": f"@{n}", "name": "名字", "tags": ["a", "b"], "more": {"n": n}} for n in range(1500)
     ]
@@ -168,7 +168,7 @@ async def test_heavy_messages_of_a_websocket(world: World) -> None:
 
 
 async def answered(ws: aiohttp.ClientWebSocketResponse) -> Json:
-    """The next answer to a call."""
+    """Return the next answer to a call."""
     while True:
         said: Json = await ws.receive_json(timeout=PATIENCE_S)
         if said["type"] == "answer":

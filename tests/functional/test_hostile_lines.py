@@ -25,7 +25,7 @@ HOSTILE = (
 
 @pytest.fixture
 def lines() -> Iterator[StringIO]:
-    """The log as a terminal gets it, everything included."""
+    """Collect the log as a terminal gets it, at all levels."""
     stream = StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.ConsoleFormatter(logs.CONSOLE, "%H:%M:%S"))

@@ -1,4 +1,4 @@
-"""Listening with a certificate of one's own, beside a plain address."""
+"""Listening with a certificate, beside a plain address."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def listen(authority: trustme.CA, tmp_path: Path) -> Listen:
-    """An https address with a certificate that the authority vouches for."""
+    """Return an https address whose certificate the authority issued."""
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     certificate.private_key_pem.write_to_path(key)

@@ -26,7 +26,7 @@ TO = {"id": "filehelper"}
 
 
 async def keyed(api: Api, key: str, **parameters: str) -> Reply:
-    """A send with the header."""
+    """Send with the header."""
     return await api.call(
         "send_friend_message", params=TO | parameters, headers={"Idempotency-Key": key}
     )

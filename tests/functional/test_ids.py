@@ -17,7 +17,7 @@ FILES = 6
 
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock stands still: whatever is drawn now is drawn at once."""
+    """Stop the clock: all ids are drawn at the same time."""
     now_ns = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: now_ns)
 

@@ -180,7 +180,7 @@ async def test_a_friend_request(api: Gateway, account: Account, receiver: Receiv
     assert not receiver.got(post_type="receive_message")
 
 
-async def test_a_friend_request_is_told_once(
+async def test_a_friend_request_is_reported_once(
     world: World, account: Account, receiver: Receiver
 ) -> None:
     """WeChat hands out again what was not acknowledged when the gateway ended."""
@@ -194,7 +194,7 @@ async def test_a_friend_request_is_told_once(
     assert len(receiver.events("friend_request")) == 1
 
 
-async def test_a_call_is_not_told(api: Gateway, account: Account, receiver: Receiver) -> None:
+async def test_a_call_is_not_reported(api: Gateway, account: Account, receiver: Receiver) -> None:
     account.friend("小灰").calls()
     account.friend("小灰").says("end")
     await receiver.get(content="end")

@@ -1,4 +1,4 @@
-"""Which files of this machine can be sent: those below the roots, nothing of openwx's own, and no answer tells more."""
+"""Which files of this machine can be sent: those below the roots, nothing of openwx's own; and no answer shows more."""
 
 import os
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs links")
 
 @pytest.fixture
 def root(world: World) -> Path:
-    """The only root; the data folder lies below it, as it does below a home folder."""
+    """Return the only root. The data folder lies below it, as it does below a home folder."""
     return world.data_dir.parent
 
 
@@ -87,7 +87,7 @@ async def test_media_in_the_data_folder_can_be_sent(
     assert (missing.code, "no such file" in missing.words) == (-3, True)
 
 
-async def test_no_answer_tells_what_is_outside(
+async def test_no_answer_shows_what_is_outside(
     gateway: Gateway, world: World, root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Files, folders, links, what may not be read, and what is not there: all the same."""

@@ -37,7 +37,7 @@ FAULTS = (
 
 @asynccontextmanager
 async def eager(account: Account) -> AsyncIterator[None]:
-    """The owner scans and confirms whatever is shown, for as long as it takes."""
+    """Scan and confirm all that is shown, until the end of the test."""
 
     async def scan() -> None:
         while True:
@@ -84,7 +84,7 @@ async def test_states_come_in_order(gateway: Gateway, account: Account, receiver
     assert names.index("login") == names.index("input_qrcode") + 4
 
 
-async def test_the_qr_code_is_told_in_three_ways(
+async def test_the_qr_code_is_reported_in_three_ways(
     gateway: Gateway, account: Account, receiver: Receiver, simulator: Simulator, world: World
 ) -> None:
     path, encoded = await receiver.get_event("input_qrcode")
@@ -179,7 +179,7 @@ async def test_desktop_mode_lets_in_who_may_not_use_the_web(world: World) -> Non
     await world.run(login_mode="desktop")
 
 
-async def test_a_refused_login_is_told_once_and_stops(
+async def test_a_refused_login_is_reported_once_and_stops(
     world: World, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     account.desktop_only = True
@@ -357,7 +357,7 @@ async def test_a_resumed_session_survives(
 async def test_a_refused_status_notify_does_not_keep_the_account_from_running(
     world: World, simulator: Simulator, ret: int
 ) -> None:
-    """It only tells the phone."""
+    """The status notify is only for the phone."""
     simulator.faults.add("webwxstatusnotify", Fault.RET, ret=ret)
     await world.run()
     assert len(simulator.calls_of("webwxinit")) == 1

@@ -1,4 +1,4 @@
-"""The log as JSON: each line is one object, tells what it is about, and holds nothing to steal a login by."""
+"""The log as JSON: each line is one object with its subject, and without secrets of the login."""
 
 import json
 import logging
@@ -37,13 +37,13 @@ class Log:
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
 
     def line(self, words: str) -> Line:
-        """The first line with these words."""
+        """Return the first line with these words."""
         found = [line for line in self.lines if words in line["message"]]
         assert found, f"no {words!r} in {self.lines}"
         return found[0]
 
     def about(self, words: str) -> Line:
-        """What that line is about."""
+        """Return the further fields of that line."""
         usual = ("time", "level", "logger", "message")
         return {name: value for name, value in self.line(words).items() if name not in usual}
 

@@ -162,7 +162,7 @@ async def test_a_keyed_send_is_not_done_twice_over_a_deleted_folder(
 async def test_a_lost_gateway_leaves_the_next_ones_files_alone(
     first: tuple[Command, Api], openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> None:  # fmt: skip
-    """SQLite deletes the write-ahead log by its name when it closes: that is another one's by then."""
+    """SQLite deletes the write-ahead log by its name when it closes; by then the name is another journal's."""
     command, api = first
     assert (await sends(api, "before")).code == 0
     aside = world.data_dir.with_name("aside")
@@ -254,7 +254,7 @@ async def test_a_short_lock_is_waited_for(api: Gateway, world: World) -> None:
     ],
     ids=["read-only", "full"],
 )
-async def test_whatever_fails_is_told_alike(
+async def test_all_failures_are_reported_alike(
     api: Gateway, world: World, account: Account, receiver: Receiver, breaks: str, mends: str, words: str
 ) -> None:  # fmt: skip
     grey = account.friend("小灰")

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs links a
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A file outside of all roots."""
+    """Write a file outside of all roots."""
     path = tmp_path / "private" / "key"
     path.parent.mkdir()
     path.write_bytes(SECRET)
@@ -252,7 +252,7 @@ async def test_a_site_that_can_be_fetched_from(world: World, site: Site) -> None
 async def test_a_proxy_of_the_environment_is_not_asked(
     world: World, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would connect to whatever it is told to, where nobody judges the address."""
+    """A proxy would connect to any address, and nothing checks it there."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert (await fetched(await world.run(), f"{site.url}/a.png")).code == 0

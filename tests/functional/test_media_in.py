@@ -1,4 +1,4 @@
-"""Media that come: fetched before they are told, in nobody else's way, and never the reason for a lost message."""
+"""Received media: downloaded before its message is reported, without delaying other chats or losing a message."""
 
 import base64
 from collections.abc import Callable
@@ -107,7 +107,7 @@ async def test_a_fault_is_got_over(
 @pytest.mark.parametrize(
     ("fault", "words"), [(Fault.EMPTY, "0 bytes"), (Fault.DROP, "closed"), (Fault.RET, "-1")]
 )
-async def test_what_cannot_be_fetched_is_told(
+async def test_what_cannot_be_fetched_is_reported(
     api: Gateway,
     account: Account,
     receiver: Receiver,
@@ -184,7 +184,7 @@ async def test_without_media_data(world: World, account: Account, receiver: Rece
     assert Path(upload["media_path"]).read_bytes() == PNG
 
 
-async def test_a_big_file_is_told_in_full(
+async def test_a_big_file_is_reported_in_full(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     data = bytes_of(5_000_001, 5)

@@ -1,4 +1,4 @@
-"""Media that callers and bots send: where they come from, how WeChat gets them, and what is told."""
+"""Media that callers and bots send: where they come from, how WeChat gets them, and what is reported."""
 
 import base64
 import hashlib
@@ -82,7 +82,7 @@ async def site() -> AsyncIterator[Site]:
 
 @pytest.fixture
 async def api(world: World) -> Gateway:
-    """A gateway that may fetch from this machine; the uploads of its login are forgotten."""
+    """Run a gateway that may fetch from this machine; forget the reports of its login."""
     gateway = await world.run(media={"private_hosts": ["127.0.0.1"]})
     await world.receiver.gets(event="state_change", params=["updating", "running"])
     world.receiver.forget()

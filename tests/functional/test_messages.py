@@ -1,4 +1,4 @@
-"""Messages that come: who, where, what."""
+"""Received messages: sender, chat and content."""
 
 import pytest
 
@@ -102,7 +102,7 @@ async def test_texts_come_as_they_were_typed(
 
 
 async def test_from_the_phone(api: Gateway, account: Account, receiver: Receiver) -> None:
-    """Told as sent, and never replied to: that would loop."""
+    """Reported as sent, and never replied to: that would loop."""
     receiver.behaves(replies("answer"))
     friend, group = account.friend("小灰"), account.group("PERL学习交流")
     said = account.phone.says(friend, "from the phone 😄")
@@ -164,7 +164,7 @@ async def test_notices(api: Gateway, account: Account, receiver: Receiver, msg_t
 
 
 @pytest.mark.parametrize("msg_type", [77777, 10002, 63, 37])
-async def test_what_is_not_understood_is_told_raw(
+async def test_what_is_not_understood_is_reported_raw(
     api: Gateway, account: Account, receiver: Receiver, msg_type: int
 ) -> None:
     raw = '&lt;msg&gt;<br/>\t&lt;img a="b"/&gt;<br/>&lt;/msg&gt;'
@@ -191,7 +191,7 @@ async def test_what_nobody_is_to_see(
     assert len(receiver.uploads) == 1
 
 
-async def test_an_entry_that_cannot_be_read_is_told_raw(
+async def test_an_entry_that_cannot_be_read_is_reported_raw(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     friend = account.friend("小灰")

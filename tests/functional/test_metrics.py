@@ -23,7 +23,7 @@ ACCOUNT = {"account": "default"}
 DOCUMENT = Path(__file__).parents[2] / "docs/metrics.md"
 
 
-# -- what it is, and for whom ----------------------------------------------------------------------------
+# -- formats and access ----------------------------------------------------------------------------------
 
 
 async def test_both_formats(gateway: Gateway) -> None:
@@ -275,7 +275,7 @@ async def test_what_waits(
 async def test_accounts_that_ended_long_ago_are_forgotten(
     world: World, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever starts and stops accounts of ever new names makes no labels without end."""
+    """Accounts that start and stop under ever new names do not make ever more labels."""
     monkeypatch.setattr(metrics, "KEPT_ENDED", 2)
     gateway = await world.run()
     for number in range(5):
@@ -300,7 +300,7 @@ async def test_replies_are_sends_too(api: Gateway, account: Account, receiver: R
     await counts.grows(1, "openwx_sends_total", code="0", **ACCOUNT)
 
 
-async def test_open_streams_are_told(api: Gateway) -> None:
+async def test_open_streams_are_counted(api: Gateway) -> None:
     await shows(api, 0, "openwx_streams")
     async with event_source(api):
         await shows(api, 1, "openwx_streams")

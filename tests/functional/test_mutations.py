@@ -158,7 +158,7 @@ async def relay(world: World) -> AsyncIterator[Relay]:
 
 
 async def runs_again(gateway: Gateway, account: Account) -> None:
-    """A spoilt answer may have ended the login: then somebody logs in again."""
+    """Wait until the account runs; log in again if a bad answer ended the login."""
     began = time.monotonic()
     while (client := await gateway.client())["state"] != "running":
         assert client["state"] != "stop", client
@@ -178,7 +178,7 @@ MUST_BE_SPOILT = {
 
 
 def callers(account: Account) -> list[tuple[str, Callable[[int], Json]]]:
-    """A call of each route that asks WeChat for something; the number makes it another than the last."""
+    """Return a call of each route that asks WeChat for something; the number makes each call differ."""
     friends = [account.friend("小灰"), account.friend("momo")]
     group = {"displayname": account.groups[1].name}
 

@@ -46,7 +46,7 @@ async def api(world: World) -> Gateway:
 # -- in --------------------------------------------------------------------------------------------------
 
 
-async def test_a_received_name_is_told_whole(
+async def test_a_received_name_is_reported_whole(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     wanted = [*NAMES, LONG]
@@ -61,7 +61,7 @@ async def test_a_received_name_is_told_whole(
         assert len(path.name.encode()) < 255
 
 
-async def test_a_name_that_cannot_be_fetched_is_told_whole(
+async def test_a_name_that_cannot_be_fetched_is_reported_whole(
     world: World, account: Account, receiver: Receiver
 ) -> None:
     await world.run(media={"download": False})
@@ -103,7 +103,7 @@ async def test_what_came_goes_on_under_its_name(
 
 
 async def is_sent_as(account: Account, receiver: Receiver, *names: str) -> None:
-    """What the other side sees, what WeChat gets with the upload, and what is published here."""
+    """Check the names at the other side, in the upload to WeChat, and in the report."""
     heard = await account.filehelper.hears(len(names), timeout_s=PATIENCE_S)
     assert [one.file_name for one in heard] == list(names)
     assert [one.medium.name for one in heard if one.medium] == list(names)

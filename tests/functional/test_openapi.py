@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, whole, and true of the server that tells it."""
+"""The OpenAPI document: valid, complete, and true of the server."""
 
 import asyncio
 import os
@@ -64,7 +64,7 @@ def fits(document: Json, schema: Json, value: object) -> None:
 
 
 def resolved(document: Json, told: Json) -> Json:
-    """What a reference of the document leads to."""
+    """Follow a reference of the document."""
     if "$ref" not in told:
         return told
     found = document
@@ -74,7 +74,7 @@ def resolved(document: Json, told: Json) -> Json:
 
 
 def bodies(document: Json, content: Json) -> Iterator[tuple[Json, object]]:
-    """The examples of a request's or an answer's body, each with its schema."""
+    """Yield the examples of a request's or an answer's body, each with its schema."""
     for name, kind in content.items():
         for example in kind.get("examples", {}).values():
             # The schema of a stream is each event's.
@@ -168,7 +168,7 @@ async def test_the_server_keeps_to_its_document(api: Gateway, account: Account) 
         del document["paths"][f"/openwx/{name}"]
     _wait_for_nothing(document)
     _leave_out_what_ends_every_call(document)
-    # Streams then come to their end by themselves, once they have told what is kept.
+    # Streams then end by themselves, once they have sent what is stored.
     assert api.service is not None
     api.service.gateway.account(None).stream.end("the test wants to see whole answers")
     print(f"seed {SEED}")

@@ -55,7 +55,7 @@ async def is_refused(reply: Reply, key: str) -> None:
 
 
 async def trouble(gateway: Gateway, name: str) -> str:
-    """Wait for what keeps the uploads of an account; what it says."""
+    """Wait for an outage of an account's backend, and return its description."""
     assert gateway.service is not None
     account = gateway.service.gateway.account(name)
     async with asyncio.timeout(PATIENCE_S):
@@ -66,13 +66,13 @@ async def trouble(gateway: Gateway, name: str) -> str:
 
 @pytest.fixture
 async def allowed(world: World) -> Gateway:
-    """A gateway whose callers may name private addresses, logged in."""
+    """Run a gateway whose callers may name private addresses."""
     return await world.run(settings=allowing(world), pace=SOON)
 
 
 @pytest.fixture
 async def elsewhere(site: Site, gateway: Gateway) -> Site:
-    """A name that leads out of this network when the account is started, and into this machine when it is used."""
+    """Let a name lead outside when the account starts, and into this machine when it is used."""
     site.addresses = ["8.8.8.8"]
     return site
 
@@ -144,7 +144,7 @@ async def test_a_name_that_leads_elsewhere_later(
 async def test_post_api_of_a_caller_makes_no_origin_trusted(
     world: World, allowed: Gateway, second: Account, site: Site
 ) -> None:
-    """The attack: post_api at a private address, and then a medium from there."""
+    """The attack: post_api at a private address, and then media from there."""
     bodies: list[Json] = []
 
     async def answer(request: web.Request) -> web.Response:

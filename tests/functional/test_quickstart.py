@@ -27,14 +27,14 @@ with_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no
 
 
 def lines_of(page: str, beginning: str) -> list[str]:
-    """The lines in code blocks that begin so, without what is said of them."""
+    """Return the lines in code blocks that begin so, without their comments."""
     code = "\n".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
     found = [line for line in code.splitlines() if line.startswith(beginning)]
     return [re.sub(r"\s{2,}#.*$", "", line) for line in found]
 
 
 async def shell(line: str, **environ: str) -> str:
-    """What a line prints that somebody pastes into a shell in the project's folder."""
+    """Run a line in a shell in the project's folder, and return what it prints."""
     process = await asyncio.create_subprocess_exec(
         "sh", "-c", line,
         cwd=ROOT, env=os.environ | environ, stdout=asyncio.subprocess.PIPE,

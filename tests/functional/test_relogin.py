@@ -1,4 +1,4 @@
-"""Work that outlives its login: it finds its chat again, or is told as failed; never a namesake."""
+"""Work that outlives its login: it finds its chat again, or is reported as failed; it never reaches a namesake."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -36,12 +36,12 @@ def slow(receiver: Receiver) -> SlowReply:
 
 @pytest.fixture
 def nobody_is_numbered(simulator: Simulator) -> None:
-    """WeChat tells no lasting numbers but filehelper's."""
+    """WeChat sends no lasting numbers but filehelper's."""
     simulator.settings.recent_chats = 0
 
 
 async def logs_in_anew(gateway: Gateway, account: Account, *, push: bool = True) -> None:
-    """The session ends, and the owner logs in again: all ids are other ones then."""
+    """End the session and log in again, which changes all ids."""
     logs_out(account, push=push)
     await comes_back(gateway, account, push=push)
 
@@ -197,7 +197,7 @@ async def test_a_namesake_with_another_uid_is_not_taken(
 
 
 @pytest.mark.parametrize("kind", ["friend", "group"])
-async def test_who_is_gone_is_told_and_the_next_is_sent(
+async def test_a_lost_receiver_is_reported_and_the_next_is_sent(
     api: Gateway, account: Account, receiver: Receiver, slow: SlowReply, kind: str
 ) -> None:
     chat, other = chat_of(account, kind), account.friend("momo")
@@ -219,7 +219,7 @@ async def test_who_is_gone_is_told_and_the_next_is_sent(
 async def test_a_reply_outlives_a_new_login_and_a_restart(
     world: World, account: Account, receiver: Receiver
 ) -> None:
-    """The upload is delivered to a backend that is up again, by another process, in another login."""
+    """The report is delivered to a backend that is up again, by another process, in another login."""
     gateway = await world.run(pace={"finish_s": 0.1})
     friend = account.friend("小灰")
     receiver.fails(status=503, content="question")
@@ -242,7 +242,7 @@ async def test_a_reply_outlives_a_new_login_and_a_restart(
 
 
 async def queue_sends(api: Gateway, simulator: Simulator, *aliases: str) -> tuple[Rule, list[str]]:
-    """Sends that wait behind a first one that hangs; the rule that holds it, and their uids."""
+    """Queue sends behind one that hangs; return the rule that holds it, and the uids."""
     rule = simulator.faults.add("webwxsendmsg", Fault.HANG, times=1)
     uids = []
     for number, alias in enumerate(aliases):

@@ -84,7 +84,7 @@ def port_of(url: str) -> str:
 
 
 async def another(world: World, name: str, **settings: object) -> Gateway:
-    """A gateway with a data folder of its own, which is not logged in."""
+    """Start a gateway with its own data folder that is not logged in."""
     chosen = world.settings().model_copy(
         update={"data_dir": world.data_dir.with_name(name), **settings}
     )
@@ -140,7 +140,7 @@ async def test_a_stranger_on_the_port_is_asked_nothing(
 async def test_a_stranger_at_the_address_of_a_killed_one(
     openwx: Start, tmp_path: Path, stranger: Stranger, holds: bool
 ) -> None:
-    """What a killed gateway left leads to another program: it proves nothing, and hears neither id nor token."""
+    """The entry of a killed gateway leads to another program: it proves nothing, and gets neither id nor token."""
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=0o700)
     stale = instance.Instance(id=instance.new_id(), urls=[stranger.url])

@@ -1,4 +1,4 @@
-"""What lets somebody be the account, or call the API, is written to the journal alone, and shown to nobody."""
+"""Secrets of the session and of the API are written to the journal alone, and never shown."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ BACKEND_PASSWORD = "a-password-in-the-address"
 
 
 def secrets_of(account: Account) -> dict[str, str]:
-    """What the present login would be stolen by."""
+    """Return the secrets with which the present login could be stolen."""
     session = account.session
     assert session is not None
     return {
@@ -38,7 +38,7 @@ def secrets_of(account: Account) -> dict[str, str]:
 
 
 async def uses_everything(gateway: Gateway, account: Account, receiver: Receiver) -> list[bytes]:
-    """Calls of many kinds, good and bad; their answers."""
+    """Make calls of many kinds, good and bad, and return their answers."""
     answers = []
     friend = account.friend("小灰")
     receiver.behaves(replies("reply"), times=1, content="hi")
@@ -125,7 +125,7 @@ async def test_nothing_secret_is_logged_answered_or_uploaded(
 
 @pytest.fixture
 def generous_umask() -> Iterator[None]:
-    """New files are open to everybody, unless whoever makes them says otherwise."""
+    """Make new files readable by all users, unless their mode forbids it."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -165,7 +165,7 @@ async def test_the_log_is_for_its_owner_alone(
 
 @pytest.fixture
 async def circle() -> AsyncIterator[str]:
-    """An address that leads to itself for ever, with a password in it."""
+    """Serve a URL that redirects to itself for ever, with a password in it."""
 
     async def lead(request: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": f"/?key={BACKEND_PASSWORD}"})

@@ -1,4 +1,4 @@
-"""Sending: what is heard, what the caller is told, what is uploaded."""
+"""Sending: what arrives, what the caller gets, what is reported."""
 
 import asyncio
 from typing import Any
@@ -55,7 +55,7 @@ async def test_a_text_that_is_too_long_is_refused(api: Gateway, account: Account
     assert not account.sent
 
 
-# -- to whom ---------------------------------------------------------------------------------------------
+# -- receivers ----------------------------------------------------------------------------------------------
 
 
 async def test_namesakes_are_not_guessed(api: Gateway, account: Account) -> None:
@@ -190,7 +190,7 @@ async def test_a_message_sent_to_a_group_is_uploaded(
     assert not {name for name in upload if name.startswith("receiver")}
 
 
-async def test_async_is_told_by_the_upload(
+async def test_async_sends_are_reported(
     api: Gateway, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     hanging = simulator.faults.add("webwxsendmsg", Fault.HANG)
@@ -333,7 +333,7 @@ async def test_nobody_waits_for_ever(
     ]
 
 
-async def test_a_send_whose_caller_was_told_is_not_begun_again(
+async def test_a_send_whose_caller_has_an_answer_is_not_begun_again(
     world: World, account: Account, simulator: Simulator
 ) -> None:
     """A 504 and then, after a new login, the message all the same: that must not be."""

@@ -12,7 +12,7 @@ from .world import Gateway, Receiver, World
 
 
 async def logs_in_again(account: Account, receiver: Receiver) -> None:
-    """The phone confirms the push login that a former session allows."""
+    """Confirm the push login that a former session allows."""
     await account.phone.sees_push_login()
     account.phone.confirm()
     await receiver.get(event="state_change", params=["updating", "running"])
@@ -213,7 +213,7 @@ async def test_a_stop_waits_for_the_send_on_its_way(
 
 
 async def test_a_stop_answers_who_waits(world: World, account: Account) -> None:
-    """The second send is not begun any more; its caller hears that, and nothing was sent."""
+    """The second send is never begun; its caller gets that answer, and nothing was sent."""
     gateway = await world.run(send_interval=60)
     assert (await gateway.get("send_friend_message", id="filehelper", content="1")).code == 0
     sending = asyncio.ensure_future(
@@ -249,7 +249,7 @@ async def test_a_stop_says_what_it_leaves(
     with caplog.at_level(logging.INFO, "openwx"):
         await gateway.stop()
     assert (
-        "stopped; 2 uploads and 3 sends are left in the journal for the next start" in caplog.text
+        "stopped; 2 reports and 3 sends are left in the journal for the next start" in caplog.text
     )
     hanging.release()
     receiver.behaves_well()

@@ -1,4 +1,4 @@
-"""``openwx status``: what it tells of the gateway that runs, and with which exit code."""
+"""``openwx status``: its view of the running gateway, and its exit codes."""
 
 import json
 from collections.abc import Awaitable, Callable

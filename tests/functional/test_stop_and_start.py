@@ -38,7 +38,7 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 async def running(
     openwx: Start, environ: dict[str, str], world: World, account: Account
 ) -> tuple[Command, Api]:
-    """A gateway in a process of its own that runs."""
+    """Run a gateway in its own process, and log it in."""
     command = await openwx("serve", **environ)
     api = Api(await command.url(), world.http)
     await account.phone.logs_in()
@@ -172,7 +172,7 @@ async def test_a_second_one_on_the_same_folder(
 
 @pytest.fixture
 async def journal(world: World, account: Account, receiver: Receiver) -> Path:
-    """As a gateway left it that had uploads to deliver."""
+    """Prepare a journal with reports that are still to be delivered."""
     gateway = await world.run()
     receiver.fails(status=503)
     for number in range(40):

@@ -1,4 +1,4 @@
-"""Somebody without the token writes nothing into the log that he could make longer at will."""
+"""Callers without the token cannot fill the log."""
 
 from collections.abc import Awaitable, Callable
 
@@ -18,7 +18,7 @@ DISPOSITIONS = [
 COOKIES = ["flood flood=1; a=b", "{flood}=1", "flood=;;=;flood", 'flood="\\101', "[flood]=1"]
 
 
-async def test_whoever_has_no_token(openwx: Callable[..., Awaitable[Command]]) -> None:
+async def test_callers_without_the_token(openwx: Callable[..., Awaitable[Command]]) -> None:
     command = await openwx(
         "serve",
         OPENWX_LISTEN__PORT="0",

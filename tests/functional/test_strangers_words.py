@@ -15,7 +15,7 @@ from .world import Gateway, Json, Receiver, World
 
 
 def stranger_of(account: Account) -> Member:
-    """Somebody in a group who is no friend."""
+    """Return a member of a group who is no friend."""
     return next(one for one in account.groups[0].others if not one.person.is_friend)
 
 
@@ -32,13 +32,13 @@ async def friends(api: Gateway, **attributes: str) -> list[Json]:
     return listed if isinstance(listed, list) else []
 
 
-# -- who is a friend -------------------------------------------------------------------------------------
+# -- friends ---------------------------------------------------------------------------------------------
 
 
 async def test_a_record_of_no_contact_makes_no_friend(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
-    """As the phone opens a chat with somebody, WeChat tells the web client of him: with ContactFlag 0."""
+    """When the phone opens a chat with a stranger, WeChat sends the web client a record with ContactFlag 0."""
     person = stranger_of(account).person
     account.contact_changed(person)
     person.says("hi")
@@ -58,7 +58,7 @@ async def test_a_record_of_no_contact_makes_no_friend(
     assert added["id"] == id_of(account, person)
 
 
-async def test_a_friend_of_whom_wechat_says_that_he_is_none_is_lost(
+async def test_a_friend_without_the_contact_flag_is_lost(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     person = account.friend("momo")

@@ -1,4 +1,4 @@
-"""``/openwx/events`` and ``check_event`` with ``after``: whoever reads, at whatever pace, misses nothing."""
+"""``/openwx/events`` and ``check_event`` with ``after``: readers of any pace miss nothing."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ from .world import Api, Command, Gateway, Receiver, World
 
 
 def inside(gateway: Gateway) -> Any:
-    """The gateway behind a server."""
+    """Return the gateway behind a server."""
     assert gateway.service is not None
     return gateway.service.gateway
 
@@ -74,7 +74,7 @@ async def test_who_was_away_misses_nothing(api: Gateway, account: Account) -> No
     async with event_source(api, last_id=again.last_id, after="0") as third:
         friend.says("30")
         assert await third.texts(1) == ["30"]
-    # Somebody who was never told anything goes on from where he began.
+    # A reader that has received nothing continues from its beginning.
     async with event_source(api) as nothing:
         pass
     friend.says("31")
@@ -88,7 +88,7 @@ async def test_a_reader_goes_on_after_kills_of_the_gateway(
     account: Account,
     openwx: Callable[..., Awaitable[Command]],
 ) -> None:
-    """Each time while a picture is under way, which holds up its chat and is told after later ones of others."""
+    """Write each time while a picture is being downloaded, which holds back its chat alone."""
     environ = {
         "OPENWX_DATA_DIR": str(world.data_dir),
         "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": simulator.url,
@@ -171,7 +171,7 @@ async def test_filters(api: Gateway, account: Account) -> None:
     [
         ({"type": "receive_message,nothing"}, "type must be of: receive_message, send_message, "),
         ({"format": "pictures"}, "format must be of: app, card, "),
-        ({"after": "-1"}, "after must be the id of an event, 0 for all that is kept, or now"),
+        ({"after": "-1"}, "after must be the id of an event, 0 for all that is stored, or now"),
         ({"after": "1" * 19}, "after must be"),
         ({"media_data": "perhaps"}, "media_data must be 1"),
         ({"client": "nobody"}, "client must be one of: default"),
@@ -202,24 +202,26 @@ async def test_what_was_not_wanted_moves_the_id_on(
         await asyncio.wait({reading})
 
 
-async def test_what_is_forgotten_is_told(api: Gateway, account: Account) -> None:
+async def test_what_is_forgotten_is_reported(
+    api: Gateway, account: Account, receiver: Receiver
+) -> None:
     friend = account.friend("小灰")
     for n in range(3):
         friend.says(str(n))
     async with event_source(api, after="0", type="receive_message") as source:
         assert await source.texts(3) == ["0", "1", "2"]
+    receiver.fails(status=503, content="3")  # a pending report is not pruned
     friend.says("3")
     async with event_source(api, last_id=source.last_id) as source:
         assert await source.texts(1) == ["3"]
-    journal = inside(api)._resources.journal
-    await until_async(lambda: journal.prune(keep_s=0, keep=0))
+    await prune(api, pending=1)
     async with event_source(api, last_id="1") as again:
         missed = await again.next()
         assert missed is not None
         assert missed.name == "missed"
         assert missed.json["after"] == 1
         assert 1 < missed.json["upto"] < int(source.last_id)
-        assert missed.id == "1"  # who goes on from there hears it again
+        assert missed.id == "1"  # a reader that continues from there gets it again
         assert await again.texts(1) == ["3"]
     # An id of another journal.
     async with event_source(api, last_id="999999", type="receive_message") as again:
@@ -229,10 +231,12 @@ async def test_what_is_forgotten_is_told(api: Gateway, account: Account) -> None
         await again.until("3")
 
 
-async def until_async(condition: Callable[[], Awaitable[object]]) -> None:
+async def prune(api: Gateway, *, pending: int) -> None:
+    """Prune the journal as soon as all reports but ``pending`` are delivered."""
     async with asyncio.timeout(PATIENCE_S):
-        while not await condition():
+        while inside(api).account("default").waiting.reports > pending:
             await asyncio.sleep(0.005)
+    await inside(api)._resources.journal.prune(keep_s=0, keep=0)
 
 
 async def test_contents_of_media_where_they_are_wanted(api: Gateway, account: Account) -> None:
@@ -255,7 +259,7 @@ async def test_contents_of_media_where_they_are_wanted(api: Gateway, account: Ac
 # -- ends --------------------------------------------------------------------------------------------------
 
 
-async def test_the_end_of_the_server_is_told(world: World) -> None:
+async def test_the_end_of_the_server_is_reported(world: World) -> None:
     gateway = await world.run()
     async with event_source(gateway) as source:
         stopping = asyncio.create_task(gateway.stop())
@@ -266,14 +270,14 @@ async def test_the_end_of_the_server_is_told(world: World) -> None:
         assert end.json == {"reason": "the server stops", "after": int(stop.id)}
         assert await source.next() is None
         await stopping
-    # What came meanwhile is there for whoever comes back.
+    # Readers that reconnect get what came meanwhile.
     world.account.friend("小灰").says("meanwhile")
     gateway = await world.start()
     async with event_source(gateway, last_id=source.last_id, type="receive_message") as source:
         assert await source.texts(1) == ["meanwhile"]
 
 
-async def test_the_end_of_an_account_is_told(world: World) -> None:
+async def test_the_end_of_an_account_is_reported(world: World) -> None:
     gateway = await world.run()
     second = world.simulator.add_account()
     how = {"client": "second", "base_url": world.simulator.url}
@@ -288,7 +292,7 @@ async def test_the_end_of_an_account_is_told(world: World) -> None:
         assert end.name == "end"
         assert end.json["reason"].startswith("the account second has stopped: ")
         assert await source.next() is None
-    # It is told what is kept, and that there is no more; a browser comes back by itself until there is.
+    # It gets what is stored, and then the end; a browser reconnects by itself.
     async with event_source(gateway, client="second", last_id="0") as again:
         await again.until("stop")
         end = await again.next()
@@ -353,7 +357,7 @@ async def fill(api: Gateway, account: Account, receiver: Receiver) -> None:
 
 
 def connected(api: Gateway) -> sockets.socket:
-    """A connection that buffers little."""
+    """Open a connection with a small buffer."""
     client = sockets.socket()
     client.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 512 * 1024)
     host, _, port = api.url.removeprefix("http://").partition(":")
@@ -364,7 +368,7 @@ def connected(api: Gateway) -> sockets.socket:
 
 @pytest.fixture
 def patiences(impatient: None, monkeypatch: pytest.MonkeyPatch) -> list[SlowClient]:
-    """That with each reader of this test, from the first one on."""
+    """Collect the ``SlowClient`` of each reader of this test, in order."""
     made: list[SlowClient] = []
 
     class Known(SlowClient):
@@ -376,7 +380,7 @@ def patiences(impatient: None, monkeypatch: pytest.MonkeyPatch) -> list[SlowClie
     return made
 
 
-async def test_a_slow_reader_is_told_and_goes_on(
+async def test_a_slow_reader_is_notified_and_continues(
     api: Gateway, account: Account, receiver: Receiver, patiences: list[SlowClient]
 ) -> None:
     await fill(api, account, receiver)
@@ -412,7 +416,7 @@ async def test_who_never_reads_is_cut_off(
         assert not inside(api).account(None).stream._readers
 
 
-# -- who may ------------------------------------------------------------------------------------------------
+# -- access -------------------------------------------------------------------------------------------------
 
 
 async def test_the_token_and_the_origin_are_asked_for(world: World) -> None:
@@ -445,7 +449,7 @@ async def test_check_event_after_an_id(api: Gateway, account: Account) -> None:
     await until_drained(api, 2)
     found = await api.get("check_event", after=last, timeout="5")
     assert [upload["content"] for upload in found.json] == ["1", "2"]
-    # Nothing is taken by that: others, and the same again, are told it, too.
+    # Reading removes nothing: other readers get it, too, and so does the same one again.
     assert (await api.get("check_event", after=last, timeout="5")).body == found.body
     waiting = asyncio.create_task(
         api.get("check_event", after=found.headers["X-Openwx-Last-Id"], timeout="30")
@@ -464,18 +468,20 @@ async def test_check_event_after_an_id(api: Gateway, account: Account) -> None:
 
 
 async def until_drained(api: Gateway, n: int) -> None:
-    """Wait until plain ``check_event`` has told so many: it goes its own way."""
+    """Wait until plain ``check_event`` has returned so many: it has a list of its own."""
     told: list[Any] = []
     async with asyncio.timeout(PATIENCE_S):
         while len(told) < n:
             told += (await api.get("check_event", timeout="5", type="nonsense")).json
 
 
-async def test_check_event_tells_what_is_forgotten(api: Gateway, account: Account) -> None:
+async def test_check_event_shows_what_is_forgotten(
+    api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    receiver.fails(status=503, content="1")
     account.friend("小灰").says("1")
     await until_drained(api, 1)
-    journal = inside(api)._resources.journal
-    await until_async(lambda: journal.prune(keep_s=0, keep=0))
+    await prune(api, pending=1)
     found = await api.get("check_event", after="1", timeout="0")
     first, _, last = found.headers["X-Openwx-Missed"].partition("-")
     assert first == "1"

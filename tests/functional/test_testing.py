@@ -199,7 +199,7 @@ def test_the_example_works_where_somebody_copies_it_to(tmp_path: Path) -> None:
 
 
 def test_who_does_not_use_it_does_not_wait_for_it(tmp_path: Path) -> None:
-    """Nothing of the gateway is imported, and fixtures of the same names are one's own."""
+    """Nothing of the gateway is imported, and a project's own fixtures of the same names win."""
     code = """
         import sys
         import pytest

@@ -87,7 +87,7 @@ async def test_filters_and_media(api: Gateway, account: Account) -> None:
         assert base64.b64decode(event["event"]["media_data"]) == JPEG
 
 
-async def test_what_is_forgotten_is_told(api: Gateway) -> None:
+async def test_what_is_forgotten_is_reported(api: Gateway) -> None:
     async with socket(api, after="999999") as ws:
         missed = await ws.next_of("missed")
         assert (missed["after"], missed["upto"]) == (999999, 0)
@@ -147,7 +147,7 @@ async def test_long_polls_can_be_called_too(api: Gateway, account: Account) -> N
 
 
 def waits(id_: Any, **params: str) -> Any:
-    """A call that waits for long."""
+    """Build a call that waits for long."""
     wanted = {"after": "now", "type": "receive_message", "timeout": "60"} | params
     return {"id": id_, "call": "check_event", "params": wanted}
 
@@ -270,7 +270,7 @@ async def test_a_message_that_is_too_large_ends_the_socket(world: World) -> None
         assert ws.close_code == 1009
 
 
-async def test_what_is_no_websocket_is_told_so(api: Gateway) -> None:
+async def test_what_is_no_websocket_is_refused(api: Gateway) -> None:
     for answer in (
         await api.get("ws"),
         await api.post("ws", type="login"),
@@ -281,7 +281,7 @@ async def test_what_is_no_websocket_is_told_so(api: Gateway) -> None:
     assert "needs GET with Upgrade: websocket" in (await api.get("ws")).words
 
 
-# -- who may -------------------------------------------------------------------------------------------------
+# -- access --------------------------------------------------------------------------------------------------
 
 
 async def test_the_token_comes_with_the_handshake_or_first(world: World) -> None:
@@ -310,7 +310,7 @@ async def test_the_token_comes_with_the_handshake_or_first(world: World) -> None
         {"id": 1, "call": "get_user_info", "params": {"token": TOKEN}},
     ],
 )
-async def test_without_the_token_nothing_is_told(world: World, first: dict[str, Any]) -> None:
+async def test_without_the_token_nothing_is_sent(world: World, first: dict[str, Any]) -> None:
     gateway = await with_token(world)
     async with gateway._http.ws_connect(f"{gateway.url}/openwx/ws?client=nobody") as raw:
         await raw.send_json(first)
@@ -354,7 +354,7 @@ async def test_silent_strangers_keep_nobody_out_and_are_not_waited_for(
         assert end["code"] == 1008
 
 
-async def test_what_is_wrong_is_told_after_a_late_token(world: World) -> None:
+async def test_what_is_wrong_is_reported_after_a_late_token(world: World) -> None:
     gateway = await with_token(world)
     async with gateway._http.ws_connect(f"{gateway.url}/openwx/ws?client=nobody") as raw:
         await raw.send_json({"token": TOKEN})
@@ -389,7 +389,7 @@ async def test_own_and_listed_pages_get_one(world: World) -> None:
 # -- ends --------------------------------------------------------------------------------------------------
 
 
-async def test_the_end_of_the_server_is_told(world: World) -> None:
+async def test_the_end_of_the_server_is_reported(world: World) -> None:
     gateway = await world.run()
     async with socket(gateway) as ws:
         stopping = asyncio.create_task(gateway.stop())
@@ -431,7 +431,7 @@ async def test_what_was_called_is_done_though_nobody_waits(
     await until(lambda: not inside(api).streams.taken)
 
 
-async def test_who_answers_no_pings_is_let_go(
+async def test_a_socket_without_pongs_is_closed(
     api: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "PING_S", 0.02)
@@ -447,7 +447,7 @@ async def test_who_answers_no_pings_is_let_go(
             await ws.next(0.5)
 
 
-async def test_a_slow_reader_is_told_and_goes_on(
+async def test_a_slow_reader_is_notified_and_continues(
     api: Gateway, account: Account, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slow_client, "SLOW_S", 0.3)

@@ -14,7 +14,7 @@ CAUSES = {
 
 
 async def says(gateway: Gateway, state: str, cause: str) -> None:
-    """Every place that tells the state tells the cause too, once."""
+    """Each answer with the state has its cause, too, once."""
     client = await gateway.reaches(state)
     info = (await gateway.get("get_client_info")).json
     refused = (await gateway.get("get_user_info")).json

@@ -55,7 +55,7 @@ PASTED = {
 
 
 def is_refused(method: str, name: str, headers: dict[str, str]) -> bool:
-    """What the contract says of such a request without a token."""
+    """Return whether the contract refuses such a request without a token."""
     if name in LOOKS or (name.startswith("get_") and method == "GET"):
         return False
     return (
@@ -154,7 +154,7 @@ class TestToken:
         access = Access(token="s3cret-enough-token")
         return await world.start(settings=world.settings().model_copy(update={"access": access}))
 
-    async def test_whoever_gives_it_may_open_an_address(self, guarded: Gateway) -> None:
+    async def test_with_the_token_a_browser_may_open_an_address(self, guarded: Gateway) -> None:
         ways: tuple[dict[str, Any], ...] = (
             {"params": {"token": "s3cret-enough-token"}, "headers": PASTED},
             {"headers": PASTED | {"Authorization": "Bearer s3cret-enough-token"}},
@@ -191,7 +191,7 @@ class TestToken:
 
 
 class TestPage:
-    """What a person sees who opens the address of a call."""
+    """The page that a browser shows for the URL of a call."""
 
     @staticmethod
     async def opened(gateway: Gateway, address: str, **headers: str) -> Reply:

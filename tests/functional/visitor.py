@@ -35,7 +35,7 @@ class Page:
         return html.unescape(re.search(r'name="form_key" value="([^"]*)"', self.html)[1])  # type: ignore[index]
 
     def values(self, name: str) -> list[str]:
-        """The values of the hidden fields of that name."""
+        """Return the values of the hidden fields of that name."""
         return [
             html.unescape(value)
             for value in re.findall(rf'name="{name}" value="([^"]*)"', self.html)

@@ -60,7 +60,7 @@ Behaviour = Callable[[Upload], Awaitable[web.StreamResponse]]
 
 
 def answers(status: int = 200, **headers: str) -> Behaviour:
-    """An answer without a body."""
+    """Answer without a body."""
 
     async def answer(_: Upload) -> web.StreamResponse:
         return web.Response(status=status, headers=headers)
@@ -69,7 +69,7 @@ def answers(status: int = 200, **headers: str) -> Behaviour:
 
 
 def says(body: object, *, content_type: str = "application/json", status: int = 200) -> Behaviour:
-    """A body as it is (bytes or text), or as JSON."""
+    """Answer with a body as it is (bytes or text), or as JSON."""
     data = body if isinstance(body, bytes) else None
     if data is None:
         data = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
@@ -86,7 +86,7 @@ def replies(text: str) -> Behaviour:
 
 
 def never_answers() -> Behaviour:
-    """The connection stays open, and nothing comes."""
+    """Keep the connection open, and answer nothing."""
 
     async def answer(_: Upload) -> web.StreamResponse:
         await asyncio.Event().wait()
@@ -103,7 +103,7 @@ class _Rule:
 
 
 class Receiver:
-    """A ``post_api``: records what comes, and answers 200 with nothing unless told otherwise."""
+    """A ``post_api``: records reports, and answers an empty 200 unless a rule says otherwise."""
 
     def __init__(self) -> None:
         self.uploads: list[Upload] = []
@@ -122,7 +122,7 @@ class Receiver:
     # What it does
 
     def behaves(self, behaviour: Behaviour, *, times: int | None = None, **fields: Any) -> None:
-        """Answer so, the next ``times`` or always, to uploads with these fields. The oldest rule that fits counts."""
+        """Answer reports with these fields so, the next ``times`` or always. The oldest rule that fits counts."""
         self._rules.append(_Rule(fields, behaviour, times))
 
     def fails(self, times: int | None = None, *, status: int = 500, **fields: Any) -> None:
@@ -152,11 +152,11 @@ class Receiver:
     # What came
 
     def got(self, **fields: Any) -> list[Json]:
-        """The uploads so far that have these values."""
+        """Return the reports so far that have these values."""
         return [upload.json for upload in self.uploads if upload.fits(**fields)]
 
     def events(self, *names: str) -> list[tuple[str, list[Any]]]:
-        """The events so far, as name and parameters; all of them where no name is given."""
+        """Return the events so far, as name and parameters; all of them where no name is given."""
         return [
             (json["event"], json["params"])
             for json in self.got(post_type="event")
@@ -164,12 +164,12 @@ class Receiver:
         ]
 
     def forget(self) -> None:
-        """What came so far does not count any more."""
+        """Forget all reports so far."""
         self.uploads.clear()
         self.answered.clear()
 
     async def gets(self, n: int = 1, *, timeout_s: float = PATIENCE_S, **fields: Any) -> list[Json]:
-        """Wait until there are ``n`` uploads with these values; the first ``n`` of them."""
+        """Wait for ``n`` reports with these values, and return them."""
 
         def enough() -> bool:
             return len(self.got(**fields)) >= n
@@ -178,7 +178,7 @@ class Receiver:
         return self.got(**fields)[:n]
 
     async def get(self, **fields: Any) -> Json:
-        """Wait for the first upload with these values."""
+        """Wait for the first report with these values."""
         return (await self.gets(1, **fields))[0]
 
     async def get_event(self, name: str, n: int = 1) -> list[Any]:
@@ -268,12 +268,12 @@ class Api:
         return await self.call(name, method="POST", data=form)
 
     async def drain(self) -> list[Json]:
-        """What ``check_event`` has now."""
+        """Return the present answer of ``check_event``."""
         taken: list[Json] = (await self.get("check_event", timeout="0")).json
         return taken
 
     async def client(self) -> Json:
-        """The first account of ``check_client``."""
+        """Return the first account of ``check_client``."""
         clients = (await self.get("check_client")).json["client"]
         assert isinstance(clients[0], dict)
         return clients[0]
@@ -322,7 +322,7 @@ class World:
     def settings(
         self, *, report: Json | None = None, media: Json | None = None, **account: Any
     ) -> Settings:
-        """Settings for one account; ``report`` goes over the usual ``[report]``, ``media`` is ``[media]``."""
+        """Make settings for one account; ``report`` overrides the usual ``[report]``, ``media`` is ``[media]``."""
         reporting = {
             "post_api": self.receiver.url,
             "post_event": True,
@@ -347,7 +347,7 @@ class World:
         media: Json | None = None,
         **account: Any,
     ) -> Gateway:
-        """A gateway that listens, and is not logged in yet. ``pace`` changes some of ``PACE``."""
+        """Start a gateway that is not logged in yet. ``pace`` overrides some of ``PACE``."""
         chosen = settings or self.settings(report=report, media=media, **account)
         gateway = Gateway(chosen, replace(PACE, **(pace or {})), self.http)
         self.gateways.append(gateway)
@@ -433,5 +433,5 @@ class Command:
 
 
 def texts(uploads: list[Json]) -> Iterator[str]:
-    """The contents of messages."""
+    """Return the contents of messages."""
     return (str(upload["content"]) for upload in uploads)

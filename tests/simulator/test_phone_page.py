@@ -1,4 +1,4 @@
-"""The phone page over HTTP: who gets it, who may use its API, what the API shows of the chats.
+"""The phone page over HTTP: access to it and to its API, and what the API shows of the chats.
 
 In a browser: `tests/browser/test_phone_page.py`.
 """

@@ -75,7 +75,7 @@ async def test_probability_and_account(client: WebClient, simulator: Simulator) 
     assert 5 < rule.hits == rets.count(-1) < 35
 
 
-async def test_the_control_api_tells_a_whole_story(web: WebClient, simulator: Simulator) -> None:
+async def test_the_control_api_shows_a_whole_story(web: WebClient, simulator: Simulator) -> None:
     async def post(path: str, **body: Any) -> Any:
         async with web.http.post(f"{web.url}/_simulator/{path}", json=body) as answer:
             return await answer.json()

@@ -1,4 +1,4 @@
-"""Scripts and styles are served from the package, with their types, and not twice to who has them."""
+"""Scripts and styles are served from the package, with their types, and with 304 to a browser that has them."""
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer

@@ -1,4 +1,4 @@
-"""The configuration: its keys, its sources, and the one line that tells what is wrong."""
+"""The configuration: its keys, its sources, and the one line about what is wrong."""
 
 import json
 import os
@@ -35,7 +35,7 @@ EXAMPLE = ROOT / "config.example.toml"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder and a home of the test's own."""
+    """Use an empty working folder and home."""
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -67,7 +67,7 @@ def problem(
 
 
 def checked(line: str) -> str:
-    """Holds of every problem: one line, in our words, with a place and a colon in front."""
+    """Check that a problem is one line, in our words, with a place and a colon in front."""
     assert line.isprintable()
     assert len(line) < 1000
     assert re.match(r"(\S*\.toml|environment variable \S+|option --\S+|the defaults): ", line)
@@ -439,7 +439,7 @@ def test_a_named_file_that_cannot_be_read(name: str, words: str) -> None:
     assert checked(str(caught.value)).endswith(words)
 
 
-def test_a_file_that_was_not_named_but_cannot_be_read_is_told_too() -> None:
+def test_a_file_that_was_not_named_but_cannot_be_read_is_reported_too() -> None:
     Path("config.toml").mkdir()
     with pytest.raises(ConfigError, match=r"^config\.toml: must be a file, not a folder$"):
         load(None, {}, {})
@@ -563,7 +563,7 @@ def test_a_bad_variable_is_one_line(name: str, text: str, words: str) -> None:
     assert "Input should" not in line
 
 
-def test_a_wrong_file_is_told_before_a_variable_that_reaches_into_it() -> None:
+def test_a_wrong_file_is_reported_before_a_variable_that_overrides_it() -> None:
     environ = {"OPENWX_ACCESS__TOKEN": "t", "OPENWX_LISTEN__PORT": "1"}
     assert problem("access = 1", environ) == "given.toml: access must be a table, not a number"
     line = problem("listen = {}", environ)
@@ -676,7 +676,7 @@ def test_the_example_holds_the_defaults() -> None:
 
 
 def _keys_of_example() -> dict[str, set[str]]:
-    """The keys of each table, with those that are commented out (``# key = value``)."""
+    """Return the keys of each table, with those that are commented out (``# key = value``)."""
     text = EXAMPLE.read_text(encoding="utf-8")
     live = tomllib.loads(re.sub(r"(?m)^# (?=[a-z_]+ = )", "", text))
     tables = {name: value for name, value in live.items() if isinstance(value, dict)}
@@ -823,7 +823,7 @@ def _settings_or_one_line(data: bytes, environ: Mapping[str, str]) -> None:
         assert len(line) < 1500
         assert "Input should" not in line
         assert "Traceback" not in line
-        # Who gave it: the file, or the variable.
+        # Its origin: the file, or the variable.
         assert "given.toml" in line or "OPENWX_" in line, line
     else:
         assert describe(loaded)
@@ -842,7 +842,7 @@ def test_any_lines(lines: list[str]) -> None:
 
 
 def _as_toml(value: Any) -> str:
-    """A value as it stands on one line, whatever it is."""
+    """Encode any value on one line."""
     if isinstance(value, dict):
         pairs = ", ".join(f"{json.dumps(key)} = {_as_toml(inner)}" for key, inner in value.items())
         return f"{{{pairs}}}"

@@ -44,7 +44,7 @@ page_of_each = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.
 
 
 def blocks(text: str, *languages: str) -> list[str]:
-    """The code blocks in these languages."""
+    """Return the code blocks in these languages."""
     found = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [code for language, code in found if language in languages]
 
@@ -59,13 +59,13 @@ def headings(text: str) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """The names under which a heading can be linked to: its words in lower case, with hyphens between."""
+    """Return the anchors of the headings: their words in lower case, with hyphens between."""
     titles = (heading.lstrip("#").strip().lower() for heading in headings(text))
     return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
 
 
 def outline(text: str) -> list[object]:
-    """What both languages must have alike: depths of headings, rows of tables, code without its comments.
+    """Return what both languages must have alike: depths of headings, rows of tables, code without its comments.
 
     The table of the benchmarks, which a program writes, is in English only.
     """
@@ -141,7 +141,7 @@ def test_code_can_be_read(page: Path) -> None:
 
 
 def explained(folder: Path) -> dict[type[BaseModel], dict[str, str]]:
-    """What the page of the configuration says of each table: its keys with what stands as their default."""
+    """Return the keys of each table with their defaults, as the page of the configuration has them."""
     text = (folder / "configuration.md").read_text(encoding="utf-8")
     first, *sections = re.split(r"^## `(\[.+?\]+)`.*$", text, flags=re.MULTILINE)
     named = zip(sections[::2], sections[1::2], strict=True)
@@ -165,7 +165,7 @@ def test_every_setting_is_explained(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [DOCS, DOCS / "zh"], ids=["English", "Chinese"])
-def test_defaults_are_told_as_they_are(folder: Path) -> None:
+def test_documented_defaults_are_true(folder: Path) -> None:
     for model, told in explained(folder).items():
         for name, default in told.items():
             if (code := re.fullmatch(r"`(.+)`", default)) and "、" not in default:
@@ -174,7 +174,7 @@ def test_defaults_are_told_as_they_are(folder: Path) -> None:
 
 
 def said(page: Path) -> set[str]:
-    """The words of openwx's own that a page quotes."""
+    """Return the words of openwx that a page quotes."""
     text = re.sub(r"`[^`\n]*`", "", prose(page.read_text(encoding="utf-8")))
     return set(re.findall(r"[\"“]([^\"“”]+)[\"”]", text))
 

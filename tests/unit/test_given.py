@@ -88,7 +88,7 @@ def test_any_texts_are_settings_or_one_line(texts: dict[str, str]) -> None:
     assert len(line) < 1500
 
 
-def test_what_means_nothing_is_told() -> None:
+def test_what_means_nothing_is_reported() -> None:
     settings, strange = account_from_texts(
         {"tmpdir": "/t", "plugin_openwx_port": "1", "post_event": "1"}
     )

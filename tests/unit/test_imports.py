@@ -22,7 +22,7 @@ def modules(root: Path) -> dict[str, Path]:
 
 
 def imports(name: str, file: Path, known: dict[str, Path]) -> Iterator[str]:
-    """The modules that a module names, wherever in its text."""
+    """Yield the modules that a module imports, anywhere in its text."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
@@ -37,7 +37,7 @@ def imports(name: str, file: Path, known: dict[str, Path]) -> Iterator[str]:
 
 
 def _source(name: str, file: Path, node: ast.ImportFrom) -> str:
-    """The package or module that an import's names come from."""
+    """Return the package or module of the imported names."""
     if not node.level:
         return node.module or ""
     up = node.level - (file.name == "__init__.py")
@@ -46,7 +46,7 @@ def _source(name: str, file: Path, node: ast.ImportFrom) -> str:
 
 
 def graph(root: Path) -> dict[str, set[str]]:
-    """What each module imports. A package's ``__init__`` counts for what names the package itself."""
+    """Return the imports of each module. A package's ``__init__`` counts for what names the package itself."""
     known = modules(root)
     return {
         name: {other for other in imports(name, file, known) if other != name}

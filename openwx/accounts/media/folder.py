@@ -33,7 +33,7 @@ class TooLargeError(Exception):
 
 
 class EmptyError(Exception):
-    """Nothing came; the text says so."""
+    """The error for media without content."""
 
     def __init__(self) -> None:
         super().__init__("it has 0 bytes")

@@ -116,7 +116,7 @@ def _by_first_link(root: Path, names: Sequence[str]) -> Path | None:
 
 
 def _number(path: Path) -> tuple[int, int] | None:
-    """Identify a file or folder whatever its name; None where it does not exist."""
+    """Identify a file or folder independently of its name; None where it does not exist."""
     try:
         status = path.stat()
     except OSError:

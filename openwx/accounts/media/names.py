@@ -32,8 +32,8 @@ _WORDS = re.compile(r"(?:\s*=\?[\w.-]+(?:\*[\w-]*)?\?[bq]\?[^?\s]*\?=)+\s*", re.
 def shown(name: str) -> str:
     """Remove control characters, and replace what would make it a path; ``""`` where nothing is left."""
     name = name.replace("\r\n", "\n").translate(_SEPARATORS)
-    kept = "".join(_visible(character) for character in name)
-    return "" if kept.strip(" .") == "" else kept
+    visible = "".join(_visible(character) for character in name)
+    return "" if visible.strip(" .") == "" else visible
 
 
 def of_client(name: str) -> str:
@@ -42,7 +42,7 @@ def of_client(name: str) -> str:
 
 
 def of_part(name: str) -> str:
-    """The name of a file part of a form. A backslash alone is no separator on systems other than Windows."""
+    """Return the file name of a part of a form. Only Windows uses a backslash as a separator."""
     return shown(last_part(name)) if "/" in name else of_client(name)
 
 

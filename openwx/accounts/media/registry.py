@@ -54,7 +54,7 @@ class MediaRegistry:
 
         Raises ``CallerError``, at once while the journal cannot be written.
         """
-        journal_guard.require(self._journal, "the medium was not taken")
+        journal_guard.require(self._journal, "the media was not accepted")
         return OutgoingMedia(medium=await self._resolver.resolve(media, copy=copy))
 
     async def find(self, media_id: str, name: str | None) -> OutgoingMedia:
@@ -79,13 +79,13 @@ class MediaRegistry:
         """Send known media on: forward it where WeChat allows that, else upload the downloaded file."""
         if media.ref is None or self._transport.can_forward(media.ref):
             return media
-        medium = media.medium
-        if medium is None or not _is_there(medium):
+        file = media.medium
+        if file is None or not _is_there(file):
             words = f"media_id {media.media_id}: WeChat cannot forward it, and its file is not here"
             raise CallerError(Code.MEDIA, words)
-        if medium.kind == "voice":
-            medium = replace(medium, kind="file")
-        return OutgoingMedia(medium=replace(medium, name=name or medium.name))
+        if file.kind == "voice":
+            file = replace(file, kind="file")
+        return OutgoingMedia(medium=replace(file, name=name or file.name))
 
     async def upload(self, media: OutgoingMedia, to: str | None) -> OutgoingMedia:
         """Upload media that WeChat does not have. Raises ``WeChatError``; ``CallerError`` where the file is gone."""
@@ -115,16 +115,16 @@ class MediaRegistry:
             return None
         return with_uploaded(replace(media, ref=None), await self._upload(media.medium, to))
 
-    async def _upload(self, medium: LocalMedia, to: str | None) -> RemoteMedia:
-        key = (self._login_id, medium.md5, medium.kind, medium.name)
+    async def _upload(self, file: LocalMedia, to: str | None) -> RemoteMedia:
+        key = (self._login_id, file.md5, file.kind, file.name)
         # others that want the same file meanwhile wait for this upload
         async with self._uploading.hold(key):
             uploaded = self._uploaded.get(key)
             if uploaded is None:
                 try:
-                    uploaded = await self._transport.upload(medium, to)
+                    uploaded = await self._transport.upload(file, to)
                 except OSError as error:
-                    words = f"the medium {medium.path} cannot be read any more: {error.strerror}"
+                    words = f"the file {file.path} can no longer be read: {error.strerror}"
                     raise CallerError(Code.MEDIA, words) from None
                 self._uploaded[key] = uploaded
                 if len(self._uploaded) > _REMEMBERED:
@@ -143,26 +143,24 @@ def records_of(media: OutgoingMedia) -> dict[str, bytes]:
     return {key: msgspec.json.encode(media)} if key else {}
 
 
-def received(ref: MediaRef, medium: LocalMedia | None) -> dict[str, bytes]:
-    """Make the record of received media; ``medium`` once it is downloaded."""
+def received(ref: MediaRef, file: LocalMedia | None) -> dict[str, bytes]:
+    """Make the record of received media; ``file`` once it is downloaded."""
     media_id = f"{ref.msg_id}:{MEDIA_CODES[ref.kind]}"
-    return {
-        ref.msg_id: msgspec.json.encode(OutgoingMedia(media_id=media_id, medium=medium, ref=ref))
-    }
+    return {ref.msg_id: msgspec.json.encode(OutgoingMedia(media_id=media_id, medium=file, ref=ref))}
 
 
 def described(media: OutgoingMedia) -> dict[str, str]:
     """Describe media in reports and answers (contract, section 3), as far as it is known."""
-    kind, medium, uploaded = kind_of(media), media.medium, media.uploaded
+    kind, file, uploaded = kind_of(media), media.medium, media.uploaded
     members = {"media_id": media.media_id, "media_type": kind, "media_code": str(MEDIA_CODES[kind])}
-    if medium is not None:
+    if file is not None:
         members |= {
-            "media_path": medium.path,
-            "media_mime": medium.mime,
-            "media_name": medium.name,
-            "media_size": str(medium.size),
-            "media_mtime": str(medium.mtime),
-            "media_ext": medium.ext,
+            "media_path": file.path,
+            "media_mime": file.mime,
+            "media_name": file.name,
+            "media_size": str(file.size),
+            "media_mtime": str(file.mtime),
+            "media_ext": file.ext,
         }
     elif uploaded is not None and uploaded.name:
         members |= {"media_name": uploaded.name, "media_ext": uploaded.ext}
@@ -183,5 +181,5 @@ def what_to_send(media: OutgoingMedia) -> RemoteMedia | MediaRef:
     return what
 
 
-def _is_there(medium: LocalMedia) -> bool:
-    return Path(medium.path).is_file()
+def _is_there(file: LocalMedia) -> bool:
+    return Path(file.path).is_file()

@@ -1,4 +1,4 @@
-"""Resolves the media that a caller names, be it a local file, a URL, base64 or a file part, to a ``Medium``."""
+"""Resolves the media that a caller names, be it a local file, a URL, base64 or a file part, to local media."""
 
 import asyncio
 import base64
@@ -52,10 +52,10 @@ class MediaResolver:
         try:
             file = await self._file(media, copy=copy)
         except (TooLargeError, EmptyError) as error:
-            raise CallerError(Code.MEDIA, f"the medium cannot be sent: {error}") from None
+            raise CallerError(Code.MEDIA, f"the media cannot be sent: {error}") from None
         except OSError as error:
             words = error.strerror or str(error)
-            raise CallerError(Code.MEDIA, f"the medium cannot be taken: {words}") from None
+            raise CallerError(Code.MEDIA, f"the media cannot be accepted: {words}") from None
         return medium_of(file, media.name)
 
     async def _file(self, media: MediaInput, *, copy: bool) -> StoredFile:

@@ -20,14 +20,14 @@ every expected outcome; an unknown route or method is code -9 with HTTP 404 or 4
 
 CODES: dict[int, str] = {
     Code.DONE: "done",
-    Code.NOT_FOUND: "there is no such friend, group, member, message, medium or delivery",
+    Code.NOT_FOUND: "there is no such friend, group, member, message, media or delivery",
     Code.NOT_POSSIBLE: "it is there, but this cannot be done with it",
     Code.AMBIGUOUS: "several have this name: `candidates` lists them, and nothing was done",
     Code.EMPTY_LIST: "the list of ids is empty",
     Code.REFUSED: "WeChat refused; `ret` and `errmsg` are WeChat's",
     Code.UNREACHABLE: "WeChat could not be reached, or gave no valid answer",
     Code.BAD_PARAMETER: "a parameter is missing or wrong, or the body cannot be read",
-    Code.MEDIA: "the medium cannot be read, is too large, or could not be fetched",
+    Code.MEDIA: "the media cannot be read, is too large, or could not be fetched",
     Code.NOT_RUNNING: "the account is not running; `state` and `state_reason` say why",
     Code.GAVE_UP: "it failed after all attempts, or cannot be stored",
     Code.UNAUTHENTICATED: "the token is missing or wrong",

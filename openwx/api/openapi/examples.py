@@ -12,7 +12,7 @@ EVERYWHERE = "everywhere"
 
 
 class Recorded(msgspec.Struct, omit_defaults=True):
-    """One call with its answer. ``told`` are headers of the answer."""
+    """One call with its answer. ``told`` are the answer's headers, ``call`` the parameters."""
 
     about: str
     status: int

@@ -59,7 +59,7 @@ UPLOAD_SCHEMAS: dict[str, Schema] = {
         "description": "What to send to the chat of the message, text first.",
         "properties": {
             "reply": {"type": "string", "description": "a text"},
-            "media": {"type": "string", "description": "a medium: an http(s) address, or a path"},
+            "media": {"type": "string", "description": "media: an http(s) URL, or a path"},
         },
     },
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SetMarkname(FriendSelectors):
-    """A friend, or with `group_id` a member by his id, and the remark name; an empty one takes it away."""
+    """A friend, or with `group_id` a member by id, and the remark name; an empty one takes it away."""
 
     MAY_BE_EMPTY = frozenset({"new_markname"})
 
@@ -96,7 +96,7 @@ async def make_friend(account: "Account", call: MakeFriend) -> Done:
 
 
 class AcceptFriendRequest(Call):
-    """Whose request, as its `friend_request` event tells it."""
+    """The request to accept, as its `friend_request` event names it."""
 
     id: Annotated[str, Field(max_length=300, description="the id from the friend_request event")]
     ticket: Annotated[

@@ -33,7 +33,7 @@ def _of_sendable_size(content: str) -> str:
 
 
 class Medium(Call):
-    """A medium: a local path or URL, base64, or a file part."""
+    """Media: a local path or URL, base64, or a file part."""
 
     media_path: Annotated[
         str | None,
@@ -41,7 +41,7 @@ class Medium(Call):
             max_length=8192, description="a local path or an http(s) URL of at most 8192 characters"
         ),
     ] = None
-    media_data: Annotated[str | None, Field(description="the medium's bytes in base64")] = None
+    media_data: Annotated[str | None, Field(description="the bytes of the media in base64")] = None
     media: Annotated[
         FilePart | None,
         WithJsonSchema({"type": "string", "format": "binary"}),
@@ -66,7 +66,7 @@ class Medium(Call):
 
 
 class Content(Medium):
-    """What is sent: a text, a medium, or both."""
+    """What to send: a text, media, or both."""
 
     content: Annotated[
         str | None,
@@ -74,20 +74,20 @@ class Content(Medium):
         Field(description=f"a text of at most {MAX_CONTENT} bytes in UTF-8, WeChat's limit"),
     ] = None
     media_id: Annotated[
-        str | None, Field(description="the media_id of a medium that was sent or received")
+        str | None, Field(description="the media_id of media that was sent or received")
     ] = None
 
     def check(self) -> None:
         """Raise ``CallerError`` (-2) if there is nothing to send, or too much."""
         given = self.given()
         if self.media_id is not None and given is not None:
-            words = "give media_id, or a medium by media_path, media_data or media; not both"
+            words = "give media_id, or media by media_path, media_data or media; not both"
             raise CallerError(Code.BAD_PARAMETER, words)
         if not self.content and self.media_id is None and given is None:
             raise CallerError(
                 Code.BAD_PARAMETER,
                 f"content is missing; it must be {self.describe('content')},"
-                " or a medium must be given by media_path, media_id, media_data or a file part media",
+                " or media must be given by media_path, media_id, media_data or a file part media",
             )
 
     async def contents(self, account: "Account", *, keep: bool) -> list[str | OutgoingMedia]:
@@ -105,7 +105,7 @@ class Content(Medium):
 
 
 class AsyncContent(Content):
-    """What is sent, whether the caller waits for it, and how a repetition is known."""
+    """The content, whether the caller waits for the result, and the key that identifies a repetition."""
 
     run_async: Annotated[
         Flag, Field(alias="async", description="1 (do not wait for the outcome) or 0")
@@ -134,7 +134,7 @@ class SendFriendMessage(FriendSelectors, AsyncContent):
 async def send_friend_message(
     account: "Account", call: SendFriendMessage
 ) -> MessageSent | InExecution | SendingToAll:
-    """Send a text, a medium or both to a friend, or with `id=@all` to every friend."""
+    """Send a text, media or both to a friend, or with `id=@all` to every friend."""
     selectors = call.selectors()
     call.check()
     if call.id != TO_ALL:
@@ -152,7 +152,7 @@ class SendGroupMessage(GroupSelectors, AsyncContent):
 async def send_group_message(
     account: "Account", call: SendGroupMessage
 ) -> MessageSent | InExecution:
-    """Send a text, a medium or both to a group."""
+    """Send a text, media or both to a group."""
     selectors = call.selectors()
     call.check()
     if call.id == TO_ALL:
@@ -253,15 +253,15 @@ def _message_sent(sent: Sequence[Sent]) -> MessageSent:
 
 
 class UploadMedia(Medium):
-    """A medium to upload."""
+    """Media to upload."""
 
 
 @route("upload_media", media=True)
 async def upload_media(account: "Account", call: UploadMedia) -> MediaUploaded:
-    """Upload a medium; its `media_id` can be sent as often as wanted."""
+    """Upload media; its `media_id` can be sent any number of times."""
     given = call.given()
     if given is None:
-        words = "a medium is missing; give media_path, media_data or a file part media"
+        words = "media is missing; give media_path, media_data or a file part media"
         raise CallerError(Code.BAD_PARAMETER, words)
     parcel = await account.media.upload_only(await account.media.resolve(given, copy=False))
     return msgspec.convert(described(parcel), MediaUploaded, strict=False)

@@ -22,11 +22,11 @@ from openwx.store.sqlite.files import Files
 SLICE = 1000
 """Rows deleted, or pages given back, in one transaction."""
 SPARE_PAGES = 256
-"""Free pages that are kept for the next rows: a mebibyte."""
+"""Free pages reserved for the next rows: a mebibyte."""
 MIN_ROOM_BYTES = 64 * 1024
-"""How much the probe of a full disk writes at least."""
+"""Least size of the probe of a full disk."""
 MAX_PROBE_BYTES = 1024 * 1024
-"""How much it writes at most: it is repeated, and disks wear out."""
+"""Largest size of the probe: it is repeated, and disks wear out."""
 
 _FIELDS = "id, account, chat, kind, uid, ifnull(dedupe, ''), created, tries, reply_to, media, attachment, body"
 _NAMES = (

@@ -75,7 +75,7 @@ class Tables(BatchExecutor):
         self._files = files
         self._db: sqlite3.Connection
         self._report_ids: Iterator[int]
-        """Ids and sequence numbers: whatever is newer is higher."""
+        """Ids and sequence numbers: newer reports have higher ones."""
         self._send_ids: Iterator[int]
 
     def open(self) -> None:

@@ -59,7 +59,7 @@ T = TypeVar("T")
 
 
 INVITE_START_COUNT = 40
-"""From so many members on a group's new ones are invited, unless WeChat tells another number."""
+"""Size of a group from which new members are invited, unless WeChat sends another number."""
 
 
 class Client:
@@ -260,11 +260,11 @@ class Client:
         friends, groups = list(contacts.friends.values()), list(contacts.groups.values())
         events: list[Event] = [
             ContactsLoaded(contacts.user, friends, groups),
-            LoggedIn(ids_changed=ids_changed or not session.told),
+            LoggedIn(ids_changed=ids_changed or not session.published),
         ]
         if former is not None:
             events += await difference(former, contacts)
-        self.session = replace(session, told=True)
+        self.session = replace(session, published=True)
         # In one transaction: a crash neither loses the differences that were found, nor delivers them twice.
         why = reason(ReasonCode.LOGGED_IN)
         await self._enter(State.RUNNING, why, *events, session=self.session, known=b"")
@@ -279,7 +279,7 @@ class Client:
         while not (self._digest.paired or self._over.done()):
             left_s = until - time.monotonic()
             if left_s <= 0:
-                log.info("WeChat does not tell the lasting numbers of the contacts")
+                log.info("WeChat did not send the lasting numbers of the contacts")
                 return
             try:
                 if await self._check(left_s):
@@ -361,7 +361,7 @@ class Client:
                 return brought
 
     async def _stumble(self, error: WeChatError, pause_s: float) -> None:
-        """A round failed: remember why, and wait."""
+        """Remember why a sync round failed, and wait."""
         self.trouble = error
         log.info("a sync round failed: %s; again in %.1f s", error, pause_s)
         await self._watched(asyncio.sleep(pause_s))
@@ -423,7 +423,7 @@ class Client:
 
     @property
     def http(self) -> Http:
-        """For calls within ``logged_in``."""
+        """The HTTP client for calls within ``logged_in``."""
         return self._http
 
     async def ask(self, build: Callable[[Session], Call[T]]) -> T:
@@ -436,7 +436,7 @@ class Client:
 
     @contextlib.contextmanager
     def logged_in(self) -> Iterator[Session]:
-        """The session of the present login, for calls of one's own. See ``ask`` for what it raises."""
+        """Yield the session of the present login for calls made elsewhere. ``ask`` says what it raises."""
         session = self.session
         if session is None or self._over.done():
             raise NotLoggedIn

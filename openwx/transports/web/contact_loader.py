@@ -30,7 +30,7 @@ async def notify_phone(http: Http, session: Session, own_id: str, pauses: Iterat
         except (SessionEnded, RateLimited):
             raise
         except WeChatError as error:
-            log.info("the phone was not told: %s", error)
+            log.info("the phone was not notified: %s", error)
             if isinstance(error, Rejected) or not tries_left:
                 break
             await asyncio.sleep(next(pauses))
@@ -87,7 +87,7 @@ async def load_contacts(
             contacts.put_group(record)
             await asyncio.sleep(0)
     for record in groups.values():
-        log.warning("WeChat does not tell who is in group %s", record.UserName)
+        log.warning("WeChat does not list the members of group %s", record.UserName)
         contacts.put_group(record)
         contacts.partial.add(record.UserName)
     if silent:
@@ -105,8 +105,8 @@ def _keep(former: WebContacts, contacts: WebContacts) -> None:
             contacts.partial.add(id)
     contacts.saved |= former.saved & former.groups.keys()
     if not contacts.friends_are_whole:
-        kept = former.friends.keys() - contacts.no_contacts
-        contacts.friends = {id: former.friends[id] for id in kept} | contacts.friends
+        former_ids = former.friends.keys() - contacts.no_contacts
+        contacts.friends = {id: former.friends[id] for id in former_ids} | contacts.friends
         contacts.friends_are_whole = former.friends_are_whole
 
 
@@ -127,5 +127,7 @@ async def _fetch_all(http: Http, session: Session) -> tuple[list[wire.Contact], 
         if seq == 0:
             break
     if not whole or not records:
-        log.warning("the contact list came short; nobody who is not in it is taken for lost")
+        log.warning(
+            "the contact list is incomplete; contacts that it lacks are not reported as lost"
+        )
     return records, whole and bool(records)

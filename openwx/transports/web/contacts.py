@@ -194,8 +194,8 @@ class WebContacts(ContactBook):
                 copy_details(member, person)
 
     def _uid(self, record: wire.Contact, old: Uid) -> Uid:
-        told = wire.lasting(record.Uin)
-        return told if told != "" else self._uids.get(record.UserName, old)
+        uid = wire.lasting(record.Uin)
+        return uid if uid != "" else self._uids.get(record.UserName, old)
 
     def _owner_uid(self, group: Group) -> Uid:
         """Return the lasting number of a group's owner, if it is known, where WeChat sends only an id."""

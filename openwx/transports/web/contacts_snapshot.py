@@ -60,15 +60,15 @@ class ContactsSnapshot(msgspec.Struct, frozen=True):
     def from_bytes(cls, data: bytes) -> "ContactsSnapshot":
         """Decode saved contacts. Raises ``msgspec.DecodeError``."""
         try:
-            kept = msgspec.json.decode(data, type=_Kept)
+            snapshot = msgspec.json.decode(data, type=_Kept)
         except (UnicodeDecodeError, RecursionError) as error:
             raise msgspec.DecodeError(str(error)) from None
-        contacts = WebContacts(kept.user)
-        contacts.friends = {friend.id: friend for friend in kept.friends}
-        contacts.groups = {group.id: group for group in kept.groups}
-        contacts.friends_are_whole = kept.friends_are_whole
-        contacts.saved, contacts.partial = kept.saved, kept.partial
-        return cls(kept.uin, contacts)
+        contacts = WebContacts(snapshot.user)
+        contacts.friends = {friend.id: friend for friend in snapshot.friends}
+        contacts.groups = {group.id: group for group in snapshot.groups}
+        contacts.friends_are_whole = snapshot.friends_are_whole
+        contacts.saved, contacts.partial = snapshot.saved, snapshot.partial
+        return cls(snapshot.uin, contacts)
 
 
 class _Kept(msgspec.Struct):
@@ -162,8 +162,8 @@ def _group_changes(
         events += [MemberAdded(member, now) for member in members.fresh]
     if is_whole:
         events += [MemberLost(member, now) for member in members.gone]
-    told = bool(now.name) or (was_whole and (is_whole or same_login))
-    return events + list(group_property_changes(before, now, displayname=told))
+    name_known = bool(now.name) or (was_whole and (is_whole or same_login))
+    return events + list(group_property_changes(before, now, displayname=name_known))
 
 
 def _recall_member(new: WebContacts, before: Member, now: Member, *, whole: bool) -> None:

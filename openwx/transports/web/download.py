@@ -17,7 +17,7 @@ MOST_PIECES = 1000
 """The most parts of one download. A host that splits further never completes one."""
 LONGEST_NAME = 255
 LONGEST_ENCRY_NAME = 2000
-"""In characters. Servers limit the length of addresses, and the MediaId identifies the file without it."""
+"""Length in characters. Servers limit the length of URLs, and the MediaId identifies the file without it."""
 
 
 def longest_s(ref: MediaRef) -> float:

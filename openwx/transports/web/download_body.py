@@ -16,7 +16,7 @@ from openwx.errors import BadResponse, Rejected
 from openwx.transports.web import wire
 
 LARGEST_REFUSAL = 4096
-"""In bytes. No refusal is longer."""
+"""Size of the longest refusal, in bytes."""
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
 
 Put = Callable[[bytes], Awaitable[object]]

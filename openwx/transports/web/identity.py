@@ -49,7 +49,7 @@ class _Kind(msgspec.Struct, Generic[T], frozen=True):
     """The rules for records of one kind."""
 
     signs: tuple[_Sign[T], ...]
-    """In order of reliability."""
+    """The signs, the most reliable first."""
     traces: Callable[[T], Iterator[Hashable]]
     """Values of which two records of one contact share at least one."""
     is_vague: Callable[[T], bool] = lambda _: False

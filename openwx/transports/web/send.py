@@ -13,7 +13,7 @@ _UNSENDABLE = dict.fromkeys(code for code in (*range(32), 127) if chr(code) not 
 """Control characters, which are dropped: the phone would show their JSON escapes."""
 
 _ASYNC = {"fun": "async", "f": "json"}
-_MEDIUM_CALLS: dict[Kind, tuple[str, dict[str, str]]] = {
+_MEDIA_CALLS: dict[Kind, tuple[str, dict[str, str]]] = {
     "image": ("webwxsendmsgimg", _ASYNC),
     "video": ("webwxsendvideomsg", _ASYNC),
     "microvideo": ("webwxsendvideomsg", _ASYNC),
@@ -32,11 +32,11 @@ def text(
     return _send("webwxsendmsg", {}, session, own_id, to, message, client_msg_id)
 
 
-def medium(
+def uploaded_media(
     session: Session, own_id: str, to: str, uploaded: RemoteMedia, client_msg_id: str
 ) -> Call[wire.SendReply]:
     """Send an uploaded file to a friend or a group. Safe to repeat with the same ``client_msg_id``."""
-    name, query = _MEDIUM_CALLS[uploaded.kind]
+    name, query = _MEDIA_CALLS[uploaded.kind]
     message: dict[str, Any] = {"Type": MEDIA_CODES[uploaded.kind], "MediaId": uploaded.media_id}
     match uploaded.kind:
         case "emoticon":
@@ -54,7 +54,7 @@ def forward(
     session: Session, own_id: str, to: str, ref: MediaRef, client_msg_id: str
 ) -> Call[wire.SendReply]:
     """Forward a received file without another upload. Voice cannot be forwarded: it is uploaded as a file."""
-    name, query = _MEDIUM_CALLS[ref.kind]
+    name, query = _MEDIA_CALLS[ref.kind]
     message: dict[str, Any]
     scene = 2
     match ref.kind:

@@ -55,8 +55,8 @@ class Session(msgspec.Struct, frozen=True):
     sync_key: SyncKey = SyncKey()
     sync_check_key: SyncKey = SyncKey()
     uids: dict[str, int | str] = {}
-    told: bool = False
-    """Whether the login, which has new ids, was published."""
+    published: bool = msgspec.field(default=False, name="told")
+    """Whether the login, which has new ids, was published. Saved under the name of the first versions."""
 
     def base_request(self) -> dict[str, Any]:
         """Return the ``BaseRequest`` of a POST body, with a new ``DeviceID`` each time, as the reference allows."""

@@ -29,7 +29,7 @@ RECENT_CHATS = 4
 """The StatusNotifyCode of the list of recent chats."""
 MOST_STRANGERS = 1000
 LONG = 32 * 1024
-"""In characters. Longer contents are read in a thread: purpose-made XML takes a third of a second."""
+"""Length of contents, in characters. Longer ones are parsed in a thread: hostile XML takes a third of a second."""
 UNREADABLE = -1
 """The MsgType given to an entry that cannot be decoded; no reader claims it."""
 
@@ -114,8 +114,8 @@ class SyncParser:
                 events += contacts.put_group(record)
         for record in groups.values():
             events += contacts.put_group(record)
-        told = [reply.Profile] if bytes(reply.Profile) != b"null" else []
-        profile, _ = wire.each(told, wire.Profile)
+        records = [reply.Profile] if bytes(reply.Profile) != b"null" else []
+        profile, _ = wire.each(records, wire.Profile)
         if profile and profile[0].BitFlag == PROFILE_CHANGED:
             events += contacts.put_profile(profile[0])
         return events
@@ -193,7 +193,7 @@ class SyncParser:
         except SessionEnded as error:
             self._on_logged_out(error)
         except WeChatError as error:
-            log.warning("who is behind %d ids stays unknown for now: %s", len(ids), error)
+            log.warning("the contacts of %d ids stay unknown for now: %s", len(ids), error)
         return None
 
     # -- messages --------------------------------------------------------------------------------------------
@@ -241,9 +241,11 @@ def _entry(raw: msgspec.Raw) -> wire.Message:
     it names, if any."""
     entry = wire.read(raw, wire.Message)
     if entry is None:
-        metrics.dropped(log, "message", "an entry of AddMsgList cannot be read; told as unknown")
-        told = wire.fields(raw)
-        names = (told.get(name) for name in ("MsgId", "FromUserName", "ToUserName"))
+        metrics.dropped(
+            log, "message", "an entry of AddMsgList cannot be read; reported as unknown"
+        )
+        fields = wire.fields(raw)
+        names = (fields.get(name) for name in ("MsgId", "FromUserName", "ToUserName"))
         id, sender, receiver = (str(name) if isinstance(name, str | int) else "" for name in names)
         content = bytes(raw).decode("utf-8", "replace")
         entry = wire.Message(id, sender, receiver, UNREADABLE, content)

@@ -17,8 +17,8 @@ from openwx.transports.web.upload import CHUNK, UNCHECKED, Permit, Upload, check
 log = logging.getLogger("openwx.wechat")
 
 CHUNK_TRIES = 3
-TELL_EVERY = 16
-"""In chunks (8 MiB): how often the log shows an upload's progress."""
+LOG_EVERY = 16
+"""Interval at which the log shows an upload's progress, in chunks (8 MiB)."""
 NOBODY_YET = "filehelper"
 """The receiver of an upload that has none yet."""
 
@@ -45,8 +45,8 @@ class Transfer:
                 words = f"not at its end within {longest_s:.0f} seconds"
                 raise Unreachable(name, words) from None
             if size and ref.sizes and size not in ref.sizes:
-                told = " or ".join(map(str, ref.sizes))
-                raise BadResponse(name, f"{size} bytes came, and the message tells {told}")
+                sizes = " or ".join(map(str, ref.sizes))
+                raise BadResponse(name, f"{size} bytes came, and the message tells {sizes}")
 
     async def _fetch(self, session: Session, ref: MediaRef, put: Put) -> int:
         """Download part after part; return the number of bytes."""
@@ -64,29 +64,29 @@ class Transfer:
         words = f"it came in more than {download.MOST_PIECES} pieces"
         raise BadResponse(download.fetch(session, ref).name, words)
 
-    async def upload(self, medium: LocalMedia, to: str | None) -> RemoteMedia:
+    async def upload(self, media: LocalMedia, to: str | None) -> RemoteMedia:
         """Upload a file, a chunk at a time. Raises ``OSError``, too, where it cannot be read."""
         own_id = self._client.contacts.user.id
         to = to or NOBODY_YET
         permit = None
-        if medium.size > UNCHECKED:
-            reply = await self._client.ask(lambda s: check(s, own_id, to, medium))
+        if media.size > UNCHECKED:
+            reply = await self._client.ask(lambda s: check(s, own_id, to, media))
             permit = Permit(reply.AESKey, reply.Signature)
             if reply.MediaId:
-                return _uploaded(medium, reply.MediaId, permit)
+                return _uploaded(media, reply.MediaId, permit)
         with self._client.logged_in() as session:
-            work = Upload(session, own_id, to, medium, permit)
+            work = Upload(session, own_id, to, media, permit)
             media_id = ""
-            with await asyncio.to_thread(open_regular, medium.path, medium.fingerprint) as file:
-                for number in range(chunks_of(medium)):
+            with await asyncio.to_thread(open_regular, media.path, media.fingerprint) as file:
+                for number in range(chunks_of(media)):
                     data = await asyncio.to_thread(file.read, CHUNK)
                     media_id = await self._chunk(work, number, data)
-                    if (number + 1) % TELL_EVERY == 0:
-                        share = 100 * (number + 1) // chunks_of(medium)
-                        log.info("uploading %s: %d %%", medium.name, share)
+                    if (number + 1) % LOG_EVERY == 0:
+                        share = 100 * (number + 1) // chunks_of(media)
+                        log.info("uploading %s: %d %%", media.name, share)
         if not media_id:
             raise BadResponse("webwxuploadmedia", "the answer to the last chunk has no MediaId")
-        return _uploaded(medium, media_id, permit)
+        return _uploaded(media, media_id, permit)
 
     async def _chunk(self, work: Upload, number: int, data: bytes) -> str:
         """Upload a chunk in up to three attempts: one lost answer must not fail the whole upload."""
@@ -103,7 +103,7 @@ class Transfer:
         own_id = self._client.contacts.user.id
         reply = await self._client.ask(
             lambda session: (
-                send.medium(session, own_id, to, what, client_msg_id)
+                send.uploaded_media(session, own_id, to, what, client_msg_id)
                 if isinstance(what, RemoteMedia)
                 else send.forward(session, own_id, to, what, client_msg_id)
             )
@@ -111,12 +111,12 @@ class Transfer:
         return str(reply.MsgID)
 
 
-def _uploaded(medium: LocalMedia, media_id: str, permit: Permit | None) -> RemoteMedia:
+def _uploaded(media: LocalMedia, media_id: str, permit: Permit | None) -> RemoteMedia:
     return RemoteMedia(
-        kind=medium.kind,
+        kind=media.kind,
         media_id=media_id,
-        name=medium.name,
-        size=medium.size,
-        ext=medium.ext,
+        name=media.name,
+        size=media.size,
+        ext=media.ext,
         signature=permit.signature if permit else "",
     )

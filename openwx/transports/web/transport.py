@@ -97,20 +97,19 @@ class WebTransport:
         return {} if known is None else {"contacts": known}
 
     async def log_out(self, saved: Mapping[str, bytes]) -> Mapping[str, bytes | None]:
-        forgotten: Mapping[str, bytes | None] = {"session": None, "uids": None}
+        deleted: Mapping[str, bytes | None] = {"session": None, "uids": None}
         if "session" not in saved:
             log.info("%s: not logged in", self._name)
             return {}
         try:
             session = Session.from_bytes(saved["session"])
         except msgspec.DecodeError:
-            words = "%s: the saved session cannot be read, so it is only forgotten"
-            log.warning(words, self._name)
-            return forgotten
+            log.warning("%s: the saved session cannot be read; it is deleted", self._name)
+            return deleted
         self._http.resume(session)
         await self._http.send(sync.log_out(session))
         log.info("%s: logged out", self._name)
-        return forgotten
+        return deleted
 
     async def send_text(self, chat_id: str, text: str, send_id: str) -> str:
         return await self._client.send_text(chat_id, text, send_id)

@@ -12,7 +12,7 @@ from openwx.transports.web.session import Session
 
 CHUNK = 512 * 1024
 UNCHECKED = 25 * 1024 * 1024
-"""In bytes. WeChat requires a check before larger uploads."""
+"""Size in bytes. WeChat requires a check before larger uploads."""
 
 
 class Permit(msgspec.Struct, frozen=True):
@@ -22,14 +22,12 @@ class Permit(msgspec.Struct, frozen=True):
     signature: str = ""
 
 
-def chunks_of(medium: LocalMedia) -> int:
+def chunks_of(media: LocalMedia) -> int:
     """Return the number of chunks of an upload."""
-    return -(-medium.size // CHUNK)
+    return -(-media.size // CHUNK)
 
 
-def check(
-    session: Session, own_id: str, to: str, medium: LocalMedia
-) -> Call[wire.CheckUploadReply]:
+def check(session: Session, own_id: str, to: str, media: LocalMedia) -> Call[wire.CheckUploadReply]:
     """Ask whether a large file may be uploaded, and whether WeChat already has it."""
     return Call(
         name="webwxcheckupload",
@@ -39,9 +37,9 @@ def check(
         query={"lang": "zh_CN", "pass_ticket": session.pass_ticket},
         body={
             "BaseRequest": session.base_request(),
-            "FileMd5": medium.md5,
-            "FileName": medium.name,
-            "FileSize": medium.size,
+            "FileMd5": media.md5,
+            "FileName": media.name,
+            "FileSize": media.size,
             "FileType": 7,
             "FromUserName": own_id,
             "ToUserName": to,
@@ -57,32 +55,32 @@ class Upload:
         session: Session,
         own_id: str,
         to: str,
-        medium: LocalMedia,
+        media: LocalMedia,
         permit: Permit | None = None,
     ) -> None:
         self._session = session
-        self._medium = medium
+        self._media = media
         request = {
             "UploadType": 2,
             "BaseRequest": session.base_request(),
             "ClientMediaId": new_client_media_id(),
-            "TotalLen": medium.size,
+            "TotalLen": media.size,
             "StartPos": 0,
-            "DataLen": medium.size,
+            "DataLen": media.size,
             "MediaType": 4,
             "FromUserName": own_id,
             "ToUserName": to,
-            "FileMd5": medium.md5,
+            "FileMd5": media.md5,
         }
         if permit is not None:
             request |= {"AESKey": permit.aes_key, "Signature": permit.signature}
         self._form = {
             "id": "WU_FILE_0",
-            "name": medium.name,
-            "type": medium.mime,
-            "lastModifiedDate": _date(medium.mtime),
-            "size": str(medium.size),
-            "mediatype": _media_type(medium.kind),
+            "name": media.name,
+            "type": media.mime,
+            "lastModifiedDate": _date(media.mtime),
+            "size": str(media.size),
+            "mediatype": _media_type(media.kind),
             "uploadmediarequest": wire.encode(request).decode(),
             "webwx_data_ticket": session.data_ticket,
             "pass_ticket": session.pass_ticket,
@@ -91,9 +89,9 @@ class Upload:
     def chunk(self, number: int, data: bytes) -> Call[wire.UploadReply]:
         """Return the call for one chunk. Safe to repeat."""
         form = dict(self._form)
-        if (chunks := chunks_of(self._medium)) > 1:
+        if (chunks := chunks_of(self._media)) > 1:
             form |= {"chunks": str(chunks), "chunk": str(number)}
-        name = self._medium.name
+        name = self._media.name
         return Call(
             name="webwxuploadmedia",
             path=MAIN + "webwxuploadmedia",
@@ -102,7 +100,7 @@ class Upload:
             reply=wire.UploadReply,
             query={"f": "json"},
             form=form,
-            part=Part("filename", name, self._medium.mime, data),
+            part=Part("filename", name, self._media.mime, data),
             timeout_s=120.0,
         )
 

@@ -17,9 +17,9 @@ from openwx.domain.text import decoded, without_entities
 log = logging.getLogger("openwx.wechat")
 
 LARGEST = 512 * 1024
-"""In characters. Longer documents are cut."""
+"""Length of a document, in characters. Longer ones are cut."""
 LONGEST = 64 * 1024
-"""In characters, of one value."""
+"""Length of one value, in characters."""
 _ROOT = re.compile(r"<(?:\?xml|msg|sysmsg|appmsg|location|voip)", re.IGNORECASE)
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
@@ -38,7 +38,7 @@ def unescaped(content: str) -> str:
 
 
 class Xml:
-    """A document to query. A value that cannot be read is ``""``, whatever is wrong with the document."""
+    """A document to query. A value that cannot be read is ``""``, even if the document is malformed."""
 
     def __init__(self, content: str) -> None:
         self.text = _cut(unescaped(content), LARGEST)

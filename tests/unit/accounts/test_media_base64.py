@@ -16,7 +16,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def whole(data: str) -> bytes:
-    """What all of it decodes to at once, with just as much padding as it takes."""
+    """Decode all of it at once, with just as much padding as it needs."""
     compact = "".join(data.replace(" ", "+").split())
     content = compact.rstrip("=")
     missing = -len(content) % 4

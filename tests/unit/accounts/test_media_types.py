@@ -117,7 +117,7 @@ async def test_types_where_the_system_has_no_table(
         ("说明 v1.2", "text/plain", "说明 v1.2"),
     ],
 )
-def test_a_name_gets_an_extension_where_content_tells_which(
+def test_a_name_gets_an_extension_where_content_decides_it(
     name: str, mime: str, whole: str
 ) -> None:
     assert completed(name, mime) == whole

@@ -30,7 +30,7 @@ def message(content: str, sender: str = "@a", uid: int | str = 7, **more: Any) -
 
 
 class Sending:
-    """A send that is over when it is told so."""
+    """A send that ends on request."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -78,7 +78,7 @@ async def test_an_answer_after_a_new_login(recorder: Recorder) -> None:
     assert (sent, answer and answer["content"]) == ("sent", "it")
 
 
-async def test_who_has_no_number_is_known_by_his_id_alone(recorder: Recorder) -> None:
+async def test_a_friend_without_uid_is_known_by_the_id_alone(recorder: Recorder) -> None:
     sending = Sending()
     asking = asyncio.create_task(recorder.questions.ask(MOMO, sending, 10))
     await sending.begun.wait()

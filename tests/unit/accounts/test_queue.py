@@ -35,7 +35,7 @@ def queue_of(*messages: QueuedMessage, size: int = 10, at_once: int = 16) -> Sen
 
 
 def pops(queue: SendQueue) -> list[str]:
-    """The messages that may be under way now, together."""
+    """Return the messages that may be sent at the same time now."""
     popped = []
     while (queued := queue.pop()) is not None:
         popped.append(queued.message.content)

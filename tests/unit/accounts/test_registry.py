@@ -30,13 +30,13 @@ async def test_it_is_kept(tmp_path: Path) -> None:
     assert found.stopped == ["c"]
 
 
-async def test_what_cannot_be_read_is_forgotten(
+async def test_what_cannot_be_read_is_dropped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with store.open(tmp_path / "j") as journal:
         await journal.write(WriteBatch(account="", state={"accounts": b'{"started":[1]}'}))
         assert await registry.load(journal) == AccountRegistry()
-    assert "forgotten" in caplog.text
+    assert "dropped" in caplog.text
 
 
 def test_a_start_ends_a_stop_and_may_leave_the_settings() -> None:

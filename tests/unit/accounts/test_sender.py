@@ -1,4 +1,4 @@
-"""The sender: attempts, what may follow them, and what happens to those who wait."""
+"""The sender: attempts, repetitions, and the callers that wait."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -93,7 +93,7 @@ class Journal:
 
 
 class WeChat:
-    """Fails as told, then takes everything. In the sender's eyes also the account's transport and recorder."""
+    """A WeChat that fails as given, then accepts everything. Also the sender's transport and recorder."""
 
     identity = None
     is_usable = True
@@ -357,7 +357,7 @@ async def test_a_chat_that_is_gone(wechat: WeChat, sender: Sender) -> None:
     assert error.code == Code.NOT_FOUND
 
 
-# -- callers who wait too long ---------------------------------------------------------------------------
+# -- callers that wait too long --------------------------------------------------------------------------
 
 
 async def test_what_was_not_begun_in_time_is_withdrawn(wechat: WeChat) -> None:
@@ -535,7 +535,7 @@ async def test_a_refusal_after_a_lost_answer_does_not_say_that_nothing_arrived(
 
 
 class Slow(WeChat):
-    """Answers when it is told to."""
+    """A WeChat that answers on request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -554,7 +554,7 @@ class Slow(WeChat):
 async def waiting(
     sender: Sender, calls: Sequence[tuple[str, Friend]]
 ) -> AsyncIterator[list[asyncio.Task[Sent]]]:
-    """Callers who wait for the outcome, a sender that runs, and their end."""
+    """Callers that wait for the outcome, a running sender, and their end."""
     async with running(sender), asyncio.TaskGroup() as tasks:
         yield [tasks.create_task(sender.send(to, content)) for content, to in calls]
 
@@ -717,7 +717,7 @@ async def test_a_bug_ends_the_sender_and_is_not_swallowed(wechat: WeChat) -> Non
 async def test_the_outcome_is_persisted_before_it_is_answered(
     wechat: WeChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A caller who hears that it was sent can rely on its report."""
+    """A caller that gets "sent" can rely on the report."""
     written = asyncio.Event()
 
     async def record(*_: object, **__: object) -> list[RecordedReport]:

@@ -1,4 +1,4 @@
-"""Readers of a stream: each at his own pace, and all of them bounded."""
+"""Readers of a stream: each at its own pace, and all of them bounded."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 
 class Scene:
-    """What an account writes and tells, and who reads it."""
+    """The reports of an account, and their readers."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -44,7 +44,7 @@ class Scene:
         journal.published = counted  # type: ignore[method-assign]
 
     async def tells(self, *payloads: Json, chat: str = "a", **more: Any) -> list[int]:
-        """Write uploads and tell of those that can be seen; their ids in the journal."""
+        """Write reports, publish those that are visible, and return their ids in the journal."""
         uploads = []
         for payload in payloads:
             self._count += 1
@@ -128,7 +128,7 @@ async def test_those_who_are_up_to_date_share_what_is_read(scene: Scene) -> None
 
 
 async def test_who_lags_behind_reads_piece_by_piece(scene: Scene) -> None:
-    """Memory: a piece for the one who lags, the bounded window for all others."""
+    """Memory: a page for the reader that lags, the bounded window for all others."""
     async with scene.stream.read() as quick, scene.stream.read() as slow:
         for start in range(0, 3000, 100):
             await scene.tells(*(message(n) for n in range(start, start + 100)))
@@ -179,7 +179,7 @@ async def write_at_random(scene: Scene, chance: random.Random) -> list[Any]:
 
 
 async def read_in_pieces(stream: Stream, chance: random.Random) -> list[Any]:
-    """All of a stream, by somebody who leaves and comes back again and again."""
+    """Read all of a stream, with a new reader after some events."""
     found: list[Any] = []
     after = 0
     with contextlib.suppress(StreamEnded):
@@ -206,7 +206,7 @@ async def test_the_end_comes_after_everything(scene: Scene) -> None:
             await late.more(5)
 
 
-async def test_what_is_not_kept_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_not_kept_is_reported(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = await scene.tells(*(message(n, content="x" * 70_000) for n in range(3)), deliver=False)
     await scene.tells(message(3))
     async with scene.stream.read(0) as reader:
@@ -227,8 +227,8 @@ async def test_what_is_not_kept_is_told(scene: Scene, monkeypatch: pytest.Monkey
     assert len(scene.stream._large) == 2
 
 
-async def test_a_reader_who_was_overtaken_is_told_so(scene: Scene) -> None:
-    """He reads nothing for so long that what he would read next is forgotten."""
+async def test_an_overtaken_reader_is_notified(scene: Scene) -> None:
+    """The reader pauses for so long that its next report is dropped."""
     async with scene.stream.read() as reader:
         await scene.tells(message(0), deliver=False)
         assert await next_of(reader) == [0]
@@ -286,7 +286,7 @@ async def test_filters(scene: Scene, wanted: EventFilter, found: list[Any]) -> N
 async def test_many_that_are_not_wanted_keep_nobody_waiting_for_long(scene: Scene) -> None:
     await scene.tells(*(message(n) for n in range(1000)))
     async with scene.stream.read(0, EventFilter(chat="nobody")) as reader:
-        while reader.cursor < 1000:  # at the time's end he hears that there is nothing, and goes on
+        while reader.cursor < 1000:  # after the time-out it gets nothing, and continues
             assert await reader.more(0) == []
         assert scene.reads >= 5
 

@@ -26,7 +26,7 @@ MAX_MEDIA = 100_000
 
 
 class Buffer(EventBuffer):
-    """The real one, which also tells whether somebody waits."""
+    """The real one, which also shows whether a call waits."""
 
     def __init__(self) -> None:
         super().__init__(20)
@@ -78,7 +78,7 @@ class Outgoing:
 
 
 class Media:
-    """Takes every medium."""
+    """A media registry that accepts everything."""
 
     async def resolve(self, given: MediaInput, *, copy: bool) -> OutgoingMedia:
         return OutgoingMedia(source=given.file.path if given.file else given.path or "base64")

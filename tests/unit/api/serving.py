@@ -42,7 +42,7 @@ class Api:
         )
 
     async def raw(self, request: bytes) -> tuple[bytes, bytes]:
-        """What comes back for these bytes until the server closes: head and body."""
+        """Send these bytes, and return head and body of all that comes until the server closes."""
         reader, writer = await asyncio.open_connection(self.host, self.port)
         try:
             writer.write(request)

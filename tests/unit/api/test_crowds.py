@@ -1,4 +1,4 @@
-"""Strangers who hold connections for nothing: they make room for others, and what they cost is bounded."""
+"""Idle connections of strangers make room for others, and their cost is bounded."""
 
 import asyncio
 import contextlib
@@ -126,7 +126,7 @@ async def knows(api: Api, count: int) -> None:
 
 
 async def asks(api: Api, more: bytes = b"", first: bytes = ASK) -> int:
-    """The status of an answer over a connection of its own; 0 where it is closed instead."""
+    """Return the status of an answer over its own connection; 0 where it is closed instead."""
     head, _ = await api.raw(first + more + b"Connection: close\r\n\r\n")
     return int(head.split()[1]) if head else 0
 

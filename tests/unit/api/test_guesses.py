@@ -1,4 +1,4 @@
-"""Wrong tokens: how long they cost whom, and whose they are."""
+"""Wrong tokens: the delay that they cost, and the addresses that they count for."""
 
 from ipaddress import ip_network
 from typing import cast

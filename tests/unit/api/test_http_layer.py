@@ -125,7 +125,7 @@ async def test_an_answer_is_the_same_however_the_connection_goes_on(api: Api) ->
 
 
 def _headers(answer: bytes) -> dict[str, str]:
-    """The headers of an answer with 200, each once."""
+    """Return the headers of an answer with 200, each once."""
     first, *lines = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")
     assert first.partition(" ")[2] == "200 OK"
     headers = dict(line.split(": ", 1) for line in lines)

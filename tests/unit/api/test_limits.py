@@ -31,7 +31,7 @@ class Caller:
         return cls(*await asyncio.open_connection(api.host, api.port))
 
     async def asks(self, request: bytes) -> int:
-        """The status of the answer; 0 where the connection is closed instead."""
+        """Return the status of the answer; 0 where the connection is closed instead."""
         try:
             self._writer.write(request)
             await self._writer.drain()
@@ -101,7 +101,7 @@ async def test_who_asks_nothing_makes_room(serve: Serve, connect: Callers) -> No
     await first.is_closed()
 
 
-async def test_where_all_are_busy_others_are_told(serve: Serve, connect: Callers) -> None:
+async def test_where_all_are_busy_others_are_refused(serve: Serve, connect: Callers) -> None:
     api = await serve(max_connections=10)
     for _ in range(10):
         await (await connect(api)).waits(api)

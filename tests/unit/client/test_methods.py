@@ -90,7 +90,7 @@ class Enough(Exception):
 
 @pytest.fixture
 async def asked() -> dict[str, Asked]:
-    """What all methods ask when they are given all of their parameters."""
+    """Record the requests of all methods, called with all of their parameters."""
     recorder = Recorder()
     for row in CALLED:
         for name in (row.name, *FURTHER_METHODS.get(row.name, ())):
@@ -136,7 +136,7 @@ def test_every_answer_is_read_whole(row: Route, asked: dict[str, Asked]) -> None
 
 
 def _shape(kind: Any) -> Any:
-    """The members of an answer with what they are made of, whatever its classes are called."""
+    """Return the members of an answer with their types, without the names of its classes."""
     if typing.get_origin(kind) in (list, tuple, typing.get_origin(typing.Sequence[int])):
         return ("list", _shape(typing.get_args(kind)[0]))
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):

@@ -58,7 +58,7 @@ def test_no_signature_and_another_secret() -> None:
         verify(SECRETS[0], headers, BODY, now=NOW)
 
 
-def test_a_secret_that_cannot_be_one_is_told_at_once() -> None:
+def test_a_secret_that_cannot_be_one_is_reported_at_once() -> None:
     async def handle(_: object) -> None:
         raise AssertionError
 

@@ -1,4 +1,4 @@
-"""The client knows every kind of message and every event that the gateway uploads."""
+"""The client knows every kind of message and every event that the gateway reports."""
 
 import msgspec
 import pytest
@@ -47,7 +47,7 @@ def test_what_is_new_is_no_failure() -> None:
         b'{"post_type":"receive_message","time":"soon"}',
     ],
 )
-def test_what_is_no_upload_is_told_so(body: bytes) -> None:
+def test_what_is_no_report_is_an_error(body: bytes) -> None:
     with pytest.raises(NotAnUploadError, match="no upload of openwx"):
         decode(body)
 

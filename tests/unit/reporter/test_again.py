@@ -183,7 +183,7 @@ async def test_one_whose_medium_is_still_fetched_cannot_be_tried(world: World, p
     (held,) = (
         await world.journal.write(WriteBatch(account="me", reports=[a_message(1, media=b"ref")]))
     ).recorded
-    with pytest.raises(CallerError, match="its medium is still being fetched"):
+    with pytest.raises(CallerError, match="its media is still being downloaded"):
         await post.outbox.retry([held.id])
 
 

@@ -93,7 +93,7 @@ async def test_nothing_is_asked_before_the_account_runs(polled: Polled) -> None:
     assert len(polled.asked) == 2
 
 
-async def test_trouble_is_told_once_and_survived(
+async def test_trouble_is_reported_once_and_survived(
     polled: Polled, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

@@ -384,7 +384,7 @@ async def test_a_broken_compression_does_not_go_on_for_ever(
     assert sorted(receiver.numbers()) == [1, 1, 1, 1, 1, 2]
 
 
-async def test_gbk_is_understood_where_it_is_told(world: World, receiver: Receiver) -> None:
+async def test_gbk_is_understood_where_it_is_declared(world: World, receiver: Receiver) -> None:
     body = '{"reply": "你好"}'.encode("gbk")
     receiver.otherwise = says(body, content_type="application/json; charset=GBK")
     world.start()

@@ -36,7 +36,7 @@ _APP_READERS: dict[int, Reader] = {
     2000: app.read_transfer,
     2001: app.read_red_packet,
 }
-"""By AppMsgType."""
+"""The readers, by AppMsgType."""
 
 
 def reader_of(entry: wire.Message) -> Reader:

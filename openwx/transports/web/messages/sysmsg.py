@@ -7,7 +7,7 @@ from openwx.domain.text import decoded, without_links
 from openwx.transports.web.xmltext import Xml
 
 _ONE = re.compile(r"\s*(?:@\w+:\s*)?(?:<\?xml[^<>]*>\s*)?<sysmsg\b", re.IGNORECASE)
-"""In a group, the id of a member precedes it."""
+"""The start of a system message. In a group, the id of a member precedes it."""
 _PLACE = re.compile(r"\$(\w+)\$|\$\{([^{}$]*)\}")
 _SAYING = ("plain", "text", "content", "systip", "tip", "title", "digest", "replacemsg")
 """Elements that may contain the words, in order of preference."""

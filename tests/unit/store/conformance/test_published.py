@@ -1,4 +1,4 @@
-"""Sequence numbers: a reader who continues after one misses nothing, and reads nothing twice."""
+"""Sequence numbers: a reader that continues after one misses nothing, and reads nothing twice."""
 
 import asyncio
 import os

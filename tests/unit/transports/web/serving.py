@@ -1,4 +1,4 @@
-"""A server that answers as a test tells it, and recorded answers of the real one."""
+"""A server with the answers of a test, and recorded answers of the real one."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -61,7 +61,7 @@ class Service:
         self.handler = handler
 
     def tells(self, *records: Mapping[str, object]) -> None:
-        """These are the records that ``webwxbatchgetcontact`` knows, whoever is asked for."""
+        """Serve these records from ``webwxbatchgetcontact``, for any ids."""
         self.says(msgspec.json.encode({"BaseResponse": {"Ret": 0}, "ContactList": records}))
 
     @property

@@ -1,4 +1,4 @@
-"""Bodies of downloads, from a server that tells them wrongly: what is taken, and what is refused."""
+"""Bodies of downloads from a server with wrong headers: what is accepted, and what is refused."""
 
 import pytest
 from aiohttp import web

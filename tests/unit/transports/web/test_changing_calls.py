@@ -11,7 +11,7 @@ QUERY = {"lang": "zh_CN", "pass_ticket": SESSION.pass_ticket}
 
 
 def said(call: Call[Any]) -> dict[str, Any]:
-    """The body, without the BaseRequest that all of them carry."""
+    """Return the body, without the BaseRequest that all calls carry."""
     assert call.method == "POST"
     assert call.path == f"/cgi-bin/mmwebwx-bin/{call.name}"
     assert call.body is not None

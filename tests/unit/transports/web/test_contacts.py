@@ -67,7 +67,7 @@ def test_filehelper_is_always_a_friend(contacts: WebContacts) -> None:
     assert contacts.find_friend(displayname="文件传输助手").id == "filehelper"
 
 
-def test_a_partial_record_keeps_what_it_does_not_tell(contacts: WebContacts) -> None:
+def test_a_partial_record_keeps_what_it_does_not_show(contacts: WebContacts) -> None:
     contacts.put_friend(
         record("@1", NickName="名", Sex=2, City="深圳", Signature="s", Alias="acc", Uin=7)
     )
@@ -140,7 +140,7 @@ def test_uids_are_paired_with_everybody(contacts: WebContacts) -> None:
 
 
 def again(*records: wire.Contact, uids: dict[str, int | str] | None = None) -> WebContacts:
-    """The contacts of the next login."""
+    """Return the contacts of the next login."""
     contacts = WebContacts(User(id="@me2"))
     for one in records:
         contacts.put_friend(one)
@@ -209,7 +209,7 @@ def test_a_partial_record_keeps_the_category(contacts: WebContacts) -> None:
     assert contacts.friends["@1"].category == "好友"
 
 
-def test_a_partial_member_keeps_his_names(contacts: WebContacts) -> None:
+def test_a_partial_member_keeps_the_names(contacts: WebContacts) -> None:
     named = {"UserName": "@1", "NickName": "n", "DisplayName": "d", "Uin": 5}
     contacts.put_group(group_record("@@1", named, NickName="g"))
     assert not contacts.put_group(group_record("@@1", {"UserName": "@1"}, NickName="g"))
@@ -252,7 +252,7 @@ def test_filehelper_cannot_be_lost(contacts: WebContacts) -> None:
     assert "filehelper" in contacts.friends
 
 
-def test_a_profile_changes_what_it_tells(contacts: WebContacts) -> None:
+def test_a_profile_changes_what_it_shows(contacts: WebContacts) -> None:
     contacts.put_user(record("@me", NickName="我", Sex=1, City="c", Alias="a"))
     told = contacts.put_profile(wire.Profile(190, NickName=wire.Buffer("新"), Signature="s"))
     assert {(one.name, one.new) for one in told if isinstance(one, events.PropertyChanged)} == {

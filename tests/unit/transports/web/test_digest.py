@@ -177,7 +177,7 @@ async def test_a_broken_entry_of_a_group_belongs_to_the_group(account: Account) 
 
 
 async def test_a_broken_entry_of_mine_is_mine(account: Account) -> None:
-    """Or an answer to it would go to whoever sent it, which is oneself."""
+    """Otherwise an answer to it would go to its sender, the account itself."""
     ((message,), _) = await account.reads(
         entry(FromUserName=ME, ToUserName=HUI, MsgType=None, Content=1)
     )
@@ -195,7 +195,7 @@ async def test_null_is_a_field_that_is_not_there(account: Account) -> None:
 
 @pytest.mark.parametrize("id", ["", "0", 0])
 async def test_messages_without_an_id_are_not_one_message(account: Account, id: object) -> None:
-    """Uploads are told apart by it: a second one with the same would be dropped."""
+    """It identifies reports: a second one with the same would be dropped."""
     messages, _ = await account.reads(
         entry(MsgId=id, Content="a"), entry(MsgId=id, Content="b"), entry(MsgId=id, Content="a")
     )
@@ -254,7 +254,7 @@ async def test_who_joined_just_now_is_fetched_once(account: Account, service: Se
     assert service.asked == [[GROUP]]
 
 
-async def test_whom_wechat_does_not_tell_is_not_asked_for_with_every_message(
+async def test_unknown_contacts_are_not_fetched_with_every_message(
     account: Account, service: Service
 ) -> None:
     members = [{"UserName": id} for id in (ME, HUI)]
@@ -294,7 +294,7 @@ async def test_a_fetch_that_fails_loses_no_message(
     assert account.contacts.groups["@@new"].name == "n"
 
 
-async def test_a_session_that_ends_in_a_fetch_is_told_and_loses_no_message(
+async def test_a_session_that_ends_in_a_fetch_is_reported_and_loses_no_message(
     account: Account, service: Service
 ) -> None:
     service.says('{"BaseResponse":{"Ret":1101,"ErrMsg":""}}')
@@ -408,7 +408,7 @@ async def test_one_broken_contact_costs_only_itself(account: Account) -> None:
 
 
 @pytest.mark.parametrize("profile", [None, 1, {"BitFlag": None}, {"BitFlag": 190, "Sex": {}}])
-async def test_a_profile_that_tells_nothing(account: Account, profile: object) -> None:
+async def test_an_empty_profile(account: Account, profile: object) -> None:
     assert await account.reads(Profile=profile) == ([], [])
 
 

@@ -1,4 +1,4 @@
-"""What became of the contacts over a gap: told of whom it is sure, with the ids of now, and of nobody else."""
+"""Changes of contacts over a gap: reported where they are certain, with the new ids."""
 
 import random
 from typing import Any
@@ -22,7 +22,7 @@ def record(id: str, **fields: Any) -> wire.Contact:
 
 
 def person(id: str, name: str, **fields: Any) -> dict[str, Any]:
-    """A record that tells everything, and of most that there is nothing."""
+    """Make a record in which all fields are set, and most are empty."""
     empty = dict.fromkeys(["RemarkName", "Alias", "Province", "City", "Signature"], "")
     return {"UserName": id, "NickName": name, "DisplayName": "", "Sex": 0, "VerifyFlag": 0} | (
         empty | fields
@@ -30,7 +30,7 @@ def person(id: str, name: str, **fields: Any) -> dict[str, Any]:
 
 
 class Login:
-    """The contacts of one login; whoever is put in has a new id, and keeps his key over the logins."""
+    """The contacts of one login; each has a new id, and the same key over the logins."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -78,7 +78,7 @@ def new() -> Login:
 
 
 async def told(old: Login, new: Login) -> list[tuple[Any, ...]]:
-    """The events as tuples: their name, ids, and for a change the property and its values."""
+    """Return the events as tuples: their name, ids, and for a change the property and its values."""
     return [short(event) for event in await difference(old.contacts, new.contacts)]
 
 
@@ -102,7 +102,7 @@ def short(event: events.Event) -> tuple[Any, ...]:
 # -- friends ---------------------------------------------------------------------------------------------
 
 
-async def test_nothing_is_told_where_only_ids_and_uids_are_other_ones(
+async def test_nothing_is_reported_where_only_ids_and_uids_are_other_ones(
     old: Login, new: Login
 ) -> None:
     for login in (old, new):
@@ -120,7 +120,7 @@ async def test_friends_come_and_go(old: Login, new: Login) -> None:
 
 
 @pytest.mark.parametrize("sign", [{"uid": 5}, {"Alias": "acc"}])
-async def test_changes_are_told_with_the_new_id(old: Login, new: Login, sign: Any) -> None:
+async def test_changes_are_reported_with_the_new_id(old: Login, new: Login, sign: Any) -> None:
     old.friend("a", "甲", **sign)
     id = new.friend("a", "子", **sign, Signature="s")
     assert await told(old, new) == [
@@ -163,7 +163,7 @@ async def test_without_a_sure_sign_a_changed_record_is_in_doubt(
     assert await told(old, new) == []
 
 
-async def test_of_namesakes_nothing_is_told(old: Login, new: Login) -> None:
+async def test_of_namesakes_nothing_is_reported(old: Login, new: Login) -> None:
     old.friend("a", "张伟")
     old.friend("b", "张伟")
     new.friend("b", "张伟")
@@ -195,7 +195,7 @@ async def test_the_nameless_are_all_alike(old: Login, new: Login) -> None:
     assert await told(old, new) == []
 
 
-async def test_two_with_one_uid_are_not_told_apart_by_it(old: Login, new: Login) -> None:
+async def test_a_shared_uid_distinguishes_nothing(old: Login, new: Login) -> None:
     old.friend("a", "甲", uid=1)
     new.friend("a", "甲", uid=1)
     new.friend("b", "乙", uid=1, City="c")
@@ -211,7 +211,7 @@ async def test_system_accounts_are_who_they_are(old: Login, new: Login) -> None:
     ]
 
 
-async def test_what_no_record_told_this_time_has_not_changed(old: Login, new: Login) -> None:
+async def test_what_no_record_has_this_time_has_not_changed(old: Login, new: Login) -> None:
     old.friend("a", "甲", uid=1, Signature="s", City="c", VerifyFlag=8, RemarkName="r")
     new.contacts.put_friend(record("@2a", NickName="甲"))
     new.contacts.pair_uids({"@2a": 1})
@@ -240,7 +240,7 @@ async def test_who_is_missing_in_a_list_that_came_short_is_not_lost(old: Login, 
     added = new.friend("b", "乙", uid=2)
     new.contacts.friends_are_whole = False
     assert await told(old, new) == [("new", added)]
-    # And who is there again the next time is not new.
+    # A contact that is there again the next time is not new.
     later = Login(3)
     later.friend("a", "甲", uid=1)
     later.friend("b", "乙", uid=2)
@@ -288,7 +288,9 @@ async def test_a_namesake_of_a_group_with_other_members_is_in_doubt(old: Login, 
     assert await told(old, new) == []
 
 
-async def test_who_left_and_who_came_are_told_apart_by_what_is_sure(old: Login, new: Login) -> None:
+async def test_lost_and_new_members_are_distinguished_by_what_is_certain(
+    old: Login, new: Login
+) -> None:
     for login in (old, new):
         login.friend("a", "甲", uid=1)
         login.friend("b", "乙", uid=2)
@@ -305,14 +307,14 @@ async def test_a_stranger_who_left_and_another_who_came_may_be_one_who_was_renam
     assert await told(old, new) == []
 
 
-async def test_of_namesakes_among_members_nothing_is_told(old: Login, new: Login) -> None:
+async def test_of_namesakes_among_members_nothing_is_reported(old: Login, new: Login) -> None:
     old.group("g", "群", ("a", "momo"), ("b", "momo"), ("c", "丙"), uid=7)
     new.group("g", "群", ("a", "momo"), ("c", "丙"), uid=7)
     assert await told(old, new) == []
 
 
 async def test_a_friends_name_in_a_group(old: Login, new: Login) -> None:
-    """The rest of a friend's data is told of the friend, not of the member."""
+    """The rest of a friend's data is reported for the friend, not for the member."""
     old.friend("a", "甲", uid=1)
     id = new.friend("a", "甲", uid=1, RemarkName="r", Signature="s")
     old.group("g", "群", ("a", "甲"), uid=7)
@@ -363,7 +365,7 @@ async def test_a_list_of_members_that_is_not_whole(old: Login, new: Login) -> No
     later = Login(3)
     later.group("g", "群", *PEOPLE, uid=7)
     assert await told(new, later) == []
-    # Nor are those new who turn up within the same login.
+    # Contacts that appear within the same login are not new either.
     assert not later.contacts.put_group(record("@@3g", NickName="群"))
     partial = Login(4)
     partial.group("g", "群", *PEOPLE[:2], MemberCount=5)
@@ -449,7 +451,7 @@ CHANGES: list[dict[str, Any]] = [{}, {}, {"name": "新"}, {"Signature": "t"}, {"
     people=st.integers(0, 6),
     numbered=st.sampled_from([0.0, 0.5, 1.0]),
 )
-async def test_nothing_wrong_is_ever_told_of_friends(
+async def test_nothing_wrong_is_ever_reported_of_friends(
     seed: int, people: int, numbered: float
 ) -> None:
     """People of few names, few of them numbered: some go, some come, some change one thing."""
@@ -477,7 +479,7 @@ async def test_nothing_wrong_is_ever_told_of_friends(
         now_traits[key] = traits[key] | changed
     for number in range(draw.randrange(3)):
         now_traits[f"new{number}"] = somebody()
-    # Who takes somebody's exact place cannot be told from him by anybody.
+    # A contact that is exactly like a former one cannot be distinguished from it.
     left = [key for key, one in traits.items() if now_traits.get(key) != one]
     assume(
         not any(

@@ -28,7 +28,7 @@ async def test_bodies_are_utf8_without_escapes(service: Service, http: Http) -> 
     assert request.headers["Referer"] == service.url + "/"
 
 
-async def test_a_ret_is_told_with_its_words(service: Service, http: Http) -> None:
+async def test_a_ret_is_reported_with_its_words(service: Service, http: Http) -> None:
     service.says('{"BaseResponse":{"Ret":1205,"ErrMsg":"慢一点"}}')
     with pytest.raises(RateLimited, match="慢一点"):
         await http.send(CALL)
@@ -236,7 +236,7 @@ async def test_a_session_that_ended_in_whatever_call(
 
 
 class Watched(aiohttp.TCPConnector):
-    """Connects to nobody, and remembers who was wanted."""
+    """A connector that connects nowhere, and records the requested hosts."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -73,7 +73,7 @@ async def test_a_login_yields_a_session(service: Service, http: Http) -> None:
     assert len(request.headers["extspam"]) > 1000
 
 
-async def test_a_refused_login_tells_the_servers_words(service: Service, http: Http) -> None:
+async def test_a_refused_login_shows_the_servers_words(service: Service, http: Http) -> None:
     service.says("<error><ret>1203</ret><message>不能登录<![CDATA[&]]></message></error>")
     with pytest.raises(LoginRefused) as refusal:
         await login.fetch_session(http, PAGE, "web")

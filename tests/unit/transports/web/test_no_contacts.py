@@ -84,7 +84,7 @@ async def test_of_system_accounts_and_oneself_the_flag_says_nothing(account: Acc
     assert account.contacts.friends.keys() >= {"weixin", "filehelper"}
 
 
-async def test_a_stranger_is_known_by_his_newest_name(account: Account, service: Service) -> None:
+async def test_a_stranger_is_known_by_the_newest_name(account: Account, service: Service) -> None:
     service.tells({"UserName": "@s", "NickName": "路人", "ContactFlag": 0})
     await account.reads(entry(FromUserName="@s"))
     record = {"UserName": "@s", "NickName": "过客", "ContactFlag": 0}

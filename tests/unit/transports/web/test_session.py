@@ -1,4 +1,4 @@
-"""A session is saved, read again, and tells nobody its secrets."""
+"""A session is saved, read again, and never shows its secrets."""
 
 import msgspec
 import pytest
@@ -13,7 +13,7 @@ from .serving import SESSION
 
 
 def test_a_session_survives_being_saved() -> None:
-    session = replace(SESSION, uids={"@1": 5, "@2": "wxid_a"}, told=True)
+    session = replace(SESSION, uids={"@1": 5, "@2": "wxid_a"}, published=True)
     assert Session.from_bytes(session.to_bytes(), session.uids_to_bytes()) == session
 
 
@@ -23,7 +23,7 @@ def test_a_session_that_was_saved_together_with_its_uids_keeps_them() -> None:
 
 
 @pytest.mark.parametrize("broken", [b"", b"[]", b'{"@1": null}', b"[" * 100_000])
-def test_broken_uids_are_told_with_one_error(broken: bytes) -> None:
+def test_broken_uids_are_reported_with_one_error(broken: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         Session.from_bytes(SESSION.to_bytes(), broken)
 
@@ -34,7 +34,7 @@ def test_a_session_of_a_former_version_is_read() -> None:
 
 
 @given(st.binary())
-def test_what_is_no_session_is_told_with_one_error(data: bytes) -> None:
+def test_what_is_no_session_is_reported_with_one_error(data: bytes) -> None:
     saved = SESSION.to_bytes()
     for broken in (data, saved[:-20] + data, saved.replace(b"crypt", data)):
         try:

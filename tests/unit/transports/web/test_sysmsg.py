@@ -72,7 +72,7 @@ def test_what_is_no_recall_is_a_notice_in_words(xml: str, words: str) -> None:
     "content",
     ["", "no XML", "&lt;msg&gt;&lt;msgid&gt;5&lt;/msgid&gt;&lt;/msg&gt;", "<msgid>5</msgid>"],
 )
-def test_what_is_no_system_message_is_told_raw(content: str) -> None:
+def test_what_is_no_system_message_is_reported_raw(content: str) -> None:
     message = read(content)
     assert (type(message), message.content) == (Unknown, content)
 

@@ -131,7 +131,7 @@ def test_one_broken_record_leaves_its_neighbours_alone() -> None:
     assert broken == [b'{"UserName":[]}', b"7"]
 
 
-def test_a_missing_field_is_told_from_an_empty_one() -> None:
+def test_a_missing_field_differs_from_an_empty_one() -> None:
     ((record,), _) = wire.each(
         wire.decode(
             "x",
