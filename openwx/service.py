@@ -33,6 +33,7 @@ from openwx.reporter.clock import Clock
 from openwx.store.base import Journal, JournalError, JournalUnavailable
 from openwx.store.records import WriteBatch
 from openwx.timing import Timing
+from openwx.transports.base import TransportFactory
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.transport import WebTransports
 
@@ -64,9 +65,12 @@ class Service:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIterator[Service]:
+async def running(
+    settings: Settings, *, pace: Timing | None = None, transports: TransportFactory | None = None
+) -> AsyncIterator[Service]:
     """Run a gateway that listens, and its accounts; leaving stops them in good order.
 
+    ``transports`` are those of web WeChat where none are given.
     Raises ``ConfigError`` where the data folder or an address cannot be had.
     """
     async with AsyncExitStack() as stack:
@@ -93,7 +97,8 @@ async def running(settings: Settings, *, pace: Timing | None = None) -> AsyncIte
         folder = MediaFolder(settings.media_dir, max_size=settings.media.max_size)
         shared = Resources(
             journal=journal,
-            transports=WebTransports(connector, guard.connector if guard else None, timing),
+            transports=transports
+            or WebTransports(connector, guard.connector if guard else None, timing),
             http=http,
             data_dir=data_dir,
             folder=folder,

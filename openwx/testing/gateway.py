@@ -5,6 +5,7 @@ import asyncio
 from openwx import service
 from openwx.config import Settings
 from openwx.timing import Timing
+from openwx.transports.base import TransportFactory
 
 STOP_S = 60.0
 """Time limit for stopping a gateway, in seconds."""
@@ -32,11 +33,17 @@ PACE = Timing(
 class Gateway:
     """A gateway. ``url`` is its address after ``start``; ``stop`` ends it as SIGTERM does."""
 
-    def __init__(self, settings: Settings, pace: Timing = PACE) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pace: Timing = PACE,
+        transports: TransportFactory | None = None,
+    ) -> None:
         self.url = ""
         self.settings = settings
         self.service: service.Service | None = None
         self._pace = pace
+        self._transports = transports
         self._enough = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -49,7 +56,8 @@ class Gateway:
             self._task.result()
 
     async def _live(self, listens: asyncio.Future[None]) -> None:
-        async with service.running(self.settings, pace=self._pace) as self.service:
+        running = service.running(self.settings, pace=self._pace, transports=self._transports)
+        async with running as self.service:
             self.url = self.service.url
             listens.set_result(None)
             ended = asyncio.ensure_future(self.service.ended.wait())

@@ -3,6 +3,9 @@
 ``simulator`` and ``account`` are the simulated WeChat and its first account, ``receiver`` is the ``post_api``.
 ``world`` starts gateways between them. ``gateway`` is one that waits for a scan, ``api`` one that runs,
 ``bench`` one for all tests of a module, which is called in bytes.
+
+In modules with ``pytestmark = pytest.mark.in_memory`` accounts run on ``tests/memory.py``, and ``account`` is a
+``MemoryAccount``; their tests that take ``simulator`` run on it as those of other modules do.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,6 +17,8 @@ import aiohttp
 import pytest
 
 from openwx.simulator import Account, Simulator
+from tests.memory import MemoryTransports
+from tests.memory_wechat import MemoryAccount
 
 from .rawcalls import Bench, benched
 from .world import Command, Gateway, Receiver, World
@@ -32,8 +37,18 @@ async def simulator(population: dict[str, Any]) -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-def account(simulator: Simulator) -> Account:
-    return simulator.account()
+def wechat(request: pytest.FixtureRequest) -> Simulator | MemoryTransports:
+    """Make what accounts talk to."""
+    if "simulator" not in request.fixturenames and request.node.get_closest_marker("in_memory"):
+        return MemoryTransports()
+    simulator = request.getfixturevalue("simulator")
+    assert isinstance(simulator, Simulator)
+    return simulator
+
+
+@pytest.fixture
+def account(wechat: Simulator | MemoryTransports) -> Account | MemoryAccount:
+    return wechat.account()
 
 
 @pytest.fixture
@@ -45,9 +60,11 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-async def world(simulator: Simulator, receiver: Receiver, tmp_path: Path) -> AsyncIterator[World]:
+async def world(
+    wechat: Simulator | MemoryTransports, receiver: Receiver, tmp_path: Path
+) -> AsyncIterator[World]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        world = World(simulator, receiver, tmp_path / "data", http)
+        world = World(wechat, receiver, tmp_path / "data", http)
         yield world
         await world.close()
 

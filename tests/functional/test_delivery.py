@@ -17,6 +17,7 @@ from openwx.simulator import Account, Fault, Simulator
 from openwx.store.base import JournalError
 from openwx.store.records import WriteBatch, WriteResult
 from openwx.store.sqlite.journal import SQLiteJournal
+from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S
 
 from .world import (
@@ -31,6 +32,8 @@ from .world import (
     replies,
     says,
 )
+
+pytestmark = pytest.mark.in_memory
 
 
 class _Broken(web.Response):
@@ -80,7 +83,7 @@ async def everything_is_answered(receiver: Receiver, n: int) -> None:
 
 
 async def test_a_backend_that_is_down_at_the_start_gets_all_in_order(
-    world: World, account: Account
+    world: World, account: MemoryAccount
 ) -> None:
     await world.receiver.stop()
     await world.run(report=NO_EVENTS)
@@ -100,7 +103,7 @@ async def test_a_backend_that_is_down_at_the_start_gets_all_in_order(
 
 
 async def test_what_is_pending_outlives_a_restart_with_its_webhook_id(
-    world: World, account: Account, receiver: Receiver
+    world: World, account: MemoryAccount, receiver: Receiver
 ) -> None:
     gateway = await world.run(report=NO_EVENTS, pace={"finish_s": 0.1})
     receiver.fails(status=503)
@@ -122,7 +125,7 @@ async def test_what_is_pending_outlives_a_restart_with_its_webhook_id(
 
 
 async def test_a_refusal_is_taken_five_times_and_then_it_is_the_next_ones_turn(
-    world: World, account: Account, receiver: Receiver
+    world: World, account: MemoryAccount, receiver: Receiver
 ) -> None:
     gateway = await world.run(report=NO_EVENTS)
     receiver.fails(status=500, content="bad")
@@ -146,7 +149,7 @@ async def test_a_refusal_is_taken_five_times_and_then_it_is_the_next_ones_turn(
 
 @pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
 async def test_not_now_is_no_refusal(
-    world: World, account: Account, receiver: Receiver, status: int
+    world: World, account: MemoryAccount, receiver: Receiver, status: int
 ) -> None:
     await world.run(report=NO_EVENTS)
     receiver.fails(9, status=status, content="one")
@@ -159,7 +162,7 @@ async def test_not_now_is_no_refusal(
 
 
 async def test_a_backend_that_hangs_for_one_chat_does_not_delay_another(
-    world: World, account: Account, receiver: Receiver
+    world: World, account: MemoryAccount, receiver: Receiver
 ) -> None:
     await world.run(report={**NO_EVENTS, "timeout": 0.3})
     receiver.behaves(never_answers(), times=3, content="slow")
@@ -178,7 +181,7 @@ async def test_a_backend_that_hangs_for_one_chat_does_not_delay_another(
 
 @pytest.mark.parametrize("torn", [False, True])
 async def test_a_lost_answer_has_the_upload_repeated_and_one_reply_executed(
-    world: World, account: Account, receiver: Receiver, torn: bool
+    world: World, account: MemoryAccount, receiver: Receiver, torn: bool
 ) -> None:
     await world.run(report=NO_EVENTS)
     receiver.behaves(loses_answer("first", torn=torn), times=1, content="question")
@@ -202,7 +205,7 @@ NONSENSE = [
 
 
 async def test_nonsense_as_an_answer_is_no_reply_and_no_failure(
-    world: World, account: Account, receiver: Receiver
+    world: World, account: MemoryAccount, receiver: Receiver
 ) -> None:
     await world.run(report=NO_EVENTS)
     friend = account.friend("小灰")
@@ -273,7 +276,7 @@ async def test_only_what_was_received_is_replied_to(
     ],
 )
 async def test_numbers_are_replies_too(
-    api: Gateway, account: Account, receiver: Receiver, answer: object, heard: str
+    api: Gateway, account: MemoryAccount, receiver: Receiver, answer: object, heard: str
 ) -> None:
     receiver.behaves(says(answer, content_type="text/json"), post_type="receive_message")
     friend = account.friend("小灰")
@@ -290,7 +293,7 @@ async def test_numbers_are_replies_too(
     "secret", [None, "plain-words", "whsec_" + base64.b64encode(b"k" * 24).decode()]
 )
 async def test_headers_are_those_of_the_standard_webhooks(
-    world: World, account: Account, receiver: Receiver, secret: str | None
+    world: World, account: MemoryAccount, receiver: Receiver, secret: str | None
 ) -> None:
     await world.run(report=NO_EVENTS | ({"secret": secret} if secret else {}))
     account.friend("小灰").says("你好 <&>")
@@ -313,7 +316,7 @@ async def test_headers_are_those_of_the_standard_webhooks(
 
 
 async def test_sends_keep_their_order_and_their_distance(
-    world: World, account: Account, receiver: Receiver
+    world: World, account: MemoryAccount, receiver: Receiver
 ) -> None:
     gateway = await world.run(report=NO_EVENTS, send_interval=0.15)
     receiver.behaves(replies("reply"), post_type="receive_message")
@@ -326,7 +329,7 @@ async def test_sends_keep_their_order_and_their_distance(
     waiting = await gateway.post("send_friend_message", account="tomjerry", content="waiting")
     assert waiting.code == 0
     account.friend("小灰").says("question")
-    await account.pulse.until(lambda: len(account.sent) == 7, 10)
+    await account.until(lambda: len(account.sent) == 7, 10)
     assert [heard.text for heard in account.sent] == [
         *(f"async {number}" for number in range(5)),
         "waiting",
@@ -336,7 +339,7 @@ async def test_sends_keep_their_order_and_their_distance(
         assert later.time - earlier.time >= 0.145
 
 
-async def test_a_message_to_all_yields_to_others(world: World, account: Account) -> None:
+async def test_a_message_to_all_yields_to_others(world: World, account: MemoryAccount) -> None:
     gateway = await world.run(report=NO_EVENTS, send_interval=0.05)
     to_all = await gateway.post("send_friend_message", id="@all", content="to all")
     assert to_all.json["count"] > 10
@@ -345,8 +348,8 @@ async def test_a_message_to_all_yields_to_others(world: World, account: Account)
     before = [heard.text for heard in account.sent].index("urgent")
     assert before < to_all.json["count"]
     total = to_all.json["count"] + 1
-    assert await account.pulse.until(lambda: len(account.sent) == total, 10)
-    reached = Counter(heard.to.key for heard in account.sent if heard.text == "to all")
+    await account.until(lambda: len(account.sent) == total, 10)
+    reached = Counter(heard.to for heard in account.sent if heard.text == "to all")
     assert set(reached.values()) == {1}
 
 
@@ -428,7 +431,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> BadDisk:
 
 async def test_nothing_is_acknowledged_before_it_is_in_the_journal(
     api: Gateway,
-    account: Account,
+    account: MemoryAccount,
     receiver: Receiver,
     disk: BadDisk,
     caplog: pytest.LogCaptureFixture,
@@ -462,7 +465,7 @@ async def test_nothing_is_acknowledged_before_it_is_in_the_journal(
 
 
 async def test_a_delivery_that_cannot_be_noted_is_noted_later_with_one_reply(
-    api: Gateway, account: Account, receiver: Receiver, disk: BadDisk
+    api: Gateway, account: MemoryAccount, receiver: Receiver, disk: BadDisk
 ) -> None:
     async def breaks(_: Upload) -> web.StreamResponse:
         disk.is_full = True
@@ -481,6 +484,7 @@ async def test_a_delivery_that_cannot_be_noted_is_noted_later_with_one_reply(
     assert len(receiver.got(content="question")) == 1
 
 
+@pytest.mark.usefixtures("simulator")
 async def test_a_login_waits_for_the_journal(world: World, account: Account, disk: BadDisk) -> None:
     gateway = await world.start(report=NO_EVENTS)
     code = await account.phone.scan()
@@ -493,6 +497,7 @@ async def test_a_login_waits_for_the_journal(world: World, account: Account, dis
     assert account.logins == 1
 
 
+@pytest.mark.usefixtures("simulator")
 async def test_order_outlives_a_restart_and_a_new_name(
     world: World, account: Account, receiver: Receiver
 ) -> None:

@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 
 from openwx.simulator import Account
+from tests.memory_wechat import MemoryAccount
 
 from .world import Command, Gateway, Json, Receiver, World
 
+pytestmark = pytest.mark.in_memory
 
-async def fails(api: Gateway, account: Account, receiver: Receiver, *texts: str) -> list[Json]:
+
+async def fails(
+    api: Gateway, account: Account | MemoryAccount, receiver: Receiver, *texts: str
+) -> list[Json]:
     """Messages that ``post_api`` refuses until they are given up; the deliveries, newest first."""
     receiver.fails(status=400, post_type="receive_message")
     for text in texts:
@@ -24,7 +29,9 @@ async def fails(api: Gateway, account: Account, receiver: Receiver, *texts: str)
     return deliveries
 
 
-async def test_list_show_and_retry(api: Gateway, account: Account, receiver: Receiver) -> None:
+async def test_list_show_and_retry(
+    api: Gateway, account: MemoryAccount, receiver: Receiver
+) -> None:
     second, first = await fails(api, account, receiver, "first", "second")
     assert {name: first[name] for name in ("kind", "tries", "http_status", "error")} == {
         "kind": "receive_message",
@@ -48,7 +55,7 @@ async def test_list_show_and_retry(api: Gateway, account: Account, receiver: Rec
 
 
 async def test_drop_leaves_a_line_in_the_log(
-    api: Gateway, account: Account, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    api: Gateway, account: MemoryAccount, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     (failed,) = await fails(api, account, receiver, "unwanted")
     with caplog.at_level(logging.WARNING, "openwx"):
@@ -58,7 +65,7 @@ async def test_drop_leaves_a_line_in_the_log(
     assert (await api.get("outbox_retry", id=str(failed["id"]))).code == 100
 
 
-async def test_what_still_waits(api: Gateway, account: Account, receiver: Receiver) -> None:
+async def test_what_still_waits(api: Gateway, account: MemoryAccount, receiver: Receiver) -> None:
     receiver.fails(status=503)
     account.friend("小灰").says("waits")
     await receiver.get(content="waits")
@@ -102,7 +109,7 @@ Start = Callable[..., Awaitable[Command]]
 
 
 async def test_the_command_with_and_without_a_server(
-    world: World, account: Account, receiver: Receiver, openwx: Start, tmp_path: Path
+    world: World, account: MemoryAccount, receiver: Receiver, openwx: Start, tmp_path: Path
 ) -> None:
     api = await world.run()
     second, first = await fails(api, account, receiver, "first", "second")
@@ -138,7 +145,7 @@ async def test_the_command_with_and_without_a_server(
 
 
 async def test_the_command_asks_for_an_account_of_the_server(
-    world: World, account: Account, receiver: Receiver, openwx: Start
+    world: World, account: MemoryAccount, receiver: Receiver, openwx: Start
 ) -> None:
     """One that is in no configuration."""
     api = await world.run()

@@ -24,6 +24,7 @@ from openwx.config import AccountSettings, Listen, ReportSettings, Settings
 from openwx.config.models import Media
 from openwx.simulator import Account, Simulator
 from openwx.timing import Timing
+from tests.memory import MemoryTransports
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
@@ -292,9 +293,15 @@ class Api:
 class Gateway(Api, testing.Gateway):
     """A server in this process. ``stop`` ends it as SIGTERM does."""
 
-    def __init__(self, settings: Settings, pace: Timing, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pace: Timing,
+        http: aiohttp.ClientSession,
+        transports: MemoryTransports | None = None,
+    ) -> None:
         Api.__init__(self, "", http)
-        testing.Gateway.__init__(self, settings, pace)
+        testing.Gateway.__init__(self, settings, pace, transports)
 
     async def queues(self, n: int) -> None:
         """Wait until so many sends wait or are on their way."""
@@ -309,11 +316,16 @@ class Gateway(Api, testing.Gateway):
 class World:
     """Everything a test starts, in one folder: gateways one after the other find what the former left."""
 
-    simulator: Simulator
+    wechat: Simulator | MemoryTransports
     receiver: Receiver
     data_dir: Path
     http: aiohttp.ClientSession
     gateways: list[Gateway] = field(default_factory=list)
+
+    @property
+    def simulator(self) -> Simulator:
+        assert isinstance(self.wechat, Simulator)
+        return self.wechat
 
     @property
     def account(self) -> Account:
@@ -328,14 +340,16 @@ class World:
             "post_event": True,
             "post_event_list": ALL_EVENTS,
         }
-        own = {"base_url": self.simulator.url, "send_interval": 0} | account
+        own: Json = {"send_interval": 0}
+        if isinstance(self.wechat, Simulator):
+            own["base_url"] = self.wechat.url
         return Settings(
             data_dir=self.data_dir,
             show_messages=False,
             listen=[Listen(port=0)],
             media=Media.model_validate(media or {}),
             report=ReportSettings.model_validate(reporting | (report or {})),
-            accounts={"default": AccountSettings.model_validate(own)},
+            accounts={"default": AccountSettings.model_validate(own | account)},
         )
 
     async def start(
@@ -349,7 +363,8 @@ class World:
     ) -> Gateway:
         """Start a gateway that is not logged in yet. ``pace`` overrides some of ``PACE``."""
         chosen = settings or self.settings(report=report, media=media, **account)
-        gateway = Gateway(chosen, replace(PACE, **(pace or {})), self.http)
+        transports = None if isinstance(self.wechat, Simulator) else self.wechat
+        gateway = Gateway(chosen, replace(PACE, **(pace or {})), self.http, transports)
         self.gateways.append(gateway)
         await gateway.start()
         return gateway
@@ -357,7 +372,8 @@ class World:
     async def run(self, **how: Any) -> Gateway:
         """As ``start``, and log in with a scan."""
         gateway = await self.start(**how)
-        await self.account.phone.logs_in()
+        if isinstance(self.wechat, Simulator):
+            await self.account.phone.logs_in()
         await gateway.reaches("running")
         return gateway
 

@@ -1,0 +1,272 @@
+"""What accounts rely on, of every transport alike: the one in memory, and web WeChat against the simulator."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+
+from openwx.config import AccountSettings
+from openwx.domain.events import ChatAdded, Event, LoggedIn, State, StateChanged
+from openwx.errors import NotLoggedIn, SessionEnded
+from openwx.reasons import ReasonCode
+from openwx.simulator import Account, Simulator
+from openwx.testing import PACE
+from openwx.transports.base import Batch, Capability, Transport, TransportFactory
+from openwx.transports.ratelimit import RateLimiter
+from openwx.transports.web.transport import WebTransports
+from tests.memory import MemoryTransports
+from tests.memory_wechat import MemoryAccount
+from tests.patience import PATIENCE_S
+
+
+class RecordingInbox:
+    """Takes batches while it is ``open``, and saves their state."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.saved: dict[str, bytes] = {}
+        self.taken: list[str] = []
+        """The texts of batches for which ``deliver`` has returned."""
+        self.open = asyncio.Event()
+        self.open.set()
+        self._changed = asyncio.Condition()
+
+    async def deliver(self, batch: Batch) -> None:
+        self.batches.append(batch)
+        async with self._changed:
+            self._changed.notify_all()
+        await self.open.wait()
+        for name, value in batch.state.items():
+            if value is None:
+                self.saved.pop(name, None)
+            else:
+                self.saved[name] = value
+        self.taken += [message.content for message in batch.messages]
+        async with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def events(self) -> list[Event]:
+        return [event for batch in self.batches for event in batch.events]
+
+    @property
+    def texts(self) -> list[str]:
+        return [message.content for batch in self.batches for message in batch.messages]
+
+    @property
+    def states(self) -> list[State]:
+        return [event.new for event in self.events if isinstance(event, StateChanged)]
+
+    async def gets(self, *texts: str) -> None:
+        async with asyncio.timeout(PATIENCE_S), self._changed:
+            await self._changed.wait_for(lambda: set(texts) <= {*self.texts})
+
+    async def takes(self, text: str) -> None:
+        async with asyncio.timeout(PATIENCE_S), self._changed:
+            await self._changed.wait_for(lambda: text in self.taken)
+
+    async def enters(self, state: State) -> None:
+        async with asyncio.timeout(PATIENCE_S), self._changed:
+            await self._changed.wait_for(lambda: state in self.states)
+
+
+class Sink:
+    """Takes changes, which none of these tests makes."""
+
+    def require_writable(self) -> None:
+        raise AssertionError
+
+    async def record(self, events: list[Event]) -> None:
+        raise AssertionError(events)
+
+
+@dataclass
+class Case:
+    """An account at a WeChat, and what makes transports to it."""
+
+    factory: TransportFactory
+    account: Account | MemoryAccount
+    inbox: RecordingInbox = field(default_factory=RecordingInbox)
+
+    @asynccontextmanager
+    async def runs(self, *, logs_in: bool = True) -> AsyncIterator[Transport]:
+        """Run a transport with the state that was saved."""
+        transport = self.create()
+        running = asyncio.create_task(transport.run(dict(self.inbox.saved), self.inbox))
+        try:
+            if logs_in:
+                await self.logs_in()
+            await self.inbox.enters(State.RUNNING)
+            yield transport
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+            await transport.close()
+            self.inbox.batches.clear()
+
+    def create(self) -> Transport:
+        limiter = RateLimiter(0, PACE.too_often)
+        transport = self.factory.create("default", self.settings, limiter, is_guarded=False)
+        transport.connect(Sink())
+        return transport
+
+    @property
+    def settings(self) -> AccountSettings:
+        return AccountSettings(send_interval=0)
+
+    async def logs_in(self) -> None:
+        """Confirm the login; in memory there is nothing to confirm."""
+
+    async def logs_in_again(self) -> None:
+        """Confirm the login of an account that was logged in before."""
+
+    def ends_session(self) -> None:
+        assert isinstance(self.account, MemoryAccount)
+        self.account.end_session(SessionEnded("call", 1101))
+
+
+@dataclass
+class WebCase(Case):
+    url: str = ""
+
+    @property
+    def settings(self) -> AccountSettings:
+        return AccountSettings.model_validate({"base_url": self.url, "send_interval": 0})
+
+    async def logs_in(self) -> None:
+        assert isinstance(self.account, Account)
+        await self.account.phone.logs_in()
+
+    async def logs_in_again(self) -> None:
+        assert isinstance(self.account, Account)
+        await self.account.phone.sees_push_login()
+        self.account.phone.confirm()
+
+    def ends_session(self) -> None:
+        assert isinstance(self.account, Account)
+        self.account.end_session(1101)
+
+
+@pytest.fixture(params=["memory", "web"])
+async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
+    if request.param == "memory":
+        factory = MemoryTransports()
+        yield Case(factory, factory.account())
+        return
+    async with AsyncExitStack() as stack:
+        simulator = await stack.enter_async_context(
+            Simulator(1, hold_s=0.5, friends=8, groups=1, group_members=4)
+        )
+        connector = aiohttp.TCPConnector()
+        stack.push_async_callback(connector.close)
+        yield WebCase(WebTransports(connector, None, PACE), simulator.account(), url=simulator.url)
+
+
+async def test_a_login_is_delivered_before_anything_of_it(case: Case) -> None:
+    async with case.runs() as transport:
+        assert case.inbox.states[-2:] == [State.UPDATING, State.RUNNING]
+        assert [e.ids_changed for e in case.inbox.events if isinstance(e, LoggedIn)] == [True]
+        assert transport.state is State.RUNNING
+        assert transport.is_usable
+        assert transport.trouble is transport.session_end is None
+        assert transport.sync_age_s is not None
+        assert case.inbox.batches[-1].identity == transport.identity
+        assert transport.contacts.find_friend(name="小灰").account == "xiaohui2016"
+        case.account.friend("小灰").says("hello")
+        await case.inbox.gets("hello")
+        (message,) = case.inbox.batches[-1].messages
+        assert message.parties.chat is transport.contacts.find_friend(name="小灰")
+        assert not message.parties.mine
+
+
+async def test_the_state_of_batches_comes_back_at_the_next_run(case: Case) -> None:
+    async with case.runs() as transport:
+        first = transport.identity
+        case.account.friend("小灰").says("one")
+        await case.inbox.takes("one")
+    assert case.inbox.saved
+    case.account.friend("小灰").says("two")
+    async with case.runs(logs_in=False) as transport:
+        assert transport.identity == first
+        assert [e.ids_changed for e in case.inbox.events if isinstance(e, LoggedIn)] == [False]
+        await case.inbox.gets("two")
+        assert case.inbox.texts == ["two"], "what was acknowledged does not come again"
+
+
+async def test_what_was_not_acknowledged_comes_again(case: Case) -> None:
+    async with case.runs():
+        case.inbox.open.clear()
+        case.account.friend("小灰").says("kept")
+        await case.inbox.gets("kept")
+        assert case.account.acknowledged < len(case.account.timeline)
+    case.inbox.open.set()
+    async with case.runs(logs_in=False):
+        await case.inbox.gets("kept")
+        assert case.inbox.texts == ["kept"]
+
+
+async def test_there_is_no_call_without_a_session(case: Case) -> None:
+    transport = case.create()
+    assert (transport.state, transport.identity, transport.sync_age_s) == (State.INIT, None, None)
+    assert not transport.is_usable
+    with pytest.raises(NotLoggedIn):
+        await transport.send_text("filehelper", "too early", "1")
+    await transport.close()
+    assert case.account.sent == []
+
+
+async def test_a_new_login_is_another_identity_of_the_same_account(case: Case) -> None:
+    async with case.runs() as transport:
+        former, friend = transport.identity, transport.contacts.find_friend(name="小灰")
+        case.inbox.batches.clear()
+        case.ends_session()
+        await case.inbox.enters(State.LOADING)
+        (left,) = [event for event in case.inbox.events if isinstance(event, StateChanged)][:1]
+        assert left.reason.code is ReasonCode.SESSION_ENDED
+        await case.logs_in_again()
+        await case.inbox.enters(State.RUNNING)
+        assert former is not None
+        assert transport.identity is not None
+        assert transport.identity.uin == former.uin
+        assert transport.identity.login_id != former.login_id
+        assert not transport.session_end
+        again = transport.contacts.find_friend(name="小灰")
+        assert (again.account, again.id == friend.id) == (friend.account, False)
+
+
+async def test_a_send_that_is_repeated_is_one_message(case: Case) -> None:
+    async with case.runs() as transport:
+        to = transport.contacts.find_friend(name="小灰").id
+        first = await transport.send_text(to, "once", "17")
+        assert await transport.send_text(to, "once", "17") == first
+        assert await transport.send_text(to, "twice", "18") != first
+        assert case.account.friend("小灰").texts == ["once", "twice"]
+
+
+async def test_a_log_out_ends_the_saved_session(case: Case) -> None:
+    transport = case.create()
+    assert await transport.log_out({}) == {}
+    await transport.close()
+    async with case.runs() as running:
+        former = running.identity
+    transport = case.create()
+    forgotten = await transport.log_out(case.inbox.saved)
+    await transport.close()
+    assert forgotten
+    assert set(forgotten.values()) == {None}
+    await case.inbox.deliver(Batch(state=forgotten))
+    case.inbox.batches.clear()
+    async with case.runs() as running:
+        assert running.identity != former
+
+
+async def test_a_new_friend_is_in_the_contacts_when_the_event_comes(case: Case) -> None:
+    async with case.runs() as transport:
+        case.account.add_friend("新朋友").says("hi")
+        await case.inbox.gets("hi")
+        (added,) = [event for event in case.inbox.events if isinstance(event, ChatAdded)]
+        assert added.chat is transport.contacts.find_friend(name="新朋友")
+        assert Capability.SEND_TEXT in transport.capabilities
