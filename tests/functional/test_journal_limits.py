@@ -13,11 +13,13 @@ import pytest
 
 from openwx import service
 from openwx.config import JournalLimits, Settings
-from openwx.simulator import Account
 from openwx.store.records import DeliveryStatus
+from tests.memory_wechat import MemoryAccount
 
 from .counting import gauge
 from .world import Receiver, World
+
+pytestmark = pytest.mark.in_memory
 
 MIB = 2**20
 PATIENCE_S = 25.0
@@ -76,7 +78,7 @@ def limited(world: World, report: dict[str, Any] | None = None, **limits: int) -
 
 
 async def test_rows_and_bytes_stay_within_the_policy(
-    world: World, account: Account, receiver: Receiver, file: File
+    world: World, account: MemoryAccount, receiver: Receiver, file: File
 ) -> None:
     gateway = await world.run(settings=limited(world, keep_delivered=100))
     n, text = 600, "x" * 12_000
@@ -101,7 +103,7 @@ async def test_rows_and_bytes_stay_within_the_policy(
 
 
 async def test_what_is_pending_stays_and_failed_ones_up_to_their_limit(
-    world: World, account: Account, receiver: Receiver, file: File
+    world: World, account: MemoryAccount, receiver: Receiver, file: File
 ) -> None:
     group = account.group("PERL学习交流")
     receiver.fails(status=503, type="friend_message", sender="小灰")
@@ -139,7 +141,7 @@ async def test_what_is_pending_stays_and_failed_ones_up_to_their_limit(
 
 
 async def test_age_counts_for_what_is_done_alone(
-    world: World, account: Account, receiver: Receiver, file: File
+    world: World, account: MemoryAccount, receiver: Receiver, file: File
 ) -> None:
     """After a month in a drawer: what was delivered is forgotten, what was not is delivered."""
     report = {"max_age": 366 * 86_400.0}

@@ -16,12 +16,15 @@ from openwx.api import websocket as serving
 from openwx.config import Access
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
+from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S
 from tests.rows import rows
 
 from .streaming import Socket, socket
 from .test_streams import MANY, connected, connections, fill, inside, until
 from .world import Gateway, Receiver, World
+
+pytestmark = pytest.mark.in_memory
 
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 TOKEN = "a-long-secret-token"
@@ -35,7 +38,7 @@ async def with_token(world: World, **access: Any) -> Gateway:
 # -- events ------------------------------------------------------------------------------------------------
 
 
-async def test_events_and_calls_over_one_socket(api: Gateway, account: Account) -> None:
+async def test_events_and_calls_over_one_socket(api: Gateway, account: MemoryAccount) -> None:
     friend = account.friend("小灰")
     async with socket(api) as ws:
         friend.says("你好")
@@ -51,7 +54,7 @@ async def test_events_and_calls_over_one_socket(api: Gateway, account: Account) 
         assert sent["id"] > event["id"]
 
 
-async def test_who_was_away_misses_nothing(world: World, account: Account) -> None:
+async def test_who_was_away_misses_nothing(world: World, account: MemoryAccount) -> None:
     gateway = await world.run()
     friend = account.friend("小灰")
     async with socket(gateway, type="receive_message") as ws:
@@ -69,7 +72,7 @@ async def test_who_was_away_misses_nothing(world: World, account: Account) -> No
         assert await ws.texts(19) == [str(n) for n in range(2, 21)]
 
 
-async def test_a_thousand_messages_keep_their_order(api: Gateway, account: Account) -> None:
+async def test_a_thousand_messages_keep_their_order(api: Gateway, account: MemoryAccount) -> None:
     friend = account.friend("小灰")
     async with socket(api) as ws:
         for n in range(1000):
@@ -77,7 +80,7 @@ async def test_a_thousand_messages_keep_their_order(api: Gateway, account: Accou
         assert await ws.texts(1000) == [str(n) for n in range(1000)]
 
 
-async def test_filters_and_media(api: Gateway, account: Account) -> None:
+async def test_filters_and_media(api: Gateway, account: MemoryAccount) -> None:
     async with socket(api, chat="小灰", format="media", media_data="1") as ws:
         account.friend("momo").sends_image(JPEG)
         account.friend("小灰").says("no picture")
@@ -118,7 +121,7 @@ async def test_calls_are_answered_like_http(api: Gateway) -> None:
             assert over_socket["answer"] == over_http.json
 
 
-async def test_calls_with_a_key_are_done_once(api: Gateway, account: Account) -> None:
+async def test_calls_with_a_key_are_done_once(api: Gateway, account: MemoryAccount) -> None:
     async with socket(api) as ws:
         to = {"displayname": "小灰", "content": "once", "idempotency_key": "k"}
         first = await ws.call("send_friend_message", **to)
@@ -129,6 +132,7 @@ async def test_calls_with_a_key_are_done_once(api: Gateway, account: Account) ->
     assert account.friend("小灰").texts == ["once"]
 
 
+@pytest.mark.usefixtures("simulator")
 async def test_pictures_come_in_base64(api: Gateway) -> None:
     async with socket(api) as ws:
         answer = await ws.call("get_avatar", displayname="小灰")
@@ -138,7 +142,7 @@ async def test_pictures_come_in_base64(api: Gateway) -> None:
         assert answer["http_status"] == 200
 
 
-async def test_long_polls_can_be_called_too(api: Gateway, account: Account) -> None:
+async def test_long_polls_can_be_called_too(api: Gateway, account: MemoryAccount) -> None:
     await api.drain()
     async with socket(api, type="login") as ws:
         account.friend("小灰").says("1")
@@ -152,7 +156,7 @@ def waits(id_: Any, **params: str) -> Any:
     return {"id": id_, "call": "check_event", "params": wanted}
 
 
-async def test_calls_run_side_by_side_up_to_a_bound(api: Gateway, account: Account) -> None:
+async def test_calls_run_side_by_side_up_to_a_bound(api: Gateway, account: MemoryAccount) -> None:
     async with socket(api) as ws:
         for n in range(serving.CALLS_AT_ONCE):
             await ws.ws.send_json(waits(n))
@@ -169,6 +173,7 @@ async def test_calls_run_side_by_side_up_to_a_bound(api: Gateway, account: Accou
         assert (await ws.call("get_user_info"))["http_status"] == 200
 
 
+@pytest.mark.usefixtures("simulator")
 async def test_of_several_accounts_the_sockets_own_is_called(world: World) -> None:
     gateway = await world.run()
     second = world.simulator.add_account()
@@ -448,7 +453,7 @@ async def test_who_answers_no_pings_is_let_go(
 
 
 async def test_a_slow_reader_is_told_and_goes_on(
-    api: Gateway, account: Account, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    api: Gateway, account: MemoryAccount, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slow_client, "SLOW_S", 0.3)
     await fill(api, account, receiver)
