@@ -18,6 +18,7 @@ from openwx.api.slow_client import SlowClient
 from openwx.config import Access
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
+from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S
 
 from .streaming import EventSource, event_source
@@ -350,7 +351,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slow_client, "SLOW_S", 0.3)
 
 
-async def fill(api: Gateway, account: Account, receiver: Receiver) -> None:
+async def fill(api: Gateway, account: Account | MemoryAccount, receiver: Receiver) -> None:
     for n in range(MANY):
         account.friend("小灰").says(f"{n} {PIECE}")
     await receiver.gets(MANY, post_type="receive_message")
