@@ -16,7 +16,7 @@ from benchmarks.rows import Scale
 from openwx import store
 from openwx.cli import main
 from openwx.config import ReportSettings
-from openwx.reporter.reporter import Answer, Reporter
+from openwx.reporter.reporter import BackendAnswer, Reporter
 from openwx.store.base import Journal
 from openwx.store.records import NewSend, Report, Send, WriteBatch
 
@@ -28,7 +28,7 @@ AT_ONCE = 64
 class NoReplies:
     """The receiver asks for none."""
 
-    def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
+    def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         return []
 
     def accept(self, sends: list[Send]) -> None:

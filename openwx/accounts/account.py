@@ -45,7 +45,7 @@ from openwx.transports.ratelimit import RateLimiter
 log = logging.getLogger("openwx.account")
 
 
-class Waiting(NamedTuple):
+class Backlog(NamedTuple):
     """Pending work: sends to WeChat, reports to ``post_api``, received media to download."""
 
     sends: int
@@ -195,9 +195,9 @@ class Account:
         return self._transport.sync_age_s
 
     @property
-    def waiting(self) -> Waiting:
+    def waiting(self) -> Backlog:
         """Count what is still to be done."""
-        return Waiting(
+        return Backlog(
             sends=len(self.outgoing.queue),
             reports=self._reporter.waiting,
             media=len(self._hold_back),

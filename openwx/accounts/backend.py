@@ -13,7 +13,7 @@ from openwx.accounts.resources import Resources
 from openwx.accounts.sender import Sender
 from openwx.config import ReportSettings
 from openwx.reporter import retry_schedule
-from openwx.reporter.answer import Answer
+from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.poller import poll
 from openwx.reporter.reporter import Replies, Reporter
 from openwx.store.records import NewSend, Report, Send
@@ -26,7 +26,7 @@ class _StoredReplies(NamedTuple):
 
     sender: Sender
 
-    def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
+    def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         return self.sender.sends_for(report, answer)
 
     def accept(self, sends: list[Send]) -> None:

@@ -47,7 +47,7 @@ from openwx.errors import (
     Unreachable,
 )
 from openwx.logcontext import bind
-from openwx.reporter.answer import Answer
+from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.post import webhook_id
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import NewSend, Report, Send, WriteBatch
@@ -211,7 +211,7 @@ class Sender:
 
     # -- from the reporter, and from before a restart --------------------------------------------------------
 
-    def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
+    def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         """Return the sends that an answer asks for, text first, to be persisted with the delivery, then accepted."""
         to = msgspec.json.decode(report.reply_to, type=ChatRef)
         contents: list[str | OutgoingMedia] = []

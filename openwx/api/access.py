@@ -16,7 +16,7 @@ from openwx.errors import CallerError, Code
 from openwx.origins import ForeignRequestError, OriginRules, follows_link
 
 if TYPE_CHECKING:
-    from openwx.config import Access as AccessSettings
+    from openwx.config import AccessSettings
 
 _CALLBACK = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*", re.ASCII)
 _MAX_CALLBACK = 128

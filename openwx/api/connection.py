@@ -39,7 +39,7 @@ REFUSED_AT_ONCE = 64
 _answered = metrics.OfRoute(metrics.OTHER).answered
 
 
-class Limits(Protocol):
+class ConnectionLimits(Protocol):
     """The limits that all connections of a server share."""
 
     def free_connections(self) -> int:
@@ -73,7 +73,7 @@ class Connection(web.RequestHandler):
         "is_websocket",
     )
 
-    def __init__(self, server: web.Server, limits: Limits, **options: Any) -> None:
+    def __init__(self, server: web.Server, limits: ConnectionLimits, **options: Any) -> None:
         self._event_loop = asyncio.get_running_loop()
         super().__init__(server, loop=self._event_loop, **options)
         self._limits = limits

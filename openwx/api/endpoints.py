@@ -14,8 +14,8 @@ from openwx.api.answers import Answer
 from openwx.api.disconnect import PendingCalls
 from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
-from openwx.api.parameters import Limits, RequestParams, read_body, read_query
-from openwx.api.routing import METHODS, Image, LongPoll, Route
+from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
+from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
 from openwx.api.stream_models import EventStream, Listing, Socket
 from openwx.api.texts import UnusableBodyError
@@ -48,7 +48,7 @@ class Endpoints:
             return self._socket(row)
         access, prepare = self._access, self._preparer(row)
         count = metrics.OfRoute(row.name).answered
-        limits = Limits.for_media(self._gateway.folder) if row.media else Limits()
+        limits = BodyLimits.for_media(self._gateway.folder) if row.media else BodyLimits()
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
             also(route=row.name)
@@ -108,7 +108,7 @@ class Endpoints:
             known=row.known,
             call=self._call,
             why_ended=self._why_ended,
-            longest=Limits.for_media(self._gateway.folder).body,
+            longest=BodyLimits.for_media(self._gateway.folder).body,
         )
 
         async def socket(request: web.Request) -> web.StreamResponse:
@@ -202,7 +202,7 @@ class Endpoints:
             return None  # the usual answer says that its query cannot be read
 
     async def _read(
-        self, request: web.Request, row: Route, limits: Limits, why_unwanted: str
+        self, request: web.Request, row: Route, limits: BodyLimits, why_unwanted: str
     ) -> RequestParams:
         """Read query and body. Without the token, no other error is revealed.
 
@@ -246,7 +246,7 @@ class Endpoints:
         return unwanted(why_unwanted) if why_unwanted else unauthenticated()
 
     async def _render(self, request: web.Request, reply: object) -> Answer:
-        if isinstance(reply, Image):
+        if isinstance(reply, ImageReply):
             headers: dict[str, str] = {hdrs.CACHE_CONTROL: reply.cache_control}
             if reply.etag:
                 headers["ETag"] = f'"{reply.etag}"'

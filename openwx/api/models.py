@@ -17,7 +17,7 @@ RESERVED = OF_EVERY_ROUTE | {"idempotency_key"}
 """Parameters that are never attributes to search for."""
 
 
-class Call(BaseModel):
+class RequestModel(BaseModel):
     """The parameters of a route.
 
     A field's description completes the sentence "NAME must be …": it is the error's text and the
@@ -113,7 +113,7 @@ def missing_selector(kind: str, names: str) -> CallerError:
     return CallerError(Code.BAD_PARAMETER, f"which {kind}? give {names}")
 
 
-class Search(Call):
+class Search(RequestModel):
     """Attributes to search for. An empty one matches what is empty."""
 
     model_config = ConfigDict(extra="forbid")
@@ -128,7 +128,7 @@ class Search(Call):
         return attributes
 
 
-class GroupSelectors(Call):
+class GroupSelectors(RequestModel):
     """Selectors of a group: all must match, exactly or else in another spelling."""
 
     id: Annotated[str | None, Field(description="the id of a group")] = None
@@ -142,7 +142,7 @@ class GroupSelectors(Call):
         raise missing_selector("group", "id or displayname")
 
 
-class FriendSelectors(Call):
+class FriendSelectors(RequestModel):
     """Selectors of a friend: all must match, exactly or else in another spelling."""
 
     id: Annotated[str | None, Field(description="the id of a friend")] = None

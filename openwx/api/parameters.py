@@ -31,7 +31,7 @@ JSON = "application/json"
 MULTIPART = "multipart/form-data"
 
 
-class Limits(msgspec.Struct, frozen=True):
+class BodyLimits(msgspec.Struct, frozen=True):
     """The limits of a body. Files go to ``folder``; if it is None, they are ignored."""
 
     body: int = MAX_BODY
@@ -39,13 +39,13 @@ class Limits(msgspec.Struct, frozen=True):
     folder: MediaFolder | None = None
 
     @classmethod
-    def for_media(cls, folder: MediaFolder) -> "Limits":
+    def for_media(cls, folder: MediaFolder) -> "BodyLimits":
         """Return the limits for media, also as base64 in a form, where every third character is escaped."""
         return cls(2 * folder.max_size + MAX_BODY, MEDIA_BODY_TIMEOUT_S, folder)
 
-    def for_strangers(self) -> "Limits":
+    def for_strangers(self) -> "BodyLimits":
         """Return the limits for a caller without the token, which may still come in the body."""
-        return Limits(MAX_BODY, folder=self.folder)
+        return BodyLimits(MAX_BODY, folder=self.folder)
 
 
 class RequestParams(msgspec.Struct, frozen=True):
@@ -84,7 +84,7 @@ def read_query(request: web.BaseRequest, known: Known = None) -> RequestParams:
 
 
 async def read_body(
-    request: web.BaseRequest, limits: Limits, known: Known = None
+    request: web.BaseRequest, limits: BodyLimits, known: Known = None
 ) -> RequestParams | None:
     """Read the parameters of the body; None without a body. Raises ``UnusableBodyError`` and other ``CallerError``."""
     if not request.body_exists:
@@ -150,7 +150,7 @@ _PARSERS: dict[str, Callable[[bytes, Known, str | None], RequestParams]] = {
 }
 
 
-async def _multipart(request: web.BaseRequest, limits: Limits, known: Known) -> RequestParams:
+async def _multipart(request: web.BaseRequest, limits: BodyLimits, known: Known) -> RequestParams:
     if "boundary" not in request.headers.get(hdrs.CONTENT_TYPE, ""):
         await _read(request, limits.body)
         raise UnusableBodyError(f"the body must be valid {MULTIPART}, with a boundary in its label")

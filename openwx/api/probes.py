@@ -26,7 +26,7 @@ _AWAY = frozenset({0, 408, 429, 502, 503, 504})
 """No answer, or "not now": temporary, and no refusal."""
 
 
-class Waiting(msgspec.Struct, kw_only=True):
+class PendingWork(msgspec.Struct, kw_only=True):
     """Pending work: sends to WeChat, reports to ``post_api``, received media to download."""
 
     sends: int
@@ -57,7 +57,7 @@ class AccountHealth(msgspec.Struct, kw_only=True):
     state: str
     state_reason: str
     wanted: bool
-    waiting: Waiting
+    waiting: PendingWork
     failed: int | None
     sync_age_s: float | None
     refused: Refusals | msgspec.UnsetType = msgspec.UNSET
@@ -130,7 +130,7 @@ class Health:
             state=str(account.state),
             state_reason=account.state_reason,
             wanted=self._gateway.should_run(account),
-            waiting=Waiting(sends=waiting.sends, uploads=waiting.reports, media=waiting.media),
+            waiting=PendingWork(sends=waiting.sends, uploads=waiting.reports, media=waiting.media),
             failed=failed,
             sync_age_s=None if age_s is None else round(age_s, 1),
             refused=refused or msgspec.UNSET,

@@ -16,7 +16,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import msgspec
 
-from openwx.api.models import OF_EVERY_ROUTE, Call
+from openwx.api.models import OF_EVERY_ROUTE, RequestModel
 
 METHODS = ("GET", "POST")
 
@@ -25,7 +25,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-class Image(msgspec.Struct, frozen=True):
+class ImageReply(msgspec.Struct, frozen=True):
     """A reply that is a picture."""
 
     data: bytes
@@ -56,7 +56,7 @@ class Route(msgspec.Struct, frozen=True):
     other_names: tuple[str, ...]
     any_state: bool
     doc: str
-    model: type[Call] | None
+    model: type[RequestModel] | None
     reply: Any
     handler: Callable[..., Awaitable[object]]
     takes: frozenset[str] = frozenset()

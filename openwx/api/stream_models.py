@@ -9,7 +9,7 @@ from pydantic import Field
 
 from openwx.accounts.event_filter import MESSAGES, EventFilter
 from openwx.accounts.streams import Missed, Slots, Stream
-from openwx.api.models import Call, Flag
+from openwx.api.models import Flag, RequestModel
 from openwx.config import EVENTS
 from openwx.domain.messages import FORMATS
 from openwx.errors import CallerError, Code
@@ -21,7 +21,7 @@ STREAM_EVENTS = ("missed", "end")
 """Events about the stream itself."""
 
 
-class Follow(Call):
+class Follow(RequestModel):
     """Where to begin, and which events."""
 
     after: Annotated[

@@ -90,7 +90,7 @@ def _confirmed(failed: list[int]) -> list[int] | None:
     return failed if answer.strip().lower() in ("y", "yes") else None
 
 
-async def _do(deliveries: "Deliveries", asked: Asked) -> str:
+async def _do(deliveries: "DeliverySource", asked: Asked) -> str:
     """Run the command, and return what to print."""
     match asked.command:
         case "list":
@@ -105,7 +105,7 @@ async def _do(deliveries: "Deliveries", asked: Asked) -> str:
             return _done(await deliveries.drop(asked.ids) if asked.ids != [] else 0)
 
 
-class Deliveries(Protocol):
+class DeliverySource(Protocol):
     """The outbox of an account, at a server or in a journal. ``ids`` None: all failed deliveries."""
 
     async def listed(self, state: State) -> Sequence[Delivery | ListedReport]: ...
@@ -150,7 +150,7 @@ class _InJournal:
 
 
 @asynccontextmanager
-async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[Deliveries]:
+async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[DeliverySource]:
     """Use the server that uses the data folder; if none does, its journal, with the folder locked."""
     try:
         gateway = await probe.find(settings)

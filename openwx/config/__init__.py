@@ -8,7 +8,7 @@ lists the keys.
 from openwx.config.load import Loaded, describe, load, sources
 from openwx.config.models import (
     EVENTS,
-    Access,
+    AccessSettings,
     AccountSettings,
     JournalLimits,
     Listen,
@@ -19,7 +19,7 @@ from openwx.config.models import (
 
 __all__ = [
     "EVENTS",
-    "Access",
+    "AccessSettings",
     "AccountSettings",
     "JournalLimits",
     "Listen",

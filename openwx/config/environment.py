@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from openwx.config.models import (
-    Access,
+    AccessSettings,
     AccountSettings,
     JournalLimits,
     Listen,
@@ -29,7 +29,7 @@ from openwx.errors import ConfigError
 Location = tuple[str | int, ...]
 TABLES: dict[str, type[BaseModel]] = {
     "listen": Listen,
-    "access": Access,
+    "access": AccessSettings,
     "media": Media,
     "report": ReportSettings,
     "journal": JournalLimits,

@@ -110,7 +110,7 @@ class Listen(_Table):
         return f"{'https' if self.tls_cert else 'http'}://{shown}:{self.port}"
 
 
-class Access(_Table):
+class AccessSettings(_Table):
     """Who may call the API."""
 
     token: Token = Field(default=None, repr=False)
@@ -201,7 +201,7 @@ class Settings(_Table):
     show_messages: YesNo = True
     max_clients: Annotated[int, whole(1, 10_000)] = 100
     listen: list[Listen] = [Listen()]
-    access: Access = Access()
+    access: AccessSettings = AccessSettings()
     media: Media = Media()
     report: ReportSettings = ReportSettings()
     journal: JournalLimits = JournalLimits()

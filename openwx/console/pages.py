@@ -7,7 +7,7 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 
 from openwx.api.connection import authenticate
-from openwx.api.parameters import Limits, RequestParams, read_body, read_query
+from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
 from openwx.console.context import LOGIN, ROOT, PageContext, View, local_path
 from openwx.console.services import ConsoleServices
 from openwx.console.translation import Translator
@@ -93,7 +93,7 @@ class PageHandlers:
         context.params = read_query(request)
         if request.method == "POST":
             folder = services.manager.folder
-            limits = Limits.for_media(folder) if media else Limits(MOST_OF_A_FORM)
+            limits = BodyLimits.for_media(folder) if media else BodyLimits(MOST_OF_A_FORM)
             body = await read_body(request, limits) or RequestParams({}, {})
             with body.discard_on_error():
                 if not services.sessions.is_form_key(request, body.texts.pop(FORM_KEY, "")):

@@ -24,7 +24,7 @@ _ESCAPE = re.compile(
 _NOT_UTF8 = (UnicodeDecodeError, UnicodeEncodeError)
 
 
-class Answer(msgspec.Struct, frozen=True):
+class BackendAnswer(msgspec.Struct, frozen=True):
     """Text and/or media (a URL or a local path) for the chat that the message came from."""
 
     reply: str | None = None
@@ -57,7 +57,7 @@ def is_json(content_type: str) -> bool:
 
 def read(
     body: bytes, content_type: str, charset: str | None, *, may_reply: bool
-) -> tuple[Answer | None, list[Complaint]]:
+) -> tuple[BackendAnswer | None, list[Complaint]]:
     """Return the answer in a body, if there is one, and the parts that are not used.
 
     ``content_type`` is without its parameters. ``may_reply``: the report can be replied to.
@@ -87,7 +87,7 @@ def read(
         return None, complaints
     if not may_reply:
         return None, [*complaints, Complaint(NO_REPLY_TO_THIS)]
-    return Answer(reply, media), complaints
+    return BackendAnswer(reply, media), complaints
 
 
 def _read_json(body: bytes) -> _Parsed:

@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
-from openwx.reporter.answer import Answer
+from openwx.reporter.answer import BackendAnswer
 
 _MAX_RETRY_AFTER_S = 300.0
 
@@ -14,7 +14,7 @@ class Accepted(msgspec.Struct, frozen=True):
     """A 2xx. ``lost`` says how the answer's body broke off, in which a reply may have been."""
 
     http_status: int
-    answer: Answer | None = None
+    answer: BackendAnswer | None = None
     lost: str = ""
 
 

@@ -16,7 +16,7 @@ from openwx import metrics
 from openwx.config import ReportSettings
 from openwx.logcontext import bind
 from openwx.reporter import retry_schedule
-from openwx.reporter.answer import Answer
+from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.circuit_breaker import CircuitBreaker
 from openwx.reporter.clock import Clock
 from openwx.reporter.delivery_queue import DeliveryQueue, Retry
@@ -31,7 +31,7 @@ from openwx.store.base import ReportStore
 from openwx.store.records import DeliveryOutcome, DeliveryStatus, NewSend, Report, Send
 from openwx.timing import Timing
 
-__all__ = ["Answer", "Progress", "Replies", "Reporter", "allowed", "should_report"]
+__all__ = ["BackendAnswer", "Progress", "Replies", "Reporter", "allowed", "should_report"]
 
 log = logging.getLogger("openwx.report")
 
@@ -43,7 +43,7 @@ _STALE_S = 60.0
 class Replies(Protocol):
     """Sends the replies of ``post_api``. Both methods are called on the loop, and must not block."""
 
-    def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
+    def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         """Return the sends that an answer asks for. They are stored with the delivery, and once only."""
 
     def accept(self, sends: list[Send]) -> None:

@@ -125,7 +125,7 @@ class SendStore(Writable, Protocol):
         """Return the sends that are not finished, oldest first."""
 
 
-class Deliveries(Writable, Protocol):
+class DeliveryStore(Writable, Protocol):
     """Deliveries to ``post_api`` by status."""
 
     async def failed(self, account: str, *, limit: int = 100) -> list[ListedReport]:
@@ -187,5 +187,5 @@ class Maintenance(Protocol):
         """Return the size of the journal on the disk, in bytes."""
 
 
-class Journal(ReportStore, ReportLog, SendStore, Deliveries, KeyValue, Maintenance, Protocol):
+class Journal(ReportStore, ReportLog, SendStore, DeliveryStore, KeyValue, Maintenance, Protocol):
     """All roles of one store."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 from msgspec.structs import replace
 
 from openwx.client import Client
-from openwx.config import Access, AccountSettings, Listen, ReportSettings, Settings
+from openwx.config import AccessSettings, AccountSettings, Listen, ReportSettings, Settings
 from openwx.config.models import EVENTS
 from openwx.simulator import Account, Simulator
 from openwx.testing import gateway
@@ -105,7 +105,7 @@ class World:
                 data_dir=self._folder,
                 show_messages=False,
                 listen=[Listen(port=port)],
-                access=Access(token=token),
+                access=AccessSettings(token=token),
                 report=ReportSettings(check_event_list_max_size=1000),
                 accounts={"default": AccountSettings.model_validate(usual | settings)},
             )

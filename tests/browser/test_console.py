@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openwx.config import Access, AccountSettings
+from openwx.config import AccessSettings, AccountSettings
 from openwx.simulator import Account, Simulator
 from openwx.simulator.media import JPEG, MP3
 from tests.functional.world import Gateway, Receiver, World
@@ -144,7 +144,7 @@ async def test_forgetting_is_asked_about(
 async def test_logging_in_with_the_token_and_out(
     page: "Page", world: World, complaints: Complaints
 ) -> None:
-    settings = world.settings().model_copy(update={"access": Access(token="s3cret-token")})
+    settings = world.settings().model_copy(update={"access": AccessSettings(token="s3cret-token")})
     gateway = await world.start(settings=settings)
     await page.goto(f"{gateway.url}{ACCOUNT}/contacts")
     await page.get_by_label("Token").fill("s3cret-token")
@@ -391,7 +391,10 @@ async def test_everybody_can_scan_and_log_in(browser: "Browser", world: World) -
     if not AXE.exists():
         pytest.skip("axe-core is not there (AXE_HOME)")
     one = AccountSettings.model_validate({"base_url": world.simulator.url})
-    update = {"access": Access(token="s3cret-token"), "accounts": {"shop": one, "home": one}}
+    update = {
+        "access": AccessSettings(token="s3cret-token"),
+        "accounts": {"shop": one, "home": one},
+    }
     gateway = await world.start(settings=world.settings().model_copy(update=update))
     context = await browser.new_context(bypass_csp=True, reduced_motion="reduce")
     page = await context.new_page()

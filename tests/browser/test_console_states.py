@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openwx.config import Access, AccountSettings
+from openwx.config import AccessSettings, AccountSettings
 from openwx.simulator import Account, Simulator
 from openwx.simulator.media import JPEG, MP3
 from tests.functional.world import Gateway, Receiver, World
@@ -226,7 +226,7 @@ async def test_a_token_is_offered_where_there_is_none(
     lines = await page.locator(".hint pre").first.inner_text()
     token = tomllib.loads(lines)["access"]["token"]
     assert len(token) >= 40
-    assert Access(token=token).token == token
+    assert AccessSettings(token=token).token == token
     assert await page.locator(".hint pre").last.inner_text() == f"Authorization: Bearer {token}"
     await page.reload()
     assert token not in await page.content(), "another one each time"
@@ -251,7 +251,7 @@ async def test_nothing_is_offered_where_there_is_a_token(
 
 
 def with_token(world: World) -> Any:
-    return world.settings().model_copy(update={"access": Access(token=TOKEN)})
+    return world.settings().model_copy(update={"access": AccessSettings(token=TOKEN)})
 
 
 async def logs_in(page: "Page", gateway: Gateway) -> None:

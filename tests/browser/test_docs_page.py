@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from openwx.api.app import routes
 from openwx.api.openapi.document import document
-from openwx.config import Access
+from openwx.config import AccessSettings
 from openwx.simulator import Account
 from tests.functional.world import Gateway, World
 from tests.patience import PATIENCE_MS
@@ -68,7 +68,9 @@ async def test_a_call_is_tried(
 async def test_a_token_is_given_once(
     page: "Page", world: World, account: Account, complaints: Complaints
 ) -> None:
-    settings = world.settings().model_copy(update={"access": Access(token="s3cret-enough-token")})
+    settings = world.settings().model_copy(
+        update={"access": AccessSettings(token="s3cret-enough-token")}
+    )
     gateway = await world.start(settings=settings)
     await opened(page, gateway)
     block = await unfolded(page, "accounts", "check_client")

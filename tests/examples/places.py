@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 
 from openwx.api import parameters
-from openwx.config import Access
+from openwx.config import AccessSettings
 from openwx.config.models import EVENTS
 from openwx.simulator import Simulator
 from tests.functional.world import Receiver, World
@@ -57,7 +57,7 @@ async def _scene(world: World, place: str) -> Scene:
             await gateway.reaches("scaning")
             return Scene(world, gateway)
         case "guarded":
-            settings = world.settings().model_copy(update={"access": Access(token=TOKEN)})
+            settings = world.settings().model_copy(update={"access": AccessSettings(token=TOKEN)})
             return Scene(world, await world.start(settings=settings))
         case "hasty":
             usual, parameters.BODY_TIMEOUT_S = parameters.BODY_TIMEOUT_S, 0.1

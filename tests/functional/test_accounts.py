@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from openwx.accounts.media_download import MediaDownloader
-from openwx.config import Access, AccountSettings, Settings
+from openwx.config import AccessSettings, AccountSettings, Settings
 from openwx.simulator import Account, Fault, Simulator
 from tests.patience import PATIENCE_S
 
@@ -165,7 +165,7 @@ async def test_a_bug_in_one_stops_that_one(
 async def test_a_backend_that_is_away_is_one_accounts_affair(
     world: World, account: Account, second: Account, receiver: Receiver, unused_tcp_port: int
 ) -> None:
-    access = Access(allow_private_targets=True)
+    access = AccessSettings(allow_private_targets=True)
     api = await world.run(settings=world.settings().model_copy(update={"access": access}))
     await starts(api, "second", second, post_api=f"http://127.0.0.1:{unused_tcp_port}/")
     second.friend("小灰").says("nobody is told")

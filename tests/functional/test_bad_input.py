@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from openwx.config import Access, Settings
+from openwx.config import AccessSettings, Settings
 from openwx.simulator import Account
 from tests.reply import Reply
 from tests.rows import rows
@@ -26,7 +26,7 @@ async def nothing_is_sent_and_the_server_lives(world: World) -> AsyncIterator[No
 
 
 def access(world: World, **rules: Any) -> Settings:
-    return world.settings().model_copy(update={"access": Access.model_validate(rules)})
+    return world.settings().model_copy(update={"access": AccessSettings.model_validate(rules)})
 
 
 async def run_with(world: World, token: str = "", **rules: Any) -> Gateway:

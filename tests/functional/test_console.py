@@ -10,7 +10,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
-from openwx.config import Access, AccountSettings, Settings
+from openwx.config import AccessSettings, AccountSettings, Settings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
 from tests.patience import PATIENCE_S
@@ -56,7 +56,7 @@ async def visitor(api: Gateway, comes: Comes) -> Visitor:
 
 
 def with_token(world: World) -> Settings:
-    return world.settings().model_copy(update={"access": Access(token=TOKEN)})
+    return world.settings().model_copy(update={"access": AccessSettings(token=TOKEN)})
 
 
 async def until(look: Callable[[], Awaitable[Page]], words: str) -> Page:

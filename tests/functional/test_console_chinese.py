@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
-from openwx.config import Access, AccountSettings
+from openwx.config import AccessSettings, AccountSettings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4
 from tests.patience import PATIENCE_S
@@ -367,7 +367,9 @@ async def test_requests_of_others(api: Gateway, reader: Comes) -> None:
 
 
 async def test_the_login_at_the_console(world: World, reader: Comes) -> None:
-    settings = world.settings().model_copy(update={"access": Access(token="a-token-that-fits")})
+    settings = world.settings().model_copy(
+        update={"access": AccessSettings(token="a-token-that-fits")}
+    )
     gateway = await world.start(settings=settings)
     one = Reader(Visitor(gateway.url, "zh"))
     await one.open(ROOT)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from openwx.config import Access
+from openwx.config import AccessSettings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG, MP3, MP4
 
@@ -106,7 +106,7 @@ async def test_the_icon_of_everything(visitor: Visitor) -> None:
 
 async def test_a_stream_without_a_session_ends_for_good(world: World) -> None:
     """204 is what a browser's stream takes as "do not come back"."""
-    settings = world.settings().model_copy(update={"access": Access(token=TOKEN)})
+    settings = world.settings().model_copy(update={"access": AccessSettings(token=TOKEN)})
     visitor = Visitor((await world.start(settings=settings)).url)
     accepts = {"Accept": "text/event-stream"}
     page = await visitor.ask("GET", f"{ACCOUNT}/live", headers=accepts, allow_redirects=False)

@@ -16,7 +16,7 @@ import pytest
 import trustme
 import yaml
 
-from openwx.config import Access, load
+from openwx.config import AccessSettings, load
 from tests.patience import PATIENCE_S
 
 from .world import Gateway, World
@@ -163,7 +163,7 @@ def authority() -> trustme.CA:
 @pytest.fixture
 async def behind(world: World) -> Gateway:
     """Start a gateway with the settings that the proxies' files ask for, and log it in."""
-    access = Access(token=TOKEN, allowed_hosts=[NAME])
+    access = AccessSettings(token=TOKEN, allowed_hosts=[NAME])
     gateway = await world.start(settings=world.settings().model_copy(update={"access": access}))
     await world.account.phone.logs_in()
     await world.account.comes_online(PATIENCE_S)

@@ -2,7 +2,7 @@
 
 import re
 
-from openwx.config import Access
+from openwx.config import AccessSettings
 
 from .world import Gateway, World
 
@@ -36,7 +36,9 @@ async def test_the_page_and_all_that_it_loads_come_from_here(
 
 
 async def test_it_is_read_without_a_token_but_not_under_any_name(world: World) -> None:
-    settings = world.settings().model_copy(update={"access": Access(token="s3cret-enough-token")})
+    settings = world.settings().model_copy(
+        update={"access": AccessSettings(token="s3cret-enough-token")}
+    )
     gateway = await world.start(settings=settings)
 
     async def status(**headers: str) -> int:

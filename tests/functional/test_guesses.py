@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from openwx.api import wrong_tokens
-from openwx.config import Access
+from openwx.config import AccessSettings
 
 from .world import Command, Gateway, World
 
@@ -29,7 +29,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 async def guarded(world: World, **access: Any) -> Gateway:
     settings = world.settings().model_copy(
-        update={"access": Access.model_validate({"token": TOKEN, **access})}
+        update={"access": AccessSettings.model_validate({"token": TOKEN, **access})}
     )
     return await world.start(settings=settings)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from openwx.config import Access
+from openwx.config import AccessSettings
 from openwx.simulator import Account, Simulator
 from tests.reply import Reply
 
@@ -23,7 +23,7 @@ async def probe(gateway: Gateway, path: str, *, method: str = "GET", **request: 
 async def guarded(world: World) -> Gateway:
     """Start a gateway with a token that is not logged in yet."""
     return await world.start(
-        settings=world.settings().model_copy(update={"access": Access(token=TOKEN)})
+        settings=world.settings().model_copy(update={"access": AccessSettings(token=TOKEN)})
     )
 
 

@@ -12,7 +12,7 @@ import trustme
 
 from openwx import service
 from openwx.api import handshake
-from openwx.config import Access, Listen
+from openwx.config import AccessSettings, Listen
 from openwx.errors import ConfigError
 from tests.patience import PATIENCE_S
 
@@ -81,7 +81,7 @@ async def test_a_certificate_that_is_none(world: World, tmp_path: Path) -> None:
 async def test_who_never_shakes_hands_makes_room(
     world: World, authority: trustme.CA, listen: Listen
 ) -> None:
-    access = Access(max_connections=10, token="s3cret-enough-token")
+    access = AccessSettings(max_connections=10, token="s3cret-enough-token")
     settings = world.settings().model_copy(update={"listen": [listen], "access": access})
     gateway = await world.start(settings=settings)
     host, port = gateway.url.removeprefix("https://").split(":")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from openwx.config import Access
+from openwx.config import AccessSettings
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
@@ -41,7 +41,7 @@ async def gateway(world: World) -> Gateway:
 
 def allowing(world: World, **more: Any) -> Any:
     settings = world.settings(**more)
-    return settings.model_copy(update={"access": Access(allow_private_targets=True)})
+    return settings.model_copy(update={"access": AccessSettings(allow_private_targets=True)})
 
 
 async def start(gateway: Gateway, **params: str) -> Reply:

@@ -17,7 +17,7 @@ from aiohttp import web
 from filelock import FileLock
 
 from openwx import instance, service
-from openwx.config import Access, Listen
+from openwx.config import AccessSettings, Listen
 from openwx.simulator import Account
 from tests.patience import PATIENCE_S
 
@@ -267,7 +267,7 @@ async def test_wherever_it_listens(
     openwx: Start, world: World, tmp_path: Path, host: str, shown: str, encrypted: bool
 ) -> None:
     listen = Listen(host=host, port=0, **(tls(tmp_path) if encrypted else {}))
-    access = Access(token="the-right-one-and-no-other")
+    access = AccessSettings(token="the-right-one-and-no-other")
     gateway = await another(world, "here", listen=[listen], access=access)
     commands = beside(
         openwx, gateway.settings.data_dir, 0, OPENWX_ACCESS__TOKEN="the-right-one-and-no-other"

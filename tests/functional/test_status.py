@@ -10,7 +10,7 @@ import trustme
 
 from openwx import __version__
 from openwx.cli.status import duration
-from openwx.config import Access, Listen
+from openwx.config import AccessSettings, Listen
 from openwx.simulator import Account, Fault
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
@@ -97,7 +97,7 @@ async def test_not_reached(openwx: Start, api: Gateway) -> None:
 
 
 async def test_another_token(openwx: Start, world: World) -> None:
-    settings = world.settings().model_copy(update={"access": Access(token="the-right-one")})
+    settings = world.settings().model_copy(update={"access": AccessSettings(token="the-right-one")})
     gateway = await world.start(settings=settings)
     code, _, err = await status(openwx, gateway, OPENWX_ACCESS__TOKEN="the-wrong-one")
     assert code == 2
@@ -116,7 +116,7 @@ async def test_every_address_with_a_certificate_for_another_name(
     certificate.cert_chain_pems[0].write_to_path(cert)
     listen = Listen(host="0.0.0.0", port=0, tls_cert=cert, tls_key=key)
     settings = world.settings().model_copy(
-        update={"listen": [listen], "access": Access(token="the-right-one")}
+        update={"listen": [listen], "access": AccessSettings(token="the-right-one")}
     )
     gateway = await world.start(settings=settings)
     environ = {

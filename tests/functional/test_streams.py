@@ -15,7 +15,7 @@ from aiohttp import web
 
 from openwx.api import slow_client, sse
 from openwx.api.slow_client import SlowClient
-from openwx.config import Access
+from openwx.config import AccessSettings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
 from tests.memory_wechat import MemoryAccount
@@ -421,7 +421,7 @@ async def test_who_never_reads_is_cut_off(
 
 
 async def test_the_token_and_the_origin_are_asked_for(world: World) -> None:
-    access = Access(token="a-long-secret-token", cors_origins=["https://shop.example"])
+    access = AccessSettings(token="a-long-secret-token", cors_origins=["https://shop.example"])
     gateway = await world.start(settings=world.settings().model_copy(update={"access": access}))
     assert (await gateway.get("events")).status == 401
     assert (await gateway.get("events", token="a-wrong-secret-token")).status == 401

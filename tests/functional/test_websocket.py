@@ -13,7 +13,7 @@ import pytest
 
 from openwx.api import slow_client
 from openwx.api import websocket as serving
-from openwx.config import Access
+from openwx.config import AccessSettings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
 from tests.memory_wechat import MemoryAccount
@@ -31,7 +31,7 @@ TOKEN = "a-long-secret-token"
 
 
 async def with_token(world: World, **access: Any) -> Gateway:
-    settings = world.settings().model_copy(update={"access": Access(token=TOKEN, **access)})
+    settings = world.settings().model_copy(update={"access": AccessSettings(token=TOKEN, **access)})
     return await world.start(settings=settings)
 
 

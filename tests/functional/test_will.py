@@ -9,7 +9,7 @@ import pytest
 
 from openwx.api.app import routes
 from openwx.api.confirm.words import CHINESE
-from openwx.config import Access
+from openwx.config import AccessSettings
 from openwx.simulator import Account
 from tests.reply import Reply
 
@@ -151,7 +151,7 @@ async def test_programs_are_let_in(gateway: Gateway, headers: dict[str, str]) ->
 class TestToken:
     @pytest.fixture
     async def guarded(self, world: World) -> Gateway:
-        access = Access(token="s3cret-enough-token")
+        access = AccessSettings(token="s3cret-enough-token")
         return await world.start(settings=world.settings().model_copy(update={"access": access}))
 
     async def test_with_the_token_a_browser_may_open_an_address(self, guarded: Gateway) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from openwx.config import (
     EVENTS,
-    Access,
+    AccessSettings,
     AccountSettings,
     JournalLimits,
     Listen,
@@ -87,7 +87,7 @@ def test_defaults() -> None:
     assert (config.log_level, config.log_path, config.log_format) == ("info", None, "console")
     assert (config.show_messages, config.max_clients) == (True, 100)
     assert config.listen == [Listen(host="127.0.0.1", port=3000, tls_cert=None, tls_key=None)]
-    assert config.access == Access(
+    assert config.access == AccessSettings(
         token=None, allow_anonymous=False, cors_origins=[], allowed_hosts=[]
     )
     assert config.media == Media(
@@ -659,7 +659,7 @@ def test_beyond_loopback_a_token_is_needed(host: str) -> None:
 def test_check_exposure_of_settings_made_by_hand() -> None:
     with pytest.raises(ConfigError, match="a token is needed"):
         Settings(listen=[Listen(host="0.0.0.0")]).check_exposure()
-    Settings(listen=[Listen(host="0.0.0.0")], access=Access(token="t")).check_exposure()
+    Settings(listen=[Listen(host="0.0.0.0")], access=AccessSettings(token="t")).check_exposure()
 
 
 # The example, and check-config
@@ -692,7 +692,7 @@ def test_the_example_names_every_key_and_no_other() -> None:
     assert _keys_of_example() == {
         "": set(Settings.model_fields),
         "listen": set(Listen.model_fields),
-        "access": set(Access.model_fields),
+        "access": set(AccessSettings.model_fields),
         "media": set(Media.model_fields),
         "report": set(ReportSettings.model_fields),
         "journal": set(JournalLimits.model_fields),
@@ -784,7 +784,7 @@ _KEYS = sorted(
         *Listen.model_fields,
         *AccountSettings.model_fields,
     }
-    | {*Access.model_fields, *Media.model_fields}
+    | {*AccessSettings.model_fields, *Media.model_fields}
 )
 _SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(EVENTS)

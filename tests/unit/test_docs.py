@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from openwx.api.openapi.descriptions import FORMATS
 from openwx.config import AccountSettings, Listen, ReportSettings, Settings
-from openwx.config.models import EVENTS, Access, JournalLimits, Media
+from openwx.config.models import EVENTS, AccessSettings, JournalLimits, Media
 
 Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ EVERY_PAGE = [
 ]
 TABLES: dict[str, type[BaseModel]] = {
     "[[listen]]": Listen,
-    "[access]": Access,
+    "[access]": AccessSettings,
     "[media]": Media,
     "[report]": ReportSettings,
     "[journal]": JournalLimits,

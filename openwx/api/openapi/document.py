@@ -11,7 +11,7 @@ from openwx.api.openapi import descriptions
 from openwx.api.openapi.operations import paths
 from openwx.api.openapi.responses import FAILURE, own_responses, shared_examples, shared_responses
 from openwx.api.openapi.webhooks import UPLOAD_SCHEMAS, webhooks
-from openwx.api.routing import Image, LongPoll, Route
+from openwx.api.routing import ImageReply, LongPoll, Route
 from openwx.api.stream_models import EventStream, Listing, Socket
 
 Schema = dict[str, Any]
@@ -74,7 +74,7 @@ def document(routes: Iterable[Route]) -> Schema:
 
 def _alternatives(reply: Any) -> tuple[Any, ...]:
     """Return the JSON types of which a reply is one; none for pictures and streams."""
-    if reply in (Image, EventStream, Socket):
+    if reply in (ImageReply, EventStream, Socket):
         return ()
     if get_origin(reply) not in (Union, UnionType):
         return (reply,)

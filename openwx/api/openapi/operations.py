@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from openwx.api.models import RESERVED, Call
+from openwx.api.models import RESERVED, RequestModel
 from openwx.api.openapi import descriptions
 from openwx.api.openapi.examples import Recorded
 from openwx.api.openapi.responses import answers_of, responses_of
@@ -69,7 +69,7 @@ def paths(row: Route, responses: Iterable[str]) -> dict[str, Schema]:
 # -- parameters ------------------------------------------------------------------------------------------
 
 
-def _parameters(model: type[Call] | None) -> tuple[dict[str, Schema], list[str]]:
+def _parameters(model: type[RequestModel] | None) -> tuple[dict[str, Schema], list[str]]:
     """Return the parameters of a route, and which of them are required."""
     if model is None:
         return _COMMON, []

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from openwx.api.openapi import descriptions
 from openwx.api.openapi.examples import Recorded, everywhere, of_topic
-from openwx.api.routing import Image, Route
+from openwx.api.routing import ImageReply, Route
 from openwx.api.stream_models import KINDS, STREAM_EVENTS, EventStream, Listing, Socket
 
 Schema = dict[str, Any]
@@ -159,7 +159,7 @@ def _outcomes(row: Route, recorded: Sequence[Recorded], replies: Sequence[Schema
         successes = [{"type": "array", "items": {"$ref": "#/components/schemas/Upload"}}]
     content: Schema = {}
     json_only = list(recorded)
-    if row.reply is Image:
+    if row.reply is ImageReply:
         content["image/*"] = {}
         json_only = [one for one in recorded if one.code]
     elif row.reply is EventStream:

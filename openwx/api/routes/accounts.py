@@ -8,8 +8,8 @@ import msgspec
 from pydantic import ConfigDict, Field
 
 from openwx.accounts import qrcode
-from openwx.api.models import Call
-from openwx.api.routing import Image, route
+from openwx.api.models import RequestModel
+from openwx.api.routing import ImageReply, route
 from openwx.errors import CallerError, Code
 from openwx.schemas import ClientInfo, Clients, ClientStarted, ClientStops, ListedClient
 
@@ -61,7 +61,7 @@ async def stop_client(gateway: "AccountManager", account: "Account") -> ClientSt
     )
 
 
-class StartClient(Call):
+class StartClient(RequestModel):
     """The name of an account, and its settings: any key of `[accounts.NAME]`; lists are JSON or joined by commas."""
 
     model_config = ConfigDict(extra="allow")
@@ -83,7 +83,7 @@ async def start_client(gateway: "AccountManager", call: StartClient) -> ClientSt
     return ClientStarted(client=call.client, pid=os.getpid(), port=gateway.port, status=status)
 
 
-class CheckClient(Call):
+class CheckClient(RequestModel):
     """The name of an account; without it, all."""
 
     client: Annotated[str | None, Field(description="the name of an account")] = None
@@ -109,7 +109,7 @@ async def check_client(gateway: "AccountManager", call: CheckClient) -> Clients:
 
 
 @route("get_qrcode", any_state=True, reads=True)
-async def get_qrcode(account: "Account") -> Image:
+async def get_qrcode(account: "Account") -> ImageReply:
     """Get the QR code to scan for the login."""
     if account.qrcode_png is None:
         raise CallerError(
@@ -117,4 +117,4 @@ async def get_qrcode(account: "Account") -> Image:
             f"there is no QR code to scan now: the account is {account.state}",
             http_status=404,
         )
-    return Image(account.qrcode_png, "image/png")
+    return ImageReply(account.qrcode_png, "image/png")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from openwx.api.models import FriendSelectors, member_of
-from openwx.api.routing import Image, route
+from openwx.api.routing import ImageReply, route
 from openwx.domain.contacts import Friend, Group, Member, User
 from openwx.errors import CallerError, Code
 
@@ -20,11 +20,11 @@ class GetAvatar(FriendSelectors):
 
 
 @route("get_avatar", reads=True)
-async def get_avatar(account: "Account", call: GetAvatar) -> Image:
+async def get_avatar(account: "Account", call: GetAvatar) -> ImageReply:
     """Get the picture of the user, a friend, a group, or a member of a group."""
     person, room_id = _find(account, call)
     found = await account.avatars.of(person, room_id)
-    return Image(found.data, found.mime, "max-age=3600", found.etag)
+    return ImageReply(found.data, found.mime, "max-age=3600", found.etag)
 
 
 def _find(account: "Account", call: GetAvatar) -> tuple[User | Friend | Group | Member, str]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from openwx.api.models import Call, Flag, FriendSelectors, GroupSelectors, Name, member_of
+from openwx.api.models import Flag, FriendSelectors, GroupSelectors, Name, RequestModel, member_of
 from openwx.api.routing import route
 from openwx.domain.contacts import Friend, Member, User
 from openwx.errors import CallerError, Code
@@ -73,7 +73,7 @@ async def sticky_group(account: "Account", call: StickyGroup) -> Done:
     return Done()
 
 
-class MakeFriend(Call):
+class MakeFriend(RequestModel):
     """Whom to ask, and with what words."""
 
     id: Annotated[str, Field(description="the id of a member of a group")]
@@ -95,7 +95,7 @@ async def make_friend(account: "Account", call: MakeFriend) -> Done:
     return Done()
 
 
-class AcceptFriendRequest(Call):
+class AcceptFriendRequest(RequestModel):
     """The request to accept, as its `friend_request` event names it."""
 
     id: Annotated[str, Field(max_length=300, description="the id from the friend_request event")]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from openwx.api.models import Call, GroupSelectors, Name
+from openwx.api.models import GroupSelectors, Name, RequestModel
 from openwx.api.routing import route
 from openwx.domain.contacts import Friend
 from openwx.errors import CallerError, Code, Rejected
@@ -31,7 +31,7 @@ def _listed(kind: str, *lists: str | None) -> list[str]:
     return ids
 
 
-class Friends(Call):
+class Friends(RequestModel):
     """Friends by their ids, under either name."""
 
     MAY_BE_EMPTY = frozenset({"friends", "friend"})

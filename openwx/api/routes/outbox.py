@@ -6,7 +6,7 @@ import msgspec
 from pydantic import Field
 
 from openwx.accounts.outbox import LISTED
-from openwx.api.models import Call
+from openwx.api.models import RequestModel
 from openwx.api.routing import route
 from openwx.schemas import Count, Deliveries, Delivery, DeliveryShown
 from openwx.store.records import ListedReport
@@ -31,7 +31,7 @@ def _delivery(report: ListedReport) -> Delivery:
     )
 
 
-class Outbox(Call):
+class OutboxQuery(RequestModel):
     """Which deliveries to list."""
 
     state: Annotated[
@@ -44,14 +44,14 @@ class Outbox(Call):
 
 
 @route("outbox", any_state=True, reads=True)
-async def outbox(account: "Account", call: Outbox) -> Deliveries:
+async def outbox(account: "Account", call: OutboxQuery) -> Deliveries:
     """List the deliveries to `post_api` that failed, newest first, or those that wait, oldest first."""
     box = account.outbox
     listed = await (box.failed if call.state == "failed" else box.waiting)(call.limit)
     return Deliveries(deliveries=[_delivery(report) for report in listed])
 
 
-class OutboxShow(Call):
+class OutboxShow(RequestModel):
     """Which delivery to show."""
 
     id: Annotated[int, Field(ge=1, lt=2**63, description="the id of a delivery")]
@@ -64,7 +64,7 @@ async def outbox_show(account: "Account", call: OutboxShow) -> DeliveryShown:
     return DeliveryShown(delivery=_delivery(report), upload=msgspec.Raw(body))
 
 
-class Chosen(Call):
+class Chosen(RequestModel):
     """Which deliveries."""
 
     id: Annotated[

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from openwx.api.models import Call
+from openwx.api.models import RequestModel
 from openwx.api.routing import route
 from openwx.schemas import MessageRevoked
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from openwx.accounts.account import Account
 
 
-class RevokeMessage(Call):
+class RevokeMessage(RequestModel):
     """A message that was sent."""
 
     id: Annotated[

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from openwx.accounts.media.registry import described
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.outgoing import OutgoingMedia, Sent
-from openwx.api.models import Call, Flag, FriendSelectors, GroupSelectors
+from openwx.api.models import Flag, FriendSelectors, GroupSelectors, RequestModel
 from openwx.api.multipart import FilePart
 from openwx.api.routing import route
 from openwx.domain.contacts import Chat
@@ -32,7 +32,7 @@ def _of_sendable_size(content: str) -> str:
     return content
 
 
-class Medium(Call):
+class MediaParams(RequestModel):
     """Media: a local path or URL, base64, or a file part."""
 
     media_path: Annotated[
@@ -65,7 +65,7 @@ class Medium(Call):
         return MediaInput(self.media_path, self.media_data, file, self.media_name)
 
 
-class Content(Medium):
+class Content(MediaParams):
     """What to send: a text, media, or both."""
 
     content: Annotated[
@@ -252,7 +252,7 @@ def _message_sent(sent: Sequence[Sent]) -> MessageSent:
     )
 
 
-class UploadMedia(Medium):
+class UploadMedia(MediaParams):
     """Media to upload."""
 
 

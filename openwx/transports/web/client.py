@@ -62,7 +62,7 @@ INVITE_START_COUNT = 40
 """Size of a group from which new members are invited, unless WeChat sends another number."""
 
 
-class Client:
+class WebClient:
     """One account's client. ``run`` never returns unless the login is refused for good."""
 
     def __init__(

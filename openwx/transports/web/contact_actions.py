@@ -19,7 +19,7 @@ from openwx.transports.ratelimit import Priority, RateLimiter
 from openwx.transports.web import friends as friend_calls
 from openwx.transports.web import groups as group_calls
 from openwx.transports.web import send, wire
-from openwx.transports.web.client import Client
+from openwx.transports.web.client import WebClient
 from openwx.transports.web.contacts import WebContacts, is_group
 from openwx.transports.web.http import Call
 from openwx.transports.web.mutations import Mutation, MutationRunner, unknown
@@ -39,7 +39,7 @@ class WebContactActions:
 
     def __init__(
         self,
-        client: Client,
+        client: WebClient,
         timing: Timing,
         limiter: RateLimiter,
         changes: ChangeSink,

@@ -20,7 +20,7 @@ from openwx.keyedlock import KeyedLock
 from openwx.timing import Timing
 from openwx.transports.ratelimit import Priority, RateLimiter
 from openwx.transports.web import wire
-from openwx.transports.web.client import Client
+from openwx.transports.web.client import WebClient
 from openwx.transports.web.contact_loader import fetch_records
 from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.http import Call
@@ -43,7 +43,7 @@ class MutationRunner:
 
     def __init__(
         self,
-        client: Client,
+        client: WebClient,
         timing: Timing,
         limiter: RateLimiter,
         priority: Priority,

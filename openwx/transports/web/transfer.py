@@ -9,7 +9,7 @@ from openwx.errors import BadResponse, Unreachable
 from openwx.localfile import open_regular
 from openwx.timing import Timing
 from openwx.transports.web import download, send
-from openwx.transports.web.client import Client
+from openwx.transports.web.client import WebClient
 from openwx.transports.web.download_body import Put
 from openwx.transports.web.session import Session
 from openwx.transports.web.upload import CHUNK, UNCHECKED, Permit, Upload, check, chunks_of
@@ -26,7 +26,7 @@ NOBODY_YET = "filehelper"
 class Transfer:
     """Uploads, sends and downloads media with the client's present login. Every method raises ``WeChatError``."""
 
-    def __init__(self, client: Client, pace: Timing) -> None:
+    def __init__(self, client: WebClient, pace: Timing) -> None:
         self._client = client
         self._pace = pace
 

@@ -22,7 +22,7 @@ from openwx.timing import Timing
 from openwx.transports.base import Capability, ChangeSink, ContactActions, Inbox, Write
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web import avatar, send, sync
-from openwx.transports.web.client import Client
+from openwx.transports.web.client import WebClient
 from openwx.transports.web.contact_actions import WebContactActions
 from openwx.transports.web.contacts_snapshot import ContactsSnapshot
 from openwx.transports.web.http import Http
@@ -45,7 +45,7 @@ class WebTransport:
         self._http = http
         self._timing = timing
         self._limiter = limiter
-        self._client = Client(http, mode=mode, pace=timing, limiter=limiter)
+        self._client = WebClient(http, mode=mode, pace=timing, limiter=limiter)
         self._transfer = Transfer(self._client, timing)
         self._actions: WebContactActions
 

@@ -11,7 +11,7 @@ from openwx.accounts.check_event import EventBuffer
 from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.outgoing import OutgoingMedia, Sent
-from openwx.config import Access, Settings
+from openwx.config import AccessSettings, Settings
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
 from openwx.domain.events import State
@@ -132,8 +132,8 @@ class Account:
 class StandIn:
     """The gateway."""
 
-    def __init__(self, access: Access | None = None) -> None:
-        self.settings = Settings(access=access or Access())
+    def __init__(self, access: AccessSettings | None = None) -> None:
+        self.settings = Settings(access=access or AccessSettings())
         self.accounts = {"default": Account("default")}
         self.port = 3000
         self._folder = tempfile.TemporaryDirectory()

@@ -9,7 +9,7 @@ import aiohttp
 from openwx.api import access as judge
 from openwx.api.app import make_runner
 from openwx.api.server import Runner
-from openwx.config import Access
+from openwx.config import AccessSettings
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
@@ -63,7 +63,7 @@ class Serve:
         self._stack = stack
 
     async def __call__(self, **access: Any) -> Api:
-        gateway = StandIn(Access(**access))
+        gateway = StandIn(AccessSettings(**access))
         self._stack.callback(gateway.close)
         whole = gateway.as_gateway()
         runner = make_runner(whole, judge.Access(whole.settings.access))

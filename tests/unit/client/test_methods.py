@@ -11,7 +11,7 @@ import pytest
 
 from openwx.api.app import routes
 from openwx.api.models import RESERVED
-from openwx.api.routing import Image, Route
+from openwx.api.routing import ImageReply, Route
 from openwx.api.stream_models import EventStream, Listing
 from openwx.client import Client
 from openwx.client.media import FilePart
@@ -80,7 +80,7 @@ class Recorder(Client):
         raise Enough
 
     async def _image(self, route: str, parameters: dict[str, Any]) -> tuple[bytes, str]:
-        self._note(route, Image, parameters)
+        self._note(route, ImageReply, parameters)
         return b"", "image/png"
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from openwx.api.access import Access
-from openwx.config import Access as Settings
+from openwx.config import AccessSettings as Settings
 from openwx.console.links import linked, may_follow
 
 ACCESS = Access(Settings(allowed_hosts=["wx.example.org"]))

@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from openwx.api.access import Access
-from openwx.config import Access as AccessSettings
+from openwx.config import AccessSettings
 from openwx.console.session import LIFETIME_S, MOST_SESSIONS, Sessions
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwx.reporter.answer import Answer, read
+from openwx.reporter.answer import BackendAnswer, read
 
 
-def parse(body: bytes, charset: str | None) -> Answer | None:
+def parse(body: bytes, charset: str | None) -> BackendAnswer | None:
     return read(body, "application/json", charset, may_reply=True)[0]
 
 
@@ -36,7 +36,7 @@ def test_texts_come_through_and_nothing_else_is_a_reply(fields: dict[str, object
         body = json.dumps(fields, allow_nan=False)
     except ValueError:
         return
-    answer = parse(body.encode(), None) or Answer()
+    answer = parse(body.encode(), None) or BackendAnswer()
     if isinstance(reply, int | float) and not isinstance(reply, bool):
         assert answer.reply == json.dumps(reply)
     else:
@@ -63,4 +63,4 @@ def test_an_answer_in_an_odd_codec_holds_up_nobody(charset: str) -> None:
 def test_answers_in_usual_character_sets_are_read(charset: str) -> None:
     text = "ok" if charset in ("ascii", "windows-1252") else "你好"
     body = json.dumps({"reply": text}, ensure_ascii=False).encode(charset)
-    assert parse(body, charset) == Answer(text)
+    assert parse(body, charset) == BackendAnswer(text)

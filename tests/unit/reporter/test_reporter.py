@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from openwx import __version__
 from openwx.reporter.post_result import retry_after
-from openwx.reporter.reporter import Answer
+from openwx.reporter.reporter import BackendAnswer
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import WriteBatch, WriteResult
 from tests.patience import PATIENCE_S
@@ -314,19 +314,22 @@ async def test_an_unresolvable_host_is_an_outage(world: World) -> None:
 @pytest.mark.parametrize(
     ("body", "wanted"),
     [
-        ('{"reply": "hi"}', Answer("hi")),
-        ('{"reply": "0"}', Answer("0")),
-        ('{"reply": 0}', Answer("0")),
-        ('{"reply": -1.50, "more": [1]}', Answer("-1.50")),
-        ('{"reply": "a", "media": "/tmp/x.png"}', Answer("a", "/tmp/x.png")),
-        ('{"media": "http://x/"}', Answer(None, "http://x/")),
-        ('\ufeff{"reply": "bom"}', Answer("bom")),
-        ('{"reply": "你好😀"}', Answer("你好😀")),
-        ('{"reply": "half: \\ud83d, whole: \\ud83d\\ude00"}', Answer("half: \ufffd, whole: 😀")),
+        ('{"reply": "hi"}', BackendAnswer("hi")),
+        ('{"reply": "0"}', BackendAnswer("0")),
+        ('{"reply": 0}', BackendAnswer("0")),
+        ('{"reply": -1.50, "more": [1]}', BackendAnswer("-1.50")),
+        ('{"reply": "a", "media": "/tmp/x.png"}', BackendAnswer("a", "/tmp/x.png")),
+        ('{"media": "http://x/"}', BackendAnswer(None, "http://x/")),
+        ('\ufeff{"reply": "bom"}', BackendAnswer("bom")),
+        ('{"reply": "你好😀"}', BackendAnswer("你好😀")),
+        (
+            '{"reply": "half: \\ud83d, whole: \\ud83d\\ude00"}',
+            BackendAnswer("half: \ufffd, whole: 😀"),
+        ),
     ],
 )
 async def test_a_reply_is_sent_once(
-    world: World, receiver: Receiver, body: str, wanted: Answer
+    world: World, receiver: Receiver, body: str, wanted: BackendAnswer
 ) -> None:
     receiver.script = [says(body, content_type="text/json; charset=utf-8")]
     world.start()
@@ -390,7 +393,7 @@ async def test_gbk_is_understood_where_it_is_declared(world: World, receiver: Re
     world.start()
     await world.record(a_message(1))
     await world.done()
-    assert world.asked == [Answer("你好")]
+    assert world.asked == [BackendAnswer("你好")]
 
 
 async def test_only_what_may_be_replied_to_is(world: World, receiver: Receiver) -> None:

@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 
 from openwx.config import ReportSettings
-from openwx.reporter.reporter import Answer, Reporter
+from openwx.reporter.reporter import BackendAnswer, Reporter
 from openwx.reporter.retry_schedule import Pauses
 from openwx.store.base import Journal
 from openwx.store.records import NewReport, NewSend, Report, Send, WriteBatch, WriteResult
@@ -42,7 +42,7 @@ class World:
         self.receiver = receiver
         self.clock = clock
         self.accepted: list[Send] = []
-        self.asked: list[Answer] = []
+        self.asked: list[BackendAnswer] = []
         self.reporter: Reporter
         self.task: asyncio.Task[None] | None = None
         self.http: aiohttp.ClientSession | None = None
@@ -73,7 +73,7 @@ class World:
     def run(self) -> None:
         self.task = asyncio.create_task(self.reporter.run())
 
-    def sends_for(self, report: Report, answer: Answer) -> list[NewSend]:
+    def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         self.asked.append(answer)
         body = (answer.reply or answer.media or "").encode()
         return [NewSend(uid=f"reply-{next(_numbers)}", body=body, report_id=report.id)]

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from openwx.transports.base import Batch
-from openwx.transports.web.client import Client
+from openwx.transports.web.client import WebClient
 from openwx.transports.web.http import Http
 from openwx.transports.web.session import Session, SyncKey
 
@@ -23,7 +23,7 @@ class Batches:
 
 
 async def test_uids_are_saved_with_the_first_session_and_when_they_change(http: Http) -> None:
-    client, batches = Client(http), Batches()
+    client, batches = WebClient(http), Batches()
     client._inbox = batches
     first = replace(SESSION, uids={"@1": 5})
     second = replace(first, sync_key=SyncKey(((1, 2),)))
