@@ -281,7 +281,7 @@ class MemoryAccount:
     def send(
         self, chat_id: str, text: str, media: RemoteMedia | MediaRef | None, send_id: str
     ) -> str:
-        msg_id = f"out {send_id}"
+        msg_id = f"9{send_id}"
         if all(sent.msg_id != msg_id for sent in self.sent):
             self.sent.append(Sent(self.by_id(chat_id), text, media, msg_id))
             self.note()
