@@ -37,7 +37,7 @@ async def simulator(population: dict[str, Any]) -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-def wechat(request: pytest.FixtureRequest) -> Simulator | MemoryTransports:
+def peer(request: pytest.FixtureRequest) -> Simulator | MemoryTransports:
     """Make what accounts talk to."""
     if "simulator" not in request.fixturenames and request.node.get_closest_marker("in_memory"):
         return MemoryTransports()
@@ -47,8 +47,8 @@ def wechat(request: pytest.FixtureRequest) -> Simulator | MemoryTransports:
 
 
 @pytest.fixture
-def account(wechat: Simulator | MemoryTransports) -> Account | MemoryAccount:
-    return wechat.account()
+def account(peer: Simulator | MemoryTransports) -> Account | MemoryAccount:
+    return peer.account()
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def world(
-    wechat: Simulator | MemoryTransports, receiver: Receiver, tmp_path: Path
+    peer: Simulator | MemoryTransports, receiver: Receiver, tmp_path: Path
 ) -> AsyncIterator[World]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        world = World(wechat, receiver, tmp_path / "data", http)
+        world = World(peer, receiver, tmp_path / "data", http)
         yield world
         await world.close()
 

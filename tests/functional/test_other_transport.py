@@ -75,10 +75,10 @@ async def test_a_session_ends_and_the_next_one_goes_on(
 
 
 async def test_a_refused_login_stops_the_account(
-    world: World, account: MemoryAccount, wechat: MemoryTransports
+    world: World, account: MemoryAccount, peer: MemoryTransports
 ) -> None:
     account.refusal = LoginRefused("login", 1203, "not this account")
     gateway = await world.start()
     client = await gateway.reaches("stop")
     assert "not this account" in client["state_reason"]
-    assert wechat.transports["default"].trouble is account.refusal
+    assert peer.transports["default"].trouble is account.refusal
