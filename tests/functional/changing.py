@@ -1,11 +1,14 @@
 """What the tests of routes that change things have in common."""
 
+from itertools import count
+
 from openwx.simulator import Account, Group, Person
 from tests.reply import Reply
 
 from .world import Receiver, Upload
 
 SUCCESS = {"status": "success", "code": 0}
+_marks = count(1)
 STYLES = ("get", "post", "post_json", "post_parts")
 
 
@@ -20,7 +23,7 @@ def ids_of(account: Account, *people: Person) -> str:
 
 async def in_sync(account: Account, receiver: Receiver) -> None:
     """Wait until everything that WeChat sent so far is reported. The last report is our own event, and is dropped."""
-    mark = f"mark {len(receiver.uploads)}"
+    mark = f"mark {next(_marks)}"
     account.friend("小灰").changes(signature=mark)
 
     def is_mark(upload: Upload) -> bool:

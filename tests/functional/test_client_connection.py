@@ -213,7 +213,7 @@ async def test_events_that_are_not_kept_are_reported(
     async with asyncio.timeout(PATIENCE_S):
         await anext(events)
     assert events.missed == 1
-    assert "are missing: no event had this id yet" in caplog.text
+    assert "are missing: no event has this id" in caplog.text
 
 
 async def test_events_with_large_media(wx: Client, account: Account) -> None:

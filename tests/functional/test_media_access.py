@@ -91,7 +91,7 @@ async def test_what_is_sent_is_what_was_judged(
     assert (await ahead).code == 0
     reply = await call
     assert reply.code == -3, reply.words
-    assert "cannot be read any more" in reply.words
+    assert "can no longer be read" in reply.words
     assert [heard.text for heard in account.sent] == ["first"]
     # The queue goes on.
     assert (await gateway.get("send_friend_message", id="filehelper", content="next")).code == 0
