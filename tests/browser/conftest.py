@@ -11,6 +11,7 @@ from tests.functional.conftest import (  # noqa: F401  fixtures
     api,
     gateway,
     openwx,
+    peer,
     population,
     receiver,
     simulator,
