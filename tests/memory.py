@@ -79,11 +79,6 @@ class MemoryTransport:
     def connect(self, changes: ChangeSink) -> None:
         self._actions: ContactActions = MemoryActions(self, changes)
 
-    async def receives(self, chat: Chat, text: str) -> None:
-        """Deliver a text from a friend, and return when the inbox has taken it."""
-        chat.says(text)
-        await self.account.acknowledges()
-
     # Its life
 
     async def run(self, saved: Mapping[str, bytes], inbox: Inbox) -> None:

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import web
 
+from openwx import sse
 from openwx.accounts.streams import Reader, StreamEnded
 from openwx.console.accounts import counts_of, summary_of
 from openwx.console.context import PageContext
@@ -38,10 +39,7 @@ async def live(context: PageContext) -> web.StreamResponse:
     account = context.account()
     last = context.request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isdecimal() and last.isascii() else context.number("after")
-    response = web.StreamResponse(
-        headers=HEADERS
-        | {hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
-    )
+    response = web.StreamResponse(headers=HEADERS | sse.HEADERS)
     page = LivePage(context, account)
     with context.manager.streams.taking():
         async with account.stream.read(after) as reader:
@@ -66,11 +64,8 @@ class Update(msgspec.Struct, frozen=True):
 
 
 def encode(update: Update) -> bytes:
-    """Spell an update as a Server-Sent Event."""
-    lines = [f"data: {line}" for line in update.html.splitlines() or [""]]
-    if update.id:
-        lines.append(f"id: {update.id}")
-    return "\n".join([f"event: {update.name}", *lines, "", ""]).encode()
+    """Encode an update as a Server-Sent Event."""
+    return sse.event(update.html.encode(), name=update.name, id=update.id or None)
 
 
 ALIVE = Update("alive")

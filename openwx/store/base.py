@@ -153,9 +153,6 @@ class KeyValue(Writable, Protocol):
     async def media(self, account: str, key: str) -> bytes | None:
         """Return what is known of a media."""
 
-    async def key(self, account: str, key: str) -> bytes | None:
-        """Return the record of an idempotent call."""
-
     async def keys_of(self, account: str, key: str) -> dict[str, bytes]:
         """Return the row of a key and those whose keys are ``<key> <anything>``, unless they are pruned by now."""
 

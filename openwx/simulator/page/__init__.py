@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from openwx import assets
+from openwx import assets, sse
 
 from ..control_request import BadParameterError, ControlRequest
 from ..service.login import PHONE_PAGE, draw_qrcode
@@ -65,9 +65,7 @@ def add_routes(app: web.Application, world: World) -> None:
 
         So a reader that is late, slow, or reconnects misses nothing.
         """
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        )
+        response = web.StreamResponse(headers=sse.HEADERS)
         # The write after a disconnect raises; the stream then ends as it would at the close.
         with contextlib.suppress(ConnectionResetError), _watching(world):
             await response.prepare(request)
@@ -111,8 +109,7 @@ async def _send_changes(world: World, response: web.StreamResponse) -> None:
     sent: dict[str, Any] = {}
     while not world.closing:
         now = _numbers(world)
-        event = b": still here\n\n" if now == sent else f"data: {json.dumps(now)}\n\n".encode()
-        await response.write(event)
+        await response.write(sse.ALIVE if now == sent else sse.event(json.dumps(now).encode()))
         sent = now
         await asyncio.sleep(_EVENT_INTERVAL_S)
         await world.pulse.until(lambda: world.closing or _numbers(world) != sent, _KEEP_ALIVE_S)  # noqa: B023

@@ -219,9 +219,6 @@ class SQLiteJournal:
     async def media(self, account: str, key: str) -> bytes | None:
         return await self._value(queries.MEDIA, account, key)
 
-    async def key(self, account: str, key: str) -> bytes | None:
-        return await self._value(queries.KEY, account, key)
-
     async def keys_of(self, account: str, key: str) -> dict[str, bytes]:
         return dict(await self._read(queries.KEYS_OF, account, key))
 

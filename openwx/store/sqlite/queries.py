@@ -91,7 +91,6 @@ SELECT (SELECT count(*) FROM uploads WHERE account = ?1 AND fate = 0),
 COUNT_FAILED = "SELECT count(*) FROM uploads WHERE account = ? AND fate = ?"
 STATE = "SELECT key, value FROM state WHERE account = ?"
 MEDIA = "SELECT value FROM media WHERE account = ? AND key = ?"
-KEY = "SELECT value FROM keys WHERE account = ? AND key = ?"
 # `!` follows the space, which separates a call's key from what is written under it.
 KEYS_OF = "SELECT key, value FROM keys WHERE account = ?1 AND key >= ?2 AND key < ?2 || '!'"
 BODY_OF = "SELECT body FROM uploads WHERE account = ? AND dedupe = ?"

@@ -63,11 +63,14 @@ async def test_old_keys_and_media_are_deleted(journal: Journal, clock: Clock) ->
     await journal.write(WriteBatch(account="me", media={"m": b"1"}, keys={"k": b"1"}))
     clock.now += 100
     await journal.write(WriteBatch(account="me", media={"n": b"2"}, keys={"k": b"2", "l": b"3"}))
-    assert await journal.key("me", "k") == b"2"
-    assert await journal.key("other", "k") is None
+    assert (await journal.keys_of("me", "k")).get("k") == b"2"
+    assert (await journal.keys_of("other", "k")).get("k") is None
     assert await journal.media("me", "m") == b"1"
     await journal.prune_media(keep_s=50)
     await journal.prune_keys(keep_s=50)
     # A key counts from its first use.
-    assert (await journal.key("me", "k"), await journal.key("me", "l")) == (None, b"3")
+    assert (
+        (await journal.keys_of("me", "k")).get("k"),
+        (await journal.keys_of("me", "l")).get("l"),
+    ) == (None, b"3")
     assert (await journal.media("me", "m"), await journal.media("me", "n")) == (None, b"2")

@@ -127,7 +127,7 @@ async def test_a_journal_of_every_version_goes_on(
         assert await journal.state("me") == {"session": b"kept"}
         batch = WriteBatch(account="me", reports=[a_message()], keys={"k": b"v"}, media={"m": b"v"})
         assert (await journal.write(batch)).reports[0] is not None
-        assert await journal.key("me", "k") == await journal.media("me", "m") == b"v"
+        assert (await journal.keys_of("me", "k")).get("k") == await journal.media("me", "m") == b"v"
 
 
 async def test_versions_that_look_elsewhere_for_outcomes_refuse_the_journal(
@@ -178,7 +178,7 @@ async def test_a_journal_of_the_last_version_opens_unchanged(tmp_path: Path, clo
         assert page.pruned == 4
         assert await journal.state("me") == {"session": b"saved"}
         assert await journal.media("me", "m1") == b"known"
-        assert await journal.key("me", "k1") == b"record"
+        assert (await journal.keys_of("me", "k1")).get("k1") == b"record"
         batch = WriteBatch(account="me", reports=[a_message(8, dedupe="d2"), a_message(9)])
         duplicate, new = (await journal.write(batch)).reports
         assert duplicate is None
