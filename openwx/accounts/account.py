@@ -264,7 +264,7 @@ class Account:
             await self._transport.close()
 
     def _start_background(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        """Start what goes on until the account has stopped."""
+        """Start the tasks that run until the account has stopped."""
         work = {
             "reporter": self._reporter.run(),
             "media in": self._hold_back.run(),

@@ -54,7 +54,9 @@ class Avatars:
         self._fetching: dict[str, asyncio.Future[Avatar]] = {}
 
     async def of(self, whom: HasAvatar, room_id: str = "") -> Avatar:
-        """Return the avatar of a person or group. For a member who is no friend, WeChat wants the group's ``room_id``.
+        """Return the avatar of a person or group.
+
+        For a member who is not a friend, WeChat requires the group's ``room_id``.
 
         Raise ``CallerError`` (100) if there is none, and ``WeChatError``.
         """
@@ -90,7 +92,7 @@ class Avatars:
         except BaseException as error:
             if isinstance(error, Exception):
                 fetched.set_exception(error)
-                fetched.exception()  # marks it as retrieved: nobody else may have asked
+                fetched.exception()  # marks it as retrieved: perhaps no other task waits for it
             else:
                 fetched.cancel()
             raise

@@ -57,7 +57,7 @@ class Backend:
         return self._settings.post_api or ""
 
     async def poll(self, running: asyncio.Event) -> None:
-        """Call ``poll_api`` for ever, while the account is running."""
+        """Call ``poll_api`` again and again while the account is running."""
         await poll(
             self._settings,
             self._http_for("poll_api"),

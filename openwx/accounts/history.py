@@ -16,7 +16,7 @@ from openwx.store.records import Counts, StoredReport
 
 HOUR_S = 3600.0
 _REST = 50
-"""Counts are reused for so many times as long as counting took."""
+"""Counts are reused for this multiple of the time that counting took."""
 
 
 class History:

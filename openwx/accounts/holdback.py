@@ -35,7 +35,7 @@ class HoldBack:
                 self._to_complete.put_nowait(recorded)
 
     async def run(self) -> None:
-        """Have pending media fetched, for ever. A bug comes out."""
+        """Download pending media until cancelled. A bug is raised."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 recorded = await self._to_complete.get()

@@ -27,7 +27,7 @@ log = logging.getLogger("openwx.gateway")
 class AccountManager:
     """Runs the accounts side by side; one that fails does not disturb another.
 
-    With one account the process ends when that has stopped. With several it goes on, since they can be started again.
+    A process with one account ends when that has stopped. One with several continues, since they can be started again.
     """
 
     def __init__(self, settings: Settings, resources: Resources) -> None:

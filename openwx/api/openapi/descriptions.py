@@ -66,7 +66,7 @@ TOPICS: dict[str, str] = {
 STREAM = """Each event is `event:` (`receive_message`, `send_message`, or the name of an event), `data:` (the JSON that
 is POSTed to `post_api`) and `id:`. An id without an event is where to go on; a line `:` is a heartbeat. Two more events
 are `missed` (`after`, `upto`, `reason`: these are no longer available) and `end` (`reason`, `after`: the stream ends,
-and goes on after this id). A browser's EventSource reconnects by itself."""
+and continues after this id). A browser's EventSource reconnects by itself."""
 SOCKET = """Open it with GET and `Upgrade: websocket` (RFC 6455). A program that cannot set the header Authorization
 sends `{"token": "…"}` as its first message.
 
