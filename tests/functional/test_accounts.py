@@ -473,10 +473,9 @@ async def test_logout_of_one_that_fails_ends_the_others(
 
 async def test_the_last_reports_can_be_read_after_the_stop(two: Gateway) -> None:
     """``check_event`` works in every state."""
-    await two.get("check_event", client="second", timeout="0")
     account = two.service.gateway.account("second") if two.service else None
     assert account is not None
     await two.get("stop_client", client="second")
     await asyncio.wait_for(account.ended.wait(), PATIENCE_S)
     last = (await two.get("check_event", client="second", timeout="0")).json
-    assert [upload.get("event") for upload in last] == ["state_change", "stop"]
+    assert [upload.get("event") for upload in last[-2:]] == ["state_change", "stop"]
