@@ -91,19 +91,19 @@ KINDS = {
     "dropped_delivery": "a failed delivery that was dropped on request",
     "reply": "an answer of `post_api`, or a reply in it, that cannot be used: it is not labelled as JSON, cannot be"
     " read, is no text, is too large, broke off, or is for what cannot be replied to",
-    "feed": "an upload that fell out of `check_event`'s list before it was asked for"
+    "feed": "a report that fell out of `check_event`'s list before it was asked for"
     " (counted once `check_event` was called at all)",
     "stdout": "a line of `post_stdout`, because stdout is read too slowly or fails",
-    "withdrawn_send": "a send whose caller was told that it was not begun: the time was over, the account stopped,"
+    "withdrawn_send": "a send that was not begun, as its caller was answered: the time was over, the account stopped,"
     " or the journal could not be written",
-    "outcome": "the `send_message` upload of a send that somebody waited for: the gateway ended before it could be"
+    "outcome": "the `send_message` report of a send that somebody waited for: the gateway ended before it could be"
     " written",
     "change": "an event of a change that a call made, such as a remark name: the gateway ended before it could be"
     " written",
-    "medium": "the content of a received medium that could not be fetched; `media_error` tells why",
-    "media_data": "the content of a file that was gone when its upload was sent",
+    "medium": "the content of received media that could not be downloaded; `media_error` says why",
+    "media_data": "the content of a file that was gone when its report was delivered",
     "old_media": "a downloaded file older than `media.keep_days`",
-    "message": "an entry of `AddMsgList` that cannot be read, perhaps because of a bug; it is told raw, as `unknown`",
+    "message": "an entry of `AddMsgList` that cannot be read, perhaps because of a bug; it is reported raw, as `unknown`",
     "record": "a record of a contact from WeChat that cannot be read, or a stranger's beyond 1000",
     "field": "a field of one of WeChat's records that makes no sense; the rest of the record counts",
     "text": "the end of a value in a message that is longer than 64 KiB",
