@@ -103,7 +103,8 @@ KINDS = {
     "medium": "the content of received media that could not be downloaded; `media_error` says why",
     "media_data": "the content of a file that was gone when its report was delivered",
     "old_media": "a downloaded file older than `media.keep_days`",
-    "message": "an entry of `AddMsgList` that cannot be read, perhaps because of a bug; it is reported raw, as `unknown`",
+    "message": "an entry of `AddMsgList` that cannot be read, perhaps because of a bug; it is reported raw, as"
+    " `unknown`",
     "record": "a record of a contact from WeChat that cannot be read, or a stranger's beyond 1000",
     "field": "a field of one of WeChat's records that makes no sense; the rest of the record counts",
     "text": "the end of a value in a message that is longer than 64 KiB",

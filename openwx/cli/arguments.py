@@ -110,6 +110,9 @@ def parser() -> argparse.ArgumentParser:
         "--manual", action="store_true", help="the phone scans only on your or the API's request"
     )
     simulate.add_argument(
+        "--one-account", action="store_true", help="no second account for a second web client"
+    )
+    simulate.add_argument(
         "--chatter", type=float, metavar="SECONDS", help="average time between messages of friends"
     )
 

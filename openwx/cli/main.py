@@ -149,6 +149,7 @@ def _simulate(args: argparse.Namespace) -> int:
         friends=args.friends,
         groups=args.groups,
         auto_scan=not args.manual,
+        one_account=args.one_account,
         chatter_s=args.chatter,
         on_ready=_announce_simulator,
         **sizes,

@@ -114,7 +114,8 @@ class WeChat(_Service):
 
     def __init__(self, seed: int, *, folder: Path, http: aiohttp.ClientSession) -> None:
         size = ("--friends", "8", "--groups", "2", "--members", "8")
-        command = ("openwx", "simulate", "--port", "0", "--seed", str(seed), *size)
+        # A client that was killed seems to run for a moment: its successor is none of another account.
+        command = ("openwx", "simulate", "--port", "0", "--seed", str(seed), "--one-account", *size)
         super().__init__("wechat", *command, folder=folder, http=http)
         self.url = ""
 

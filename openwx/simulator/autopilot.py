@@ -38,6 +38,8 @@ async def _scan(world: World, code: LoginCode) -> None:
 
 def _idle(world: World) -> Account:
     """Return an account without a running web client whose phone shows no prompt."""
+    if world.settings.one_account:
+        return world.accounts[0]
     for account in world.accounts:
         is_in_use = account.session is not None and account.session.is_in_use
         if not is_in_use and account.phone.shows() is None:

@@ -252,6 +252,8 @@ class Settings:
     """With so many members or more, others can only be invited (`InviteStartCount`)."""
     auto_scan: bool = False
     """Phones scan and confirm by themselves, that of the first account first."""
+    one_account: bool = False
+    """The first account's phone scans every code, even where that ends a session; else each client gets an account."""
     scan_delay_s: float = 1.0
     person_s: float = 30.0
     """While a phone page is open, a person there may scan or confirm first, for so many seconds."""

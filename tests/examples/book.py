@@ -232,7 +232,8 @@ def both(*acts: Act) -> Act:
 # -- comparison of two answers ---------------------------------------------------------------------------
 
 _IDS = re.compile(
-    r"@{1,2}[0-9A-Za-z_-]{8,}|(?<=delivery )\d+|(?<=\nid: )\d+|[0-9a-f]{16,}|\d{4,}|[0-9A-Za-z+/\n]{60,}=*"
+    r"@{1,2}[0-9A-Za-z_-]{8,}|(?<=delivery )\d+|(?<=client\()\d+|(?<=\nid: )\d+"
+    r"|[0-9a-f]{16,}|\d{4,}|[0-9A-Za-z+/\n]{60,}=*"
 )
 _TOLD_NUMBERS = frozenset({"code", "ret", "count", "http_status", "member_count", "media_code"})
 _OF_THE_MACHINE = frozenset({"version", "os"})

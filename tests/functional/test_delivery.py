@@ -111,7 +111,8 @@ async def test_what_is_pending_outlives_a_restart_with_its_webhook_id(
     said = [friend.says("one"), friend.says("two"), other.says("three")]
     await account.hands_out(*said)
     await receiver.gets(2, content="one")
-    tried = {text: webhook_ids(receiver, text)[0] for text in ("one", "three")}
+    # The outage of the backend may have been found before the other chat's was tried.
+    tried = {text: ids[0] for text in ("one", "three") if (ids := webhook_ids(receiver, text))}
     await gateway.stop()
     receiver.behaves_well()
     receiver.forget()
@@ -120,8 +121,8 @@ async def test_what_is_pending_outlives_a_restart_with_its_webhook_id(
     came = contents(receiver)
     assert sorted(came) == ["one", "three", "two"]
     assert came.index("one") < came.index("two")
-    assert webhook_ids(receiver, "one") == [tried["one"]]
-    assert webhook_ids(receiver, "three") == [tried["three"]]
+    for text, webhook_id in tried.items():
+        assert webhook_ids(receiver, text) == [webhook_id]
 
 
 async def test_a_refusal_is_taken_five_times_and_then_it_is_the_next_ones_turn(

@@ -251,15 +251,14 @@ async def test_a_media_id_outlives_a_restart(
 
 
 async def test_a_medium_that_wechat_has_forgotten_is_uploaded_again(
-    api: Gateway, account: Account, simulator: Simulator, folder: Path
+    api: Gateway, account: Account, receiver: Receiver, folder: Path
 ) -> None:
     path = written(folder, "a.png", PNG)
     uploaded = await api.get("upload_media", media_path=str(path))
     account.end_session(1102)
     await account.phone.sees_push_login()
     account.phone.confirm()
-    await api.reaches("updating")
-    await api.reaches("running")
+    await receiver.get(event="state_change", params=["updating", "running"])
     account.media.clear()
     sent = await api.get("send_friend_message", id="filehelper", media_id=uploaded.json["media_id"])
     assert sent.code == 0, sent.words

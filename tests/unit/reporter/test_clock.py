@@ -31,7 +31,9 @@ async def test_a_clock_that_is_set_makes_nothing_old(
     world.clock.is_set(step_s)
     world.run()
     await world.done()
-    assert sorted(receiver.numbers()) == [1, 1, 2, 2, 3]
+    # Whichever two came first were refused, and tried again.
+    assert len(receiver.numbers()) == 5
+    assert set(receiver.numbers()) == {1, 2, 3}
     assert await world.journal.failed("me") == []
 
 

@@ -149,7 +149,9 @@ async def test_an_answer_whose_body_hangs_times_out(world: World, receiver: Rece
     world.start(timeout=0.1)
     await world.record(a_message(1))
     await world.done()
-    assert receiver.numbers() == [1] * 5  # five lost answers, then it counts as delivered
+    # Five answers that broke off, then it counts as delivered; a try that no answer began in time is none of them.
+    assert receiver.numbers()[:5] == [1] * 5
+    assert set(receiver.numbers()) == {1}
     assert await world.journal.failed("me") == []
 
 
