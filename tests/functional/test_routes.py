@@ -252,8 +252,7 @@ async def test_check_event_works_without_post_api(world: World, account: Account
     report = {"post_api": None, "post_event": False, "check_event_list_max_size": 3}
     gateway = await world.run(report=report)
     events = [json["event"] for json in gateway.noticed if json["post_type"] == "event"]
-    assert "state_change" in events
-    assert "input_qrcode" in events
+    assert {"login", "state_change"} <= set(events)
     for number in range(5):
         account.friend("小灰").says(str(number))
     await gateway.get("send_friend_message", account="xiaohui2016", content="end")
