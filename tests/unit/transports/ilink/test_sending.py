@@ -382,7 +382,7 @@ async def test_what_no_bot_can_do(case: Case, fake: Fake) -> None:
         assert transport.capabilities == {
             Capability.CONTACTS, Capability.SEND_TEXT, Capability.SEND_MEDIA,
         }  # fmt: skip
-        assert not (transport.drops_repeats or transport.shares_uploads)
+        assert transport.drops_repeats is transport.shares_uploads is False
 
 
 async def test_a_refused_connection_never_reached_anything(case: Case, fake: Fake) -> None:
