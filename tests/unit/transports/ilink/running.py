@@ -8,8 +8,10 @@ import aiohttp
 from msgspec.structs import replace
 
 from openwx.config import AccountSettings
+from openwx.domain.chat_ref import Identity
 from openwx.domain.events import Event, State, StateChanged
 from openwx.domain.messages import Message
+from openwx.reasons import ReasonCode
 from openwx.testing import PACE
 from openwx.timing import Timing
 from openwx.transports.base import Batch
@@ -88,6 +90,21 @@ async def eventually(done: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not done():
             await asyncio.sleep(0)
+
+
+# Functions, since what mypy knows of a property it believes to stay.
+
+
+def code_of(transport: ILinkTransport) -> ReasonCode:
+    return transport.reason.code
+
+
+def is_usable(transport: ILinkTransport) -> bool:
+    return transport.is_usable
+
+
+def identity_of(transport: ILinkTransport) -> Identity | None:
+    return transport.identity
 
 
 class Sink:

@@ -13,6 +13,7 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from openwx.domain.events import State
 from openwx.domain.messages import Message
 from openwx.errors import BadResponse, Unreachable, WeChatError
 from openwx.transports.ilink import http, wire
@@ -64,12 +65,19 @@ ITEM = st.fixed_dictionaries(
 )
 MESSAGE = st.fixed_dictionaries(
     {"item_list": st.lists(ITEM | ANY, max_size=3)},
-    optional={name: ANY for name in ("seq", "message_id", "from_user_id", "create_time_ms", "context_token")},
+    optional=dict.fromkeys(("seq", "message_id", "from_user_id", "create_time_ms", "context_token"), ANY),
 )  # fmt: skip
 ANSWER = ANY | st.fixed_dictionaries(
     {"msgs": st.lists(MESSAGE | ANY, max_size=3)}, optional={"get_updates_buf": ANY, "ret": ANY}
 )
-KINDS = [wire.CodeReply, wire.StatusReply, wire.UpdatesReply, wire.SendReply, wire.UploadReply, wire.Reply]  # fmt: skip
+KINDS: list[type[wire.Reply]] = [
+    wire.CodeReply,
+    wire.StatusReply,
+    wire.UpdatesReply,
+    wire.SendReply,
+    wire.UploadReply,
+    wire.Reply,
+]
 SESSION = Session(token="t", bot_id="b@im.bot", person_id="p@im.wechat", origin="http://x")
 
 
@@ -190,11 +198,11 @@ async def test_no_answer_ends_the_loop_of_polls(answers: list[Any]) -> None:
         await fake.writes(bot, "first")
         await case.inbox.until(lambda: "first" in case.inbox.texts)
         await fake.until(lambda: not fake._faults["getupdates"])
-        if case.inbox.states.count("loading") > 1 or not bot.is_alive:
+        if case.inbox.states.count(State.LOADING) > 1 or not bot.is_alive:
             return  # two -14 in a row: a new login is wanted, and another test's matter
         await fake.writes(bot, "last")
         await case.inbox.until(
-            lambda: "last" in case.inbox.texts or "loading" in case.inbox.states[4:]
+            lambda: "last" in case.inbox.texts or State.LOADING in case.inbox.states[4:]
         )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 from msgspec.structs import replace
 
 from openwx.domain.chat_ref import Identity
@@ -14,12 +15,12 @@ from openwx.domain.events import (
     State,
     StateChanged,
 )
-from openwx.errors import CallerError, NotLoggedIn
+from openwx.errors import CallerError, NotLoggedIn, SessionEnded
 from openwx.reasons import ReasonCode
 from openwx.transports.ilink.session import Session
 
 from .fake import PERSON, Fake
-from .running import Case, eventually
+from .running import Case, code_of, eventually, identity_of, is_usable
 
 ANOTHER = "o9cq80Xyz@im.wechat"
 
@@ -35,18 +36,18 @@ async def test_a_login_from_the_code_to_running(case: Case, fake: Fake) -> None:
         assert shown == QRCodeShown("code-1", "https://liteapp.weixin.qq.com/q/code-1")
         await fake.says_of(code, "scaned")
         await case.inbox.enters(State.CONFIRMING)
-        assert transport.reason.code is ReasonCode.SCANNED
+        assert code_of(transport) is ReasonCode.SCANNED
         bot = await fake.confirms()
         await case.inbox.enters(State.RUNNING)
         assert case.inbox.states == [
             State.LOADING, State.SCANING, State.CONFIRMING, State.UPDATING, State.RUNNING,
         ]  # fmt: skip
-        assert transport.identity == Identity(PERSON, bot.id)
+        assert identity_of(transport) == Identity(PERSON, bot.id)
         assert transport.owner_id == PERSON
         assert transport.contacts.user.id == transport.contacts.user.uid == PERSON
         assert [e.ids_changed for e in case.inbox.events if isinstance(e, LoggedIn)] == [True]
         assert [e for e in case.inbox.events if isinstance(e, ContactsLoaded)]
-        assert transport.is_usable
+        assert is_usable(transport)
         await fake.until(lambda: "getupdates" in [name for name, _ in fake.calls])
     assert fake.calls[0] == ("get_bot_qrcode", {"local_token_list": []})
     assert fake.calls[-1][0] == "notifystop"
@@ -99,14 +100,14 @@ async def test_another_data_centre_is_followed(case: Case, fake: Fake) -> None:
         await case.inbox.enters(State.CONFIRMING)
         await fake.confirms()
         await case.inbox.enters(State.RUNNING)
-        assert transport.is_usable
+        assert is_usable(transport)
 
 
 async def test_a_redirect_to_a_stranger_is_not_followed(case: Case, fake: Fake) -> None:
     async with case.started() as transport:
         code = await fake.scanned()
         await fake.says_of(code, "scaned_but_redirect", redirect_host="weixin.qq.com.evil.example")
-        await eventually(lambda: transport.reason.code is ReasonCode.LOGIN_FAILED)
+        await eventually(lambda: code_of(transport) is ReasonCode.LOGIN_FAILED)
         await fake.scanned(2)
 
 
@@ -119,14 +120,14 @@ async def test_the_digits_of_the_phone(case: Case, fake: Fake) -> None:
         code.digits = "123456"
         await fake.says_of(code, "need_verifycode")
         await case.inbox.enters(State.CONFIRMING)
-        assert transport.reason.code is ReasonCode.NEED_VERIFY_CODE
+        assert code_of(transport) is ReasonCode.NEED_VERIFY_CODE
         with pytest.raises(CallerError) as caught:
             await transport.verify_code("12 a")
         assert caught.value.code == -2
         assert await transport.verify_code("111111") is False
-        assert transport.reason.code is ReasonCode.NEED_VERIFY_CODE
+        assert code_of(transport) is ReasonCode.NEED_VERIFY_CODE
         assert await transport.verify_code(" 123456 ") is True
-        assert transport.reason.code is ReasonCode.SCANNED
+        assert code_of(transport) is ReasonCode.SCANNED
         with pytest.raises(CallerError) as caught:
             await transport.verify_code("123456")
         assert caught.value.code == 101
@@ -156,7 +157,7 @@ async def test_too_many_wrong_digits_bring_a_new_code(case: Case, fake: Fake) ->
         assert verdicts == [False, False, False]
         await fake.scanned(2)
         await case.inbox.enters(State.SCANING, 2)
-        assert transport.reason.code is ReasonCode.VERIFY_CODE_BLOCKED
+        assert code_of(transport) is ReasonCode.VERIFY_CODE_BLOCKED
         with pytest.raises(CallerError):
             await transport.verify_code("123456")
         await fake.confirms(2)
@@ -183,7 +184,7 @@ async def test_the_wait_for_digits_ends_with_the_code(case: Case, fake: Fake) ->
         await fake.says_of(code, "need_verifycode")
         await case.inbox.enters(State.CONFIRMING)
         await fake.scanned(2)
-        await eventually(lambda: transport.reason.code is ReasonCode.WAITING_FOR_SCAN)
+        await eventually(lambda: code_of(transport) is ReasonCode.WAITING_FOR_SCAN)
 
 
 async def test_an_unknown_status_is_waited_out(
@@ -207,7 +208,7 @@ async def test_a_login_without_its_parts_has_failed(case: Case, fake: Fake, gap:
         code = await fake.scanned()
         login = fake.new_bot().login
         await fake.says_of(code, **{**login, gap: None})
-        await eventually(lambda: transport.reason.code is ReasonCode.LOGIN_FAILED)
+        await eventually(lambda: code_of(transport) is ReasonCode.LOGIN_FAILED)
         await fake.confirms(2)
         await case.inbox.enters(State.RUNNING)
         assert transport.trouble is None
@@ -222,7 +223,7 @@ async def test_a_code_that_is_none_is_asked_for_again(
     fake.says("get_bot_qrcode", answer)
     fake.drops("get_bot_qrcode")
     async with case.started() as transport:
-        await eventually(lambda: transport.reason.code is ReasonCode.LOGIN_FAILED)
+        await eventually(lambda: code_of(transport) is ReasonCode.LOGIN_FAILED)
         await fake.confirms()
         await case.inbox.enters(State.RUNNING)
 
@@ -242,19 +243,21 @@ async def test_a_stale_token_brings_a_new_code_and_the_person_stays(case: Case, 
         change = next(change for change in case.inbox.changes if change.new is State.LOADING)
         assert change.reason.code is ReasonCode.SESSION_ENDED
         assert change.reason.ret == -14
-        assert not transport.is_usable
-        assert transport.identity is None
-        assert transport.session_end is not None
+        assert not is_usable(transport)
+        assert identity_of(transport) is None
+        ended = transport.session_end
+        assert isinstance(ended, SessionEnded)
         # One notifystart, one more poll, then no more of either.
         names = [name for name, _ in fake.calls]
         assert names.count("getupdates") == polls + 1
         assert names.count("notifystart") == 2
         await fake.scanned(2)
-        assert fake.calls[-1][1] is None or fake.calls[-1][1] == {"local_token_list": [bot.token]}
+        asked = [body for name, body in fake.calls if name == "get_bot_qrcode"]
+        assert asked == [{"local_token_list": []}, {"local_token_list": [bot.token]}]
         again = await fake.confirms(2)
         await case.inbox.enters(State.RUNNING)
-        assert transport.identity == Identity(PERSON, again.id)
-        assert transport.session_end is None
+        assert identity_of(transport) == Identity(PERSON, again.id)
+        assert ended not in (transport.session_end, transport.trouble)
         assert transport.contacts.find_friend(id=PERSON) == friend
         await fake.until(lambda: fake.calls[-1][0] == "getupdates")
         assert fake.calls[-1][1]["get_updates_buf"] == ""
@@ -271,7 +274,7 @@ async def test_a_token_that_is_known_after_all_is_used_on(case: Case, fake: Fake
         await fake.writes(bot, "it heals")
         await case.inbox.enters(State.RUNNING, 2)
         await case.inbox.gets(2)
-        assert transport.is_usable
+        assert is_usable(transport)
     assert len(fake.codes) == 1
 
 
@@ -284,7 +287,7 @@ async def test_a_bot_that_is_still_bound_goes_on(case: Case, fake: Fake) -> None
         code = await fake.scanned(2)
         await fake.says_of(code, "binded_redirect")
         await case.inbox.enters(State.RUNNING, 2)
-        assert transport.identity == Identity(PERSON, bot.id)
+        assert identity_of(transport) == Identity(PERSON, bot.id)
         await fake.writes(bot, "three")
         assert [message.content for message in await case.inbox.gets(3)] == ["one", "two", "three"]
         assert [e.ids_changed for e in case.inbox.events if isinstance(e, LoggedIn)] == [
@@ -293,16 +296,14 @@ async def test_a_bot_that_is_still_bound_goes_on(case: Case, fake: Fake) -> None
         ]
 
 
-async def stale(_: object, __: object) -> object:
-    from aiohttp import web
-
+async def stale(_: web.Request, __: object) -> web.StreamResponse:
     return web.json_response({"ret": -14})
 
 
 async def test_somebody_elses_bot_cannot_be_bound_to_nothing(case: Case, fake: Fake) -> None:
     async with case.started() as transport:
         await fake.says_of(await fake.scanned(), "binded_redirect")
-        await eventually(lambda: transport.reason.code is ReasonCode.LOGIN_FAILED)
+        await eventually(lambda: code_of(transport) is ReasonCode.LOGIN_FAILED)
 
 
 async def test_another_persons_scan_is_refused(case: Case, fake: Fake) -> None:
@@ -312,9 +313,9 @@ async def test_another_persons_scan_is_refused(case: Case, fake: Fake) -> None:
         stranger = await fake.confirms(2, ANOTHER)
         await fake.scanned(3)
         await case.inbox.enters(State.SCANING, 3)
-        assert transport.reason.code is ReasonCode.SCANNED_BY_ANOTHER
+        assert code_of(transport) is ReasonCode.SCANNED_BY_ANOTHER
         assert PERSON in transport.reason.text
-        assert transport.identity is None
+        assert identity_of(transport) is None
         assert stranger.token.encode() not in b"".join(case.inbox.saved.values())
         assert transport.owner_id == PERSON
     case.inbox.batches.clear()
@@ -370,7 +371,7 @@ async def test_a_stop_is_told_and_waits_for_nobody(case: Case, fake: Fake) -> No
         await never.wait()
 
     async with case.logged_in():
-        fake.strike("notifystop", hangs)  # type: ignore[arg-type]
+        fake.strike("notifystop", hangs)
     assert fake.calls[-1][0] == "notifystop"
 
 

@@ -247,14 +247,14 @@ async def sent(
 
 
 @pytest.mark.parametrize(
-    ("kind", "media_type", "type", "member"),
+    ("kind", "media_type", "item_type", "member"),
     [
         ("image", 1, 2, "image_item"), ("video", 2, 5, "video_item"), ("file", 3, 4, "file_item"),
         ("voice", 3, 4, "file_item"), ("emoticon", 3, 4, "file_item"), ("microvideo", 3, 4, "file_item"),
     ],
 )  # fmt: skip
 async def test_what_is_sent_is_shaped_as_the_service_wants(
-    case: Case, fake: Fake, tmp_path: Path, kind: Kind, media_type: int, type: int, member: str
+    case: Case, fake: Fake, tmp_path: Path, kind: Kind, media_type: int, item_type: int, member: str
 ) -> None:
     data = os.urandom(1000)
     async with case.logged_in() as (transport, bot):
@@ -264,7 +264,7 @@ async def test_what_is_sent_is_shaped_as_the_service_wants(
     assert permit["to_user_id"] == PERSON
     assert (permit["rawsize"], permit["filesize"]) == (1000, 1008)
     assert permit["rawfilemd5"] == hashlib.md5(data).hexdigest()
-    assert item["type"] == type
+    assert item["type"] == item_type
     content = dict(item[member])
     media = content.pop("media")
     assert content == {

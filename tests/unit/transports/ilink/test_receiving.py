@@ -38,7 +38,7 @@ async def test_a_text_and_whose_it_is(case: Case, fake: Fake) -> None:
         added = [event for event in case.inbox.events if isinstance(event, ChatAdded)]
         assert added == [ChatAdded(friend)], "told once, with the first message"
         (batch,) = [batch for batch in case.inbox.batches if added[0] in batch.events]
-        assert [message.content for message in batch.messages][0] == first.content
+        assert batch.messages[0].content == first.content
         assert batch.identity == transport.identity
         assert {"cursor", "people", "budgets", "repeats"} <= batch.state.keys()
 
@@ -276,7 +276,8 @@ async def test_pictures_and_videos(case: Case, fake: Fake) -> None:
     "item",
     [
         {"type": 11, "tool_call_start_item": {"name": "x"}}, {"type": 1}, {"type": 2}, {"type": 1, "text_item": []},
-        {"type": 1, "text_item": {"text": 5}}, {}, 5, None, "x", [], {"type": "1"}, {"type": 1.5}, {"type": 4, "file_item": 1},
+        {"type": 1, "text_item": {"text": 5}}, {}, 5, None, "x", [], {"type": "1"}, {"type": 1.5},
+        {"type": 4, "file_item": 1},
     ],
 )  # fmt: skip
 async def test_whatever_else_comes_is_told_raw(case: Case, fake: Fake, item: Any) -> None:
@@ -406,10 +407,7 @@ async def test_a_poll_outlasts_the_time_that_the_service_tells(
     case.pace = replace(case.pace, poll_grace_s=0.3)
     fake.hold_s = 0.2
     async with case.logged_in():
-        for count in range(2, 5):
-            await fake.until(
-                lambda count=count: [n for n, _ in fake.calls].count("getupdates") >= count
-            )
+        await fake.until(lambda: [name for name, _ in fake.calls].count("getupdates") >= 4)
     assert State.UPDATING not in case.inbox.states[4:]
 
 
@@ -418,7 +416,7 @@ async def test_a_service_that_is_silent_is_not_running(
 ) -> None:
     monkeypatch.setattr(client, "FIRST_HOLD_S", 0.05)
     case.pace = replace(case.pace, poll_grace_s=0.05, stalled_after_s=0.3)
-    async with case.logged_in() as (transport, bot):
+    async with case.logged_in() as (transport, _):
         never = asyncio.Event()
 
         async def hangs(_: web.Request, __: Any) -> None:
