@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from openwx.errors import BudgetSpent
+from openwx.errors import BudgetSpent, Rejected
 from openwx.transports.base import SendBudget
 from openwx.transports.ilink import wire
 
@@ -45,6 +45,8 @@ class Budgets:
         self._talks = talks or {}
         self._on_their_way: dict[str, int] = {}
         """Messages that are being sent, and count already."""
+        self._told: set[str] = set()
+        """To whom a send did not fit since they wrote."""
 
     def to_bytes(self) -> bytes:
         return msgspec.json.encode(_Saved(self.bot_id, self._talks))
@@ -65,6 +67,7 @@ class Budgets:
         if former is None or heard_ms > former.heard_ms:
             # Another object: a send that began before does not mark this one as spent.
             self._talks[person] = Talk(token or (former.token if former else ""), heard_ms)
+            self._told.discard(person)
         elif heard_ms == former.heard_ms and token:
             former.token = token
 
@@ -86,10 +89,23 @@ class Budgets:
             for person, talk in self._talks.items()
         ]
 
+    def is_sendable(self, person: str) -> bool:
+        """Return whether a send may be tried: not while one that did not fit waits for the person."""
+        return self.left(person) > 0 and person not in self._told
+
     @contextmanager
     def reserved(self, person: str, count: int) -> Iterator["Reserved"]:
-        """Reserve ``count`` messages; what was not used is free again afterwards. Raises ``BudgetSpent``."""
+        """Reserve ``count`` messages; what was not used is free again afterwards.
+
+        Raises ``BudgetSpent``, and ``Rejected`` where so many never fit.
+        """
+        if count > SENDS:
+            words = (
+                f"nothing was sent: it takes {count} messages, and WeChat takes {SENDS} in a row"
+            )
+            raise Rejected(CALL, wire.BAD_CALL, words)
         if self.left(person) < count:
+            self._told.add(person)
             raise BudgetSpent(CALL, wire.BAD_CALL, self._why(person, count))
         self._count(person, count)
         reserved = Reserved(count, lambda: self._use(person))

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from openwx.domain.events import Event, LoggedIn, State, StateChanged
-from openwx.domain.messages import Message
+from openwx.domain.messages import MediaMessage, Message
 from openwx.errors import NotLoggedIn, RateLimited, SessionEnded, Unreachable, WeChatError
 from openwx.reasons import Reason, ReasonCode, of_error, of_session_end, reason
 from openwx.timing import Timing
@@ -29,6 +29,7 @@ from openwx.transports.ilink import calls, wire
 from openwx.transports.ilink.digits import Digits
 from openwx.transports.ilink.http import Call, Http, SecondPollerError
 from openwx.transports.ilink.inbound import Inbound
+from openwx.transports.ilink.items import source_of
 from openwx.transports.ilink.login_flow import LoginFlow
 from openwx.transports.ilink.memory import Memory
 from openwx.transports.ilink.session import Session
@@ -75,7 +76,7 @@ class Client:
         ``inbox``."""
         self.memory, self._inbox = memory, inbox
         if memory.session is not None:
-            memory.begin(memory.session)
+            memory.begin(self._placed(memory.session))
         try:
             while True:
                 if self.session is None:
@@ -88,6 +89,11 @@ class Client:
         except asyncio.CancelledError:
             await self._say("notifystop")
             raise
+
+    def _placed(self, session: Session) -> Session:
+        """Return a saved session with an origin that is valid under the present settings."""
+        hosts = self.http.hosts
+        return replace(session, origin=str(hosts.of(session.origin) or hosts.first))
 
     @property
     def session(self) -> Session | None:
@@ -168,7 +174,6 @@ class Client:
         self._doubt = None
         self._has_arrived = False
         self._hold_s = FIRST_HOLD_S
-        self._last_round = time.monotonic()
         await self._enter(State.UPDATING, reason(ReasonCode.ANNOUNCING))
         error = await self._say("notifystart")
         if isinstance(error, Unreachable):
@@ -182,6 +187,7 @@ class Client:
         loaded, login = self.memory.people.loaded(), LoggedIn(ids_changed=not session.published)
         self.memory.session = replace(session, published=True)
         self._has_arrived = True
+        self._last_round = time.monotonic()
         why = reason(ReasonCode.LOGGED_IN)
         saves = self.memory.to_state("session")
         await self._enter(State.RUNNING, why, loaded, login, saves=saves)
@@ -274,12 +280,21 @@ class Client:
             names = ["cursor"]
             names += ["budgets", "repeats"] if updates.messages else []
             names += ["people"] if updates.events else []
+            names += ["keys"] if self._note_keys(updates.messages) else []
             await self._deliver(updates.events, updates.messages, memory.to_state(*names))
         memory.repeats.commit()
         memory.people.delivered()
         self._news.set()
         self._news = asyncio.Event()
         return bool(updates.messages)
+
+    def _note_keys(self, messages: Sequence[Message]) -> bool:
+        """Remember the keys of files. Whether there are any."""
+        files = [one.ref for one in messages if isinstance(one, MediaMessage) and one.ref.md5]
+        known = [(ref.md5, key) for ref in files if (key := source_of(ref).key)]
+        for md5, key in known:
+            self.memory.keys.note(md5, key)
+        return bool(known)
 
     async def _ask_again(self, error: SessionEnded) -> None:
         """After a -14, notify the service once; one more poll decides. That was said to help after idle nights."""
@@ -356,7 +371,7 @@ class Client:
 
     async def until_sendable(self, person: str) -> None:
         """Return when a message may be sent to a person: at once, or when they have written."""
-        while not self.memory.budgets.left(person):
+        while not self.memory.budgets.is_sendable(person):
             await self._news.wait()
 
     def changed(self, *names: str) -> None:

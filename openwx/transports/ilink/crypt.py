@@ -82,7 +82,7 @@ class Decryption:
         try:
             rest = self._unpadder.update(self._decryptor.finalize()) + self._unpadder.finalize()
         except ValueError:
-            raise CipherError from None
+            raise CipherError("what came is not encrypted with its key") from None
         if rest:
             await self._put(rest)
 

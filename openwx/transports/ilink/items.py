@@ -19,6 +19,7 @@ from openwx.domain.messages import (
     Text,
     Unknown,
 )
+from openwx.errors import BadResponse
 from openwx.transports.ilink import calls, crypt, wire
 
 log = logging.getLogger("openwx.wechat")
@@ -54,6 +55,16 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def to_text(self) -> str:
         return msgspec.json.encode(self).decode()
+
+
+def source_of(ref: MediaRef) -> Source:
+    """Return how received media is fetched. Raises ``BadResponse`` where another transport received it."""
+    try:
+        source = msgspec.json.decode(ref.source, type=Source)
+        bytes.fromhex(source.key or "")
+    except ValueError:
+        raise BadResponse("download", "it was not received by iLink") from None
+    return source
 
 
 def read(raw: Raw, id: str, frame: Frame) -> Message:

@@ -1,6 +1,7 @@
 """What an iLink account remembers over a restart, under names of its own in ``Batch.state``. ``Client`` keeps it.
 
-``session``, ``cursor`` (of one bot), ``budgets`` (of one bot), ``people`` (of one person), ``repeats``.
+``session``, ``cursor`` (of one bot), ``budgets`` (of one bot), ``people`` (of one person), ``repeats``,
+``keys``.
 """
 
 import logging
@@ -12,13 +13,14 @@ import msgspec
 from openwx import metrics
 from openwx.transports.ilink.budget import Budgets
 from openwx.transports.ilink.contacts import People
+from openwx.transports.ilink.keys import Keys
 from openwx.transports.ilink.repeats import Repeats
 from openwx.transports.ilink.session import Cursor, Session
 
 log = logging.getLogger("openwx.account")
 T = TypeVar("T")
 
-NAMES = ("session", "cursor", "budgets", "people", "repeats")
+NAMES = ("session", "cursor", "budgets", "people", "repeats", "keys")
 
 
 class Memory(msgspec.Struct):
@@ -29,6 +31,7 @@ class Memory(msgspec.Struct):
     budgets: Budgets
     people: People
     repeats: Repeats
+    keys: Keys
 
     @classmethod
     def of(cls, saved: Mapping[str, bytes], account: str) -> "Memory":
@@ -60,6 +63,7 @@ class Memory(msgspec.Struct):
                 People(person),
             ),
             repeats=read("repeats", "the last messages' ids", Repeats.from_bytes, Repeats()),
+            keys=read("keys", "the keys of files", Keys.from_bytes, Keys()),
         )
 
     def to_state(self, *names: str) -> dict[str, bytes | None]:
@@ -71,6 +75,7 @@ class Memory(msgspec.Struct):
             "budgets": self.budgets.to_bytes,
             "people": self.people.to_bytes,
             "repeats": self.repeats.to_bytes,
+            "keys": self.keys.to_bytes,
         }
         return {name: make[name]() for name in names}
 

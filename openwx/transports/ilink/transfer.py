@@ -21,13 +21,15 @@ from openwx.transports.base import Write
 from openwx.transports.ilink import calls, crypt, wire
 from openwx.transports.ilink.client import Client
 from openwx.transports.ilink.http import PIECE
-from openwx.transports.ilink.items import Source
+from openwx.transports.ilink.items import Source, source_of
 
 log = logging.getLogger("openwx.wechat")
 
 LARGEST = 100 * 1024 * 1024
 """Size of the largest file, in bytes: the official client's limit (2.4.9)."""
 UPLOAD_TRIES = 3
+MOST_FAILED = 100
+"""Messages whose failed keys are remembered."""
 
 _PATIENCE_S = 120.0
 _SLOWEST = 16 * 1024
@@ -51,6 +53,8 @@ class Transfer:
     def __init__(self, client: Client, pace: Timing) -> None:
         self._client = client
         self._pace = pace
+        self._failed: dict[str, list[str]] = {}
+        """Keys that did not fit, by the id of the message."""
 
     # -- downloads -------------------------------------------------------------------------------------------
 
@@ -60,22 +64,38 @@ class Transfer:
         Raises ``BadResponse`` where they are not the file that the message tells of. A download needs no session, and
         ends none.
         """
-        source = _source_of(ref)
+        source = source_of(ref)
         checked = _Checked(write)
         url = self._address(source)
         longest_s = _longest_s(source.size or LARGEST)
+        http = self._client.http
         if source.key is None and ref.kind == "image":
-            await self._client.http.download(url, _Bounded(checked.take), longest_s=longest_s)
-        elif not source.key:
+            await http.download(url, _Bounded(checked.take), longest_s=longest_s)
+            return
+        key = self._key_of(ref.msg_id, source)
+        decryption = crypt.Decryption(bytes.fromhex(key), checked.take)
+        await http.download(url, _Bounded(decryption.take), longest_s=longest_s)
+        try:
+            await decryption.end()
+            checked.compare(source)
+        except crypt.CipherError as error:
+            self._note_failure(ref.msg_id, key)
+            raise BadResponse("download", str(error)) from None
+
+    def _key_of(self, msg_id: str, source: Source) -> str:
+        """Return the key to try next: the message's own, then those that came with the same file before."""
+        if not source.key:
             raise BadResponse("download", "the message has no key for it that can be used")
-        else:
-            decryption = crypt.Decryption(bytes.fromhex(source.key), checked.take)
-            await self._client.http.download(url, _Bounded(decryption.take), longest_s=longest_s)
-            try:
-                await decryption.end()
-            except crypt.CipherError:
-                raise BadResponse("download", "what came is not encrypted with its key") from None
-        checked.compare(source)
+        failed = self._failed.get(msg_id, ())
+        others = self._client.memory.keys.of(source.md5) if source.md5 else []
+        return next((key for key in (source.key, *others) if key not in failed), source.key)
+
+    def _note_failure(self, msg_id: str, key: str) -> None:
+        """Have the next try of this message use another key, if there is one."""
+        failed = self._failed.pop(msg_id, [])
+        self._failed[msg_id] = [*failed, key]
+        if len(self._failed) > MOST_FAILED:
+            del self._failed[next(iter(self._failed))]
 
     def _address(self, source: Source) -> URL:
         hosts = self._client.http.hosts
@@ -203,12 +223,12 @@ class _Checked:
         await self._write(data)
 
     def compare(self, source: Source) -> None:
-        """Raise ``BadResponse`` for another file."""
+        """Raise ``CipherError`` for another file."""
         if source.size and self._size != source.size:
             words = f"{self._size} bytes came, and the message tells {source.size}"
-            raise BadResponse("download", words)
+            raise crypt.CipherError(words)
         if len(source.md5) == 32 and self._md5.hexdigest() != source.md5:
-            raise BadResponse("download", "what came has another MD5 than the message tells")
+            raise crypt.CipherError("what came has another MD5 than the message tells")
 
 
 class _Bounded:
@@ -223,15 +243,6 @@ class _Bounded:
         if self._size > LARGEST + crypt.BLOCK:
             raise BadResponse("download", f"it is larger than {LARGEST} bytes")
         await self._put(data)
-
-
-def _source_of(ref: MediaRef) -> Source:
-    try:
-        source = msgspec.json.decode(ref.source, type=Source)
-        bytes.fromhex(source.key or "")
-    except ValueError:
-        raise BadResponse("download", "it was not received by iLink") from None
-    return source
 
 
 def _longest_s(size: int) -> float:

@@ -353,7 +353,7 @@ async def test_a_log_out_forgets_and_says_so(
 
 
 async def test_saved_state_that_cannot_be_read_is_no_end(case: Case, fake: Fake) -> None:
-    names = ("session", "cursor", "budgets", "people", "repeats")
+    names = ("session", "cursor", "budgets", "people", "repeats", "keys")
     case.inbox.saved = dict.fromkeys(names, b"\x00{")
     async with case.logged_in() as (transport, _):
         assert transport.owner_id == PERSON
@@ -383,6 +383,16 @@ async def test_sessions_are_saved_whole(case: Case, fake: Fake) -> None:
     assert session.published
     assert not session.ended
     assert session.origin == fake.url
+
+
+async def test_a_saved_login_goes_where_the_settings_say(case: Case, fake: Fake) -> None:
+    async with case.logged_in():
+        pass
+    session = Session.from_bytes(case.inbox.saved["session"])
+    case.inbox.saved["session"] = replace(session, origin="http://127.0.0.1:1").to_bytes()
+    async with case.started():
+        await case.inbox.enters(State.RUNNING, 2)
+    assert fake.calls[-1][0] == "notifystop"
 
 
 async def test_every_change_of_state_begins_where_the_last_ended(case: Case, fake: Fake) -> None:

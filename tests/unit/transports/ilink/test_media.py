@@ -151,6 +151,29 @@ async def test_another_file_than_the_message_tells(
         assert transport.is_usable, "a download ends no session"
 
 
+async def test_a_file_that_comes_again_with_a_wrong_key(case: Case, fake: Fake) -> None:
+    """The CDN has kept it from the first time, with the key of then; it is tried next, also after a restart."""
+    fake.files["p"] = encrypt(b"data", KEY)
+    wrong = base64.b64encode(os.urandom(16)).decode()
+    async with case.logged_in() as (transport, bot):
+        first = await ref_of(case, fake, bot, file_item(b"data"))
+        assert await fetched(transport, first) == b"data"
+        again = await ref_of(case, fake, bot, file_item(b"data", aes_key=wrong))
+        with pytest.raises(BadResponse):
+            await fetched(transport, again)
+        assert await fetched(transport, again) == b"data"
+        other = await ref_of(case, fake, bot, file_item(b"other", aes_key=wrong))
+        for _ in range(3):
+            with pytest.raises(BadResponse):
+                await fetched(transport, other)
+        await case.inbox.until(lambda: "keys" in case.inbox.saved)
+    async with case.started() as transport:
+        await case.inbox.enters(State.RUNNING, 2)
+        with pytest.raises(BadResponse):
+            await fetched(transport, again)
+        assert await fetched(transport, again) == b"data"
+
+
 async def test_a_full_address_counts_where_it_is_the_cdns(case: Case, fake: Fake) -> None:
     fake.files["full"] = encrypt(b"full", KEY)
     fake.files["p"] = encrypt(b"data", KEY)

@@ -293,7 +293,23 @@ async def test_nothing_is_sent_where_not_all_parts_fit(case: Case, fake: Fake) -
         with pytest.raises(BudgetSpent, match="takes 3 messages, and 2 are left"):
             await transport.send_text(PERSON, "x" * 4001, "1")
         assert len(fake.sent) == 8
+        waiting = asyncio.create_task(transport.until_sendable(PERSON))
+        await asyncio.sleep(0)
+        assert not waiting.done(), "two are left, but it waits for the person all the same"
         await transport.send_text(PERSON, "x" * 4000, "1")
+        assert len(fake.sent) == 10
+        await wrote(case, fake, bot)
+        await waiting
+        await transport.send_text(PERSON, "x" * 4001, "1")
+
+
+async def test_what_takes_more_messages_than_ever_fit_is_refused(case: Case, fake: Fake) -> None:
+    async with case.logged_in() as (transport, bot):
+        await wrote(case, fake, bot)
+        with pytest.raises(Rejected, match="takes 11 messages, and WeChat takes 10") as caught:
+            await transport.send_text(PERSON, "x" * 20_001, "1")
+        assert type(caught.value) is Rejected
+        await transport.send_text(PERSON, "x" * 20_000, "1")
         assert len(fake.sent) == 10
 
 
