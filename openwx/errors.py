@@ -15,6 +15,7 @@
             ├── SessionEnded   1100, 1101, 1102             -> log in anew
             ├── RateLimited    1205                         -> wait, then go on
             ├── SystemBusy     -1                           -> try again, with back-off
+            ├── BudgetSpent    the person must write first  -> nothing was sent; later, when they have written
             └── LoginRefused   the login itself was refused -> reported once, the account stops
 
 Anything else is a bug and surfaces.
@@ -54,6 +55,7 @@ class Code(IntEnum):
     QUEUE_FULL = -7
     FORBIDDEN = -8
     NO_ROUTE = -9
+    NOT_SUPPORTED = -10
 
 
 class CallerError(OpenwxError):
@@ -119,6 +121,10 @@ class RateLimited(Rejected):
 
 class SystemBusy(Rejected):
     """-1, a system error of WeChat's; retry later."""
+
+
+class BudgetSpent(Rejected):
+    """Nothing more may be sent to a person until they write again. Nothing was asked of WeChat, or it said so."""
 
 
 class LoginRefused(Rejected):

@@ -120,7 +120,7 @@ OTHER = "other"
 KEPT_ENDED = 100
 """The number of ended accounts whose counts are still exported."""
 _CODES = {code: str(int(code)) for code in (*Code, *REASON_OF_RET)}
-_SESSION_RETS = {ret: str(ret) for ret in (1100, 1101, 1102)}
+_SESSION_RETS = {ret: str(ret) for ret in (1100, 1101, 1102, -14)}
 _OF_ACCOUNTS = (
     SENDS,
     SEND_RETRIES,

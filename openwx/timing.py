@@ -13,6 +13,8 @@ class Timing(msgspec.Struct, frozen=True):
     call_timeout_s: float = 30.0
     poll_timeout_s: float = 40.0
     """The service holds a long poll for about 25 s."""
+    poll_grace_s: float = 10.0
+    """How much longer than the service says that it holds a poll of iLink an answer may take."""
     qrcode_lives_s: float = 300.0
     stalled_after_s: float = 90.0
     """Without a successful sync round for this long, an account is no longer running."""

@@ -36,7 +36,9 @@ from openwx.transports.base import (
     ContactActions,
     Inbox,
     Joined,
+    SendBudget,
     Write,
+    no_code_wanted,
 )
 from openwx.transports.ratelimit import RateLimiter
 from tests.memory_wechat import Chat, MemoryAccount, Said
@@ -49,7 +51,12 @@ BATCH = 50
 class MemoryTransport:
     """Logs in at once, and delivers what happens to its ``MemoryAccount``. Implements ``Transport``."""
 
+    kind = "memory"
     capabilities = frozenset(Capability) - {Capability.AVATARS, Capability.FRIEND_REQUESTS}
+    drops_repeats = True
+    shares_uploads = True
+    owner_id: str | None = None
+    budgets: Sequence[SendBudget] = ()
 
     def __init__(self, account: MemoryAccount, limiter: RateLimiter) -> None:
         self.account = account
@@ -78,6 +85,12 @@ class MemoryTransport:
 
     def connect(self, changes: ChangeSink) -> None:
         self._actions: ContactActions = MemoryActions(self, changes)
+
+    async def until_sendable(self, chat_id: str) -> None:
+        """Nothing bounds what may be sent."""
+
+    async def verify_code(self, code: str) -> bool:
+        raise no_code_wanted()
 
     # Its life
 

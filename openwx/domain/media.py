@@ -40,6 +40,8 @@ class MediaRef(msgspec.Struct, frozen=True, kw_only=True):
     """False for stickers from the shop, of which web clients get no image."""
     xml: str = ""
     """The received content, unescaped and without its sender."""
+    source: str = ""
+    """What the transport downloads it by, in a notation of its own, where the members above do not suffice."""
 
 
 class LocalMedia(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,8 @@ class RemoteMedia(msgspec.Struct, frozen=True, kw_only=True):
     ext: str = ""
     signature: str = ""
     """Required in the message of a large file."""
+    source: str = ""
+    """What the transport sends it by, in a notation of its own, where ``media_id`` does not suffice."""
 
 
 def sendable_kind(mime: str, size: int) -> Kind:

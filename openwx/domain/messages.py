@@ -23,6 +23,28 @@ class Parties(msgspec.Struct, frozen=True, gc=False):
     mine: bool
 
 
+class PartialText(msgspec.Struct, frozen=True):
+    """Which part of a text is quoted: from the ``start_index``-th ``start`` to the ``end_index``-th ``end``, whose
+    UTF-8 bytes have this hexadecimal ``md5``."""
+
+    start: str
+    end: str
+    start_index: int
+    end_index: int
+    md5: str
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """The message that a message quotes. ``content`` is None where the service names only its ``id``: the account
+    looks it up in the journal."""
+
+    id: str = ""
+    sender: str = ""
+    content: str | None = None
+    format: str = ""
+    part: PartialText | None = None
+
+
 class Message(msgspec.Struct, kw_only=True, frozen=True):
     """What every message has. ``id`` is the service's own, ``time`` is Unix time in seconds."""
 
@@ -32,6 +54,7 @@ class Message(msgspec.Struct, kw_only=True, frozen=True):
     time: int
     content: str
     parties: Parties
+    quote: Quote | None = None
 
     def details(self) -> dict[str, str]:
         """Return the members that reports of this format have besides those of every report."""
@@ -117,11 +140,15 @@ class Payment(Message, frozen=True):
 
 
 class MediaMessage(Message, kw_only=True, frozen=True):
-    """A picture, voice, video, sticker or file; ``ref`` is what it takes to download it."""
+    """A picture, voice, video, sticker or file; ``ref`` is what it takes to download it.
+
+    ``voice_text`` is the service's transcript of a voice message.
+    """
 
     format = "media"
 
     ref: MediaRef
+    voice_text: str = ""
 
     def details(self) -> dict[str, str]:
         """Return what is known before the download."""

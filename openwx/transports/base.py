@@ -17,7 +17,7 @@ from openwx.domain.contacts import Chat, Friend, Group, Member, User
 from openwx.domain.events import Event, State
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.domain.messages import Message
-from openwx.errors import SessionEnded, WeChatError
+from openwx.errors import CallerError, Code, SessionEnded, WeChatError
 from openwx.reasons import Reason
 from openwx.transports.ratelimit import RateLimiter
 
@@ -37,6 +37,17 @@ class Capability(StrEnum):
     FRIEND_REQUESTS = "friend_requests"
     SEND_TEXT = "send_text"
     SEND_MEDIA = "send_media"
+
+
+class SendBudget(msgspec.Struct, frozen=True):
+    """How much may still be sent to a chat before its person writes again.
+
+    ``id`` is the chat's, ``sends_left`` a number of messages, ``until`` Unix time in seconds.
+    """
+
+    id: str
+    sends_left: int
+    until: float
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -103,7 +114,39 @@ class ContactActions(Protocol):
 class Transport(Protocol):
     """One account's way to WeChat. Calls raise ``WeChatError``; ``NotLoggedIn`` while there is no session."""
 
-    capabilities: frozenset[Capability]
+    @property
+    def kind(self) -> str:
+        """The value of the setting ``transport`` that chooses it."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]: ...
+    @property
+    def drops_repeats(self) -> bool:
+        """Whether WeChat drops a message that is sent again with its ``send_id``.
+
+        If not, a send whose answer was lost is never repeated.
+        """
+
+    @property
+    def shares_uploads(self) -> bool:
+        """Whether uploaded media can be sent again, and to any chat. If not, each send uploads its file anew."""
+
+    @property
+    def owner_id(self) -> str | None:
+        """The chat with the account's own person, ``@owner`` of the API; None while it is not known."""
+
+    @property
+    def budgets(self) -> Sequence[SendBudget]:
+        """What may be sent to each chat; empty where nothing bounds it."""
+
+    async def until_sendable(self, chat_id: str) -> None:
+        """Return when a message may be sent to a chat: its person has written again after ``BudgetSpent``."""
+
+    async def verify_code(self, code: str) -> bool:
+        """Hand in the digits that the phone shows. Return whether they were right.
+
+        Raises ``CallerError`` (101) while none are wanted.
+        """
 
     @property
     def state(self) -> State: ...
@@ -156,10 +199,13 @@ class Transport(Protocol):
         """
 
     async def send_text(self, chat_id: str, text: str, send_id: str) -> str:
-        """Send a text and return its MsgId. Safe to repeat with the same ``send_id``."""
+        """Send a text, whole or in parts, and return its MsgId, that of the first part.
+
+        Raises ``BudgetSpent`` before anything was sent where the budget does not suffice.
+        """
 
     async def send_media(self, chat_id: str, media: RemoteMedia | MediaRef, send_id: str) -> str:
-        """Send uploaded media, or forward received media, and return its MsgId. Safe to repeat likewise."""
+        """Send uploaded media, or forward received media, and return its MsgId. Raises as ``send_text``."""
 
     def can_forward(self, ref: MediaRef) -> bool:
         """Return whether received media can be sent on without an upload."""
@@ -177,6 +223,11 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Close the connections. Nothing is called afterwards."""
+
+
+def no_code_wanted() -> CallerError:
+    """Make the answer for digits that nobody asked for."""
+    return CallerError(Code.NOT_POSSIBLE, "no verify code is wanted now")
 
 
 class TransportFactory(Protocol):

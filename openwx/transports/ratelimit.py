@@ -139,6 +139,10 @@ class RateLimiter:
             raise
         return turn
 
+    async def interval(self) -> None:
+        """Wait, within a turn, before the next call of one message: as long as the calls of two are apart."""
+        await asyncio.sleep(max(self._interval_s, self._penalized_until - self._timer.time()))
+
     def end(self, turn: Turn, *, succeeded: bool) -> None:
         """Take a turn back, and grant the next one."""
         self._under_way -= 1
@@ -169,7 +173,7 @@ class RateLimiter:
         self._is_penalized, self._penalized_at = True, now
         self._penalized_until = max(self._penalized_until, now + pause_s)
         log.warning(
-            "%s: WeChat answered 1205 (too often); nothing is sent or changed for %.0f s",
+            "%s: WeChat says that calls come too often; nothing is sent or changed for %.0f s",
             call,
             self._penalized_until - now,
         )

@@ -19,11 +19,19 @@ from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import BadResponse, SessionEnded, WeChatError
 from openwx.reasons import Reason
 from openwx.timing import Timing
-from openwx.transports.base import Capability, ChangeSink, ContactActions, Inbox, Write
+from openwx.transports.base import (
+    Capability,
+    ChangeSink,
+    ContactActions,
+    Inbox,
+    Write,
+    no_code_wanted,
+)
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web import avatar, send, sync
 from openwx.transports.web.client import WebClient
 from openwx.transports.web.contact_actions import WebContactActions
+from openwx.transports.web.contacts import FILEHELPER
 from openwx.transports.web.contacts_snapshot import ContactsSnapshot
 from openwx.transports.web.http import Http
 from openwx.transports.web.login import Mode
@@ -36,7 +44,12 @@ log = logging.getLogger("openwx.account")
 class WebTransport:
     """One account on web WeChat. Implements ``openwx.transports.base.Transport``."""
 
+    kind = "web"
     capabilities = frozenset(Capability)
+    drops_repeats = True
+    shares_uploads = True
+    owner_id = FILEHELPER
+    budgets = ()
 
     def __init__(
         self, name: str, http: Http, *, mode: Mode, timing: Timing, limiter: RateLimiter
@@ -48,6 +61,12 @@ class WebTransport:
         self._client = WebClient(http, mode=mode, pace=timing, limiter=limiter)
         self._transfer = Transfer(self._client, timing)
         self._actions: WebContactActions
+
+    async def until_sendable(self, chat_id: str) -> None:
+        """Nothing bounds what may be sent."""
+
+    async def verify_code(self, code: str) -> bool:
+        raise no_code_wanted()
 
     @property
     def state(self) -> State:
