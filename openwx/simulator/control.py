@@ -81,6 +81,7 @@ from .faults import Faults
 from .model import Chat, SentMessage
 from .phone import LoginCodes, Phone
 from .scenario import GroupActor, MemberActor, PersonActor
+from .settings import assign
 from .state import Account, World
 from .views import chat_view, entry_view, name_of, view
 
@@ -261,19 +262,8 @@ def _accepts_invitation(request: ControlRequest) -> MemberActor:
 
 
 def _settings(request: ControlRequest) -> dict[str, Any]:
-    settings = request.world.settings
-    known = {f.name: type(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
-    for name in request.params:
-        if name not in known:
-            raise BadParameterError(f"{name} is no setting; there are {', '.join(known)}")
-    for name, value in request.params.items():
-        try:
-            # From a query all values are words: "false" is not true.
-            off = known[name] is bool and str(value).lower() in ("false", "no", "off", "0")
-            setattr(settings, name, False if off else known[name](value))
-        except (TypeError, ValueError):
-            raise BadParameterError(f"{name} should be a {known[name].__name__}") from None
-    return dataclasses.asdict(settings)
+    assign(request.world.settings, request.params)
+    return dataclasses.asdict(request.world.settings)
 
 
 GETS: dict[str, Action] = {
