@@ -44,6 +44,11 @@ class LoginCode:
     """What the phone shows, to be entered in the client before it can be confirmed; empty: nothing."""
 
     @property
+    def drawn(self) -> str:
+        """The text in the QR code."""
+        return f"https://login.weixin.qq.com/l/{self.uuid}"
+
+    @property
     def offers_confirm(self) -> bool:
         """Whether the prompt of the phone has a button to confirm."""
         return True

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-_OFF = ("false", "no", "off", "0")
+OFF = ("false", "no", "off", "0")
+"""Words that mean no."""
 
 
 def assign(settings: Any, values: Mapping[str, Any]) -> None:
@@ -26,7 +27,7 @@ def assign(settings: Any, values: Mapping[str, Any]) -> None:
 def _read(name: str, kind: type, value: Any) -> Any:
     """Read a value. From a query all values are words: "false" is not true."""
     if kind is bool:
-        return bool(value) and str(value).lower() not in _OFF
+        return bool(value) and str(value).lower() not in OFF
     try:
         return kind(value)
     except (TypeError, ValueError):

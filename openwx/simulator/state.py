@@ -60,7 +60,7 @@ class Account:
         self.friend_requests_sent: list[Invitation] = []
         """The requests of the web client (webwxverifyuser, Opcode 2)."""
         self.phone: Phone = Phone(self, world.codes)
-        self.clawbot = ClawBot(world.ilink, self, self.owner.nickname)
+        self.clawbot: ClawBot = ClawBot(world.ilink, self, self.owner.nickname)
         """The owner's chat with an iLink bot, in which there is one after a login."""
         # What comes in
         self.timeline: list[Event] = []

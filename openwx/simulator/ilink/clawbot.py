@@ -134,10 +134,11 @@ class Chat:
         self, data: bytes | Medium, seconds: float = 3, *,
         transcript: str = "", spelling: KeySpelling | None = None, repeat: Repeat | None = None,
     ) -> Written:  # fmt: skip
-        """Send a voice message (SILK), with what the service understood of it."""
-        attachment = self._attach(medium_of(data, kind="voice"), spelling)
+        """Send a voice message (SILK, but for MP3), with what the service understood of it."""
+        medium = medium_of(data, kind="voice")
+        attachment = self._attach(medium, spelling)
         attachment.detail = {
-            "encode_type": 6, "bits_per_sample": 16, "sample_rate": 24_000,
+            "encode_type": 7 if medium.mime == "audio/mpeg" else 6, "bits_per_sample": 16, "sample_rate": 24_000,
             "playtime": int(seconds * 1000), **({"text": transcript} if transcript else {}),
         }  # fmt: skip
         return self._write(

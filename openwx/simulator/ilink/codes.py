@@ -49,6 +49,10 @@ class BotCode(LoginCode):
             self.digits = self.registry.digits(6)
 
     @property
+    def drawn(self) -> str:
+        return self.link
+
+    @property
     def is_client_too_old(self) -> bool:
         """Whether the phone says that the client has to be updated."""
         return self.client_version < version_number(self.registry.options.oldest_client)

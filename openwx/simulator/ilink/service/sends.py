@@ -40,16 +40,15 @@ async def sendmessage(call: ILinkCall) -> web.Response:
     msg = _message(call)
     item = read_item(call, bot, msg)
     to, client_id = msg["to_user_id"], msg["client_id"]
+    if earlier := bot.answers.get(client_id):
+        _refuse_repeated(earlier, call.options)
+        if call.options.client_id is RepeatedClientId.SAME:
+            return _accepted(call, earlier)
     _hold_back_bursts(bot, call.options)
     window = _window(bot, to)
     is_silent = not _is_token_good(window, msg.get("context_token"), call.options)
     if window.left(call.options) == 0:
         prepare_failed()
-    earlier = bot.answers.get(client_id)
-    if earlier is not None:
-        _refuse_repeated(earlier, call.options)
-        if call.options.client_id is RepeatedClientId.SAME:
-            return _accepted(call, earlier)
     chat = account.clawbot.chat_of(to)
     if chat is None or is_silent or chat.restricted:
         return answer(call.options)

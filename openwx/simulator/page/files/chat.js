@@ -13,6 +13,7 @@ const NEAR = 120;
 
 export function open(type, key) {
   const whom = { account: here.account, [type]: key };
+  const isBot = type === "clawbot";
   let limit = PAGE;
   const title = el("span");
   const count = el("small");
@@ -25,7 +26,7 @@ export function open(type, key) {
   async function load() {
     const chat = await ask("chat", { ...whom, limit });
     say(title, chat.name);
-    say(count, chat.members ? ` (${chat.members})` : "");
+    say(count, chat.members ? ` (${chat.members})` : chat.typing ? ` ${t("typing")}` : "");
     const atEnd = talk.scrollHeight - talk.scrollTop - talk.clientHeight < NEAR;
     const fromEnd = talk.scrollHeight - talk.scrollTop;
     earlier.hidden = !chat.more;
@@ -42,13 +43,13 @@ export function open(type, key) {
   list.addEventListener("load", () => {
     if (talk.scrollHeight - talk.scrollTop - talk.clientHeight < NEAR + 300) talk.scrollTop = talk.scrollHeight;
   }, true);
-  act("phone/opens", whom);
+  act(isBot ? "clawbot/opens" : "phone/opens", whom);
   return {
     load,
-    close: () => act("phone/leaves", whom),
+    close: () => act(isBot ? "clawbot/opens" : "phone/leaves", whom),
     node: el("section", { class: "page chat" },
       head(el("span", { class: "chat-title" }, title, count), "chats",
-        el("a", { class: "icon-button", href: `#/info/${type}/${key}`, "aria-label": t("info"), title: t("info") }, icon("dots"))),
+        !isBot && el("a", { class: "icon-button", href: `#/info/${type}/${key}`, "aria-label": t("info"), title: t("info") }, icon("dots"))),
       talk, writing.node),
   };
 }

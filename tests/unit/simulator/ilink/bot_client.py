@@ -128,9 +128,7 @@ class BotClient:
         }  # fmt: skip
         return await self.call("getuploadurl", **asked)
 
-    async def put(
-        self, url: str, body: bytes, method: str = "POST"
-    ) -> tuple[int, dict[str, str]]:
+    async def put(self, url: str, body: bytes, method: str = "POST") -> tuple[int, dict[str, str]]:
         """Upload. Return the status, and the headers by their names in lower case."""
         async with self.http.request(method, url, data=body) as answer:
             return answer.status, {name.lower(): value for name, value in answer.headers.items()}

@@ -19,7 +19,7 @@ async def simulator() -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 def options(simulator: Simulator) -> ILinkOptions:
-    """The behaviour of the service, to be changed by a test."""
+    """Return the behaviour of the service, to be changed by a test."""
     return simulator.ilink
 
 
