@@ -31,6 +31,7 @@ from .scenario import MemberActor as Member
 from .scenario import PersonActor as Person
 from .server import Simulator, serve
 from .session import Session
+from .settings import assign
 from .state import Account
 
 __all__ = [
@@ -38,5 +39,5 @@ __all__ = [
     "Faults", "FriendRequest", "Group", "ILinkOptions", "Invitation", "KeySpelling", "LoginCode",
     "Medium", "Member", "Message", "MissingToken", "Person", "Phone", "QuoteForm", "Repeat",
     "RepeatedClientId", "Rule", "SecondPoller", "SentMessage", "Session", "Settings", "Simulator",
-    "Written", "serve",
+    "Written", "assign", "serve",
 ]  # fmt: skip

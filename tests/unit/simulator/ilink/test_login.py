@@ -185,11 +185,9 @@ async def test_an_old_client_is_scanned_but_not_confirmed(
 
 
 async def test_the_client_says_that_it_is_on(bot: BotClient, account: Account) -> None:
-    assert not account.clawbot.bot.notified
-    assert (await bot.call("msg/notifystart"))["ret"] == 0
-    assert account.clawbot.bot.notified
-    assert (await bot.call("msg/notifystop"))["ret"] == 0
-    assert not account.clawbot.bot.notified
+    for path, is_on in (("msg/notifystart", True), ("msg/notifystop", False)):
+        assert (await bot.call(path))["ret"] == 0
+        assert account.clawbot.bot.notified is is_on
 
 
 async def test_phones_scan_and_confirm_by_themselves() -> None:

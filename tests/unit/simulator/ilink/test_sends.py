@@ -77,7 +77,8 @@ async def test_what_no_official_client_sends_is_refused(
 
 
 async def test_a_body_that_is_no_message(asked: BotClient) -> None:
-    for msg in ("x", None, [], 1):
+    wrong: list[Any] = ["x", None, [], 1]
+    for msg in wrong:
         assert refused(await asked.call("sendmessage", msg=msg), "invalid arguments")
 
 
@@ -231,10 +232,9 @@ async def test_typing(bot: BotClient, clawbot: ClawBot) -> None:
         told = await bot.call("sendtyping", **{**person, "typing_ticket": ticket, **changes})
         return int(told["ret"])
 
-    assert await types(status=1) == 0
-    assert clawbot.sees_typing
-    assert await types(status=2) == 0
-    assert not clawbot.sees_typing
+    for status, is_shown in ((1, True), (2, False)):
+        assert await types(status=status) == 0
+        assert clawbot.sees_typing is is_shown
     await types(status=1)
     await bot.say("hi")
     assert not clawbot.sees_typing
