@@ -69,7 +69,7 @@ def chat_view(chat: ClawBot) -> dict[str, Any]:
     return {
         "type": "clawbot", "key": "owner", "name": CHAT_NAME, "pinned": False,
         "colour": _BOT_COLOUR, "unread": chat.unread, "last": said_view(chat, last) if last else None,
-        "stale": chat.bot.is_stale, "typing": chat.sees_typing, "sends_left": chat.sends_left,
+        "stale": chat.bot.is_stale, "typing": chat.sees_typing and not chat.bot.is_stale, "sends_left": chat.sends_left,
     }  # fmt: skip
 
 

@@ -42,8 +42,7 @@ export function bubble(message, chat) {
 /** A bot is not told of recalls, and can make none. */
 const canBeRecalled = ({ kind }, { type }) => kind !== "friend_request" && type !== "clawbot";
 
-function marks({ by, bounced, taken, unreadable }, { type }) {
-  if (unreadable) return [el("span", { class: "wrong" }, icon("warning"), t("unreadable"))];
+function marks({ by, bounced, taken }, { type }) {
   if (type === "clawbot") return by === "other" ? [] : [took(taken, "bot_took", "bot_waits")];
   if (bounced) return [el("span", { class: "wrong" }, icon("warning"), t("bounced"))];
   if (by === "web") return [el("span", { class: "via" }, icon("laptop"), t("via_web"))];
@@ -69,17 +68,18 @@ function content(message) {
       return el("p", { class: "bubble", dir: "auto" }, text);
     case "image":
     case "sticker":
-      if (!medium) return card("sticker", t(kind), t(message.unreadable ? "unreadable" : "only_on_phone"));
+      if (message.unreadable) return card("warning", t(kind), t("unreadable"));
+      if (!medium) return card("sticker", t(kind), t("only_on_phone"));
       return el("a", { class: kind, href: address, target: "_blank", rel: "noopener" },
         el("img", { src: address, alt: t(kind), loading: "lazy" }));
     case "voice":
       return voice(address, message.seconds);
     case "video":
-      if (!medium) return card("play", t(kind), t("unreadable"));
+      if (message.unreadable) return card("warning", t(kind), t("unreadable"));
       return el("a", { class: "video", href: address, target: "_blank", rel: "noopener", "aria-label": t("video") },
         icon("play"), message.seconds != null && el("small", {}, t("seconds", message.seconds)));
     case "file":
-      if (!medium) return card("file", message.file_name, t("unreadable"));
+      if (message.unreadable) return card("warning", message.file_name, t("unreadable"));
       return el("a", { class: "card-bubble", href: address, download: message.file_name },
         icon("file"), el("span", {}, el("strong", {}, message.file_name), el("small", {}, medium ? bytes(medium.size) : "")));
     case "friend_request":

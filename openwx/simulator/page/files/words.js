@@ -53,7 +53,8 @@ const WORDS = {
   bot_goes_stale: ["End the bot (-14)", "让机器人失效（-14）"],
   bot_window_closes: ["Close the bot's 24 hours", "结束机器人的 24 小时"],
   unreadable: ["Cannot be opened: its key does not fit", "无法打开：密钥不对"],
-  typing: ["is typing …", "正在输入……"],
+  bot_sends_left: ["The bot may send {0} more messages until you write again.", "在你再次发言之前，机器人还能发 {0} 条消息。"],
+  typing: ["typing …", "对方正在输入……"],
 
   write_as: ["Write as", "以谁的身份"],
   on_my_phone: ["{0} (me, on the phone)", "{0}（我，用手机）"],
@@ -64,6 +65,7 @@ const WORDS = {
   earlier: ["Earlier messages", "更早的消息"],
   info: ["About this chat", "聊天信息"],
   no_messages: ["No messages yet. Write one: the web client gets it at once.", "还没有消息。写一条，网页客户端会马上收到。"],
+  no_messages_of_bot: ["No messages yet. Write first: a bot can only answer.", "还没有消息。请先发言：机器人只能回答。"],
   no_writer: ["Nobody writes here: it is where requests of strangers arrive.", "这里没有人写消息：陌生人的好友请求会出现在这里。"],
   via_web: ["by the web client", "由网页客户端发送"],
   taken: ["The web client has it", "网页客户端已收到"],

@@ -239,7 +239,8 @@ async def test_typing(bot: BotClient, clawbot: ClawBot) -> None:
     await bot.say("hi")
     assert not clawbot.sees_typing
     assert clawbot.sends_left == 9
-    for wrong in ({"status": 3}, {"status": 1, "typing_ticket": "x"}, {"status": []}):
+    others: list[Json] = [{"status": 3}, {"status": 1, "typing_ticket": "x"}, {"status": []}]
+    for wrong in others:
         assert await types(**wrong) == -2
 
 
