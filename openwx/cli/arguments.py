@@ -115,6 +115,14 @@ def parser() -> argparse.ArgumentParser:
     simulate.add_argument(
         "--chatter", type=float, metavar="SECONDS", help="average time between messages of friends"
     )
+    simulate.add_argument(
+        "--ilink",
+        action="append",
+        type=_setting,
+        default=[],
+        metavar="NAME=VALUE",
+        help="how its iLink service behaves, such as verify_code=yes; may be repeated",
+    )
 
     crash = add(
         "crash-test",
@@ -143,6 +151,13 @@ def _count(text: str) -> int:
     if text.isdecimal() and int(text) <= 100_000:
         return int(text)
     raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 100000, not {text!r}")
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if name and equals:
+        return name, value
+    raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
 
 
 def _upload_id(text: str) -> int:

@@ -140,6 +140,11 @@ def _outbox(args: argparse.Namespace) -> int:
 def _simulate(args: argparse.Namespace) -> int:
     from openwx import logs, simulator
 
+    options = simulator.ILinkOptions()
+    try:
+        simulator.assign(options, dict(args.ilink))
+    except ValueError as error:
+        raise ConfigError(f"--ilink: {error}") from None
     logs.set_up("info")
     sizes = {} if args.members is None else dict.fromkeys(_GROUP_SIZES, args.members)
     work = simulator.serve(
@@ -152,6 +157,7 @@ def _simulate(args: argparse.Namespace) -> int:
         one_account=args.one_account,
         chatter_s=args.chatter,
         on_ready=_announce_simulator,
+        ilink=options,
         **sizes,
     )
     try:
@@ -175,6 +181,7 @@ def _announce_simulator(simulator: "Simulator") -> None:
         f"A simulated WeChat runs at {url}\n\n"
         f"  its phone, in a browser:  {simulator.page_url}\n\n"
         f"  point openwx at it:   OPENWX_ACCOUNTS__DEFAULT__BASE_URL={url} openwx serve\n"
+        f"    by iLink:           OPENWX_ACCOUNTS__DEFAULT__TRANSPORT=ilink and the same\n"
         f'  let a friend write:   curl -d \'{{"friend":"小灰","text":"你好"}}\' {url}/_simulator/friend/says\n'
         f"  everything else:      curl {url}/_simulator/state",
         flush=True,

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
+from .ilink.codes import BotCode
 from .model import Draft
 from .phone import LoginCode, Phone
 from .samples import GIF, JPEG, PNG
@@ -21,9 +22,9 @@ _CHATTER = (
 
 
 async def scans(world: World) -> None:
-    """Scan every code after a while, with the first phone without a running web client.
+    """Scan every code after a while, with the first phone without a running client of its kind.
 
-    Where there is none, add an account: a second scan would end the session of the first.
+    Where there is none, add an account: a second scan would end the session, or the bot, of the first.
     """
     while True:
         code = await world.codes.pulse.until(lambda: next(iter(world.codes.pending()), None), None)
@@ -33,18 +34,23 @@ async def scans(world: World) -> None:
 
 async def _scan(world: World, code: LoginCode) -> None:
     if not await _was_done(world, lambda: code not in world.codes.pending()):
-        await _idle(world).phone.scan(code.uuid)
+        await _idle(world, code).phone.scan(code.uuid)
 
 
-def _idle(world: World) -> Account:
-    """Return an account without a running web client whose phone shows no prompt."""
+def _idle(world: World, code: LoginCode) -> Account:
+    """Return an account without a client of the code's kind whose phone shows no prompt."""
     if world.settings.one_account:
         return world.accounts[0]
     for account in world.accounts:
-        is_in_use = account.session is not None and account.session.is_in_use
-        if not is_in_use and account.phone.shows() is None:
+        if not _is_in_use(account, code) and account.phone.shows() is None:
             return account
     return world.add_account()
+
+
+def _is_in_use(account: Account, code: LoginCode) -> bool:
+    if isinstance(code, BotCode):
+        return account.clawbot.is_bound and not account.clawbot.is_bound_by(code.local_tokens)
+    return account.session is not None and account.session.is_in_use
 
 
 async def confirms(world: World) -> None:
@@ -52,7 +58,8 @@ async def confirms(world: World) -> None:
 
     def prompted() -> tuple[Phone, LoginCode] | None:
         for account in world.accounts:
-            if (code := account.phone.shows()) is not None:
+            code = account.phone.shows()
+            if code is not None and code.offers_confirm:
                 return account.phone, code
         return None
 
@@ -63,7 +70,7 @@ async def confirms(world: World) -> None:
 
 
 async def _confirm(world: World, phone: Phone, code: LoginCode) -> None:
-    if not await _was_done(world, lambda: phone.shows() is not code):
+    if not await _was_done(world, lambda: phone.shows() is not code) and code.offers_confirm:
         phone.confirm()
 
 
@@ -76,11 +83,13 @@ async def _was_done(world: World, done: Callable[[], bool]) -> bool:
 
 
 async def chatters(world: World, pause_s: float) -> None:
-    """Let somebody write now and then to each account that is online."""
+    """Let somebody write now and then to each account that is online, and each owner to their bot."""
     draw = random.Random(f"{world.seed}:chatter")
     while True:
         await asyncio.sleep(pause_s * (0.5 + draw.random()))
         for account in world.accounts:
+            if account.clawbot.is_bound and account.clawbot.bot.polled:
+                account.clawbot.says(draw.choice(_CHATTER))
             chats = account.recent_chats()
             if not account.is_online or not chats:
                 continue

@@ -11,7 +11,7 @@ are ambiguous; `member` is a name in the group, nickname or `key`. Answers are J
 | `friends`, `system_accounts`, `groups` | `account` | lists with `key`, names, counts |
 | `members` | `account`, `group` | the group's members |
 | `chats` | `account`, `search`, `limit` (200) | the chats as the phone lists them: last message, unread |
-| `chat` | `account`, `friend` or `group`; `limit` (60), `before` a `msg_id` | its messages, in both directions |
+| `chat` | `account`, `friend`, `group` or `clawbot`; `limit` (60), `before` a `msg_id` | its messages, in both directions |
 | `inbox` | `account`, `friend` or `group`; `n`, `timeout_s` | the messages that the account sent to this chat; waits until there are `n` |
 | `sent` | `account` | all that the account sent |
 | `media` | `account` | the uploads of the account: MediaId, name, kind, size, MD5 |
@@ -48,7 +48,7 @@ are ambiguous; `member` is a name in the group, nickname or `key`. Answers are J
 | `group/notice` | `account`, `group`, `text` |
 | `group/accepts_invitation` | `account`, `group`, `member`: an invited friend joins |
 | `friend/` **or** `phone/` and one of the verbs below; `group/member_` and the same | `account`, `friend` or `group`, `member`, and the parameters of the verb |
-| … `sends_image`, `sends_sticker`, `sends_app_sticker` | the medium: `data` (base64), or `sample` (png, jpeg, gif, mp3, mp4), or `size` and `seed` (noise); none: a fitting sample. Of all but voices `told_size`: the size in the message, where it is wrong (0: none) |
+| … `sends_image`, `sends_sticker`, `sends_app_sticker` | the medium: `data` (base64), or `sample` (png, jpeg, gif, mp3, mp4, silk), or `size` and `seed` (noise); none: a fitting sample. Of all but voices `told_size`: the size in the message, where it is wrong (0: none) |
 | … `sends_voice`, `sends_video`, `sends_short_video` | the medium, `seconds` |
 | … `sends_file` | `name`, the medium |
 | … `sends_location`, `sends_location_48` | `place`, `latitude`, `longitude` |
@@ -62,92 +62,52 @@ are ambiguous; `member` is a name in the group, nickname or `key`. Answers are J
 | `faults/add` | `call`, `fault` (drop, lose_answer, server_error, hang, garbage, truncate, partial, empty, ret), `times`, `probability`, `ret`, `errmsg`, `status`, `seconds`, `account` |
 | `faults/clear`, `codes/expire` | |
 | `settings` | any of `model.Settings` |
+
+iLink: the chat "ClawBot" of an account's owner, or with `person` (a name, or an id) that of somebody else with the same
+bot. `phone/scan` and `phone/confirm` do its logins, too.
+
+| GET | parameters | answer |
+| --- | --- | --- |
+| `clawbot` | `account`, `person` | the person's id, the bot, what it may still send, other persons |
+| `clawbot/inbox` | `account`, `person`; `n`, `timeout_s` | what the bot sent and the phone shows; waits until there are `n` |
+| `clawbot/sent`, `clawbot/updates` | `account` | all that the service accepted of the bots; what the bot got, and has taken |
+| `ilink/options` | | how the service behaves (`ilink.options`) |
+
+| POST | parameters |
+| --- | --- |
+| `clawbot/says` | `account`, `person`, `text`; `quotes` a `msg_id`, `form` (id, content), `part` of its text; `repeat` (same_id, new_id, no_id) |
+| `clawbot/sends_image`, `clawbot/sends_voice`, `clawbot/sends_video`, `clawbot/sends_file` | the medium as above; `name`, `seconds`, `transcript`; `spelling` of the key (raw, hex), `encrypted`, `wrong_key`; `repeat` |
+| `clawbot/sends_item` | `item_type`, and the members of the item |
+| `clawbot/sends_again` | `msg_id`, `repeat`: a message comes once more |
+| `clawbot/opens`, `clawbot/window_closes` | `account`, `person`: look at the chat; let the time pass in which the bot may send |
+| `clawbot/restrict` | `account`, `person`, `on`: what is sent to the person is accepted, and not shown |
+| `clawbot/binds` | `account`: the owner binds a bot elsewhere, so that the present one gets -14 |
+| `clawbot/goes_stale`, `clawbot/heals` | `account`: calls of the bot get -14; they do no longer |
+| `ilink/options` | any of `ilink.options.ILinkOptions` |
 """  # noqa: E501
 
 from __future__ import annotations
 
 import base64
 import dataclasses
-import inspect
 import json
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from collections.abc import Awaitable
+from typing import Any
 
 from aiohttp import web
 
 from .calls import parse_body
 from .control_request import BadParameterError, ControlRequest
 from .faults import Faults
+from .ilink import control as ilink
+from .ilink import views as clawbot
 from .model import Chat, SentMessage
 from .phone import LoginCodes, Phone
 from .scenario import GroupActor, MemberActor, PersonActor
+from .settings import assign
 from .state import Account, World
+from .verbs import KINDS, Action, verb, verbs
 from .views import chat_view, entry_view, name_of, view
-
-Action: TypeAlias = Callable[[ControlRequest], Any]
-"""Returns an object with a `view`, JSON, or an awaitable of either."""
-
-# Verbs of the scenario: a request has the parameters of the method
-
-KINDS = [name for name, verb in vars(Phone).items() if hasattr(verb, "__signature__")]
-"""The verbs that send a message of one kind: of people, of members and of phones."""
-
-_SAMPLES = {
-    "sends_voice": "mp3", "sends_video": "mp4", "sends_short_video": "mp4", "sends_file": "png",
-    "sends_sticker": "gif", "sends_app_sticker": "gif",
-}  # fmt: skip
-
-
-_READERS: dict[str, Callable[[ControlRequest, str, Any], Any]] = {
-    "str": ControlRequest.text,
-    "str | None": lambda request, name, _: request.text(name, "") or None,
-    "int": ControlRequest.count,
-    "int | None": ControlRequest.count,
-    "float": ControlRequest.number,
-    "float | None": ControlRequest.number,
-    "float | str": ControlRequest.number,
-    "Sequence[str]": lambda request, name, _: request.lines(name),
-    "bytes | Medium": lambda request, _, sample: request.medium(sample),
-    "Chat": lambda request, *_: request.chat,
-    "Fault": lambda request, *_: request.fault,
-    "FriendRequest": lambda request, *_: request.friend_request,
-    "GroupActor": lambda request, *_: request.group,
-    "AnyMember": ControlRequest.text,
-    "Message": lambda request, *_: request.message,
-    "Message | SentMessage": lambda request, *_: request.sent,
-    "Person": lambda request, name, _: request.person(request.text(name)),
-    "PersonActor": lambda request, *_: request.friend,
-    "PersonActor | None": lambda request, *_: request.actor,
-    "object | None": lambda request, *_: request.account if "account" in request.params else None,
-    "str | PersonActor": lambda request, *_: request.text("name"),
-}
-"""Read a parameter by the annotation, the name and the default that a method gives it."""
-
-
-def _verb(subject: Action, kind: type, name: str, **defaults: Any) -> Action:
-    """Make the action that calls a method of `kind` on the subject of a request."""
-    method = getattr(kind, name)
-    signature = inspect.signature(method)
-    _, *parameters = signature.parameters.values()
-    readers = [(p, _READERS[p.annotation]) for p in parameters if p.kind is not p.VAR_KEYWORD]
-
-    def action(request: ControlRequest) -> Any:
-        bound = signature.bind_partial(subject(request))
-        for parameter, read in readers:
-            default = defaults.get(parameter.name, parameter.default)
-            bound.arguments[parameter.name] = read(request, parameter.name, default)
-        return method(*bound.args, **bound.kwargs)
-
-    return action
-
-
-def _verbs(path: str, subject: Action, kind: type, *names: str) -> dict[str, Action]:
-    actions = {}
-    for name in names:
-        sample = _SAMPLES.get(name.removeprefix("member_"), "jpeg")
-        actions[f"{path}/{name}"] = _verb(subject, kind, name, data=sample)
-    return actions
-
 
 # Actions that are no single method
 
@@ -156,7 +116,10 @@ def _state(request: ControlRequest) -> dict[str, Any]:
     world = request.world
     return {
         "accounts": view(world.accounts),
-        "codes": [{"uuid": code.uuid, "state": code.state} for code in world.codes.pending()],
+        "codes": [
+            {"uuid": code.uuid, "state": code.state, "kind": code.kind}
+            for code in world.codes.pending()
+        ],
         "settings": dataclasses.asdict(world.settings),
         "faults": view(world.faults.rules),
         "calls": len(world.calls),
@@ -168,19 +131,23 @@ def _chats(request: ControlRequest) -> list[Any]:
     account, search = request.account, request.text("search", "").casefold()
     chats: list[Chat] = [*account.groups, account.filehelper, *account.people]
     found = [c for c in account.conversations.all(chats) if search in name_of(c.chat).casefold()]
-    return [chat_view(account, one) for one in found[: request.count("limit", 200) or 200]]
+    bots = [account.clawbot] if account.clawbot.bots else []
+    shown = [clawbot.chat_view(one) for one in bots if search in clawbot.CHAT_NAME.casefold()]
+    return shown + [chat_view(account, one) for one in found[: request.count("limit", 200) or 200]]
 
 
 def _chat(request: ControlRequest) -> dict[str, Any]:
     """Show a chat with its last messages; `before` a `msg_id`, those before it."""
     account = request.account
+    before, limit = request.text("before", ""), request.count("limit", 60) or 60
+    if before and not before.isdecimal():
+        raise BadParameterError("before should be a msg_id")
+    if "clawbot" in request.params:
+        return clawbot.messages_view(account.clawbot, limit, before)
     conversation = account.conversations.of(request.chat)
     entries = conversation.entries
-    if before := request.text("before", ""):
-        if not before.isdecimal():
-            raise BadParameterError("before should be a msg_id")
+    if before:
         entries = [entry for entry in entries if entry.number < int(before)]
-    limit = request.count("limit", 60) or 60
     return {
         **chat_view(account, conversation),
         "messages": [entry_view(account, entry) for entry in entries[-limit:]],
@@ -261,22 +228,12 @@ def _accepts_invitation(request: ControlRequest) -> MemberActor:
 
 
 def _settings(request: ControlRequest) -> dict[str, Any]:
-    settings = request.world.settings
-    known = {f.name: type(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
-    for name in request.params:
-        if name not in known:
-            raise BadParameterError(f"{name} is no setting; there are {', '.join(known)}")
-    for name, value in request.params.items():
-        try:
-            # From a query all values are words: "false" is not true.
-            off = known[name] is bool and str(value).lower() in ("false", "no", "off", "0")
-            setattr(settings, name, False if off else known[name](value))
-        except (TypeError, ValueError):
-            raise BadParameterError(f"{name} should be a {known[name].__name__}") from None
-    return dataclasses.asdict(settings)
+    assign(request.world.settings, request.params)
+    return dataclasses.asdict(request.world.settings)
 
 
 GETS: dict[str, Action] = {
+    **ilink.GETS,
     "state": _state,
     "chats": _chats,
     "chat": _chat,
@@ -294,37 +251,38 @@ GETS: dict[str, Action] = {
     "friend_requests_sent": lambda request: request.account.friend_requests_sent,
 }
 POSTS: dict[str, Action] = {
-    **_verbs(
+    **ilink.POSTS,
+    **verbs(
         "phone", lambda request: request.account.phone, Phone, *KINDS,
         "confirm", "cancel", "logs_out_web", "opens", "leaves", "says", "recalls",
         "accepts", "leaves_group", "remarks", "deletes", "renames_me",
     ),
-    **_verbs(
+    **verbs(
         "friend", lambda request: request.friend, PersonActor, *KINDS,
         "says", "recalls", "renames", "changes_avatar", "unfriends_me",
     ),
-    **_verbs(
+    **verbs(
         "group", lambda request: request.group, GroupActor, *(f"member_{kind}" for kind in KINDS),
         "member_says", "member_recalls", "remove_member", "rename", "notice",
     ),
-    **_verbs(
+    **verbs(
         "account", lambda request: request.account, Account,
         "asks_to_be_friends", "refuse_login", "allow_login",
     ),
-    "phone/scan": _verb(lambda request: request.account.phone, Phone, "scan", timeout_s=10),
+    "phone/scan": verb(lambda request: request.account.phone, Phone, "scan", timeout_s=10),
     "account/add": _add_account,
-    "account/ends_session": _verb(
+    "account/ends_session": verb(
         lambda request: request.account, Account, "end_session", ret=1101
     ),
     "account/desktop_only": _desktop_only,
     "account/is_accepted": _is_accepted,
-    "friend/add": _verb(lambda request: request.account, Account, "add_friend"),
+    "friend/add": verb(lambda request: request.account, Account, "add_friend"),
     "group/add": _add_group,
     "group/add_member": _add_member,
     "group/accepts_invitation": _accepts_invitation,
-    "faults/add": _verb(lambda request: request.world.faults, Faults, "add"),
-    "faults/clear": _verb(lambda request: request.world.faults, Faults, "clear"),
-    "codes/expire": _verb(lambda request: request.world.codes, LoginCodes, "expire_all"),
+    "faults/add": verb(lambda request: request.world.faults, Faults, "add"),
+    "faults/clear": verb(lambda request: request.world.faults, Faults, "clear"),
+    "codes/expire": verb(lambda request: request.world.codes, LoginCodes, "expire_all"),
     "settings": _settings,
 }  # fmt: skip
 

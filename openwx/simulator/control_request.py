@@ -8,16 +8,21 @@ from __future__ import annotations
 import base64
 import binascii
 import inspect
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from .faults import Fault
+from .ilink.clawbot import Chat as ClawBotChat
+from .ilink.model import Said, Written
 from .media import Medium
 from .model import Message, SentMessage
 from .samples import BY_NAME
 from .scenario import FriendRequest, GroupActor, PersonActor
+from .settings import OFF
 from .state import Account, World
 
 REQUIRED: Any = inspect.Parameter.empty
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class BadParameterError(Exception):
@@ -46,6 +51,20 @@ class ControlRequest:
     def count(self, name: str, default: int | None = REQUIRED) -> int | None:
         value = self.number(name, default)
         return None if value is None else int(value)
+
+    def flag(self, name: str, default: bool = REQUIRED) -> bool:
+        """Read yes or no. From a query all values are words: "false" is not true."""
+        value = self._value(name, default)
+        return bool(value) and str(value).lower() not in OFF
+
+    def choice(self, kind: type[Choice], name: str, default: Choice | None) -> Choice | None:
+        """Read one of the values of an enumeration."""
+        value = self._value(name, default)
+        try:
+            return None if value is None else kind(value)
+        except ValueError:
+            allowed = ", ".join(repr(str(one)) for one in kind)
+            raise BadParameterError(f"{name} should be one of {allowed}") from None
 
     def lines(self, name: str) -> list[str]:
         """Read a list, or a text of several lines."""
@@ -136,6 +155,41 @@ class ControlRequest:
     def sent(self) -> Message | SentMessage:
         """The message from the phone or the web client with this `msg_id`."""
         return self.account.by_msg_id.get(self.text("msg_id")) or self.message
+
+    # The chat with a bot
+
+    @property
+    def clawbot(self) -> ClawBotChat:
+        """The owner's chat with the account's bot, or that of another `person` by name or id."""
+        clawbot, person = self.account.clawbot, self.text("person", "")
+        if not person:
+            return clawbot
+        return clawbot.chat_of(person) or clawbot.other(person)
+
+    def said(self, name: str) -> Said | None:
+        """Return the message of either side with the id that this parameter gives; None without one."""
+        msg_id = self.text(name, "")
+        if not msg_id:
+            return None
+        found = self.account.clawbot.find(msg_id)
+        if found is None:
+            raise LookupError(f"there is no message {msg_id!r} with a bot")
+        return found
+
+    @property
+    def written(self) -> Written:
+        """The message from a person to a bot with this `msg_id`."""
+        found = self.said("msg_id")
+        if not isinstance(found, Written):
+            raise BadParameterError("msg_id should name a message from a person to a bot")
+        return found
+
+    @property
+    def shown(self) -> Message | SentMessage | Said:
+        """The message with this `msg_id` in any chat of the phone."""
+        return self.account.clawbot.find(self.text("msg_id")) or self.sent
+
+    # Requests
 
     @property
     def friend_request(self) -> FriendRequest:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from typing import Self
 
-from .samples import GIF, JPEG, MP3, MP4, PNG, blocks_of, bytes_of, mime_of
+from .samples import GIF, JPEG, MP3, MP4, PNG, SILK, blocks_of, bytes_of, mime_of
 
-__all__ = ["GIF", "JPEG", "MP3", "MP4", "PNG", "Medium", "bytes_of"]
+__all__ = ["GIF", "JPEG", "MP3", "MP4", "PNG", "SILK", "Medium", "bytes_of"]
 
 _SERVED = 2**18
 

@@ -23,6 +23,9 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 class LoginCode:
     """A UUID and its state: pending, scanned, confirmed, refused or expired."""
 
+    kind = "web"
+    """The service that it logs in to."""
+
     uuid: str
     ticket: str
     expires_at: float
@@ -37,6 +40,26 @@ class LoginCode:
     """Whether a poll was answered with 201."""
     session: Session | None = None
     """The session of the confirmed code, once webwxnewloginpage was called."""
+    digits: str = ""
+    """What the phone shows, to be entered in the client before it can be confirmed; empty: nothing."""
+
+    @property
+    def drawn(self) -> str:
+        """The text in the QR code."""
+        return f"https://login.weixin.qq.com/l/{self.uuid}"
+
+    @property
+    def offers_confirm(self) -> bool:
+        """Whether the prompt of the phone has a button to confirm."""
+        return True
+
+    def scanned_by(self, account: Host) -> None:
+        """Note whose phone scanned it."""
+        self.account, self.state = account, "scanned"
+
+    def confirm(self) -> None:
+        """Note the confirmation. Raises LookupError where the phone does not offer it."""
+        self.state = "confirmed"
 
 
 class LoginCodes:
@@ -62,9 +85,13 @@ class LoginCodes:
         if push_to is not None:
             # The phone shows "confirm login" without a scan: the code counts as scanned.
             code.state, code.account = "scanned", push_to
+        self.add(code)
+        return code
+
+    def add(self, code: LoginCode) -> None:
+        """Add a code."""
         self._codes[code.uuid] = code
         self.pulse.notify()
-        return code
 
     def _letters(self, count: int) -> str:
         return "".join(self._draw.choices(_LETTERS, k=count))
@@ -87,10 +114,6 @@ class LoginCodes:
         for code in self._codes.values():
             if code.state in ("pending", "scanned"):
                 code.state = "expired"
-        self.pulse.notify()
-
-    def set_state(self, code: LoginCode, state: str) -> None:
-        code.state = state
         self.pulse.notify()
 
     def _age(self, code: LoginCode) -> None:
@@ -119,7 +142,7 @@ class Phone:
         """The code that the phone asks to confirm: scanned, or of a push login."""
         self._codes = codes
 
-    # Logging the web client in
+    # Logging a client in
 
     async def scan(self, uuid: str | None = None, timeout_s: float = PATIENCE_S) -> LoginCode:
         """Scan this code, or the oldest that is not scanned yet; wait until there is one."""
@@ -130,8 +153,9 @@ class Phone:
         code = await self._codes.pulse.until(scannable, timeout_s)
         if code is None:
             raise TimeoutError(f"no login code to scan within {timeout_s} s")
-        code.account, self.prompt = self.account, code
-        self._codes.set_state(code, "scanned")
+        code.scanned_by(self.account)
+        self.prompt = code
+        self._codes.pulse.notify()
         return code
 
     async def sees_push_login(self, timeout_s: float = PATIENCE_S) -> LoginCode:
@@ -146,6 +170,18 @@ class Phone:
             raise TimeoutError(f"no push login within {timeout_s} s")
         return code
 
+    async def sees_digits(self, timeout_s: float = PATIENCE_S) -> str:
+        """Wait until the phone shows digits to be entered in the client, and return them (iLink)."""
+
+        def shown() -> str:
+            code = self.shows()
+            return code.digits if code is not None else ""
+
+        digits = await self._codes.pulse.until(shown, timeout_s)
+        if digits is None:
+            raise TimeoutError(f"the phone showed no digits within {timeout_s} s")
+        return digits
+
     def asks_to_confirm(self, code: LoginCode) -> None:
         """Show the prompt of a push login."""
         self.prompt = code
@@ -153,11 +189,13 @@ class Phone:
 
     def confirm(self) -> None:
         """Press "log in" on the prompt."""
-        self._answer("confirmed")
+        self._prompted().confirm()
+        self._close_prompt()
 
     def cancel(self) -> None:
         """Press "cancel" on the prompt: the web client's next poll answers 400."""
-        self._answer("refused")
+        self._prompted().state = "refused"
+        self._close_prompt()
 
     async def logs_in(self, uuid: str | None = None, timeout_s: float = PATIENCE_S) -> LoginCode:
         """Scan and confirm."""
@@ -176,12 +214,15 @@ class Phone:
         code = self._codes.find(self.prompt.uuid)
         return code if code is not None and code.state == "scanned" else None
 
-    def _answer(self, state: str) -> None:
+    def _prompted(self) -> LoginCode:
         code = self.shows()
         if code is None:
             raise LookupError(f"the phone of {self.account.name} shows no login prompt")
-        self._codes.set_state(code, state)
+        return code
+
+    def _close_prompt(self) -> None:
         self.prompt = None
+        self._codes.pulse.notify()
 
     # Chatting
 

@@ -68,8 +68,15 @@ GIF = base64.b64decode(
 )
 MP3 = _mp3()
 MP4 = _mp4()
+SILK = base64.b64decode(
+    "AiMhU0lMS19WMw4AKO7oVveYHUHonI9S0v8uAAfH/4veB/dpv7QwD9PFN14u2YWZqjM54iG6P847cEUxTfUjuNLzsAQLvwf2"
+    "+V8ZAAO+cBBNPRoJJMiupFf7Eyw3v9eeQTfOFtMXAAQ9iXq1kO9ou43xBsQVxdUiPIIKuHxfFgAEPYl6tZDvZ88LNnIoPa3t"
+    "1C6YWEtqFwAEPYl6tZDvaAfd+iCsYud/NeLusrgw/RQABD2JerWQ72eWTN1S5/usk1DvtwUXAAQ9iXq1kO9oB6aTU9rT9CE8"
+    "wJv+cipzFwAEPYl6tZDvZ5XuYGcnveAVEDJDCSeGmhoABOwI0ykwzqGN/ObMkjMuxszK1DqYNl/KGiM="
+)
+"""A fifth of a second of 440 Hz at 24 kHz, as WeChat writes SILK: the codec of iLink's voices."""
 
-BY_NAME = {"png": PNG, "jpeg": JPEG, "gif": GIF, "mp3": MP3, "mp4": MP4}
+BY_NAME = {"png": PNG, "jpeg": JPEG, "gif": GIF, "mp3": MP3, "mp4": MP4, "silk": SILK}
 """For the control API."""
 
 
@@ -92,7 +99,7 @@ def mime_of(head: bytes) -> str:
     """Return the type of the first bytes, `application/octet-stream` where it is unknown."""
     known = (
         (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"),
-        (b"GIF8", "image/gif"), (b"ID3", "audio/mpeg"), (b"\xff\xfb", "audio/mpeg"),
+        (b"GIF8", "image/gif"), (b"\x02#!SILK_V3", "audio/silk"), (b"ID3", "audio/mpeg"), (b"\xff\xfb", "audio/mpeg"),
     )  # fmt: skip
     for magic, mime in known:
         if head.startswith(magic):

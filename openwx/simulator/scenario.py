@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from .identifiers import Identifiers
+from .ilink.clawbot import ClawBot
 from .model import Chat, Contact, Draft, Group, Member, Message, Person, SentMessage
 from .notifier import PATIENCE_S, Notifier
 from .wire import contents, shares
@@ -32,6 +33,7 @@ class Host(Protocol):
     friend_requests_sent: list[Invitation]
     ids: Identifiers
     pulse: Notifier
+    clawbot: ClawBot
 
     def deliver(
         self, sender: Chat, receiver: Chat, draft: Draft, *, member: Person | None = None,

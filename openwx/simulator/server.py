@@ -1,4 +1,4 @@
-"""The simulator as an HTTP server: one origin for all hosts of the service, the control API and the page."""
+"""The simulator as an HTTP server: one origin for all hosts of both services, the control API and the page."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from aiohttp import web
 from . import autopilot, control, page
 from .calls import Call, read_call
 from .guard import guard
+from .ilink import service as ilink
+from .ilink.options import ILinkOptions
 from .model import Settings, Size
 from .service import HANDLERS
 from .service.base import RefusedError, answer, refusal
@@ -40,16 +42,18 @@ class Simulator:
         auto_scan: bool = False,
         chatter_s: float | None = None,
         tls: ssl.SSLContext | None = None,
+        ilink: ILinkOptions | None = None,
         **settings: Any,
     ) -> None:
         """Make a simulator with `settings` (see `model.Settings`), and small talk every `chatter_s` seconds.
 
-        With `tls` it serves https, as the real service does.
+        With `tls` it serves https, as the real service does. `ilink`: how its iLink service behaves.
         """
         size = Size(friends, groups, biggest_group, group_members, public_accounts)
-        self.world = World(seed, size, Settings(auto_scan=auto_scan, **settings))
+        self.world = World(seed, size, Settings(auto_scan=auto_scan, **settings), ilink)
         self.accounts = self.world.accounts
         self.settings = self.world.settings
+        self.ilink = self.world.ilink.options
         self.faults = self.world.faults
         self.codes = self.world.codes
         self.account = self.world.account
@@ -72,6 +76,11 @@ class Simulator:
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     @property
+    def redirect_host(self) -> str:
+        """Another name of this simulator, for the iLink option `redirect_host`. It listens on 127.0.0.1 then."""
+        return f"localhost:{self.port}"
+
+    @property
     def page_url(self) -> str:
         """The address of the phone page, for a browser."""
         return f"{self.url}/"
@@ -88,6 +97,7 @@ class Simulator:
         app = web.Application(client_max_size=64 * 2**20, middlewares=[guard(self.host)])
         page.add_routes(app, self.world)
         control.add_routes(app, self.world)
+        ilink.add_routes(app, self.world)
         app.router.add_route("*", "/{path:.*}", self._answer)
         # A poll whose client disconnects ends at once, and so do all at the close.
         self._runner = web.AppRunner(
@@ -135,8 +145,10 @@ class Simulator:
         self.world.record(call)
         if handler is None:
             return answer("", status=404)
-        if rule is not None and (failed := await corrupt_call(rule, call, request)) is not None:
-            return failed
+        if rule is not None:
+            refused = refusal(call.name, rule.ret, rule.errmsg)
+            if (failed := await corrupt_call(rule, refused, request)) is not None:
+                return failed
         try:
             response = await handler(self.world, call)
         except RefusedError as refused:

@@ -16,6 +16,9 @@ from .calls import Call
 from .conversations import Conversations
 from .faults import Faults
 from .identifiers import Identifiers
+from .ilink.clawbot import ClawBot
+from .ilink.options import ILinkOptions
+from .ilink.registry import Registry
 from .media import Medium, Upload
 from .model import (
     Chat,
@@ -57,6 +60,8 @@ class Account:
         self.friend_requests_sent: list[Invitation] = []
         """The requests of the web client (webwxverifyuser, Opcode 2)."""
         self.phone: Phone = Phone(self, world.codes)
+        self.clawbot: ClawBot = ClawBot(world.ilink, self, self.owner.nickname)
+        """The owner's chat with an iLink bot, in which there is one after a login."""
         # What comes in
         self.timeline: list[Event] = []
         """All that happened, in order: SyncKeys point into it (reference, 4)."""
@@ -353,7 +358,9 @@ class Account:
 class World:
     """All accounts, web sessions, login codes, faults and recorded calls."""
 
-    def __init__(self, seed: int, size: Size, settings: Settings) -> None:
+    def __init__(
+        self, seed: int, size: Size, settings: Settings, ilink: ILinkOptions | None = None
+    ) -> None:
         self.seed = seed
         self.size = size
         self.settings = settings
@@ -366,6 +373,8 @@ class World:
         """The number of open phone pages: while somebody looks, the autopilot waits longer."""
         self.faults = Faults(seed)
         self.codes = LoginCodes(random.Random(f"{seed}:world"), settings, self.pulse)
+        self.ilink = Registry(seed, ilink or ILinkOptions())
+        """The iLink service, beside the web service."""
         self.calls: deque[Call] = deque(maxlen=100_000)
         """The recorded calls, oldest first, also those that a fault struck."""
         self.web_sessions: dict[str, Session] = {}

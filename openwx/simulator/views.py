@@ -49,6 +49,7 @@ def _(account: Account) -> dict[str, Any]:
         "logins": account.logins, "friends": len(account.friends),
         "groups": len(account.groups), "sent": len(account.sent),
         "phone_asks_for": prompt.uuid if prompt else None, "refusal": account.refusal,
+        "prompt": view(prompt) if prompt else None, "bot": account.clawbot.is_bound,
     }  # fmt: skip
 
 
@@ -124,7 +125,10 @@ def _(invitation: Invitation) -> dict[str, Any]:
 
 @view.register
 def _(code: LoginCode) -> dict[str, Any]:
-    return {"uuid": code.uuid}
+    return {
+        "uuid": code.uuid, "kind": code.kind, "digits": code.digits,
+        "offers_confirm": code.offers_confirm,
+    }  # fmt: skip
 
 
 @view.register

@@ -75,7 +75,7 @@ def add_routes(app: web.Application, world: World) -> None:
     async def attachment(request: web.Request) -> web.StreamResponse:
         """Answer the picture, voice, film or file of a message: `account`, `msg_id`."""
         try:
-            medium = ControlRequest(world, dict(request.query)).sent.medium
+            medium = ControlRequest(world, dict(request.query)).shown.medium
         except (BadParameterError, LookupError):
             medium = None
         if medium is None or not medium.is_kept:
@@ -92,9 +92,10 @@ def add_routes(app: web.Application, world: World) -> None:
     async def login_code(request: web.Request) -> web.StreamResponse:
         """Answer the QR code of a login, by `uuid`; unlike `qrcode/<uuid>`, no call is recorded."""
         uuid = request.query.get("uuid", "")
-        if world.codes.find(uuid) is None:
+        code = world.codes.find(uuid)
+        if code is None:
             return web.Response(status=404, text="no such login code")
-        picture = await asyncio.to_thread(draw_qrcode, uuid)
+        picture = await asyncio.to_thread(draw_qrcode, code.drawn)
         return web.Response(
             body=picture, content_type="image/png", headers={"Cache-Control": "max-age=300"}
         )

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..calls import Call
 from ..faults import Fault, Rule
-from .base import answer, refusal
+from .base import answer
 from .ranges import MediumBody
 
 
-async def corrupt_call(rule: Rule, call: Call, request: web.Request) -> web.Response | None:
-    """Apply a fault before the call takes effect; None means that the call proceeds."""
+async def corrupt_call(
+    rule: Rule, refused: web.Response, request: web.Request
+) -> web.Response | None:
+    """Apply a fault before the call takes effect; None means that the call proceeds.
+
+    `refused`: the answer with the rule's `ret`, in the format of the call.
+    """
     match rule.fault:
         case Fault.DROP:
             return _hang_up(request)
         case Fault.SERVER_ERROR:
             return web.Response(status=rule.status, text=_HTML, content_type="text/html")
         case Fault.RET:
-            return refusal(call.name, rule.ret, rule.errmsg)
+            return refused
         case Fault.HANG:
             await rule.hang()
     return None

@@ -142,17 +142,17 @@ async def webwxlogout(world: World, call: Call) -> web.Response:
 
 async def qrcode_image(world: World, call: Call) -> web.Response:
     """Answer `qrcode/<uuid>`: the picture to scan."""
-    if world.codes.find(call.tail) is None:
+    code = world.codes.find(call.tail)
+    if code is None:
         return answer("", status=404)
-    picture = await asyncio.to_thread(draw_qrcode, call.tail)
+    picture = await asyncio.to_thread(draw_qrcode, code.drawn)
     return web.Response(body=picture, content_type="image/png")
 
 
-def draw_qrcode(uuid: str) -> bytes:
+def draw_qrcode(text: str) -> bytes:
     """Draw the QR code of a login as PNG."""
     target = io.BytesIO()
-    content = f"https://login.weixin.qq.com/l/{uuid}"
-    qrcode.make(content, image_factory=PyPNGImage).save(target)
+    qrcode.make(text, image_factory=PyPNGImage).save(target)
     return target.getvalue()
 
 

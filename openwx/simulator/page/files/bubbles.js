@@ -35,15 +35,23 @@ export function bubble(message, chat) {
     el("div", { class: "said-body" },
       chat.type === "group" && !own && el("span", { class: "said-by" }, speaker?.name ?? ""),
       content(message),
-      el("span", { class: "said-after" }, ...marks(message),
-        message.kind !== "friend_request" && el("button", { type: "button", class: "quiet", onclick: () => recall(message, chat) }, t("recall")))));
+      el("span", { class: "said-after" }, ...marks(message, chat),
+        canBeRecalled(message, chat) && el("button", { type: "button", class: "quiet", onclick: () => recall(message, chat) }, t("recall")))));
 }
 
-function marks({ by, bounced, taken }) {
+/** A bot is not told of recalls, and can make none. */
+const canBeRecalled = ({ kind }, { type }) => kind !== "friend_request" && type !== "clawbot";
+
+function marks({ by, bounced, taken }, { type }) {
+  if (type === "clawbot") return by === "other" ? [] : [took(taken, "bot_took", "bot_waits")];
   if (bounced) return [el("span", { class: "wrong" }, icon("warning"), t("bounced"))];
   if (by === "web") return [el("span", { class: "via" }, icon("laptop"), t("via_web"))];
-  const label = t(taken ? "taken" : "not_taken");
-  return [el("span", { class: taken ? "taken" : "waits", role: "img", "aria-label": label, title: label }, icon(taken ? "check" : "clock"))];
+  return [took(taken, "taken", "not_taken")];
+}
+
+function took(taken, yes, no) {
+  const label = t(taken ? yes : no);
+  return el("span", { class: taken ? "taken" : "waits", role: "img", "aria-label": label, title: label }, icon(taken ? "check" : "clock"));
 }
 
 function recall({ msg_id, by, speaker }, chat) {
@@ -60,15 +68,18 @@ function content(message) {
       return el("p", { class: "bubble", dir: "auto" }, text);
     case "image":
     case "sticker":
+      if (message.unreadable) return card("warning", t(kind), t("unreadable"));
       if (!medium) return card("sticker", t(kind), t("only_on_phone"));
       return el("a", { class: kind, href: address, target: "_blank", rel: "noopener" },
         el("img", { src: address, alt: t(kind), loading: "lazy" }));
     case "voice":
       return voice(address, message.seconds);
     case "video":
+      if (message.unreadable) return card("warning", t(kind), t("unreadable"));
       return el("a", { class: "video", href: address, target: "_blank", rel: "noopener", "aria-label": t("video") },
-        icon("play"), el("small", {}, t("seconds", message.seconds ?? "?")));
+        icon("play"), message.seconds != null && el("small", {}, t("seconds", message.seconds)));
     case "file":
+      if (message.unreadable) return card("warning", message.file_name, t("unreadable"));
       return el("a", { class: "card-bubble", href: address, download: message.file_name },
         icon("file"), el("span", {}, el("strong", {}, message.file_name), el("small", {}, medium ? bytes(medium.size) : "")));
     case "friend_request":

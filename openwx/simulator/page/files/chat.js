@@ -13,23 +13,26 @@ const NEAR = 120;
 
 export function open(type, key) {
   const whom = { account: here.account, [type]: key };
+  const isBot = type === "clawbot";
   let limit = PAGE;
   const title = el("span");
   const count = el("small");
+  const budget = el("p", { class: "notice budget" });
   const list = el("ol", { class: "log" });
   const earlier = el("button", { type: "button", class: "quiet earlier", onclick: () => { limit += PAGE; load(); } }, t("earlier"));
-  const none = el("p", { class: "empty" }, t("no_messages"));
-  const talk = el("div", { class: "talk", tabindex: "0", role: "log", "aria-live": "off" }, earlier, none, list);
+  const none = el("p", { class: "empty" }, t(isBot ? "no_messages_of_bot" : "no_messages"));
+  const talk = el("div", { class: "talk", tabindex: "0", role: "log", "aria-live": "off" }, earlier, none, list, budget);
   const writing = composer(type, key);
 
   async function load() {
     const chat = await ask("chat", { ...whom, limit });
-    say(title, chat.name);
+    say(title, chat.typing ? t("typing") : chat.name);
     say(count, chat.members ? ` (${chat.members})` : "");
     const atEnd = talk.scrollHeight - talk.scrollTop - talk.clientHeight < NEAR;
     const fromEnd = talk.scrollHeight - talk.scrollTop;
     earlier.hidden = !chat.more;
     none.hidden = chat.messages.length > 0;
+    say(budget, chat.type !== "clawbot" || chat.sends_left === null ? "" : t("bot_sends_left", chat.sends_left));
     keep(list, withTimes(chat.messages), (message) => message.msg_id, (message) => bubble(message, chat));
     talk.scrollTop = atEnd ? talk.scrollHeight : talk.scrollHeight - fromEnd;
     await writing.load(chat);
@@ -42,13 +45,13 @@ export function open(type, key) {
   list.addEventListener("load", () => {
     if (talk.scrollHeight - talk.scrollTop - talk.clientHeight < NEAR + 300) talk.scrollTop = talk.scrollHeight;
   }, true);
-  act("phone/opens", whom);
+  act(isBot ? "clawbot/opens" : "phone/opens", whom);
   return {
     load,
-    close: () => act("phone/leaves", whom),
+    close: () => act(isBot ? "clawbot/opens" : "phone/leaves", whom),
     node: el("section", { class: "page chat" },
       head(el("span", { class: "chat-title" }, title, count), "chats",
-        el("a", { class: "icon-button", href: `#/info/${type}/${key}`, "aria-label": t("info"), title: t("info") }, icon("dots"))),
+        !isBot && el("a", { class: "icon-button", href: `#/info/${type}/${key}`, "aria-label": t("info"), title: t("info") }, icon("dots"))),
       talk, writing.node),
   };
 }

@@ -17,7 +17,7 @@ export function open() {
   });
 
   async function load() {
-    keep(banner, [webClient()], (state) => state, bannerRow);
+    keep(banner, [webClient(), ...botClient()], (state) => state, bannerRow);
     const chats = await ask("chats", { search: wanted });
     none.hidden = chats.length > 0;
     keep(list, chats, (chat) => `${chat.type}${chat.key}`, row);
@@ -34,8 +34,15 @@ function webClient() {
   return here.state.codes.length ? "waits" : "out";
 }
 
+/** Return whether the owner has a bot whose client is logged in. */
+const botClient = () => account().bot ? ["bot"] : [];
+
+const BANNERS = {
+  in: ["laptop", "web_is_in"], waits: ["scan", "code_waits"], out: ["laptop", "web_is_out"], bot: ["chats", "bot_is_in"],
+};
+
 function bannerRow(state) {
-  const [picture, words] = { in: ["laptop", "web_is_in"], waits: ["scan", "code_waits"], out: ["laptop", "web_is_out"] }[state];
+  const [picture, words] = BANNERS[state];
   return el("div", { class: `banner-row ${state}` }, icon(picture), el("span", { role: "status" }, t(words)),
     state === "in" && el("button", { type: "button", onclick: () => act("phone/logs_out_web") }, t("log_out")),
     state === "waits" && el("button", { type: "button", class: "primary", onclick: () => go("scan") }, t("scan")));

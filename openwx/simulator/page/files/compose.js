@@ -8,9 +8,13 @@ import { t } from "./words.js";
 
 const ME = "me";
 const AT_MOST = 45e6;
+const BOT_SAMPLES = ["sample_file", "voice", "video"];
+const SAMPLES_OF_ALL = [...BOT_SAMPLES, "sticker", "location", "link", "card", "mini_program", "transfer", "red_packet", "chat_record",
+  "live_location", "call", "shop_sticker"];
 const KINDS = [["image/", "sends_image"], ["video/mp4", "sends_video"], ["audio/mpeg", "sends_voice"]];
 
 export function composer(type, key) {
+  const isBot = type === "clawbot";
   let members = null;
   const writer = el("select", { "aria-label": t("write_as"), name: "writer" });
   const text = el("textarea", {
@@ -26,16 +30,16 @@ export function composer(type, key) {
     onpaste: (event) => takes(event, event.clipboardData),
   });
   const menu = el("div", { class: "menu", role: "group", "aria-label": t("more"), hidden: true },
-    picker("image", "image/*"), sampleButtons("sample_image"), picker("file", ""), sampleButtons("sample_file", "voice", "video",
-      "sticker", "location", "link", "card", "mini_program", "transfer", "red_packet", "chat_record", "live_location", "call", "shop_sticker"));
+    picker("image", "image/*"), sampleButtons("sample_image"), picker("file", ""),
+    sampleButtons(...(isBot ? BOT_SAMPLES : SAMPLES_OF_ALL)));
   const more = iconButton("plus", t("more"), toggle, { "aria-expanded": "false" });
   const form = el("form", { class: "composer", onsubmit: say,
     ondragover: (event) => event.preventDefault(),
     ondrop: (event) => takes(event, event.dataTransfer),
     onkeydown: (event) => { if (event.key === "Escape" && !menu.hidden) toggle(); } },
-    el("label", { class: "writer" }, icon("pen"), el("span", {}, t("write_as")), writer),
+    el("label", { class: "writer", hidden: isBot }, icon("pen"), el("span", {}, t("write_as")), writer),
     el("div", { class: "composer-line" }, text, more, el("button", { type: "submit", class: "primary" }, t("send"))), menu);
-  const nobody = el("p", { class: "empty", hidden: true }, t("no_writer"));
+  const nobody = el("p", { class: "empty", hidden: true }, t(isBot ? "bot_is_gone" : "no_writer"));
 
   function grow() {
     text.style.height = "auto";
@@ -50,6 +54,7 @@ export function composer(type, key) {
 
   /** Call a verb as the chosen writer. */
   function as(verb, what) {
+    if (isBot) return act(`clawbot/${verb}`, what);
     const whom = { [type]: key };
     if (writer.value === ME) return act(`phone/${verb}`, { ...whom, ...what });
     if (type === "friend") return act(`friend/${verb}`, { ...whom, ...what });
@@ -99,7 +104,7 @@ export function composer(type, key) {
   }
 
   async function load(chat) {
-    const open = chat.id !== "fmessage";
+    const open = chat.id !== "fmessage" && !chat.stale;
     form.hidden = !open;
     nobody.hidden = open;
     if (type === "group" && members?.length !== chat.members) members = await ask("members", { group: key });
@@ -112,6 +117,7 @@ export function composer(type, key) {
 /** Fill the list of possible writers; the default is the first. */
 function writers(chat, members) {
   const me = { value: ME, name: t("on_my_phone", account().nickname) };
+  if (chat.type === "clawbot") return [me];
   if (chat.type === "friend") return chat.id === "filehelper" ? [me] : [{ value: "friend", name: chat.name }, me];
   const others = members.filter((one) => !one.is_me);
   return [...others.map((one) => ({ value: String(one.key), name: one.display_name || one.nickname })), me];

@@ -8,7 +8,8 @@ import { second, t } from "./words.js";
 
 const FAULTS = ["drop", "lose_answer", "server_error", "hang", "garbage", "truncate", "partial", "empty", "ret"];
 const CALLS = ["webwxsendmsg", "webwxsync", "synccheck", "webwxinit", "webwxgetcontact", "webwxbatchgetcontact", "webwxuploadmedia",
-  "webwxsendmsgimg", "webwxsendappmsg", "webwxrevokemsg", "webwxgetmsgimg", "webwxupdatechatroom", "jslogin", "login", "*"];
+  "webwxsendmsgimg", "webwxsendappmsg", "webwxrevokemsg", "webwxgetmsgimg", "webwxupdatechatroom", "jslogin", "login", "getupdates", "sendmessage",
+  "getuploadurl", "c2c/upload", "c2c/download", "get_bot_qrcode", "get_qrcode_status", "getconfig", "sendtyping", "*"];
 const LATEST = 40;
 
 let lists = 0;
@@ -40,13 +41,17 @@ function sessionCard() {
   const expire = button(t("expire_codes"), () => act("codes/expire"));
   const refuse = button(t("refuse"), () => act(account().refusal ? "account/allow_login" : "account/refuse_login"));
 
+  const stale = button(t("bot_goes_stale"), () => act("clawbot/goes_stale"));
+  const closes = button(t("bot_window_closes"), () => act("clawbot/window_closes"));
+
   function load() {
+    stale.hidden = closes.hidden = !account().bot;
     out.disabled = elsewhere.disabled = !account().online;
     expire.disabled = here.state.codes.length === 0;
     refuse.textContent = t(account().refusal ? "allow" : "refuse");
   }
 
-  return { load, node: el("div", { class: "buttons" }, out, elsewhere, expire, refuse) };
+  return { load, node: el("div", { class: "buttons" }, out, elsewhere, expire, refuse, stale, closes) };
 }
 
 function faultCard() {

@@ -41,7 +41,7 @@ export function accounts() {
         avatar(one.nickname, one.colour),
         el("span", { class: "row-text" },
           el("span", { class: "row-name" }, one.nickname),
-          el("span", { class: "row-last" }, el("i", { class: one.online ? "lamp on" : "lamp" }), t(one.online ? "logged_in" : "logged_out"))),
+          el("span", { class: "row-last" }, el("i", { class: one.online || one.bot ? "lamp on" : "lamp" }), t(one.online ? "logged_in" : one.bot ? "bot_bound" : "logged_out"))),
         one.chosen && icon("check"))));
   }
 

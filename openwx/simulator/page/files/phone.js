@@ -49,22 +49,29 @@ async function load() {
   }
 }
 
+let prompted = "null";
+
 function showPrompt() {
-  const { phone_asks_for: uuid, nickname } = account();
-  if (prompt.hidden === !uuid) return;
-  prompt.hidden = !uuid;
-  screenPlace.inert = tabs.inert = Boolean(uuid);
+  const { prompt: asked, nickname } = account();
+  if (JSON.stringify(asked) === prompted) return;
+  prompted = JSON.stringify(asked);
+  prompt.hidden = !asked;
+  screenPlace.inert = tabs.inert = Boolean(asked);
   prompt.replaceChildren();
-  if (!uuid) return;
+  if (!asked) return;
+  const { kind, digits, offers_confirm: offered } = asked;
+  const isBot = kind === "ilink";
+  const words = !isBot ? "prompt_text" : digits ? "bot_digits" : offered ? "bot_prompt_text" : "bot_too_old";
   const answer = (verb) => async () => {
     if (await act(verb) && route()[0] === "scan") go("chats");
   };
   prompt.append(
     el("section", { class: "sheet", role: "alertdialog", "aria-labelledby": "prompt-title", "aria-describedby": "prompt-text" },
-      icon("laptop"),
-      el("h2", { id: "prompt-title" }, t("prompt_title")),
-      el("p", { id: "prompt-text" }, t("prompt_text", nickname)),
-      el("button", { type: "button", class: "primary wide", onclick: answer("phone/confirm") }, t("confirm")),
+      icon(isBot ? "chats" : "laptop"),
+      el("h2", { id: "prompt-title" }, t(isBot ? "bot_prompt_title" : "prompt_title")),
+      digits && el("strong", { class: "digits" }, digits),
+      el("p", { id: "prompt-text" }, t(words, nickname)),
+      offered && el("button", { type: "button", class: "primary wide", onclick: answer("phone/confirm") }, t(isBot ? "bot_confirm" : "confirm")),
       el("button", { type: "button", class: "wide", onclick: answer("phone/cancel") }, t("cancel"))));
   prompt.querySelector("button").focus();
 }

@@ -20,12 +20,12 @@ export function open() {
   return { load, node: el("section", { class: "page camera" }, head(t("scan"), "chats"), codes, none, hint) };
 }
 
-function frame({ uuid }) {
+function frame({ uuid, kind }) {
   // The prompt that follows covers the list of chats.
   const scan = async () => {
     if (await act("phone/scan", { uuid, timeout_s: 1 })) go("chats");
   };
   return el("li", {},
     el("div", { class: "finder" }, el("img", { src: loginCode(uuid), alt: t("code_alt", uuid), width: 240, height: 240 })),
-    el("button", { type: "button", class: "primary wide", onclick: scan }, icon("scan"), t("scan_this")));
+    el("button", { type: "button", class: "primary wide", onclick: scan }, icon("scan"), t(kind === "ilink" ? "scan_bot" : "scan_this")));
 }
