@@ -27,6 +27,7 @@ from openwx.errors import (
     Unreachable,
     refused,
 )
+from openwx.reporter.clock import Clock
 from openwx.store.base import JournalError
 from openwx.timing import Timing
 from openwx.transports.ratelimit import RateLimiter
@@ -97,6 +98,8 @@ class WeChat:
 
     identity = None
     is_usable = True
+    drops_repeats = True
+    budgets = ()
 
     def __init__(self) -> None:
         self.contacts = ContactBook(User(id="@me"))
@@ -173,6 +176,8 @@ class WeChat:
             recorder=itself,
             hold_back=itself,
             running=self.running,
+            clock=Clock(),
+            max_age_s=LONG_S,
         )
 
 
