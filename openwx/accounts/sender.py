@@ -626,12 +626,18 @@ class Sender:
 
     def _chat_id(self, message: OutgoingMessage) -> str:
         """Return the chat's id in the present login. Raise ``CallerError`` if it cannot be found for certain."""
-        found = self._transport.contacts.id_of(message.to, self._transport.identity)
+        to, identity = message.to, self._transport.identity
+        found = self._transport.contacts.id_of(to, identity)
         if found is None:
-            raise CallerError(
-                Code.NOT_FOUND,
-                f"{message.to.displayname} cannot be found for certain after a new login; nothing was sent",
+            why = (
+                f"{to.displayname} cannot be found for certain after a new login; nothing was sent"
             )
+            if identity is not None and to.uin not in ("", identity.uin):
+                why = (
+                    f"{to.displayname} is a chat of the login before this account changed its"
+                    " transport or its person; nothing was sent"
+                )
+            raise CallerError(Code.NOT_FOUND, why)
         return found
 
     def _of_abandoned(self, queued: QueuedMessage, error: CallerError) -> SendResult | None:
