@@ -1,13 +1,11 @@
 """Messages to send, as they wait in the queue and in the journal, and how they end."""
 
-from typing import Any
-
 import msgspec
 
 from openwx.domain.chat_ref import ChatRef
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.domain.send_ids import new_send_id
-from openwx.errors import BudgetSpent, CallerError, Code, Rejected, WeChatError
+from openwx.errors import CallerError, Code, Rejected, WeChatError
 from openwx.store.records import NewSend, new_uid
 
 
@@ -125,29 +123,6 @@ def refusal_of(error: WeChatError, *, unsure: bool) -> CallerError:
     code = error.ret if error.ret >= 1000 else Code.REFUSED
     status = f"{error}; an earlier try may have arrived" if unsure else str(error)
     return CallerError(code, status, ret=error.ret, errmsg=error.errmsg)
-
-
-def must_write_first(to: ChatRef, error: BudgetSpent) -> CallerError:
-    """Make the answer for a message that is refused until its person writes again."""
-    status = (
-        f"nothing was sent: WeChat takes no more messages for {to.displayname} until they write"
-        " again: ask them to send any message, then try again; with async=1, openwx waits for it"
-    )
-    return CallerError(Code.REFUSED, status, **_words_of(error))
-
-
-def never_wrote(to: ChatRef, error: BudgetSpent, waited_s: float) -> CallerError:
-    """Make the answer for a message whose person did not write in time."""
-    status = (
-        f"nothing was sent: {to.displayname} did not write within max_age ({waited_s:g} s), and"
-        " until they write again WeChat takes no more messages for them"
-    )
-    return CallerError(Code.REFUSED, status, **_words_of(error))
-
-
-def _words_of(error: BudgetSpent) -> dict[str, Any]:
-    """Return what WeChat said; nothing if it was not asked."""
-    return {"ret": error.ret, "errmsg": error.errmsg} if error.ret else {}
 
 
 def given_up(error: Exception, tries: int, *, unsure: bool) -> CallerError:

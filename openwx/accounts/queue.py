@@ -53,8 +53,9 @@ class QueuedMessage(msgspec.Struct, eq=False):
 
     @property
     def may_wait(self) -> bool:
-        """Whether it may wait for its person: nobody waits for its outcome."""
-        return self.caller is None and not self.message.awaited
+        """Whether it may wait for its person: nobody waits for its outcome, which is still open."""
+        is_awaited = self.caller is not None or self.message.awaited
+        return not is_awaited and not self.was_interrupted
 
     @property
     def priority(self) -> Priority:
@@ -160,17 +161,13 @@ class SendQueue:
         self._under_way.remove(queued)
         self._changed.set()
 
-    def park(self, queued: QueuedMessage) -> Parked | None:
+    def park(self, queued: QueuedMessage) -> Parked:
         """Take a message that is under way, and those that may wait behind it for the same person, out of the lines.
 
-        Return what is to be released one day; None if it joined others that are parked already.
+        None of its chat is parked already: it would have joined them. Return what is to be released one day.
         """
         self._under_way.remove(queued)
         self._changed.set()
-        parked = self.parked_with(queued.chat_names)
-        if parked is not None:
-            parked.messages.appendleft(queued)
-            return None
         parked = Parked(set(queued.chat_names), deque([queued]))
         for line in (self._waiting, self._bulk):
             everything = [*line]

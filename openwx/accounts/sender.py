@@ -13,15 +13,13 @@ until the person writes, in the order of its chat, and holds up nothing else.
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from itertools import islice
 
 import msgspec
 from msgspec.structs import replace
 
 from openwx import metrics
-from openwx.accounts import journal_guard
+from openwx.accounts import budget, journal_guard
 from openwx.accounts.holdback import HoldBack
 from openwx.accounts.idempotency import IdempotencyKeys, KeyedCall
 from openwx.accounts.media.registry import MediaRegistry, what_to_send
@@ -32,8 +30,6 @@ from openwx.accounts.outgoing import (
     SendResult,
     Sent,
     given_up,
-    must_write_first,
-    never_wrote,
     new_message,
     new_send,
     refusal_of,
@@ -73,8 +69,6 @@ NOT_SENT = "nothing was sent"
 NOT_ACCEPTED = "cannot be kept safe, so not accepted"
 SIDE_BY_SIDE = 16
 """Number of messages sent at the same time if there is no interval."""
-NEXT_MESSAGE = "the person's next message"
-"""What a message waits for while the budget of its person is spent."""
 FETCHES = 4
 """Media of replies that are fetched at a time."""
 
@@ -141,8 +135,8 @@ class Sender:
         caller: asyncio.Future[SendResult] = asyncio.get_running_loop().create_future()
         message = new_message(self._ref(chat), content)
         queued = QueuedMessage(message, caller, on_begun)
-        if (spent := self._spent(chat.id)) is not None:
-            error = must_write_first(message.to, spent)
+        if (spent := budget.spent(self._transport, chat.id)) is not None:
+            error = budget.must_write_first(message.to, spent)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._timing.send_wait_s):
                     await self._finish(queued, SendResult(chat.id, error=error))
@@ -159,6 +153,19 @@ class Sender:
         if result.error is not None:
             raise result.error
         return Sent(result.msg_id, f"{result.msg_id}:{result.chat_id}", result.media_id)
+
+    async def send_all(
+        self,
+        chat: Chat,
+        contents: Sequence[str | OutgoingMedia],
+        on_begun: Callable[[], None] | None = None,
+    ) -> list[Sent]:
+        """Send one after the other, as ``send`` does; nothing if the budget is known not to suffice for all."""
+        if len(contents) > 1:
+            spent = budget.spent(self._transport, chat.id, messages=len(contents))
+            if spent is not None:
+                raise budget.must_write_first(self._ref(chat), spent)
+        return [await self.send(chat, content, on_begun) for content in contents]
 
     def _abandon(self, queued: QueuedMessage) -> SendResult:
         """End a message whose caller has waited long enough: withdraw it, unless it has begun."""
@@ -235,14 +242,8 @@ class Sender:
     def waits_for(self, chat: Chat) -> str:
         """Return what a message that is accepted now waits for; empty if nothing is known to hold it up."""
         is_parked = self.queue.parked_with({chat.id, str(chat.uid)} - {""}) is not None
-        return NEXT_MESSAGE if is_parked or self._spent(chat.id) is not None else ""
-
-    def _spent(self, chat_id: str) -> BudgetSpent | None:
-        """Return the refusal of a message for which, as the transport knows, there is no budget."""
-        for budget in self._transport.budgets:
-            if budget.id == chat_id and (budget.sends_left <= 0 or budget.until <= time.time()):
-                return BudgetSpent("send", 0)
-        return None
+        is_spent = budget.spent(self._transport, chat.id) is not None
+        return budget.NEXT_MESSAGE if is_parked or is_spent else ""
 
     def everybody(self) -> list[Chat]:
         """List the receivers of ``@all``: the friends of category 好友."""
@@ -465,7 +466,7 @@ class Sender:
         """
         if isinstance(why, BudgetSpent):
             if not queued.may_wait:
-                error = must_write_first(queued.message.to, why)
+                error = budget.must_write_first(queued.message.to, why)
                 return SendResult(queued.message.to.id, error=error)
         else:
             if not self._transport.is_usable:
@@ -484,7 +485,7 @@ class Sender:
                 turn.used = False
                 chat_id = self._chat_id(queued.message) if self._may_begin(queued) else None
                 if chat_id is not None:
-                    self._require_budget(chat_id)
+                    budget.require(self._transport, chat_id)
                     turn.used = await self._note_begun(queued, begun=True)
                 if chat_id is not None and turn.used:
                     if queued.on_begun is not None:
@@ -498,7 +499,7 @@ class Sender:
         await self._until_recordable(queued)
         if queued.message.parcel is not None and not queued.abandoned:
             chat_id = self._chat_id(queued.message)
-            self._require_budget(chat_id)
+            budget.require(self._transport, chat_id)
             media = await self._media.upload(queued.message.parcel, chat_id)
             queued.message = replace(queued.message, parcel=media)
             await self._until_recordable(queued)
@@ -518,11 +519,6 @@ class Sender:
         is_ready = media is None or not media.needs_upload
         is_recordable = queued.begun or not self._journal.trouble
         return self._running.is_set() and is_ready and is_recordable and not queued.abandoned
-
-    def _require_budget(self, chat_id: str) -> None:
-        """Raise ``BudgetSpent`` if the transport would."""
-        if (spent := self._spent(chat_id)) is not None:
-            raise spent
 
     async def _note_begun(self, queued: QueuedMessage, *, begun: bool) -> bool:
         """Note whether a message may have reached WeChat, where that forbids a repetition in the journal first.
@@ -591,10 +587,10 @@ class Sender:
         self._upload_anew(queued)
         queued.refusals += 1
         parked = self.queue.park(queued)
-        if parked is None or self._closed:
+        if self._closed:
             return
         words = "%s: a send to %s waits for %s"
-        log.info(words, self._account, queued.message.to.displayname, NEXT_MESSAGE)
+        log.info(words, self._account, queued.message.to.displayname, budget.NEXT_MESSAGE)
         chat_id = self._transport.contacts.id_of(queued.message.to, self._transport.identity)
         wait = self._until_written(parked, chat_id or queued.message.to.id, error)
         tasks.create_task(wait, name=f"{self._account}: sends that wait for their person")
@@ -605,24 +601,20 @@ class Sender:
             oldest = min(parked.messages, key=lambda queued: queued.accepted)
             left_s = oldest.accepted + self._max_age_s - self._clock.steady()
             with self._rest():
-                if await self._is_written_within(left_s, chat_id, parked.messages[0].refusals):
-                    break
+                is_sendable = await budget.is_sendable_within(
+                    self._transport,
+                    chat_id,
+                    left_s,
+                    refusals=parked.messages[0].refusals,
+                    pauses=self._timing.backoff(),
+                )
+            if is_sendable:
+                break
             parked.messages.remove(oldest)
             to = oldest.message.to
-            gave_up = never_wrote(to, error, self._max_age_s)
+            gave_up = budget.never_wrote(to, error, self._max_age_s)
             await self._finish(oldest, SendResult(to.id, error=gave_up))
         self.queue.release(parked)
-
-    async def _is_written_within(self, left_s: float, chat_id: str, refusals: int) -> bool:
-        """Wait until a person has written. Return False if that takes too long."""
-        try:
-            async with asyncio.timeout(max(0.0, left_s)):
-                await self._transport.until_sendable(chat_id)
-                if refusals > 1:  # what they wrote before was not enough for this message
-                    await asyncio.sleep(next(islice(self._timing.backoff(), refusals - 2, None)))
-        except TimeoutError:
-            return False
-        return True
 
     def _chat_id(self, message: OutgoingMessage) -> str:
         """Return the chat's id in the present login. Raise ``CallerError`` if it cannot be found for certain."""

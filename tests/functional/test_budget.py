@@ -86,6 +86,17 @@ async def test_a_waiting_caller_is_told_at_once_what_the_person_must_do(
     assert (await sends(api, friend, "x")).code == 0
 
 
+async def test_text_and_file_are_sent_both_or_not_at_all(
+    api: Gateway, account: MemoryAccount, friend: Chat
+) -> None:
+    account.left[friend] = 1
+    both = {"id": friend.record.id, "content": "x", "media_data": "eA=="}
+    assert (await api.post("send_friend_message", **both)).code == 201
+    assert (account.sent, account.uploads) == ([], [])
+    account.left[friend] = 2
+    assert (await api.post("send_friend_message", **both)).code == 0
+
+
 async def test_a_waiting_caller_is_not_held_up_by_the_interval(
     world: World, account: MemoryAccount, friend: Chat, other: Chat
 ) -> None:

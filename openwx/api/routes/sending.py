@@ -190,7 +190,7 @@ async def send(
     if call.run_async:
         waits_for = account.outgoing.waits_for(chat)
         return _in_execution(await account.outgoing.send_later([chat], contents), waits_for)
-    return _message_sent([await account.outgoing.send(chat, content) for content in contents])
+    return _message_sent(await account.outgoing.send_all(chat, contents))
 
 
 async def _send_once(
@@ -248,9 +248,7 @@ async def send_and_wait(
     on_begun: Callable[[], None],
 ) -> MessageSent:
     """Send text and file, one after the other. ``on_begun`` is called when one of them may reach WeChat."""
-    return _message_sent(
-        [await account.outgoing.send(chat, content, on_begun) for content in contents]
-    )
+    return _message_sent(await account.outgoing.send_all(chat, contents, on_begun))
 
 
 def _message_sent(sent: Sequence[Sent]) -> MessageSent:
