@@ -36,13 +36,15 @@ class MessageSent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class InExecution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message that will be sent, also after a crash; its `send_message` report has the same `uid`.
 
-    For text and media together, the report of the media has ``media_uid``.
+    For text and media together, the report of the media has ``media_uid``. ``waits_for`` is there while WeChat takes
+    nothing for this person, and says what must happen first.
     """
 
     code: int
     status: str
     uid: str
     media_uid: str = ""
+    waits_for: str = ""
 
 
 class SendingToAll(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,7 +33,9 @@ from openwx.reporter.clock import Clock
 from openwx.store.base import Journal, JournalError, JournalUnavailable
 from openwx.store.records import WriteBatch
 from openwx.timing import Timing
+from openwx.transports import by_kind
 from openwx.transports.base import TransportFactory
+from openwx.transports.by_kind import TransportsByKind
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.transport import WebTransports
 
@@ -70,7 +72,7 @@ async def running(
 ) -> AsyncIterator[Service]:
     """Run a gateway that listens, and its accounts; leaving stops them in good order.
 
-    ``transports`` are those of web WeChat where none are given.
+    ``transports`` are those that the accounts' settings name where none are given.
     Raises ``ConfigError`` where the data folder or an address cannot be had.
     """
     async with AsyncExitStack() as stack:
@@ -98,7 +100,7 @@ async def running(
         shared = Resources(
             journal=journal,
             transports=transports
-            or WebTransports(connector, guard.connector if guard else None, timing),
+            or _transports(connector, guard.connector if guard else None, timing),
             http=http,
             data_dir=data_dir,
             folder=folder,
@@ -128,6 +130,17 @@ async def running(
                 yield service
             finally:
                 gateway.stop()
+
+
+def _transports(
+    connector: aiohttp.BaseConnector, guarded: aiohttp.BaseConnector | None, timing: Timing
+) -> TransportFactory:
+    """Make the factories of all transports. ``guarded`` is for addresses that came from a caller."""
+    return TransportsByKind(
+        {
+            "web": WebTransports(connector, guarded, timing),
+        }
+    )
 
 
 async def _targets(settings: Settings, stack: AsyncExitStack) -> Targets:
@@ -283,14 +296,15 @@ async def log_out(settings: Settings) -> None:
         guard = await _targets(settings, stack)
         is_open = settings.access.allow_private_targets
         timing = Timing()
-        transports = WebTransports(connector, None if is_open else guard.connector, timing)
+        transports = _transports(connector, None if is_open else guard.connector, timing)
         for name, account in (await all_accounts(settings, journal)).items():
             given = set() if name in settings.accounts else given_by_caller(settings, account)
             limiter = RateLimiter(account.send_interval, timing.too_often)
             transport = transports.create(name, account, limiter, is_guarded="base_url" in given)
             stack.push_async_callback(transport.close)
             try:
-                state = await transport.log_out(await journal.state(name))
+                saved = by_kind.of_saved(transport.kind, await journal.state(name))
+                state = by_kind.to_saved(transport.kind, await transport.log_out(saved))
             except WeChatError as error:
                 log.warning("%s: still logged in: %s", name, error)
                 problem = problem or error

@@ -7,7 +7,7 @@ public here.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -39,7 +39,8 @@ from openwx.domain.events import Event, State, StateChanged, Stopped
 from openwx.errors import SessionEnded, WeChatError
 from openwx.reasons import Reason, ReasonCode, reason
 from openwx.store.base import JournalError
-from openwx.transports.base import Batch, ContactActions
+from openwx.transports import by_kind
+from openwx.transports.base import Batch, Capability, ContactActions, SendBudget
 from openwx.transports.ratelimit import RateLimiter
 
 log = logging.getLogger("openwx.account")
@@ -105,6 +106,8 @@ class Account:
             recorder=self._recorder,
             hold_back=self._hold_back,
             running=self._status.running,
+            clock=resources.clock,
+            max_age_s=report.max_age,
         )
         self._changes = ChangeRecorder(name, journal, self._recorder, self)
         self._transport.connect(self._changes)
@@ -166,6 +169,33 @@ class Account:
         self._status.require_running()
 
     @property
+    def transport_kind(self) -> str:
+        """The value of the setting ``transport`` that chose its transport."""
+        return self._transport.kind
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What its transport can do besides texts and media."""
+        return self._transport.capabilities
+
+    @property
+    def budgets(self) -> Sequence[SendBudget]:
+        """What may be sent to each chat before its person writes again; empty where nothing bounds it."""
+        return self._transport.budgets
+
+    @property
+    def owner_id(self) -> str | None:
+        """The id of the chat with the account's own person; None while it is not known."""
+        return self._transport.owner_id
+
+    async def verify_code(self, code: str) -> bool:
+        """Hand in the digits that the phone shows, and return whether they were right.
+
+        Raise ``CallerError`` (101) while none are wanted.
+        """
+        return await self._transport.verify_code(code)
+
+    @property
     def contacts(self) -> ContactBook:
         return self._transport.contacts
 
@@ -212,7 +242,8 @@ class Account:
                 self._status.note(event)
         if batch.identity is None:
             batch = replace(batch, identity=self._transport.identity)
-        recorded = await self._recorder.record(batch)
+        state = by_kind.to_saved(self._transport.kind, batch.state)
+        recorded = await self._recorder.record(replace(batch, state=state))
         self._hold_back.add(recorded)
         self.actions.contacts_changed()
 
@@ -279,7 +310,8 @@ class Account:
         if sends:
             log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))
         self.outgoing.accept(sends)
-        return await self._resources.journal.state(self.name)
+        saved = await self._resources.journal.state(self.name)
+        return by_kind.of_saved(self._transport.kind, saved)
 
     async def _follow(self, saved: Mapping[str, bytes]) -> None:
         await self._transport.run(saved, self)

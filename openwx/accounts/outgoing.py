@@ -40,6 +40,10 @@ class OutgoingMessage(msgspec.Struct, frozen=True, kw_only=True):
     bulk: bool = False
     key: str = ""
     """The ``Idempotency-Key`` of its call."""
+    awaited: bool = False
+    """Whether the caller with that key waits for the outcome."""
+    begun: bool = False
+    """Whether it may have reached a WeChat that would not drop a repetition."""
 
     def to_bytes(self) -> bytes:
         return msgspec.json.encode(self)
@@ -72,7 +76,12 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 def new_message(
-    to: ChatRef, content: str | OutgoingMedia, *, bulk: bool = False, key: str = ""
+    to: ChatRef,
+    content: str | OutgoingMedia,
+    *,
+    bulk: bool = False,
+    key: str = "",
+    awaited: bool = False,
 ) -> OutgoingMessage:
     """Make a message with ids of its own."""
     return OutgoingMessage(
@@ -83,6 +92,7 @@ def new_message(
         client_msg_id=new_send_id(),
         bulk=bulk,
         key=key,
+        awaited=awaited,
     )
 
 

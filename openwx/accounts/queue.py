@@ -1,8 +1,9 @@
 """The messages that an account has to send, and their order: a data structure without I/O, used by the sender."""
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from itertools import chain, islice
 
 import msgspec
@@ -26,6 +27,12 @@ class QueuedMessage(msgspec.Struct, eq=False):
     """Messages that share one of these are sent in the order in which they came."""
     begun: bool = False
     """Whether it may have reached WeChat."""
+    accepted: float = math.inf
+    """When it was accepted, on the steady clock of ``reporter/clock.py``."""
+    was_interrupted: bool = False
+    """Whether it had begun when a former process ended. It must not be attempted again."""
+    refusals: int = 0
+    """How often its person had to write first."""
     abandoned: bool = False
     """Whether its caller has an answer: then no new attempt may follow."""
     result: SendResult | None = None
@@ -39,6 +46,18 @@ class QueuedMessage(msgspec.Struct, eq=False):
         self.order_keys = frozenset(keys - {""})
 
     @property
+    def chat_names(self) -> frozenset[str]:
+        """What names its chat and no other: namesakes share a fingerprint."""
+        to = self.message.to
+        return frozenset({to.id, str(to.uid)} - {""})
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether it may wait for its person: nobody waits for its outcome, which is still open."""
+        is_awaited = self.caller is not None or self.message.awaited
+        return not is_awaited and not self.was_interrupted
+
+    @property
     def priority(self) -> Priority:
         if self.message.bulk:
             return Priority.BULK_SEND
@@ -50,11 +69,19 @@ class QueuedMessage(msgspec.Struct, eq=False):
             self.caller.set_result(result)
 
 
+class Parked(msgspec.Struct, eq=False):
+    """Messages to a chat whose person must write first, in order. ``names`` are those of the chat."""
+
+    names: set[str]
+    messages: deque[QueuedMessage]
+
+
 class SendQueue:
     """Messages that wait, and those under way.
 
     At most ``at_once`` are under way. A message waits for those before it that share its chat, and an accepted one for
-    all accepted ones before it. Messages to ``@all`` go last.
+    all accepted ones before it. Messages to ``@all`` go last. Parked messages hold up nothing but what may be parked
+    behind them.
     """
 
     def __init__(self, size: int, *, at_once: int, retry_after_s: int = 1) -> None:
@@ -65,14 +92,16 @@ class SendQueue:
         self._waiting: deque[QueuedMessage] = deque()
         self._bulk: deque[QueuedMessage] = deque()
         self._under_way: list[QueuedMessage] = []
+        self._parked: list[Parked] = []
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._bulk) + len(self._under_way)
+        return sum(map(len, (self._waiting, self._bulk, self._under_way, *self._all_parked)))
 
     def __iter__(self) -> Iterator[QueuedMessage]:
         """Iterate over a copy of all messages, those under way first."""
-        return iter([*self._under_way, *self._waiting, *self._bulk])
+        lines = (self._under_way, self._waiting, self._bulk, *self._all_parked)
+        return iter([*chain.from_iterable(lines)])
 
     @property
     def priority(self) -> Priority:
@@ -80,9 +109,19 @@ class SendQueue:
         queued = self._first()
         return Priority.BULK_SEND if queued is None else queued.priority
 
-    def require_room(self, *, bulk: bool = False) -> None:
-        """Raise ``CallerError`` (-7) if too many messages wait already."""
+    @property
+    def _all_parked(self) -> list[deque[QueuedMessage]]:
+        return [parked.messages for parked in self._parked]
+
+    def require_room(self, *, bulk: bool = False, behind_parked: bool = False) -> None:
+        """Raise ``CallerError`` (-7) if too many messages wait already.
+
+        ``behind_parked``: messages that wait for their person take room, too.
+        """
         waiting = len(self._bulk if bulk else self._waiting)
+        if behind_parked:
+            parked = chain.from_iterable(self._all_parked)
+            waiting += sum(one.message.bulk == bulk for one in parked)
         if waiting >= self._size:
             raise CallerError(
                 Code.QUEUE_FULL,
@@ -91,8 +130,9 @@ class SendQueue:
             )
 
     def put(self, queued: QueuedMessage) -> None:
-        """Add a message behind the others."""
-        self._line_of(queued).append(queued)
+        """Add a message behind the others, or behind those of its chat that are parked."""
+        parked = self.parked_with(queued.chat_names) if queued.may_wait else None
+        (self._line_of(queued) if parked is None else parked.messages).append(queued)
         self._changed.set()
 
     def put_back(self, queued: QueuedMessage) -> None:
@@ -121,6 +161,34 @@ class SendQueue:
         self._under_way.remove(queued)
         self._changed.set()
 
+    def park(self, queued: QueuedMessage) -> Parked:
+        """Take a message that is under way, and those that may wait behind it for the same person, out of the lines.
+
+        None of its chat is parked already: it would have joined them. Return what is to be released one day.
+        """
+        self._under_way.remove(queued)
+        self._changed.set()
+        parked = Parked(set(queued.chat_names), deque([queued]))
+        for line in (self._waiting, self._bulk):
+            everything = [*line]
+            line.clear()
+            for one in everything:
+                is_behind = one.may_wait and parked.names & one.chat_names
+                (parked.messages if is_behind else line).append(one)
+        self._parked.append(parked)
+        return parked
+
+    def parked_with(self, chat_names: Set[str]) -> Parked | None:
+        """Return what is parked for a chat."""
+        return next((one for one in self._parked if one.names & chat_names), None)
+
+    def release(self, parked: Parked) -> None:
+        """Put parked messages back, behind those that wait."""
+        self._parked.remove(parked)
+        for queued in parked.messages:
+            self._line_of(queued).append(queued)
+        self._changed.set()
+
     def withdraw(self, queued: QueuedMessage) -> None:
         """Forget a message if it still waits."""
         line = self._line_of(queued)
@@ -132,6 +200,7 @@ class SendQueue:
         """Forget all messages that wait."""
         self._waiting.clear()
         self._bulk.clear()
+        self._parked.clear()
 
     def _line_of(self, queued: QueuedMessage) -> deque[QueuedMessage]:
         return self._bulk if queued.message.bulk else self._waiting

@@ -17,6 +17,7 @@ from openwx.accounts.media import registry
 from openwx.accounts.outgoing import OutgoingMedia, OutgoingMessage, SendResult
 from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.qrcode import LoginQRCode
+from openwx.accounts.quotes import Quotes
 from openwx.config import ReportSettings
 from openwx.domain import events
 from openwx.domain.chat_ref import NOBODY, Identity, ref_of
@@ -52,6 +53,7 @@ class EventRecorder:
         self._settings = settings
         self._journal = journal
         self._qrcode = qrcode
+        self._quotes = Quotes(account, journal)
         self._in_order = asyncio.Lock()
         self._counts = metrics.of_account(account)
 
@@ -78,7 +80,7 @@ class EventRecorder:
         identity = batch.identity or NOBODY
         async with self._in_order:
             new = [one for event in batch.events for one in await self._of_event(event, identity)]
-            new += [self._of_message(message, identity) for message in batch.messages]
+            new += await self._of_messages(batch.messages, identity)
             media: dict[str, bytes] = {}
             for message in batch.messages:
                 if isinstance(message, MediaMessage):
@@ -193,6 +195,16 @@ class EventRecorder:
             for name, payload in named
             if name in self._settings.post_event_list
         ]
+
+    async def _of_messages(self, messages: Sequence[Message], identity: Identity) -> list[_New]:
+        new: list[_New] = []
+        unwritten: dict[str, Payload] = {}
+        for message in messages:
+            whole = await self._quotes.complete(message, identity.uin, unwritten)
+            report, payload = self._of_message(whole, identity)
+            unwritten[report.dedupe] = payload
+            new.append((report, payload))
+        return new
 
     def _of_message(self, message: Message, identity: Identity) -> _New:
         payload = payloads.received(message, new_uid())

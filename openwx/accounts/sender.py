@@ -1,7 +1,13 @@
 """Sends an account's messages: accepts them from callers and bots, attempts each until it ends, and records the result.
 
 A message whose caller waits is in memory alone. One that was accepted for later (``async=1``, a reply, ``@all``) is in
-the journal until its ``send_message`` report is there. All attempts reuse ``client_msg_id``: WeChat drops repetitions.
+the journal until its ``send_message`` report is there. All attempts reuse ``client_msg_id``: where WeChat drops
+repetitions, a message whose answer was lost is attempted again. Where it does not (``Transport.drops_repeats``), such a
+message ends with an unknown outcome, and the journal says of an accepted one that it has begun before it may reach
+WeChat, so that a restart does not repeat it either.
+
+A message for whose person the budget is spent is refused if somebody waits for its outcome. Otherwise it is parked
+until the person writes, in the order of its chat, and holds up nothing else.
 """
 
 import asyncio
@@ -13,7 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from openwx import metrics
-from openwx.accounts import journal_guard
+from openwx.accounts import budget, journal_guard
 from openwx.accounts.holdback import HoldBack
 from openwx.accounts.idempotency import IdempotencyKeys, KeyedCall
 from openwx.accounts.media.registry import MediaRegistry, what_to_send
@@ -29,13 +35,14 @@ from openwx.accounts.outgoing import (
     refusal_of,
     unknown_outcome,
 )
-from openwx.accounts.queue import QueuedMessage, SendQueue
+from openwx.accounts.queue import Parked, QueuedMessage, SendQueue
 from openwx.accounts.recorder import EventRecorder
 from openwx.config import AccountSettings
 from openwx.domain.chat_ref import ChatRef, ref_of
 from openwx.domain.contacts import FRIEND, Chat
 from openwx.errors import (
     BadResponse,
+    BudgetSpent,
     CallerError,
     Code,
     NeverReached,
@@ -48,6 +55,7 @@ from openwx.errors import (
 )
 from openwx.logcontext import bind
 from openwx.reporter.answer import BackendAnswer
+from openwx.reporter.clock import Clock
 from openwx.reporter.post import webhook_id
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import NewSend, Report, Send, WriteBatch
@@ -81,8 +89,13 @@ class Sender:
         recorder: EventRecorder,
         hold_back: HoldBack,
         running: asyncio.Event,
+        clock: Clock,
+        max_age_s: float,
     ) -> None:
+        """``max_age_s``: how long an accepted message waits for its person, since it was accepted."""
         self._account = account
+        self._clock = clock
+        self._max_age_s = max_age_s
         self._tries = settings.send_tries
         self._timing = timing
         self._journal = journal
@@ -99,7 +112,7 @@ class Sender:
             at_once=1 if settings.send_interval else SIDE_BY_SIDE,
             retry_after_s=max(1, round(settings.send_interval)),
         )
-        self._to_fetch: asyncio.Queue[OutgoingMessage] = asyncio.Queue()
+        self._to_fetch: asyncio.Queue[QueuedMessage] = asyncio.Queue()
         self._fetches = asyncio.Semaphore(FETCHES)
         self._resting: set[asyncio.Task[None]] = set()
         """Tasks of which nothing is on its way to WeChat or the journal."""
@@ -122,6 +135,12 @@ class Sender:
         caller: asyncio.Future[SendResult] = asyncio.get_running_loop().create_future()
         message = new_message(self._ref(chat), content)
         queued = QueuedMessage(message, caller, on_begun)
+        if (spent := budget.spent(self._transport, chat.id)) is not None:
+            error = budget.must_write_first(message.to, spent)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timing.send_wait_s):
+                    await self._finish(queued, SendResult(chat.id, error=error))
+            raise error
         self.queue.put(queued)
         try:
             async with asyncio.timeout(self._timing.send_wait_s):
@@ -134,6 +153,19 @@ class Sender:
         if result.error is not None:
             raise result.error
         return Sent(result.msg_id, f"{result.msg_id}:{result.chat_id}", result.media_id)
+
+    async def send_all(
+        self,
+        chat: Chat,
+        contents: Sequence[str | OutgoingMedia],
+        on_begun: Callable[[], None] | None = None,
+    ) -> list[Sent]:
+        """Send one after the other, as ``send`` does; nothing if the budget is known not to suffice for all."""
+        if len(contents) > 1:
+            spent = budget.spent(self._transport, chat.id, messages=len(contents))
+            if spent is not None:
+                raise budget.must_write_first(self._ref(chat), spent)
+        return [await self.send(chat, content, on_begun) for content in contents]
 
     def _abandon(self, queued: QueuedMessage) -> SendResult:
         """End a message whose caller has waited long enough: withdraw it, unless it has begun."""
@@ -160,13 +192,17 @@ class Sender:
         find: Callable[[], Awaitable[tuple[Sequence[Chat], Sequence[str | OutgoingMedia]]]],
         *,
         bulk: bool = False,
+        awaited: bool = False,
     ) -> KeyedCall:
-        """Accept messages if the key is new: ``find`` says what is sent to whom. Else return the first call."""
+        """Accept messages if the key is new: ``find`` says what is sent to whom. Else return the first call.
+
+        ``awaited``: the caller waits for the outcomes.
+        """
 
         async def accept() -> KeyedCall:
             journal_guard.require(self._journal, NOT_ACCEPTED)
             chats, contents = await find()
-            messages = self._new_messages(chats, contents, bulk=bulk, key=key)
+            messages = self._new_messages(chats, contents, bulk=bulk, key=key, awaited=awaited)
             call = KeyedCall(asked, [message.uid for message in messages], len(chats))
             await self._persist(messages, {key: call.to_bytes()})
             return call
@@ -180,10 +216,11 @@ class Sender:
         *,
         bulk: bool = False,
         key: str = "",
+        awaited: bool = False,
     ) -> list[OutgoingMessage]:
-        self.queue.require_room(bulk=bulk)
+        self.queue.require_room(bulk=bulk, behind_parked=True)
         return [
-            new_message(self._ref(chat), content, bulk=bulk, key=key)
+            new_message(self._ref(chat), content, bulk=bulk, key=key, awaited=awaited)
             for chat in chats
             for content in contents
         ]
@@ -198,8 +235,15 @@ class Sender:
             await self._journal.write(batch)
         except JournalError as error:
             raise journal_guard.not_kept(error, NOT_ACCEPTED) from error
+        now = self._clock.steady()
         for message in messages:
-            self.queue.put(QueuedMessage(message))
+            self.queue.put(QueuedMessage(message, accepted=now))
+
+    def waits_for(self, chat: Chat) -> str:
+        """Return what a message that is accepted now waits for; empty if nothing is known to hold it up."""
+        is_parked = self.queue.parked_with({chat.id, str(chat.uid)} - {""}) is not None
+        is_spent = budget.spent(self._transport, chat.id) is not None
+        return budget.NEXT_MESSAGE if is_parked or is_spent else ""
 
     def everybody(self) -> list[Chat]:
         """List the receivers of ``@all``: the friends of category 好友."""
@@ -226,29 +270,38 @@ class Sender:
 
     def accept(self, sends: Sequence[Send]) -> None:
         """Enqueue sends that are in the journal."""
+        mark = self._clock.mark()
         for send in sends:
             message = OutgoingMessage.from_bytes(send.body)
+            queued = QueuedMessage(
+                message,
+                accepted=mark.to_steady(send.created),
+                was_interrupted=message.begun,
+            )
             if message.parcel is not None and message.parcel.source:
-                self._to_fetch.put_nowait(message)
-            else:
-                self.queue.put(QueuedMessage(message))
+                self._to_fetch.put_nowait(queued)
+                continue
+            self._upload_anew(queued)
+            self.queue.put(queued)
 
     async def _fetch_all(self, tasks: asyncio.TaskGroup) -> None:
         """Fetch the media that bots named in their replies, so that the queue need not wait for them."""
         while True:
-            message = await self._to_fetch.get()
-            tasks.create_task(self._fetch(message), name=f"{self._account}: a reply's media")
+            queued = await self._to_fetch.get()
+            tasks.create_task(self._fetch(queued), name=f"{self._account}: a reply's media")
 
-    async def _fetch(self, message: OutgoingMessage) -> None:
+    async def _fetch(self, queued: QueuedMessage) -> None:
+        message = queued.message
         assert message.parcel is not None
         try:
             async with self._fetches:
                 media = await self._fetched(MediaInput(message.parcel.source))
         except CallerError as error:
             log.warning("%s: the media of a reply: %s", self._account, error.status)
-            await self._finish(QueuedMessage(message), SendResult(message.to.id, error=error))
+            await self._finish(queued, SendResult(message.to.id, error=error))
             return
-        self.queue.put(QueuedMessage(replace(message, parcel=media)))
+        queued.message = replace(message, parcel=media)
+        self.queue.put(queued)
 
     async def _fetched(self, given: MediaInput) -> OutgoingMedia:
         """Fetch the media of a reply. Wait while the disk is full, since nobody is there to ask again."""
@@ -340,10 +393,11 @@ class Sender:
             if queued is None:
                 turn.give_back()
                 continue
-            task = tasks.create_task(self._serve(queued, turn), name=f"{self._account}: a message")
+            name = f"{self._account}: a message"
+            task = tasks.create_task(self._serve(queued, turn, tasks), name=name)
             task.add_done_callback(turn.give_back)
 
-    async def _serve(self, queued: QueuedMessage, turn: Turn) -> None:
+    async def _serve(self, queued: QueuedMessage, turn: Turn, tasks: asyncio.TaskGroup) -> None:
         """Attempt a message until it ends, and record how it did."""
         with bind(webhook_id=webhook_id(queued.message.uid)):
             try:
@@ -351,6 +405,9 @@ class Sender:
             except (SessionEnded, NotLoggedIn):
                 self._counts.send_retries.inc()
                 self.queue.put_back(queued)  # it outlives the new login
+                return
+            except BudgetSpent as error:
+                self._park(queued, error, tasks)
                 return
         if queued.result is not None:
             await self._finish(queued, queued.result)
@@ -360,9 +417,12 @@ class Sender:
     async def _result_of(self, queued: QueuedMessage, first: Turn) -> SendResult | None:
         """Attempt a message ``send_tries`` times at most. None: it was withdrawn.
 
-        Raise ``SessionEnded`` or ``NotLoggedIn`` if it has to wait for a new login.
+        Raise ``SessionEnded`` or ``NotLoggedIn`` if it has to wait for a new login, ``BudgetSpent`` if for its person.
         """
         chat_id = queued.message.to.id
+        if queued.was_interrupted:
+            error = unknown_outcome("openwx was stopped before WeChat answered")
+            return SendResult(chat_id, error=error)
         unsure = False
         pauses = self._timing.backoff()
         turn: Turn | None = first
@@ -370,18 +430,16 @@ class Sender:
             begun = queued.begun
             try:
                 return await self._attempt(queued, turn)
-            except (SessionEnded, NotLoggedIn) as end:
-                if not self._transport.is_usable:
-                    self._running.clear()  # until the new login is done
-                if queued.abandoned:
-                    return self._of_abandoned(queued, refusal_of(end, unsure=unsure))
-                queued.begun = begun
-                raise
+            except (SessionEnded, NotLoggedIn, BudgetSpent) as why:
+                return await self._put_off(queued, why, begun=begun, unsure=unsure)
             except CallerError as error:
                 return SendResult(chat_id, error=error)
             except (Unreachable, BadResponse, SystemBusy) as error:
                 log.info("a send failed: %s", error)
-                unsure |= not isinstance(error, NeverReached | SystemBusy)
+                if self._transport.drops_repeats:
+                    unsure |= not isinstance(error, NeverReached | SystemBusy)
+                else:  # it has not reached WeChat: otherwise it would have ended
+                    await self._note_begun(queued, begun=False)
                 if not tries_left:
                     gave_up = given_up(error, self._tries, unsure=unsure and queued.begun)
                     return SendResult(chat_id, error=gave_up)
@@ -394,24 +452,45 @@ class Sender:
             self._counts.send_retries.inc()
         raise AssertionError("the last attempt ends it")
 
+    async def _put_off(
+        self,
+        queued: QueuedMessage,
+        why: SessionEnded | NotLoggedIn | BudgetSpent,
+        *,
+        begun: bool,
+        unsure: bool,
+    ) -> SendResult | None:
+        """End a message that cannot wait for a new login or its person, else raise ``why``. None: it was withdrawn.
+
+        ``begun``: whether a former attempt may have reached WeChat.
+        """
+        if isinstance(why, BudgetSpent):
+            if not queued.may_wait:
+                error = budget.must_write_first(queued.message.to, why)
+                return SendResult(queued.message.to.id, error=error)
+        else:
+            if not self._transport.is_usable:
+                self._running.clear()  # until the new login is done
+            if queued.abandoned:
+                return self._of_abandoned(queued, refusal_of(why, unsure=unsure))
+        await self._note_begun(queued, begun=begun)
+        raise why
+
     async def _attempt(self, queued: QueuedMessage, turn: Turn | None) -> SendResult | None:
         """Upload the file if there is one, wait for the turn, and send. None: the message was withdrawn."""
         while not queued.abandoned:
             if turn is None:
                 turn = await self._turn_of(queued)
             with turn:
-                turn.used = self._may_begin(queued)
-                if turn.used:
-                    message, chat_id = queued.message, self._chat_id(queued.message)
-                    queued.begun = True
+                turn.used = False
+                chat_id = self._chat_id(queued.message) if self._may_begin(queued) else None
+                if chat_id is not None:
+                    budget.require(self._transport, chat_id)
+                    turn.used = await self._note_begun(queued, begun=True)
+                if chat_id is not None and turn.used:
                     if queued.on_begun is not None:
                         queued.on_begun()
-                    if message.parcel is not None:
-                        return await self._send_media(message, chat_id, message.parcel)
-                    msg_id = await self._transport.send_text(
-                        chat_id, message.content, message.client_msg_id
-                    )
-                    return SendResult(chat_id, msg_id)
+                    return await self._send(queued.message, chat_id)
             turn = None
         return self._of_abandoned(queued, unknown_outcome("no answer from WeChat in time"))
 
@@ -420,6 +499,7 @@ class Sender:
         await self._until_recordable(queued)
         if queued.message.parcel is not None and not queued.abandoned:
             chat_id = self._chat_id(queued.message)
+            budget.require(self._transport, chat_id)
             media = await self._media.upload(queued.message.parcel, chat_id)
             queued.message = replace(queued.message, parcel=media)
             await self._until_recordable(queued)
@@ -440,6 +520,40 @@ class Sender:
         is_recordable = queued.begun or not self._journal.trouble
         return self._running.is_set() and is_ready and is_recordable and not queued.abandoned
 
+    async def _note_begun(self, queued: QueuedMessage, *, begun: bool) -> bool:
+        """Note whether a message may have reached WeChat, where that forbids a repetition in the journal first.
+
+        Return False where that is not possible: then nothing may begin.
+        """
+        must_last = not self._transport.drops_repeats and queued.caller is None
+        if must_last and queued.message.begun != begun:
+            message = replace(queued.message, begun=begun)
+            rewritten = {message.uid: message.to_bytes()}
+            try:
+                await self._journal.write(
+                    WriteBatch(account=self._account, rewritten_sends=rewritten)
+                )
+            except JournalError as error:
+                log.warning("a send waits for the journal: %s", error)
+                return False
+            queued.message = message
+        queued.begun = begun
+        return True
+
+    async def _send(self, message: OutgoingMessage, chat_id: str) -> SendResult:
+        """Make the call. If its answer is lost and it must not be repeated, that is the result."""
+        try:
+            if message.parcel is not None:
+                return await self._send_media(message, chat_id, message.parcel)
+            msg_id = await self._transport.send_text(
+                chat_id, message.content, message.client_msg_id
+            )
+        except (Unreachable, BadResponse) as error:
+            if self._transport.drops_repeats or isinstance(error, NeverReached):
+                raise
+            return SendResult(chat_id, error=unknown_outcome(str(error)))
+        return SendResult(chat_id, msg_id)
+
     async def _send_media(
         self, message: OutgoingMessage, chat_id: str, media: OutgoingMedia
     ) -> SendResult:
@@ -458,16 +572,64 @@ class Sender:
             msg_id = await self._transport.send_media(
                 chat_id, what_to_send(media), message.client_msg_id
             )
-        return SendResult(chat_id, msg_id, parcel=media)
+        return SendResult(chat_id, msg_id, parcel=self._media.lasting(media))
+
+    def _upload_anew(self, queued: QueuedMessage) -> None:
+        """Have the file of a message uploaded for its next attempt, where an upload serves for one only."""
+        message = queued.message
+        if message.parcel is not None:
+            queued.message = replace(message, parcel=self._media.lasting(message.parcel))
+
+    # -- messages that wait for their person -----------------------------------------------------------------
+
+    def _park(self, queued: QueuedMessage, error: BudgetSpent, tasks: asyncio.TaskGroup) -> None:
+        """Have a message wait until its person writes, and those behind it."""
+        self._upload_anew(queued)
+        queued.refusals += 1
+        parked = self.queue.park(queued)
+        if self._closed:
+            return
+        words = "%s: a send to %s waits for %s"
+        log.info(words, self._account, queued.message.to.displayname, budget.NEXT_MESSAGE)
+        chat_id = self._transport.contacts.id_of(queued.message.to, self._transport.identity)
+        wait = self._until_written(parked, chat_id or queued.message.to.id, error)
+        tasks.create_task(wait, name=f"{self._account}: sends that wait for their person")
+
+    async def _until_written(self, parked: Parked, chat_id: str, error: BudgetSpent) -> None:
+        """Release parked messages when their person has written. End each that has waited for too long."""
+        while parked.messages and not self._closed:
+            oldest = min(parked.messages, key=lambda queued: queued.accepted)
+            left_s = oldest.accepted + self._max_age_s - self._clock.steady()
+            with self._rest():
+                is_sendable = await budget.is_sendable_within(
+                    self._transport,
+                    chat_id,
+                    left_s,
+                    refusals=parked.messages[0].refusals,
+                    pauses=self._timing.backoff(),
+                )
+            if is_sendable:
+                break
+            parked.messages.remove(oldest)
+            to = oldest.message.to
+            gave_up = budget.never_wrote(to, error, self._max_age_s)
+            await self._finish(oldest, SendResult(to.id, error=gave_up))
+        self.queue.release(parked)
 
     def _chat_id(self, message: OutgoingMessage) -> str:
         """Return the chat's id in the present login. Raise ``CallerError`` if it cannot be found for certain."""
-        found = self._transport.contacts.id_of(message.to, self._transport.identity)
+        to, identity = message.to, self._transport.identity
+        found = self._transport.contacts.id_of(to, identity)
         if found is None:
-            raise CallerError(
-                Code.NOT_FOUND,
-                f"{message.to.displayname} cannot be found for certain after a new login; nothing was sent",
+            why = (
+                f"{to.displayname} cannot be found for certain after a new login; nothing was sent"
             )
+            if identity is not None and to.uin not in ("", identity.uin):
+                why = (
+                    f"{to.displayname} is a chat of the login before this account changed its"
+                    " transport or its person; nothing was sent"
+                )
+            raise CallerError(Code.NOT_FOUND, why)
         return found
 
     def _of_abandoned(self, queued: QueuedMessage, error: CallerError) -> SendResult | None:

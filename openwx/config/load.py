@@ -76,9 +76,9 @@ def describe(loaded: Loaded) -> str:
         if api.startswith("https:") and not report.verify:
             signed += ", any certificate"
         relay = f", base_url {account.base_url}" if account.base_url else ""
-        lines.append(
-            f"account {name}: login_mode {account.login_mode}{relay}, post_api {api}{signed}"
-        )
+        is_web = account.transport == "web"
+        way = f"login_mode {account.login_mode}" if is_web else f"transport {account.transport}"
+        lines.append(f"account {name}: {way}{relay}, post_api {api}{signed}")
     lines += [f"warning: {warning}" for warning in (*loaded.warnings, *loaded.advice)]
     return "\n".join(_one_line(line) for line in lines)
 

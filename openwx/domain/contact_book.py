@@ -97,7 +97,9 @@ class ContactBook:
 
     def id_of(self, ref: ChatRef, identity: Identity | None) -> str | None:
         """Return the id of a chat in the present login; None where it cannot be found for certain."""
-        if identity is None or ref.login == identity.login_id:
+        if identity is None:
+            return ref.id
+        if ref.login == identity.login_id and ref.uin in ("", identity.uin):
             return ref.id
         found = self.find_again(ref) if ref.uin == identity.uin else None
         return found.id if found else None

@@ -160,6 +160,8 @@ class MediaMessage(Message, kw_only=True, frozen=True):
         }
         if self.ref.name:
             known["media_name"] = self.ref.name
+        if self.voice_text:
+            known["voice_text"] = self.voice_text
         return known
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from openwx.domain import events
 from openwx.domain.contacts import Chat, Friend, Group, Person, User
-from openwx.domain.messages import Message, Notice, Parties
+from openwx.domain.messages import Message, Notice, Parties, Quote
 
 SENT = "发送成功"
 NOT_SENT = "发送失败"
@@ -30,7 +30,20 @@ def received(message: Message, uid: str) -> Payload:
     is_group_notice = isinstance(message, Notice) and isinstance(parties.chat, Group)
     payload["format"] = "text" if is_group_notice else message.format
     payload |= message.details()
+    if message.quote is not None:
+        payload["quote"] = _quote(message.quote)
     return payload
+
+
+def _quote(quote: Quote) -> Payload:
+    """Return what is known of a quoted message."""
+    known = {
+        "id": quote.id,
+        "sender": quote.sender,
+        "content": (quote.content or "").replace("\u2005", " "),
+        "format": quote.format,
+    }
+    return {name: value for name, value in known.items() if value or name in ("sender", "content")}
 
 
 def may_be_replied_to(payload: Payload) -> bool:

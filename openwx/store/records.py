@@ -173,6 +173,8 @@ class WriteBatch(msgspec.Struct, frozen=True, kw_only=True):
     reports: Sequence[NewReport] = ()
     sends: Sequence[NewSend] = ()
     completed: Sequence[CompletedReport] = ()
+    rewritten_sends: Mapping[str, bytes] = {}
+    """New bodies of sends by uid. Without effect on a send that is finished."""
     finished_sends: Sequence[str] = ()
     """Uids of sends that are done, failed or withdrawn. Their rows are deleted."""
     failed_tries: Sequence[int] = ()

@@ -24,6 +24,7 @@ from openwx.config import AccountSettings, Listen, ReportSettings, Settings
 from openwx.config.models import Media
 from openwx.simulator import Account, Simulator
 from openwx.timing import Timing
+from openwx.transports.base import TransportFactory
 from tests.memory import MemoryTransports
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
@@ -298,7 +299,7 @@ class Gateway(Api, testing.Gateway):
         settings: Settings,
         pace: Timing,
         http: aiohttp.ClientSession,
-        transports: MemoryTransports | None = None,
+        transports: TransportFactory | None = None,
     ) -> None:
         Api.__init__(self, "", http)
         testing.Gateway.__init__(self, settings, pace, transports)

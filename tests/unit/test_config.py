@@ -110,7 +110,12 @@ def test_defaults() -> None:
     assert config.journal == JournalLimits(keep_days=7, keep_delivered=10_000, keep_failed=10_000)
     assert config.accounts == {
         "default": AccountSettings(
-            login_mode="desktop", base_url=None, send_interval=3.0, send_tries=5, queue_size=1000
+            transport="web",
+            login_mode="desktop",
+            base_url=None,
+            send_interval=3.0,
+            send_tries=5,
+            queue_size=1000,
         )
     }
     roots = config.media_roots
@@ -344,6 +349,7 @@ BAD_VALUES = [
     ("accounts", r'{"a\n" = {}}', '."a\\n" is not a name for an account'),
     ("accounts", "{" + "a" * 65 + " = {}}", "is not a name for an account"),
     ("accounts", "{a = 1}", ".a must be a table, not a number"),
+    ("accounts.default.transport", '"pigeon"', "must be one of web, ilink, not 'pigeon'"),
     ("accounts.default.login_mode", '"phone"', "must be one of desktop, web, not 'phone'"),
     ("accounts.default.base_url", '"http://h/path"', "must be an origin such as"),
     ("accounts.default.base_url", '"http://h?q"', "must be an origin such as"),

@@ -53,6 +53,7 @@ def test_texts_become_settings(texts: dict[str, str], key: str, value: object) -
         ({"plugin_openwx_post_event": "maybe"}, ["post_event", "true or false"]),
         ({"send_tries": "0"}, ["send_tries"]),
         ({"queue_size": "many"}, ["queue_size", "number"]),
+        ({"transport": "pigeon"}, ["transport", "ilink"]),
         ({"login_mode": "phone"}, ["login_mode", "desktop"]),
         ({"base_url": "ftp://example.org"}, ["base_url"]),
     ],

@@ -1,6 +1,8 @@
-"""Media to send: found by their ``media_id`` or resolved from what a caller names, and uploaded once.
+"""Media to send: found by their ``media_id`` or resolved from what a caller names, and uploaded.
 
-The routes and ``Sender`` call it; ``EventRecorder`` records what it knows of media.
+The routes and ``Sender`` call it; ``EventRecorder`` records what it knows of media. A file is uploaded once where the
+transport shares uploads, and its ``media_id`` is WeChat's. Otherwise it is uploaded for each send, and the
+``media_id`` is an id of openwx's own, for the file on the disk.
 """
 
 import re
@@ -18,7 +20,7 @@ from openwx.domain.media import MEDIA_CODES, Kind, LocalMedia, MediaRef, RemoteM
 from openwx.errors import CallerError, Code
 from openwx.keyedlock import KeyedLock
 from openwx.store.base import Journal, JournalError
-from openwx.store.records import WriteBatch
+from openwx.store.records import WriteBatch, new_uid
 from openwx.transports.base import Transport
 
 _MEDIA_ID = re.compile(r"(\S{1,2000}):(\d{1,2})")
@@ -55,7 +57,8 @@ class MediaRegistry:
         Raises ``CallerError``, at once while the journal cannot be written.
         """
         journal_guard.require(self._journal, "the media was not accepted")
-        return OutgoingMedia(medium=await self._resolver.resolve(media, copy=copy))
+        keep = copy or not self._transport.shares_uploads  # a media_id of ours needs a file of ours
+        return OutgoingMedia(medium=await self._resolver.resolve(media, copy=keep))
 
     async def find(self, media_id: str, name: str | None) -> OutgoingMedia:
         """Find the media with this ``media_id``. Raises ``CallerError``: -2, -3, 100."""
@@ -70,14 +73,16 @@ class MediaRegistry:
         if record is not None:
             media = msgspec.json.decode(record, type=OutgoingMedia)
             return self._to_send_on(replace(media, media_id=media_id), name)
-        if not found[1].startswith("@"):
+        if not (found[1].startswith("@") and self._transport.shares_uploads):
             raise CallerError(Code.NOT_FOUND, f"media_id {media_id[:100]!a} is not known here")
         uploaded = RemoteMedia(kind=kind, media_id=found[1], name=name or "file")
         return OutgoingMedia(media_id=media_id, uploaded=uploaded)
 
     def _to_send_on(self, media: OutgoingMedia, name: str | None) -> OutgoingMedia:
-        """Send known media on: forward it where WeChat allows that, else upload the downloaded file."""
-        if media.ref is None or self._transport.can_forward(media.ref):
+        """Send known media on: as WeChat has it where it allows that, else upload the file."""
+        if media.ref is None and self._transport.shares_uploads:
+            return media
+        if media.ref is not None and self._transport.can_forward(media.ref):
             return media
         file = media.medium
         if file is None or not _is_there(file):
@@ -85,21 +90,32 @@ class MediaRegistry:
             raise CallerError(Code.MEDIA, words)
         if file.kind == "voice":
             file = replace(file, kind="file")
-        return OutgoingMedia(medium=replace(file, name=name or file.name))
+        own_id = media.media_id if media.ref is None else ""
+        return OutgoingMedia(media_id=own_id, medium=replace(file, name=name or file.name))
 
     async def upload(self, media: OutgoingMedia, to: str | None) -> OutgoingMedia:
         """Upload media that WeChat does not have. Raises ``WeChatError``; ``CallerError`` where the file is gone."""
         if media.medium is None or media.uploaded is not None or media.ref is not None:
             return media
-        return with_uploaded(media, await self._upload(media.medium, to))
+        uploaded = await self._upload(media.medium, to)
+        if self._transport.shares_uploads:
+            return with_uploaded(media, uploaded)
+        return replace(
+            media, uploaded=uploaded, media_id=media.media_id or _own_media_id(uploaded.kind)
+        )
 
     async def upload_only(self, media: OutgoingMedia) -> OutgoingMedia:
-        """Upload now, to be sent later by its ``media_id``, which is in the journal when this returns.
+        """Upload now, or keep the file where each send uploads it, to be sent later by its ``media_id``.
+
+        That is in the journal when this returns.
 
         Raises ``WeChatError``, or ``CallerError`` where the journal cannot be written.
         """
         journal_guard.require(self._journal, "nothing was uploaded")
-        media = await self.upload(media, None)
+        if self._transport.shares_uploads:
+            media = await self.upload(media, None)
+        else:
+            media = replace(media, media_id=_own_media_id(kind_of(media)))
         try:
             await self._journal.write(WriteBatch(account=self._account, media=records_of(media)))
         except JournalError as error:
@@ -108,6 +124,8 @@ class MediaRegistry:
 
     async def upload_again(self, media: OutgoingMedia, to: str) -> OutgoingMedia | None:
         """Upload media once more that WeChat does not know any more; None where that is not possible."""
+        if not self._transport.shares_uploads:
+            return None
         fresh = [one for key, one in self._uploaded.items() if key[0] == self._login_id]
         if media.medium is None or media.uploaded in fresh:
             return None
@@ -116,20 +134,35 @@ class MediaRegistry:
         return with_uploaded(replace(media, ref=None), await self._upload(media.medium, to))
 
     async def _upload(self, file: LocalMedia, to: str | None) -> RemoteMedia:
+        if not self._transport.shares_uploads:
+            return await self._upload_now(file, to)
         key = (self._login_id, file.md5, file.kind, file.name)
         # others that want the same file meanwhile wait for this upload
         async with self._uploading.hold(key):
             uploaded = self._uploaded.get(key)
             if uploaded is None:
-                try:
-                    uploaded = await self._transport.upload(file, to)
-                except OSError as error:
-                    words = f"the file {file.path} can no longer be read: {error.strerror}"
-                    raise CallerError(Code.MEDIA, words) from None
+                uploaded = await self._upload_now(file, to)
                 self._uploaded[key] = uploaded
                 if len(self._uploaded) > _REMEMBERED:
                     self._uploaded.popitem(last=False)
         return uploaded
+
+    async def _upload_now(self, file: LocalMedia, to: str | None) -> RemoteMedia:
+        try:
+            return await self._transport.upload(file, to)
+        except OSError as error:
+            words = f"the file {file.path} can no longer be read: {error.strerror}"
+            raise CallerError(Code.MEDIA, words) from None
+
+    def lasting(self, media: OutgoingMedia) -> OutgoingMedia:
+        """Return what may be used once more: media without an upload that serves for one send alone."""
+        if self._transport.shares_uploads or media.uploaded is None or media.medium is None:
+            return media
+        return replace(media, uploaded=None, medium=replace(media.medium, kind=media.uploaded.kind))
+
+
+def _own_media_id(kind: Kind) -> str:
+    return f"{new_uid()}:{MEDIA_CODES[kind]}"
 
 
 def with_uploaded(media: OutgoingMedia, uploaded: RemoteMedia) -> OutgoingMedia:

@@ -188,20 +188,27 @@ async def send(
     chat = find()
     contents = await call.contents(account, keep=call.run_async)
     if call.run_async:
-        return _in_execution(await account.outgoing.send_later([chat], contents))
-    return _message_sent([await account.outgoing.send(chat, content) for content in contents])
+        waits_for = account.outgoing.waits_for(chat)
+        return _in_execution(await account.outgoing.send_later([chat], contents), waits_for)
+    return _message_sent(await account.outgoing.send_all(chat, contents))
 
 
 async def _send_once(
     account: "Account", find: Callable[[], Chat], call: AsyncContent, key: str
 ) -> MessageSent | InExecution:
+    waits_for = ""
+
     async def find_all() -> tuple[list[Chat], list[str | OutgoingMedia]]:
+        nonlocal waits_for
         chat = find()
+        waits_for = account.outgoing.waits_for(chat)
         return [chat], await call.contents(account, keep=True)
 
-    first = await account.outgoing.send_once(key, call.digest(), find_all)
+    first = await account.outgoing.send_once(
+        key, call.digest(), find_all, awaited=not call.run_async
+    )
     if call.run_async:
-        return _in_execution(first.uids)
+        return _in_execution(first.uids, waits_for)
     outcomes = await account.outgoing.keys.outcomes(key)
     for one in outcomes:
         one.require_success()
@@ -223,9 +230,14 @@ async def _send_to_all(account: "Account", call: AsyncContent) -> SendingToAll:
     return SendingToAll(count=len(friends))
 
 
-def _in_execution(uids: Sequence[str]) -> InExecution:
+def _in_execution(uids: Sequence[str], waits_for: str) -> InExecution:
+    status = "request already in execution"
     return InExecution(
-        code=0, status="request already in execution", uid=uids[0], media_uid="".join(uids[1:])
+        code=0,
+        status=f"{status}; it waits for {waits_for}" if waits_for else status,
+        uid=uids[0],
+        media_uid="".join(uids[1:]),
+        waits_for=waits_for,
     )
 
 
@@ -236,9 +248,7 @@ async def send_and_wait(
     on_begun: Callable[[], None],
 ) -> MessageSent:
     """Send text and file, one after the other. ``on_begun`` is called when one of them may reach WeChat."""
-    return _message_sent(
-        [await account.outgoing.send(chat, content, on_begun) for content in contents]
-    )
+    return _message_sent(await account.outgoing.send_all(chat, contents, on_begun))
 
 
 def _message_sent(sent: Sequence[Sent]) -> MessageSent:

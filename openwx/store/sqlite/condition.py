@@ -72,6 +72,7 @@ def size_of(batch: WriteBatch) -> int:
     parts = [
         *(report.body for report in batch.reports),
         *(send.body for send in batch.sends),
+        *batch.rewritten_sends.values(),
         *(report.body for report in batch.completed),
         *(value or b"" for value in batch.state.values()),
         *batch.media.values(),

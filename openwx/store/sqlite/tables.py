@@ -48,6 +48,7 @@ ON CONFLICT (upload_id, part) DO NOTHING"""
 _COMPLETE = """
 UPDATE uploads SET media = x'', body = ?, attachment = ?, fate = ?, settled = ?
 WHERE id = ? AND account = ? AND fate = 0"""
+_REWRITE = "UPDATE sends SET body = ? WHERE uid = ? AND account = ?"
 _FINISHED = "DELETE FROM sends WHERE uid = ?"
 _FAILED_TRY = "UPDATE uploads SET tries = tries + 1 WHERE id = ? AND fate = 0"
 _END = f"""
@@ -224,6 +225,12 @@ class Tables(BatchExecutor):
 
     def _finish(self, batches: Sequence[WriteBatch], now: float) -> None:
         run = self._db.executemany
+        rewritten = [
+            (body, uid, batch.account)
+            for batch in batches
+            for uid, body in batch.rewritten_sends.items()
+        ]
+        run(_REWRITE, rewritten)
         run(_FINISHED, [(uid,) for batch in batches for uid in batch.finished_sends])
         run(_FAILED_TRY, [(id_,) for batch in batches for id_ in batch.failed_tries])
         ends = [

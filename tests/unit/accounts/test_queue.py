@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from openwx.accounts.outgoing import new_message
-from openwx.accounts.queue import QueuedMessage, SendQueue
+from openwx.accounts.queue import Parked, QueuedMessage, SendQueue
 from openwx.domain.chat_ref import ChatRef
 from openwx.errors import CallerError, Code
 from openwx.transports.ratelimit import Priority
@@ -159,3 +159,71 @@ async def test_room() -> None:
     queue.clear()
     queue.require_room()
     assert len(queue) == 0
+
+
+# -- parked messages -------------------------------------------------------------------------------------
+
+
+def park(queue: SendQueue) -> Parked:
+    """Park the message whose turn it is."""
+    queued = queue.pop()
+    assert queued is not None
+    return queue.park(queued)
+
+
+async def test_parked_messages_hold_up_nothing_but_what_may_wait_behind_them() -> None:
+    queue = queue_of(
+        accepted("1"), accepted("2"), awaited("caller"), accepted("other", chat(2)),
+        accepted("to all", bulk=True), size=100,
+    )  # fmt: skip
+    parked = park(queue)
+    assert [one.message.content for one in parked.messages] == ["1", "2", "to all"]
+    queue.put(accepted("3"))
+    queue.put(awaited("another caller"))
+    assert len(queue) == len([*queue]) == 7
+    assert pops(queue) == ["caller", "other"]
+    for content in ("caller", "other"):
+        finish(queue, content)
+    assert pops(queue) == ["another caller"]
+    finish(queue, "another caller")
+    queue.release(parked)
+    order = []
+    while len(queue):
+        order += pops(queue)
+        finish(queue, order[-1])
+    assert order == ["1", "2", "3", "to all"]
+
+
+async def test_namesakes_are_not_parked_together() -> None:
+    namesake = replace(chat(2), fingerprint=TO.fingerprint, uid=2)
+    queue = queue_of(accepted("1", replace(TO, uid=1)), accepted("namesake", namesake))
+    park(queue)
+    assert pops(queue) == ["namesake"]
+
+
+async def test_parked_messages_take_room_of_those_that_may_join_them() -> None:
+    queue = queue_of(*(accepted(f"{n}") for n in range(3)), size=3)
+    park(queue)
+    queue.require_room()
+    queue.require_room(bulk=True, behind_parked=True)
+    with pytest.raises(CallerError) as error:
+        queue.require_room(behind_parked=True)
+    assert error.value.code == Code.QUEUE_FULL
+
+
+async def test_messages_that_somebody_waits_for_are_never_parked() -> None:
+    by_key = QueuedMessage(new_message(TO, "by key", key="k", awaited=True))
+    interrupted = QueuedMessage(new_message(TO, "interrupted"), was_interrupted=True)
+    queue = queue_of(accepted("1"), by_key, interrupted)
+    park(queue)
+    assert pops(queue) == ["by key"]
+    finish(queue, "by key")
+    assert pops(queue) == ["interrupted"]
+
+
+async def test_nothing_is_parked_after_a_clear() -> None:
+    queue = queue_of(accepted("1"))
+    park(queue)
+    queue.clear()
+    assert len(queue) == 0
+    assert queue.parked_with({TO.id}) is None

@@ -19,6 +19,7 @@ from openwx.domain.contacts import Friend, User
 from openwx.errors import (
     CallerError,
     Code,
+    NeverReached,
     NotLoggedIn,
     RateLimited,
     Rejected,
@@ -27,7 +28,9 @@ from openwx.errors import (
     Unreachable,
     refused,
 )
+from openwx.reporter.clock import Clock
 from openwx.store.base import JournalError
+from openwx.store.records import WriteBatch
 from openwx.timing import Timing
 from openwx.transports.ratelimit import RateLimiter
 from tests.patience import PATIENCE_S
@@ -66,6 +69,7 @@ class Journal:
 
     def __init__(self) -> None:
         self.trouble = ""
+        self.written: list[WriteBatch] = []
         self._works, self._fails = asyncio.Event(), asyncio.Event()
         self._works.set()
 
@@ -78,6 +82,10 @@ class Journal:
         self.trouble = ""
         self._fails.clear()
         self._works.set()
+
+    async def write(self, batch: WriteBatch) -> None:
+        self.require_writable()
+        self.written.append(batch)
 
     def require_writable(self) -> None:
         if self.trouble:
@@ -97,6 +105,8 @@ class WeChat:
 
     identity = None
     is_usable = True
+    drops_repeats = True
+    budgets = ()
 
     def __init__(self) -> None:
         self.contacts = ContactBook(User(id="@me"))
@@ -173,6 +183,8 @@ class WeChat:
             recorder=itself,
             hold_back=itself,
             running=self.running,
+            clock=Clock(),
+            max_age_s=LONG_S,
         )
 
 
@@ -733,3 +745,84 @@ async def test_the_outcome_is_persisted_before_it_is_answered(
         assert not waiting.done()
         written.set()
         assert (await waiting).msg_id == "id of x"
+
+
+# -- where WeChat does not drop repetitions --------------------------------------------------------------
+
+
+def begun_in(journal: Journal) -> list[bool]:
+    """Return what was written of whether messages have begun."""
+    bodies = [body for batch in journal.written for body in batch.rewritten_sends.values()]
+    return [OutgoingMessage.from_bytes(body).begun for body in bodies]
+
+
+async def test_where_wechat_drops_repetitions_nothing_is_written_before_an_attempt(
+    wechat: WeChat, sender: Sender
+) -> None:
+    wechat.failures = [lost(), SystemBusy("webwxsendmsg", -1), lost()]
+    accept(sender, message("x"))
+    await wechat.finishes(1)
+    assert len(wechat.attempts) == 3
+    assert wechat.journal.written == []
+
+
+@pytest.mark.parametrize("is_awaited", [True, False])
+async def test_the_journal_says_first_that_an_accepted_message_has_begun(
+    wechat: WeChat, sender: Sender, is_awaited: bool
+) -> None:
+    wechat.drops_repeats = False
+    wechat.failures = [NeverReached("send", "refused"), SystemBusy("send", -1)]
+    seen: list[list[bool]] = []
+    wechat.on_send = lambda: seen.append(begun_in(wechat.journal))
+    if is_awaited:
+        assert (await sender.send(TO, "x")).msg_id == "id of x"
+        assert seen == [[], [], []], "its caller is the record"
+    else:
+        accept(sender, message("x"))
+        await wechat.finishes(1)
+        assert seen == [[True], [True, False, True], [True, False, True, False, True]]
+    assert wechat.finished[0][1].error is None
+
+
+async def test_a_message_does_not_begin_while_the_journal_cannot_say_so(
+    wechat: WeChat, sender: Sender
+) -> None:
+    wechat.drops_repeats = False
+    wechat.running.clear()
+    accept(sender, message("x"))
+    await turns()
+    write = wechat.journal.write
+
+    async def fail(batch: WriteBatch) -> None:
+        wechat.journal.breaks()
+        await write(batch)
+
+    wechat.journal.write = fail  # type: ignore[method-assign]
+    wechat.running.set()
+    await until(lambda: wechat.journal.trouble)
+    await turns()
+    assert wechat.attempts == []
+    wechat.journal.write = write  # type: ignore[method-assign]
+    wechat.journal.works()
+    assert await wechat.finishes(1) == ["x"]
+    assert wechat.sent == ["x"]
+
+
+async def test_an_interrupted_message_is_not_attempted(wechat: WeChat, sender: Sender) -> None:
+    sender.queue.put(QueuedMessage(message("x"), was_interrupted=True))
+    accept(sender, message("y"))
+    assert await wechat.finishes(2) == ["x", "y"]
+    error = wechat.finished[0][1].error
+    assert error is not None
+    assert (error.http_status, wechat.sent) == (504, ["y"])
+
+
+async def test_a_send_that_ends_its_session_has_not_begun(wechat: WeChat, sender: Sender) -> None:
+    wechat.drops_repeats = False
+    wechat.failures = [SessionEnded("send", -14)]
+    wechat.on_send = wechat.running.clear
+    accept(sender, message("x"))
+    await until(lambda: begun_in(wechat.journal) == [True, False])
+    wechat.on_send = lambda: None
+    wechat.running.set()
+    assert await wechat.finishes(1) == ["x"]

@@ -99,6 +99,24 @@ async def test_a_reply_is_queued_once_however_often_its_report_is_delivered(
     assert await journal.pending_report(report.id) is None
 
 
+async def test_a_send_is_rewritten_until_it_is_finished(reopen: Open) -> None:
+    async with reopen() as journal:
+        sends = [NewSend(uid=uid, body=b"old", attachment=f"/{uid}") for uid in "abc"]
+        await journal.write(WriteBatch(account="me", sends=sends))
+        await journal.write(WriteBatch(account="me", rewritten_sends={"b": b"new", "none": b"x"}))
+        await journal.write(WriteBatch(account="other", rewritten_sends={"a": b"not theirs"}))
+        # Finished in the same batch, and before.
+        gone = WriteBatch(account="me", rewritten_sends={"c": b"new"}, finished_sends=["c"])
+        await journal.write(gone)
+        await journal.write(gone)
+    async with reopen() as journal:
+        waiting = await journal.waiting_sends("me")
+        assert [(one.uid, one.body, one.attachment) for one in waiting] == [
+            ("a", b"old", "/a"),
+            ("b", b"new", "/b"),
+        ]
+
+
 async def test_a_failed_report_can_be_listed_and_sent_again(journal: Journal, clock: Clock) -> None:
     (report,) = (await journal.write(WriteBatch(account="me", reports=[a_message()]))).recorded
     await journal.write(WriteBatch(account="me", failed_tries=[report.id]))

@@ -1,0 +1,58 @@
+"""What depends on the kind of a transport alone: the factory that makes it, and the names of its saved state.
+
+The composition chooses by it; ``Account`` saves and restores by it. The kind is ``Transport.kind``, the value of the
+setting ``transport``.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from openwx.config import AccountSettings
+from openwx.errors import ConfigError
+from openwx.transports.base import Transport, TransportFactory
+from openwx.transports.ratelimit import RateLimiter
+
+ValueT = TypeVar("ValueT")
+
+_UNNAMED = "web"
+"""The kind whose names are saved as they are: for a long time it was the only one. None of them has a dot."""
+
+
+class TransportsByKind:
+    """Makes the transport that the settings of an account name. Implements ``TransportFactory``."""
+
+    def __init__(self, factories: Mapping[str, TransportFactory]) -> None:
+        self._factories = factories
+
+    def create(
+        self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
+    ) -> Transport:
+        """Make the transport of an account. Raise ``ConfigError`` if this openwx has none of its kind."""
+        factory = self._factories.get(settings.transport)
+        if factory is None:
+            known = ", ".join(self._factories)
+            raise ConfigError(
+                f"accounts.{name}.transport is {settings.transport}, and this openwx has {known} only"
+            )
+        return factory.create(name, settings, limiter, is_guarded=is_guarded)
+
+
+def to_saved(kind: str, state: Mapping[str, ValueT]) -> dict[str, ValueT]:
+    """Return a transport's state under the names by which an account saves it.
+
+    An account that changes its transport keeps the state of both, so that it can change back.
+    """
+    return {f"{_prefix(kind)}{name}": value for name, value in state.items()}
+
+
+def of_saved(kind: str, saved: Mapping[str, ValueT]) -> dict[str, ValueT]:
+    """Return what of an account's saved state belongs to a transport, under the transport's names."""
+    prefix = _prefix(kind)
+    own = {
+        name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)
+    }
+    return own if prefix else {name: value for name, value in own.items() if "." not in name}
+
+
+def _prefix(kind: str) -> str:
+    return "" if kind == _UNNAMED else f"{kind}."

@@ -1,0 +1,54 @@
+"""Which part of a text is quoted."""
+
+import hashlib
+
+import pytest
+
+from openwx.accounts.quotes import part_of
+from openwx.domain.messages import PartialText
+
+TEXT = "一 one two one 二 two one end"
+
+
+def part(words: str, start: str, end: str, start_index: int, end_index: int) -> PartialText:
+    md5 = hashlib.md5(words.encode()).hexdigest().upper()
+    return PartialText(start, end, start_index, end_index, md5)
+
+
+@pytest.mark.parametrize(
+    ("words", "start", "end", "start_index", "end_index"),
+    [
+        ("one two", "one", "two", 1, 1),
+        ("one two", "one", "two", 0, 0),
+        ("one 二 two", "one", "two", 2, 2),  # over the whole text
+        ("one 二 two", "one", "two", 2, 1),  # from the start
+        ("one 二 two", "one", "two", 1, 0),  # the first is 0
+        ("one end", "one", "end", 3, 1),
+        ("二", "二", "二", 1, 1),
+        (TEXT, "一", "end", 1, 1),
+    ],
+)
+def test_the_md5_decides_how_occurrences_are_counted(
+    words: str, start: str, end: str, start_index: int, end_index: int
+) -> None:
+    assert part_of(TEXT, part(words, start, end, start_index, end_index)) == words
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        part("two", "one", "two", 1, 1),
+        part("one two", "three", "two", 1, 1),
+        part("one two", "one", "four", 1, 1),
+        part("one two", "one", "two", 10**18, 10**18),
+        part("one two", "one", "two", -5, -1),
+        PartialText("one", "two", 1, 1, "no md5"),
+    ],
+)
+def test_otherwise_it_is_the_whole_text(wrong: PartialText) -> None:
+    assert part_of(TEXT, wrong) == TEXT
+
+
+def test_long_texts_take_no_long_time() -> None:
+    text = "a" * 100_000
+    assert part_of(text, part("b", "a" * 50, "a" * 50, 10**6, 10**6)) == text
