@@ -26,6 +26,7 @@ class ReasonCode(StrEnum):
     WAITING_FOR_SCAN = "waiting_for_scan"
     WAITING_FOR_PHONE = "waiting_for_phone"
     SCANNED = "scanned"
+    NEED_VERIFY_CODE = "need_verify_code"
     QRCODE_EXPIRED = "qrcode_expired"
     LOGIN_FAILED = "login_failed"
     LOGIN_REFUSED = "login_refused"
@@ -57,6 +58,7 @@ ENGLISH: dict[ReasonCode, tuple[str, ...]] = {
     ReasonCode.WAITING_FOR_SCAN: ("waiting for the QR code to be scanned",),
     ReasonCode.WAITING_FOR_PHONE: ("waiting for the login to be confirmed on the phone",),
     ReasonCode.SCANNED: ("scanned; waiting for the confirmation",),
+    ReasonCode.NEED_VERIFY_CODE: ("the phone shows digits, which verify_code hands in",),
     ReasonCode.QRCODE_EXPIRED: ("the QR code expired; fetching another one",),
     ReasonCode.LOGIN_FAILED: ("login failed, trying again: {error}",),
     ReasonCode.LOGIN_REFUSED: ("WeChat refused the login: {why}", " {message}"),

@@ -51,15 +51,14 @@ BATCH = 50
 class MemoryTransport:
     """Logs in at once, and delivers what happens to its ``MemoryAccount``. Implements ``Transport``."""
 
-    kind = "memory"
-    capabilities = frozenset(Capability) - {Capability.AVATARS, Capability.FRIEND_REQUESTS}
     drops_repeats = True
     shares_uploads = True
-    owner_id: str | None = None
-    budgets: Sequence[SendBudget] = ()
 
-    def __init__(self, account: MemoryAccount, limiter: RateLimiter) -> None:
+    def __init__(
+        self, account: MemoryAccount, settings: AccountSettings, limiter: RateLimiter
+    ) -> None:
         self.account = account
+        self.settings = settings
         self.state = State.INIT
         self.reason = reason(ReasonCode.STARTING)
         self.trouble: WeChatError | None = None
@@ -70,6 +69,22 @@ class MemoryTransport:
         self._heard_at = 0.0
         self._read = 0
         """How much of the timeline was delivered."""
+
+    @property
+    def kind(self) -> str:
+        return self.account.kind
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return self.account.capabilities
+
+    @property
+    def owner_id(self) -> str | None:
+        return self.account.owner_id
+
+    @property
+    def budgets(self) -> Sequence[SendBudget]:
+        return self.account.budgets
 
     @property
     def sync_age_s(self) -> float | None:
@@ -90,7 +105,14 @@ class MemoryTransport:
         """Nothing bounds what may be sent."""
 
     async def verify_code(self, code: str) -> bool:
-        raise no_code_wanted()
+        account = self.account
+        if account.wanted_code is None:
+            raise no_code_wanted()
+        if code != account.wanted_code:
+            return False
+        account.wanted_code = None
+        account.note()
+        return True
 
     # Its life
 
@@ -102,6 +124,7 @@ class MemoryTransport:
                 is_new = not (login_id and self.account.is_logged_in)
                 if is_new:
                     self.account.log_in()
+                    await self._confirm(inbox)
                     login_id = str(self.account.logins)
                 self.identity = Identity(str(self.account.user.uid), login_id)
                 await self._follow(inbox, ids_changed=is_new)
@@ -110,6 +133,15 @@ class MemoryTransport:
             self.trouble = error
             await inbox.deliver(Batch([LoginFailed(refusal_text(error))]))
             await self._enter(inbox, State.STOP, of_refusal(error))
+
+    async def _confirm(self, inbox: Inbox) -> None:
+        """Wait for the verify code, where the account wants one. Its reason comes later than its state."""
+        account = self.account
+        if account.wanted_code is None:
+            return
+        await self._enter(inbox, State.CONFIRMING, reason(ReasonCode.SCANNED))
+        self.reason = reason(ReasonCode.NEED_VERIFY_CODE)
+        await account.until(lambda: account.wanted_code is None, None)
 
     async def _follow(self, inbox: Inbox, *, ids_changed: bool) -> None:
         """Deliver what happens until the session ends."""
@@ -304,5 +336,6 @@ class MemoryTransports:
     def create(
         self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
     ) -> MemoryTransport:
-        transport = self.transports[name] = MemoryTransport(self.account(name), limiter)
+        transport = MemoryTransport(self.account(name), settings, limiter)
+        self.transports[name] = transport
         return transport

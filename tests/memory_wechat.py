@@ -22,6 +22,7 @@ from openwx.domain.events import ChatAdded, Event, MemberAdded
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.domain.messages import MediaMessage, Message, Notice, Parties, Text
 from openwx.errors import LoginRefused, SessionEnded, WeChatError
+from openwx.transports.base import Capability, SendBudget
 from tests.patience import PATIENCE_S
 
 FRIENDS = (
@@ -155,6 +156,12 @@ class MemoryAccount:
         self.sent: list[Sent] = []
         self.changes: list[tuple[str, ...]] = []
         """The changes that ``actions`` made, by name."""
+        self.kind = "memory"
+        self.capabilities = frozenset(Capability) - {Capability.AVATARS}
+        self.owner_id: str | None = FILEHELPER
+        self.budgets: list[SendBudget] = []
+        self.wanted_code: str | None = None
+        """The digits that the next login wants, before it goes on."""
         self.logins = 0
         self.refusal: LoginRefused | None = None
         """Why the next login is refused."""

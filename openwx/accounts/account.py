@@ -7,7 +7,7 @@ public here.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -39,7 +39,7 @@ from openwx.domain.events import Event, State, StateChanged, Stopped
 from openwx.errors import SessionEnded, WeChatError
 from openwx.reasons import Reason, ReasonCode, reason
 from openwx.store.base import JournalError
-from openwx.transports.base import Batch, ContactActions
+from openwx.transports.base import Batch, Capability, ContactActions, SendBudget
 from openwx.transports.ratelimit import RateLimiter
 
 log = logging.getLogger("openwx.account")
@@ -178,6 +178,31 @@ class Account:
     def qrcode_png(self) -> bytes | None:
         """The QR code that is to be scanned now."""
         return self._qrcode.png
+
+    @property
+    def transport_kind(self) -> str:
+        """Which transport it has, as the setting ``transport`` spells it."""
+        return self._transport.kind
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What its transport can do."""
+        return self._transport.capabilities
+
+    @property
+    def budgets(self) -> Sequence[SendBudget]:
+        """What may be sent to each chat; empty where nothing bounds it."""
+        return self._transport.budgets
+
+    @property
+    def owner_id(self) -> str | None:
+        """The chat with the account's own person; None while it is not known."""
+        return self._transport.owner_id
+
+    async def verify_code(self, code: str) -> bool:
+        """Hand in the digits that the phone shows. Return whether they were right; ``CallerError`` (101) while none
+        are wanted."""
+        return await self._transport.verify_code(code)
 
     @property
     def post_api(self) -> str:

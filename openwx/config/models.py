@@ -175,6 +175,7 @@ class AccountSettings(ReportSettings):
     for the rest ``[report]`` counts. So read them through ``Settings.report_for``, never here.
     """
 
+    transport: Annotated[Literal["web", "ilink"], one_of("web", "ilink")] = "web"
     login_mode: Annotated[Literal["desktop", "web"], one_of("desktop", "web")] = "desktop"
     base_url: OptionalOrigin = None
     send_interval: Annotated[float, seconds(0, 3600)] = 3.0
