@@ -65,8 +65,8 @@ TOPIC: Topic = {
         Example(
             "wrong digits", {"code": "654321"}, code=201, given=the_phone_shows_digits, place="elsewhere"
         ),
-        Example("no digits", code=-2, status=400),
-        Example("none are wanted", {"code": "123456"}, code=101),
+        Example("no digits", {"client": "default"}, code=-2, status=400),
+        Example("none are wanted", {"client": "default", "code": "123456"}, code=101),
     ],
     "get_qrcode": [
         Example("to be scanned", place="waiting"),
