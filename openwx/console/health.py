@@ -9,6 +9,7 @@ from openwx.console.translation import Translator
 from openwx.console.wording import MAY_NOT_LOG_IN, Explanation, ret_words, trouble_reason
 from openwx.domain.events import State
 from openwx.errors import LoginRefused, Rejected, WeChatError
+from openwx.reasons import ReasonCode
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -28,6 +29,10 @@ class StatusView(msgspec.Struct, frozen=True):
     """What helps an account that WeChat refuses."""
     scans: bool = False
     """Whether the page shows a QR code to scan."""
+    digits: bool = False
+    """Whether the page asks for the digits that the phone shows."""
+    ilink: bool = False
+    """Whether iLink is offered instead of web WeChat."""
     qrcode: str = ""
     """A name of the code's content, so that browsers load each new code; empty until there is one."""
     start: Literal["", "again", "another"] = ""
@@ -45,6 +50,8 @@ def health_of(account: "Account", t: Translator, *, wanted: bool, stopping: bool
             return _health("idle", "health.stopping", t)
         case State.STOP:
             return _stopped(account, t, wanted=wanted)
+        case State.CONFIRMING if account.reason.code is ReasonCode.NEED_VERIFY_CODE:
+            return StatusView("busy", t("health.digits"), t("health.digits.advice"), digits=True)
         case _ if account.trouble is not None:
             return _troubled(account.trouble, t)
         case State.SCANING:
@@ -87,6 +94,7 @@ def _refused(account: "Account", error: LoginRefused, t: Translator) -> StatusVi
         error.errmsg,
         helps=tuple(map(t, helps)),
         start="another" if is_final else "again",
+        ilink=account.transport_kind == "web",
     )
 
 

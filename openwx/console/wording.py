@@ -56,6 +56,7 @@ _FAILURES: dict[int, str] = {
     Code.MEDIA: "failure.media",
     Code.NOT_RUNNING: "failure.not_running",
     Code.GAVE_UP: "failure.gave_up",
+    Code.NOT_SUPPORTED: "error.not_supported",
 }
 
 
@@ -76,6 +77,7 @@ _BY_CODE: dict[int, str] = {
     Code.GAVE_UP: "error.journal",
     Code.QUEUE_FULL: "error.busy",
     Code.FORBIDDEN: "error.forbidden",
+    Code.NOT_SUPPORTED: "error.not_supported",
 }
 
 

@@ -38,13 +38,14 @@ from openwx.errors import (
     refused,
 )
 from openwx.language import preferred
-from openwx.reasons import REASON_OF_RET
+from openwx.reasons import REASON_OF_RET, ReasonCode, reason
 from openwx.safetext import plain
 
 HERE = Path(console.__file__).parent
 EN, ZH = Translator("en"), Translator("zh")
 NAMES = (
     "config.toml|login_mode|desktop|docs/zh/limits.md|docs/limits.md|openwx outbox list|openwx|post_event_list|"
+    r"iLink|ClawBot|start_client|transport=web|transport = \"(?:ilink|web)\"|"
     r"post_api|media.keep_days|media.max_size|\[report\]|\[access\]|token|HTTP|id"
 )
 """Names that Chinese sentences have in Latin letters."""
@@ -192,7 +193,9 @@ def test_deliveries_are_worded_by_their_status(
 
 def account(state: State, **more: Any) -> Any:
     base = {"is_running": False, "trouble": None, "session_end": None, "stop_requested": False}
-    values = base | {"state": state, "qrcode_png": None, "login_mode": "web"} | more
+    wanted = ReasonCode.NEED_VERIFY_CODE if more.pop("digits", False) else ReasonCode.SCANNED
+    way = {"reason": reason(wanted), "transport_kind": "web", "login_mode": "web"}
+    values = base | way | {"state": state, "qrcode_png": None} | more
     return SimpleNamespace(**values)
 
 
@@ -214,16 +217,18 @@ def sentences(health: StatusView) -> list[str]:
     ],
 )
 @pytest.mark.parametrize("session_end", [None, SessionEnded("synccheck", 1101)])
+@pytest.mark.parametrize("digits", [False, True])
 def test_every_state_is_whole_in_either_language(
-    state: State, trouble: WeChatError | None, session_end: SessionEnded | None
+    state: State, trouble: WeChatError | None, session_end: SessionEnded | None, digits: bool
 ) -> None:
-    one = account(state, trouble=trouble, session_end=session_end)
+    one = account(state, trouble=trouble, session_end=session_end, digits=digits)
     for wanted in (True, False):
         for stopping in (True, False):
             health = health_of(one, ZH, wanted=wanted, stopping=stopping)
             assert all(map(chinese_only, sentences(health))), sentences(health)
             health = health_of(one, EN, wanted=wanted, stopping=stopping)
             assert not re.search("[\u4e00-\u9fff]", " ".join(sentences(health)))
+            assert health.digits == (digits and not stopping and state is State.CONFIRMING)
 
 
 def test_an_unknown_id_or_a_missing_value_is_a_mistake() -> None:
