@@ -178,9 +178,7 @@ class AccountManager:
         is_named = configured is not None and registry.names_transport(configured)
         return account.state is State.STOP and not is_named
 
-    async def change_transport(
-        self, account: Account, transport: Literal["web", "ilink"]
-    ) -> None:
+    async def change_transport(self, account: Account, transport: Literal["web", "ilink"]) -> None:
         """Start a stopped account over another transport, and so at each later start of the process.
 
         Raises ``CallerError``: as ``start``, and 101 where ``may_change_transport`` says no.

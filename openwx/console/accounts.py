@@ -63,7 +63,6 @@ async def summary_of(context: PageContext, account: "Account") -> dict[str, Any]
         "counts": await counts_of(account),
         "people": count_by_kind(account),
         "abilities": abilities_of(account, context.t),
-        "may_change_transport": context.manager.may_change_transport(account),
     }
 
 

@@ -53,7 +53,9 @@ class Receiver(FriendSelectors):
             return account.contacts.find_friend(**self.selectors())
         owner = account.contacts.friends.get(account.owner_id or "")
         if owner is None:
-            words = f"id={TO_OWNER} is not known yet: your own WeChat must write to this account once"
+            words = (
+                f"id={TO_OWNER} is not known yet: your own WeChat must write to this account once"
+            )
             raise CallerError(Code.NOT_POSSIBLE, words)
         return owner
 
