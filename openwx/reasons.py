@@ -26,8 +26,13 @@ class ReasonCode(StrEnum):
     WAITING_FOR_SCAN = "waiting_for_scan"
     WAITING_FOR_PHONE = "waiting_for_phone"
     SCANNED = "scanned"
-    NEED_VERIFY_CODE = "need_verify_code"
     QRCODE_EXPIRED = "qrcode_expired"
+    NEED_VERIFY_CODE = "need_verify_code"
+    VERIFY_CODE_BLOCKED = "verify_code_blocked"
+    SCANNED_BY_ANOTHER = "scanned_by_another"
+    ANNOUNCING = "announcing"
+    TOKEN_DOUBTED = "token_doubted"  # noqa: S105 - a code, and no secret
+    SECOND_POLLER = "second_poller"
     LOGIN_FAILED = "login_failed"
     LOGIN_REFUSED = "login_refused"
     SESSION_ENDED = "session_ended"
@@ -38,6 +43,7 @@ class ReasonCode(StrEnum):
     LOGGED_OUT = "logged_out"
     LOGGED_IN_ELSEWHERE = "logged_in_elsewhere"
     LOGIN_EXPIRED = "login_expired"
+    TOKEN_STALE = "token_stale"  # noqa: S105 - a code, and no secret
     MAY_NOT_LOG_IN = "may_not_log_in"
     TOO_OFTEN = "too_often"
     OTHER_RET = "other_ret"
@@ -58,8 +64,17 @@ ENGLISH: dict[ReasonCode, tuple[str, ...]] = {
     ReasonCode.WAITING_FOR_SCAN: ("waiting for the QR code to be scanned",),
     ReasonCode.WAITING_FOR_PHONE: ("waiting for the login to be confirmed on the phone",),
     ReasonCode.SCANNED: ("scanned; waiting for the confirmation",),
-    ReasonCode.NEED_VERIFY_CODE: ("the phone shows digits, which verify_code hands in",),
     ReasonCode.QRCODE_EXPIRED: ("the QR code expired; fetching another one",),
+    ReasonCode.NEED_VERIFY_CODE: ("scanned; the digits that the phone shows are wanted",),
+    ReasonCode.VERIFY_CODE_BLOCKED: ("too many wrong digits; another QR code must be scanned",),
+    ReasonCode.SCANNED_BY_ANOTHER: (
+        "scanned by another person; this account is that of {person}, who must scan the QR code",
+    ),
+    ReasonCode.ANNOUNCING: ("telling WeChat that the bot is on-line",),
+    ReasonCode.TOKEN_DOUBTED: ("WeChat does not know the bot's token ({ret}); asking once more",),
+    ReasonCode.SECOND_POLLER: (
+        "another program reads the messages of this bot (HTTP 403); looking again in {seconds} seconds",
+    ),
     ReasonCode.LOGIN_FAILED: ("login failed, trying again: {error}",),
     ReasonCode.LOGIN_REFUSED: ("WeChat refused the login: {why}", " {message}"),
     ReasonCode.SESSION_ENDED: ("{why}",),
@@ -69,6 +84,9 @@ ENGLISH: dict[ReasonCode, tuple[str, ...]] = {
     ReasonCode.LOGGED_OUT: ("logged out on the phone or elsewhere ({ret})",),
     ReasonCode.LOGGED_IN_ELSEWHERE: ("logged in on another web client ({ret})",),
     ReasonCode.LOGIN_EXPIRED: ("the cookies are no longer valid ({ret})",),
+    ReasonCode.TOKEN_STALE: (
+        "WeChat does not know the bot's token any more: it was bound elsewhere, or expired ({ret})",
+    ),
     ReasonCode.MAY_NOT_LOG_IN: ("this account may not log in here ({ret})",),
     ReasonCode.TOO_OFTEN: ("operating too often ({ret})",),
     ReasonCode.OTHER_RET: ("({ret})",),
@@ -88,6 +106,7 @@ PARAMETERS: dict[ReasonCode, frozenset[str]] = {
 its own text; ``detail`` is English, for a log."""
 
 REASON_OF_RET: dict[int, ReasonCode] = {
+    -14: ReasonCode.TOKEN_STALE,
     1100: ReasonCode.LOGGED_OUT,
     1101: ReasonCode.LOGGED_IN_ELSEWHERE,
     1102: ReasonCode.LOGIN_EXPIRED,

@@ -51,14 +51,9 @@ BATCH = 50
 class MemoryTransport:
     """Logs in at once, and delivers what happens to its ``MemoryAccount``. Implements ``Transport``."""
 
-    drops_repeats = True
-    shares_uploads = True
-
-    def __init__(
-        self, account: MemoryAccount, settings: AccountSettings, limiter: RateLimiter
-    ) -> None:
+    def __init__(self, account: MemoryAccount, limiter: RateLimiter, kind: str) -> None:
         self.account = account
-        self.settings = settings
+        self.kind = kind
         self.state = State.INIT
         self.reason = reason(ReasonCode.STARTING)
         self.trouble: WeChatError | None = None
@@ -69,22 +64,6 @@ class MemoryTransport:
         self._heard_at = 0.0
         self._read = 0
         """How much of the timeline was delivered."""
-
-    @property
-    def kind(self) -> str:
-        return self.account.kind
-
-    @property
-    def capabilities(self) -> frozenset[Capability]:
-        return self.account.capabilities
-
-    @property
-    def owner_id(self) -> str | None:
-        return self.account.owner_id
-
-    @property
-    def budgets(self) -> Sequence[SendBudget]:
-        return self.account.budgets
 
     @property
     def sync_age_s(self) -> float | None:
@@ -101,18 +80,34 @@ class MemoryTransport:
     def connect(self, changes: ChangeSink) -> None:
         self._actions: ContactActions = MemoryActions(self, changes)
 
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return self.account.capabilities
+
+    @property
+    def drops_repeats(self) -> bool:
+        return self.account.drops_repeats
+
+    @property
+    def shares_uploads(self) -> bool:
+        return self.account.shares_uploads
+
+    @property
+    def owner_id(self) -> str | None:
+        return self.account.owner_id
+
+    @property
+    def budgets(self) -> Sequence[SendBudget]:
+        return self.account.budgets
+
     async def until_sendable(self, chat_id: str) -> None:
-        """Nothing bounds what may be sent."""
+        chat = self.account.by_id(chat_id)
+        await self.account.until(lambda: self.account.left.get(chat, 1) > 0, None)
 
     async def verify_code(self, code: str) -> bool:
-        account = self.account
-        if account.wanted_code is None:
+        if self.account.wanted_code is None:
             raise no_code_wanted()
-        if code != account.wanted_code:
-            return False
-        account.wanted_code = None
-        account.note()
-        return True
+        return self.account.types(code)
 
     # Its life
 
@@ -123,8 +118,8 @@ class MemoryTransport:
             while True:
                 is_new = not (login_id and self.account.is_logged_in)
                 if is_new:
-                    self.account.log_in()
                     await self._confirm(inbox)
+                    self.account.log_in()
                     login_id = str(self.account.logins)
                 self.identity = Identity(str(self.account.user.uid), login_id)
                 await self._follow(inbox, ids_changed=is_new)
@@ -135,13 +130,11 @@ class MemoryTransport:
             await self._enter(inbox, State.STOP, of_refusal(error))
 
     async def _confirm(self, inbox: Inbox) -> None:
-        """Wait for the verify code, where the account wants one. Its reason comes later than its state."""
-        account = self.account
-        if account.wanted_code is None:
-            return
-        await self._enter(inbox, State.CONFIRMING, reason(ReasonCode.SCANNED))
-        self.reason = reason(ReasonCode.NEED_VERIFY_CODE)
-        await account.until(lambda: account.wanted_code is None, None)
+        """Wait until the digits are typed, if any are wanted."""
+        if self.account.wanted_code is not None:
+            await self._enter(inbox, State.CONFIRMING, reason(ReasonCode.SCANNED))
+            self.reason = reason(ReasonCode.NEED_VERIFY_CODE)  # later than its state
+            await self.account.until(lambda: self.account.wanted_code is None, None)
 
     async def _follow(self, inbox: Inbox, *, ids_changed: bool) -> None:
         """Deliver what happens until the session ends."""
@@ -246,12 +239,18 @@ class MemoryTransport:
         return await self.call("send_media", lambda: send(chat_id, "", media, send_id))
 
     def can_forward(self, ref: MediaRef) -> bool:
-        return ref.kind == "image"
+        return self.account.shares_uploads and ref.kind == "image"
 
     async def upload(self, media: LocalMedia, chat_id: str | None) -> RemoteMedia:
-        await self.call("upload", lambda: self.account.uploads.append(media))
+        source = await self.call("upload", lambda: self.account.takes(media, chat_id))
+        kind = "image" if self.kind != "memory" and media.kind == "emoticon" else media.kind
         return RemoteMedia(
-            kind=media.kind, media_id=media.md5, name=media.name, size=media.size, ext=media.ext
+            kind=kind,
+            media_id="" if source else media.md5,
+            name=media.name,
+            size=media.size,
+            ext=media.ext,
+            source=source,
         )
 
     async def download(self, ref: MediaRef, write: Write) -> None:
@@ -323,19 +322,23 @@ class MemoryActions:
 class MemoryTransports:
     """Makes them, each for the account of its name. Implements ``TransportFactory``."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "memory") -> None:
+        self.kind = kind
         self.accounts: dict[str, MemoryAccount] = {}
         self.transports: dict[str, MemoryTransport] = {}
         """The newest of each account."""
+        self.settings: dict[str, AccountSettings] = {}
+        """The settings of each of them."""
 
     def account(self, name: str = "default") -> MemoryAccount:
         if name not in self.accounts:
-            self.accounts[name] = MemoryAccount(name)
+            of_kind = "" if self.kind == "memory" else f" by {self.kind}"
+            self.accounts[name] = MemoryAccount(name + of_kind)
         return self.accounts[name]
 
     def create(
         self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
     ) -> MemoryTransport:
-        transport = MemoryTransport(self.account(name), settings, limiter)
-        self.transports[name] = transport
+        transport = MemoryTransport(self.account(name), limiter, self.kind)
+        self.transports[name], self.settings[name] = transport, settings
         return transport

@@ -19,9 +19,9 @@ from openwx.domain.contacts import (
     friend_displayname,
 )
 from openwx.domain.events import ChatAdded, Event, MemberAdded
-from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
-from openwx.domain.messages import MediaMessage, Message, Notice, Parties, Text
-from openwx.errors import LoginRefused, SessionEnded, WeChatError
+from openwx.domain.media import Kind, LocalMedia, MediaRef, RemoteMedia
+from openwx.domain.messages import MediaMessage, Message, Notice, Parties, Quote, Text
+from openwx.errors import BudgetSpent, LoginRefused, Rejected, SessionEnded, WeChatError
 from openwx.transports.base import Capability, SendBudget
 from tests.patience import PATIENCE_S
 
@@ -58,6 +58,9 @@ class Said:
     member: Member | None = None
     is_notice: bool = False
     picture: bytes | None = None
+    voice_text: str | None = None
+    """Makes ``picture`` a voice message with this transcript."""
+    quote: Quote | None = None
     msg_id: str = ""
 
 
@@ -99,8 +102,8 @@ class Chat:
     async def hears_text(self) -> str:
         return (await self.hears())[0].text
 
-    def says(self, text: str) -> Said:
-        return self.account.happens(Said(self, text))
+    def says(self, text: str, quote: Quote | None = None) -> Said:
+        return self.account.happens(Said(self, text, quote=quote))
 
     def member_says(self, member: Member, text: str) -> Said:
         return self.account.happens(Said(self, text, member))
@@ -110,6 +113,9 @@ class Chat:
 
     def sends_image(self, picture: bytes) -> Said:
         return self.account.happens(Said(self, picture=picture))
+
+    def sends_voice(self, sound: bytes, text: str) -> Said:
+        return self.account.happens(Said(self, picture=sound, voice_text=text))
 
     def add_member(self, name: str) -> Member:
         member = self.account.new_member(name)
@@ -156,12 +162,6 @@ class MemoryAccount:
         self.sent: list[Sent] = []
         self.changes: list[tuple[str, ...]] = []
         """The changes that ``actions`` made, by name."""
-        self.kind = "memory"
-        self.capabilities = frozenset(Capability) - {Capability.AVATARS}
-        self.owner_id: str | None = FILEHELPER
-        self.budgets: list[SendBudget] = []
-        self.wanted_code: str | None = None
-        """The digits that the next login wants, before it goes on."""
         self.logins = 0
         self.refusal: LoginRefused | None = None
         """Why the next login is refused."""
@@ -173,6 +173,24 @@ class MemoryAccount:
         self._faults: dict[str, Fault] = {}
         self.pictures: dict[str, bytes] = {}
         self.uploads: list[LocalMedia] = []
+        self.capabilities = frozenset(Capability) - {
+            Capability.AVATARS,
+            Capability.FRIEND_REQUESTS,
+        }
+        self.drops_repeats = self.shares_uploads = True
+        self.owner_id: str | None = None
+        self.wanted_code: str | None = None
+        """The digits that the phone shows at a login."""
+        self.left: dict[Chat, int] = {}
+        """How many messages may still be sent to some chats."""
+        self.per_message = 10
+        """How many may be sent after a message of theirs."""
+        self.ids_last = False
+        """Whether chats keep their ids over a new login."""
+        self.tells_budgets = True
+        """Whether the transport knows what is left, or learns it by a refusal."""
+        self._uploads_for: dict[str, str | None] = {}
+        """The chats that uploads are for, where each serves for one message."""
         self._waiters: list[tuple[Callable[[], object], asyncio.Event]] = []
         self._ids = 0
         for details in FRIENDS:
@@ -234,6 +252,8 @@ class MemoryAccount:
         said.msg_id = f"in{len(self.timeline)}"
         if said.picture is not None:
             self.pictures[said.msg_id] = said.picture
+        if said.chat in self.left:
+            self.left[said.chat] = self.per_message
         self.timeline.append(said)
         self.note()
         return said
@@ -282,17 +302,49 @@ class MemoryAccount:
         self.logins += 1
         self.is_logged_in = True
         for chat in self.chats:
-            if chat.record.id != FILEHELPER:
+            if chat.record.id != FILEHELPER and not self.ids_last:
                 chat.record = replace(chat.record, id=self._id())
 
     def send(
         self, chat_id: str, text: str, media: RemoteMedia | MediaRef | None, send_id: str
     ) -> str:
-        msg_id = f"9{send_id}"
+        msg_id = f"9{send_id}" if self.drops_repeats else f"9{len(self.sent):018}"
         if all(sent.msg_id != msg_id for sent in self.sent):
-            self.sent.append(Sent(self.by_id(chat_id), text, media, msg_id))
+            chat = self.by_id(chat_id)
+            if self.left.get(chat, 1) <= 0:
+                raise BudgetSpent("send", -2, "prepare failed")
+            upload = media.source if isinstance(media, RemoteMedia) else ""
+            if upload and self._uploads_for.pop(upload, None) != chat_id:
+                raise Rejected("send", -2, "invalid arguments")
+            if chat in self.left:
+                self.left[chat] -= 1
+            self.sent.append(Sent(chat, text, media, msg_id))
             self.note()
         return msg_id
+
+    @property
+    def budgets(self) -> list[SendBudget]:
+        if not self.tells_budgets:
+            return []
+        until = time.time() + 86_400
+        return [SendBudget(chat.record.id, left, until) for chat, left in self.left.items()]
+
+    def takes(self, media: LocalMedia, chat_id: str | None) -> str:
+        """Take an upload, and return its name where it serves for one message to one chat."""
+        self.uploads.append(media)
+        if self.shares_uploads:
+            return ""
+        name = f"upload {len(self.uploads)}"
+        self._uploads_for[name] = chat_id
+        return name
+
+    def types(self, code: str) -> bool:
+        """Type the digits, and return whether they are right."""
+        is_right = code == self.wanted_code
+        if is_right:
+            self.wanted_code = None
+            self.note()
+        return is_right
 
     def contacts(self) -> ContactBook:
         book = ContactBook(self.user)
@@ -319,9 +371,16 @@ class MemoryAccount:
         id, now = said.msg_id, int(time.time())
         if said.picture is None:
             kind = Notice if said.is_notice else Text
-            return kind(id=id, time=now, content=said.text, parties=parties)
-        ref = MediaRef(kind="image", msg_id=id, sender=record.id)
-        return MediaMessage(id=id, time=now, content="", parties=parties, ref=ref)
+            return kind(id=id, time=now, content=said.text, parties=parties, quote=said.quote)
+        media_kind: Kind = "image" if said.voice_text is None else "voice"
+        return MediaMessage(
+            id=id,
+            time=now,
+            content="",
+            parties=parties,
+            ref=MediaRef(kind=media_kind, msg_id=id, sender=record.id),
+            voice_text=said.voice_text or "",
+        )
 
     def _add(self, friend: Friend) -> Chat:
         friend.displayname = friend_displayname("", friend.markname, friend.name)

@@ -166,6 +166,33 @@ class Account:
         self._status.require_running()
 
     @property
+    def transport_kind(self) -> str:
+        """The value of the setting ``transport`` that chose its transport."""
+        return self._transport.kind
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What its transport can do besides texts and media."""
+        return self._transport.capabilities
+
+    @property
+    def budgets(self) -> Sequence[SendBudget]:
+        """What may be sent to each chat before its person writes again; empty where nothing bounds it."""
+        return self._transport.budgets
+
+    @property
+    def owner_id(self) -> str | None:
+        """The id of the chat with the account's own person; None while it is not known."""
+        return self._transport.owner_id
+
+    async def verify_code(self, code: str) -> bool:
+        """Hand in the digits that the phone shows, and return whether they were right.
+
+        Raise ``CallerError`` (101) while none are wanted.
+        """
+        return await self._transport.verify_code(code)
+
+    @property
     def contacts(self) -> ContactBook:
         return self._transport.contacts
 
@@ -178,31 +205,6 @@ class Account:
     def qrcode_png(self) -> bytes | None:
         """The QR code that is to be scanned now."""
         return self._qrcode.png
-
-    @property
-    def transport_kind(self) -> str:
-        """Which transport it has, as the setting ``transport`` spells it."""
-        return self._transport.kind
-
-    @property
-    def capabilities(self) -> frozenset[Capability]:
-        """What its transport can do."""
-        return self._transport.capabilities
-
-    @property
-    def budgets(self) -> Sequence[SendBudget]:
-        """What may be sent to each chat; empty where nothing bounds it."""
-        return self._transport.budgets
-
-    @property
-    def owner_id(self) -> str | None:
-        """The chat with the account's own person; None while it is not known."""
-        return self._transport.owner_id
-
-    async def verify_code(self, code: str) -> bool:
-        """Hand in the digits that the phone shows. Return whether they were right; ``CallerError`` (101) while none
-        are wanted."""
-        return await self._transport.verify_code(code)
 
     @property
     def post_api(self) -> str:

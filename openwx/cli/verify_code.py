@@ -1,4 +1,4 @@
-"""``openwx verify-code``: hands in the digits that the phone shows after a scan, at the gateway of this configuration."""
+"""``openwx verify-code``: hands in the digits that the phone shows, at the gateway of this configuration."""
 
 import asyncio
 import sys

@@ -52,7 +52,7 @@ async def contacts(context: PageContext) -> web.StreamResponse:
 
 
 def count_by_kind(account: "Account") -> dict[ContactKind, int]:
-    """Count the contacts of each kind that there can be: public accounts are where groups are, unless there are some."""
+    """Count the contacts of each kind that there can be. Where there are no groups, there are no public accounts."""
     counts = {kind: sum(1 for _ in _all(account, kind)) for kind in KINDS}
     has_groups = Capability.GROUPS in account.capabilities
     return {

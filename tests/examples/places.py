@@ -1,6 +1,5 @@
 """The places in which examples run: each is a gateway with a simulated WeChat of its own."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from openwx.api import parameters
 from openwx.config import AccessSettings, AccountSettings
 from openwx.config.models import EVENTS
 from openwx.simulator import Simulator
-from openwx.transports.base import Capability, SendBudget
+from openwx.transports.base import Capability
 from tests.functional.world import PACE, Gateway, Receiver, World
 from tests.memory import MemoryTransports
 
@@ -81,9 +80,8 @@ async def _scene(world: World, place: str) -> Scene:
 
 async def _elsewhere(world: World) -> Scene:
     """Run on a transport that can do as little as iLink, to which one friend has written."""
-    transports = MemoryTransports()
+    transports = MemoryTransports("ilink")
     account = transports.account()
-    account.kind = "ilink"
     account.capabilities = ABILITIES
     account.chats = account.friends[:1]
     settings = world.settings().model_copy(update={"accounts": {"default": AccountSettings()}})
@@ -92,7 +90,7 @@ async def _elsewhere(world: World) -> Scene:
     await gateway.start()
     await gateway.reaches("running")
     friend = account.chats[0].record
-    account.budgets = [SendBudget(friend.id, 3, time.time() + 86_400)]
+    account.left = {account.chats[0]: 3}
     account.owner_id = friend.id
     scene = Scene(world, gateway)
     scene.elsewhere = account

@@ -1,7 +1,6 @@
 """The console on a transport that cannot do all: what it shows, the digits, and going over to iLink."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from urllib.parse import quote
@@ -10,7 +9,7 @@ import pytest
 
 from openwx.config import AccountSettings
 from openwx.errors import LoginRefused
-from openwx.transports.base import Capability, SendBudget
+from openwx.transports.base import Capability
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S
@@ -40,9 +39,10 @@ async def comes() -> AsyncIterator[Comes]:
 
 
 @pytest.fixture
-def few(account: MemoryAccount) -> MemoryAccount:
+def few(peer: MemoryTransports) -> MemoryAccount:
     """Let the account be on a transport that is as able as iLink."""
-    account.kind, account.capabilities = "ilink", FEW
+    account = peer.account()
+    peer.kind, account.capabilities = "ilink", FEW
     account.chats = account.friends[:2]
     return account
 
@@ -75,16 +75,14 @@ async def test_the_budget_of_each_person(world: World, few: MemoryAccount, comes
     gateway = await world.run()
     visitor = comes(gateway)
     one, other = few.chats
-    later = time.time() + 3600
     assert "more message" not in (await visitor.open(ACCOUNT)).text
-    few.budgets = [SendBudget(one.record.id, 3, later), SendBudget(other.record.id, 1, later)]
+    few.left = {one: 3, other: 1}
     page = await visitor.open(ACCOUNT)
     assert f"To {one.nickname} 3 more messages until" in page.text
     assert f"To {other.nickname} 1 more message until" in page.text
-    few.budgets = [SendBudget(one.record.id, 0, later), SendBudget("o9@im.wechat", 9, 1.0)]
+    few.left = {one: 0}
     page = await visitor.open(ACCOUNT)
     assert f"To {one.nickname} Nothing more until they write again" in page.text
-    assert "To o9@im.wechat Nothing more until they write again" in page.text
     page = await comes(gateway, "zh").open(ACCOUNT)
     assert f"发给 {one.nickname} 不能再发了" in page.text
 
@@ -92,13 +90,13 @@ async def test_the_budget_of_each_person(world: World, few: MemoryAccount, comes
 async def test_the_budget_stays_fresh(world: World, few: MemoryAccount, comes: Comes) -> None:
     gateway = await world.run()
     visitor = comes(gateway)
-    few.budgets = [SendBudget(few.chats[0].record.id, 7, time.time() + 3600)]
+    few.left = {few.chats[0]: 7}
     request = visitor.http.get(f"{gateway.url}{ACCOUNT}/live?view=overview")
     async with asyncio.timeout(PATIENCE_S), request as stream:
         seen = ""
         while "7 more messages" not in seen:
             seen += (await stream.content.readany()).decode()
-        few.budgets = [SendBudget(few.chats[0].record.id, 6, time.time() + 3600)]
+        few.left = {few.chats[0]: 6}
         while "6 more messages" not in seen:
             seen += (await stream.content.readany()).decode()
 
@@ -134,8 +132,10 @@ async def test_nobody_has_written_yet(world: World, few: MemoryAccount, comes: C
         assert "group" not in page.text.lower()
 
 
-async def test_web_wechat_shows_all(world: World, account: MemoryAccount, comes: Comes) -> None:
-    account.kind, account.capabilities = "web", frozenset(Capability)
+async def test_web_wechat_shows_all(
+    world: World, peer: MemoryTransports, account: MemoryAccount, comes: Comes
+) -> None:
+    peer.kind, account.capabilities = "web", frozenset(Capability)
     visitor = comes(await world.run())
     page = await visitor.open(ACCOUNT)
     assert "Transport web WeChat" in page.text
@@ -182,9 +182,15 @@ async def test_the_digits_in_chinese(world: World, few: MemoryAccount, comes: Co
 # -- iLink instead of web WeChat -------------------------------------------------------------------------
 
 
+def transport(peer: MemoryTransports) -> str:
+    """Return the setting of the account's newest transport."""
+    return peer.settings["default"].transport
+
+
 @pytest.fixture
-def refused(account: MemoryAccount) -> MemoryAccount:
-    account.kind, account.capabilities = "web", frozenset(Capability)
+def refused(peer: MemoryTransports) -> MemoryAccount:
+    account = peer.account()
+    peer.kind, account.capabilities = "web", frozenset(Capability)
     account.refusal = LoginRefused("login", 1203, "not this account")
     return account
 
@@ -199,24 +205,23 @@ async def test_a_refused_account_goes_over_to_ilink(
     assert "This account can be connected by iLink instead" in page.text
     assert f"{ACCOUNT}/ilink" in page.links()
     page = await visitor.open(f"{ACCOUNT}/ilink")
-    assert peer.transports["default"].settings.transport == "web", "looking changes nothing"
+    assert transport(peer) == "web", "looking changes nothing"
     for words in ("What is lost", "no groups", "ten, within 24 hours", "What stays", "config.toml"):
         assert words in page.text
     chinese = await comes(gateway, "zh").open(f"{ACCOUNT}/ilink")
     assert "会失去什么" in chinese.text
-    refused.refusal = None
+    peer.kind, refused.capabilities, refused.refusal = "ilink", FEW, None
     page = await visitor.submits(f"{ACCOUNT}/ilink")
     assert page.url.endswith(ACCOUNT)
-    refused.kind, refused.capabilities = "ilink", FEW
     await gateway.reaches("running")
-    assert peer.transports["default"].settings.transport == "ilink"
+    assert transport(peer) == "ilink"
     assert "iLink" in (await visitor.open(ACCOUNT)).text
     page = await visitor.open(f"{ACCOUNT}/ilink")
     assert (page.status, "cannot be changed here" in page.text) == (400, True)
     await gateway.stop()
     again = await world.start()
     await again.reaches("running")
-    assert peer.transports["default"].settings.transport == "ilink", "a restart remembers it"
+    assert transport(peer) == "ilink", "a restart remembers it"
 
 
 async def test_the_configuration_wins(
@@ -245,7 +250,7 @@ async def test_the_configuration_takes_a_choice_back(
     await gateway.reaches("running")
     await gateway.stop()
     await world.run(transport="web")
-    assert peer.transports["default"].settings.transport == "web"
+    assert transport(peer) == "web"
 
 
 async def test_an_account_of_the_api_goes_over(
@@ -254,7 +259,7 @@ async def test_an_account_of_the_api_goes_over(
     refused.refusal = None
     gateway = await world.run()
     shop = peer.account("shop")
-    shop.kind, shop.refusal = "web", LoginRefused("login", 1203, "not this account")
+    shop.refusal = LoginRefused("login", 1203, "not this account")
     await gateway.get("start_client", client="shop", send_interval="7")
     visitor = comes(gateway)
     page = await until(lambda: visitor.open("/console/accounts/shop"), "Login refused")
@@ -263,11 +268,11 @@ async def test_an_account_of_the_api_goes_over(
     assert "start_client with transport=web" in page.text
     await visitor.submits("/console/accounts/shop/ilink")
     await until(lambda: visitor.open("/console/accounts/shop"), "Running")
-    settings = peer.transports["shop"].settings
+    settings = peer.settings["shop"]
     assert (settings.transport, settings.send_interval) == ("ilink", 7.0)
     await gateway.stop()
     await world.start()
-    settings = peer.transports["shop"].settings
+    settings = peer.settings["shop"]
     assert (settings.transport, settings.send_interval) == ("ilink", 7.0)
 
 

@@ -1,5 +1,6 @@
-"""What the API answers where a transport cannot do all: code -10, empty lists, budgets, digits, and one's own person."""
+"""What the API answers where a transport cannot do all: -10, empty lists, budgets, digits, and the owner."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from openwx.api.app import routes
 from openwx.client import Client
 from openwx.domain.contacts import Friend
 from openwx.simulator.samples import PNG
-from openwx.transports.base import Capability, SendBudget
+from openwx.transports.base import Capability
+from tests.memory import MemoryTransports
 from tests.memory_wechat import FILEHELPER, Chat, MemoryAccount
 
 from .streaming import socket
@@ -39,12 +41,12 @@ STREAMS = {"events", "ws"}
 
 
 @pytest.fixture
-def account(account: MemoryAccount) -> MemoryAccount:
-    """Let the account be on a transport that is about as able as iLink, where the owner is a friend like others."""
-    account.kind, account.capabilities = "ilink", FEW
-    account.chats = account.friends
-    account.owner_id = None
-    return account
+def peer() -> MemoryTransports:
+    """Let the account be on a transport that is as able as iLink, where the owner is a friend like others."""
+    peer = MemoryTransports("ilink")
+    account = peer.account()
+    account.capabilities, account.chats = FEW, account.friends
+    return peer
 
 
 def works(account: MemoryAccount, picture: str) -> dict[str, dict[str, str]]:
@@ -158,15 +160,18 @@ async def test_what_an_account_can_do_is_listed(api: Gateway, account: MemoryAcc
         assert told["transport"] == "ilink"
         assert told["capabilities"] == ["contacts", "send_media", "send_text"]
         assert "budget" not in told
-    account.budgets = [SendBudget(friend.id, 3, 1_800_000_000.7)]
+    account.left = {account.friend("小灰"): 3}
     (told,) = (await api.get("check_client")).json["client"]
-    assert told["budget"] == [{"id": friend.id, "sends_left": 3, "until": 1_800_000_000}]
+    (budget,) = told["budget"]
+    until = budget.pop("until")
+    assert isinstance(until, int)
+    assert time.time() + 80_000 < until < time.time() + 90_000
+    assert budget == {"id": friend.id, "sends_left": 3}
     assert "budget" not in (await api.get("get_client_info")).json
     async with Client(api.url) as wx:
         (listed,) = await wx.check_client()
-        (budget,) = listed.budget
-        assert (budget.id, budget.sends_left, budget.until) == (friend.id, 3, 1_800_000_000)
-        account.budgets = []
+        assert [(one.id, one.sends_left) for one in listed.budget] == [(friend.id, 3)]
+        account.left = {}
         assert (await wx.check_client())[0].budget == ()
 
 
