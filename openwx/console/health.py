@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from openwx.console.translation import Translator
-from openwx.console.wording import MAY_NOT_LOG_IN, Explanation, ret_words, trouble_reason
+from openwx.console.wording import (
+    MAY_NOT_LOG_IN,
+    Explanation,
+    ret_words,
+    state_words,
+    trouble_reason,
+)
 from openwx.domain.events import State
 from openwx.errors import LoginRefused, Rejected, WeChatError
 from openwx.reasons import ReasonCode
@@ -53,11 +59,11 @@ def health_of(account: "Account", t: Translator, *, wanted: bool, stopping: bool
         case State.CONFIRMING if account.reason.code is ReasonCode.NEED_VERIFY_CODE:
             return StatusView("busy", t("health.digits"), t("health.digits.advice"), digits=True)
         case _ if account.trouble is not None:
-            return _troubled(account.trouble, t)
+            return _troubled(account.trouble, t, state_words(account.reason, t))
         case State.SCANING:
             png = account.qrcode_png
             code = hashlib.sha256(png).hexdigest()[:16] if png else ""
-            reason = _session_end(account, t)
+            reason = state_words(account.reason, t) or _session_end(account, t)
             return StatusView("busy", t("health.scan"), reason=reason, scans=True, qrcode=code)
         case State.CONFIRMING:
             return _health("busy", "health.confirm", t, _session_end(account, t))
@@ -98,10 +104,10 @@ def _refused(account: "Account", error: LoginRefused, t: Translator) -> StatusVi
     )
 
 
-def _troubled(trouble: WeChatError, t: Translator) -> StatusView:
+def _troubled(trouble: WeChatError, t: Translator, reason: Explanation | None) -> StatusView:
     headline = "health.rejected" if isinstance(trouble, Rejected) else "health.no_answer"
     advice = t("health.trouble.advice")
-    return StatusView("bad", t(headline), advice, trouble_reason(trouble, t))
+    return StatusView("bad", t(headline), advice, reason or trouble_reason(trouble, t))
 
 
 def _session_end(account: "Account", t: Translator) -> Explanation | None:

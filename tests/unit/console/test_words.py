@@ -3,6 +3,7 @@
 import ast
 import re
 import string
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,6 +14,7 @@ from jinja2 import nodes
 
 from openwx import console
 from openwx.console import filters
+from openwx.console.abilities import ORDER, abilities_of
 from openwx.console.health import StatusView, health_of
 from openwx.console.translation import Translator
 from openwx.console.wording import (
@@ -25,7 +27,8 @@ from openwx.console.wording import (
     ret_words,
 )
 from openwx.console.words import WORDS
-from openwx.domain.contacts import FRIEND, PUBLIC_ACCOUNT, SYSTEM_ACCOUNT
+from openwx.domain.contact_book import ContactBook
+from openwx.domain.contacts import FRIEND, PUBLIC_ACCOUNT, SYSTEM_ACCOUNT, User
 from openwx.domain.events import State
 from openwx.errors import (
     BadResponse,
@@ -38,8 +41,9 @@ from openwx.errors import (
     refused,
 )
 from openwx.language import preferred
-from openwx.reasons import REASON_OF_RET, ReasonCode, reason
+from openwx.reasons import REASON_OF_RET, Reason, ReasonCode, reason
 from openwx.safetext import plain
+from openwx.transports.base import Capability, SendBudget
 
 HERE = Path(console.__file__).parent
 EN, ZH = Translator("en"), Translator("zh")
@@ -229,6 +233,45 @@ def test_every_state_is_whole_in_either_language(
             health = health_of(one, EN, wanted=wanted, stopping=stopping)
             assert not re.search("[\u4e00-\u9fff]", " ".join(sentences(health)))
             assert health.digits == (digits and not stopping and state is State.CONFIRMING)
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        (reason(ReasonCode.SCANNED_BY_ANOTHER, person="o9@im.wechat"), "扫码的是另一个人"),
+        (reason(ReasonCode.VERIFY_CODE_BLOCKED), "数字输错次数过多"),
+    ],
+)
+def test_why_another_scan_is_needed(why: Reason, words: str) -> None:
+    one = account(State.SCANING, reason=why)
+    health = health_of(one, ZH, wanted=True, stopping=False)
+    assert health.scans
+    assert health.reason is not None
+    assert health.reason.words.startswith(words)
+    assert health.reason.detail == why.text
+
+
+def test_why_a_bot_is_read_by_another_program() -> None:
+    why = reason(ReasonCode.SECOND_POLLER, seconds="60")
+    one = account(State.UPDATING, reason=why, trouble=refused("getupdates", 403))
+    health = health_of(one, EN, wanted=True, stopping=False)
+    assert health.reason is not None
+    assert "Another program receives" in health.reason.words
+
+
+@pytest.mark.parametrize(("left", "until", "shown"), [(3, 60, 3), (0, 60, 0), (3, -1, 0)])
+def test_a_budget_ends_with_its_time(left: int, until: float, shown: int) -> None:
+    budget = SendBudget("o9@im.wechat", left, time.time() + until)
+    book = ContactBook(User(id="@me"))
+    one = SimpleNamespace(capabilities=frozenset(), budgets=[budget], contacts=book)
+    (seen,) = abilities_of(cast("Any", one), EN).budgets
+    assert (seen.name, seen.left) == ("o9@im.wechat", shown)
+
+
+def test_every_ability_is_named() -> None:
+    assert set(ORDER) == set(Capability)
+    for one in Capability:
+        assert EN.of_code("can", one) != one
 
 
 def test_an_unknown_id_or_a_missing_value_is_a_mistake() -> None:
