@@ -118,7 +118,11 @@ class RequestAccepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One account and its process, in the original's words. ``starttime`` is Unix time, ``runtime`` is in seconds."""
+    """One account and its process, in the original's words. ``starttime`` is Unix time, ``runtime`` is in seconds.
+
+    ``transport`` says how it reaches WeChat, ``capabilities`` what it can do that way; ``reason_code`` is
+    ``state_reason`` for programs. An older gateway leaves these out.
+    """
 
     code: int = 0
     account: str
@@ -133,22 +137,45 @@ class ClientInfo(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str
     state: str
     state_reason: str
+    reason_code: str = ""
+    transport: str = "web"
+    capabilities: tuple[str, ...] = ()
     status: str = "success"
 
 
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """How many messages may still be sent to the friend ``id``, and ``until`` when (Unix time)."""
+
+    id: str
+    sends_left: int
+    until: int
+
+
 class ListedClient(ClientInfo, frozen=True, kw_only=True):
-    """One account in the list of ``check_client``. ``start_time`` is ``starttime`` in the original's spelling."""
+    """One account in the list of ``check_client``. ``start_time`` is ``starttime`` in the original's spelling.
+
+    ``budget`` is there only where the transport bounds what may be sent before a person writes again.
+    """
 
     port: int
     start_time: str
     download_media: str
     qrcode_path: str
+    budget: tuple[Budget, ...] | UnsetType = UNSET
 
 
 class Clients(msgspec.Struct, frozen=True, kw_only=True):
     code: int = 0
     status: str = "success"
     client: list[ListedClient]
+
+
+class CodeAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The digits were right, and the login goes on."""
+
+    right: bool = True
+    status: str = "success"
+    code: int = 0
 
 
 class ClientStops(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from openwx.api.app import make_runner
 from openwx.config import Listen, Settings
 from openwx.console import Console
 from openwx.errors import ConfigError, NotNowError, WeChatError
+from openwx.reasons import ReasonCode
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
 from openwx.store.base import Journal, JournalError, JournalUnavailable
@@ -44,6 +45,8 @@ log = logging.getLogger("openwx")
 JOURNAL = "journal.sqlite3"
 PRUNE_EVERY_S = 600.0
 DAY_S = 86_400.0
+LOOK_S = 1.0
+"""The interval at which it looks whether an account wants a verify code, in seconds."""
 
 
 class Service:
@@ -123,6 +126,7 @@ async def running(
             background = [
                 tasks.create_task(_prune(settings, journal, folder), name="prune"),
                 tasks.create_task(clocks.save(clock, journal), name="clock"),
+                tasks.create_task(_ask_for_digits(service), name="verify codes"),
             ]
             tasks.create_task(_run(service, background), name="gateway")
             tasks.create_task(_have_libmagic(), name="libmagic")
@@ -154,6 +158,20 @@ async def _run(service: Service, background: Iterable[asyncio.Task[None]]) -> No
     for task in background:
         task.cancel()
     service.ended.set()
+
+
+async def _ask_for_digits(service: Service) -> None:
+    """Say in the log where the digits on a phone are to be handed in. A reason alone is no event, so this looks."""
+    asked: set[str] = set()
+    while True:
+        accounts = list(service.gateway.accounts.values())
+        wanted = {one.name for one in accounts if one.reason.code is ReasonCode.NEED_VERIFY_CODE}
+        for name in sorted(wanted - asked):
+            option = f" --account {name}" if len(accounts) > 1 else ""
+            words = "%s: the phone shows digits: hand them in with openwx verify-code DIGITS%s, or at %s/console"
+            log.warning(words, name, option, service.urls_from_here[0])
+        asked = wanted
+        await asyncio.sleep(LOOK_S)
 
 
 async def _have_libmagic() -> None:

@@ -132,7 +132,8 @@ class MemoryTransport:
     async def _confirm(self, inbox: Inbox) -> None:
         """Wait until the digits are typed, if any are wanted."""
         if self.account.wanted_code is not None:
-            await self._enter(inbox, State.CONFIRMING, reason(ReasonCode.WAITING_FOR_PHONE))
+            await self._enter(inbox, State.CONFIRMING, reason(ReasonCode.SCANNED))
+            self.reason = reason(ReasonCode.NEED_VERIFY_CODE)  # later than its state
             await self.account.until(lambda: self.account.wanted_code is None, None)
 
     async def _follow(self, inbox: Inbox, *, ids_changed: bool) -> None:
@@ -326,6 +327,8 @@ class MemoryTransports:
         self.accounts: dict[str, MemoryAccount] = {}
         self.transports: dict[str, MemoryTransport] = {}
         """The newest of each account."""
+        self.settings: dict[str, AccountSettings] = {}
+        """The settings of each of them."""
 
     def account(self, name: str = "default") -> MemoryAccount:
         if name not in self.accounts:
@@ -337,5 +340,5 @@ class MemoryTransports:
         self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
     ) -> MemoryTransport:
         transport = MemoryTransport(self.account(name), limiter, self.kind)
-        self.transports[name] = transport
+        self.transports[name], self.settings[name] = transport, settings
         return transport

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Mapping
 from contextvars import Context
+from typing import Literal
 
 from openwx import metrics
 from openwx.accounts import journal_guard, registry
@@ -56,8 +57,16 @@ class AccountManager:
             self._make(name)
 
     async def restore(self) -> None:
-        """Load the accounts that the API started before the last stop. Raises ``JournalError``."""
+        """Load the accounts that the API started before the last stop, and the transports that were chosen.
+
+        Raises ``JournalError``.
+        """
         self._registry = await registry.load(self._resources.journal)
+        for name, settings in self._registry.configured(self.settings.accounts).items():
+            if settings.transport != self._settings_of[name].transport:
+                self._settings_of[name] = settings
+                await self.accounts[name].close()
+                self._make(name)
         for name, settings in self._registry.accounts(self.settings.accounts):
             self._settings_of[name] = settings
             self._make(name)
@@ -162,6 +171,30 @@ class AccountManager:
         self._make(name)
         self._launch(name)
         return True
+
+    def may_change_transport(self, account: Account) -> bool:
+        """Whether ``change_transport`` is possible: it has stopped, and the configuration names no transport for it."""
+        configured = self.settings.accounts.get(account.name)
+        is_named = configured is not None and registry.names_transport(configured)
+        return account.state is State.STOP and not is_named
+
+    async def change_transport(self, account: Account, transport: Literal["web", "ilink"]) -> None:
+        """Start a stopped account over another transport, and so at each later start of the process.
+
+        Raises ``CallerError``: as ``start``, and 101 where ``may_change_transport`` says no.
+        """
+        name = account.name
+        if not self.may_change_transport(account):
+            words = f"{name} has not stopped, or the configuration names its transport"
+            raise CallerError(Code.NOT_POSSIBLE, words)
+        texts: dict[str, str] = {}
+        if name in self.settings.accounts:
+            async with self._changing:
+                await self._save(self._registry.with_transport(name, transport))
+                self._settings_of[name] = self._registry.configured(self.settings.accounts)[name]
+        else:
+            texts = {**self._registry.started.get(name, {}), "transport": transport}
+        await self.start(name, texts)
 
     def _guarded(self, name: str, settings: AccountSettings) -> frozenset[str]:
         """Which addresses of an account came from a caller."""

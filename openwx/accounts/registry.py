@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from openwx import metrics
 from openwx.config import Settings
@@ -21,19 +23,34 @@ _KEY = "accounts"
 
 
 class AccountRegistry(msgspec.Struct, frozen=True):
-    """The accounts that the API started, with the parameters of those calls, and the names of those it stopped."""
+    """The accounts that the API started, with the parameters of those calls, the names of those it stopped, and the
+    transports that were chosen for accounts of the configuration."""
 
     started: dict[str, dict[str, str]] = {}
     stopped: list[str] = []
+    transports: dict[str, Literal["web", "ilink"]] = {}
 
     def with_started(self, name: str, texts: Mapping[str, str] | None) -> "AccountRegistry":
         """Add a start: the account is not stopped any more, and with ``texts`` it is started again after a restart."""
         started = self.started if texts is None else self.started | {name: dict(texts)}
-        return AccountRegistry(started, [one for one in self.stopped if one != name])
+        return replace(self, started=started, stopped=[one for one in self.stopped if one != name])
 
     def with_stopped(self, name: str) -> "AccountRegistry":
         """Add a stop."""
-        return AccountRegistry(self.started, [*(one for one in self.stopped if one != name), name])
+        return replace(self, stopped=[*(one for one in self.stopped if one != name), name])
+
+    def with_transport(self, name: str, transport: Literal["web", "ilink"]) -> "AccountRegistry":
+        """Add the choice of a transport for an account of the configuration."""
+        return replace(self, transports=self.transports | {name: transport})
+
+    def configured(self, accounts: Mapping[str, AccountSettings]) -> dict[str, AccountSettings]:
+        """Return the accounts of the configuration with their chosen transports, where it names none itself."""
+        return {
+            name: settings.model_copy(update={"transport": self.transports[name]})
+            if name in self.transports and not names_transport(settings)
+            else settings
+            for name, settings in accounts.items()
+        }
 
     def accounts(
         self, configured: Mapping[str, AccountSettings]
@@ -54,6 +71,11 @@ class AccountRegistry(msgspec.Struct, frozen=True):
                 log.warning("%s: not started: its settings are not valid any more: %s", name, error)
                 continue
             yield name, settings
+
+
+def names_transport(settings: AccountSettings) -> bool:
+    """Whether the transport was written for this account, and is no default."""
+    return "transport" in settings.model_fields_set
 
 
 async def load(journal: Journal) -> AccountRegistry:
@@ -77,4 +99,5 @@ async def save(journal: Journal, registry: AccountRegistry) -> None:
 
 async def all_accounts(settings: Settings, journal: Journal) -> dict[str, AccountSettings]:
     """List the accounts of the configuration and those that the API started. Raises ``JournalError``."""
-    return settings.accounts | dict((await load(journal)).accounts(settings.accounts))
+    registry = await load(journal)
+    return registry.configured(settings.accounts) | dict(registry.accounts(settings.accounts))

@@ -29,6 +29,7 @@ _HTTP_STATUS: dict[int, int] = {
     Code.NO_ROUTE: HTTPStatus.NOT_FOUND,
     Code.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
     Code.NOT_RUNNING: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.NOT_SUPPORTED: HTTPStatus.NOT_IMPLEMENTED,
 }
 """The HTTP status of a code. All other codes are answered with 200, as the original did."""
 

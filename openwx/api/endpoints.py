@@ -11,6 +11,7 @@ from openwx.accounts.journal_guard import not_kept
 from openwx.api import answers, confirm, routing
 from openwx.api.access import Access, unauthenticated, unwanted
 from openwx.api.answers import Answer
+from openwx.api.capabilities import require
 from openwx.api.disconnect import PendingCalls
 from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
@@ -169,21 +170,24 @@ class Endpoints:
         gateway, model = self._gateway, row.model
         handler = cast("Callable[..., Coroutine[Any, Any, object]]", row.handler)
         takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
-        any_state = row.any_state
+        any_state, needs, lists = row.any_state, row.needs, row.lists
 
         def prepare(params: RequestParams) -> Coroutine[Any, Any, object]:
             arguments: dict[str, object] = {}
+            has_none = False
             if takes_gateway:
                 arguments["gateway"] = gateway
             if takes_account:
                 account = gateway.account(params.texts.get("client") or None)
                 also(account=account.name)
+                require(account, *needs)
                 if not any_state:
                     account.require_running()
                 arguments["account"] = account
+                has_none = lists is not None and lists not in account.capabilities
             if model is not None:
                 arguments["call"] = model.read(params)
-            return handler(**arguments)
+            return _nothing() if has_none else handler(**arguments)
 
         return prepare
 
@@ -258,6 +262,11 @@ class Endpoints:
         if isinstance(reply, Listing):
             return Answer(b"[" + b",".join(reply.reports) + b"]", headers=dict(reply.headers))
         return answers.success(reply)
+
+
+async def _nothing() -> list[object]:
+    """Answer for a list of what the transport cannot have."""
+    return []
 
 
 def _merge(row: Route, query: RequestParams, body: RequestParams) -> RequestParams:

@@ -118,6 +118,13 @@ class Search(RequestModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    @classmethod
+    def read(cls, params: RequestParams) -> Self:
+        """Validate the parameters. CallerError -2 if they are wrong, or none is an attribute."""
+        search = super().read(params)
+        search.attributes()
+        return search
+
     def attributes(self) -> dict[str, str]:
         """Return the attributes to search for. CallerError -2 if there are none."""
         attributes = self.model_dump(exclude_unset=True)

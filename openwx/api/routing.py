@@ -17,6 +17,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import msgspec
 
 from openwx.api.models import OF_EVERY_ROUTE, RequestModel
+from openwx.transports.base import Capability
 
 METHODS = ("GET", "POST")
 
@@ -65,6 +66,10 @@ class Route(msgspec.Struct, frozen=True):
     cancel_on_disconnect: bool = False
     reads: bool = False
     """Whether it only reads."""
+    needs: tuple[Capability, ...] = ()
+    """What the account's transport must be able to do; it is answered with -10 otherwise."""
+    lists: Capability | None = None
+    """What it lists; of a transport that lacks this, it lists nothing."""
     known: frozenset[str] | None = OF_EVERY_ROUTE
     """The names of its parameters; None if it takes any."""
 
@@ -105,9 +110,12 @@ def route(
     media: bool = False,
     cancel_on_disconnect: bool = False,
     reads: bool = False,
+    needs: tuple[Capability, ...] = (),
+    lists: Capability | None = None,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """Declare a route. ``any_state``: it also works while the account is not running. ``media``: it takes media.
-    ``reads``: it changes nothing; all others are refused if a browser requests them by itself (``intent.py``)."""
+    ``reads``: it changes nothing; all others are refused if a browser requests them by itself (``intent.py``).
+    ``needs``: the transport must have these capabilities. ``lists``: without this one, the answer is ``[]``."""
 
     def declare(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         signature = inspect.signature(handler)
@@ -128,6 +136,8 @@ def route(
             media=media,
             cancel_on_disconnect=cancel_on_disconnect,
             reads=reads,
+            needs=needs,
+            lists=lists,
             known=OF_EVERY_ROUTE if call is None else call.annotation.known(),
         )
         _routes.update(dict.fromkeys((name, *other_names), row))

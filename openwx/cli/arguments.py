@@ -80,6 +80,15 @@ def parser() -> argparse.ArgumentParser:
     )
     outbox.add_argument("--client", metavar="NAME", help="the account, if there are several")
 
+    digits = add(
+        "verify-code",
+        "hand in the digits that the phone shows after a scan",
+        "It asks the gateway that runs with this configuration. Exit code 1: they are wrong, or none are wanted.",
+        options=[config],
+    )
+    digits.add_argument("code", type=_digits, metavar="DIGITS", help="4 to 8 digits")
+    digits.add_argument("--account", metavar="NAME", help="the account, if several want digits")
+
     add("check-config", "check the configuration and show it", options=[config])
 
     add(
@@ -158,6 +167,12 @@ def _setting(text: str) -> tuple[str, str]:
     if name and equals:
         return name, value
     raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
+
+
+def _digits(text: str) -> str:
+    if text.isascii() and text.isdecimal() and 4 <= len(text) <= 8:
+        return text
+    raise argparse.ArgumentTypeError(f"must be 4 to 8 digits, not {text!r}")
 
 
 def _upload_id(text: str) -> int:

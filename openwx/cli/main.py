@@ -1,5 +1,5 @@
-"""The commands: ``openwx serve``, ``simulate``, ``crash-test``, ``check-config``, ``status``, ``doctor``, ``outbox``
-and ``logout``."""
+"""The commands: ``openwx serve``, ``simulate``, ``crash-test``, ``check-config``, ``status``, ``doctor``, ``outbox``,
+``verify-code`` and ``logout``."""
 
 import argparse
 import asyncio
@@ -137,6 +137,13 @@ def _outbox(args: argparse.Namespace) -> int:
     return outbox.main(settings, asked)
 
 
+def _verify_code(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    from openwx.cli import verify_code
+
+    return verify_code.main(settings, args.code, account=args.account)
+
+
 def _simulate(args: argparse.Namespace) -> int:
     from openwx import logs, simulator
 
@@ -207,6 +214,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "status": _status,
     "doctor": _doctor,
     "outbox": _outbox,
+    "verify-code": _verify_code,
     "check-config": _check_config,
     "logout": _logout,
     "simulate": _simulate,

@@ -8,6 +8,7 @@ from openwx.client.answers import (
     Clients,
     ClientStarted,
     ClientStops,
+    CodeAccepted,
     Count,
     Deliveries,
     Delivery,
@@ -46,6 +47,11 @@ class Accounts(Calls):
     async def get_qrcode(self) -> Image:
         """Get the QR code for the login. Raises ``NotFound`` while there is none to scan."""
         return Image(*await self._image("get_qrcode", {}))
+
+    async def verify_code(self, code: str) -> CodeAccepted:
+        """Hand in the digits that the phone shows after the scan. Raises ``RefusedByWeChat`` where they are wrong, and
+        ``NotPossible`` while none are wanted: ``reason_code`` is not ``need_verify_code``."""
+        return await self._call("verify_code", CodeAccepted, {"code": code}, wait_s=OUTCOME_S)
 
     async def outbox(
         self, *, state: Literal["failed", "waiting"] = "failed", limit: int = 100

@@ -7,10 +7,11 @@ import msgspec
 
 from openwx import schemas
 from openwx.schemas import (
+    Budget,
     ClientInfo,
-    Clients,
     ClientStarted,
     ClientStops,
+    CodeAccepted,
     Count,
     Deliveries,
     Delivery,
@@ -19,7 +20,6 @@ from openwx.schemas import (
     GroupCreated,
     InExecution,
     Invited,
-    ListedClient,
     MediaUploaded,
     MessageRevoked,
     MessageSent,
@@ -28,10 +28,12 @@ from openwx.schemas import (
 )
 
 __all__ = [
+    "Budget",
     "ClientInfo",
     "ClientStarted",
     "ClientStops",
     "Clients",
+    "CodeAccepted",
     "Consulted",
     "Count",
     "Deliveries",
@@ -118,6 +120,20 @@ class Image(msgspec.Struct, frozen=True):
 
     data: bytes
     content_type: str
+
+
+class ListedClient(schemas.ListedClient, frozen=True, kw_only=True):
+    """One account. ``budget``: how much may be sent to whom; empty where the transport does not bound it."""
+
+    budget: tuple[Budget, ...] = ()
+
+
+class Clients(msgspec.Struct, frozen=True, kw_only=True):
+    """All accounts."""
+
+    code: int = 0
+    status: str = "success"
+    client: list[ListedClient]
 
 
 class Consulted(schemas.Consulted, frozen=True, kw_only=True):

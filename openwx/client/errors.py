@@ -20,7 +20,8 @@
         ├── Unauthenticated  -6
         ├── QueueFull        -7    ``retry_after_s``
         ├── Forbidden        -8
-        └── NoRoute          -9
+        ├── NoRoute          -9
+        └── NotSupported     -10   ``transport``, ``capability``
 """
 
 from typing import Any
@@ -155,6 +156,18 @@ class NoRoute(Refusal):
     """-9: the gateway has no such route; it may be older than this client."""
 
 
+class NotSupported(Refusal):
+    """-10: the account's ``transport`` cannot do this: it lacks the ``capability``. See ``check_client``."""
+
+    @property
+    def transport(self) -> str:
+        return str(self.extra.get("transport", ""))
+
+    @property
+    def capability(self) -> str:
+        return str(self.extra.get("capability", ""))
+
+
 OF_CODE: dict[int, type[Refusal]] = {
     Code.NOT_FOUND: NotFound,
     Code.NOT_POSSIBLE: NotPossible,
@@ -170,6 +183,7 @@ OF_CODE: dict[int, type[Refusal]] = {
     Code.QUEUE_FULL: QueueFull,
     Code.FORBIDDEN: Forbidden,
     Code.NO_ROUTE: NoRoute,
+    Code.NOT_SUPPORTED: NotSupported,
 }
 _RET_FROM = 1000
 """Sends answer a ``Ret`` from here on as their code."""

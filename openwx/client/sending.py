@@ -24,6 +24,7 @@ class Sending(Calls):
 
     Media is one of: ``media`` (see ``Medium``), ``media_path`` (a file on the gateway's machine, within its
     ``media.roots``), or ``media_id`` (of one that was sent or received before). ``media_name`` is what to call it.
+    ``id="@owner"`` is the account's own person: File Transfer by web WeChat, whoever scanned by iLink.
     """
 
     async def send_friend_message(

@@ -42,6 +42,7 @@ class Console:
             ("", accounts.overview),
             ("/pill", accounts.pill),
             ("/qrcode", accounts.qrcode),
+            ("/ilink", accounts.offer_ilink),
             ("/feed", feed.feed),
             ("/chats", chats.chats),
             ("/chat", chats.chat),
@@ -56,6 +57,8 @@ class Console:
             router.add_get(ACCOUNT + path, pages.handler(view))
         router.add_get(f"{ACCOUNT}/live", pages.handler(live.live), allow_head=False)
         router.add_post(f"{ACCOUNT}/chat", pages.handler(chats.write, media=True))
+        router.add_post(f"{ACCOUNT}/verify-code", pages.handler(accounts.verify_code))
+        router.add_post(f"{ACCOUNT}/ilink", pages.handler(accounts.use_ilink))
         router.add_post(f"{ACCOUNT}/start", pages.handler(accounts.start))
         router.add_post(f"{ACCOUNT}/stop", pages.handler(accounts.stop))
         router.add_post(f"{ACCOUNT}/deliveries/retry", pages.handler(deliveries.retry))

@@ -1,16 +1,20 @@
-"""All accounts, the overview of one, its QR code, and starting and stopping it."""
+"""All accounts, the overview of one, its QR code and digits, and starting and stopping it."""
 
 import asyncio
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
 
+from openwx.api.routes.accounts import VERIFY_CODE
+from openwx.console.abilities import abilities_of
 from openwx.console.contacts import count_by_kind
 from openwx.console.context import ROOT, PageContext, base_of
 from openwx.console.feed import newest_lines
 from openwx.console.wording import PageError
-from openwx.errors import Code
+from openwx.errors import CallerError, Code
+from openwx.reasons import ReasonCode
 from openwx.store.base import JournalError
 from openwx.store.records import Counts
 
@@ -41,6 +45,7 @@ async def overview(context: PageContext) -> web.StreamResponse:
     return context.page(
         "overview.html",
         account=account,
+        wrong_digits=context.texts.get("digits") == "wrong" and wants_digits(account),
         new_token=secrets.token_urlsafe(32) if context.wants_token_hint else "",
         **await summary_of(context, account),
         **await newest_lines(context, account, limit=FEED_LENGTH),
@@ -57,6 +62,7 @@ async def summary_of(context: PageContext, account: "Account") -> dict[str, Any]
     return {
         "counts": await counts_of(account),
         "people": count_by_kind(account),
+        "abilities": abilities_of(account, context.t),
     }
 
 
@@ -73,6 +79,47 @@ async def qrcode(context: PageContext) -> web.StreamResponse:
     if png is None:
         raise PageError(Code.NOT_FOUND, "error.no_qrcode")
     return web.Response(body=png, headers={hdrs.CONTENT_TYPE: "image/png"})
+
+
+def wants_digits(account: "Account") -> bool:
+    """Whether the phone shows digits that are to be handed in."""
+    return account.reason.code is ReasonCode.NEED_VERIFY_CODE
+
+
+async def verify_code(context: PageContext) -> web.StreamResponse:
+    """Hand in the digits that the phone shows, as the route ``verify_code`` does."""
+    account = context.account()
+    code = "".join(context.texts.get("code", "").split())
+    if not re.fullmatch(VERIFY_CODE, code, re.ASCII):
+        raise PageError(Code.BAD_PARAMETER, "error.digits")
+    try:
+        is_right = await account.verify_code(code)
+    except CallerError as error:
+        if error.code != Code.NOT_POSSIBLE:
+            raise
+        raise PageError(Code.NOT_POSSIBLE, "error.no_digits_wanted") from None
+    return context.redirect(base_of(account), **({} if is_right else {"digits": "wrong"}))
+
+
+async def offer_ilink(context: PageContext) -> web.StreamResponse:
+    """Say what is lost and what stays with iLink, and ask whether to go over to it."""
+    account = context.account()
+    _require_ilink_possible(context, account)
+    is_configured = account.name in context.manager.settings.accounts
+    return context.page("ilink.html", account=account, is_configured=is_configured)
+
+
+async def use_ilink(context: PageContext) -> web.StreamResponse:
+    """Start an account that web WeChat refused over iLink."""
+    account = context.account()
+    _require_ilink_possible(context, account)
+    await context.manager.change_transport(account, "ilink")
+    return context.redirect(base_of(account))
+
+
+def _require_ilink_possible(context: PageContext, account: "Account") -> None:
+    if account.transport_kind == "ilink" or not context.manager.may_change_transport(account):
+        raise PageError(Code.NOT_POSSIBLE, "error.transport")
 
 
 async def start(context: PageContext) -> web.StreamResponse:

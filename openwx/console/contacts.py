@@ -13,6 +13,7 @@ from openwx.console.context import PageContext
 from openwx.console.wording import PageError
 from openwx.domain.contacts import FRIEND, Chat, Friend, Group, Member, User
 from openwx.errors import CallerError, Code, WeChatError
+from openwx.transports.base import Capability
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -29,8 +30,9 @@ async def contacts(context: PageContext) -> web.StreamResponse:
     """Show one page of friends, groups or public accounts whose names contain the letters."""
     account = context.account()
     letters = context.texts.get("q", "").strip()[:MOST_LETTERS]
+    kinds = count_by_kind(account)
     kind: ContactKind = next(
-        (kind for kind in KINDS if kind == context.texts.get("kind")), "friends"
+        (kind for kind in kinds if kind == context.texts.get("kind")), "friends"
     )
     found = sorted(_found(_all(account, kind), letters), key=lambda one: one.displayname.casefold())
     start = context.number("from") or 0
@@ -40,7 +42,7 @@ async def contacts(context: PageContext) -> web.StreamResponse:
         template,
         account=account,
         kind=kind,
-        kinds=count_by_kind(account),
+        kinds=kinds,
         letters=letters,
         found=page,
         count=len(found),
@@ -50,8 +52,14 @@ async def contacts(context: PageContext) -> web.StreamResponse:
 
 
 def count_by_kind(account: "Account") -> dict[ContactKind, int]:
-    """Count the contacts of each kind."""
-    return {kind: sum(1 for _ in _all(account, kind)) for kind in KINDS}
+    """Count the contacts of each kind that there can be. Where there are no groups, there are no public accounts."""
+    counts = {kind: sum(1 for _ in _all(account, kind)) for kind in KINDS}
+    has_groups = Capability.GROUPS in account.capabilities
+    return {
+        kind: n
+        for kind, n in counts.items()
+        if kind == "friends" or has_groups or (kind == "others" and n)
+    }
 
 
 def _all(account: "Account", kind: ContactKind) -> Iterable[Chat]:
@@ -122,7 +130,8 @@ async def _avatar_of(account: "Account", id: str, group_id: str) -> Avatar | Non
     person = contacts.user if id == contacts.user.id else contacts.chat(id)
     if person is None and (group := contacts.groups.get(group_id)):
         person, room_id = group.members.get(id), group.room_id
-    if person is None or not account.is_running:
+    can = Capability.AVATARS in account.capabilities
+    if person is None or not account.is_running or not can:
         return None
     try:
         return await account.avatars.of(person, room_id)

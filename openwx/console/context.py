@@ -136,6 +136,7 @@ class PageContext(msgspec.Struct):
             accounts=list(self.manager.accounts.values()),
             account=account,
             base="" if account is None else base_of(account),
+            can=frozenset() if account is None else account.capabilities,
             here=self.request.path_qs,
             form_key=self.services.sessions.form_key(self.request),
             must_log_in=self.services.sessions.needed,

@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from openwx.console.translation import Translator
-from openwx.console.wording import MAY_NOT_LOG_IN, Explanation, ret_words, trouble_reason
+from openwx.console.wording import (
+    MAY_NOT_LOG_IN,
+    Explanation,
+    ret_words,
+    state_words,
+    trouble_reason,
+)
 from openwx.domain.events import State
 from openwx.errors import LoginRefused, Rejected, WeChatError
+from openwx.reasons import ReasonCode
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -28,6 +35,10 @@ class StatusView(msgspec.Struct, frozen=True):
     """What helps an account that WeChat refuses."""
     scans: bool = False
     """Whether the page shows a QR code to scan."""
+    digits: bool = False
+    """Whether the page asks for the digits that the phone shows."""
+    ilink: bool = False
+    """Whether iLink is offered instead of web WeChat."""
     qrcode: str = ""
     """A name of the code's content, so that browsers load each new code; empty until there is one."""
     start: Literal["", "again", "another"] = ""
@@ -45,12 +56,14 @@ def health_of(account: "Account", t: Translator, *, wanted: bool, stopping: bool
             return _health("idle", "health.stopping", t)
         case State.STOP:
             return _stopped(account, t, wanted=wanted)
+        case State.CONFIRMING if account.reason.code is ReasonCode.NEED_VERIFY_CODE:
+            return StatusView("busy", t("health.digits"), t("health.digits.advice"), digits=True)
         case _ if account.trouble is not None:
-            return _troubled(account.trouble, t)
+            return _troubled(account.trouble, t, state_words(account.reason, t))
         case State.SCANING:
             png = account.qrcode_png
             code = hashlib.sha256(png).hexdigest()[:16] if png else ""
-            reason = _session_end(account, t)
+            reason = state_words(account.reason, t) or _session_end(account, t)
             return StatusView("busy", t("health.scan"), reason=reason, scans=True, qrcode=code)
         case State.CONFIRMING:
             return _health("busy", "health.confirm", t, _session_end(account, t))
@@ -87,13 +100,14 @@ def _refused(account: "Account", error: LoginRefused, t: Translator) -> StatusVi
         error.errmsg,
         helps=tuple(map(t, helps)),
         start="another" if is_final else "again",
+        ilink=account.transport_kind == "web",
     )
 
 
-def _troubled(trouble: WeChatError, t: Translator) -> StatusView:
+def _troubled(trouble: WeChatError, t: Translator, reason: Explanation | None) -> StatusView:
     headline = "health.rejected" if isinstance(trouble, Rejected) else "health.no_answer"
     advice = t("health.trouble.advice")
-    return StatusView("bad", t(headline), advice, trouble_reason(trouble, t))
+    return StatusView("bad", t(headline), advice, reason or trouble_reason(trouble, t))
 
 
 def _session_end(account: "Account", t: Translator) -> Explanation | None:

@@ -140,6 +140,9 @@ class LivePage:
             if self._view == "overview":
                 values = await summary_of(context, account)
                 parts["counters"] = context.render("parts/counters.html", account=account, **values)
+                parts["abilities"] = context.render(
+                    "parts/abilities.html", account=account, **values
+                )
                 parts["status"] = context.render("parts/status.html", account=account, **values)
             elif self._view == "deliveries":
                 parts["deliveries"] = repr((await counts_of(account), account.outage))

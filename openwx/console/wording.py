@@ -11,9 +11,10 @@ import msgspec
 from openwx.console.translation import Translator
 from openwx.domain.contacts import FRIEND, PUBLIC_ACCOUNT, SYSTEM_ACCOUNT
 from openwx.errors import BadResponse, CallerError, Code, Rejected, WeChatError
+from openwx.reasons import Reason, ReasonCode
 
 MAY_NOT_LOG_IN = 1203
-KNOWN_RETS = frozenset({1100, 1101, 1102, MAY_NOT_LOG_IN, 1204, 1205})
+KNOWN_RETS = frozenset({-14, 1100, 1101, 1102, MAY_NOT_LOG_IN, 1204, 1205})
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -37,6 +38,21 @@ def ret_words(ret: int, t: Translator) -> str:
     return t(f"ret.{ret}") if ret in KNOWN_RETS else t("ret.other", ret=ret)
 
 
+_REASONS: dict[ReasonCode, str] = {
+    ReasonCode.SCANNED_BY_ANOTHER: "reason.scanned_by_another",
+    ReasonCode.VERIFY_CODE_BLOCKED: "reason.verify_code_blocked",
+    ReasonCode.SECOND_POLLER: "reason.second_poller",
+    ReasonCode.TOKEN_DOUBTED: "reason.token_doubted",
+}
+"""Reasons that say more than the state, and why it lasts."""
+
+
+def state_words(reason: Reason, t: Translator) -> Explanation | None:
+    """Say why an account is in its state, where more than the state is to be said."""
+    id = _REASONS.get(reason.code)
+    return Explanation(t(id), reason.text) if id else None
+
+
 def trouble_reason(error: WeChatError, t: Translator) -> Explanation:
     """Say how a call to WeChat failed."""
     match error:
@@ -56,6 +72,7 @@ _FAILURES: dict[int, str] = {
     Code.MEDIA: "failure.media",
     Code.NOT_RUNNING: "failure.not_running",
     Code.GAVE_UP: "failure.gave_up",
+    Code.NOT_SUPPORTED: "error.not_supported",
 }
 
 
@@ -76,6 +93,7 @@ _BY_CODE: dict[int, str] = {
     Code.GAVE_UP: "error.journal",
     Code.QUEUE_FULL: "error.busy",
     Code.FORBIDDEN: "error.forbidden",
+    Code.NOT_SUPPORTED: "error.not_supported",
 }
 
 

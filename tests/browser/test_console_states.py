@@ -55,8 +55,9 @@ async def test_a_refused_account_is_shown_what_helps(
     assert "Use another WeChat account" in read
     assert "docs/limits.md" in read
     assert "Start it again" not in read
-    assert "iLink" not in read
+    assert "This account can be connected by iLink instead" in read
     assert 'login_mode = "desktop"' not in read, "that is how it has asked"
+    assert await page.locator("#status a.button").inner_text() == "Connect by iLink"
     button = page.locator("#status button")
     assert await button.inner_text() == "Show a code for another account"
     assert await button.evaluate(COLOUR) == "rgb(255, 255, 255)", "not what one should press first"
@@ -81,7 +82,7 @@ async def test_a_refused_account_in_chinese_is_chinese(
     read = await refused(page, world, 1203, "zh")
     assert "微信拒绝登录：此微信号不能登录网页版（1203）" in read
     assert "再扫一次也没有用" in read
-    assert set(latin_words(read)) <= {"openwx", "docs/zh/limits.md"}
+    assert set(latin_words(read)) <= {"openwx", "docs/zh/limits.md", "iLink"}
     feed = await reads(page, "#feed")
     assert "微信拒绝登录：此微信号不能登录网页版（1203）" in feed
     assert not latin_words(feed)

@@ -1,5 +1,7 @@
 """Examples of the routes for accounts."""
 
+from openwx.errors import SessionEnded
+
 from .book import Example, Scene, Topic, both, the_disk_is_full
 
 
@@ -18,12 +20,24 @@ async def it_runs(scene: Scene) -> None:
     )
 
 
+async def the_phone_shows_digits(scene: Scene) -> None:
+    """Log the account out, and let the next login want the digits 123456."""
+    account = scene.elsewhere
+    assert account is not None
+    account.wanted_code = "123456"
+    account.end_session(SessionEnded("getupdates", -14))
+    client = await scene.gateway.client()
+    while client["reason_code"] != "need_verify_code":  # no event tells it
+        client = await scene.gateway.client()
+
+
 NEW = {"client": "{shop}", "post_api": "https://bot.example/shop", "base_url": "{simulator}"}
 
 TOPIC: Topic = {
     "get_client_info": [Example("the account", {"client": "default"})],
     "check_client": [
         Example("one account", {"client": "default"}),
+        Example("an account on iLink", {"client": "default"}, place="elsewhere"),
         Example("an account that is not there", {"client": "nobody"}, code=-2, status=400),
     ],
     "start_client": [
@@ -45,6 +59,14 @@ TOPIC: Topic = {
     "stop_client": [
         Example("an account", {"client": "{shop}"}, given=it_runs),
         Example("it cannot be kept", {"client": "{shop}"}, code=-5, status=503, given=both(it_runs, the_disk_is_full)),
+    ],
+    "verify_code": [
+        Example("the right digits", {"code": "123456"}, given=the_phone_shows_digits, place="elsewhere"),
+        Example(
+            "wrong digits", {"code": "654321"}, code=201, given=the_phone_shows_digits, place="elsewhere"
+        ),
+        Example("no digits", {"client": "default"}, code=-2, status=400),
+        Example("none are wanted", {"client": "default", "code": "123456"}, code=101),
     ],
     "get_qrcode": [
         Example("to be scanned", place="waiting"),

@@ -16,6 +16,7 @@ from openwx.simulator.media import PNG
 from openwx.store.base import JournalError
 from openwx.store.sqlite.journal import SQLiteJournal
 from tests.functional.world import Gateway, World
+from tests.memory_wechat import MemoryAccount
 from tests.reply import Reply
 
 STYLES = ("query", "form", "json", "multipart")
@@ -33,6 +34,8 @@ class Scene:
     gateway: Gateway
     words: dict[str, str] = field(default_factory=dict)
     """The values of ``{NAME}`` in parameters; friends and groups are also found by their names."""
+    elsewhere: MemoryAccount | None = None
+    """The account, where it is on a transport in memory and not at the simulator."""
     afterwards: AsyncExitStack = field(default_factory=AsyncExitStack)
     """Clean-up after the example."""
 

@@ -76,5 +76,11 @@ TOPIC: Topic = {
             code=-7, status=429, given=one_change_may_wait,
         ),
     ],
+    "send_group_message": [
+        Example(
+            "what the account's transport cannot do", {"displayname": "项目组", "content": "大家好"},
+            code=-10, status=501, place="elsewhere",
+        ),
+    ],
     "get_user_infos": [Example("no such route", code=-9, status=404)],
 }  # fmt: skip

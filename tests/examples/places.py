@@ -7,19 +7,23 @@ from pathlib import Path
 import aiohttp
 
 from openwx.api import parameters
-from openwx.config import AccessSettings
+from openwx.config import AccessSettings, AccountSettings
 from openwx.config.models import EVENTS
 from openwx.simulator import Simulator
-from tests.functional.world import Receiver, World
+from openwx.transports.base import Capability
+from tests.functional.world import PACE, Gateway, Receiver, World
+from tests.memory import MemoryTransports
 
 from .book import Scene
 
+ABILITIES = frozenset({Capability.CONTACTS, Capability.SEND_TEXT, Capability.SEND_MEDIA})
+"""What iLink can do."""
 TOKEN = "s3cret-enough-token"
 
 
 @asynccontextmanager
 async def opened(place: str, folder: Path) -> AsyncIterator[Scene]:
-    """Open a place: running, telling, impatient, waiting, guarded, hasty or alone."""
+    """Open a place: running, telling, impatient, waiting, guarded, hasty, alone or elsewhere."""
     receiver = Receiver()
     await receiver.start()
     async with (
@@ -68,5 +72,26 @@ async def _scene(world: World, place: str) -> Scene:
         case "alone":
             settings = world.settings().model_copy(update={"max_clients": 1})
             return Scene(world, await world.start(settings=settings))
+        case "elsewhere":
+            return await _elsewhere(world)
         case _:
             raise ValueError(place)
+
+
+async def _elsewhere(world: World) -> Scene:
+    """Run on a transport that can do as little as iLink, to which one friend has written."""
+    transports = MemoryTransports("ilink")
+    account = transports.account()
+    account.capabilities = ABILITIES
+    account.chats = account.friends[:1]
+    settings = world.settings().model_copy(update={"accounts": {"default": AccountSettings()}})
+    gateway = Gateway(settings, PACE, world.http, transports)
+    world.gateways.append(gateway)
+    await gateway.start()
+    await gateway.reaches("running")
+    friend = account.chats[0].record
+    account.left = {account.chats[0]: 3}
+    account.owner_id = friend.id
+    scene = Scene(world, gateway)
+    scene.elsewhere = account
+    return scene

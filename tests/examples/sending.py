@@ -116,6 +116,7 @@ TOPIC: Topic = {
         Example("a picture in base64", GREY | {"media_data": IN_BASE64, "media_name": "holiday.png"}),
         Example("a medium once more", GREY | {"media_id": "{media_id}"}, given=an_uploaded_picture),
         Example("without waiting", GREY | {"content": "稍后", "async": "1"}),
+        Example("to one's own person", {"id": "@owner", "content": "备份完成"}),
         Example("to all friends", {"id": "@all", "content": "新年快乐 🎉"}),
         Example(
             "once, however often it is asked for",

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from openwx.errors import LoginRefused, RateLimited, SessionEnded, Unreachable
+from openwx.transports.base import Capability
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
 
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.in_memory
 
 
 async def test_every_change_reaches_the_transport(api: Gateway, account: MemoryAccount) -> None:
+    account.capabilities = frozenset(Capability)
     friend, chat = account.friend("小灰").record, account.group("PERL学习交流")
     group, (member, asked, *_) = chat.record, chat.others
     calls = [

@@ -11,6 +11,7 @@ import pytest
 import openwx
 from openwx.api.app import routes
 from openwx.simulator import Account, Simulator
+from openwx.transports.base import Capability
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
 from tests.rows import rows
@@ -73,11 +74,14 @@ def is_client_info(reply: Reply) -> None:
     assert set(reply.json) == {
         "code", "account", "pid", "os", "version", "starttime", "runtime", "http_debug",
         "log_encoding", "log_path", "log_level", "state", "state_reason", "status",
+        "reason_code", "transport", "capabilities",
     }  # fmt: skip
     info = reply.json
     assert (info["code"], info["status"], info["state"]) == (0, "success", "running")
     assert (info["account"], info["pid"]) == ("default", os.getpid())
     assert (info["version"], info["os"]) == (openwx.__version__, sys.platform)
+    assert info["transport"] == "web"
+    assert info["capabilities"] == sorted(Capability)
     assert 0 <= time.time() - info["starttime"] < 60
     assert info["runtime"] in (int(time.time() - info["starttime"]) + n for n in (-1, 0, 1))
 
@@ -153,7 +157,7 @@ GOOD: list[tuple[str, dict[str, str], Callable[[Reply], None]]] = [
 WITH_TESTS_OF_THEIR_OWN = {
     "stop_client", "get_qrcode", "get_avatar", "revoke_message", "consult", "create_group",
     "invite_friend", "kick_group_member", "make_friend", "accept_friend_request", "outbox_show",
-    "events", "ws",
+    "events", "ws", "verify_code",
 }  # fmt: skip
 
 

@@ -33,6 +33,7 @@ BY_LANGUAGE: dict[Language, Words] = {
 CHINESE: dict[str, str] = {
     "start_client": "启动一个账号。",
     "stop_client": "停止一个账号。",
+    "verify_code": "提交手机上显示的数字。",
     "send_message": "给好友或群发消息。",
     "send_friend_message": "给好友发消息。",
     "send_group_message": "给群发消息。",

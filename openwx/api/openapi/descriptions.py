@@ -34,6 +34,7 @@ CODES: dict[int, str] = {
     Code.QUEUE_FULL: "too much waits already: try again later",
     Code.FORBIDDEN: "the configuration does not allow this, or not from there",
     Code.NO_ROUTE: "no such route or method",
+    Code.NOT_SUPPORTED: "the account's transport cannot do this: it lacks the `capability`",
 }
 RET = "WeChat's own number from 1000 on, for a refused send; 1205: too often"
 
@@ -47,6 +48,7 @@ STATUSES: dict[HTTPStatus, str] = {
     HTTPStatus.REQUEST_TIMEOUT: "The body was not complete in time.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too big.",
     HTTPStatus.TOO_MANY_REQUESTS: "Too much waits already; Retry-After says when to come back.",
+    HTTPStatus.NOT_IMPLEMENTED: "The account's transport cannot do this, whatever its state.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The account is not running, or nothing can be stored: the disk is full.",
     HTTPStatus.GATEWAY_TIMEOUT: "No answer in time: it may have been done, or not.",
 }

@@ -38,6 +38,9 @@ FAILURE: Schema = {
         "errmsg": {"type": "string", "description": "with code 201: WeChat's text, if any"},
         "state": {"type": "string", "description": "with code -4: the state of the account"},
         "state_reason": {"type": "string", "description": "with code -4: why it is not running"},
+        "transport": {"type": "string", "description": "with code -10: how it reaches WeChat"},
+        "capability": {"type": "string", "description": "with code -10: what that lacks"},
+        "right": {"const": False, "description": "with code 201 of verify_code: wrong digits"},
     },
 }
 _EVENT: Schema = {
@@ -79,6 +82,7 @@ SHARED = (
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.NOT_IMPLEMENTED,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
 """Statuses that are the same for all routes that have them."""
@@ -140,6 +144,8 @@ def _shared_by(row: Route, method: str) -> Iterator[HTTPStatus]:
         if status is HTTPStatus.REQUEST_TIMEOUT and method == "get":
             continue
         if status is HTTPStatus.TOO_MANY_REQUESTS and not changes:
+            continue
+        if status is HTTPStatus.NOT_IMPLEMENTED and not row.needs:
             continue
         if status is HTTPStatus.SERVICE_UNAVAILABLE and _always_works(row):
             continue

@@ -5,19 +5,29 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from pydantic import ConfigDict, Field
 
 from openwx.accounts import qrcode
 from openwx.api.models import RequestModel
 from openwx.api.routing import ImageReply, route
 from openwx.errors import CallerError, Code
-from openwx.schemas import ClientInfo, Clients, ClientStarted, ClientStops, ListedClient
+from openwx.schemas import (
+    Budget,
+    ClientInfo,
+    Clients,
+    ClientStarted,
+    ClientStops,
+    CodeAccepted,
+    ListedClient,
+)
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
     from openwx.accounts.manager import AccountManager
 
 STOP_DELAY_S = 3
+VERIFY_CODE = r"^[0-9]{4,8}$"
 
 
 def _runtime_s(account: "Account") -> int:
@@ -35,6 +45,9 @@ def _info(gateway: "AccountManager", account: "Account") -> ClientInfo:
         log_level=str(settings.log_level),
         state=account.state,
         state_reason=account.state_reason,
+        reason_code=account.reason.code,
+        transport=account.transport_kind,
+        capabilities=tuple(sorted(account.capabilities)),
     )
 
 
@@ -102,9 +115,20 @@ async def check_client(gateway: "AccountManager", call: CheckClient) -> Clients:
                 start_time=str(int(account.starttime)),
                 download_media="1" if settings.media.download else "0",
                 qrcode_path=str(qrcode.path(settings.data_dir, account.name)),
+                budget=_budget(account),
             )
             for account in accounts
         ]
+    )
+
+
+def _budget(account: "Account") -> tuple[Budget, ...] | UnsetType:
+    return (
+        tuple(
+            Budget(id=one.id, sends_left=one.sends_left, until=int(one.until))
+            for one in account.budgets
+        )
+        or UNSET
     )
 
 
@@ -118,3 +142,21 @@ async def get_qrcode(account: "Account") -> ImageReply:
             http_status=404,
         )
     return ImageReply(account.qrcode_png, "image/png")
+
+
+class VerifyCode(RequestModel):
+    """The digits that the phone shows after the scan."""
+
+    code: Annotated[str, Field(pattern=VERIFY_CODE, description="the 4 to 8 digits on the phone")]
+
+
+@route("verify_code", any_state=True)
+async def verify_code(account: "Account", call: VerifyCode) -> CodeAccepted:
+    """Hand in the digits that the phone shows after the scan, while `reason_code` is `need_verify_code`.
+
+    Code 201 with `right` false: they are wrong, and can be handed in again. Code 101: none are wanted now.
+    """
+    if not await account.verify_code(call.code):
+        words = "these digits are wrong; look at the phone again"
+        raise CallerError(Code.REFUSED, words, right=False)
+    return CodeAccepted()

@@ -8,6 +8,7 @@ from openwx.api.models import FriendSelectors, member_of
 from openwx.api.routing import ImageReply, route
 from openwx.domain.contacts import Friend, Group, Member, User
 from openwx.errors import CallerError, Code
+from openwx.transports.base import Capability
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -19,7 +20,7 @@ class GetAvatar(FriendSelectors):
     group_id: Annotated[str | None, Field(description="the id of a group")] = None
 
 
-@route("get_avatar", reads=True)
+@route("get_avatar", reads=True, needs=(Capability.AVATARS,))
 async def get_avatar(account: "Account", call: GetAvatar) -> ImageReply:
     """Get the picture of the user, a friend, a group, or a member of a group."""
     person, room_id = _find(account, call)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import UNSET
 from pydantic import Field
 
-from openwx.api.models import FriendSelectors
-from openwx.api.routes.sending import Content, send_and_wait
+from openwx.api.routes.sending import Content, Receiver, send_and_wait
 from openwx.api.routing import route
 from openwx.schemas import Consulted
+from openwx.transports.base import Capability
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 LONGEST_S = 300
 
 
-class Consult(FriendSelectors, Content):
-    """A friend, the question, and how long to wait for the answer."""
+class Consult(Receiver, Content):
+    """A friend, or `id=@owner`, the question, and how long to wait for the answer."""
 
     timeout: Annotated[
         float,
@@ -27,12 +27,12 @@ class Consult(FriendSelectors, Content):
     ] = 30.0
 
 
-@route("consult", media=True, cancel_on_disconnect=True)
+@route("consult", media=True, cancel_on_disconnect=True, needs=(Capability.SEND_TEXT,))
 async def consult(account: "Account", call: Consult) -> Consulted:
     """Send a message to a friend, and wait for the next one from that friend."""
-    selectors = call.selectors()
+    call.selectors()
     call.check()
-    friend = account.contacts.find_friend(**selectors)
+    friend = call.friend(account)
     contents = await call.contents(account, keep=False)
     sent, answer = await account.questions.ask(
         friend, lambda begun: send_and_wait(account, friend, contents, begun), call.timeout

@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from openwx.api.capabilities import require
 from openwx.api.models import Flag, FriendSelectors, GroupSelectors, Name, RequestModel, member_of
 from openwx.api.routing import route
 from openwx.domain.contacts import Friend, Member, User
 from openwx.errors import CallerError, Code
 from openwx.schemas import Done, RequestAccepted
+from openwx.transports.base import Capability
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -23,7 +25,7 @@ class SetMarkname(FriendSelectors):
     new_markname: Name
 
 
-@route("set_markname", "set_friend_markname")
+@route("set_markname", "set_friend_markname", needs=(Capability.CONTACTS,))
 async def set_markname(account: "Account", call: SetMarkname) -> Done:
     """Give a friend, or a member of a group, a remark name."""
     contacts = account.contacts
@@ -31,6 +33,7 @@ async def set_markname(account: "Account", call: SetMarkname) -> Done:
     if call.group_id is None:
         person = contacts.find_friend(**call.selectors())
     else:
+        require(account, Capability.MEMBERS, Capability.CHANGES)
         person, _ = member_of(contacts, call.group_id, call.id)
         if person.id == contacts.user.id:
             raise CallerError(Code.NOT_POSSIBLE, "the account has no remark name for itself")
@@ -47,7 +50,7 @@ class Stick(FriendSelectors):
     op: Op = True
 
 
-@route("stick")
+@route("stick", needs=(Capability.CHANGES,))
 async def stick(account: "Account", call: Stick) -> Done:
     """Pin a chat to the top of the list, or unpin it."""
     chat = account.contacts.find_anybody(**call.selectors())
@@ -65,7 +68,7 @@ class StickyGroup(GroupSelectors):
     op: Op = True
 
 
-@route("sticky_group")
+@route("sticky_group", needs=(Capability.GROUPS, Capability.CHANGES))
 async def sticky_group(account: "Account", call: StickyGroup) -> Done:
     """Pin a group to the top of the list of chats, or unpin it."""
     group = account.contacts.find_group(**call.selectors())
@@ -82,7 +85,7 @@ class MakeFriend(RequestModel):
     ] = ""
 
 
-@route("make_friend")
+@route("make_friend", needs=(Capability.FRIEND_REQUESTS,))
 async def make_friend(account: "Account", call: MakeFriend) -> Done:
     """Ask a member of a group to be a friend."""
     contacts = account.contacts
@@ -107,7 +110,7 @@ class AcceptFriendRequest(RequestModel):
     ] = ""
 
 
-@route("accept_friend_request")
+@route("accept_friend_request", needs=(Capability.FRIEND_REQUESTS,))
 async def accept_friend_request(account: "Account", call: AcceptFriendRequest) -> RequestAccepted:
     """Accept somebody who asked to be a friend."""
     await account.actions.accept(call.id, call.ticket)

@@ -9,6 +9,7 @@ from openwx.api.routing import route
 from openwx.domain.contacts import Friend
 from openwx.errors import CallerError, Code, Rejected
 from openwx.schemas import Done, GroupCreated, Invited
+from openwx.transports.base import Capability
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -52,7 +53,7 @@ class CreateGroup(Friends):
     displayname: Name | None = None
 
 
-@route("create_group")
+@route("create_group", needs=(Capability.GROUPS, Capability.CHANGES))
 async def create_group(account: "Account", call: CreateGroup) -> GroupCreated:
     """Create a group of the account and some friends."""
     friends = call.found(account)
@@ -72,7 +73,7 @@ class InviteFriend(GroupSelectors, Friends):
     MAY_BE_EMPTY = Friends.MAY_BE_EMPTY
 
 
-@route("invite_friend")
+@route("invite_friend", needs=(Capability.GROUPS, Capability.CHANGES))
 async def invite_friend(account: "Account", call: InviteFriend) -> Invited:
     """Add friends to a group, or ask them to join if it is big."""
     group = account.contacts.find_group(**call.selectors())
@@ -89,7 +90,7 @@ class KickGroupMember(GroupSelectors):
     member: Ids = None
 
 
-@route("kick_group_member")
+@route("kick_group_member", needs=(Capability.GROUPS, Capability.MEMBERS, Capability.CHANGES))
 async def kick_group_member(account: "Account", call: KickGroupMember) -> Done:
     """Remove members from a group that the account owns."""
     contacts = account.contacts
@@ -109,7 +110,7 @@ class SetGroupDisplayname(GroupSelectors):
     new_displayname: Name
 
 
-@route("set_group_displayname")
+@route("set_group_displayname", needs=(Capability.GROUPS, Capability.CHANGES))
 async def set_group_displayname(account: "Account", call: SetGroupDisplayname) -> Done:
     """Give a group another name."""
     group = account.contacts.find_group(**call.selectors())

@@ -8,6 +8,7 @@ from openwx.api.models import Search
 from openwx.api.routing import route
 from openwx.domain.contacts import Friend, GroupBasics, GroupInfo, User
 from openwx.errors import CallerError, Code
+from openwx.transports.base import Capability
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -21,19 +22,19 @@ async def get_user_info(account: "Account") -> User:
     return account.contacts.user
 
 
-@route("get_friend_info", reads=True)
+@route("get_friend_info", reads=True, needs=(Capability.CONTACTS,))
 async def get_friend_info(account: "Account") -> list[Friend]:
     """List all friends, public accounts and system accounts."""
     return list(account.contacts.friends.values())
 
 
-@route("get_group_info", reads=True)
+@route("get_group_info", reads=True, lists=Capability.GROUPS)
 async def get_group_info(account: "Account") -> list[GroupInfo]:
     """List all groups with their members."""
     return [group.info() for group in account.contacts.groups.values()]
 
 
-@route("get_group_basic_info", reads=True)
+@route("get_group_basic_info", reads=True, lists=Capability.GROUPS)
 async def get_group_basic_info(account: "Account") -> list[GroupBasics]:
     """List all groups, with the number of their members instead of the members."""
     return [group.basics() for group in account.contacts.groups.values()]
@@ -58,7 +59,7 @@ class SearchFriend(Search):
     category: Attribute = None
 
 
-@route("search_friend", reads=True)
+@route("search_friend", reads=True, needs=(Capability.CONTACTS,))
 async def search_friend(account: "Account", call: SearchFriend) -> list[Friend]:
     """Find the friends with these attributes; code 100 if there is none."""
     found = account.contacts.search_friends(**call.attributes())
@@ -79,7 +80,7 @@ class SearchGroup(Search):
     displayname: Attribute = None
 
 
-@route("search_group", reads=True)
+@route("search_group", reads=True, lists=Capability.GROUPS)
 async def search_group(account: "Account", call: SearchGroup) -> list[GroupInfo]:
     """Find the groups with these attributes, with members; code 100 if there is none."""
     found = account.contacts.search_groups(**call.attributes())

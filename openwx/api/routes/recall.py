@@ -7,6 +7,7 @@ from pydantic import Field
 from openwx.api.models import RequestModel
 from openwx.api.routing import route
 from openwx.schemas import MessageRevoked
+from openwx.transports.base import Capability
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -24,7 +25,7 @@ class RevokeMessage(RequestModel):
     ]
 
 
-@route("revoke_message")
+@route("revoke_message", needs=(Capability.RECALL,))
 async def revoke_message(account: "Account", call: RevokeMessage) -> MessageRevoked:
     """Take back a message that the account sent within the last two minutes."""
     await account.recalls.recall(call.id)

@@ -10,12 +10,14 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from openwx.accounts.media.registry import described
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.outgoing import OutgoingMedia, Sent
+from openwx.api.capabilities import require
 from openwx.api.models import Flag, FriendSelectors, GroupSelectors, RequestModel
 from openwx.api.multipart import FilePart
 from openwx.api.routing import route
-from openwx.domain.contacts import Chat
+from openwx.domain.contacts import Chat, Friend
 from openwx.errors import CallerError, Code
 from openwx.schemas import InExecution, MediaUploaded, MessageSent, SendingToAll
+from openwx.transports.base import Capability
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -24,12 +26,38 @@ MAX_CONTENT = 16 * 1024
 """Bytes of UTF-8: about what WeChat takes in one text."""
 
 TO_ALL = "@all"
+TO_OWNER = "@owner"
+"""The id of the account's own person, whatever the transport."""
 
 
 def _of_sendable_size(content: str) -> str:
     if len(content.encode()) > MAX_CONTENT:
         raise ValueError
     return content
+
+
+class Receiver(FriendSelectors):
+    """A friend, or with `id=@owner` the account's own person."""
+
+    def selectors(self) -> dict[str, str]:
+        """Return the selectors of the call. CallerError -2 if there are none, or others beside `@all` or `@owner`."""
+        selectors = super().selectors()
+        if self.id in (TO_ALL, TO_OWNER) and len(selectors) > 1:
+            words = f"id={self.id} must stand without other selectors"
+            raise CallerError(Code.BAD_PARAMETER, words)
+        return selectors
+
+    def friend(self, account: "Account") -> Friend:
+        """Return the friend. CallerError: none (100), several (102), oneself, or a person not known yet (101)."""
+        if self.id != TO_OWNER:
+            return account.contacts.find_friend(**self.selectors())
+        owner = account.contacts.friends.get(account.owner_id or "")
+        if owner is None:
+            words = (
+                f"id={TO_OWNER} is not known yet: your own WeChat must write to this account once"
+            )
+            raise CallerError(Code.NOT_POSSIBLE, words)
+        return owner
 
 
 class MediaParams(RequestModel):
@@ -93,10 +121,12 @@ class Content(MediaParams):
     async def contents(self, account: "Account", *, keep: bool) -> list[str | OutgoingMedia]:
         """Return what is to be sent, text first. ``keep``: it must outlive this call.
 
-        Raise ``CallerError`` (-2, -3, -8 or 100) for the file.
+        Raise ``CallerError`` (-2, -3, -8, -10 or 100) for the file.
         """
         contents: list[str | OutgoingMedia] = [self.content] if self.content else []
         given = self.given()
+        if self.media_id is not None or given is not None:
+            require(account, Capability.SEND_MEDIA)
         if self.media_id is not None:
             contents.append(await account.media.find(self.media_id, self.media_name))
         elif given is not None:
@@ -126,37 +156,38 @@ class AsyncContent(Content):
         return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
 
 
-class SendFriendMessage(FriendSelectors, AsyncContent):
-    """A friend, or `id=@all`, and what to send."""
+class SendFriendMessage(Receiver, AsyncContent):
+    """A friend, `id=@owner` or `id=@all`, and what to send."""
 
 
-@route("send_friend_message", media=True)
+@route("send_friend_message", media=True, needs=(Capability.SEND_TEXT,))
 async def send_friend_message(
     account: "Account", call: SendFriendMessage
 ) -> MessageSent | InExecution | SendingToAll:
-    """Send a text, media or both to a friend, or with `id=@all` to every friend."""
-    selectors = call.selectors()
+    """Send a text, media or both to a friend, or with `id=@all` to every friend.
+
+    `id=@owner` is the account's own person: File Transfer (`filehelper`) by web WeChat, whoever scanned by iLink.
+    """
+    call.selectors()
     call.check()
-    if call.id != TO_ALL:
-        return await send(account, lambda: account.contacts.find_friend(**selectors), call)
-    if len(selectors) > 1:
-        raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} must stand without other selectors")
-    return await _send_to_all(account, call)
+    if call.id == TO_ALL:
+        return await _send_to_all(account, call)
+    return await send(account, lambda: call.friend(account), call)
 
 
 class SendGroupMessage(GroupSelectors, AsyncContent):
     """A group and what to send."""
 
 
-@route("send_group_message", media=True)
+@route("send_group_message", media=True, needs=(Capability.GROUPS,))
 async def send_group_message(
     account: "Account", call: SendGroupMessage
 ) -> MessageSent | InExecution:
     """Send a text, media or both to a group."""
     selectors = call.selectors()
     call.check()
-    if call.id == TO_ALL:
-        raise CallerError(Code.BAD_PARAMETER, f"id={TO_ALL} is for send_friend_message only")
+    if call.id in (TO_ALL, TO_OWNER):
+        raise CallerError(Code.BAD_PARAMETER, f"id={call.id} is for send_friend_message only")
     return await send(account, lambda: account.contacts.find_group(**selectors), call)
 
 
@@ -164,13 +195,14 @@ class SendMessage(SendFriendMessage):
     """A friend, or a group by its id, and what to send."""
 
 
-@route("send_message", media=True)
+@route("send_message", media=True, needs=(Capability.SEND_TEXT,))
 async def send_message(
     account: "Account", call: SendMessage
 ) -> MessageSent | InExecution | SendingToAll:
     """Send to a group where the `id` begins with `@@`, else to a friend, for programs older than the other two."""
     if call.id is None or not call.id.startswith("@@"):
         return await send_friend_message(account, call)
+    require(account, Capability.GROUPS)
     if call.account is not None or call.markname is not None:
         words = "account and markname are those of friends: give a group's id, and perhaps its displayname"
         raise CallerError(Code.BAD_PARAMETER, words)
@@ -266,7 +298,7 @@ class UploadMedia(MediaParams):
     """Media to upload."""
 
 
-@route("upload_media", media=True)
+@route("upload_media", media=True, needs=(Capability.SEND_MEDIA,))
 async def upload_media(account: "Account", call: UploadMedia) -> MediaUploaded:
     """Upload media; its `media_id` can be sent any number of times."""
     given = call.given()

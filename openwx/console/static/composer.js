@@ -2,7 +2,7 @@
 "use strict";
 
 const composer = () => document.getElementById("composer");
-const chosenFile = () => composer()?.elements.media.files[0];
+const chosenFile = () => composer()?.elements.media?.files[0]; // no field where files cannot be sent
 
 const units = ["B", "kB", "MB", "GB"];
 
@@ -35,6 +35,7 @@ function showChosen() {
 // Accepts only the first of several files, and none that is too large for the gateway.
 function choose(files) {
   const field = composer().elements.media;
+  if (!field) return;
   const fits = files.length > 0 && files[0].size <= Number(composer().dataset.most);
   const kept = new DataTransfer();
   if (fits) kept.items.add(files[0]);
@@ -59,7 +60,7 @@ document.addEventListener("paste", (event) => {
   choose([...event.clipboardData.files]);
 });
 
-const carriesFiles = (event) => composer() && event.dataTransfer?.types.includes("Files");
+const carriesFiles = (event) => composer()?.elements.media && event.dataTransfer?.types.includes("Files");
 
 for (const type of ["dragenter", "dragover"]) {
   document.addEventListener(type, (event) => {

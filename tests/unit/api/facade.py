@@ -16,7 +16,9 @@ from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code
+from openwx.reasons import ReasonCode, reason
 from openwx.store.records import ListedReport, Report
+from openwx.transports.base import Capability, SendBudget, no_code_wanted
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
@@ -99,6 +101,11 @@ class Account:
         self.name = name
         self.state = State.RUNNING
         self.state_reason = ""
+        self.reason = reason(ReasonCode.IN_SYNC)
+        self.transport_kind = "web"
+        self.capabilities = frozenset(Capability)
+        self.budgets: list[SendBudget] = []
+        self.owner_id: str | None = "@a"
         self.starttime = time.time() - 100
         self.qrcode_png: bytes | None = None
         self.buffer = Buffer()
@@ -118,6 +125,9 @@ class Account:
         self.outgoing = Outgoing(self.contacts)
         self.media = Media()
         self.outbox = Outbox()
+
+    async def verify_code(self, code: str) -> bool:
+        raise no_code_wanted()
 
     def require_running(self) -> None:
         if self.state is not State.RUNNING:

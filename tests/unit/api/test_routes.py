@@ -19,6 +19,7 @@ ANY_STATE = {
     "start_client",
     "stop_client",
     "get_qrcode",
+    "verify_code",
     "check_event",
     "events",
     "ws",
@@ -27,7 +28,7 @@ ANY_STATE = {
     "outbox_retry",
     "outbox_drop",
 }
-NEEDS_PARAMETERS = {"start_client", "outbox_show", "outbox_retry", "outbox_drop"}
+NEEDS_PARAMETERS = {"start_client", "verify_code", "outbox_show", "outbox_retry", "outbox_drop"}
 STREAMS = {"events", "ws"}
 """They do not come to an end; see ``tests/functional/test_streams.py`` and ``test_websocket.py``."""
 ENDING = [row for row in routes() if row.name not in STREAMS]

@@ -147,5 +147,5 @@ def _shape(kind: Any) -> Any:
     if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
         # What is left out where there is nothing to tell is empty here.
         kinds = [one for one in typing.get_args(kind) if one is not msgspec.UnsetType]
-        return kinds[0] if len(kinds) == 1 else frozenset(map(_shape, kinds))
+        return _shape(kinds[0]) if len(kinds) == 1 else frozenset(map(_shape, kinds))
     return kind

@@ -3,6 +3,7 @@
 import ast
 import re
 import string
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,6 +14,7 @@ from jinja2 import nodes
 
 from openwx import console
 from openwx.console import filters
+from openwx.console.abilities import ORDER, abilities_of
 from openwx.console.health import StatusView, health_of
 from openwx.console.translation import Translator
 from openwx.console.wording import (
@@ -25,7 +27,8 @@ from openwx.console.wording import (
     ret_words,
 )
 from openwx.console.words import WORDS
-from openwx.domain.contacts import FRIEND, PUBLIC_ACCOUNT, SYSTEM_ACCOUNT
+from openwx.domain.contact_book import ContactBook
+from openwx.domain.contacts import FRIEND, PUBLIC_ACCOUNT, SYSTEM_ACCOUNT, User
 from openwx.domain.events import State
 from openwx.errors import (
     BadResponse,
@@ -38,13 +41,15 @@ from openwx.errors import (
     refused,
 )
 from openwx.language import preferred
-from openwx.reasons import REASON_OF_RET
+from openwx.reasons import REASON_OF_RET, Reason, ReasonCode, reason
 from openwx.safetext import plain
+from openwx.transports.base import Capability, SendBudget
 
 HERE = Path(console.__file__).parent
 EN, ZH = Translator("en"), Translator("zh")
 NAMES = (
     "config.toml|login_mode|desktop|docs/zh/limits.md|docs/limits.md|openwx outbox list|openwx|post_event_list|"
+    r"iLink|ClawBot|start_client|transport=web|transport = \"(?:ilink|web)\"|"
     r"post_api|media.keep_days|media.max_size|\[report\]|\[access\]|token|HTTP|id"
 )
 """Names that Chinese sentences have in Latin letters."""
@@ -192,7 +197,9 @@ def test_deliveries_are_worded_by_their_status(
 
 def account(state: State, **more: Any) -> Any:
     base = {"is_running": False, "trouble": None, "session_end": None, "stop_requested": False}
-    values = base | {"state": state, "qrcode_png": None, "login_mode": "web"} | more
+    wanted = ReasonCode.NEED_VERIFY_CODE if more.pop("digits", False) else ReasonCode.SCANNED
+    way = {"reason": reason(wanted), "transport_kind": "web", "login_mode": "web"}
+    values = base | way | {"state": state, "qrcode_png": None} | more
     return SimpleNamespace(**values)
 
 
@@ -214,16 +221,57 @@ def sentences(health: StatusView) -> list[str]:
     ],
 )
 @pytest.mark.parametrize("session_end", [None, SessionEnded("synccheck", 1101)])
+@pytest.mark.parametrize("digits", [False, True])
 def test_every_state_is_whole_in_either_language(
-    state: State, trouble: WeChatError | None, session_end: SessionEnded | None
+    state: State, trouble: WeChatError | None, session_end: SessionEnded | None, digits: bool
 ) -> None:
-    one = account(state, trouble=trouble, session_end=session_end)
+    one = account(state, trouble=trouble, session_end=session_end, digits=digits)
     for wanted in (True, False):
         for stopping in (True, False):
             health = health_of(one, ZH, wanted=wanted, stopping=stopping)
             assert all(map(chinese_only, sentences(health))), sentences(health)
             health = health_of(one, EN, wanted=wanted, stopping=stopping)
             assert not re.search("[\u4e00-\u9fff]", " ".join(sentences(health)))
+            assert health.digits == (digits and not stopping and state is State.CONFIRMING)
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        (reason(ReasonCode.SCANNED_BY_ANOTHER, person="o9@im.wechat"), "扫码的是另一个人"),
+        (reason(ReasonCode.VERIFY_CODE_BLOCKED), "数字输错次数过多"),
+    ],
+)
+def test_why_another_scan_is_needed(why: Reason, words: str) -> None:
+    one = account(State.SCANING, reason=why)
+    health = health_of(one, ZH, wanted=True, stopping=False)
+    assert health.scans
+    assert health.reason is not None
+    assert health.reason.words.startswith(words)
+    assert health.reason.detail == why.text
+
+
+def test_why_a_bot_is_read_by_another_program() -> None:
+    why = reason(ReasonCode.SECOND_POLLER, seconds="60")
+    one = account(State.UPDATING, reason=why, trouble=refused("getupdates", 403))
+    health = health_of(one, EN, wanted=True, stopping=False)
+    assert health.reason is not None
+    assert "Another program receives" in health.reason.words
+
+
+@pytest.mark.parametrize(("left", "until", "shown"), [(3, 60, 3), (0, 60, 0), (3, -1, 0)])
+def test_a_budget_ends_with_its_time(left: int, until: float, shown: int) -> None:
+    budget = SendBudget("o9@im.wechat", left, time.time() + until)
+    book = ContactBook(User(id="@me"))
+    one = SimpleNamespace(capabilities=frozenset(), budgets=[budget], contacts=book)
+    (seen,) = abilities_of(cast("Any", one), EN).budgets
+    assert (seen.name, seen.left) == ("o9@im.wechat", shown)
+
+
+def test_every_ability_is_named() -> None:
+    assert set(ORDER) == set(Capability)
+    for one in Capability:
+        assert EN.of_code("can", one) != one
 
 
 def test_an_unknown_id_or_a_missing_value_is_a_mistake() -> None:

@@ -1,0 +1,94 @@
+"""``openwx verify-code``, and the line that ``openwx serve`` writes when the digits are wanted."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from openwx.config import AccessSettings, AccountSettings
+from tests.memory import MemoryTransports
+from tests.memory_wechat import MemoryAccount
+from tests.patience import PATIENCE_S
+
+from .world import Command, Gateway, World
+
+pytestmark = pytest.mark.in_memory
+
+Start = Callable[..., Awaitable[Command]]
+TOKEN = "a-long-secret-token"
+
+
+async def wants_digits(gateway: Gateway, n: int = 1) -> None:
+    """Wait until so many accounts want digits."""
+    wanting = 0
+    while wanting < n:
+        clients = (await gateway.get("check_client", token=TOKEN)).json["client"]
+        wanting = sum(one["reason_code"] == "need_verify_code" for one in clients)
+
+
+async def hands_in(openwx: Start, world: World, *arguments: str) -> tuple[int, str, str]:
+    environ = {"OPENWX_DATA_DIR": str(world.data_dir), "OPENWX_ACCESS__TOKEN": TOKEN}
+    return await (await openwx("verify-code", *arguments, **environ)).ends(PATIENCE_S)
+
+
+async def test_the_digits_are_handed_in(
+    openwx: Start, world: World, account: MemoryAccount
+) -> None:
+    account.wanted_code = "012345"
+    settings = world.settings().model_copy(update={"access": AccessSettings(token=TOKEN)})
+    gateway = await world.start(settings=settings)
+    await wants_digits(gateway)
+    assert await hands_in(openwx, world, "999999") == (
+        1, "", "openwx: these digits are wrong; look at the phone again\n",
+    )  # fmt: skip
+    assert await hands_in(openwx, world, "012345") == (
+        0, "the digits are right: the login goes on\n", "",
+    )  # fmt: skip
+    assert await hands_in(openwx, world, "012345") == (
+        1, "", "openwx: no verify code is wanted now\n",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("digits", ["123", "123456789", "12345x", "１２３４", ""])
+async def test_what_is_no_code_is_not_sent(openwx: Start, world: World, digits: str) -> None:
+    code, out, err = await hands_in(openwx, world, digits)
+    assert (code, out) == (2, "")
+    assert "must be 4 to 8 digits" in err
+
+
+async def test_no_gateway_runs(openwx: Start, world: World) -> None:
+    code, out, err = await hands_in(openwx, world, "123456")
+    assert (code, out) == (2, "")
+    assert err == f"openwx: no openwx runs with data_dir {world.data_dir}\n"
+
+
+async def test_several_accounts(openwx: Start, world: World, peer: MemoryTransports) -> None:
+    for name, digits in (("home", "1111"), ("shop", "2222")):
+        peer.account(name).wanted_code = digits
+    settings = world.settings().model_copy(
+        update={
+            "accounts": dict.fromkeys(("home", "shop"), AccountSettings()),
+            "access": AccessSettings(token=TOKEN),
+        }
+    )
+    gateway = await world.start(settings=settings)
+    await wants_digits(gateway, 2)
+    code, _, err = await hands_in(openwx, world, "2222")
+    assert code == 2
+    assert err == "openwx: --account is missing: several want digits: home, shop\n"
+    assert (await hands_in(openwx, world, "2222", "--account", "shop"))[0] == 0
+    assert (await hands_in(openwx, world, "1111"))[0] == 0, "one is left that wants digits"
+
+
+async def test_the_log_says_where(
+    world: World, account: MemoryAccount, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    account.wanted_code = "012345"
+    gateway = await world.start()
+    words = "default: the phone shows digits: hand them in with openwx verify-code DIGITS, or at"
+    async with asyncio.timeout(PATIENCE_S):
+        while not any(words in one for one in caplog.messages):
+            await asyncio.sleep(0.01)
+    assert [one for one in caplog.messages if words in one] == [f"{words} {gateway.url}/console"]
