@@ -37,6 +37,7 @@ from openwx.timing import Timing
 from openwx.transports import by_kind
 from openwx.transports.base import TransportFactory
 from openwx.transports.by_kind import TransportsByKind
+from openwx.transports.ilink.transport import ILinkTransports
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.transport import WebTransports
 
@@ -143,6 +144,7 @@ def _transports(
     return TransportsByKind(
         {
             "web": WebTransports(connector, guarded, timing),
+            "ilink": ILinkTransports(connector, guarded, timing),
         }
     )
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from openwx.config import AccountSettings
-from openwx.errors import ConfigError
 from openwx.transports.base import Transport, TransportFactory
 from openwx.transports.ratelimit import RateLimiter
 
@@ -27,13 +26,8 @@ class TransportsByKind:
     def create(
         self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
     ) -> Transport:
-        """Make the transport of an account. Raise ``ConfigError`` if this openwx has none of its kind."""
-        factory = self._factories.get(settings.transport)
-        if factory is None:
-            known = ", ".join(self._factories)
-            raise ConfigError(
-                f"accounts.{name}.transport is {settings.transport}, and this openwx has {known} only"
-            )
+        """Make the transport of an account."""
+        factory = self._factories[settings.transport]
         return factory.create(name, settings, limiter, is_guarded=is_guarded)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from openwx.errors import ConfigError
 from openwx.transports.by_kind import TransportsByKind, of_saved, to_saved
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
@@ -109,18 +108,6 @@ async def test_a_file_is_sent_by_either(
             assert reply.code == 0, reply.json
         assert [media.name for media in account.uploads][-1] == "b.txt"
         assert len(account.sent) == 2
-
-
-async def test_a_transport_that_is_not_there_is_an_error_of_the_configuration(
-    world: World, factories: dict[str, MemoryTransports]
-) -> None:
-    only_web = TransportsByKind({"web": factories["web"]})
-    gateway = Gateway(world.settings(transport="ilink"), PACE, world.http, only_web)
-    with pytest.raises(ConfigError) as raised:
-        await gateway.start()
-    assert str(raised.value) == (
-        "accounts.default.transport is ilink, and this openwx has web only"
-    )
 
 
 def test_names_of_saved_state_do_not_collide() -> None:
