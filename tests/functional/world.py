@@ -304,6 +304,14 @@ class Gateway(Api, testing.Gateway):
         Api.__init__(self, "", http)
         testing.Gateway.__init__(self, settings, pace, transports)
 
+    async def notices_login(self) -> None:
+        """Wait until the events of the login are published, which is a moment after the account runs."""
+        if "state_change" not in self.settings.report_for("default").post_event_list:
+            return
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(event.get("params", [])[1:] == ["running"] for event in self.noticed):
+                self.noticed += (await self.get("check_event", timeout="5")).json
+
     async def queues(self, n: int) -> None:
         """Wait until so many sends wait or are on their way."""
         assert self.service is not None
@@ -376,6 +384,7 @@ class World:
         if isinstance(self.wechat, Simulator):
             await self.account.phone.logs_in()
         await gateway.reaches("running")
+        await gateway.notices_login()
         return gateway
 
     async def close(self) -> None:

@@ -66,7 +66,7 @@ async def test_no_answer_counts_as_a_try(
 ) -> None:
     taken = Taken()
     receiver.script = [behaviour] * tries
-    world.start(pauses=taken.pauses(), timeout=0.3, tries=tries)
+    world.start(pauses=taken.pauses(), timeout=1.0, tries=tries)
     await world.record(a_message(1), a_message(2))
     await world.done()
     assert receiver.numbers() == [*[1] * tries, 2]
