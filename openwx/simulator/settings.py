@@ -9,6 +9,7 @@ from typing import Any
 
 OFF = ("false", "no", "off", "0")
 """Words that mean no."""
+_WORDS = {int: "a whole number", float: "a number", str: "a text"}
 
 
 def assign(settings: Any, values: Mapping[str, Any]) -> None:
@@ -31,5 +32,6 @@ def _read(name: str, kind: type, value: Any) -> Any:
     try:
         return kind(value)
     except (TypeError, ValueError):
-        allowed = "one of " + ", ".join(kind) if issubclass(kind, Enum) else f"a {kind.__name__}"
+        choices = ", ".join(kind) if issubclass(kind, Enum) else ""
+        allowed = f"one of {choices}" if choices else _WORDS[kind]
         raise ValueError(f"{name} should be {allowed}") from None

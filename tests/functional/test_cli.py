@@ -151,6 +151,33 @@ async def test_simulate_warns_where_others_can_reach_it(openwx: Start) -> None:
     await simulate.says("warning: http://0.0.0.0:.* has no password")
 
 
+async def test_simulate_takes_options_of_its_ilink_service(openwx: Start) -> None:
+    options = ("--ilink", "verify_code=yes", "--ilink", "client_id=refuse")
+    simulate = await openwx("simulate", "--port", "0", *options)
+    assert simulate.process.stdout is not None
+    wechat = (await simulate.process.stdout.readline()).decode().split()[-1]
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{wechat}/_simulator/ilink/options") as answer,
+    ):
+        told = await answer.json()
+    assert (told["verify_code"], told["client_id"], told["budget"]) == (True, "refuse", 10)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("nonsense=1", "no setting"),
+        ("budget=many", "should be a whole number"),
+        ("budget", "NAME=VALUE"),
+    ],
+)
+async def test_simulate_rejects_what_is_no_option(openwx: Start, given: str, words: str) -> None:
+    code, _, err = await (await openwx("simulate", "--port", "0", "--ilink", given)).ends()
+    assert code == 2
+    assert words in err
+
+
 async def test_logout_ends_the_session_at_wechat_and_forgets_it(
     openwx: Start, world: World, account: Account
 ) -> None:

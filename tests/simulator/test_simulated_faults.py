@@ -85,7 +85,7 @@ async def test_the_control_api_shows_a_whole_story(web: WebClient, simulator: Si
             return await answer.json()
 
     uuid = await web.code()
-    assert await post("phone/scan") == {"uuid": uuid}
+    assert (await post("phone/scan"))["uuid"] == uuid
     assert (await get("state"))["accounts"][0]["phone_asks_for"] == uuid
     await post("phone/confirm")
     assert await web.poll(uuid) == "200"

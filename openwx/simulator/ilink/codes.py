@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from ..phone import LoginCode
@@ -100,5 +101,5 @@ _STATUS = {
 
 def version_number(version: str) -> int:
     """Return `iLink-App-ClientVersion` for a version such as `2.4.9`; 0 for none."""
-    major, minor, patch = (int(part) for part in version.split(".")) if version else (0, 0, 0)
+    major, minor, patch = [*map(int, re.findall(r"\d+", version)), 0, 0, 0][:3]
     return major << 16 | minor << 8 | patch

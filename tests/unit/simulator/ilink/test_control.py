@@ -59,8 +59,8 @@ async def test_options_are_checked(control: Control, options: ILinkOptions) -> N
     told = await control.get("ilink/options")
     assert (told["hold_s"], told["client_id"]) == (0.05, "accept")
     wrong: list[tuple[dict[str, Any], str]] = [
-        ({"nonsense": 1}, "no setting"), ({"burst": "many"}, "should be a int"),
-        ({"client_id": "x"}, "should be one of accept, same, refuse"), ({"hold_s": []}, "should be a float"),
+        ({"nonsense": 1}, "no setting"), ({"burst": "many"}, "should be a whole number"),
+        ({"client_id": "x"}, "should be one of accept, same, refuse"), ({"hold_s": []}, "should be a number"),
     ]  # fmt: skip
     for given, words in wrong:
         # All are set, or none.
