@@ -6,14 +6,13 @@ are left, so they are counted here, and saved. A send whose answer was lost coun
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import msgspec
 
-from openwx.errors import BudgetSpent, Rejected
+from openwx.errors import BudgetSpent, CallerError, Code
 from openwx.transports.base import SendBudget
-from openwx.transports.ilink import wire
 
 SENDS = 10
 """The number of messages that may follow one of a person's."""
@@ -80,14 +79,16 @@ class Budgets:
             return 0
         return max(0, SENDS - talk.sends - self._on_their_way.get(person, 0))
 
-    @property
-    def all(self) -> list[SendBudget]:
+    def of(self, people: Iterable[str]) -> list[SendBudget]:
+        """Return the budgets of people; nothing may be sent to those who have not written to this bot."""
         return [
-            SendBudget(
-                id=person, sends_left=self.left(person), until=talk.heard_ms / 1000 + WINDOW_S
-            )
-            for person, talk in self._talks.items()
+            SendBudget(id=person, sends_left=self.left(person), until=self._until(person))
+            for person in people
         ]
+
+    def _until(self, person: str) -> float:
+        talk = self._talks.get(person)
+        return talk.heard_ms / 1000 + WINDOW_S if talk else 0.0
 
     def is_sendable(self, person: str) -> bool:
         """Return whether a send may be tried: not while one that did not fit waits for the person."""
@@ -97,16 +98,17 @@ class Budgets:
     def reserved(self, person: str, count: int) -> Iterator["Reserved"]:
         """Reserve ``count`` messages; what was not used is free again afterwards.
 
-        Raises ``BudgetSpent``, and ``Rejected`` where so many never fit.
+        Raises ``BudgetSpent``, and ``CallerError`` where so many never fit.
         """
         if count > SENDS:
             words = (
-                f"nothing was sent: it takes {count} messages, and WeChat takes {SENDS} in a row"
+                f"nothing was sent: it takes {count} messages, and WeChat takes {SENDS} in a row:"
+                " send less, or a file"
             )
-            raise Rejected(CALL, wire.BAD_CALL, words)
+            raise CallerError(Code.NOT_POSSIBLE, words)
         if self.left(person) < count:
             self._told.add(person)
-            raise BudgetSpent(CALL, wire.BAD_CALL, self._why(person, count))
+            raise BudgetSpent(CALL, 0, self._why(person, count))
         self._count(person, count)
         reserved = Reserved(count, lambda: self._use(person))
         try:

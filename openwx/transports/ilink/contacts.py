@@ -63,8 +63,6 @@ class People(ContactBook):
         if old is None:
             return []
         new = self._put(id, name)
-        if id == self.owner:
-            self.user = replace(self.user, markname=name, displayname=new.displayname)
         return [
             PropertyChanged(new, field, getattr(old, field), getattr(new, field))
             for field in ("markname", "displayname")
@@ -77,4 +75,6 @@ class People(ContactBook):
     def _put(self, id: str, name: str) -> Friend:
         shown = friend_displayname("", name, "")
         self.friends[id] = friend = Friend(id=id, uid=id, markname=name, displayname=shown)
+        if id == self.owner:
+            self.user = replace(self.user, markname=name, displayname=shown)
         return friend

@@ -33,18 +33,18 @@ class Hosts:
 
     def at(self, host: str) -> URL | None:
         """Return the origin of the data centre at ``host``; None unless it is WeChat's."""
+        if self._base is not None:
+            return self._base
         name = host.strip().lower().rstrip(".")
-        if not _is_wechat(name):
-            return None
-        return self._base or URL(f"https://{name}")
+        return URL(f"https://{name}") if _is_wechat(name) else None
 
     def of(self, base_url: str) -> URL | None:
         """Return the origin for calls that a login told; None unless it is WeChat's, by https."""
+        if self._base is not None:
+            return self._base
         url = _parsed(base_url)
         if url is None:
             return None
-        if self._base is not None:
-            return self._base
         is_ours = url.scheme == "https" and url.port == 443 and _is_wechat(url.host or "")
         return url.origin() if is_ours else None
 

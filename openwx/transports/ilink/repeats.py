@@ -69,11 +69,13 @@ class Repeats:
 
 
 def mark_of(message: wire.Message, items: Sequence[Raw]) -> str:
-    """Return what two deliveries of one message have in common: sender, time and content. Empty without a time."""
+    """Return what two deliveries of one message have in common: sender, time, the phone's own id and content. Empty
+    without a time."""
     written_ms = wire.whole(message.create_time_ms)
     if not written_ms:
         return ""
-    return hash_of(wire.text(message.from_user_id), written_ms, *map(_lasting, items))
+    sender, client_id = wire.text(message.from_user_id), _plain(message.client_id)
+    return hash_of(sender, written_ms, client_id, *map(_lasting, items))
 
 
 def local_id(message: wire.Message, items: Sequence[Raw], place: str) -> str:
@@ -82,10 +84,14 @@ def local_id(message: wire.Message, items: Sequence[Raw], place: str) -> str:
     ``place`` says where in which answer it came; it counts where nothing else tells two equal texts apart.
     """
     fields = (message.create_time_ms, message.seq, message.client_id)
-    named = [wire.whole(value) or wire.text(value) for value in fields]
+    named = [*map(_plain, fields)]
     if not any(named):
         named = [place]
     return as_digits(hash_of(wire.text(message.from_user_id), *named, *map(_lasting, items)))
+
+
+def _plain(value: object) -> int | str:
+    return wire.whole(value) or wire.text(value)
 
 
 def as_digits(hashed: str) -> str:

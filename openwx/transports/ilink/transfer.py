@@ -18,7 +18,7 @@ from openwx.errors import BadResponse, CallerError, Code, Rejected, Unreachable
 from openwx.localfile import ChangedError, open_regular
 from openwx.timing import Timing
 from openwx.transports.base import Write
-from openwx.transports.ilink import calls, crypt, wire
+from openwx.transports.ilink import calls, crypt, silk, wire
 from openwx.transports.ilink.client import Client
 from openwx.transports.ilink.http import PIECE
 from openwx.transports.ilink.items import Source, source_of
@@ -53,6 +53,7 @@ class Transfer:
     def __init__(self, client: Client, pace: Timing) -> None:
         self._client = client
         self._pace = pace
+        self._voices = silk.Voices()
         self._failed: dict[str, list[str]] = {}
         """Keys that did not fit, by the id of the message."""
 
@@ -62,8 +63,16 @@ class Transfer:
         """Pass the decrypted bytes of received media to ``write``.
 
         Raises ``BadResponse`` where they are not the file that the message tells of. A download needs no session, and
-        ends none.
+        ends none. A voice is passed as WAV where there is a decoder.
         """
+        if ref.kind == "voice" and self._voices.can_decode:
+            voice = _Collected(silk.LARGEST, write)
+            await self._fetch(ref, voice.take)
+            await voice.end(self._voices)
+        else:
+            await self._fetch(ref, write)
+
+    async def _fetch(self, ref: MediaRef, write: Write) -> None:
         source = source_of(ref)
         checked = _Checked(write)
         url = self._address(source)
@@ -229,6 +238,34 @@ class _Checked:
             raise crypt.CipherError(words)
         if len(source.md5) == 32 and self._md5.hexdigest() != source.md5:
             raise crypt.CipherError("what came has another MD5 than the message tells")
+
+
+class _Collected:
+    """Keeps a voice until it is whole, so that it can be decoded; one that is too large passes as it is."""
+
+    def __init__(self, most: int, write: Write) -> None:
+        self._most = most
+        self._write = write
+        self._data = bytearray()
+        self._passes = False
+
+    async def take(self, data: bytes) -> None:
+        if self._passes:
+            await self._write(data)
+            return
+        self._data += data
+        if len(self._data) > self._most:
+            self._passes = True
+            await self._flush(bytes(self._data))
+
+    async def end(self, voices: silk.Voices) -> None:
+        """Pass the voice on, decoded if it can be."""
+        if not self._passes and self._data:
+            await self._flush(await voices.decoded(bytes(self._data)))
+
+    async def _flush(self, data: bytes) -> None:
+        for start in range(0, len(data), PIECE):
+            await self._write(data[start : start + PIECE])
 
 
 class _Bounded:

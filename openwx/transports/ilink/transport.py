@@ -57,7 +57,8 @@ class ILinkTransport:
 
     @property
     def budgets(self) -> Sequence[SendBudget]:
-        return self._client.memory.budgets.all
+        memory = self._client.memory
+        return memory.budgets.of(memory.people.friends)
 
     async def until_sendable(self, chat_id: str) -> None:
         await self._client.until_sendable(chat_id)

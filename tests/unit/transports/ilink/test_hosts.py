@@ -20,8 +20,8 @@ def test_the_fixed_hosts() -> None:
 def test_one_origin_stands_for_all() -> None:
     base = "http://127.0.0.1:8080"
     assert str(RELAYED.first) == base
-    assert str(RELAYED.at("sh.weixin.qq.com")) == base
-    assert str(RELAYED.of("https://sh.weixin.qq.com/")) == base
+    for host in ("sh.weixin.qq.com", "127.0.0.1:9999", "x"):
+        assert str(RELAYED.at(host)) == str(RELAYED.of(f"https://{host}/")) == base
     assert str(RELAYED.media("upload", {"x": "1"})) == f"{base}/c2c/upload?x=1"
     for origin in (CDN, base):
         assert str(RELAYED.media_at(f"{origin}/c2c/d?x=%2B+")) == f"{base}/c2c/d?x=%2B+"

@@ -17,6 +17,7 @@ from openwx.domain.events import (
 )
 from openwx.errors import CallerError, NotLoggedIn, SessionEnded
 from openwx.reasons import ReasonCode
+from openwx.transports.ilink.hosts import Hosts
 from openwx.transports.ilink.session import Session
 
 from .fake import PERSON, Fake
@@ -103,7 +104,14 @@ async def test_another_data_centre_is_followed(case: Case, fake: Fake) -> None:
         assert is_usable(transport)
 
 
-async def test_a_redirect_to_a_stranger_is_not_followed(case: Case, fake: Fake) -> None:
+async def test_a_redirect_to_a_stranger_is_not_followed(
+    case: Case, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at(_: Hosts, host: str) -> None:
+        """Return nothing, as for a stranger without a ``base_url``, which stands for every host."""
+        assert host == "weixin.qq.com.evil.example"
+
+    monkeypatch.setattr(Hosts, "at", at)
     async with case.started() as transport:
         code = await fake.scanned()
         await fake.says_of(code, "scaned_but_redirect", redirect_host="weixin.qq.com.evil.example")
@@ -261,7 +269,7 @@ async def test_a_stale_token_brings_a_new_code_and_the_person_stays(case: Case, 
         assert transport.contacts.find_friend(id=PERSON) == friend
         await fake.until(lambda: fake.calls[-1][0] == "getupdates")
         assert fake.calls[-1][1]["get_updates_buf"] == ""
-        assert [budget.sends_left for budget in transport.budgets] == []
+        assert [(one.id, one.sends_left) for one in transport.budgets] == [(PERSON, 0)]
 
 
 async def test_a_token_that_is_known_after_all_is_used_on(case: Case, fake: Fake) -> None:

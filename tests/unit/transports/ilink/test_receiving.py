@@ -175,15 +175,17 @@ async def test_equal_texts_are_no_repetition(case: Case, fake: Fake) -> None:
     async with case.logged_in() as (_, bot):
         await fake.writes(bot, "ok")
         await fake.writes(bot, "ok")
+        await fake.writes(bot, "ok", create_time_ms=1_790_000_000_000)
+        await fake.writes(bot, "ok", create_time_ms=1_790_000_000_000)
         await fake.writes(bot, "ok", message_id=None)
         await fake.writes(bot, "ok", message_id=None)
         await fake.writes(bot, "ok", create_time_ms=None)
         await fake.writes(bot, "ok", create_time_ms=None)
         await fake.writes(bot, "ok", **nothing)
-        await fake.until(lambda: bot.acknowledged >= 7)
+        await fake.until(lambda: bot.acknowledged >= 9)
         await fake.writes(bot, "ok", **nothing)
-        messages = await case.inbox.gets(8)
-        assert len({message.id for message in messages}) == 8
+        messages = await case.inbox.gets(10)
+        assert len({message.id for message in messages}) == 10
         assert all(message.id.isdecimal() for message in messages)
 
 

@@ -1,0 +1,72 @@
+"""Makes WAV of received voices, which are SILK, where the extra ``silk`` is installed. ``Transfer`` calls it.
+
+The decoder is written in C, and the bytes come from strangers: it runs in a process of its own (``silk_decoder``) with
+bounded time, memory and sizes, so that whatever happens to it, the voice arrives as it came.
+"""
+
+import asyncio
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+
+log = logging.getLogger("openwx.media")
+
+LARGEST = 4 * 1024 * 1024
+"""Size of the largest voice that is decoded, in bytes; a minute has some 150 KB."""
+WITHIN_S = 30.0
+"""How long the decoder may take, in seconds; a minute of voice takes a quarter of one."""
+AT_ONCE = 2
+
+_HEADERS = (b"\x02#!SILK_V3", b"#!SILK_V3")
+_DECODER = str(Path(__file__).with_name("silk_decoder.py"))
+
+
+def is_installed() -> bool:
+    """Return whether the decoder is there."""
+    return importlib.util.find_spec("pysilk") is not None
+
+
+class Voices:
+    """Decodes the voices of one account, few at a time."""
+
+    def __init__(self) -> None:
+        self.can_decode = is_installed()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def decoded(self, voice: bytes) -> bytes:
+        """Return a voice as WAV; as it is where it is no SILK, or cannot be decoded."""
+        if not voice.startswith(_HEADERS) or len(voice) > LARGEST:
+            return voice
+        async with self._slots:
+            return await _decoded(voice) or voice
+
+
+async def _decoded(voice: bytes) -> bytes:
+    """Have a process decode SILK; nothing where it fails."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # it imports nothing from the folders around it
+            _DECODER,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError as error:
+        log.warning("a voice could not be made WAV: no process for it: %s", error)
+        return b""
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            wav, _ = await process.communicate(voice)
+    except TimeoutError:
+        log.warning("a voice could not be made WAV within %.0f seconds", WITHIN_S)
+        return b""
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        log.warning("a voice could not be made WAV: the decoder ended with %d", process.returncode)
+        return b""
+    return wav
