@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
+from openwx import service
 from openwx.errors import ConfigError
 from openwx.transports.by_kind import TransportsByKind, of_saved, to_saved
 from tests.memory import MemoryTransports
@@ -121,6 +122,25 @@ async def test_a_transport_that_is_not_there_is_an_error_of_the_configuration(
     assert str(raised.value) == (
         "accounts.default.transport is ilink, and this openwx has web only"
     )
+
+
+async def test_a_logout_ends_the_sessions_of_both(
+    change: Change,
+    world: World,
+    factories: dict[str, MemoryTransports],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    accounts = [factories[kind].account() for kind in ("web", "ilink")]
+    for kind in factories:
+        await change(kind)
+    await world.gateways[-1].stop()
+    assert [one.is_logged_in for one in accounts] == [True, True]
+    monkeypatch.setattr(service, "_transports", lambda *_: TransportsByKind(factories))
+    await service.log_out(world.settings(transport="ilink"))
+    assert [one.is_logged_in for one in accounts] == [False, False]
+    for kind in factories:
+        await change(kind)
+    assert [one.logins for one in accounts] == [2, 2]
 
 
 def test_names_of_saved_state_do_not_collide() -> None:
