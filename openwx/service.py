@@ -35,7 +35,7 @@ from openwx.store.base import Journal, JournalError, JournalUnavailable
 from openwx.store.records import WriteBatch
 from openwx.timing import Timing
 from openwx.transports import by_kind
-from openwx.transports.base import TransportFactory
+from openwx.transports.base import Transport, TransportFactory
 from openwx.transports.by_kind import TransportsByKind
 from openwx.transports.ilink.transport import ILinkTransports
 from openwx.transports.ratelimit import RateLimiter
@@ -139,7 +139,7 @@ async def running(
 
 def _transports(
     connector: aiohttp.BaseConnector, guarded: aiohttp.BaseConnector | None, timing: Timing
-) -> TransportFactory:
+) -> TransportsByKind:
     """Make the factories of all transports. ``guarded`` is for addresses that came from a caller."""
     return TransportsByKind(
         {
@@ -319,17 +319,23 @@ async def log_out(settings: Settings) -> None:
         transports = _transports(connector, None if is_open else guard.connector, timing)
         for name, account in (await all_accounts(settings, journal)).items():
             given = set() if name in settings.accounts else given_by_caller(settings, account)
-            limiter = RateLimiter(account.send_interval, timing.too_often)
-            transport = transports.create(name, account, limiter, is_guarded="base_url" in given)
-            stack.push_async_callback(transport.close)
-            try:
-                saved = by_kind.of_saved(transport.kind, await journal.state(name))
-                state = by_kind.to_saved(transport.kind, await transport.log_out(saved))
-            except WeChatError as error:
-                log.warning("%s: still logged in: %s", name, error)
-                problem = problem or error
-                continue
-            if state:
-                await journal.write(WriteBatch(account=name, state=state))
+            for kind in transports.kinds:  # also of one that it had before
+                of_kind = account.model_copy(update={"transport": kind})
+                limiter = RateLimiter(account.send_interval, timing.too_often)
+                is_guarded = "base_url" in given
+                transport = transports.create(name, of_kind, limiter, is_guarded=is_guarded)
+                stack.push_async_callback(transport.close)
+                try:
+                    await _end_session(name, transport, journal)
+                except WeChatError as error:
+                    log.warning("%s: still logged in: %s", name, error)
+                    problem = problem or error
     if problem is not None:
         raise problem
+
+
+async def _end_session(name: str, transport: Transport, journal: Journal) -> None:
+    saved = by_kind.of_saved(transport.kind, await journal.state(name))
+    if state := await transport.log_out(saved):
+        named = by_kind.to_saved(transport.kind, state)
+        await journal.write(WriteBatch(account=name, state=named))

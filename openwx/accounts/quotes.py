@@ -48,7 +48,7 @@ class Quotes:
             lambda: self._journal.body_of(self._account, dedupe), note
         )
         payload: Payload = msgspec.json.decode(body) if body else {}
-        return payload
+        return payload if "content" in payload else {}  # a friend request has an id, too
 
 
 def _quote_of(quote: Quote, payload: Payload) -> Quote:

@@ -436,10 +436,8 @@ class Sender:
                 return SendResult(chat_id, error=error)
             except (Unreachable, BadResponse, SystemBusy) as error:
                 log.info("a send failed: %s", error)
-                if self._transport.drops_repeats:
-                    unsure |= not isinstance(error, NeverReached | SystemBusy)
-                else:  # it has not reached WeChat: otherwise it would have ended
-                    await self._note_begun(queued, begun=False)
+                is_lost = not isinstance(error, NeverReached | SystemBusy)
+                unsure |= is_lost and self._transport.drops_repeats
                 if not tries_left:
                     gave_up = given_up(error, self._tries, unsure=unsure and queued.begun)
                     return SendResult(chat_id, error=gave_up)
@@ -448,6 +446,8 @@ class Sender:
                 is_for_now = isinstance(error, RateLimited) and queued.caller is None
                 if not is_for_now or not tries_left:
                     return SendResult(chat_id, error=refusal_of(error, unsure=unsure))
+            if not self._transport.drops_repeats:  # had its answer been lost, it would have ended
+                await self._note_begun(queued, begun=False)
             turn = None
             self._counts.send_retries.inc()
         raise AssertionError("the last attempt ends it")

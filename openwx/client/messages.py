@@ -9,6 +9,15 @@ import msgspec
 from openwx.client.answers import Uid
 
 
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """The message that another one quotes. What is not known is empty. ``id`` is the ``msg_id`` of a send."""
+
+    id: str = ""
+    sender: str = ""
+    content: str = ""
+    format: str = ""
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True, rename={"class_": "class"}):
     """The members of every message; also a message of an unknown ``format``.
 
@@ -44,6 +53,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename={"class_": "clas
     group_id: str = ""
     group_uid: Uid = ""
     group_name: str = ""
+    quote: Quote | None = None
     source: str = ""
     code: int = 0
     """Of a ``send_message``: 0, or why it was not sent, with ``msg`` and ``info``."""
@@ -92,6 +102,8 @@ class MediaMessage(Message, frozen=True, kw_only=True):
     media_ext: str = ""
     media_data: str = ""
     media_error: str = ""
+    voice_text: str = ""
+    """The words of a voice message, where WeChat sends them."""
 
     @property
     def data(self) -> bytes | None:

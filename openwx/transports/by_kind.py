@@ -4,7 +4,7 @@ The composition chooses by it; ``Account`` saves and restores by it. The kind is
 setting ``transport``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from openwx.config import AccountSettings
@@ -22,6 +22,11 @@ class TransportsByKind:
 
     def __init__(self, factories: Mapping[str, TransportFactory]) -> None:
         self._factories = factories
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """The kinds of which there is a factory."""
+        return self._factories.keys()
 
     def create(
         self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool

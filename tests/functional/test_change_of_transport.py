@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
+from openwx import service
 from openwx.transports.by_kind import TransportsByKind, of_saved, to_saved
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
@@ -108,6 +109,25 @@ async def test_a_file_is_sent_by_either(
             assert reply.code == 0, reply.json
         assert [media.name for media in account.uploads][-1] == "b.txt"
         assert len(account.sent) == 2
+
+
+async def test_a_logout_ends_the_sessions_of_both(
+    change: Change,
+    world: World,
+    factories: dict[str, MemoryTransports],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    accounts = [factories[kind].account() for kind in ("web", "ilink")]
+    for kind in factories:
+        await change(kind)
+    await world.gateways[-1].stop()
+    assert [one.is_logged_in for one in accounts] == [True, True]
+    monkeypatch.setattr(service, "_transports", lambda *_: TransportsByKind(factories))
+    await service.log_out(world.settings(transport="ilink"))
+    assert [one.is_logged_in for one in accounts] == [False, False]
+    for kind in factories:
+        await change(kind)
+    assert [one.logins for one in accounts] == [2, 2]
 
 
 def test_names_of_saved_state_do_not_collide() -> None:

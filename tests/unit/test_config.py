@@ -735,6 +735,9 @@ def test_describe() -> None:
         [accounts.three]
         secret = "other"
         verify = false
+        [accounts.four]
+        transport = "ilink"
+        post_api = ""
         """,
         {"OPENWX_TOKEN": "s3cr3t"},
     )
@@ -752,6 +755,7 @@ def test_describe() -> None:
             "account three: login_mode desktop, post_api https://***@backend/wx?***, signed,"
             " any certificate"
         ),
+        "account four: transport ilink, post_api none",
         (
             "warning: environment variable OPENWX_TOKEN is not a setting and is ignored; "
             "did you mean OPENWX_ACCESS__TOKEN?"

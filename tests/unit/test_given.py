@@ -29,6 +29,7 @@ from openwx.errors import ConfigError
         ({"numbers": "true"}, "numbers", True),
         ({"verify": "0"}, "verify", False),
         ({"ca": ""}, "ca", None),
+        ({"transport": "ilink"}, "transport", "ilink"),
         ({"plugin_openwx_post_event": "1"}, "post_event", True),
         ({"plugin_openwx_post_event": "1", "post_event": "0"}, "post_event", False),
         ({"post_event": "0", "plugin_openwx_post_event": "1"}, "post_event", False),

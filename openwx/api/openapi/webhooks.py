@@ -18,12 +18,20 @@ _ENUMS: dict[str, list[str]] = {
     "source": ["local", "outer"],
 }
 
+_QUOTE: Schema = {
+    "type": "object",
+    "required": ["sender", "content"],
+    "properties": {name: {"type": "string"} for name in ("id", "sender", "content", "format")},
+}
+
 
 def _field(name: str) -> Schema:
     if name in _ENUMS:
         return {"enum": _ENUMS[name]}
     if name in _MAY_BE_NUMBERS:
         return {"type": ["integer", "string"]}
+    if name == "quote":
+        return _QUOTE
     return {"type": "integer" if name == "code" else "string"}
 
 

@@ -1,11 +1,16 @@
 """Which part of a text is quoted."""
 
 import hashlib
+from pathlib import Path
 
+import msgspec
 import pytest
 
-from openwx.accounts.quotes import part_of
-from openwx.domain.messages import PartialText
+from openwx import store
+from openwx.accounts.quotes import Quotes, part_of
+from openwx.domain.contacts import Friend
+from openwx.domain.messages import PartialText, Parties, Quote, Text
+from openwx.store.records import NewReport, WriteBatch, new_uid
 
 TEXT = "一 one two one 二 two one end"
 
@@ -52,3 +57,24 @@ def test_otherwise_it_is_the_whole_text(wrong: PartialText) -> None:
 def test_long_texts_take_no_long_time() -> None:
     text = "a" * 100_000
     assert part_of(text, part("b", "a" * 50, "a" * 50, 10**6, 10**6)) == text
+
+
+@pytest.mark.parametrize(
+    "body", [msgspec.json.encode({"post_type": "event", "event": "friend_request"}), b""]
+)
+async def test_what_is_no_message_is_not_quoted(tmp_path: Path, body: bytes) -> None:
+    friend = Friend(id="@1")
+    text = Text(
+        id="2",
+        time=0,
+        content="x",
+        parties=Parties(chat=friend, sender=friend, receiver=None, mine=False),
+        quote=Quote(id="1"),
+    )
+    async with store.open(tmp_path / "journal.db", beside=[]) as journal:
+        report = NewReport(chat="", kind="friend_request", body=body, uid=new_uid(), dedupe="me:1")
+        await journal.write(WriteBatch(account="me", reports=[report]))
+        quotes = Quotes("me", journal)
+        assert await quotes.complete(text, "me", {}) == text
+        known = await quotes.complete(text, "me", {"me:1": {"content": "y", "format": "text"}})
+        assert known.quote == Quote(id="1", content="y", format="text")

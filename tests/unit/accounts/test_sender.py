@@ -826,3 +826,11 @@ async def test_a_send_that_ends_its_session_has_not_begun(wechat: WeChat, sender
     wechat.on_send = lambda: None
     wechat.running.set()
     assert await wechat.finishes(1) == ["x"]
+
+
+async def test_a_message_that_was_too_often_has_not_begun(wechat: WeChat, sender: Sender) -> None:
+    wechat.drops_repeats = False
+    wechat.failures = [RateLimited("send", -2)]
+    accept(sender, message("x"))
+    assert await wechat.finishes(1) == ["x"]
+    assert begun_in(wechat.journal) == [True, False, True]
