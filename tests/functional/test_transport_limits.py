@@ -250,3 +250,14 @@ async def test_the_owner_of_an_account_on_the_web(world: World, account: MemoryA
     assert account.filehelper.texts == ["hi"]
     reply = await gateway.get("send_group_message", id="@owner", content="hi")
     assert (reply.code, "send_friend_message only" in reply.words) == (-2, True)
+
+
+async def test_a_spent_budget_is_wechats_refusal(api: Gateway, account: MemoryAccount) -> None:
+    friend = account.friend("小灰")
+    account.left = {friend: 0}
+    reply = await api.get("send_friend_message", id=friend.record.id, content="hi")
+    assert (reply.status, reply.code) == (200, 201), reply.body
+    assert isinstance(reply.json["ret"], int)
+    assert isinstance(reply.json["errmsg"], str)
+    assert reply.words
+    assert not account.sent
