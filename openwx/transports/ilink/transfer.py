@@ -36,6 +36,8 @@ _SLOWEST = 16 * 1024
 """The slowest accepted transfer, in bytes per second."""
 _UPLOAD_TYPES: dict[Kind, int] = {"image": 1, "video": 2, "file": 3}
 """The ``media_type`` of an upload, which counts otherwise than the ``type`` of an item."""
+_SENT_AS: dict[Kind, Kind] = {"image": "image", "emoticon": "image", "video": "video"}
+"""What files are sent as, as the official client does (2.4.9): a GIF is a picture. All others are files."""
 
 
 class Uploaded(msgspec.Struct, frozen=True):
@@ -122,7 +124,7 @@ class Transfer:
         if media.size > LARGEST:
             words = f"{media.name} has {media.size} bytes; more than {LARGEST} cannot be sent"
             raise CallerError(Code.MEDIA, words)
-        kind: Kind = media.kind if media.kind in _UPLOAD_TYPES else "file"
+        kind = _SENT_AS.get(media.kind, "file")
         key, file_key = os.urandom(crypt.BLOCK), os.urandom(16).hex()
         permit = {
             "filekey": file_key,

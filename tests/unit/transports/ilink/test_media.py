@@ -273,7 +273,7 @@ async def sent(
     ("kind", "media_type", "item_type", "member"),
     [
         ("image", 1, 2, "image_item"), ("video", 2, 5, "video_item"), ("file", 3, 4, "file_item"),
-        ("voice", 3, 4, "file_item"), ("emoticon", 3, 4, "file_item"), ("microvideo", 3, 4, "file_item"),
+        ("voice", 3, 4, "file_item"), ("emoticon", 1, 2, "image_item"), ("microvideo", 3, 4, "file_item"),
     ],
 )  # fmt: skip
 async def test_what_is_sent_is_shaped_as_the_service_wants(
