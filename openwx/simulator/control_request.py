@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from .faults import Fault
-from .ilink.clawbot import Chat as ClawBotChat
+from .ilink.chat import Chat as ClawBotChat
 from .ilink.model import Said, Written
 from .media import Medium
 from .model import Message, SentMessage

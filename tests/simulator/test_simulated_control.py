@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account, Simulator
-from openwx.simulator.control import GETS, KINDS, POSTS
+from openwx.simulator.control import GETS, POSTS
 from openwx.simulator.control import __doc__ as control_doc
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
+from openwx.simulator.verbs import KINDS
 from tests.rows import rows
 
 from .web_client import Json, WebClient

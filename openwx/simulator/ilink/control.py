@@ -9,7 +9,8 @@ from ..control_request import BadParameterError, ControlRequest
 from ..settings import assign
 from ..verbs import Action, verb, verbs
 from .bot import Bot
-from .clawbot import Chat, ClawBot
+from .chat import Chat
+from .clawbot import ClawBot
 from .model import BotMessage, Written
 
 _SAYING = (

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from aiohttp import web
 
 from ..bot import Bot, Window
-from ..clawbot import Chat
+from ..chat import Chat
 from ..model import BotMessage
 from ..options import ILinkOptions, MissingToken, RepeatedClientId
 from .base import (
