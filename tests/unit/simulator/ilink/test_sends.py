@@ -13,7 +13,6 @@ from openwx.simulator import (
     MissingToken,
     RepeatedClientId,
 )
-
 from tests.patience import PATIENCE_S
 
 from .bot_client import BotClient, Json
