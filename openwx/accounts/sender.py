@@ -200,7 +200,7 @@ class Sender:
     ) -> KeyedCall:
         """Accept messages if the key is new: ``find`` says what is sent to whom. Else return the first call.
 
-        ``awaited``: the caller waits for the outcomes. Raise ``CallerError`` (201) then if a budget is known to be spent.
+        ``awaited``: the caller waits for the outcomes. Then a budget that is known to be spent raises ``CallerError``.
         """
 
         async def accept() -> KeyedCall:
