@@ -1,4 +1,4 @@
-"""What accounts rely on, of every transport alike: the one in memory, and web WeChat against the simulator."""
+"""What accounts rely on, of every transport alike: the one in memory, web WeChat and iLink against the simulator."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,12 +9,14 @@ import aiohttp
 import pytest
 
 from openwx.config import AccountSettings
+from openwx.domain.contacts import Friend
 from openwx.domain.events import ChatAdded, Event, LoggedIn, State, StateChanged
 from openwx.errors import NotLoggedIn, SessionEnded
 from openwx.reasons import ReasonCode
-from openwx.simulator import Account, Simulator
+from openwx.simulator import Account, ClawBot, Simulator
 from openwx.testing import PACE
 from openwx.transports.base import Batch, Capability, Transport, TransportFactory
+from openwx.transports.ilink.transport import ILinkTransports
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.transport import WebTransports
 from tests.memory import MemoryTransports
@@ -127,6 +129,32 @@ class Case:
         assert isinstance(self.account, MemoryAccount)
         self.account.end_session(SessionEnded("call", 1101))
 
+    # The person who writes, and others
+
+    ids_last = False
+    """Whether people keep their ids over a new login."""
+
+    def says(self, text: str) -> None:
+        self.account.friend("小灰").says(text)
+
+    def newcomer_says(self, text: str) -> None:
+        self.account.add_friend("新朋友").says(text)
+
+    def friend_in(self, transport: Transport) -> Friend:
+        """Return the contact who writes."""
+        friend = transport.contacts.find_friend(name="小灰")
+        assert friend.account == "xiaohui2016"
+        return friend
+
+    @property
+    def texts(self) -> list[str]:
+        """What that person was sent."""
+        return self.account.friend("小灰").texts
+
+    @property
+    def unacknowledged(self) -> int:
+        return len(self.account.timeline) - self.account.acknowledged
+
 
 @dataclass
 class WebCase(Case):
@@ -150,11 +178,44 @@ class WebCase(Case):
         self.account.end_session(1101)
 
 
-@pytest.fixture(params=["memory", "web"])
+@dataclass
+class ILinkCase(WebCase):
+    ids_last = True
+
+    async def logs_in_again(self) -> None:
+        await self.logs_in()
+
+    @property
+    def owner(self) -> ClawBot:
+        assert isinstance(self.account, Account)
+        return self.account.clawbot
+
+    def ends_session(self) -> None:
+        self.owner.bot.goes_stale()
+
+    def says(self, text: str) -> None:
+        self.owner.says(text)
+
+    def newcomer_says(self, text: str) -> None:
+        self.owner.other("新朋友").says(text)
+
+    def friend_in(self, transport: Transport) -> Friend:
+        return transport.contacts.find_friend(id=self.owner.user_id)
+
+    @property
+    def texts(self) -> list[str]:
+        return self.owner.texts
+
+    @property
+    def unacknowledged(self) -> int:
+        return len(self.owner.bot.updates) - self.owner.bot.acknowledged
+
+
+@pytest.fixture(params=["memory", "web", "ilink"])
 async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
     if request.param == "memory":
-        factory = MemoryTransports()
-        yield Case(factory, factory.account())
+        memory = MemoryTransports()
+        yield Case(memory, memory.account())
         return
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(
@@ -162,7 +223,12 @@ async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
         )
         connector = aiohttp.TCPConnector()
         stack.push_async_callback(connector.close)
-        yield WebCase(WebTransports(connector, None, PACE), simulator.account(), url=simulator.url)
+        if request.param == "web":
+            by_web = WebTransports(connector, None, PACE)
+            yield WebCase(by_web, simulator.account(), url=simulator.url)
+        else:
+            by_ilink = ILinkTransports(connector, None, PACE)
+            yield ILinkCase(by_ilink, simulator.account(), url=simulator.url)
 
 
 async def test_a_login_is_delivered_before_anything_of_it(case: Case) -> None:
@@ -174,21 +240,20 @@ async def test_a_login_is_delivered_before_anything_of_it(case: Case) -> None:
         assert transport.trouble is transport.session_end is None
         assert transport.sync_age_s is not None
         assert case.inbox.batches[-1].identity == transport.identity
-        assert transport.contacts.find_friend(name="小灰").account == "xiaohui2016"
-        case.account.friend("小灰").says("hello")
+        case.says("hello")
         await case.inbox.gets("hello")
         (message,) = case.inbox.batches[-1].messages
-        assert message.parties.chat is transport.contacts.find_friend(name="小灰")
+        assert message.parties.chat is case.friend_in(transport)
         assert not message.parties.mine
 
 
 async def test_the_state_of_batches_comes_back_at_the_next_run(case: Case) -> None:
     async with case.runs() as transport:
         first = transport.identity
-        case.account.friend("小灰").says("one")
+        case.says("one")
         await case.inbox.takes("one")
     assert case.inbox.saved
-    case.account.friend("小灰").says("two")
+    case.says("two")
     async with case.runs(logs_in=False) as transport:
         assert transport.identity == first
         assert [e.ids_changed for e in case.inbox.events if isinstance(e, LoggedIn)] == [False]
@@ -199,9 +264,9 @@ async def test_the_state_of_batches_comes_back_at_the_next_run(case: Case) -> No
 async def test_what_was_not_acknowledged_comes_again(case: Case) -> None:
     async with case.runs():
         case.inbox.open.clear()
-        case.account.friend("小灰").says("kept")
+        case.says("kept")
         await case.inbox.gets("kept")
-        assert case.account.acknowledged < len(case.account.timeline)
+        assert case.unacknowledged
     case.inbox.open.set()
     async with case.runs(logs_in=False):
         await case.inbox.gets("kept")
@@ -220,11 +285,14 @@ async def test_there_is_no_call_without_a_session(case: Case) -> None:
 
 async def test_a_new_login_is_another_identity_of_the_same_account(case: Case) -> None:
     async with case.runs() as transport:
-        former, friend = transport.identity, transport.contacts.find_friend(name="小灰")
+        case.says("hello")
+        await case.inbox.takes("hello")
+        former, friend = transport.identity, case.friend_in(transport)
         case.inbox.batches.clear()
         case.ends_session()
         await case.inbox.enters(State.LOADING)
-        (left,) = [event for event in case.inbox.events if isinstance(event, StateChanged)][:1]
+        changes = [event for event in case.inbox.events if isinstance(event, StateChanged)]
+        (left,) = [change for change in changes if change.new is State.LOADING]
         assert left.reason.code is ReasonCode.SESSION_ENDED
         await case.logs_in_again()
         await case.inbox.enters(State.RUNNING)
@@ -233,17 +301,32 @@ async def test_a_new_login_is_another_identity_of_the_same_account(case: Case) -
         assert transport.identity.uin == former.uin
         assert transport.identity.login_id != former.login_id
         assert not transport.session_end
-        again = transport.contacts.find_friend(name="小灰")
-        assert (again.account, again.id == friend.id) == (friend.account, False)
+        again = case.friend_in(transport)
+        assert (again.account, again.id == friend.id) == (friend.account, case.ids_last)
 
 
-async def test_a_send_that_is_repeated_is_one_message(case: Case) -> None:
+async def test_a_send_that_is_repeated_is_one_message_where_it_is_said(case: Case) -> None:
     async with case.runs() as transport:
-        to = transport.contacts.find_friend(name="小灰").id
+        case.says("hello")
+        await case.inbox.takes("hello")
+        to = case.friend_in(transport).id
         first = await transport.send_text(to, "once", "17")
-        assert await transport.send_text(to, "once", "17") == first
+        assert (await transport.send_text(to, "once", "17") == first) == transport.drops_repeats
         assert await transport.send_text(to, "twice", "18") != first
-        assert case.account.friend("小灰").texts == ["once", "twice"]
+        told = ["once"] if transport.drops_repeats else ["once", "once"]
+        assert case.texts == [*told, "twice"]
+
+
+async def test_what_may_be_sent_is_told(case: Case) -> None:
+    async with case.runs() as transport:
+        assert transport.kind in ("memory", "web", "ilink")
+        case.says("hello")
+        await case.inbox.takes("hello")
+        to = case.friend_in(transport).id
+        await transport.until_sendable(to)
+        before = [budget.sends_left for budget in transport.budgets]
+        await transport.send_text(to, "one", "1")
+        assert [budget.sends_left for budget in transport.budgets] == [left - 1 for left in before]
 
 
 async def test_a_log_out_ends_the_saved_session(case: Case) -> None:
@@ -265,8 +348,13 @@ async def test_a_log_out_ends_the_saved_session(case: Case) -> None:
 
 async def test_a_new_friend_is_in_the_contacts_when_the_event_comes(case: Case) -> None:
     async with case.runs() as transport:
-        case.account.add_friend("新朋友").says("hi")
+        case.newcomer_says("hi")
         await case.inbox.gets("hi")
         (added,) = [event for event in case.inbox.events if isinstance(event, ChatAdded)]
-        assert added.chat is transport.contacts.find_friend(name="新朋友")
+        (message,) = [one for batch in case.inbox.batches for one in batch.messages]
+        assert (
+            added.chat
+            is message.parties.chat
+            is transport.contacts.friends[message.parties.chat.id]
+        )
         assert Capability.SEND_TEXT in transport.capabilities
