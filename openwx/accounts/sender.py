@@ -162,10 +162,14 @@ class Sender:
     ) -> list[Sent]:
         """Send one after the other, as ``send`` does; nothing if the budget is known not to suffice for all."""
         if len(contents) > 1:
-            spent = budget.spent(self._transport, chat.id, messages=len(contents))
-            if spent is not None:
-                raise budget.must_write_first(self._ref(chat), spent)
+            self._require_budget(chat, len(contents))
         return [await self.send(chat, content, on_begun) for content in contents]
+
+    def _require_budget(self, chat: Chat, messages: int) -> None:
+        """Raise ``CallerError`` (201) if the budget of a chat is known not to suffice."""
+        spent = budget.spent(self._transport, chat.id, messages=messages)
+        if spent is not None:
+            raise budget.must_write_first(self._ref(chat), spent)
 
     def _abandon(self, queued: QueuedMessage) -> SendResult:
         """End a message whose caller has waited long enough: withdraw it, unless it has begun."""
@@ -196,12 +200,15 @@ class Sender:
     ) -> KeyedCall:
         """Accept messages if the key is new: ``find`` says what is sent to whom. Else return the first call.
 
-        ``awaited``: the caller waits for the outcomes.
+        ``awaited``: the caller waits for the outcomes. Then a budget that is known to be spent raises ``CallerError``.
         """
 
         async def accept() -> KeyedCall:
             journal_guard.require(self._journal, NOT_ACCEPTED)
             chats, contents = await find()
+            if awaited:  # nothing is accepted, so the key is still free
+                for chat in chats:
+                    self._require_budget(chat, len(contents))
             messages = self._new_messages(chats, contents, bulk=bulk, key=key, awaited=awaited)
             call = KeyedCall(asked, [message.uid for message in messages], len(chats))
             await self._persist(messages, {key: call.to_bytes()})

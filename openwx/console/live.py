@@ -140,10 +140,8 @@ class LivePage:
             if self._view == "overview":
                 values = await summary_of(context, account)
                 parts["counters"] = context.render("parts/counters.html", account=account, **values)
-                parts["abilities"] = context.render(
-                    "parts/abilities.html", account=account, **values
-                )
-                parts["status"] = context.render("parts/status.html", account=account, **values)
+                for part in ("status", "budgets", "abilities"):
+                    parts[part] = context.render(f"parts/{part}.html", account=account, **values)
             elif self._view == "deliveries":
                 parts["deliveries"] = repr((await counts_of(account), account.outage))
         changed = [

@@ -9,7 +9,8 @@ clients), `control` and `page` (the API and the page for developers), `server`.
 from .calls import Call
 from .faults import Fault, Faults, Rule
 from .ilink.bot import Bot
-from .ilink.clawbot import Chat, ClawBot
+from .ilink.chat import Chat
+from .ilink.clawbot import ClawBot
 from .ilink.codes import BotCode
 from .ilink.model import BotMessage, Written
 from .ilink.options import (

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from .faults import Fault
-from .ilink.clawbot import Chat as ClawBotChat
+from .ilink.chat import Chat as ClawBotChat
 from .ilink.model import Said, Written
 from .media import Medium
 from .model import Message, SentMessage
@@ -160,11 +160,21 @@ class ControlRequest:
 
     @property
     def clawbot(self) -> ClawBotChat:
-        """The owner's chat with the account's bot, or that of another `person` by name or id."""
+        """The owner's chat with the account's bot, or that of another `person`, who may be new."""
+        return self._known_clawbot or self.account.clawbot.other(self.text("person"))
+
+    @property
+    def known_clawbot(self) -> ClawBotChat:
+        """The same, of somebody who has written before."""
+        chat = self._known_clawbot
+        if chat is None:
+            raise LookupError(f"nobody called {self.text('person')!r} has written to a bot")
+        return chat
+
+    @property
+    def _known_clawbot(self) -> ClawBotChat | None:
         clawbot, person = self.account.clawbot, self.text("person", "")
-        if not person:
-            return clawbot
-        return clawbot.chat_of(person) or clawbot.other(person)
+        return clawbot if not person else clawbot.others.get(person) or clawbot.chat_of(person)
 
     def said(self, name: str) -> Said | None:
         """Return the message of either side with the id that this parameter gives; None without one."""

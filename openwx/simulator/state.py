@@ -253,6 +253,7 @@ class Account:
 
     def profile_changed(self) -> None:
         """Publish the owner's data: `Profile` with BitFlag 190."""
+        self.clawbot.name = self.owner.nickname
         self.happens(ProfileChanged())
 
     def hand_out(self, message: Message) -> None:

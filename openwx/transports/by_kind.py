@@ -4,7 +4,7 @@ The composition chooses by it; ``Account`` saves and restores by it. The kind is
 setting ``transport``.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 from openwx.config import AccountSettings
@@ -18,21 +18,28 @@ _UNNAMED = "web"
 
 
 class TransportsByKind:
-    """Makes the transport that the settings of an account name. Implements ``TransportFactory``."""
+    """Makes the transport that the settings of an account name. Implements ``TransportFactory``.
 
-    def __init__(self, factories: Mapping[str, TransportFactory]) -> None:
-        self._factories = factories
+    ``makers`` make the factory of each kind, when an account first needs it.
+    """
+
+    def __init__(self, makers: Mapping[str, Callable[[], TransportFactory]]) -> None:
+        self._makers = makers
+        self._factories: dict[str, TransportFactory] = {}
 
     @property
     def kinds(self) -> Collection[str]:
         """The kinds of which there is a factory."""
-        return self._factories.keys()
+        return self._makers.keys()
 
     def create(
         self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
     ) -> Transport:
         """Make the transport of an account."""
-        factory = self._factories[settings.transport]
+        kind = settings.transport
+        factory = self._factories.get(kind)
+        if factory is None:
+            factory = self._factories[kind] = self._makers[kind]()
         return factory.create(name, settings, limiter, is_guarded=is_guarded)
 
 

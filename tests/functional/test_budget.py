@@ -105,13 +105,19 @@ async def test_a_waiting_caller_is_not_held_up_by_the_interval(
     assert (await sends(api, friend, "x")).code == 201
 
 
+@pytest.mark.parametrize("is_known", [True, False])
 async def test_a_keyed_call_that_waits_is_told_too(
-    api: Gateway, account: MemoryAccount, friend: Chat
+    api: Gateway, account: MemoryAccount, friend: Chat, is_known: bool
 ) -> None:
+    account.tells_budgets = is_known
     for _ in range(2):
         reply = await sends(api, friend, "x", idempotency_key="k")
         assert (reply.status, reply.code) == (200, 201)
     assert account.sent == []
+    friend.says("hello")
+    await account.acknowledges()
+    again = await sends(api, friend, "x", idempotency_key="k")
+    assert again.code == (0 if is_known else 201), "a refusal of WeChat's stays the answer"
 
 
 @pytest.mark.parametrize("is_known", [True, False])

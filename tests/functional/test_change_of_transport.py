@@ -1,7 +1,7 @@
 """An account that changes its transport in the configuration, and back: nothing is lost, and nothing goes astray."""
 
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 from msgspec.structs import replace
@@ -16,6 +16,12 @@ from .world import PACE, Gateway, Receiver, World
 pytestmark = pytest.mark.in_memory
 
 Change = Callable[[str], Awaitable[Gateway]]
+
+
+def by_kind(factories: Mapping[str, MemoryTransports]) -> TransportsByKind:
+    return TransportsByKind(
+        {kind: lambda kind=kind: factories[kind] for kind in factories}  # type: ignore[misc]
+    )
 
 
 @pytest.fixture
@@ -47,7 +53,7 @@ def change(
             await former.stop()
         pace = replace(PACE, finish_s=0.2)
         settings = world.settings(transport=transport)
-        gateway = Gateway(settings, pace, world.http, TransportsByKind(factories))
+        gateway = Gateway(settings, pace, world.http, by_kind(factories))
         world.gateways.append(gateway)
         await gateway.start()
         await gateway.reaches("running")
@@ -122,7 +128,7 @@ async def test_a_logout_ends_the_sessions_of_both(
         await change(kind)
     await world.gateways[-1].stop()
     assert [one.is_logged_in for one in accounts] == [True, True]
-    monkeypatch.setattr(service, "_transports", lambda *_: TransportsByKind(factories))
+    monkeypatch.setattr(service, "_transports", lambda *_: by_kind(factories))
     await service.log_out(world.settings(transport="ilink"))
     assert [one.is_logged_in for one in accounts] == [False, False]
     for kind in factories:

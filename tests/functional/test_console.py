@@ -25,7 +25,15 @@ PAGES = ["", "/chats", "/contacts", "/contacts?kind=groups", "/feed", "/deliveri
          "/deliveries?state=waiting", "/deliveries?state=delivered"]  # fmt: skip
 FORMS = [
     f"{ACCOUNT}{path}"
-    for path in ("/chat", "/start", "/stop", "/deliveries/retry", "/deliveries/drop")
+    for path in (
+        "/chat",
+        "/start",
+        "/stop",
+        "/verify-code",
+        "/ilink",
+        "/deliveries/retry",
+        "/deliveries/drop",
+    )
 ]
 FORMS += [
     "/console/logout",

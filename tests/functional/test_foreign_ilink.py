@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from openwx.simulator import BotMessage, ILinkOptions, Simulator
+from openwx.simulator import Account, BotMessage, ILinkOptions, Simulator
 from openwx.simulator.media import JPEG, MP4, bytes_of
 from tests.patience import PATIENCE_S
 from tests.simulator.clients import Output, running
@@ -53,8 +53,25 @@ async def client(
     command: list[str | Path] = [PYTHON, PROGRAMS / program, simulator.url, folder]
     if program.endswith(".mjs"):
         command = [str(NODE), PROGRAMS / program, simulator.url, folder, OPENCLAW]
-    async with running(*command) as (process, output):
+    async with running(*command, stdin=asyncio.subprocess.PIPE) as (process, output):
         yield process, output
+
+
+async def scans(account: Account, process: asyncio.subprocess.Process) -> None:
+    """Scan the code of a client, and enter the digits of the phone where it shows any."""
+
+    def is_asked_to_confirm() -> bool:
+        code = account.phone.shows()
+        return code is not None and code.offers_confirm
+
+    await account.phone.scan()
+    if account.world.ilink.options.verify_code:
+        digits = await account.phone.sees_digits()
+        assert process.stdin is not None
+        process.stdin.write(f"{digits}\n".encode())
+        process.stdin.close()
+        assert await account.world.codes.pulse.until(is_asked_to_confirm, PATIENCE_S)
+    account.phone.confirm()
 
 
 async def talks(program: str, simulator: Simulator, folder: Path) -> None:
@@ -65,7 +82,7 @@ async def talks(program: str, simulator: Simulator, folder: Path) -> None:
         asyncio.timeout(2 * PATIENCE_S),
         client(program, simulator, folder) as (process, output),
     ):
-        await account.phone.logs_in()
+        await scans(account, process)
         assert (await output.until("login"))["user"] == clawbot.user_id
         await clawbot.comes_online()
         clawbot.says("hi <b> & 你好😄")
@@ -121,8 +138,10 @@ async def test_a_client_that_accepts_https_alone(
 
 
 @needs_openclaw
-async def test_tencents_own_client(tmp_path: Path) -> None:
-    async with Simulator(1, ilink=ILinkOptions(hold_s=2)) as simulator:
+@pytest.mark.parametrize("verify_code", [False, True], ids=["", "with digits"])
+async def test_tencents_own_client(tmp_path: Path, verify_code: bool) -> None:
+    options = ILinkOptions(hold_s=2, verify_code=verify_code)
+    async with Simulator(1, ilink=options) as simulator:
         await talks("run_openclaw.mjs", simulator, tmp_path)
         names = {call.name for call in simulator.calls}
         assert {"notifystart", "sendtyping", "notifystop"} <= names

@@ -43,8 +43,10 @@ class Output:
 
 
 @asynccontextmanager
-async def running(*command: str | Path) -> AsyncIterator[tuple[Process, Output]]:
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+async def running(
+    *command: str | Path, stdin: int | None = None
+) -> AsyncIterator[tuple[Process, Output]]:
+    process = await asyncio.create_subprocess_exec(*command, stdin=stdin, stdout=PIPE)
     try:
         yield process, Output(process)
     finally:

@@ -9,7 +9,8 @@ from ..control_request import BadParameterError, ControlRequest
 from ..settings import assign
 from ..verbs import Action, verb, verbs
 from .bot import Bot
-from .clawbot import Chat, ClawBot
+from .chat import Chat
+from .clawbot import ClawBot
 from .model import BotMessage, Written
 
 _SAYING = (
@@ -19,11 +20,11 @@ _KNOWN = ("account", "person", "item_type")
 
 
 async def _inbox(request: ControlRequest) -> list[BotMessage]:
-    chat, wanted = request.clawbot, request.count("n", 0) or 0
+    chat, wanted = request.known_clawbot, request.count("n", 0) or 0
     timeout_s = request.number("timeout_s", 10)
     await request.account.pulse.until(lambda: len(chat.inbox) >= wanted, timeout_s)
     if len(chat.inbox) < wanted:
-        raise TimeoutError(f"{chat} heard {len(chat.inbox)} of {wanted} messages")
+        raise TimeoutError(f"{chat.name} heard {len(chat.inbox)} of {wanted} messages")
     return chat.inbox
 
 
@@ -62,7 +63,7 @@ def _bot(request: ControlRequest) -> Bot:
 
 
 GETS: dict[str, Action] = {
-    "clawbot": lambda request: request.clawbot,
+    "clawbot": lambda request: request.known_clawbot,
     "clawbot/inbox": _inbox,
     "clawbot/sent": lambda request: request.account.clawbot.sent,
     "clawbot/updates": _updates,

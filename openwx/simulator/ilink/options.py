@@ -133,7 +133,8 @@ class ILinkOptions:
     token_life_s: float = 0
     """The age at which a `context_token` is refused, where the newest one is not that old."""
     burst: int = 0
-    """The number of sends of a bot within a second that make all its sends fail for `burst_pause_s`."""
+    """The number of sends of a bot within `burst_s` that make all its sends fail for `burst_pause_s`."""
+    burst_s: float = 1.0
     burst_pause_s: float = 3600.0
     """Each try during the pause makes it longer by as much."""
     text_bytes: int = 16_384

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..views import view
 from .bot import Bot
-from .clawbot import Chat, ClawBot
+from .chat import Chat
+from .clawbot import ClawBot
 from .model import Arrival, BotMessage, Said, Written
 
 CHAT_NAME = "微信 ClawBot"

@@ -15,7 +15,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from msgspec.structs import replace
 
@@ -192,7 +192,7 @@ class Client:
         saves = self.memory.to_state("session")
         await self._enter(State.RUNNING, why, loaded, login, saves=saves)
 
-    async def _say(self, what: Any) -> WeChatError | None:
+    async def _say(self, what: Literal["notifystart", "notifystop"]) -> WeChatError | None:
         """Notify the service that the client is on or off. A failure matters to nobody, and is returned."""
         session = self.session
         if session is None:

@@ -5,7 +5,7 @@
 import base64
 import binascii
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -54,7 +54,7 @@ def cipher_size(plain_size: int) -> int:
     return (plain_size // BLOCK + 1) * BLOCK
 
 
-async def encrypted(plain: AsyncIterator[bytes], key: bytes) -> AsyncIterator[bytes]:
+async def encrypted(plain: AsyncIterator[bytes], key: bytes) -> AsyncGenerator[bytes, None]:
     """Encrypt a file piece by piece."""
     padder = PKCS7(BLOCK * 8).padder()
     encryptor = _cipher(key).encryptor()

@@ -45,6 +45,8 @@ class _Code(msgspec.Struct):
     origin: URL
     deadline: float
     is_scanned: bool = False
+    unknown: str = ""
+    """The unknown status that was logged last."""
 
 
 class LoginFlow(msgspec.Struct, frozen=True):
@@ -139,7 +141,8 @@ class LoginFlow(msgspec.Struct, frozen=True):
                 return self._still_bound()
             case "confirmed":
                 return self._confirmed(code, reply)
-            case unknown:
+            case unknown if unknown != code.unknown:
+                code.unknown = unknown
                 log.warning("an unknown status of a login: %a; waiting on", unknown)
         return None
 

@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from itertools import islice
 from typing import Any
 
@@ -171,9 +172,10 @@ class Transfer:
                 await asyncio.sleep(pause_s)
 
     async def _put_once(self, url: URL, media: LocalMedia, key: bytes) -> str:
-        size = crypt.cipher_size(media.size)
-        body = crypt.encrypted(_pieces(media), key)
-        return await self._client.http.upload(url, body, size, longest_s=_longest_s(size))
+        size, http = crypt.cipher_size(media.size), self._client.http
+        # Closed here, so that a broken upload leaves no file open.
+        async with aclosing(_pieces(media)) as plain, aclosing(crypt.encrypted(plain, key)) as body:
+            return await http.upload(url, body, size, longest_s=_longest_s(size))
 
 
 def item_of(media: RemoteMedia) -> tuple[str, dict[str, Any]]:
@@ -207,7 +209,7 @@ def item_of(media: RemoteMedia) -> tuple[str, dict[str, Any]]:
             return source.to, {"type": calls.FILE, "file_item": content | named}
 
 
-async def _pieces(media: LocalMedia) -> AsyncIterator[bytes]:
+async def _pieces(media: LocalMedia) -> AsyncGenerator[bytes, None]:
     """Read a file. Raises ``OSError``, also where it is not the size that was told."""
     left = media.size
     with await asyncio.to_thread(open_regular, media.path, media.fingerprint) as file:

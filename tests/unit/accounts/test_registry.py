@@ -7,7 +7,7 @@ import pytest
 from openwx import store
 from openwx.accounts import registry
 from openwx.accounts.registry import AccountRegistry
-from openwx.config import AccountSettings
+from openwx.config import AccountSettings, Settings
 from openwx.store.records import WriteBatch
 
 
@@ -28,6 +28,23 @@ async def test_it_is_kept(tmp_path: Path) -> None:
     assert list(accounts) == ["b", "c"]
     assert accounts["b"].post_event
     assert found.stopped == ["c"]
+
+
+async def test_a_chosen_transport_is_kept(tmp_path: Path) -> None:
+    """It holds for an account of the configuration that names none, whatever is started and stopped later."""
+    kept = AccountRegistry().with_transport("a", "ilink").with_started("b", {}).with_stopped("a")
+    async with store.open(tmp_path / "j") as journal:
+        await registry.save(journal, kept)
+        found = await registry.load(journal)
+        settings = Settings(accounts={"a": AccountSettings(send_tries=7), "c": AccountSettings()})
+        accounts = await registry.all_accounts(settings, journal)
+    assert found == kept
+    assert {name: one.transport for name, one in accounts.items()} == {
+        "a": "ilink", "b": "web", "c": "web",
+    }  # fmt: skip
+    assert accounts["a"].send_tries == 7
+    named = {"a": AccountSettings(transport="web")}
+    assert found.configured(named) == named
 
 
 async def test_what_cannot_be_read_is_dropped(

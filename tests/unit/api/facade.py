@@ -65,6 +65,17 @@ class Outgoing:
         self._take(chat, what)
         return Sent("123", f"123:{chat.id}")
 
+    async def send_all(
+        self,
+        chat: Chat,
+        whats: list[str | OutgoingMedia],
+        on_begun: Callable[[], None] | None = None,
+    ) -> list[Sent]:
+        return [await self.send(chat, what, on_begun) for what in whats]
+
+    def waits_for(self, chat: Chat) -> str:
+        return ""
+
     async def send_later(
         self, chats: list[Chat], whats: list[str | OutgoingMedia], *, bulk: bool = False
     ) -> list[str]:

@@ -8,14 +8,14 @@ from ...calls import Call, parse_body
 from ...faults import Rule
 from ...service.corruption import corrupt_answer, corrupt_call
 from ...state import World
-from . import login, media, sends, typing, updates
+from . import login, media, sends, typing_calls, updates
 from .base import Handler, ILinkCall, RefusedError, account_of, bot_of, refusal
 
 API = "/ilink/bot/"
 CDN = "/c2c/"
 
 HANDLERS: dict[tuple[str, str], Handler] = {
-    **login.HANDLERS, **updates.HANDLERS, **sends.HANDLERS, **media.HANDLERS, **typing.HANDLERS,
+    **login.HANDLERS, **updates.HANDLERS, **sends.HANDLERS, **media.HANDLERS, **typing_calls.HANDLERS,
 }  # fmt: skip
 """By method and name."""
 NAMES = sorted({name for _, name in HANDLERS} | {f"c2c/{name}" for _, name in media.CDN})

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from aiohttp import web
 
 from ..bot import Bot, Window
-from ..clawbot import Chat
+from ..chat import Chat
 from ..model import BotMessage
 from ..options import ILinkOptions, MissingToken, RepeatedClientId
 from .base import (
@@ -31,7 +31,6 @@ _FIELDS = frozenset(
 )  # fmt: skip
 _NEVER_SHOWN = (3, 11, 12)
 """Voices and the progress of tools are accepted, and dropped."""
-_BURST_S = 1.0
 
 
 async def sendmessage(call: ILinkCall) -> web.Response:
@@ -107,7 +106,7 @@ def _hold_back_bursts(bot: Bot, options: ILinkOptions) -> None:
     if now < bot.paused_until:
         bot.paused_until += options.burst_pause_s
         prepare_failed()
-    bot.tries = [then for then in bot.tries if now - then < _BURST_S] + [now]
+    bot.tries = [then for then in bot.tries if now - then < options.burst_s] + [now]
     if len(bot.tries) >= options.burst:
         bot.paused_until = now + options.burst_pause_s
         prepare_failed()

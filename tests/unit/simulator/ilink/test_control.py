@@ -94,10 +94,15 @@ async def test_the_owner_writes_and_reads(
     assert (heard["text"], heard["kind"], heard["shown"]) == ("hello", "text", True)
     assert await control.get("clawbot/sent") == [heard]
     assert all(update["taken"] for update in await control.get("clawbot/updates"))
-    assert (
-        "0 of 1" in (await control.get("clawbot/inbox", n=1, person="李雷", timeout_s=0))["error"]
-    )
-    assert (await control.get("clawbot"))["others"][0]["name"] == "李雷"
+    for path in ("clawbot", "clawbot/inbox"):
+        assert "nobody called '李雷'" in (await control.get(path, person="李雷"))["error"]
+    await control.post("clawbot/says", person="李雷", text="hi")
+    told = await control.get("clawbot/inbox", n=1, person="李雷", timeout_s=0)
+    assert "李雷 heard 0 of 1" in told["error"]
+    (other,) = (await control.get("clawbot"))["others"]
+    assert (await control.get("clawbot", person=other["user_id"]))["name"] == "李雷"
+    await control.post("phone/renames_me", name="新名字")
+    assert (await control.get("clawbot"))["name"] == "新名字"
 
 
 async def test_what_a_phone_cannot_do(control: Control, bot: BotClient, account: Account) -> None:

@@ -13,6 +13,7 @@ from openwx.simulator import (
     MissingToken,
     RepeatedClientId,
 )
+from tests.patience import PATIENCE_S
 
 from .bot_client import BotClient, Json
 
@@ -126,7 +127,7 @@ async def test_nobody_is_written_to_who_did_not_write(asked: BotClient, clawbot:
 
 
 async def test_bursts(asked: BotClient, clawbot: ClawBot, options: ILinkOptions) -> None:
-    options.burst = 3
+    options.burst, options.burst_s = 3, PATIENCE_S
     told = [await asked.say(str(number)) for number in range(4)]
     assert [one["ret"] for one in told] == [0, 0, -2, -2]
     pause = clawbot.bot.paused_until

@@ -1,5 +1,6 @@
 """Media: encrypted and decrypted piece by piece, both ways, with every spelling of a key."""
 
+import asyncio
 import base64
 import hashlib
 import os
@@ -11,16 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from yarl import URL
 
 from openwx.domain.events import State
 from openwx.domain.media import Kind, LocalMedia, MediaRef, RemoteMedia
 from openwx.domain.messages import MediaMessage
 from openwx.errors import BadResponse, CallerError, Code, NotLoggedIn, Rejected, Unreachable
 from openwx.transports.ilink import crypt, transfer
+from openwx.transports.ilink.hosts import Hosts
 from openwx.transports.ilink.transport import ILinkTransport
 
 from .fake import PERSON, Bot, Fake, decrypt, encrypt
-from .running import Case
+from .running import Case, eventually
 
 KEY = bytes(range(16))
 RAW = base64.b64encode(KEY).decode()
@@ -357,6 +360,36 @@ async def test_a_refused_upload_is_final(case: Case, fake: Fake, tmp_path: Path)
             await transport.upload(local(tmp_path, b"data"), PERSON)
         assert caught.value.ret == -5102031
         assert len([1 for name, _ in fake.calls if name == "cdn upload"]) == 1
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_an_upload_that_breaks_off_in_the_middle(
+    case: Case, fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refuses: bool
+) -> None:
+    """The CDN answers before it has read the body, or stops reading."""
+    over = asyncio.Event()
+    connections: list[asyncio.Task[Any] | None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.current_task())
+        await reader.readuntil(b"\r\n\r\n")
+        if refuses:
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+        await over.wait()
+        writer.transport.abort()
+
+    monkeypatch.setattr(transfer, "_longest_s", lambda _: 0.3)
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as cdn:
+        host, port = cdn.sockets[0].getsockname()
+        there = URL(f"http://{host}:{port}/c2c/upload")
+        async with case.logged_in() as (transport, _):
+            monkeypatch.setattr(Hosts, "media", lambda *_: there)
+            with pytest.raises((Rejected, Unreachable)):
+                await transport.upload(local(tmp_path, bytes(30_000_000)), PERSON)
+        over.set()
+        await eventually(lambda: all(task and task.done() for task in connections))
+    await asyncio.sleep(0.05)  # the sockets notice
 
 
 @pytest.mark.parametrize(
