@@ -38,6 +38,11 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--demo", action="store_true", help="use a simulated WeChat; no account is needed"
     )
+    serve.add_argument(
+        "--transport",
+        choices=["web", "ilink"],
+        help="how the account of the demo reaches WeChat (default: web)",
+    )
 
     add(
         "status",

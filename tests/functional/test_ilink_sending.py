@@ -48,7 +48,7 @@ async def parks(api: Gateway, *texts: str) -> None:
     for text in texts:
         assert (await sends(api, text, **LATER)).json["waits_for"] == WAITS
     async with asyncio.timeout(PATIENCE_S):
-        while (parked := mine.outgoing.queue.parked_with({mine.owner_id})) is None or len(
+        while (parked := mine.outgoing.queue.parked_with({mine.owner_id or ""})) is None or len(
             parked.messages
         ) < len(texts):
             await asyncio.sleep(0.002)  # nothing tells
