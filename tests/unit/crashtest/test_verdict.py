@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from openwx.crashtest.services import Arrival, Heard
+from openwx.crashtest.services import Arrival
 from openwx.crashtest.traffic import Sent, Written
 from openwx.crashtest.verdict import Records, complaints, emptiness, figures
+from openwx.crashtest.wechat import Heard, Told
 
 FRIEND, GROUP = 7, 9
 FILE = b"what is in it"
@@ -17,6 +18,11 @@ FILE = b"what is in it"
 def came(id: str, content: str, webhook_id: str = "", **more: Any) -> Arrival:
     payload = {"post_type": "receive_message", "id": id, "content": content, "format": "text"}
     return Arrival(webhook_id or f"hook-{id}", {**payload, **more})
+
+
+def file_of(name: str, data: bytes) -> dict[str, str]:
+    encoded = base64.b64encode(data).decode()
+    return {"format": "media", "media_name": f"{name}.txt", "media_data": encoded}
 
 
 def ended(uid: str, text: str, code: int = 0, webhook_id: str = "") -> Arrival:
@@ -39,16 +45,24 @@ def good() -> Records:
             Written(GROUP, "message 4", "104"),
             Written(GROUP, "message 5", "105"),
         ],
-        handed_out=frozenset({"101", "102", "104"}),
-        heard=[
-            Heard(FRIEND, "waiting 1.1"),
-            Heard(GROUP, "async 2.2"),
-            Heard(FRIEND, "waiting 1.3"),
-            Heard(GROUP, "reply 1 to message 4"),
-        ],
+        told=Told(
+            heard=[
+                Heard(FRIEND, "waiting 1.1"),
+                Heard(GROUP, "async 2.2"),
+                Heard(FRIEND, "waiting 1.3"),
+                Heard(GROUP, "reply 1 to message 4"),
+            ],
+            handed_out=frozenset({"101", "102", "104"}),
+        ),
         arrivals=[
             came("101", "message 1"),
-            came("102", "[文件]", media_data=base64.b64encode(FILE).decode()),
+            came(
+                "102",
+                "[文件]",
+                format="media",
+                media_name="message 2.txt",
+                media_data=base64.b64encode(FILE).decode(),
+            ),
             came("104", "message 4"),
             came("104", "message 4"),
             ended("u1", "waiting 1.1"),
@@ -60,8 +74,12 @@ def good() -> Records:
     )
 
 
+def hearing(records: Records, *heard: Heard) -> Records:
+    return replace(records, told=replace(records.told, heard=heard))
+
+
 def without(records: Records, text: str) -> Records:
-    return replace(records, heard=[heard for heard in records.heard if heard.text != text])
+    return hearing(records, *(heard for heard in records.told.heard if heard.text != text))
 
 
 def test_all_is_well() -> None:
@@ -88,23 +106,26 @@ def changed(r: Records) -> Records:
 
 
 def cut(r: Records) -> Records:
-    return replace(r, arrivals=[r.arrivals[0], came("102", "", media_data=""), *r.arrivals[2:]])
+    return replace(
+        r, arrivals=[r.arrivals[0], came("102", "", **file_of("message 2", b"")), *r.arrivals[2:]]
+    )
 
 
 def heard_twice(r: Records) -> Records:
-    return replace(r, heard=[*r.heard, r.heard[0]])
+    return hearing(r, *r.told.heard, r.told.heard[0])
 
 
 def elsewhere(r: Records) -> Records:
-    return replace(r, heard=[Heard(GROUP, "waiting 1.1"), *r.heard[1:]])
+    return hearing(r, Heard(GROUP, "waiting 1.1"), *r.told.heard[1:])
 
 
 def made_up(r: Records) -> Records:
-    return replace(r, heard=[*r.heard, Heard(FRIEND, "nonsense")])
+    return hearing(r, *r.told.heard, Heard(FRIEND, "nonsense"))
 
 
 def sends_inverted(r: Records) -> Records:
-    return replace(r, heard=[r.heard[2], r.heard[1], r.heard[0], r.heard[3]])
+    first, second, third, fourth = r.told.heard
+    return hearing(r, third, second, first, fourth)
 
 
 def untold(r: Records) -> Records:
@@ -129,7 +150,7 @@ def never_told(r: Records) -> Records:
     [
         (lost, "lost: message 1"),
         (inverted, "order: message 2 came before message 1"),
-        (doubly_numbered, "message 101 came with 2 webhook-ids"),
+        (doubly_numbered, "message 1: came with 2 webhook-ids"),
         (changed, "message 1: came as 'messag'"),
         (cut, "message 2: its file came as something else (None)"),
         (heard_twice, "waiting 1.1: heard 2 times"),
@@ -154,7 +175,7 @@ def test_a_broken_promise_is_named(broken: Any, complaint: str) -> None:
 
 def test_a_verdict_on_nothing_is_none() -> None:
     assert emptiness(good()) == []
-    nothing = Records(written=[], handed_out=frozenset(), heard=[], arrivals=[], sent=Sent())
+    nothing = Records(written=[], told=Told([], frozenset()), arrivals=[], sent=Sent())
     assert complaints(nothing) == []
     assert [line.partition(": no ")[2] for line in emptiness(nothing)] == [
         "message was handed out",
