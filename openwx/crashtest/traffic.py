@@ -142,7 +142,10 @@ class Traffic:
     async def _until_answered(
         self, chat: Chat, call: dict[str, Any], key: str, with_key: bool
     ) -> dict[str, Any] | None:
-        """Call until there is an answer; None if the connection broke and the caller has no key to repeat it with."""
+        """Call until there is an answer to the send.
+
+        None if the connection broke, and the caller has no key with which it can be repeated.
+        """
         route = "send_group_message" if chat.is_group else "send_friend_message"
         headers = {"Idempotency-Key": key.replace(" ", "-")} if with_key else {}
         while True:
@@ -157,7 +160,9 @@ class Traffic:
             else:
                 if answer["code"] == Code.BAD_PARAMETER:
                     raise Failed(f"a call is wrong: {answer['status']}")
-                return answer
+                # Not running now: that says nothing of an earlier call with this key.
+                if not with_key or answer["code"] != Code.NOT_RUNNING:
+                    return answer
             self.sent.repeated += 1
             await self._gateway.runs.wait()
             await asyncio.sleep(0.01)
