@@ -22,6 +22,7 @@ BUDGET, SMALL_BUDGET = 10, 2
 UNACKNOWLEDGED = "unacknowledged"
 """The answer of a poll is in the journal, and its cursor did not reach the service."""
 HELD_S = 5.0
+SLOW_SEND_S = 0.2
 STRIKES_WITHIN_S = 20.0
 
 
@@ -35,6 +36,9 @@ class ILinkWeChat(WeChat):
     async def prepare(self) -> None:
         await self.post("settings", scan_delay_s=0.05)
         await self.post("faults/add", call="sendmessage", fault="lose_answer", probability=0.05)
+        # A send that takes a while is often under way when its process is killed, and arrives after that.
+        slow = {"fault": "hang", "probability": 0.03, "seconds": SLOW_SEND_S}
+        await self.post("faults/add", call="sendmessage", **slow)
         await self.post("faults/add", call="getupdates", fault="lose_answer", probability=0.03)
         # People can write before the gateway's first scan, to a bot that nobody polls.
         await self.post("clawbot/binds")
@@ -79,13 +83,14 @@ class ILinkWeChat(WeChat):
         try:
             async with asyncio.timeout(STRIKES_WITHIN_S):
                 # The rule is gone once it has struck.
-                while await self._has_fault("hang"):  # noqa: ASYNC110  another process has it
+                while await self._is_pending("getupdates", "hang"):  # noqa: ASYNC110  another process has it
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise Failed(f"{self.name}: no poll within {STRIKES_WITHIN_S} s") from None
 
-    async def _has_fault(self, fault: str) -> bool:
-        return any(rule["fault"] == fault for rule in (await self.get("state"))["faults"])
+    async def _is_pending(self, call: str, fault: str) -> bool:
+        rules = (await self.get("state"))["faults"]
+        return any((rule["call"], rule["fault"]) == (call, fault) for rule in rules)
 
     async def end_session(self, draw: random.Random, receiver: Receiver) -> None:
         """Answer -14: the owner bound a bot elsewhere, or the token has expired, for good or for a moment."""

@@ -121,13 +121,12 @@ def figures(records: Records) -> str:
         return text
     told, came = records.told, records.came()
     dropped = [w for w in records.written if w.msg_id in told.dropped]
-    unknown = {
-        arrival.webhook_id
-        for arrival in records.of("send_message")
-        if arrival.payload["code"] == Code.UNREACHABLE
-    }
+    reports = {arrival.webhook_id: arrival.payload for arrival in records.of("send_message")}
+    unknown = [each for each in reports.values() if each["code"] == Code.UNREACHABLE]
+    interrupted = sum(INTERRUPTED in each["info"] for each in unknown)
     return (
-        f"{text}, {len(unknown)} of them as unknown;\n{len(told.doubled)} messages came twice, and"
+        f"{text}, {len(unknown)} of them as unknown ({interrupted} because their"
+        f" process ended);\n{len(told.doubled)} messages came twice, and"
         f" {len(dropped)} had been acknowledged by nobody when their bot was replaced"
         f" ({sum(w.text in came for w in dropped)} of them arrived);\n"
         f"{len(told.lost_answers)} answers to sends were lost, {sent.waited} sends waited for a person"
