@@ -295,5 +295,5 @@ class _Bounded:
 
 
 def _longest_s(size: int) -> float:
-    """Return the longest time for a transfer, in seconds."""
-    return _PATIENCE_S + size / _SLOWEST
+    """Return the longest time for a transfer, in seconds. ``size`` may be what a stranger told."""
+    return _PATIENCE_S + min(size, LARGEST) / _SLOWEST
