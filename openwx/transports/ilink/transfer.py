@@ -150,7 +150,7 @@ class Transfer:
     def _permitted(self, reply: wire.UploadReply, file_key: str) -> URL:
         """Return where to upload to. The full address counts: with the parameter alone, larger files fail (2026)."""
         hosts = self._client.http.hosts
-        if (told := wire.text(reply.upload_full_url)) and (url := hosts.media_at(told)):
+        if (full := wire.text(reply.upload_full_url)) and (url := hosts.media_at(full)):
             return url
         if param := wire.text(reply.upload_param):
             return hosts.media("upload", {"encrypted_query_param": param, "filekey": file_key})
@@ -208,7 +208,7 @@ def item_of(media: RemoteMedia) -> tuple[str, dict[str, Any]]:
 
 
 async def _pieces(media: LocalMedia) -> AsyncGenerator[bytes, None]:
-    """Read a file. Raises ``OSError``, also where it is not the size that was told."""
+    """Read a file. Raises ``OSError``, also where it has another size than ``media`` says."""
     left = media.size
     with await asyncio.to_thread(open_regular, media.path, media.fingerprint) as file:
         while data := await asyncio.to_thread(file.read, PIECE):
