@@ -248,6 +248,8 @@ async def accounts(script: Script) -> None:
     assert answer["status"] == "client already exists"
     reply = await script.raw(script.api.get, "get_qrcode")
     assert (reply.status, reply.code) == (404, 100)
+    reply = await script.raw(script.api.get, "verify_code", code="123456")
+    assert (reply.status, reply.code) == (200, 101)
 
 
 async def check_event(script: Script) -> None:
