@@ -1,4 +1,4 @@
-"""The facade: login, the loop of polls, and login again, for the bot of one account.
+"""The facade: login, the loop of polls, and login again, for the bot of one account. ``ILinkTransport`` runs it.
 
 ::
 
@@ -61,7 +61,7 @@ class Client:
         self._hold_s = FIRST_HOLD_S
         self._last_round = 0.0
         self._has_arrived = False
-        """Whether this login was told as one."""
+        """Whether the ``LoggedIn`` of this login was delivered."""
         self._doubt: SessionEnded | None = None
         """A -14 that no poll has refuted or confirmed yet."""
         self._was_heard = False
@@ -174,7 +174,7 @@ class Client:
             note=self._note_reason,
         )
         session = await flow.session(self.reason)
-        # The token is told once, so it is saved before anything else is done.
+        # The service names the token once, so it is saved before anything else is done.
         self.memory.begin(session)
         await self._deliver(state=self.memory.to_state("session", "cursor", "budgets", "people"))
 
@@ -194,7 +194,7 @@ class Client:
             await self._arrive()
 
     async def _arrive(self) -> None:
-        """Tell the login, and be running."""
+        """Deliver the login, and be running."""
         session = self._session()
         loaded, login = self.memory.people.loaded(), LoggedIn(ids_changed=not session.published)
         self.memory.session = replace(session, published=True)

@@ -1,4 +1,7 @@
-"""The digits that a phone shows at some logins, on their way from a caller to the login that needs them."""
+"""The digits that a phone shows at some logins, on their way from a caller to the login that needs them.
+
+``ILinkTransport.verify_code`` hands them in; ``LoginFlow`` waits for them.
+"""
 
 import asyncio
 import re

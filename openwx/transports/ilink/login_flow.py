@@ -210,7 +210,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
         return replace(self.former, ended=False)
 
     def _confirmed(self, code: _Code, reply: wire.StatusReply) -> Session:
-        """Read the session. Its token is told once: nothing may come before the session is saved."""
+        """Read the session. Its token comes once: nothing may come before the session is saved."""
         token = wire.token(reply.bot_token)
         bot, person = wire.token(reply.ilink_bot_id, 128), wire.token(reply.ilink_user_id, 128)
         if not (token and bot and person):
@@ -221,10 +221,10 @@ class LoginFlow(msgspec.Struct, frozen=True):
             why = reason(ReasonCode.SCANNED_BY_ANOTHER, person=self.former.person_id)
             log.warning("%s", why.text)
             raise _AgainError(why)
-        told = wire.text(reply.baseurl)
-        origin = self.http.hosts.of(told)
-        if told and origin is None:
-            log.warning("the login names %a, no host of WeChat; calls go to %s", told, code.origin)
+        named = wire.text(reply.baseurl)
+        origin = self.http.hosts.of(named)
+        if named and origin is None:
+            log.warning("the login names %a, no host of WeChat; calls go to %s", named, code.origin)
         return Session(
             token=token, bot_id=bot, person_id=person, origin=str((origin or code.origin).origin())
         )

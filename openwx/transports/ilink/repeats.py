@@ -2,7 +2,7 @@
 
 It does so even with a correct cursor: with the same ``message_id``, with another one, or without any (reports of 2026).
 The journal drops the first kind by the message's id; this drops the second, and keeps the first from counting as news
-of the person. Equal text alone is no repetition: people repeat themselves.
+of the person. Equal text alone is no repetition: people repeat themselves. ``Inbound`` asks it.
 """
 
 import hashlib
