@@ -122,7 +122,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "can.groups": ("read and write in groups", "收发群消息"),
     "can.members": ("see the members of groups", "查看群成员"),
     "can.avatars": ("show avatars", "显示头像"),
-    "can.recall": ("recall messages", "撤回消息"),
+    "can.recall": ("recall messages", "撤回发出的消息"),
     "can.changes": ("change groups and contacts, pin chats", "管理群和联系人、置顶聊天"),
     "can.friend_requests": ("send and accept friend requests", "发送和接受好友申请"),
     "budget.to": ("To", "发给"),

@@ -50,13 +50,13 @@ class WebWeChat(WeChat):
     async def end_session(self, draw: random.Random, receiver: Receiver) -> None:
         """Force a new login with new ids. WeChat keeps unacknowledged messages for it, or drops them."""
         keeps_unread = draw.random() < 0.5
+        await self.post("settings", keeps_unread=keeps_unread)
+        await self.post("phone/logs_out_web")
         if not keeps_unread:
-            # Messages that were handed out and are not in the journal yet would be lost by WeChat.
+            # With a kill now, WeChat would lose what the old session was handed out and the journal has not.
             async with receiver.calm():
                 if handed_out := await self._handed_out():
                     await receiver.wait_for_message(handed_out[-1], ARRIVES_WITHIN_S)
-        await self.post("settings", keeps_unread=keeps_unread)
-        await self.post("phone/logs_out_web")
 
     async def told(self) -> Told:
         heard = [

@@ -209,3 +209,15 @@ async def test_at_random(scene: Scene) -> None:
     await scene.hears()
     await scene.sends()
     scene.is_whole()
+
+
+async def test_while_stopping(world: World, owner: ClawBot, simulator: Simulator) -> None:
+    """That a bot is off-line matters to nobody: the stop goes on, and the next start."""
+    api = await world.run(transport="ilink")
+    for fault in FAULTS:
+        rule = simulator.faults.add("notifystop", fault, times=1, seconds=0.2)
+        await api.stop()
+        assert rule.hits == 1, fault
+        api = await world.start(transport="ilink")
+        await api.reaches("running")
+    assert len(owner.bots) == 1

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from openwx.simulator import (
     Account,
@@ -17,7 +18,7 @@ from openwx.simulator import (
 )
 from openwx.simulator.media import JPEG, MP4, PNG
 
-from .world import Behaviour, Command, Gateway, Json, Receiver, World
+from .world import Behaviour, Command, Gateway, Json, Receiver, Upload, World
 
 Start = Callable[..., Awaitable[Command]]
 VOICE = b"\x02#!SILK_V3" + bytes(range(60))
@@ -324,26 +325,22 @@ async def test_another_person_has_a_chat_and_a_budget_of_their_own(
 # -- one backend on both transports ----------------------------------------------------------------------
 
 
-def bot() -> Behaviour:
+def bot(picture: Path) -> Behaviour:
     """Make a backend: it echoes, sends a picture on request, and says what kind of file came."""
-    from aiohttp import web
 
-    async def answer(upload: object) -> web.StreamResponse:
-        report = upload.json  # type: ignore[attr-defined]
+    async def answer(upload: Upload) -> web.StreamResponse:
+        report = upload.json
         if report["post_type"] != "receive_message":
             return web.json_response({})
         match report["format"], report["content"]:
             case "text", "picture":
-                return web.json_response({"reply": "here it is", "media": BOTS_PICTURE["path"]})
+                return web.json_response({"reply": "here it is", "media": str(picture)})
             case "text", words:
                 return web.json_response({"reply": f"you said {words}"})
             case _:
-                return web.json_response({"reply": f"you sent a {report['media_type']}"})
+                return web.json_response({"reply": f"you sent: {report['media_type']}"})
 
     return answer
-
-
-BOTS_PICTURE = {"path": ""}
 
 
 @pytest.mark.parametrize("transport", ["web", "ilink"])
@@ -357,8 +354,7 @@ async def test_the_same_bot_on_both_transports(
 ) -> None:
     picture = tmp_path / "picture.png"
     picture.write_bytes(PNG)
-    BOTS_PICTURE["path"] = str(picture)
-    receiver.behaves(bot())
+    receiver.behaves(bot(picture))
     api = await world.run(transport=transport)
     person = owner if transport == "ilink" else account.friend("小灰")
     for words in ("hello", "你好"):
@@ -370,8 +366,8 @@ async def test_the_same_bot_on_both_transports(
     assert image.medium is not None
     assert image.medium.data == PNG
     person.sends_image(JPEG)
-    assert await person.hears_text() == "you sent a image"
+    assert await person.hears_text() == "you sent: image"
     person.sends_file("a.txt", b"words")
-    assert await person.hears_text() == "you sent a file"
+    assert await person.hears_text() == "you sent: file"
     (told,) = (await api.get("check_client")).json["client"]
     assert told["transport"] == transport
