@@ -77,7 +77,7 @@ class ILinkWeChat(WeChat):
         return f"repeats {repeat or 'none'}, budget {budget}"
 
     async def wait_for(self, stage: str) -> None:
-        """Hold back the cursor of the next answer, and wait until it is on its way."""
+        """Hold back the cursor of the next answer, wait until it is on its way, and hold back some sends, too."""
         rule = {"call": "getupdates", "fault": "hang", "times": 1, "seconds": HELD_S}
         await self.post("faults/add", **rule)
         try:
@@ -87,6 +87,9 @@ class ILinkWeChat(WeChat):
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise Failed(f"{self.name}: no poll within {STRIKES_WITHIN_S} s") from None
+        # The next sends are under way at the end, and arrive before the next process can send.
+        slow = {"fault": "hang", "times": 3, "seconds": 2 * SLOW_SEND_S}
+        await self.post("faults/add", call="sendmessage", **slow)
 
     async def _is_pending(self, call: str, fault: str) -> bool:
         rules = (await self.get("state"))["faults"]

@@ -177,7 +177,7 @@ class _Rounds:
             await self._fill_disk()
         elif stage in self._wechat.stages:
             await self._wechat.wait_for(stage)
-            await asyncio.sleep(self._draw.uniform(0.0, 0.1))
+            await asyncio.sleep(self._draw.uniform(0.1, 0.3))
 
     async def _fill_disk(self) -> None:
         """Fill the disk until the gateway reports it, then free it, or leave it full for the kill."""
