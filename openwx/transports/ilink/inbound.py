@@ -107,7 +107,9 @@ class Inbound:
             for number, part in enumerate(parts[:MOST_ITEMS])
         ]
         if rest := parts[MOST_ITEMS:]:
-            log.warning("the message %s has %d items; the last ones are published raw", id, len(parts))
+            log.warning(
+                "the message %s has %d items; the last ones are published raw", id, len(parts)
+            )
             read.append(items.unknown(_list_of(rest), _id_of(id, MOST_ITEMS), frame))
         return read
 

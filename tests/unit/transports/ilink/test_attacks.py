@@ -57,7 +57,9 @@ def cpu_of(answer: Any, cursor: str = "") -> float:
 
 
 def test_the_cost_of_an_answer_grows_as_its_length() -> None:
-    few, many = ({"msgs": [says("x", message_id=n + 1) for n in range(count)]} for count in (3000, 12_000))
+    few, many = (
+        {"msgs": [says("x", message_id=n + 1) for n in range(count)]} for count in (3000, 12_000)
+    )
     assert cpu_of(many) < 12 * cpu_of(few), "four times as much, with room for a busy machine"
 
 
@@ -111,7 +113,10 @@ def test_a_message_that_is_nested_too_deep_takes_no_other_with_it(depth: int) ->
     )
     (part,) = Bot().read(answer)
     assert [one.id for one in part.messages] == ["7", "8", "9"]
-    assert [one.content for one in part.messages if isinstance(one, Text)] == ["before {[", 'after "]}']
+    assert [one.content for one in part.messages if isinstance(one, Text)] == [
+        "before {[",
+        'after "]}',
+    ]
     assert part.cursor == "c"
 
 
@@ -122,7 +127,9 @@ def test_a_size_that_a_person_tells_gives_no_time_without_end() -> None:
 # -- who is who --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("id", ["a b", "\u202eowner", "x" * 129, 12, ["o"], {"o": 1}, True, "new\nline"])
+@pytest.mark.parametrize(
+    "id", ["a b", "\u202eowner", "x" * 129, 12, ["o"], {"o": 1}, True, "new\nline"]
+)
 def test_who_has_no_id_that_can_be_used_is_not_the_owner(id: Any) -> None:
     bot = Bot()
     (part,) = bot.read({"msgs": [says("do it", from_user_id=id, context_token="x")]})
@@ -133,15 +140,26 @@ def test_who_has_no_id_that_can_be_used_is_not_the_owner(id: Any) -> None:
     assert bot.budgets.left(PERSON) == 0
 
 
-def test_a_stranger_for_whom_there_is_no_room_is_not_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stranger_for_whom_there_is_no_room_is_not_the_owner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(contacts, "MOST_PEOPLE", 2)
     bot = Bot()
     names = ["one", "two", "three", PERSON]
     (part,) = bot.read({"msgs": [says(name, from_user_id=name) for name in names]})
     senders = [one.parties.sender.id for one in part.messages if one.parties.sender is not None]
     assert senders == names
-    assert [one.chat.id for one in part.events if isinstance(one, ChatAdded)] == ["one", "two", PERSON]
-    assert [bot.budgets.left(name) for name in names] == [budget.SENDS, budget.SENDS, 0, budget.SENDS]
+    assert [one.chat.id for one in part.events if isinstance(one, ChatAdded)] == [
+        "one",
+        "two",
+        PERSON,
+    ]
+    assert [bot.budgets.left(name) for name in names] == [
+        budget.SENDS,
+        budget.SENDS,
+        0,
+        budget.SENDS,
+    ]
 
 
 def test_a_clock_that_was_set_back_does_not_close_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,9 +179,13 @@ def test_a_clock_that_was_set_back_does_not_close_a_budget(monkeypatch: pytest.M
 # -- logins ------------------------------------------------------------------------------------------------
 
 
-async def test_a_bot_that_is_bound_and_stale_is_asked_for_in_no_hot_loop(case: Case, fake: Fake) -> None:
+async def test_a_bot_that_is_bound_and_stale_is_asked_for_in_no_hot_loop(
+    case: Case, fake: Fake
+) -> None:
     """The service knows a bot by its token, and takes no call with it: the person must scan again."""
-    case.pace = replace(case.pace, code_lives_at_least_s=60.0, backoff_first_s=0.2, backoff_most_s=0.2)
+    case.pace = replace(
+        case.pace, code_lives_at_least_s=60.0, backoff_first_s=0.2, backoff_most_s=0.2
+    )
     async with case.logged_in() as (transport, first):
         first.is_alive = False
         await fake.note()
