@@ -2,18 +2,15 @@
 
 import asyncio
 import base64
-import json
 import logging
 import os
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 
-from openwx.config import AccountSettings
 from tests.patience import PATIENCE_S
 from tests.unit.transports.ilink.conftest import fake
 from tests.unit.transports.ilink.fake import PERSON, Bot, Fake, encrypt
@@ -160,7 +157,7 @@ async def test_secrets_of_a_bot_are_nowhere(
              "the-parameter-of-a-file", "a-signature-in-an-address"]  # fmt: skip
     for param in ("the-parameter-of-a-file", "the-parameter-of-a-file-that-is-not-there"):
         media = {"encrypt_query_param": param, "aes_key": base64.b64encode(key).decode(),
-                 "full_url": f"https://evil.example/c2c/x?s=a-signature-in-an-address"}  # fmt: skip
+                 "full_url": "https://evil.example/c2c/x?s=a-signature-in-an-address"}  # fmt: skip
         item = {"type": 4, "file_item": {"media": media, "file_name": "a.txt"}}
         await fake.writes(bot, item_list=[item], context_token="a-context-token")
     receiver.behaves(replies("an answer"), times=1, content="hi")

@@ -200,12 +200,13 @@ class Client:
         """Tell the login, and be running."""
         session = self._session()
         loaded, login = self.memory.people.loaded(), LoggedIn(ids_changed=not session.published)
-        self.memory.session = replace(session, published=True)
+        published = replace(session, published=True)
         self._has_arrived = True
         self._last_round = time.monotonic()
         why = reason(ReasonCode.LOGGED_IN)
-        saves = self.memory.to_state("session")
+        saves = {"session": published.to_bytes()}
         await self._enter(State.RUNNING, why, loaded, login, saves=saves)
+        self.memory.session = published
 
     async def _say(self, what: Literal["notifystart", "notifystop"]) -> WeChatError | None:
         """Notify the service that the client is on or off. A failure matters to nobody, and is returned."""

@@ -80,7 +80,7 @@ async def _decoded(voice: bytes) -> bytes:
 
 
 async def _exchange(process: asyncio.subprocess.Process, voice: bytes) -> bytes:
-    """Pass a voice to the decoder, and return what it makes of it, or more than ``LARGEST_WAV`` bytes, until it ends."""
+    """Pass a voice to the decoder, and return what it makes of it, until it ends or that is too large."""
     assert process.stdin is not None
     assert process.stdout is not None
     wav = bytearray()

@@ -1,16 +1,21 @@
 """What people and services do to harm: to be somebody else, to stop a bot, or to use up what others need."""
 
 import asyncio
+import itertools
 import json
+import random
 import time
 from typing import Any
 
 import pytest
+from aiohttp import web
 from msgspec.structs import replace
 
-from openwx.domain.events import ChatAdded, State
+from openwx.domain.events import ChatAdded, LoggedIn, State
 from openwx.domain.messages import Text
 from openwx.reasons import ReasonCode
+from openwx.timing import Timing
+from openwx.transports.base import Batch
 from openwx.transports.ilink import budget, contacts, inbound, wire
 from openwx.transports.ilink.budget import Budgets
 from openwx.transports.ilink.contacts import People
@@ -213,8 +218,6 @@ async def test_a_verdict_is_told_to_whom_it_belongs(case: Case, fake: Fake) -> N
         reached, go_on = asyncio.Event(), asyncio.Event()
 
         async def wrong(_: Any, __: Any) -> Any:
-            from aiohttp import web
-
             reached.set()
             await go_on.wait()
             return web.json_response({"status": "need_verifycode"})
@@ -228,3 +231,67 @@ async def test_a_verdict_is_told_to_whom_it_belongs(case: Case, fake: Fake) -> N
         await asyncio.sleep(0)
         go_on.set()
         assert await stays is True
+
+
+async def test_a_stop_before_the_token_is_saved_does_not_lose_it(case: Case, fake: Fake) -> None:
+    async with case.started() as transport:
+        await fake.scanned()
+        await case.inbox.enters(State.SCANING)
+        case.inbox.open.clear()
+        bot = await fake.confirms()
+        await case.inbox.until(lambda: "session" in case.inbox.batches[-1].state)
+    assert "session" not in case.inbox.saved
+    stopped = Batch(state=transport.state_at_stop())
+    case.inbox.save(stopped)
+    case.inbox.open.set()
+    async with case.started():
+        await case.inbox.enters(State.RUNNING)
+        assert len(fake.codes) == 1, "nobody scans again"
+        assert LoggedIn(ids_changed=True) in case.inbox.events
+        await fake.writes(bot, "hi")
+        await case.inbox.gets(1)
+
+
+UNASKED = {
+    "status": "confirmed",
+    "bot_token": "t",
+    "ilink_bot_id": "../b\\@im.bot",
+    "ilink_user_id": PERSON,
+}
+NEWS = itertools.count(1)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"getupdates": lambda: {"ret": -14}},
+        {"getupdates": lambda: {"errcode": -14}, "get_qrcode_status": lambda: {"status": "binded_redirect"}},
+        {"getupdates": lambda: random.choice([{"ret": -14}, {"ret": 0}])},
+        {"getupdates": lambda: {"ret": 0, "get_updates_buf": str(next(NEWS))}},
+        {"getupdates": lambda: {"ret": -2, "errmsg": "freq"}},
+        {"getupdates": lambda: "<html>"},
+        {"getupdates": lambda: {"msgs": [{"message_id": 5}]}},
+        {"get_qrcode_status": lambda: {"status": "expired"}},
+        {"get_qrcode_status": lambda: {"status": "scaned_but_redirect", "redirect_host": "x\n"}},
+        {"get_qrcode_status": lambda: {"status": "need_verifycode"}},
+        {"get_qrcode_status": lambda: {**UNASKED, "ilink_user_id": "another"}},
+        {"get_qrcode_status": lambda: {**UNASKED, "bot_token": "a\r\nX: y"}},
+        {"get_qrcode_status": lambda: str(next(NEWS))},
+        {"get_bot_qrcode": lambda: {"qrcode": "q", "qrcode_img_content": "x" * 2_000_000}},
+    ],
+)  # fmt: skip
+async def test_no_service_makes_a_hot_loop(case: Case, fake: Fake, answers: dict[str, Any]) -> None:
+    """With the delays of a real run."""
+    answers = {"get_qrcode_status": lambda: UNASKED, **answers}
+
+    async def said(request: web.Request, _: Any) -> web.Response:
+        return web.Response(text=json.dumps(answers[request.path.rpartition("/")[2]]()))
+
+    for call in answers:
+        fake.strike(call, *[said] * 100_000)
+    case.pace = Timing()
+    async with case.started():
+        await fake.until(lambda: fake.calls)
+        await asyncio.sleep(1)
+        assert len(fake.calls) < 30
+        assert len(case.inbox.batches) < 60
