@@ -2,21 +2,26 @@
 
 import asyncio
 import base64
+import contextlib
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
+from openwx.errors import Code
+from openwx.testing import PACE
 from tests.patience import PATIENCE_S
 from tests.unit.transports.ilink.conftest import fake
 from tests.unit.transports.ilink.fake import PERSON, Bot, Fake, encrypt
 
 from .visitor import Visitor
-from .world import Gateway, Receiver, World, replies
+from .world import Api, Command, Gateway, Receiver, World, replies
 
 __all__ = ["fake"]
 
@@ -33,18 +38,11 @@ def running(world: World, fake: Fake) -> World:
 
 async def start(world: World, fake: Fake, **more: Any) -> Gateway:
     settings = world.settings(transport="ilink", base_url=fake.url, **more)
-    gateway = Gateway(settings, _pace(), world.http, None)
+    pace = replace(PACE, send_wait_s=PATIENCE_S, medium_within_s=1.0, finish_s=0.5)
+    gateway = Gateway(settings, pace, world.http, None)
     world.gateways.append(gateway)
     await gateway.start()
     return gateway
-
-
-def _pace() -> Any:
-    from msgspec.structs import replace
-
-    from openwx.testing import PACE
-
-    return replace(PACE, send_wait_s=PATIENCE_S, medium_within_s=1.0, finish_s=0.5)
 
 
 @pytest.fixture
@@ -312,3 +310,75 @@ async def test_polls_that_return_at_once_make_no_hot_loop(
     before = len(fake.calls)
     await asyncio.sleep(1)
     assert len(fake.calls) - before < 60
+
+
+# -- crashes -----------------------------------------------------------------------------------------------
+
+Starts = Callable[..., Awaitable[Command]]
+
+
+@pytest.mark.parametrize("ms", [-1, 0, 1, 3, 10, 30])
+async def test_a_kill_around_an_answer_repeats_no_send_and_loses_none(
+    running: World, fake: Fake, openwx: Starts, receiver: Receiver, ms: int
+) -> None:
+    """The process is killed before WeChat answers the second of three accepted sends (-1), or so soon after it."""
+    environ = {
+        "OPENWX_DATA_DIR": str(running.data_dir),
+        "OPENWX_LISTEN__PORT": "0",
+        "OPENWX_ACCOUNTS__DEFAULT__TRANSPORT": "ilink",
+        "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": fake.url,
+        "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
+        "OPENWX_REPORT__POST_API": receiver.url,
+    }
+    first = await openwx("serve", **environ)
+    api = Api(await first.url(), running.http)
+    bot = await fake.confirms()
+    await api.reaches("running")
+    await fake.writes(bot, "hi")
+    await receiver.get(content="hi")
+    process = first.process
+    killed = asyncio.Event()
+
+    async def passes(request: web.Request, body: Any) -> web.StreamResponse:
+        return web.json_response(await fake._sendmessage(request, body))
+
+    async def kills(request: web.Request, body: Any) -> web.StreamResponse:
+        answer = web.json_response(await fake._sendmessage(request, body))
+
+        async def kill() -> None:
+            await asyncio.sleep(max(ms, 0) / 1000)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            killed.set()
+
+        if ms < 0:
+            await kill()
+        else:
+            tasks.create_task(kill())
+        return answer
+
+    fake.strike("sendmessage", passes, kills)
+    async with asyncio.TaskGroup() as tasks:
+        for text in "abc":
+            with contextlib.suppress(aiohttp.ClientError):
+                # Those after the kill are not accepted, which their caller knows.
+                await api.post("send_friend_message", id="@owner", content=text, **{"async": "1"})
+        await killed.wait()
+    await process.wait()
+    came = len(fake.sent)
+    second = await openwx("serve", **environ)
+    api = Api(await second.url(), running.http)
+    await api.reaches("running")
+    await fake.writes(bot, "and again")
+    await receiver.get(content="and again")
+    await receiver.gets(2, post_type="send_message")
+    reply = await api.post("send_friend_message", id="@owner", content="the end")
+    assert reply.code == 0, reply.words
+    texts = [one["item_list"][0]["text_item"]["text"] for one in fake.sent]
+    assert came >= 2
+    assert texts[:2] == ["a", "b"]
+    assert len(set(texts)) == len(texts), "none was sent twice"
+    outcomes = [one for one in receiver.got(post_type="send_message") if one["content"] == "b"]
+    assert len({one["uid"] for one in outcomes}) == 1
+    assert outcomes[0]["code"] in (0, Code.UNREACHABLE), "it arrived, or nobody knows"
+    assert len({one["uid"] for one in receiver.got(content="hi")}) == 1
