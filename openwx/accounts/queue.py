@@ -1,6 +1,7 @@
 """The messages that an account has to send, and their order: a data structure without I/O, used by the sender."""
 
 import asyncio
+import contextlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Set
@@ -93,6 +94,8 @@ class SendQueue:
         self._bulk: deque[QueuedMessage] = deque()
         self._under_way: list[QueuedMessage] = []
         self._parked: list[Parked] = []
+        self._coming = {False: 0, True: 0}
+        """How many have a place, but are still being written to the journal: those to ``@all``, and the others."""
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -118,7 +121,7 @@ class SendQueue:
 
         ``behind_parked``: messages that wait for their person take room, too.
         """
-        waiting = len(self._bulk if bulk else self._waiting)
+        waiting = len(self._bulk if bulk else self._waiting) + self._coming[bulk]
         if behind_parked:
             parked = chain.from_iterable(self._all_parked)
             waiting += sum(one.message.bulk == bulk for one in parked)
@@ -128,6 +131,15 @@ class SendQueue:
                 f"{waiting} messages are waiting to be sent, and queue_size is {self._size}: try later",
                 retry_after=self._retry_after_s,
             )
+
+    @contextlib.contextmanager
+    def keep_places(self, count: int, *, bulk: bool) -> Iterator[None]:
+        """Count so many messages as waiting, so that calls at the same time do not all find the same room."""
+        self._coming[bulk] += count
+        try:
+            yield
+        finally:
+            self._coming[bulk] -= count
 
     def put(self, queued: QueuedMessage) -> None:
         """Add a message behind the others, or behind those of its chat that are parked."""

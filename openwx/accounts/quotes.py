@@ -27,7 +27,8 @@ class Quotes:
     async def complete(
         self, message: Message, uin: str, unwritten: Mapping[str, Payload]
     ) -> Message:
-        """Return a message with the content of what it quotes, as far as that is known here.
+        """Return a message with the content of what it quotes, as far as that is known here, and was said in its chat:
+        a person may name any id, and learns nothing of what another one wrote.
 
         ``uin`` is the account's lasting number; ``unwritten`` are payloads that are to be written, by ``dedupe``.
         """
@@ -36,7 +37,9 @@ class Quotes:
             return message
         dedupe = f"{uin}:{quote.id}"
         payload = unwritten.get(dedupe) or await self._recorded(dedupe)
-        return replace(message, quote=_quote_of(quote, payload)) if payload else message
+        if not payload or not _is_of_chat(payload, message.parties.chat.id):
+            return message
+        return replace(message, quote=_quote_of(quote, payload))
 
     async def _recorded(self, dedupe: str) -> Payload:
         """Return the payload of a recorded message; empty if it is unknown, or too large to be kept."""
@@ -49,6 +52,11 @@ class Quotes:
         )
         payload: Payload = msgspec.json.decode(body) if body else {}
         return payload if "content" in payload else {}  # a friend request has an id, too
+
+
+def _is_of_chat(payload: Payload, chat_id: str) -> bool:
+    ids = (payload.get("group_id"), payload.get("sender_id"), payload.get("receiver_id"))
+    return chat_id in ids
 
 
 def _quote_of(quote: Quote, payload: Payload) -> Quote:

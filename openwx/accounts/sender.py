@@ -238,8 +238,10 @@ class Sender:
         batch = WriteBatch(
             account=self._account, sends=[new_send(message) for message in messages], keys=keys
         )
+        is_bulk = any(message.bulk for message in messages)
         try:
-            await self._journal.write(batch)
+            with self.queue.keep_places(len(messages), bulk=is_bulk):
+                await self._journal.write(batch)
         except JournalError as error:
             raise journal_guard.not_kept(error, NOT_ACCEPTED) from error
         now = self._clock.steady()

@@ -66,6 +66,8 @@ class Client:
         """A -14 that no poll has refuted or confirmed yet."""
         self._was_heard = False
         """Whether the service answered a poll of this login."""
+        self._was_still_bound = False
+        """Whether this login is the former one, whose bot the service said to be bound."""
         self._useless_token = ""
         """One of which the service says that its bot is bound, and that it is stale."""
         self._unsaved: set[str] = set()
@@ -173,7 +175,8 @@ class Client:
             deliver=self._deliver_event,
             note=self._note_reason,
         )
-        session = await flow.session(self.reason)
+        session, former = await flow.session(self.reason), self.memory.session
+        self._was_still_bound = former is not None and session.token == former.token
         # The service names the token once, so it is saved before anything else is done.
         self.memory.begin(session)
         await self._deliver(state=self.memory.to_state("session", "cursor", "budgets", "people"))
@@ -197,12 +200,13 @@ class Client:
         """Deliver the login, and be running."""
         session = self._session()
         loaded, login = self.memory.people.loaded(), LoggedIn(ids_changed=not session.published)
-        self.memory.session = replace(session, published=True)
+        published = replace(session, published=True)
         self._has_arrived = True
         self._last_round = time.monotonic()
         why = reason(ReasonCode.LOGGED_IN)
-        saves = self.memory.to_state("session")
+        saves = {"session": published.to_bytes()}
         await self._enter(State.RUNNING, why, loaded, login, saves=saves)
+        self.memory.session = published
 
     async def _say(self, what: Literal["notifystart", "notifystop"]) -> WeChatError | None:
         """Notify the service that the client is on or off. A failure matters to nobody, and is returned."""
@@ -222,7 +226,7 @@ class Client:
         why = of_session_end(error)
         log.warning("the session is over: %s", why.text)
         session = self._session()
-        if not self._was_heard:
+        if self._was_still_bound and not self._was_heard:
             self._useless_token = session.token
         self.memory.session = replace(session, ended=True)
         self.trouble, self.session_end, self._doubt = None, error, None

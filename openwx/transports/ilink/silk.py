@@ -5,6 +5,7 @@ bounded time, memory and sizes, so that whatever happens to it, the voice arrive
 """
 
 import asyncio
+import contextlib
 import importlib.util
 import logging
 import sys
@@ -17,6 +18,9 @@ LARGEST = 4 * 1024 * 1024
 WITHIN_S = 30.0
 """How long the decoder may take, in seconds; a minute of voice takes a quarter of one."""
 AT_ONCE = 2
+LARGEST_WAV = 64 * 1024 * 1024 + 1024
+"""Size of the largest voice that the decoder may make, with its head, in bytes."""
+PIECE = 64 * 1024
 
 _HEADERS = (b"\x02#!SILK_V3", b"#!SILK_V3")
 _DECODER = str(Path(__file__).with_name("silk_decoder.py"))
@@ -58,15 +62,34 @@ async def _decoded(voice: bytes) -> bytes:
         return b""
     try:
         async with asyncio.timeout(WITHIN_S):
-            wav, _ = await process.communicate(voice)
+            wav = await _exchange(process, voice)
     except TimeoutError:
         log.warning("a voice could not be made WAV within %.0f seconds", WITHIN_S)
         return b""
     finally:
         if process.returncode is None:
             process.kill()
+            assert process.stdout is not None
+            while await process.stdout.read(PIECE):
+                """What it wrote last is of no use, but its end comes after that."""
             await process.wait()
     if process.returncode != 0:
         log.warning("a voice could not be made WAV: the decoder ended with %d", process.returncode)
         return b""
     return wav
+
+
+async def _exchange(process: asyncio.subprocess.Process, voice: bytes) -> bytes:
+    """Pass a voice to the decoder, and return what it makes of it, until it ends or that is too large."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    wav = bytearray()
+    process.stdin.write(voice)
+    with contextlib.suppress(ConnectionError):  # it has ended already
+        await process.stdin.drain()
+    process.stdin.close()
+    while len(wav) <= LARGEST_WAV and (piece := await process.stdout.read(PIECE)):
+        wav += piece
+    if len(wav) <= LARGEST_WAV:
+        await process.wait()
+    return bytes(wav)

@@ -115,7 +115,8 @@ class ILinkTransport:
         if memory.session is None:
             return {}
         people = memory.people.to_bytes(delivered_only=True)
-        return {**memory.to_state("budgets"), "people": people}
+        # The session, too: its token is told once, and a stop may come before it is saved.
+        return {**memory.to_state("session", "budgets"), "people": people}
 
     async def log_out(self, saved: Mapping[str, bytes]) -> Mapping[str, bytes | None]:
         """Forget a saved session, and all that belongs to it. WeChat has no log-out for bots."""

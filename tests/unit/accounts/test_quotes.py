@@ -76,5 +76,10 @@ async def test_what_is_no_message_is_not_quoted(tmp_path: Path, body: bytes) -> 
         await journal.write(WriteBatch(account="me", reports=[report]))
         quotes = Quotes("me", journal)
         assert await quotes.complete(text, "me", {}) == text
-        known = await quotes.complete(text, "me", {"me:1": {"content": "y", "format": "text"}})
+        said = {"content": "y", "format": "text", "sender_id": "@1"}
+        known = await quotes.complete(text, "me", {"me:1": said})
         assert known.quote == Quote(id="1", content="y", format="text")
+        # Somebody else's, whose id a person may guess.
+        for role in ("sender_id", "receiver_id"):
+            others = {"content": "y", "format": "text", role: "@2"}
+            assert await quotes.complete(text, "me", {"me:1": others}) == text

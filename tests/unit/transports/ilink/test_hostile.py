@@ -110,10 +110,10 @@ def test_any_messages_are_read_and_none_is_lost(answer: Any) -> None:
     data = json.dumps(answer).encode()
     try:
         reply = wire.decode("getupdates", data, wire.UpdatesReply)
-        first = inbound().read(reply, "cursor")
+        (first,) = inbound().read(reply, "cursor")
     except WeChatError:
         return
-    again = inbound().read(reply, "cursor")
+    (again,) = inbound().read(reply, "cursor")
     assert [message.id for message in first.messages] == [message.id for message in again.messages]
     for message in first.messages:
         assert message.id.isdecimal()

@@ -4,10 +4,12 @@ import base64
 import io
 import math
 import random
+import resource
 import struct
 import sys
 import wave
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,3 +121,24 @@ def test_samples_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "pysilk", decoder)
         with pytest.raises(ValueError, match="samples"):
             silk_decoder.wav_of(b"")
+
+
+@pytest.mark.parametrize("does", ["write", "stop"])
+async def test_a_decoder_that_never_ends_costs_little(
+    does: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A voice that takes hold of the decoder can have it write for ever, or read nothing."""
+    program = tmp_path / "decoder.py"
+    endless = "import sys, time\nwhile True:\n    {}\n"
+    program.write_text(
+        endless.format(
+            "sys.stdout.buffer.write(bytes(65536))" if does == "write" else "time.sleep(9)"
+        )
+    )
+    monkeypatch.setattr(silk, "_DECODER", str(program))
+    monkeypatch.setattr(silk, "WITHIN_S", 20.0 if does == "write" else 0.5)
+    monkeypatch.setattr(silk, "LARGEST_WAV", 1024 * 1024)
+    voice = b"\x02#!SILK_V3" + bytes(1_000_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert await silk.Voices().decoded(voice) == voice
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
