@@ -52,9 +52,12 @@ async def is_sendable_within(
 
 def must_write_first(to: ChatRef, error: BudgetSpent) -> CallerError:
     """Make the answer for a message that is refused until its person writes again."""
+    why = f"nothing was sent: WeChat takes no more messages for {to.displayname} until they write again"
+    if error.errmsg and not error.ret:  # the transport knows better, such as that not all parts fit
+        why = error.errmsg
     status = (
-        f"nothing was sent: WeChat takes no more messages for {to.displayname} until they write"
-        " again: ask them to send any message, then try again; with async=1, openwx waits for it"
+        f"{why}: ask {to.displayname} to send any message, then try again; with async=1, openwx"
+        " waits for it"
     )
     return CallerError(Code.REFUSED, status, **_words_of(error))
 

@@ -38,6 +38,11 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--demo", action="store_true", help="use a simulated WeChat; no account is needed"
     )
+    serve.add_argument(
+        "--transport",
+        choices=["web", "ilink"],
+        help="how the account of the demo reaches WeChat (default: web)",
+    )
 
     add(
         "status",
@@ -140,6 +145,12 @@ def parser() -> argparse.ArgumentParser:
     )
     crash.add_argument(
         "--kills", type=_count, default=20, metavar="N", help="number of SIGKILLs (default: 20)"
+    )
+    crash.add_argument(
+        "--transport",
+        choices=("web", "ilink"),
+        default="web",
+        help="how the account reaches WeChat (default: web)",
     )
     crash.add_argument(
         "--seed", type=int, metavar="N", help="repeat the random choices of an earlier run"

@@ -52,6 +52,10 @@ def _load(args: argparse.Namespace, **overrides: Any) -> "Loaded":
 
 
 def _serve(args: argparse.Namespace) -> int:
+    if args.transport and not args.demo:
+        raise ConfigError(
+            "--transport is only for --demo; for an account, set transport under [accounts.NAME]"
+        )
     loaded = _load(args, host=args.host, port=args.port)
     settings = loaded.settings
     with undisturbed():
@@ -69,7 +73,8 @@ def _serve(args: argparse.Namespace) -> int:
         from openwx.cli import demo
 
         chosen = args.port is not None or "listen" in settings.model_fields_set
-        return _run(demo.serve(settings, port_is_chosen=chosen))
+        transport = args.transport or "web"
+        return _run(demo.serve(settings, port_is_chosen=chosen, transport=transport))
     return _run(service.serve(settings))
 
 
@@ -179,7 +184,7 @@ def _crash_test(args: argparse.Namespace) -> int:
     from openwx import crashtest
 
     seed = random.SystemRandom().randrange(1, 10**6) if args.seed is None else args.seed
-    return crashtest.main(crashtest.Plan(seed, args.kills, args.folder))
+    return crashtest.main(crashtest.Plan(seed, args.kills, args.transport, args.folder))
 
 
 def _announce_simulator(simulator: "Simulator") -> None:

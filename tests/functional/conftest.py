@@ -2,7 +2,7 @@
 
 ``simulator`` and ``account`` are the simulated WeChat and its first account, ``receiver`` is the ``post_api``.
 ``world`` starts gateways between them. ``gateway`` is one that waits for a scan, ``api`` one that runs,
-``bench`` one for all tests of a module, which is called in bytes.
+``bench`` one for all tests of a module, which is called in bytes. ``bound`` runs on iLink, where ``owner`` has written.
 
 In modules with ``pytestmark = pytest.mark.in_memory`` accounts run on ``tests/memory.py``, and ``account`` is a
 ``MemoryAccount``; their tests that take ``simulator`` run on it as those of other modules do.
@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from openwx.simulator import Account, Simulator
+from openwx.simulator import Account, ClawBot, Simulator
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
 
@@ -80,6 +80,23 @@ async def api(world: World) -> Gateway:
     gateway = await world.run()
     await world.receiver.gets(event="login")
     await world.receiver.gets(event="state_change", params=["updating", "running"])
+    world.receiver.forget()
+    return gateway
+
+
+@pytest.fixture
+def owner(account: Account) -> ClawBot:
+    """Return the person of an account on iLink: their chat with the bot."""
+    return account.clawbot
+
+
+@pytest.fixture
+async def bound(world: World, owner: ClawBot) -> Gateway:
+    """Start a gateway on iLink and scan its code; its person writes, so that it may send. Forget those reports."""
+    gateway = await world.run(transport="ilink")
+    owner.says("first")
+    await world.receiver.get(content="first")
+    await owner.bot.acknowledges()
     world.receiver.forget()
     return gateway
 

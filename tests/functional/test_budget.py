@@ -76,7 +76,7 @@ async def test_a_waiting_caller_is_told_at_once_what_the_person_must_do(
     reply = await sends(api, friend, "x")
     assert (reply.status, reply.code) == (200, 201)
     assert "小灰" in reply.words
-    assert "ask them to send any message" in reply.words
+    assert "ask 小灰 to send any message" in reply.words
     assert reply.json.get("ret") == (None if is_known else -2), "WeChat was asked, or not"
     report = await receiver.get(post_type="send_message")
     assert (report["code"], report["info"]) == (201, reply.words)

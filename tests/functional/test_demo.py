@@ -35,6 +35,44 @@ async def test_demo_shows_a_login_a_message_a_reply_and_curl_lines(openwx: Start
     assert "Traceback" not in err
 
 
+async def test_demo_of_ilink_shows_a_scan_a_message_a_reply_and_curl_lines(openwx: Start) -> None:
+    demo = await openwx("serve", "--demo", "--transport", "ilink", "--port", "0")
+    phone = (await demo.says(r"Its phone, in your browser:  (http://\S+)/$"))[1]
+    await demo.says("the phone scans the code")
+    await demo.says("confirms the login")
+    await demo.says("updating → running")
+    await demo.says("post_api got “在吗？.*and answers")
+    await demo.says("in the chat 微信 ClawBot appears “你好！收到：在吗？")
+    told = None
+    async with aiohttp.ClientSession() as http:
+        for what in (
+            r"get_user_info",
+            r"send_friend_message[^']+",
+            r"check_client",
+            r"check_event[^']+",
+        ):
+            found = await demo.says(rf"curl '(http://[^']+/openwx/{what})'")
+            async with http.get(found[1]) as answer:
+                told = msgspec.json.decode(await answer.read())
+                assert answer.status == 200, told
+        assert isinstance(told, list), "check_event is the last one"
+        said = {"text": "你好，机器人"}
+        async with http.post(f"{phone}/_simulator/clawbot/says", json=said) as answer:
+            assert answer.status == 200, await answer.text()
+    await demo.says("in the chat 微信 ClawBot appears “hello”")
+    await demo.says("in the chat 微信 ClawBot appears “你好！收到：你好，机器人”")
+    demo.process.send_signal(signal.SIGINT)
+    code, _, err = await demo.ends()
+    assert code == 0
+    assert "Traceback" not in err
+
+
+async def test_a_transport_is_chosen_for_the_demo_alone(openwx: Start) -> None:
+    code, _, err = await (await openwx("serve", "--transport", "ilink")).ends(30)
+    assert code == 2
+    assert "set transport under [accounts.NAME]" in err
+
+
 async def test_a_person_scans_and_writes_on_the_phone_page_of_the_demo(openwx: Start) -> None:
     demo = await openwx("serve", "--demo", "--port", "0")
     url = (await demo.says(r"Its phone, in your browser:  (http://\S+)/$"))[1]

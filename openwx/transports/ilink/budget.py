@@ -64,7 +64,8 @@ class Budgets:
         now_ms = _now_ms()
         heard_ms = min(written_ms or now_ms, now_ms)
         former = self._talks.get(person)
-        if former is None or heard_ms > former.heard_ms:
+        # One that was heard in the future: the clock was set back.
+        if former is None or heard_ms > former.heard_ms or former.heard_ms > now_ms:
             # Another object: a send that began before does not mark this one as spent.
             self._talks[person] = Talk(token or (former.token if former else ""), heard_ms)
             self._refused.discard(person)

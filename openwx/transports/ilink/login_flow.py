@@ -53,12 +53,14 @@ class LoginFlow(msgspec.Struct, frozen=True):
     """One login. ``enter`` and ``deliver`` return once the state, or the event, is recorded; ``note`` sets another
     reason for the present state, and the error behind it, if there is one.
 
-    ``former`` is the login that was here before; another person may not follow it.
+    ``former`` is the login that was here before; another person may not follow it. Its token is told to the service
+    unless it is the ``useless_token``, by which the service found the bot, but took no call.
     """
 
     http: Http
     pace: Timing
     former: Session | None
+    useless_token: str
     digits: Digits
     enter: Callable[[State, Reason], Awaitable[None]]
     deliver: Callable[[Event], Awaitable[None]]
@@ -96,7 +98,8 @@ class LoginFlow(msgspec.Struct, frozen=True):
 
     async def _attempt(self, scan: Reason) -> Session:
         """Show a code and follow it to its end. Raises ``_AgainError`` where it ends without a login."""
-        tokens = [self.former.token] if self.former else []
+        token = self.former.token if self.former else ""
+        tokens = [token] if token not in ("", self.useless_token) else []
         reply = await self.http.send(calls.fetch_code(self.http.hosts.first, tokens))
         id, link = wire.token(reply.qrcode, 4096), wire.token(reply.qrcode_img_content, 2048)
         if not id or not link:

@@ -4,12 +4,12 @@ calls it.
 
 import asyncio
 import hashlib
+import io
 import logging
 import os
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 from yarl import URL
@@ -37,6 +37,8 @@ _SLOWEST = 16 * 1024
 """The slowest accepted transfer, in bytes per second."""
 _UPLOAD_TYPES: dict[Kind, int] = {"image": 1, "video": 2, "file": 3}
 """The ``media_type`` of an upload, which counts otherwise than the ``type`` of an item."""
+_SENT_AS: dict[Kind, Kind] = {"image": "image", "emoticon": "image", "video": "video"}
+"""What files are sent as, as the official client does (2.4.9): a GIF is a picture. All others are files."""
 
 
 class Uploaded(msgspec.Struct, frozen=True):
@@ -123,7 +125,7 @@ class Transfer:
         if media.size > LARGEST:
             words = f"{media.name} has {media.size} bytes; more than {LARGEST} cannot be sent"
             raise CallerError(Code.MEDIA, words)
-        kind: Kind = media.kind if media.kind in _UPLOAD_TYPES else "file"
+        kind = _SENT_AS.get(media.kind, "file")
         key, file_key = os.urandom(crypt.BLOCK), os.urandom(16).hex()
         permit = {
             "filekey": file_key,
@@ -171,9 +173,13 @@ class Transfer:
 
     async def _put_once(self, url: URL, media: LocalMedia, key: bytes) -> str:
         size, http = crypt.cipher_size(media.size), self._client.http
-        # Closed here, so that a broken upload leaves no file open.
-        async with aclosing(_pieces(media)) as plain, aclosing(crypt.encrypted(plain, key)) as body:
+        file = await asyncio.to_thread(_open, media)
+        try:
+            body = crypt.encrypted(_pieces(file, media.size), key)
             return await http.upload(url, body, size, longest_s=_longest_s(size))
+        finally:
+            # Of a broken upload, a piece may still be read; a buffered file is closed after that.
+            await asyncio.to_thread(file.close)
 
 
 def item_of(media: RemoteMedia) -> tuple[str, dict[str, Any]]:
@@ -207,15 +213,19 @@ def item_of(media: RemoteMedia) -> tuple[str, dict[str, Any]]:
             return source.to, {"type": calls.FILE, "file_item": content | named}
 
 
-async def _pieces(media: LocalMedia) -> AsyncGenerator[bytes, None]:
-    """Read a file. Raises ``OSError``, also where it has another size than ``media`` says."""
-    left = media.size
-    with await asyncio.to_thread(open_regular, media.path, media.fingerprint) as file:
-        while data := await asyncio.to_thread(file.read, PIECE):
-            left -= len(data)
-            if left < 0:
-                break
-            yield data
+def _open(media: LocalMedia) -> BinaryIO:
+    """Open a file that is to be sent. Raises ``OSError``."""
+    return io.BufferedReader(open_regular(media.path, media.fingerprint))  # type: ignore[type-var]
+
+
+async def _pieces(file: BinaryIO, size: int) -> AsyncGenerator[bytes, None]:
+    """Read a file. Raises ``OSError``, also where it is not of this size."""
+    left = size
+    while data := await asyncio.to_thread(file.read, PIECE):
+        left -= len(data)
+        if left < 0:
+            break
+        yield data
     if left:
         raise ChangedError
 
@@ -285,5 +295,5 @@ class _Bounded:
 
 
 def _longest_s(size: int) -> float:
-    """Return the longest time for a transfer, in seconds."""
-    return _PATIENCE_S + size / _SLOWEST
+    """Return the longest time for a transfer, in seconds. ``size`` may be what a stranger told."""
+    return _PATIENCE_S + min(size, LARGEST) / _SLOWEST

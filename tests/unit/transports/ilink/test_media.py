@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import hashlib
+import io
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from openwx.domain.messages import MediaMessage
 from openwx.errors import BadResponse, CallerError, Code, NotLoggedIn, Rejected, Unreachable
 from openwx.transports.ilink import crypt, transfer
 from openwx.transports.ilink.hosts import Hosts
+from openwx.transports.ilink.http import PIECE
 from openwx.transports.ilink.transport import ILinkTransport
 
 from .fake import PERSON, Bot, Fake, decrypt, encrypt
@@ -276,7 +279,7 @@ async def sent(
     ("kind", "media_type", "item_type", "member"),
     [
         ("image", 1, 2, "image_item"), ("video", 2, 5, "video_item"), ("file", 3, 4, "file_item"),
-        ("voice", 3, 4, "file_item"), ("emoticon", 3, 4, "file_item"), ("microvideo", 3, 4, "file_item"),
+        ("voice", 3, 4, "file_item"), ("emoticon", 1, 2, "image_item"), ("microvideo", 3, 4, "file_item"),
     ],
 )  # fmt: skip
 async def test_what_is_sent_is_shaped_as_the_service_wants(
@@ -481,3 +484,49 @@ def test_spellings_of_a_key() -> None:
     assert crypt.key_in(KEY.hex().upper(), RAW[::-1]) == KEY.hex()
     assert crypt.key_in("", "") is None
     assert crypt.key_in("zz", "") == crypt.UNREADABLE
+
+
+class SlowFile(io.RawIOBase):
+    """A file whose first piece is there at once, and then the disk is slow."""
+
+    def __init__(self, may_go_on: threading.Event) -> None:
+        self._may_go_on = may_go_on
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._read >= PIECE:
+            assert self._may_go_on.wait(10)
+            assert not self.closed
+        size = min(len(buffer), PIECE)
+        buffer[:size] = bytes(size)
+        self._read += size
+        return size
+
+
+async def test_a_connection_that_breaks_while_the_file_is_read(
+    case: Case, fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on = threading.Event()
+    files: list[SlowFile] = []
+
+    def open_slow(*_: object) -> SlowFile:
+        files.append(SlowFile(may_go_on))
+        return files[-1]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+        asyncio.get_running_loop().call_later(0.1, may_go_on.set)
+
+    monkeypatch.setattr(transfer, "open_regular", open_slow)
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as cdn:
+        host, port = cdn.sockets[0].getsockname()
+        there = URL(f"http://{host}:{port}/c2c/upload")
+        async with case.logged_in() as (transport, _):
+            monkeypatch.setattr(Hosts, "media", lambda *_: there)
+            with pytest.raises(Unreachable):
+                await transport.upload(local(tmp_path, bytes(3 * PIECE)), PERSON)
+    assert [file.closed for file in files] == [True] * 3
