@@ -58,6 +58,7 @@ class Console:
         router.add_get(f"{ACCOUNT}/live", pages.handler(live.live), allow_head=False)
         router.add_post(f"{ACCOUNT}/chat", pages.handler(chats.write, media=True))
         router.add_post(f"{ACCOUNT}/verify-code", pages.handler(accounts.verify_code))
+        router.add_post(f"{ACCOUNT}/name", pages.handler(accounts.name_owner))
         router.add_post(f"{ACCOUNT}/ilink", pages.handler(accounts.use_ilink))
         router.add_post(f"{ACCOUNT}/start", pages.handler(accounts.start))
         router.add_post(f"{ACCOUNT}/stop", pages.handler(accounts.stop))

@@ -1,4 +1,4 @@
-"""All accounts, the overview of one, its QR code and digits, and starting and stopping it."""
+"""All accounts, the overview of one, its QR code, digits and local name, and starting and stopping it."""
 
 import asyncio
 import re
@@ -13,6 +13,7 @@ from openwx.console.contacts import count_by_kind
 from openwx.console.context import ROOT, PageContext, base_of
 from openwx.console.feed import newest_lines
 from openwx.console.wording import PageError
+from openwx.domain.contacts import Friend
 from openwx.errors import CallerError, Code
 from openwx.reasons import ReasonCode
 from openwx.store.base import JournalError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from openwx.accounts.account import Account
 
 STOP_DELAY_S = 0.5
+LONGEST_NAME = 100
+"""In characters, as in the API."""
 FEED_LENGTH = 12
 
 
@@ -63,6 +66,7 @@ async def summary_of(context: PageContext, account: "Account") -> dict[str, Any]
         "counts": await counts_of(account),
         "people": count_by_kind(account),
         "abilities": abilities_of(account, context.t),
+        "nameless": nameless_owner(account),
     }
 
 
@@ -99,6 +103,26 @@ async def verify_code(context: PageContext) -> web.StreamResponse:
             raise
         raise PageError(Code.NOT_POSSIBLE, "error.no_digits_wanted") from None
     return context.redirect(base_of(account), **({} if is_right else {"digits": "wrong"}))
+
+
+def nameless_owner(account: "Account") -> Friend | None:
+    """Return the account's own person if neither WeChat nor anybody here has named them."""
+    owner = account.contacts.friends.get(account.owner_id or "")
+    return None if owner is None or owner.name or owner.markname else owner
+
+
+async def name_owner(context: PageContext) -> web.StreamResponse:
+    """Give the account's own person a name, as the route ``set_markname`` does."""
+    account = context.account()
+    account.require_running()
+    owner = nameless_owner(account)
+    if owner is None:
+        raise PageError(Code.NOT_POSSIBLE, "error.not_possible")
+    name = " ".join(context.texts.get("name", "").split())
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise PageError(Code.BAD_PARAMETER, "error.bad_request")
+    await account.actions.set_markname(owner, name)
+    return context.redirect(base_of(account))
 
 
 async def offer_ilink(context: PageContext) -> web.StreamResponse:

@@ -9,3 +9,6 @@ ILINK_HOST = "ilinkai.weixin.qq.com"
 ILINK_CDN_HOST = "novac2c.cdn.weixin.qq.com"
 ILINK_HOSTS = (ILINK_HOST, ILINK_CDN_HOST)
 """The fixed hosts of the iLink bot API, of calls and of media."""
+
+HOSTS = {"web": WEB_HOSTS, "ilink": ILINK_HOSTS}
+"""The hosts of each kind of transport."""

@@ -6,8 +6,10 @@ from contextlib import AsyncExitStack
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 from openwx.config import AccountSettings
+from openwx.domain.contacts import UNKNOWN_FRIEND
 from openwx.errors import LoginRefused
 from openwx.transports.base import Capability
 from tests.memory import MemoryTransports
@@ -177,6 +179,36 @@ async def test_the_digits_in_chinese(world: World, few: MemoryAccount, comes: Co
     visitor = comes(await world.start(), "zh")
     page = await until(lambda: visitor.open(ACCOUNT), "请输入手机上显示的数字")
     assert "确认" in page.text
+
+
+async def test_a_person_without_a_name(world: World, few: MemoryAccount, comes: Comes) -> None:
+    me = few.friends[0]
+    me.record = replace(me.record, name="", markname="", displayname=UNKNOWN_FRIEND)
+    few.user = replace(few.user, name="", markname="", displayname=UNKNOWN_FRIEND)
+    visitor = comes(await world.run())
+    few.owner_id = me.record.id
+    page = await visitor.open(ACCOUNT)
+    assert "WeChat does not tell your name." in page.text
+    assert "Bound to your WeChat · people who have written: 2" in page.text
+    assert UNKNOWN_FRIEND not in page.text.partition("people who have written")[0]
+    page = await visitor.submits(f"{ACCOUNT}/name", name=" ")
+    assert page.status == 400
+    page = await visitor.submits(f"{ACCOUNT}/name", name="x" * 101)
+    assert page.status == 400
+    page = await visitor.submits(f"{ACCOUNT}/name", name=" Ming  Xiao ")
+    assert page.status == 200
+    assert few.changes[-1] == ("set_markname", me.record.id, "Ming Xiao")
+
+
+async def test_no_name_is_asked_of_the_named(
+    world: World, few: MemoryAccount, comes: Comes
+) -> None:
+    visitor = comes(await world.run())
+    few.owner_id = few.friends[0].record.id
+    page = await visitor.open(ACCOUNT)
+    assert f'action="{ACCOUNT}/name"' not in page.html
+    page = await visitor.submits(f"{ACCOUNT}/name", name="another")
+    assert (page.status, few.changes) == (400, [])
 
 
 # -- iLink instead of web WeChat -------------------------------------------------------------------------

@@ -351,17 +351,28 @@ async def test_backends_are_asked_and_nothing_is_posted(
     await patient.is_well("post_api", "none")
 
 
+@pytest.mark.parametrize(
+    ("transport", "expected"),
+    [
+        (
+            "web",
+            [
+                "https://login.wx.qq.com",
+                "https://wx.qq.com",
+                "https://webpush.wx.qq.com",
+                "https://file.wx.qq.com",
+            ],
+        ),
+        ("ilink", ["https://ilinkai.weixin.qq.com", "https://novac2c.cdn.weixin.qq.com"]),
+    ],
+)
 async def test_without_a_base_url_wechats_own_hosts_are_asked(
-    patient: Patient, monkeypatch: pytest.MonkeyPatch
+    patient: Patient, monkeypatch: pytest.MonkeyPatch, transport: str, expected: list[str]
 ) -> None:
     """The doctor shows each of them, reachable or not."""
     monkeypatch.setattr("openwx.cli.doctor.reach.TIMEOUT_S", 3.0)
     del patient.environ["OPENWX_ACCOUNTS__DEFAULT__BASE_URL"]
+    patient.environ["OPENWX_ACCOUNTS__DEFAULT__TRANSPORT"] = transport
     findings = [one for one in await patient.examined() if one.about == "WeChat"]
     hosts = [one.words.partition(" ")[0].removesuffix(":") for one in findings]
-    assert hosts == [
-        "https://login.wx.qq.com",
-        "https://wx.qq.com",
-        "https://webpush.wx.qq.com",
-        "https://file.wx.qq.com",
-    ]
+    assert hosts == expected

@@ -18,7 +18,7 @@ from openwx.config import Settings
 from openwx.config.addresses import masked
 from openwx.neterrors import describe
 from openwx.reporter import tls
-from openwx.transports.hosts import WEB_HOSTS
+from openwx.transports.hosts import HOSTS
 
 TIMEOUT_S = 10.0
 SLOW_S = 2.0
@@ -26,7 +26,6 @@ _CLOCK_S = 30.0
 """The largest error of the clock, in seconds: beyond it, latencies and times in reports mislead."""
 _NOT_THERE = frozenset({502, 503, 504})
 _NO_ENTRY = frozenset({401, 403, 404, 410})
-_HOSTS = WEB_HOSTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,10 @@ async def everything(settings: Settings) -> list[Finding]:
     """Send one request to everything that accounts need: WeChat, or its stand-in, and ``post_api``."""
     origins: dict[str, str] = {}
     for account in settings.accounts.values():
-        for url in [account.base_url] if account.base_url else [f"https://{one}" for one in _HOSTS]:
-            origins[url] = "base_url" if account.base_url else "WeChat"
+        if account.base_url:
+            origins[account.base_url] = "base_url"
+        else:
+            origins |= {f"https://{host}": "WeChat" for host in HOSTS[account.transport]}
     reports = [settings.report_for(name) for name in settings.accounts]
     backends = {report.post_api: tls.trusted(report) for report in reports if report.post_api}
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())

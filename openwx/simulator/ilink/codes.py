@@ -1,4 +1,4 @@
-"""Login codes of bots: what a phone does with one, and what its client is told."""
+"""Login codes of bots: what a phone does with one, and what its client gets to know."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class BotCode(LoginCode):
     """Made by the confirmation."""
     wrong: int = 0
     """The number of wrong digits so far."""
-    told: str = ""
+    last_status: str = ""
     """The status that the latest poll was answered with."""
-    token_told: bool = False
+    token_given: bool = False
 
     kind = "ilink"
 

@@ -46,10 +46,10 @@ async def get_qrcode_status(call: ILinkCall) -> web.Response:
         code.check(digits)
         call.world.codes.pulse.notify()
     status = code.status(call.request.host)
-    if not digits and status == (code.told or "wait") and status not in _ENDS:
+    if not digits and status == (code.last_status or "wait") and status not in _ENDS:
         status = await _next_status(call, code, status)
-    code.told = status
-    return answer(call.options, **_told(call, code, status))
+    code.last_status = status
+    return answer(call.options, **_saying(call, code, status))
 
 
 async def _next_status(call: ILinkCall, code: BotCode, before: str) -> str:
@@ -65,16 +65,16 @@ async def _next_status(call: ILinkCall, code: BotCode, before: str) -> str:
     return await world.codes.pulse.until(news, hold_s) or news() or before
 
 
-def _told(call: ILinkCall, code: BotCode, status: str) -> dict[str, Any]:
-    """Return what an answer says with a status. A token is told once."""
+def _saying(call: ILinkCall, code: BotCode, status: str) -> dict[str, Any]:
+    """Return what an answer says with a status. A token is given once."""
     if status == "scaned_but_redirect":
         return {"status": status, "redirect_host": call.options.redirect_host}
     if status != "confirmed":
         return {"status": status}
-    if code.token_told and not call.options.token_told_again:
+    if code.token_given and not call.options.token_told_again:
         return {"status": "expired"}
     assert code.bot is not None
-    code.token_told = True
+    code.token_given = True
     return {
         "status": status,
         "bot_token": code.bot.token,
