@@ -130,7 +130,7 @@ async def test_a_login_goes_on_at_another_host(
     code = await account.phone.scan()
     assert isinstance(code, BotCode)
     await gateway.reaches("confirming")
-    assert code.told == "scaned_but_redirect"
+    assert code.last_status == "scaned_but_redirect"
     account.phone.confirm()
     await gateway.reaches("running")
     owner.says("hello")
