@@ -86,7 +86,7 @@ STRANGE: list[Any] = [
 
 def strange_messages() -> list[dict[str, Any]]:
     key = base64.b64encode(bytes(16)).decode()
-    messages = []
+    messages: list[dict[str, Any]] = []
     for number, value in enumerate([*STRANGE, *HOSTS]):
         media = {"encrypt_query_param": value, "aes_key": key, "full_url": value}
         quote = {"title": value, "svr_id": value, "message_item": value, "partial_text": {

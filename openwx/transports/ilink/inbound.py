@@ -54,7 +54,7 @@ class Inbound:
 
         Raises ``BadResponse`` where it is none.
         """
-        entries = wire.read(reply.msgs, list[Raw] | None)
+        entries = wire.read(reply.msgs, list[Raw])
         if entries is None and bytes(reply.msgs).strip() != b"null":
             raise BadResponse("getupdates", "msgs is no list")
         new_cursor = reply.get_updates_buf or ""

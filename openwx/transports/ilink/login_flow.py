@@ -224,7 +224,8 @@ class LoginFlow(msgspec.Struct, frozen=True):
         told = wire.text(reply.baseurl)
         origin = self.http.hosts.of(told)
         if told and origin is None:
-            log.warning("the login names %a, no host of WeChat; calls go to %s", told, code.origin)
+            words = "the login names %a, no host of WeChat; calls go to %s"
+            log.warning(words, told[:100], code.origin)
         return Session(
             token=token, bot_id=bot, person_id=person, origin=str((origin or code.origin).origin())
         )

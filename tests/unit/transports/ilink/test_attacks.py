@@ -69,7 +69,7 @@ def test_the_cost_of_an_answer_grows_as_its_length() -> None:
 
 
 def test_a_long_cursor_is_hashed_once() -> None:
-    answer = {"msgs": [{}] * 2000}
+    answer: dict[str, Any] = {"msgs": [{}] * 2000}
     assert cpu_of(answer, "c" * inbound.LONGEST_CURSOR) < 10 * cpu_of(answer, "c") + 0.5
 
 
