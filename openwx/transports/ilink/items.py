@@ -26,6 +26,9 @@ log = logging.getLogger("openwx.wechat")
 
 LONGEST = 64 * 1024
 """Length of the longest text, in characters. The service takes 16 KiB."""
+LONGEST_MARK = 1000
+"""Length of the longest text that marks where a quoted part begins or ends, in characters. Longer ones take long to be
+found, and a person can name any."""
 
 _FORMATS = {
     calls.TEXT: "text",
@@ -165,8 +168,8 @@ def _part(partial: wire.PartialText | None) -> PartialText | None:
     if partial is None:
         return None
     return PartialText(
-        start=wire.text(partial.start),
-        end=wire.text(partial.end),
+        start=wire.text(partial.start, LONGEST_MARK),
+        end=wire.text(partial.end, LONGEST_MARK),
         start_index=wire.whole(partial.startindex) or 0,
         end_index=wire.whole(partial.endindex) or 0,
         md5=wire.token(partial.quotemd5, 32).lower(),

@@ -224,7 +224,8 @@ class LoginFlow(msgspec.Struct, frozen=True):
         named = wire.text(reply.baseurl)
         origin = self.http.hosts.of(named)
         if named and origin is None:
-            log.warning("the login names %a, no host of WeChat; calls go to %s", named, code.origin)
+            words = "the login names %a, no host of WeChat; calls go to %s"
+            log.warning(words, named[:100], code.origin)
         return Session(
             token=token, bot_id=bot, person_id=person, origin=str((origin or code.origin).origin())
         )

@@ -295,3 +295,14 @@ async def test_no_service_makes_a_hot_loop(case: Case, fake: Fake, answers: dict
         await asyncio.sleep(1)
         assert len(fake.calls) < 30
         assert len(case.inbox.batches) < 60
+
+
+def test_long_marks_of_a_quoted_part_are_not_looked_for() -> None:
+    marks = {"start": "a" * 8000, "end": "a" * 1001, "startindex": 999, "endindex": 999}
+    quote = {"svr_id": 5, "partial_text": marks}
+    item = {"type": 1, "text_item": {"text": "x"}, "ref_msg": quote}
+    (part,) = Bot().read({"msgs": [{"message_id": 7, "item_list": [item]}]})
+    (message,) = part.messages
+    assert message.quote is not None
+    assert message.quote.part is not None
+    assert (message.quote.part.start, message.quote.part.end) == ("", "")
