@@ -1,7 +1,12 @@
-"""Network errors in words. Addresses are left out: their paths and queries may hold passwords and tokens."""
+"""Network errors in words, for all who call over HTTP; and exceptions of callers, which are no network errors.
 
+Addresses are left out of the words: their paths and queries may hold passwords and tokens.
+"""
+
+import contextlib
 import os
 import ssl
+from collections.abc import Iterator
 
 import aiohttp
 
@@ -41,3 +46,20 @@ def _cause(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return (error.reason or "TLS failed").replace("_", " ").lower()
     return os.strerror(error.errno).lower() if error.errno else str(error) or type(error).__name__
+
+
+class OfCallerError(Exception):
+    """Carries an exception of a caller's function past the conversion of network errors."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@contextlib.contextmanager
+def of_caller() -> Iterator[None]:
+    """Wrap exceptions of a caller's function that look like network errors: only ``OSError`` does."""
+    try:
+        yield
+    except OSError as error:
+        raise OfCallerError(error) from None

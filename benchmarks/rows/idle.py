@@ -1,4 +1,4 @@
-"""Row ``idle``: CPU and memory of 100 accounts that are logged in over TLS and receive nothing."""
+"""Row ``idle``: CPU and memory of 100 accounts that are logged in over TLS and receive nothing, on each transport."""
 
 import asyncio
 import ssl
@@ -9,23 +9,28 @@ from pathlib import Path
 import trustme
 
 from benchmarks import machine, world
-from benchmarks.crowd import accounts
+from benchmarks.crowd import TRANSPORTS, accounts
 from benchmarks.figures import Figure
 from benchmarks.rows import Scale
-from openwx.simulator import Simulator
+from openwx.simulator import ILinkOptions, Simulator
 
 ACCOUNTS = 100
 FRIENDS, GROUPS, MEMBERS = 100, 5, 20
-"""The contacts of each account: friends, groups, members of a group."""
+"""The contacts of each web account: friends, groups, members of a group."""
 
 
 async def run(scale: Scale) -> list[Figure]:
     seconds = scale.of(25, 8)
-    one_kb, _ = await measure(1, 1, seconds)
-    all_kb, share = await measure(ACCOUNTS, seconds, seconds)
+    return [figure for transport in TRANSPORTS for figure in await _figures(seconds, transport)]
+
+
+async def _figures(seconds: int, transport: str) -> list[Figure]:
+    one_kb, _ = await measure(1, 1, seconds, transport)
+    all_kb, share = await measure(ACCOUNTS, seconds, seconds, transport)
+    what = f"{ACCOUNTS} idle accounts{TRANSPORTS[transport]} over TLS"
     return [
         Figure(
-            what=f"{ACCOUNTS} idle accounts over TLS: CPU of a core",
+            what=f"{what}: CPU of a core",
             value=share * 100,
             unit="%",
             target=1.5,
@@ -33,7 +38,7 @@ async def run(scale: Scale) -> list[Figure]:
             detail={"seconds": seconds},
         ),
         Figure(
-            what=f"{ACCOUNTS} idle accounts over TLS: memory of each above one",
+            what=f"{what}: memory of each above one",
             value=(all_kb - one_kb) / (ACCOUNTS - 1),
             unit="kB",
             target=600,
@@ -43,8 +48,13 @@ async def run(scale: Scale) -> list[Figure]:
     ]
 
 
-async def measure(count: int, seconds: float, hold_s: float) -> tuple[int, float]:
-    """Measure ``count`` idle accounts. Returns resident memory in kB, and CPU time as a share of a core."""
+async def measure(
+    count: int, seconds: float, hold_s: float, transport: str = "web"
+) -> tuple[int, float]:
+    """Measure ``count`` idle accounts, whose polls are held for ``hold_s``.
+
+    Returns resident memory in kB, and CPU time as a share of a core.
+    """
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
         authority = trustme.CA()
@@ -57,13 +67,14 @@ async def measure(count: int, seconds: float, hold_s: float) -> tuple[int, float
             group_members=MEMBERS,
             tls=tls,
             hold_s=hold_s,
+            ilink=ILinkOptions(hold_s=hold_s),
         )
         await stack.enter_async_context(simulator)
         program, _ = await stack.enter_async_context(
             world.gateway(
                 simulator,
                 folder / "data",
-                settings=accounts(simulator, count),
+                settings=accounts(simulator, count, transport),
                 environment={"SSL_CERT_FILE": _trusted(authority, folder / "ca.pem")},
             )
         )

@@ -175,7 +175,7 @@ class Account:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What its transport can do besides texts and media."""
+        """What its transport can do."""
         return self._transport.capabilities
 
     @property

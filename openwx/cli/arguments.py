@@ -147,6 +147,12 @@ def parser() -> argparse.ArgumentParser:
         "--kills", type=_count, default=20, metavar="N", help="number of SIGKILLs (default: 20)"
     )
     crash.add_argument(
+        "--transport",
+        choices=("web", "ilink"),
+        default="web",
+        help="how the account reaches WeChat (default: web)",
+    )
+    crash.add_argument(
         "--seed", type=int, metavar="N", help="repeat the random choices of an earlier run"
     )
     crash.add_argument(

@@ -184,7 +184,7 @@ def _crash_test(args: argparse.Namespace) -> int:
     from openwx import crashtest
 
     seed = random.SystemRandom().randrange(1, 10**6) if args.seed is None else args.seed
-    return crashtest.main(crashtest.Plan(seed, args.kills, args.folder))
+    return crashtest.main(crashtest.Plan(seed, args.kills, args.transport, args.folder))
 
 
 def _announce_simulator(simulator: "Simulator") -> None:

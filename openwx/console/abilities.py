@@ -1,4 +1,4 @@
-"""What an account can do over its transport, in words, and how much it may still send to whom."""
+"""What an account can do over its transport, in words, and how much it may still send to whom: for the overview."""
 
 import time
 from typing import TYPE_CHECKING

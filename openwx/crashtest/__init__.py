@@ -5,6 +5,6 @@ gateway is killed again and again. The records of the simulated WeChat and of ``
 the only base of the verdict.
 """
 
-from .run import Plan, main
+from .run import TRANSPORTS, Plan, main
 
-__all__ = ["Plan", "main"]
+__all__ = ["TRANSPORTS", "Plan", "main"]

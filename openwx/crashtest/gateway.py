@@ -18,7 +18,7 @@ CAN_FILL_DISK = hasattr(resource, "prlimit")
 
 
 class Gateway(Process):
-    def __init__(self, folder: Path, *, base_url: str, post_api: str) -> None:
+    def __init__(self, folder: Path, *, transport: str, base_url: str, post_api: str) -> None:
         port = unused_port()
         super().__init__(
             "gateway",
@@ -31,6 +31,7 @@ class Gateway(Process):
                 "OPENWX_REPORT__POST_API": post_api,
                 # A backend may accept and close often; no delivery may fail because of that.
                 "OPENWX_REPORT__TRIES": "100",
+                "OPENWX_ACCOUNTS__DEFAULT__TRANSPORT": transport,
                 "OPENWX_ACCOUNTS__DEFAULT__BASE_URL": base_url,
                 "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
             },

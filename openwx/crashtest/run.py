@@ -9,18 +9,23 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
 
 from .gateway import CAN_FILL_DISK, Gateway
+from .ilink import ILinkWeChat
 from .process import Failed
 from .receiver import Mood
-from .services import Receiver, WeChat
+from .services import Receiver
 from .traffic import Traffic
-from .verdict import Records, complaints, emptiness, figures
+from .verdict import Records, complaints, emptiness, figures, is_unfinished
+from .web import WebWeChat
+from .wechat import WeChat
 
+TRANSPORTS: dict[str, type[WeChat]] = {one.transport: one for one in (WebWeChat, ILinkWeChat)}
+"""Each WeChat, by the value of the setting ``transport``."""
 KILLS_BETWEEN_STOPS = 6
 """The number of SIGKILLs between two SIGTERMs."""
 STAGES = ("working", "starting", "logged out", *(["disk full"] if CAN_FILL_DISK else []))
@@ -30,6 +35,10 @@ ARRIVES_WITHIN_S = 30.0
 LAST_ONES = 3
 QUIET_S = 8.0
 """The time without arrivals after which missing ones are lost, in seconds."""
+WRITES_AGAIN_S = 1.0
+"""The time without arrivals after which people write again, where sends wait for them, in seconds."""
+MOST_WAITS = 60
+"""How often they do."""
 CALLER_TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
@@ -39,6 +48,7 @@ class Plan:
 
     seed: int
     kills: int
+    transport: str = "web"
     folder: Path | None = None
     """The folder of data, logs and complaints; None for a temporary one, which stays after a failure."""
 
@@ -48,7 +58,7 @@ def main(plan: Plan) -> int:
     folder = plan.folder or Path(tempfile.mkdtemp(prefix="openwx-crash-"))
     folder = folder.resolve()  # the working folder of the programs
     folder.mkdir(parents=True, exist_ok=True)
-    print(f"seed {plan.seed}, {plan.kills} kills; logs in {folder}", flush=True)
+    print(f"{plan.transport}, seed {plan.seed}, {plan.kills} kills; logs in {folder}", flush=True)
     try:
         wrong = asyncio.run(_run(plan, folder))
     except* Failed as failures:
@@ -67,25 +77,26 @@ def main(plan: Plan) -> int:
 async def _run(plan: Plan, folder: Path) -> list[str]:
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=CALLER_TIMEOUT))
-        wechat = WeChat(plan.seed, folder=folder, http=http)
+        wechat = TRANSPORTS[plan.transport](plan.seed, folder=folder, http=http)
         receiver = Receiver(plan.seed, folder=folder, http=http)
         for service in (wechat, receiver):
             stack.push_async_callback(service.close)
             await service.start()
-        await wechat.post("settings", scan_delay_s=0.05)
-        await wechat.post("faults/add", call="webwxsendmsg", fault="lose_answer", probability=0.02)
-        gateway = Gateway(folder, base_url=wechat.url, post_api=receiver.url)
+        await wechat.prepare()
+        gateway = Gateway(
+            folder, transport=plan.transport, base_url=wechat.url, post_api=receiver.url
+        )
         stack.push_async_callback(gateway.close)
         traffic = Traffic(wechat, gateway, await wechat.chats(), plan.seed, http)
         rounds = _Rounds(plan, gateway, wechat, receiver)
         async with _traffic(traffic):
             await rounds.run()
-        await wechat.post("faults/clear")
+        await wechat.calm_down()
         await receiver.set_mood(Mood.CALM)
         records, wrong = await _wait_until_settled(wechat, receiver, traffic, gateway, http)
         if code := await gateway.terminate():
             wrong.append(f"the gateway stopped with exit code {code}")
-        if plan.kills >= len(STAGES):
+        if plan.kills >= len(rounds.stages):
             wrong += emptiness(records)
         if gateway.tracebacks:
             wrong.append(f"{gateway.tracebacks} tracebacks in the gateway's log")
@@ -110,6 +121,7 @@ async def _traffic(traffic: Traffic) -> AsyncIterator[None]:
 
 class _Rounds:
     def __init__(self, plan: Plan, gateway: Gateway, wechat: WeChat, receiver: Receiver) -> None:
+        self.stages = (*STAGES, *wechat.stages)
         self._plan = plan
         self._gateway = gateway
         self._wechat = wechat
@@ -126,15 +138,17 @@ class _Rounds:
             mood = self._draw.choice([Mood.WELL, *MOODS])
             await self._receiver.set_mood(mood)
             # In turn, so that a short run has them all.
-            stage = "working" if stops else STAGES[kills % len(STAGES)]
-            await self._work(stage, mood)
+            stage = "working" if stops else self.stages[kills % len(self.stages)]
+            behaviour = await self._wechat.begin_round(number, self._draw)
+            await self._work(stage)
             self._count.update([stage, f"post_api {mood}"])
             if stops:
                 await self._stop()
             else:
                 await self._gateway.kill()
                 kills += 1
-            print(f"  {number + 1}: {stage}, post_api {mood}: {'SIGTERM' if stops else 'SIGKILL'}")
+            how = ", ".join(filter(None, (stage, f"post_api {mood}", behaviour)))
+            print(f"  {number + 1}: {how}: {'SIGTERM' if stops else 'SIGKILL'}")
             sys.stdout.flush()
         await self._gateway.start()
         await self._gateway.wait_until_running()
@@ -149,7 +163,7 @@ class _Rounds:
         if code != 0 and (orderly or code != -signal.SIGTERM):
             raise Failed(f"the gateway stopped with exit code {code}\n{self._gateway.tail()}")
 
-    async def _work(self, stage: str, mood: Mood) -> None:
+    async def _work(self, stage: str) -> None:
         """Wait until the moment of the kill."""
         if stage == "starting":
             await asyncio.sleep(self._draw.uniform(0.1, 1.2))
@@ -157,22 +171,13 @@ class _Rounds:
         await self._gateway.wait_until_running()
         await asyncio.sleep(self._draw.uniform(0.0, 0.8))
         if stage == "logged out":
-            await self._log_out(mood)
+            await self._wechat.end_session(self._draw, self._receiver)
             await asyncio.sleep(self._draw.uniform(0.0, 0.6))
         elif stage == "disk full":
             await self._fill_disk()
-
-    async def _log_out(self, mood: Mood) -> None:
-        """Force a new login with new ids. WeChat keeps unacknowledged messages for it, or drops them."""
-        keeps_unread = self._draw.random() < 0.5
-        if not keeps_unread:
-            # Messages that were handed out and are not in the journal yet would be lost by WeChat.
-            await self._receiver.set_mood(Mood.CALM)
-            if handed_out := await self._wechat.handed_out():
-                await self._receiver.wait_for_message(handed_out[-1], ARRIVES_WITHIN_S)
-            await self._receiver.set_mood(mood)
-        await self._wechat.post("settings", keeps_unread=keeps_unread)
-        await self._wechat.post("phone/logs_out_web")
+        elif stage in self._wechat.stages:
+            await self._wechat.wait_for(stage)
+            await asyncio.sleep(self._draw.uniform(0.0, 0.1))
 
     async def _fill_disk(self) -> None:
         """Fill the disk until the gateway reports it, then free it, or leave it full for the kill."""
@@ -208,16 +213,21 @@ async def _wait_until_settled(
         last = await traffic.write_once()
     await gateway.try_now(http)
     await receiver.wait_for_message(last.msg_id, ARRIVES_WITHIN_S)
+    waits, quiet = 0, False
     while True:
         await gateway.try_now(http)
-        await receiver.read_arrivals(0.0)
-        heard = await wechat.heard()
+        new = await receiver.read_arrivals(0.0)
+        told = await wechat.told()
+        missing = frozenset({last.msg_id}) - told.handed_out
         records = Records(
-            traffic.written, frozenset(await wechat.handed_out()), heard, receiver.arrivals,
-            traffic.sent, gateway.ended_without_room,
+            traffic.written, replace(told, pending=told.pending | missing), receiver.arrivals,
+            traffic.sent, gateway.ended_without_room, drops_repeats=wechat.drops_repeats,
         )  # fmt: skip
         wrong = complaints(records)
-        if last.msg_id not in records.handed_out:
-            wrong.append(f"never fetched: {last.text}")
-        if not wrong or not await receiver.read_arrivals(QUIET_S):
+        if not wrong or (quiet and not new):
             return records, wrong
+        is_waiting = wechat.bounds_sends and waits < MOST_WAITS and is_unfinished(records)
+        quiet = not await receiver.read_arrivals(WRITES_AGAIN_S if is_waiting else QUIET_S)
+        if quiet and is_waiting:
+            await traffic.everybody_writes()
+            waits, quiet = waits + 1, False

@@ -1,9 +1,10 @@
-"""The two programs that survive every kill, and their records."""
+"""Programs that survive every kill: ``Service``, and the ``post_api`` with its records. ``wechat`` has the others."""
 
 import asyncio
-import base64
+import contextlib
 import json
 import os
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,28 +27,7 @@ class Arrival:
     """The reply that it got; empty for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A message of the account that WeChat delivered."""
-
-    chat: int
-    text: str
-    """The text, or the name of a file without its extension."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chat:
-    """A friend or group as the simulated WeChat knows it."""
-
-    key: int
-    is_group: bool
-    selector: dict[str, str]
-    """The parameters that select it in every login: ids change."""
-    members: tuple[str, ...] = ()
-    writes: bool = True
-
-
-class _Service(Process):
+class Service(Process):
     """A program that prints its address once it listens."""
 
     def __init__(
@@ -66,7 +46,7 @@ class _Service(Process):
             raise Failed(f"{self.name} does not start\n{self.tail()}") from None
 
 
-class Receiver(_Service):
+class Receiver(Service):
     """The program of ``receiver``, and the reports that arrived there."""
 
     def __init__(self, seed: int, *, folder: Path, http: aiohttp.ClientSession) -> None:
@@ -77,6 +57,7 @@ class Receiver(_Service):
         self.arrivals: list[Arrival] = []
         self._control = ""
         self._ids: set[str] = set()
+        self._mood = Mood.WELL
 
     def handle_line(self, line: str) -> None:
         if not self._ready.is_set() and line.startswith("{"):
@@ -85,8 +66,17 @@ class Receiver(_Service):
             self._ready.set()
 
     async def set_mood(self, mood: Mood) -> None:
+        self._mood = mood
         async with self._http.post(f"{self._control}/mood", data=str(mood)) as response:
             response.raise_for_status()
+
+    @contextlib.asynccontextmanager
+    async def calm(self) -> AsyncIterator[None]:
+        """Let everything work for a while, then be in the former mood again."""
+        former = self._mood
+        await self.set_mood(Mood.CALM)
+        yield
+        await self.set_mood(former)
 
     async def read_arrivals(self, timeout_s: float) -> int:
         """Wait for new arrivals, read them, and return their number."""
@@ -107,71 +97,3 @@ class Receiver(_Service):
         except TimeoutError:
             return False
         return True
-
-
-class WeChat(_Service):
-    """``openwx simulate``, driven by its control API."""
-
-    def __init__(self, seed: int, *, folder: Path, http: aiohttp.ClientSession) -> None:
-        size = ("--friends", "8", "--groups", "2", "--members", "8")
-        # A client that was killed seems to run for a moment: its successor is none of another account.
-        command = ("openwx", "simulate", "--port", "0", "--seed", str(seed), "--one-account", *size)
-        super().__init__("wechat", *command, folder=folder, http=http)
-        self.url = ""
-
-    def handle_line(self, line: str) -> None:
-        _, found, url = line.partition("A simulated WeChat runs at ")
-        if found:
-            self.url = url
-            self._ready.set()
-
-    async def get(self, what: str, **parameters: str) -> Any:
-        return await self._ask("GET", what, params=parameters)
-
-    async def post(self, what: str, **parameters: Any) -> Any:
-        return await self._ask("POST", what, json=parameters)
-
-    async def _ask(self, method: str, what: str, **more: Any) -> Any:
-        async with self._http.request(method, f"{self.url}/_simulator/{what}", **more) as response:
-            answer = await response.json()
-        if response.status != 200:
-            raise Failed(f"{self.name}: {what}: {answer.get('error')}")
-        return answer
-
-    async def chats(self) -> list[Chat]:
-        """List four friends, two groups with their members, and filehelper, which does not write."""
-        [filehelper] = [
-            who for who in await self.get("system_accounts") if who["id"] == "filehelper"
-        ]
-        chats = [Chat(filehelper["key"], False, {"id": "filehelper"}, writes=False)]
-        for friend in (await self.get("friends"))[:4]:
-            alias = friend["alias"]
-            selector = {"account": alias} if alias else {"displayname": friend["nickname"]}
-            chats.append(Chat(friend["key"], False, selector))
-        for group in (await self.get("groups"))[:2]:
-            members = await self.get("members", group=str(group["key"]))
-            others = tuple(str(member["key"]) for member in members[1:])
-            chats.append(Chat(group["key"], True, {"displayname": group["name"]}, others))
-        return chats
-
-    async def writes(
-        self, chat: Chat, text: str, *, member: str = "", file: bytes | None = None
-    ) -> str:
-        """Let a friend or member write, or send a file named ``text``. Return the MsgId."""
-        who = {"group": str(chat.key), "member": member} if member else {"friend": str(chat.key)}
-        verb = "group/member_" if member else "friend/"
-        if file is None:
-            sent = await self.post(f"{verb}says", **who, text=text)
-        else:
-            data = base64.b64encode(file).decode()
-            sent = await self.post(f"{verb}sends_file", **who, name=f"{text}.txt", data=data)
-        return str(sent["msg_id"])
-
-    async def handed_out(self) -> list[str]:
-        return [str(id) for id in (await self.get("handed_out"))["msg_ids"]]
-
-    async def heard(self) -> list[Heard]:
-        return [
-            Heard(sent["key"], sent["file_name"].removesuffix(".txt") or sent["text"])
-            for sent in await self.get("sent")
-        ]

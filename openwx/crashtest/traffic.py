@@ -15,7 +15,7 @@ from openwx.errors import Code
 
 from .gateway import Gateway
 from .process import Failed
-from .services import Chat, WeChat
+from .wechat import Chat, ChatKey, WeChat
 
 FILES = 0.15
 """The share of files among all messages."""
@@ -25,7 +25,7 @@ REPEATS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    chat: int
+    chat: ChatKey
     text: str
     msg_id: str
     file: bytes | None = None
@@ -35,7 +35,7 @@ class Written:
 class Sent:
     """The answers to sends, by text."""
 
-    chats: dict[str, int] = field(default_factory=dict)
+    chats: dict[str, ChatKey] = field(default_factory=dict)
     """The recipient of every send that was requested."""
     answered: list[str] = field(default_factory=list)
     """Waiting sends that were answered with code 0."""
@@ -44,10 +44,14 @@ class Sent:
     in memory until there is room."""
     accepted: dict[str, str] = field(default_factory=dict)
     """Sends with ``async=1`` that were answered with code 0: their uids."""
-    in_order: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """The successful sends of each caller, in the caller's order."""
+    in_order: defaultdict[object, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """The successful sends of each caller, in the caller's order; to each chat, where sends can wait for people."""
     unknown: set[str] = field(default_factory=set)
     """Sends without an answer, or refused."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """Sends that were answered with another code than 0."""
+    waited: int = 0
+    """How many of those with ``async=1`` were told that they wait for a person."""
     repeated: int = 0
     """How often callers repeated a send without an answer, with its key."""
 
@@ -81,7 +85,17 @@ class Traffic:
         self._stopped = True
 
     async def write_once(self) -> Written:
-        chat = self._draw.choice([chat for chat in self._chats if chat.writes])
+        silent = self._wechat.silent
+        chats = [chat for chat in self._chats if chat.writes and chat.key not in silent]
+        return await self._write(self._draw.choice(chats))
+
+    async def everybody_writes(self) -> None:
+        """Write a message in every chat, so that each can be sent something again."""
+        for chat in self._chats:
+            if chat.writes:
+                await self._write(chat)
+
+    async def _write(self, chat: Chat) -> Written:
         text = f"message {next(self._numbers)}"
         file = text.encode() if self._draw.random() < FILES else None
         member = self._draw.choice(chat.members) if chat.is_group else ""
@@ -102,12 +116,17 @@ class Traffic:
             self.sent.unknown.add(text)
             with_key = not later and self._draw.random() < REPEATS
             answer = await self._until_answered(chat, self._call(chat, text, later), text, with_key)
-            if answer is None or answer["code"] != 0:
+            if answer is None:
+                continue
+            if answer["code"] != 0:
+                self.sent.refused[text] = answer["code"]
                 continue
             self.sent.unknown.discard(text)
-            self.sent.in_order[caller].append(text)
+            line = (caller, chat.key) if self._wechat.bounds_sends else caller
+            self.sent.in_order[line].append(text)
             if later:
                 self.sent.accepted[text] = answer["uid"]
+                self.sent.waited += "waits_for" in answer
             else:
                 self.sent.answered.append(text)
                 if not self._gateway.has_room:
@@ -123,7 +142,10 @@ class Traffic:
     async def _until_answered(
         self, chat: Chat, call: dict[str, Any], key: str, with_key: bool
     ) -> dict[str, Any] | None:
-        """Call until there is an answer; None if the connection broke and the caller has no key to repeat it with."""
+        """Call until there is an answer to the send.
+
+        None if the connection broke, and the caller has no key with which it can be repeated.
+        """
         route = "send_group_message" if chat.is_group else "send_friend_message"
         headers = {"Idempotency-Key": key.replace(" ", "-")} if with_key else {}
         while True:
@@ -138,7 +160,9 @@ class Traffic:
             else:
                 if answer["code"] == Code.BAD_PARAMETER:
                     raise Failed(f"a call is wrong: {answer['status']}")
-                return answer
+                # Not running now: that says nothing of an earlier call with this key.
+                if not with_key or answer["code"] != Code.NOT_RUNNING:
+                    return answer
             self.sent.repeated += 1
             await self._gateway.runs.wait()
             await asyncio.sleep(0.01)

@@ -21,7 +21,7 @@ are ambiguous; `member` is a name in the group, nickname or `key`. Answers are J
 | `changes` | | Server-Sent Events: a number for each thing that can change, whenever one changes |
 | `attachment` | `account`, `msg_id` | the bytes of a message's picture, voice, film or file |
 | `login_code` | `uuid` | the QR code as PNG |
-| `calls` | `name`, `last` (100) | the recorded calls: name, time, query, body, fault |
+| `calls` | `name`, `fault`, `last` (100) | the recorded calls: name, time, query, body, fault |
 
 | POST | parameters |
 | --- | --- |
@@ -70,7 +70,8 @@ bot. `phone/scan` and `phone/confirm` do its logins, too.
 | --- | --- | --- |
 | `clawbot` | `account`, `person` | the person's id, the bot, what it may still send, other persons |
 | `clawbot/inbox` | `account`, `person`; `n`, `timeout_s` | what the bot sent and the phone shows; waits until there are `n` |
-| `clawbot/sent`, `clawbot/updates` | `account` | all that the service accepted of the bots; what the bot got, and has taken |
+| `clawbot/sent` | `account` | all that the service accepted of the bots |
+| `clawbot/updates` | `account`, `all_bots` | what the present bot, or each that there was, got, and whether it was taken and acknowledged |
 | `ilink/options` | | how the service behaves (`ilink.options`) |
 
 | POST | parameters |
@@ -181,8 +182,10 @@ def _medium(request: ControlRequest) -> dict[str, Any]:
 
 
 def _calls(request: ControlRequest) -> list[Any]:
-    name, world = request.text("name", ""), request.world
+    name, fault, world = request.text("name", ""), request.text("fault", ""), request.world
     calls = world.calls_of(name) if name else list(world.calls)
+    if fault:
+        calls = [call for call in calls if call.fault == fault]
     return calls[-(request.count("last", 100) or 100) :]
 
 

@@ -1,7 +1,7 @@
 """The interface between accounts and transports, independent of the protocol.
 
 ``Account`` runs one ``Transport`` and is its ``Inbox``; the composition (``service.py``) chooses which. Nothing else
-outside ``openwx.transports.web`` imports that package.
+outside a transport's package, such as ``openwx.transports.web``, imports it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ Write = Callable[[bytes], Awaitable[object]]
 
 
 class Capability(StrEnum):
-    """What a transport may be able to do besides texts and media (contract, section 5.3)."""
+    """What a transport may be able to do (contract, section 5.3)."""
 
     CONTACTS = "contacts"
     GROUPS = "groups"

@@ -11,6 +11,8 @@ Openwx = Callable[..., Awaitable[Command]]
 
 KILLS = 9
 """Two rounds of all that it may be doing when the end comes, and a SIGTERM."""
+ILINK_KILLS = 5
+"""One round of all that it may be doing, each way in which messages come twice, and two rounds with a small budget."""
 
 
 async def test_what_was_promised_outlives_every_kill(openwx: Openwx) -> None:
@@ -21,6 +23,17 @@ async def test_what_was_promised_outlives_every_kill(openwx: Openwx) -> None:
     assert "Nothing was lost" in output
     assert output.count("SIGKILL") == KILLS
     assert "SIGTERM" in output
+
+
+async def test_it_does_so_by_ilink(openwx: Openwx) -> None:
+    """Messages come twice, answers are lost, tokens get stale, and people must write before they are sent more."""
+    command = await openwx("crash-test", "--transport", "ilink", "--kills", str(ILINK_KILLS))
+    code, output, err = await command.ends(timeout_s=300)
+    print(output)
+    assert code == 0, output + err
+    assert "Nothing was lost" in output
+    assert output.count("SIGKILL") == ILINK_KILLS
+    assert output.count("repeats no_id") == 1
 
 
 async def test_a_wrong_number_is_explained(openwx: Openwx) -> None:

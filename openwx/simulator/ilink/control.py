@@ -49,11 +49,15 @@ def _options(request: ControlRequest) -> dict[str, Any]:
 
 
 def _updates(request: ControlRequest) -> list[dict[str, Any]]:
-    """List what the present bot got, with what it has taken."""
+    """List what the present bot got, or all that the owner ever had, with what was taken and acknowledged."""
+    clawbot = request.account.clawbot
+    bots = clawbot.bots if request.flag("all_bots", default=False) else [clawbot.bot]
     return [
-        {"msg_id": update.message.msg_id, "message_id": str(update.message_id or ""),
-         "seq": update.seq, "time": update.time, "taken": update.taken}
-        for update in request.account.clawbot.bot.updates
+        {"bot": bot.id, "msg_id": update.message.msg_id, "message_id": str(update.message_id or ""),
+         "seq": update.seq, "time": update.time, "taken": update.taken,
+         "acknowledged": number < bot.acknowledged}
+        for bot in bots
+        for number, update in enumerate(bot.updates)
         if not isinstance(update, BotMessage)
     ]  # fmt: skip
 

@@ -70,13 +70,6 @@ class Registry:
         self.bots[bot.token] = bot
         return bot
 
-    def bot_with_id(self, bot_id: str) -> Bot:
-        """Return the bot of this id, or raise LookupError."""
-        for bot in self.bots.values():
-            if bot.id == bot_id:
-                return bot
-        raise LookupError(f"there is no bot {bot_id!r}")
-
     def allow(self, permission: Permission) -> None:
         """Remember a permission to upload."""
         self.permissions[permission.param] = permission

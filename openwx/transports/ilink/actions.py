@@ -1,4 +1,4 @@
-"""What a bot can change: nothing at WeChat, and the local names of people."""
+"""What a bot can change: nothing at WeChat, and the local names of people. ``ILinkTransport.actions`` is this."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,6 @@ def not_supported(capability: Capability) -> CallerError:
     return CallerError(
         Code.NOT_SUPPORTED,
         f"a bot of iLink cannot do that: {capability} are not supported by this transport",
-        http_status=501,
         transport=KIND,
         capability=str(capability),
     )

@@ -3,6 +3,7 @@
 The service takes messages only after a person has written, ten of them for each message of theirs, and within a day of
 it (the feature's announcement, 2026; ten succeed and the eleventh fails in tests of 2026-08). It does not say how many
 are left, so they are counted here, and saved. A send whose answer was lost counts; one that was refused does not.
+``Inbound`` notes what people write, ``sending`` what is sent; ``Memory`` saves it.
 """
 
 import time
@@ -44,7 +45,7 @@ class Budgets:
         self._talks = talks or {}
         self._on_their_way: dict[str, int] = {}
         """Messages that are being sent, and count already."""
-        self._told: set[str] = set()
+        self._refused: set[str] = set()
         """To whom a send did not fit since they wrote."""
 
     def to_bytes(self) -> bytes:
@@ -63,10 +64,11 @@ class Budgets:
         now_ms = _now_ms()
         heard_ms = min(written_ms or now_ms, now_ms)
         former = self._talks.get(person)
-        if former is None or heard_ms > former.heard_ms:
+        # One that was heard in the future: the clock was set back.
+        if former is None or heard_ms > former.heard_ms or former.heard_ms > now_ms:
             # Another object: a send that began before does not mark this one as spent.
             self._talks[person] = Talk(token or (former.token if former else ""), heard_ms)
-            self._told.discard(person)
+            self._refused.discard(person)
         elif heard_ms == former.heard_ms and token:
             former.token = token
 
@@ -92,7 +94,7 @@ class Budgets:
 
     def is_sendable(self, person: str) -> bool:
         """Return whether a send may be tried: not while one that did not fit waits for the person."""
-        return self.left(person) > 0 and person not in self._told
+        return self.left(person) > 0 and person not in self._refused
 
     @contextmanager
     def reserved(self, person: str, count: int) -> Iterator["Reserved"]:
@@ -107,7 +109,7 @@ class Budgets:
             )
             raise CallerError(Code.NOT_POSSIBLE, words)
         if self.left(person) < count:
-            self._told.add(person)
+            self._refused.add(person)
             raise BudgetSpent(CALL, 0, self._why(person, count))
         self._count(person, count)
         reserved = Reserved(count, lambda: self._use(person))

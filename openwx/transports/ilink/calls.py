@@ -1,4 +1,4 @@
-"""Builds the calls of a bot: for its login, its messages and its media."""
+"""Builds the calls of a bot, for ``Http`` to send: for its login, its messages and its media."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""The facade: login, the loop of polls, and login again, for the bot of one account.
+"""The facade: login, the loop of polls, and login again, for the bot of one account. ``ILinkTransport`` runs it.
 
 ::
 
@@ -28,7 +28,7 @@ from openwx.transports.base import Batch, Inbox
 from openwx.transports.ilink import calls, wire
 from openwx.transports.ilink.digits import Digits
 from openwx.transports.ilink.http import Call, Http, SecondPollerError
-from openwx.transports.ilink.inbound import Inbound
+from openwx.transports.ilink.inbound import Inbound, Updates
 from openwx.transports.ilink.items import source_of
 from openwx.transports.ilink.login_flow import LoginFlow
 from openwx.transports.ilink.memory import Memory
@@ -61,9 +61,13 @@ class Client:
         self._hold_s = FIRST_HOLD_S
         self._last_round = 0.0
         self._has_arrived = False
-        """Whether this login was told as one."""
+        """Whether the ``LoggedIn`` of this login was delivered."""
         self._doubt: SessionEnded | None = None
         """A -14 that no poll has refuted or confirmed yet."""
+        self._was_heard = False
+        """Whether the service answered a poll of this login."""
+        self._useless_token = ""
+        """One of which the service says that its bot is bound, and that it is stale."""
         self._unsaved: set[str] = set()
         self._news = asyncio.Event()
         """Set, and replaced, when people may have written."""
@@ -77,15 +81,22 @@ class Client:
         self.memory, self._inbox = memory, inbox
         if memory.session is not None:
             memory.begin(self._placed(memory.session))
+        pauses = self._pace.backoff()
         try:
             while True:
                 if self.session is None:
                     await self._log_in()
+                began = time.monotonic()
                 try:
                     await self._begin()
                     await self._follow()
                 except SessionEnded as error:
                     await self._end(error)
+                if time.monotonic() - began < self._pace.code_lives_at_least_s:
+                    # The next login may need nobody's scan, and end as soon.
+                    await asyncio.sleep(next(pauses))
+                else:
+                    pauses = self._pace.backoff()
         except asyncio.CancelledError:
             await self._say("notifystop")
             raise
@@ -156,13 +167,14 @@ class Client:
             http=self.http,
             pace=self._pace,
             former=self.memory.session,
+            useless_token=self._useless_token,
             digits=self.digits,
             enter=self._enter,
             deliver=self._deliver_event,
             note=self._note_reason,
         )
         session = await flow.session(self.reason)
-        # The token is told once, so it is saved before anything else is done.
+        # The service names the token once, so it is saved before anything else is done.
         self.memory.begin(session)
         await self._deliver(state=self.memory.to_state("session", "cursor", "budgets", "people"))
 
@@ -172,7 +184,7 @@ class Client:
     async def _begin(self) -> None:
         """Say that the bot is on-line. The account runs when the service has answered anything to that."""
         self._doubt = None
-        self._has_arrived = False
+        self._has_arrived = self._was_heard = False
         self._hold_s = FIRST_HOLD_S
         await self._enter(State.UPDATING, reason(ReasonCode.ANNOUNCING))
         error = await self._say("notifystart")
@@ -182,7 +194,7 @@ class Client:
             await self._arrive()
 
     async def _arrive(self) -> None:
-        """Tell the login, and be running."""
+        """Deliver the login, and be running."""
         session = self._session()
         loaded, login = self.memory.people.loaded(), LoggedIn(ids_changed=not session.published)
         self.memory.session = replace(session, published=True)
@@ -209,7 +221,10 @@ class Client:
         """Leave a session. Its person is remembered, and so is its token, by which the service can know the bot."""
         why = of_session_end(error)
         log.warning("the session is over: %s", why.text)
-        self.memory.session = replace(self._session(), ended=True)
+        session = self._session()
+        if not self._was_heard:
+            self._useless_token = session.token
+        self.memory.session = replace(session, ended=True)
         self.trouble, self.session_end, self._doubt = None, error, None
         await self._enter(State.LOADING, why, saves=self.memory.to_state("session"))
 
@@ -269,11 +284,20 @@ class Client:
         except RateLimited:
             self.limiter.penalize(call.name, began)
             raise
+        self._was_heard = True
         self._doubt = None  # of what came later, the next poll decides
         inbound = Inbound(session, memory.people, memory.budgets, memory.repeats)
-        updates = inbound.read(reply, memory.cursor)
+        brought = False
+        for updates in inbound.read(reply, memory.cursor):
+            self._hold_s = updates.hold_s or self._hold_s
+            await self._take(updates)
+            brought |= bool(updates.messages)
+        return brought
+
+    async def _take(self, updates: Updates) -> None:
+        """Deliver an answer, or a part of it."""
+        memory = self.memory
         self._last_round = time.monotonic()
-        self._hold_s = updates.hold_s or self._hold_s
         is_further = updates.cursor not in ("", memory.cursor)
         if is_further or updates.messages:
             memory.cursor = updates.cursor or memory.cursor
@@ -286,7 +310,6 @@ class Client:
         memory.people.delivered()
         self._news.set()
         self._news = asyncio.Event()
-        return bool(updates.messages)
 
     def _note_keys(self, messages: Sequence[Message]) -> bool:
         """Remember the keys of files. Whether there are any."""

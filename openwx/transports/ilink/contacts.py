@@ -1,6 +1,7 @@
 """The people who have written to a bot: its contacts. The service tells nothing of them but their ids.
 
-A person's id lasts, so it is the ``uid``, too. Names are local: whoever runs openwx gives them.
+A person's id lasts, so it is the ``uid``, too. Names are local: whoever runs openwx gives them. ``Memory``
+holds and saves them.
 """
 
 import msgspec
@@ -47,8 +48,10 @@ class People(ContactBook):
         self.user = replace(self.user, account=session.bot_id)
 
     def meet(self, id: str) -> Friend:
-        """Return the person who writes, who is a contact from now on."""
+        """Return the person who writes, who is a contact from now on: at most ``MOST_PEOPLE`` are, and the owner."""
         if id not in self.friends:
+            if len(self.friends) >= MOST_PEOPLE and id != self.owner:
+                return Friend(id=id, uid=id, displayname=friend_displayname("", "", ""))
             self._put(id, "")
             self._undelivered.add(id)
         return self.friends[id]

@@ -1,5 +1,6 @@
 """The encryption of media: AES-128 in ECB mode with PKCS#7 padding, a key for each file (the official client's source,
 2.4.9). The mode is the service's choice; it hides a file from the CDN, and vouches for nothing.
+``Transfer`` encrypts and decrypts with it.
 """
 
 import base64

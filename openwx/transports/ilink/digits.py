@@ -1,4 +1,7 @@
-"""The digits that a phone shows at some logins, on their way from a caller to the login that needs them."""
+"""The digits that a phone shows at some logins, on their way from a caller to the login that needs them.
+
+``ILinkTransport.verify_code`` hands them in; ``LoginFlow`` waits for them.
+"""
 
 import asyncio
 import re
@@ -8,14 +11,18 @@ from openwx.transports.base import no_code_wanted
 
 _DIGITS = re.compile(r"\d{1,12}", re.ASCII)
 
+_HandedIn = tuple[str, asyncio.Future[bool]]
+"""Digits, and the verdict on them that their caller waits for."""
+
 
 class Digits:
     """``hand_in`` is called by whoever reads the phone, the rest by the login."""
 
     def __init__(self, within_s: float) -> None:
         self._within_s = within_s
-        self._handed_in: asyncio.Queue[str] = asyncio.Queue()
+        self._handed_in: asyncio.Queue[_HandedIn] = asyncio.Queue()
         self._verdict: asyncio.Future[bool] | None = None
+        """That on the digits which the login has taken."""
         self._one_by_one = asyncio.Lock()
         self.wanted = False
 
@@ -32,24 +39,25 @@ class Digits:
                 raise CallerError(
                     Code.BAD_PARAMETER, "code must be the digits that the phone shows"
                 )
-            self._verdict = asyncio.get_running_loop().create_future()
-            self._handed_in.put_nowait(code.strip())
+            verdict: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            self._handed_in.put_nowait((code.strip(), verdict))
             try:
                 async with asyncio.timeout(self._within_s):
-                    return await self._verdict
+                    return await verdict
             except TimeoutError:
                 words = f"no verdict on the digits within {self._within_s:.0f} seconds"
                 raise Unreachable("get_qrcode_status", words) from None
-            finally:
-                self._verdict = None
 
     def ask(self) -> None:
         """Want digits, until ``judge`` or ``withdraw``."""
         self.wanted = True
 
     async def next(self) -> str:
-        """Wait for digits."""
-        return await self._handed_in.get()
+        """Wait for digits whose caller waits for the verdict."""
+        while True:
+            digits, self._verdict = await self._handed_in.get()
+            if not self._verdict.done():
+                return digits
 
     def judge(self, *, right: bool) -> None:
         """Tell the caller what the service said. Wrong digits may be handed in again."""
@@ -60,10 +68,12 @@ class Digits:
     def withdraw(self) -> None:
         """Want no digits any more: this login code is over."""
         self.wanted = False
+        verdicts = [self._verdict] if self._verdict is not None else []
         while not self._handed_in.empty():
-            self._handed_in.get_nowait()
-        if self._verdict is not None and not self._verdict.done():
-            error = CallerError(
-                Code.NOT_POSSIBLE, "the QR code is over meanwhile: scan the new one first"
-            )
-            self._verdict.set_exception(error)
+            verdicts.append(self._handed_in.get_nowait()[1])
+        for verdict in verdicts:
+            if not verdict.done():
+                error = CallerError(
+                    Code.NOT_POSSIBLE, "the QR code is over meanwhile: scan the new one first"
+                )
+                verdict.set_exception(error)

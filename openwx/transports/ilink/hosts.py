@@ -39,7 +39,7 @@ class Hosts:
         return URL(f"https://{name}") if _is_wechat(name) else None
 
     def of(self, base_url: str) -> URL | None:
-        """Return the origin for calls that a login told; None unless it is WeChat's, by https."""
+        """Return the origin for calls that a login names; None unless it is WeChat's, by https."""
         if self._base is not None:
             return self._base
         url = _parsed(base_url)

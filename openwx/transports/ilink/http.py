@@ -3,10 +3,9 @@ exceptions to openwx's own. ``Client`` and ``Transfer`` have one between them.
 """
 
 import base64
-import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import aiohttp
@@ -16,7 +15,7 @@ from yarl import URL
 
 from openwx import __version__
 from openwx.errors import BadResponse, NeverReached, Rejected, Unreachable
-from openwx.neterrors import describe
+from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.ilink import wire
 from openwx.transports.ilink.hosts import CALLS, Hosts
 
@@ -106,7 +105,7 @@ class Http:
         async def take(answer: aiohttp.ClientResponse) -> None:
             _require_media("download", answer)
             async for data in answer.content.iter_chunked(PIECE):
-                with _own():
+                with of_caller():
                     await put(data)
 
         await self._exchange("download", "GET", url, {"timeout": self._long(longest_s)}, take)
@@ -120,7 +119,7 @@ class Http:
         """
 
         async def guarded() -> AsyncIterator[bytes]:
-            with _own():
+            with of_caller():
                 async for data in body:
                     yield data
 
@@ -159,7 +158,7 @@ class Http:
         try:
             async with self._http.request(method, url, allow_redirects=False, **options) as answer:
                 return await take(answer)
-        except _OwnError as error:
+        except OfCallerError as error:
             raise error.error from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NeverReached(name, describe(error)) from None
@@ -168,7 +167,7 @@ class Http:
             raise Unreachable(name, f"no answer within {waited:.0f} seconds") from None
         except aiohttp.ClientError as error:
             # Without its cause: a log of that would show the address with the code or the file's parameter in it.
-            if isinstance(own := error.__cause__, _OwnError):
+            if isinstance(own := error.__cause__, OfCallerError):
                 raise own.error from None
             raise Unreachable(name, describe(error)) from None
         except (OSError, UnicodeError) as error:
@@ -222,20 +221,3 @@ async def _read(name: str, answer: aiohttp.ClientResponse) -> bytes:
             raise BadResponse(name, f"the answer is larger than {LARGEST_ANSWER} bytes")
         parts.append(part)
     return b"".join(parts)
-
-
-class _OwnError(Exception):
-    """Carries an exception of the caller past the conversion."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self.error = error
-
-
-@contextlib.contextmanager
-def _own() -> Iterator[None]:
-    """Wrap exceptions of the caller that look like network errors: only ``OSError`` does."""
-    try:
-        yield
-    except OSError as error:
-        raise _OwnError(error) from None

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Raw
@@ -12,7 +13,7 @@ from openwx.domain.messages import Message, Parties
 from openwx.errors import BadResponse
 from openwx.transports.ilink import calls, items, repeats, wire
 from openwx.transports.ilink.budget import Budgets
-from openwx.transports.ilink.contacts import MOST_PEOPLE, People
+from openwx.transports.ilink.contacts import People
 from openwx.transports.ilink.repeats import Repeats
 from openwx.transports.ilink.session import Session
 
@@ -21,11 +22,15 @@ log = logging.getLogger("openwx.wechat")
 LONGEST_CURSOR = 1024 * 1024
 """In characters."""
 LONGEST_HOLD_S = 120.0
+MOST_AT_ONCE = 500
+"""Messages of an answer that are delivered together, so that a large answer holds up nothing else."""
+MOST_ITEMS = 100
+"""Items of one message that are read; the phone sends one. The others together are one more, which is unknown."""
 
 
 class Updates(msgspec.Struct, frozen=True):
-    """What an answer holds. ``cursor`` is empty where the former one stays; ``hold_s`` is the time that the next poll
-    is held, None where the answer does not say."""
+    """What an answer holds, or a part of it. ``cursor`` is empty where the former one stays, as it does until the last
+    part; ``hold_s`` is the time that the next poll is held, None where the answer does not say."""
 
     events: list[Event]
     messages: list[Message]
@@ -44,21 +49,30 @@ class Inbound:
         self._budgets = budgets
         self._repeats = repeats
 
-    def read(self, reply: wire.UpdatesReply, cursor: str) -> Updates:
-        """Read an answer to a poll with ``cursor``. Raises ``BadResponse`` where it is none."""
-        if bytes(reply.msgs).lstrip()[:1] not in (b"[", b"n"):
+    def read(self, reply: wire.UpdatesReply, cursor: str) -> Iterator[Updates]:
+        """Read an answer to a poll with ``cursor``, in parts: each is to be delivered before the next is read.
+
+        Raises ``BadResponse`` where it is none.
+        """
+        entries = wire.read(reply.msgs, list[Raw] | None)
+        if entries is None and bytes(reply.msgs).strip() != b"null":
             raise BadResponse("getupdates", "msgs is no list")
         new_cursor = reply.get_updates_buf or ""
         if not isinstance(new_cursor, str) or len(new_cursor) > LONGEST_CURSOR:
             raise BadResponse("getupdates", "get_updates_buf is no cursor")
+        hold_ms = wire.whole(reply.longpolling_timeout_ms) or 0
+        hold_s = min(hold_ms / 1000, LONGEST_HOLD_S) if hold_ms > 0 else None
+        answer = repeats.hash_of(cursor)
         self._repeats.begin()
         events: list[Event] = []
         messages: list[Message] = []
-        for number, raw in enumerate(wire.each(reply.msgs)):
-            messages += self._read_one(raw, f"{cursor}#{number}", events)
-        hold_ms = wire.whole(reply.longpolling_timeout_ms) or 0
-        hold_s = min(hold_ms / 1000, LONGEST_HOLD_S) if hold_ms > 0 else None
-        return Updates(events, messages, new_cursor, hold_s)
+        for number, raw in enumerate(entries or ()):
+            messages += self._read_one(raw, f"{answer}#{number}", events)
+            if len(messages) >= MOST_AT_ONCE:
+                yield Updates(events, messages, "", hold_s)
+                self._repeats.begin()
+                events, messages = [], []
+        yield Updates(events, messages, new_cursor, hold_s)
 
     def _read_one(self, raw: Raw, place: str, events: list[Event]) -> list[Message]:
         """Read an entry. One that makes no sense is the owner's: hardly anybody else can write to a bot."""
@@ -77,16 +91,27 @@ class Inbound:
         if self._repeats.is_one(id, repeats.mark_of(entry, parts)):
             log.info("the message %s came again; it is one", id)
             return []
-        if len(self._people.friends) >= MOST_PEOPLE and sender not in self._people.friends:
-            sender = ""
+        if not sender and entry.from_user_id:
+            # No id that can be used, and never the owner's: a bot may do for the owner what it does for nobody else.
+            sender = repeats.hash_of(str(entry.from_user_id)[:1000])
         sender = sender or self._session.person_id
         written_ms = wire.whole(entry.create_time_ms)
         written_ms = written_ms if written_ms and written_ms > 0 else None
-        self._budgets.hear(sender, wire.text(entry.context_token, 4096), written_ms)
         frame = self._frame(sender, written_ms, events)
+        if sender in self._people.friends:
+            self._budgets.hear(sender, wire.text(entry.context_token, 4096), written_ms)
         if not parts:
             return [items.unknown(raw, id, frame)]
-        return [items.read(part, _id_of(id, number), frame) for number, part in enumerate(parts)]
+        read = [
+            items.read(part, _id_of(id, number), frame)
+            for number, part in enumerate(parts[:MOST_ITEMS])
+        ]
+        if rest := parts[MOST_ITEMS:]:
+            log.warning(
+                "the message %s has %d items; the last ones are published raw", id, len(parts)
+            )
+            read.append(items.unknown(_list_of(rest), _id_of(id, MOST_ITEMS), frame))
+        return read
 
     def _frame(self, sender: str, written_ms: int | None, events: list[Event]) -> items.Frame:
         friend = self._meet(sender, events)
@@ -97,9 +122,13 @@ class Inbound:
     def _meet(self, sender: str, events: list[Event]) -> Friend:
         is_new = sender not in self._people.friends
         friend = self._people.meet(sender)
-        if is_new:
+        if is_new and sender in self._people.friends:
             events.append(ChatAdded(friend))
         return friend
+
+
+def _list_of(raws: list[Raw]) -> Raw:
+    return Raw(b"[" + b",".join(map(bytes, raws)) + b"]")
 
 
 def _id_of(message_id: str, number: int) -> str:

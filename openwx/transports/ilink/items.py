@@ -1,5 +1,5 @@
 """Reads the items of a message: texts, pictures, voices, files, videos, quotes. Whatever else comes is ``Unknown``,
-with its JSON.
+with its JSON. ``Inbound`` calls it.
 """
 
 import logging

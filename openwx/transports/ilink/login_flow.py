@@ -53,12 +53,14 @@ class LoginFlow(msgspec.Struct, frozen=True):
     """One login. ``enter`` and ``deliver`` return once the state, or the event, is recorded; ``note`` sets another
     reason for the present state, and the error behind it, if there is one.
 
-    ``former`` is the login that was here before; another person may not follow it.
+    ``former`` is the login that was here before; another person may not follow it. Its token is told to the service
+    unless it is the ``useless_token``, by which the service found the bot, but took no call.
     """
 
     http: Http
     pace: Timing
     former: Session | None
+    useless_token: str
     digits: Digits
     enter: Callable[[State, Reason], Awaitable[None]]
     deliver: Callable[[Event], Awaitable[None]]
@@ -96,7 +98,8 @@ class LoginFlow(msgspec.Struct, frozen=True):
 
     async def _attempt(self, scan: Reason) -> Session:
         """Show a code and follow it to its end. Raises ``_AgainError`` where it ends without a login."""
-        tokens = [self.former.token] if self.former else []
+        token = self.former.token if self.former else ""
+        tokens = [token] if token not in ("", self.useless_token) else []
         reply = await self.http.send(calls.fetch_code(self.http.hosts.first, tokens))
         id, link = wire.token(reply.qrcode, 4096), wire.token(reply.qrcode_img_content, 2048)
         if not id or not link:
@@ -207,7 +210,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
         return replace(self.former, ended=False)
 
     def _confirmed(self, code: _Code, reply: wire.StatusReply) -> Session:
-        """Read the session. Its token is told once: nothing may come before the session is saved."""
+        """Read the session. Its token comes once: nothing may come before the session is saved."""
         token = wire.token(reply.bot_token)
         bot, person = wire.token(reply.ilink_bot_id, 128), wire.token(reply.ilink_user_id, 128)
         if not (token and bot and person):
@@ -218,10 +221,10 @@ class LoginFlow(msgspec.Struct, frozen=True):
             why = reason(ReasonCode.SCANNED_BY_ANOTHER, person=self.former.person_id)
             log.warning("%s", why.text)
             raise _AgainError(why)
-        told = wire.text(reply.baseurl)
-        origin = self.http.hosts.of(told)
-        if told and origin is None:
-            log.warning("the login names %a, no host of WeChat; calls go to %s", told, code.origin)
+        named = wire.text(reply.baseurl)
+        origin = self.http.hosts.of(named)
+        if named and origin is None:
+            log.warning("the login names %a, no host of WeChat; calls go to %s", named, code.origin)
         return Session(
             token=token, bot_id=bot, person_id=person, origin=str((origin or code.origin).origin())
         )

@@ -1,4 +1,4 @@
-"""Cuts long texts into parts that each fit into a message."""
+"""Cuts long texts into parts that each fit into a message. ``sending`` calls it."""
 
 import unicodedata
 

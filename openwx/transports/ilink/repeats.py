@@ -2,10 +2,11 @@
 
 It does so even with a correct cursor: with the same ``message_id``, with another one, or without any (reports of 2026).
 The journal drops the first kind by the message's id; this drops the second, and keeps the first from counting as news
-of the person. Equal text alone is no repetition: people repeat themselves.
+of the person. Equal text alone is no repetition: people repeat themselves. ``Inbound`` asks it.
 """
 
 import hashlib
+import math
 import time
 from collections.abc import Sequence
 
@@ -36,6 +37,9 @@ class Repeats:
     def __init__(self, seen: Sequence[Seen] = ()) -> None:
         self._seen = list(seen)
         self._staged: list[Seen] = []
+        self._came: dict[str, float] = {}
+        """When ids and marks came, of all that is in the lists."""
+        self.begin()
 
     def to_bytes(self) -> bytes:
         """Encode what will be remembered after ``commit``."""
@@ -49,6 +53,7 @@ class Repeats:
     def begin(self) -> None:
         """Forget what a batch noted that was not delivered."""
         self._staged = []
+        self._came = {name: one.at for one in self._seen for name in _names(one.id, one.mark)}
 
     def commit(self) -> None:
         """Remember what was noted: its batch is delivered."""
@@ -56,16 +61,21 @@ class Repeats:
 
     def is_one(self, id: str, mark: str) -> bool:
         """Return whether a message was delivered a moment ago, and note it."""
-        now = time.time()
-        for known in [*self._seen, *self._staged]:
-            if abs(now - known.at) < WINDOW_S and (known.id == id or (mark and known.mark == mark)):
-                return True
+        now, names = time.time(), _names(id, mark)
+        if any(abs(now - self._came.get(name, -math.inf)) < WINDOW_S for name in names):
+            return True
         self._staged.append(Seen(id, mark, now))
+        self._came |= dict.fromkeys(names, now)
         return False
 
     def _fresh(self) -> list[Seen]:
         oldest = time.time() - WINDOW_S
         return [one for one in (*self._seen, *self._staged) if one.at > oldest][-MOST:]
+
+
+def _names(id: str, mark: str) -> list[str]:
+    """Return what a message is recognised by. An id is never taken for a mark."""
+    return [f"id {id}", f"mark {mark}"] if mark else [f"id {id}"]
 
 
 def mark_of(message: wire.Message, items: Sequence[Raw]) -> str:

@@ -152,7 +152,7 @@ class Transfer:
     def _permitted(self, reply: wire.UploadReply, file_key: str) -> URL:
         """Return where to upload to. The full address counts: with the parameter alone, larger files fail (2026)."""
         hosts = self._client.http.hosts
-        if (told := wire.text(reply.upload_full_url)) and (url := hosts.media_at(told)):
+        if (full := wire.text(reply.upload_full_url)) and (url := hosts.media_at(full)):
             return url
         if param := wire.text(reply.upload_param):
             return hosts.media("upload", {"encrypted_query_param": param, "filekey": file_key})
@@ -295,5 +295,5 @@ class _Bounded:
 
 
 def _longest_s(size: int) -> float:
-    """Return the longest time for a transfer, in seconds."""
-    return _PATIENCE_S + size / _SLOWEST
+    """Return the longest time for a transfer, in seconds. ``size`` may be what a stranger told."""
+    return _PATIENCE_S + min(size, LARGEST) / _SLOWEST

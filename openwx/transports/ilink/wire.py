@@ -27,6 +27,9 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueErr
 
 _WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _LARGEST_ID = 2**64 - 1
+_DEEPEST = 100
+"""The deepest nesting that is read."""
+_STRING_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _NULL = Raw(b"null")
 
 
@@ -159,7 +162,8 @@ def encode(body: Mapping[str, Any]) -> bytes:
 
 
 def decode(call: str, data: bytes, kind: type[T]) -> T:
-    """Decode an answer. Raises ``BadResponse``."""
+    """Decode an answer. What is nested too deep is null. Raises ``BadResponse``."""
+    data = _shallow(data)
     try:
         return msgspec.json.decode(data, type=kind)
     except UNREADABLE:
@@ -169,6 +173,26 @@ def decode(call: str, data: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(_repaired(data), type=kind)
     except UNREADABLE as error:
         raise BadResponse(call, f"no JSON that makes sense: {error}") from None
+
+
+def _shallow(data: bytes) -> bytes:
+    """Replace what is nested too deep by null: one message of that kind would make the whole answer unreadable."""
+    if data.count(b"[") + data.count(b"{") <= _DEEPEST:
+        return data
+    kept: list[bytes] = []
+    depth = taken = 0
+    for found in _STRING_OR_BRACKET.finditer(data):
+        if (token := found[0]) in (b"[", b"{"):
+            if depth == _DEEPEST:
+                kept += [data[taken : found.start()], b"null"]
+            depth += 1
+        elif token in (b"]", b"}"):
+            depth -= 1
+            if depth == _DEEPEST:
+                taken = found.end()
+    if not kept:
+        return data
+    return b"".join([*kept, data[taken:]])
 
 
 def _repaired(data: bytes) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 import aiohttp
@@ -13,7 +13,7 @@ from aiohttp import hdrs
 from yarl import URL
 
 from openwx.errors import BadResponse, NeverReached, Unreachable, refused
-from openwx.neterrors import describe
+from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.hosts import DEFAULT_DOMAIN, LOGIN_HOST
 from openwx.transports.web import download_body, wire
 from openwx.transports.web.cookies import Cookies
@@ -149,7 +149,7 @@ class Http:
         """
 
         async def put_own(data: bytes) -> None:
-            with _own():
+            with of_caller():
                 await put(data)
 
         async def take(answer: aiohttp.ClientResponse) -> download_body.Piece:
@@ -175,7 +175,7 @@ class Http:
                 if answer.status >= 400:
                     raise BadResponse(call.name, f"HTTP status {answer.status}")
                 return await read(answer)
-        except _OwnError as error:
+        except OfCallerError as error:
             raise error.error from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NeverReached(call.name, describe(error)) from None
@@ -216,23 +216,6 @@ def _timeout(total_s: float, silence_s: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
         total=total_s, sock_connect=min(10.0, total_s), sock_read=silence_s
     )
-
-
-class _OwnError(Exception):
-    """Carries an exception of the caller past the conversion."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self.error = error
-
-
-@contextlib.contextmanager
-def _own() -> Iterator[None]:
-    """Wrap exceptions of the caller that look like network errors: only ``OSError`` does."""
-    try:
-        yield
-    except OSError as error:
-        raise _OwnError(error) from None
 
 
 def _multipart(form: Mapping[str, str], part: Part) -> aiohttp.FormData:

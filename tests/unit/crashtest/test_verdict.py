@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from openwx.crashtest.services import Arrival, Heard
+from openwx.crashtest.services import Arrival
 from openwx.crashtest.traffic import Sent, Written
-from openwx.crashtest.verdict import Records, complaints, emptiness, figures
+from openwx.crashtest.verdict import Records, complaints, emptiness, figures, is_unfinished
+from openwx.crashtest.wechat import Heard, Told
 
 FRIEND, GROUP = 7, 9
 FILE = b"what is in it"
@@ -19,9 +20,14 @@ def came(id: str, content: str, webhook_id: str = "", **more: Any) -> Arrival:
     return Arrival(webhook_id or f"hook-{id}", {**payload, **more})
 
 
-def ended(uid: str, text: str, code: int = 0, webhook_id: str = "") -> Arrival:
+def file_of(name: str, data: bytes) -> dict[str, str]:
+    encoded = base64.b64encode(data).decode()
+    return {"format": "media", "media_name": f"{name}.txt", "media_data": encoded}
+
+
+def ended(uid: str, text: str, code: int = 0, webhook_id: str = "", info: str = "") -> Arrival:
     payload = {"post_type": "send_message", "uid": uid, "content": text, "format": "text"}
-    return Arrival(webhook_id or f"hook-{uid}", {**payload, "code": code})
+    return Arrival(webhook_id or f"hook-{uid}", {**payload, "code": code, "info": info})
 
 
 def good() -> Records:
@@ -39,16 +45,24 @@ def good() -> Records:
             Written(GROUP, "message 4", "104"),
             Written(GROUP, "message 5", "105"),
         ],
-        handed_out=frozenset({"101", "102", "104"}),
-        heard=[
-            Heard(FRIEND, "waiting 1.1"),
-            Heard(GROUP, "async 2.2"),
-            Heard(FRIEND, "waiting 1.3"),
-            Heard(GROUP, "reply 1 to message 4"),
-        ],
+        told=Told(
+            heard=[
+                Heard(FRIEND, "waiting 1.1"),
+                Heard(GROUP, "async 2.2"),
+                Heard(FRIEND, "waiting 1.3"),
+                Heard(GROUP, "reply 1 to message 4"),
+            ],
+            handed_out=frozenset({"101", "102", "104"}),
+        ),
         arrivals=[
             came("101", "message 1"),
-            came("102", "[文件]", media_data=base64.b64encode(FILE).decode()),
+            came(
+                "102",
+                "[文件]",
+                format="media",
+                media_name="message 2.txt",
+                media_data=base64.b64encode(FILE).decode(),
+            ),
             came("104", "message 4"),
             came("104", "message 4"),
             ended("u1", "waiting 1.1"),
@@ -60,8 +74,12 @@ def good() -> Records:
     )
 
 
+def hearing(records: Records, *heard: Heard) -> Records:
+    return replace(records, told=replace(records.told, heard=heard))
+
+
 def without(records: Records, text: str) -> Records:
-    return replace(records, heard=[heard for heard in records.heard if heard.text != text])
+    return hearing(records, *(heard for heard in records.told.heard if heard.text != text))
 
 
 def test_all_is_well() -> None:
@@ -88,23 +106,26 @@ def changed(r: Records) -> Records:
 
 
 def cut(r: Records) -> Records:
-    return replace(r, arrivals=[r.arrivals[0], came("102", "", media_data=""), *r.arrivals[2:]])
+    return replace(
+        r, arrivals=[r.arrivals[0], came("102", "", **file_of("message 2", b"")), *r.arrivals[2:]]
+    )
 
 
 def heard_twice(r: Records) -> Records:
-    return replace(r, heard=[*r.heard, r.heard[0]])
+    return hearing(r, *r.told.heard, r.told.heard[0])
 
 
 def elsewhere(r: Records) -> Records:
-    return replace(r, heard=[Heard(GROUP, "waiting 1.1"), *r.heard[1:]])
+    return hearing(r, Heard(GROUP, "waiting 1.1"), *r.told.heard[1:])
 
 
 def made_up(r: Records) -> Records:
-    return replace(r, heard=[*r.heard, Heard(FRIEND, "nonsense")])
+    return hearing(r, *r.told.heard, Heard(FRIEND, "nonsense"))
 
 
 def sends_inverted(r: Records) -> Records:
-    return replace(r, heard=[r.heard[2], r.heard[1], r.heard[0], r.heard[3]])
+    first, second, third, fourth = r.told.heard
+    return hearing(r, third, second, first, fourth)
 
 
 def untold(r: Records) -> Records:
@@ -129,7 +150,7 @@ def never_told(r: Records) -> Records:
     [
         (lost, "lost: message 1"),
         (inverted, "order: message 2 came before message 1"),
-        (doubly_numbered, "message 101 came with 2 webhook-ids"),
+        (doubly_numbered, "message 1: came with 2 webhook-ids"),
         (changed, "message 1: came as 'messag'"),
         (cut, "message 2: its file came as something else (None)"),
         (heard_twice, "waiting 1.1: heard 2 times"),
@@ -154,7 +175,7 @@ def test_a_broken_promise_is_named(broken: Any, complaint: str) -> None:
 
 def test_a_verdict_on_nothing_is_none() -> None:
     assert emptiness(good()) == []
-    nothing = Records(written=[], handed_out=frozenset(), heard=[], arrivals=[], sent=Sent())
+    nothing = Records(written=[], told=Told([], frozenset()), arrivals=[], sent=Sent())
     assert complaints(nothing) == []
     assert [line.partition(": no ")[2] for line in emptiness(nothing)] == [
         "message was handed out",
@@ -170,3 +191,114 @@ def test_what_was_answered_on_a_full_disk_is_excused_where_its_process_died_ther
     assert complaints(records) == ["waiting 1.1: heard, never reported"]
     assert complaints(replace(records, ended_without_room={2, 4})) != []
     assert complaints(replace(records, ended_without_room={3})) == []
+
+
+# Where a repeated message is shown twice, and people must write again
+
+
+INTERRUPTED = "openwx was stopped before WeChat answered: the outcome is unknown"
+
+
+def once() -> Records:
+    """One of everything as it should be by iLink: a message came without its id, another one had no taker."""
+    records = good()
+    records.sent.refused["waiting 1.5"] = 201
+    records.sent.unknown |= {"waiting 1.5", "waiting 1.6"}
+    records.sent.chats |= {"waiting 1.5": FRIEND, "waiting 1.6": FRIEND}
+    return replace(
+        records,
+        drops_repeats=False,
+        written=[*records.written, Written(FRIEND, "message 8", "108")],
+        told=replace(
+            records.told,
+            heard=[*records.told.heard, Heard(FRIEND, "waiting 1.6")],
+            handed_out=records.told.handed_out | {"105"},
+            dropped=frozenset({"108"}),
+            lost_answers=frozenset({"waiting 1.6"}),
+        ),
+        arrivals=[
+            *records.arrivals,
+            came("9" * 25, "message 5"),
+            ended("u5", "waiting 1.5", 201),
+            ended("u6", "waiting 1.6", -1, info="no answer"),
+        ],
+    )
+
+
+def test_all_is_well_by_ilink() -> None:
+    assert complaints(once()) == []
+    assert not is_unfinished(once())
+    assert "1 had been acknowledged by nobody when their bot was replaced (0 of them" in figures(
+        once()
+    )
+
+
+def test_what_is_dropped_may_have_arrived_and_then_has_its_reply() -> None:
+    records = replace(once(), arrivals=[*once().arrivals, came("108", "message 8")])
+    complaint = "the reply to message 8 was reported 0 times"
+    assert complaints(records) == [complaint]
+    assert is_unfinished(records)
+    reply = ended("u8", "reply 2 to message 8", -1, info=INTERRUPTED)
+    assert complaints(replace(records, arrivals=[*records.arrivals, reply])) == []
+
+
+def came_as_another(r: Records) -> Records:
+    return replace(r, arrivals=[*r.arrivals, came("8" * 25, "message 5")])
+
+
+def retold(r: Records, uid: str, *outcomes: Arrival) -> Records:
+    others = [a for a in r.arrivals if a.payload.get("uid") != uid]
+    return replace(r, arrivals=[*others, *outcomes])
+
+
+def left_behind(r: Records) -> Records:
+    told = replace(r.told, dropped=frozenset(), pending=frozenset({"108"}))
+    return replace(r, told=told)
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        (came_as_another, "message 5: came with 2 webhook-ids"),
+        (left_behind, "never fetched: message 8"),
+        (
+            lambda r: hearing(r, *r.told.heard, Heard(FRIEND, "waiting 1.5")),
+            "waiting 1.5: refused with 201, and heard",
+        ),
+        (
+            lambda r: retold(r, "u2", ended("u2", "async 2.2", -1, info="no answer")),
+            "async 2.2: its outcome is unknown for no reason (no answer)",
+        ),
+        (
+            lambda r: retold(r, "u6", ended("u6", "waiting 1.6", 201, info="no")),
+            "waiting 1.6: heard 1 times, reported with 201 (no)",
+        ),
+        (
+            lambda r: retold(r, "u4"),
+            "the reply to message 4 was reported 0 times",
+        ),
+        (
+            lambda r: retold(r, "u4", *(ended(f"u{n}", "reply 1 to message 4") for n in (4, 44))),
+            "the reply to message 4 was reported 2 times",
+        ),
+        (
+            lambda r: without(r, "reply 1 to message 4"),
+            "reply 1 to message 4: heard 0 times, reported with 0 ()",
+        ),
+    ],
+)
+def test_a_broken_promise_of_ilink_is_named(broken: Any, complaint: str) -> None:
+    assert complaint in complaints(broken(once()))
+
+
+def test_a_send_that_was_interrupted_may_be_unknown() -> None:
+    records = retold(once(), "u2", ended("u2", "async 2.2", -1, info=INTERRUPTED))
+    assert complaints(records) == []
+    assert complaints(without(records, "async 2.2")) == []
+
+
+def test_what_must_occur_by_ilink() -> None:
+    assert [line.partition(": no ")[2] for line in emptiness(once())] == [
+        "message came twice",
+        "send waited for its person",
+    ]

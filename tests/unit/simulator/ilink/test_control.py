@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account, ClawBot, ILinkOptions, Simulator
+from openwx.simulator.ilink.options import Repeat
 from openwx.simulator.media import JPEG, SILK
 
 from .bot_client import BotClient, image_item
@@ -176,3 +177,32 @@ async def test_the_code_is_drawn(stranger: BotClient, simulator: Simulator) -> N
     url = f"{simulator.url}/_simulator/login_code"
     async with stranger.http.get(url, params={"uuid": qrcode}) as answer:
         assert (await answer.read()).startswith(b"\x89PNG")
+
+
+async def test_what_each_bot_got_and_acknowledged(
+    control: Control, bot: BotClient, clawbot: ClawBot
+) -> None:
+    first = clawbot.bot
+    clawbot.says("one", repeat=Repeat.SAME_ID)
+    await bot.poll()
+    clawbot.says("two")
+    await bot.poll()  # with the cursor behind "one"
+    clawbot.binds()
+    clawbot.says("three")
+    assert await control.get("clawbot/updates") == await control.get("clawbot/updates", all_bots=0)
+    told = [
+        (update["bot"] == first.id, update["taken"], update["acknowledged"])
+        for update in await control.get("clawbot/updates", all_bots=1)
+    ]
+    once = (True, True, True)
+    assert told == [once, once, (True, True, False), (False, False, False)]
+
+
+async def test_calls_that_a_fault_struck(control: Control, asked: BotClient) -> None:
+    await control.post("faults/add", call="sendmessage", fault="garbage", times=1)
+    with pytest.raises(ValueError, match="Expecting value"):
+        await asked.say("struck")
+    await asked.say("not struck")
+    calls = await control.get("calls", name="sendmessage", fault="garbage")
+    texts = [call["body"]["msg"]["item_list"][0]["text_item"]["text"] for call in calls]
+    assert texts == ["struck"]

@@ -393,7 +393,6 @@ async def test_what_no_bot_can_do(case: Case, fake: Fake) -> None:
             with pytest.raises(CallerError) as caught:
                 await call
             assert caught.value.code == Code.NOT_SUPPORTED
-            assert caught.value.http_status == 501
             assert caught.value.extra == {"transport": "ilink", "capability": capability}
         assert actions.pending == 0
         assert transport.capabilities == {
