@@ -109,7 +109,7 @@ class Fake:
     def says(self, call: str, *bodies: Any, status: int = 200) -> None:
         """Answer the next calls with these: JSON as text or bytes, or a value to encode."""
         for body in bodies:
-            raw = body.encode() if isinstance(body, str) else body
+            raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
             data = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
 
             async def handler(_: web.Request, __: Any, data: bytes = data) -> web.Response:
