@@ -37,7 +37,7 @@ QUIET_S = 8.0
 """The time without arrivals after which missing ones are lost, in seconds."""
 WRITES_AGAIN_S = 1.0
 """The time without arrivals after which people write again, where sends wait for them, in seconds."""
-MOST_WAITS = 60
+MOST_WAITS = 600
 """How often they do."""
 CALLER_TIMEOUT = aiohttp.ClientTimeout(total=60)
 
