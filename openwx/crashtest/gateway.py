@@ -13,6 +13,8 @@ from .process import Failed, Process
 RUNS_WITHIN_S = 30.0
 FULL = "nothing is acknowledged until it works again"
 """A part of the log line that reports that the journal cannot be written."""
+ROOM = "the journal can be written again"
+"""A part of the log line that reports the end of that."""
 CAN_FILL_DISK = hasattr(resource, "prlimit")
 """Only Linux can set the limits of another process."""
 
@@ -40,7 +42,7 @@ class Gateway(Process):
         self.starts = 0
         self.tracebacks = 0
         self.has_room = True
-        """Whether its disk has room, or had until its end."""
+        """Whether its disk has room as far as it knows, or had until its end."""
         self.ended_without_room: set[int] = set()
         """The numbers of the starts whose processes ended with a full disk."""
         self.listens, self.runs, self.reports_full = (
@@ -48,6 +50,10 @@ class Gateway(Process):
             asyncio.Event(),
             asyncio.Event(),
         )
+
+    def lacks_room(self, start: int) -> bool:
+        """Return whether the process of a start has a full disk, or ended with one."""
+        return start in self.ended_without_room or (start == self.starts and not self.has_room)
 
     async def start(self) -> None:
         if not self.has_room:
@@ -71,6 +77,8 @@ class Gateway(Process):
             self.runs.clear()
         if FULL in line:
             self.reports_full.set()
+        if ROOM in line:
+            self.has_room = True
         self.tracebacks += "Traceback (most recent call last)" in line
 
     async def wait_until_running(self) -> None:
@@ -110,7 +118,6 @@ class Gateway(Process):
     def free_disk(self) -> None:
         _, most = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (most, most))
-        self.has_room = True
 
 
 def _is_ours(name: str) -> bool:

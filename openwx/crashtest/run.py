@@ -96,7 +96,7 @@ async def _run(plan: Plan, folder: Path) -> list[str]:
         records, wrong = await _wait_until_settled(wechat, receiver, traffic, gateway, http)
         if code := await gateway.terminate():
             wrong.append(f"the gateway stopped with exit code {code}")
-        if plan.kills >= len(rounds.stages):
+        if plan.kills >= 2 * len(rounds.stages):  # in a shorter run chance may leave one out
             wrong += emptiness(records)
         if gateway.tracebacks:
             wrong.append(f"{gateway.tracebacks} tracebacks in the gateway's log")

@@ -115,7 +115,9 @@ class Traffic:
             self.sent.chats[text] = chat.key
             self.sent.unknown.add(text)
             with_key = not later and self._draw.random() < REPEATS
-            answer = await self._until_answered(chat, self._call(chat, text, later), text, with_key)
+            answer, start = await self._until_answered(
+                chat, self._call(chat, text, later), text, with_key
+            )
             if answer is None:
                 continue
             if answer["code"] != 0:
@@ -129,8 +131,9 @@ class Traffic:
                 self.sent.waited += "waits_for" in answer
             else:
                 self.sent.answered.append(text)
-                if not self._gateway.has_room:
-                    self.sent.without_room[text] = self._gateway.starts
+                # Its process may have been killed, and the next one started, before the answer was looked at.
+                if self._gateway.lacks_room(start):
+                    self.sent.without_room[text] = start
 
     def _call(self, chat: Chat, text: str, later: bool) -> dict[str, Any]:
         call: dict[str, Any] = {**chat.selector, "async": int(later)}
@@ -141,14 +144,16 @@ class Traffic:
 
     async def _until_answered(
         self, chat: Chat, call: dict[str, Any], key: str, with_key: bool
-    ) -> dict[str, Any] | None:
+    ) -> tuple[dict[str, Any] | None, int]:
         """Call until there is an answer to the send.
 
-        None if the connection broke, and the caller has no key with which it can be repeated.
+        None if the connection broke, and the caller has no key with which it can be repeated. With the number of the
+        start that was asked last.
         """
         route = "send_group_message" if chat.is_group else "send_friend_message"
         headers = {"Idempotency-Key": key.replace(" ", "-")} if with_key else {}
         while True:
+            start = self._gateway.starts
             try:
                 async with self._http.post(
                     f"{self._gateway.url}/openwx/{route}", json=call, headers=headers
@@ -156,13 +161,13 @@ class Traffic:
                     answer: dict[str, Any] = await response.json()
             except (aiohttp.ClientError, OSError):
                 if not with_key:
-                    return None
+                    return None, start
             else:
                 if answer["code"] == Code.BAD_PARAMETER:
                     raise Failed(f"a call is wrong: {answer['status']}")
                 # Not running now: that says nothing of an earlier call with this key.
                 if not with_key or answer["code"] != Code.NOT_RUNNING:
-                    return answer
+                    return answer, start
             self.sent.repeated += 1
             await self._gateway.runs.wait()
             await asyncio.sleep(0.01)

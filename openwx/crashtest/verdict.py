@@ -62,7 +62,8 @@ def complaints(records: Records) -> list[str]:
         endings[arrival.payload["uid"]].add((arrival.webhook_id, arrival.payload["code"]))
     heard = Counter(each.text for each in records.told.heard)
     came = records.came()
-    expected = [w for w in records.written if w in records.shown or w.text in came]
+    handed_out = records.told.handed_out
+    expected = [w for w in records.written if w.msg_id in handed_out or w.text in came]
     return [
         *_of_messages(records, came),
         *(f"{text}: heard {n} times" for text, n in heard.items() if n > 1),
