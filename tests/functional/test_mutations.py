@@ -9,7 +9,7 @@ import json
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -208,6 +208,14 @@ def callers(account: Account) -> list[tuple[str, Callable[[int], Json]]]:
     ]  # fmt: skip
 
 
+def rounds(relay: Relay) -> Iterator[int]:
+    """Count the rounds: until each call that must be spoilt was."""
+    for number in range(5 * ROUNDS):
+        if number >= ROUNDS and relay.calls >= MUST_BE_SPOILT:
+            return
+        yield number
+
+
 async def test_spoilt_answers(
     world: World,
     account: Account,
@@ -221,9 +229,7 @@ async def test_spoilt_answers(
     group = account.group("PERL学习交流")
     calls = callers(account)
     relay.spoils = True
-    for number in range(5 * ROUNDS):
-        if number >= ROUNDS and relay.calls >= MUST_BE_SPOILT:
-            break
+    for number in rounds(relay):
         friend = draw.choice(account.friends[:5])
         match draw.randrange(10):
             case 0:
