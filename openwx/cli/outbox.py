@@ -25,7 +25,6 @@ from openwx.store.base import JournalError
 from openwx.store.records import ListedReport
 
 State = Literal["failed", "waiting"]
-TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +165,7 @@ async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[D
         raise ConfigError(str(error)) from None
     if gateway.is_demo:
         print(f"openwx: these are the deliveries of the demo at {gateway.url}", file=sys.stderr)
-    # Our own server, on this machine: its certificate is for the name that other machines use.
-    async with Client(
-        gateway.url,
-        token=settings.access.token,
-        account=client,
-        timeout_s=TIMEOUT_S,
-        retry_for_s=0,
-        tls=False,
-        headers=gateway.headers,
-    ) as wx:
+    async with gateway.client(settings, client) as wx:
         if client is None:  # it may have more accounts than its configuration
             _require_client(client, [one.account for one in await wx.check_client()])
         yield _AtServer(wx)

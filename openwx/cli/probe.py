@@ -18,12 +18,14 @@ from filelock import FileLock, Timeout
 
 from openwx import instance
 from openwx.api.probes import Readiness
+from openwx.client import Client
 from openwx.config import Settings
 from openwx.errors import OpenwxError
 from openwx.instance import Instance
 from openwx.neterrors import describe
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
+CLIENT_TIMEOUT_S = 60.0
 _LOOK_S = 1.0
 
 
@@ -47,6 +49,18 @@ class RunningGateway:
     def headers(self) -> dict[str, str]:
         """The headers of every call: another gateway rejects it, and this one accepts it at any address."""
         return {hdrs.HOST: "localhost", instance.WANTED: self.id}
+
+    def client(self, settings: Settings, account: str | None) -> Client:
+        """Make a client of it. Its certificate is for the name that other machines use, so it is not checked."""
+        return Client(
+            self.url,
+            token=settings.access.token,
+            account=account,
+            timeout_s=CLIENT_TIMEOUT_S,
+            retry_for_s=0,
+            tls=False,
+            headers=self.headers,
+        )
 
 
 async def find(settings: Settings) -> RunningGateway:

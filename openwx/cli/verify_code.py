@@ -12,7 +12,6 @@ from openwx.safetext import one_line
 
 DONE, NOT_DONE, NOT_REACHED = 0, 1, 2
 """Exit codes."""
-TIMEOUT_S = 60.0
 
 
 def main(settings: Settings, code: str, *, account: str | None) -> int:
@@ -32,16 +31,7 @@ def main(settings: Settings, code: str, *, account: str | None) -> int:
 
 async def _hand_in(settings: Settings, code: str, account: str | None) -> None:
     gateway = await probe.find(settings)
-    # Our own server, on this machine: its certificate is for the name that other machines use.
-    async with Client(
-        gateway.url,
-        token=settings.access.token,
-        account=account,
-        timeout_s=TIMEOUT_S,
-        retry_for_s=0,
-        tls=False,
-        headers=gateway.headers,
-    ) as wx:
+    async with gateway.client(settings, account) as wx:
         if account is None:
             wx.account = await _which(wx)
         await wx.verify_code(code)
