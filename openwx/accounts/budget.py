@@ -1,4 +1,4 @@
-"""Budgets of sends: WeChat takes so many messages to a person, until that person writes again. ``Sender`` asks here.
+"""Budgets of sends: WeChat accepts a limited number of messages until the person writes again. ``Sender`` uses it.
 
 Where the transport knows of a spent budget, nothing is asked of WeChat. Otherwise ``BudgetSpent`` is its answer.
 """
