@@ -1,10 +1,7 @@
 """Sends an account's messages: accepts them from callers and bots, attempts each until it ends, and records the result.
 
 A message whose caller waits is in memory alone. One that was accepted for later (``async=1``, a reply, ``@all``) is in
-the journal until its ``send_message`` report is there. All attempts reuse ``client_msg_id``: where WeChat drops
-repetitions, a message whose answer was lost is attempted again. Where it does not (``Transport.drops_repeats``), such a
-message ends with an unknown outcome, and the journal says of an accepted one that it has begun before it may reach
-WeChat, so that a restart does not repeat it either.
+the journal until its ``send_message`` report is there. ``attempts.py`` makes the attempts.
 
 A message for whose person the budget is spent is refused if somebody waits for its outcome. Otherwise it is parked
 until the person writes, in the order of its chat, and holds up nothing else.
@@ -13,45 +10,39 @@ until the person writes, in the order of its chat, and holds up nothing else.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from openwx import metrics
 from openwx.accounts import budget, journal_guard
+from openwx.accounts.attempts import Attempts
 from openwx.accounts.holdback import HoldBack
 from openwx.accounts.idempotency import IdempotencyKeys, KeyedCall
-from openwx.accounts.media.registry import MediaRegistry, what_to_send
+from openwx.accounts.media.registry import MediaRegistry
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.outgoing import (
     OutgoingMedia,
     OutgoingMessage,
     SendResult,
     Sent,
-    given_up,
     new_message,
     new_send,
-    refusal_of,
     unknown_outcome,
 )
 from openwx.accounts.queue import Parked, QueuedMessage, SendQueue
 from openwx.accounts.recorder import EventRecorder
+from openwx.accounts.resting import Resting
 from openwx.config import AccountSettings
 from openwx.domain.chat_ref import ChatRef, ref_of
 from openwx.domain.contacts import FRIEND, Chat
 from openwx.errors import (
-    BadResponse,
     BudgetSpent,
     CallerError,
     Code,
-    NeverReached,
     NotLoggedIn,
-    RateLimited,
-    Rejected,
     SessionEnded,
-    SystemBusy,
-    Unreachable,
 )
 from openwx.logcontext import bind
 from openwx.reporter.answer import BackendAnswer
@@ -96,7 +87,6 @@ class Sender:
         self._account = account
         self._clock = clock
         self._max_age_s = max_age_s
-        self._tries = settings.send_tries
         self._timing = timing
         self._journal = journal
         self._transport = transport
@@ -114,8 +104,18 @@ class Sender:
         )
         self._to_fetch: asyncio.Queue[QueuedMessage] = asyncio.Queue()
         self._fetches = asyncio.Semaphore(FETCHES)
-        self._resting: set[asyncio.Task[None]] = set()
-        """Tasks of which nothing is on its way to WeChat or the journal."""
+        self._resting = Resting()
+        self._attempts = Attempts(
+            account,
+            settings,
+            timing,
+            journal,
+            transport=transport,
+            limiter=limiter,
+            media=media,
+            running=running,
+            resting=self._resting,
+        )
         self._closed = False
         self._stopped: CallerError | None = None
 
@@ -290,7 +290,7 @@ class Sender:
             if message.parcel is not None and message.parcel.source:
                 self._to_fetch.put_nowait(queued)
                 continue
-            self._upload_anew(queued)
+            self._attempts.upload_anew(queued)
             self.queue.put(queued)
 
     async def _fetch_all(self, tasks: asyncio.TaskGroup) -> None:
@@ -343,8 +343,7 @@ class Sender:
     def close(self) -> None:
         """Begin nothing any more. ``run`` returns when what is on its way has ended."""
         self._closed = True
-        for task in self._resting:
-            task.cancel()
+        self._resting.end()
 
     def give_up(self, error: CallerError) -> None:
         """Answer all callers, now and later, that the account has stopped. What is in the journal stays there."""
@@ -377,23 +376,12 @@ class Sender:
         self.queue.withdraw(queued)
         metrics.dropped(log, "withdrawn_send", "a send to %s: %s", queued.message.uid, why)
 
-    @contextlib.contextmanager
-    def _rest(self) -> Iterator[None]:
-        """Let ``close`` end the task while it waits here."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._resting.add(task)
-        try:
-            yield
-        finally:
-            self._resting.discard(task)
-
     # -- one message after the other -------------------------------------------------------------------------
 
     async def _begin_all(self, tasks: asyncio.TaskGroup) -> None:
         """Begin each message when its turn has come."""
         while not self._closed:
-            with self._rest():
+            with self._resting.here():
                 await self.queue.next()
                 await self._running.wait()
                 turn = await self._limiter.turn(self.queue)
@@ -410,7 +398,7 @@ class Sender:
         """Attempt a message until it ends, and record how it did."""
         with bind(webhook_id=webhook_id(queued.message.uid)):
             try:
-                queued.result = await self._result_of(queued, turn)
+                queued.result = await self._attempts.result_of(queued, turn)
             except (SessionEnded, NotLoggedIn):
                 self._counts.send_retries.inc()
                 self.queue.put_back(queued)  # it outlives the new login
@@ -423,177 +411,11 @@ class Sender:
             queued.resolve(queued.result)
         self.queue.done(queued)
 
-    async def _result_of(self, queued: QueuedMessage, first: Turn) -> SendResult | None:
-        """Attempt a message ``send_tries`` times at most. None: it was withdrawn.
-
-        Raise ``SessionEnded`` or ``NotLoggedIn`` if it has to wait for a new login, ``BudgetSpent`` if for its person.
-        """
-        chat_id = queued.message.to.id
-        if queued.was_interrupted:
-            error = unknown_outcome("openwx was stopped before WeChat answered")
-            return SendResult(chat_id, error=error)
-        unsure = False
-        pauses = self._timing.backoff()
-        turn: Turn | None = first
-        for tries_left in reversed(range(self._tries)):
-            begun = queued.begun
-            try:
-                return await self._attempt(queued, turn)
-            except (SessionEnded, NotLoggedIn, BudgetSpent) as why:
-                return await self._put_off(queued, why, begun=begun, unsure=unsure)
-            except CallerError as error:
-                return SendResult(chat_id, error=error)
-            except (Unreachable, BadResponse, SystemBusy) as error:
-                log.info("a send failed: %s", error)
-                is_lost = not isinstance(error, NeverReached | SystemBusy)
-                unsure |= is_lost and self._transport.drops_repeats
-                if not tries_left:
-                    gave_up = given_up(error, self._tries, unsure=unsure and queued.begun)
-                    return SendResult(chat_id, error=gave_up)
-                self._limiter.delay(queued.priority, next(pauses))
-            except Rejected as error:
-                is_for_now = isinstance(error, RateLimited) and queued.caller is None
-                if not is_for_now or not tries_left:
-                    return SendResult(chat_id, error=refusal_of(error, unsure=unsure))
-            if not self._transport.drops_repeats:  # had its answer been lost, it would have ended
-                await self._note_begun(queued, begun=False)
-            turn = None
-            self._counts.send_retries.inc()
-        raise AssertionError("the last attempt ends it")
-
-    async def _put_off(
-        self,
-        queued: QueuedMessage,
-        why: SessionEnded | NotLoggedIn | BudgetSpent,
-        *,
-        begun: bool,
-        unsure: bool,
-    ) -> SendResult | None:
-        """End a message that cannot wait for a new login or its person, else raise ``why``. None: it was withdrawn.
-
-        ``begun``: whether a former attempt may have reached WeChat.
-        """
-        if isinstance(why, BudgetSpent):
-            if not queued.may_wait:
-                error = budget.must_write_first(queued.message.to, why)
-                return SendResult(queued.message.to.id, error=error)
-        else:
-            if not self._transport.is_usable:
-                self._running.clear()  # until the new login is done
-            if queued.abandoned:
-                return self._of_abandoned(queued, refusal_of(why, unsure=unsure))
-        await self._note_begun(queued, begun=begun)
-        raise why
-
-    async def _attempt(self, queued: QueuedMessage, turn: Turn | None) -> SendResult | None:
-        """Upload the file if there is one, wait for the turn, and send. None: the message was withdrawn."""
-        while not queued.abandoned:
-            if turn is None:
-                turn = await self._turn_of(queued)
-            with turn:
-                turn.used = False
-                chat_id = self._chat_id(queued.message) if self._may_begin(queued) else None
-                if chat_id is not None:
-                    budget.require(self._transport, chat_id)
-                    turn.used = await self._note_begun(queued, begun=True)
-                if chat_id is not None and turn.used:
-                    if queued.on_begun is not None:
-                        queued.on_begun()
-                    return await self._send(queued.message, chat_id)
-            turn = None
-        return self._of_abandoned(queued, unknown_outcome("no answer from WeChat in time"))
-
-    async def _turn_of(self, queued: QueuedMessage) -> Turn:
-        """Upload the file of a message, which reaches nobody yet, and wait for a turn to send it."""
-        await self._until_recordable(queued)
-        if queued.message.parcel is not None and not queued.abandoned:
-            chat_id = self._chat_id(queued.message)
-            budget.require(self._transport, chat_id)
-            media = await self._media.upload(queued.message.parcel, chat_id)
-            queued.message = replace(queued.message, parcel=media)
-            await self._until_recordable(queued)
-        with self._rest():
-            await self._running.wait()
-            return await self._limiter.turn(queued)
-
-    async def _until_recordable(self, queued: QueuedMessage) -> None:
-        """Wait until the journal can take the result of a message, unless that may have reached WeChat already."""
-        if not queued.begun:
-            with self._rest():
-                await self._journal.until_writable()
-
-    def _may_begin(self, queued: QueuedMessage) -> bool:
-        """Say whether a message may begin now that its turn has come."""
-        media = queued.message.parcel
-        is_ready = media is None or not media.needs_upload
-        is_recordable = queued.begun or not self._journal.trouble
-        return self._running.is_set() and is_ready and is_recordable and not queued.abandoned
-
-    async def _note_begun(self, queued: QueuedMessage, *, begun: bool) -> bool:
-        """Note whether a message may have reached WeChat, where that forbids a repetition in the journal first.
-
-        Return False where that is not possible: then nothing may begin.
-        """
-        must_last = not self._transport.drops_repeats and queued.caller is None
-        if must_last and queued.message.begun != begun:
-            message = replace(queued.message, begun=begun)
-            rewritten = {message.uid: message.to_bytes()}
-            try:
-                await self._journal.write(
-                    WriteBatch(account=self._account, rewritten_sends=rewritten)
-                )
-            except JournalError as error:
-                log.warning("a send waits for the journal: %s", error)
-                return False
-            queued.message = message
-        queued.begun = begun
-        return True
-
-    async def _send(self, message: OutgoingMessage, chat_id: str) -> SendResult:
-        """Make the call. If its answer is lost and it must not be repeated, that is the result."""
-        try:
-            if message.parcel is not None:
-                return await self._send_media(message, chat_id, message.parcel)
-            msg_id = await self._transport.send_text(
-                chat_id, message.content, message.client_msg_id
-            )
-        except (Unreachable, BadResponse) as error:
-            if self._transport.drops_repeats or isinstance(error, NeverReached):
-                raise
-            return SendResult(chat_id, error=unknown_outcome(str(error)))
-        return SendResult(chat_id, msg_id)
-
-    async def _send_media(
-        self, message: OutgoingMessage, chat_id: str, media: OutgoingMedia
-    ) -> SendResult:
-        """Send a file. Upload it once more if WeChat does not know it any more."""
-        try:
-            msg_id = await self._transport.send_media(
-                chat_id, what_to_send(media), message.client_msg_id
-            )
-        except Rejected as refusal:
-            if type(refusal) is not Rejected:
-                raise
-            again = await self._media.upload_again(media, chat_id)
-            if again is None:
-                raise
-            media = again
-            msg_id = await self._transport.send_media(
-                chat_id, what_to_send(media), message.client_msg_id
-            )
-        return SendResult(chat_id, msg_id, parcel=self._media.lasting(media))
-
-    def _upload_anew(self, queued: QueuedMessage) -> None:
-        """Have the file of a message uploaded for its next attempt, where an upload serves for one only."""
-        message = queued.message
-        if message.parcel is not None:
-            queued.message = replace(message, parcel=self._media.lasting(message.parcel))
-
     # -- messages that wait for their person -----------------------------------------------------------------
 
     def _park(self, queued: QueuedMessage, error: BudgetSpent, tasks: asyncio.TaskGroup) -> None:
         """Have a message wait until its person writes, and those behind it."""
-        self._upload_anew(queued)
+        self._attempts.upload_anew(queued)
         queued.refusals += 1
         parked = self.queue.park(queued)
         if self._closed:
@@ -609,7 +431,7 @@ class Sender:
         while parked.messages and not self._closed:
             oldest = min(parked.messages, key=lambda queued: queued.accepted)
             left_s = oldest.accepted + self._max_age_s - self._clock.steady()
-            with self._rest():
+            with self._resting.here():
                 is_sendable = await budget.is_sendable_within(
                     self._transport,
                     chat_id,
@@ -624,26 +446,6 @@ class Sender:
             gave_up = budget.never_wrote(to, error, self._max_age_s)
             await self._finish(oldest, SendResult(to.id, error=gave_up))
         self.queue.release(parked)
-
-    def _chat_id(self, message: OutgoingMessage) -> str:
-        """Return the chat's id in the present login. Raise ``CallerError`` if it cannot be found for certain."""
-        to, identity = message.to, self._transport.identity
-        found = self._transport.contacts.id_of(to, identity)
-        if found is None:
-            why = (
-                f"{to.displayname} cannot be found for certain after a new login; nothing was sent"
-            )
-            if identity is not None and to.uin not in ("", identity.uin):
-                why = (
-                    f"{to.displayname} is a chat of the login before this account changed its"
-                    " transport or its person; nothing was sent"
-                )
-            raise CallerError(Code.NOT_FOUND, why)
-        return found
-
-    def _of_abandoned(self, queued: QueuedMessage, error: CallerError) -> SendResult | None:
-        """Return the result of a message whose caller has an answer. None: it was withdrawn."""
-        return SendResult(queued.message.to.id, error=error) if queued.begun else None
 
     async def _finish(self, queued: QueuedMessage, result: SendResult) -> None:
         """Record a result. If the journal cannot be written, the caller is answered before that."""
