@@ -4,7 +4,6 @@ It proves that accounts need nothing but ``openwx.transports.base``, and serves 
 that need no WeChat.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import TypeVar
@@ -23,12 +22,11 @@ from openwx.domain.events import (
     LoginFailed,
     PropertyChanged,
     State,
-    StateChanged,
 )
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.domain.messages import Message
-from openwx.errors import LoginRefused, NotLoggedIn, RateLimited, SessionEnded, WeChatError
-from openwx.reasons import Reason, ReasonCode, of_refusal, of_session_end, reason, refusal_text
+from openwx.errors import LoginRefused, NotLoggedIn, RateLimited, SessionEnded
+from openwx.reasons import Reason, ReasonCode, of_refusal, reason, refusal_text
 from openwx.transports.base import (
     Batch,
     Capability,
@@ -41,6 +39,7 @@ from openwx.transports.base import (
     no_code_wanted,
 )
 from openwx.transports.ratelimit import RateLimiter
+from openwx.transports.standing import Standing
 from tests.memory_wechat import Chat, MemoryAccount, Said
 
 T = TypeVar("T")
@@ -54,20 +53,12 @@ class MemoryTransport:
     def __init__(self, account: MemoryAccount, limiter: RateLimiter, kind: str) -> None:
         self.account = account
         self.kind = kind
-        self.state = State.INIT
-        self.reason = reason(ReasonCode.STARTING)
-        self.trouble: WeChatError | None = None
-        self.session_end: SessionEnded | None = None
+        self.standing = Standing(stalled_after_s=90.0)
         self.identity: Identity | None = None
         self.contacts = ContactBook(account.user)
         self._limiter = limiter
-        self._heard_at = 0.0
         self._read = 0
         """How much of the timeline was delivered."""
-
-    @property
-    def sync_age_s(self) -> float | None:
-        return time.monotonic() - self._heard_at if self._heard_at else None
 
     @property
     def is_usable(self) -> bool:
@@ -125,7 +116,7 @@ class MemoryTransport:
                 await self._follow(inbox, ids_changed=is_new)
                 await self._leave(inbox)
         except LoginRefused as error:
-            self.trouble = error
+            self.standing.trouble = error
             await inbox.deliver(Batch([LoginFailed(refusal_text(error))]))
             await self._enter(inbox, State.STOP, of_refusal(error))
 
@@ -133,7 +124,7 @@ class MemoryTransport:
         """Wait until the digits are typed, if any are wanted."""
         if self.account.wanted_code is not None:
             await self._enter(inbox, State.CONFIRMING, reason(ReasonCode.SCANNED))
-            self.reason = reason(ReasonCode.NEED_VERIFY_CODE)  # later than its state
+            self.standing.note(reason(ReasonCode.NEED_VERIFY_CODE), None)  # later than its state
             await self.account.until(lambda: self.account.wanted_code is None, None)
 
     async def _follow(self, inbox: Inbox, *, ids_changed: bool) -> None:
@@ -143,13 +134,12 @@ class MemoryTransport:
         self.contacts = book = account.contacts()
         friends, groups = list(book.friends.values()), list(book.groups.values())
         loaded = ContactsLoaded(account.user, friends, groups), LoggedIn(ids_changed)
-        self.session_end = self.trouble = None
         assert self.identity is not None
         state = {"login": self.identity.login_id.encode()}
         why = reason(ReasonCode.LOGGED_IN)
         await self._enter(inbox, State.RUNNING, why, *loaded, saves=state)
         while account.session_end is None:
-            self._heard_at = time.monotonic()
+            self.standing.heard()
             news = account.timeline[self._read : self._read + BATCH]
             if not news:
                 await account.until(self._has_news, None)
@@ -180,9 +170,9 @@ class MemoryTransport:
     async def _leave(self, inbox: Inbox) -> None:
         error = self.account.session_end
         assert error is not None
-        self.session_end, self.identity = error, None
+        self.identity = None
         self.account.session_end, self.account.is_logged_in = None, False
-        await self._enter(inbox, State.LOADING, of_session_end(error), saves={"login": None})
+        await self._enter(inbox, State.LOADING, self.standing.end(error), saves={"login": None})
 
     async def _enter(
         self,
@@ -192,8 +182,8 @@ class MemoryTransport:
         *events: Event,
         saves: Mapping[str, bytes | None] | None = None,
     ) -> None:
-        happened = [*events, StateChanged(self.state, state, why)]
-        self.state, self.reason = state, why
+        change = self.standing.change(state, why)
+        happened = [*events] if change is None else [*events, change]
         await inbox.deliver(Batch(happened, identity=self.identity, state=saves or {}))
 
     def state_at_stop(self) -> Mapping[str, bytes | None]:

@@ -146,13 +146,13 @@ class Account:
 
     @property
     def trouble(self) -> WeChatError | None:
-        """The error because of which it does not run; see ``Transport``."""
-        return self._transport.trouble
+        """The error because of which it does not run; see ``Standing``."""
+        return self._transport.standing.trouble
 
     @property
     def session_end(self) -> SessionEnded | None:
         """Why the former session ended, until the next one runs."""
-        return self._transport.session_end
+        return self._transport.standing.session_end
 
     @property
     def stop_requested(self) -> bool:
@@ -222,7 +222,7 @@ class Account:
     @property
     def sync_age_s(self) -> float | None:
         """Seconds since the last successful sync round; None before the first."""
-        return self._transport.sync_age_s
+        return self._transport.standing.sync_age_s
 
     @property
     def waiting(self) -> Backlog:
@@ -316,7 +316,7 @@ class Account:
     async def _follow(self, saved: Mapping[str, bytes]) -> None:
         await self._transport.run(saved, self)
         log.error("%s: %s", self.name, self.state_reason)
-        await self._record_stop(self._transport.reason)
+        await self._record_stop(self._transport.standing.reason)
 
     async def _record_stop(self, why: Reason) -> None:
         """Record and publish the last events, unless that was done."""

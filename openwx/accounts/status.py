@@ -31,11 +31,11 @@ class AccountStatus:
 
     @property
     def state(self) -> State:
-        return State.STOP if self.has_stopped else self._transport.state
+        return State.STOP if self.has_stopped else self._transport.standing.state
 
     @property
     def reason(self) -> Reason:
-        return self._stop_reason or self._transport.reason
+        return self._stop_reason or self._transport.standing.reason
 
     @property
     def has_stopped(self) -> bool:
@@ -50,8 +50,8 @@ class AccountStatus:
         """Set the state to "stop", with the transport's reason where none is given. The change, if it is one."""
         if self._stop_reason is not None:
             return None
-        former = self._transport.state
-        self._stop_reason = reason or self._transport.reason
+        former = self._transport.standing.state
+        self._stop_reason = reason or self._transport.standing.reason
         return None if former is State.STOP else StateChanged(former, State.STOP, self.reason)
 
     def note(self, change: StateChanged) -> None:

@@ -14,12 +14,12 @@ from openwx.config import AccountSettings
 from openwx.domain.chat_ref import Identity
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
-from openwx.domain.events import Event, State
+from openwx.domain.events import Event
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.domain.messages import Message
-from openwx.errors import CallerError, Code, SessionEnded, WeChatError
-from openwx.reasons import Reason
+from openwx.errors import CallerError, Code
 from openwx.transports.ratelimit import RateLimiter
+from openwx.transports.standing import Standing
 
 Write = Callable[[bytes], Awaitable[object]]
 """Takes the bytes of a download as they arrive."""
@@ -149,29 +149,13 @@ class Transport(Protocol):
         """
 
     @property
-    def state(self) -> State: ...
-    @property
-    def reason(self) -> Reason:
-        """Why it is in its state."""
-
-    @property
-    def trouble(self) -> WeChatError | None:
-        """The error because of which it does not run; None while it runs or waits for a person only."""
-
-    @property
-    def session_end(self) -> SessionEnded | None:
-        """Why the former session ended, until the next one runs."""
-
+    def standing(self) -> Standing: ...
     @property
     def identity(self) -> Identity | None:
         """The present login; None while there is none."""
 
     @property
     def contacts(self) -> ContactBook: ...
-    @property
-    def sync_age_s(self) -> float | None:
-        """Seconds since WeChat was last heard of in full; None before the first time."""
-
     @property
     def is_usable(self) -> bool:
         """Whether there is a session that WeChat has not ended."""

@@ -83,4 +83,4 @@ async def test_a_refused_login_stops_the_account(
     gateway = await world.start()
     client = await gateway.reaches("stop")
     assert "not this account" in client["state_reason"]
-    assert peer.transports["default"].trouble is account.refusal
+    assert peer.transports["default"].standing.trouble is account.refusal

@@ -19,10 +19,10 @@ from typing import Any, Literal, TypeVar
 
 from msgspec.structs import replace
 
-from openwx.domain.events import Event, LoggedIn, State, StateChanged
+from openwx.domain.events import Event, LoggedIn, State
 from openwx.domain.messages import MediaMessage, Message
 from openwx.errors import NotLoggedIn, RateLimited, SessionEnded, Unreachable, WeChatError
-from openwx.reasons import Reason, ReasonCode, of_error, of_session_end, reason
+from openwx.reasons import Reason, ReasonCode, reason
 from openwx.timing import Timing
 from openwx.transports.base import Batch, Inbox
 from openwx.transports.ilink import calls, wire
@@ -34,6 +34,7 @@ from openwx.transports.ilink.login_flow import LoginFlow
 from openwx.transports.ilink.memory import Memory
 from openwx.transports.ilink.session import Session
 from openwx.transports.ratelimit import RateLimiter
+from openwx.transports.standing import Standing
 
 log = logging.getLogger("openwx.wechat")
 T = TypeVar("T")
@@ -50,16 +51,12 @@ class Client:
     def __init__(self, http: Http, *, pace: Timing, limiter: RateLimiter) -> None:
         self.http = http
         self.limiter = limiter
-        self.state = State.INIT
-        self.reason = reason(ReasonCode.STARTING)
-        self.trouble: WeChatError | None = None
-        self.session_end: SessionEnded | None = None
+        self.standing = Standing(pace.stalled_after_s)
         self.memory = Memory.of({}, "")
         self.digits = Digits(pace.send_wait_s)
         self._pace = pace
         self._inbox: Inbox
         self._hold_s = FIRST_HOLD_S
-        self._last_round = 0.0
         self._has_arrived = False
         """Whether the ``LoggedIn`` of this login was delivered."""
         self._doubt: SessionEnded | None = None
@@ -115,11 +112,6 @@ class Client:
         return session if session is not None and not session.ended else None
 
     @property
-    def sync_age_s(self) -> float | None:
-        """How long ago the last poll was answered; None before the first."""
-        return time.monotonic() - self._last_round if self._last_round else None
-
-    @property
     def is_usable(self) -> bool:
         """Whether there is a session whose token is not doubted."""
         return self.session is not None and self._doubt is None
@@ -142,25 +134,10 @@ class Client:
         saves: Mapping[str, bytes | None] | None = None,
     ) -> None:
         """Change the state, and deliver ``events`` and that change. A new reason alone is no event."""
-        if state is State.RUNNING:
-            self.session_end = None
-        if state in (State.SCANING, State.CONFIRMING, State.RUNNING):
-            self.trouble = None
-        old, self.state, self.reason = self.state, state, self._with_cause(why)
-        changes: list[Event] = [*events]
-        if old is not state:
-            changes.append(StateChanged(old, state, self.reason))
+        change = self.standing.change(state, why)
+        changes = [*events] if change is None else [*events, change]
         if changes or saves:
             await self._deliver(changes, state=saves)
-
-    def _note_reason(self, why: Reason, trouble: WeChatError | None) -> None:
-        self.reason, self.trouble = self._with_cause(why), trouble
-
-    def _with_cause(self, why: Reason) -> Reason:
-        """Add why the last session ended, so that it can be read until the account runs again."""
-        if self.session_end is None or why.code is ReasonCode.SESSION_ENDED:
-            return why
-        return replace(why, cause=of_session_end(self.session_end))
 
     # -- login -----------------------------------------------------------------------------------------------
 
@@ -173,9 +150,9 @@ class Client:
             digits=self.digits,
             enter=self._enter,
             deliver=self._deliver_event,
-            note=self._note_reason,
+            note=self.standing.note,
         )
-        session, former = await flow.session(self.reason), self.memory.session
+        session, former = await flow.session(self.standing.reason), self.memory.session
         self._was_still_bound = former is not None and session.token == former.token
         # The service names the token once, so it is saved before anything else is done.
         self.memory.begin(session)
@@ -192,7 +169,7 @@ class Client:
         await self._enter(State.UPDATING, reason(ReasonCode.ANNOUNCING))
         error = await self._say("notifystart")
         if isinstance(error, Unreachable):
-            self.trouble = error
+            self.standing.trouble = error
         else:
             await self._arrive()
 
@@ -202,7 +179,7 @@ class Client:
         loaded, login = self.memory.people.loaded(), LoggedIn(ids_changed=not session.published)
         published = replace(session, published=True)
         self._has_arrived = True
-        self._last_round = time.monotonic()
+        self.standing.heard()
         why = reason(ReasonCode.LOGGED_IN)
         saves = {"session": published.to_bytes()}
         await self._enter(State.RUNNING, why, loaded, login, saves=saves)
@@ -223,13 +200,13 @@ class Client:
 
     async def _end(self, error: SessionEnded) -> None:
         """Leave a session. Its person is remembered, and so is its token, by which the service can know the bot."""
-        why = of_session_end(error)
+        why = self.standing.end(error)
         log.warning("the session is over: %s", why.text)
         session = self._session()
         if self._was_still_bound and not self._was_heard:
             self._useless_token = session.token
         self.memory.session = replace(session, ended=True)
-        self.trouble, self.session_end, self._doubt = None, error, None
+        self._doubt = None
         await self._enter(State.LOADING, why, saves=self.memory.to_state("session"))
 
     # -- the loop of polls -----------------------------------------------------------------------------------
@@ -301,7 +278,7 @@ class Client:
     async def _take(self, updates: Updates) -> None:
         """Deliver an answer, or a part of it."""
         memory = self.memory
-        self._last_round = time.monotonic()
+        self.standing.heard()
         is_further = updates.cursor not in ("", memory.cursor)
         if is_further or updates.messages:
             memory.cursor = updates.cursor or memory.cursor
@@ -325,7 +302,7 @@ class Client:
 
     async def _ask_again(self, error: SessionEnded) -> None:
         """After a -14, notify the service once; one more poll decides. That was said to help after idle nights."""
-        self.trouble = self._doubt = error
+        self.standing.trouble = self._doubt = error
         await self._enter(State.UPDATING, reason(ReasonCode.TOKEN_DOUBTED, ret=error.ret))
         await self._say("notifystart")
 
@@ -334,12 +311,12 @@ class Client:
         why = reason(ReasonCode.SECOND_POLLER, seconds=f"{pause_s:.0f}")
         log.warning("%s", why.text)
         await self._enter(State.UPDATING, why)
-        self.trouble = error
+        self.standing.trouble = error
         await self._watched(asyncio.sleep(pause_s))
 
     async def _stumble(self, error: WeChatError, pause_s: float) -> None:
         """Remember why a poll failed, and wait."""
-        self.trouble = error
+        self.standing.trouble = error
         log.info("a poll failed: %s; again in %.1f s", error, pause_s)
         await self._watched(asyncio.sleep(pause_s))
 
@@ -351,7 +328,7 @@ class Client:
                 waited_for: set[asyncio.Future[Any]] = {task, self._attention}
                 await asyncio.wait(
                     waited_for,
-                    timeout=self._until_stalled_s(),
+                    timeout=self.standing.until_stalled_s,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 await self._attend()
@@ -368,25 +345,14 @@ class Client:
             if self._unsaved:
                 names, self._unsaved = self._unsaved, set()
                 await self._deliver(state=self.memory.to_state(*names))
-            if self._doubt is not None and self.state is State.RUNNING:
-                self.trouble = self._doubt
+            if self._doubt is not None and self.standing.state is State.RUNNING:
+                self.standing.trouble = self._doubt
                 await self._enter(
                     State.UPDATING, reason(ReasonCode.TOKEN_DOUBTED, ret=self._doubt.ret)
                 )
-        if self._until_stalled_s() == 0:
-            if self.trouble is None:
-                self.trouble = Unreachable("getupdates", "WeChat does not answer")
-            why = reason(
-                ReasonCode.STALLED,
-                seconds=f"{self._pace.stalled_after_s:.0f}",
-                error=of_error(self.trouble),
-            )
+        if self.standing.until_stalled_s == 0:
+            why = self.standing.stalled("getupdates")
             await self._enter(State.UPDATING, why)
-
-    def _until_stalled_s(self) -> float | None:
-        if self.state is not State.RUNNING:
-            return None
-        return max(0.0, self._last_round + self._pace.stalled_after_s - time.monotonic())
 
     def _session(self) -> Session:
         session = self.session

@@ -12,10 +12,8 @@ from openwx.config import AccountSettings
 from openwx.domain.chat_ref import Identity
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, Group, Member, User
-from openwx.domain.events import State
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
-from openwx.errors import Rejected, SessionEnded, WeChatError
-from openwx.reasons import Reason
+from openwx.errors import Rejected
 from openwx.timing import Timing
 from openwx.transports.base import (
     Capability,
@@ -32,6 +30,7 @@ from openwx.transports.ilink.http import Http
 from openwx.transports.ilink.memory import NAMES, Memory
 from openwx.transports.ilink.transfer import Transfer, item_of
 from openwx.transports.ratelimit import RateLimiter
+from openwx.transports.standing import Standing
 
 log = logging.getLogger("openwx.account")
 
@@ -67,20 +66,8 @@ class ILinkTransport:
         return await self._client.digits.hand_in(code)
 
     @property
-    def state(self) -> State:
-        return self._client.state
-
-    @property
-    def reason(self) -> Reason:
-        return self._client.reason
-
-    @property
-    def trouble(self) -> WeChatError | None:
-        return self._client.trouble
-
-    @property
-    def session_end(self) -> SessionEnded | None:
-        return self._client.session_end
+    def standing(self) -> Standing:
+        return self._client.standing
 
     @property
     def identity(self) -> Identity | None:
@@ -90,10 +77,6 @@ class ILinkTransport:
     @property
     def contacts(self) -> ContactBook:
         return self._client.memory.people
-
-    @property
-    def sync_age_s(self) -> float | None:
-        return self._client.sync_age_s
 
     @property
     def is_usable(self) -> bool:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from openwx.domain.contacts import User
-from openwx.domain.events import ContactsLoaded, Event, LoggedIn, LoginFailed, State, StateChanged
+from openwx.domain.events import ContactsLoaded, Event, LoggedIn, LoginFailed, State
 from openwx.domain.messages import Message
 from openwx.errors import (
     BadResponse,
@@ -38,13 +38,13 @@ from openwx.reasons import (
     ReasonCode,
     of_error,
     of_refusal,
-    of_session_end,
     reason,
     refusal_text,
 )
 from openwx.timing import Timing
 from openwx.transports.base import Batch, Inbox
 from openwx.transports.ratelimit import RateLimiter
+from openwx.transports.standing import Standing
 from openwx.transports.web import login, send, sync
 from openwx.transports.web.contact_loader import load_contacts, notify_phone
 from openwx.transports.web.contacts import WebContacts
@@ -78,8 +78,7 @@ class WebClient:
         self._mode = mode
         self._pace = pace or Timing()
         self._limiter = limiter or RateLimiter(0.0, self._pace.too_often)
-        self.state = State.INIT
-        self.reason = reason(ReasonCode.STARTING)
+        self.standing = Standing(self._pace.stalled_after_s)
         self.contacts = WebContacts(User(id=""))
         self.session: Session | None = None
         self._known: ContactsSnapshot | None = None
@@ -87,12 +86,6 @@ class WebClient:
         """The uids that are saved: the very object, which is never changed in place."""
         self.invite_start_count = INVITE_START_COUNT
         self._over: asyncio.Future[SessionEnded] = asyncio.get_running_loop().create_future()
-        self.trouble: WeChatError | None = None
-        """The error because of which it does not run: a refused login, or one after which it tries again. None while
-        it runs, and while it waits for a person only."""
-        self.session_end: SessionEnded | None = None
-        """Why the former session ended, until the next one runs."""
-        self._last_round = 0.0
         self._counter = 0
         self._digest = SyncParser(http, self.contacts, self._end_session)
 
@@ -123,14 +116,13 @@ class WebClient:
                     await self._load(ids_changed=ids_changed)
                     await self._follow()
                 except SessionEnded as error:
-                    why = of_session_end(error)
+                    why = self.standing.end(error)
                     log.warning("the session is over: %s", why.text)
                     uin = self.session.uin if self.session else uin
                     self.session = None
-                    self.trouble, self.session_end = None, error
                     await self._enter(State.LOADING, why)
         except LoginRefused as error:
-            self.trouble = error
+            self.standing.trouble = error
             await self._deliver([LoginFailed(refusal_text(error))])
             await self._enter(State.STOP, of_refusal(error))
 
@@ -170,16 +162,8 @@ class WebClient:
         known: bytes | None = None,
     ) -> None:
         """Change the state, and deliver ``events`` and that change. A new reason alone is no event."""
-        if state is State.RUNNING:
-            self.session_end = None
-        if state is not State.STOP:
-            why = self._with_cause(why)
-        if state in (State.SCANING, State.CONFIRMING, State.RUNNING):
-            self.trouble = None
-        old, self.state, self.reason = self.state, state, why
-        changes: list[Event] = [*events]
-        if old is not state:
-            changes.append(StateChanged(old, state, why))
+        change = self.standing.change(state, why)
+        changes = [*events] if change is None else [*events, change]
         if changes:
             await self._deliver(changes, session=session, known=known)
 
@@ -187,23 +171,14 @@ class WebClient:
 
     async def _log_in(self, uin: str) -> None:
         flow = LoginFlow(
-            self._http, self._mode, self._pace, self._enter, self._deliver_event, self._note_reason
+            self._http, self._mode, self._pace, self._enter, self._deliver_event, self.standing.note
         )
-        session = await flow.session(uin, self.reason)
+        session = await flow.session(uin, self.standing.reason)
         await self._deliver(session=session)
         self.session = session
 
     async def _deliver_event(self, event: Event) -> None:
         await self._deliver([event])
-
-    def _note_reason(self, why: Reason, trouble: WeChatError | None) -> None:
-        self.reason, self.trouble = self._with_cause(why), trouble
-
-    def _with_cause(self, why: Reason) -> Reason:
-        """Add why WeChat ended the last session, so that it can be read until the account runs again."""
-        if self.session_end is None or why.code is ReasonCode.SESSION_ENDED:
-            return why
-        return replace(why, cause=of_session_end(self.session_end))
 
     # -- contacts --------------------------------------------------------------------------------------------
 
@@ -219,15 +194,15 @@ class WebClient:
             except SessionEnded:
                 raise
             except RateLimited as error:
-                pause_s, self.trouble = next(waits), error
+                pause_s, self.standing.trouble = next(waits), error
             except WeChatError as error:
                 if type(error) is Rejected and error.call == "webwxinit":
                     kind = LoginRefused if ids_changed else SessionEnded
                     raise kind(error.call, error.ret, error.errmsg) from error
-                pause_s, self.trouble = next(pauses), error
+                pause_s, self.standing.trouble = next(pauses), error
             else:
                 return
-            why = of_error(self.trouble)
+            why = of_error(self.standing.trouble)
             log.warning("%s; trying again in %.0f s", why.text, pause_s)
             await self._watched(asyncio.sleep(pause_s))
 
@@ -255,7 +230,7 @@ class WebClient:
             await self._await_pairing(tell_changes=former is None)
         if self._over.done():
             raise self._over.result()
-        self._last_round = time.monotonic()
+        self.standing.heard()
         session = self._session()
         friends, groups = list(contacts.friends.values()), list(contacts.groups.values())
         events: list[Event] = [
@@ -318,7 +293,7 @@ class WebClient:
                 continue
             cut_off = False
             pauses, waits = self._pace.backoff(), self._pace.too_often()
-            self._last_round = time.monotonic()
+            self.standing.heard()
             await self._enter(State.RUNNING, reason(ReasonCode.IN_SYNC))
             if not brought and time.monotonic() - polled < self._pace.held_at_least_s:
                 # Announced news that are none, or a poll that is not held: not in a tight loop.
@@ -362,7 +337,7 @@ class WebClient:
 
     async def _stumble(self, error: WeChatError, pause_s: float) -> None:
         """Remember why a sync round failed, and wait."""
-        self.trouble = error
+        self.standing.trouble = error
         log.info("a sync round failed: %s; again in %.1f s", error, pause_s)
         await self._watched(asyncio.sleep(pause_s))
 
@@ -375,17 +350,11 @@ class WebClient:
             while not task.done() and not (interrupt and self._over.done()):
                 await asyncio.wait(
                     waited_for,
-                    timeout=self._until_stalled_s(),
+                    timeout=self.standing.until_stalled_s,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-                if self._until_stalled_s() == 0:
-                    if self.trouble is None:
-                        self.trouble = Unreachable("synccheck", "WeChat does not answer")
-                    why = reason(
-                        ReasonCode.STALLED,
-                        seconds=f"{self._pace.stalled_after_s:.0f}",
-                        error=of_error(self.trouble),
-                    )
+                if self.standing.until_stalled_s == 0:
+                    why = self.standing.stalled("synccheck")
                     await self._enter(State.UPDATING, why)
             if not self._over.done():
                 return task.result()
@@ -400,11 +369,6 @@ class WebClient:
             elif not task.cancelled():
                 task.exception()  # it has been seen, also where this was cancelled meanwhile
 
-    def _until_stalled_s(self) -> float | None:
-        if self.state is not State.RUNNING:
-            return None
-        return max(0.0, self._last_round + self._pace.stalled_after_s - time.monotonic())
-
     def _end_session(self, error: SessionEnded) -> None:
         if not self._over.done():
             self._over.set_result(error)
@@ -415,11 +379,6 @@ class WebClient:
         return self.session
 
     # -- what others ask for ---------------------------------------------------------------------------------
-
-    @property
-    def state_reason(self) -> str:
-        """The reason for the state, in English."""
-        return self.reason.text
 
     @property
     def http(self) -> Http:
@@ -457,11 +416,6 @@ class WebClient:
         with self.logged_in() as session:
             call = send.text(session, own_id, to, content, client_msg_id)
             return str((await self._http.send(call)).MsgID)
-
-    @property
-    def sync_age_s(self) -> float | None:
-        """How long ago the last sync round succeeded; None before the first."""
-        return time.monotonic() - self._last_round if self._last_round else None
 
     @property
     def is_usable(self) -> bool:

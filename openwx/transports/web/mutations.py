@@ -97,8 +97,8 @@ class MutationRunner:
             raise CallerError(
                 Code.NOT_RUNNING,
                 "WeChat has ended the session, and ids change with a new login: nothing was done",
-                state=str(self.client.state),
-                state_reason=self.client.state_reason,
+                state=str(self.client.standing.state),
+                state_reason=self.client.standing.reason.text,
             ) from None
         finally:
             self._pending -= 1

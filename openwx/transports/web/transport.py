@@ -14,10 +14,8 @@ from openwx.config import AccountSettings
 from openwx.domain.chat_ref import Identity
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, Group, Member, User
-from openwx.domain.events import State
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
-from openwx.errors import BadResponse, SessionEnded, WeChatError
-from openwx.reasons import Reason
+from openwx.errors import BadResponse
 from openwx.timing import Timing
 from openwx.transports.base import (
     Capability,
@@ -28,6 +26,7 @@ from openwx.transports.base import (
     no_code_wanted,
 )
 from openwx.transports.ratelimit import RateLimiter
+from openwx.transports.standing import Standing
 from openwx.transports.web import avatar, send, sync
 from openwx.transports.web.client import WebClient
 from openwx.transports.web.contact_actions import WebContactActions
@@ -69,20 +68,8 @@ class WebTransport:
         raise no_code_wanted()
 
     @property
-    def state(self) -> State:
-        return self._client.state
-
-    @property
-    def reason(self) -> Reason:
-        return self._client.reason
-
-    @property
-    def trouble(self) -> WeChatError | None:
-        return self._client.trouble
-
-    @property
-    def session_end(self) -> SessionEnded | None:
-        return self._client.session_end
+    def standing(self) -> Standing:
+        return self._client.standing
 
     @property
     def identity(self) -> Identity | None:
@@ -92,10 +79,6 @@ class WebTransport:
     @property
     def contacts(self) -> ContactBook:
         return self._client.contacts
-
-    @property
-    def sync_age_s(self) -> float | None:
-        return self._client.sync_age_s
 
     @property
     def is_usable(self) -> bool:

@@ -235,10 +235,10 @@ async def test_a_login_is_delivered_before_anything_of_it(case: Case) -> None:
     async with case.runs() as transport:
         assert case.inbox.states[-2:] == [State.UPDATING, State.RUNNING]
         assert [e.ids_changed for e in case.inbox.events if isinstance(e, LoggedIn)] == [True]
-        assert transport.state is State.RUNNING
+        assert transport.standing.state is State.RUNNING
         assert transport.is_usable
-        assert transport.trouble is transport.session_end is None
-        assert transport.sync_age_s is not None
+        assert transport.standing.trouble is transport.standing.session_end is None
+        assert transport.standing.sync_age_s is not None
         assert case.inbox.batches[-1].identity == transport.identity
         case.says("hello")
         await case.inbox.gets("hello")
@@ -275,7 +275,8 @@ async def test_what_was_not_acknowledged_comes_again(case: Case) -> None:
 
 async def test_there_is_no_call_without_a_session(case: Case) -> None:
     transport = case.create()
-    assert (transport.state, transport.identity, transport.sync_age_s) == (State.INIT, None, None)
+    assert transport.standing.state is State.INIT
+    assert transport.identity is transport.standing.sync_age_s is None
     assert not transport.is_usable
     with pytest.raises(NotLoggedIn):
         await transport.send_text("filehelper", "too early", "1")
@@ -300,7 +301,7 @@ async def test_a_new_login_is_another_identity_of_the_same_account(case: Case) -
         assert transport.identity is not None
         assert transport.identity.uin == former.uin
         assert transport.identity.login_id != former.login_id
-        assert not transport.session_end
+        assert not transport.standing.session_end
         again = case.friend_in(transport)
         assert (again.account, again.id == friend.id) == (friend.account, case.ids_last)
 

@@ -96,7 +96,7 @@ async def eventually(done: Callable[[], object]) -> None:
 
 
 def code_of(transport: ILinkTransport) -> ReasonCode:
-    return transport.reason.code
+    return transport.standing.reason.code
 
 
 def is_usable(transport: ILinkTransport) -> bool:

@@ -204,7 +204,7 @@ async def test_a_bot_that_is_bound_and_stale_is_asked_for_in_no_hot_loop(
         assert tokens == [[], [first.token], []], "it would be found for ever"
         await fake.confirms(3)
         await case.inbox.enters(State.RUNNING, 2)
-        await eventually(lambda: transport.state is State.RUNNING)
+        await eventually(lambda: transport.standing.state is State.RUNNING)
 
 
 async def test_a_verdict_is_told_to_whom_it_belongs(case: Case, fake: Fake) -> None:

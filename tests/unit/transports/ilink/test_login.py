@@ -28,7 +28,8 @@ ANOTHER = "o9cq80Xyz@im.wechat"
 
 async def test_a_login_from_the_code_to_running(case: Case, fake: Fake) -> None:
     async with case.started() as transport:
-        assert (transport.state, transport.identity, transport.owner_id) == (State.INIT, None, None)
+        assert transport.standing.state is State.INIT
+        assert transport.identity is transport.owner_id is None
         with pytest.raises(NotLoggedIn):
             await transport.send_text(PERSON, "too early", "1")
         code = await fake.scanned()
@@ -219,7 +220,7 @@ async def test_a_login_without_its_parts_has_failed(case: Case, fake: Fake, gap:
         await eventually(lambda: code_of(transport) is ReasonCode.LOGIN_FAILED)
         await fake.confirms(2)
         await case.inbox.enters(State.RUNNING)
-        assert transport.trouble is None
+        assert transport.standing.trouble is None
 
 
 @pytest.mark.parametrize(
@@ -253,7 +254,7 @@ async def test_a_stale_token_brings_a_new_code_and_the_person_stays(case: Case, 
         assert change.reason.ret == -14
         assert not is_usable(transport)
         assert identity_of(transport) is None
-        ended = transport.session_end
+        ended = transport.standing.session_end
         assert isinstance(ended, SessionEnded)
         # One notifystart, one more poll, then no more of either.
         names = [name for name, _ in fake.calls]
@@ -265,7 +266,7 @@ async def test_a_stale_token_brings_a_new_code_and_the_person_stays(case: Case, 
         again = await fake.confirms(2)
         await case.inbox.enters(State.RUNNING)
         assert identity_of(transport) == Identity(PERSON, again.id)
-        assert ended not in (transport.session_end, transport.trouble)
+        assert ended not in (transport.standing.session_end, transport.standing.trouble)
         assert transport.contacts.find_friend(id=PERSON) == friend
         await fake.until(lambda: fake.calls[-1][0] == "getupdates")
         assert fake.calls[-1][1]["get_updates_buf"] == ""
@@ -322,7 +323,7 @@ async def test_another_persons_scan_is_refused(case: Case, fake: Fake) -> None:
         await fake.scanned(3)
         await case.inbox.enters(State.SCANING, 3)
         assert code_of(transport) is ReasonCode.SCANNED_BY_ANOTHER
-        assert PERSON in transport.reason.text
+        assert PERSON in transport.standing.reason.text
         assert identity_of(transport) is None
         assert stranger.token.encode() not in b"".join(case.inbox.saved.values())
         assert transport.owner_id == PERSON

@@ -267,8 +267,9 @@ def local(folder: Path, data: bytes, kind: Kind = "file", name: str = "report.pd
 async def sent(
     case: Case, fake: Fake, transport: ILinkTransport, bot: Bot, media: LocalMedia
 ) -> dict[str, Any]:
+    count = len(case.inbox.messages)
     await fake.writes(bot, "send me something")
-    await case.inbox.until(lambda: transport.budgets and transport.budgets[0].sends_left)
+    await case.inbox.gets(count + 1)
     uploaded = await transport.upload(media, PERSON)
     assert await transport.send_media(PERSON, uploaded, "1")
     item: dict[str, Any] = fake.sent[-1]["item_list"][0]
@@ -442,7 +443,7 @@ async def test_media_of_somebody_else_are_not_sent(case: Case, fake: Fake, tmp_p
 
 async def test_no_upload_without_a_login(case: Case, tmp_path: Path) -> None:
     transport = case.create()
-    assert transport.state is State.INIT
+    assert transport.standing.state is State.INIT
     with pytest.raises(NotLoggedIn):
         await transport.upload(local(tmp_path, b"data"), PERSON)
     await transport.close()

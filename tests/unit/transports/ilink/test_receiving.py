@@ -376,11 +376,11 @@ async def test_a_second_poller_pauses_the_account(case: Case, fake: Fake) -> Non
         fake.says("getupdates", *[""] * 3, status=403)
         await fake.writes(bot, "in between")
         await case.inbox.enters(State.UPDATING, 2)
-        assert transport.reason.code is ReasonCode.SECOND_POLLER
-        await eventually(lambda: isinstance(transport.trouble, Rejected))
+        assert transport.standing.reason.code is ReasonCode.SECOND_POLLER
+        await eventually(lambda: isinstance(transport.standing.trouble, Rejected))
         await case.inbox.enters(State.RUNNING, 2)
         assert time.monotonic() - began > 3 * 0.15
-        assert transport.trouble is None
+        assert transport.standing.trouble is None
         await case.inbox.gets(1)
     assert len(fake.codes) == 1
 
@@ -427,10 +427,10 @@ async def test_a_service_that_is_silent_is_not_running(
         fake.hold_s = 0.02
         fake.strike("getupdates", *[hangs] * 1000)
         await case.inbox.enters(State.UPDATING, 2)
-        assert transport.reason.code is ReasonCode.STALLED
-        assert isinstance(transport.trouble, Unreachable)
-        assert transport.sync_age_s is not None
-        assert transport.sync_age_s >= 0.3
+        assert transport.standing.reason.code is ReasonCode.STALLED
+        assert isinstance(transport.standing.trouble, Unreachable)
+        assert transport.standing.sync_age_s is not None
+        assert transport.standing.sync_age_s >= 0.3
         fake._faults.clear()
         await case.inbox.enters(State.RUNNING, 2)
 
@@ -455,7 +455,7 @@ async def test_a_service_that_cannot_be_reached_at_the_start(case: Case, fake: F
     async with case.started() as transport:
         await case.inbox.enters(State.RUNNING)
         assert case.inbox.states == [State.UPDATING, State.RUNNING]
-        assert transport.trouble is None
+        assert transport.standing.trouble is None
 
 
 async def test_local_names(case: Case, fake: Fake) -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from openwx.domain.contacts import User
+from openwx.domain.events import State
 from openwx.errors import (
     BadResponse,
     CallerError,
@@ -19,6 +20,7 @@ from openwx.errors import (
 )
 from openwx.timing import Timing
 from openwx.transports.ratelimit import Priority, RateLimiter
+from openwx.transports.standing import Standing
 from openwx.transports.web import mutations
 from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.mutations import MutationRunner
@@ -30,11 +32,11 @@ NEVER = 3600.0
 class Client:
     """Answers with the failures that it is given, then with 1."""
 
-    state = "running"
-    state_reason = "in sync"
     is_usable = True
 
     def __init__(self) -> None:
+        self.standing = Standing(stalled_after_s=90.0)
+        self.standing.state = State.RUNNING
         self.contacts = WebContacts(User(id="@me"))
         self.failures: list[Exception] = []
         self.calls = 0
