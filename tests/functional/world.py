@@ -379,9 +379,10 @@ class World:
         return gateway
 
     async def run(self, **how: Any) -> Gateway:
-        """As ``start``, and log in with a scan."""
+        """As ``start``, and log in with a scan of the code that the gateway shows."""
         gateway = await self.start(**how)
         if isinstance(self.wechat, Simulator):
+            await gateway.reaches("scaning")
             await self.account.phone.logs_in()
         await gateway.reaches("running")
         await gateway.notices_login()
