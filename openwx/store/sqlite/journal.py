@@ -144,13 +144,13 @@ class SQLiteJournal:
 
     async def pending_report(self, report_id: int, target: str = POST_API) -> Report | None:
         rows = await self._read(queries.PENDING_REPORT, report_id, target)
-        return queries.report_of(rows[0]) if rows else None
+        return queries.pending_report_of(rows[0], target) if rows else None
 
     async def targets_waited_for(self, account: str) -> list[str]:
         return [target for (target,) in await self._read(queries.TARGETS_WAITED_FOR, account)]
 
     async def held(self, account: str) -> list[Report]:
-        return [queries.report_of(row) for row in await self._read(queries.HELD, account)]
+        return [queries.held_report_of(row) for row in await self._read(queries.HELD, account)]
 
     async def body_of(self, account: str, dedupe: str) -> bytes | None:
         return await self._value(queries.BODY_OF, account, dedupe)

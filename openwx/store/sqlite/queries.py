@@ -34,33 +34,35 @@ _FIELDS = (
 )
 _NAMES = (
     *("id", "account", "chat", "kind", "uid", "dedupe", "reply_to", "media", "attachment", "body"),
-    *("created", "tries", "targets"),
+    *("created", "tries"),
 )
-_WITH_REPORTS = "deliveries JOIN uploads ON uploads.id = deliveries.report_id"
+# Pending deliveries are found by the index of pending reports: each has at least one, unless its media is incomplete.
+_JOINED = "uploads JOIN deliveries ON report_id = id"
 PENDING_REPORT = f"""
-SELECT {_FIELDS}, deliveries.created, deliveries.tries, json_array(target) FROM {_WITH_REPORTS}
-WHERE report_id = ? AND target = ? AND deliveries.fate = 0"""  # noqa: S608 - ours
+SELECT {_FIELDS}, deliveries.created, deliveries.tries FROM {_JOINED}
+WHERE id = ? AND target = ? AND deliveries.fate = 0"""  # noqa: S608 - ours
 # A report whose media is incomplete holds back the later ones of its chat.
 BEHIND = """EXISTS (SELECT 1 FROM uploads AS first WHERE first.account = uploads.account
 AND first.chat = uploads.chat AND first.fate = 0 AND first.media != x'' AND first.id <= uploads.id)"""
-PENDING = f"""
-SELECT report_id, chat FROM {_WITH_REPORTS}
-WHERE deliveries.account = ? AND target = ? AND deliveries.fate = 0 AND NOT {BEHIND} ORDER BY report_id"""  # noqa: S608
-TARGETS_WAITED_FOR = "SELECT DISTINCT target FROM deliveries WHERE account = ? AND fate = 0"
+_PENDING = """uploads INDEXED BY uploads_pending JOIN deliveries ON report_id = id AND deliveries.fate = 0
+WHERE uploads.account = ?1 AND uploads.fate = 0"""
+PENDING = f"SELECT id, chat FROM {_PENDING} AND target = ?2 AND NOT {BEHIND} ORDER BY id"  # noqa: S608
+TARGETS_WAITED_FOR = f"SELECT DISTINCT target FROM {_PENDING}"  # noqa: S608
 HELD = f"""
-SELECT {_FIELDS}, created, 0, (SELECT json_group_array(target) FROM deliveries WHERE report_id = id AND fate = 0)
+SELECT {_FIELDS}, created, 0,
+    (SELECT json_group_array(target) FROM deliveries WHERE report_id = id AND deliveries.fate = 0)
 FROM uploads WHERE account = ? AND fate = 0 AND {BEHIND} ORDER BY id"""  # noqa: S608
-_LISTED = f"""
+_LISTED = """
 SELECT report_id, target, chat, kind, uid, deliveries.created, deliveries.settled, deliveries.tries, deliveries.status,
-deliveries.error, deliveries.fate FROM {_WITH_REPORTS}"""  # noqa: S608 - ours
-_OF = "WHERE deliveries.account = ?1 AND (?2 IS NULL OR target = ?2)"
+deliveries.error, deliveries.fate"""
+_ENDED = f"""{_LISTED} FROM deliveries JOIN uploads ON id = report_id
+WHERE deliveries.account = ?1 AND (?2 IS NULL OR target = ?2) AND deliveries.fate != 0"""
 _NEWEST_FIRST = "ORDER BY deliveries.settled DESC, report_id DESC LIMIT ?3"
-FAILED = f"""{_LISTED} {_OF}
-AND deliveries.fate = {int(DeliveryStatus.FAILED)} AND deliveries.fate != 0 {_NEWEST_FIRST}"""
-DELIVERED = f"""{_LISTED} {_OF}
-AND deliveries.fate = {int(DeliveryStatus.DELIVERED)} AND deliveries.fate != 0 {_NEWEST_FIRST}"""
-WAITING = f"{_LISTED} {_OF} AND deliveries.fate = 0 ORDER BY report_id, target LIMIT ?3"
-DELIVERIES = f"{_LISTED} WHERE report_id = ?2 AND deliveries.account = ?1 ORDER BY target"
+FAILED = f"{_ENDED} AND deliveries.fate = {int(DeliveryStatus.FAILED)} {_NEWEST_FIRST}"
+DELIVERED = f"{_ENDED} AND deliveries.fate = {int(DeliveryStatus.DELIVERED)} {_NEWEST_FIRST}"
+WAITING = f"""{_LISTED} FROM {_PENDING}
+AND (?2 IS NULL OR target = ?2) ORDER BY id, target LIMIT ?3"""
+DELIVERIES = f"{_LISTED} FROM {_JOINED} WHERE id = ?2 AND uploads.account = ?1 ORDER BY target"
 _STORED = "id, chat, kind, uid, created, seq, body"
 REPORT = f"SELECT {_STORED} FROM uploads WHERE account = ? AND id = ?"  # noqa: S608
 PUBLISHED_REPORT = f"SELECT {_STORED} FROM uploads WHERE account = ? AND seq = ? AND seq != 0"  # noqa: S608
@@ -78,7 +80,7 @@ ORDER BY seq DESC LIMIT ?"""  # noqa: S608
 BODIES = """
 SELECT id, body FROM uploads WHERE account = ? AND id IN (SELECT value FROM json_each(?))"""
 # Reports that ended before the period are not read, since `settled` is never before `created`.
-COUNTS = """
+COUNTS = f"""
 WITH recent AS (
     SELECT kind, body FROM uploads
     WHERE account = ?1 AND fate != 0 AND fate IN (1, 2, 3) AND settled > ?2 AND created > ?2
@@ -89,7 +91,7 @@ ended AS (
 SELECT (SELECT count(*) FROM recent WHERE kind = 'receive_message'),
 (SELECT count(*) FROM recent WHERE kind = 'send_message' AND instr(body, ?3) > 0),
 (SELECT count(*) FROM ended WHERE fate = 1), (SELECT count(*) FROM ended WHERE fate = 2),
-(SELECT count(*) FROM deliveries WHERE account = ?1 AND fate = 0)"""
+(SELECT count(*) FROM {_PENDING})"""  # noqa: S608 - ours
 SENT = b'"code":0,'
 """Part of the JSON of a successful send. In a text its quotes would be escaped."""
 SENDS = """
@@ -243,8 +245,12 @@ class Probe:
             db.execute(f"PRAGMA busy_timeout = {self._busy_timeout_s * 1000:.0f}")
 
 
-def report_of(row: tuple[Any, ...]) -> Report:
-    return Report(**_named(_NAMES, (*row[:-1], tuple(json.loads(row[-1])))))
+def pending_report_of(row: tuple[Any, ...], target: str) -> Report:
+    return Report(**_named(_NAMES, row), targets=(target,))
+
+
+def held_report_of(row: tuple[Any, ...]) -> Report:
+    return Report(**_named(_NAMES, row[:-1]), targets=tuple(json.loads(row[-1])))
 
 
 def listed_delivery_of(row: tuple[Any, ...]) -> ListedDelivery:

@@ -96,7 +96,6 @@ CREATE TABLE deliveries (
 INSERT INTO deliveries
     SELECT id, 'post_api', account, created, fate, settled, tries, status, error FROM uploads
     WHERE fate != 1 OR status != 0;
-CREATE INDEX deliveries_pending ON deliveries (account, target, report_id) WHERE fate = 0;
 CREATE INDEX deliveries_settled ON deliveries (account, fate, settled) WHERE fate != 0;
 CREATE TABLE new_sends (
     id INTEGER PRIMARY KEY, account TEXT NOT NULL, uid TEXT NOT NULL UNIQUE,

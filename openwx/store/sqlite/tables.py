@@ -59,20 +59,20 @@ _FAILED_TRY = f"UPDATE deliveries SET tries = tries + 1 {_OF_DELIVERY}"  # noqa:
 _END = f"""
 UPDATE deliveries SET fate = ?, status = ?, error = ?, settled = ?, tries = max(tries, ?) {_OF_DELIVERY}"""  # noqa: S608
 # The report ends with its last delivery. A large body stays only while it can be sent again.
+_ONE = "EXISTS (SELECT 1 FROM deliveries WHERE report_id = ?1 AND fate = {:d})"
+_HAS_FAILED = _ONE.format(DeliveryStatus.FAILED)
 _END_REPORT = f"""
-UPDATE uploads SET fate = ended.fate, settled = ended.settled,
-body = CASE WHEN ended.fate != {int(DeliveryStatus.FAILED)} AND length(body) > {MAX_STORED_BODY} THEN x'' ELSE body END
-FROM (SELECT min(fate) AS pending, max(settled) AS settled,
-    CASE WHEN max(fate = {int(DeliveryStatus.FAILED)}) THEN {int(DeliveryStatus.FAILED)}
-    WHEN max(fate = {int(DeliveryStatus.DELIVERED)}) THEN {int(DeliveryStatus.DELIVERED)}
-    ELSE {int(DeliveryStatus.DROPPED)} END AS fate FROM deliveries WHERE report_id = ?1) AS ended
-WHERE id = ?1 AND media = x'' AND ended.pending > 0"""  # noqa: S608 - numbers of ours
+UPDATE uploads SET settled = ?2, fate = CASE WHEN {_HAS_FAILED} THEN {int(DeliveryStatus.FAILED)}
+    WHEN {_ONE.format(DeliveryStatus.DELIVERED)} THEN {int(DeliveryStatus.DELIVERED)}
+    ELSE {int(DeliveryStatus.DROPPED)} END,
+body = CASE WHEN length(body) > {MAX_STORED_BODY} AND NOT {_HAS_FAILED} THEN x'' ELSE body END
+WHERE id = ?1 AND fate = 0 AND media = x'' AND NOT {_ONE.format(0)}"""  # noqa: S608 - ours
+_REOPEN_REPORT = "UPDATE uploads SET fate = 0, settled = 0 WHERE id = ?"
 _OF_FAILED = (
     f"WHERE report_id = ? AND target = ? AND account = ? AND fate = {int(DeliveryStatus.FAILED)}"
 )
 _RETRY = f"""
 UPDATE deliveries SET fate = 0, status = 0, error = '', settled = 0, tries = 0, created = ? {_OF_FAILED}"""  # noqa: S608
-_RETRY_REPORT = "UPDATE uploads SET fate = 0, settled = 0 WHERE id = ?"
 _DROP = f"UPDATE deliveries SET fate = {int(DeliveryStatus.DROPPED)}, settled = ? {_OF_FAILED}"  # noqa: S608 - ours
 _SET_STATE = "INSERT OR REPLACE INTO state (account, key, value) VALUES (?, ?, ?)"
 _DELETE_STATE = "DELETE FROM state WHERE account = ? AND key = ?"
@@ -265,7 +265,7 @@ class Tables(BatchExecutor):
             for end in batch.outcomes
         ]
         run(_END, ends)
-        run(_END_REPORT, [(end.id,) for batch in batches for end in batch.outcomes])
+        run(_END_REPORT, [(end.id, now) for batch in batches for end in batch.outcomes])
 
     def _remember(self, batches: Sequence[WriteBatch], now: float) -> None:
         # The last batch counts, whether it sets a key or deletes it.
@@ -283,14 +283,16 @@ class Tables(BatchExecutor):
     def _drop(self, account: str, key: DeliveryKey, now: float) -> bool:
         if self._db.execute(_DROP, (now, *key, account)).rowcount != 1:
             return False
-        self._db.execute(_END_REPORT, (key.report_id,))
+        self._db.execute(_REOPEN_REPORT, (key.report_id,))
+        self._db.execute(_END_REPORT, (key.report_id, now))
         return True
 
     def _retry(self, account: str, key: DeliveryKey, now: float) -> Report | None:
         if self._db.execute(_RETRY, (now, *key, account)).rowcount != 1:
             return None
-        self._db.execute(_RETRY_REPORT, (key.report_id,))
-        return queries.report_of(self._db.execute(queries.PENDING_REPORT, key).fetchone())
+        self._db.execute(_REOPEN_REPORT, (key.report_id,))
+        row = self._db.execute(queries.PENDING_REPORT, key).fetchone()
+        return queries.pending_report_of(row, key.target)
 
 
 def _as_raised(error: Exception) -> Exception:
