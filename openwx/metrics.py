@@ -87,10 +87,10 @@ DROPPED = Counter(
 Info("openwx", "The version that runs.", registry=REGISTRY).info({"version": __version__})
 
 KINDS = {
-    "late_event": "an `input_qrcode` or `state_change` that was too old to be of use to `post_api`",
+    "late_event": "an `input_qrcode` or `state_change` that was too old to be of use to a backend",
     "failed_delivery": "a failed delivery beyond those that the outbox keeps",
     "dropped_delivery": "a failed delivery that was dropped on request",
-    "reply": "an answer of `post_api`, or a reply in it, that cannot be used: it is not labelled as JSON, cannot be"
+    "reply": "an answer of a backend, or a reply in it, that cannot be used: it is not labelled as JSON, cannot be"
     " read, is no text, is too large, broke off, or is for what cannot be replied to",
     "feed": "a report that fell out of `check_event`'s list before it was asked for"
     " (counted once `check_event` was called at all)",
