@@ -10,7 +10,7 @@ _known: ContextVar[Mapping[str, str]] = ContextVar("about", default={})  # noqa:
 
 
 class bind:  # noqa: N801 - reads as a verb of the language, as `suppress` does
-    """A context whose lines have these fields: ``account``, ``route``, ``webhook_id``, ``event``."""
+    """A context whose lines have these fields: ``account``, ``route``, ``webhook_id``, ``event``, ``target``."""
 
     __slots__ = ("_fields", "_token")
 

@@ -10,6 +10,7 @@ Labels are bounded: routes are ours, codes are ours or known ones of WeChat, and
 
 import logging
 from collections import OrderedDict
+from collections.abc import Container
 
 from prometheus_client import (
     CollectorRegistry,
@@ -54,20 +55,20 @@ RECEIVED = Counter(
 )
 DELIVERIES = Counter(
     "openwx_deliveries",
-    "Reports to post_api that ended, by their fate.",
-    ["account", "fate"],
+    "Deliveries of reports that ended, by their target and fate.",
+    ["account", "target", "fate"],
     registry=REGISTRY,
 )
 DELIVERY_RETRIES = Counter(
     "openwx_delivery_retries",
-    "Attempts to deliver reports to post_api that must be repeated.",
-    ["account"],
+    "Attempts to deliver reports that must be repeated.",
+    ["account", "target"],
     registry=REGISTRY,
 )
 LATENCY = Histogram(
     "openwx_delivery_latency_seconds",
-    "From the time that WeChat gives a received message to its acceptance by post_api.",
-    ["account"],
+    "From the time that WeChat gives a received message to its acceptance by a target.",
+    ["account", "target"],
     buckets=(0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200, 43200, 86400),
     registry=REGISTRY,
 )
@@ -86,10 +87,10 @@ DROPPED = Counter(
 Info("openwx", "The version that runs.", registry=REGISTRY).info({"version": __version__})
 
 KINDS = {
-    "late_event": "an `input_qrcode` or `state_change` that was too old to be of use to `post_api`",
+    "late_event": "an `input_qrcode` or `state_change` that was too old to be of use to a backend",
     "failed_delivery": "a failed delivery beyond those that the outbox keeps",
     "dropped_delivery": "a failed delivery that was dropped on request",
-    "reply": "an answer of `post_api`, or a reply in it, that cannot be used: it is not labelled as JSON, cannot be"
+    "reply": "an answer of a backend, or a reply in it, that cannot be used: it is not labelled as JSON, cannot be"
     " read, is no text, is too large, broke off, or is for what cannot be replied to",
     "feed": "a report that fell out of `check_event`'s list before it was asked for"
     " (counted once `check_event` was called at all)",
@@ -125,11 +126,9 @@ _OF_ACCOUNTS = (
     SENDS,
     SEND_RETRIES,
     RECEIVED,
-    DELIVERIES,
-    DELIVERY_RETRIES,
-    LATENCY,
     SESSION_ENDS,
 )
+_OF_TARGETS = (DELIVERIES, DELIVERY_RETRIES, LATENCY)
 
 
 def dropped(
@@ -169,11 +168,6 @@ class OfAccount:
     def __init__(self, name: str) -> None:
         self._name = name
         self.send_retries = SEND_RETRIES.labels(name)
-        self.delivery_retries = DELIVERY_RETRIES.labels(name)
-        self.latency = LATENCY.labels(name)
-        self._settled = {
-            fate: DELIVERIES.labels(name, fate) for fate in ("delivered", "failed", "dropped")
-        }
         self._received: dict[tuple[str, str], Counter] = {}
         for reason in (*_SESSION_RETS.values(), "refused"):
             SESSION_ENDS.labels(name, reason)
@@ -192,16 +186,29 @@ class OfAccount:
             )
         count.inc()
 
-    def settled(self, fate: str) -> None:
-        """Count a delivery that ended: ``delivered``, ``failed`` or ``dropped``."""
-        self._settled[fate].inc()
-
     def session_ended(self, ret: int) -> None:
         """Count a session that WeChat ended, or a login that it refused."""
         SESSION_ENDS.labels(self._name, _SESSION_RETS.get(ret, "refused")).inc()
 
 
+class OfTarget:
+    """Counts the deliveries of one account to one target. Made by ``of_target``."""
+
+    def __init__(self, account: str, target: str) -> None:
+        self.delivery_retries = DELIVERY_RETRIES.labels(account, target)
+        self.latency = LATENCY.labels(account, target)
+        self._settled = {
+            fate: DELIVERIES.labels(account, target, fate)
+            for fate in ("delivered", "failed", "dropped")
+        }
+
+    def settled(self, fate: str) -> None:
+        """Count a delivery that ended: ``delivered``, ``failed`` or ``dropped``."""
+        self._settled[fate].inc()
+
+
 _accounts: dict[str, OfAccount] = {}
+_targets: dict[tuple[str, str], OfTarget] = {}
 _ended: OrderedDict[str, None] = OrderedDict()
 
 
@@ -213,6 +220,22 @@ def of_account(name: str) -> OfAccount:
     return _accounts[name]
 
 
+def of_target(account: str, target: str) -> OfTarget:
+    """Return the counts of an account's deliveries to a target that is configured."""
+    if (account, target) not in _targets:
+        _targets[account, target] = OfTarget(account, target)
+    return _targets[account, target]
+
+
+def keep_targets(account: str, targets: Container[str]) -> None:
+    """Forget the counts of the other targets of an account: each start may name others."""
+    for name, target in [*_targets]:
+        if name == account and target not in targets:
+            del _targets[name, target]
+            for metric in _OF_TARGETS:
+                metric.remove_by_labels({"account": name, "target": target})
+
+
 def ended(name: str) -> None:
     """Note that an account has ended. Its counts stay until ``KEPT_ENDED`` others have ended after it."""
     _ended[name] = None
@@ -220,6 +243,7 @@ def ended(name: str) -> None:
     while len(_ended) > KEPT_ENDED:
         oldest, _ = _ended.popitem(last=False)
         del _accounts[oldest]
+        keep_targets(oldest, ())
         for metric in _OF_ACCOUNTS:
             metric.remove_by_labels({"account": oldest})
 

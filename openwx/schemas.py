@@ -200,11 +200,12 @@ class ClientStarted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery to ``post_api`` that failed or waits. ``created``, ``failed`` and ``next_try`` are Unix times.
+    """A delivery that failed or waits. ``created``, ``failed`` and ``next_try`` are Unix times.
 
-    ``failed`` is 0 while it waits, ``http_status`` if there was no answer. ``tries`` counts the attempts so far;
-    ``http_status`` and ``error`` are those of the last one. ``next_try`` is 0 if it failed, while an attempt is under
-    way, and while an earlier delivery of the same chat is pending.
+    ``id`` is that of the report, ``target`` the name of the backend: a report has a delivery for each. ``failed`` is 0
+    while it waits, ``http_status`` if there was no answer. ``tries`` counts the attempts so far; ``http_status`` and
+    ``error`` are those of the last one. ``next_try`` is 0 if it failed, while an attempt is under way, and while an
+    earlier delivery of the same chat is pending.
     """
 
     id: int
@@ -216,6 +217,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     http_status: int
     error: str
     next_try: int = 0
+    target: str = "post_api"
 
 
 class Deliveries(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,8 @@ from benchmarks.rows import Scale
 from openwx import store
 from openwx.cli import main
 from openwx.config import ReportSettings
-from openwx.reporter.reporter import BackendAnswer, Reporter
+from openwx.reporter.answer import BackendAnswer
+from openwx.reporter.reporters import Reporters
 from openwx.store.base import Journal
 from openwx.store.records import NewSend, Report, Send, WriteBatch
 
@@ -80,7 +81,7 @@ async def _in_order(
 ) -> Sample:
     """Write reports to the journal, and measure until all are delivered and recorded as delivered."""
     before = (await receiver.ask())["count"]
-    reporter = Reporter(
+    reporter = Reporters(
         "a",
         ReportSettings(post_api=url),
         journal,

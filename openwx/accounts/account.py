@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
-from yarl import URL
 
 from openwx.accounts.avatars import Avatars
 from openwx.accounts.backend import Backend
@@ -24,6 +23,7 @@ from openwx.accounts.media.registry import MediaRegistry
 from openwx.accounts.media.resolver import MediaResolver
 from openwx.accounts.media_download import MediaDownloader
 from openwx.accounts.outbox import Outbox
+from openwx.accounts.private_targets import trusted_backends
 from openwx.accounts.publisher import Publisher
 from openwx.accounts.qrcode import LoginQRCode
 from openwx.accounts.questions import Questions
@@ -33,7 +33,7 @@ from openwx.accounts.resources import Resources
 from openwx.accounts.sender import Sender
 from openwx.accounts.status import AccountStatus
 from openwx.accounts.streams import Stream
-from openwx.config import AccountSettings, ReportSettings
+from openwx.config import AccountSettings, ReportSettings, Target
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.events import Event, State, StateChanged, Stopped
 from openwx.errors import SessionEnded, WeChatError
@@ -47,7 +47,7 @@ log = logging.getLogger("openwx.account")
 
 
 class Backlog(NamedTuple):
-    """Pending work: sends to WeChat, reports to ``post_api``, received media to download."""
+    """Pending work: sends to WeChat, deliveries of reports, received media to download."""
 
     sends: int
     reports: int
@@ -90,7 +90,7 @@ class Account:
             recorder=self._recorder,
         )
         self._hold_back = HoldBack(name, self._publisher, downloader)
-        trusted = [URL(report.post_api)] if report.post_api and "post_api" not in guarded else []
+        trusted = trusted_backends(report, guarded)
         resolver = MediaResolver(
             resources.folder, resources.local_media, resources.fetcher, trusted
         )
@@ -118,15 +118,15 @@ class Account:
         """What ``check_event`` returns."""
         self.stream = Stream(name, journal)
         self._backend = Backend(name, report, resources, guarded, self.outgoing)
-        self._reporter = self._backend.reporter
+        self._reporters = self._backend.reporters
         self._publisher.subscribers = [
             self.questions,
             self.buffer,
             self.stream,
             ConsoleLog(name, resources),
-            self._reporter,
+            self._reporters,
         ]
-        self.outbox = Outbox(name, journal, self._reporter)
+        self.outbox = Outbox(name, journal, self._reporters)
         self.history = History(name, journal, self._recorder.chat_keys)
 
     # -- what routes and console ask for ---------------------------------------------------------------------
@@ -210,14 +210,14 @@ class Account:
         return self._qrcode.png
 
     @property
-    def post_api(self) -> str:
-        """The address that reports go to; empty where there is none."""
-        return self._backend.post_api
+    def targets(self) -> Sequence[Target]:
+        """The backends that reports go to, the first one first."""
+        return self._backend.targets
 
     @property
-    def outage(self) -> str:
-        """Why ``post_api`` gets nothing for now; empty while it answers."""
-        return self._reporter.outage
+    def outages(self) -> Mapping[str, str]:
+        """Why some targets get nothing for now, by their names; empty while all answer."""
+        return self._reporters.outages
 
     @property
     def sync_age_s(self) -> float | None:
@@ -229,9 +229,14 @@ class Account:
         """Count what is still to be done."""
         return Backlog(
             sends=len(self.outgoing.queue),
-            reports=self._reporter.waiting,
+            reports=sum(self._reporters.waiting.values()),
             media=len(self._hold_back),
         )
+
+    @property
+    def waiting_reports(self) -> Mapping[str, int]:
+        """Count the deliveries that have not ended, by target."""
+        return self._reporters.waiting
 
     # -- the way in ------------------------------------------------------------------------------------------
 
@@ -279,7 +284,7 @@ class Account:
                 client.cancel()
                 await asyncio.wait({queue, client})
                 await self._record_stop(reason(ReasonCode.STOPPED_BY_REQUEST))
-                await self._reporter.drained(finish_s)
+                await self._reporters.drained(finish_s)
                 for task in background:
                     task.cancel()
             await self._log_what_is_left()
@@ -297,7 +302,7 @@ class Account:
     def _start_background(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the tasks that run until the account has stopped."""
         work = {
-            "reporter": self._reporter.run(),
+            "reporters": self._reporters.run(),
             "media in": self._hold_back.run(),
             "poll_api": self._backend.poll(self._status.running),
         }

@@ -1,4 +1,4 @@
-"""The connections of one account to the operator's backend: reports to ``post_api``, and calls of ``poll_api``.
+"""The connections of one account to the operator's backends: reports to its targets, and calls of ``poll_api``.
 
 Built and run by ``Account``.
 """
@@ -15,7 +15,8 @@ from openwx.config import ReportSettings
 from openwx.reporter import retry_schedule
 from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.poller import poll
-from openwx.reporter.reporter import Replies, Reporter
+from openwx.reporter.reporter import Replies
+from openwx.reporter.reporters import Reporters
 from openwx.store.records import NewSend, Report, Send
 
 log = logging.getLogger("openwx.account")
@@ -49,12 +50,9 @@ class Backend:
         self._resources = resources
         self._guarded = guarded
         self._sender = sender
-        self.reporter = self._new_reporter(sender)
-
-    @property
-    def post_api(self) -> str:
-        """The address that reports go to; empty where there is none."""
-        return self._settings.post_api or ""
+        self.targets = settings.all_targets()
+        """The backends that reports go to, the first one first."""
+        self.reporters = self._new_reporters(sender)
 
     async def poll(self, running: asyncio.Event) -> None:
         """Call ``poll_api`` again and again while the account is running."""
@@ -67,21 +65,22 @@ class Backend:
 
     async def report_after_a_bug(self) -> None:
         """Deliver what is left, ``stop`` above all; replies wait in the journal for the next start."""
-        reporter = self._new_reporter(_StoredReplies(self._sender))
+        reporters = self._new_reporters(_StoredReplies(self._sender))
         try:
             async with asyncio.TaskGroup() as tasks:
-                run = tasks.create_task(reporter.run(), name=f"{self._account}: last reports")
-                await reporter.drained(self._resources.pace.finish_s)
+                run = tasks.create_task(reporters.run(), name=f"{self._account}: last reports")
+                await reporters.drained(self._resources.pace.finish_s)
                 run.cancel()
         except Exception:
             log.exception("%s: the last reports wait for the next start", self._account)
 
-    def _new_reporter(self, replies: Replies) -> Reporter:
-        return Reporter(
+    def _new_reporters(self, replies: Replies) -> Reporters:
+        return Reporters(
             self._account,
             self._settings,
             self._resources.journal,
             self._http_for("post_api"),
+            http_of_targets=self._http_for("targets"),
             replies=replies,
             url_client=self._url_client,
             pauses=retry_schedule.of(self._resources.pace),

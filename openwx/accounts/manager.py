@@ -10,7 +10,7 @@ from typing import Literal
 from openwx import metrics
 from openwx.accounts import journal_guard, registry
 from openwx.accounts.account import Account
-from openwx.accounts.private_targets import given_by_caller
+from openwx.accounts.private_targets import addresses_of, given_by_caller
 from openwx.accounts.registry import AccountRegistry
 from openwx.accounts.resources import Resources
 from openwx.accounts.streams import Slots
@@ -208,7 +208,7 @@ class AccountManager:
         if self._resources.targets is None or (former and former.state is not State.STOP):
             return
         keys = self._guarded(name, settings)
-        await self._resources.targets.check({key: getattr(settings, key) for key in keys})
+        await self._resources.targets.check(addresses_of(settings, keys))
 
     def _on_the_bench(self, settings: AccountSettings) -> AccountSettings:
         try:

@@ -20,7 +20,7 @@ from openwx.domain.media import Kind, MediaRef
 from openwx.errors import BadResponse, NotLoggedIn, Rejected, SessionEnded, Unreachable
 from openwx.logcontext import bind
 from openwx.reporter import payload as payloads
-from openwx.reporter.policy import should_report
+from openwx.reporter.policy import targets_of
 from openwx.reporter.post import webhook_id_of
 from openwx.store.records import CompletedReport, WriteBatch
 from openwx.transports.base import Transport
@@ -63,6 +63,7 @@ class MediaDownloader:
     ) -> None:
         self._account = account
         self._settings = settings
+        self._targets = settings.all_targets()
         self._resources = resources
         self._timing = resources.pace
         self._transport = transport
@@ -108,11 +109,11 @@ class MediaDownloader:
             id=report.id,
             body=body,
             attachment=attachment,
-            deliver=should_report(self._settings, report.kind, payload),
+            targets=targets_of(self._targets, report.kind, payload),
         )
         await self._recorder.write(WriteBatch(account=self._account, completed=[done], media=known))
         return RecordedReport(
-            replace(report, body=body, attachment=attachment, media=b"", deliver=done.deliver),
+            replace(report, body=body, attachment=attachment, media=b"", targets=done.targets),
             payload,
         )
 

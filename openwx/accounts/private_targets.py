@@ -5,7 +5,7 @@ address is checked when it is connected to, at every redirect.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import aiohttp
 from aiohttp.client_reqrep import ClientRequest
@@ -14,10 +14,10 @@ from yarl import URL
 from openwx import __version__
 from openwx.accounts.media import fetcher
 from openwx.accounts.media.fetcher import ForbiddenError, PublicOnly
-from openwx.config import AccountSettings, Settings
+from openwx.config import AccountSettings, ReportSettings, Settings
 from openwx.errors import CallerError, Code
 
-KEYS = ("post_api", "poll_api", "base_url")
+KEYS = ("post_api", "poll_api", "base_url", "targets")
 _CHECK_S = 5.0
 """Time-out of a check, in seconds."""
 
@@ -29,9 +29,28 @@ def given_by_caller(settings: Settings, account: AccountSettings) -> frozenset[s
         key
         for key in KEYS
         if key in account.model_fields_set
-        and (value := getattr(account, key)) is not None
+        and (value := getattr(account, key))
         and all(value != getattr(table, key, None) for table in tables)
     )
+
+
+def addresses_of(account: AccountSettings, keys: Collection[str]) -> dict[str, str]:
+    """List the addresses under these of ``KEYS``, by the names of their parameters."""
+    single = {key: getattr(account, key) for key in keys if key != "targets"}
+    if "targets" not in keys:
+        return single
+    return single | {
+        f"targets[{number}].url": target.url or "" for number, target in enumerate(account.targets)
+    }
+
+
+def trusted_backends(report: ReportSettings, guarded: Collection[str]) -> list[URL]:
+    """List the backends that media may come from although they are private: those that no caller gave."""
+    return [
+        URL(target.url)
+        for target in report.all_targets()
+        if ("targets" if target.is_written else "post_api") not in guarded
+    ]
 
 
 class Targets:

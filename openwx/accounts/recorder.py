@@ -26,7 +26,7 @@ from openwx.domain.contacts import Friend, Group
 from openwx.domain.messages import MediaMessage, Message
 from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload
-from openwx.reporter.policy import should_report
+from openwx.reporter.policy import targets_of
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import NewReport, WriteBatch, new_uid
 from openwx.transports.base import Batch
@@ -51,6 +51,7 @@ class EventRecorder:
         """The id of the report that was recorded last."""
         self._account = account
         self._settings = settings
+        self._targets = settings.all_targets()
         self._journal = journal
         self._qrcode = qrcode
         self._quotes = Quotes(account, journal)
@@ -62,10 +63,13 @@ class EventRecorder:
         journal = self._journal
         for newest in reversed(await journal.chats(self._account, limit=REMEMBERED_CHATS)):
             self.chat_keys.remember(newest)
-        first = {chat: id_ for id_, chat in reversed(await journal.pending(self._account))}
+        first: dict[str, int] = {}
+        for target in self._targets:
+            for id_, chat in await journal.pending(self._account, target.name):
+                first[chat] = min(id_, first.get(chat, id_))
         for id_ in first.values():
-            if (report := await journal.pending_report(id_)) is not None:
-                self.chat_keys.remember(report)
+            if (stored := await journal.report(self._account, id_)) is not None:
+                self.chat_keys.remember(stored)
         held = await journal.held(self._account)
         for report in held:
             self.chat_keys.remember(report)
@@ -228,6 +232,6 @@ class EventRecorder:
             kind=kind,
             body=msgspec.json.encode(payload),
             uid=payload.get("uid") or new_uid(),
-            deliver=should_report(self._settings, kind, payload),
+            targets=targets_of(self._targets, kind, payload),
             **more,
         )

@@ -50,7 +50,7 @@ class Metrics(Collector):
         yield _gauge(
             "openwx_sends_waiting", "Sends that wait or are on their way.", accounts, _sends
         )
-        yield _gauge("openwx_uploads_waiting", "Reports to post_api that wait.", accounts, _reports)
+        yield _reports(accounts)
         yield _gauge(
             "openwx_media_waiting", "Received media that are still to be fetched.", accounts, _media
         )
@@ -96,8 +96,13 @@ def _sends(account: "Account") -> float:
     return account.waiting.sends
 
 
-def _reports(account: "Account") -> float:
-    return account.waiting.reports
+def _reports(accounts: Iterable["Account"]) -> Metric:
+    words = "Deliveries of reports that wait, by target."
+    family = GaugeMetricFamily("openwx_uploads_waiting", words, labels=["account", "target"])
+    for account in accounts:
+        for target, waiting in account.waiting_reports.items():
+            family.add_metric([account.name, target], waiting)
+    return family
 
 
 def _media(account: "Account") -> float:

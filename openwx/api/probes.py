@@ -27,7 +27,7 @@ _AWAY = frozenset({0, 408, 429, 502, 503, 504})
 
 
 class PendingWork(msgspec.Struct, kw_only=True):
-    """Pending work: sends to WeChat, reports to ``post_api``, received media to download."""
+    """Pending work: sends to WeChat, deliveries of reports, received media to download."""
 
     sends: int
     uploads: int
@@ -40,11 +40,13 @@ class Refusals(msgspec.Struct, kw_only=True):
     count: int
     error: str
     """The error of the newest of them."""
+    target: str = "post_api"
+    """The name of the backend."""
 
     @property
     def words(self) -> str:
         last = "delivery" if self.count == 1 else f"{self.count} deliveries"
-        return f"post_api accepts nothing: {self.error} (the last {last})"
+        return f"{self.target} accepts nothing: {self.error} (the last {last})"
 
 
 class AccountHealth(msgspec.Struct, kw_only=True):
@@ -61,7 +63,9 @@ class AccountHealth(msgspec.Struct, kw_only=True):
     failed: int | None
     sync_age_s: float | None
     refused: Refusals | msgspec.UnsetType = msgspec.UNSET
-    """Only if ``post_api`` accepts nothing."""
+    """Only if a target accepts nothing: the first one of them."""
+    refusing: list[Refusals] | msgspec.UnsetType = msgspec.UNSET
+    """All of them."""
 
 
 class Readiness(msgspec.Struct, kw_only=True):
@@ -122,9 +126,9 @@ class Health:
         waiting = account.waiting
         try:
             failed: int | None = await account.outbox.count_failed()
-            refused = await _refused(account) if failed or waiting.reports else None
+            refusing = await _refusing(account) if failed or waiting.reports else []
         except (CallerError, JournalError):
-            failed = refused = None
+            failed, refusing = None, []
         age_s = account.sync_age_s
         return AccountHealth(
             state=str(account.state),
@@ -133,22 +137,29 @@ class Health:
             waiting=PendingWork(sends=waiting.sends, uploads=waiting.reports, media=waiting.media),
             failed=failed,
             sync_age_s=None if age_s is None else round(age_s, 1),
-            refused=refused or msgspec.UNSET,
+            refused=refusing[0] if refusing else msgspec.UNSET,
+            refusing=refusing or msgspec.UNSET,
         )
 
 
-async def _refused(account: "Account") -> Refusals | None:
-    """Count what the backend refused since it last accepted something; None if one message may be at fault."""
+async def _refusing(account: "Account") -> list[Refusals]:
+    """List the targets that accept nothing, in their order."""
+    found = [await _refused(account, target.name) for target in account.targets]
+    return [one for one in found if one is not None]
+
+
+async def _refused(account: "Account", target: str) -> Refusals | None:
+    """Count what a target refused since it last accepted something; None if one message may be at fault."""
     box = account.outbox
-    accepted = await box.delivered(1)
+    accepted = await box.delivered(1, target=target)
     since = accepted[0].ended if accepted else 0.0
-    failed = [one for one in await box.failed(_LOOKED_AT) if one.ended > since]
-    waiting = [one for one in await box.waiting(_LOOKED_AT) if one.created > since]
+    failed = [one for one in await box.failed(_LOOKED_AT, target=target) if one.ended > since]
+    waiting = [one for one in await box.waiting(_LOOKED_AT, target=target) if one.created > since]
     refused = [*(one for one in waiting if one.tries and one.http_status not in _AWAY), *failed]
     if len(refused) < (2 if accepted else 1):
         return None
     error = next((one.error for one in refused if one.error), "no reason is known")
-    return Refusals(count=len(refused), error=error)
+    return Refusals(count=len(refused), error=error, target=target)
 
 
 def _uncached(answer: Answer) -> Answer:

@@ -54,13 +54,13 @@ def parser() -> argparse.ArgumentParser:
     add(
         "doctor",
         "find problems, and say how to fix them",
-        "It checks the configuration, folders, ports, clock, WeChat and post_api. Exit code 1: there is a problem.",
+        "It checks the configuration, folders, ports, clock, WeChat and backends. Exit code 1: there is a problem.",
         options=[as_json, config],
     )
 
     outbox = add(
         "outbox",
-        "list failed deliveries to post_api, send them again, or drop them",
+        "list failed deliveries of reports, send them again, or drop them",
         "It asks the gateway that runs with this configuration; if none does, it reads the journal.",
         options=[config],
     )
@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     outbox.add_argument(
         "--waiting", action="store_true", help="list pending deliveries instead of failed ones"
     )
+    outbox.add_argument("--target", metavar="NAME", help="deliveries to this backend alone")
     outbox.add_argument("--client", metavar="NAME", help="the account, if there are several")
 
     digits = add(

@@ -138,6 +138,7 @@ def _outbox(args: argparse.Namespace) -> int:
         client=args.client,
         state="waiting" if args.waiting else "failed",
         sure=args.yes,
+        target=args.target,
     )
     return outbox.main(settings, asked)
 

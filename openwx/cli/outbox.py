@@ -15,27 +15,31 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from openwx import store
-from openwx.accounts.outbox import LISTED, Outbox, WaitingReport
+from openwx.accounts.outbox import LISTED, Outbox, WaitingDelivery
 from openwx.cli import probe
 from openwx.client import CallFailed, Client, Delivery
 from openwx.config import Settings
 from openwx.errors import CallerError, ConfigError
 from openwx.safetext import in_json, one_line
 from openwx.store.base import JournalError
-from openwx.store.records import ListedReport
+from openwx.store.records import POST_API, ListedDelivery
 
 State = Literal["failed", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The command line. ``ids`` None: all failed deliveries. ``sure``: drop all of them without a question."""
+    """The command line. ``ids`` None: all failed deliveries. ``sure``: drop all of them without a question.
+
+    ``target`` None: deliveries to all targets.
+    """
 
     command: Literal["list", "show", "retry", "drop"] = "list"
     ids: Sequence[int] | None = ()
     client: str | None = None
     state: State = "failed"
     sure: bool = False
+    target: str | None = None
 
 
 def main(settings: Settings, asked: Asked) -> int:
@@ -54,7 +58,7 @@ def main(settings: Settings, asked: Asked) -> int:
         with asyncio.Runner() as runner, ExitStack() as stack:
             opened = AsyncExitStack()
             stack.callback(lambda: runner.run(opened.aclose()))
-            deliveries = runner.run(opened.enter_async_context(_deliveries(settings, asked.client)))
+            deliveries = runner.run(opened.enter_async_context(_deliveries(settings, asked)))
             if asks:
                 chosen = _confirmed([one.id for one in runner.run(deliveries.listed("failed"))])
                 if chosen is None:
@@ -107,7 +111,7 @@ async def _do(deliveries: "DeliverySource", asked: Asked) -> str:
 class DeliverySource(Protocol):
     """The outbox of an account, at a server or in a journal. ``ids`` None: all failed deliveries."""
 
-    async def listed(self, state: State) -> Sequence[Delivery | ListedReport]: ...
+    async def listed(self, state: State) -> Sequence[Delivery | ListedDelivery]: ...
     async def report(self, id: int) -> Any: ...
     async def retry(self, ids: Sequence[int] | None) -> int: ...
     async def drop(self, ids: Sequence[int] | None) -> int: ...
@@ -116,41 +120,49 @@ class DeliverySource(Protocol):
 class _AtServer:
     """The outbox of the running server."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, target: str | None) -> None:
         self._client = client
+        self._target = target
 
     async def listed(self, state: State) -> Sequence[Delivery]:
-        return await self._client.outbox(state=state, limit=LISTED)
+        return await self._client.outbox(state=state, limit=LISTED, target=self._target)
 
     async def report(self, id: int) -> Any:
-        return (await self._client.outbox_show(id)).upload
+        return (await self._client.outbox_show(id, target=self._target)).upload
 
     async def retry(self, ids: Sequence[int] | None) -> int:
-        return await self._client.outbox_retry("all" if ids is None else ids)
+        return await self._client.outbox_retry("all" if ids is None else ids, target=self._target)
 
     async def drop(self, ids: Sequence[int] | None) -> int:
-        return await self._client.outbox_drop("all" if ids is None else ids)
+        return await self._client.outbox_drop("all" if ids is None else ids, target=self._target)
 
 
 class _InJournal:
     """The outbox in the journal, if no server runs."""
 
-    def __init__(self, box: Outbox) -> None:
+    def __init__(self, box: Outbox, target: str | None) -> None:
         self._box = box
-        self.retry = box.retry
-        self.drop = box.drop
+        self._target = target
 
-    async def listed(self, state: State) -> Sequence[ListedReport]:
-        return await (self._box.failed() if state == "failed" else self._box.waiting())
+    async def listed(self, state: State) -> Sequence[ListedDelivery]:
+        list_them = self._box.failed if state == "failed" else self._box.waiting
+        return await list_them(target=self._target)
 
     async def report(self, id: int) -> Any:
-        _, body = await self._box.show(id)
+        _, body = await self._box.show(id, target=self._target)
         return msgspec.json.decode(body)
+
+    async def retry(self, ids: Sequence[int] | None) -> int:
+        return await self._box.retry(ids, target=self._target)
+
+    async def drop(self, ids: Sequence[int] | None) -> int:
+        return await self._box.drop(ids, target=self._target)
 
 
 @asynccontextmanager
-async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[DeliverySource]:
+async def _deliveries(settings: Settings, asked: Asked) -> AsyncIterator[DeliverySource]:
     """Use the server that uses the data folder; if none does, its journal, with the folder locked."""
+    client, target = asked.client, asked.target
     try:
         gateway = await probe.find(settings)
     except probe.NotRunningError:
@@ -159,7 +171,7 @@ async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[D
         async with AsyncExitStack() as stack:
             data_dir = service.data_folder(settings.data_dir, stack)
             journal = await stack.enter_async_context(store.open(data_dir / service.JOURNAL))
-            yield _InJournal(Outbox(client or next(iter(settings.accounts)), journal))
+            yield _InJournal(Outbox(client or next(iter(settings.accounts)), journal), target)
         return
     except probe.NotReachedError as error:
         raise ConfigError(str(error)) from None
@@ -168,24 +180,29 @@ async def _deliveries(settings: Settings, client: str | None) -> AsyncIterator[D
     async with gateway.client(settings, client) as wx:
         if client is None:  # it may have more accounts than its configuration
             _require_client(client, [one.account for one in await wx.check_client()])
-        yield _AtServer(wx)
+        yield _AtServer(wx, target)
 
 
-def _table(deliveries: Iterable[Delivery | ListedReport], state: State) -> str:
+def _table(deliveries: Iterable[Delivery | ListedDelivery], state: State) -> str:
     lines = []
-    for one in deliveries:
+    listed = list(deliveries)
+    # Where there is one target, its name says nothing.
+    named = any(one.target != POST_API for one in listed)
+    width = max((len(one.target) for one in listed), default=0)
+    for one in listed:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.created))
-        lines.append(f"{one.id:>8}  {when}  {one.kind:<16} {_progress(one)}")
+        to = f" to {one.target:<{width}}" if named else ""
+        lines.append(f"{one.id:>8}  {when}  {one.kind:<16}{to} {_progress(one)}")
     table = "\n".join(map(one_line, lines))
     return table or f"no delivery {'waits' if state == 'waiting' else 'failed'}"
 
 
-def _progress(one: Delivery | ListedReport) -> str:
+def _progress(one: Delivery | ListedDelivery) -> str:
     """Say how often it was tried, when it will be again, and how the last try ended."""
     words = []
     if one.tries:
         words.append("tried once" if one.tries == 1 else f"tried {one.tries} times")
-    if isinstance(one, Delivery | WaitingReport) and one.next_try:
+    if isinstance(one, Delivery | WaitingDelivery) and one.next_try:
         words.append(f"next try {time.strftime('%H:%M:%S', time.localtime(one.next_try))}")
     return ": ".join(filter(None, (", ".join(words), one.error))) or "not tried yet"
 

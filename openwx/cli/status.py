@@ -81,8 +81,8 @@ def _work(account: AccountHealth, option: str) -> str:
     if account.failed:
         failed = counted(account.failed, "delivery", "deliveries")
         words += f"; {failed} failed (openwx outbox list{option})"
-    if account.refused:
-        words += f"; {account.refused.words}"
+    for one in account.refusing or ():
+        words += f"; {one.words}"
     return words
 
 

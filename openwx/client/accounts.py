@@ -1,4 +1,4 @@
-"""Calls about the accounts, and about failed deliveries to their ``post_api``."""
+"""Calls about the accounts, and about failed deliveries to their backends."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -54,23 +54,38 @@ class Accounts(Calls):
         return await self._call("verify_code", CodeAccepted, {"code": code}, wait_s=OUTCOME_S)
 
     async def outbox(
-        self, *, state: Literal["failed", "waiting"] = "failed", limit: int = 100
+        self,
+        *,
+        state: Literal["failed", "waiting"] = "failed",
+        limit: int = 100,
+        target: str | None = None,
     ) -> list[Delivery]:
-        """List the deliveries to ``post_api`` that failed, newest first, or those that wait, oldest first."""
-        parameters = {"state": state, "limit": limit}
+        """List the deliveries that failed, newest first, or those that wait, oldest first; of one target, or of all."""
+        parameters = {"state": state, "limit": limit, **_of(target)}
         return (await self._call("outbox", Deliveries, parameters, again=True)).deliveries
 
-    async def outbox_show(self, id: int) -> DeliveryShown:
-        """Get a delivery with its JSON."""
-        return await self._call("outbox_show", DeliveryShown, {"id": id}, again=True)
+    async def outbox_show(self, id: int, *, target: str | None = None) -> DeliveryShown:
+        """Get a delivery with its JSON; without a target the one of the report that failed, if there is one."""
+        parameters = {"id": id, **_of(target)}
+        return await self._call("outbox_show", DeliveryShown, parameters, again=True)
 
-    async def outbox_retry(self, id: int | Iterable[int] | Literal["all"]) -> int:
-        """Send failed deliveries again, and return how many."""
-        return (await self._call("outbox_retry", Count, {"id": _chosen(id)})).count
+    async def outbox_retry(
+        self, id: int | Iterable[int] | Literal["all"], *, target: str | None = None
+    ) -> int:
+        """Send failed deliveries again, to one target or to all, and return how many."""
+        parameters = {"id": _chosen(id), **_of(target)}
+        return (await self._call("outbox_retry", Count, parameters)).count
 
-    async def outbox_drop(self, id: int | Iterable[int] | Literal["all"]) -> int:
-        """Drop failed deliveries, and return how many."""
-        return (await self._call("outbox_drop", Count, {"id": _chosen(id)})).count
+    async def outbox_drop(
+        self, id: int | Iterable[int] | Literal["all"], *, target: str | None = None
+    ) -> int:
+        """Drop failed deliveries, to one target or to all, and return how many."""
+        parameters = {"id": _chosen(id), **_of(target)}
+        return (await self._call("outbox_drop", Count, parameters)).count
+
+
+def _of(target: str | None) -> dict[str, str]:
+    return {} if target is None else {"target": target}
 
 
 def _chosen(id: int | Iterable[int] | str) -> str | int | list[int]:

@@ -5,17 +5,18 @@
 lists the keys.
 """
 
+from openwx.config.contract import EVENTS
 from openwx.config.load import Loaded, describe, load, sources
 from openwx.config.models import (
-    EVENTS,
     AccessSettings,
     AccountSettings,
     JournalLimits,
     Listen,
     Media,
-    ReportSettings,
     Settings,
 )
+from openwx.config.report import ReportSettings
+from openwx.config.targets import Target, TargetSettings
 
 __all__ = [
     "EVENTS",
@@ -27,6 +28,8 @@ __all__ = [
     "Media",
     "ReportSettings",
     "Settings",
+    "Target",
+    "TargetSettings",
     "describe",
     "load",
     "sources",

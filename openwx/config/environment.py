@@ -20,9 +20,9 @@ from openwx.config.models import (
     JournalLimits,
     Listen,
     Media,
-    ReportSettings,
     Settings,
 )
+from openwx.config.report import ReportSettings
 from openwx.config.values import hint
 from openwx.errors import ConfigError
 

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from openwx.config.environment import convert
 from openwx.config.models import AccountSettings
+from openwx.config.targets import TargetSettings
 from openwx.config.values import AccountName, truth
 from openwx.errors import ConfigError
 
@@ -28,13 +29,13 @@ def account_from_texts(texts: Mapping[str, str]) -> tuple[AccountSettings, list[
         settings = AccountSettings.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0])
+        name = _dotted(first["loc"])
         words = (
             first.get("ctx", {}).get("error") or f"must be {_SHAPES.get(first['type'], 'other')}"
         )
-        if name == "ca":  # do not reveal which files exist
+        if first["loc"][-1:] == ("ca",):  # do not reveal which files exist
             words = "must be the path of a PEM file with certificates"
-        raise ConfigError(f"{name} {words}") from None
+        raise ConfigError(f"{name} {words}".lstrip()) from None
     unknown = [name for name in texts if name.removeprefix(_ORIGINALS) not in known]
     return settings, sorted(unknown)
 
@@ -46,7 +47,25 @@ def plain(texts: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-_SHAPES = {"list_type": "a list, in JSON or joined by commas", "dict_type": "a table in JSON"}
+_SHAPES = {
+    "list_type": "a list, in JSON or joined by commas",
+    "dict_type": "a table in JSON",
+    "model_type": "a table in JSON",
+    "missing": "there: the address of the backend",
+    "extra_forbidden": f"one of {', '.join(TargetSettings.model_fields)}",
+}
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    """Spell the place of a value: ``targets[0].url``."""
+    text = ""
+    for step in location:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            shown = step if step.isidentifier() and step.isascii() else ascii(step[:40])
+            text += f".{shown}" if text else shown
+    return text
 
 
 def on_the_bench(

@@ -18,9 +18,11 @@ from openwx.config.addresses import masked
 from openwx.config.environment import TABLES, Location, apply_environment, convert, put
 from openwx.config.models import Settings
 from openwx.config.strength import NEW, weakness
+from openwx.config.targets import TargetSettings
 from openwx.config.values import hint, kind
 from openwx.errors import ConfigError
 
+_TABLES_IN_LISTS = {"listen": " ([[listen]])", "targets": " ([[report.targets]])"}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -72,13 +74,18 @@ def describe(loaded: Loaded) -> str:
     for name, account in settings.accounts.items():
         report = settings.report_for(name)
         api = masked(report.post_api) if report.post_api else "none"
+        others = "".join(
+            f", {target.name} {masked(target.url)}{', signed' if target.secret else ''}"
+            for target in report.all_targets()
+            if target.is_written
+        )
         signed = ", signed" if report.post_api and report.secret is not None else ""
         if api.startswith("https:") and not report.verify:
             signed += ", any certificate"
         relay = f", base_url {account.base_url}" if account.base_url else ""
         is_web = account.transport == "web"
         way = f"login_mode {account.login_mode}" if is_web else f"transport {account.transport}"
-        lines.append(f"account {name}: {way}{relay}, post_api {api}{signed}")
+        lines.append(f"account {name}: {way}{relay}, post_api {api}{signed}{others}")
     lines += [f"warning: {warning}" for warning in (*loaded.warnings, *loaded.advice)]
     return "\n".join(_one_line(line) for line in lines)
 
@@ -190,8 +197,10 @@ def _validate(raw: dict[str, Any], origins: dict[Location, str]) -> Settings:
             text = f"{_dotted(location)} {first['ctx']['error']}"
         case "extra_forbidden":
             text = _unknown_key(location)
+        case "missing":  # the only key without a default
+            text = f"{_dotted(location)} is missing: the address of the backend"
         case "list_type":
-            spelling = in_json or (" ([[listen]])" if location == ("listen",) else "")
+            spelling = in_json or _TABLES_IN_LISTS.get(str(location[-1]), "")
             text = f"{_dotted(location)} must be a list{spelling}, not {kind(given)}"
         case _:
             text = f"{_dotted(location)} must be a table{in_json}, not {kind(given)}"
@@ -201,6 +210,11 @@ def _validate(raw: dict[str, Any], origins: dict[Location, str]) -> Settings:
 def _unknown_key(location: Location) -> str:
     key = str(location[-1])
     section = str(location[0])
+    if len(location) > 2 and location[-3] == "targets":
+        fields = TargetSettings.model_fields
+        near = hint(key, fields)
+        known = " Known here: " if near.endswith("?") else "; known here: "
+        return f"{_dotted(location)} is unknown{near}{known}{', '.join(fields)}"
     model: type[BaseModel] = Settings if len(location) == 1 else TABLES[section]
     home = next((name for name, table in TABLES.items() if key in table.model_fields), None)
     if key in Settings.model_fields:

@@ -18,17 +18,15 @@ from pydantic import (
     model_validator,
 )
 
-from openwx.config.addresses import Network, OptionalOrigin, Origin, Url, a_host
+from openwx.config.addresses import Network, OptionalOrigin, Origin, a_host
+from openwx.config.report import ReportSettings
 from openwx.config.values import (
     AccountName,
     BadValueError,
-    Certificates,
     ExistingFile,
     FilePath,
     Folder,
-    Secret,
     Size,
-    Text,
     Token,
     YesNo,
     one_of,
@@ -36,29 +34,6 @@ from openwx.config.values import (
     whole,
 )
 from openwx.errors import ConfigError
-
-EVENTS = (
-    "login",
-    "stop",
-    "state_change",
-    "input_qrcode",
-    "qrcode_expire",
-    "new_friend",
-    "lose_friend",
-    "new_group",
-    "lose_group",
-    "new_group_member",
-    "lose_group_member",
-    "group_property_change",
-    "group_member_property_change",
-    "friend_property_change",
-    "user_property_change",
-    "friend_request",
-    "update_user",
-    "update_friend",
-    "update_group",
-)
-"""Every event that can be reported (contract, section 3)."""
 
 _BARE_HOST = a_host("a host name or an IP address, without scheme, port or path")
 _DAY_S = 86_400
@@ -134,32 +109,6 @@ class Media(_Table):
     keep_days: Annotated[int, whole(1, 36_500)] = 7
 
 
-class ReportSettings(_Table):
-    """What is reported, and where to. Intervals, time-outs and ages are in seconds."""
-
-    post_api: Url = None
-    post_event: YesNo = False
-    post_event_list: list[Annotated[str, one_of(*EVENTS)]] = [
-        "login",
-        "stop",
-        "state_change",
-        "input_qrcode",
-    ]
-    post_media_data: YesNo = True
-    post_message_filter: dict[str, Text] = {}
-    post_stdout: YesNo = False
-    poll_api: Url = None
-    poll_interval: Annotated[float, seconds(0.1, _DAY_S)] = 5.0
-    check_event_list_max_size: Annotated[int, whole(1, 100_000)] = 20
-    secret: Secret = Field(default=None, repr=False)
-    timeout: Annotated[float, seconds(0.1, 3600)] = 35.0
-    tries: Annotated[int, whole(1, 100)] = 5
-    ca: Certificates = None
-    verify: YesNo = True
-    numbers: YesNo = False
-    max_age: Annotated[float, seconds(1, 366 * _DAY_S)] = float(_DAY_S)
-
-
 class JournalLimits(_Table):
     """How much of an account the journal keeps. Pending work always stays."""
 
@@ -183,9 +132,13 @@ class AccountSettings(ReportSettings):
     queue_size: Annotated[int, whole(1, 1_000_000)] = 1000
 
     def report_over(self, report: ReportSettings) -> ReportSettings:
-        """Override ``report`` with this account's own keys."""
+        """Override ``report`` with this account's own keys. Headers are secrets of one ``post_api``: an account with
+        another one does not inherit them."""
         own = self.model_fields_set & ReportSettings.model_fields.keys()
-        return report.model_copy(update={key: getattr(self, key) for key in own})
+        update = {key: getattr(self, key) for key in own}
+        if "post_api" in own and self.post_api != report.post_api:
+            update.setdefault("headers", {})
+        return report.model_copy(update=update)
 
 
 class Settings(_Table):

@@ -22,6 +22,7 @@ _STEP = {"": 0, "K": 1, "M": 2, "G": 3}
 _MOST_CERTIFICATES = 16 * 1024**2
 """The largest file of certificates, in bytes. All authorities of a system take a quarter of one MiB."""
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+_TARGET_NAME = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,64}")
 
 
 class BadValueError(ValueError):
@@ -243,12 +244,23 @@ def _account_name(value: Any) -> str:
     )
 
 
+def _target_name(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _TARGET_NAME.fullmatch(value):
+        raise BadValueError(f"must be up to 64 letters, digits and _ - . : [ ], not {found(value)}")
+    if value == "post_api":
+        raise BadValueError("must be another name: post_api is the setting of that name")
+    return value
+
+
 YesNo = Annotated[bool, BeforeValidator(_boolean)]
 Text = Annotated[str, BeforeValidator(_text)]
 Size = Annotated[int, _size(1, 4 * 1024**3)]
 Token = Annotated[str | None, BeforeValidator(_token)]
 Secret = Annotated[str | None, BeforeValidator(_secret)]
 AccountName = Annotated[str, BeforeValidator(_account_name)]
+TargetName = Annotated[str | None, BeforeValidator(_target_name)]
 Folder = Annotated[Path, _path_kind("a folder", lambda p: p.is_dir() or not p.exists())]
 FilePath = Annotated[Path | None, _path_kind("a file", lambda p: not p.is_dir())]
 ExistingFile = Annotated[Path | None, _path_kind("a file that exists", Path.is_file)]

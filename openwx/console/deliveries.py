@@ -1,4 +1,4 @@
-"""Deliveries to ``post_api``: failed, waiting and recent ones, and sending again or discarding the failed."""
+"""Deliveries of reports: failed, waiting and recent ones, and sending again or discarding the failed."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,7 +11,7 @@ from openwx.console.context import PageContext, base_of
 from openwx.console.feed import feed_line
 from openwx.console.wording import PageError, delivery_reason
 from openwx.errors import Code
-from openwx.store.records import DeliveryStatus, ListedReport
+from openwx.store.records import ListedDelivery
 
 SHOWN = 100
 Tab = Literal["failed", "waiting", "delivered"]
@@ -21,14 +21,16 @@ STATES: tuple[Tab, ...] = ("failed", "waiting", "delivered")
 async def deliveries(context: PageContext) -> web.StreamResponse:
     account, t = context.account(), context.t
     state: Tab = next((one for one in STATES if one == context.texts.get("state")), "failed")
+    names = [target.name for target in account.targets]
+    target = next((name for name in names if name == context.texts.get("target")), None)
     outbox = account.outbox
-    listed: Sequence[ListedReport]
+    listed: Sequence[ListedDelivery]
     if state == "failed":
-        listed = await outbox.failed(SHOWN)
+        listed = await outbox.failed(SHOWN, target=target)
     elif state == "waiting":
-        listed = await outbox.waiting(SHOWN)
+        listed = await outbox.waiting(SHOWN, target=target)
     else:
-        listed = await outbox.delivered(SHOWN)
+        listed = await outbox.delivered(SHOWN, target=target)
     payloads = await account.history.payloads([one.id for one in listed])
     template = "parts/deliveries.html" if context.is_fragment else "deliveries.html"
     return context.page(
@@ -36,12 +38,13 @@ async def deliveries(context: PageContext) -> web.StreamResponse:
         account=account,
         state=state,
         states=STATES,
+        target=target,
         listed=listed,
         lines={
             one.id: feed_line(one.id, one.created, payloads.get(one.id, {}), t) for one in listed
         },
         reasons={
-            one.id: delivery_reason(one.http_status, one.error, t)
+            one.key: delivery_reason(one.http_status, one.error, t)
             for one in listed
             if one.error and one.error != f"HTTP {one.http_status}"
         },
@@ -50,20 +53,21 @@ async def deliveries(context: PageContext) -> web.StreamResponse:
 
 
 async def delivery(context: PageContext) -> web.StreamResponse:
-    """Show one delivery with its request body."""
+    """Show the deliveries of one report, and its request body."""
     account, t = context.account(), context.t
     report = await account.history.by_id(context.number("id") or 0)
     if report is None:
         raise PageError(Code.NOT_FOUND, "error.no_delivery")
+    listed = await account.outbox.of_report(report.id)
     return context.page(
         "delivery.html",
         account=account,
         report=report,
-        failed=report.delivery_status == DeliveryStatus.FAILED,
-        waiting=report.delivery_status == 0,
-        dropped=report.delivery_status == DeliveryStatus.DROPPED,
+        listed=listed,
         line=feed_line(report.id, report.created, payload_of(report), t),
-        reason=delivery_reason(report.http_status, report.error, t) if report.error else None,
+        reasons={
+            one.key: delivery_reason(one.http_status, one.error, t) for one in listed if one.error
+        },
         json=_indented(report.body),
     )
 
@@ -75,7 +79,7 @@ def _indented(body: bytes) -> str:
 async def retry(context: PageContext) -> web.StreamResponse:
     """Send one failed delivery again, or all."""
     account = context.account()
-    count = await account.outbox.retry(_chosen_ids(context))
+    count = await account.outbox.retry(_chosen_ids(context), target=_chosen_target(context))
     state = "waiting" if count else "failed"
     return context.redirect(f"{base_of(account)}/deliveries", state=state)
 
@@ -83,7 +87,7 @@ async def retry(context: PageContext) -> web.StreamResponse:
 async def drop(context: PageContext) -> web.StreamResponse:
     """Discard one failed delivery, or all."""
     account = context.account()
-    await account.outbox.drop(_chosen_ids(context))
+    await account.outbox.drop(_chosen_ids(context), target=_chosen_target(context))
     return context.redirect(f"{base_of(account)}/deliveries", state="failed")
 
 
@@ -95,3 +99,8 @@ def _chosen_ids(context: PageContext) -> list[int] | None:
     if id is None:
         raise PageError(Code.BAD_PARAMETER, "error.which_delivery")
     return [id]
+
+
+def _chosen_target(context: PageContext) -> str | None:
+    """Return the target that the form names; None for all."""
+    return context.texts.get("target") or None

@@ -143,7 +143,7 @@ class LivePage:
                 for part in ("status", "budgets", "abilities"):
                     parts[part] = context.render(f"parts/{part}.html", account=account, **values)
             elif self._view == "deliveries":
-                parts["deliveries"] = repr((await counts_of(account), account.outage))
+                parts["deliveries"] = repr((await counts_of(account), account.outages))
         changed = [
             Update(name, html) for name, html in parts.items() if self._shown.get(name) != html
         ]

@@ -1,6 +1,7 @@
 """The gateway under test: ``openwx serve`` with one port and one data folder, started again and again."""
 
 import asyncio
+import json
 import os
 import resource
 from pathlib import Path
@@ -10,6 +11,9 @@ from aiohttp.test_utils import unused_port
 
 from .process import Failed, Process
 
+ARCHIVE = "archive"
+ARCHIVED = {"post_types": ["receive_message"], "formats": ["text"]}
+"""What the second backend gets. It may not reply, and does so all the same."""
 RUNS_WITHIN_S = 30.0
 FULL = "nothing is acknowledged until it works again"
 """A part of the log line that reports that the journal cannot be written."""
@@ -20,7 +24,10 @@ CAN_FILL_DISK = hasattr(resource, "prlimit")
 
 
 class Gateway(Process):
-    def __init__(self, folder: Path, *, transport: str, base_url: str, post_api: str) -> None:
+    def __init__(
+        self, folder: Path, *, transport: str, base_url: str, post_api: str, archive: str
+    ) -> None:
+        """``archive`` is the address of a second backend, which gets ``ARCHIVED`` alone."""
         port = unused_port()
         super().__init__(
             "gateway",
@@ -31,6 +38,9 @@ class Gateway(Process):
                 "OPENWX_DATA_DIR": str(folder / "data"),
                 "OPENWX_LISTEN__PORT": str(port),
                 "OPENWX_REPORT__POST_API": post_api,
+                "OPENWX_REPORT__TARGETS": json.dumps(
+                    [{"name": ARCHIVE, "url": archive, **ARCHIVED}]
+                ),
                 # A backend may accept and close often; no delivery may fail because of that.
                 "OPENWX_REPORT__TRIES": "100",
                 "OPENWX_ACCOUNTS__DEFAULT__TRANSPORT": transport,
@@ -104,8 +114,8 @@ class Gateway(Process):
         for one in waiting:
             if not one["next_try"]:
                 continue  # it is queued behind another one, being sent, or delivered by now
-            id = {"id": str(one["id"])}
-            async with http.post(f"{self.url}/openwx/outbox_retry", data=id):
+            named = {"id": str(one["id"]), "target": one["target"]}
+            async with http.post(f"{self.url}/openwx/outbox_retry", data=named):
                 pass
 
     def fill_disk(self) -> None:

@@ -1,4 +1,4 @@
-"""The ``post_api`` of the test: a program that records every report, replies to some, and has moods.
+"""A backend of the test: a program that records every report, replies to some, and has moods.
 
 ``python -m openwx.crashtest.receiver SEED`` prints the addresses of its hook and of its control API:
 ``POST /mood`` with a ``Mood``, and ``GET /arrivals?after=N&timeout_s=S``, which returns the arrivals from number N on
@@ -37,14 +37,14 @@ def wants_reply(text: str) -> bool:
     return kind == "message" and number.isdecimal() and int(number) % 4 == 0
 
 
-class PostApi:
+class Backend:
     """The hook and its control API. Each delivery of a message gets a different reply, so that duplicates show."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: str) -> None:
         self._mood = Mood.WELL
         self._arrivals: list[dict[str, Any]] = []
         self._came = asyncio.Condition()
-        self._draw = random.Random(f"{seed}:post_api")
+        self._draw = random.Random(seed)
         self._numbers = itertools.count(1)
         self._site: web.TCPSite | None = None
         self._hook: web.AppRunner
@@ -142,4 +142,4 @@ async def _half(request: web.Request, answer: bytes) -> web.StreamResponse:
 
 
 if __name__ == "__main__":
-    asyncio.run(PostApi(int(sys.argv[1])).serve())
+    asyncio.run(Backend(sys.argv[1]).serve())

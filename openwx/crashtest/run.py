@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
-from .gateway import CAN_FILL_DISK, Gateway
+from .gateway import ARCHIVE, CAN_FILL_DISK, Gateway
 from .ilink import ILinkWeChat
 from .process import Failed
 from .receiver import Mood
@@ -78,22 +78,30 @@ async def _run(plan: Plan, folder: Path) -> list[str]:
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=CALLER_TIMEOUT))
         wechat = TRANSPORTS[plan.transport](plan.seed, folder=folder, http=http)
-        receiver = Receiver(plan.seed, folder=folder, http=http)
-        for service in (wechat, receiver):
+        receiver = Receiver("post_api", plan.seed, folder=folder, http=http)
+        archive = Receiver(ARCHIVE, plan.seed, folder=folder, http=http)
+        for service in (wechat, receiver, archive):
             stack.push_async_callback(service.close)
             await service.start()
         await wechat.prepare()
         gateway = Gateway(
-            folder, transport=plan.transport, base_url=wechat.url, post_api=receiver.url
+            folder,
+            transport=plan.transport,
+            base_url=wechat.url,
+            post_api=receiver.url,
+            archive=archive.url,
         )
         stack.push_async_callback(gateway.close)
         traffic = Traffic(wechat, gateway, await wechat.chats(), plan.seed, http)
-        rounds = _Rounds(plan, gateway, wechat, receiver)
+        rounds = _Rounds(plan, gateway, wechat, receiver, archive)
         async with _traffic(traffic):
             await rounds.run()
         await wechat.calm_down()
-        await receiver.set_mood(Mood.CALM)
-        records, wrong = await _wait_until_settled(wechat, receiver, traffic, gateway, http)
+        for backend in (receiver, archive):
+            await backend.set_mood(Mood.CALM)
+        records, wrong = await _wait_until_settled(
+            wechat, receiver, archive, traffic, gateway, http
+        )
         if code := await gateway.terminate():
             wrong.append(f"the gateway stopped with exit code {code}")
         if plan.kills >= 2 * len(rounds.stages):  # in a shorter run chance may leave one out
@@ -120,12 +128,21 @@ async def _traffic(traffic: Traffic) -> AsyncIterator[None]:
 
 
 class _Rounds:
-    def __init__(self, plan: Plan, gateway: Gateway, wechat: WeChat, receiver: Receiver) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        gateway: Gateway,
+        wechat: WeChat,
+        receiver: Receiver,
+        archive: Receiver,
+    ) -> None:
         self.stages = (*STAGES, *wechat.stages)
         self._plan = plan
         self._gateway = gateway
         self._wechat = wechat
         self._receiver = receiver
+        self._archive = archive
+        self._archive_draw = random.Random(f"{plan.seed}:{ARCHIVE}")
         self._draw = random.Random(f"{plan.seed}:rounds")
         self._count: Counter[str] = Counter()
 
@@ -137,17 +154,21 @@ class _Rounds:
             await self._gateway.start()
             mood = self._draw.choice([Mood.WELL, *MOODS])
             await self._receiver.set_mood(mood)
+            other = self._archive_draw.choice([Mood.WELL, *MOODS])
+            await self._archive.set_mood(other)
             # In turn, so that a short run has them all.
             stage = "working" if stops else self.stages[kills % len(self.stages)]
             behaviour = await self._wechat.begin_round(number, self._draw)
             await self._work(stage)
-            self._count.update([stage, f"post_api {mood}"])
+            self._count.update([stage, f"post_api {mood}", f"{ARCHIVE} {other}"])
             if stops:
                 await self._stop()
             else:
                 await self._gateway.kill()
                 kills += 1
-            how = ", ".join(filter(None, (stage, f"post_api {mood}", behaviour)))
+            how = ", ".join(
+                filter(None, (stage, f"post_api {mood}", f"{ARCHIVE} {other}", behaviour))
+            )
             print(f"  {number + 1}: {how}: {'SIGTERM' if stops else 'SIGKILL'}")
             sys.stdout.flush()
         await self._gateway.start()
@@ -199,6 +220,7 @@ class _Rounds:
 async def _wait_until_settled(
     wechat: WeChat,
     receiver: Receiver,
+    archive: Receiver,
     traffic: Traffic,
     gateway: Gateway,
     http: aiohttp.ClientSession,
@@ -216,12 +238,13 @@ async def _wait_until_settled(
     waits, quiet = 0, False
     while True:
         await gateway.try_now(http)
-        new = await receiver.read_arrivals(0.0)
+        new = await receiver.read_arrivals(0.0) + await archive.read_arrivals(0.0)
         told = await wechat.told()
         missing = frozenset({last.msg_id}) - told.handed_out
         records = Records(
             traffic.written, replace(told, pending=told.pending | missing), receiver.arrivals,
             traffic.sent, gateway.ended_without_room, drops_repeats=wechat.drops_repeats,
+            archived=archive.arrivals,
         )  # fmt: skip
         wrong = complaints(records)
         if not wrong or (quiet and not new):

@@ -1,4 +1,4 @@
-"""Programs that survive every kill: ``Service``, and the ``post_api`` with its records. ``wechat`` has the others."""
+"""Programs that survive every kill: ``Service``, and the backends with their records. ``wechat`` has the others."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ READY_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A report that ``post_api`` recorded."""
+    """A report that a backend recorded."""
 
     webhook_id: str
     payload: dict[str, Any]
@@ -49,10 +49,10 @@ class Service(Process):
 class Receiver(Service):
     """The program of ``receiver``, and the reports that arrived there."""
 
-    def __init__(self, seed: int, *, folder: Path, http: aiohttp.ClientSession) -> None:
-        super().__init__(
-            "receiver", "openwx.crashtest.receiver", str(seed), folder=folder, http=http
-        )
+    def __init__(self, name: str, seed: int, *, folder: Path, http: aiohttp.ClientSession) -> None:
+        """``name`` is that of the target; with the seed it repeats the moods."""
+        program = ("openwx.crashtest.receiver", f"{seed}:{name}")
+        super().__init__(name, *program, folder=folder, http=http)
         self.url = ""
         self.arrivals: list[Arrival] = []
         self._control = ""

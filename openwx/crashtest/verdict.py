@@ -1,4 +1,4 @@
-"""Compares the records of WeChat and of ``post_api`` with the promises of openwx."""
+"""Compares the records of WeChat and of both backends with the promises of openwx."""
 
 import base64
 import itertools
@@ -34,6 +34,8 @@ class Records:
     """The starts whose processes ended with a full disk."""
     drops_repeats: bool = True
     """Whether WeChat drops a message that is sent again, so that no outcome has to be unknown."""
+    archived: Sequence[Arrival] | None = None
+    """The reports that the second backend recorded, in order; None without one."""
 
     @property
     def shown(self) -> list[Written]:
@@ -71,6 +73,7 @@ def complaints(records: Records) -> list[str]:
         *_of_sends(records, heard, endings),
         *_of_order(records),
         *_of_reports(records, heard),
+        *_of_archive(records),
         *(_of_replies(expected, heard) if records.drops_repeats else _of_truth(records, heard)),
     ]
 
@@ -95,6 +98,8 @@ def emptiness(records: Records) -> list[str]:
         "send with async=1 was accepted": len(records.sent.accepted),
         "reply was wanted": sum(map(_wants_reply, records.shown)),
     }
+    if records.archived is not None:
+        counts["report came to the second backend"] = len(records.archived)
     if not records.drops_repeats:
         counts |= {
             "message came twice": len(records.told.doubled),
@@ -118,6 +123,10 @@ def figures(records: Records) -> str:
         f" a key), {len(sent.accepted)} accepted with async=1, {len(sent.unknown)} without an answer"
         f" or refused;\n{replies} replies wanted; {failed} sends reported as failed"
     )
+    if records.archived is not None:
+        archived = len({arrival.webhook_id for arrival in records.archived})
+        repeats = len(records.archived) - archived
+        text += f"; {archived} reports reached the second backend, with {repeats} repeats"
     if records.drops_repeats:
         return text
     told, came = records.told, records.came()
@@ -232,6 +241,41 @@ def _of_replies(shown: Sequence[Written], heard: Counter[str]) -> Iterator[str]:
     for written in shown:
         if _wants_reply(written) and replied[written.text] != 1:
             yield f"the reply to {written.text} was executed {replied[written.text]} times"
+
+
+def _of_archive(records: Records) -> Iterator[str]:
+    """Check that the second backend got what its filter lets through: all of that, unchanged, and nothing else."""
+    if records.archived is None:
+        return
+    wanted = {
+        arrival.webhook_id: arrival.payload
+        for arrival in records.of("receive_message")
+        if arrival.payload["format"] == "text"
+    }
+    got = {arrival.webhook_id: arrival.payload for arrival in records.archived}
+    for webhook_id, payload in wanted.items():
+        if webhook_id not in got:
+            yield f"{payload['content']}: did not reach the second backend"
+        elif got[webhook_id] != payload:
+            yield f"{payload['content']}: reached the second backend as something else"
+    for webhook_id, payload in got.items():
+        if webhook_id not in wanted:
+            yield f"{payload.get('content')}: reached the second backend, which was not to get it"
+    yield from _of_order_in_archive(records, records.archived)
+
+
+def _of_order_in_archive(records: Records, archived: Sequence[Arrival]) -> Iterator[str]:
+    places: dict[str, int] = {}
+    for place, arrival in enumerate(archived):
+        places.setdefault(_text_of(arrival.payload), place)
+    by_chat: defaultdict[ChatKey, list[str]] = defaultdict(list)
+    for written in records.written:
+        if written.text in places:
+            by_chat[written.chat].append(written.text)
+    for texts in by_chat.values():
+        for earlier, later in itertools.pairwise(texts):
+            if places[earlier] > places[later]:
+                yield f"order at the second backend: {later} came before {earlier}"
 
 
 def _of_truth(records: Records, heard: Counter[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A circuit breaker for ``post_api``: during an outage, all chats share one back-off and one probe.
+"""A circuit breaker for one target: during an outage, all chats share one back-off and one probe.
 
 A backend is out if it cannot be connected to, or says "not now" (408, 429, 502, 503, 504) to several chats. A backend
 that takes a report and does not answer is there: that counts as a try of this report, and delays no other chat.
@@ -18,8 +18,9 @@ _FAILING_CHATS = 3
 class CircuitBreaker:
     """Closed while the backend answers; open during an outage; half-open once the next probe may go."""
 
-    def __init__(self, account: str, pauses: Callable[[], Iterator[float]]) -> None:
+    def __init__(self, account: str, target: str, pauses: Callable[[], Iterator[float]]) -> None:
         self._account = account
+        self._target = target
         self._new_pauses = pauses
         self._pauses = pauses()
         self._failing: set[str] = set()
@@ -56,11 +57,11 @@ class CircuitBreaker:
 
     def answered(self) -> bool:
         """Note an answer of the backend. Return whether that ends an outage."""
-        return self._close("post_api answers again")
+        return self._close("answers again")
 
     def reached(self) -> bool:
         """Note a connection without an answer. Return whether that ends an outage."""
-        return self._close("post_api is there again, but gives no answer")
+        return self._close("is there again, but gives no answer")
 
     def _close(self, words: str) -> bool:
         self._failing.clear()
@@ -70,7 +71,7 @@ class CircuitBreaker:
         self.outage = ""
         self._pauses = self._new_pauses()
         self.probe_now()
-        log.warning("%s: %s", self._account, words)
+        log.warning("%s: %s %s", self._account, self._target, words)
         return True
 
     def failed(
@@ -80,7 +81,8 @@ class CircuitBreaker:
         self._failing.add(chat)
         now = asyncio.get_running_loop().time()
         if self._probe_at is None and (down or len(self._failing) >= _FAILING_CHATS):
-            log.warning("%s: post_api does not answer, reports wait: %s", self._account, error)
+            words = "%s: %s does not answer, reports wait: %s"
+            log.warning(words, self._account, self._target, error)
         elif self._probe_at is None:
             return
         elif not probe:  # it was under way when the circuit opened

@@ -10,7 +10,16 @@ from openwx import metrics
 from openwx.reporter.clock import Clock
 from openwx.reporter.post import webhook_id_of
 from openwx.store.base import ReportStore
-from openwx.store.records import DeliveryOutcome, DeliveryStatus, NewSend, Report, Send, WriteBatch
+from openwx.store.records import (
+    POST_API,
+    DeliveryKey,
+    DeliveryOutcome,
+    DeliveryStatus,
+    NewSend,
+    Report,
+    Send,
+    WriteBatch,
+)
 
 log = logging.getLogger("openwx.report")
 
@@ -27,17 +36,20 @@ _read_sent_at = msgspec.json.Decoder(_SentAt).decode
 
 
 class OutcomeWriter:
-    """Writes for one account. If the journal cannot be written, it waits."""
+    """Writes for one target of an account. If the journal cannot be written, it waits."""
 
-    def __init__(self, account: str, journal: ReportStore, clock: Clock) -> None:
+    def __init__(self, account: str, target: str, journal: ReportStore, clock: Clock) -> None:
         self._account = account
+        self._target = target
         self._journal = journal
         self._clock = clock
-        self._counts = metrics.of_account(account)
+        self._counts = metrics.of_target(account, target)
 
     async def add_try(self, report: Report) -> None:
         """Count one more failed try."""
-        batch = WriteBatch(account=self._account, failed_tries=[report.id])
+        batch = WriteBatch(
+            account=self._account, failed_tries=[DeliveryKey(report.id, self._target)]
+        )
         await self.until_done(lambda: self._journal.write(batch))
 
     async def end(
@@ -46,14 +58,23 @@ class OutcomeWriter:
         outcome: DeliveryOutcome,
         *,
         sends: Sequence[NewSend] = (),
-        failed_tries: Sequence[int] = (),
+        is_counted: bool = False,
     ) -> list[Send]:
-        """Write a delivery's outcome, the replies to the report, and perhaps its last try. Return the stored sends."""
+        """Write a delivery's outcome and the replies to the report. Return the stored sends.
+
+        ``is_counted``: its last try counts, too.
+        """
         if outcome.status is DeliveryStatus.FAILED:
+            whose = self._account
+            if self._target != POST_API:
+                whose = f"{self._account} to {self._target}"
             words = "%s: %s of %s failed: %s"
-            log.error(words, webhook_id_of(report), report.kind, self._account, outcome.error)
+            log.error(words, webhook_id_of(report), report.kind, whose, outcome.error)
         batch = WriteBatch(
-            account=self._account, sends=sends, failed_tries=failed_tries, outcomes=[outcome]
+            account=self._account,
+            sends=sends,
+            failed_tries=[DeliveryKey(report.id, self._target)] if is_counted else [],
+            outcomes=[outcome],
         )
         written = await self.until_done(lambda: self._journal.write(batch))
         self._counts.settled(outcome.status.name.lower())

@@ -1,27 +1,20 @@
-"""Which messages and events are reported."""
+"""Which messages and events are reported, and to whom."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from openwx.config import ReportSettings
+from openwx.config import ReportSettings, Target
+from openwx.config.contract import MESSAGES
+from openwx.config.targets import fits
 
-_MESSAGES = ("receive_message", "send_message")
+
+def targets_of(targets: Sequence[Target], kind: str, payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the targets that get a report of this kind."""
+    return tuple(target.name for target in targets if target.wants(kind, payload))
 
 
-def allowed(settings: ReportSettings, kind: str, payload: Mapping[str, Any]) -> bool:
-    """Return whether the settings allow a report of this kind, be it to ``post_api`` or to stdout."""
-    if kind not in _MESSAGES:
+def allowed_on_stdout(settings: ReportSettings, kind: str, payload: Mapping[str, Any]) -> bool:
+    """Return whether ``post_stdout`` writes a report of this kind."""
+    if kind not in MESSAGES:
         return settings.post_event and kind in settings.post_event_list
-    return all(
-        name in payload and _as_text(payload[name]) == value
-        for name, value in settings.post_message_filter.items()
-    )
-
-
-def should_report(settings: ReportSettings, kind: str, payload: Mapping[str, Any]) -> bool:
-    """Return whether a report of this kind has to be delivered to ``post_api``."""
-    return settings.post_api is not None and allowed(settings, kind, payload)
-
-
-def _as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return fits(settings.post_message_filter, payload)

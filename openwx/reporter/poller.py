@@ -30,7 +30,7 @@ async def poll(
     if settings.poll_api is None:
         return
     url = url_for(settings.poll_api)
-    trusted = tls.trusted(settings)
+    trusted = tls.trusted(settings.ca, verify=settings.verify)
     works = True
     while True:
         await running()

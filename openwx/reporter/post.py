@@ -1,18 +1,19 @@
-"""One POST to ``post_api`` and its result. Foreign exceptions do not leave this module."""
+"""One POST to a target and its result. Foreign exceptions do not leave this module."""
 
 import asyncio
 import io
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import aiohttp
 import msgspec
 from yarl import URL
 
 from openwx import metrics
-from openwx.config import ReportSettings
+from openwx.config import Target
 from openwx.config.addresses import masked
+from openwx.config.targets import POST_API
 from openwx.errors import ConfigError
 from openwx.reporter import answer, redirects, signing, tls
 from openwx.reporter import attachment as attached
@@ -51,25 +52,26 @@ class Poster:
     def __init__(
         self,
         account: str,
-        post_api: str,
-        settings: ReportSettings,
+        target: Target,
         http: aiohttp.ClientSession,
         *,
         url_client: Callable[[], str | None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._account = account
-        self._url = url_for(post_api)
+        self._name = account if target.name == POST_API else f"{account}: {target.name}"
+        self._headers = target.headers
+        self._url = address_of(target)
         self._url_client = url_client
         self._http = http
         self._timeout = aiohttp.ClientTimeout(
-            total=settings.timeout, connect=settings.timeout * _TO_CONNECT
+            total=target.timeout, connect=target.timeout * _TO_CONNECT
         )
-        self._tls = tls.trusted(settings)
-        self._key = signing.key_of(settings.secret) if settings.secret else None
-        self._numbers = settings.numbers
+        self._tls = tls.trusted(target.ca, verify=target.verify)
+        self._key = signing.key_of(target.secret) if target.secret else None
+        self._numbers = target.numbers
+        self._may_reply = target.may_reply
         # The only try must not be lost to a connection that the backend is just closing.
-        self._more_headers = {"Connection": "close"} if settings.tries == 1 else {}
+        self._more_headers = {"Connection": "close"} if target.tries == 1 else {}
         self._clock = clock
         self._throttle = Throttle(_WARN_EVERY_S)
 
@@ -96,7 +98,7 @@ class Poster:
             async with self._http.post(
                 url,
                 data=data,
-                headers={**headers, **self._more_headers},
+                headers={**self._own_headers(url), **headers, **self._more_headers},
                 allow_redirects=False,
                 timeout=self._timeout,
                 ssl=self._tls,
@@ -110,6 +112,10 @@ class Poster:
             return Silent(f"no answer within {self._timeout.total:g} s")
         except (aiohttp.ClientError, OSError) as error:
             return Silent(tls.describe_error(error))
+
+    def _own_headers(self, url: URL) -> Mapping[str, str]:
+        """Return the configured headers: only for the place they are for, not another port that it redirects to."""
+        return self._headers if redirects.is_same_place(self._url, url) else {}
 
     async def _content(
         self, report: Report
@@ -148,17 +154,20 @@ class Poster:
         if not 200 <= status < 300:
             leads = f" to {redirects.in_words(location)}, which is not followed" if location else ""
             return Refused(status, f"HTTP {status}{leads if status < 400 else ''}")
+        may_reply = bool(report.reply_to) and self._may_reply
         try:
             body = await _read(response)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            return Accepted(status, lost=tls.describe_error(error) if report.reply_to else "")
+            return Accepted(status, lost=tls.describe_error(error) if may_reply else "")
+        if not self._may_reply:
+            return Accepted(status)
         if body is None:
-            if report.reply_to and answer.is_json(response.content_type):
+            if may_reply and answer.is_json(response.content_type):
                 too_large = f"the answer is ignored: it is larger than {answer.MAX_BYTES} bytes"
                 self._complain(report, answer.Complaint(too_large))
             return Accepted(status)
         found, complaints = answer.read(
-            body, response.content_type, response.charset, may_reply=bool(report.reply_to)
+            body, response.content_type, response.charset, may_reply=may_reply
         )
         for complaint in complaints:
             self._complain(report, complaint)
@@ -168,7 +177,7 @@ class Poster:
         """Count an answer that cannot be used, and log it: as a warning once an hour."""
         is_warning = complaint.is_reply and self._throttle.allows()
         level = logging.WARNING if is_warning else logging.INFO
-        values = (self._account, webhook_id_of(report), complaint.words)
+        values = (self._name, webhook_id_of(report), complaint.words)
         metrics.dropped(log, "reply", "%s: %s: %s", *values, level=level)
 
 
@@ -178,6 +187,13 @@ def url_for(address: str) -> URL:
         return URL(address)
     except ValueError as error:
         raise ConfigError(f"not an address: {masked(address)!r}: {type(error).__name__}") from None
+
+
+def address_of(target: Target) -> URL:
+    """Return the address of a target; without user and password if a header has the same purpose."""
+    url = url_for(target.url)
+    has_own = any(name.lower() == "authorization" for name in target.headers)
+    return url.with_user(None) if has_own else url
 
 
 def with_client(url: URL, client: str | None) -> URL:

@@ -25,7 +25,7 @@ def next_url(url: URL, location: str) -> URL | str:
         return "to another host"
     if url.scheme == "https" and target.scheme == "http":
         return "from https to http"
-    if target.user is None and target.password is None and _is_same_place(url, target):
+    if target.user is None and target.password is None and is_same_place(url, target):
         target = target.with_user(url.user).with_password(url.password)
     return target
 
@@ -41,8 +41,8 @@ def _host(url: URL) -> str:
     return (url.host or "").rstrip(".").lower()
 
 
-def _is_same_place(url: URL, target: URL) -> bool:
-    """Return whether the credentials of ``url`` hold for ``target``: another port may be another program."""
+def is_same_place(url: URL, target: URL) -> bool:
+    """Return whether the secrets for ``url`` hold for ``target``: another port may be another program."""
     if url.port == target.port and url.scheme == target.scheme:
         return True
     return url.is_default_port() and target.is_default_port()

@@ -1,4 +1,4 @@
-"""Delivers an account's reports to ``post_api``: in order within each chat, repeated until accepted.
+"""Delivers an account's reports to one target: in order within each chat, repeated until accepted.
 
 ``delivery_queue.py`` decides which report is next. Here one is posted, and the result decides what happens to it. Its
 outcome and the replies to it are written into the journal in one batch.
@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 
 from openwx import metrics
-from openwx.config import ReportSettings
+from openwx.config import Target
 from openwx.logcontext import bind
 from openwx.reporter import retry_schedule
 from openwx.reporter.answer import BackendAnswer
@@ -21,17 +21,11 @@ from openwx.reporter.circuit_breaker import CircuitBreaker
 from openwx.reporter.clock import Clock
 from openwx.reporter.delivery_queue import DeliveryQueue, Retry
 from openwx.reporter.outcomes import OutcomeWriter
-from openwx.reporter.payload import Payload
-from openwx.reporter.policy import allowed, should_report
 from openwx.reporter.post import Poster, webhook_id_of
 from openwx.reporter.post_result import Accepted, Refused, Silent, Unavailable
 from openwx.reporter.retry_schedule import Pauses
-from openwx.reporter.stdout import StdoutWriter
 from openwx.store.base import ReportStore
 from openwx.store.records import DeliveryOutcome, DeliveryStatus, NewSend, Report, Send
-from openwx.timing import Timing
-
-__all__ = ["BackendAnswer", "Progress", "Replies", "Reporter", "allowed", "should_report"]
 
 log = logging.getLogger("openwx.report")
 
@@ -41,7 +35,7 @@ _STALE_S = 60.0
 
 
 class Replies(Protocol):
-    """Sends the replies of ``post_api``. Both methods are called on the loop, and must not block."""
+    """Sends the replies of targets. Both methods are called on the loop, and must not block."""
 
     def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         """Return the sends that an answer asks for. They are stored with the delivery, and once only."""
@@ -78,66 +72,48 @@ class _Tries(msgspec.Struct):
 
 
 class Reporter:
-    """The deliveries of one account. ``publish`` takes what is recorded."""
+    """The deliveries of one account to one target. ``add`` takes what is recorded."""
 
     def __init__(
         self,
         account: str,
-        settings: ReportSettings,
+        target: Target,
         journal: ReportStore,
         http: aiohttp.ClientSession,
         *,
         replies: Replies,
-        url_client: Callable[[], str | None] = lambda: None,
-        pauses: Pauses | None = None,
-        clock: Clock | None = None,
+        url_client: Callable[[], str | None],
+        pauses: Pauses,
+        clock: Clock,
     ) -> None:
         """``url_client`` returns what ``client=`` is in addresses of backends, or None."""
+        self.target = target
         self._account = account
-        self._settings = settings
         self._journal = journal
         self._replies = replies
-        self._pauses = pauses or retry_schedule.of(Timing())
-        self._clock = clock or Clock()
-        self._poster: Poster | None = None
-        if settings.post_api is not None:
-            self._poster = Poster(
-                account,
-                settings.post_api,
-                settings,
-                http,
-                url_client=url_client,
-                clock=self._clock,
-            )
-        self._counts = metrics.of_account(account)
-        self._outcomes = OutcomeWriter(account, journal, self._clock)
-        self._stdout = StdoutWriter()
-        self._breaker = CircuitBreaker(account, self._pauses.outage)
+        self._pauses = pauses
+        self._clock = clock
+        self._poster = Poster(account, target, http, url_client=url_client, clock=clock)
+        self._counts = metrics.of_target(account, target.name)
+        self._outcomes = OutcomeWriter(account, target.name, journal, clock)
+        self._breaker = CircuitBreaker(account, target.name, pauses.outage)
         self._queue = DeliveryQueue(account, self._breaker, self._deliver)
         self._tries: dict[int, _Tries] = {}
         self._created: dict[int, float] = {}
-        """When reports were created, on the steady clock."""
-        self._loaded = self._clock.mark()
+        """When deliveries were created, on the steady clock."""
+        self._loaded = clock.mark()
 
-    def on_report(self, report: Report, payload: Payload) -> None:
-        """Write a recorded report to stdout and deliver it, as far as the settings ask for that."""
-        if self._settings.post_stdout and allowed(self._settings, report.kind, payload):
-            self._stdout.add(report)
-        if report.deliver and self._poster is not None:
-            self._add(report)
-
-    def retry(self, reports: Iterable[Report]) -> None:
-        """Deliver failed reports again: soon, whatever pauses there are, and before newer ones of their chats."""
-        if self._poster is None:
-            return
-        for report in reports:
-            self._add(report, pause_s=self._pauses.gather_s)
-            self._breaker.probe_now()
-
-    def _add(self, report: Report, *, pause_s: float = 0.0) -> None:
+    def add(self, report: Report, *, pause_s: float = 0.0) -> None:
+        """Deliver a recorded report, not before a pause."""
         self._tries.pop(report.id, None)
         self._created[report.id] = self._clock.mark().to_steady(report.created)
         self._queue.add(report.id, report.chat, pause_s=pause_s)
+
+    def retry(self, reports: Iterable[Report]) -> None:
+        """Deliver failed reports again: soon, whatever pauses there are, and before newer ones of their chats."""
+        for report in reports:
+            self.add(report, pause_s=self._pauses.gather_s)
+            self._breaker.probe_now()
 
     def try_now(self, chats: Iterable[str]) -> None:
         """End the pauses of these chats, and that of an outage."""
@@ -162,30 +138,17 @@ class Reporter:
     async def run(self) -> None:
         """Deliver until cancelled, beginning with what the journal still holds. A bug comes out."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._stdout.run(), name=f"{self._account}: stdout")
-            pending: list[tuple[int, str]] = []
-            if self._poster is not None:
-                self._loaded = self._clock.mark()
-                pending = await self._outcomes.until_done(
-                    lambda: self._journal.pending(self._account)
-                )
+            self._loaded = self._clock.mark()
+            pending = await self._outcomes.until_done(
+                lambda: self._journal.pending(self._account, self.target.name)
+            )
             self._queue.start(pending)
             await self._queue.run(tasks)
 
-    async def drained(self, timeout_s: float) -> bool:
-        """Wait until everything is delivered. Return False if that takes too long.
-
-        All pauses end, so that each waiting report is tried once more.
-        """
+    async def drained(self) -> None:
+        """Wait until everything is delivered. All pauses end, so that each waiting report is tried once more."""
         self._queue.end_all_pauses()
-        try:
-            async with asyncio.timeout(timeout_s):
-                if self._poster is not None:
-                    await self._queue.idle.wait()
-                await self._stdout.drained()
-        except TimeoutError:
-            return False
-        return True
+        await self._queue.idle.wait()
 
     @property
     def waiting(self) -> int:
@@ -196,10 +159,13 @@ class Reporter:
 
     async def _deliver(self, chat: str, report_id: int, probe: bool) -> Retry | None:
         """Try a report once. Return when to try it again; None at the end of its delivery."""
-        report = await self._outcomes.until_done(lambda: self._journal.pending_report(report_id))
+        report = await self._outcomes.until_done(
+            lambda: self._journal.pending_report(report_id, self.target.name)
+        )
         retry = None
         if report is not None:
-            with bind(webhook_id=webhook_id_of(report), event=report.kind):
+            name, target = webhook_id_of(report), self.target.name
+            with bind(webhook_id=name, event=report.kind, target=target):
                 retry = await self._try(chat, report, probe=probe)
         if retry is not None:
             self._counts.delivery_retries.inc()
@@ -225,10 +191,9 @@ class Reporter:
             metrics.dropped(log, "late_event", words, *values, level=logging.INFO)
             await self._end(report, DeliveryStatus.DROPPED, tries, "too late")
             return None
-        if age_s > self._settings.max_age and tries.was_tried:
+        if age_s > self.target.max_age and tries.was_tried:
             await self._give_up(report, tries)
             return None
-        assert self._poster is not None
         result = await self._poster.post(report)
         tries.was_tried = True
         tries.posts += 1
@@ -246,7 +211,7 @@ class Reporter:
                 return await self._count(report, result, tries, self._pauses.silent)
             case Unavailable():
                 retry = self._wait(chat, report, result, tries, probe=probe)
-                if age_s <= self._settings.max_age:
+                if age_s <= self.target.max_age:
                     return retry
                 await self._give_up(report, tries)
                 return None
@@ -261,15 +226,18 @@ class Reporter:
     async def _accept(self, report: Report, result: Accepted, tries: _Tries) -> Retry | None:
         tries.error = ""
         tries.lost += bool(result.lost)
-        if result.lost and tries.lost < self._settings.tries:
+        if result.lost and tries.lost < self.target.tries:
             log.info("%s: the answer broke off: %s", webhook_id_of(report), result.lost)
             return Retry(retry_schedule.after(tries.lost, self._pauses.refused))
         if result.lost:
             words = "%s: the answer broke off %d times, and is not asked for again: %s"
             metrics.dropped(log, "reply", words, webhook_id_of(report), tries.lost, result.lost)
-        sends = []
+        sends: list[NewSend] = []
         if result.answer is not None and report.reply_to:
-            sends = self._replies.sends_for(report, result.answer)
+            sends = [
+                msgspec.structs.replace(send, target=self.target.name)
+                for send in self._replies.sends_for(report, result.answer)
+            ]
         await self._end(report, DeliveryStatus.DELIVERED, tries, "", sends)
         return None
 
@@ -284,10 +252,8 @@ class Reporter:
         is_news = result.error != tries.error
         tries.error = result.error
         tries.counted += 1
-        if tries.counted >= self._settings.tries:
-            await self._end(
-                report, DeliveryStatus.FAILED, tries, result.error, failed_tries=[report.id]
-            )
+        if tries.counted >= self.target.tries:
+            await self._end(report, DeliveryStatus.FAILED, tries, result.error, is_counted=True)
             return None
         if is_news and isinstance(result, Silent):
             log.warning("%s: no answer, tried again: %s", webhook_id_of(report), result.error)
@@ -314,10 +280,13 @@ class Reporter:
         tries: _Tries,
         error: str,
         sends: Sequence[NewSend] = (),
-        failed_tries: Sequence[int] = (),
+        *,
+        is_counted: bool = False,
     ) -> None:
         posts = tries.posts if status is DeliveryStatus.FAILED else 0
-        outcome = DeliveryOutcome(report.id, status, tries.http_status, error, posts)
-        stored = await self._outcomes.end(report, outcome, sends=sends, failed_tries=failed_tries)
+        outcome = DeliveryOutcome(
+            report.id, status, tries.http_status, error, posts, self.target.name
+        )
+        stored = await self._outcomes.end(report, outcome, sends=sends, is_counted=is_counted)
         if stored:
             self._replies.accept(stored)

@@ -2,27 +2,27 @@
 
 import ssl
 from functools import lru_cache
+from pathlib import Path
 
 import aiohttp
 
-from openwx.config import ReportSettings
 from openwx.errors import ConfigError
 from openwx.neterrors import describe
 
 
-def trusted(settings: ReportSettings) -> ssl.SSLContext | bool:
+def trusted(ca: Path | None, *, verify: bool) -> ssl.SSLContext | bool:
     """Return aiohttp's ``ssl``: True for the system's authorities, False to trust any certificate.
 
-    Raise ``ConfigError`` if the configured file cannot be read any more.
+    ``ca`` is a file of more certificates to trust. Raise ``ConfigError`` if it cannot be read any more.
     """
-    if not settings.verify:
+    if not verify:
         return False
-    if settings.ca is None:
+    if ca is None:
         return True
     try:
-        return _context(settings.ca.read_text(encoding="ascii", errors="ignore"))
+        return _context(ca.read_text(encoding="ascii", errors="ignore"))
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"report.ca {settings.ca} cannot be used: {error}") from None
+        raise ConfigError(f"ca {ca} cannot be used: {error}") from None
 
 
 def describe_error(error: Exception) -> str:

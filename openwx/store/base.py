@@ -9,6 +9,8 @@ What every store promises, and ``tests/unit/store/conformance`` checks:
   ``InvalidBatch`` it never will.
 - Ids and sequence numbers grow, and are never reused. A reader that continues after a number misses nothing.
 - Reads see every write that returned.
+- A report has a delivery for each of its targets. These end, fail and are retried independently of each other; the
+  report waits, with its attachment, until all have ended, and counts as failed while one of them has failed.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,8 +18,9 @@ from typing import Protocol, TypeVar
 
 from openwx.errors import OpenwxError
 from openwx.store.records import (
+    POST_API,
     Counts,
-    ListedReport,
+    ListedDelivery,
     Report,
     ReportPage,
     Send,
@@ -72,11 +75,14 @@ class Writable(Protocol):
 class ReportStore(Writable, Protocol):
     """Reports that are not delivered yet."""
 
-    async def pending(self, account: str) -> list[tuple[int, str]]:
-        """Return id and chat of the reports that can be delivered now, oldest first."""
+    async def pending(self, account: str, target: str = POST_API) -> list[tuple[int, str]]:
+        """Return id and chat of the reports that can be delivered to a target now, oldest first."""
 
-    async def pending_report(self, report_id: int) -> Report | None:
-        """Return a pending report; None once its delivery has ended."""
+    async def pending_report(self, report_id: int, target: str = POST_API) -> Report | None:
+        """Return a report whose delivery to this target is pending; None once that has ended."""
+
+    async def targets_waited_for(self, account: str) -> list[str]:
+        """Return the names of the targets with pending deliveries."""
 
     async def held(self, account: str) -> list[Report]:
         """Return the reports whose media is incomplete, and those behind them, oldest first."""
@@ -98,7 +104,7 @@ class ReportLog(Protocol):
         """Return one published report by its sequence number."""
 
     async def report(self, account: str, report_id: int) -> StoredReport | None:
-        """Return one report, with any delivery status."""
+        """Return one report, wherever its deliveries are."""
 
     async def log(self, account: str, *, before: int = MAX_SEQ, limit: int) -> list[StoredReport]:
         """Return an account's published reports with a sequence number below ``before``, newest first."""
@@ -126,22 +132,28 @@ class SendStore(Writable, Protocol):
 
 
 class DeliveryStore(Writable, Protocol):
-    """Deliveries to ``post_api`` by status."""
+    """Deliveries by status. ``target`` None: to all targets."""
 
-    async def failed(self, account: str, *, limit: int = 100) -> list[ListedReport]:
-        """Return the failed reports, newest first. ``WriteBatch.retried`` makes them pending again."""
+    async def failed(
+        self, account: str, *, target: str | None = None, limit: int = 100
+    ) -> list[ListedDelivery]:
+        """Return the failed deliveries, newest first. ``WriteBatch.retried`` makes them pending again."""
 
     async def count_failed(self, account: str) -> int:
-        """Count the failed reports."""
+        """Count the failed deliveries."""
 
-    async def waiting(self, account: str, *, limit: int = 100) -> list[ListedReport]:
-        """Return the reports that are not delivered yet, oldest first."""
+    async def waiting(
+        self, account: str, *, target: str | None = None, limit: int = 100
+    ) -> list[ListedDelivery]:
+        """Return the deliveries that have not ended, the oldest report's first."""
 
-    async def delivered(self, account: str, *, limit: int = 100) -> list[StoredReport]:
-        """Return the reports that ``post_api`` accepted, newest first."""
+    async def delivered(
+        self, account: str, *, target: str | None = None, limit: int = 100
+    ) -> list[ListedDelivery]:
+        """Return the deliveries that were accepted, newest first."""
 
-    async def delivery(self, account: str, report_id: int) -> tuple[ListedReport, bytes] | None:
-        """Return a report that failed or waits, and its body."""
+    async def deliveries(self, account: str, report_id: int) -> list[ListedDelivery]:
+        """Return all deliveries of a report, by the names of their targets."""
 
 
 class KeyValue(Writable, Protocol):
@@ -165,7 +177,8 @@ class Maintenance(Protocol):
     ) -> int:
         """Delete delivered and dropped reports older than ``keep_s`` or beyond ``keep`` of an account. Count them.
 
-        Failed ones stay, up to ``keep_failed``; pending ones always. Free space is given back to the file system.
+        Failed ones stay, up to ``keep_failed``; pending ones always. A report's deliveries are deleted with it. Free
+        space is given back to the file system.
         """
 
     async def prune_media(self, *, keep_s: float) -> None:

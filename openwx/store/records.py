@@ -6,8 +6,12 @@ A ``WriteBatch`` is one atomic write: all of it is on the disk, or none of it.
 import secrets
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from typing import NamedTuple
 
 import msgspec
+
+POST_API = "post_api"
+"""The target that the setting ``post_api`` names, which is the first one."""
 
 MAX_STORED_BODY = 64 * 1024
 """A larger body is removed from the journal when its report is delivered, in bytes."""
@@ -18,11 +22,18 @@ def new_uid() -> str:
     return secrets.token_hex(16)
 
 
+class DeliveryKey(NamedTuple):
+    """Names a delivery: one report on its way to one target."""
+
+    report_id: int
+    target: str = POST_API
+
+
 class NewReport(msgspec.Struct, kw_only=True, frozen=True):
-    """A message or event to be recorded, and to be posted to ``post_api``."""
+    """A message or event to be recorded, and to be posted to its targets."""
 
     chat: str
-    """Reports of one (account, chat) are delivered in order; ``""`` stands for the account's own events."""
+    """A target gets the reports of one (account, chat) in order; ``""`` stands for the account's own events."""
     kind: str
     """``receive_message``, ``send_message`` or the event's name."""
     body: bytes
@@ -33,8 +44,9 @@ class NewReport(msgspec.Struct, kw_only=True, frozen=True):
     """Opaque to the journal. Not empty if the report can be replied to."""
     dedupe: str = ""
     """If not empty, a second report with the same (account, dedupe) is ignored."""
-    deliver: bool = True
-    """False: stored as delivered (filtered out, or no ``post_api``), so that duplicates are still found."""
+    targets: tuple[str, ...] = (POST_API,)
+    """The names of the targets that it is delivered to, each once. None: stored as delivered, so that duplicates are
+    still found."""
     media: bytes = b""
     """Opaque to the journal. Not empty while media has to be downloaded: until a ``CompletedReport`` follows, this
     report and the later ones of its chat are held."""
@@ -48,25 +60,35 @@ class Report(NewReport, kw_only=True, frozen=True):
     id: int
     account: str
     created: float
-    """Unix time in seconds; of a retried report, the time of the retry."""
+    """Unix time in seconds; of a retried delivery, the time of the retry."""
     tries: int = 0
-    """The number of times the backend refused it or did not answer."""
+    """Read with one delivery: the number of times that its target refused the report or did not answer."""
 
 
-class ListedReport(msgspec.Struct, kw_only=True, frozen=True):
-    """A report that failed or waits, without its body."""
+class ListedDelivery(msgspec.Struct, kw_only=True, frozen=True):
+    """One delivery, without the body of its report."""
 
     id: int
+    """The id of the report."""
+    target: str
     chat: str
     kind: str
     uid: str
     created: float
+    """Unix time; of a retried delivery, the time of the retry."""
     ended: float
-    """When its delivery ended; 0 while it waits."""
+    """When it ended; 0 while it waits."""
     tries: int
     http_status: int
     """The last HTTP status; 0 if there was none."""
     error: str
+    status: int
+    """A ``DeliveryStatus``; 0 while it waits."""
+
+    @property
+    def key(self) -> DeliveryKey:
+        """Name this delivery."""
+        return DeliveryKey(self.id, self.target)
 
 
 class PublishedReport(msgspec.Struct, kw_only=True, frozen=True):
@@ -94,25 +116,28 @@ class ReportPage(msgspec.Struct, frozen=True):
     """Whether there may be more than these."""
 
 
-class StoredReport(ListedReport, kw_only=True, frozen=True):
-    """Any report that is still in the journal, with any delivery status."""
+class StoredReport(msgspec.Struct, kw_only=True, frozen=True):
+    """Any report that is still in the journal, wherever its deliveries are."""
 
-    delivery_status: int
-    """A ``DeliveryStatus``; 0 while it waits."""
+    id: int
+    chat: str
+    kind: str
+    uid: str
+    created: float
     seq: int
     """Its sequence number (the ``id`` of a ``PublishedReport``); 0 while it is held."""
     body: bytes
-    """Empty if it was large and is delivered."""
+    """Empty if it was large and its deliveries have ended."""
 
 
 class Counts(msgspec.Struct, kw_only=True, frozen=True):
-    """The counts of an account in some period, and the number of reports that wait now."""
+    """The counts of an account in some period, and the number of deliveries that wait now."""
 
     received: int
     sent: int
     """Sent messages, without failed sends."""
     delivered: int
-    """Reports that ``post_api`` accepted."""
+    """Deliveries that were accepted."""
     failed: int
     """Failed deliveries."""
     waiting: int
@@ -124,7 +149,9 @@ class NewSend(msgspec.Struct, kw_only=True, frozen=True):
     uid: str
     body: bytes
     report_id: int | None = None
-    """The report that this replies to. Stored only while that report is pending, and once for each part."""
+    """The report that this replies to. Stored only while its delivery to ``target`` is pending, and once a part."""
+    target: str = POST_API
+    """The target whose answer this is; of no meaning without ``report_id``."""
     part: int = 0
     attachment: str = ""
     """A file that is needed until the message is sent."""
@@ -144,7 +171,8 @@ class CompletedReport(msgspec.Struct, kw_only=True, frozen=True):
     id: int
     body: bytes
     attachment: str = ""
-    deliver: bool = True
+    targets: tuple[str, ...] = (POST_API,)
+    """In place of those that the report was recorded with."""
 
 
 class DeliveryStatus(IntEnum):
@@ -156,14 +184,16 @@ class DeliveryStatus(IntEnum):
 
 
 class DeliveryOutcome(msgspec.Struct, frozen=True):
-    """The end of a pending report's delivery. Without effect if the report is not pending."""
+    """The end of a pending delivery. Without effect if it is not pending."""
 
     id: int
+    """The id of the report."""
     status: DeliveryStatus
     http_status: int = 0
     error: str = ""
     tries: int = 0
     """The number of attempts, if that is more than the counted ``failed_tries``."""
+    target: str = POST_API
 
 
 class WriteBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,13 +207,13 @@ class WriteBatch(msgspec.Struct, frozen=True, kw_only=True):
     """New bodies of sends by uid. Without effect on a send that is finished."""
     finished_sends: Sequence[str] = ()
     """Uids of sends that are done, failed or withdrawn. Their rows are deleted."""
-    failed_tries: Sequence[int] = ()
-    """Ids of pending reports that were refused or not answered once more: adds one to their ``tries``."""
+    failed_tries: Sequence[DeliveryKey] = ()
+    """Pending deliveries that were refused or not answered once more: adds one to their ``tries``."""
     outcomes: Sequence[DeliveryOutcome] = ()
-    retried: Sequence[int] = ()
-    """Ids of failed reports that become pending again, as if they were created now."""
-    dropped: Sequence[int] = ()
-    """Ids of failed reports to be marked as dropped."""
+    retried: Sequence[DeliveryKey] = ()
+    """Failed deliveries that become pending again, as if they were created now."""
+    dropped: Sequence[DeliveryKey] = ()
+    """Failed deliveries to be marked as dropped."""
     state: Mapping[str, bytes | None] = {}
     """The account's state by key; None deletes the key."""
     media: Mapping[str, bytes] = {}
@@ -200,7 +230,8 @@ class WriteResult(msgspec.Struct, frozen=True):
     sends: list[Send]
     """The sends, without the parts of a reply that were stored before."""
     retried: list[Report]
-    dropped: list[int]
+    """The report of each delivery that is pending again; its only target is that of the delivery."""
+    dropped: list[DeliveryKey]
 
     @property
     def recorded(self) -> list[Report]:

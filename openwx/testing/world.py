@@ -9,8 +9,14 @@ from typing import Any, Self
 from msgspec.structs import replace
 
 from openwx.client import Client
-from openwx.config import AccessSettings, AccountSettings, Listen, ReportSettings, Settings
-from openwx.config.models import EVENTS
+from openwx.config import (
+    EVENTS,
+    AccessSettings,
+    AccountSettings,
+    Listen,
+    ReportSettings,
+    Settings,
+)
 from openwx.simulator import Account, Simulator
 from openwx.testing import gateway
 

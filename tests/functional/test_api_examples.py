@@ -13,7 +13,7 @@ import pytest
 
 from openwx.api.app import routes
 from openwx.api.openapi.examples import FOLDER, Recorded
-from openwx.config.models import EVENTS
+from openwx.config import EVENTS
 from openwx.transports.web import mutations
 from tests.examples import reports
 from tests.examples.book import Example, Scene, Topic, as_recorded, play, shape

@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 
 from openwx.api import app
 from openwx.api.stream_models import Socket
-from openwx.config.models import EVENTS
+from openwx.config import EVENTS
 from openwx.errors import Code
 from openwx.simulator import Account
 from tests.unmeasured import draws

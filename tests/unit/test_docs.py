@@ -12,8 +12,15 @@ import pytest
 from pydantic import BaseModel
 
 from openwx.api.openapi.descriptions import FORMATS
-from openwx.config import AccountSettings, Listen, ReportSettings, Settings
-from openwx.config.models import EVENTS, AccessSettings, JournalLimits, Media
+from openwx.config import (
+    EVENTS,
+    AccountSettings,
+    Listen,
+    ReportSettings,
+    Settings,
+    TargetSettings,
+)
+from openwx.config.models import AccessSettings, JournalLimits, Media
 
 Json = dict[str, Any]
 
@@ -36,6 +43,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[access]": AccessSettings,
     "[media]": Media,
     "[report]": ReportSettings,
+    "[[report.targets]]": TargetSettings,
     "[journal]": JournalLimits,
     "[accounts.NAME]": AccountSettings,
 }

@@ -4,7 +4,7 @@ from typing import Any
 
 from openwx.api.openapi import descriptions
 from openwx.api.openapi.examples import of_uploads
-from openwx.config.models import EVENTS
+from openwx.config import EVENTS
 
 Schema = dict[str, Any]
 

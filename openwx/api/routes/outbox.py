@@ -1,4 +1,4 @@
-"""Routes for deliveries to ``post_api`` that failed or wait."""
+"""Routes for deliveries that failed or wait."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,7 +9,7 @@ from openwx.accounts.outbox import LISTED
 from openwx.api.models import RequestModel
 from openwx.api.routing import route
 from openwx.schemas import Count, Deliveries, Delivery, DeliveryShown
-from openwx.store.records import ListedReport
+from openwx.store.records import ListedDelivery
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -17,21 +17,31 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
-def _delivery(report: ListedReport) -> Delivery:
+def _delivery(one: ListedDelivery) -> Delivery:
     return Delivery(
-        id=report.id,
-        webhook_id=f"msg_{report.uid}",
-        kind=report.kind,
-        created=int(report.created),
-        failed=int(report.ended),
-        tries=report.tries,
-        http_status=report.http_status,
-        error=report.error,
-        next_try=int(getattr(report, "next_try", 0)),
+        id=one.id,
+        target=one.target,
+        webhook_id=f"msg_{one.uid}",
+        kind=one.kind,
+        created=int(one.created),
+        failed=int(one.ended),
+        tries=one.tries,
+        http_status=one.http_status,
+        error=one.error,
+        next_try=int(getattr(one, "next_try", 0)),
     )
 
 
-class OutboxQuery(RequestModel):
+class OfTarget(RequestModel):
+    """Deliveries to one target, or to all."""
+
+    target: Annotated[
+        str | None,
+        Field(max_length=300, description="the name of a target; without it, all of them"),
+    ] = None
+
+
+class OutboxQuery(OfTarget):
     """Which deliveries to list."""
 
     state: Annotated[
@@ -45,13 +55,14 @@ class OutboxQuery(RequestModel):
 
 @route("outbox", any_state=True, reads=True)
 async def outbox(account: "Account", call: OutboxQuery) -> Deliveries:
-    """List the deliveries to `post_api` that failed, newest first, or those that wait, oldest first."""
+    """List the deliveries that failed, newest first, or those that wait, oldest first."""
     box = account.outbox
-    listed = await (box.failed if call.state == "failed" else box.waiting)(call.limit)
-    return Deliveries(deliveries=[_delivery(report) for report in listed])
+    list_them = box.failed if call.state == "failed" else box.waiting
+    listed = await list_them(call.limit, target=call.target)
+    return Deliveries(deliveries=[_delivery(one) for one in listed])
 
 
-class OutboxShow(RequestModel):
+class OutboxShow(OfTarget):
     """Which delivery to show."""
 
     id: Annotated[int, Field(ge=1, lt=2**63, description="the id of a delivery")]
@@ -59,12 +70,12 @@ class OutboxShow(RequestModel):
 
 @route("outbox_show", any_state=True, reads=True)
 async def outbox_show(account: "Account", call: OutboxShow) -> DeliveryShown:
-    """Show one delivery, with the JSON of its report."""
-    report, body = await account.outbox.show(call.id)
-    return DeliveryShown(delivery=_delivery(report), upload=msgspec.Raw(body))
+    """Show one delivery, with the JSON of its report. Where a report has several, one that failed is shown first."""
+    one, body = await account.outbox.show(call.id, target=call.target)
+    return DeliveryShown(delivery=_delivery(one), upload=msgspec.Raw(body))
 
 
-class Chosen(RequestModel):
+class Chosen(OfTarget):
     """Which deliveries."""
 
     id: Annotated[
@@ -84,11 +95,11 @@ class Chosen(RequestModel):
 @route("outbox_retry", any_state=True)
 async def outbox_retry(account: "Account", call: Chosen) -> Count:
     """Send failed deliveries again, as if they were made now: oldest first, before newer ones of their chat. Try those
-    that wait now. `all` means those that failed."""
-    return Count(count=await account.outbox.retry(call.ids()))
+    that wait now. `all` means those that failed. An id without a target means all deliveries of that report."""
+    return Count(count=await account.outbox.retry(call.ids(), target=call.target))
 
 
 @route("outbox_drop", any_state=True)
 async def outbox_drop(account: "Account", call: Chosen) -> Count:
     """Drop failed deliveries."""
-    return Count(count=await account.outbox.drop(call.ids()))
+    return Count(count=await account.outbox.drop(call.ids(), target=call.target))

@@ -13,6 +13,7 @@ from openwx.api.probes import AccountHealth
 from openwx.cli import probe
 from openwx.cli.doctor.finding import Finding, ok, problem, warning
 from openwx.config import Listen, Settings
+from openwx.config.targets import POST_API
 
 _LIBRARIES = ("aiohttp", "msgspec", "pydantic", "prometheus-client")
 _PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
@@ -72,9 +73,11 @@ def _account_problems(name: str, account: AccountHealth) -> Iterator[Finding]:
     if account.wanted and account.state != "running":
         words = f"{name} is {account.state}: {account.state_reason}"
         yield warning("account", words, "see openwx status")
-    if account.refused:
-        advice = "see your backend's log; once it accepts them again: openwx outbox retry --all"
-        yield problem("post_api", f"{name}: {account.refused.words}", advice)
+    for one in account.refusing or ():
+        option = "" if one.target == POST_API else f" --target {one.target}"
+        again = f"openwx outbox retry --all{option}"
+        advice = f"see your backend's log; once it accepts them again: {again}"
+        yield problem(one.target, f"{name}: {one.words}", advice)
     if account.failed:
         yield warning(
             "account", f"{name}: {account.failed} deliveries failed", "openwx outbox list"

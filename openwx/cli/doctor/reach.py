@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -14,10 +14,12 @@ from yarl import URL
 
 from openwx import __version__
 from openwx.cli.doctor.finding import Finding, ok, problem, warning
-from openwx.config import Settings
+from openwx.config import Settings, Target
 from openwx.config.addresses import masked
+from openwx.errors import ConfigError
 from openwx.neterrors import describe
 from openwx.reporter import tls
+from openwx.reporter.post import address_of
 from openwx.transports.hosts import HOSTS
 
 TIMEOUT_S = 10.0
@@ -46,7 +48,7 @@ class Reached:
 
 
 async def everything(settings: Settings) -> list[Finding]:
-    """Send one request to everything that accounts need: WeChat, or its stand-in, and ``post_api``."""
+    """Send one request to everything that accounts need: WeChat, or its stand-in, and the backends."""
     origins: dict[str, str] = {}
     for account in settings.accounts.values():
         if account.base_url:
@@ -54,15 +56,13 @@ async def everything(settings: Settings) -> list[Finding]:
         else:
             origins |= {f"https://{host}": "WeChat" for host in HOSTS[account.transport]}
     reports = [settings.report_for(name) for name in settings.accounts]
-    backends = {report.post_api: tls.trusted(report) for report in reports if report.post_api}
+    backends = {target.url: target for report in reports for target in report.all_targets()}
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
     headers = {"User-Agent": f"openwx/{__version__}"}
     async with aiohttp.ClientSession(connector=connector, headers=headers) as http:
         wechat, theirs = await asyncio.gather(
             asyncio.gather(*(_ask(http, "GET", url) for url in origins)),
-            asyncio.gather(
-                *(_ask(http, "OPTIONS", url, trusted) for url, trusted in backends.items())
-            ),
+            asyncio.gather(*(_ask_target(http, target) for target in backends.values())),
         )
     findings = [
         _wechat(about, url, answer)
@@ -70,7 +70,7 @@ async def everything(settings: Settings) -> list[Finding]:
     ]
     findings += _clock(answer for answer in wechat if isinstance(answer, Reached))
     findings += [
-        _backend(masked(url), answer) for url, answer in zip(backends, theirs, strict=True)
+        _backend(target, answer) for target, answer in zip(backends.values(), theirs, strict=True)
     ]
     if not backends:
         findings.append(
@@ -79,15 +79,32 @@ async def everything(settings: Settings) -> list[Finding]:
     return findings
 
 
+async def _ask_target(http: aiohttp.ClientSession, target: Target) -> Reached | Unreached:
+    try:
+        trusted = tls.trusted(target.ca, verify=target.verify)
+        return await _ask(http, "OPTIONS", address_of(target), trusted, target.headers)
+    except ConfigError as error:
+        return Unreached(str(error), is_untrusted=False)
+
+
 async def _ask(
-    http: aiohttp.ClientSession, method: str, url: str, trusted: ssl.SSLContext | bool = True
+    http: aiohttp.ClientSession,
+    method: str,
+    url: str | URL,
+    trusted: ssl.SSLContext | bool = True,
+    headers: Mapping[str, str] | None = None,
 ) -> Reached | Unreached:
     """Return the answer, or say why there is none."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     started = time.monotonic()
     try:
         async with http.request(
-            method, URL(url), timeout=timeout, allow_redirects=False, ssl=trusted
+            method,
+            URL(url),
+            timeout=timeout,
+            allow_redirects=False,
+            ssl=trusted,
+            headers=headers,
         ) as answer:
             seconds = time.monotonic() - started
             return Reached(answer.status, seconds, _off(answer.headers.get(hdrs.DATE)))
@@ -115,18 +132,21 @@ def _wechat(about: str, url: str, answer: Reached | Unreached) -> Finding:
     return _reached(about, url, answer)
 
 
-def _backend(url: str, answer: Reached | Unreached) -> Finding:
-    advice = "start your backend, or correct report.post_api; reports wait in the journal meanwhile"
+def _backend(target: Target, answer: Reached | Unreached) -> Finding:
+    url, name = masked(target.url), target.name
+    key = "url" if target.is_written else "report.post_api"
+    advice = f"start your backend, or correct {key}; reports wait in the journal meanwhile"
     if isinstance(answer, Unreached):
         if answer.is_untrusted:
-            advice = "set report.ca to a file of trusted certificates, or report.verify = false"
-        return problem("post_api", f"{url}: {answer.words}", advice)
+            where = "ca" if target.is_written else "report.ca"
+            advice = f"set {where} to a file of trusted certificates, or {where[:-2]}verify = false"
+        return problem(name, f"{url}: {answer.words}", advice)
     if answer.status in _NO_ENTRY:
         words = f"{url} answers HTTP {answer.status} to OPTIONS; if POST gets the same, nothing can be delivered"
-        return warning("post_api", words, "check report.post_api, including its path and password")
+        return warning(name, words, f"check {key}, including its path and password")
     if answer.status in _NOT_THERE:
-        return warning("post_api", f"{url} answers HTTP {answer.status}", advice)
-    return _reached("post_api", url, answer)
+        return warning(name, f"{url} answers HTTP {answer.status}", advice)
+    return _reached(name, url, answer)
 
 
 def _reached(about: str, url: str, answer: Reached) -> Finding:

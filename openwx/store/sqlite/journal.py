@@ -17,9 +17,10 @@ from typing import Any, Self, TypeVar, cast
 from openwx import metrics
 from openwx.store.base import MAX_SEQ, JournalError
 from openwx.store.records import (
+    POST_API,
     Counts,
     DeliveryStatus,
-    ListedReport,
+    ListedDelivery,
     Report,
     ReportPage,
     Send,
@@ -138,15 +139,18 @@ class SQLiteJournal:
 
     # -- reports that are not delivered --------------------------------------------------------------
 
-    async def pending(self, account: str) -> list[tuple[int, str]]:
-        return cast("list[tuple[int, str]]", await self._read(queries.PENDING, account))
+    async def pending(self, account: str, target: str = POST_API) -> list[tuple[int, str]]:
+        return cast("list[tuple[int, str]]", await self._read(queries.PENDING, account, target))
 
-    async def pending_report(self, report_id: int) -> Report | None:
-        rows = await self._read(queries.PENDING_REPORT, report_id)
-        return queries.report_of(rows[0]) if rows else None
+    async def pending_report(self, report_id: int, target: str = POST_API) -> Report | None:
+        rows = await self._read(queries.PENDING_REPORT, report_id, target)
+        return queries.pending_report_of(rows[0], target) if rows else None
+
+    async def targets_waited_for(self, account: str) -> list[str]:
+        return [target for (target,) in await self._read(queries.TARGETS_WAITED_FOR, account)]
 
     async def held(self, account: str) -> list[Report]:
-        return [queries.report_of(row) for row in await self._read(queries.HELD, account)]
+        return [queries.held_report_of(row) for row in await self._read(queries.HELD, account)]
 
     async def body_of(self, account: str, dedupe: str) -> bytes | None:
         return await self._value(queries.BODY_OF, account, dedupe)
@@ -188,25 +192,28 @@ class SQLiteJournal:
 
     # -- deliveries --------------------------------------------------------------------------------
 
-    async def failed(self, account: str, *, limit: int = 100) -> list[ListedReport]:
-        rows = await self._read(queries.FAILED, account, int(DeliveryStatus.FAILED), limit)
-        return [queries.listed_report_of(row) for row in rows]
+    async def failed(
+        self, account: str, *, target: str | None = None, limit: int = 100
+    ) -> list[ListedDelivery]:
+        return await self._listed(queries.FAILED, account, target, limit)
 
     async def count_failed(self, account: str) -> int:
         rows = await self._read(queries.COUNT_FAILED, account, int(DeliveryStatus.FAILED))
         count: int = rows[0][0]
         return count
 
-    async def waiting(self, account: str, *, limit: int = 100) -> list[ListedReport]:
-        rows = await self._read(queries.WAITING, account, limit)
-        return [queries.listed_report_of(row) for row in rows]
+    async def waiting(
+        self, account: str, *, target: str | None = None, limit: int = 100
+    ) -> list[ListedDelivery]:
+        return await self._listed(queries.WAITING, account, target, limit)
 
-    async def delivered(self, account: str, *, limit: int = 100) -> list[StoredReport]:
-        return await self._stored(queries.DELIVERED, account, limit)
+    async def delivered(
+        self, account: str, *, target: str | None = None, limit: int = 100
+    ) -> list[ListedDelivery]:
+        return await self._listed(queries.DELIVERED, account, target, limit)
 
-    async def delivery(self, account: str, report_id: int) -> tuple[ListedReport, bytes] | None:
-        rows = await self._read(queries.DELIVERY, account, report_id, int(DeliveryStatus.FAILED))
-        return (queries.listed_report_of(rows[0][:-1]), rows[0][-1]) if rows else None
+    async def deliveries(self, account: str, report_id: int) -> list[ListedDelivery]:
+        return await self._listed(queries.DELIVERIES, account, report_id)
 
     # -- sends, state, media and keys --------------------------------------------------------------
 
@@ -273,6 +280,9 @@ class SQLiteJournal:
 
     async def _stored(self, sql: str, *values: object) -> list[StoredReport]:
         return [queries.stored_report_of(row) for row in await self._read(sql, *values)]
+
+    async def _listed(self, sql: str, *values: object) -> list[ListedDelivery]:
+        return [queries.listed_delivery_of(row) for row in await self._read(sql, *values)]
 
     async def _value(self, sql: str, *values: object) -> bytes | None:
         rows = await self._read(sql, *values)

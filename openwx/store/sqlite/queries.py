@@ -3,6 +3,7 @@
 A query is called with the database and returns rows; ``journal.py`` makes records of them.
 """
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from openwx.store.records import (
     Counts,
     DeliveryStatus,
-    ListedReport,
+    ListedDelivery,
     PublishedReport,
     Report,
     ReportPage,
@@ -28,32 +29,41 @@ MIN_ROOM_BYTES = 64 * 1024
 MAX_PROBE_BYTES = 1024 * 1024
 """Largest size of the probe: it is repeated, and disks wear out."""
 
-_FIELDS = "id, account, chat, kind, uid, ifnull(dedupe, ''), created, tries, reply_to, media, attachment, body"
-_NAMES = (
-    *("id", "account", "chat", "kind", "uid", "dedupe", "created", "tries", "reply_to", "media"),
-    *("attachment", "body"),
+_FIELDS = (
+    "id, uploads.account, chat, kind, uid, ifnull(dedupe, ''), reply_to, media, attachment, body"
 )
-PENDING_REPORT = f"SELECT {_FIELDS} FROM uploads WHERE id = ? AND fate = 0"  # noqa: S608 - ours
+_NAMES = (
+    *("id", "account", "chat", "kind", "uid", "dedupe", "reply_to", "media", "attachment", "body"),
+    *("created", "tries"),
+)
+# Pending deliveries are found by the index of pending reports: each has at least one, unless its media is incomplete.
+_JOINED = "uploads JOIN deliveries ON report_id = id"
+PENDING_REPORT = f"""
+SELECT {_FIELDS}, deliveries.created, deliveries.tries FROM {_JOINED}
+WHERE id = ? AND target = ? AND deliveries.fate = 0"""  # noqa: S608 - ours
 # A report whose media is incomplete holds back the later ones of its chat.
 BEHIND = """EXISTS (SELECT 1 FROM uploads AS first WHERE first.account = uploads.account
 AND first.chat = uploads.chat AND first.fate = 0 AND first.media != x'' AND first.id <= uploads.id)"""
-PENDING = f"""
-SELECT id, chat FROM uploads WHERE account = ? AND fate = 0 AND NOT {BEHIND} ORDER BY id"""  # noqa: S608
+_PENDING = """uploads INDEXED BY uploads_pending JOIN deliveries ON report_id = id AND deliveries.fate = 0
+WHERE uploads.account = ?1 AND uploads.fate = 0"""
+PENDING = f"SELECT id, chat FROM {_PENDING} AND target = ?2 AND NOT {BEHIND} ORDER BY id"  # noqa: S608
+TARGETS_WAITED_FOR = f"SELECT DISTINCT target FROM {_PENDING}"  # noqa: S608
 HELD = f"""
-SELECT {_FIELDS} FROM uploads WHERE account = ? AND fate = 0 AND {BEHIND} ORDER BY id"""  # noqa: S608
-FAILED = """
-SELECT id, chat, kind, uid, created, settled, tries, status, error FROM uploads
-WHERE account = ? AND fate = ? ORDER BY settled DESC, id DESC LIMIT ?"""
-WAITING = """
-SELECT id, chat, kind, uid, created, 0.0, tries, status, error FROM uploads
-WHERE account = ? AND fate = 0 ORDER BY id LIMIT ?"""
-DELIVERY = """
-SELECT id, chat, kind, uid, created, settled, tries, status, error, body FROM uploads
-WHERE account = ? AND id = ? AND fate IN (0, ?)"""
-_STORED = "id, chat, kind, uid, created, settled, tries, status, error, fate, seq, body"
-DELIVERED = f"""
-SELECT {_STORED} FROM uploads WHERE account = ? AND fate = {int(DeliveryStatus.DELIVERED)} AND fate != 0 AND status != 0
-ORDER BY settled DESC, id DESC LIMIT ?"""  # noqa: S608 - ours
+SELECT {_FIELDS}, created, 0,
+    (SELECT json_group_array(target) FROM deliveries WHERE report_id = id AND deliveries.fate = 0)
+FROM uploads WHERE account = ? AND fate = 0 AND {BEHIND} ORDER BY id"""  # noqa: S608
+_LISTED = """
+SELECT report_id, target, chat, kind, uid, deliveries.created, deliveries.settled, deliveries.tries, deliveries.status,
+deliveries.error, deliveries.fate"""
+_ENDED = f"""{_LISTED} FROM deliveries JOIN uploads ON id = report_id
+WHERE deliveries.account = ?1 AND (?2 IS NULL OR target = ?2) AND deliveries.fate != 0"""
+_NEWEST_FIRST = "ORDER BY deliveries.settled DESC, report_id DESC LIMIT ?3"
+FAILED = f"{_ENDED} AND deliveries.fate = {int(DeliveryStatus.FAILED)} {_NEWEST_FIRST}"
+DELIVERED = f"{_ENDED} AND deliveries.fate = {int(DeliveryStatus.DELIVERED)} {_NEWEST_FIRST}"
+WAITING = f"""{_LISTED} FROM {_PENDING}
+AND (?2 IS NULL OR target = ?2) ORDER BY id, target LIMIT ?3"""
+DELIVERIES = f"{_LISTED} FROM {_JOINED} WHERE id = ?2 AND uploads.account = ?1 ORDER BY target"
+_STORED = "id, chat, kind, uid, created, seq, body"
 REPORT = f"SELECT {_STORED} FROM uploads WHERE account = ? AND id = ?"  # noqa: S608
 PUBLISHED_REPORT = f"SELECT {_STORED} FROM uploads WHERE account = ? AND seq = ? AND seq != 0"  # noqa: S608
 CHATS = f"""
@@ -69,26 +79,31 @@ SELECT {_STORED} FROM uploads WHERE account = ? AND seq < ? AND seq != 0
 ORDER BY seq DESC LIMIT ?"""  # noqa: S608
 BODIES = """
 SELECT id, body FROM uploads WHERE account = ? AND id IN (SELECT value FROM json_each(?))"""
-# Reports that ended before the period are not read, since `settled` is never before `created`. Each row is read once.
-COUNTS = """
+# Reports that ended before the period are not read, since `settled` is never before `created`.
+COUNTS = f"""
 WITH recent AS (
-    SELECT created > ?2 AS fresh, kind, fate, status, body FROM uploads
-    WHERE account = ?1 AND fate != 0 AND fate IN (1, 2, 3) AND settled > ?2
+    SELECT kind, body FROM uploads
+    WHERE account = ?1 AND fate != 0 AND fate IN (1, 2, 3) AND settled > ?2 AND created > ?2
     UNION ALL
-    SELECT created > ?2, kind, fate, status, body FROM uploads WHERE account = ?1 AND fate = 0)
-SELECT ifnull(sum(fresh AND kind = 'receive_message'), 0),
-ifnull(sum(fresh AND kind = 'send_message' AND instr(body, ?3) > 0), 0),
-ifnull(sum(fate = 1 AND status != 0), 0), ifnull(sum(fate = 2), 0), ifnull(sum(fate = 0), 0) FROM recent"""
+    SELECT kind, body FROM uploads WHERE account = ?1 AND fate = 0 AND created > ?2),
+ended AS (
+    SELECT fate FROM deliveries WHERE account = ?1 AND fate != 0 AND fate IN (1, 2) AND settled > ?2)
+SELECT (SELECT count(*) FROM recent WHERE kind = 'receive_message'),
+(SELECT count(*) FROM recent WHERE kind = 'send_message' AND instr(body, ?3) > 0),
+(SELECT count(*) FROM ended WHERE fate = 1), (SELECT count(*) FROM ended WHERE fate = 2),
+(SELECT count(*) FROM {_PENDING})"""  # noqa: S608 - ours
 SENT = b'"code":0,'
 """Part of the JSON of a successful send. In a text its quotes would be escaped."""
 SENDS = """
-SELECT id, account, uid, upload_id, part, created, attachment, body FROM sends
+SELECT id, account, uid, upload_id, target, part, created, attachment, body FROM sends
 WHERE account = ? ORDER BY id"""
-_SEND_NAMES = ("id", "account", "uid", "report_id", "part", "created", "attachment", "body")
+_SEND_NAMES = (
+    *("id", "account", "uid", "report_id", "target", "part", "created", "attachment", "body"),
+)
 UNFINISHED = """
 SELECT (SELECT count(*) FROM uploads WHERE account = ?1 AND fate = 0),
 (SELECT count(*) FROM sends WHERE account = ?1)"""
-COUNT_FAILED = "SELECT count(*) FROM uploads WHERE account = ? AND fate = ?"
+COUNT_FAILED = "SELECT count(*) FROM deliveries WHERE account = ? AND fate != 0 AND fate = ?"
 STATE = "SELECT key, value FROM state WHERE account = ?"
 MEDIA = "SELECT value FROM media WHERE account = ? AND key = ?"
 # `!` follows the space, which separates a call's key from what is written under it.
@@ -116,6 +131,7 @@ _NOTE_PRUNED = f"""
 INSERT INTO forgotten (account, seq)
 SELECT ?1, max(seq) FROM uploads WHERE id IN ({_TO_PRUNE}) HAVING max(seq) IS NOT NULL
 ON CONFLICT (account) DO UPDATE SET seq = max(seq, excluded.seq)"""  # noqa: S608 - ours
+_PRUNE_DELIVERIES = f"DELETE FROM deliveries WHERE report_id IN ({_TO_PRUNE})"  # noqa: S608 - ours
 _PRUNE = f"DELETE FROM uploads WHERE id IN ({_TO_PRUNE})"  # noqa: S608 - ours
 _PRUNE_OLD = {
     table: f"""
@@ -177,6 +193,7 @@ class Prune:
         db.execute(
             _NOTE_PRUNED, slice_
         )  # first: after a crash in between, readers still know of the gap
+        db.execute(_PRUNE_DELIVERIES, slice_)
         return db.execute(_PRUNE, slice_).rowcount
 
 
@@ -228,12 +245,16 @@ class Probe:
             db.execute(f"PRAGMA busy_timeout = {self._busy_timeout_s * 1000:.0f}")
 
 
-def report_of(row: tuple[Any, ...]) -> Report:
-    return Report(**_named(_NAMES, row))
+def pending_report_of(row: tuple[Any, ...], target: str) -> Report:
+    return Report(**_named(_NAMES, row), targets=(target,))
 
 
-def listed_report_of(row: tuple[Any, ...]) -> ListedReport:
-    return ListedReport(**_named(ListedReport.__struct_fields__, row))
+def held_report_of(row: tuple[Any, ...]) -> Report:
+    return Report(**_named(_NAMES, row[:-1]), targets=tuple(json.loads(row[-1])))
+
+
+def listed_delivery_of(row: tuple[Any, ...]) -> ListedDelivery:
+    return ListedDelivery(**_named(ListedDelivery.__struct_fields__, row))
 
 
 def stored_report_of(row: tuple[Any, ...]) -> StoredReport:

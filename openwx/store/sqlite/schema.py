@@ -1,7 +1,9 @@
 """The journal's database: its tables, their versions, and how it is opened.
 
-Tables and columns keep the names of their first versions: a row of ``uploads`` is a report, ``fate`` its
-``DeliveryStatus``, ``settled`` the time when its delivery ended, and ``seq`` its sequence number.
+Tables and columns keep the names of their first versions: a row of ``uploads`` is a report, ``fate`` the
+``DeliveryStatus`` of all its deliveries (0 while one is pending, else failed, delivered or dropped, in this order),
+``settled`` the time when the last of them ended, and ``seq`` its sequence number. ``tries``, ``status`` and ``error``
+are in ``deliveries`` since version 7; those of ``uploads`` are not used any more.
 """
 
 import errno
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from openwx.store.base import JournalError, JournalUnavailable
 
-VERSION = 6
+VERSION = 7
 _OPENS_WITHIN_S = 5.0
 """How long the start waits for a lock of another program, in seconds."""
 BUSY_TIMEOUT_S = 1.0
@@ -84,7 +86,29 @@ _OUTCOMES = ""
 """Nothing to migrate: since then ``keys`` holds a row for each outcome, and former versions would wait for ever for an
 outcome that they look for in the row of its call."""
 
-_STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ, _CHATS, _OUTCOMES)
+# Until then there was one target, and its deliveries were columns of `uploads`. What was filtered out has none.
+_TARGETS = """
+CREATE TABLE deliveries (
+    report_id INTEGER NOT NULL, target TEXT NOT NULL, account TEXT NOT NULL, created REAL NOT NULL,
+    fate INTEGER NOT NULL DEFAULT 0, settled REAL NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
+    status INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (report_id, target)) WITHOUT ROWID;
+INSERT INTO deliveries
+    SELECT id, 'post_api', account, created, fate, settled, tries, status, error FROM uploads
+    WHERE fate != 1 OR status != 0;
+CREATE INDEX deliveries_settled ON deliveries (account, fate, settled) WHERE fate != 0;
+CREATE TABLE new_sends (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL, uid TEXT NOT NULL UNIQUE,
+    upload_id INTEGER, target TEXT NOT NULL, part INTEGER NOT NULL, created REAL NOT NULL,
+    attachment TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (upload_id, target, part));
+INSERT INTO new_sends
+    SELECT id, account, uid, upload_id, 'post_api', part, created, attachment, body FROM sends;
+DROP TABLE sends;
+ALTER TABLE new_sends RENAME TO sends;
+CREATE INDEX sends_account ON sends (account, id);
+"""
+
+_STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ, _CHATS, _OUTCOMES, _TARGETS)
 """The migrations from each version to the next."""
 
 

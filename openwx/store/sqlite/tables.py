@@ -12,6 +12,7 @@ import msgspec
 from openwx.store.base import InvalidBatch, JournalError
 from openwx.store.records import (
     MAX_STORED_BODY,
+    DeliveryKey,
     DeliveryStatus,
     NewReport,
     NewSend,
@@ -38,27 +39,41 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, CASE WHEN ?11 !=
 ON CONFLICT (account, dedupe) WHERE dedupe IS NOT NULL DO NOTHING"""
 _HELD_BACK = f"SELECT id FROM uploads WHERE seq = 0 AND NOT {queries.BEHIND} ORDER BY id"  # noqa: S608 - ours
 _PUBLISH = "UPDATE uploads SET seq = ? WHERE id = ?"
-# A reply is stored only while its report is pending: the batch that ends the delivery stores its reply too, so no
-# second delivery can store it again, not even after the first reply was sent and its row deleted.
+_INSERT_DELIVERY = """
+INSERT INTO deliveries (report_id, target, account, created) VALUES (?, ?, ?, ?)"""
+# A reply is stored only while its delivery is pending: the batch that ends the delivery stores its reply too, so no
+# second attempt can store it again, not even after the first reply was sent and its row deleted.
 _INSERT_SEND = """
-INSERT INTO sends (id, account, uid, upload_id, part, created, attachment, body)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE ?4 IS NULL
-    OR EXISTS (SELECT 1 FROM uploads WHERE id = ?4 AND account = ?2 AND fate = 0)
-ON CONFLICT (upload_id, part) DO NOTHING"""
+INSERT INTO sends (id, account, uid, upload_id, target, part, created, attachment, body)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ?4 IS NULL
+    OR EXISTS (SELECT 1 FROM deliveries WHERE report_id = ?4 AND target = ?5 AND account = ?2 AND fate = 0)
+ON CONFLICT (upload_id, target, part) DO NOTHING"""
 _COMPLETE = """
 UPDATE uploads SET media = x'', body = ?, attachment = ?, fate = ?, settled = ?
-WHERE id = ? AND account = ? AND fate = 0"""
+WHERE id = ? AND account = ? AND fate = 0 AND media != x''"""
+_FORGET_DELIVERIES = "DELETE FROM deliveries WHERE report_id = ?"
 _REWRITE = "UPDATE sends SET body = ? WHERE uid = ? AND account = ?"
 _FINISHED = "DELETE FROM sends WHERE uid = ?"
-_FAILED_TRY = "UPDATE uploads SET tries = tries + 1 WHERE id = ? AND fate = 0"
+_OF_DELIVERY = "WHERE report_id = ? AND target = ? AND fate = 0"
+_FAILED_TRY = f"UPDATE deliveries SET tries = tries + 1 {_OF_DELIVERY}"  # noqa: S608 - ours
 _END = f"""
-UPDATE uploads SET fate = ?1, status = ?2, error = ?3, settled = ?4, tries = max(tries, ?5),
-body = CASE WHEN ?1 != {int(DeliveryStatus.FAILED)} AND length(body) > {MAX_STORED_BODY} THEN x'' ELSE body END
-WHERE id = ?6 AND fate = 0"""  # noqa: S608 - numbers of ours
-_RETRY = """
-UPDATE uploads SET fate = 0, status = 0, error = '', settled = 0, tries = 0, created = ?
-WHERE id = ? AND account = ? AND fate = ?"""
-_DROP = "UPDATE uploads SET fate = ?, settled = ? WHERE id = ? AND account = ? AND fate = ?"
+UPDATE deliveries SET fate = ?, status = ?, error = ?, settled = ?, tries = max(tries, ?) {_OF_DELIVERY}"""  # noqa: S608
+# The report ends with its last delivery. A large body stays only while it can be sent again.
+_ONE = "EXISTS (SELECT 1 FROM deliveries WHERE report_id = ?1 AND fate = {:d})"
+_HAS_FAILED = _ONE.format(DeliveryStatus.FAILED)
+_END_REPORT = f"""
+UPDATE uploads SET settled = ?2, fate = CASE WHEN {_HAS_FAILED} THEN {int(DeliveryStatus.FAILED)}
+    WHEN {_ONE.format(DeliveryStatus.DELIVERED)} THEN {int(DeliveryStatus.DELIVERED)}
+    ELSE {int(DeliveryStatus.DROPPED)} END,
+body = CASE WHEN length(body) > {MAX_STORED_BODY} AND NOT {_HAS_FAILED} THEN x'' ELSE body END
+WHERE id = ?1 AND fate = 0 AND media = x'' AND NOT {_ONE.format(0)}"""  # noqa: S608 - ours
+_REOPEN_REPORT = "UPDATE uploads SET fate = 0, settled = 0 WHERE id = ?"
+_OF_FAILED = (
+    f"WHERE report_id = ? AND target = ? AND account = ? AND fate = {int(DeliveryStatus.FAILED)}"
+)
+_RETRY = f"""
+UPDATE deliveries SET fate = 0, status = 0, error = '', settled = 0, tries = 0, created = ? {_OF_FAILED}"""  # noqa: S608
+_DROP = f"UPDATE deliveries SET fate = {int(DeliveryStatus.DROPPED)}, settled = ? {_OF_FAILED}"  # noqa: S608 - ours
 _SET_STATE = "INSERT OR REPLACE INTO state (account, key, value) VALUES (?, ?, ?)"
 _DELETE_STATE = "DELETE FROM state WHERE account = ? AND key = ?"
 _SET_MEDIA = "INSERT OR REPLACE INTO media (account, key, created, value) VALUES (?, ?, ?, ?)"
@@ -169,8 +184,8 @@ class Tables(BatchExecutor):
             WriteResult(
                 list(itertools.islice(reports, len(batch.reports))),
                 [send for send in itertools.islice(sends, len(batch.sends)) if send is not None],
-                [again for id_ in batch.retried if (again := self._retry(batch.account, id_, now))],
-                [id_ for id_ in batch.dropped if self._drop(batch.account, id_, now)],
+                [again for key in batch.retried if (again := self._retry(batch.account, key, now))],
+                [key for key in batch.dropped if self._drop(batch.account, key, now)],
             )
             for batch in batches
         ]
@@ -183,7 +198,17 @@ class Tables(BatchExecutor):
         ]
         rows = [_report_row(report, now) for report in reports]
         stored = self._insert(_INSERT_REPORT, "uploads", rows)
+        self._add_deliveries(
+            ((one.id, one.targets, one.account) for one in reports if one.id in stored), now
+        )
         return (report if report.id in stored else None for report in reports)
+
+    def _add_deliveries(self, of: Iterable[tuple[int, Sequence[str], str]], now: float) -> None:
+        """Add the deliveries of reports: their ids, targets and accounts."""
+        self._db.executemany(
+            _INSERT_DELIVERY,
+            [(id_, target, account, now) for id_, targets, account in of for target in targets],
+        )
 
     def _add_sends(self, batches: Sequence[WriteBatch], now: float) -> Iterator[Send | None]:
         sends = [
@@ -193,7 +218,7 @@ class Tables(BatchExecutor):
         ]
         rows = [
             (
-                *(send.id, send.account, send.uid, send.report_id, send.part, now),
+                *(send.id, send.account, send.uid, send.report_id, send.target, send.part, now),
                 *(send.attachment, send.body),
             )
             for send in sends
@@ -212,13 +237,14 @@ class Tables(BatchExecutor):
         return {id_ for (id_,) in self._db.execute(found, (first, last))}
 
     def _complete(self, batches: Sequence[WriteBatch], now: float) -> None:
-        rows = []
-        for batch in batches:
-            for done in batch.completed:
-                end = (0, 0.0) if done.deliver else (int(DeliveryStatus.DELIVERED), now)
-                rows.append((done.body, done.attachment, *end, done.id, batch.account))
-        if rows:
-            self._db.executemany(_COMPLETE, rows)
+        completed = [(batch.account, done) for batch in batches for done in batch.completed]
+        for account, done in completed:
+            end = (0, 0.0) if done.targets else (int(DeliveryStatus.DELIVERED), now)
+            of = (done.body, done.attachment, *end, done.id, account)
+            if self._db.execute(_COMPLETE, of).rowcount == 1:
+                self._db.execute(_FORGET_DELIVERIES, (done.id,))
+                self._add_deliveries([(done.id, done.targets, account)], now)
+        if completed:
             publishable = self._db.execute(_HELD_BACK).fetchall()
             numbered = [(next(self._report_ids), id_) for (id_,) in publishable]
             self._db.executemany(_PUBLISH, numbered)
@@ -232,13 +258,14 @@ class Tables(BatchExecutor):
         ]
         run(_REWRITE, rewritten)
         run(_FINISHED, [(uid,) for batch in batches for uid in batch.finished_sends])
-        run(_FAILED_TRY, [(id_,) for batch in batches for id_ in batch.failed_tries])
+        run(_FAILED_TRY, [key for batch in batches for key in batch.failed_tries])
         ends = [
-            (int(end.status), end.http_status, end.error, now, end.tries, end.id)
+            (int(end.status), end.http_status, end.error, now, end.tries, end.id, end.target)
             for batch in batches
             for end in batch.outcomes
         ]
         run(_END, ends)
+        run(_END_REPORT, [(end.id, now) for batch in batches for end in batch.outcomes])
 
     def _remember(self, batches: Sequence[WriteBatch], now: float) -> None:
         # The last batch counts, whether it sets a key or deletes it.
@@ -253,15 +280,19 @@ class Tables(BatchExecutor):
             [(b.account, key, now, value) for b in batches for key, value in b.keys.items()],
         )
 
-    def _drop(self, account: str, report_id: int, now: float) -> bool:
-        of = (int(DeliveryStatus.DROPPED), now, report_id, account, int(DeliveryStatus.FAILED))
-        return self._db.execute(_DROP, of).rowcount == 1
+    def _drop(self, account: str, key: DeliveryKey, now: float) -> bool:
+        if self._db.execute(_DROP, (now, *key, account)).rowcount != 1:
+            return False
+        self._db.execute(_REOPEN_REPORT, (key.report_id,))
+        self._db.execute(_END_REPORT, (key.report_id, now))
+        return True
 
-    def _retry(self, account: str, report_id: int, now: float) -> Report | None:
-        of = (now, report_id, account, int(DeliveryStatus.FAILED))
-        if self._db.execute(_RETRY, of).rowcount != 1:
+    def _retry(self, account: str, key: DeliveryKey, now: float) -> Report | None:
+        if self._db.execute(_RETRY, (now, *key, account)).rowcount != 1:
             return None
-        return queries.report_of(self._db.execute(queries.PENDING_REPORT, (report_id,)).fetchone())
+        self._db.execute(_REOPEN_REPORT, (key.report_id,))
+        row = self._db.execute(queries.PENDING_REPORT, key).fetchone()
+        return queries.pending_report_of(row, key.target)
 
 
 def _as_raised(error: Exception) -> Exception:
@@ -288,7 +319,7 @@ def _send_of(new: NewSend, id_: int, account: str, now: float) -> Send:
 
 def _report_row(report: Report, now: float) -> tuple[Any, ...]:
     status, ended, body = 0, 0.0, report.body
-    if not report.deliver and not report.media:
+    if not report.targets and not report.media:
         status, ended = int(DeliveryStatus.DELIVERED), now
         body = b"" if len(body) > MAX_STORED_BODY else body
     return (

@@ -18,6 +18,7 @@ from openwx.errors import CallerError
 from openwx.store.base import Journal
 from openwx.store.records import (
     CompletedReport,
+    DeliveryKey,
     DeliveryOutcome,
     DeliveryStatus,
     NewReport,
@@ -59,7 +60,7 @@ class Scene:
         return [upload.id for upload in fresh]
 
     async def completes(self, id_: int) -> None:
-        upload = await self.journal.pending_report(id_)
+        upload = await self.journal.report("me", id_)
         assert upload is not None
         done = CompletedReport(id=id_, body=upload.body)
         await self.journal.write(WriteBatch(account="me", completed=[done]))
@@ -207,7 +208,7 @@ async def test_the_end_comes_after_everything(scene: Scene) -> None:
 
 
 async def test_what_is_not_kept_is_reported(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    ids = await scene.tells(*(message(n, content="x" * 70_000) for n in range(3)), deliver=False)
+    ids = await scene.tells(*(message(n, content="x" * 70_000) for n in range(3)), targets=())
     await scene.tells(message(3))
     async with scene.stream.read(0) as reader:
         assert await next_of(reader) == [0, 1, 2, 3]  # still in memory
@@ -223,16 +224,16 @@ async def test_what_is_not_kept_is_reported(scene: Scene, monkeypatch: pytest.Mo
             3,
         ]
     monkeypatch.setattr(streams, "_LARGE_BYTES", 150_000)
-    await scene.tells(*(message(n, content="x" * 70_000) for n in range(3)), deliver=False)
+    await scene.tells(*(message(n, content="x" * 70_000) for n in range(3)), targets=())
     assert len(scene.stream._large) == 2
 
 
 async def test_an_overtaken_reader_is_notified(scene: Scene) -> None:
     """The reader pauses for so long that its next report is dropped."""
     async with scene.stream.read() as reader:
-        await scene.tells(message(0), deliver=False)
+        await scene.tells(message(0), targets=())
         assert await next_of(reader) == [0]
-        ids = await scene.tells(*(message(n) for n in range(1, 10)), deliver=False)
+        ids = await scene.tells(*(message(n) for n in range(1, 10)), targets=())
         await scene.journal.prune(keep=4)
         assert await next_of(reader) == [Missed(ids[0] - 1, ids[4], streams.FORGOTTEN), 6, 7, 8, 9]
         assert await reader.more(0) == []
@@ -296,7 +297,7 @@ async def test_what_failed_and_is_sent_again_is_no_news(scene: Scene) -> None:
     failed = WriteBatch(account="me", outcomes=[DeliveryOutcome(id_, DeliveryStatus.FAILED)])
     await scene.journal.write(failed)
     async with scene.stream.read() as reader:
-        await scene.journal.write(WriteBatch(account="me", retried=[id_]))
+        await scene.journal.write(WriteBatch(account="me", retried=[DeliveryKey(id_)]))
         scene.stream._wake()
         assert await reader.more(0) == []
 

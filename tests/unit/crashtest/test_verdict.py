@@ -302,3 +302,47 @@ def test_what_must_occur_by_ilink() -> None:
         "message came twice",
         "send waited for its person",
     ]
+
+
+def archived(*arrivals: Arrival) -> Records:
+    """Add a second backend to the good run, which gets received texts alone."""
+    return replace(good(), archived=arrivals)
+
+
+BOTH = (came("101", "message 1"), came("104", "message 4"))
+
+
+def test_a_second_backend_that_got_all_is_well() -> None:
+    records = archived(*BOTH, BOTH[1])
+    assert complaints(records) == []
+    assert "2 reports reached the second backend, with 1 repeats" in figures(records)
+    assert "no report came to the second backend" in str(emptiness(archived()))
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "complaint"),
+    [
+        (BOTH[:1], "message 4: did not reach the second backend"),
+        (
+            (*BOTH, came("102", "", **file_of("message 2", FILE))),
+            ": reached the second backend, which was not to get it",
+        ),
+        (
+            (came("101", "message 1", sender="nobody"), BOTH[1]),
+            "message 1: reached the second backend as something else",
+        ),
+    ],
+)
+def test_what_a_second_backend_should_not_see(
+    arrivals: tuple[Arrival, ...], complaint: str
+) -> None:
+    assert complaints(archived(*arrivals)) == [complaint]
+
+
+def test_a_second_backend_has_the_order_of_chats() -> None:
+    r = good()
+    written = [*r.written[:2], Written(FRIEND, "message 4", "104"), r.written[3]]
+    told = replace(r.told, heard=[*r.told.heard[:3], Heard(FRIEND, "reply 1 to message 4")])
+    r = replace(r, written=written, told=told, archived=BOTH[::-1])
+    wrong = "order at the second backend: message 4 came before message 1"
+    assert complaints(r) == [wrong]

@@ -9,7 +9,7 @@ from aiohttp import web
 from openwx.accounts.outbox import Outbox
 from openwx.errors import CallerError
 from openwx.reporter.retry_schedule import Pauses
-from openwx.store.records import WriteBatch
+from openwx.store.records import DeliveryKey, WriteBatch
 from tests.patience import PATIENCE_S
 
 from .receiver import says, sends_raw, status, waits_for
@@ -30,7 +30,7 @@ class Post:
 
     @property
     def outbox(self) -> Outbox:
-        return Outbox("me", self.world.journal, self.world.reporter)
+        return Outbox("me", self.world.journal, self.world.reporters)
 
     async def fail(self, *numbers: int, chat: str = "c") -> dict[int, int]:
         """Let reports fail, and return their ids by number."""
@@ -194,11 +194,13 @@ async def test_one_that_fails_while_it_is_asked_for_again(world: World, post: Po
     (report,) = (await world.record(a_message(1))).recorded
     async with asyncio.timeout(PATIENCE_S):
         while not (
-            written := await world.journal.write(WriteBatch(account="me", retried=[report.id]))
+            written := await world.journal.write(
+                WriteBatch(account="me", retried=[DeliveryKey(report.id)])
+            )
         ).retried:
             await asyncio.sleep(0)
     post.refused.clear()
-    world.reporter.retry(written.retried)
+    world.reporters.retry(written.retried)
     await world.done()
     assert world.receiver.numbers() == [1, 1]
     assert not world.reporter._tries

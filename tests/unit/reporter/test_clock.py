@@ -10,7 +10,7 @@ import pytest
 from openwx import store
 from openwx.reporter import clock as clocks
 from openwx.store.base import Journal
-from openwx.store.records import WriteBatch
+from openwx.store.records import DeliveryKey, WriteBatch
 from tests.patience import PATIENCE_S
 
 from .receiver import Receiver, status
@@ -61,7 +61,7 @@ async def test_what_is_sent_again_begins_anew(world: World, receiver: Receiver) 
     world.clock.goes_on(1000)
     world.clock.is_set(-DAY_S)
     receiver.script = [status(503)] * 3
-    written = await world.journal.write(WriteBatch(account="me", retried=[report.id]))
+    written = await world.journal.write(WriteBatch(account="me", retried=[DeliveryKey(report.id)]))
     world.reporter.retry(written.retried)
     await world.done()
     assert len(receiver.got) == 9

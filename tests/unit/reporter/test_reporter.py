@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openwx import __version__
+from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.post_result import retry_after
-from openwx.reporter.reporter import BackendAnswer
 from openwx.store.base import Journal, JournalError
-from openwx.store.records import WriteBatch, WriteResult
+from openwx.store.records import DeliveryKey, WriteBatch, WriteResult
 from tests.patience import PATIENCE_S
 
 from .receiver import Receiver, says, sends_raw, status, waits_for
@@ -309,7 +309,7 @@ async def test_one_bad_report_does_not_hold_up_the_others(world: World, receiver
 async def test_an_unresolvable_host_is_an_outage(world: World) -> None:
     world.start(post_api="http://127.0.0.1:1/", pauses=long_pauses)
     await world.record(a_message(1))
-    assert not await world.reporter.drained(0.05)
+    assert not await world.reporters.drained(0.05)
     assert not world.reporter._breaker.closed
 
 
@@ -452,7 +452,7 @@ async def test_a_cancelled_reporter_stops_at_once(world: World, receiver: Receiv
     world.start()
     await world.record(*(a_message(n, f"c{n}") for n in range(10)))
     await receiver.has(10)
-    assert not await world.reporter.drained(0.01)
+    assert not await world.reporters.drained(0.01)
     await world.stop()
     assert len(await world.journal.pending("me")) == 10
 
@@ -462,7 +462,7 @@ async def test_failed_reports_can_be_sent_again(world: World, receiver: Receiver
     world.start()
     (report,) = (await world.record(a_message(1))).recorded
     await world.done()
-    written = await world.journal.write(WriteBatch(account="me", retried=[report.id]))
+    written = await world.journal.write(WriteBatch(account="me", retried=[DeliveryKey(report.id)]))
     world.reporter.retry(written.retried)
     await world.done()
     assert len(receiver.ids()) == 1
@@ -471,7 +471,7 @@ async def test_failed_reports_can_be_sent_again(world: World, receiver: Receiver
 
 async def test_without_post_api_nothing_is_kept_waiting(world: World) -> None:
     world.start(post_api=None)
-    await world.record(a_message(1, deliver=False))
+    await world.record(a_message(1, targets=()))
     await world.done()
     assert await world.journal.pending("me") == []
 
@@ -490,9 +490,9 @@ async def test_post_stdout_shows_what_the_settings_let_out(
 ) -> None:
     world.start(post_api=None, post_stdout=True, post_message_filter={"sender": "Li"})
     await world.record(
-        a_message(1, with_={"sender": "Li"}, deliver=False),
-        a_message(2, with_={"sender": "Wu"}, deliver=False),
-        a_message(3, kind="login", deliver=False),
+        a_message(1, with_={"sender": "Li"}, targets=()),
+        a_message(2, with_={"sender": "Wu"}, targets=()),
+        a_message(3, kind="login", targets=()),
     )
     await world.done()
     assert capfdbinary.readouterr().out == b'{"n":1,"post_type":"receive_message","sender":"Li"}\n'

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from openwx.reporter import retry_schedule as pausing
 from openwx.reporter.retry_schedule import Pauses
-from openwx.store.records import ListedReport
+from openwx.store.records import ListedDelivery
 from openwx.timing import Timing
 from tests.patience import PATIENCE_S
 
@@ -54,7 +54,7 @@ class Taken:
             self.names.pop()  # only the last one of a sequence was taken
 
 
-async def the_failed(world: World) -> ListedReport:
+async def the_failed(world: World) -> ListedDelivery:
     (failed,) = await world.journal.failed("me")
     return failed
 

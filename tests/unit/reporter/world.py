@@ -9,7 +9,9 @@ import aiohttp
 import msgspec
 
 from openwx.config import ReportSettings
-from openwx.reporter.reporter import BackendAnswer, Reporter
+from openwx.reporter.answer import BackendAnswer
+from openwx.reporter.reporter import Reporter
+from openwx.reporter.reporters import Reporters
 from openwx.reporter.retry_schedule import Pauses
 from openwx.store.base import Journal
 from openwx.store.records import NewReport, NewSend, Report, Send, WriteBatch, WriteResult
@@ -43,7 +45,7 @@ class World:
         self.clock = clock
         self.accepted: list[Send] = []
         self.asked: list[BackendAnswer] = []
-        self.reporter: Reporter
+        self.reporters: Reporters
         self.task: asyncio.Task[None] | None = None
         self.http: aiohttp.ClientSession | None = None
 
@@ -57,7 +59,7 @@ class World:
     ) -> None:
         settings.setdefault("post_api", self.receiver.url)
         self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-        self.reporter = Reporter(
+        self.reporters = Reporters(
             "me",
             ReportSettings(**settings),
             self.journal,
@@ -70,8 +72,14 @@ class World:
         if run:
             self.run()
 
+    @property
+    def reporter(self) -> Reporter:
+        """The only one."""
+        (reporter,) = self.reporters.by_target.values()
+        return reporter
+
     def run(self) -> None:
-        self.task = asyncio.create_task(self.reporter.run())
+        self.task = asyncio.create_task(self.reporters.run())
 
     def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         self.asked.append(answer)
@@ -84,13 +92,13 @@ class World:
     async def record(self, *reports: NewReport) -> WriteResult:
         written = await self.journal.write(WriteBatch(account="me", reports=reports))
         for report in written.recorded:
-            self.reporter.on_report(report, msgspec.json.decode(report.body))
+            self.reporters.on_report(report, msgspec.json.decode(report.body))
         return written
 
     async def done(self) -> None:
         """Wait until every delivery has ended; a bug in the reporter comes out here."""
         assert self.task is not None
-        drained = asyncio.ensure_future(self.reporter.drained(PATIENCE_S))
+        drained = asyncio.ensure_future(self.reporters.drained(PATIENCE_S))
         await asyncio.wait({drained, self.task}, return_when=asyncio.FIRST_COMPLETED)
         if self.task.done():
             drained.cancel()

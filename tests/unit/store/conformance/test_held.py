@@ -26,13 +26,11 @@ async def test_what_waits_for_its_medium_is_held_with_its_chat(journal: Journal)
 
 
 async def test_a_medium_that_nobody_wants_is_delivered_when_it_is_there(journal: Journal) -> None:
-    batch = WriteBatch(account="me", reports=[a_message(1, media=b"ref", deliver=False)])
+    batch = WriteBatch(account="me", reports=[a_message(1, media=b"ref", targets=())])
     (report,) = (await journal.write(batch)).recorded
     assert [held.id for held in await journal.held("me")] == [report.id]
     await journal.write(
-        WriteBatch(
-            account="me", completed=[CompletedReport(id=report.id, body=b"{}", deliver=False)]
-        )
+        WriteBatch(account="me", completed=[CompletedReport(id=report.id, body=b"{}", targets=())])
     )
     assert await journal.held("me") == []
     assert await journal.pending("me") == []

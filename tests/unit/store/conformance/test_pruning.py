@@ -37,7 +37,7 @@ async def test_pruning_keeps_what_policy_says(
 async def test_ids_are_never_reused(reopen: Open, clock: Clock) -> None:
     async with reopen() as journal:
         old = (
-            await journal.write(WriteBatch(account="me", reports=[a_message(deliver=False)]))
+            await journal.write(WriteBatch(account="me", reports=[a_message(targets=())]))
         ).recorded
         clock.now += 100
         await journal.prune(keep_s=1, keep=0)
@@ -51,7 +51,7 @@ async def test_large_bodies_are_deleted_with_their_delivery(journal: Journal) ->
     (report,) = (
         await journal.write(WriteBatch(account="me", reports=[a_message(with_=big)]))
     ).recorded
-    not_delivered = WriteBatch(account="me", reports=[a_message(with_=big, deliver=False)])
+    not_delivered = WriteBatch(account="me", reports=[a_message(with_=big, targets=())])
     (other,) = (await journal.write(not_delivered)).recorded
     await journal.write(
         WriteBatch(account="me", outcomes=[DeliveryOutcome(report.id, DeliveryStatus.DELIVERED)])

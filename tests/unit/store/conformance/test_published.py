@@ -60,7 +60,8 @@ class Author:
         sends = [NewSend(uid="taken", body=b"")] if chance.random() < 0.2 else []
         done = [self._any_waiting()] if self.waiting and chance.random() < 0.3 else []
         completed = [
-            CompletedReport(id=id_, body=b"{}", deliver=chance.random() < 0.5) for id_ in done
+            CompletedReport(id=id_, body=b"{}", targets=("post_api",) * (chance.random() < 0.5))
+            for id_ in done
         ]
         batch = WriteBatch(account="me", reports=reports, sends=sends, completed=completed)
         try:
@@ -89,7 +90,7 @@ class Author:
             dedupe=str(chance.randrange(count)) if chance.random() < 0.5 else str(count),
             media=b"ref" if is_medium else b"",
             with_={"incomplete": is_medium} if is_medium else {},
-            deliver=chance.random() < 0.5,
+            targets=("post_api",) * (chance.random() < 0.5),
         )
 
     def _any_waiting(self) -> int:
@@ -166,10 +167,10 @@ async def test_an_invalid_batch_holds_back_nothing(journal: Journal) -> None:
 async def test_numbers_are_never_reused(reopen: Open, clock: Clock) -> None:
     """Not even if the report with the highest number has the lowest id, and is pruned."""
     async with reopen() as journal:
-        picture = a_message(1, "a", media=b"ref", deliver=False)
-        batch = WriteBatch(account="me", reports=[picture, a_message(2, "b", deliver=False)])
+        picture = a_message(1, "a", media=b"ref", targets=())
+        batch = WriteBatch(account="me", reports=[picture, a_message(2, "b", targets=())])
         held = (await journal.write(batch)).recorded[0]
-        done = CompletedReport(id=held.id, body=b"{}", deliver=False)
+        done = CompletedReport(id=held.id, body=b"{}", targets=())
         await journal.write(WriteBatch(account="me", completed=[done]))
         newest = await journal.newest_published("me")
         assert newest > held.id + 1
@@ -181,7 +182,10 @@ async def test_numbers_are_never_reused(reopen: Open, clock: Clock) -> None:
 
 
 async def test_readers_know_of_what_is_pruned(journal: Journal, clock: Clock) -> None:
-    batch = WriteBatch(account="me", reports=[a_message(n, deliver=n != 1) for n in range(4)])
+    batch = WriteBatch(
+        account="me",
+        reports=[a_message(n, targets=("post_api",) if n != 1 else ()) for n in range(4)],
+    )
     failed, gone, *rest = (await journal.write(batch)).recorded
     await journal.write(
         WriteBatch(account="me", outcomes=[DeliveryOutcome(failed.id, DeliveryStatus.FAILED)])

@@ -57,7 +57,7 @@ async def test_what_is_held_is_not_published(journal: Journal) -> None:
 
 async def test_deliveries_that_arrived(journal: Journal, clock: Clock) -> None:
     first, second, third = await write(journal, a_message(1), a_message(2), a_message(3))
-    await write(journal, a_message(4, deliver=False))
+    await write(journal, a_message(4, targets=()))
     outcomes = [
         DeliveryOutcome(first, DeliveryStatus.DELIVERED, 200),
         DeliveryOutcome(second, DeliveryStatus.FAILED, 500, "no"),
@@ -69,9 +69,9 @@ async def test_deliveries_that_arrived(journal: Journal, clock: Clock) -> None:
     )
     delivered = await journal.delivered("me", limit=9)
     assert [(one.id, one.http_status) for one in delivered] == [(third, 204), (first, 200)]
-    stored = await journal.report("me", second)
-    assert stored is not None
-    assert (stored.delivery_status, stored.error) == (DeliveryStatus.FAILED, "no")
+    (failed_one,) = await journal.deliveries("me", second)
+    assert (failed_one.status, failed_one.error) == (DeliveryStatus.FAILED, "no")
+    assert await journal.deliveries("other", second) == []
     bodies = await journal.bodies("me", [first, second, 99])
     assert {id: n_of(body) for id, body in bodies.items()} == {first: 1, second: 2}
 
@@ -89,8 +89,8 @@ async def test_counts(journal: Journal, clock: Clock) -> None:
         a_message(),
         a_message(kind="send_message", with_=sent),
         a_message(kind="send_message", with_=not_sent),
-        a_message(kind="login", deliver=False),
-        a_message(kind="receive_message", deliver=False),
+        a_message(kind="login", targets=()),
+        a_message(kind="receive_message", targets=()),
     )
     outcomes = [
         DeliveryOutcome(new[0], DeliveryStatus.DELIVERED, 200),

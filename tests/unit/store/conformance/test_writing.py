@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from openwx.store.base import InvalidBatch, Journal, JournalError
-from openwx.store.records import DeliveryOutcome, DeliveryStatus, NewSend, WriteBatch
+from openwx.store.records import DeliveryKey, DeliveryOutcome, DeliveryStatus, NewSend, WriteBatch
 
 from ..reports import Clock, a_message
 from .conftest import Open
@@ -24,7 +24,7 @@ async def test_a_report_comes_back_as_it_was_put_in(journal: Journal, clock: Clo
 
 
 async def test_every_field_of_a_report_is_kept(journal: Journal) -> None:
-    new = a_message(1, "chat", dedupe="d", deliver=False, media=b"ref", attachment="/a.png")
+    new = a_message(1, "chat", dedupe="d", targets=(), media=b"ref", attachment="/a.png")
     written = await journal.write(WriteBatch(account="me", reports=[new]))
     fields = msgspec.structs.asdict(new)
     defaults = {field.name: field.default for field in msgspec.structs.fields(new)}
@@ -32,7 +32,7 @@ async def test_every_field_of_a_report_is_kept(journal: Journal) -> None:
     (report,) = written.recorded
     assert fields.items() <= msgspec.structs.asdict(report).items()
     (held,) = await journal.held("me")
-    assert {**fields, "deliver": True}.items() <= msgspec.structs.asdict(held).items()
+    assert fields.items() <= msgspec.structs.asdict(held).items()
 
 
 async def test_duplicates_are_ignored_for_each_account(journal: Journal) -> None:
@@ -48,7 +48,7 @@ async def test_duplicates_are_ignored_for_each_account(journal: Journal) -> None
 
 
 async def test_what_is_not_to_be_delivered_still_counts_for_duplicates(journal: Journal) -> None:
-    batch = WriteBatch(account="me", reports=[a_message(dedupe="d", deliver=False)])
+    batch = WriteBatch(account="me", reports=[a_message(dedupe="d", targets=())])
     assert len((await journal.write(batch)).recorded) == 1
     assert await journal.pending("me") == []
     assert (await journal.write(batch)).recorded == []
@@ -119,7 +119,7 @@ async def test_a_send_is_rewritten_until_it_is_finished(reopen: Open) -> None:
 
 async def test_a_failed_report_can_be_listed_and_sent_again(journal: Journal, clock: Clock) -> None:
     (report,) = (await journal.write(WriteBatch(account="me", reports=[a_message()]))).recorded
-    await journal.write(WriteBatch(account="me", failed_tries=[report.id]))
+    await journal.write(WriteBatch(account="me", failed_tries=[DeliveryKey(report.id)]))
     await journal.write(
         WriteBatch(
             account="me", outcomes=[DeliveryOutcome(report.id, DeliveryStatus.FAILED, 500, "no")]
@@ -128,7 +128,11 @@ async def test_a_failed_report_can_be_listed_and_sent_again(journal: Journal, cl
     (failed,) = await journal.failed("me")
     assert (failed.id, failed.http_status, failed.error, failed.tries) == (report.id, 500, "no", 1)
     clock.now += 100
-    (again,) = (await journal.write(WriteBatch(account="me", retried=[report.id, 99]))).retried
+    (again,) = (
+        await journal.write(
+            WriteBatch(account="me", retried=[DeliveryKey(report.id), DeliveryKey(99)])
+        )
+    ).retried
     assert (again.body, again.created, again.tries) == (report.body, clock.now, 0)
     assert await journal.pending("me") == [(report.id, "c")]
     assert await journal.failed("me") == []

@@ -10,6 +10,7 @@ import pytest
 
 from openwx.store.base import JournalError
 from openwx.store.records import WriteBatch
+from openwx.store.sqlite import schema
 from openwx.store.sqlite.journal import SQLiteJournal
 
 from ..reports import a_message
@@ -62,9 +63,9 @@ async def test_the_file_is_private(journal: SQLiteJournal, tmp_path: Path) -> No
 async def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     db = sqlite3.connect(path)
-    db.execute("PRAGMA user_version = 7")
+    db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     db.close()
-    with pytest.raises(JournalError, match="newer openwx: its version is 7"):
+    with pytest.raises(JournalError, match=f"newer openwx: its version is {schema.VERSION + 1}"):
         await SQLiteJournal(path).__aenter__()
 
 

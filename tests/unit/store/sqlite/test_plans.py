@@ -16,9 +16,19 @@ from openwx.store.sqlite.journal import SQLiteJournal
         (queries.CHATS, ("me", 100), "COVERING INDEX uploads_chat (account=?"),
         (queries.LOG, ("me", 2**62, 50), "uploads_seq (account=? AND seq<?"),
         (queries.PUBLISHED_REPORT, ("me", 5), "uploads_seq (account=? AND seq=?"),
-        (queries.DELIVERED, ("me", 100), "uploads_settled (account=? AND fate=?"),
+        (queries.DELIVERED, ("me", None, 100), "deliveries_settled (account=? AND fate=?"),
+        (queries.FAILED, ("me", "bot", 100), "deliveries_settled (account=? AND fate=?"),
+        (queries.WAITING, ("me", None, 100), "uploads_pending (account=?"),
+        (queries.PENDING, ("me", "bot"), "uploads_pending (account=?"),
+        (queries.TARGETS_WAITED_FOR, ("me",), "uploads_pending (account=?"),
+        (queries.DELIVERIES, ("me", 5), "deliveries USING PRIMARY KEY (report_id=?"),
         (tables._INSERT_REPORT, (None,) * 13, "uploads_hidden (account=? AND chat=?"),
         (queries.COUNTS, ("me", 0.0, b"x"), "uploads_settled (account=? AND fate=? AND settled>?"),
+        (
+            queries.COUNTS,
+            ("me", 0.0, b"x"),
+            "deliveries_settled (account=? AND fate=? AND settled>?",
+        ),
     ],
 )
 async def test_queries_use_an_index(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from openwx.store.base import JournalError
-from openwx.store.records import CompletedReport, WriteBatch
+from openwx.store.records import CompletedReport, NewSend, WriteBatch
 from openwx.store.sqlite import schema
 from openwx.store.sqlite.journal import SQLiteJournal
 
@@ -128,6 +128,48 @@ async def test_a_journal_of_every_version_goes_on(
         batch = WriteBatch(account="me", reports=[a_message()], keys={"k": b"v"}, media={"m": b"v"})
         assert (await journal.write(batch)).reports[0] is not None
         assert (await journal.keys_of("me", "k")).get("k") == await journal.media("me", "m") == b"v"
+
+
+async def test_what_one_backend_had_becomes_deliveries_of_the_first_target(
+    old: Path, clock: Clock
+) -> None:
+    """Version 6 had the deliveries in the rows of the reports, and replies without a target."""
+    db = sqlite3.connect(old, isolation_level=None)
+    for step in schema._STEPS[1:6]:
+        db.executescript(step)
+    db.executescript(
+        """PRAGMA user_version = 6;
+        UPDATE uploads SET tries = 3, status = 500, error = 'no' WHERE id = 8;
+        UPDATE uploads SET tries = 2 WHERE id = 7;
+        INSERT INTO uploads (id, account, chat, kind, uid, created, fate, settled, status, reply_to, body, seq) VALUES
+        (9, 'me', 'c', 'receive_message', 'u9', 1000.0, 1, 1002.0, 204, x'', x'7b7d', 9),
+        (10, 'me', 'c', 'login', 'u10', 1000.0, 1, 1000.0, 0, x'', x'7b7d', 10),
+        (11, 'me', 'c', 'receive_message', 'u11', 1000.0, 3, 1003.0, 0, x'', x'7b7d', 11);
+        INSERT INTO sends (id, account, uid, upload_id, part, created, body)
+        VALUES (4, 'me', 's4', 7, 0, 1000.0, x'7b7d')"""
+    )
+    db.close()
+    async with SQLiteJournal(old, clock=clock) as journal:
+        assert await journal.targets_waited_for("me") == ["post_api"]
+        (waiting,) = await journal.waiting("me")
+        (failed,) = await journal.failed("me")
+        (delivered,) = await journal.delivered("me")
+        assert (waiting.key, waiting.tries, waiting.created) == ((7, "post_api"), 2, 1000.0)
+        assert (failed.key, failed.tries, failed.http_status, failed.error, failed.ended) == (
+            (8, "post_api"), 3, 500, "no", 1001.0,
+        )  # fmt: skip
+        assert (delivered.key, delivered.http_status) == ((9, "post_api"), 204)
+        assert await journal.deliveries("me", 10) == []  # it was filtered out
+        assert [one.status for one in await journal.deliveries("me", 11)] == [3]
+        assert [(one.uid, one.target) for one in await journal.waiting_sends("me")] == [
+            ("s3", "post_api"),
+            ("s4", "post_api"),
+        ]
+        # The reply is stored already: a second delivery of its report does not store it again.
+        reply = NewSend(uid="again", body=b"", report_id=7)
+        assert (await journal.write(WriteBatch(account="me", sends=[reply]))).sends == []
+        retried = await journal.write(WriteBatch(account="me", retried=[failed.key]))
+        assert [report.uid for report in retried.retried] == ["u8"]
 
 
 async def test_versions_that_look_elsewhere_for_outcomes_refuse_the_journal(
