@@ -129,6 +129,14 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     before: int | None
 
 
+class Refreshed(msgspec.Struct, frozen=True, kw_only=True):
+    """Contacts that were fetched anew. ``changed`` is the number of differences, each of which is an event."""
+
+    code: int = 0
+    status: str = "success"
+    changed: int
+
+
 class ClientInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One account and its process, in the original's words. ``starttime`` is Unix time, ``runtime`` is in seconds.
 

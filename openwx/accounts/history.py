@@ -35,11 +35,6 @@ class History:
         """List the newest message of each chat, the latest first."""
         return await self._journal.chats(self._account, limit=limit)
 
-    async def of(self, chat_key: str, *, before: int | None, limit: int) -> list[StoredReport]:
-        """List the messages of a chat, newest first; those with a number below ``before`` where that is given."""
-        more = {} if before is None else {"before": before}
-        return await self._journal.history(self._account, chat_key, limit=limit, **more)
-
     async def page(
         self, chat_key: str | None, *, words: str, before: int | None, limit: int
     ) -> HistoryPage:

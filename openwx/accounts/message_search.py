@@ -22,9 +22,12 @@ _Messages = list[tuple[int, bytes]]
 
 
 class HistoryPage(msgspec.Struct, frozen=True):
-    """Messages, oldest first, as the bodies of their reports. Older ones have numbers below ``before``, if any."""
+    """Messages, oldest first: their sequence numbers, and the bodies of their reports.
 
-    bodies: list[bytes]
+    Older ones have numbers below ``before``; None where there are none.
+    """
+
+    messages: list[tuple[int, bytes]]
     before: int | None
 
 
@@ -54,7 +57,7 @@ class MessageSearch:
         ``before`` on.
         """
         fits = has_words(words) if words.strip() else None
-        found: list[bytes] = []
+        found: _Messages = []
         room, read, size = ANSWER_BYTES, 0, 0
         while True:
             rows = min(_SLICE, SEARCHED - read)
@@ -71,7 +74,7 @@ class MessageSearch:
                 room -= len(body)
                 if len(found) == limit or (found and room < 0):
                     return _page(found, before)
-                found.append(body)
+                found.append((number, body))
                 before = number
             before = slice_.end
             if not slice_.more:
@@ -84,5 +87,5 @@ def _matching(messages: _Messages, fits: Callable[[str], bool]) -> _Messages:
     return [one for one in messages if fits(_content.decode(one[1]).content)]
 
 
-def _page(newest_first: list[bytes], before: int | None) -> HistoryPage:
+def _page(newest_first: _Messages, before: int | None) -> HistoryPage:
     return HistoryPage(newest_first[::-1], before)

@@ -24,6 +24,7 @@ from openwx.schemas import (
     MediaUploaded,
     MessageRevoked,
     MessageSent,
+    Refreshed,
     RequestAccepted,
     SendingToAll,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "MessageRevoked",
     "MessageSent",
     "Person",
+    "Refreshed",
     "RequestAccepted",
     "SendingToAll",
     "Uid",

@@ -1,9 +1,9 @@
-"""Calls about chats: their stored messages."""
+"""Calls about chats: their stored messages, marking them as read, and fetching their records anew."""
 
 from typing import NamedTuple
 
 from openwx.client import uploads
-from openwx.client.answers import History
+from openwx.client.answers import Done, History, Refreshed
 from openwx.client.calls import OUTCOME_S, Calls
 from openwx.client.messages import Message
 
@@ -43,3 +43,36 @@ class Chats(Calls):
         found = await self._call("get_history", History, parameters, wait_s=OUTCOME_S, again=True)
         decoded = [uploads.decode(bytes(one)) for one in found.messages]
         return HistoryPage([one for one in decoded if isinstance(one, Message)], found.before)
+
+    async def mark_read(
+        self,
+        *,
+        id: str | None = None,
+        account: str | None = None,
+        displayname: str | None = None,
+        markname: str | None = None,
+    ) -> None:
+        """Mark the chat of a friend or group as read on the phone."""
+        parameters = {
+            "id": id, "account": account, "displayname": displayname, "markname": markname,
+        }  # fmt: skip
+        await self._call("mark_read", Done, parameters, wait_s=OUTCOME_S, again=True)
+
+    async def refresh_contacts(
+        self,
+        *,
+        id: str | None = None,
+        account: str | None = None,
+        displayname: str | None = None,
+        markname: str | None = None,
+    ) -> int:
+        """Fetch a friend or group anew from WeChat, or without selectors all contacts. Return how much has changed.
+
+        Each difference is an event. All contacts are fetched at most once a minute: ``QueueFull``.
+        """
+        parameters = {
+            "id": id, "account": account, "displayname": displayname, "markname": markname,
+        }  # fmt: skip
+        return (
+            await self._call("refresh_contacts", Refreshed, parameters, wait_s=OUTCOME_S)
+        ).changed

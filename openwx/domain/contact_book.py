@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from openwx.domain.chat_ref import ChatRef, Identity, fingerprint_of
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
-from openwx.domain.matching import found_by, matching, resembling
+from openwx.domain.matching import called, found_by, matching, resembling
 from openwx.errors import CallerError, Code
 
 FRIEND_ATTRIBUTES = Friend.__struct_fields__
@@ -92,11 +92,13 @@ class ContactBook:
                 return member, group
         raise CallerError(Code.NOT_FOUND, f"no group has a member with id={id}")
 
-    def search_friends(self, **attributes: str) -> list[Friend]:
-        return found_by(self.friends, attributes)
+    def search_friends(self, part: str = "", **attributes: str) -> list[Friend]:
+        """Return the friends with all of these attributes, and with this part in one of their names."""
+        return called(found_by(self.friends, attributes), part)
 
-    def search_groups(self, **attributes: str) -> list[Group]:
-        return found_by(self.groups, attributes)
+    def search_groups(self, part: str = "", **attributes: str) -> list[Group]:
+        """Return the groups with all of these attributes, and with this part in one of their names."""
+        return called(found_by(self.groups, attributes), part)
 
     def find_again(self, ref: ChatRef) -> Chat | None:
         """Return a chat of a former login: the one with its uid, or the only record that is otherwise unchanged."""

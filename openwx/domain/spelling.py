@@ -73,7 +73,7 @@ def has_words(words: str) -> Callable[[str], bool]:
 def has_part(part: str) -> Callable[[str], bool]:
     """Return a function that says whether a name has this part, in any case and width."""
     wanted = _folded(part).strip()
-    return lambda name: wanted in _folded(name)
+    return lambda name: wanted in _folded_name(name)
 
 
 def _folded(text: str) -> str:
@@ -81,6 +81,9 @@ def _folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+_folded_name = lru_cache(maxsize=65_536)(_folded)
 
 
 @lru_cache(maxsize=65_536)

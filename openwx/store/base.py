@@ -104,11 +104,6 @@ class ReportLog(Protocol):
     async def log(self, account: str, *, before: int = MAX_SEQ, limit: int) -> list[StoredReport]:
         """Return an account's published reports with a sequence number below ``before``, newest first."""
 
-    async def history(
-        self, account: str, chat: str, *, before: int = MAX_SEQ, limit: int
-    ) -> list[StoredReport]:
-        """Return a chat's published reports with a sequence number below ``before``, newest first."""
-
     async def messages(
         self, account: str, chat: str | None, *, before: int = MAX_SEQ, rows: int, size: int
     ) -> MessagePage:

@@ -173,10 +173,10 @@ async def test_a_rare_word_among_many(world: World) -> None:
     contents = [f"{'needle' if n in (1, 7000) else 'hay'} {n}" for n in range(MANY)]
     await write(world, [report(one) for one in contents])
     api = await world.run()
-    found, before, calls = [], None, 0
-    while calls == 0 or before is not None:
-        more = {} if before is None else {"before": before}
-        page, before = await history(api, q="NEEDLE", **more)
+    found, before = await history(api, q="NEEDLE")
+    calls = 1
+    while before is not None:
+        page, before = await history(api, q="NEEDLE", before=before)
         found = page + found
         calls += 1
         assert calls <= MANY // message_search.SEARCHED + 1

@@ -1,23 +1,22 @@
-"""Routes about chats: their stored messages."""
+"""Routes about chats: their stored messages, marking them as read, and fetching their records anew."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from pydantic import Field
 
-from openwx.api.models import FriendSelectors
+from openwx.api.models import MOST_LETTERS, FriendSelectors
 from openwx.api.routes.sending import TO_OWNER, owner_of
 from openwx.api.routing import route
 from openwx.domain.contacts import Chat
 from openwx.errors import CallerError, Code
-from openwx.schemas import History
+from openwx.schemas import Done, History, Refreshed
+from openwx.transports.base import Capability
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
 
 MOST_MESSAGES = 200
-MOST_LETTERS = 200
-"""Letters of a text to search for."""
 
 
 class ChatSelectors(FriendSelectors):
@@ -67,7 +66,7 @@ async def get_history(account: "Account", call: GetHistory) -> History:
     """
     chat_key = _chat_key(account, call) if call.selects else None
     page = await account.history.page(chat_key, words=call.q, before=call.before, limit=call.limit)
-    return History(messages=[msgspec.Raw(body) for body in page.bodies], before=page.before)
+    return History(messages=[msgspec.Raw(body) for _, body in page.messages], before=page.before)
 
 
 def _chat_key(account: "Account", call: GetHistory) -> str:
@@ -83,3 +82,21 @@ def _chat_key(account: "Account", call: GetHistory) -> str:
             return key
         account.require_running()  # else the contacts may not be known yet
         raise
+
+
+@route("mark_read", needs=(Capability.MARK_READ,))
+async def mark_read(account: "Account", call: ChatSelectors) -> Done:
+    """Mark a chat as read on the phone, as if it had been opened there."""
+    await account.actions.mark_read(call.chat(account))
+    return Done()
+
+
+@route("refresh_contacts", needs=(Capability.REFRESH,))
+async def refresh_contacts(account: "Account", call: ChatSelectors) -> Refreshed:
+    """Fetch a friend or a group anew from WeChat, or without selectors all contacts. Differences are told as events.
+
+    All contacts are fetched at most once a minute (code -7); calls at the same time share one answer.
+    """
+    if call.selects:
+        return Refreshed(changed=await account.actions.refresh(call.chat(account)))
+    return Refreshed(changed=await account.refreshes.all())

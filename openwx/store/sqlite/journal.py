@@ -179,11 +179,6 @@ class SQLiteJournal:
     async def log(self, account: str, *, before: int = MAX_SEQ, limit: int) -> list[StoredReport]:
         return await self._stored(queries.LOG, account, before, limit)
 
-    async def history(
-        self, account: str, chat: str, *, before: int = MAX_SEQ, limit: int
-    ) -> list[StoredReport]:
-        return await self._stored(queries.HISTORY, account, chat, before, limit)
-
     async def messages(
         self, account: str, chat: str | None, *, before: int = MAX_SEQ, rows: int, size: int
     ) -> MessagePage:

@@ -62,16 +62,13 @@ SELECT {_STORED} FROM uploads WHERE account = ?1 AND seq IN (
     SELECT max(seq) FROM uploads WHERE account = ?1 AND chat != '' AND seq != 0
     GROUP BY chat ORDER BY max(seq) DESC LIMIT ?2)
 ORDER BY seq DESC"""  # noqa: S608
-HISTORY = f"""
-SELECT {_STORED} FROM uploads WHERE account = ? AND chat = ? AND chat != '' AND seq < ? AND seq != 0
-ORDER BY seq DESC LIMIT ?"""  # noqa: S608
 LOG = f"""
 SELECT {_STORED} FROM uploads WHERE account = ? AND seq < ? AND seq != 0
 ORDER BY seq DESC LIMIT ?"""  # noqa: S608
-_MESSAGES = """
+MESSAGES = """
 SELECT seq, CASE WHEN kind IN ('receive_message', 'send_message') THEN body ELSE x'' END FROM uploads
 WHERE account = ?1 AND seq < ?2 AND seq != 0 ORDER BY seq DESC LIMIT ?3"""
-_MESSAGES_OF_CHAT = """
+MESSAGES_OF_CHAT = """
 SELECT seq, body FROM uploads
 WHERE account = ?1 AND chat = ?4 AND chat != '' AND seq < ?2 AND seq != 0 ORDER BY seq DESC LIMIT ?3"""
 BODIES = """
@@ -176,7 +173,7 @@ class ReadMessages:
     def __init__(
         self, account: str, chat: str | None, before: int, *, rows: int, size: int
     ) -> None:
-        self._sql = _MESSAGES if chat is None else _MESSAGES_OF_CHAT
+        self._sql = MESSAGES if chat is None else MESSAGES_OF_CHAT
         self._values = (account, before, rows + 1, *(() if chat is None else (chat,)))
         self._before = before
         self._rows = rows
