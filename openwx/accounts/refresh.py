@@ -44,9 +44,9 @@ class Refreshes:
         now = asyncio.get_running_loop().time()
         if (left_s := self._next_at - now) > 0:
             words = (
-                f"all contacts were fetched just now; again in {math.ceil(left_s)} s, or name one"
+                "all contacts were fetched just now: try again later, or name a friend or a group"
             )
-            raise CallerError(Code.QUEUE_FULL, words, retry_after=left_s)
+            raise CallerError(Code.QUEUE_FULL, words, retry_after=math.ceil(left_s))
         self._next_at = now + self._every_s
         name = f"{self._account}: refresh"
         task = asyncio.create_task(self._transport.actions.refresh_all(), name=name)

@@ -207,6 +207,38 @@ async def test_large_messages(world: World) -> None:
     assert pages == [["huge"], ["5", "6"], ["3", "4"], ["1", "2"], ["0"]]
 
 
+@pytest.mark.parametrize(
+    ("search", "names"),
+    [
+        ({"q": "朋友1"}, ["朋友1"]),
+        ({"q": "朋友"}, [f"朋友{n}" for n in range(6)]),
+        ({"q": "MOMO"}, ["momo"]),
+        ({"q": "ｍｏｍｏ"}, ["momo"]),
+        ({"q": "数学"}, ["momo"]),
+        ({"q": " 李老师 "}, ["momo"]),
+        ({"q": "sunny"}, ["阳光😄宝贝"]),
+        ({"q": "朋友", "account": "friend_3"}, ["朋友3"]),
+        ({"q": "朋友", "account": "xiaohui2016"}, []),
+        ({"q": "学习", "name": "小灰"}, []),
+        ({"q": "nobody"}, []),
+    ],
+)
+async def test_part_of_a_name(api: Gateway, search: dict[str, str], names: list[str]) -> None:
+    reply = await api.get("search_friend", **search)
+    assert [one["name"] for one in reply.json] == names if names else reply.code == 100
+    assert (await api.get("search_group", q="perl")).json[0]["name"] == "PERL学习交流"
+    assert (await api.get("search_group", q="perl", name="项目组")).code == 100
+
+
+async def test_parts_that_are_none(api: Gateway) -> None:
+    for route in ("search_friend", "search_group"):
+        assert (await api.get(route, q="  ")).code == -2
+        for long in ("x" * 201, "x" * 900_000):
+            reply = await api.post(route, q=long)
+            words = "q must be part of any of the names, at most 200 letters"
+            assert (reply.status, reply.code, reply.words) == (400, -2, words)
+
+
 # -- what is refused -------------------------------------------------------------------------------------------
 
 
