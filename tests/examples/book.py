@@ -255,7 +255,7 @@ def shape(value: Any, words: Mapping[str, str], name: str = "") -> Any:
             return "a word of the scene"
         return (
             "…"
-            if name in ("id", "after", "X-Openwx-Last-Id", "Last-Event-ID")
+            if name in ("id", "after", "before", "X-Openwx-Last-Id", "Last-Event-ID", "Retry-After")
             else _IDS.sub("…", value)
         )
     if isinstance(value, bool) or value is None or name in _TOLD_NUMBERS:

@@ -12,12 +12,14 @@ TOPIC: Topic = {
     "search_friend": [
         Example("by account", {"account": "xiaohui2016"}),
         Example("two of one name", {"name": "张伟"}),
+        Example("part of a name", {"q": "小"}),
         NOBODY,
         Example("no attribute", code=-2, status=400),
         Example("an attribute that friends do not have", {"age": "18"}, code=-2, status=400),
     ],
     "search_group": [
         Example("by name", {"displayname": "PERL学习交流"}),
+        Example("part of a name", {"q": "perl"}),
         NOBODY,
         Example("no attribute", code=-2, status=400),
         Example("an attribute that groups do not have", {"age": "18"}, code=-2, status=400),

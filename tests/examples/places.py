@@ -46,7 +46,7 @@ async def _scene(world: World, place: str) -> Scene:
             # Answers show settings, so those keep their defaults; two attempts, so that failures come soon.
             world.account.add_group("项目组", ["甲", "乙"])
             world.account.add_group("项目组", ["丙", "丁"])
-            scene = Scene(world, await world.run(send_tries=2))
+            scene = Scene(world, await world.run(send_tries=2, pace={"refresh_every_s": 0.0}))
             scene.words["own group"] = scene.id_of(scene.own_group())
             await world.receiver.get(event="login")
             return scene

@@ -25,7 +25,7 @@ FORMATS = (
     "text", "media", "app", "card", "revoke", "payment", "location", "notice", "unknown",
 )  # fmt: skip
 TOPICS = (
-    "info", "sending", "recall", "consult", "groups", "friends", "avatars", "events", "accounts",
+    "info", "chats", "sending", "recall", "consult", "groups", "friends", "avatars", "events", "accounts",
     "outbox", "everywhere",
 )  # fmt: skip
 

@@ -21,12 +21,14 @@ from .world import Gateway, Receiver, World
 
 TOKEN = "a-token-that-nobody-guesses"
 ACCOUNT = "/console/accounts/default"
-PAGES = ["", "/chats", "/contacts", "/contacts?kind=groups", "/feed", "/deliveries",
+PAGES = ["", "/chats", "/search", "/search?q=a", "/contacts", "/contacts?kind=groups", "/feed", "/deliveries",
          "/deliveries?state=waiting", "/deliveries?state=delivered"]  # fmt: skip
 FORMS = [
     f"{ACCOUNT}{path}"
     for path in (
         "/chat",
+        "/mark-read",
+        "/contacts/refresh",
         "/start",
         "/stop",
         "/verify-code",

@@ -22,6 +22,7 @@ def works(owner: ClawBot, picture: Path) -> dict[str, dict[str, str]]:
     return {
         "get_user_info": {},
         "get_friend_info": {},
+        "get_history": {"limit": "1"},
         "search_friend": {"id": owner.user_id},
         "send_friend_message": {"id": "@owner", "content": "hi"},
         "send_message": {"id": owner.user_id, "content": "hi"},

@@ -97,6 +97,14 @@ def is_done(reply: Reply) -> None:
     assert reply.json == {"code": 0, "status": "success"}
 
 
+def is_empty_history(reply: Reply) -> None:
+    assert reply.json == {"code": 0, "messages": [], "before": None}
+
+
+def is_unchanged(reply: Reply) -> None:
+    assert reply.json == {"code": 0, "status": "success", "changed": 0}
+
+
 def is_uploaded(reply: Reply) -> None:
     told = reply.json
     assert (told["code"], told["media_type"], told["media_size"]) == (0, "file", 5)
@@ -129,6 +137,11 @@ GOOD: list[tuple[str, dict[str, str], Callable[[Reply], None]]] = [
     ("search_friend", {"markname": ""}, are_friends),
     ("search_group", {"displayname": "Python爱好者 & 朋友们"}, are_groups),
     ("search_group", {"name": ""}, are_groups),
+    ("search_friend", {"q": "张"}, are_friends),
+    ("search_group", {"q": "perl"}, are_groups),
+    ("get_history", {"displayname": "李老师（数学）", "q": "nothing"}, is_empty_history),
+    ("mark_read", {"displayname": "项目组"}, is_done),
+    ("refresh_contacts", {"account": "xiaohui2016"}, is_unchanged),
     ("send_friend_message", {"account": "xiaohui2016", "content": "你好 & <b>😄</b>\n+%"}, is_sent),
     ("send_friend_message", {"displayname": "李老师（数学）", "content": "x"}, is_sent),
     ("send_friend_message", {"markname": "中介", "account": "fangchan-01", "content": "x"}, is_sent),

@@ -34,6 +34,8 @@ NEVER = {
     "stick": "changes",
     "make_friend": "friend_requests",
     "accept_friend_request": "friend_requests",
+    "mark_read": "mark_read",
+    "refresh_contacts": "refresh",
 }
 """The routes that iLink cannot have, and what they lack."""
 EMPTY = ("get_group_info", "get_group_basic_info", "search_group")
@@ -55,6 +57,7 @@ def works(account: MemoryAccount, picture: str) -> dict[str, dict[str, str]]:
     return {
         "get_user_info": {},
         "get_friend_info": {},
+        "get_history": {"limit": "1"},
         "search_friend": {"name": "小灰"},
         "send_friend_message": {"id": friend.id, "content": "hi"},
         "send_message": {"id": friend.id, "content": "hi"},

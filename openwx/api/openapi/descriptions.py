@@ -31,7 +31,7 @@ CODES: dict[int, str] = {
     Code.NOT_RUNNING: "the account is not running; `state` and `state_reason` say why",
     Code.GAVE_UP: "it failed after all attempts, or cannot be stored",
     Code.UNAUTHENTICATED: "the token is missing or wrong",
-    Code.QUEUE_FULL: "too much waits already: try again later",
+    Code.QUEUE_FULL: "too much waits already, or this was done just now: try again later",
     Code.FORBIDDEN: "the configuration does not allow this, or not from there",
     Code.NO_ROUTE: "no such route or method",
     Code.NOT_SUPPORTED: "the account's transport cannot do this: it lacks the `capability`",
@@ -47,7 +47,7 @@ STATUSES: dict[HTTPStatus, str] = {
     HTTPStatus.NOT_FOUND: "There is none now.",
     HTTPStatus.REQUEST_TIMEOUT: "The body was not complete in time.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too big.",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too much waits already; Retry-After says when to come back.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too much waits, or this was done just now; Retry-After says when to come back.",
     HTTPStatus.NOT_IMPLEMENTED: "The account's transport cannot do this, whatever its state.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The account is not running, or nothing can be stored: the disk is full.",
     HTTPStatus.GATEWAY_TIMEOUT: "No answer in time: it may have been done, or not.",
@@ -55,6 +55,7 @@ STATUSES: dict[HTTPStatus, str] = {
 
 TOPICS: dict[str, str] = {
     "info": "The account, friends and groups.",
+    "chats": "Stored messages, read chats, and contacts that are fetched anew.",
     "sending": "Texts and media to friends and groups.",
     "recall": "Take back what was sent.",
     "consult": "Ask a friend, and wait for the answer.",

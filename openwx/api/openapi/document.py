@@ -17,6 +17,7 @@ from openwx.api.stream_models import EventStream, Listing, Socket
 Schema = dict[str, Any]
 
 _REF = "#/components/schemas/{name}"
+_MESSAGE = _REF.format(name="UploadedMessage")
 
 
 def document(routes: Iterable[Route]) -> Schema:
@@ -27,6 +28,8 @@ def document(routes: Iterable[Route]) -> Schema:
     )
     kinds = list(dict.fromkeys(kind for row in rows for kind in _alternatives(row.reply)))
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    if "History" in components:
+        components["History"]["properties"]["messages"]["items"] = {"$ref": _MESSAGE}
     schema_of = dict(zip(kinds, schemas, strict=True))
     replies = {row.name: [schema_of[kind] for kind in _alternatives(row.reply)] for row in rows}
     responses = {
