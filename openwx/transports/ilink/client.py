@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from openwx.domain.events import Event, LoggedIn, State, StateChanged
 from openwx.domain.messages import MediaMessage, Message
 from openwx.errors import NotLoggedIn, RateLimited, SessionEnded, Unreachable, WeChatError
-from openwx.reasons import Reason, ReasonCode, of_error, of_session_end, reason
+from openwx.reasons import Reason, ReasonCode, of_session_end, of_stall, reason
 from openwx.timing import Timing
 from openwx.transports.base import Batch, Inbox
 from openwx.transports.ilink import calls, wire
@@ -361,6 +361,8 @@ class Client:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, WeChatError):
                     await task
+            elif not task.cancelled():
+                task.exception()  # it has been seen, also where this was cancelled meanwhile
 
     async def _attend(self) -> None:
         if self._attention.done():
@@ -376,11 +378,7 @@ class Client:
         if self._until_stalled_s() == 0:
             if self.trouble is None:
                 self.trouble = Unreachable("getupdates", "WeChat does not answer")
-            why = reason(
-                ReasonCode.STALLED,
-                seconds=f"{self._pace.stalled_after_s:.0f}",
-                error=of_error(self.trouble),
-            )
+            why = of_stall(self.trouble, self._pace.stalled_after_s)
             await self._enter(State.UPDATING, why)
 
     def _until_stalled_s(self) -> float | None:

@@ -39,6 +39,7 @@ from openwx.reasons import (
     of_error,
     of_refusal,
     of_session_end,
+    of_stall,
     reason,
     refusal_text,
 )
@@ -381,11 +382,7 @@ class WebClient:
                 if self._until_stalled_s() == 0:
                     if self.trouble is None:
                         self.trouble = Unreachable("synccheck", "WeChat does not answer")
-                    why = reason(
-                        ReasonCode.STALLED,
-                        seconds=f"{self._pace.stalled_after_s:.0f}",
-                        error=of_error(self.trouble),
-                    )
+                    why = of_stall(self.trouble, self._pace.stalled_after_s)
                     await self._enter(State.UPDATING, why)
             if not self._over.done():
                 return task.result()
