@@ -10,7 +10,7 @@ import msgspec
 
 from openwx.console.translation import Translator
 from openwx.domain.contacts import FRIEND, PUBLIC_ACCOUNT, SYSTEM_ACCOUNT
-from openwx.errors import BadResponse, CallerError, Code, Rejected, WeChatError
+from openwx.errors import BadResponse, CallerError, Code, ProxyFailed, Rejected, WeChatError
 from openwx.reasons import Reason, ReasonCode
 
 MAY_NOT_LOG_IN = 1203
@@ -60,6 +60,8 @@ def trouble_reason(error: WeChatError, t: Translator) -> Explanation:
             words = ret_words(error.ret, t)
         case BadResponse():
             words = t("trouble.not_understood")
+        case ProxyFailed():
+            words = t(f"trouble.proxy_{error.trouble}", proxy=error.proxy)
         case _:
             words = t("trouble.unreachable")
     return Explanation(words, str(error))

@@ -304,8 +304,9 @@ async def test_moods_of_connect(
 ) -> None:
     async with listening(HttpProxy(names={NAME: tls})) as proxy:
         proxy.mood = mood
-        https = {"base_url": f"https://{NAME}", "transport": transport}
-        gateway = await world.start(proxy=proxy.url, pace=QUICK, **https)
+        gateway = await world.start(
+            proxy=proxy.url, pace=QUICK, base_url=f"https://{NAME}", transport=transport
+        )
         await has_reason(gateway, code, f"the proxy {proxy.url}", words)
 
 
