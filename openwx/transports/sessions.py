@@ -17,16 +17,7 @@ from yarl import URL
 from openwx.config.proxies import Proxy
 from openwx.errors import ProxyTrouble
 from openwx.neterrors import cause, describe
-
-
-class ProxyTroubleError(aiohttp.ClientConnectionError):
-    """A proxy failed. ``proxy`` is its address without secrets, ``detail`` says what happened."""
-
-    def __init__(self, trouble: ProxyTrouble, proxy: Proxy, detail: str) -> None:
-        super().__init__(detail)
-        self.trouble = trouble
-        self.proxy = proxy.shown
-        self.detail = detail
+from openwx.transports.proxytrouble import ProxyTroubleError
 
 
 def connect_s(total_s: float) -> float:

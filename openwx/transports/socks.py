@@ -10,7 +10,7 @@ from aiohttp.client_reqrep import ClientRequest
 from openwx.config.proxies import Proxy
 from openwx.errors import ProxyTrouble
 from openwx.neterrors import cause, describe
-from openwx.transports.sessions import ProxyTroubleError
+from openwx.transports.proxytrouble import ProxyTroubleError
 
 _AUTH = frozenset(
     {

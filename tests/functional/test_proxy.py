@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import trustme
 
+from openwx.config import AccessSettings, Settings
+from openwx.config.proxies import read_environment
 from openwx.simulator import Account, ClawBot, Simulator
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
@@ -315,3 +317,96 @@ async def test_an_untrusted_certificate_behind_socks(world: World, tls: int) -> 
         gateway = await world.start(proxy=proxy.url, pace=QUICK, base_url=f"https://{NAME}")
         words = f"the certificate of {NAME}:443 is not trusted"
         await has_reason(gateway, "proxy_cannot_reach", words)
+
+
+# -- of the environment ----------------------------------------------------------------------------------
+
+
+def with_environment(settings: Settings, **environ: str) -> Settings:
+    proxies, problems = read_environment(environ)
+    assert problems == []
+    return settings.read_from(None, proxies)
+
+
+async def test_an_address_on_this_machine_is_direct(
+    world: World, account: Account, proxy: SmallProxy
+) -> None:
+    settings = with_environment(world.settings(), http_proxy=proxy.url, ALL_PROXY=proxy.url)
+    await world.run(settings=settings)
+    assert proxy.asked == []
+
+
+async def test_the_proxy_of_the_environment_and_its_exceptions(
+    world: World, account: Account, proxy: SmallProxy
+) -> None:
+    """Without one, nobody knows the name: so the proxy is asked, and as an exception the name is not found."""
+    settings = world.settings(base_url=f"http://{NAME}")
+    gateway = await world.run(settings=with_environment(settings, all_proxy=proxy.url))
+    await gateway.stop()
+    assert proxy.asked
+    asked = len(proxy.asked)
+    excepted = with_environment(settings, all_proxy=proxy.url, NO_PROXY="localhost, .example")
+    gateway = await world.start(settings=excepted)
+    await gateway.reaches("updating")
+    async with asyncio.timeout(PATIENCE_S):
+        while "its name is not known" not in (await gateway.client())["state_reason"]:
+            await gateway.get("check_event", timeout="0.05")
+    assert len(proxy.asked) == asked
+
+
+async def test_an_account_without_a_proxy_ignores_the_environment(world: World) -> None:
+    settings = world.settings(base_url=f"http://{NAME}", proxy="")
+    gateway = await world.start(settings=with_environment(settings, all_proxy="http://127.0.0.1:1"))
+    await has_reason(gateway, "login_failed", "its name is not known")
+
+
+# -- of a caller -----------------------------------------------------------------------------------------
+
+
+async def test_a_caller_may_not_name_a_proxy(through: Callable[..., Awaitable[Gateway]]) -> None:
+    gateway = await through()
+    for url in ("http://8.8.8.8:3128", "socks5://wei:s3cr3t@proxy.invalid"):
+        reply = await gateway.get("start_client", client="b", proxy=url)
+        assert (reply.status, reply.code) == (403, -8)
+        assert reply.words.startswith("proxy must be one that the configuration names")
+        assert "s3cr3t" not in reply.words
+    for wrong in ("ftp://wei:s3cr3t@proxy.invalid", "wei:s3cr3t", "http://wei:s3cr3t"):
+        reply = await gateway.get("start_client", client="b", proxy=wrong)
+        assert (reply.status, reply.code) == (400, -2)
+        assert reply.words.startswith("proxy must be http://HOST:PORT")
+        assert "s3cr3t" not in reply.words
+
+
+async def test_a_caller_may_name_the_proxy_of_the_configuration(
+    through: Callable[..., Awaitable[Gateway]], proxy: SmallProxy
+) -> None:
+    gateway = await through()
+    await gateway.reaches("scaning")
+    assert (await gateway.get("start_client", client="b", proxy=proxy.url)).code == 0
+    assert (await gateway.get("start_client", client="c", proxy="")).code == 0
+    refused = await gateway.get(
+        "start_client", client="d", proxy=proxy.url, base_url="http://intern.example"
+    )
+    assert refused.code == -8, "the proxy would resolve the name, and nobody would look"
+
+
+async def test_callers_are_trusted_with_proxies_only_as_long_as_it_is_allowed(
+    world: World, proxy: SmallProxy
+) -> None:
+    allowing = world.settings(base_url=f"http://{NAME}", proxy=proxy.url).model_copy(
+        update={"access": AccessSettings(allow_private_targets=True)}
+    )
+    other = proxy.url.replace("127.0.0.1", "localhost")
+    gateway = await world.start(settings=allowing)
+    started = await gateway.get("start_client", client="b", proxy=other)
+    assert started.code == 0
+    await gateway.stop()
+    gateway = await world.start(settings=world.settings(base_url=f"http://{NAME}", proxy=proxy.url))
+    async with asyncio.timeout(PATIENCE_S):
+        while "a caller gave its proxy" not in await reason_of(gateway, "b"):
+            await gateway.get("check_event", client="b", timeout="0.05")
+
+
+async def reason_of(gateway: Api, name: str) -> str:
+    clients = (await gateway.get("check_client", client=name)).json["client"]
+    return str(clients[0]["state_reason"])

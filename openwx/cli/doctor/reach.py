@@ -21,7 +21,8 @@ from openwx.errors import PROXY_WORDS, ProxyTrouble
 from openwx.neterrors import describe
 from openwx.reporter import tls
 from openwx.transports.hosts import HOSTS
-from openwx.transports.sessions import ProxyTroubleError, Sessions, connect_s
+from openwx.transports.proxytrouble import ProxyTroubleError
+from openwx.transports.sessions import Sessions, connect_s
 
 TIMEOUT_S = 10.0
 SLOW_S = 2.0

@@ -19,7 +19,8 @@ from openwx.errors import BadResponse, NeverReached, ProxyFailed, Rejected, Unre
 from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.ilink import wire
 from openwx.transports.ilink.hosts import CALLS, Hosts
-from openwx.transports.sessions import ProxyTroubleError, Sessions, connect_s
+from openwx.transports.proxytrouble import ProxyTroubleError
+from openwx.transports.sessions import Sessions, connect_s
 
 CLIENT_VERSION = "2.4.9"
 """The version of the official client that openwx speaks like. With one that is too old, the phone says after the scan

@@ -16,7 +16,8 @@ from openwx.config.proxies import Proxy
 from openwx.errors import BadResponse, NeverReached, ProxyFailed, Unreachable, refused
 from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.hosts import DEFAULT_DOMAIN, LOGIN_HOST
-from openwx.transports.sessions import ProxyTroubleError, Sessions, connect_s
+from openwx.transports.proxytrouble import ProxyTroubleError
+from openwx.transports.sessions import Sessions, connect_s
 from openwx.transports.web import download_body, wire
 from openwx.transports.web.cookies import Cookies
 from openwx.transports.web.session import Cookie, Session
