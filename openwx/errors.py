@@ -9,6 +9,7 @@
     └── WeChatError            WeChat did not do what was asked
         ├── Unreachable        no answer                    -> try again, with back-off
         │   └── NeverReached   no connection even           -> the same; for certain nothing took effect
+        │       └── ProxyFailed   because of the proxy  -> the same, and the reason says so
         ├── NotLoggedIn        there is no session          -> wait for the login
         ├── BadResponse        an unknown answer            -> log it, back off
         └── Rejected           a `Ret` other than 0         -> reported to the caller
@@ -21,7 +22,7 @@
 Anything else is a bug and surfaces.
 """
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 
@@ -89,6 +90,33 @@ class Unreachable(WeChatError):
 
 class NeverReached(Unreachable):
     """No connection was established, so the call did not take effect."""
+
+
+class ProxyTrouble(StrEnum):
+    """How a proxy fails."""
+
+    UNREACHABLE = "unreachable"
+    AUTH = "auth"
+    CANNOT_REACH = "cannot_reach"
+    BROKEN = "broken"
+
+
+PROXY_WORDS = {
+    ProxyTrouble.UNREACHABLE: "the proxy {proxy} cannot be reached: {detail}",
+    ProxyTrouble.AUTH: "the proxy {proxy} wants a user and password, or rejects those it got: {detail}",
+    ProxyTrouble.CANNOT_REACH: "the proxy {proxy} does not connect to WeChat: {detail}",
+    ProxyTrouble.BROKEN: "the proxy {proxy} does not work: {detail}",
+}
+
+
+class ProxyFailed(NeverReached):
+    """The proxy on the way to WeChat failed. ``proxy`` is its address without user and password."""
+
+    def __init__(self, call: str, trouble: ProxyTrouble, proxy: str, detail: str) -> None:
+        super().__init__(call, PROXY_WORDS[trouble].format(proxy=proxy, detail=detail))
+        self.trouble = trouble
+        self.proxy = proxy
+        self.detail = detail
 
 
 class NotLoggedIn(WeChatError):

@@ -20,7 +20,7 @@ def describe(error: BaseException) -> str:
         case aiohttp.ClientConnectorDNSError():
             return f"cannot connect to {error.host}:{error.port}: its name is not known (DNS)"
         case aiohttp.ClientConnectorError():  # TLS errors, too
-            return f"cannot connect to {error.host}:{error.port}: {_cause(error.os_error)}"
+            return f"cannot connect to {error.host}:{error.port}: {cause(error.os_error)}"
         case aiohttp.ConnectionTimeoutError():
             return "cannot connect in time"
         case aiohttp.ServerDisconnectedError():
@@ -37,12 +37,13 @@ def describe(error: BaseException) -> str:
             why = f": {os.strerror(error.errno).lower()}" if error.errno else ""
             return f"the connection broke{why}"
         case OSError():
-            return _cause(error)
+            return cause(error)
         case _:
             return type(error).__name__
 
 
-def _cause(error: OSError) -> str:
+def cause(error: OSError) -> str:
+    """Say why something of the system failed, in its words."""
     if isinstance(error, ssl.SSLError):
         return (error.reason or "TLS failed").replace("_", " ").lower()
     return os.strerror(error.errno).lower() if error.errno else str(error) or type(error).__name__

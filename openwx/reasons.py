@@ -11,7 +11,16 @@ from typing import Union
 
 import msgspec
 
-from openwx.errors import BadResponse, LoginRefused, Rejected, SessionEnded, WeChatError
+from openwx.errors import (
+    PROXY_WORDS,
+    BadResponse,
+    LoginRefused,
+    ProxyFailed,
+    ProxyTrouble,
+    Rejected,
+    SessionEnded,
+    WeChatError,
+)
 
 
 class ReasonCode(StrEnum):
@@ -51,6 +60,10 @@ class ReasonCode(StrEnum):
     REJECTED = "rejected"
     BAD_RESPONSE = "bad_response"
     UNREACHABLE = "unreachable"
+    PROXY_UNREACHABLE = "proxy_unreachable"
+    PROXY_AUTH = "proxy_auth"
+    PROXY_CANNOT_REACH = "proxy_cannot_reach"
+    PROXY_BROKEN = "proxy_broken"
 
 
 Param = Union[str, int, "Reason"]
@@ -93,6 +106,7 @@ ENGLISH: dict[ReasonCode, tuple[str, ...]] = {
     ReasonCode.REJECTED: ("{call}: WeChat answered {ret}", " ({message})"),
     ReasonCode.BAD_RESPONSE: ("{call}: {detail}",),
     ReasonCode.UNREACHABLE: ("{call}: {detail}",),
+    **{ReasonCode(f"proxy_{one}"): (f"{{call}}: {PROXY_WORDS[one]}",) for one in ProxyTrouble},
 }
 """The wording, in pieces. A piece whose parameter is empty is left out."""
 
@@ -161,8 +175,35 @@ def of_error(error: WeChatError) -> Reason:
             return reason(ReasonCode.REJECTED, call=error.call, ret=error.ret, message=error.errmsg)
         case BadResponse():
             return reason(ReasonCode.BAD_RESPONSE, call=error.call, detail=detail)
+        case ProxyFailed():
+            return _of_proxy(error.trouble, error.call, error.proxy, error.detail)
         case _:
             return reason(ReasonCode.UNREACHABLE, call=error.call, detail=detail)
+
+
+def _of_proxy(trouble: ProxyTrouble, call: str, proxy: str, detail: str) -> Reason:
+    match trouble:
+        case ProxyTrouble.UNREACHABLE:
+            return reason(ReasonCode.PROXY_UNREACHABLE, call=call, proxy=proxy, detail=detail)
+        case ProxyTrouble.AUTH:
+            return reason(ReasonCode.PROXY_AUTH, call=call, proxy=proxy, detail=detail)
+        case ProxyTrouble.CANNOT_REACH:
+            return reason(ReasonCode.PROXY_CANNOT_REACH, call=call, proxy=proxy, detail=detail)
+        case ProxyTrouble.BROKEN:
+            return reason(ReasonCode.PROXY_BROKEN, call=call, proxy=proxy, detail=detail)
+
+
+def of_failed_login(error: WeChatError) -> Reason:
+    """Why a login failed. Where the proxy is to blame, its code says so."""
+    why = of_error(error)
+    return why if isinstance(error, ProxyFailed) else reason(ReasonCode.LOGIN_FAILED, error=why)
+
+
+def of_stall(error: WeChatError, seconds: float) -> Reason:
+    """Why no sync round has succeeded for so long. Where the proxy is to blame, its code says so."""
+    if isinstance(error, ProxyFailed):
+        return of_error(error)
+    return reason(ReasonCode.STALLED, seconds=f"{seconds:.0f}", error=of_error(error))
 
 
 def of_session_end(error: SessionEnded) -> Reason:

@@ -37,6 +37,7 @@ from openwx.timing import Timing
 from openwx.transports import by_kind
 from openwx.transports.base import Transport, TransportFactory
 from openwx.transports.by_kind import TransportsByKind
+from openwx.transports.network import Network
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.transport import WebTransports
 
@@ -96,14 +97,16 @@ async def running(
             private_targets.session(aiohttp.TCPConnector(limit=0))
         )
         guard = None if settings.access.allow_private_targets else await _targets(settings, stack)
+        network = Network(
+            connector, guard.connector if guard else None, settings.environment_proxies
+        )
         fetcher = Fetcher(settings.media.private_hosts)
         stack.push_async_callback(fetcher.close)
         timing = pace or Timing()
         folder = MediaFolder(settings.media_dir, max_size=settings.media.max_size)
         shared = Resources(
             journal=journal,
-            transports=transports
-            or _transports(connector, guard.connector if guard else None, timing),
+            transports=transports or _transports(network, timing),
             http=http,
             data_dir=data_dir,
             folder=folder,
@@ -136,20 +139,16 @@ async def running(
                 gateway.stop()
 
 
-def _transports(
-    connector: aiohttp.BaseConnector, guarded: aiohttp.BaseConnector | None, timing: Timing
-) -> TransportsByKind:
-    """Return the factories of all transports. ``guarded`` is for addresses that came from a caller."""
+def _transports(network: Network, timing: Timing) -> TransportsByKind:
+    """Return the factories of all transports."""
 
     def ilink() -> TransportFactory:
         # Benchmark rows `start` and `idle`: with the ciphers of its media, a tenth of a start and 7 MiB.
         from openwx.transports.ilink.transport import ILinkTransports  # noqa: PLC0415
 
-        return ILinkTransports(connector, guarded, timing)
+        return ILinkTransports(network, timing)
 
-    return TransportsByKind(
-        {"web": lambda: WebTransports(connector, guarded, timing), "ilink": ilink}
-    )
+    return TransportsByKind({"web": lambda: WebTransports(network, timing), "ilink": ilink})
 
 
 async def _targets(settings: Settings, stack: AsyncExitStack) -> Targets:
@@ -319,13 +318,15 @@ async def log_out(settings: Settings) -> None:
         guard = await _targets(settings, stack)
         is_open = settings.access.allow_private_targets
         timing = Timing()
-        transports = _transports(connector, None if is_open else guard.connector, timing)
+        guarded = None if is_open else guard.connector
+        network = Network(connector, guarded, settings.environment_proxies)
+        transports = _transports(network, timing)
         for name, account in (await all_accounts(settings, journal)).items():
             given = set() if name in settings.accounts else given_by_caller(settings, account)
             for kind in transports.kinds:  # also of one that it had before
                 of_kind = account.model_copy(update={"transport": kind})
                 limiter = RateLimiter(account.send_interval, timing.too_often)
-                is_guarded = "base_url" in given
+                is_guarded = not private_targets.TO_WECHAT.isdisjoint(given)
                 transport = transports.create(name, of_kind, limiter, is_guarded=is_guarded)
                 stack.push_async_callback(transport.close)
                 try:

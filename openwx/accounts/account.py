@@ -23,7 +23,7 @@ from openwx.accounts.media.registry import MediaRegistry
 from openwx.accounts.media.resolver import MediaResolver
 from openwx.accounts.media_download import MediaDownloader
 from openwx.accounts.outbox import Outbox
-from openwx.accounts.private_targets import trusted_backends
+from openwx.accounts.private_targets import TO_WECHAT, trusted_backends
 from openwx.accounts.publisher import Publisher
 from openwx.accounts.qrcode import LoginQRCode
 from openwx.accounts.questions import Questions
@@ -76,7 +76,7 @@ class Account:
         journal, timing = resources.journal, resources.pace
         limiter = RateLimiter(settings.send_interval, timing.too_often)
         self._transport = resources.transports.create(
-            name, settings, limiter, is_guarded="base_url" in guarded
+            name, settings, limiter, is_guarded=not TO_WECHAT.isdisjoint(guarded)
         )
         self._qrcode = LoginQRCode(name, resources.data_dir, colour=resources.colour)
         self._status = AccountStatus(name, self._transport, self._qrcode)

@@ -1,4 +1,5 @@
 """Addresses that a caller gives to an account: checked like those of media, unless the configuration allows them all.
+A proxy that is not the configuration's is refused: it would resolve names, and its own name is resolved elsewhere.
 
 The configuration may name any address. What came through ``start_client`` is a caller's, also after a restart. An
 address is checked when it is connected to, at every redirect.
@@ -17,7 +18,9 @@ from openwx.accounts.media.fetcher import ForbiddenError, PublicOnly
 from openwx.config import AccountSettings, ReportSettings, Settings
 from openwx.errors import CallerError, Code
 
-KEYS = ("post_api", "poll_api", "base_url", "targets")
+KEYS = ("post_api", "poll_api", "base_url", "targets", "proxy")
+TO_WECHAT = frozenset({"base_url", "proxy"})
+"""Those of ``KEYS`` that an account reaches WeChat by."""
 _CHECK_S = 5.0
 """Time-out of a check, in seconds."""
 
@@ -25,13 +28,15 @@ _CHECK_S = 5.0
 def given_by_caller(settings: Settings, account: AccountSettings) -> frozenset[str]:
     """List which of ``KEYS`` a caller gave to an account, without those that the configuration has too."""
     tables = [settings.report, *settings.accounts.values()]
-    return frozenset(
+    given = frozenset(
         key
         for key in KEYS
         if key in account.model_fields_set
         and (value := getattr(account, key))
         and all(value != getattr(table, key, None) for table in tables)
     )
+    # Where a proxy resolves the name of a base_url, nobody looks where it leads.
+    return given | {"proxy"} if "base_url" in given and account.proxy else given
 
 
 def addresses_of(account: AccountSettings, keys: Collection[str]) -> dict[str, str]:
@@ -68,6 +73,8 @@ class Targets:
     async def check(self, addresses: Mapping[str, str]) -> None:
         """Raise ``CallerError`` (-8) where one of these, by the names of their parameters, is private now. One that
         does not resolve in time is checked when it is used."""
+        if "proxy" in addresses:
+            raise CallerError(Code.FORBIDDEN, _PROXY_WORDS)
         for key, address in addresses.items():
             url = URL(address)
             try:
@@ -90,6 +97,12 @@ class Targets:
 _WORDS = (
     "leads to a loopback, private or link-local address, and a caller gave it: media.private_hosts can list its host,"
     " or access.allow_private_targets = true allow all"
+)
+
+
+_PROXY_WORDS = (
+    "proxy must be one that the configuration names, and without a base_url of your own, or empty;"
+    " access.allow_private_targets = true allows all"
 )
 
 

@@ -22,7 +22,7 @@ def masked(url: str) -> str:
     return f"{address}?***" if mark else address
 
 
-def _host_name(text: str) -> str | None:
+def host_name(text: str) -> str | None:
     """Return a host in its normal spelling (lower case, ASCII, IPv6 without brackets), or None if it is none."""
     bare = text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text
     try:
@@ -42,7 +42,7 @@ def _host_name(text: str) -> str | None:
 
 def a_host(words: str) -> BeforeValidator:
     def check(value: Any) -> str:
-        name = _host_name(value) if isinstance(value, str) else None
+        name = host_name(value) if isinstance(value, str) else None
         if name is None:
             raise BadValueError(f"must be {words}, not {found(value)}")
         return name
@@ -56,7 +56,7 @@ def _split(value: object) -> tuple[SplitResult, str, int | None] | None:
         return None
     try:
         parts = urlsplit(value)
-        name, port = _host_name(parts.hostname or ""), parts.port
+        name, port = host_name(parts.hostname or ""), parts.port
     except ValueError:
         return None
     if parts.scheme not in ("http", "https") or name is None or port == 0:

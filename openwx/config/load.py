@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from openwx.config.addresses import masked
 from openwx.config.environment import TABLES, Location, apply_environment, convert, put
 from openwx.config.models import Settings
+from openwx.config.proxies import EnvironmentProxies, read_environment, uses_environment
 from openwx.config.strength import NEW, weakness
 from openwx.config.targets import TargetSettings
 from openwx.config.values import hint, kind
@@ -83,6 +84,9 @@ def describe(loaded: Loaded) -> str:
         if api.startswith("https:") and not report.verify:
             signed += ", any certificate"
         relay = f", base_url {account.base_url}" if account.base_url else ""
+        if proxy := account.proxy_with(settings.environment_proxies):
+            origin = "" if proxy.source == "proxy" else f" (of {proxy.source})"
+            relay += f", proxy {proxy.shown}{origin}"
         is_web = account.transport == "web"
         way = f"login_mode {account.login_mode}" if is_web else f"transport {account.transport}"
         lines.append(f"account {name}: {way}{relay}, post_api {api}{signed}{others}")
@@ -120,8 +124,22 @@ def _load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str,
             "access.allow_anonymous is true and there is no token"
             for i in settings.exposed()
         ]
-    settings.read_from(None if source is None else source.absolute())
+    proxies = _proxies(settings, environ, warnings)
+    settings.read_from(None if source is None else source.absolute(), proxies)
     return Loaded(settings, source, variables, [_one_line(line) for line in warnings])
+
+
+def _proxies(
+    settings: Settings, environ: Mapping[str, str], warnings: list[str]
+) -> EnvironmentProxies:
+    """Read the proxies of the environment. One that cannot be used is a warning where no account wants it."""
+    proxies, problems = read_environment(environ)
+    for name, account in settings.accounts.items():
+        if problems and uses_environment(account.proxy, account.base_url):
+            key = _dotted(("accounts", name, "proxy"))
+            raise ConfigError(f'{problems[0]}; or set {key} ("" for none)')
+    warnings += [f"{words}; it is ignored" for words in problems]
+    return proxies
 
 
 def _find(path: Path | None) -> Path | None:

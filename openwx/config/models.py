@@ -18,7 +18,9 @@ from pydantic import (
     model_validator,
 )
 
+from openwx.config import proxies
 from openwx.config.addresses import Network, OptionalOrigin, Origin, a_host
+from openwx.config.proxies import NO_PROXIES, EnvironmentProxies, Proxy, ProxyUrl
 from openwx.config.report import ReportSettings
 from openwx.config.values import (
     AccountName,
@@ -127,6 +129,7 @@ class AccountSettings(ReportSettings):
     transport: Annotated[Literal["web", "ilink"], one_of("web", "ilink")] = "web"
     login_mode: Annotated[Literal["desktop", "web"], one_of("desktop", "web")] = "desktop"
     base_url: OptionalOrigin = None
+    proxy: ProxyUrl = Field(default=None, repr=False)
     send_interval: Annotated[float, seconds(0, 3600)] = 3.0
     send_tries: Annotated[int, whole(1, 100)] = 5
     queue_size: Annotated[int, whole(1, 1_000_000)] = 1000
@@ -139,6 +142,10 @@ class AccountSettings(ReportSettings):
         if "post_api" in own and self.post_api != report.post_api:
             update.setdefault("headers", {})
         return report.model_copy(update=update)
+
+    def proxy_with(self, environment: EnvironmentProxies) -> Proxy | None:
+        """Return the proxy through which it reaches WeChat; None where it has none."""
+        return proxies.choose(self.proxy, self.base_url, environment)
 
 
 class Settings(_Table):
@@ -161,6 +168,7 @@ class Settings(_Table):
     journal: JournalLimits = JournalLimits()
     accounts: dict[AccountName, AccountSettings] = {"default": AccountSettings()}
     _source: Path | None = PrivateAttr(default=None)
+    _environment_proxies: EnvironmentProxies = PrivateAttr(default=NO_PROXIES)
 
     @field_validator("listen")
     @classmethod
@@ -215,10 +223,17 @@ class Settings(_Table):
         keys = [one.tls_key for one in self.listen]
         return [file for file in (self._source, self.log_path, *keys) if file is not None]
 
-    def read_from(self, source: Path | None) -> "Settings":
-        """Remember the file that these settings come from."""
-        self._source = source
+    def read_from(
+        self, source: Path | None, proxies: EnvironmentProxies = NO_PROXIES
+    ) -> "Settings":
+        """Remember the file that these settings come from, and the proxies of their environment."""
+        self._source, self._environment_proxies = source, proxies
         return self
+
+    @property
+    def environment_proxies(self) -> EnvironmentProxies:
+        """The proxies of the environment, for accounts without their own."""
+        return self._environment_proxies
 
     def exposed(self) -> list[int]:
         """List the entries of ``listen`` that other machines can reach, with or without TLS."""

@@ -14,7 +14,7 @@ from openwx.console.wording import (
     trouble_reason,
 )
 from openwx.domain.events import State
-from openwx.errors import LoginRefused, Rejected, WeChatError
+from openwx.errors import LoginRefused, ProxyFailed, Rejected, WeChatError
 from openwx.reasons import ReasonCode
 
 if TYPE_CHECKING:
@@ -105,7 +105,13 @@ def _refused(account: "Account", error: LoginRefused, t: Translator) -> StatusVi
 
 
 def _troubled(trouble: WeChatError, t: Translator, reason: Explanation | None) -> StatusView:
-    headline = "health.rejected" if isinstance(trouble, Rejected) else "health.no_answer"
+    match trouble:
+        case Rejected():
+            headline = "health.rejected"
+        case ProxyFailed():
+            headline = "health.proxy"
+        case _:
+            headline = "health.no_answer"
     advice = t("health.trouble.advice")
     return StatusView("bad", t(headline), advice, reason or trouble_reason(trouble, t))
 

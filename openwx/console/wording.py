@@ -10,7 +10,15 @@ import msgspec
 
 from openwx.console.translation import Translator
 from openwx.domain.contacts import FRIEND, PUBLIC_ACCOUNT, SYSTEM_ACCOUNT
-from openwx.errors import BadResponse, CallerError, Code, Rejected, WeChatError
+from openwx.errors import (
+    BadResponse,
+    CallerError,
+    Code,
+    ProxyFailed,
+    ProxyTrouble,
+    Rejected,
+    WeChatError,
+)
 from openwx.reasons import Reason, ReasonCode
 
 MAY_NOT_LOG_IN = 1203
@@ -60,9 +68,23 @@ def trouble_reason(error: WeChatError, t: Translator) -> Explanation:
             words = ret_words(error.ret, t)
         case BadResponse():
             words = t("trouble.not_understood")
+        case ProxyFailed():
+            words = _proxy_words(error, t)
         case _:
             words = t("trouble.unreachable")
     return Explanation(words, str(error))
+
+
+def _proxy_words(error: ProxyFailed, t: Translator) -> str:
+    match error.trouble:
+        case ProxyTrouble.UNREACHABLE:
+            return t("trouble.proxy_unreachable", proxy=error.proxy)
+        case ProxyTrouble.AUTH:
+            return t("trouble.proxy_auth", proxy=error.proxy)
+        case ProxyTrouble.CANNOT_REACH:
+            return t("trouble.proxy_cannot_reach", proxy=error.proxy)
+        case ProxyTrouble.BROKEN:
+            return t("trouble.proxy_broken", proxy=error.proxy)
 
 
 _FAILURES: dict[int, str] = {

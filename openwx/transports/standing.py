@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from openwx.domain.events import State, StateChanged
 from openwx.errors import SessionEnded, Unreachable, WeChatError
-from openwx.reasons import Reason, ReasonCode, of_error, of_session_end, reason
+from openwx.reasons import Reason, ReasonCode, of_session_end, of_stall, reason
 
 
 class Standing:
@@ -71,5 +71,4 @@ class Standing:
         """Note that the account is stalled, because this call is not answered. Return the reason."""
         if self.trouble is None:
             self.trouble = Unreachable(call, "WeChat does not answer")
-        seconds = f"{self._stalled_after_s:.0f}"
-        return reason(ReasonCode.STALLED, seconds=seconds, error=of_error(self.trouble))
+        return of_stall(self.trouble, self._stalled_after_s)

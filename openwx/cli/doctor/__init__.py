@@ -12,7 +12,7 @@ import msgspec
 from openwx.cli.doctor import access, disk, process, reach
 from openwx.cli.doctor.finding import Finding, Level, as_text, ok, problem, warning
 from openwx.cli.doctor.finding import as_json as findings_as_json
-from openwx.config import Loaded, load, sources
+from openwx.config import Loaded, Settings, load, sources
 from openwx.errors import ConfigError
 
 
@@ -49,8 +49,17 @@ async def examine(path: Path | None, environ: Mapping[str, str]) -> list[Finding
         *access.exposure(settings),
         *access.certificates(settings),
         *process.ports(settings, beside),
-        *await reach.everything(settings),
+        *await reach.everything(_in_use(settings, beside.transports)),
     ]
+
+
+def _in_use(settings: Settings, transports: Mapping[str, str]) -> Settings:
+    """Return the settings with the transports that the running gateway uses."""
+    accounts = {
+        name: account.model_copy(update={"transport": transports.get(name, account.transport)})
+        for name, account in settings.accounts.items()
+    }
+    return settings.model_copy(update={"accounts": accounts})
 
 
 def _configuration(loaded: Loaded) -> list[Finding]:

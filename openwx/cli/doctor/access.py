@@ -15,7 +15,9 @@ def secrecy(loaded: Loaded) -> list[Finding]:
     """Check that only its owner can read the file with the secrets."""
     source, settings = loaded.source, loaded.settings
     reports = [settings.report, *(settings.report_for(name) for name in settings.accounts)]
+    accounts = settings.accounts.values()
     secret = settings.access.token or any(report.secret for report in reports)
+    secret = secret or any("@" in (account.proxy or "") for account in accounts)
     if source is None or not secret or sys.platform == "win32":
         return []
     if source.stat().st_mode & 0o077:

@@ -5,8 +5,8 @@ import importlib.metadata
 import platform
 import socket
 import ssl
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from openwx import __version__
 from openwx.api.probes import AccountHealth
@@ -14,6 +14,7 @@ from openwx.cli import probe
 from openwx.cli.doctor.finding import Finding, ok, problem, warning
 from openwx.config import Listen, Settings
 from openwx.config.targets import POST_API
+from openwx.errors import OpenwxError
 
 _LIBRARIES = ("aiohttp", "msgspec", "pydantic", "prometheus-client")
 _PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
@@ -43,11 +44,13 @@ async def _libmagic() -> list[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """The programs beside the doctor: whether one uses the data folder, and where a demo listens."""
+    """The programs beside the doctor: whether one uses the data folder, which transports its accounts use, and where a
+    demo listens."""
 
     findings: list[Finding]
     in_use: bool = False
     demo_url: str = ""
+    transports: Mapping[str, str] = field(default_factory=dict)
 
 
 async def beside(settings: Settings) -> Beside:
@@ -58,6 +61,7 @@ async def beside(settings: Settings) -> Beside:
             words = f"no openwx uses {settings.data_dir} now; a demo runs at {gateway.url}"
             return Beside([ok("running", words)], demo_url=gateway.url)
         state = await probe.readiness(gateway, settings.access.token)
+        transports = await _transports(gateway, settings)
     except probe.NotRunningError:
         return Beside([ok("running", f"no openwx uses {settings.data_dir} now")])
     except probe.NotReachedError as error:
@@ -66,7 +70,16 @@ async def beside(settings: Settings) -> Beside:
     words = f"openwx {state.version} at {gateway.url}: {state.status}"
     accounts = (state.accounts or {}).items()
     problems = [finding for name, one in accounts for finding in _account_problems(name, one)]
-    return Beside([ok("running", words), *problems], in_use=True)
+    return Beside([ok("running", words), *problems], in_use=True, transports=transports)
+
+
+async def _transports(gateway: probe.RunningGateway, settings: Settings) -> dict[str, str]:
+    """Ask which transports are in use: in the console, others than the configuration's can be chosen."""
+    try:
+        async with gateway.client(settings, None) as client:
+            return {one.account: one.transport for one in await client.check_client()}
+    except OpenwxError:
+        return {}  # a token that is wrong, or a gateway that stops just now: the readiness says so
 
 
 def _account_problems(name: str, account: AccountHealth) -> Iterator[Finding]:

@@ -338,6 +338,8 @@ class Client:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, WeChatError):
                     await task
+            elif not task.cancelled():
+                task.exception()  # it has been seen, also where this was cancelled meanwhile
 
     async def _attend(self) -> None:
         if self._attention.done():

@@ -14,10 +14,13 @@ from aiohttp import hdrs
 from yarl import URL
 
 from openwx import __version__
-from openwx.errors import BadResponse, NeverReached, Rejected, Unreachable
+from openwx.config.proxies import Proxy
+from openwx.errors import BadResponse, NeverReached, ProxyFailed, Rejected, Unreachable
 from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.ilink import wire
 from openwx.transports.ilink.hosts import CALLS, Hosts
+from openwx.transports.proxytrouble import ProxyTroubleError
+from openwx.transports.sessions import Sessions, connect_s
 
 CLIENT_VERSION = "2.4.9"
 """The version of the official client that openwx speaks like. With one that is too old, the phone says after the scan
@@ -57,13 +60,18 @@ class Http:
     """The HTTP client of one account. There are no cookies."""
 
     def __init__(
-        self, connector: aiohttp.BaseConnector, *, base_url: str = "", timeout_s: float = 30.0
+        self,
+        connector: aiohttp.BaseConnector,
+        *,
+        base_url: str = "",
+        timeout_s: float = 30.0,
+        proxy: Proxy | None = None,
     ) -> None:
         self.hosts = Hosts(base_url)
         self._timeout_s = timeout_s
-        self._http = aiohttp.ClientSession(
-            connector=connector,
-            connector_owner=False,
+        self._http = Sessions(
+            connector,
+            proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={hdrs.USER_AGENT: f"openwx/{__version__}"},
         )
@@ -76,12 +84,10 @@ class Http:
 
         Raises ``Unreachable``, ``BadResponse``, or the class of ``Rejected`` that its codes mean.
         """
-        post = call.body is not None
+        post, total_s = call.body is not None, call.timeout_s or self._timeout_s
         options: dict[str, Any] = {
             "headers": _headers(call),
-            "timeout": aiohttp.ClientTimeout(
-                total=call.timeout_s or self._timeout_s, sock_connect=self._connect_s
-            ),
+            "timeout": aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s(total_s)),
         }
         if call.body is not None:
             options["data"] = wire.encode(call.body)
@@ -134,13 +140,9 @@ class Http:
         options = {"data": guarded(), "headers": headers, "timeout": self._long(longest_s)}
         return await self._exchange("upload", "POST", url, options, take)
 
-    @property
-    def _connect_s(self) -> float:
-        return min(10.0, self._timeout_s)
-
     def _long(self, longest_s: float) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(
-            total=longest_s, sock_connect=self._connect_s, sock_read=self._timeout_s
+            total=longest_s, sock_connect=connect_s(self._timeout_s), sock_read=self._timeout_s
         )
 
     async def _exchange(
@@ -160,6 +162,8 @@ class Http:
                 return await take(answer)
         except OfCallerError as error:
             raise error.error from None
+        except ProxyTroubleError as error:
+            raise ProxyFailed(name, error.trouble, error.proxy, error.detail) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NeverReached(name, describe(error)) from None
         except TimeoutError:

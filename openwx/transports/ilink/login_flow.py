@@ -11,7 +11,7 @@ from yarl import URL
 
 from openwx.domain.events import Event, QRCodeExpired, QRCodeShown, State
 from openwx.errors import BadResponse, Unreachable, WeChatError
-from openwx.reasons import Reason, ReasonCode, of_error, reason
+from openwx.reasons import Reason, ReasonCode, of_failed_login, reason
 from openwx.timing import Timing
 from openwx.transports.ilink import calls, wire
 from openwx.transports.ilink.digits import Digits
@@ -89,7 +89,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
                 else:
                     pauses = self.pace.backoff()
             except WeChatError as error:
-                why = reason(ReasonCode.LOGIN_FAILED, error=of_error(error))
+                why = of_failed_login(error)
                 self.note(why, error)
                 log.warning("%s", why.text)
                 await asyncio.sleep(next(pauses))

@@ -6,8 +6,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-import aiohttp
-
 from openwx.config import AccountSettings
 from openwx.domain.chat_ref import Identity
 from openwx.domain.contact_book import ContactBook
@@ -29,6 +27,7 @@ from openwx.transports.ilink.client import Client
 from openwx.transports.ilink.http import Http
 from openwx.transports.ilink.memory import NAMES, Memory
 from openwx.transports.ilink.transfer import Transfer, item_of
+from openwx.transports.network import Network
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.standing import Standing
 
@@ -144,24 +143,20 @@ class ILinkTransport:
 
 
 class ILinkTransports:
-    """Makes the transports of a process. ``guarded`` is the connector for addresses that came from callers, None where
-    these may be private."""
+    """Makes the transports of a process."""
 
-    def __init__(
-        self,
-        connector: aiohttp.BaseConnector,
-        guarded: aiohttp.BaseConnector | None,
-        timing: Timing,
-    ) -> None:
-        self._connector = connector
-        self._guarded = guarded
+    def __init__(self, network: Network, timing: Timing) -> None:
+        self._network = network
         self._timing = timing
 
     def create(
         self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
     ) -> ILinkTransport:
-        connector = self._guarded if is_guarded and self._guarded else self._connector
+        connector, proxy = self._network.way(settings, is_guarded=is_guarded)
         http = Http(
-            connector, base_url=settings.base_url or "", timeout_s=self._timing.call_timeout_s
+            connector,
+            base_url=settings.base_url or "",
+            timeout_s=self._timing.call_timeout_s,
+            proxy=proxy,
         )
         return ILinkTransport(name, http, timing=self._timing, limiter=limiter)

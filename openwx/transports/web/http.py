@@ -12,9 +12,12 @@ import msgspec
 from aiohttp import hdrs
 from yarl import URL
 
-from openwx.errors import BadResponse, NeverReached, Unreachable, refused
+from openwx.config.proxies import Proxy
+from openwx.errors import BadResponse, NeverReached, ProxyFailed, Unreachable, refused
 from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.hosts import DEFAULT_DOMAIN, LOGIN_HOST
+from openwx.transports.proxytrouble import ProxyTroubleError
+from openwx.transports.sessions import Sessions, connect_s
 from openwx.transports.web import download_body, wire
 from openwx.transports.web.cookies import Cookies
 from openwx.transports.web.session import Cookie, Session
@@ -69,15 +72,20 @@ class Http:
     """
 
     def __init__(
-        self, connector: aiohttp.BaseConnector, *, base_url: str = "", timeout_s: float = 30.0
+        self,
+        connector: aiohttp.BaseConnector,
+        *,
+        base_url: str = "",
+        timeout_s: float = 30.0,
+        proxy: Proxy | None = None,
     ) -> None:
         self._base = URL(base_url).origin() if base_url else None
         self._domain = DEFAULT_DOMAIN
         self._timeout_s = timeout_s
         self._cookies = Cookies(self._base)
-        self._http = aiohttp.ClientSession(
-            connector=connector,
-            connector_owner=False,
+        self._http = Sessions(
+            connector,
+            proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT},
             auto_decompress=True,
@@ -177,6 +185,8 @@ class Http:
                 return await read(answer)
         except OfCallerError as error:
             raise error.error from None
+        except ProxyTroubleError as error:
+            raise ProxyFailed(call.name, error.trouble, error.proxy, error.detail) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NeverReached(call.name, describe(error)) from None
         except TimeoutError:
@@ -214,7 +224,7 @@ class Http:
 @functools.lru_cache(maxsize=64)
 def _timeout(total_s: float, silence_s: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(
-        total=total_s, sock_connect=min(10.0, total_s), sock_read=silence_s
+        total=total_s, sock_connect=connect_s(total_s), sock_read=silence_s
     )
 
 

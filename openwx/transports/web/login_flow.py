@@ -10,7 +10,7 @@ import msgspec
 
 from openwx.domain.events import Event, QRCodeExpired, QRCodeShown, State
 from openwx.errors import BadResponse, LoginRefused, Unreachable, WeChatError
-from openwx.reasons import Reason, ReasonCode, of_error, reason
+from openwx.reasons import Reason, ReasonCode, of_failed_login, reason
 from openwx.timing import Timing
 from openwx.transports.web import login
 from openwx.transports.web.http import Http
@@ -57,7 +57,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
             except LoginRefused:
                 raise
             except WeChatError as error:
-                why = reason(ReasonCode.LOGIN_FAILED, error=of_error(error))
+                why = of_failed_login(error)
                 self.note(why, error)
                 log.warning("%s", why.text)
                 await asyncio.sleep(next(pauses))

@@ -6,7 +6,6 @@
 import logging
 from collections.abc import Mapping
 
-import aiohttp
 import msgspec
 
 from openwx import metrics
@@ -25,6 +24,7 @@ from openwx.transports.base import (
     Write,
     no_code_wanted,
 )
+from openwx.transports.network import Network
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.standing import Standing
 from openwx.transports.web import avatar, send, sync
@@ -166,25 +166,21 @@ class WebTransport:
 
 
 class WebTransports:
-    """Makes the transports of a process. ``guarded`` is the connector for addresses that came from callers, None where
-    these may be private."""
+    """Makes the transports of a process."""
 
-    def __init__(
-        self,
-        connector: aiohttp.BaseConnector,
-        guarded: aiohttp.BaseConnector | None,
-        timing: Timing,
-    ) -> None:
-        self._connector = connector
-        self._guarded = guarded
+    def __init__(self, network: Network, timing: Timing) -> None:
+        self._network = network
         self._timing = timing
 
     def create(
         self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
     ) -> WebTransport:
-        connector = self._guarded if is_guarded and self._guarded else self._connector
+        connector, proxy = self._network.way(settings, is_guarded=is_guarded)
         http = Http(
-            connector, base_url=settings.base_url or "", timeout_s=self._timing.call_timeout_s
+            connector,
+            base_url=settings.base_url or "",
+            timeout_s=self._timing.call_timeout_s,
+            proxy=proxy,
         )
         return WebTransport(
             name, http, mode=settings.login_mode, timing=self._timing, limiter=limiter

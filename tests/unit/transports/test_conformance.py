@@ -17,6 +17,7 @@ from openwx.simulator import Account, ClawBot, Simulator
 from openwx.testing import PACE
 from openwx.transports.base import Batch, Capability, Transport, TransportFactory
 from openwx.transports.ilink.transport import ILinkTransports
+from openwx.transports.network import Network
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.transport import WebTransports
 from tests.memory import MemoryTransports
@@ -224,10 +225,10 @@ async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
         connector = aiohttp.TCPConnector()
         stack.push_async_callback(connector.close)
         if request.param == "web":
-            by_web = WebTransports(connector, None, PACE)
+            by_web = WebTransports(Network(connector), PACE)
             yield WebCase(by_web, simulator.account(), url=simulator.url)
         else:
-            by_ilink = ILinkTransports(connector, None, PACE)
+            by_ilink = ILinkTransports(Network(connector), PACE)
             yield ILinkCase(by_ilink, simulator.account(), url=simulator.url)
 
 

@@ -16,6 +16,7 @@ from openwx.testing import PACE
 from openwx.timing import Timing
 from openwx.transports.base import Batch
 from openwx.transports.ilink.transport import ILinkTransport, ILinkTransports
+from openwx.transports.network import Network
 from openwx.transports.ratelimit import RateLimiter
 from tests.patience import PATIENCE_S
 
@@ -133,7 +134,7 @@ class Case:
 
     def create(self) -> ILinkTransport:
         settings = AccountSettings.model_validate({"base_url": self.fake.url})
-        factory = ILinkTransports(self._connector, None, self.pace)
+        factory = ILinkTransports(Network(self._connector), self.pace)
         limiter = RateLimiter(self.interval_s, self.pace.too_often)
         transport = factory.create("default", settings, limiter, is_guarded=False)
         transport.connect(self.sink)

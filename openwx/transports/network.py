@@ -1,0 +1,53 @@
+"""The way of each account to WeChat: direct, or through a proxy. The composition makes one ``Network`` for all."""
+
+from typing import NamedTuple, NoReturn
+
+import aiohttp
+from aiohttp.client_reqrep import ClientRequest
+
+from openwx.config import AccountSettings
+from openwx.config.proxies import NO_PROXIES, EnvironmentProxies, Proxy
+
+
+class Way(NamedTuple):
+    """The connector of direct connections, and the proxy of the others; None where all are direct."""
+
+    direct: aiohttp.BaseConnector
+    proxy: Proxy | None
+
+
+class Network:
+    """``guarded`` is the connector for addresses that came from callers, None where these may be private.
+    ``environment`` has the proxies of accounts that name none."""
+
+    def __init__(
+        self,
+        connector: aiohttp.BaseConnector,
+        guarded: aiohttp.BaseConnector | None = None,
+        environment: EnvironmentProxies = NO_PROXIES,
+    ) -> None:
+        self._connector = connector
+        self._guarded = guarded
+        self._environment = environment
+
+    def way(self, settings: AccountSettings, *, is_guarded: bool) -> Way:
+        """Return the way of an account. ``is_guarded``: its ``base_url`` or ``proxy`` came from a caller.
+
+        Such a ``base_url`` is reached directly: a proxy would resolve its name, and nobody would look where it leads.
+        """
+        if is_guarded and self._guarded is not None:
+            return Way(_Closed() if settings.proxy else self._guarded, None)
+        return Way(self._connector, settings.proxy_with(self._environment))
+
+
+class _Closed(aiohttp.TCPConnector):
+    """Connects to nothing: the operator allowed this way once, and does not any more."""
+
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,
+    ) -> NoReturn:
+        words = "a caller gave its proxy: access.allow_private_targets = true would allow that"
+        raise aiohttp.ClientConnectorError(req.connection_key, OSError(words))

@@ -1,0 +1,115 @@
+"""The HTTP sessions of one account, direct and through its proxy; and what fails at the proxy, told from the rest.
+
+aiohttp itself speaks to HTTP proxies: by CONNECT for https, and with whole addresses for http. ``socks`` is for the
+others. All that fails while a connector makes a connection failed at the proxy or behind it, and nothing was sent yet.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from aiohttp.client_reqrep import ClientRequest
+from yarl import URL
+
+from openwx.config.proxies import Proxy
+from openwx.errors import ProxyTrouble
+from openwx.neterrors import cause, describe
+from openwx.transports.proxytrouble import ProxyTroubleError
+
+
+def connect_s(total_s: float) -> float:
+    """Return how long a call may connect: less than the whole, so that it is told what did not answer."""
+    return min(10.0, total_s / 2)
+
+
+class Sessions:
+    """A direct session on a connector that others use too, and one through the ``proxy`` on a connector of its own.
+
+    ``options`` are those of ``aiohttp.ClientSession``.
+    """
+
+    def __init__(
+        self, connector: aiohttp.BaseConnector, proxy: Proxy | None, **options: Any
+    ) -> None:
+        self._proxy = proxy
+        self._direct = aiohttp.ClientSession(connector=connector, connector_owner=False, **options)
+        self._proxied = _through(proxy, options) if proxy else self._direct
+
+    @property
+    def closed(self) -> bool:
+        return self._direct.closed
+
+    async def close(self) -> None:
+        await self._direct.close()
+        await self._proxied.close()
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, url: URL, **options: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Yield the answer to a request. Raises what aiohttp does, and ``ProxyTroubleError``."""
+        if self._proxy is None or not self._proxy.serves(url.host or ""):
+            async with self._direct.request(method, url, **options) as answer:
+                yield answer
+            return
+        async with self._proxied.request(method, url, **options) as answer:
+            if answer.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and url.scheme == "http":
+                raise _unauthorised(self._proxy)
+            yield answer
+
+
+def _through(proxy: Proxy, options: dict[str, Any]) -> aiohttp.ClientSession:
+    if proxy.scheme == "socks5":
+        # Benchmark rows `start` and `idle`: only who uses it pays for the library.
+        from openwx.transports.socks import SocksConnector  # noqa: PLC0415
+
+        return aiohttp.ClientSession(connector=SocksConnector(proxy), **options)
+    connector = _HttpProxyConnector(proxy)
+    return aiohttp.ClientSession(connector=connector, proxy=URL(proxy.url), **options)
+
+
+class _HttpProxyConnector(aiohttp.TCPConnector):
+    """Makes connections through an HTTP proxy, each within the time that a request has for connecting."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__(limit=0)
+        self._through = proxy
+
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,
+    ) -> aiohttp.connector.Connection:
+        try:
+            async with asyncio.timeout(timeout.sock_connect):
+                return await super().connect(req, traces, timeout)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _trouble(self._through, error) from None
+
+
+def _trouble(proxy: Proxy, error: Exception) -> ProxyTroubleError:
+    """Tell the proxy's own troubles from those behind it."""
+    match error:
+        case aiohttp.ClientHttpProxyError(status=HTTPStatus.PROXY_AUTHENTICATION_REQUIRED):
+            return _unauthorised(proxy)
+        case aiohttp.ClientHttpProxyError():
+            words = f"it answers HTTP {error.status} to CONNECT"
+            return ProxyTroubleError(ProxyTrouble.CANNOT_REACH, proxy, words)
+        case aiohttp.ClientConnectorError() if (error.host, error.port) != (proxy.host, proxy.port):
+            return ProxyTroubleError(ProxyTrouble.CANNOT_REACH, proxy, describe(error))
+        case aiohttp.ClientConnectorDNSError():
+            return ProxyTroubleError(ProxyTrouble.UNREACHABLE, proxy, "its name is not known (DNS)")
+        case aiohttp.ClientConnectorCertificateError():
+            return ProxyTroubleError(ProxyTrouble.UNREACHABLE, proxy, describe(error))
+        case aiohttp.ClientConnectorError():
+            return ProxyTroubleError(ProxyTrouble.UNREACHABLE, proxy, cause(error.os_error))
+        case _:
+            return ProxyTroubleError(ProxyTrouble.BROKEN, proxy, describe(error))
+
+
+def _unauthorised(proxy: Proxy) -> ProxyTroubleError:
+    return ProxyTroubleError(ProxyTrouble.AUTH, proxy, "it answers HTTP 407")
