@@ -211,7 +211,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search.none.newest": ("None of the newest messages has these words.", "最近的消息里没有这些文字。"),
     "search.none.older": ("No further message has these words.", "没有更多包含这些文字的消息。"),
     "chats.back": ("Back to the chat", "返回聊天"),
-    "contacts.refresh": ("Fetch the contacts anew", "重新获取通讯录"),
+    "contacts.refresh": ("Fetch anew", "重新获取"),
     "contacts.changed": ("The contacts were fetched anew. Differences: {count}; the live feed shows them.", "已重新获取通讯录，有 {count} 处变化，见实时动态。"),
     "contacts.unchanged": ("The contacts were fetched anew: nothing has changed.", "已重新获取通讯录，没有变化。"),
     "contacts.kinds": ("Kinds of contacts", "联系人类别"),

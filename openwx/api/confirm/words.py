@@ -50,6 +50,8 @@ CHINESE: dict[str, str] = {
     "set_markname": "修改备注名。",
     "stick": "置顶或取消置顶。",
     "sticky_group": "置顶群或取消置顶。",
+    "mark_read": "让手机把聊天标为已读。",
+    "refresh_contacts": "从微信重新获取联系人。",
     "make_friend": "申请添加好友。",
     "accept_friend_request": "通过好友申请。",
 }
