@@ -37,7 +37,7 @@ def main(settings: Settings, *, as_json: bool) -> int:
 
 async def _ask(settings: Settings) -> tuple[RunningGateway, Readiness]:
     gateway = await probe.find(settings)
-    return gateway, await probe.readiness(gateway, settings.access.token)
+    return gateway, await probe.readiness(gateway, settings.access.own_token)
 
 
 def _print_json(value: dict[str, Any]) -> None:

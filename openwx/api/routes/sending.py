@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from openwx.accounts.media.registry import described
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.outgoing import OutgoingMedia, Sent
+from openwx.api.callers import Scope
 from openwx.api.capabilities import require
 from openwx.api.models import Flag, FriendSelectors, GroupSelectors, RequestModel
 from openwx.api.multipart import FilePart
@@ -160,7 +161,7 @@ class SendFriendMessage(Receiver, AsyncContent):
     """A friend, `id=@owner` or `id=@all`, and what to send."""
 
 
-@route("send_friend_message", media=True, needs=(Capability.SEND_TEXT,))
+@route("send_friend_message", scope=Scope.SEND, media=True, needs=(Capability.SEND_TEXT,))
 async def send_friend_message(
     account: "Account", call: SendFriendMessage
 ) -> MessageSent | InExecution | SendingToAll:
@@ -179,7 +180,7 @@ class SendGroupMessage(GroupSelectors, AsyncContent):
     """A group and what to send."""
 
 
-@route("send_group_message", media=True, needs=(Capability.GROUPS,))
+@route("send_group_message", scope=Scope.SEND, media=True, needs=(Capability.GROUPS,))
 async def send_group_message(
     account: "Account", call: SendGroupMessage
 ) -> MessageSent | InExecution:
@@ -195,7 +196,7 @@ class SendMessage(SendFriendMessage):
     """A friend, or a group by its id, and what to send."""
 
 
-@route("send_message", media=True, needs=(Capability.SEND_TEXT,))
+@route("send_message", scope=Scope.SEND, media=True, needs=(Capability.SEND_TEXT,))
 async def send_message(
     account: "Account", call: SendMessage
 ) -> MessageSent | InExecution | SendingToAll:
@@ -298,7 +299,7 @@ class UploadMedia(MediaParams):
     """Media to upload."""
 
 
-@route("upload_media", media=True, needs=(Capability.SEND_MEDIA,))
+@route("upload_media", scope=Scope.SEND, media=True, needs=(Capability.SEND_MEDIA,))
 async def upload_media(account: "Account", call: UploadMedia) -> MediaUploaded:
     """Upload media; its `media_id` can be sent any number of times."""
     given = call.given()
