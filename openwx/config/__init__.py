@@ -8,6 +8,7 @@ lists the keys.
 from openwx.config.load import Loaded, describe, load, sources
 from openwx.config.models import (
     EVENTS,
+    AccessKey,
     AccessSettings,
     AccountSettings,
     JournalLimits,
@@ -19,6 +20,7 @@ from openwx.config.models import (
 
 __all__ = [
     "EVENTS",
+    "AccessKey",
     "AccessSettings",
     "AccountSettings",
     "JournalLimits",

@@ -133,7 +133,6 @@ class AccessSettings(_Table):
     """Who may call the API."""
 
     token: Token = Field(default=None, repr=False)
-    keys: list[AccessKey] = []
     allow_anonymous: YesNo = False
     cors_origins: list[Origin] = []
     allowed_hosts: list[Annotated[str, _BARE_HOST]] = []
@@ -141,6 +140,7 @@ class AccessSettings(_Table):
     """The proxies whose ``X-Forwarded-For`` is trusted."""
     max_connections: Annotated[int, whole(10, 100_000)] = 500
     allow_private_targets: YesNo = False
+    keys: list[AccessKey] = []
 
     @model_validator(mode="after")
     def _distinct_keys(self) -> "AccessSettings":
