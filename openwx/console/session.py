@@ -18,7 +18,8 @@ from openwx.api.access import Access
 from openwx.api.callers import ANYBODY, Caller
 
 LIFETIME_S = 12 * 3600
-MOST_SESSIONS = 1000
+MOST_SESSIONS = 100
+"""Sessions of one caller, who cannot end those of others by beginning too many."""
 PATH = "/console"
 """The only path to which browsers send the cookie."""
 
@@ -57,8 +58,9 @@ class Sessions:
         self.end(request, response)
         cookie = secrets.token_urlsafe(32)
         self._sessions[_digest(cookie)] = self._clock() + LIFETIME_S, caller
-        while len(self._sessions) > MOST_SESSIONS:
-            self._sessions.popitem(last=False)
+        own = [digest for digest, (_, whose) in self._sessions.items() if whose == caller]
+        if len(own) > MOST_SESSIONS:
+            del self._sessions[own[0]]
         response.set_cookie(
             self._name,
             cookie,

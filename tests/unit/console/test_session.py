@@ -58,6 +58,16 @@ def test_the_oldest_of_too_many_sessions_ends() -> None:
     assert sessions.caller(asking(cookies[-1]))
 
 
+def test_nobody_ends_the_sessions_of_others() -> None:
+    sessions, response = sessions_of(Clock(), token="t"), web.Response()
+    owner = Caller("token")
+    sessions.begin(asking(), response, owner)
+    cookie = response.cookies["openwx_console_3000"].value
+    for _ in range(MOST_SESSIONS + 1):
+        logs_in(sessions)
+    assert sessions.caller(asking(cookie)) == owner
+
+
 def test_without_a_token_nobody_logs_in_but_forms_have_keys() -> None:
     sessions, other = sessions_of(Clock()), sessions_of(Clock())
     assert not sessions.needed
