@@ -3,7 +3,7 @@
 import asyncio
 import io
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import aiohttp
@@ -17,11 +17,11 @@ from tests.memory import MemoryTransports
 from tests.patience import PATIENCE_S
 from tests.reply import Reply
 
+from .counting import ask
 from .streaming import event_source, socket
 from .test_logs import Log
-from .test_metrics import ask
 from .visitor import Visitor
-from .world import Api, Gateway, World
+from .world import Api, Command, Gateway, Json, World
 
 pytestmark = pytest.mark.in_memory
 
@@ -33,13 +33,13 @@ SCOPES = {"read": Scope.READ, "send": Scope.SEND, "full": Scope.FULL}
 STREAMS = {"events", "ws"}
 MINE, THEIRS = "mine", "theirs"
 OF_ALL = "token-of-everything-1f9c"
-KEYS = [
+KEYS: list[Json] = [
     *({"name": f"all-{scope}", "token": f"{scope}-of-all-5b1e", "scope": scope} for scope in SCOPES),
     *(
         {"name": f"my-{scope}", "token": f"{scope}-of-mine-77d0", "scope": scope, "accounts": [MINE]}
         for scope in SCOPES
     ),
-    {"name": "nowhere", "token": "of-no-account-90aa", "accounts": ["not-there-yet"]},
+    {"name": "nowhere", "token": "of-no-account-90aa", "scope": "full", "accounts": ["not-there-yet"]},
 ]  # fmt: skip
 
 
@@ -160,7 +160,8 @@ async def test_every_route_with_every_scope_over_a_socket(gateway: Gateway) -> N
 
 async def test_another_account_does_not_exist_on_any_route(gateway: Gateway) -> None:
     """The answer is to the letter the one about a name that nobody has, whatever else is given."""
-    caller, wrong = Caller(gateway, "full-of-mine-77d0"), []
+    caller = Caller(gateway, "full-of-mine-77d0")
+    wrong: list[object] = []
     some = {"id": "1", "content": "x", "timeout": "0", "code": "1234", "displayname": "小灰"}
     async with socket(gateway, token=caller.token) as ws:
         for _, name in NAMES:
@@ -352,7 +353,7 @@ async def test_streams_follow_the_accounts_of_the_key(
     async with event_source(gateway, token=OF_ALL, client=THEIRS) as all_of_theirs:
         theirs.says("secret")
         (*_, event) = await all_of_theirs.until("secret")
-    only = {"type": "receive_message", "token": "read-of-mine-77d0"}
+    only: dict[str, Any] = {"type": "receive_message", "token": "read-of-mine-77d0"}
     async with (
         event_source(gateway, **only, after="0") as stream,
         event_source(gateway, **only, last_id="0") as again,
@@ -462,7 +463,7 @@ async def test_metrics_and_readiness_show_the_accounts_of_the_key(gateway: Gatew
     assert 'openwx_calls_total{code="0",name="token"}' in whole
     assert "openwx_requests_total{" in whole
     for text in (seen, whole):
-        assert not [key for key in KEYS if str(key["token"]) in text]
+        assert not [key for key in KEYS if key["token"] in text]
     readiness = (await ask(gateway, f"/readyz?token={mine}")).json
     assert list(readiness["accounts"]) == [MINE]
     assert "accounts" not in (await ask(gateway, "/readyz")).json
@@ -614,7 +615,7 @@ async def test_what_changes_something_has_a_line(
     assert str(lines[1][4]).endswith(f":{friend.record.id}"), "the id that the answer has"
     text = log.stream.getvalue()
     assert "a private text" not in "".join(str(one) for one in audited(log))
-    assert not [token for token in (OF_ALL, *(str(key["token"]) for key in KEYS)) if token in text]
+    assert not [token for token in (OF_ALL, *(key["token"] for key in KEYS)) if token in text]
     assert "wrong-token" not in text
     assert {one["address"] for one in audited(log)} == {"127.0.0.1"}
     assert {one["level"] for one in audited(log)} == {"info", "warning"}
@@ -645,4 +646,25 @@ async def test_keys_alone_close_the_door(world: World) -> None:
     assert (await ask(gateway, "/metrics")).status == 401
     async with gateway._http.get(f"{gateway.url}/console", allow_redirects=False) as answer:
         assert answer.headers["Location"] == "/console/login"
-    assert (await Caller(gateway, str(KEYS[0]["token"])).get("get_client_info")).json["code"] == 0
+    assert (await Caller(gateway, KEYS[0]["token"]).get("get_client_info")).json["code"] == 0
+
+
+async def test_commands_use_a_key_of_everything(
+    world: World, openwx: Callable[..., Awaitable[Command]]
+) -> None:
+    every = AccessSettings.model_validate({"keys": KEYS})
+    settings = world.settings().model_copy(update={"access": every})
+    await world.start(settings=settings)
+    environ = {"OPENWX_DATA_DIR": str(world.data_dir)}
+    environ["OPENWX_ACCESS__KEYS"] = msgspec.json.encode(KEYS).decode()
+    for command in (["status"], ["outbox", "list"]):
+        code, out, err = await (await openwx(*command, **environ)).ends()
+        assert code in (0, 1), err
+        assert "default" in out or "no delivery failed" in out
+        assert not [key for key in KEYS if key["token"] in out + err]
+    limited = [key for key in KEYS if key["scope"] != "full" or "accounts" in key]
+    environ["OPENWX_ACCESS__KEYS"] = msgspec.json.encode(limited).decode()
+    for command in (["status"], ["outbox", "list"]):
+        code, out, err = await (await openwx(*command, **environ)).ends()
+        assert code == 2
+        assert "needs access.token, or a key in [[access.keys]] with the scope full" in err
