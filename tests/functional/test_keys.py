@@ -491,7 +491,7 @@ ACTIONS = {
 
 @pytest.mark.parametrize("scope", SCOPES)
 async def test_the_console_shows_and_does_what_the_key_allows(
-    gateway: Gateway, visitor: Visitor, wechat: MemoryTransports, scope: str
+    gateway: Gateway, visitor: Visitor, wechat: MemoryTransports, world: World, scope: str
 ) -> None:
     friend = wechat.account(MINE).friend("小灰")
     friend.says("hello")
@@ -504,6 +504,8 @@ async def test_the_console_shows_and_does_what_the_key_allows(
     for path in pages:
         page = await visitor.ask("GET", f"/console/accounts/{MINE}{path}")
         assert page.status == 200, (path, page.text)
+        # The address may contain a secret of the backend.
+        assert (world.receiver.url in page.html) == (path == "/deliveries" and scope == "full")
         foreign = await visitor.ask("GET", f"/console/accounts/{THEIRS}{path}")
         unknown = await visitor.ask("GET", f"/console/accounts/nobody{path}")
         assert (foreign.status, unknown.status) == (404, 404)
