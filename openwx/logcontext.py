@@ -6,17 +6,18 @@
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 
-_known: ContextVar[Mapping[str, str]] = ContextVar("about", default={})  # noqa: B039 - never changed
+_known: ContextVar[Mapping[str, str | int]] = ContextVar("about", default={})  # noqa: B039 - never changed
 
 
 class bind:  # noqa: N801 - reads as a verb of the language, as `suppress` does
-    """A context whose lines have these fields: ``account``, ``route``, ``webhook_id``, ``event``, ``target``."""
+    """A context whose lines have these fields: ``account``, ``route``, ``key``, ``webhook_id``, ``event``,
+    ``target``."""
 
     __slots__ = ("_fields", "_token")
 
-    def __init__(self, **fields: str) -> None:
+    def __init__(self, **fields: str | int) -> None:
         self._fields = fields
-        self._token: Token[Mapping[str, str]] | None = None
+        self._token: Token[Mapping[str, str | int]] | None = None
 
     def __enter__(self) -> None:
         self._token = _known.set({**_known.get(), **self._fields})
@@ -31,6 +32,6 @@ def also(**fields: str) -> None:
     _known.set({**_known.get(), **fields})
 
 
-def current() -> Mapping[str, str]:
+def current() -> Mapping[str, str | int]:
     """Return the fields that apply here."""
     return _known.get()

@@ -38,6 +38,12 @@ REQUESTS = Counter(
     ["route", "code"],
     registry=REGISTRY,
 )
+CALLS = Counter(
+    "openwx_calls",
+    "Answers to API callers, by who called (the name of a key, token, or anonymous) and the answer's code.",
+    ["name", "code"],
+    registry=REGISTRY,
+)
 SENDS = Counter(
     "openwx_sends",
     "Sends that ended, by the code in answers and in send_message reports.",
@@ -146,20 +152,38 @@ def dropped(
         log.log(level, words, *values)
 
 
-class OfRoute:
-    """Counts the answers of one route."""
+class Answers:
+    """Counts answers by their code, for one value of a label."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, counter: Counter, name: str) -> None:
+        self._counter = counter
         self._name = name
         self._by_code: dict[int, Counter] = {}
 
     def answered(self, code: int) -> None:
         count = self._by_code.get(code)
         if count is None:
-            count = REQUESTS.labels(self._name, _CODES.get(code, OTHER))
+            count = self._counter.labels(self._name, _CODES.get(code, OTHER))
             if code in _CODES:
                 self._by_code[code] = count
         count.inc()
+
+
+class OfRoute(Answers):
+    """Counts the answers of one route."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(REQUESTS, name)
+
+
+_callers: dict[str, Answers] = {}
+
+
+def of_caller(name: str) -> Answers:
+    """Return the counts of the calls of one key; ``name`` is one of the configuration."""
+    if name not in _callers:
+        _callers[name] = Answers(CALLS, name)
+    return _callers[name]
 
 
 class OfAccount:

@@ -25,6 +25,21 @@ from openwx.store.base import JournalError
 log = logging.getLogger("openwx.gateway")
 
 
+def chosen(accounts: Mapping[str, Account], name: str | None) -> Account:
+    """Find the account of that name among these, or the only one. Raises ``CallerError`` (-2)."""
+    if name is not None and name in accounts:
+        return accounts[name]
+    if name is None and len(accounts) == 1:
+        return next(iter(accounts.values()))
+    if not accounts:
+        raise CallerError(Code.BAD_PARAMETER, "client: none of the accounts of this key exists now")
+    names = ", ".join(accounts)
+    if name is None:
+        words = f"client is missing: there are several accounts: {names}"
+        raise CallerError(Code.BAD_PARAMETER, words)
+    raise CallerError(Code.BAD_PARAMETER, f"client must be one of: {names}")
+
+
 class AccountManager:
     """Runs the accounts side by side; one that fails does not disturb another.
 
@@ -83,16 +98,7 @@ class AccountManager:
 
     def account(self, name: str | None) -> Account:
         """Find the account of that name, or the only one. Raises ``CallerError`` (-2)."""
-        if name in self.accounts:
-            return self.accounts[name]
-        if name is None and len(self.accounts) == 1:
-            return next(iter(self.accounts.values()))
-        names = ", ".join(self.accounts)
-        if name is None:
-            raise CallerError(
-                Code.BAD_PARAMETER, f"client is missing: there are several accounts: {names}"
-            )
-        raise CallerError(Code.BAD_PARAMETER, f"client must be one of: {names}")
+        return chosen(self.accounts, name)
 
     def should_run(self, account: Account) -> bool:
         """Whether an account should run: every one but those of several that ``stop_client`` stopped."""

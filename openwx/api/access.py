@@ -1,6 +1,5 @@
-"""Decides who may call: the request's origin, CORS, JSONP, and the token (contract, section 4)."""
+"""Decides who may call: the request's origin, CORS, JSONP, and the token (contract, sections 4 and 5.6)."""
 
-import hmac
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion11
 
 from openwx import instance
+from openwx.api.callers import ANYBODY, Caller, Callers
 from openwx.api.connection import authenticate
 from openwx.api.parameters import read_query
 from openwx.api.wrong_tokens import Guesses
@@ -28,7 +28,7 @@ class Access:
     def __init__(self, settings: "AccessSettings") -> None:
         self.instance_id = instance.new_id()
         """The id by which the commands beside this gateway recognise it."""
-        self._token = None if settings.token is None else settings.token.encode()
+        self._callers = Callers(settings)
         self._allows_jsonp = bool(settings.cors_origins)
         self._rules = OriginRules(settings.allowed_hosts, settings.cors_origins)
         self.max_connections = settings.max_connections
@@ -68,36 +68,37 @@ class Access:
 
     @property
     def needs_token(self) -> bool:
-        return self._token is not None
+        return self._callers.needs_token
 
-    def has_token(self, request: web.BaseRequest, texts: Mapping[str, str]) -> bool:
-        """Return whether the header or the parameter ``token`` has the token, or none is needed."""
-        if self._token is None:
-            return True
+    def caller(self, request: web.BaseRequest, texts: Mapping[str, str]) -> Caller | None:
+        """Return whose token the header has, else the parameter ``token``; anybody where none is needed.
+
+        None for a stranger. Where both have a valid one, the header decides.
+        """
+        if not self.needs_token:
+            return ANYBODY
         scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        is_in_header = scheme.lower() == "bearer" and self.is_token(bearer.strip())
-        if is_in_header or self.is_token(texts.get("token", "")):
+        caller = self.with_token(bearer.strip()) if scheme.lower() == "bearer" else None
+        caller = caller or self.with_token(texts.get("token", ""))
+        if caller is not None:
             authenticate(request)
-            return True
-        return False
+        return caller
 
-    async def shows_token(self, request: web.BaseRequest) -> bool:
-        """As ``has_token``, for routes whose only parameter is ``token`` in the query. Wrong tokens are slowed down."""
+    async def caller_by_query(self, request: web.BaseRequest) -> Caller | None:
+        """As ``caller``, for pages whose only parameter is ``token`` in the query. Wrong tokens are slowed down."""
         texts = read_query(request, ("token",)).texts
-        if self.has_token(request, texts):
-            return True
-        if self.is_presented(request, texts):
+        caller = self.caller(request, texts)
+        if caller is None and self.is_presented(request, texts):
             await self.guesses.slow_down(request)
-        return False
+        return caller
 
     def is_presented(self, request: web.BaseRequest, texts: Mapping[str, str]) -> bool:
         """Return whether there is any token, right or wrong."""
         return hdrs.AUTHORIZATION in request.headers or bool(texts.get("token"))
 
-    def is_token(self, text: str) -> bool:
-        """Return whether this is the configured token, in constant time."""
-        presented = text.encode("utf-8", "surrogateescape")
-        return hmac.compare_digest(presented, self._token or b"") and bool(presented)
+    def with_token(self, text: str) -> Caller | None:
+        """Return whose token this is, in a time that tells nothing about it; None for a wrong or an empty one."""
+        return self._callers.with_token(text)
 
     def callback(self, texts: Mapping[str, str]) -> str | None:
         """Return the function to wrap the answer in (JSONP), or None. The request was admitted before."""

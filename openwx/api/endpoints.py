@@ -8,9 +8,10 @@ from aiohttp import hdrs, web
 
 from openwx import metrics
 from openwx.accounts.journal_guard import not_kept
-from openwx.api import answers, confirm, routing
+from openwx.api import answers, audit, confirm, routing
 from openwx.api.access import Access, unauthenticated, unwanted
 from openwx.api.answers import Answer
+from openwx.api.callers import Caller
 from openwx.api.capabilities import require
 from openwx.api.disconnect import PendingCalls
 from openwx.api.ignored import IgnoredReport
@@ -20,6 +21,7 @@ from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
 from openwx.api.stream_models import EventStream, Listing, Socket
 from openwx.api.texts import UnusableBodyError
+from openwx.api.visible import VisibleGateway
 from openwx.api.websocket import Sockets
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.logcontext import also
@@ -54,6 +56,8 @@ class Endpoints:
         async def endpoint(request: web.Request) -> web.StreamResponse:
             also(route=row.name)
             origin = callback = None
+            caller: Caller | None = None
+            reply: object = None
             params = RequestParams({}, {})
             headers: dict[str, str] = {}
             try:
@@ -62,14 +66,15 @@ class Endpoints:
                     count(page.code)
                     return page.response()
                 origin = access.admit(request)
-                params = await self._read(request, row, limits, why)
+                caller, params = await self._read(request, row, limits, why)
+                also(key=caller.name)
                 if params.ignored or params.unread:
                     headers[answers.IGNORED] = self._ignored.log(row, params)
                 if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
                     params.texts["after"] = request.headers[LAST_EVENT_ID]
                 try:
                     callback = access.callback(params.texts)
-                    work = prepare(params)
+                    work = prepare(params, caller)
                 except BaseException:
                     params.discard_files()
                     raise
@@ -81,27 +86,57 @@ class Endpoints:
                         headers |= answers.cors_headers(origin)
                     response = await stream_events(request, reply, headers, self._why_ended)
                     count(0)
+                    metrics.of_caller(caller.name).answered(0)
                     return response
                 if isinstance(reply, list):
                     count(0)
+                    metrics.of_caller(caller.name).answered(0)
                     return answers.listed(reply, callback, origin, headers)
                 made = await self._render(request, reply)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
                 made = _failed(row.name, error, params)
             count(made.code)
+            if caller is not None:
+                self._note(row, request, caller, made.code, params, reply, "http")
             made.headers |= headers
             return made.response(callback, origin)
 
         return endpoint
 
+    def _note(
+        self,
+        row: Route,
+        request: web.Request,
+        caller: Caller,
+        code: int,
+        params: RequestParams,
+        reply: object,
+        via: audit.Via,
+    ) -> None:
+        """Count a call that was answered, and log it where it changes something."""
+        metrics.of_caller(caller.name).answered(code)
+        if row.is_audited:
+            audit.changed(
+                caller,
+                self._access.guesses.address(request),
+                via,
+                row.name,
+                code,
+                account=audit.account_of(params.texts),
+                target=audit.target_of(params.texts, reply),
+            )
+
     def _socket(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """Return the aiohttp handler of a route that is a WebSocket."""
         count = metrics.OfRoute(row.name).answered
-        prepare = cast("Callable[[RequestParams], Awaitable[Socket]]", self._preparer(row))
+        prepare = cast("Callable[[RequestParams, Caller], Awaitable[Socket]]", self._preparer(row))
 
-        async def follow(params: RequestParams) -> Socket:
+        async def follow(params: RequestParams, caller: Caller) -> Socket:
+            also(key=caller.name)
             self._ignored.log(row, params)
-            return await prepare(params)
+            reply = await prepare(params, caller)
+            metrics.of_caller(caller.name).answered(0)
+            return reply
 
         sockets = Sockets(
             self._access,
@@ -124,24 +159,28 @@ class Endpoints:
 
         return socket
 
-    async def _call(self, request: web.Request, name: str, params: RequestParams) -> Answer:
+    async def _call(
+        self, request: web.Request, caller: Caller, name: str, params: RequestParams
+    ) -> Answer:
         """Call a route over a WebSocket, whose handshake was ``request``."""
         row = routing.find(name)
         if row is None:
             words = f"there is no route {name[:40]!a} to call{answers.did_you_mean(name)}"
             return answers.failure(CallerError(Code.NO_ROUTE, words))
-        also(route=row.name)
+        also(route=row.name, key=caller.name)
+        reply: object = None
         try:
             self._ignored.log(row, params)
             if row.reply in (EventStream, Socket):
                 words = f"{name} cannot be called over a socket, which sends the same events"
                 raise CallerError(Code.BAD_PARAMETER, words)  # noqa: TRY301 - as a handler would
-            work = self._preparer(row)(params)
+            work = self._preparer(row)(params, caller)
             reply = await (self.pending.run(request, work) if row.cancel_on_disconnect else work)
             answer = await self._render(request, reply)
         except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
             answer = _failed(name, error, params)
         metrics.OfRoute(row.name).answered(answer.code)
+        self._note(row, request, caller, answer.code, params, reply, "ws")
         return answer
 
     def _why_ended(self, why: str) -> str:
@@ -165,14 +204,19 @@ class Endpoints:
                 headers["Access-Control-Allow-Private-Network"] = "true"
         return web.Response(status=204, headers=headers)
 
-    def _preparer(self, row: Route) -> Callable[[RequestParams], Coroutine[Any, Any, object]]:
-        """Return the function that finds account and model for a route, and returns the coroutine of its handler."""
-        gateway, model = self._gateway, row.model
+    def _preparer(
+        self, row: Route
+    ) -> Callable[[RequestParams, Caller], Coroutine[Any, Any, object]]:
+        """Return the function that judges a caller, finds account and model for a route, and returns the coroutine of
+        its handler. Every call of every route passes here."""
+        manager, model = self._gateway, row.model
         handler = cast("Callable[..., Coroutine[Any, Any, object]]", row.handler)
         takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
         any_state, keyed, needs, lists = row.any_state, row.keyed, row.needs, row.lists
 
-        def prepare(params: RequestParams) -> Coroutine[Any, Any, object]:
+        def prepare(params: RequestParams, caller: Caller) -> Coroutine[Any, Any, object]:
+            caller.require(row.scope_of(params.texts))
+            gateway = VisibleGateway(manager, caller)
             arguments: dict[str, object] = {}
             has_none = False
             if takes_gateway:
@@ -197,9 +241,7 @@ class Endpoints:
         if not opens_a_page(request) or not access.answers_to(request.headers.get(hdrs.HOST, "")):
             return None
         try:
-            if access.needs_token and access.has_token(
-                request, read_query(request, ("token",)).texts
-            ):
+            if access.needs_token and access.caller(request, read_query(request, ("token",)).texts):
                 return None
             return confirm.page(row, request, needs_token=access.needs_token)
         except CallerError:
@@ -207,39 +249,44 @@ class Endpoints:
 
     async def _read(
         self, request: web.Request, row: Route, limits: BodyLimits, why_unwanted: str
-    ) -> RequestParams:
-        """Read query and body. Without the token, no other error is revealed.
+    ) -> tuple[Caller, RequestParams]:
+        """Read query and body. To who has no token, or none of the route's scope, no other error is revealed.
 
-        A request that is unwanted for the params reason needs the token, even if no other request does.
+        A request that is unwanted for the given reason needs a token, even if no other request does.
         """
-        if why_unwanted and not self._access.needs_token:
+        access = self._access
+        if why_unwanted and not access.needs_token:
             raise unwanted(why_unwanted)
-        has_token = False
+        caller: Caller | None = None
         query = RequestParams({}, {})
         try:
             query = read_query(request, row.known)
-            has_token = self._access.has_token(request, query.texts)
-            allowed = limits if has_token else limits.for_strangers()
+            caller = access.caller(request, query.texts)
+            is_known = caller is not None and caller.has(row.scope)
+            allowed = limits if is_known else limits.for_strangers()
             body = await read_body(request, allowed, row.known)
         except UnusableBodyError as error:
-            if not has_token:
+            if caller is None:
                 raise await self._refusal(request, query, why_unwanted) from None
+            caller.require(row.scope_of(query.texts))
             if not row.needs_no_body(query.texts):
                 raise
             body = RequestParams({}, {}, unread=error.status)
         except CallerError:
-            if not self._access.has_token(request, query.texts):
+            caller = access.caller(request, query.texts)
+            if caller is None:
                 raise await self._refusal(request, query, why_unwanted) from None
+            caller.require(row.scope_of(query.texts))
             raise
         params = query if body is None else _merge(row, query, body)
         if body is not None:
-            has_token = self._access.has_token(request, params.texts)
-        if not has_token:
+            caller = access.caller(request, params.texts)
+        if caller is None:
             params.discard_files()
             raise await self._refusal(request, params, why_unwanted)
         if IDEMPOTENCY_KEY in request.headers:
             _merge_key(params, request.headers[IDEMPOTENCY_KEY])
-        return params
+        return caller, params
 
     async def _refusal(
         self, request: web.Request, params: RequestParams, why_unwanted: str

@@ -1,9 +1,9 @@
 """Answers ``/metrics`` for Prometheus: the counters of ``openwx/metrics.py``, and gauges that are read at the scrape.
 
-The format is text, or OpenMetrics on request. It is outside of ``/openwx/``, and needs the token.
+The format is text, or OpenMetrics on request. It is outside of ``/openwx/``, and needs a token of any scope.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from openwx import metrics
 from openwx.api.access import Access, unauthenticated
 from openwx.api.answers import Answer
+from openwx.api.callers import Caller
 from openwx.api.guard import guarded
 from openwx.domain.events import State
 
@@ -37,11 +38,14 @@ class Metrics(Collector):
         router.add_get("/metrics", guarded(self._access, self._answer))
 
     async def _answer(self, request: web.Request) -> Answer:
-        if not await self._access.shows_token(request):
+        caller = await self._access.caller_by_query(request)
+        if caller is None:
             raise unauthenticated()
         encode, content_type = choose_encoder(",".join(request.headers.getall(hdrs.ACCEPT, [])))
         headers: dict[str, str] = {hdrs.CACHE_CONTROL: "no-store"}
-        return Answer(encode(self._all), content_type=content_type, headers=headers)
+        return Answer(
+            encode(_seen_by(caller, self._all)), content_type=content_type, headers=headers
+        )
 
     def collect(self) -> Iterable[Metric]:
         """Collect the gauges of all accounts, except those that ended so long ago that their counters are gone."""
@@ -67,6 +71,36 @@ class Metrics(Collector):
         yield GaugeMetricFamily("openwx_journal_writable", words, works)
         words = "Streams that are open: /openwx/events, /openwx/ws, pages of the console."
         yield GaugeMetricFamily("openwx_streams", words, self._gateway.streams.taken)
+
+
+class _OwnRows(Collector):
+    """The metrics that a key for some accounts sees: the rows of its accounts, and of itself.
+
+    What is counted of the whole process tells of the other accounts, too.
+    """
+
+    def __init__(self, caller: Caller, every: CollectorRegistry) -> None:
+        self._caller = caller
+        self._every = every
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._every.collect():
+            family.samples = [one for one in family.samples if self._is_own(one.labels)]
+            if family.samples:
+                yield family
+
+    def _is_own(self, labels: Mapping[str, str]) -> bool:
+        if "account" in labels:
+            return self._caller.sees(labels["account"])
+        return labels.get("name") == self._caller.name
+
+
+def _seen_by(caller: Caller, every: CollectorRegistry) -> CollectorRegistry:
+    if caller.accounts is None:
+        return every
+    own = CollectorRegistry()
+    own.register(_OwnRows(caller, every))
+    return own
 
 
 def _states(accounts: Iterable["Account"]) -> Metric:

@@ -74,7 +74,7 @@ class Readiness(msgspec.Struct, kw_only=True):
     code: int
     status: str
     version: str | msgspec.UnsetType = msgspec.UNSET
-    """This and the following members are only for callers with the token."""
+    """This and the following members are only for callers with a token, and of their accounts alone."""
     started: int | msgspec.UnsetType = msgspec.UNSET
     """Unix time in seconds."""
     accounts: dict[str, AccountHealth] | msgspec.UnsetType = msgspec.UNSET
@@ -111,13 +111,15 @@ class Health:
         trouble = gateway.journal_trouble
         if trouble:
             readiness = Readiness(code=int(Code.GAVE_UP), status="not ready")
-        if await self._access.shows_token(request):
+        caller = await self._access.caller_by_query(request)
+        if caller is not None:
             if trouble:
                 readiness.status = f"not ready: {trouble}"
             readiness.journal = trouble
             readiness.version = __version__
             readiness.started = int(gateway.started)
-            readiness.accounts = {one.name: await self._health(one) for one in list(accounts)}
+            seen = [one for one in accounts if caller.sees(one.name)]
+            readiness.accounts = {one.name: await self._health(one) for one in seen}
         answer = _uncached(answers.success(readiness))
         answer.status = 503 if readiness.code else 200
         return answer

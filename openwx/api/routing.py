@@ -3,7 +3,7 @@
 A handler has some of the parameters ``gateway``, ``account`` and ``call``; it returns a reply or raises an error, and
 never touches aiohttp::
 
-    @route("send_friend_message")
+    @route("send_friend_message", scope=Scope.SEND)
     async def send_friend_message(account: "Account", call: SendFriendMessage) -> MessageSent:
         ...
 """
@@ -11,11 +11,12 @@ never touches aiohttp::
 import difflib
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import msgspec
 
+from openwx.api.callers import Scope
 from openwx.api.models import OF_EVERY_ROUTE, RequestModel
 from openwx.transports.base import Capability
 
@@ -55,6 +56,8 @@ class Route(msgspec.Struct, frozen=True):
 
     name: str
     other_names: tuple[str, ...]
+    scope: Scope
+    """The scope that a key needs for it."""
     any_state: bool
     doc: str
     model: type[RequestModel] | None
@@ -66,14 +69,28 @@ class Route(msgspec.Struct, frozen=True):
     cancel_on_disconnect: bool = False
     keyed: bool = False
     """Whether a call with an ``idempotency_key`` comes to its handler in any state, since it may be a repetition."""
-    reads: bool = False
-    """Whether it only reads."""
+    reads_with: str = ""
+    """The parameter with which it only reads."""
     needs: tuple[Capability, ...] = ()
     """What the account's transport must be able to do; it is answered with -10 otherwise."""
     lists: Capability | None = None
     """What it lists; of a transport that lacks this, it lists nothing."""
     known: frozenset[str] | None = OF_EVERY_ROUTE
     """The names of its parameters; None if it takes any."""
+
+    @property
+    def reads(self) -> bool:
+        """Whether it only reads."""
+        return self.scope is Scope.READ
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether its calls have lines in the audit log. Taking what ``reads_with`` only reads has none."""
+        return not self.reads and not self.reads_with
+
+    def scope_of(self, texts: Mapping[str, str]) -> Scope:
+        """Return the scope that a call with these parameters needs."""
+        return Scope.READ if self.reads_with and texts.get(self.reads_with) else self.scope
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -108,17 +125,19 @@ _routes: dict[str, Route] = {}
 def route(
     name: str,
     *other_names: str,
+    scope: Scope,
+    reads_with: str = "",
     any_state: bool = False,
     media: bool = False,
     cancel_on_disconnect: bool = False,
     keyed: bool = False,
-    reads: bool = False,
     needs: tuple[Capability, ...] = (),
     lists: Capability | None = None,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
-    """Declare a route. ``any_state``: it also works while the account is not running. ``media``: it takes media.
+    """Declare a route. ``scope``: the scope that a key needs; ``READ`` is for routes that change nothing, all others
+    are refused if a browser requests them by itself (``intent.py``), and audited. ``reads_with``: the parameter with
+    which it only reads. ``any_state``: it also works while the account is not running. ``media``: it takes media.
     ``keyed``: with an ``idempotency_key`` its handler decides whether the account must run.
-    ``reads``: it changes nothing; all others are refused if a browser requests them by itself (``intent.py``).
     ``needs``: the transport must have these capabilities. ``lists``: without this one, the answer is ``[]``."""
 
     def declare(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
@@ -140,7 +159,8 @@ def route(
             media=media,
             cancel_on_disconnect=cancel_on_disconnect,
             keyed=keyed,
-            reads=reads,
+            scope=scope,
+            reads_with=reads_with,
             needs=needs,
             lists=lists,
             known=OF_EVERY_ROUTE if call is None else call.annotation.known(),

@@ -19,6 +19,7 @@ from openwx.accounts.streams import Missed, Reader, StreamEnded
 from openwx.api import answers, routing
 from openwx.api.access import Access, unauthenticated
 from openwx.api.answers import JSON_TYPE, Answer
+from openwx.api.callers import Caller
 from openwx.api.connection import authenticate, upgrade
 from openwx.api.json_body import Bounded, bounded, texts_of
 from openwx.api.parameters import MAX_BODY, PARSED_AT_ONCE, RequestParams, read_query
@@ -45,8 +46,8 @@ BUG = "internal error; the log of openwx has the details"
 
 _encode = msgspec.json.encode
 
-CallRoute = Callable[[web.Request, str, RequestParams], Awaitable[Answer]]
-"""Calls a route for a socket; an error is an answer, too."""
+CallRoute = Callable[[web.Request, Caller, str, RequestParams], Awaitable[Answer]]
+"""Calls a route for a socket and who opened it; an error is an answer, too."""
 
 
 class _Message(msgspec.Struct):
@@ -73,7 +74,7 @@ class Sockets:
         self,
         access: Access,
         *,
-        follow: Callable[[RequestParams], Awaitable[Socket]],
+        follow: Callable[[RequestParams, Caller], Awaitable[Socket]],
         call: CallRoute,
         why_ended: Callable[[str], str],
         known: Known,
@@ -90,36 +91,37 @@ class Sockets:
         """Serve a socket until it is closed. Raises ``CallerError`` if the request does not become one."""
         self._access.admit(request)
         params = read_query(request, self._known)
-        is_authenticated = self._access.has_token(request, params.texts)
-        if not is_authenticated and self._access.is_presented(request, params.texts):
+        caller = self._access.caller(request, params.texts)
+        if caller is None and self._access.is_presented(request, params.texts):
             await self._access.guesses.slow_down(request)
             raise unauthenticated()
-        # Without the token, messages must be short.
+        # Without a token, messages must be short.
         ws = web.WebSocketResponse(
             autoping=False,
             compress=False,
-            max_msg_size=self._longest if is_authenticated else MAX_BODY,
+            max_msg_size=MAX_BODY if caller is None else self._longest,
         )
         if request.method != "GET" or not ws.can_prepare(request):
             words = "this is a WebSocket: it needs GET with Upgrade: websocket (RFC 6455)"
             raise CallerError(Code.BAD_PARAMETER, words)
         session = SocketSession(request, ws, self._call)
-        if is_authenticated:
-            reply = await self._follow(params)
+        if caller is not None:
+            reply = await self._follow(params, caller)
             with reply.slots.taking():
                 upgrade(request, is_authenticated=True)
                 await ws.prepare(request)
-                await session.serve(reply, self._why_ended)
+                await session.serve(reply, caller, self._why_ended)
             return ws
         upgrade(request, is_authenticated=False)
         await ws.prepare(request)
-        if not await session.authenticate(self._access):
+        caller = await session.authenticate(self._access)
+        if caller is None:
             return ws
         authenticate(request)
         try:
-            reply = await self._follow(params)
+            reply = await self._follow(params, caller)
             with reply.slots.taking():
-                await session.serve(reply, self._why_ended)
+                await session.serve(reply, caller, self._why_ended)
         except CallerError as error:
             await session.refuse(error)
         return ws
@@ -141,8 +143,8 @@ class SocketSession:
         self._in_progress = 0
         self._received_at = self._now()
 
-    async def authenticate(self, access: Access) -> bool:
-        """Wait for the token in the first message; False if the socket was closed instead."""
+    async def authenticate(self, access: Access) -> Caller | None:
+        """Wait for a token in the first message, and return whose it is; None if the socket was closed instead."""
         token = ""
         with suppress(TimeoutError, CallerError):
             async with asyncio.timeout(AUTHENTICATE_S):
@@ -151,29 +153,30 @@ class SocketSession:
                     message = await self._ws.receive()
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                     token = _read(_bytes(message.data))[0].token
-        if not self._ws.closed and not access.is_token(token):
+        caller = access.with_token(token)
+        if not self._ws.closed and caller is None:
             if token:
                 await access.guesses.slow_down(self._request)
             words = 'the first message must be {"token": "…"} with a valid token'
             await self._end(_Closed(WSCloseCode.POLICY_VIOLATION, words))
-        return not self._ws.closed
+        return None if self._ws.closed else caller
 
     async def refuse(self, error: CallerError) -> None:
         """Close the socket because of an error."""
         code = SLOW if error.code == Code.QUEUE_FULL else WSCloseCode.POLICY_VIOLATION
         await self._end(_Closed(code, error.status))
 
-    async def serve(self, reply: Socket, why_ended: Callable[[str], str]) -> None:
-        """Send events and answer calls until one side ends it; calls that have begun are finished."""
+    async def serve(self, reply: Socket, caller: Caller, why_ended: Callable[[str], str]) -> None:
+        """Send events and answer the calls of ``caller`` until one side ends it; calls that have begun are finished."""
         try:
-            await self._serve(reply, why_ended)
+            await self._serve(reply, caller, why_ended)
         except JournalError as error:
             await self._end(_Closed(WSCloseCode.INTERNAL_ERROR, str(error)))
         except Exception:
             log.exception("a WebSocket failed")
             await self._end(_Closed(WSCloseCode.INTERNAL_ERROR, BUG))
 
-    async def _serve(self, reply: Socket, why_ended: Callable[[str], str]) -> None:
+    async def _serve(self, reply: Socket, caller: Caller, why_ended: Callable[[str], str]) -> None:
         stream = reply.stream
         async with (
             stream.read(reply.after, reply.filter) as reader,
@@ -183,7 +186,7 @@ class SocketSession:
                 self._send_until_closed(reply, reader, why_ended), name="socket: events"
             )
             try:
-                await self._receive(tasks)
+                await self._receive(caller, tasks)
             finally:
                 if not self._is_ending:
                     sending.cancel()
@@ -263,14 +266,14 @@ class SocketSession:
 
     # -- calls -------------------------------------------------------------------------------------------------
 
-    async def _receive(self, tasks: asyncio.TaskGroup) -> None:
+    async def _receive(self, caller: Caller, tasks: asyncio.TaskGroup) -> None:
         """Receive messages until the socket is closed."""
         while True:
             message = await self._ws.receive()
             self._received_at = self._now()
             match message.type:
                 case WSMsgType.TEXT | WSMsgType.BINARY:
-                    await self._begin_call(_bytes(message.data), tasks)
+                    await self._begin_call(caller, _bytes(message.data), tasks)
                 case WSMsgType.PING:
                     with suppress(ConnectionError), self._slow_client.writing():
                         await self._ws.pong(message.data)
@@ -279,7 +282,7 @@ class SocketSession:
                 case _:
                     return
 
-    async def _begin_call(self, data: bytes, tasks: asyncio.TaskGroup) -> None:
+    async def _begin_call(self, caller: Caller, data: bytes, tasks: asyncio.TaskGroup) -> None:
         """Begin the call of a message, or answer what is wrong with it."""
         id_ = b"null"
         try:
@@ -293,9 +296,8 @@ class SocketSession:
             await self._answer(id_, answers.failure(error))
             return
         self._in_progress += 1
-        tasks.create_task(
-            self._finish_call(id_, message.call, params), name=f"socket: {message.call[:40]}"
-        )
+        finish = self._finish_call(caller, id_, message.call, params)
+        tasks.create_task(finish, name=f"socket: {message.call[:40]}")
 
     def _check(self, message: _Message) -> None:
         """Check whether the call can begin. CallerError otherwise."""
@@ -306,11 +308,13 @@ class SocketSession:
             words = f"{CALLS_AT_ONCE} calls of this socket are under way, which is the most"
             raise CallerError(Code.QUEUE_FULL, words)
 
-    async def _finish_call(self, id_: bytes, name: str, params: RequestParams) -> None:
+    async def _finish_call(
+        self, caller: Caller, id_: bytes, name: str, params: RequestParams
+    ) -> None:
         if self._client:
             params.texts.setdefault("client", self._client)
         try:
-            answer = await self._call(self._request, name, params)
+            answer = await self._call(self._request, caller, name, params)
         finally:
             self._in_progress -= 1
         await self._answer(id_, answer)

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
 from aiohttp import web
 
+from openwx.api import audit
 from openwx.origins import address_of
 
 log = logging.getLogger("openwx.web")
@@ -57,6 +58,7 @@ class Guesses:
         if len(self._wrong) > _MOST_CALLERS:
             self._wrong.popitem(last=False)
         if number <= FREE_TRIES:
+            audit.wrong_token(self.address(request))
             return 0.0
         if number == FREE_TRIES + 1:
             log.warning("%d wrong tokens from %s: its next ones are answered late", number, caller)
@@ -75,6 +77,10 @@ class Guesses:
 
     def caller(self, request: web.BaseRequest) -> str:
         """Return the address of the caller; for IPv6 its /64 network, all of which one caller has."""
+        return _network(self.address(request))
+
+    def address(self, request: web.BaseRequest) -> str:
+        """Return the address of the caller, behind the trusted proxies."""
         remote = request.remote or ""
         if self._proxies and self._is_proxy(remote):
             hops = ",".join(request.headers.getall(FORWARDED_FOR, ())).split(",")
@@ -85,7 +91,7 @@ class Guesses:
                 remote = address
                 if not self._is_proxy(address):
                     break
-        return _network(remote)
+        return remote
 
     def _is_proxy(self, remote: str) -> bool:
         address = address_of(remote)

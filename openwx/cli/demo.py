@@ -76,7 +76,7 @@ async def serve(settings: Settings, *, port_is_chosen: bool, transport: str = "w
                 _announce(settings.data_dir, gateway, stack)
                 log.info("demo: openwx runs\n\n  Its console, in your browser:  %s/\n", gateway.url)
                 story, phones = _STORIES[transport]
-                has_token = settings.access.token is not None
+                has_token = settings.access.needs_token
                 scenes = [
                     tasks.create_task(story(simulator, gateway.url, has_token), name="story"),
                     tasks.create_task(_show_logins(simulator), name="logins"),

@@ -51,10 +51,13 @@ class RunningGateway:
         return {hdrs.HOST: "localhost", instance.WANTED: self.id}
 
     def client(self, settings: Settings, account: str | None) -> Client:
-        """Make a client of it. Its certificate is for the name that other machines use, so it is not checked."""
+        """Make a client of it. Raises ``ConfigError`` if no configured key allows everything.
+
+        Its certificate is for the name that other machines use, so it is not checked.
+        """
         return Client(
             self.url,
-            token=settings.access.token,
+            token=settings.access.own_token,
             account=account,
             timeout_s=CLIENT_TIMEOUT_S,
             retry_for_s=0,

@@ -11,6 +11,7 @@ from openwx.api.probes import AccountHealth, Readiness
 from openwx.cli import probe
 from openwx.cli.probe import RunningGateway
 from openwx.config import Settings
+from openwx.errors import ConfigError
 from openwx.safetext import one_line
 
 READY, NOT_READY, NOT_REACHED = 0, 1, 2
@@ -21,7 +22,7 @@ def main(settings: Settings, *, as_json: bool) -> int:
     """Print the state for a person, or as one JSON object. Return the exit code."""
     try:
         gateway, state = asyncio.run(_ask(settings))
-    except probe.NotReachedError as error:
+    except (probe.NotReachedError, ConfigError) as error:
         if as_json:
             _print_json({"code": -1, "status": str(error)})
         else:
@@ -37,7 +38,7 @@ def main(settings: Settings, *, as_json: bool) -> int:
 
 async def _ask(settings: Settings) -> tuple[RunningGateway, Readiness]:
     gateway = await probe.find(settings)
-    return gateway, await probe.readiness(gateway, settings.access.token)
+    return gateway, await probe.readiness(gateway, settings.access.own_token)
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -149,7 +149,7 @@ class QueueFull(Refusal):
 
 
 class Forbidden(Refusal):
-    """-8: the gateway's rules forbid it: a path, an address, a Host."""
+    """-8: the gateway's rules forbid it: a path, an address, a Host, the scope of the key."""
 
 
 class NoRoute(Refusal):

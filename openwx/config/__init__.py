@@ -8,6 +8,7 @@ lists the keys.
 from openwx.config.contract import EVENTS
 from openwx.config.load import Loaded, describe, load, sources
 from openwx.config.models import (
+    AccessKey,
     AccessSettings,
     AccountSettings,
     JournalLimits,
@@ -20,6 +21,7 @@ from openwx.config.targets import Target, TargetSettings
 
 __all__ = [
     "EVENTS",
+    "AccessKey",
     "AccessSettings",
     "AccountSettings",
     "JournalLimits",

@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import platformdirs
@@ -19,11 +19,15 @@ from openwx.config.environment import TABLES, Location, apply_environment, conve
 from openwx.config.models import Settings
 from openwx.config.proxies import EnvironmentProxies, read_environment, uses_environment
 from openwx.config.strength import NEW, weakness
-from openwx.config.targets import TargetSettings
 from openwx.config.values import hint, kind
 from openwx.errors import ConfigError
 
-_TABLES_IN_LISTS = {"listen": " ([[listen]])", "targets": " ([[report.targets]])"}
+_TABLES_IN_LISTS = {
+    "listen": " ([[listen]])",
+    "keys": " ([[access.keys]])",
+    "targets": " ([[report.targets]])",
+}
+"""How TOML spells the lists of tables."""
 ILINK_INTERVAL_S = 3.0
 """The shortest pause between two sends by iLink that users found to be safe (docs/ilink.md, "pace")."""
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -40,15 +44,22 @@ class Loaded(msgspec.Struct, frozen=True):
     @property
     def advice(self) -> list[str]:
         """Lines about settings that are allowed but not recommended."""
-        lines = []
-        token = self.settings.access.token
-        if token is not None and (words := weakness(token)):
-            lines.append(f"access.token: {words}; create a better one: {NEW}")
+        lines = [
+            f"{setting}: {words}; create a better one: {NEW}"
+            for setting, token in self.settings.access.tokens.items()
+            if (words := weakness(token))
+        ]
+        configured = self.settings.accounts
+        for key in self.settings.access.keys:
+            strange = [name for name in key.accounts or () if name not in configured]
+            if strange:
+                words = f"the configuration has no account {', '.join(strange)}"
+                lines.append(f"access.keys: {key.name}: {words}; only start_client can start it")
         for name, account in self.settings.accounts.items():
             if account.transport == "ilink" and account.send_interval < ILINK_INTERVAL_S:
-                key = _dotted(("accounts", name, "send_interval"))
+                where = _dotted(("accounts", name, "send_interval"))
                 lines.append(
-                    f"{key} is {account.send_interval:g} s: sending that fast by iLink can lock the bot out"
+                    f"{where} is {account.send_interval:g} s: sending that fast by iLink can lock the bot out"
                     f" for an hour or more; write {ILINK_INTERVAL_S:g} or more"
                 )
         return lines
@@ -71,15 +82,10 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
 def describe(loaded: Loaded) -> str:
     """Describe the configuration for ``openwx check-config`` in a few lines, with secrets masked."""
     settings = loaded.settings
-    access = (
-        "token required" if settings.access.token is not None else "no token, this machine only"
-    )
-    if settings.exposed() and settings.access.token is None:
-        access = "no token, open to everyone (allow_anonymous = true)"
     lines = [
         *sources(loaded),
         f"listen: {', '.join(one.url for one in settings.listen)}",
-        f"access: {access}",
+        f"access: {_who_may_call(settings)}",
         f"data_dir: {settings.data_dir}",
     ]
     for name, account in settings.accounts.items():
@@ -102,6 +108,20 @@ def describe(loaded: Loaded) -> str:
         lines.append(f"account {name}: {way}{relay}, post_api {api}{signed}{others}")
     lines += [f"warning: {warning}" for warning in (*loaded.warnings, *loaded.advice)]
     return "\n".join(_one_line(line) for line in lines)
+
+
+def _who_may_call(settings: Settings) -> str:
+    access = settings.access
+    keys = [
+        f"key {key.name} ({key.scope}, {', '.join(key.accounts) if key.accounts else 'all accounts'})"
+        for key in access.keys
+    ]
+    ways = ["token", *keys] if access.token is not None else keys
+    if ways:
+        return f"{' or '.join(ways)} required"
+    if settings.exposed():
+        return "no token, open to everyone (allow_anonymous = true)"
+    return "no token, this machine only"
 
 
 def sources(loaded: Loaded) -> list[str]:
@@ -128,7 +148,7 @@ def _load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str,
     except ConfigError as error:
         location: Location = ("listen", settings.exposed()[0], "host")
         raise ConfigError(f"{_origin(location, origins)}: {error}") from None
-    if settings.access.token is None:
+    if not settings.access.needs_token:
         warnings += [
             f"anybody who can reach {settings.listen[i].url} can use the accounts: "
             "access.allow_anonymous is true and there is no token"
@@ -225,11 +245,12 @@ def _validate(raw: dict[str, Any], origins: dict[Location, str]) -> Settings:
             text = f"{_dotted(location)} {first['ctx']['error']}"
         case "extra_forbidden":
             text = _unknown_key(location)
-        case "missing":  # the only key without a default
-            text = f"{_dotted(location)} is missing: the address of the backend"
         case "list_type":
             spelling = in_json or _TABLES_IN_LISTS.get(str(location[-1]), "")
             text = f"{_dotted(location)} must be a list{spelling}, not {kind(given)}"
+        case "missing":
+            what = ": the address of the backend" if location[-1] == "url" else ""
+            text = f"{_dotted(location)} is missing{what}"
         case _:
             text = f"{_dotted(location)} must be a table{in_json}, not {kind(given)}"
     raise ConfigError(f"{origin}: {text}")
@@ -237,13 +258,7 @@ def _validate(raw: dict[str, Any], origins: dict[Location, str]) -> Settings:
 
 def _unknown_key(location: Location) -> str:
     key = str(location[-1])
-    section = str(location[0])
-    if len(location) > 2 and location[-3] == "targets":
-        fields = TargetSettings.model_fields
-        near = hint(key, fields)
-        known = " Known here: " if near.endswith("?") else "; known here: "
-        return f"{_dotted(location)} is unknown{near}{known}{', '.join(fields)}"
-    model: type[BaseModel] = Settings if len(location) == 1 else TABLES[section]
+    model = _table_at(location[:-1])
     home = next((name for name, table in TABLES.items() if key in table.model_fields), None)
     if key in Settings.model_fields:
         near = f"; {key} belongs to the top of the file, before the first [table]"
@@ -253,6 +268,17 @@ def _unknown_key(location: Location) -> str:
         near = hint(key, model.model_fields)
     known = " Known here: " if near.endswith("?") else "; known here: "
     return f"{_dotted(location)} is unknown{near}{known}{', '.join(model.model_fields)}"
+
+
+def _table_at(location: Location) -> type[BaseModel]:
+    """Find the model of the table at ``location``, which may lie in a list in another table."""
+    model: type[BaseModel] = Settings if not location else TABLES[str(location[0])]
+    for step in location[1:]:
+        field = model.model_fields.get(str(step))
+        for inner in () if field is None else get_args(field.annotation):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                model = inner
+    return model
 
 
 def _origin(location: Location, origins: dict[Location, str]) -> str:

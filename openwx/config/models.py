@@ -28,6 +28,8 @@ from openwx.config.values import (
     ExistingFile,
     FilePath,
     Folder,
+    KeyName,
+    KeyToken,
     Size,
     Token,
     YesNo,
@@ -39,6 +41,7 @@ from openwx.errors import ConfigError
 
 _BARE_HOST = a_host("a host name or an IP address, without scheme, port or path")
 _DAY_S = 86_400
+MOST_KEYS = 1000
 
 
 class _Table(BaseModel):
@@ -87,6 +90,22 @@ class Listen(_Table):
         return f"{'https' if self.tls_cert else 'http'}://{shown}:{self.port}"
 
 
+class AccessKey(_Table):
+    """A key of its own for one program or person. ``accounts`` None: all."""
+
+    name: KeyName
+    token: KeyToken = Field(repr=False)
+    accounts: list[AccountName] | None = None
+    scope: Annotated[Literal["full", "send", "read"], one_of("full", "send", "read")] = "full"
+
+    @field_validator("accounts")
+    @classmethod
+    def _not_none_at_all(cls, accounts: list[str] | None) -> list[str] | None:
+        if accounts == []:
+            raise BadValueError("must name an account; leave the key out for all accounts")
+        return accounts
+
+
 class AccessSettings(_Table):
     """Who may call the API."""
 
@@ -98,6 +117,51 @@ class AccessSettings(_Table):
     """The proxies whose ``X-Forwarded-For`` is trusted."""
     max_connections: Annotated[int, whole(10, 100_000)] = 500
     allow_private_targets: YesNo = False
+    keys: list[AccessKey] = []
+
+    @model_validator(mode="after")
+    def _distinct_keys(self) -> "AccessSettings":
+        if len(self.keys) > MOST_KEYS:
+            raise BadValueError(f"must have at most {MOST_KEYS} keys, not {len(self.keys)}")
+        names: set[str] = set()
+        owners = {} if self.token is None else {self.token: "access.token"}
+        for number, key in enumerate(self.keys):
+            if key.name.lower() in names:
+                words = f"must give each key a name of its own, in more than case: keys[{number}]"
+                raise BadValueError(f"{words} is another {key.name}")
+            if other := owners.get(key.token):
+                words = f"must give each key a token of its own: {key.name} has that of {other}"
+                raise BadValueError(words)
+            names.add(key.name.lower())
+            owners[key.token] = key.name
+        return self
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether callers need a token: that of all, or a key's."""
+        return self.token is not None or bool(self.keys)
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The tokens, by the names of their settings."""
+        one = {} if self.token is None else {"access.token": self.token}
+        return one | {
+            f"access.keys[{number}].token ({key.name})": key.token
+            for number, key in enumerate(self.keys)
+        }
+
+    @property
+    def own_token(self) -> str | None:
+        """The token with which commands beside the gateway call it. Raises ``ConfigError`` if no key allows it."""
+        if self.token is not None or not self.keys:
+            return self.token
+        for key in self.keys:
+            if key.scope == "full" and key.accounts is None:
+                return key.token
+        raise ConfigError(
+            "this needs access.token, or a key in [[access.keys]] with the scope full and without accounts: each of "
+            "the configured keys allows less"
+        )
 
 
 class Media(_Table):
@@ -241,7 +305,7 @@ class Settings(_Table):
 
     def check_exposure(self) -> None:
         """Raise ``ConfigError`` if other machines can reach the API without a token or ``allow_anonymous``."""
-        if self.access.token is None and not self.access.allow_anonymous:
+        if not self.access.needs_token and not self.access.allow_anonymous:
             for i in self.exposed():
                 raise ConfigError(
                     f"listen[{i}].host {self.listen[i].host} can be reached from other machines, "

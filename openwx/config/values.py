@@ -23,6 +23,8 @@ _MOST_CERTIFICATES = 16 * 1024**2
 """The largest file of certificates, in bytes. All authorities of a system take a quarter of one MiB."""
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 _TARGET_NAME = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,64}")
+NOT_KEYS = ("token", "anonymous")
+"""What the log and the metrics call callers with ``access.token`` and without any: no key has such a name."""
 
 
 class BadValueError(ValueError):
@@ -175,6 +177,22 @@ def _token(value: Any) -> str | None:
     return value
 
 
+def _key_token(value: Any) -> str:
+    token = _token(value)
+    if token is None:
+        raise BadValueError("must be text in quotes, not null")
+    return token
+
+
+def _key_name(value: Any) -> str:
+    if isinstance(value, str) and _NAME.fullmatch(value) and value.lower() not in NOT_KEYS:
+        return value
+    raise BadValueError(
+        "is not a name for a key: up to 64 letters, digits and _ - . (the first not a dot),"
+        f" and none of {', '.join(NOT_KEYS)}"
+    )
+
+
 def _secret(value: Any) -> str | None:
     text = _token(value)
     if text is not None and text.startswith("whsec_"):
@@ -259,6 +277,8 @@ Text = Annotated[str, BeforeValidator(_text)]
 Size = Annotated[int, _size(1, 4 * 1024**3)]
 Token = Annotated[str | None, BeforeValidator(_token)]
 Secret = Annotated[str | None, BeforeValidator(_secret)]
+KeyToken = Annotated[str, BeforeValidator(_key_token)]
+KeyName = Annotated[str, BeforeValidator(_key_name)]
 AccountName = Annotated[str, BeforeValidator(_account_name)]
 TargetName = Annotated[str | None, BeforeValidator(_target_name)]
 Folder = Annotated[Path, _path_kind("a folder", lambda p: p.is_dir() or not p.exists())]

@@ -7,6 +7,7 @@ from aiohttp import hdrs, web
 
 from openwx import assets
 from openwx.api.access import Access
+from openwx.api.callers import Scope
 from openwx.console import accounts, auth, chats, contacts, deliveries, feed, live, media, search
 from openwx.console.context import LOGIN, ROOT, PageContext
 from openwx.console.pages import PageHandlers
@@ -31,18 +32,17 @@ class Console:
         pages = PageHandlers(self._services)
         assets.add_to(router, f"{ROOT}/static", assets.SHARED, STATIC)
         assets.add_icon(router)
-        router.add_get("/", pages.handler(_to_console, public=True))
-        router.add_get(LOGIN, pages.handler(auth.login_form, public=True))
-        router.add_post(LOGIN, pages.handler(auth.log_in, public=True))
-        router.add_post(f"{ROOT}/language", pages.handler(auth.choose_language, public=True))
-        router.add_post(f"{ROOT}/hide-token-hint", pages.handler(auth.hide_token_hint))
-        router.add_post(f"{ROOT}/logout", pages.handler(auth.log_out))
-        router.add_get(ROOT, pages.handler(accounts.home))
+        router.add_get("/", pages.handler(_to_console, None))
+        router.add_get(LOGIN, pages.handler(auth.login_form, None))
+        router.add_post(LOGIN, pages.handler(auth.log_in, None, audited=True))
+        router.add_post(f"{ROOT}/language", pages.handler(auth.choose_language, None))
+        router.add_post(f"{ROOT}/hide-token-hint", pages.handler(auth.hide_token_hint, Scope.READ))
+        router.add_post(f"{ROOT}/logout", pages.handler(auth.log_out, Scope.READ, audited=True))
+        router.add_get(ROOT, pages.handler(accounts.home, Scope.READ))
         for path, view in (
             ("", accounts.overview),
             ("/pill", accounts.pill),
             ("/qrcode", accounts.qrcode),
-            ("/ilink", accounts.offer_ilink),
             ("/feed", feed.feed),
             ("/chats", chats.chats),
             ("/chat", chats.chat),
@@ -55,19 +55,25 @@ class Console:
             ("/deliveries", deliveries.deliveries),
             ("/delivery", deliveries.delivery),
         ):
-            router.add_get(ACCOUNT + path, pages.handler(view))
-        router.add_get(f"{ACCOUNT}/live", pages.handler(live.live), allow_head=False)
-        router.add_post(f"{ACCOUNT}/chat", pages.handler(chats.write, media=True))
-        router.add_post(f"{ACCOUNT}/mark-read", pages.handler(chats.mark_read))
-        router.add_post(f"{ACCOUNT}/contacts/refresh", pages.handler(contacts.refresh))
-        router.add_post(f"{ACCOUNT}/verify-code", pages.handler(accounts.verify_code))
-        router.add_post(f"{ACCOUNT}/name", pages.handler(accounts.name_owner))
-        router.add_post(f"{ACCOUNT}/ilink", pages.handler(accounts.use_ilink))
-        router.add_post(f"{ACCOUNT}/start", pages.handler(accounts.start))
-        router.add_post(f"{ACCOUNT}/stop", pages.handler(accounts.stop))
-        router.add_post(f"{ACCOUNT}/deliveries/retry", pages.handler(deliveries.retry))
-        router.add_post(f"{ACCOUNT}/deliveries/drop", pages.handler(deliveries.drop))
-        router.add_get(f"{ROOT}/{{page:.*}}", pages.handler(_no_page))
+            router.add_get(ACCOUNT + path, pages.handler(view, Scope.READ))
+        router.add_get(f"{ACCOUNT}/live", pages.handler(live.live, Scope.READ), allow_head=False)
+        router.add_get(f"{ACCOUNT}/ilink", pages.handler(accounts.offer_ilink, Scope.FULL))
+        write = pages.handler(chats.write, Scope.SEND, audited=True, media=True)
+        router.add_post(f"{ACCOUNT}/chat", write)
+        mark_read = pages.handler(chats.mark_read, Scope.SEND, audited=True)
+        router.add_post(f"{ACCOUNT}/mark-read", mark_read)
+        for path, action in (
+            ("/verify-code", accounts.verify_code),
+            ("/name", accounts.name_owner),
+            ("/contacts/refresh", contacts.refresh),
+            ("/ilink", accounts.use_ilink),
+            ("/start", accounts.start),
+            ("/stop", accounts.stop),
+            ("/deliveries/retry", deliveries.retry),
+            ("/deliveries/drop", deliveries.drop),
+        ):
+            router.add_post(ACCOUNT + path, pages.handler(action, Scope.FULL, audited=True))
+        router.add_get(f"{ROOT}/{{page:.*}}", pages.handler(_no_page, Scope.READ))
 
     def stop(self) -> None:
         """End the streams, because the server stops."""

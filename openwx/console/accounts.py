@@ -155,7 +155,7 @@ async def start(context: PageContext) -> web.StreamResponse:
 async def stop(context: PageContext) -> web.StreamResponse:
     """Stop one of several accounts. Stopping the only one would end the server, and this page with it."""
     account = context.account()
-    if len(context.manager.accounts) == 1:
+    if context.manager.has_one_account:
         raise PageError(Code.NOT_POSSIBLE, "error.only_account")
     await context.manager.stop_account(account, STOP_DELAY_S)
     return context.redirect(ROOT)

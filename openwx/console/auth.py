@@ -6,6 +6,7 @@ from aiohttp import web
 
 from openwx.console.context import HINT_IS_HIDDEN, LOGIN, ROOT, PageContext, local_path
 from openwx.console.session import is_secure
+from openwx.errors import Code
 from openwx.language import COOKIE, REMEMBERED_S
 
 
@@ -18,10 +19,13 @@ async def login_form(context: PageContext) -> web.StreamResponse:
 async def log_in(context: PageContext) -> web.StreamResponse:
     """Admit a correct token at once, whatever wrong ones came from the same address."""
     request, services = context.request, context.services
-    if not services.access.is_token(context.texts.get("token", "").strip()):
+    caller = services.access.with_token(context.texts.get("token", "").strip())
+    if caller is None:
+        context.code = Code.UNAUTHENTICATED
         return _wrong_token(context, math.ceil(await services.access.guesses.slow_down(request)))
     response = web.Response(status=303, headers={"Location": _next_page(context)})
-    services.sessions.begin(request, response)
+    services.sessions.begin(request, response, caller)
+    context.caller = caller
     return response
 
 

@@ -173,6 +173,7 @@ async def write(context: PageContext) -> web.StreamResponse:
     except CallerError as error:
         if not context.is_fragment:
             raise
+        context.code = error.code
         reason = error_reason(error, context.t)
         page = context.page("parts/composer_error.html", account=account, reason=reason)
         page.headers.update({"HX-Retarget": "#composer-error", "HX-Reswap": "innerHTML"})

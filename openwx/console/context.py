@@ -12,7 +12,9 @@ from aiohttp import hdrs, web
 from markupsafe import Markup
 
 from openwx import __version__
+from openwx.api.callers import NOBODY, Caller, Scope
 from openwx.api.parameters import RequestParams
+from openwx.api.visible import VisibleGateway
 from openwx.console.health import StatusView, health_of
 from openwx.console.links import linked, may_follow
 from openwx.console.messages import recall_words
@@ -25,7 +27,6 @@ from openwx.safetext import plain
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
-    from openwx.accounts.manager import AccountManager
 
 ROOT = "/console"
 LOGIN = f"{ROOT}/login"
@@ -43,11 +44,22 @@ class PageContext(msgspec.Struct):
     request: web.Request
     t: Translator
     params: RequestParams
-    logged_in: bool
+    caller: Caller | None = None
+    """Who has logged in; None before."""
+    code: int = 0
+    """How it ended, for the audit log: set by a view that shows an error without raising it."""
 
     @property
-    def manager(self) -> "AccountManager":
-        return self.services.manager
+    def logged_in(self) -> bool:
+        return self.caller is not None
+
+    @property
+    def manager(self) -> VisibleGateway:
+        """The gateway as the visitor sees it."""
+        return VisibleGateway(self.services.manager, self.caller or NOBODY)
+
+    def may(self, scope: Scope) -> bool:
+        return self.caller is not None and self.caller.has(scope)
 
     @property
     def language(self) -> Language:
@@ -85,7 +97,7 @@ class PageContext(msgspec.Struct):
 
     def health(self, account: "Account") -> StatusView:
         manager = self.manager
-        is_last = len(manager.accounts) == 1 and account.stop_requested
+        is_last = manager.has_one_account and account.stop_requested
         stopping = manager.stopping or is_last or not self.services.is_running
         return health_of(account, self.t, wanted=manager.should_run(account), stopping=stopping)
 
@@ -134,6 +146,8 @@ class PageContext(msgspec.Struct):
             language=self.language,
             version=__version__,
             accounts=list(self.manager.accounts.values()),
+            may_send=self.may(Scope.SEND),
+            may_change=self.may(Scope.FULL),
             account=account,
             base="" if account is None else base_of(account),
             can=frozenset() if account is None else account.capabilities,

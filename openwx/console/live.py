@@ -99,7 +99,8 @@ class LivePage:
         context, account = self._context, self._account
         services = context.services
         is_current = context.manager.accounts.get(account.name) is account
-        return services.is_running and is_current and services.sessions.admits(context.request)
+        is_logged_in = services.sessions.caller(context.request) is not None
+        return services.is_running and is_current and is_logged_in
 
     async def _reports(self, reader: Reader) -> list[Update]:
         """Wait a moment for new reports, and show those that belong to the page."""

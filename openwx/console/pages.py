@@ -6,6 +6,8 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
+from openwx.api import answers, audit
+from openwx.api.callers import Scope
 from openwx.api.connection import authenticate
 from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
 from openwx.console.context import LOGIN, ROOT, PageContext, View, local_path
@@ -14,6 +16,7 @@ from openwx.console.translation import Translator
 from openwx.console.wording import Explanation, PageError, error_reason, trouble_reason
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.language import language_of
+from openwx.logcontext import also
 from openwx.store.base import JournalError
 
 log = logging.getLogger("openwx.console")
@@ -51,28 +54,35 @@ class PageHandlers:
     def __init__(self, services: ConsoleServices) -> None:
         self._services = services
 
-    def handler(self, view: View, *, public: bool = False, media: bool = False) -> Handler:
-        """Make the handler of a page. ``public``: no login is needed. ``media``: the form may carry a file."""
+    def handler(
+        self, view: View, scope: Scope | None, *, audited: bool = False, media: bool = False
+    ) -> Handler:
+        """Make the handler of a page. ``scope``: what the visitor's key must have; None if no login is needed.
+        ``audited``: it changes something. ``media``: the form may carry a file."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             t = Translator(language_of(request))
-            context = PageContext(
-                self._services, request, t, RequestParams({}, {}), logged_in=False
-            )
+            context = PageContext(self._services, request, t, RequestParams({}, {}))
             try:
-                response = await self._answer(context, view, public=public, media=media)
+                response = await self._answer(context, view, scope, media=media)
             except CallerError as error:
+                context.code = error.code
                 status = error.http_status or _STATUS.get(error.code, 400)
                 response = _error_page(context, error_reason(error, t), status)
             except WeChatError as error:
+                context.code = answers.wechat_failure(error).code
                 response = _error_page(context, trouble_reason(error, t), 502)
             except JournalError as error:
+                context.code = Code.GAVE_UP
                 response = _error_page(context, Explanation(t("error.journal"), str(error)), 502)
             except web.HTTPException:
                 raise
             except Exception:
                 log.exception("%s failed", request.path)
+                context.code = Code.UNREACHABLE
                 response = _error_page(context, Explanation(t("error.bug")), 500)
+            if audited:
+                self._note(context)
             if not response.prepared:
                 for name, value in HEADERS.items():
                     response.headers.setdefault(name, value)
@@ -81,15 +91,21 @@ class PageHandlers:
         return handle
 
     async def _answer(
-        self, context: PageContext, view: View, *, public: bool, media: bool
+        self, context: PageContext, view: View, scope: Scope | None, *, media: bool
     ) -> web.StreamResponse:
         request, services = context.request, self._services
         services.access.admit_visit(request)
-        context.logged_in = services.sessions.admits(request)
-        if context.logged_in and services.sessions.needed:
+        context.caller = services.sessions.caller(request)
+        if context.caller is not None and services.sessions.needed:
             authenticate(request)
-        if not public and not context.logged_in:
-            return _to_login(context)
+        if context.caller is not None:
+            also(key=context.caller.name)
+        if scope is not None:
+            if context.caller is None:
+                return _to_login(context)
+            if not context.caller.has(scope):
+                key, has = context.caller.name, context.caller.scope.word
+                raise PageError(Code.FORBIDDEN, "error.scope", scope=scope.word, key=key, has=has)
         context.params = read_query(request)
         if request.method == "POST":
             folder = services.manager.folder
@@ -100,6 +116,22 @@ class PageHandlers:
                     raise PageError(Code.FORBIDDEN, "error.old_form")
             context.params = RequestParams({**context.texts, **body.texts}, body.files)
         return await view(context)
+
+    def _note(self, context: PageContext) -> None:
+        """Log what a visitor changed in the audit log; what nobody was let in for has no line."""
+        if context.caller is None:
+            return
+        request = context.request
+        resource = request.match_info.route.resource
+        audit.changed(
+            context.caller,
+            self._services.access.guesses.address(request),
+            "console",
+            "" if resource is None else resource.canonical,
+            context.code,
+            account=request.match_info.get("account", ""),
+            target=audit.target_of(context.texts, None),
+        )
 
 
 def _to_login(context: PageContext) -> web.StreamResponse:

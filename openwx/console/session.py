@@ -1,7 +1,8 @@
 """Sessions of the console, and keys that prove that a form came from one of its pages.
 
-A session is a random cookie. The server stores only its digest, for a bounded time. Without a configured token there is
-no login, and every client that may call the API may use the console.
+A session is a random cookie, and belongs to the caller whose token began it. The server stores only its digest, in
+memory and for a bounded time, so that no session outlives the configuration that allowed it. Without a configured token
+there is no login, and every client that may call the API may use the console.
 """
 
 import hashlib
@@ -14,9 +15,11 @@ from collections.abc import Callable
 from aiohttp import hdrs, web
 
 from openwx.api.access import Access
+from openwx.api.callers import ANYBODY, Caller
 
 LIFETIME_S = 12 * 3600
-MOST_SESSIONS = 1000
+MOST_SESSIONS = 100
+"""Sessions of one caller, who cannot end those of others by beginning too many."""
 PATH = "/console"
 """The only path to which browsers send the cookie."""
 
@@ -35,28 +38,29 @@ class Sessions:
         self._port = port
         self._clock = clock
         self._key = secrets.token_bytes(32)
-        self._until: OrderedDict[bytes, float] = OrderedDict()
-        """The end of each session by its digest, oldest first."""
+        self._sessions: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
+        """The end of each session and whose it is, by its digest, oldest first."""
 
     @property
     def needed(self) -> bool:
         """Whether a login is needed."""
         return self._access.needs_token
 
-    def admits(self, request: web.Request) -> bool:
-        """Check whether the request belongs to a session, or needs none."""
+    def caller(self, request: web.Request) -> Caller | None:
+        """Return whose session the request belongs to; anybody where none is needed, None without one."""
         if not self.needed:
-            return True
-        until = self._until.get(_digest(self._cookie(request)))
-        return until is not None and self._clock() < until
+            return ANYBODY
+        until, caller = self._sessions.get(_digest(self._cookie(request)), (0.0, None))
+        return caller if self._clock() < until else None
 
-    def begin(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Start a session; the caller has checked the token."""
+    def begin(self, request: web.Request, response: web.StreamResponse, caller: Caller) -> None:
+        """Start a session of this caller, whose token was checked."""
         self.end(request, response)
         cookie = secrets.token_urlsafe(32)
-        self._until[_digest(cookie)] = self._clock() + LIFETIME_S
-        while len(self._until) > MOST_SESSIONS:
-            self._until.popitem(last=False)
+        self._sessions[_digest(cookie)] = self._clock() + LIFETIME_S, caller
+        own = [digest for digest, (_, whose) in self._sessions.items() if whose == caller]
+        if len(own) > MOST_SESSIONS:
+            del self._sessions[own[0]]
         response.set_cookie(
             self._name,
             cookie,
@@ -69,12 +73,12 @@ class Sessions:
 
     def end(self, request: web.Request, response: web.StreamResponse) -> None:
         """End the session: its cookie is of no use any more."""
-        self._until.pop(_digest(self._cookie(request)), None)
+        self._sessions.pop(_digest(self._cookie(request)), None)
         response.del_cookie(self._name, path=PATH, httponly=True, samesite="Strict")
 
     def form_key(self, request: web.Request) -> str:
         """Make the key that a form must carry; a page of another origin cannot read it."""
-        session = self._cookie(request) if self.needed and self.admits(request) else ""
+        session = self._cookie(request) if self.needed and self.caller(request) else ""
         return hmac.new(self._key, session.encode(), hashlib.sha256).hexdigest()
 
     def is_form_key(self, request: web.Request, given: str) -> bool:

@@ -35,7 +35,7 @@ class Gateway(gateway.Gateway):
 
     async def start(self) -> None:
         await super().start()
-        self.client = Client(self.url, token=self.settings.access.token)
+        self.client = Client(self.url, token=self.settings.access.own_token)
         await self.client.__aenter__()
 
     async def stop(self) -> None:

@@ -7,6 +7,7 @@ from openwx.simulator import Fault
 from openwx.transports.web import mutations
 
 from .book import Example, Scene, Topic
+from .places import READ_TOKEN
 
 JSON = "application/json"
 
@@ -71,6 +72,10 @@ TOPIC: Topic = {
         ),
     ],
     "set_markname": [
+        Example(
+            "a key that may do less", {"account": "xiaohui2016", "new_markname": "灰"}, code=-8,
+            status=403, place="guarded", headers={"Authorization": f"Bearer {READ_TOKEN}"},
+        ),
         Example(
             "as many changes wait as may wait", {"account": "sunny_baby", "new_markname": "阳光"},
             code=-7, status=429, given=one_change_may_wait,

@@ -7,8 +7,7 @@ from pathlib import Path
 import aiohttp
 
 from openwx.api import parameters
-from openwx.config import AccessSettings, AccountSettings
-from openwx.config.models import EVENTS
+from openwx.config import EVENTS, AccessKey, AccessSettings, AccountSettings
 from openwx.simulator import Simulator
 from openwx.transports.base import Capability
 from tests.functional.world import PACE, Gateway, Receiver, World
@@ -19,6 +18,7 @@ from .book import Scene
 ABILITIES = frozenset({Capability.CONTACTS, Capability.SEND_TEXT, Capability.SEND_MEDIA})
 """What iLink can do."""
 TOKEN = "s3cret-enough-token"
+READ_TOKEN = "a-token-of-a-dashboard"
 
 
 @asynccontextmanager
@@ -61,7 +61,9 @@ async def _scene(world: World, place: str) -> Scene:
             await gateway.reaches("scaning")
             return Scene(world, gateway)
         case "guarded":
-            settings = world.settings().model_copy(update={"access": AccessSettings(token=TOKEN)})
+            reader = AccessKey(name="dashboard", token=READ_TOKEN, scope="read")
+            access = AccessSettings(token=TOKEN, keys=[reader])
+            settings = world.settings().model_copy(update={"access": access})
             return Scene(world, await world.start(settings=settings))
         case "hasty":
             usual, parameters.BODY_TIMEOUT_S = parameters.BODY_TIMEOUT_S, 0.1

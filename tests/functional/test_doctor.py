@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from openwx.cli import doctor
 from openwx.cli.doctor.finding import Finding, Level
+from openwx.config import AccessSettings
 from openwx.simulator import Simulator
 
 from .world import Command, Receiver, World
@@ -227,6 +228,20 @@ async def test_a_weak_token(patient: Patient, token: str, words: str) -> None:
     await patient.has(Level.WARNING, "token", words, "secrets.token_urlsafe")
     told = [one.words + one.advice for one in await patient.examined() if one.about == "token"]
     assert all(token not in words for words in told)
+
+
+async def test_keys(patient: Patient, world: World) -> None:
+    strong = {"name": "strong", "token": STRONG, "scope": "read"}
+    weak = {"name": "weak", "token": "abc", "scope": "read"}
+    patient.environ["OPENWX_ACCESS__KEYS"] = json.dumps([strong])
+    await patient.is_well("access.keys[0].token (strong)", "long enough")
+    patient.environ["OPENWX_ACCESS__KEYS"] = json.dumps([strong, weak])
+    about = "access.keys[1].token (weak)"
+    await patient.has(Level.WARNING, about, "it can be guessed", "secrets.token_urlsafe")
+    patient.environ["OPENWX_ACCESS__KEYS"] = json.dumps([strong])
+    access = AccessSettings.model_validate({"keys": [strong]})
+    await world.start(settings=world.settings().model_copy(update={"access": access}))
+    await patient.has(Level.WARNING, "running", "needs access.token, or a key", "add such a key")
 
 
 async def test_other_machines(patient: Patient) -> None:

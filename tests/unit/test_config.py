@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from openwx.config import (
     EVENTS,
+    AccessKey,
     AccessSettings,
     AccountSettings,
     JournalLimits,
@@ -389,6 +390,88 @@ def test_a_bad_value_is_one_line(key: str, value: str, words: str) -> None:
     assert "s3cr3t" not in line
 
 
+KEY = {"name": '"k"', "token": '"s3cr3t"'}
+BAD_KEYS = [
+    ({"name": '"token"'}, "keys[0].name is not a name for a key: up to 64"),
+    ({"name": '"Anonymous"'}, "(the first not a dot), and none of token, anonymous"),
+    ({"name": '"a b"'}, "keys[0].name is not a name for a key"),
+    ({"name": '"s3cr3t\\n"'}, "keys[0].name is not a name for a key"),
+    ({"name": "1"}, "keys[0].name is not a name for a key"),
+    ({"token": '""'}, "keys[0].token is empty, which would protect nothing"),
+    ({"token": '"s3cr3t s3cr3t"'}, "keys[0].token must be up to 512 visible ASCII"),
+    ({"token": "[]"}, "keys[0].token must be text in quotes, not a list"),
+    ({"scope": '"write"'}, "keys[0].scope must be one of full, send, read, not 'write'"),
+    ({"accounts": "[]"}, "keys[0].accounts must name an account; leave the key out for all"),
+    ({"accounts": '"work"'}, "keys[0].accounts must be a list, not text"),
+    ({"accounts": '["a b"]'}, "keys[0].accounts[0] is not a name for an account"),
+    ({"tokn": '"s3cr3t"'}, "keys[0].tokn is unknown; did you mean token? Known here: name, token"),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), BAD_KEYS)
+def test_bad_keys(given: dict[str, str], words: str) -> None:
+    line = problem("[[access.keys]]\n" + "\n".join(f"{k} = {v}" for k, v in (KEY | given).items()))
+    assert line.startswith("given.toml: access.")
+    assert words in line
+    assert "s3cr3t" not in line
+
+
+@pytest.mark.parametrize("missing", ["name", "token"])
+def test_a_key_has_name_and_token(missing: str) -> None:
+    rest = "\n".join(f"{name} = {value}" for name, value in KEY.items() if name != missing)
+    line = problem(f"[[access.keys]]\n{rest}")
+    assert line == f"given.toml: access.keys[0].{missing} is missing"
+
+
+def test_keys_differ_in_name_and_token() -> None:
+    a, b = '[[access.keys]]\nname = "a"\n', '[[access.keys]]\nname = "b"\n'
+    for text, words in (
+        (f'{a}token = "s3cr3t"\n{b}token = "s3cr3t"', "b has that of a"),
+        (f'[access]\ntoken = "s3cr3t"\n{a}token = "s3cr3t"', "a has that of access.token"),
+        (f'{a}token = "s3cr3t1"\n[[access.keys]]\nname = "A"\ntoken = "s3cr3t2"', "another A"),
+    ):
+        line = problem(text)
+        assert words in line
+        assert "s3cr3t" not in line
+    assert "must be a list ([[access.keys]]), not a table" in problem('[access.keys]\nname = "a"')
+
+
+def test_keys_from_the_environment() -> None:
+    given = '[{"name": "k", "token": "s3cr3t", "accounts": ["work"], "scope": "READ"}]'
+    loaded = read("[access]\ntoken = 's3cr3t0'", {"OPENWX_ACCESS__KEYS": given})
+    (key,) = loaded.settings.access.keys
+    assert (key.name, key.token, key.accounts, key.scope) == ("k", "s3cr3t", ["work"], "read")
+    assert "s3cr3t" not in repr(loaded.settings) + describe(loaded) + str(loaded.advice)
+    assert "access: token or key k (read, work) required" in describe(loaded)
+    weak, strange = loaded.advice[1:]
+    assert weak.startswith("access.keys[0].token (k): it can be guessed")
+    assert strange.startswith("access.keys: k: the configuration has no account work")
+    for wrong in ("s3cr3t", '["s3cr3t"]', '{"s3cr3t": 1}', '[{"name": "k", "token": ["s3cr3t"]}]'):
+        line = problem("", {"OPENWX_ACCESS__KEYS": wrong})
+        assert line.startswith("environment variable OPENWX_ACCESS__KEYS: access.keys")
+        assert "s3cr3t" not in line
+
+
+def test_keys_alone_close_the_door() -> None:
+    listen = '[[listen]]\nhost = "0.0.0.0"\n'
+    loaded = read(f'{listen}[[access.keys]]\nname = "k"\ntoken = "s3cr3t"\nscope = "read"')
+    assert loaded.warnings == []
+    assert "access: key k (read, all accounts) required" in describe(loaded)
+
+
+def test_the_token_of_commands() -> None:
+    less = [
+        AccessKey(name="a", token="1", scope="send"),
+        AccessKey(name="b", token="2", accounts=["work"]),
+    ]
+    every = AccessKey(name="c", token="3")
+    assert AccessSettings().own_token is None
+    assert AccessSettings(token="t", keys=less).own_token == "t"
+    assert AccessSettings(keys=[*less, every]).own_token == "3"
+    with pytest.raises(ConfigError, match=r"\[\[access.keys\]\] with the scope full"):
+        assert AccessSettings(keys=less).own_token
+
+
 @pytest.mark.parametrize("port", ["-1", "65536", "'3000'", "3000.0", "true", "[]", "{}"])
 def test_bad_ports(port: str) -> None:
     line = problem(f"[[listen]]\nport = {port}")
@@ -684,11 +767,12 @@ def test_the_example_holds_the_defaults() -> None:
 def _keys_of_example() -> dict[str, set[str]]:
     """Return the keys of each table, with those that are commented out (``# key = value``)."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    live = tomllib.loads(re.sub(r"(?m)^# (?=[a-z_]+ = )", "", text))
+    live = tomllib.loads(re.sub(r"(?m)^# (?=[a-z_]+ = |\[)", "", text))
     tables = {name: value for name, value in live.items() if isinstance(value, dict)}
     return {
         "": set(live),
         "listen": set(live["listen"][0]),
+        "access.keys": set(live["access"]["keys"][0]),
         "accounts": set(tables.pop("accounts")["default"]),
         **{name: set(value) for name, value in tables.items()},
     }
@@ -699,6 +783,7 @@ def test_the_example_names_every_key_and_no_other() -> None:
         "": set(Settings.model_fields),
         "listen": set(Listen.model_fields),
         "access": set(AccessSettings.model_fields),
+        "access.keys": set(AccessKey.model_fields),
         "media": set(Media.model_fields),
         "report": set(ReportSettings.model_fields),
         "journal": set(JournalLimits.model_fields),

@@ -32,7 +32,7 @@ CODES: dict[int, str] = {
     Code.GAVE_UP: "it failed after all attempts, or cannot be stored",
     Code.UNAUTHENTICATED: "the token is missing or wrong",
     Code.QUEUE_FULL: "too much waits already, or this was done just now: try again later",
-    Code.FORBIDDEN: "the configuration does not allow this, or not from there",
+    Code.FORBIDDEN: "the configuration or the key does not allow this, or not from there",
     Code.NO_ROUTE: "no such route or method",
     Code.NOT_SUPPORTED: "the account's transport cannot do this: it lacks the `capability`",
 }

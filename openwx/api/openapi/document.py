@@ -61,7 +61,8 @@ def document(routes: Iterable[Route]) -> Schema:
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The configured `access.token`, as the header `Authorization: Bearer TOKEN`.",
+                    "description": "The configured `access.token`, or that of a key in `[[access.keys]]`, as the header"
+                    " `Authorization: Bearer TOKEN`. Each route names the scope that a key needs.",
                 },
                 "token": {
                     "type": "apiKey",

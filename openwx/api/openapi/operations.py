@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from openwx.api.callers import Scope
 from openwx.api.models import RESERVED, RequestModel
 from openwx.api.openapi import descriptions
 from openwx.api.openapi.examples import Recorded
@@ -42,7 +43,12 @@ def paths(row: Route, responses: Iterable[str]) -> dict[str, Schema]:
     properties, required = _parameters(row.model)
     done = [one for one in answers_of(row) if one.code == 0]
     names = set(responses)
-    common = {"summary": row.doc.partition("\n")[0], "tags": [row.topic]}
+    roles = [row.scope.word]
+    common = {
+        "summary": row.doc.partition("\n")[0],
+        "tags": [row.topic],
+        "security": [{"bearer": roles}, {"token": roles}, {}],
+    }
     headers = _headers(row, done)
     operations = {}
     for path in row.paths:
@@ -180,10 +186,18 @@ def _typed(schema: Schema, text: str) -> Any:
 
 
 def _described(row: Route, lines: Iterable[str]) -> str:
+    doc = f"{row.doc}\n\n{_scope_words(row)}"
     if row.reply is Socket:
-        return "\n".join((row.doc, "", descriptions.SOCKET, "", "```", *_conversation(row), "```"))
+        return "\n".join((doc, "", descriptions.SOCKET, "", "```", *_conversation(row), "```"))
     more = (descriptions.STREAM, "") if row.reply is EventStream else ()
-    return "\n".join((row.doc, "", *more, "```sh", *lines, "```"))
+    return "\n".join((doc, "", *more, "```sh", *lines, "```"))
+
+
+def _scope_words(row: Route) -> str:
+    words = f"Needs a key of the scope `{row.scope.word}`"
+    if row.reads_with:
+        words += f", or with `{row.reads_with}` of the scope `{Scope.READ.word}`"
+    return f"{words}, where keys are configured."
 
 
 def _conversation(row: Route) -> Iterator[str]:

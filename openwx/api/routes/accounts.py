@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from pydantic import ConfigDict, Field
 
 from openwx.accounts import qrcode
+from openwx.api.callers import Scope
 from openwx.api.models import RequestModel
 from openwx.api.routing import ImageReply, route
 from openwx.errors import CallerError, Code
@@ -24,7 +25,7 @@ from openwx.schemas import (
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
-    from openwx.accounts.manager import AccountManager
+    from openwx.api.visible import VisibleGateway
 
 STOP_DELAY_S = 3
 VERIFY_CODE = r"^[0-9]{4,8}$"
@@ -34,7 +35,7 @@ def _runtime_s(account: "Account") -> int:
     return max(0, int(time.time() - account.starttime))
 
 
-def _info(gateway: "AccountManager", account: "Account") -> ClientInfo:
+def _info(gateway: "VisibleGateway", account: "Account") -> ClientInfo:
     settings = gateway.settings
     return ClientInfo(
         account=account.name,
@@ -51,14 +52,14 @@ def _info(gateway: "AccountManager", account: "Account") -> ClientInfo:
     )
 
 
-@route("get_client_info", any_state=True, reads=True)
-async def get_client_info(gateway: "AccountManager", account: "Account") -> ClientInfo:
+@route("get_client_info", scope=Scope.READ, any_state=True)
+async def get_client_info(gateway: "VisibleGateway", account: "Account") -> ClientInfo:
     """Get the state of an account and its process."""
     return _info(gateway, account)
 
 
-@route("stop_client", any_state=True)
-async def stop_client(gateway: "AccountManager", account: "Account") -> ClientStops:
+@route("stop_client", scope=Scope.FULL, any_state=True)
+async def stop_client(gateway: "VisibleGateway", account: "Account") -> ClientStops:
     """Stop an account, and the server where it is the only one; never a log-out.
 
     One of several stays stopped until `start_client`, also over a restart.
@@ -88,8 +89,8 @@ class StartClient(RequestModel):
         return {name: str(value) for name, value in (self.model_extra or {}).items()}
 
 
-@route("start_client", any_state=True)
-async def start_client(gateway: "AccountManager", call: StartClient) -> ClientStarted:
+@route("start_client", scope=Scope.FULL, any_state=True)
+async def start_client(gateway: "VisibleGateway", call: StartClient) -> ClientStarted:
     """Start another account, or one that has stopped; it is started again after a restart."""
     fresh = await gateway.start(call.client, call.settings())
     status = "success" if fresh else "client already exists"
@@ -102,8 +103,8 @@ class CheckClient(RequestModel):
     client: Annotated[str | None, Field(description="the name of an account")] = None
 
 
-@route("check_client", any_state=True, reads=True)
-async def check_client(gateway: "AccountManager", call: CheckClient) -> Clients:
+@route("check_client", scope=Scope.READ, any_state=True)
+async def check_client(gateway: "VisibleGateway", call: CheckClient) -> Clients:
     """List the accounts and their states."""
     accounts = gateway.accounts.values() if call.client is None else [gateway.account(call.client)]
     settings = gateway.settings
@@ -132,7 +133,7 @@ def _budget(account: "Account") -> tuple[Budget, ...] | UnsetType:
     )
 
 
-@route("get_qrcode", any_state=True, reads=True)
+@route("get_qrcode", scope=Scope.READ, any_state=True)
 async def get_qrcode(account: "Account") -> ImageReply:
     """Get the QR code to scan for the login."""
     if account.qrcode_png is None:
@@ -150,7 +151,7 @@ class VerifyCode(RequestModel):
     code: Annotated[str, Field(pattern=VERIFY_CODE, description="the 4 to 8 digits on the phone")]
 
 
-@route("verify_code", any_state=True)
+@route("verify_code", scope=Scope.FULL, any_state=True)
 async def verify_code(account: "Account", call: VerifyCode) -> CodeAccepted:
     """Hand in the digits that the phone shows after the scan, while `reason_code` is `need_verify_code`.
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from openwx.api.callers import Scope
 from openwx.api.models import FriendSelectors, member_of
 from openwx.api.routing import ImageReply, route
 from openwx.domain.contacts import Friend, Group, Member, User
@@ -20,7 +21,7 @@ class GetAvatar(FriendSelectors):
     group_id: Annotated[str | None, Field(description="the id of a group")] = None
 
 
-@route("get_avatar", reads=True, needs=(Capability.AVATARS,))
+@route("get_avatar", scope=Scope.READ, needs=(Capability.AVATARS,))
 async def get_avatar(account: "Account", call: GetAvatar) -> ImageReply:
     """Get the picture of the user, a friend, a group, or a member of a group."""
     person, room_id = _find(account, call)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from pydantic import Field
 
+from openwx.api.callers import Scope
 from openwx.api.models import MOST_LETTERS, FriendSelectors
 from openwx.api.routes.sending import TO_OWNER, owner_of
 from openwx.api.routing import route
@@ -56,7 +57,7 @@ class GetHistory(ChatSelectors):
     ] = ""
 
 
-@route("get_history", any_state=True, reads=True, cancel_on_disconnect=True)
+@route("get_history", scope=Scope.READ, any_state=True, cancel_on_disconnect=True)
 async def get_history(account: "Account", call: GetHistory) -> History:
     """Get the stored messages of a chat, or of all chats: the newest, oldest first, each as its report.
 
@@ -84,14 +85,14 @@ def _chat_key(account: "Account", call: GetHistory) -> str:
         raise
 
 
-@route("mark_read", needs=(Capability.MARK_READ,))
+@route("mark_read", scope=Scope.SEND, needs=(Capability.MARK_READ,))
 async def mark_read(account: "Account", call: ChatSelectors) -> Done:
     """Mark a chat as read on the phone, as if it had been opened there."""
     await account.actions.mark_read(call.chat(account))
     return Done()
 
 
-@route("refresh_contacts", needs=(Capability.REFRESH,))
+@route("refresh_contacts", scope=Scope.FULL, needs=(Capability.REFRESH,))
 async def refresh_contacts(account: "Account", call: ChatSelectors) -> Refreshed:
     """Fetch a friend or a group anew from WeChat, or without selectors all contacts. Differences are told as events.
 

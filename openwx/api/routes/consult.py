@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import UNSET
 from pydantic import Field
 
+from openwx.api.callers import Scope
 from openwx.api.routes.sending import Content, Receiver, send_and_wait
 from openwx.api.routing import route
 from openwx.schemas import Consulted
@@ -27,7 +28,13 @@ class Consult(Receiver, Content):
     ] = 30.0
 
 
-@route("consult", media=True, cancel_on_disconnect=True, needs=(Capability.SEND_TEXT,))
+@route(
+    "consult",
+    scope=Scope.SEND,
+    media=True,
+    cancel_on_disconnect=True,
+    needs=(Capability.SEND_TEXT,),
+)
 async def consult(account: "Account", call: Consult) -> Consulted:
     """Send a message to a friend, and wait for the next one from that friend."""
     call.selectors()

@@ -9,13 +9,14 @@ from pydantic import Field
 from openwx.accounts.check_event import encoded
 from openwx.accounts.streams import Missed, Reader, StreamEnded
 from openwx.api.answers import LAST_ID, MISSED
+from openwx.api.callers import Scope
 from openwx.api.routing import LongPoll, route
 from openwx.api.stream_models import EventStream, Follow, FollowStream, Listing, Socket, body_of
 from openwx.store.records import Report
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
-    from openwx.accounts.manager import AccountManager
+    from openwx.api.visible import VisibleGateway
 
 MAX_WAIT_S = 300
 MOST_MEDIA = 32 * 1024 * 1024
@@ -34,7 +35,9 @@ class CheckEvent(Follow):
     ] = 30
 
 
-@route("check_event", any_state=True, cancel_on_disconnect=True)
+@route(
+    "check_event", scope=Scope.SEND, reads_with="after", any_state=True, cancel_on_disconnect=True
+)
 async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Report] | Listing:
     """Return the reports since the last call, as soon as there are any; `[]` after the time.
 
@@ -84,8 +87,8 @@ def _size(path: str) -> int:
         return 0
 
 
-@route("events", any_state=True, reads=True)
-async def events(gateway: "AccountManager", account: "Account", call: FollowStream) -> EventStream:
+@route("events", scope=Scope.READ, any_state=True)
+async def events(gateway: "VisibleGateway", account: "Account", call: FollowStream) -> EventStream:
     """Stream messages and events as they happen, as Server-Sent Events.
 
     The stream begins now, or `after` the id of an event: reconnect with the last `id` to receive everything since.
@@ -94,8 +97,8 @@ async def events(gateway: "AccountManager", account: "Account", call: FollowStre
     return EventStream(account.stream, gateway.streams, begin, matching, call.media_data)
 
 
-@route("ws", any_state=True, reads=True)
-async def ws(gateway: "AccountManager", account: "Account", call: FollowStream) -> Socket:
+@route("ws", scope=Scope.READ, any_state=True)
+async def ws(gateway: "VisibleGateway", account: "Account", call: FollowStream) -> Socket:
     """Open a WebSocket: the same events, and calls of any route over it.
 
     Its address is `ws://127.0.0.1:3000/openwx/ws`, or `wss:` where the server speaks https.

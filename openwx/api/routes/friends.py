@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from openwx.api.callers import Scope
 from openwx.api.capabilities import require
 from openwx.api.models import Flag, FriendSelectors, GroupSelectors, Name, RequestModel, member_of
 from openwx.api.routing import route
@@ -25,7 +26,7 @@ class SetMarkname(FriendSelectors):
     new_markname: Name
 
 
-@route("set_markname", "set_friend_markname", needs=(Capability.CONTACTS,))
+@route("set_markname", "set_friend_markname", scope=Scope.FULL, needs=(Capability.CONTACTS,))
 async def set_markname(account: "Account", call: SetMarkname) -> Done:
     """Give a friend, or a member of a group, a remark name."""
     contacts = account.contacts
@@ -50,7 +51,7 @@ class Stick(FriendSelectors):
     op: Op = True
 
 
-@route("stick", needs=(Capability.CHANGES,))
+@route("stick", scope=Scope.FULL, needs=(Capability.CHANGES,))
 async def stick(account: "Account", call: Stick) -> Done:
     """Pin a chat to the top of the list, or unpin it."""
     chat = account.contacts.find_anybody(**call.selectors())
@@ -68,7 +69,7 @@ class StickyGroup(GroupSelectors):
     op: Op = True
 
 
-@route("sticky_group", needs=(Capability.GROUPS, Capability.CHANGES))
+@route("sticky_group", scope=Scope.FULL, needs=(Capability.GROUPS, Capability.CHANGES))
 async def sticky_group(account: "Account", call: StickyGroup) -> Done:
     """Pin a group to the top of the list of chats, or unpin it."""
     group = account.contacts.find_group(**call.selectors())
@@ -85,7 +86,7 @@ class MakeFriend(RequestModel):
     ] = ""
 
 
-@route("make_friend", needs=(Capability.FRIEND_REQUESTS,))
+@route("make_friend", scope=Scope.FULL, needs=(Capability.FRIEND_REQUESTS,))
 async def make_friend(account: "Account", call: MakeFriend) -> Done:
     """Ask a member of a group to be a friend."""
     contacts = account.contacts
@@ -110,7 +111,7 @@ class AcceptFriendRequest(RequestModel):
     ] = ""
 
 
-@route("accept_friend_request", needs=(Capability.FRIEND_REQUESTS,))
+@route("accept_friend_request", scope=Scope.FULL, needs=(Capability.FRIEND_REQUESTS,))
 async def accept_friend_request(account: "Account", call: AcceptFriendRequest) -> RequestAccepted:
     """Accept somebody who asked to be a friend."""
     await account.actions.accept(call.id, call.ticket)

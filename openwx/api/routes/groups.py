@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from openwx.api.callers import Scope
 from openwx.api.models import GroupSelectors, Name, RequestModel
 from openwx.api.routing import route
 from openwx.domain.contacts import Friend
@@ -53,7 +54,7 @@ class CreateGroup(Friends):
     displayname: Name | None = None
 
 
-@route("create_group", needs=(Capability.GROUPS, Capability.CHANGES))
+@route("create_group", scope=Scope.FULL, needs=(Capability.GROUPS, Capability.CHANGES))
 async def create_group(account: "Account", call: CreateGroup) -> GroupCreated:
     """Create a group of the account and some friends."""
     friends = call.found(account)
@@ -73,7 +74,7 @@ class InviteFriend(GroupSelectors, Friends):
     MAY_BE_EMPTY = Friends.MAY_BE_EMPTY
 
 
-@route("invite_friend", needs=(Capability.GROUPS, Capability.CHANGES))
+@route("invite_friend", scope=Scope.FULL, needs=(Capability.GROUPS, Capability.CHANGES))
 async def invite_friend(account: "Account", call: InviteFriend) -> Invited:
     """Add friends to a group, or ask them to join if it is big."""
     group = account.contacts.find_group(**call.selectors())
@@ -90,7 +91,11 @@ class KickGroupMember(GroupSelectors):
     member: Ids = None
 
 
-@route("kick_group_member", needs=(Capability.GROUPS, Capability.MEMBERS, Capability.CHANGES))
+@route(
+    "kick_group_member",
+    scope=Scope.FULL,
+    needs=(Capability.GROUPS, Capability.MEMBERS, Capability.CHANGES),
+)
 async def kick_group_member(account: "Account", call: KickGroupMember) -> Done:
     """Remove members from a group that the account owns."""
     contacts = account.contacts
@@ -110,7 +115,7 @@ class SetGroupDisplayname(GroupSelectors):
     new_displayname: Name
 
 
-@route("set_group_displayname", needs=(Capability.GROUPS, Capability.CHANGES))
+@route("set_group_displayname", scope=Scope.FULL, needs=(Capability.GROUPS, Capability.CHANGES))
 async def set_group_displayname(account: "Account", call: SetGroupDisplayname) -> Done:
     """Give a group another name."""
     group = account.contacts.find_group(**call.selectors())

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from openwx.api.callers import Scope
 from openwx.api.models import Search
 from openwx.api.routing import route
 from openwx.domain.contacts import Friend, GroupBasics, GroupInfo, User
@@ -16,25 +17,25 @@ if TYPE_CHECKING:
 Attribute = Annotated[str | None, Field(description="a text to compare with")]
 
 
-@route("get_user_info", reads=True)
+@route("get_user_info", scope=Scope.READ)
 async def get_user_info(account: "Account") -> User:
     """Get the account itself."""
     return account.contacts.user
 
 
-@route("get_friend_info", reads=True, needs=(Capability.CONTACTS,))
+@route("get_friend_info", scope=Scope.READ, needs=(Capability.CONTACTS,))
 async def get_friend_info(account: "Account") -> list[Friend]:
     """List all friends, public accounts and system accounts."""
     return list(account.contacts.friends.values())
 
 
-@route("get_group_info", reads=True, lists=Capability.GROUPS)
+@route("get_group_info", scope=Scope.READ, lists=Capability.GROUPS)
 async def get_group_info(account: "Account") -> list[GroupInfo]:
     """List all groups with their members."""
     return [group.info() for group in account.contacts.groups.values()]
 
 
-@route("get_group_basic_info", reads=True, lists=Capability.GROUPS)
+@route("get_group_basic_info", scope=Scope.READ, lists=Capability.GROUPS)
 async def get_group_basic_info(account: "Account") -> list[GroupBasics]:
     """List all groups, with the number of their members instead of the members."""
     return [group.basics() for group in account.contacts.groups.values()]
@@ -59,7 +60,7 @@ class SearchFriend(Search):
     category: Attribute = None
 
 
-@route("search_friend", reads=True, needs=(Capability.CONTACTS,))
+@route("search_friend", scope=Scope.READ, needs=(Capability.CONTACTS,))
 async def search_friend(account: "Account", call: SearchFriend) -> list[Friend]:
     """Find the friends with these attributes, and with `q` in one of their names; code 100 if there is none."""
     found = account.contacts.search_friends(call.q, **call.attributes())
@@ -80,7 +81,7 @@ class SearchGroup(Search):
     displayname: Attribute = None
 
 
-@route("search_group", reads=True, lists=Capability.GROUPS)
+@route("search_group", scope=Scope.READ, lists=Capability.GROUPS)
 async def search_group(account: "Account", call: SearchGroup) -> list[GroupInfo]:
     """Find the groups with these attributes, and with `q` in a name, with members; code 100 if there is none."""
     found = account.contacts.search_groups(call.q, **call.attributes())

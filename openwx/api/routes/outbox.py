@@ -6,6 +6,7 @@ import msgspec
 from pydantic import Field
 
 from openwx.accounts.outbox import LISTED
+from openwx.api.callers import Scope
 from openwx.api.models import RequestModel
 from openwx.api.routing import route
 from openwx.schemas import Count, Deliveries, Delivery, DeliveryShown
@@ -53,7 +54,7 @@ class OutboxQuery(OfTarget):
     ] = 100
 
 
-@route("outbox", any_state=True, reads=True)
+@route("outbox", scope=Scope.READ, any_state=True)
 async def outbox(account: "Account", call: OutboxQuery) -> Deliveries:
     """List the deliveries that failed, newest first, or those that wait, oldest first."""
     box = account.outbox
@@ -68,7 +69,7 @@ class OutboxShow(OfTarget):
     id: Annotated[int, Field(ge=1, lt=2**63, description="the id of a delivery")]
 
 
-@route("outbox_show", any_state=True, reads=True)
+@route("outbox_show", scope=Scope.READ, any_state=True)
 async def outbox_show(account: "Account", call: OutboxShow) -> DeliveryShown:
     """Show one delivery, with the JSON of its report. Where a report has several, one that failed is shown first."""
     one, body = await account.outbox.show(call.id, target=call.target)
@@ -92,14 +93,14 @@ class Chosen(OfTarget):
         return None if self.id == ALL else [int(id) for id in self.id.split(",")]
 
 
-@route("outbox_retry", any_state=True)
+@route("outbox_retry", scope=Scope.FULL, any_state=True)
 async def outbox_retry(account: "Account", call: Chosen) -> Count:
     """Send failed deliveries again, as if they were made now: oldest first, before newer ones of their chat. Try those
     that wait now. `all` means those that failed. An id without a target means all deliveries of that report."""
     return Count(count=await account.outbox.retry(call.ids(), target=call.target))
 
 
-@route("outbox_drop", any_state=True)
+@route("outbox_drop", scope=Scope.FULL, any_state=True)
 async def outbox_drop(account: "Account", call: Chosen) -> Count:
     """Drop failed deliveries."""
     return Count(count=await account.outbox.drop(call.ids(), target=call.target))

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from openwx.api.callers import Scope
 from openwx.api.models import RequestModel
 from openwx.api.routing import route
 from openwx.schemas import MessageRevoked
@@ -25,7 +26,7 @@ class RevokeMessage(RequestModel):
     ]
 
 
-@route("revoke_message", needs=(Capability.RECALL,))
+@route("revoke_message", scope=Scope.SEND, needs=(Capability.RECALL,))
 async def revoke_message(account: "Account", call: RevokeMessage) -> MessageRevoked:
     """Take back a message that the account sent within the last two minutes."""
     await account.recalls.recall(call.id)

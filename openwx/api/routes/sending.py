@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from openwx.accounts.media.registry import described
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.outgoing import OutgoingMedia, Sent
+from openwx.api.callers import Scope
 from openwx.api.capabilities import require
 from openwx.api.models import Flag, FriendSelectors, GroupSelectors, RequestModel
 from openwx.api.multipart import FilePart
@@ -163,7 +164,9 @@ class SendFriendMessage(Receiver, AsyncContent):
     """A friend, `id=@owner` or `id=@all`, and what to send."""
 
 
-@route("send_friend_message", media=True, keyed=True, needs=(Capability.SEND_TEXT,))
+@route(
+    "send_friend_message", scope=Scope.SEND, media=True, keyed=True, needs=(Capability.SEND_TEXT,)
+)
 async def send_friend_message(
     account: "Account", call: SendFriendMessage
 ) -> MessageSent | InExecution | SendingToAll:
@@ -182,7 +185,7 @@ class SendGroupMessage(GroupSelectors, AsyncContent):
     """A group and what to send."""
 
 
-@route("send_group_message", media=True, keyed=True, needs=(Capability.GROUPS,))
+@route("send_group_message", scope=Scope.SEND, media=True, keyed=True, needs=(Capability.GROUPS,))
 async def send_group_message(
     account: "Account", call: SendGroupMessage
 ) -> MessageSent | InExecution:
@@ -198,7 +201,7 @@ class SendMessage(SendFriendMessage):
     """A friend, or a group by its id, and what to send."""
 
 
-@route("send_message", media=True, keyed=True, needs=(Capability.SEND_TEXT,))
+@route("send_message", scope=Scope.SEND, media=True, keyed=True, needs=(Capability.SEND_TEXT,))
 async def send_message(
     account: "Account", call: SendMessage
 ) -> MessageSent | InExecution | SendingToAll:
@@ -305,7 +308,7 @@ class UploadMedia(MediaParams):
     """Media to upload."""
 
 
-@route("upload_media", media=True, needs=(Capability.SEND_MEDIA,))
+@route("upload_media", scope=Scope.SEND, media=True, needs=(Capability.SEND_MEDIA,))
 async def upload_media(account: "Account", call: UploadMedia) -> MediaUploaded:
     """Upload media; its `media_id` can be sent any number of times."""
     given = call.given()

@@ -16,7 +16,7 @@ def secrecy(loaded: Loaded) -> list[Finding]:
     source, settings = loaded.source, loaded.settings
     reports = [settings.report, *(settings.report_for(name) for name in settings.accounts)]
     accounts = settings.accounts.values()
-    secret = settings.access.token or any(report.secret for report in reports)
+    secret = settings.access.needs_token or any(report.secret for report in reports)
     secret = secret or any("@" in (account.proxy or "") for account in accounts)
     if source is None or not secret or sys.platform == "win32":
         return []
@@ -27,19 +27,24 @@ def secrecy(loaded: Loaded) -> list[Finding]:
 
 
 def token(settings: Settings) -> list[Finding]:
-    """Check that the token cannot be guessed."""
-    given = settings.access.token
-    if given is None:
+    """Check that no token can be guessed."""
+    tokens = settings.access.tokens
+    if not tokens:
         if settings.exposed():
             words = "none, and other machines can reach the API: everyone can use the accounts"
             advice = f'write token = "…" under [access]; create one: {NEW}'
             return [problem("token", words, advice)]
         return [ok("token", "none; only programs on this machine can reach the API")]
     advice = f"use a random one: {NEW}"
-    if words := weakness(given):
-        level = problem if settings.exposed() and can_be_guessed(given) else warning
-        return [level("token", words, advice)]
-    return [ok("token", "long enough")]
+    findings = []
+    for name, given in tokens.items():
+        about = "token" if name == "access.token" else name
+        if words := weakness(given):
+            level = problem if settings.exposed() and can_be_guessed(given) else warning
+            findings.append(level(about, words, advice))
+        else:
+            findings.append(ok(about, "long enough"))
+    return findings
 
 
 def exposure(settings: Settings) -> list[Finding]:

@@ -14,7 +14,7 @@ from openwx.cli import probe
 from openwx.cli.doctor.finding import Finding, ok, problem, warning
 from openwx.config import Listen, Settings
 from openwx.config.targets import POST_API
-from openwx.errors import OpenwxError
+from openwx.errors import ConfigError, OpenwxError
 
 _LIBRARIES = ("aiohttp", "msgspec", "pydantic", "prometheus-client")
 _PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
@@ -60,13 +60,16 @@ async def beside(settings: Settings) -> Beside:
         if gateway.is_demo:
             words = f"no openwx uses {settings.data_dir} now; a demo runs at {gateway.url}"
             return Beside([ok("running", words)], demo_url=gateway.url)
-        state = await probe.readiness(gateway, settings.access.token)
+        state = await probe.readiness(gateway, settings.access.own_token)
         transports = await _transports(gateway, settings)
     except probe.NotRunningError:
         return Beside([ok("running", f"no openwx uses {settings.data_dir} now")])
     except probe.NotReachedError as error:
         advice = "check again in a moment; if nothing changes, restart it"
         return Beside([problem("running", str(error), advice)], in_use=True)
+    except ConfigError as error:
+        advice = "add such a key for the commands openwx status, outbox and the like"
+        return Beside([warning("running", f"one runs, but {error}", advice)], in_use=True)
     words = f"openwx {state.version} at {gateway.url}: {state.status}"
     accounts = (state.accounts or {}).items()
     problems = [finding for name, one in accounts for finding in _account_problems(name, one)]

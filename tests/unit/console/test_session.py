@@ -6,11 +6,15 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from openwx.api.access import Access
+from openwx.api.callers import ANYBODY, Caller, Scope
 from openwx.config import AccessSettings
 from openwx.console.session import LIFETIME_S, MOST_SESSIONS, Sessions
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict
+
+
+READER = Caller("reader", Scope.READ, frozenset({"work"}))
 
 
 class Clock:
@@ -28,7 +32,7 @@ def asking(cookie: str = "") -> web.Request:
 
 def logs_in(sessions: Sessions) -> str:
     response = web.Response()
-    sessions.begin(asking(), response)
+    sessions.begin(asking(), response, READER)
     return response.cookies["openwx_console_3000"].value
 
 
@@ -41,22 +45,32 @@ def test_a_session_ends_in_time() -> None:
     sessions = sessions_of(clock, token="t")
     request = asking(logs_in(sessions))
     clock.now += LIFETIME_S - 1
-    assert sessions.admits(request)
+    assert sessions.caller(request) == READER
     clock.now += 1
-    assert not sessions.admits(request)
+    assert not sessions.caller(request)
 
 
 def test_the_oldest_of_too_many_sessions_ends() -> None:
     sessions = sessions_of(Clock(), token="t")
     cookies = [logs_in(sessions) for _ in range(MOST_SESSIONS + 1)]
-    assert not sessions.admits(asking(cookies[0]))
-    assert sessions.admits(asking(cookies[1]))
-    assert sessions.admits(asking(cookies[-1]))
+    assert not sessions.caller(asking(cookies[0]))
+    assert sessions.caller(asking(cookies[1]))
+    assert sessions.caller(asking(cookies[-1]))
+
+
+def test_nobody_ends_the_sessions_of_others() -> None:
+    sessions, response = sessions_of(Clock(), token="t"), web.Response()
+    owner = Caller("token")
+    sessions.begin(asking(), response, owner)
+    cookie = response.cookies["openwx_console_3000"].value
+    for _ in range(MOST_SESSIONS + 1):
+        logs_in(sessions)
+    assert sessions.caller(asking(cookie)) == owner
 
 
 def test_without_a_token_nobody_logs_in_but_forms_have_keys() -> None:
     sessions, other = sessions_of(Clock()), sessions_of(Clock())
     assert not sessions.needed
-    assert sessions.admits(asking())
+    assert sessions.caller(asking()) == ANYBODY
     assert sessions.is_form_key(asking(), sessions.form_key(asking()))
     assert not other.is_form_key(asking(), sessions.form_key(asking())), "of another process"

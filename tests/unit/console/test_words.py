@@ -50,7 +50,7 @@ EN, ZH = Translator("en"), Translator("zh")
 NAMES = (
     "config.toml|login_mode|desktop|docs/zh/limits.md|docs/limits.md|openwx outbox list|openwx|post_event_list|"
     r"iLink|ClawBot|start_client|transport=web|transport = \"(?:ilink|web)\"|"
-    r"post_api|media.keep_days|media.max_size|\[report\]|\[access\]|token|HTTP|id"
+    r"post_api|media.keep_days|media.max_size|\[report\]|\[access\]|\[\[access\.keys\]\]|token|HTTP|id"
 )
 """Names that Chinese sentences have in Latin letters."""
 

@@ -1,0 +1,93 @@
+"""Who calls, and what they may do (contract, section 5.6): the holder of ``access.token``, of a key, or anybody.
+
+``Caller.require`` is the one check of scopes. Which accounts a caller sees is up to ``VisibleGateway``.
+"""
+
+import hmac
+import secrets
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from openwx.config.values import NOT_KEYS
+from openwx.errors import CallerError, Code
+
+if TYPE_CHECKING:
+    from openwx.config import AccessSettings
+
+
+class Scope(IntEnum):
+    """What a route or page does, and what a key allows; each includes those before it."""
+
+    READ = 0
+    """Look, and follow streams."""
+    SEND = 1
+    """Send, ask, recall, upload media."""
+    FULL = 2
+    """Change contacts, accounts and deliveries."""
+
+    @property
+    def word(self) -> str:
+        """Its name in the configuration."""
+        return self.name.lower()
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """A caller who was let in. ``accounts`` None: all."""
+
+    name: str
+    scope: Scope = Scope.FULL
+    accounts: frozenset[str] | None = None
+
+    @property
+    def is_key(self) -> bool:
+        """Whether it is a key of the configuration, and not everybody or the holder of ``access.token``."""
+        return self.name not in NOT_KEYS
+
+    def has(self, scope: Scope) -> bool:
+        return self.scope >= scope
+
+    def require(self, scope: Scope) -> None:
+        """Raise ``CallerError`` (-8) unless the caller has the scope."""
+        if not self.has(scope):
+            words = f"this needs a key with the scope {scope.word}; the key {self.name} has {self.scope.word}"
+            raise CallerError(Code.FORBIDDEN, words)
+
+    def sees(self, account: str) -> bool:
+        """Return whether an account exists for the caller."""
+        return self.accounts is None or account in self.accounts
+
+
+ANYBODY = Caller("anonymous")
+"""Every caller where no token is needed."""
+NOBODY = Caller("nobody", Scope.READ, frozenset())
+"""A visitor before the login, to whom no account exists."""
+
+
+class Callers:
+    """All callers who have a token, each known by a digest of it.
+
+    A digest with a secret key takes the same time for every text, and tells nothing about the tokens.
+    """
+
+    def __init__(self, settings: "AccessSettings") -> None:
+        self._secret = secrets.token_bytes(32)
+        self._known: dict[bytes, Caller] = {}
+        if settings.token is not None:
+            self._known[self._digest(settings.token)] = Caller("token")
+        for key in settings.keys:
+            accounts = None if key.accounts is None else frozenset(key.accounts)
+            caller = Caller(key.name, Scope[key.scope.upper()], accounts)
+            self._known[self._digest(key.token)] = caller
+
+    @property
+    def needs_token(self) -> bool:
+        return bool(self._known)
+
+    def with_token(self, text: str) -> Caller | None:
+        """Return whose token this is."""
+        return self._known.get(self._digest(text))
+
+    def _digest(self, text: str) -> bytes:
+        return hmac.digest(self._secret, text.encode("utf-8", "surrogateescape"), "sha256")
