@@ -9,7 +9,8 @@ import aiohttp
 import msgspec
 
 from openwx.config import ReportSettings
-from openwx.reporter.reporter import BackendAnswer, Reporter
+from openwx.reporter.answer import BackendAnswer
+from openwx.reporter.reporter import Reporter
 from openwx.reporter.retry_schedule import Pauses
 from openwx.store.base import Journal
 from openwx.store.records import NewReport, NewSend, Report, Send, WriteBatch, WriteResult
@@ -75,7 +76,7 @@ class World:
 
     def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         self.asked.append(answer)
-        body = (answer.reply or answer.media or "").encode()
+        body = str(answer.replies[0].text).encode()
         return [NewSend(uid=f"reply-{next(_numbers)}", body=body, report_id=report.id)]
 
     def accept(self, sends: list[Send]) -> None:
