@@ -63,9 +63,11 @@ from openwx.client.following import Happened
 from openwx.client.media import Medium
 from openwx.client.messages import (
     AppMessage,
+    Article,
     CardMessage,
     LocationMessage,
     MediaMessage,
+    Mention,
     Message,
     NoticeMessage,
     PaymentMessage,
@@ -82,6 +84,7 @@ from openwx.client.uploads import NotAnUploadError, Reply, Upload, decode
 __all__ = [
     "Ambiguous",
     "AppMessage",
+    "Article",
     "BadParameter",
     "BadSignatureError",
     "Budget",
@@ -115,6 +118,7 @@ __all__ = [
     "MediaUploaded",
     "Medium",
     "Member",
+    "Mention",
     "Message",
     "MessageRevoked",
     "MessageSent",

@@ -65,7 +65,9 @@ def mentions_in(text: str, group: Group, user: Person) -> Mentions:
         return Mentions(all=bool(_ALL.search(text)))
     named = _named(group, user)
     found = {name: named[name] for name in _names_in(text, named)}
-    people = {one.id or one.displayname: one for one in (_mention(*it, user) for it in found.items())}
+    people = {
+        one.id or one.displayname: one for one in (_mention(*it, user) for it in found.items())
+    }
     return Mentions(tuple(people.values()), bool(_ALL.search(text)))
 
 

@@ -141,9 +141,7 @@ def _of_reply(wire: _Wire) -> list[_Entry]:
     texts = _items(wire.reply)
     if not texts:
         return [_Entry(wire.reply if texts is None else _NULL, wire.media)]
-    entries = [
-        _Entry(text, _NULL, f"reply[{at}]") for at, text in enumerate(texts[:MOST_REPLIES])
-    ]
+    entries = [_Entry(text, _NULL, f"reply[{at}]") for at, text in enumerate(texts[:MOST_REPLIES])]
     entries[-1] = entries[-1]._replace(media=wire.media)
     return entries
 
