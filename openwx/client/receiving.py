@@ -39,9 +39,9 @@ class Receiver:
     """An aiohttp handler (``handle``) that passes each report to ``react`` once, and answers what that returns.
 
     A text or a ``Reply`` goes to the chat that the message came from, a list of them in its order. What ``react``
-    raises becomes HTTP 500, and the gateway tries again. A report whose answer was lost comes again with the same ``webhook-id``: it gets the
-    first answer, and ``react`` is not called. With ``secret``, the gateway's ``report.secret``, what is not signed
-    with it is refused with HTTP 401.
+    raises becomes HTTP 500, and the gateway tries again. A report whose answer was lost comes again with the same
+    ``webhook-id``: it gets the first answer, and ``react`` is not called. With ``secret``, the gateway's
+    ``report.secret``, what is not signed with it is refused with HTTP 401.
     """
 
     def __init__(self, react: Reaction, *, secret: str | None = None) -> None:
