@@ -102,7 +102,7 @@ def _encoded(answer: Answer) -> bytes:
     return msgspec.json.encode(_reply(answer))
 
 
-def _reply(answer: Reply | str | None) -> Reply:
+def _reply(answer: object) -> Reply:
     if isinstance(answer, str):
         return Reply(answer)
     if not isinstance(answer, Reply | None):
