@@ -97,7 +97,7 @@ KINDS = {
     "failed_delivery": "a failed delivery beyond those that the outbox keeps",
     "dropped_delivery": "a failed delivery that was dropped on request",
     "reply": "an answer of a backend, or a reply in it, that cannot be used: it is not labelled as JSON, cannot be"
-    " read, is no text, is too large, broke off, or is for what cannot be replied to",
+    " read, is no text, is one of more than ten, is too large, broke off, or is for what cannot be replied to",
     "feed": "a report that fell out of `check_event`'s list before it was asked for"
     " (counted once `check_event` was called at all)",
     "stdout": "a line of `post_stdout`, because stdout is read too slowly or fails",
@@ -114,7 +114,8 @@ KINDS = {
     " `unknown`",
     "record": "a record of a contact from WeChat that cannot be read, or a stranger's beyond 1000",
     "field": "a field of one of WeChat's records that makes no sense; the rest of the record counts",
-    "text": "the end of a value in a message that is longer than 64 KiB",
+    "text": "the end of a value in a message that is longer than 64 KiB, XML of an app message of more than 32 KiB, or"
+    " an article of a push beyond 100",
     "saved_state": "a saved session, cookie or list that cannot be read any more",
 }
 """Every kind of thing that can be dropped."""

@@ -6,6 +6,7 @@ from openwx.domain.chat_ref import ChatRef
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.domain.send_ids import new_send_id
 from openwx.errors import CallerError, Code, Rejected, WeChatError
+from openwx.reporter.answer import BackendAnswer
 from openwx.store.records import NewSend, new_uid
 
 
@@ -44,6 +45,11 @@ class OutgoingMessage(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the caller with that key waits for the outcome."""
     begun: bool = False
     """Whether it may have reached a WeChat that would not drop a repetition."""
+
+    @property
+    def to_fetch(self) -> str:
+        """The URL or path of a file that is still to be fetched; empty without one."""
+        return self.parcel.source if self.parcel is not None else ""
 
     def to_bytes(self) -> bytes:
         return msgspec.json.encode(self)
@@ -106,6 +112,20 @@ def new_send(message: OutgoingMessage, *, report_id: int | None = None, part: in
         part=part,
         attachment=file.path if file else "",
     )
+
+
+def new_sends_of_reply(to: ChatRef, answer: BackendAnswer, report_id: int) -> list[NewSend]:
+    """Make the journal's rows of an answer's replies, in their order: each text and each file is a part."""
+    contents: list[str | OutgoingMedia] = []
+    for reply in answer.replies:
+        if reply.text is not None:
+            contents.append(reply.text)
+        if reply.media is not None:
+            contents.append(OutgoingMedia(source=reply.media))
+    return [
+        new_send(new_message(to, content), report_id=report_id, part=part)
+        for part, content in enumerate(contents)
+    ]
 
 
 def unknown_outcome(why: str) -> CallerError:

@@ -9,8 +9,9 @@ until the person writes, in the order of its chat, and holds up nothing else.
 
 import asyncio
 import contextlib
+import itertools
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ from openwx.accounts.outgoing import (
     Sent,
     new_message,
     new_send,
+    new_sends_of_reply,
     unknown_outcome,
 )
 from openwx.accounts.queue import Parked, QueuedMessage, SendQueue
@@ -102,7 +104,7 @@ class Sender:
             at_once=1 if settings.send_interval else SIDE_BY_SIDE,
             retry_after_s=max(1, round(settings.send_interval)),
         )
-        self._to_fetch: asyncio.Queue[QueuedMessage] = asyncio.Queue()
+        self._to_fetch: asyncio.Queue[list[QueuedMessage]] = asyncio.Queue()
         self._fetches = asyncio.Semaphore(FETCHES)
         self._resting = Resting()
         self._attempts = Attempts(
@@ -265,52 +267,52 @@ class Sender:
     # -- from the reporter, and from before a restart --------------------------------------------------------
 
     def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
-        """Return the sends that an answer asks for, text first, to be persisted with the delivery, then accepted."""
+        """Return the sends that an answer asks for, to be persisted with the delivery, then accepted."""
         to = msgspec.json.decode(report.reply_to, type=ChatRef)
-        contents: list[str | OutgoingMedia] = []
-        if answer.reply is not None:
-            contents.append(answer.reply)
-        if answer.media is not None:
-            contents.append(OutgoingMedia(source=answer.media))
-        return [
-            new_send(new_message(to, content), report_id=report.id, part=part)
-            for part, content in enumerate(contents)
-        ]
+        return new_sends_of_reply(to, answer, report.id)
 
     def accept(self, sends: Sequence[Send]) -> None:
-        """Enqueue sends that are in the journal."""
+        """Enqueue sends that are in the journal. What follows a file of the same answer waits until that is fetched."""
         mark = self._clock.mark()
-        for send in sends:
-            message = OutgoingMessage.from_bytes(send.body)
-            queued = QueuedMessage(
-                message,
-                accepted=mark.to_steady(send.created),
-                was_interrupted=message.begun,
-            )
-            if message.parcel is not None and message.parcel.source:
+        for _, answer in itertools.groupby(sends, key=lambda send: send.report_id):
+            queued = [
+                QueuedMessage(
+                    message := OutgoingMessage.from_bytes(send.body),
+                    accepted=mark.to_steady(send.created),
+                    was_interrupted=message.begun,
+                )
+                for send in answer
+            ]
+            if any(one.message.to_fetch for one in queued):
                 self._to_fetch.put_nowait(queued)
-                continue
+            else:
+                self._enqueue(queued)
+
+    def _enqueue(self, accepted: Iterable[QueuedMessage]) -> None:
+        for queued in accepted:
             self._attempts.upload_anew(queued)
             self.queue.put(queued)
 
     async def _fetch_all(self, tasks: asyncio.TaskGroup) -> None:
         """Fetch the media that bots named in their replies, so that the queue need not wait for them."""
         while True:
-            queued = await self._to_fetch.get()
-            tasks.create_task(self._fetch(queued), name=f"{self._account}: a reply's media")
+            answer = await self._to_fetch.get()
+            tasks.create_task(self._fetch(answer), name=f"{self._account}: a reply's media")
 
-    async def _fetch(self, queued: QueuedMessage) -> None:
-        message = queued.message
-        assert message.parcel is not None
-        try:
-            async with self._fetches:
-                media = await self._fetched(MediaInput(message.parcel.source))
-        except CallerError as error:
-            log.warning("%s: the media of a reply: %s", self._account, error.status)
-            await self._finish(queued, SendResult(message.to.id, error=error))
-            return
-        queued.message = replace(message, parcel=media)
-        self.queue.put(queued)
+    async def _fetch(self, answer: Sequence[QueuedMessage]) -> None:
+        """Enqueue the replies of an answer in order, each file when it is fetched."""
+        for queued in answer:
+            message = queued.message
+            if message.to_fetch:
+                try:
+                    async with self._fetches:
+                        media = await self._fetched(MediaInput(message.to_fetch))
+                except CallerError as error:
+                    log.warning("%s: the media of a reply: %s", self._account, error.status)
+                    await self._finish(queued, SendResult(message.to.id, error=error))
+                    continue
+                queued.message = replace(message, parcel=media)
+            self._enqueue([queued])
 
     async def _fetched(self, given: MediaInput) -> OutgoingMedia:
         """Fetch the media of a reply. Wait while the disk is full, since nobody is there to ask again."""

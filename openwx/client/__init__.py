@@ -64,9 +64,11 @@ from openwx.client.following import Happened
 from openwx.client.media import Medium
 from openwx.client.messages import (
     AppMessage,
+    Article,
     CardMessage,
     LocationMessage,
     MediaMessage,
+    Mention,
     Message,
     NoticeMessage,
     PaymentMessage,
@@ -83,6 +85,7 @@ from openwx.client.uploads import NotAnUploadError, Reply, Upload, decode
 __all__ = [
     "Ambiguous",
     "AppMessage",
+    "Article",
     "BadParameter",
     "BadSignatureError",
     "Budget",
@@ -117,6 +120,7 @@ __all__ = [
     "MediaUploaded",
     "Medium",
     "Member",
+    "Mention",
     "Message",
     "MessageRevoked",
     "MessageSent",

@@ -9,6 +9,27 @@ import msgspec
 from openwx.client.answers import Uid
 
 
+class Mention(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody whom a text mentions. Where several members have the name, ``id`` and ``uid`` are empty.
+
+    ``me``: it is the account itself, or may be.
+    """
+
+    id: str = ""
+    uid: Uid = ""
+    displayname: str = ""
+    me: bool = False
+
+
+class Article(msgspec.Struct, frozen=True, kw_only=True):
+    """One article of a push; ``cover`` is the address of its picture."""
+
+    title: str = ""
+    desc: str = ""
+    url: str = ""
+    cover: str = ""
+
+
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
     """The message that another one quotes. What is not known is empty. ``id`` is the ``msg_id`` of a send."""
 
@@ -78,9 +99,16 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename={"class_": "clas
 
 
 class TextMessage(Message, frozen=True, kw_only=True):
-    """A text; also a notice in a group (``type`` is ``group_notice``)."""
+    """A text; also a notice in a group (``type`` is ``group_notice``).
+
+    In a group ``mentions`` are the members whom it mentions, each once; ``mentions_all``: it mentions everybody.
+    """
 
     FORMAT = "text"
+
+    mentions: tuple[Mention, ...] = ()
+    mentions_me: bool = False
+    mentions_all: bool = False
 
 
 class MediaMessage(Message, frozen=True, kw_only=True):
@@ -115,7 +143,11 @@ class MediaMessage(Message, frozen=True, kw_only=True):
 
 
 class AppMessage(Message, frozen=True, kw_only=True):
-    """A link, a mini program, a chat record, or whatever some app shares."""
+    """A link, a push of articles, a mini program, a chat record, an announcement, or whatever some app shares.
+
+    ``app_type`` is WeChat's number of its kind, ``app_xml`` what WeChat sent; empty if that is large. ``app_items``
+    are the articles of a push, ``app_path`` and ``app_username`` the page and the own name of a mini program.
+    """
 
     FORMAT = "app"
 
@@ -124,6 +156,11 @@ class AppMessage(Message, frozen=True, kw_only=True):
     app_title: str = ""
     app_desc: str = ""
     app_url: str = ""
+    app_type: int = 0
+    app_xml: str = ""
+    app_items: tuple[Article, ...] = ()
+    app_path: str = ""
+    app_username: str = ""
 
 
 class CardMessage(Message, frozen=True, kw_only=True):

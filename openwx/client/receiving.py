@@ -15,7 +15,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from aiohttp import web
@@ -25,7 +25,8 @@ from openwx.client.uploads import Reply, Upload
 
 log = logging.getLogger("openwx.client")
 
-Answer = Reply | str | None
+Answer = Reply | str | Sequence[Reply | str] | None
+"""Nothing, one reply, or several (at most ten), which are sent in order."""
 Reaction = Callable[[Upload], Awaitable[Answer]]
 
 MOST_BYTES = 128 * 2**20
@@ -37,10 +38,10 @@ REMEMBERED = 10_000
 class Receiver:
     """An aiohttp handler (``handle``) that passes each report to ``react`` once, and answers what that returns.
 
-    A text or a ``Reply`` goes to the chat that the message came from. What ``react`` raises becomes HTTP 500, and
-    the gateway tries again. A report whose answer was lost comes again with the same ``webhook-id``: it gets the
-    first answer, and ``react`` is not called. With ``secret``, the gateway's ``report.secret``, what is not signed
-    with it is refused with HTTP 401.
+    A text or a ``Reply`` goes to the chat that the message came from, a list of them in its order. What ``react``
+    raises becomes HTTP 500, and the gateway tries again. A report whose answer was lost comes again with the same
+    ``webhook-id``: it gets the first answer, and ``react`` is not called. With ``secret``, the gateway's
+    ``report.secret``, what is not signed with it is refused with HTTP 401.
     """
 
     def __init__(self, react: Reaction, *, secret: str | None = None) -> None:
@@ -96,11 +97,18 @@ def receiver(*, secret: str | None = None) -> Callable[[Reaction], Receiver]:
 
 
 def _encoded(answer: Answer) -> bytes:
+    if isinstance(answer, Sequence) and not isinstance(answer, str):
+        return msgspec.json.encode({"replies": [_reply(one) for one in answer]})
+    return msgspec.json.encode(_reply(answer))
+
+
+def _reply(answer: object) -> Reply:
     if isinstance(answer, str):
-        answer = Reply(answer)
+        return Reply(answer)
     if not isinstance(answer, Reply | None):
-        raise TypeError(f"the function must return a text, a Reply or None, not {answer!r}")
-    return msgspec.json.encode(answer or Reply())
+        words = "the function must return a text, a Reply, a list of them or None"
+        raise TypeError(f"{words}, not {answer!r}")
+    return answer or Reply()
 
 
 def _response(body: bytes) -> web.Response:

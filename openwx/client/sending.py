@@ -1,6 +1,7 @@
 """Calls that send. Each carries an ``Idempotency-Key``: a new one, or the given one."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from openwx.client.answers import (
@@ -89,10 +90,12 @@ class Sending(Calls):
         media_path: str | None = None,
         media_id: str | None = None,
         media_name: str | None = None,
+        at: str | Sequence[str] = (),
         idempotency_key: str | None = None,
     ) -> MessageSent:
-        """Send to a group, and wait until WeChat has accepted it."""
-        params = {"id": id, "displayname": displayname}
+        """Send to a group, and wait until WeChat has accepted it. ``at``: the id of a member whom the text mentions,
+        several of them, or ``"@all"``."""
+        params = {"id": id, "displayname": displayname, "at": _at(at)}
         params |= _content(content, media, media_path, media_id, media_name)
         return await self._send("send_group_message", MessageSent, params, idempotency_key)
 
@@ -106,10 +109,11 @@ class Sending(Calls):
         media_path: str | None = None,
         media_id: str | None = None,
         media_name: str | None = None,
+        at: str | Sequence[str] = (),
         idempotency_key: str | None = None,
     ) -> InExecution:
         """Queue it (``async=1``), as ``send_friend_message_later``."""
-        params = {"id": id, "displayname": displayname}
+        params = {"id": id, "displayname": displayname, "at": _at(at)}
         params |= _content(content, media, media_path, media_id, media_name) | {"async": True}
         return await self._send("send_group_message", InExecution, params, idempotency_key)
 
@@ -155,6 +159,11 @@ class Sending(Calls):
         if key is None and self._retry_for_s > 0:
             key = uuid.uuid4().hex
         return await self._call(route, answer, params, wait_s=OUTCOME_S, key=key)
+
+
+def _at(at: str | Sequence[str]) -> str | None:
+    """Return ids joined by commas, as the gateway takes them."""
+    return (at if isinstance(at, str) else ",".join(at)) or None
 
 
 def _friend(

@@ -35,6 +35,22 @@ class AttachmentView(msgspec.Struct, frozen=True):
         return ""
 
 
+class ArticleView(msgspec.Struct, frozen=True):
+    """One article of a push."""
+
+    title: str
+    desc: str
+    url: str
+
+
+class QuoteView(msgspec.Struct, frozen=True):
+    """The message that a message quotes. ``format`` is empty where it is not known."""
+
+    sender: str
+    text: str
+    format: str
+
+
 class CardView(msgspec.Struct, frozen=True):
     """The content of a message that is neither text nor file. ``icon`` names a picture, ``label`` a sentence."""
 
@@ -44,6 +60,8 @@ class CardView(msgspec.Struct, frozen=True):
     more: str = ""
     source: str = ""
     """The app that it was shared from."""
+    articles: tuple[ArticleView, ...] = ()
+    """The articles of a push."""
 
 
 class MessageView(msgspec.Struct, frozen=True):
@@ -71,6 +89,8 @@ class MessageView(msgspec.Struct, frozen=True):
     link: str
     message_id: str
     """The id by which a recall names it."""
+    quote: QuoteView | None
+    mentions_me: bool
     recalls: str
     """The ``message_id`` of the message that this one recalls; empty for all else."""
 
@@ -106,12 +126,16 @@ def message_of(id: int, payload: Payload) -> MessageView:
         from_phone=payload.get("source") == "outer",
         attachment=_attachment(payload) if kind == "media" else None,
         card=card,
-        link=str(payload.get("app_url", "") or payload.get("location_url", "")),
+        link=_link(payload),
         message_id=str(payload.get("id", "")),
+        quote=_quote(payload),
+        mentions_me=not mine and bool(payload.get("mentions_me")),
         recalls=str(payload.get("revoke_id", "")),
     )
 
 
+ANNOUNCEMENT = 87
+"""The AppMsgType of a group's announcement."""
 _MONEY = re.compile(r"\[(转账|红包)\]\((.*)\)", re.DOTALL)
 """How the contract spells a payment."""
 
@@ -134,15 +158,41 @@ def _card(kind: str, payload: Payload) -> CardView | None:
         case "location":
             return CardView("place", "card.location", content)
         case "app":
-            picture, label = (
-                ("link", "card.link") if payload.get("app_url") else ("grid", "card.shared")
-            )
-            title, more = payload.get("app_title", ""), payload.get("app_desc", "")
-            return CardView(picture, label, title, more, payload.get("app_name", ""))
+            return _shared(content, payload)
         case "unknown":
             return CardView("grid", "card.unknown", "", content)
         case _:
             return None
+
+
+def _shared(content: str, payload: Payload) -> CardView:
+    """Say what an app shares."""
+    if payload.get("app_type") == ANNOUNCEMENT:
+        return CardView("people", "card.announcement", "", content)
+    title, more = payload.get("app_title", ""), payload.get("app_desc", "")
+    source = payload.get("app_name", "")
+    if "app_path" in payload:
+        return CardView("grid", "card.mini_program", title, more, source)
+    items = payload.get("app_items", ())
+    if len(items) > 1:
+        articles = (ArticleView(item["title"], item["desc"], item["url"]) for item in items)
+        return CardView("link", "card.articles", "", source=source, articles=tuple(articles))
+    picture, label = ("link", "card.link") if payload.get("app_url") else ("grid", "card.shared")
+    return CardView(picture, label, title, more, source)
+
+
+def _link(payload: Payload) -> str:
+    """Return the address that a message leads to. That of a mini program only says that WeChat is too old."""
+    if "app_path" in payload:
+        return ""
+    return str(payload.get("app_url", "") or payload.get("location_url", ""))
+
+
+def _quote(payload: Payload) -> QuoteView | None:
+    quote = payload.get("quote")
+    if quote is None:
+        return None
+    return QuoteView(quote["sender"], quote["content"], quote.get("format", ""))
 
 
 def _attachment(payload: Payload) -> AttachmentView:
@@ -165,7 +215,9 @@ def one_line(message: MessageView, t: Translator) -> str:
         label = f"[{t.of_code('media', file.kind)}]"
         return f"{label} {file.name}" if file.kind == "file" else label
     if message.card is not None:
-        more = "" if message.format == "unknown" else message.card.title or message.card.more
+        card = message.card
+        titles = [card.title, *(article.title for article in card.articles[:1]), card.more]
+        more = "" if message.format == "unknown" else next(filter(None, titles), "")
         return f"[{t(message.card.label)}] {more}".rstrip()
     return message.text
 

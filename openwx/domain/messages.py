@@ -3,7 +3,7 @@
 A transport makes them; ``reporter/payload.py`` turns them into the JSON of reports.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -56,7 +56,7 @@ class Message(msgspec.Struct, kw_only=True, frozen=True):
     parties: Parties
     quote: Quote | None = None
 
-    def details(self) -> dict[str, str]:
+    def details(self) -> dict[str, Any]:
         """Return the members that reports of this format have besides those of every report."""
         return {}
 
@@ -112,8 +112,27 @@ class Recall(Message, kw_only=True, frozen=True):
         return {"revoke_id": f"{self.revoked}:{self.parties.chat.id}" if mine else self.revoked}
 
 
+class Article(msgspec.Struct, frozen=True):
+    """One article of a push. ``cover`` is the address of its picture."""
+
+    title: str
+    desc: str
+    url: str
+    cover: str
+
+
+class MiniProgram(msgspec.Struct, frozen=True):
+    """What a shared mini program opens: a page, and the program's own name (``gh_…@app``)."""
+
+    path: str
+    username: str
+
+
 class App(Message, kw_only=True, frozen=True):
-    """Something that an app shares: a link, a mini program, a chat record."""
+    """Something that an app shares: a link, a push of articles, a mini program, a chat record, an announcement.
+
+    ``type`` is the service's AppMsgType, ``xml`` what it sent.
+    """
 
     format = "app"
 
@@ -122,15 +141,26 @@ class App(Message, kw_only=True, frozen=True):
     title: str
     desc: str
     url: str
+    type: int
+    xml: str
+    articles: tuple[Article, ...] = ()
+    mini_program: MiniProgram | None = None
 
-    def details(self) -> dict[str, str]:
-        return {
+    def details(self) -> dict[str, Any]:
+        known = {
             "app_name": self.name,
             "app_id": self.app_id,
             "app_title": self.title,
             "app_desc": self.desc,
             "app_url": self.url,
+            "app_type": self.type,
+            "app_xml": self.xml,
+            "app_items": [msgspec.to_builtins(article) for article in self.articles],
         }
+        if self.mini_program is not None:
+            known["app_path"] = self.mini_program.path
+            known["app_username"] = self.mini_program.username
+        return known
 
 
 class Payment(Message, frozen=True):

@@ -7,9 +7,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from openwx.domain import events
 from openwx.domain.contacts import Chat, Friend, Group, Person, User
-from openwx.domain.messages import Message, Notice, Parties, Quote
+from openwx.domain.mentions import mentions_in
+from openwx.domain.messages import Message, Notice, Parties, Quote, Text
 
 SENT = "发送成功"
 NOT_SENT = "发送失败"
@@ -30,9 +33,24 @@ def received(message: Message, uid: str) -> Payload:
     is_group_notice = isinstance(message, Notice) and isinstance(parties.chat, Group)
     payload["format"] = "text" if is_group_notice else message.format
     payload |= message.details()
+    if isinstance(message, Text):
+        payload |= _mentions(message.content, parties)
     if message.quote is not None:
         payload["quote"] = _quote(message.quote)
     return payload
+
+
+def _mentions(content: str, parties: Parties) -> Payload:
+    """Return whom a text of a group mentions."""
+    user = parties.sender if parties.mine else parties.receiver
+    if not isinstance(parties.chat, Group) or user is None:
+        return {}
+    found = mentions_in(content, parties.chat, user)
+    return {
+        "mentions": [msgspec.to_builtins(one) for one in found.people],
+        "mentions_me": found.me,
+        "mentions_all": found.all,
+    }
 
 
 def _quote(quote: Quote) -> Payload:
@@ -89,6 +107,7 @@ def sent(
     """Return the report of a text or media that openwx sent, or failed to (``code`` is not 0, ``info`` says why)."""
     receiver = None if isinstance(chat, Group) else chat
     parties = Parties(chat=chat, sender=user, receiver=receiver, mine=True)
+    mentions = _mentions(content, parties) if media is None else {}
     if media is not None:
         content = f"[media]({media.get('media_path', '')})"
     payload = _message(content, parties, int(time.time()), uid)
@@ -101,7 +120,7 @@ def sent(
         "info": info,
         **(media or {}),
     }
-    return payload
+    return payload | mentions
 
 
 def event(happened: events.Event, *, qrcode: tuple[str, str] = ("", "")) -> tuple[str, Payload]:

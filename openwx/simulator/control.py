@@ -38,6 +38,8 @@ are ambiguous; `member` is a name in the group, nickname or `key`. Answers are J
 | `phone/recalls` | `account`, `msg_id` of what the phone or the web client sent |
 | `phone/remarks`, `phone/deletes`, `phone/renames_me` | `account`, `friend`, `name` |
 | `friend/says`, `friend/renames`, `friend/unfriends_me`, `friend/changes_avatar` | `account`, `friend`, `text` or `name` |
+| `phone/mentions`, `group/member_mentions` | `account`, `group`, `member`, `whom` (names; 所有人 is everybody), `text` |
+| `phone/announces`, `group/member_announces` | `account`, `group`, `member`, `text`: the announcement of the group |
 | `friend/recalls`, `group/member_recalls` | `account`, `friend` or `group`, `msg_id` |
 | `friend/add` | `account`, `name` |
 | `account/asks_to_be_friends` | `account`, `name`, `words`: a friend request |
@@ -53,7 +55,9 @@ are ambiguous; `member` is a name in the group, nickname or `key`. Answers are J
 | … `sends_file` | `name`, the medium |
 | … `sends_location`, `sends_location_48` | `place`, `latitude`, `longitude` |
 | … `sends_link` | `title`, `desc`, `url`, `app_name`, `app_id` |
-| … `sends_mini_program` | `title`, `app_name`, `app_id` |
+| … `quotes` | `msg_id` of the message that is quoted, `text`, `as_text`: as clients without quotes write it |
+| … `sends_articles` | `articles`: a push; titles, or objects with `title`, `desc`, `url`, `cover` |
+| … `sends_mini_program` | `title`, `app_name`, `app_id`, `path`, `username`, `app_msg_type` (33 or 36) |
 | … `transfers` | `amount`, `memo` |
 | … `sends_red_packet` | `words` |
 | … `sends_chat_record` | `title`, `lines`, `app_msg_type` (19 or 0) |
@@ -257,7 +261,7 @@ POSTS: dict[str, Action] = {
     **ilink.POSTS,
     **verbs(
         "phone", lambda request: request.account.phone, Phone, *KINDS,
-        "confirm", "cancel", "logs_out_web", "opens", "leaves", "says", "recalls",
+        "confirm", "cancel", "logs_out_web", "opens", "leaves", "says", "recalls", "mentions", "announces",
         "accepts", "leaves_group", "remarks", "deletes", "renames_me",
     ),
     **verbs(
@@ -266,7 +270,7 @@ POSTS: dict[str, Action] = {
     ),
     **verbs(
         "group", lambda request: request.group, GroupActor, *(f"member_{kind}" for kind in KINDS),
-        "member_says", "member_recalls", "remove_member", "rename", "notice",
+        "member_says", "member_mentions", "member_announces", "member_recalls", "remove_member", "rename", "notice",
     ),
     **verbs(
         "account", lambda request: request.account, Account,

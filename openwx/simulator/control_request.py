@@ -20,6 +20,7 @@ from .samples import BY_NAME
 from .scenario import FriendRequest, GroupActor, PersonActor
 from .settings import OFF
 from .state import Account, World
+from .wire.shares import Article
 
 REQUIRED: Any = inspect.Parameter.empty
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -72,6 +73,16 @@ class ControlRequest:
         if isinstance(value, list):
             return [str(line) for line in value]
         return self.text(name).splitlines()
+
+    def articles(self, name: str) -> list[Article]:
+        """Read the articles of a push: a list of titles and of objects, or a text with a title in each line."""
+        value = self.params.get(name)
+        given = value if isinstance(value, list) else self.lines(name)
+        try:
+            return [Article(**one) if isinstance(one, dict) else Article(str(one)) for one in given]
+        except TypeError:
+            words = f"{name} should be titles, or objects with title, desc, url and cover"
+            raise BadParameterError(words) from None
 
     def medium(self, default: str) -> Medium:
         """Read `data` (base64), `size` and `seed`, or the name of a `sample`."""

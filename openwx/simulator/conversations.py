@@ -19,7 +19,8 @@ KINDS = {
 }  # fmt: skip
 SHARES = {
     0: "chat_record", 5: "link", 6: "file", 8: "sticker", 17: "live_location", 19: "chat_record",
-    33: "mini_program", 2000: "transfer", 2001: "red_packet",
+    33: "mini_program", 36: "mini_program", 57: "text", 87: "announcement", 2000: "transfer",
+    2001: "red_packet",
 }  # fmt: skip
 _NOT_SHOWN = (51, 10002)
 """Traffic between phone and web client, and recalls: these show at the recalled message."""

@@ -123,6 +123,8 @@ class Draft:
     key: str = ""
     """Identifies the message when its XML is forwarded: aeskey, MD5 or MediaId."""
     recommends: Recommendation | None = None
+    quotes: str = ""
+    """The message that it quotes, as a phone shows it."""
     number: int | None = None
     """The MsgId, where the content contains it."""
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec
 
 from .model import Chat, Draft, Message, SentMessage, Settings
 from .notifier import PATIENCE_S, Notifier
-from .scenario import FriendRequest, GroupActor, Host, PersonActor, document_verb, origin_of
+from .scenario import (
+    AnyMember,
+    FriendRequest,
+    GroupActor,
+    Host,
+    PersonActor,
+    document_verb,
+    origin_of,
+)
 from .session import Session
-from .wire import contents, shares
+from .wire import contents, quotes, shares
 from .wire.contents import Origin
 
 P = ParamSpec("P")
@@ -241,7 +249,9 @@ class Phone:
     sends_location = _by_phone(contents.location)
     sends_location_48 = _by_phone(contents.location_48)
     shares_live_location = _by_phone(shares.live_location)
+    quotes = _by_phone(quotes.quote)
     sends_link = _by_phone(shares.link)
+    sends_articles = _by_phone(shares.articles)
     sends_mini_program = _by_phone(shares.mini_program)
     transfers = _by_phone(shares.transfer)
     sends_red_packet = _by_phone(shares.red_packet)
@@ -249,6 +259,16 @@ class Phone:
     sends_chat_record = _by_phone(shares.chat_record)
     sends_card = _by_phone(contents.card)
     calls = _by_phone(contents.call)
+
+    def mentions(self, group: GroupActor, whom: Sequence[AnyMember], text: str = "") -> Message:
+        """Mention members of a group in a text; `所有人` is everybody."""
+        return self.account.deliver(self.account.owner, group, group.mentioning(whom, text))
+
+    def announces(self, group: GroupActor, text: str) -> Message:
+        """Publish an announcement of a group (AppMsgType 87)."""
+        owner = self.account.owner
+        draft = shares.announcement(origin_of(owner, self.account), text)
+        return self.account.deliver(owner, group, draft)
 
     def recalls(self, sent: Message | SentMessage) -> Message:
         """Recall what the phone or the web client sent (MsgType 10002)."""

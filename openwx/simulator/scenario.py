@@ -6,7 +6,7 @@ Each verb changes the world at once, and puts the consequences for the web clien
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
@@ -14,7 +14,7 @@ from .identifiers import Identifiers
 from .ilink.clawbot import ClawBot
 from .model import Chat, Contact, Draft, Group, Member, Message, Person, SentMessage
 from .notifier import PATIENCE_S, Notifier
-from .wire import contents, shares
+from .wire import contents, quotes, shares
 from .wire.contents import Origin
 
 P = ParamSpec("P")
@@ -140,7 +140,9 @@ class PersonActor(Person, Recipient):
     sends_location = _by_person(contents.location)
     sends_location_48 = _by_person(contents.location_48)
     shares_live_location = _by_person(shares.live_location)
+    quotes = _by_person(quotes.quote)
     sends_link = _by_person(shares.link)
+    sends_articles = _by_person(shares.articles)
     sends_mini_program = _by_person(shares.mini_program)
     transfers = _by_person(shares.transfer)
     sends_red_packet = _by_person(shares.red_packet)
@@ -231,6 +233,23 @@ class GroupActor(Group, Recipient):
         """Write in the group as a member."""
         return self.member_delivers(self.speaker(member), contents.text(text))
 
+    def member_mentions(
+        self, member: AnyMember, whom: Sequence[AnyMember], text: str = ""
+    ) -> Message:
+        """Mention members in a text; `所有人` is everybody."""
+        return self.member_delivers(self.speaker(member), self.mentioning(whom, text))
+
+    def mentioning(self, whom: Sequence[AnyMember], text: str) -> Draft:
+        """Draft a text that mentions members."""
+        names = (one if one == quotes.EVERYBODY else self._shown(self._person(one)) for one in whom)
+        return quotes.mentioning(map(str, names), text)
+
+    def member_announces(self, member: AnyMember, text: str) -> Message:
+        """Publish an announcement of the group as a member (AppMsgType 87)."""
+        person = self.speaker(member)
+        draft = shares.announcement(origin_of(person, self.account), text)
+        return self.member_delivers(person, draft)
+
     def member_sends(
         self, member: AnyMember, msg_type: int, content: str = "", *,
         text: str = "", **fields: Any,
@@ -250,7 +269,9 @@ class GroupActor(Group, Recipient):
     member_sends_location = _by_member(contents.location)
     member_sends_location_48 = _by_member(contents.location_48)
     member_shares_live_location = _by_member(shares.live_location)
+    member_quotes = _by_member(quotes.quote)
     member_sends_link = _by_member(shares.link)
+    member_sends_articles = _by_member(shares.articles)
     member_sends_mini_program = _by_member(shares.mini_program)
     member_transfers = _by_member(shares.transfer)
     member_sends_red_packet = _by_member(shares.red_packet)

@@ -37,6 +37,8 @@ _READERS: dict[str, Callable[[ControlRequest, str, Any], Any]] = {
     "float | None": ControlRequest.number,
     "float | str": ControlRequest.number,
     "Sequence[str]": lambda request, name, _: request.lines(name),
+    "Sequence[AnyMember]": lambda request, name, _: request.lines(name),
+    "Sequence[Article]": lambda request, name, _: request.articles(name),
     "bytes | Medium": lambda request, _, sample: request.medium(sample),
     "Chat": lambda request, *_: request.chat,
     "Fault": lambda request, *_: request.fault,

@@ -193,6 +193,7 @@ def entry_view(account: Account, entry: Entry) -> dict[str, Any]:
         "by": "web" if isinstance(entry, SentMessage) else "phone" if own else "other",
         "speaker": _speaker_view(speaker, entry) if speaker else None,
         "text": source.text if kind in ("text", "notice") else _TAG.sub("", source.text),
+        "quotes": source.draft.quotes if isinstance(source, Message) else "",
         "time": entry.time,
         "revoked": entry.revoked,
         "bounced": isinstance(entry, SentMessage) and entry.bounced,

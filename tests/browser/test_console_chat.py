@@ -12,6 +12,7 @@ import pytest
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG, MP3
+from openwx.simulator.wire.shares import Article
 from tests.functional.world import Gateway, Receiver, World
 from tests.patience import PATIENCE_MS
 
@@ -277,7 +278,10 @@ THINGS: list[tuple[str, tuple[Any, ...], str, str]] = [
     ("sends_location_48", ("滨海大厦",), "Location 滨海大厦", "位置 滨海大厦"),
     ("sends_link", ("A walk", "by the river", "https://example.org/walk", "Paper"),
      "Link · Paper A walk by the river", "链接 · Paper A walk by the river"),
-    ("sends_mini_program", ("来一杯茶", "茶馆"), "Link · 茶馆 来一杯茶", "链接 · 茶馆 来一杯茶"),
+    ("sends_mini_program", ("来一杯茶", "茶馆"), "Mini program · 茶馆 来一杯茶",
+     "小程序 · 茶馆 来一杯茶"),
+    ("sends_articles", ([Article("头条"), Article("二条", "摘要")],), "Articles 头条 二条 摘要",
+     "文章 头条 二条 摘要"),
     ("sends_chat_record", ("群聊的聊天记录", ["见"]), "Link 群聊的聊天记录", "链接 群聊的聊天记录"),
 ]  # fmt: skip
 WIRE = re.compile(r"\]\(|昵称：|标题：|应用分享|撤回消息|<msg|\[media")

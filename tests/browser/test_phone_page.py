@@ -345,3 +345,24 @@ async def test_the_page_comes_back_with_the_simulator(
     async with Simulator(2, port=port, friends=5, groups=1):
         await page.locator("#toast").wait_for(state="hidden")
         await page.wait_for_function("() => document.querySelectorAll('#chats li').length >= 6")
+
+
+async def test_members_mention_quote_and_share(
+    phone: PhonePage, api: Gateway, account: Account, receiver: Receiver
+) -> None:
+    first, second = account.group("PERL学习交流").others[:2]
+    await phone.enters("PERL学习交流")
+    await phone.writes_as(first.shown_name)
+    await phone.says("谁有空？")
+    await phone.writes_as(second.shown_name)
+    await phone.presses("Quote", phone.said("谁有空？"))
+    await phone.says("@我是谁 你呢")
+    report = await receiver.get(content="@我是谁 你呢")
+    assert (report["mentions_me"], report["quote"]["content"]) == (True, "谁有空？")
+    await phone.sees(f"{first.shown_name}: 谁有空？", phone.said("你呢"))
+    await phone.says("no quote any more")
+    assert "quote" not in await receiver.get(content="no quote any more")
+    await phone.picks("Announcement")
+    await phone.picks("Articles")
+    announced, push = await receiver.gets(2, format="app")
+    assert (announced["app_type"], len(push["app_items"])) == (87, 2)

@@ -5,6 +5,7 @@ from typing import Any
 
 from openwx.simulator import Fault
 from openwx.simulator.media import PNG
+from openwx.simulator.wire.shares import Article
 from tests.functional.world import Json, replies
 
 from .book import Act, Scene
@@ -100,6 +101,23 @@ async def in_a_group(scene: Scene) -> Json:
     )
 
 
+async def a_mention_that_quotes(scene: Scene) -> Json:
+    group = scene.own_group()
+    asks, answers = group.others[:2]
+    said = group.member_says(asks, "谁有空？")
+    words = f"@{scene.account.owner.nickname}\u2005你呢？"
+    return await reported(
+        scene, lambda: group.member_quotes(answers, said, words), mentions_me=True
+    )
+
+
+async def an_announcement(scene: Scene) -> Json:
+    group = scene.own_group()
+    return await reported(
+        scene, lambda: group.member_announces(group.others[0], "明天放假"), content="明天放假"
+    )
+
+
 async def a_notice_in_a_group(scene: Scene) -> Json:
     return await reported(
         scene, lambda: scene.own_group().notice("收到红包，请在手机上查看"), type="group_notice"
@@ -110,6 +128,7 @@ MESSAGES: dict[str, dict[str, Come]] = {
     "text": {
         "from a friend": replied_to,
         "in a group": in_a_group,
+        "a mention that quotes a message": a_mention_that_quotes,
         "a notice in a group": a_notice_in_a_group,
         "written on the phone": on_the_phone,
         "sent by the API": sent_by_the_api,
@@ -126,6 +145,16 @@ MESSAGES: dict[str, dict[str, Come]] = {
             "sends_link", "第2份半价", "今天中午", "https://example.com/lunch", "饿了么", "wx1a2b3c",
             format="app",
         ),
+        "a push of articles": by_friend(
+            "sends_articles",
+            [
+                Article("周末去哪儿", "三条路线", "https://example.com/s?idx=1", "https://example.com/1.jpg"),
+                Article("带上孩子", "", "https://example.com/s?idx=2", "https://example.com/2.jpg"),
+            ],
+            format="app",
+        ),
+        "a mini program": by_friend("sends_mini_program", "来一杯茶", "茶馆", format="app"),
+        "an announcement": an_announcement,
     },
     "card": {
         "somebody's card": lambda scene: reported(

@@ -147,8 +147,16 @@ TOPIC: Topic = {
         Example("a text", {"displayname": "PERL学习交流", "content": "大家好"}),
         Example("a file part", {"displayname": "PERL学习交流"}, file="holiday.png"),
         Example("without waiting", {"id": "{PERL学习交流}", "content": "稍后", "async": "1"}),
+        Example(
+            "with a mention of everybody",
+            {"displayname": "PERL学习交流", "content": "大家好", "at": "@all"},
+        ),
         Example("no group named", {"content": "大家好"}, code=-2, status=400),
         Example("no group is called so", {"displayname": "无此群", "content": "大家好"}, code=100),
+        Example(
+            "whom it mentions is no member",
+            {"displayname": "PERL学习交流", "content": "大家好", "at": "@gone"}, code=100,
+        ),
         Example("two of one name", {"displayname": "项目组", "content": "大家好"}, code=102),
         *failures({"displayname": "PERL学习交流"}),
     ],

@@ -154,4 +154,4 @@ async def test_an_answer_that_is_none_is_reported(
         return 5  # type: ignore[return-value]
 
     assert (await post(await serve(bot), TEXT))[0] == 500
-    assert "must return a text, a Reply or None, not 5" in caplog.text
+    assert "must return a text, a Reply, a list of them or None, not 5" in caplog.text

@@ -14,6 +14,7 @@ import pytest
 from openwx.config import AccessSettings, AccountSettings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4
+from openwx.simulator.wire.shares import Article
 from tests.patience import PATIENCE_S
 
 from .visitor import Page, Visitor
@@ -261,6 +262,9 @@ async def test_media_and_all_kinds_of_messages(
     friend.sends_image(JPEG)
     friend.sends_location("北京路", 39.9, 116.4)
     friend.sends_link("标题", "说明", "https://example.org/")
+    friend.sends_articles([Article("头条", "说明"), Article("二条")])
+    friend.sends_mini_program("小程序", "茶馆")
+    friend.quotes(friend.says("引用我"), "引用了")
     friend.transfers("12.50")
     friend.sends_red_packet("恭喜发财")
     friend.sends_card(account.friend("momo"))
@@ -268,6 +272,8 @@ async def test_media_and_all_kinds_of_messages(
     recalled = friend.says("写错了")
     friend.recalls(recalled)
     group.member_says(group.others[0], "大家好")
+    group.member_mentions(group.others[0], [account.owner], "在吗")
+    group.member_announces(group.others[0], "明天放假")
     group.notice("群公告")
     await receiver.get(content="群公告")
     await receiver.get(format="revoke")

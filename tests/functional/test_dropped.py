@@ -18,6 +18,7 @@ from openwx.config import JournalLimits
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 from openwx.simulator.service import sync
+from openwx.simulator.wire.shares import Article
 from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S
 
@@ -120,10 +121,17 @@ async def an_answer_that_is_no_json(scene: Scene) -> None:
 @case("reply", "reply in the answer is ignored: it must be a string")
 async def a_reply_that_is_no_text(scene: Scene) -> None:
     await scene.run()
-    scene.receiver.behaves(says({"reply": ["hi"], "media": None}), content="hi")
+    scene.receiver.behaves(says({"reply": {"text": "hi"}, "media": None}), content="hi")
     scene.receiver.behaves(says({"reply": False, "media": ""}), content="and no")
     scene.account.friend("小灰").says("hi")
     scene.account.friend("小灰").says("and no")
+
+
+@case("reply", "more than 10 replies: 5 are ignored")
+async def more_replies_than_are_sent(scene: Scene) -> None:
+    await scene.run()
+    scene.receiver.behaves(says({"reply": ["x"] * 15}), content="hi")
+    scene.account.friend("小灰").says("hi")
 
 
 @case("reply", "larger than")
@@ -242,8 +250,24 @@ async def a_field_that_makes_no_sense(scene: Scene) -> None:
 @case("text", "too long")
 async def a_title_without_end(scene: Scene) -> None:
     await scene.run()
-    scene.account.friend("小灰").sends_link("x" * 70_000)
-    assert len((await scene.receiver.get(format="app"))["app_title"]) == 65_536
+    friend = scene.account.friend("小灰")
+    friend.quotes(friend.says("x"), "x" * 70_000)
+    assert len((await scene.receiver.gets(2, format="text"))[1]["content"]) == 65_536
+
+
+@case("text", "app_xml is left out")
+async def xml_without_end(scene: Scene) -> None:
+    await scene.run()
+    scene.account.friend("小灰").sends_link("x" * 40_000)
+    report = await scene.receiver.get(format="app")
+    assert (report["app_xml"], len(report["app_title"])) == ("", 40_000)
+
+
+@case("text", "a push has 101 articles")
+async def a_push_without_end(scene: Scene) -> None:
+    await scene.run()
+    scene.account.friend("小灰").sends_articles([Article("x")] * 101)
+    assert len((await scene.receiver.get(format="app"))["app_items"]) == 100
 
 
 @case("outcome", "is not published: the journal does not take it")

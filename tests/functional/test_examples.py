@@ -100,6 +100,27 @@ async def test_flask_bot(world: World, account: Account, run: Run) -> None:
     await says(bot, "小灰 sent image: /")
 
 
+async def test_greet_bot(world: World, account: Account, run: Run) -> None:
+    """It greets whoever mentions it, and nobody else; the file has thirty lines."""
+    port = unused_port()
+    gateway = await with_bot(world, port)
+    bot = await run("greet_bot.py", str(port), gateway.url)
+    await says(bot, "Running on")
+    group, friend = account.group("PERL学习交流"), account.friend("小灰")
+    asks, answers = group.others[:2]
+    friend.says("@我是谁\u2005在吗")
+    said = group.member_says(asks, "谁有空？")
+    group.member_quotes(answers, said, "@我是谁\u2005你呢")
+    assert await group.hears_text() == (
+        f"@{answers.shown_name}\u2005你好！你说：@我是谁 你呢\n你引用了 {asks.shown_name}：谁有空？"
+    )
+    group.member_mentions(asks, [account.owner], "在吗")
+    greeting = f"@{asks.shown_name}\u2005你好！你说：@我是谁 在吗"
+    assert await group.hears_text() == greeting
+    assert friend.inbox == []
+    assert len((EXAMPLES / "greet_bot.py").read_text(encoding="utf-8").splitlines()) <= 30
+
+
 async def test_welcome_bot(world: World, account: Account, run: Run) -> None:
     port = unused_port()
     gateway = await with_bot(world, port, "new_group_member")

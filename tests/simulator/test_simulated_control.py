@@ -12,6 +12,7 @@ from openwx.simulator.control import GETS, POSTS
 from openwx.simulator.control import __doc__ as control_doc
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
 from openwx.simulator.verbs import KINDS
+from openwx.simulator.wire.text import name_on_wire
 from tests.rows import rows
 
 from .web_client import Json, WebClient
@@ -44,6 +45,8 @@ NEEDED: dict[str, Json] = {
     "sends_location": {"place": "here", "latitude": 1.5},
     "sends_location_48": {"place": "here"},
     "sends_link": {"title": "t", "url": "http://u"},
+    "quotes": {"text": "yes"},
+    "sends_articles": {"articles": ["t", {"title": "u", "url": "http://u"}]},
     "sends_mini_program": {"title": "t", "app_name": "n"},
     "transfers": {"amount": 2},
     "sends_chat_record": {"title": "t", "lines": ["a", "b"]},
@@ -61,10 +64,42 @@ async def test_every_kind_is_sent(
     who, verb = path.removeprefix("group/member_").rpartition("/")[::2]
     member = account.group("PERL学习交流").others[0].nickname
     sender = {"friend": "小灰"} if who else {"group": "PERL学习交流", "member": member}
+    if verb == "quotes":
+        sender["msg_id"] = account.friend("小灰").says("what is quoted").msg_id
+        await client.sync()
     sent = await control.post(path, **sender, **NEEDED.get(verb, {}))
     (message,) = (await client.sync())["AddMsgList"]
     assert message["MsgId"] == sent["msg_id"]
     assert message["MsgType"] != 1 or verb == "sends_location"
+
+
+async def test_mentions_quotes_and_announcements(
+    control: Control, client: WebClient, account: Account
+) -> None:
+    group = account.group("PERL学习交流")
+    first, second = group.others[:2]
+    whom = {"group": group.name, "member": first.nickname}
+    sent = await control.post(
+        "group/member_mentions", **whom, whom=[second.shown_name, "所有人"], text="hi"
+    )
+    await control.post("phone/mentions", group=group.name, whom=first.shown_name, text="you")
+    await control.post("group/member_announces", **whom, text="a & b")
+    await control.post("phone/announces", group=group.name, text="mine")
+    await control.post(
+        "group/member_quotes", **whom, msg_id=sent["msg_id"], text="no", as_text=True
+    )
+    said, mine, announced, my_own, quoted = (await client.sync())["AddMsgList"]
+    assert said["Content"].endswith(f"@{name_on_wire(second.shown_name)}\u2005@所有人\u2005hi")
+    assert mine["Content"] == f"@{name_on_wire(first.shown_name)}\u2005you"
+    assert (announced["AppMsgType"], my_own["AppMsgType"]) == (87, 87)
+    assert "<br/>- - - - - - - - - - - - - - -<br/>no" in quoted["Content"]
+    entry = (await control.get("chat", group=group.name))["messages"][2]
+    assert (entry["kind"], entry["text"]) == ("announcement", "a & b")
+    wrong = {"articles": [{"headline": "x"}]}
+    answer = await control.post("friend/sends_articles", friend="小灰", **wrong)
+    assert "should be titles" in answer["error"]
+    answer = await control.post("friend/sends_articles", friend="小灰", articles=[])
+    assert "at least one article" in answer["error"]
 
 
 def test_every_verb_is_documented() -> None:

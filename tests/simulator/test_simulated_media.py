@@ -11,6 +11,7 @@ import pytest
 
 from openwx.simulator import Account, Fault, Group, Medium, Message, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4, PNG, bytes_of
+from openwx.simulator.wire.shares import Article
 from tests.rows import rows
 
 from .web_client import Json, WebClient
@@ -253,6 +254,7 @@ VERBS: list[tuple[str, tuple[Any, ...]]] = [
     ("sends_app_sticker", (GIF,)), ("sends_file", ("a.txt", b"hi")), ("sends_location", ("here",)),
     ("sends_location_48", ("here",)), ("shares_live_location", ()),
     ("sends_link", ("t", "d", "http://u")), ("sends_mini_program", ("t", "n")),
+    ("sends_articles", ([Article("t"), Article("u")],)),
     ("transfers", (1,)), ("sends_red_packet", ("w",)), ("sends_chat_record", ("t", ["a"])),
     ("calls", ()),
 ]  # fmt: skip

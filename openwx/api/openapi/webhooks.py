@@ -8,7 +8,6 @@ from openwx.config import EVENTS
 
 Schema = dict[str, Any]
 
-_MAY_BE_NUMBERS = frozenset({"sender_uid", "receiver_uid", "group_uid"})
 _ALWAYS = ("post_type", "type", "class", "format", "id", "uid", "time", "content")
 _ENUMS: dict[str, list[str]] = {
     "post_type": ["receive_message", "send_message"],
@@ -23,16 +22,35 @@ _QUOTE: Schema = {
     "required": ["sender", "content"],
     "properties": {name: {"type": "string"} for name in ("id", "sender", "content", "format")},
 }
+_UID: Schema = {"type": ["integer", "string"]}
+_TEXT: Schema = {"type": "string"}
+_MENTION: Schema = {
+    "type": "object",
+    "required": ["id", "uid", "displayname", "me"],
+    "properties": {"id": _TEXT, "uid": _UID, "displayname": _TEXT, "me": {"type": "boolean"}},
+}
+_ARTICLE: Schema = {
+    "type": "object",
+    "required": ["title", "desc", "url", "cover"],
+    "properties": dict.fromkeys(("title", "desc", "url", "cover"), _TEXT),
+}
+_OTHER_TYPES: dict[str, Schema] = {
+    "quote": _QUOTE,
+    "mentions": {"type": "array", "items": _MENTION},
+    "mentions_me": {"type": "boolean"},
+    "mentions_all": {"type": "boolean"},
+    "app_type": {"type": "integer"},
+    "app_items": {"type": "array", "items": _ARTICLE},
+    "code": {"type": "integer"},
+    **dict.fromkeys(("sender_uid", "receiver_uid", "group_uid"), _UID),
+}
+"""The members that are no texts."""
 
 
 def _field(name: str) -> Schema:
     if name in _ENUMS:
         return {"enum": _ENUMS[name]}
-    if name in _MAY_BE_NUMBERS:
-        return {"type": ["integer", "string"]}
-    if name == "quote":
-        return _QUOTE
-    return {"type": "integer" if name == "code" else "string"}
+    return _OTHER_TYPES.get(name, _TEXT)
 
 
 UPLOAD_SCHEMAS: dict[str, Schema] = {
@@ -64,10 +82,21 @@ UPLOAD_SCHEMAS: dict[str, Schema] = {
     },
     "Reply": {
         "type": "object",
-        "description": "What to send to the chat of the message, text first.",
+        "description": "What to send to the chat of the message: ten replies at most, each a text, media or both.",
         "properties": {
-            "reply": {"type": "string", "description": "a text"},
-            "media": {"type": "string", "description": "media: an http(s) URL, or a path"},
+            "reply": {
+                "anyOf": [_TEXT, {"type": "array", "items": _TEXT}],
+                "description": "a text, or several, which are sent one after the other",
+            },
+            "media": {
+                "type": "string",
+                "description": "media: an http(s) URL, or a path; sent after the text",
+            },
+            "replies": {
+                "type": "array",
+                "items": {"type": "object", "properties": {"reply": _TEXT, "media": _TEXT}},
+                "description": "what is sent after that, in order",
+            },
         },
     },
 }
@@ -97,6 +126,10 @@ _REPLIES: Schema = {
     "both": {
         "summary": "a text and a picture",
         "value": {"reply": "看这张", "media": "https://example.com/holiday.png"},
+    },
+    "several": {
+        "summary": "a picture, then a text",
+        "value": {"replies": [{"media": "https://example.com/holiday.png"}, {"reply": "看这张"}]},
     },
     "nothing": {"summary": "nothing is to be sent", "value": {}},
 }

@@ -15,7 +15,8 @@ from openwx.api.capabilities import require
 from openwx.api.models import Flag, FriendSelectors, GroupSelectors, RequestModel
 from openwx.api.multipart import FilePart
 from openwx.api.routing import route
-from openwx.domain.contacts import Chat, Friend
+from openwx.domain.contacts import Chat, Friend, Group
+from openwx.domain.mentions import EVERYBODY, mention, shown_name
 from openwx.errors import CallerError, Code
 from openwx.schemas import InExecution, MediaUploaded, MessageSent, SendingToAll
 from openwx.transports.base import Capability
@@ -122,12 +123,15 @@ class Content(MediaParams):
                 " or media must be given by media_path, media_id, media_data or a file part media",
             )
 
-    async def contents(self, account: "Account", *, keep: bool) -> list[str | OutgoingMedia]:
-        """Return what is to be sent, text first. ``keep``: it must outlive this call.
+    async def contents(
+        self, account: "Account", *, keep: bool, before: str = ""
+    ) -> list[str | OutgoingMedia]:
+        """Return what is to be sent, text first. ``keep``: it must outlive this call; ``before`` begins the text.
 
         Raise ``CallerError`` (-2, -3, -8, -10 or 100) for the file.
         """
-        contents: list[str | OutgoingMedia] = [self.content] if self.content else []
+        text = before + (self.content or "")
+        contents: list[str | OutgoingMedia] = [text] if text else []
         given = self.given()
         if self.media_id is not None or given is not None:
             require(account, Capability.SEND_MEDIA)
@@ -152,9 +156,15 @@ class AsyncContent(Content):
         ),
     ] = None
 
+    def before(self, account: "Account", chat: Chat) -> str:
+        """Return what the text begins with in a chat: nothing."""
+        return ""
+
     def digest(self) -> str:
         """Return a digest of the parameters, by which a repeated call is known."""
         asked = self.model_dump(exclude={"idempotency_key", "media"})
+        if asked.get("at", "") is None:
+            del asked["at"]  # so that it is that of versions which did not know it
         file = self.media.file if self.media else None
         asked["media"] = [file.md5, file.size] if file else None
         return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
@@ -181,15 +191,49 @@ async def send_friend_message(
     return await send(account, lambda: call.friend(account), call)
 
 
-class SendGroupMessage(GroupSelectors, AsyncContent):
-    """A group and what to send."""
+class MentioningContent(AsyncContent):
+    """The content, and whom it mentions."""
+
+    at: Annotated[
+        str | None,
+        Field(description=f"members' ids, or {TO_ALL}, joined by commas: whom the text mentions"),
+    ] = None
+
+    def before(self, account: "Account", chat: Chat) -> str:
+        """Return the mentions that the text begins with: ``@NAME`` and U+2005 for each.
+
+        Raise ``CallerError``: 100 for an id that is no member's, -2 where the text gets too long.
+        """
+        if not isinstance(chat, Group) or self.at is None:
+            return ""
+        asked = dict.fromkeys(id.strip() for id in self.at.split(",", MAX_CONTENT))
+        before = "".join(mention(_name_of(account, chat, id)) for id in asked if id)
+        if len((before + (self.content or "")).encode()) > MAX_CONTENT:
+            words = f"at and content are {MAX_CONTENT} bytes in UTF-8 at most, WeChat's limit"
+            raise CallerError(Code.BAD_PARAMETER, words)
+        return before
+
+
+def _name_of(account: "Account", group: Group, id: str) -> str:
+    """Return the name by which a group shows a member, or everybody."""
+    if id == TO_ALL:
+        return EVERYBODY
+    member = account.contacts.find_member(group, id)
+    return shown_name(member) or member.displayname
+
+
+class SendGroupMessage(GroupSelectors, MentioningContent):
+    """A group, what to send, and whom to mention."""
 
 
 @route("send_group_message", scope=Scope.SEND, media=True, keyed=True, needs=(Capability.GROUPS,))
 async def send_group_message(
     account: "Account", call: SendGroupMessage
 ) -> MessageSent | InExecution:
-    """Send a text, media or both to a group."""
+    """Send a text, media or both to a group.
+
+    `at` mentions members: the text begins with an `@`, the member's name in the group and U+2005, for each of them.
+    """
     selectors = call.selectors()
     call.check()
     if call.id in (TO_ALL, TO_OWNER):
@@ -197,7 +241,7 @@ async def send_group_message(
     return await send(account, lambda: account.contacts.find_group(**selectors), call)
 
 
-class SendMessage(SendFriendMessage):
+class SendMessage(MentioningContent, SendFriendMessage):
     """A friend, or a group by its id, and what to send."""
 
 
@@ -207,6 +251,8 @@ async def send_message(
 ) -> MessageSent | InExecution | SendingToAll:
     """Send to a group where the `id` begins with `@@`, else to a friend, for programs older than the other two."""
     if call.id is None or not call.id.startswith("@@"):
+        if call.at is not None:
+            raise CallerError(Code.BAD_PARAMETER, "at is for groups only, whose id begins with @@")
         return await send_friend_message(account, call)
     require(account, Capability.GROUPS)
     if call.account is not None or call.markname is not None:
@@ -224,7 +270,8 @@ async def send(
     if call.idempotency_key is not None:
         return await _send_once(account, find, call, call.idempotency_key)
     chat = find()
-    contents = await call.contents(account, keep=call.run_async)
+    before = call.before(account, chat)
+    contents = await call.contents(account, keep=call.run_async, before=before)
     if call.run_async:
         waits_for = account.outgoing.waits_for(chat)
         return _in_execution(await account.outgoing.send_later([chat], contents), waits_for)
@@ -241,7 +288,8 @@ async def _send_once(
         account.require_running()
         chat = find()
         waits_for = account.outgoing.waits_for(chat)
-        return [chat], await call.contents(account, keep=True)
+        before = call.before(account, chat)
+        return [chat], await call.contents(account, keep=True, before=before)
 
     first = await account.outgoing.send_once(
         key, call.digest(), find_all, awaited=not call.run_async

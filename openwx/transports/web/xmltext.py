@@ -6,6 +6,7 @@ Entities are neither declared nor resolved: a document that declares some is rea
 
 import logging
 import re
+from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -37,12 +38,26 @@ def unescaped(content: str) -> str:
     return content[found.start() :] if found else content
 
 
-class Xml:
-    """A document to query. A value that cannot be read is ``""``, even if the document is malformed."""
+class XmlPart:
+    """A document, or an element of one, to query. A value that cannot be read is ``""``, even if the document is
+    malformed: then it has no root, but a text."""
 
-    def __init__(self, content: str) -> None:
-        self.text = _cut(unescaped(content), LARGEST)
-        self._root = _parsed(self.text)
+    def __init__(self, text: str, root: Element | None) -> None:
+        self.text = text
+        self._root = root
+
+    def part(self, name: str) -> "XmlPart":
+        """Return the first element with that name as a document of its own; an empty one where there is none."""
+        if self._root is not None:
+            return XmlPart("", next(self._root.iter(name), Element(name)))
+        return XmlPart(next(_elements_in(self.text, name), ""), None)
+
+    def children(self, name: str) -> "list[XmlPart]":
+        """Return the children of the root with that name as documents. No one contains another, so that reading all
+        takes no longer than reading the document."""
+        if self._root is not None:
+            return [XmlPart("", element) for element in self._root.findall(name)]
+        return [XmlPart(text, None) for text in _elements_in(self.text, name)]
 
     def text_of(self, name: str) -> str:
         """Return the text of the first element with that name."""
@@ -73,6 +88,14 @@ class Xml:
         return _short(decoded(without_entities(match[1][1:-1]))) if match else ""
 
 
+class Xml(XmlPart):
+    """The document in a message's content."""
+
+    def __init__(self, content: str) -> None:
+        text = _cut(unescaped(content), LARGEST)
+        super().__init__(text, _parsed(text))
+
+
 def _parsed(text: str) -> Element | None:
     """Parse the document; bare ampersands and control characters are repaired. None where it is broken."""
     mended = _BARE_AMPERSAND.sub("&amp;", _NO_XML.sub("", text)).strip()
@@ -83,12 +106,15 @@ def _parsed(text: str) -> Element | None:
     return root
 
 
+def _elements_in(text: str, name: str) -> Iterator[str]:
+    """Find what is between the tags with that name, also after one without its end."""
+    pattern = rf"<{name}(?:\s[^<>]*)?>(.*?)(?:</{name}\s*>|\Z)"
+    return (match[1] for match in re.finditer(pattern, text, re.DOTALL))
+
+
 def _text_between(text: str, name: str) -> str:
     """Return the text between the tags with that name, or after the first one where the second is missing."""
-    match = re.search(rf"<{name}(?:\s[^<>]*)?>(.*?)(?:</{name}\s*>|\Z)", text, re.DOTALL)
-    if match is None:
-        return ""
-    inside = match[1]
+    inside = next(_elements_in(text, name), "")
     if cdata := _CDATA.search(inside):
         return cdata[1]
     return without_entities(_TAG.sub("", inside))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openwx.reporter.answer import BackendAnswer, read
+from openwx.reporter.answer import MOST_REPLIES, BackendAnswer, Reply, read
 
 
 def parse(body: bytes, charset: str | None) -> BackendAnswer | None:
@@ -19,13 +19,15 @@ _JSON = st.recursive(
     max_leaves=8,
 )
 _FIELDS = st.fixed_dictionaries({}, optional={"reply": _JSON, "media": _JSON, "other": _JSON})
+_ANY_FIELDS = st.dictionaries(st.sampled_from(["reply", "media", "replies"]), _JSON)
 _CHARSETS = st.sampled_from([None, "utf-8", "gbk", "utf-16", "base64", "rot13", "nonsense", "\0"])
 
 
-@given(st.binary() | _JSON.map(lambda value: json.dumps(value).encode()), _CHARSETS)
+@given(st.binary() | (_JSON | _ANY_FIELDS).map(lambda value: json.dumps(value).encode()), _CHARSETS)
 def test_no_answer_is_an_error(body: bytes, charset: str | None) -> None:
     answer = parse(body, charset)
-    assert answer is None or answer.reply or answer.media
+    assert answer is None or 1 <= len(answer.replies) <= MOST_REPLIES
+    assert answer is None or all(reply.text or reply.media for reply in answer.replies)
 
 
 @given(_FIELDS)
@@ -36,12 +38,71 @@ def test_texts_come_through_and_nothing_else_is_a_reply(fields: dict[str, object
         body = json.dumps(fields, allow_nan=False)
     except ValueError:
         return
-    answer = parse(body.encode(), None) or BackendAnswer()
-    if isinstance(reply, int | float) and not isinstance(reply, bool):
-        assert answer.reply == json.dumps(reply)
-    else:
-        assert answer.reply == (reply if isinstance(reply, str) and reply else None)
-    assert answer.media == (media if isinstance(media, str) and media else None)
+    texts = reply if isinstance(reply, list) else [reply]
+    wanted = [text for one in texts[:MOST_REPLIES] if (text := _as_text(one))]
+    answer = parse(body.encode(), None) or BackendAnswer(())
+    assert [one.text for one in answer.replies if one.text] == wanted
+    files = [one.media for one in answer.replies if one.media]
+    assert files == ([media] if isinstance(media, str) and media else [])
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return json.dumps(value)
+    return value if isinstance(value, str) else ""
+
+
+def test_several_replies_come_in_order() -> None:
+    answer = parse(
+        b'{"reply": ["one", 2], "media": "m", "replies": [{"media": "n"}, {"reply": "3", "media": "o"}]}',
+        None,
+    )
+    first, second = Reply("one"), Reply("2", "m")
+    assert answer == BackendAnswer((first, second, Reply(None, "n"), Reply("3", "o")))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reply": ["x"] * 25},
+        {"replies": [{"reply": "x"}] * 25},
+        {"reply": ["x"] * 5, "replies": [{"reply": "x"}] * 20},
+    ],
+)
+def test_more_than_ten_replies_are_complained_about(fields: dict[str, object]) -> None:
+    body = json.dumps(fields).encode()
+    answer, (complaint,) = read(body, "application/json", None, may_reply=True)
+    assert answer == BackendAnswer((Reply("x"),) * 10)
+    assert complaint.words == "the answer has more than 10 replies: 15 are ignored"
+
+
+def test_a_long_list_holds_up_nobody() -> None:
+    answer, complaints = read(
+        b'{"replies": [' + b"1," * 500_000 + b"1]}", "application/json", None, may_reply=True
+    )
+    assert answer is None
+    assert len(complaints) == MOST_REPLIES + 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"replies": "x"}, "replies in the answer is ignored: it must be a list of objects"),
+        (
+            {"replies": [["x"]]},
+            "replies[0] in the answer is ignored: it must be an object with reply, media or both",
+        ),
+        (
+            {"replies": [{"reply": ["x"]}]},
+            "replies[0].reply in the answer is ignored: it must be a string",
+        ),
+        ({"reply": ["a", {}]}, "reply[1] in the answer is ignored: it must be a string"),
+        ({"media": ["a"]}, "media in the answer is ignored: it must be a string"),
+    ],
+)
+def test_what_cannot_be_a_reply_is_named(fields: dict[str, object], words: str) -> None:
+    _, complaints = read(json.dumps(fields).encode(), "application/json", None, may_reply=True)
+    assert [complaint.words for complaint in complaints] == [words]
 
 
 @pytest.mark.parametrize("depth", [10, 1_000, 100_000])
@@ -63,4 +124,4 @@ def test_an_answer_in_an_odd_codec_holds_up_nobody(charset: str) -> None:
 def test_answers_in_usual_character_sets_are_read(charset: str) -> None:
     text = "ok" if charset in ("ascii", "windows-1252") else "你好"
     body = json.dumps({"reply": text}, ensure_ascii=False).encode(charset)
-    assert parse(body, charset) == BackendAnswer(text)
+    assert parse(body, charset) == BackendAnswer((Reply(text),))

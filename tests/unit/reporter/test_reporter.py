@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openwx import __version__
-from openwx.reporter.answer import BackendAnswer
+from openwx.reporter.answer import BackendAnswer, Reply
 from openwx.reporter.post_result import retry_after
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import DeliveryKey, WriteBatch, WriteResult
@@ -313,20 +313,26 @@ async def test_an_unresolvable_host_is_an_outage(world: World) -> None:
     assert not world.reporter._breaker.closed
 
 
+def replies(*all_of_them: Reply) -> BackendAnswer:
+    return BackendAnswer(all_of_them)
+
+
 @pytest.mark.parametrize(
     ("body", "wanted"),
     [
-        ('{"reply": "hi"}', BackendAnswer("hi")),
-        ('{"reply": "0"}', BackendAnswer("0")),
-        ('{"reply": 0}', BackendAnswer("0")),
-        ('{"reply": -1.50, "more": [1]}', BackendAnswer("-1.50")),
-        ('{"reply": "a", "media": "/tmp/x.png"}', BackendAnswer("a", "/tmp/x.png")),
-        ('{"media": "http://x/"}', BackendAnswer(None, "http://x/")),
-        ('\ufeff{"reply": "bom"}', BackendAnswer("bom")),
-        ('{"reply": "你好😀"}', BackendAnswer("你好😀")),
+        ('{"reply": "hi"}', replies(Reply("hi"))),
+        ('{"reply": "0"}', replies(Reply("0"))),
+        ('{"reply": 0}', replies(Reply("0"))),
+        ('{"reply": -1.50, "more": [1]}', replies(Reply("-1.50"))),
+        ('{"reply": "a", "media": "/tmp/x.png"}', replies(Reply("a", "/tmp/x.png"))),
+        ('{"media": "http://x/"}', replies(Reply(None, "http://x/"))),
+        ('\ufeff{"reply": "bom"}', replies(Reply("bom"))),
+        ('{"reply": "你好😀"}', replies(Reply("你好😀"))),
+        ('{"reply": ["a", 1], "media": "x"}', replies(Reply("a"), Reply("1", "x"))),
+        ('{"replies": [{"media": "x"}, {"reply": "a"}]}', replies(Reply(None, "x"), Reply("a"))),
         (
             '{"reply": "half: \\ud83d, whole: \\ud83d\\ude00"}',
-            BackendAnswer("half: \ufffd, whole: 😀"),
+            replies(Reply("half: \ufffd, whole: 😀")),
         ),
     ],
 )
@@ -395,7 +401,7 @@ async def test_gbk_is_understood_where_it_is_declared(world: World, receiver: Re
     world.start()
     await world.record(a_message(1))
     await world.done()
-    assert world.asked == [BackendAnswer("你好")]
+    assert world.asked == [replies(Reply("你好"))]
 
 
 async def test_only_what_may_be_replied_to_is(world: World, receiver: Receiver) -> None:

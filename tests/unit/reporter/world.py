@@ -83,7 +83,7 @@ class World:
 
     def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         self.asked.append(answer)
-        body = (answer.reply or answer.media or "").encode()
+        body = str(answer.replies[0].text).encode()
         return [NewSend(uid=f"reply-{next(_numbers)}", body=body, report_id=report.id)]
 
     def accept(self, sends: list[Send]) -> None:

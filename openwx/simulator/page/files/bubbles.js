@@ -7,7 +7,7 @@ import { bytes, moment, t } from "./words.js";
 
 const WITH_ICON = {
   location: "place", link: "link", card: "person", mini_program: "grid", transfer: "coin", red_packet: "envelope",
-  chat_record: "chats", call: "call", live_location: "place", friend_request: "people", other: "chats",
+  announcement: "people", chat_record: "chats", call: "call", live_location: "place", friend_request: "people", other: "chats",
 };
 
 /** Return the line for the list of chats. */
@@ -23,8 +23,8 @@ function recalled({ by, speaker }) {
   return by === "other" ? t("recalled", speaker?.name ?? "") : t("recalled_me");
 }
 
-/** Return the list item of a message, or of the time between two. */
-export function bubble(message, chat) {
+/** Return the list item of a message, or of the time between two. `onquote` begins an answer that quotes the message. */
+export function bubble(message, chat, onquote) {
   if (message.kind === "time") return el("li", { class: "notice" }, el("time", {}, moment(message.time)));
   if (message.kind === "notice") return el("li", { class: "notice" }, message.text);
   if (message.revoked) return el("li", { class: "notice", "data-msg-id": message.msg_id }, recalled(message));
@@ -36,11 +36,14 @@ export function bubble(message, chat) {
       chat.type === "group" && !own && el("span", { class: "said-by" }, speaker?.name ?? ""),
       content(message),
       el("span", { class: "said-after" }, ...marks(message, chat),
+        canBeQuoted(message, chat) && el("button", { type: "button", class: "quiet", onclick: () => onquote(message) }, t("quote")),
         canBeRecalled(message, chat) && el("button", { type: "button", class: "quiet", onclick: () => recall(message, chat) }, t("recall")))));
 }
 
 /** A bot is not told of recalls, and can make none. */
 const canBeRecalled = ({ kind }, { type }) => kind !== "friend_request" && type !== "clawbot";
+
+const canBeQuoted = ({ kind }, { type, id }) => kind !== "friend_request" && kind !== "call" && type !== "clawbot" && id !== "fmessage";
 
 function marks({ by, bounced, taken }, { type }) {
   if (type === "clawbot") return by === "other" ? [] : [took(taken, "bot_took", "bot_waits")];
@@ -65,7 +68,7 @@ function content(message) {
   const address = medium && attachment(here.account, msg_id);
   switch (kind) {
     case "text":
-      return el("p", { class: "bubble", dir: "auto" }, text);
+      return el("p", { class: "bubble", dir: "auto" }, message.quotes && el("small", { class: "quoted" }, message.quotes), text);
     case "image":
     case "sticker":
       if (message.unreadable) return card("warning", t(kind), t("unreadable"));

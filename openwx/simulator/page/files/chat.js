@@ -33,7 +33,7 @@ export function open(type, key) {
     earlier.hidden = !chat.more;
     none.hidden = chat.messages.length > 0;
     say(budget, chat.type !== "clawbot" || chat.sends_left === null ? "" : t("bot_sends_left", chat.sends_left));
-    keep(list, withTimes(chat.messages), (message) => message.msg_id, (message) => bubble(message, chat));
+    keep(list, withTimes(chat.messages), (message) => message.msg_id, (message) => bubble(message, chat, writing.quote));
     talk.scrollTop = atEnd ? talk.scrollHeight : talk.scrollHeight - fromEnd;
     await writing.load(chat);
     // Screen readers announce new messages, not the earlier ones.

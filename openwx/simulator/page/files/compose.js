@@ -9,13 +9,15 @@ import { t } from "./words.js";
 const ME = "me";
 const AT_MOST = 45e6;
 const BOT_SAMPLES = ["sample_file", "voice", "video"];
-const SAMPLES_OF_ALL = [...BOT_SAMPLES, "sticker", "location", "link", "card", "mini_program", "transfer", "red_packet", "chat_record",
+const SAMPLES_OF_ALL = [...BOT_SAMPLES, "sticker", "location", "link", "articles", "card", "mini_program", "transfer", "red_packet", "chat_record",
   "live_location", "call", "shop_sticker"];
+const EVERYBODY = "所有人";
 const KINDS = [["image/", "sends_image"], ["video/mp4", "sends_video"], ["audio/mpeg", "sends_voice"]];
 
 export function composer(type, key) {
   const isBot = type === "clawbot";
   let members = null;
+  let quoted = null;
   const writer = el("select", { "aria-label": t("write_as"), name: "writer" });
   const text = el("textarea", {
     rows: 1, "aria-label": t("message"), placeholder: t("message"), name: "text", maxlength: 10000,
@@ -31,13 +33,14 @@ export function composer(type, key) {
   });
   const menu = el("div", { class: "menu", role: "group", "aria-label": t("more"), hidden: true },
     picker("image", "image/*"), sampleButtons("sample_image"), picker("file", ""),
-    sampleButtons(...(isBot ? BOT_SAMPLES : SAMPLES_OF_ALL)));
+    sampleButtons(...(isBot ? BOT_SAMPLES : SAMPLES_OF_ALL), ...(type === "group" ? ["announcement"] : [])));
+  const quoting = el("p", { class: "quoting", hidden: true });
   const more = iconButton("plus", t("more"), toggle, { "aria-expanded": "false" });
   const form = el("form", { class: "composer", onsubmit: say,
     ondragover: (event) => event.preventDefault(),
     ondrop: (event) => takes(event, event.dataTransfer),
     onkeydown: (event) => { if (event.key === "Escape" && !menu.hidden) toggle(); } },
-    el("label", { class: "writer", hidden: isBot }, icon("pen"), el("span", {}, t("write_as")), writer),
+    quoting, el("label", { class: "writer", hidden: isBot }, icon("pen"), el("span", {}, t("write_as")), writer),
     el("div", { class: "composer-line" }, text, more, el("button", { type: "submit", class: "primary" }, t("send"))), menu);
   const nobody = el("p", { class: "empty", hidden: true }, t(isBot ? "bot_is_gone" : "no_writer"));
 
@@ -65,9 +68,23 @@ export function composer(type, key) {
     event.preventDefault();
     const said = text.value.trim();
     if (!said) return;
+    const words = type === "group" ? withMentions(text.value, members ?? []) : said;
+    const what = quoted ? ["quotes", { msg_id: quoted.msg_id, text: words }] : ["says", { text: words }];
     text.value = "";
     grow();
-    if (!await as("says", { text: said }) && !text.value) text.value = said;
+    if (!await as(...what)) return text.value ||= said;
+    return quote(null);
+  }
+
+  /** Have the next text quote a message, or none. */
+  function quote(message) {
+    quoted = message;
+    quoting.hidden = !message;
+    quoting.replaceChildren();
+    if (!message) return;
+    quoting.append(el("span", {}, `${message.speaker?.name ?? ""}: ${message.text || t(message.kind)}`),
+      iconButton("remove", t("stop_quoting"), () => quote(null)));
+    text.focus();
   }
 
   async function send(file) {
@@ -111,7 +128,14 @@ export function composer(type, key) {
     keep(writer, writers(chat, members), (one) => one.value, ({ value, name }) => el("option", { value }, name));
   }
 
-  return { load, node: el("footer", {}, form, nobody) };
+  return { load, quote, node: el("footer", {}, form, nobody) };
+}
+
+/** Mention members as a phone does: "@NAME " gets the space that ends a mention. */
+function withMentions(text, members) {
+  const names = [EVERYBODY, ...members.map((one) => one.display_name || one.nickname)].sort((a, b) => b.length - a.length);
+  const any = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
+  return text.replace(new RegExp(`@(${any}) `, "gu"), "@$1\u2005").replace(/^\s+|[ \n]+$/g, "");
 }
 
 /** Fill the list of possible writers; the default is the first. */

@@ -14,6 +14,14 @@ export const SAMPLES = {
     icon: "link", verb: "sends_link",
     make: () => ({ title: t("sample_link"), desc: t("sample_link_text"), url: "https://example.com/walks?id=12&from=wechat" }),
   },
+  articles: {
+    icon: "link", verb: "sends_articles",
+    make: () => ({ articles: [
+      { title: t("sample_link"), desc: t("sample_link_text"), url: "https://example.com/walks?id=12&from=wechat" },
+      { title: t("sample_record"), url: "https://example.com/walks?id=13" },
+    ] }),
+  },
+  announcement: { icon: "people", verb: "announces", make: () => ({ text: t("sample_line") }) },
   card: { icon: "person", verb: "sends_card", make: () => ({ person: t("sample_stranger") }) },
   mini_program: { icon: "grid", verb: "sends_mini_program", make: () => ({ title: t("sample_program"), app_name: t("sample_program_app") }) },
   transfer: { icon: "coin", verb: "transfers", make: () => ({ amount: 8.88, memo: t("sample_memo") }) },

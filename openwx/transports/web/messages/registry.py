@@ -5,7 +5,7 @@ from collections.abc import Callable
 from openwx.domain.events import FriendRequested
 from openwx.domain.messages import Message, Parties
 from openwx.transports.web import wire
-from openwx.transports.web.messages import app, media, sysmsg, text
+from openwx.transports.web.messages import app, media, quotes, sysmsg, text
 
 STATUS_NOTIFY = 51
 IGNORED_TYPES = frozenset({40, 50, 52, 53, STATUS_NOTIFY})
@@ -33,6 +33,7 @@ _APP_READERS: dict[int, Reader] = {
     6: media.read_file,
     8: media.read_sticker,
     17: app.read_live_location,
+    57: quotes.read_quote,
     2000: app.read_transfer,
     2001: app.read_red_packet,
 }

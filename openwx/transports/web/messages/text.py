@@ -5,10 +5,11 @@ from urllib.parse import urlsplit
 
 from openwx.domain.contacts import sex_of
 from openwx.domain.events import FriendRequested
-from openwx.domain.messages import Card, Location, Message, Notice, Parties, Recall, Text, Unknown
+from openwx.domain.messages import Card, Location, Message, Notice, Parties, Recall, Unknown
 from openwx.domain.text import decoded, plain, words
 from openwx.transports.web import wire
 from openwx.transports.web.messages import sysmsg
+from openwx.transports.web.messages.quotes import read_plain
 from openwx.transports.web.xmltext import Xml
 
 _MAP_HOST = re.compile(r"(?:^|\.)maps?\.")
@@ -21,7 +22,7 @@ def read_text(entry: wire.Message, content: str, parties: Parties) -> Message:
     """Read a text; with an address at a map host it is a place."""
     if _is_map(decoded(entry.Url)):
         return read_location(entry, content, parties)
-    return Text(id=str(entry.MsgId), time=entry.CreateTime, content=plain(content), parties=parties)
+    return read_plain(entry, content, parties)
 
 
 def read_location(entry: wire.Message, content: str, parties: Parties) -> Message:

@@ -6,7 +6,7 @@ import pytest
 
 from openwx.domain.contacts import Friend, User
 from openwx.domain.events import FriendRequested
-from openwx.domain.messages import App, Card, Location, Message, Parties, Recall, Text
+from openwx.domain.messages import App, Card, Location, Message, Parties, Quote, Recall, Text
 from openwx.transports.web import wire
 from openwx.transports.web.messages.base import split_sender
 from openwx.transports.web.messages.registry import reader_of
@@ -145,11 +145,16 @@ def test_no_number_of_a_character_is_too_long(
         assert read(msg_type, content, app_type).id == "1"
 
 
-@pytest.mark.parametrize(("msg_type", "app_type"), [(1, 0), (49, 5), (10000, 0), (10002, 0)])
+@pytest.mark.parametrize(
+    ("msg_type", "app_type"),
+    [(1, 0), (49, 5), (49, 33), (49, 57), (49, 87), (10000, 0), (10002, 0)],
+)
 def test_no_content_is_a_burden(msg_type: int, app_type: int) -> None:
     """Whatever it is, it is read in the time that so many characters take."""
     pieces = (
         *("<a>", "&lt;a&gt;", "a='1' ", "<![CDATA[", "&amp;", "<span ", "<br/>", "@x:<br/>", "$a$"),
+        *("「x：y」\n- - - - - - ", "」\n- - - - - -", "<mmreader><category><item><title>"),
+        *("<item>", "<category>", "<weappinfo>", "<refermsg><content>", "<refermsg>&lt;msg&gt;"),
         *("<link name='a'><nickname>", "<template>$", "<title>&amp;lt;", '<emoji md5="', "&#1;"),
     )
     for root in ("<msg>", "<sysmsg type='x'>"):
@@ -158,3 +163,83 @@ def test_no_content_is_a_burden(msg_type: int, app_type: int) -> None:
             started = time.process_time()
             assert read(msg_type, content, app_type).id == "1"
             assert time.process_time() - started < 5, (root, piece)
+
+
+# -- what apps share, and what is quoted ----------------------------------------------------------------
+
+
+def test_a_push_of_many_articles_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    items = "".join(f"<item><title>{number}</title></item>" for number in range(10_000))
+    for end in ("</category></mmreader></appmsg></msg>", ""):
+        xml = f"<msg><appmsg><title>a</title><mmreader><category>{items}{end}"
+        message = read(49, escaped(xml), 5)
+        assert isinstance(message, App)
+        assert [one.title for one in message.articles] == [str(number) for number in range(100)]
+        assert message.xml == ""
+    assert "a push has 10000 articles; 100 are reported" in caplog.text
+    assert "app_xml is left out" in caplog.text
+
+
+def test_articles_within_articles_are_none() -> None:
+    items = "<item><title>1</title>" * 1000 + "</item>" * 1000
+    xml = f"<msg><appmsg><mmreader><category>{items}</category></mmreader></appmsg></msg>"
+    message = read(49, escaped(xml), 5)
+    assert isinstance(message, App)
+    assert len(message.articles) == 1
+
+
+@pytest.mark.parametrize("app_type", [5, 6, 33, 57, 87])
+def test_broken_xml_is_read_as_far_as_it_goes(app_type: int) -> None:
+    xml = "<msg><appmsg><title>all & <b>the</title><refermsg><type>1</type><content>quo"
+    assert read(49, xml, app_type).id == "1"
+
+
+def test_a_broken_quote_is_a_text_with_what_there_is() -> None:
+    message = read(
+        49, "<msg><appmsg><title>yes & <b>no</title><refermsg><type>1</type><content>quo", 57
+    )
+    assert isinstance(message, Text)
+    assert (message.content, message.format) == ("yes & no", "text")
+    assert message.quote == Quote(content="quo", format="text")
+
+
+@pytest.mark.parametrize(
+    ("inside", "quote"),
+    [
+        ("", Quote(content="")),
+        ("<svrid>12</svrid>", Quote("12", content=None)),
+        ("<svrid>1:@victim</svrid><type>3</type>", Quote(content="", format="media")),
+        ("<svrid>٣</svrid><type>1</type><content>x</content>", Quote("", "", "x", "text")),
+        ("<type>1</type><content>&lt;b&gt;x</content>", Quote("", "", "<b>x", "text")),
+        ("<type>49</type><content>nonsense</content>", Quote(content="", format="app")),
+        ("<type>10000</type><content>x</content>", Quote(content="")),
+    ],
+)
+def test_a_quote_names_a_message_or_none(inside: str, quote: Quote) -> None:
+    xml = f"<msg><appmsg><title>a</title><refermsg>{inside}</refermsg></appmsg></msg>"
+    message = read(49, escaped(xml), 57)
+    assert message.quote == quote
+
+
+def test_a_quote_within_a_quote_says_what_was_written() -> None:
+    inner = "<msg><appmsg><title>inner</title><type>57</type><refermsg/></appmsg></msg>"
+    xml = (
+        "<msg><appmsg><title>outer</title><refermsg><type>49</type>"
+        f"<content>{escaped(inner)}</content></refermsg></appmsg></msg>"
+    )
+    message = read(49, escaped(xml), 57)
+    assert (message.content, message.quote) == ("outer", Quote("", "", "inner", "text"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "「a：b」",
+        "「a：b」\n- - -\nc",
+        "「a b」\n- - - - - - - - - - - - - - -\nc",
+        "x「a：b」\n- - - - - - - - - - - - - - -\nc",
+    ],
+)
+def test_what_only_looks_like_a_quote_is_none(text: str) -> None:
+    message = read(1, text.replace("\n", "<br/>"))
+    assert (message.content, message.quote) == (text, None)
