@@ -1,10 +1,17 @@
 """The command line of ``openwx``."""
 
 import argparse
+import inspect
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from openwx import __version__
+from openwx.cli.shell import arguments as shell
+from openwx.cli.shell.arguments import FileOption
+
+_WIDTH = 78
+"""Of descriptions, which have their line breaks here for the sake of the examples below them."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,14 +23,26 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(metavar="COMMAND", dest="command")
     config, as_json = (argparse.ArgumentParser(add_help=False) for _ in range(2))
     where = "default: ./config.toml, else the one in the user's configuration folder"
-    config.add_argument("--config", type=Path, metavar="FILE", help=where)
+    config.add_argument("--config", action=FileOption, type=Path, metavar="FILE", help=where)
     as_json.add_argument("--json", action="store_true", help="one JSON object, for programs")
 
     def add(
-        name: str, words: str, more: str = "", *, options: Sequence[argparse.ArgumentParser] = ()
+        name: str,
+        words: str,
+        more: str = "",
+        *,
+        options: Sequence[argparse.ArgumentParser] = (),
+        examples: str = "",
     ) -> argparse.ArgumentParser:
-        description = f"{words[0].upper()}{words[1:]}. {more}"
-        return commands.add_parser(name, help=words, description=description, parents=options)
+        """Add a command: what it does in ``words``, more sentences, and lines of a shell as examples."""
+        return commands.add_parser(
+            name,
+            help=words,
+            description=textwrap.fill(f"{words[0].upper()}{words[1:]}. {more}".strip(), _WIDTH),
+            epilog=examples and "examples:\n" + textwrap.indent(inspect.cleandoc(examples), "  "),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=options,
+        )
 
     serve = add(
         "serve",
@@ -93,6 +112,8 @@ def parser() -> argparse.ArgumentParser:
     )
     digits.add_argument("code", type=_digits, metavar="DIGITS", help="4 to 8 digits")
     digits.add_argument("--account", metavar="NAME", help="the account, if several want digits")
+
+    shell.add_all(add, config)
 
     add("check-config", "check the configuration and show it", options=[config])
 
