@@ -49,6 +49,11 @@ def parser() -> argparse.ArgumentParser:
         "log in to WeChat and serve the /openwx API",
         "The QR code to scan appears in the terminal and in the console, a page at the address that is printed.",
         options=[config],
+        examples="""
+            openwx serve --demo
+            openwx serve --config /etc/openwx/config.toml
+            OPENWX_DATA_DIR=/var/lib/openwx openwx serve --port 3001
+        """,
     )
     serve.add_argument("--host", help="listen on this address instead of the configured ones")
     serve.add_argument(
@@ -68,6 +73,11 @@ def parser() -> argparse.ArgumentParser:
         "show the state of the running gateway",
         "Exit code 0: every account is ready; 1: some are not; 2: no gateway was reached.",
         options=[as_json, config],
+        examples="""
+            openwx status
+            openwx status --json | jq .accounts
+            openwx status > /dev/null || echo 'WeChat is not ready'
+        """,
     )
 
     add(
@@ -82,6 +92,13 @@ def parser() -> argparse.ArgumentParser:
         "list failed deliveries to post_api, send them again, or drop them",
         "It asks the gateway that runs with this configuration; if none does, it reads the journal.",
         options=[config],
+        examples="""
+            openwx outbox
+            openwx outbox --waiting
+            openwx outbox show 17
+            openwx outbox retry --all
+            openwx outbox drop 17 18
+        """,
     )
     outbox.add_argument(
         "do",
@@ -109,6 +126,9 @@ def parser() -> argparse.ArgumentParser:
         "hand in the digits that the phone shows after a scan",
         "It asks the gateway that runs with this configuration. Exit code 1: they are wrong, or none are wanted.",
         options=[config],
+        examples="""
+            openwx verify-code 123456
+        """,
     )
     digits.add_argument("code", type=_digits, metavar="DIGITS", help="4 to 8 digits")
     digits.add_argument("--account", metavar="NAME", help="the account, if several want digits")
@@ -128,6 +148,11 @@ def parser() -> argparse.ArgumentParser:
         "simulate",
         "run a simulated WeChat to develop against",
         "Its phone is a page on which you scan and chat as anybody; an API controls it.",
+        examples="""
+            openwx simulate
+            openwx simulate --port 0 --friends 1000 --groups 50 --chatter 2
+            openwx simulate --ilink verify_code=yes
+        """,
     )
     simulate.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
     simulate.add_argument("--port", type=_port, default=3080, help="default: 3080; 0: any free one")

@@ -49,7 +49,7 @@ async def test_a_text_of_standard_input(typed: Typed, api: Gateway, account: Mem
         (longest + b"x", "more than 16384 bytes"),
         (longest + b"\n" * 3 + b"the end", "more than 16384 bytes"),
         (("字" * 6000).encode(), "more than 16384 bytes"),
-        (b"\xff\xfe", "no text in UTF-8; send it as a file"),
+        (b"GIF89a\0", "no text; send it as a file"),
         (b"\n", "is empty"),
         (b"", "is empty"),
     ):
@@ -58,6 +58,9 @@ async def test_a_text_of_standard_input(typed: Typed, api: Gateway, account: Mem
         assert words in err
         assert len(err.splitlines()) == 1
     assert len(friend.texts) == 3
+    cut = "日志".encode()[1:-1]
+    assert await typed("send", "--to", "小灰", "-", stdin=cut) == SAYS_NOTHING
+    assert friend.texts[3:] == ["\ufffd\ufffd\ufffd"]
 
 
 def test_the_command_and_the_gateway_have_one_limit() -> None:

@@ -61,7 +61,7 @@ def _add_send(add: AddCommand, common: argparse.ArgumentParser) -> None:
             uptime | openwx send --to @owner -
             openwx send --to PERL学习交流 --group --file chart.png "Today's numbers"
             pg_dump shop | gzip | openwx send --to @owner --file - --name shop.sql.gz
-            openwx send --to @owner --key "backup-$(date +%F)" "Backup done."     # once a day at most
+            openwx send --to @owner --key "deployed-$VERSION" "Deployed $VERSION"     # once, also if repeated
         """,
     )
     send.add_argument("--to", type=_words, required=True, metavar="NAME", help=_TO)

@@ -43,16 +43,18 @@ def content(args: argparse.Namespace, settings: Settings) -> Content:
 
 
 def _stdin_text() -> str:
-    """Read a text, without the line ends at its end, as ``$(…)`` does."""
+    """Read a text, without the line ends at its end, as ``$(…)`` does.
+
+    A log that was cut within a character, or has other bytes that are no UTF-8, is a text all the same.
+    """
     most = MAX_TEXT + len("\r\n")
     read = _read(_stdin(), most + 1, "standard input")
+    if b"\0" in read:
+        words = "standard input is no text; send it as a file: --file - --name NAME"
+        raise Failure(FAILED, Code.BAD_PARAMETER, words)
     if len(read) > most:
         raise _too_long()
-    try:
-        text = read.decode().rstrip("\r\n")
-    except UnicodeDecodeError:
-        words = "standard input is no text in UTF-8; send it as a file: --file - --name NAME"
-        raise Failure(FAILED, Code.BAD_PARAMETER, words) from None
+    text = read.decode(errors="replace").rstrip("\r\n")
     if len(text.encode()) > MAX_TEXT:
         raise _too_long()
     if not text:
