@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from openwx.api.routes.sending import MAX_CONTENT
 from openwx.cli.shell import given
 from openwx.config import AccessSettings, AccountSettings
 from openwx.errors import Unreachable
-from openwx.simulator import Account, ClawBot, Fault, Simulator
+from openwx.simulator import ClawBot, Fault, Simulator
 from openwx.simulator.samples import PNG
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
@@ -24,6 +25,7 @@ from .world import Gateway, Receiver, World
 pytestmark = pytest.mark.in_memory
 
 SAYS_NOTHING = (0, "", "")
+ROOT = Path(__file__).parents[2]
 
 
 # -- texts -----------------------------------------------------------------------------------------------
@@ -266,6 +268,27 @@ async def test_6_the_account_is_not_logged_in(
     await gateway.get("stop_client")
     told = (await typed("send", "--to", "小灰", "x", "--json")).json
     assert told["outcome"] == "not_running"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+async def test_an_output_that_takes_nothing(
+    api: Gateway, account: MemoryAccount, tmp_path: Path
+) -> None:
+    script = (
+        f"'{sys.executable}' -m openwx who 小灰 > /dev/full; echo $?;"
+        f" '{sys.executable}' -m openwx who 小灰 >&-; echo $?;"
+        f" '{sys.executable}' -m openwx send --to 小灰 --json x | true"
+    )
+    environ = {"OPENWX_DATA_DIR": str(api.settings.data_dir), "PYTHONPATH": str(ROOT)}
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", script, cwd=tmp_path,
+        env=environ | {"PATH": os.environ["PATH"], "PYTHONUTF8": "1"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(PATIENCE_S):
+        out, err = await process.communicate()
+    assert (out, err) == (b"1\n0\n", b"openwx: [Errno 28] No space left on device\n")
+    assert account.friend("小灰").texts == ["x"]
 
 
 async def test_1_everything_else(

@@ -202,7 +202,7 @@ async def test_another_journal_is_said(
 
 
 def test_a_qr_code_does_not_fill_the_terminal() -> None:
-    event = {"post_type": "event", "event": "input_qrcode", "params": ["/path", "x" * 10_000]}
+    event: Json = {"post_type": "event", "event": "input_qrcode", "params": ["/path", "x" * 10_000]}
     assert len(lines.worded(event)) < 300
     event = {"post_type": "event", "event": "new_friend", "params": [{"displayname": "小灰"}]}
     assert lines.worded(event).endswith("  new_friend: 小灰")

@@ -55,5 +55,4 @@ def _code_of(arguments: tuple[str, ...]) -> int:
     try:
         return main(arguments)
     except SystemExit as ended:  # argparse
-        assert isinstance(ended.code, int)
-        return ended.code
+        return int(ended.code or 0)

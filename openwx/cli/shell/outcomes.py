@@ -43,21 +43,24 @@ class Failure(OpenwxError):
 
 def ends(work: Callable[[], int], *, as_json: bool, sends: bool = True) -> int:
     """Do the work, say what failed, and return the exit code. ``sends``: a lost answer may hide a message."""
+    output.open_what_is_closed()
     try:
-        return work()
-    except BrokenPipeError:
-        output.discard()
-        return DONE
-    except probe.NotReachedError as error:
-        failure = Failure(NOT_RUNNING, None, str(error))
-    except CallFailed as error:
-        failure = _of(error, sends=sends)
-    except Failure as error:
-        failure = error
-    try:
+        try:
+            return work()
+        except probe.NotReachedError as error:
+            failure = Failure(NOT_RUNNING, None, str(error))
+        except CallFailed as error:
+            failure = _of(error, sends=sends)
+        except Failure as error:
+            failure = error
         _say(failure, as_json=as_json)
     except BrokenPipeError:
         output.discard()
+        return DONE
+    except OSError as error:  # a full disk, or a file that was removed meanwhile
+        output.discard()
+        output.complain(str(error))
+        return FAILED
     return failure.exit_code
 
 

@@ -32,8 +32,15 @@ def complain(words: str) -> None:
     print(f"openwx: {one_line(words)}", file=sys.stderr, flush=True)
 
 
+def open_what_is_closed() -> None:
+    """Give standard output and standard error an end, if the process began without."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+
+
 def discard() -> None:
-    """Write nothing more, not even at the end of the process: nobody reads it."""
+    """Write nothing more to standard output, not even at the end of the process: it takes nothing."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
