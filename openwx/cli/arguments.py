@@ -1,10 +1,17 @@
 """The command line of ``openwx``."""
 
 import argparse
+import inspect
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from openwx import __version__
+from openwx.cli.shell import arguments as shell
+from openwx.cli.shell.arguments import FileOption
+
+_WIDTH = 78
+"""Of descriptions, which have their line breaks here for the sake of the examples below them."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,20 +23,37 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(metavar="COMMAND", dest="command")
     config, as_json = (argparse.ArgumentParser(add_help=False) for _ in range(2))
     where = "default: ./config.toml, else the one in the user's configuration folder"
-    config.add_argument("--config", type=Path, metavar="FILE", help=where)
+    config.add_argument("--config", action=FileOption, type=Path, metavar="FILE", help=where)
     as_json.add_argument("--json", action="store_true", help="one JSON object, for programs")
 
     def add(
-        name: str, words: str, more: str = "", *, options: Sequence[argparse.ArgumentParser] = ()
+        name: str,
+        words: str,
+        more: str = "",
+        *,
+        options: Sequence[argparse.ArgumentParser] = (),
+        examples: str = "",
     ) -> argparse.ArgumentParser:
-        description = f"{words[0].upper()}{words[1:]}. {more}"
-        return commands.add_parser(name, help=words, description=description, parents=options)
+        """Add a command: what it does in ``words``, more sentences, and lines of a shell as examples."""
+        return commands.add_parser(
+            name,
+            help=words,
+            description=textwrap.fill(f"{words[0].upper()}{words[1:]}. {more}".strip(), _WIDTH),
+            epilog=examples and "examples:\n" + textwrap.indent(inspect.cleandoc(examples), "  "),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=options,
+        )
 
     serve = add(
         "serve",
         "log in to WeChat and serve the /openwx API",
         "The QR code to scan appears in the terminal and in the console, a page at the address that is printed.",
         options=[config],
+        examples="""
+            openwx serve --demo
+            openwx serve --config /etc/openwx/config.toml
+            OPENWX_DATA_DIR=/var/lib/openwx openwx serve --port 3001
+        """,
     )
     serve.add_argument("--host", help="listen on this address instead of the configured ones")
     serve.add_argument(
@@ -49,6 +73,11 @@ def parser() -> argparse.ArgumentParser:
         "show the state of the running gateway",
         "Exit code 0: every account is ready; 1: some are not; 2: no gateway was reached.",
         options=[as_json, config],
+        examples="""
+            openwx status
+            openwx status --json | jq .accounts
+            openwx status > /dev/null || echo 'WeChat is not ready'
+        """,
     )
 
     add(
@@ -63,6 +92,13 @@ def parser() -> argparse.ArgumentParser:
         "list failed deliveries of reports, send them again, or drop them",
         "It asks the gateway that runs with this configuration; if none does, it reads the journal.",
         options=[config],
+        examples="""
+            openwx outbox
+            openwx outbox --waiting
+            openwx outbox show 17
+            openwx outbox retry --all
+            openwx outbox drop 17 18
+        """,
     )
     outbox.add_argument(
         "do",
@@ -91,9 +127,14 @@ def parser() -> argparse.ArgumentParser:
         "hand in the digits that the phone shows after a scan",
         "It asks the gateway that runs with this configuration. Exit code 1: they are wrong, or none are wanted.",
         options=[config],
+        examples="""
+            openwx verify-code 123456
+        """,
     )
     digits.add_argument("code", type=_digits, metavar="DIGITS", help="4 to 8 digits")
     digits.add_argument("--account", metavar="NAME", help="the account, if several want digits")
+
+    shell.add_all(add, config)
 
     add("check-config", "check the configuration and show it", options=[config])
 
@@ -108,6 +149,11 @@ def parser() -> argparse.ArgumentParser:
         "simulate",
         "run a simulated WeChat to develop against",
         "Its phone is a page on which you scan and chat as anybody; an API controls it.",
+        examples="""
+            openwx simulate
+            openwx simulate --port 0 --friends 1000 --groups 50 --chatter 2
+            openwx simulate --ilink verify_code=yes
+        """,
     )
     simulate.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
     simulate.add_argument("--port", type=_port, default=3080, help="default: 3080; 0: any free one")

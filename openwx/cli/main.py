@@ -1,5 +1,5 @@
 """The commands: ``openwx serve``, ``simulate``, ``crash-test``, ``check-config``, ``status``, ``doctor``, ``outbox``,
-``verify-code`` and ``logout``."""
+``verify-code`` and ``logout``; for shell scripts ``send``, ``ask``, ``who``, ``tail`` and ``completion``."""
 
 import argparse
 import asyncio
@@ -150,6 +150,40 @@ def _verify_code(args: argparse.Namespace) -> int:
     return verify_code.main(settings, args.code, account=args.account)
 
 
+def _send(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    with undisturbed():
+        from openwx.cli.shell import send
+    return send.main(settings, args)
+
+
+def _ask(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    with undisturbed():
+        from openwx.cli.shell import ask
+    return ask.main(settings, args)
+
+
+def _who(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    with undisturbed():
+        from openwx.cli.shell import who
+    return who.main(settings, args)
+
+
+def _tail(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    with undisturbed():
+        from openwx.cli.shell import tail
+    return tail.main(settings, args)
+
+
+def _completion(args: argparse.Namespace) -> int:
+    from openwx.cli.shell import completion
+
+    return completion.main(parser(), args.shell)
+
+
 def _simulate(args: argparse.Namespace) -> int:
     from openwx import logs, simulator
 
@@ -223,6 +257,11 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "verify-code": _verify_code,
     "check-config": _check_config,
     "logout": _logout,
+    "send": _send,
+    "ask": _ask,
+    "who": _who,
+    "tail": _tail,
+    "completion": _completion,
     "simulate": _simulate,
     "crash-test": _crash_test,
 }

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-import msgspec
 from aiohttp import hdrs
 from filelock import FileLock, Timeout
 
 from openwx import instance
-from openwx.api.probes import Readiness
 from openwx.client import Client
 from openwx.config import Settings
 from openwx.errors import OpenwxError
@@ -98,7 +96,7 @@ async def _ask(left: Instance | None) -> tuple[RunningGateway | None, str]:
         words = "it left no address there: it is starting or stopping, or is an older version"
         return None, words
     reasons = []
-    async with _session() as http:
+    async with session() as http:
         for url in left.urls:
             try:
                 await _prove(http, url, left.id)
@@ -127,7 +125,8 @@ async def _prove(http: aiohttp.ClientSession, url: str, id: str) -> None:
         raise NotReachedError(words)
 
 
-def _session() -> aiohttp.ClientSession:
+def session() -> aiohttp.ClientSession:
+    """Make an HTTP session for short calls."""
     return aiohttp.ClientSession(timeout=_TIMEOUT)
 
 
@@ -159,28 +158,3 @@ async def _is_taken(settings: Settings) -> bool:
         writer.close()
         return True
     return False
-
-
-async def readiness(gateway: RunningGateway, token: str | None) -> Readiness:
-    """Read the gateway's state. Raises ``NotReachedError``, also if it has another token."""
-    headers = gateway.headers
-    if token:
-        headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
-    url = gateway.url
-    try:
-        # Our own server, on this machine: its certificate is for the name that others use.
-        async with (
-            _session() as http,
-            http.get(f"{url}/readyz", headers=headers, ssl=False, allow_redirects=False) as answer,
-        ):
-            body, status = await answer.read(), answer.status
-    except (aiohttp.ClientError, OSError) as error:
-        raise NotReachedError(f"no openwx answers at {url}: {describe(error)}") from None
-    try:
-        state = msgspec.json.decode(body if status in (200, 503) else b"", type=Readiness)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        words = f"the openwx at {url} does not answer as this version does (HTTP {status}); it may be another version"
-        raise NotReachedError(words) from None
-    if state.accounts is msgspec.UNSET:
-        raise NotReachedError(f"the openwx at {url} has another access.token")
-    return state

@@ -10,6 +10,7 @@ import msgspec
 from openwx.api.probes import AccountHealth, Readiness
 from openwx.cli import probe
 from openwx.cli.probe import RunningGateway
+from openwx.cli.readiness import readiness
 from openwx.config import Settings
 from openwx.errors import ConfigError
 from openwx.safetext import one_line
@@ -38,7 +39,7 @@ def main(settings: Settings, *, as_json: bool) -> int:
 
 async def _ask(settings: Settings) -> tuple[RunningGateway, Readiness]:
     gateway = await probe.find(settings)
-    return gateway, await probe.readiness(gateway, settings.access.own_token)
+    return gateway, await readiness(gateway, settings.access.own_token)
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@
 halves for any other web framework. Nothing of the gateway is imported.
 """
 
+from typing import TYPE_CHECKING
+
 from openwx.client.answers import (
     Budget,
     ClientInfo,
@@ -77,10 +79,12 @@ from openwx.client.messages import (
     TextMessage,
     UnknownMessage,
 )
-from openwx.client.receiving import Receiver, receiver
 from openwx.client.signature import BadSignatureError, verify
 from openwx.client.stream import Events
 from openwx.client.uploads import NotAnUploadError, Reply, Upload, decode
+
+if TYPE_CHECKING:
+    from openwx.client.receiving import Receiver, receiver
 
 __all__ = [
     "Ambiguous",
@@ -155,3 +159,12 @@ __all__ = [
     "receiver",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the half for servers when it is used: programs that only call need not wait for ``aiohttp.web``."""
+    if name not in ("Receiver", "receiver"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from openwx.client import receiving
+
+    return getattr(receiving, name)

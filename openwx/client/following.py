@@ -1,5 +1,6 @@
 """Calls that receive messages and events as they happen."""
 
+from collections.abc import AsyncGenerator
 from typing import Literal, NamedTuple
 
 import aiohttp
@@ -7,7 +8,7 @@ import msgspec
 
 from openwx.client import errors, uploads
 from openwx.client.calls import CONNECT_S, Calls
-from openwx.client.stream import Events
+from openwx.client.stream import Connection, Events, Frame
 from openwx.client.uploads import Upload
 
 
@@ -76,3 +77,23 @@ class Following(Calls):
             return await self._stream("events", {"after": at, **options})
 
         return Events(open_after, str(after))
+
+    async def frames(
+        self,
+        after: int | Literal["now"] = "now",
+        *,
+        type: str | None = None,  # noqa: A002 - the API's name
+        chat: str | None = None,
+        format: str | None = None,
+    ) -> AsyncGenerator[Frame]:
+        """Follow as ``events`` does, over one connection, and yield what comes as it comes, JSON undecoded.
+
+        It ends with the connection, or raises ``CallFailed``: a program that finds its gateway anew connects again.
+        """
+        options = {"after": str(after), "type": type, "chat": chat, "format": format}
+        connection = Connection(await self._stream("events", options))
+        try:
+            while (frame := await connection.frame()) is not None:
+                yield frame
+        finally:
+            connection.close()

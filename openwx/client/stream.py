@@ -21,7 +21,11 @@ Open = Callable[[str], Awaitable[aiohttp.ClientResponse]]
 
 
 class Frame(msgspec.Struct):
-    """One event of the stream: a report, or by its ``name`` something about the stream itself."""
+    """One event of the stream: the JSON of a report, or by its ``name`` something about the stream itself.
+
+    ``missed`` is a gap, ``end`` says why the stream ends; the ``data`` of both is JSON with a ``reason``. ``id`` is
+    where to go on after this; it may come without a report.
+    """
 
     name: str = ""
     data: bytes = b""
@@ -51,7 +55,7 @@ class Events:
         self._open = open_after
         self._after = after
         self._pause_s = FIRST_PAUSE_S
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._turn = asyncio.Lock()
         self._ended = False
 
@@ -93,7 +97,7 @@ class Events:
         try:
             if self._connection is None:
                 after = self._after if self.last_id is None else str(self.last_id)
-                self._connection = _Connection(await self._open(after))
+                self._connection = Connection(await self._open(after))
             connection = self._connection
             if self._ended:  # by another task, meanwhile
                 self._disconnect()
@@ -130,7 +134,7 @@ class Events:
         )
 
 
-class _Connection:
+class Connection:
     """One answer of the gateway: events with one line of data each."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:

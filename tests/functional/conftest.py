@@ -21,6 +21,7 @@ from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
 
 from .rawcalls import Bench, benched
+from .typed import Typed
 from .world import Command, Gateway, Receiver, World
 
 
@@ -112,6 +113,17 @@ async def openwx(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Comman
             return command
 
         yield start
+
+
+@pytest.fixture
+def typed(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Typed:
+    """Return a function that runs ``openwx …`` in this process, beside the gateways of the world."""
+    return Typed(world.data_dir, tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture

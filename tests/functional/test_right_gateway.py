@@ -130,6 +130,8 @@ async def test_a_stranger_on_the_port_is_asked_nothing(
     assert (code, "another program listens" in err) == (2, True)
     code, out, err = await commands("verify-code", "123456")
     assert (code, out, "another program listens" in err) == (2, "", True)
+    code, out, err = await commands("send", "--to", "小灰", "x")
+    assert (code, out, "another program listens" in err) == (6, "", True)
     assert await commands("outbox", "list") == (0, "no delivery failed\n", "")
     assert await commands("outbox", "drop", "--all", "--yes") == (0, "0 done\n", "")
     assert (await commands("logout"))[0] == 0

@@ -12,6 +12,7 @@ from openwx import __version__
 from openwx.api.probes import AccountHealth
 from openwx.cli import probe
 from openwx.cli.doctor.finding import Finding, ok, problem, warning
+from openwx.cli.readiness import readiness
 from openwx.config import Listen, Settings
 from openwx.config.targets import POST_API
 from openwx.errors import ConfigError, OpenwxError
@@ -60,7 +61,7 @@ async def beside(settings: Settings) -> Beside:
         if gateway.is_demo:
             words = f"no openwx uses {settings.data_dir} now; a demo runs at {gateway.url}"
             return Beside([ok("running", words)], demo_url=gateway.url)
-        state = await probe.readiness(gateway, settings.access.own_token)
+        state = await readiness(gateway, settings.access.own_token)
         transports = await _transports(gateway, settings)
     except probe.NotRunningError:
         return Beside([ok("running", f"no openwx uses {settings.data_dir} now")])
