@@ -40,6 +40,8 @@ class Timing(msgspec.Struct, frozen=True):
     """How long received media is retried, and holds up its chat; a running download may last longer."""
     medium_login_s: float = 600.0
     """How long received media waits for a login before that."""
+    refresh_every_s: float = 60.0
+    """How long after a refresh of all contacts the next one may begin."""
     settle_s: float = 10.0
     """How long to wait for the sync where the answer to a call that must not be repeated was lost."""
     finish_s: float = 3.0

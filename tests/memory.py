@@ -315,6 +315,17 @@ class MemoryActions:
     async def accept(self, id: str, ticket: str) -> None:
         await self._change("accept", id, ticket)
 
+    async def mark_read(self, chat: Friend | Group) -> None:
+        await self._change("mark_read", chat.id)
+
+    async def refresh(self, chat: Friend | Group) -> int:
+        await self._change("refresh", chat.id)
+        return 0
+
+    async def refresh_all(self) -> int:
+        await self._change("refresh_all")
+        return 0
+
     async def recall(self, msg_id: str, chat_id: str) -> None:
         await self._change("recall", msg_id, chat_id)
 

@@ -29,6 +29,7 @@ from openwx.accounts.qrcode import LoginQRCode
 from openwx.accounts.questions import Questions
 from openwx.accounts.recall import Recalls
 from openwx.accounts.recorder import EventRecorder
+from openwx.accounts.refresh import Refreshes
 from openwx.accounts.resources import Resources
 from openwx.accounts.sender import Sender
 from openwx.accounts.status import AccountStatus
@@ -112,6 +113,7 @@ class Account:
         self._changes = ChangeRecorder(name, journal, self._recorder, self)
         self._transport.connect(self._changes)
         self.recalls = Recalls(name, journal, self._transport)
+        self.refreshes = Refreshes(name, self._transport, self._status, timing)
         self.avatars = Avatars(self._transport, timing)
         self.questions = Questions(self._recorder)
         self.buffer = EventBuffer(report.check_event_list_max_size)
@@ -291,6 +293,7 @@ class Account:
             self._status.stop()
             self._give_up_waiting()
             self._end_stream()
+            await self.refreshes.close()
             await self._changes.close()
             await self._transport.close()
 

@@ -21,6 +21,8 @@ _WORDS: dict[Capability, str] = {
     Capability.FRIEND_REQUESTS: "friend requests",
     Capability.SEND_TEXT: "texts to send",
     Capability.SEND_MEDIA: "media to send",
+    Capability.MARK_READ: "chats to mark as read",
+    Capability.REFRESH: "contacts to fetch anew",
 }
 
 

@@ -18,6 +18,10 @@ RESERVED = OF_EVERY_ROUTE | {"idempotency_key"}
 """Parameters that are never attributes to search for."""
 
 
+MOST_LETTERS = 200
+"""Letters of a text to search for."""
+
+
 class RequestModel(BaseModel):
     """The parameters of a route.
 
@@ -115,9 +119,17 @@ def missing_selector(kind: str, names: str) -> CallerError:
 
 
 class Search(RequestModel):
-    """Attributes to search for. An empty one matches what is empty."""
+    """Attributes to search for. An empty one matches what is empty. ``q`` is part of any of the names."""
 
     model_config = ConfigDict(extra="forbid")
+
+    q: Annotated[
+        str,
+        Field(
+            max_length=MOST_LETTERS,
+            description=f"part of any of the names, at most {MOST_LETTERS} letters",
+        ),
+    ] = ""
 
     @classmethod
     def read(cls, params: RequestParams) -> Self:
@@ -127,9 +139,9 @@ class Search(RequestModel):
         return search
 
     def attributes(self) -> dict[str, str]:
-        """Return the attributes to search for. CallerError -2 if there are none."""
-        attributes = self.model_dump(exclude_unset=True)
-        if not attributes:
+        """Return the attributes to search for, besides ``q``. CallerError -2 if there is neither."""
+        attributes = self.model_dump(exclude_unset=True, exclude={"q"})
+        if not attributes and not self.q.strip():
             raise CallerError(
                 Code.BAD_PARAMETER, f"give an attribute to search for: {', '.join(self.names())}"
             )

@@ -24,11 +24,13 @@ class Contacts(Calls):
         return await self._call("get_group_basic_info", list[GroupBasics], {}, again=True)
 
     async def search_friend(self, **attributes: str) -> list[Friend]:
-        """Find friends by attributes (any field of ``Friend``). Raises ``NotFound``."""
+        """Find friends by attributes (any field of ``Friend``), and by ``q``, part of any of the names. Raises
+        ``NotFound``."""
         return await self._call("search_friend", list[Friend], attributes, again=True)
 
     async def search_group(self, **attributes: str) -> list[Group]:
-        """Find groups by attributes (any field of ``Group`` but ``member``). Raises ``NotFound``."""
+        """Find groups by attributes (any field of ``Group`` but ``member``), and by ``q``, part of a name. Raises
+        ``NotFound``."""
         return await self._call("search_group", list[Group], attributes, again=True)
 
     async def get_avatar(

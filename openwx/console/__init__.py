@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 
 from openwx import assets
 from openwx.api.access import Access
-from openwx.console import accounts, auth, chats, contacts, deliveries, feed, live, media
+from openwx.console import accounts, auth, chats, contacts, deliveries, feed, live, media, search
 from openwx.console.context import LOGIN, ROOT, PageContext
 from openwx.console.pages import PageHandlers
 from openwx.console.services import ConsoleServices
@@ -47,6 +47,7 @@ class Console:
             ("/chats", chats.chats),
             ("/chat", chats.chat),
             ("/waiting", chats.waiting),
+            ("/search", search.search),
             ("/contacts", contacts.contacts),
             ("/contact", contacts.contact),
             ("/avatar", contacts.avatar),
@@ -57,6 +58,8 @@ class Console:
             router.add_get(ACCOUNT + path, pages.handler(view))
         router.add_get(f"{ACCOUNT}/live", pages.handler(live.live), allow_head=False)
         router.add_post(f"{ACCOUNT}/chat", pages.handler(chats.write, media=True))
+        router.add_post(f"{ACCOUNT}/mark-read", pages.handler(chats.mark_read))
+        router.add_post(f"{ACCOUNT}/contacts/refresh", pages.handler(contacts.refresh))
         router.add_post(f"{ACCOUNT}/verify-code", pages.handler(accounts.verify_code))
         router.add_post(f"{ACCOUNT}/name", pages.handler(accounts.name_owner))
         router.add_post(f"{ACCOUNT}/ilink", pages.handler(accounts.use_ilink))

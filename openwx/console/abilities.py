@@ -21,6 +21,8 @@ ORDER = (
     Capability.RECALL,
     Capability.CHANGES,
     Capability.FRIEND_REQUESTS,
+    Capability.MARK_READ,
+    Capability.REFRESH,
 )
 
 

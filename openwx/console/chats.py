@@ -9,6 +9,7 @@ from aiohttp import web
 from openwx.accounts.history import ChatFinder, payload_of
 from openwx.accounts.media.registry import described
 from openwx.accounts.outgoing import OutgoingMessage
+from openwx.api.capabilities import require
 from openwx.api.routes.sending import MAX_CONTENT, SendFriendMessage, SendGroupMessage, send
 from openwx.console.context import PageContext, base_of
 from openwx.console.messages import MessageView, message_of, one_line
@@ -17,6 +18,7 @@ from openwx.console.wording import PageError, error_reason
 from openwx.domain.contacts import Chat, Group
 from openwx.errors import CallerError, Code
 from openwx.store.records import StoredReport
+from openwx.transports.base import Capability
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -63,13 +65,13 @@ def _conversation(context: PageContext, known: ChatFinder, report: StoredReport)
 async def chat(context: PageContext) -> web.StreamResponse:
     """Show one conversation: its messages, those that wait to be sent, and the composer."""
     account = context.account()
-    found, chat_key = _requested_chat(context, account)
+    found, chat_key = requested_chat(context, account)
     after = await account.history.newest()
-    reports = await account.history.of(
-        chat_key, before=context.number("before"), limit=MESSAGES_SHOWN
+    found_page = await account.history.page(
+        chat_key, words="", before=context.number("before"), limit=MESSAGES_SHOWN
     )
     messages = [
-        message_of(report.seq, payload_of(report)) for report in reversed(reports) if report.body
+        message_of(number, msgspec.json.decode(body)) for number, body in found_page.messages
     ]
     name = found.displayname if found else messages[-1].chat if messages else ""
     if found is None and not name:
@@ -84,13 +86,13 @@ async def chat(context: PageContext) -> web.StreamResponse:
         messages=messages,
         recalled={message.recalls for message in messages if message.recalls},
         sizes=await sizes_of(messages, context.media_roots),
-        older=reports[-1].seq if len(reports) == MESSAGES_SHOWN else None,
+        older=found_page.before,
         after=after,
         **await _composer(account, chat_key),
     )
 
 
-def _requested_chat(context: PageContext, account: "Account") -> tuple[Chat | None, str]:
+def requested_chat(context: PageContext, account: "Account") -> tuple[Chat | None, str]:
     """Find the chat by its id of this login, or by its key only; return it with its key."""
     id, chat_key = context.texts.get("id", ""), context.texts.get("line", "")
     if id:
@@ -103,8 +105,20 @@ def _requested_chat(context: PageContext, account: "Account") -> tuple[Chat | No
     return None, chat_key
 
 
+async def mark_read(context: PageContext) -> web.StreamResponse:
+    """Mark the chat as read on the phone, as the route ``mark_read`` does."""
+    account = context.account()
+    require(account, Capability.MARK_READ)
+    _require_running(account)
+    found = _recipient(context, account)
+    await account.actions.mark_read(found)
+    if context.is_fragment:
+        return context.page("parts/marked.html", account=account)
+    return context.redirect(f"{base_of(account)}/chat", id=found.id)
+
+
 def _recipient(context: PageContext, account: "Account") -> Chat:
-    found, _ = _requested_chat(context, account)
+    found, _ = requested_chat(context, account)
     if found is None:
         raise PageError(Code.NOT_FOUND, "error.not_in_contacts")
     return found
@@ -139,7 +153,7 @@ def _pending(order: OutgoingMessage) -> PendingMessage:
 async def waiting(context: PageContext) -> web.StreamResponse:
     """Show the messages that wait to be sent."""
     account = context.account()
-    _, chat_key = _requested_chat(context, account)
+    _, chat_key = requested_chat(context, account)
     return context.page("parts/waiting.html", account=account, **await _composer(account, chat_key))
 
 

@@ -2,16 +2,18 @@
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 
 from aiohttp import hdrs, web
 
 from openwx.accounts.avatars import Avatar
-from openwx.console.context import PageContext
+from openwx.api.capabilities import require
+from openwx.console.context import PageContext, base_of
 from openwx.console.wording import PageError
-from openwx.domain.contacts import FRIEND, Chat, Friend, Group, Member, User
+from openwx.domain.contacts import FRIEND, Chat, Friend, Member, User
+from openwx.domain.matching import called
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.transports.base import Capability
 
@@ -34,7 +36,7 @@ async def contacts(context: PageContext) -> web.StreamResponse:
     kind: ContactKind = next(
         (kind for kind in kinds if kind == context.texts.get("kind")), "friends"
     )
-    found = sorted(_found(_all(account, kind), letters), key=lambda one: one.displayname.casefold())
+    found = sorted(called(_all(account, kind), letters), key=lambda one: one.displayname.casefold())
     start = context.number("from") or 0
     page = found[start : start + PAGE]
     template = "parts/contacts.html" if context.is_fragment else "contacts.html"
@@ -46,6 +48,7 @@ async def contacts(context: PageContext) -> web.StreamResponse:
         letters=letters,
         found=page,
         count=len(found),
+        changed=context.number("changed"),
         start=start,
         following=start + PAGE if start + PAGE < len(found) else None,
     )
@@ -72,15 +75,18 @@ def _all(account: "Account", kind: ContactKind) -> Iterable[Chat]:
     )
 
 
-def _found(chats: Iterable[Chat], letters: str) -> Iterator[Chat]:
-    wanted = letters.casefold()
-    return (chat for chat in chats if not wanted or wanted in _names(chat).casefold())
-
-
-def _names(chat: Chat | Member) -> str:
-    if isinstance(chat, Group):
-        return f"{chat.displayname}\n{chat.name}"
-    return f"{chat.displayname}\n{chat.name}\n{chat.markname}\n{chat.account}\n{chat.display}"
+async def refresh(context: PageContext) -> web.StreamResponse:
+    """Fetch all contacts anew from WeChat, as the route ``refresh_contacts`` does."""
+    account = context.account()
+    require(account, Capability.REFRESH)
+    account.require_running()
+    try:
+        changed = await account.refreshes.all()
+    except CallerError as error:
+        if error.code != Code.QUEUE_FULL:
+            raise
+        raise PageError(Code.QUEUE_FULL, "error.refreshed") from None
+    return context.redirect(f"{base_of(account)}/contacts", changed=str(changed))
 
 
 async def contact(context: PageContext) -> web.StreamResponse:
@@ -92,8 +98,7 @@ async def contact(context: PageContext) -> web.StreamResponse:
     if isinstance(chat, Friend):
         return context.page("friend.html", account=account, chat=chat)
     letters = context.texts.get("q", "").strip()[:MOST_LETTERS]
-    wanted = letters.casefold()
-    matching = [one for one in chat.members.values() if wanted in _names(one).casefold()]
+    matching = called(chat.members.values(), letters)
     start = context.number("from") or 0
     template = "parts/members.html" if context.is_fragment else "group.html"
     return context.page(

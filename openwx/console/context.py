@@ -33,7 +33,7 @@ HINT_IS_HIDDEN = "openwx_hint_is_hidden"
 """The cookie of a browser in which the hint how to set a token is hidden."""
 
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
-_SECTION_OF = {"chat": "chats", "contact": "contacts", "delivery": "deliveries"}
+_SECTION_OF = {"chat": "chats", "search": "chats", "contact": "contacts", "delivery": "deliveries"}
 
 
 class PageContext(msgspec.Struct):

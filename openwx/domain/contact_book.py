@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from openwx.domain.chat_ref import ChatRef, Identity, fingerprint_of
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
-from openwx.domain.matching import found_by, matching, resembling
+from openwx.domain.matching import called, found_by, matching, resembling
 from openwx.errors import CallerError, Code
 
 FRIEND_ATTRIBUTES = Friend.__struct_fields__
@@ -60,6 +60,23 @@ class ContactBook:
                 break
         return _only("contact", found, selectors)
 
+    def find_chat(self, **selectors: str) -> Chat:
+        """Return the one friend or group with all of these attributes.
+
+        Raises ``CallerError``: none (100), several (102), the account itself by its id or account (101).
+        """
+        found: list[Chat] = []
+        for find in (matching, resembling):
+            found += find(self.friends, selectors)
+            if selectors.keys() <= {"id", "displayname"}:
+                found += find(self.groups, selectors)
+            if found:
+                break
+        if not found and self._is_oneself(selectors):
+            words = "the account has no chat with itself; filehelper is one"
+            raise CallerError(Code.NOT_POSSIBLE, words)
+        return _only("friend or group", found, selectors)
+
     def find_member(self, group: Group, id: str) -> Member:
         """Return a group's member by id. Raises ``CallerError`` (100) where there is none."""
         member = group.members.get(id)
@@ -75,11 +92,13 @@ class ContactBook:
                 return member, group
         raise CallerError(Code.NOT_FOUND, f"no group has a member with id={id}")
 
-    def search_friends(self, **attributes: str) -> list[Friend]:
-        return found_by(self.friends, attributes)
+    def search_friends(self, part: str = "", **attributes: str) -> list[Friend]:
+        """Return the friends with all of these attributes, and with this part in one of their names."""
+        return called(found_by(self.friends, attributes), part)
 
-    def search_groups(self, **attributes: str) -> list[Group]:
-        return found_by(self.groups, attributes)
+    def search_groups(self, part: str = "", **attributes: str) -> list[Group]:
+        """Return the groups with all of these attributes, and with this part in one of their names."""
+        return called(found_by(self.groups, attributes), part)
 
     def find_again(self, ref: ChatRef) -> Chat | None:
         """Return a chat of a former login: the one with its uid, or the only record that is otherwise unchanged."""

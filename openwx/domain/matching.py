@@ -6,10 +6,11 @@ Where no name matches exactly, names in another spelling count.
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from openwx.domain.contacts import Friend, Group, User, number_or_name
-from openwx.domain.spelling import alike
+from openwx.domain.contacts import Friend, Group, Member, User, number_or_name
+from openwx.domain.spelling import alike, has_part
 
 ChatT = TypeVar("ChatT", Friend, Group, User)
+NamedT = TypeVar("NamedT", bound=Friend | Group | Member)
 
 # The attributes that single out a chat best come first, so that the others are compared for few chats. Reading an
 # attribute written out here takes half the time of ``getattr``.
@@ -37,6 +38,20 @@ _SPELT = frozenset({"displayname", "name", "markname", "display", "signature", "
 def found_by(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[ChatT]:
     """Return the chats with exactly these attributes, or else those with them in another spelling."""
     return matching(chats, attributes) or resembling(chats, attributes)
+
+
+def called(everybody: Iterable[NamedT], part: str) -> list[NamedT]:
+    """Return those one of whose names has this part, in any case and width; all where it is empty."""
+    if not part.strip():
+        return list(everybody)
+    fits = has_part(part)
+    return [one for one in everybody if any(map(fits, _names(one)))]
+
+
+def _names(one: Friend | Group | Member) -> tuple[str, ...]:
+    if isinstance(one, Group):
+        return (one.displayname, one.name)
+    return (one.displayname, one.name, one.markname, one.account, one.display)
 
 
 def resembling(chats: dict[str, ChatT], attributes: dict[str, str]) -> list[ChatT]:

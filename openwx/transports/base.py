@@ -37,6 +37,8 @@ class Capability(StrEnum):
     FRIEND_REQUESTS = "friend_requests"
     SEND_TEXT = "send_text"
     SEND_MEDIA = "send_media"
+    MARK_READ = "mark_read"
+    REFRESH = "refresh"
 
 
 class SendBudget(msgspec.Struct, frozen=True):
@@ -88,7 +90,7 @@ class Joined(msgspec.Struct, frozen=True):
 
 
 class ContactActions(Protocol):
-    """Changes of groups and contacts, and recalls. Arguments are objects of the present contacts.
+    """Changes of groups and contacts, recalls, and what is fetched anew. Arguments are objects of the present contacts.
 
     All raise ``CallerError`` where a change cannot be made or its outcome is unknown, and ``WeChatError``.
     """
@@ -109,6 +111,14 @@ class ContactActions(Protocol):
     async def make_friend(self, member: Member, words: str) -> None: ...
     async def accept(self, id: str, ticket: str) -> None: ...
     async def recall(self, msg_id: str, chat_id: str) -> None: ...
+    async def mark_read(self, chat: Chat) -> None:
+        """Tell the phone that a chat is read."""
+
+    async def refresh(self, chat: Chat) -> int:
+        """Fetch the record of a chat anew, record how it differs as events, and return their number."""
+
+    async def refresh_all(self) -> int:
+        """Do what ``refresh`` does for the user, all friends and all groups."""
 
 
 class Transport(Protocol):

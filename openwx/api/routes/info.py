@@ -61,8 +61,8 @@ class SearchFriend(Search):
 
 @route("search_friend", reads=True, needs=(Capability.CONTACTS,))
 async def search_friend(account: "Account", call: SearchFriend) -> list[Friend]:
-    """Find the friends with these attributes; code 100 if there is none."""
-    found = account.contacts.search_friends(**call.attributes())
+    """Find the friends with these attributes, and with `q` in one of their names; code 100 if there is none."""
+    found = account.contacts.search_friends(call.q, **call.attributes())
     if not found:
         raise CallerError(Code.NOT_FOUND, "no friend has these attributes")
     return found
@@ -82,8 +82,8 @@ class SearchGroup(Search):
 
 @route("search_group", reads=True, lists=Capability.GROUPS)
 async def search_group(account: "Account", call: SearchGroup) -> list[GroupInfo]:
-    """Find the groups with these attributes, with members; code 100 if there is none."""
-    found = account.contacts.search_groups(**call.attributes())
+    """Find the groups with these attributes, and with `q` in a name, with members; code 100 if there is none."""
+    found = account.contacts.search_groups(call.q, **call.attributes())
     if not found:
         raise CallerError(Code.NOT_FOUND, "no group has these attributes")
     return [group.info() for group in found]

@@ -65,5 +65,14 @@ class ILinkContactActions:
     async def accept(self, id: str, ticket: str) -> None:
         raise not_supported(Capability.FRIEND_REQUESTS)
 
+    async def mark_read(self, chat: Chat) -> None:
+        raise not_supported(Capability.MARK_READ)
+
+    async def refresh(self, chat: Chat) -> int:
+        raise not_supported(Capability.REFRESH)
+
+    async def refresh_all(self) -> int:
+        raise not_supported(Capability.REFRESH)
+
     async def recall(self, msg_id: str, chat_id: str) -> None:
         raise not_supported(Capability.RECALL)

@@ -18,16 +18,18 @@ from openwx.transports.base import ChangeSink, Joined
 from openwx.transports.ratelimit import Priority, RateLimiter
 from openwx.transports.web import friends as friend_calls
 from openwx.transports.web import groups as group_calls
-from openwx.transports.web import send, wire
+from openwx.transports.web import send, sync, wire
 from openwx.transports.web.client import WebClient
 from openwx.transports.web.contacts import WebContacts, is_group
 from openwx.transports.web.http import Call
 from openwx.transports.web.mutations import Mutation, MutationRunner, unknown
 from openwx.transports.web.records import is_no_contact
+from openwx.transports.web.refresh import ContactRefresh
 from openwx.transports.web.session import Session
 
 _CREATION = "a new group"
 """Groups are created one after the other, so that a new group is certainly the one that was asked for."""
+_EVERYBODY = "all contacts"
 
 
 class WebContactActions:
@@ -223,6 +225,18 @@ class WebContactActions:
             if id not in contacts.friends:
                 await self._publish(change, contacts.put_friend(record))
 
+    # -- what is known ---------------------------------------------------------------------------------------
+
+    async def refresh(self, chat: Chat) -> int:
+        """Fetch a chat's record anew, and publish the differences; their number."""
+        async with self._changes.turn(chat.id) as change:
+            return await ContactRefresh(self._client, self._sink).one(chat.id, change.read)
+
+    async def refresh_all(self) -> int:
+        """Fetch all contacts anew, and publish the differences; their number."""
+        async with self._changes.turn(_EVERYBODY):
+            return await ContactRefresh(self._client, self._sink).all()
+
     # -- messages --------------------------------------------------------------------------------------------
 
     async def recall(self, msg_id: str, chat_id: str) -> None:
@@ -230,6 +244,12 @@ class WebContactActions:
         client_msg_id = new_send_id()
         async with self._recalls.turn(msg_id) as change:
             await change.idempotent(lambda s: send.revoke(s, msg_id, chat_id, client_msg_id))
+
+    async def mark_read(self, chat: Chat) -> None:
+        """Tell the phone that a chat is read."""
+        async with self._changes.turn(chat.id) as change:
+            own_id = change.contacts.user.id
+            await change.idempotent(lambda s: sync.mark_read(s, own_id, chat.id))
 
     async def _publish(self, change: Mutation, events: list[Event]) -> None:
         """Publish events, unless a new login has published the contacts with the change in them."""

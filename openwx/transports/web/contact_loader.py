@@ -66,7 +66,7 @@ async def load_contacts(
     for id in sync.split_ids(init.ChatSet):
         if is_group(id):
             groups.setdefault(id, wire.Contact(id))
-    records, contacts.friends_are_whole = await _fetch_all(http, session)
+    records, contacts.friends_are_whole = await fetch_list(http, session)
     for number, record in enumerate(records):
         if is_group(record.UserName):
             groups[record.UserName] = record
@@ -110,8 +110,8 @@ def _keep(former: WebContacts, contacts: WebContacts) -> None:
         contacts.friends_are_whole = former.friends_are_whole
 
 
-async def _fetch_all(http: Http, session: Session) -> tuple[list[wire.Contact], bool]:
-    """Fetch the contact list; return it and whether it is complete."""
+async def fetch_list(http: Http, session: Session) -> tuple[list[wire.Contact], bool]:
+    """Fetch the contact list; return it and whether it is complete. Raises ``WeChatError``."""
     records: list[wire.Contact] = []
     whole = True
     seen: set[int] = set()

@@ -151,6 +151,10 @@ class Mutation:
         except WeChatError as error:
             raise unknown(error) from None
 
+    async def read(self, build: Build[R]) -> R:
+        """Make a call that changes nothing at WeChat. Raises ``WeChatError``."""
+        return await self._call(build)
+
     async def confirmed_by(self, evident: Callable[[], object]) -> bool:
         """Wait a while until the contacts show the effect. False: they do not."""
         try:

@@ -35,6 +35,15 @@ def init(session: Session) -> Call[wire.InitReply]:
 
 def status_notify(session: Session, own_id: str) -> Call[wire.Reply]:
     """Notify the phone that the web client is online. WeChat then sends the pairing of ids and Uins."""
+    return _notify(session, 3, own_id, own_id)
+
+
+def mark_read(session: Session, own_id: str, chat_id: str) -> Call[wire.Reply]:
+    """Tell the phone that a chat is read. Safe to repeat."""
+    return _notify(session, 1, own_id, chat_id)
+
+
+def _notify(session: Session, code: int, own_id: str, to: str) -> Call[wire.Reply]:
     return Call(
         name="webwxstatusnotify",
         path=MAIN + "webwxstatusnotify",
@@ -43,9 +52,9 @@ def status_notify(session: Session, own_id: str) -> Call[wire.Reply]:
         query={"lang": "zh_CN", "pass_ticket": session.pass_ticket},
         body={
             "BaseRequest": session.base_request(),
-            "Code": 3,
+            "Code": code,
             "FromUserName": own_id,
-            "ToUserName": own_id,
+            "ToUserName": to,
             "ClientMsgId": new_send_id(),
         },
     )

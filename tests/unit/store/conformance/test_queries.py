@@ -2,16 +2,20 @@
 
 import msgspec
 
-from openwx.store.base import Journal
+from openwx.store.base import MAX_SEQ, Journal
 from openwx.store.records import (
+    MAX_STORED_BODY,
     CompletedReport,
     Counts,
     DeliveryOutcome,
     DeliveryStatus,
+    MessagePage,
     WriteBatch,
 )
 
 from ..reports import Clock, a_message
+
+MUCH = 2**20
 
 
 def n_of(body: bytes) -> int:
@@ -26,11 +30,34 @@ async def write(journal: Journal, *reports: object, account: str = "me") -> list
 async def test_a_conversation_backwards_and_in_pieces(journal: Journal) -> None:
     await write(journal, *(a_message(n, "ab"[n % 2]) for n in range(10)), a_message(10, ""))
     await write(journal, a_message(11, "a"), account="other")
-    newest = await journal.history("me", "a", limit=3)
-    assert [n_of(one.body) for one in newest] == [8, 6, 4]
-    older = await journal.history("me", "a", before=newest[-1].seq, limit=9)
-    assert [n_of(one.body) for one in older] == [2, 0]
-    assert await journal.history("me", "", limit=9) == []
+    newest = await journal.messages("me", "a", rows=3, size=MUCH)
+    assert [n_of(body) for _, body in newest.messages] == [8, 6, 4]
+    assert (newest.end, newest.more) == (newest.messages[-1][0], True)
+    older = await journal.messages("me", "a", before=newest.end, rows=2, size=MUCH)
+    assert [n_of(body) for _, body in older.messages] == [2, 0]
+    assert not older.more
+    assert await journal.messages("me", "", rows=9, size=MUCH) == MessagePage([], MAX_SEQ, False)
+
+
+async def test_messages_of_all_chats(journal: Journal) -> None:
+    """Events and pruned bodies are read, and left out."""
+    await write(journal, a_message(0, "a"), a_message(1, "", kind="login"), a_message(2, "b"))
+    whole = await journal.messages("me", None, rows=9, size=MUCH)
+    assert [n_of(body) for _, body in whole.messages] == [2, 0]
+    part = await journal.messages("me", None, rows=2, size=MUCH)
+    assert [n_of(body) for _, body in part.messages] == [2]
+    assert part.more
+    rest = await journal.messages("me", None, before=part.end, rows=2, size=MUCH)
+    assert [n_of(body) for _, body in rest.messages] == [0]
+    assert not rest.more
+    large = a_message(3, "b", with_={"x": "x" * MAX_STORED_BODY}, deliver=False)
+    await write(journal, large, a_message(4, "a"))
+    assert [
+        n_of(body) for _, body in (await journal.messages("me", "b", rows=9, size=MUCH)).messages
+    ] == [2]
+    one = await journal.messages("me", None, rows=9, size=1)
+    assert [n_of(body) for _, body in one.messages] == [4]
+    assert one.more
 
 
 async def test_the_newest_of_each_chat(journal: Journal) -> None:
@@ -45,14 +72,17 @@ async def test_what_is_held_is_not_published(journal: Journal) -> None:
     (held, _) = await write(journal, a_message(1, "a", media=b"ref"), a_message(2, "a"))
     await write(journal, a_message(3, "b"))
     assert [n_of(one.body) for one in await journal.log("me", limit=9)] == [3]
-    assert await journal.history("me", "a", limit=9) == []
+    assert (await journal.messages("me", "a", rows=9, size=MUCH)).messages == []
     body = msgspec.json.encode({"n": 1})
     await journal.write(WriteBatch(account="me", completed=[CompletedReport(id=held, body=body)]))
-    page = await journal.history("me", "a", limit=9)
-    assert [n_of(one.body) for one in page] == [2, 1]
-    assert await journal.published_report("me", page[1].seq) == page[1]
+    page = (await journal.messages("me", "a", rows=9, size=MUCH)).messages
+    assert [n_of(body) for _, body in page] == [2, 1]
+    seq = page[1][0]
+    found = await journal.published_report("me", seq)
+    assert found is not None
+    assert (found.seq, found.body) == page[1]
     assert await journal.published_report("me", 0) is None
-    assert await journal.published_report("other", page[1].seq) is None
+    assert await journal.published_report("other", seq) is None
 
 
 async def test_deliveries_that_arrived(journal: Journal, clock: Clock) -> None:

@@ -12,7 +12,8 @@ from openwx.store.sqlite.journal import SQLiteJournal
 @pytest.mark.parametrize(
     ("sql", "values", "index"),
     [
-        (queries.HISTORY, ("me", "a", 2**62, 40), "uploads_chat (account=? AND chat=?"),
+        (queries.MESSAGES_OF_CHAT, ("me", 2**62, 40, "a"), "uploads_chat (account=? AND chat=?"),
+        (queries.MESSAGES, ("me", 2**62, 40), "uploads_seq (account=? AND seq<?"),
         (queries.CHATS, ("me", 100), "COVERING INDEX uploads_chat (account=?"),
         (queries.LOG, ("me", 2**62, 50), "uploads_seq (account=? AND seq<?"),
         (queries.PUBLISHED_REPORT, ("me", 5), "uploads_seq (account=? AND seq=?"),
