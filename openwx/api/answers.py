@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import InvalidURLError, LineTooLong
 
-from openwx.api import routing
+from openwx.api import routing, statuses
 from openwx.api.chunked_json import FEW, ChunkedJson
 from openwx.errors import CallerError, Code, NotLoggedIn, Rejected, WeChatError
 
@@ -21,17 +21,6 @@ IGNORED = "Openwx-Ignored"
 """Header with the names of parameters that a route does not know."""
 RETRY_AFTER_S = 5
 """Sent with a full queue if the error does not say when to try again."""
-
-_HTTP_STATUS: dict[int, int] = {
-    Code.BAD_PARAMETER: HTTPStatus.BAD_REQUEST,
-    Code.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
-    Code.FORBIDDEN: HTTPStatus.FORBIDDEN,
-    Code.NO_ROUTE: HTTPStatus.NOT_FOUND,
-    Code.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
-    Code.NOT_RUNNING: HTTPStatus.SERVICE_UNAVAILABLE,
-    Code.NOT_SUPPORTED: HTTPStatus.NOT_IMPLEMENTED,
-}
-"""The HTTP status of a code. All other codes are answered with 200, as the original did."""
 
 _CALL_ENDS = b");"
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -104,7 +93,7 @@ async def _in_call(callback: str, chunks: AsyncIterator[bytes]) -> AsyncIterator
 def failure(error: CallerError) -> Answer:
     """Encode an error."""
     body = _encode({"code": int(error.code), "status": error.status, **error.extra})
-    status = error.http_status or _HTTP_STATUS.get(error.code, 200)
+    status = error.http_status or statuses.usual(error.code)
     headers = _failure_headers(status, error.extra)
     return Answer(body, status, headers=headers, code=int(error.code))
 

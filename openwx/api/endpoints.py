@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import hdrs, web
 
 from openwx import metrics
 from openwx.accounts.journal_guard import not_kept
-from openwx.api import answers, audit, confirm, routing
+from openwx.api import answers, audit, confirm, routing, statuses
 from openwx.api.access import Access, unauthenticated, unwanted
 from openwx.api.answers import Answer
 from openwx.api.callers import Caller
@@ -16,6 +17,7 @@ from openwx.api.capabilities import require
 from openwx.api.disconnect import PendingCalls
 from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
+from openwx.api.models import STRICT
 from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
 from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
@@ -94,7 +96,7 @@ class Endpoints:
                     return answers.listed(reply, callback, origin, headers)
                 made = await self._render(request, reply)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
-                made = _failed(row.name, error, params)
+                made = _failed(row.name, error, params, request)
             count(made.code)
             if caller is not None:
                 self._note(row, request, caller, made.code, params, reply, "http")
@@ -151,7 +153,7 @@ class Endpoints:
             try:
                 ws = await sockets.serve(request)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
-                answer = _failed(row.name, error, RequestParams({}, {}))
+                answer = _failed(row.name, error, RequestParams({}, {}), request)
                 count(answer.code)
                 return answer.response()
             count(0)
@@ -178,7 +180,7 @@ class Endpoints:
             reply = await (self.pending.run(request, work) if row.cancel_on_disconnect else work)
             answer = await self._render(request, reply)
         except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
-            answer = _failed(name, error, params)
+            answer = _failed(name, error, params, request)
         metrics.OfRoute(row.name).answered(answer.code)
         self._note(row, request, caller, answer.code, params, reply, "ws")
         return answer
@@ -197,7 +199,8 @@ class Endpoints:
             headers |= answers.cors_headers(origin)
             headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = ", ".join(METHODS)
             headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = (
-                f"Authorization, Content-Type, {IDEMPOTENCY_KEY}, {LAST_EVENT_ID}"
+                f"Authorization, Content-Type, {IDEMPOTENCY_KEY}, {LAST_EVENT_ID},"
+                f" {statuses.STRICT_HEADER}"
             )
             headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
             if request.headers.get("Access-Control-Request-Private-Network") == "true":
@@ -216,6 +219,7 @@ class Endpoints:
 
         def prepare(params: RequestParams, caller: Caller) -> Coroutine[Any, Any, object]:
             caller.require(row.scope_of(params.texts))
+            statuses.check(params)
             gateway = VisibleGateway(manager, caller)
             arguments: dict[str, object] = {}
             has_none = False
@@ -286,6 +290,8 @@ class Endpoints:
             raise await self._refusal(request, params, why_unwanted)
         if IDEMPOTENCY_KEY in request.headers:
             _merge_key(params, request.headers[IDEMPOTENCY_KEY])
+        if statuses.STRICT_HEADER in request.headers:
+            params.texts.setdefault(STRICT, request.headers[statuses.STRICT_HEADER])
         return caller, params
 
     async def _refusal(
@@ -326,7 +332,15 @@ def _merge(row: Route, query: RequestParams, body: RequestParams) -> RequestPara
     return RequestParams({**query.texts, **body.texts}, body.files, ignored, body.unread)
 
 
-def _failed(name: str, error: Exception, params: RequestParams) -> Answer:
+def _failed(name: str, error: Exception, params: RequestParams, request: web.Request) -> Answer:
+    """Encode an error, whose HTTP status is another one where the call is strict."""
+    answer = _failure(name, error, params)
+    if answer.status == HTTPStatus.OK and statuses.is_strict(request, params):
+        answer.status = statuses.strict(answer.code)
+    return answer
+
+
+def _failure(name: str, error: Exception, params: RequestParams) -> Answer:
     """Encode an error. The traceback of a bug is logged."""
     match error:
         case CallerError(code=Code.BAD_PARAMETER) if params.unread:

@@ -11,7 +11,8 @@ from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Group, Member
 from openwx.errors import CallerError, Code
 
-OF_EVERY_ROUTE = frozenset({"client", "token", "datatype", "callback"})
+STRICT = "strict"
+OF_EVERY_ROUTE = frozenset({"client", "token", "datatype", "callback", STRICT})
 """The parameters of every route (contract, section 1)."""
 RESERVED = OF_EVERY_ROUTE | {"idempotency_key"}
 """Parameters that are never attributes to search for."""

@@ -20,7 +20,7 @@ from openwx.safetext import plain
 
 FOLDER = Path(__file__).parent
 PREFIX = "/confirm"
-NOT_PASSED_ON = ("token", "callback", "datatype")
+NOT_PASSED_ON = ("token", "callback", "datatype", "strict")
 """Parameters that say how to answer, or authenticate the caller."""
 
 _CODE = re.compile(r"`([^`]+)`")

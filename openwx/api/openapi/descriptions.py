@@ -12,7 +12,8 @@ body, named `media`. What a route does not know is ignored: the header `Openwx-I
 that change nothing take HEAD, too.
 
 **Answers** are JSON with `code` and `status`, but for the bare lists of people and groups, and pictures. HTTP 200 is
-every expected outcome; an unknown route or method is code -9 with HTTP 404 or 405.
+every expected outcome; an unknown route or method is code -9 with HTTP 404 or 405. With `strict=1`, or the header
+`Openwx-Strict: 1`, every code other than 0 is an HTTP status of 4xx or 5xx.
 
 **Ids** of friends, groups and members change with every login that was scanned; `uid`, `account` and the names last.
 
@@ -44,7 +45,10 @@ STATUSES: dict[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "Something is wrong with the call.",
     HTTPStatus.UNAUTHORIZED: "The caller is not authenticated.",
     HTTPStatus.FORBIDDEN: "This is not allowed, or not from this origin.",
-    HTTPStatus.NOT_FOUND: "There is none now.",
+    HTTPStatus.NOT_FOUND: "There is none; for what is usually HTTP 200, with `strict=1` alone.",
+    HTTPStatus.CONFLICT: "With `strict=1`: several match.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "With `strict=1`: this cannot be done with it.",
+    HTTPStatus.BAD_GATEWAY: "With `strict=1`: WeChat refused, or could not be reached.",
     HTTPStatus.REQUEST_TIMEOUT: "The body was not complete in time.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too big.",
     HTTPStatus.TOO_MANY_REQUESTS: "Too much waits, or this was done just now; Retry-After says when to come back.",

@@ -8,11 +8,12 @@ from urllib.parse import urlencode
 import msgspec
 
 from openwx.api.callers import Scope
-from openwx.api.models import RESERVED, RequestModel
+from openwx.api.models import RESERVED, STRICT, RequestModel
 from openwx.api.openapi import descriptions
 from openwx.api.openapi.examples import Recorded
 from openwx.api.openapi.responses import answers_of, responses_of
 from openwx.api.routing import Route
+from openwx.api.statuses import Strictness
 from openwx.api.stream_models import EventStream, Socket
 
 Schema = dict[str, Any]
@@ -34,6 +35,7 @@ _COMMON: dict[str, Schema] = {
         "description": "a script that calls `callback` with the answer, for pages of the origins that may call",
     },
     "callback": {"type": "string", "description": "with `datatype=jsonp`: the name of a function"},
+    STRICT: {"type": "boolean", "description": Strictness.describe(STRICT)},
 }
 """Parameters of every route besides the token (contract, section 1)."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, get_args
 
+from openwx.api import statuses
 from openwx.api.openapi import descriptions
 from openwx.api.openapi.examples import Recorded, everywhere, of_topic
 from openwx.api.routing import ImageReply, Route
@@ -108,8 +109,7 @@ def shared_responses() -> dict[str, Schema]:
 
 def own_responses(row: Route, replies: Sequence[Schema]) -> Iterator[tuple[str, Schema]]:
     """Yield the responses of this route alone, by the names of their components. ``replies`` are its successes."""
-    for status in sorted({int(success_of(row)), *(one.status for one in answers_of(row))}):
-        recorded = [one for one in answers_of(row) if one.status == status]
+    for status, recorded in sorted(_by_status(row).items()):
         if status == HTTPStatus.OK:
             response = _outcomes(row, recorded, replies)
         elif status in (HTTPStatus.SWITCHING_PROTOCOLS, HTTPStatus.NOT_MODIFIED):
@@ -129,13 +129,23 @@ def responses_of(row: Route, method: str, own: Iterable[str]) -> Schema:
     """Return all responses of a route by their status: its own, and the shared ones."""
     answers: dict[int, str] = {int(status): status.name for status in _shared_by(row, method)}
     own = set(own)
-    for status in (success_of(row), *(one.status for one in answers_of(row))):
+    for status in _by_status(row):
         if _name(row, status) in own:
-            answers[int(status)] = _name(row, status)
+            answers[status] = _name(row, status)
     return {
         str(status): {"$ref": f"#/components/responses/{name}"}
         for status, name in sorted(answers.items())
     }
+
+
+def _by_status(row: Route) -> dict[int, list[Recorded]]:
+    """Return the answers of a route by status; those of a strict call have a second one."""
+    found: dict[int, list[Recorded]] = {int(success_of(row)): []}
+    for one in answers_of(row):
+        found.setdefault(one.status, []).append(one)
+        if one.code and one.status == HTTPStatus.OK:
+            found.setdefault(statuses.strict(one.code), []).append(one)
+    return found
 
 
 def _shared_by(row: Route, method: str) -> Iterator[HTTPStatus]:
