@@ -117,6 +117,18 @@ class RequestAccepted(msgspec.Struct, frozen=True, kw_only=True):
     code: int = 0
 
 
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Stored messages, oldest first, each as its report. With ``before``, the next call gets older ones.
+
+    ``before`` is null where there are no older ones. ``messages`` may be empty while it is a number: a call searches a
+    bounded number of messages for the words.
+    """
+
+    code: int = 0
+    messages: list[msgspec.Raw]
+    before: int | None
+
+
 class ClientInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One account and its process, in the original's words. ``starttime`` is Unix time, ``runtime`` is in seconds.
 

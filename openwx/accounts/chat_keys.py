@@ -41,6 +41,10 @@ class ChatKeys:
         names = _names("Group" if ref.group else "Friend", ref.id, ref.uid)
         return self._find(names) or ref.fingerprint
 
+    def of_id(self, id: str) -> str:
+        """Get the key of a chat by its id, perhaps of a former login; empty where it is not known."""
+        return self._find([id])
+
     def remember(self, report: Report | StoredReport) -> None:
         """Take the key of a message from before the start, so that later ones of its chat stay behind it."""
         payload: dict[str, Any] = msgspec.json.decode(report.body) if report.body else {}

@@ -1,4 +1,4 @@
-"""The messages of each chat that are in the journal. The console reads them."""
+"""The messages of each chat that are in the journal, for ``get_history`` and the console."""
 
 import time
 from collections.abc import Sequence
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import msgspec
 
 from openwx.accounts.chat_keys import ChatKeys, chat_in
+from openwx.accounts.message_search import HistoryPage, MessageSearch
 from openwx.accounts.outgoing import OutgoingMessage
 from openwx.domain.chat_ref import fingerprint_of
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat
 from openwx.reporter.payload import Payload
-from openwx.store.base import Journal
+from openwx.store.base import MAX_SEQ, Journal
 from openwx.store.records import Counts, StoredReport
 
 HOUR_S = 3600.0
@@ -26,6 +27,7 @@ class History:
         self.chat_keys = chat_keys
         self._account = account
         self._journal = journal
+        self._search = MessageSearch(account, journal)
         self._counts: Counts | None = None
         self._count_again_at = 0.0
 
@@ -37,6 +39,13 @@ class History:
         """List the messages of a chat, newest first; those with a number below ``before`` where that is given."""
         more = {} if before is None else {"before": before}
         return await self._journal.history(self._account, chat_key, limit=limit, **more)
+
+    async def page(
+        self, chat_key: str | None, *, words: str, before: int | None, limit: int
+    ) -> HistoryPage:
+        """Return the newest messages below ``before``, of a chat or (None) of all, that have all of these words."""
+        at = MAX_SEQ if before is None else before
+        return await self._search.page(chat_key, words=words, before=at, limit=limit)
 
     async def published(self, *, before: int | None, limit: int) -> list[StoredReport]:
         """List messages and events of all chats, newest first."""

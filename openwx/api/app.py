@@ -15,6 +15,7 @@ from openwx.api.probes import Health
 from openwx.api.routes import (
     accounts,
     avatars,
+    chats,
     consult,
     events,
     friends,
@@ -30,7 +31,7 @@ from openwx.api.server import Handler, Runner
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
 
-TOPICS = (info, sending, recall, consult, groups, friends, avatars, events, accounts, outbox)
+TOPICS = (info, chats, sending, recall, consult, groups, friends, avatars, events, accounts, outbox)
 """Imported for the routes that they declare."""
 
 

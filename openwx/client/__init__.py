@@ -35,6 +35,7 @@ from openwx.client.answers import (
     SendingToAll,
     User,
 )
+from openwx.client.chats import HistoryPage
 from openwx.client.client import Client
 from openwx.client.errors import (
     Ambiguous,
@@ -105,6 +106,7 @@ __all__ = [
     "GroupBasics",
     "GroupCreated",
     "Happened",
+    "HistoryPage",
     "Image",
     "InExecution",
     "Invited",

@@ -2,12 +2,13 @@
 
 from openwx.client.accounts import Accounts
 from openwx.client.changing import Changing
+from openwx.client.chats import Chats
 from openwx.client.contacts import Contacts
 from openwx.client.following import Following
 from openwx.client.sending import Sending
 
 
-class Client(Contacts, Sending, Changing, Accounts, Following):
+class Client(Contacts, Chats, Sending, Changing, Accounts, Following):
     """A connection to one gateway, for one of its accounts.
 
     ::

@@ -60,6 +60,23 @@ class ContactBook:
                 break
         return _only("contact", found, selectors)
 
+    def find_chat(self, **selectors: str) -> Chat:
+        """Return the one friend or group with all of these attributes.
+
+        Raises ``CallerError``: none (100), several (102), the account itself by its id or account (101).
+        """
+        found: list[Chat] = []
+        for find in (matching, resembling):
+            found += find(self.friends, selectors)
+            if selectors.keys() <= {"id", "displayname"}:
+                found += find(self.groups, selectors)
+            if found:
+                break
+        if not found and self._is_oneself(selectors):
+            words = "the account has no chat with itself; filehelper is one"
+            raise CallerError(Code.NOT_POSSIBLE, words)
+        return _only("friend or group", found, selectors)
+
     def find_member(self, group: Group, id: str) -> Member:
         """Return a group's member by id. Raises ``CallerError`` (100) where there is none."""
         member = group.members.get(id)

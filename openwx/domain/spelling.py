@@ -59,6 +59,30 @@ def alike(given: str) -> Callable[[str], bool]:
     return fits
 
 
+def has_words(words: str) -> Callable[[str], bool]:
+    """Return a function that says whether a text has all of these words, in any order, case and width."""
+    wanted = _folded(words).split()
+
+    def fits(text: str) -> bool:
+        folded = _folded(text)
+        return all(word in folded for word in wanted)
+
+    return fits
+
+
+def has_part(part: str) -> Callable[[str], bool]:
+    """Return a function that says whether a name has this part, in any case and width."""
+    wanted = _folded(part).strip()
+    return lambda name: wanted in _folded(name)
+
+
+def _folded(text: str) -> str:
+    """Return a text in which case and width make no difference (Unicode's NFKC, folded)."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
 @lru_cache(maxsize=65_536)
 def _spelling(name: str) -> str:
     """Return the one spelling that stands for all equivalent ones."""

@@ -18,6 +18,7 @@ from openwx.errors import OpenwxError
 from openwx.store.records import (
     Counts,
     ListedReport,
+    MessagePage,
     Report,
     ReportPage,
     Send,
@@ -107,6 +108,14 @@ class ReportLog(Protocol):
         self, account: str, chat: str, *, before: int = MAX_SEQ, limit: int
     ) -> list[StoredReport]:
         """Return a chat's published reports with a sequence number below ``before``, newest first."""
+
+    async def messages(
+        self, account: str, chat: str | None, *, before: int = MAX_SEQ, rows: int, size: int
+    ) -> MessagePage:
+        """Return published messages with a sequence number below ``before``, of one chat or (None) of all.
+
+        Up to ``rows`` reports are read, of ``size`` bytes in all, but at least one.
+        """
 
     async def chats(self, account: str, *, limit: int) -> list[StoredReport]:
         """Return the newest published report of each chat, the latest first."""

@@ -94,6 +94,17 @@ class ReportPage(msgspec.Struct, frozen=True):
     """Whether there may be more than these."""
 
 
+class MessagePage(msgspec.Struct, frozen=True):
+    """Some published messages, newest first."""
+
+    messages: list[tuple[int, bytes]]
+    """Sequence numbers and bodies. Messages whose body is not stored any more are left out."""
+    end: int
+    """The sequence number down to which everything was read: the next page lies below it."""
+    more: bool
+    """Whether there are reports below ``end``."""
+
+
 class StoredReport(ListedReport, kw_only=True, frozen=True):
     """Any report that is still in the journal, with any delivery status."""
 

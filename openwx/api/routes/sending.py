@@ -51,13 +51,16 @@ class Receiver(FriendSelectors):
         """Return the friend. CallerError: none (100), several (102), oneself, or a person not known yet (101)."""
         if self.id != TO_OWNER:
             return account.contacts.find_friend(**self.selectors())
-        owner = account.contacts.friends.get(account.owner_id or "")
-        if owner is None:
-            words = (
-                f"id={TO_OWNER} is not known yet: your own WeChat must write to this account once"
-            )
-            raise CallerError(Code.NOT_POSSIBLE, words)
-        return owner
+        return owner_of(account)
+
+
+def owner_of(account: "Account") -> Friend:
+    """Return the account's own person. CallerError 101 while that is not known."""
+    owner = account.contacts.friends.get(account.owner_id or "")
+    if owner is None:
+        words = f"id={TO_OWNER} is not known yet: your own WeChat must write to this account once"
+        raise CallerError(Code.NOT_POSSIBLE, words)
+    return owner
 
 
 class MediaParams(RequestModel):

@@ -20,6 +20,7 @@ from openwx.store.records import (
     Counts,
     DeliveryStatus,
     ListedReport,
+    MessagePage,
     Report,
     ReportPage,
     Send,
@@ -31,7 +32,15 @@ from openwx.store.sqlite import queries
 from openwx.store.sqlite.condition import Condition, size_of
 from openwx.store.sqlite.executor import Worker
 from openwx.store.sqlite.files import Files
-from openwx.store.sqlite.queries import Probe, Prune, PruneOld, Read, ReadPublished, Vacuum
+from openwx.store.sqlite.queries import (
+    Probe,
+    Prune,
+    PruneOld,
+    Read,
+    ReadMessages,
+    ReadPublished,
+    Vacuum,
+)
 from openwx.store.sqlite.schema import BUSY_TIMEOUT_S
 from openwx.store.sqlite.tables import MAX_BATCH, Tables
 
@@ -175,6 +184,12 @@ class SQLiteJournal:
     ) -> list[StoredReport]:
         return await self._stored(queries.HISTORY, account, chat, before, limit)
 
+    async def messages(
+        self, account: str, chat: str | None, *, before: int = MAX_SEQ, rows: int, size: int
+    ) -> MessagePage:
+        page = await self._do(ReadMessages(account, chat, before, rows=rows, size=size))
+        return cast("MessagePage", page)
+
     async def chats(self, account: str, *, limit: int) -> list[StoredReport]:
         return await self._stored(queries.CHATS, account, limit)
 
@@ -282,7 +297,8 @@ class SQLiteJournal:
         return cast("list[tuple[Any, ...]]", await self._do(Read(sql, *values)))
 
     async def _do(
-        self, job: WriteBatch | Read | ReadPublished | Prune | PruneOld | Vacuum | Probe
+        self,
+        job: WriteBatch | Read | ReadPublished | ReadMessages | Prune | PruneOld | Vacuum | Probe,
     ) -> Any:
         if not self._is_open:
             raise JournalError("the journal is closed")

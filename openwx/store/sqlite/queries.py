@@ -11,6 +11,7 @@ from openwx.store.records import (
     Counts,
     DeliveryStatus,
     ListedReport,
+    MessagePage,
     PublishedReport,
     Report,
     ReportPage,
@@ -67,6 +68,12 @@ ORDER BY seq DESC LIMIT ?"""  # noqa: S608
 LOG = f"""
 SELECT {_STORED} FROM uploads WHERE account = ? AND seq < ? AND seq != 0
 ORDER BY seq DESC LIMIT ?"""  # noqa: S608
+_MESSAGES = """
+SELECT seq, CASE WHEN kind IN ('receive_message', 'send_message') THEN body ELSE x'' END FROM uploads
+WHERE account = ?1 AND seq < ?2 AND seq != 0 ORDER BY seq DESC LIMIT ?3"""
+_MESSAGES_OF_CHAT = """
+SELECT seq, body FROM uploads
+WHERE account = ?1 AND chat = ?4 AND chat != '' AND seq < ?2 AND seq != 0 ORDER BY seq DESC LIMIT ?3"""
 BODIES = """
 SELECT id, body FROM uploads WHERE account = ? AND id IN (SELECT value FROM json_each(?))"""
 # Reports that ended before the period are not read, since `settled` is never before `created`. Each row is read once.
@@ -161,6 +168,36 @@ class ReadPublished:
         found.close()
         pruned = db.execute(_PRUNED_TO, (self._account,)).fetchone()[0]
         return ReportPage(reports, pruned, more=left <= 0 or len(reports) == self._rows)
+
+
+class ReadMessages:
+    """A page of messages, newest first: at most ``rows`` reports are read, and none beyond ``size`` bytes of bodies."""
+
+    def __init__(
+        self, account: str, chat: str | None, before: int, *, rows: int, size: int
+    ) -> None:
+        self._sql = _MESSAGES if chat is None else _MESSAGES_OF_CHAT
+        self._values = (account, before, rows + 1, *(() if chat is None else (chat,)))
+        self._before = before
+        self._rows = rows
+        self._size = size
+
+    def __call__(self, db: sqlite3.Connection) -> MessagePage:
+        messages: list[tuple[int, bytes]] = []
+        end, rows, left = self._before, self._rows, self._size
+        found = db.execute(self._sql, self._values)
+        more = False
+        for seq, body in found:
+            more = rows == 0 or left <= 0
+            if more:
+                break
+            end = seq
+            rows -= 1
+            left -= len(body)
+            if body:
+                messages.append((seq, body))
+        found.close()
+        return MessagePage(messages, end, more)
 
 
 class Prune:
