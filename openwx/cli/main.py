@@ -1,5 +1,5 @@
 """The commands: ``openwx serve``, ``simulate``, ``crash-test``, ``check-config``, ``status``, ``doctor``, ``outbox``,
-``verify-code`` and ``logout``."""
+``verify-code``, ``mcp`` and ``logout``."""
 
 import argparse
 import asyncio
@@ -149,6 +149,13 @@ def _verify_code(args: argparse.Namespace) -> int:
     return verify_code.main(settings, args.code, account=args.account)
 
 
+def _mcp(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    from openwx.cli import mcp
+
+    return mcp.main(settings, args.http and mcp.address(args.http))
+
+
 def _simulate(args: argparse.Namespace) -> int:
     from openwx import logs, simulator
 
@@ -220,6 +227,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "outbox": _outbox,
     "verify-code": _verify_code,
+    "mcp": _mcp,
     "check-config": _check_config,
     "logout": _logout,
     "simulate": _simulate,

@@ -34,6 +34,7 @@ class Contact:
         """Whether a text is part of one of its names, in any case."""
         return any(part.casefold() in one.casefold() for one in {self.shown, *self.names})
 
+
 def of_friend(friend: Friend) -> Contact:
     names = {friend.displayname, friend.markname, friend.name, friend.account}
     return Contact(
@@ -73,9 +74,7 @@ class Book:
             return []
         if _is_id(text):
             return [one for one in self.contacts if text in (one.id, one.uid)]
-        return [
-            one for one in self.contacts if text in (one.id, one.uid) or text in one.names
-        ]
+        return [one for one in self.contacts if text in (one.id, one.uid) or text in one.names]
 
     def may_send(self, contact: Contact) -> bool:
         return contact.id in self._sendable
@@ -113,9 +112,7 @@ class Book:
         found = self.meant(text)
         if len(found) == 1:
             return answers.Entry(entry=text, outcome="found", chat=self.chat(found[0]))
-        return answers.Entry(
-            entry=text, outcome="ambiguous" if found else "not_found", chat=None
-        )
+        return answers.Entry(entry=text, outcome="ambiguous" if found else "not_found", chat=None)
 
     def _meant_by(self, texts: Iterable[str]) -> Set[str]:
         """Return the ids of the chats that entries mean; an ambiguous entry means none."""

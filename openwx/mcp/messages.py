@@ -19,8 +19,10 @@ def chat_uid(message: Message) -> str:
 
 def shown(message: Message) -> answers.Message:
     """Show a message; the text of one with a file is in the file, except for the transcript of a voice."""
-    of_media = isinstance(message, MediaMessage)
-    text, is_cut = cleaned(message.voice_text if of_media else message.content)
+    media, content = None, message.content
+    if isinstance(message, MediaMessage):
+        media, content = media_of(message), message.voice_text
+    text, is_cut = cleaned(content)
     chat_name = message.sender if message.is_received else message.receiver
     if message.in_group:
         chat_name = message.group
@@ -46,7 +48,7 @@ def shown(message: Message) -> answers.Message:
         is_cut=is_cut,
         untrusted_url=_url(message),
         quote=quote,
-        media=media_of(message) if of_media else None,
+        media=media,
     )
 
 

@@ -57,9 +57,7 @@ class Reading:
         fit = [one for one in book.visible() if kind in ("", one.kind) and one.is_called(q)]
         shown = [book.chat(one) for one in fit[skip : skip + limit]]
         end = skip + len(shown)
-        return answers.Chats(
-            chats=shown, total=len(fit), next_skip=end if end < len(fit) else None
-        )
+        return answers.Chats(chats=shown, total=len(fit), next_skip=end if end < len(fit) else None)
 
     async def read_messages(
         self,
@@ -136,7 +134,9 @@ async def _read(
             limit=min(_PAGE, limit - len(answer.messages)),
             q=q or None,
         )
-        of = [contact or book.of_message(one.chat_id, messages.chat_uid(one)) for one in page.messages]
+        of = [
+            contact or book.of_message(one.chat_id, messages.chat_uid(one)) for one in page.messages
+        ]
         if not book.reads_all:
             answer.unattributed += of.count(None)
         found = [
