@@ -26,7 +26,7 @@ AnyChat = Annotated[
     ),
 ]
 Limit = Annotated[int, Field(ge=1, le=100, description="messages at most")]
-Number = Annotated[int, Field(ge=0, lt=2**63)]
+Number = Annotated[int, Field(ge=0, lt=10**18)]
 
 
 class Reading:
