@@ -1,4 +1,7 @@
-"""``openwx mcp`` as it is started: on standard input and output and by streamable HTTP, with a simulated WeChat."""
+"""``openwx mcp`` as it is started: on standard input and output and by streamable HTTP, with a simulated WeChat.
+
+INSPECTOR_HOME names a folder whose `node_modules` holds @modelcontextprotocol/inspector (npm); `.ci/run` makes it.
+"""
 
 import asyncio
 import json
@@ -32,9 +35,7 @@ INITIALIZE = {
     },
 }  # fmt: skip
 ACCEPT = {"Accept": "application/json, text/event-stream"}
-INSPECTOR = (
-    Path(os.environ.get("INSPECTOR_HOME", ".")) / "node_modules" / ".bin" / "mcp-inspector-cli"
-)
+INSPECTOR = Path(os.environ.get("INSPECTOR_HOME", ".")) / "node_modules" / ".bin" / "mcp-inspector"
 
 
 async def converses(model: Model, account: Account) -> None:
@@ -158,7 +159,7 @@ async def test_a_missing_package_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(
     "INSPECTOR_HOME" not in os.environ or not INSPECTOR.exists() or shutil.which("node") is None,
-    reason="INSPECTOR_HOME names no folder whose node_modules holds the Inspector's command line, or there is no node",
+    reason="INSPECTOR_HOME names no folder whose node_modules holds the Inspector, or there is no node",
 )
 async def test_the_inspector(world: World, account: Account) -> None:
     """The command line of the Inspector, unmodified: it lists the tools and calls them."""

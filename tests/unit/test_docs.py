@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from openwx.api.openapi.descriptions import FORMATS
 from openwx.config import AccountSettings, Listen, ReportSettings, Settings
-from openwx.config.models import EVENTS, AccessSettings, JournalLimits, Media
+from openwx.config.models import EVENTS, AccessSettings, JournalLimits, McpSettings, Media
 
 Json = dict[str, Any]
 
@@ -37,6 +37,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[media]": Media,
     "[report]": ReportSettings,
     "[journal]": JournalLimits,
+    "[mcp]": McpSettings,
     "[accounts.NAME]": AccountSettings,
 }
 
