@@ -35,10 +35,12 @@ class Loaded(msgspec.Struct, frozen=True):
     @property
     def advice(self) -> list[str]:
         """Lines about settings that are allowed but not recommended."""
-        token = self.settings.access.token
-        if token is None or not (words := weakness(token)):
-            return []
-        return [f"access.token: {words}; create a better one: {NEW}"]
+        tokens = {"access.token": self.settings.access.token, "mcp.token": self.settings.mcp.token}
+        return [
+            f"{key}: {words}; create a better one: {NEW}"
+            for key, token in tokens.items()
+            if token is not None and (words := weakness(token))
+        ]
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:

@@ -83,7 +83,6 @@ class Wait:
         events = wx.events(self._answer.after, type="receive_message")
         until = self._now() + _CONNECTION_S
         while (message := await self._next(events, until)) is not None:
-            self._answer.missed = self._answer.missed or events.missed > 0
             if self._must_look_again(book, message):
                 book = await self._look(wx)
             if not self._add(book, message):
@@ -101,6 +100,8 @@ class Wait:
                 upload = await anext(events)
         except TimeoutError:
             return None
+        finally:
+            self._answer.missed = self._answer.missed or events.missed > 0
         assert isinstance(upload, Message)
         return upload
 

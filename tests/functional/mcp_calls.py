@@ -41,7 +41,8 @@ class Model:
         assert not result.is_error, text.text
         assert result.structured_content is not None
         assert json.loads(text.text) == result.structured_content
-        return result.structured_content
+        data: Json = result.structured_content
+        return data
 
     async def fails(self, tool: str, /, **arguments: Any) -> str:
         """Call a tool that fails, and return what it says."""

@@ -11,7 +11,7 @@ from mcp_types import EmbeddedResource, ImageContent
 
 from openwx.config import AccessSettings
 from openwx.mcp import media, sending
-from openwx.simulator import Account
+from openwx.simulator import Account, ClawBot, Simulator
 from openwx.simulator.samples import PNG
 from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S
@@ -147,7 +147,7 @@ async def test_a_huge_history_in_pages(
         friend.says(f"{n:03} " + "x" * 7_000)
     await receiver.gets(60, post_type="receive_message")
     found: list[str] = []
-    before = 0
+    before: int | None = 0
     async with model(world) as reader:
         while before is not None:
             page = await reader.call("read_messages", chat="小灰", limit=100, before=before)
@@ -156,7 +156,8 @@ async def test_a_huge_history_in_pages(
             found = [text[:3] for text in texts(page)] + found
             before = page["before"]
         assert found == [f"{n:03}" for n in range(60)]
-        after, came = 0, []
+        after = 0
+        came: list[str] = []
         while len(came) < 60:
             page = await reader.call("wait_for_message", after=after, limit=100)
             assert 0 < sum(map(len, texts(page))) < 70_000
@@ -196,6 +197,24 @@ async def test_the_owner(api: Gateway, world: World, account: MemoryAccount) -> 
         sent = await writer.call("send_message", chat="@owner", text="done")
         assert sent["outcome"] == "sent"
         assert await account.filehelper.hears_text() == "done"
+
+
+async def test_the_owner_by_ilink(
+    simulator: Simulator, bound: Gateway, world: World, owner: ClawBot
+) -> None:
+    async with model(world, send_to=["@owner"]) as writer:
+        (chat,) = (await writer.call("list_chats"))["chats"]
+        assert chat["may_send"]
+        assert texts(await writer.call("read_messages", chat="@owner")) == ["first"]
+        sent = await writer.call("send_message", chat="@owner", text="done")
+        assert sent["outcome"] == "sent"
+        assert await owner.hears_text() == "done"
+
+
+async def test_another_account(api: Gateway, world: World) -> None:
+    async with model(world, account="other") as reader:
+        assert "other" in await reader.fails("list_chats")
+        assert "other" in await reader.fails("wait_for_message", after=0)
 
 
 async def test_a_stranger_with_an_allowed_name(
@@ -251,9 +270,7 @@ async def test_a_repeated_key_sends_once(
 ) -> None:
     friend = account.friend("小灰")
     async with model(world, send_to=["小灰", "momo"]) as writer:
-        first = await writer.call(
-            "send_message", chat="小灰", text="once", idempotency_key="k 1"[:1]
-        )
+        first = await writer.call("send_message", chat="小灰", text="once", idempotency_key="k")
         again = await writer.call("send_message", chat="小灰", text="once", idempotency_key="k")
         assert (again["outcome"], again["message_id"]) == ("sent", first["message_id"])
         for other in ({"chat": "小灰", "text": "other"}, {"chat": "momo", "text": "once"}):
@@ -415,7 +432,7 @@ async def test_received_media(
 
 
 async def test_a_text_file_and_another(
-    world: World, simulator: Any, account: Account, receiver: Receiver
+    world: World, simulator: Simulator, account: Account, receiver: Receiver
 ) -> None:
     await world.run()
     friend = account.friend("小灰")
