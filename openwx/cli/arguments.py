@@ -135,6 +135,18 @@ def parser() -> argparse.ArgumentParser:
     digits.add_argument("--account", metavar="NAME", help="the account, if several want digits")
 
     shell.add_all(add, config)
+    mcp = add(
+        "mcp",
+        "serve chats to a language model by the Model Context Protocol",
+        "It speaks on standard input and output, and asks the gateway that runs with this configuration. [mcp] says"
+        " which chats may be read and written to: by default all can be read and none written to.",
+        options=[config],
+    )
+    mcp.add_argument(
+        "--http",
+        metavar="HOST:PORT",
+        help="serve streamable HTTP at this address instead (path /mcp)",
+    )
 
     add("check-config", "check the configuration and show it", options=[config])
 

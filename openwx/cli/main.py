@@ -1,5 +1,5 @@
 """The commands: ``openwx serve``, ``simulate``, ``crash-test``, ``check-config``, ``status``, ``doctor``, ``outbox``,
-``verify-code`` and ``logout``; for shell scripts ``send``, ``ask``, ``who``, ``tail`` and ``completion``."""
+``verify-code``, ``mcp`` and ``logout``; for shell scripts ``send``, ``ask``, ``who``, ``tail`` and ``completion``."""
 
 import argparse
 import asyncio
@@ -184,6 +184,13 @@ def _completion(args: argparse.Namespace) -> int:
     return completion.main(parser(), args.shell)
 
 
+def _mcp(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    from openwx.cli import mcp
+
+    return mcp.main(settings, args.http and mcp.address(args.http))
+
+
 def _simulate(args: argparse.Namespace) -> int:
     from openwx import logs, simulator
 
@@ -255,6 +262,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "outbox": _outbox,
     "verify-code": _verify_code,
+    "mcp": _mcp,
     "check-config": _check_config,
     "logout": _logout,
     "send": _send,

@@ -13,6 +13,7 @@ from openwx.config.models import (
     AccountSettings,
     JournalLimits,
     Listen,
+    McpSettings,
     Media,
     Settings,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "JournalLimits",
     "Listen",
     "Loaded",
+    "McpSettings",
     "Media",
     "ReportSettings",
     "Settings",

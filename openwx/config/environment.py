@@ -19,6 +19,7 @@ from openwx.config.models import (
     AccountSettings,
     JournalLimits,
     Listen,
+    McpSettings,
     Media,
     Settings,
 )
@@ -33,6 +34,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "media": Media,
     "report": ReportSettings,
     "journal": JournalLimits,
+    "mcp": McpSettings,
     "accounts": AccountSettings,
 }
 _PREFIX = "OPENWX_"

@@ -44,9 +44,12 @@ class Loaded(msgspec.Struct, frozen=True):
     @property
     def advice(self) -> list[str]:
         """Lines about settings that are allowed but not recommended."""
+        tokens = dict(self.settings.access.tokens)
+        if self.settings.mcp.token is not None:
+            tokens["mcp.token"] = self.settings.mcp.token
         lines = [
             f"{setting}: {words}; create a better one: {NEW}"
-            for setting, token in self.settings.access.tokens.items()
+            for setting, token in tokens.items()
             if (words := weakness(token))
         ]
         configured = self.settings.accounts

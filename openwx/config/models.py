@@ -183,6 +183,20 @@ class JournalLimits(_Table):
     keep_failed: Annotated[int, whole(1, 10_000_000)] = 10_000
 
 
+class McpSettings(_Table):
+    """What ``openwx mcp`` lets a model do: exact names, ids or uids of chats, and folders."""
+
+    account: AccountName | None = None
+    """None: the only account there is."""
+    send_to: list[Text] = []
+    read_from: list[Text] | None = None
+    """None: all chats."""
+    files: list[Folder] = []
+    """The folders below which files may be sent by their paths."""
+    token: Token = Field(default=None, repr=False)
+    """What callers of ``--http`` send."""
+
+
 class AccountSettings(ReportSettings):
     """One account. ``send_interval`` is seconds.
 
@@ -230,6 +244,7 @@ class Settings(_Table):
     media: Media = Media()
     report: ReportSettings = ReportSettings()
     journal: JournalLimits = JournalLimits()
+    mcp: McpSettings = McpSettings()
     accounts: dict[AccountName, AccountSettings] = {"default": AccountSettings()}
     _source: Path | None = PrivateAttr(default=None)
     _environment_proxies: EnvironmentProxies = PrivateAttr(default=NO_PROXIES)

@@ -33,7 +33,7 @@ async def home_assistant(tmp_path: Path) -> AsyncIterator[tuple[int, Path]]:
     """Make a folder for it; its port, and its configuration, which the test completes."""
     folder = tmp_path / "hass"
     folder.mkdir()
-    yield unused_port(), folder / "configuration.yaml"
+    return unused_port(), folder / "configuration.yaml"
 
 
 async def test_a_friend_asks_and_it_answers(

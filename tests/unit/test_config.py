@@ -22,6 +22,7 @@ from openwx.config import (
     JournalLimits,
     Listen,
     Loaded,
+    McpSettings,
     Media,
     ReportSettings,
     Settings,
@@ -109,6 +110,7 @@ def test_defaults() -> None:
         max_age=86_400.0,
     )
     assert config.journal == JournalLimits(keep_days=7, keep_delivered=10_000, keep_failed=10_000)
+    assert config.mcp == McpSettings(account=None, send_to=[], read_from=None, files=[], token=None)
     assert config.accounts == {
         "default": AccountSettings(
             transport="web",
@@ -342,6 +344,10 @@ BAD_VALUES = [
     ("journal.keep_delivered", "99", f"{WHOLE} 100 to 10000000, not 99"),
     ("journal.keep_failed", "0", f"{WHOLE} 1 to 10000000, not 0"),
     ("journal", "[1]", "must be a table, not a list"),
+    ("mcp.send_to", '"momo"', "must be a list, not text"),
+    ("mcp.send_to", "[1]", "must be text in quotes, not 1"),
+    ("mcp.read_from", "[[]]", "must be text in quotes, not a list"),
+    ("mcp.token", '""', "is empty, which would protect nothing"),
     ("report.max_age", "true", "must be a number of seconds from 1 to 31622400, not true"),
     ("accounts", '["a"]', "must be a table, not a list"),
     ("accounts", "{A = {}, a = {}}", "must have names that differ in more than case, not A and a"),
@@ -787,6 +793,7 @@ def test_the_example_names_every_key_and_no_other() -> None:
         "media": set(Media.model_fields),
         "report": set(ReportSettings.model_fields),
         "journal": set(JournalLimits.model_fields),
+        "mcp": set(McpSettings.model_fields),
         "accounts": AccountSettings.model_fields.keys() - ReportSettings.model_fields.keys(),
     }
     text = EXAMPLE.read_text(encoding="utf-8")

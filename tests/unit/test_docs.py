@@ -21,7 +21,7 @@ from openwx.config import (
     Settings,
     TargetSettings,
 )
-from openwx.config.models import AccessSettings, JournalLimits, Media
+from openwx.config.models import AccessSettings, JournalLimits, McpSettings, Media
 
 Json = dict[str, Any]
 
@@ -47,6 +47,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[report]": ReportSettings,
     "[[report.targets]]": TargetSettings,
     "[journal]": JournalLimits,
+    "[mcp]": McpSettings,
     "[accounts.NAME]": AccountSettings,
 }
 
