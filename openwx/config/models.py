@@ -31,6 +31,7 @@ from openwx.config.values import (
     KeyName,
     KeyToken,
     Size,
+    Text,
     Token,
     YesNo,
     one_of,
