@@ -8,7 +8,7 @@ import aiohttp
 
 from openwx.api import parameters
 from openwx.config import AccessSettings, AccountSettings
-from openwx.config.models import EVENTS
+from openwx.config import EVENTS
 from openwx.simulator import Simulator
 from openwx.transports.base import Capability
 from tests.functional.world import PACE, Gateway, Receiver, World
