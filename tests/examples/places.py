@@ -7,8 +7,7 @@ from pathlib import Path
 import aiohttp
 
 from openwx.api import parameters
-from openwx.config import AccessSettings, AccountSettings
-from openwx.config import EVENTS
+from openwx.config import EVENTS, AccessSettings, AccountSettings
 from openwx.simulator import Simulator
 from openwx.transports.base import Capability
 from tests.functional.world import PACE, Gateway, Receiver, World
