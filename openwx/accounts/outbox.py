@@ -163,7 +163,7 @@ class Outbox:
             chosen += failed
         written = await self._write(WriteBatch(account=self._account, dropped=chosen))
         for key in written.dropped:
-            words = "%s: the failed delivery %d to %s was dropped on request"
+            words = "%s: the failed delivery %d was dropped on request; it was for %s"
             metrics.dropped(log, "dropped_delivery", words, self._account, *key)
         return len(written.dropped)
 

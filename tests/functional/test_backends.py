@@ -92,7 +92,7 @@ async def test_a_backend_without_a_word_stops_its_chat_for_so_many_tries(
     assert (failed["tries"], failed["http_status"]) == (tries or 5, 0)
     assert failed["error"]
     assert gateway.service is not None
-    assert gateway.service.gateway.account(None).outage == ""
+    assert gateway.service.gateway.account(None).outages == {}
 
 
 async def test_a_proxy_that_accepts_and_closes_for_a_while_loses_nothing(

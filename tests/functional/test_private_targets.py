@@ -59,9 +59,10 @@ async def trouble(gateway: Gateway, name: str) -> str:
     assert gateway.service is not None
     account = gateway.service.gateway.account(name)
     async with asyncio.timeout(PATIENCE_S):
-        while not account.outage:
+        while not account.outages:
             await gateway.get("check_event", client=name, timeout="0.1")
-    return account.outage
+    (outage,) = account.outages.values()
+    return outage
 
 
 @pytest.fixture

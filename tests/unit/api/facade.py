@@ -17,7 +17,7 @@ from openwx.domain.contacts import Chat, Friend, Group, Member, User
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code
 from openwx.reasons import ReasonCode, reason
-from openwx.store.records import ListedReport, Report
+from openwx.store.records import ListedDelivery, Report
 from openwx.transports.base import Capability, SendBudget, no_code_wanted
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Media:
 class Outbox:
     """Nothing failed."""
 
-    async def failed(self, limit: int) -> list[ListedReport]:
+    async def failed(self, limit: int, *, target: str | None = None) -> list[ListedDelivery]:
         return []
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from openwx.client import Message, NotAnUploadError, TextMessage, decode, events, messages
 from openwx.client.uploads import Reply
-from openwx.config.models import EVENTS
+from openwx.config import EVENTS
 from openwx.domain.messages import FORMATS
 
 
