@@ -45,7 +45,7 @@ async def test_one_that_has_never_taken_anything(
     receiver.fails(status=403)
     account.friend("小灰").says("first")
     await receiver.get(content="first")
-    await shows(gateway, 1, "openwx_uploads_waiting", account="default")
+    await shows(gateway, 1, "openwx_uploads_waiting", account="default", target="post_api")
     while await refused(gateway) is None:
         """It is noted a moment after the answer."""
     code, found = await doctor(openwx, world)
