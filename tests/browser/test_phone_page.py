@@ -241,6 +241,10 @@ async def test_strangers_and_unread(
     await row.get_by_role("link").click()
     await phone.goes_back()
     await row.get_by_label("1 unread").wait_for(state="hidden")
+    account.friend("momo").says("还没读")
+    await row.get_by_label("1 unread").wait_for()
+    assert (await api.get("mark_read", account="momo_0717")).code == 0
+    await row.get_by_label("1 unread").wait_for(state="hidden")
 
 
 async def test_the_web_client_is_logged_out_and_in_again(phone: PhonePage, api: Gateway) -> None:

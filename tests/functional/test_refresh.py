@@ -8,7 +8,7 @@ import pytest
 
 from openwx.client import Client, QueueFull
 from openwx.simulator import Account, Fault, Simulator
-from openwx.transports.web import refresh
+from openwx.transports.web import contact_loader
 from tests.patience import PATIENCE_S
 
 from .changing import id_of, in_sync
@@ -29,7 +29,7 @@ CHANGES = (
 def wait_with_list(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
     """Hold the list of contacts when it has come; return the events "it has come" and "go on"."""
     came, go_on = asyncio.Event(), asyncio.Event()
-    fetch: Callable[..., Any] = refresh.fetch_list
+    fetch: Callable[..., Any] = contact_loader.fetch_list
 
     async def held(*arguments: Any) -> Any:
         fetched = await fetch(*arguments)
@@ -37,7 +37,7 @@ def wait_with_list(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyn
         await go_on.wait()
         return fetched
 
-    monkeypatch.setattr(refresh, "fetch_list", held)
+    monkeypatch.setattr("openwx.transports.web.refresh.fetch_list", held)
     return came, go_on
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from openwx.accounts.check_event import EventBuffer
 from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.resolver import MediaInput
+from openwx.accounts.message_search import HistoryPage
 from openwx.accounts.outgoing import OutgoingMedia, Sent
 from openwx.config import AccessSettings, Settings
 from openwx.domain.contact_book import ContactBook
@@ -107,6 +108,20 @@ class Outbox:
         return []
 
 
+class History:
+    """Nothing was said."""
+
+    async def page(self, chat_key: str | None, **_: object) -> HistoryPage:
+        return HistoryPage([], None)
+
+
+class Refreshes:
+    """Nothing has changed."""
+
+    async def all(self) -> int:
+        return 0
+
+
 class Account:
     def __init__(self, name: str) -> None:
         self.name = name
@@ -136,6 +151,8 @@ class Account:
         self.outgoing = Outgoing(self.contacts)
         self.media = Media()
         self.outbox = Outbox()
+        self.history = History()
+        self.refreshes = Refreshes()
 
     async def verify_code(self, code: str) -> bool:
         raise no_code_wanted()

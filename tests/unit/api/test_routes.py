@@ -14,6 +14,7 @@ from .facade import Account
 from .serving import Api
 
 ANY_STATE = {
+    "get_history",
     "get_client_info",
     "check_client",
     "start_client",
@@ -46,8 +47,8 @@ class TestTable:
         assert {row.name for row in routes() if row.any_state} == ANY_STATE
 
     def test_every_attribute_can_be_searched_for(self) -> None:
-        assert SearchFriend.names() == list(FRIEND_ATTRIBUTES)
-        assert SearchGroup.names() == list(GROUP_ATTRIBUTES)
+        assert SearchFriend.names() == ["q", *FRIEND_ATTRIBUTES]
+        assert SearchGroup.names() == ["q", *GROUP_ATTRIBUTES]
 
     @pytest.mark.parametrize("row", ENDING, ids=lambda row: row.name)
     async def test_while_not_running(self, api: Api, row: object) -> None:

@@ -387,6 +387,9 @@ async def test_what_no_bot_can_do(case: Case, fake: Fake) -> None:
             actions.make_friend(nobody, "hi"): "friend_requests",
             actions.accept("id", "ticket"): "friend_requests",
             actions.recall("1", PERSON): "recall",
+            actions.mark_read(friend): "mark_read",
+            actions.refresh(friend): "refresh",
+            actions.refresh_all(): "refresh",
             transport.download_avatar(friend, "", nobody): "avatars",
         }
         for call, capability in calls.items():
