@@ -93,6 +93,7 @@ async def test_lines_of_calls_and_of_sends(
     assert log.about("deliveries are sent again") == {
         "account": "default",
         "route": "outbox_retry",
+        "key": "anonymous",
     }
 
 
