@@ -59,7 +59,7 @@ class Hosts:
         With a ``base_url``, its path and query are taken on that origin.
         """
         url = _parsed(full_url)
-        if url is None or not url.raw_path.startswith(CDN) or ".." in url.raw_path:
+        if url is None or not url.raw_path.startswith(CDN) or ".." in url.path:
             return None
         if self._base is None:
             is_cdn = (url.scheme, url.host, url.port) == ("https", ILINK_CDN_HOST, 443)

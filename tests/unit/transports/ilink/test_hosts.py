@@ -40,7 +40,11 @@ def test_data_centres(host: str) -> None:
     [
         "", "evil.example", "xweixin.qq.com", "weixin.qq.com.evil.example", "weixin.qq.com:99", "a@weixin.qq.com",
         "evil.example/.weixin.qq.com", "evil.example#.weixin.qq.com", "\nweixin.qq.com\nx", "a b.weixin.qq.com",
-        "ｗ.weixin.qq.com", "..weixin.qq.com", "evil.example\\.weixin.qq.com",
+        "ｗ.weixin.qq.com", "..weixin.qq.com", "evil.example\\.weixin.qq.com", "127.0.0.1", "[::1]", "localhost",
+        "169.254.169.254", "0x7f000001", "evil.example%2f.weixin.qq.com", "evil.example%00.weixin.qq.com",
+        "weixin.qq.com\x00.evil.example", "evil.example?.weixin.qq.com", "https://sh.weixin.qq.com", "qq.com",
+        "weixin.qq.com:443", "xn--80ak6aa92e.com", "weixin。qq.com", "a" * 64 + ".weixin.qq.com",
+        "a." * 20 + "weixin.qq.com",
     ],
 )  # fmt: skip
 def test_no_data_centres(host: str) -> None:
@@ -57,6 +61,17 @@ def test_no_data_centres(host: str) -> None:
         ("https://u:p@sh.weixin.qq.com", None),
         ("https://evil.example", None),
         ("sh.weixin.qq.com", None),
+        ("https://weixin.qq.com.evil.example", None),
+        ("https://evil.example/sh.weixin.qq.com", None),
+        ("https://evil.example\\@sh.weixin.qq.com", None),
+        ("https://sh.weixin.qq.com@evil.example", None),
+        ("https://sh.weixin.qq.com%00.evil.example", None),
+        ("https://%65vil.example", None),
+        ("https://127.0.0.1", None),
+        ("https://[::1]", None),
+        ("file://sh.weixin.qq.com", None),
+        ("javascript:sh.weixin.qq.com", None),
+        (" https://sh.weixin.qq.com\r\nX: y", None),
         ("https://", None),
         ("https://[::1", None),
         ("", None),
@@ -72,6 +87,8 @@ def test_told_origins(told: str, origin: str | None) -> None:
     [
         "http://novac2c.cdn.weixin.qq.com/c2c/d", f"{CDN}:8443/c2c/d", f"{CDN}/other", f"{CDN}/c2c/../other",
         "https://ilinkai.weixin.qq.com/c2c/d", "https://u@novac2c.cdn.weixin.qq.com/c2c/d", "file:///c2c/d",
+        f"{CDN}/c2c/%2e%2e/other", f"{CDN}/c2c/%2E./other", f"{CDN}/C2C/d", f"{CDN}/c2c",
+        f"{CDN}@evil.example/c2c/d", "https://evil.example\\@novac2c.cdn.weixin.qq.com/c2c/d",
         "https://novac2c.cdn.weixin.qq.com.evil.example/c2c/d", "//novac2c.cdn.weixin.qq.com/c2c/d", "x" * 9000,
     ],
 )  # fmt: skip
@@ -89,3 +106,16 @@ def test_any_text_is_an_address_or_none(text: str) -> None:
     for hosts in (OURS, RELAYED):
         for found in (hosts.at(text), hosts.of(text), hosts.media_at(text)):
             assert found is None or found.host
+
+
+@given(
+    st.text("aZ.-:/@%?#\\[]01é\n", max_size=30), st.sampled_from(["", "https://", "//", "http://"])
+)
+def test_whatever_stands_around_the_name_of_wechat(text: str, scheme: str) -> None:
+    """A token and a file's key go to no other host, whatever the spelling."""
+    for told in (f"{scheme}{text}weixin.qq.com", f"{scheme}weixin.qq.com{text}"):
+        for found in (OURS.at(told), OURS.of(told)):
+            if found is not None:
+                host = found.host or ""
+                assert host == "weixin.qq.com" or host.endswith(".weixin.qq.com")
+                assert (found.scheme, found.port, found.user) == ("https", 443, None)
