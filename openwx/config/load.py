@@ -22,6 +22,8 @@ from openwx.config.strength import NEW, weakness
 from openwx.config.values import hint, kind
 from openwx.errors import ConfigError
 
+ILINK_INTERVAL_S = 3.0
+"""The shortest pause between two sends by iLink that users found to be safe (docs/ilink.md, "pace")."""
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -36,10 +38,18 @@ class Loaded(msgspec.Struct, frozen=True):
     @property
     def advice(self) -> list[str]:
         """Lines about settings that are allowed but not recommended."""
+        lines = []
         token = self.settings.access.token
-        if token is None or not (words := weakness(token)):
-            return []
-        return [f"access.token: {words}; create a better one: {NEW}"]
+        if token is not None and (words := weakness(token)):
+            lines.append(f"access.token: {words}; create a better one: {NEW}")
+        for name, account in self.settings.accounts.items():
+            if account.transport == "ilink" and account.send_interval < ILINK_INTERVAL_S:
+                key = _dotted(("accounts", name, "send_interval"))
+                lines.append(
+                    f"{key} is {account.send_interval:g} s: sending that fast by iLink can lock the bot out"
+                    f" for an hour or more; write {ILINK_INTERVAL_S:g} or more"
+                )
+        return lines
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:

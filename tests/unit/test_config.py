@@ -886,3 +886,21 @@ def test_any_tree(tree: dict[str, Any]) -> None:
 )
 def test_any_variables(environ: dict[str, str]) -> None:
     _settings_or_one_line(b"[accounts.Work]\n[[listen]]\n", environ)
+
+
+@pytest.mark.parametrize(
+    ("toml", "warned"),
+    [
+        ('transport = "ilink"\nsend_interval = 0', "accounts.me.send_interval is 0 s"),
+        ('transport = "ilink"\nsend_interval = 2.9', "accounts.me.send_interval is 2.9 s"),
+        ('transport = "ilink"\nsend_interval = 3', ""),
+        ('transport = "ilink"', ""),
+        ("send_interval = 0", ""),
+    ],
+)
+def test_a_pace_that_ilink_punishes_is_said(tmp_path: Path, toml: str, warned: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"[accounts.me]\n{toml}", encoding="utf-8")
+    loaded = load(file, {}, {})
+    assert [line.partition(":")[0] for line in loaded.advice] == ([warned] if warned else [])
+    assert ("lock the bot out" in describe(loaded)) is bool(warned)
