@@ -92,6 +92,11 @@ class IdempotencyKeys:
                 raise CallerError(Code.BAD_PARAMETER, status)
             return known.call
 
+    async def has_ended(self, key: str) -> bool:
+        """Return whether all messages of a claimed call have ended."""
+        progress = await self._known(key)
+        return progress is not None and progress.is_complete
+
     async def outcomes(self, key: str) -> Sequence[Outcome]:
         """Wait until the messages of a claimed call have ended.
 

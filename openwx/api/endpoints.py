@@ -170,7 +170,7 @@ class Endpoints:
         gateway, model = self._gateway, row.model
         handler = cast("Callable[..., Coroutine[Any, Any, object]]", row.handler)
         takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
-        any_state, needs, lists = row.any_state, row.needs, row.lists
+        any_state, keyed, needs, lists = row.any_state, row.keyed, row.needs, row.lists
 
         def prepare(params: RequestParams) -> Coroutine[Any, Any, object]:
             arguments: dict[str, object] = {}
@@ -181,7 +181,7 @@ class Endpoints:
                 account = gateway.account(params.texts.get("client") or None)
                 also(account=account.name)
                 require(account, *needs)
-                if not any_state:
+                if not (any_state or (keyed and "idempotency_key" in params.texts)):
                     account.require_running()
                 arguments["account"] = account
                 has_none = lists is not None and lists not in account.capabilities

@@ -64,6 +64,8 @@ class Route(msgspec.Struct, frozen=True):
     media: bool = False
     """Whether its body may contain media."""
     cancel_on_disconnect: bool = False
+    keyed: bool = False
+    """Whether a call with an ``idempotency_key`` comes to its handler in any state, since it may be a repetition."""
     reads: bool = False
     """Whether it only reads."""
     needs: tuple[Capability, ...] = ()
@@ -109,11 +111,13 @@ def route(
     any_state: bool = False,
     media: bool = False,
     cancel_on_disconnect: bool = False,
+    keyed: bool = False,
     reads: bool = False,
     needs: tuple[Capability, ...] = (),
     lists: Capability | None = None,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """Declare a route. ``any_state``: it also works while the account is not running. ``media``: it takes media.
+    ``keyed``: with an ``idempotency_key`` its handler decides whether the account must run.
     ``reads``: it changes nothing; all others are refused if a browser requests them by itself (``intent.py``).
     ``needs``: the transport must have these capabilities. ``lists``: without this one, the answer is ``[]``."""
 
@@ -135,6 +139,7 @@ def route(
             takes=takes,
             media=media,
             cancel_on_disconnect=cancel_on_disconnect,
+            keyed=keyed,
             reads=reads,
             needs=needs,
             lists=lists,

@@ -140,6 +140,51 @@ async def test_a_failure_is_remembered_too(
     assert not account.sent
 
 
+async def test_the_answer_is_given_while_the_account_does_not_run(
+    api: Gateway, account: Account
+) -> None:
+    first = await keyed(api, "k", content="once")
+    to_all = {"id": "@all", "content": "x", "idempotency_key": "all"}
+    everybody = await api.get("send_friend_message", **to_all)
+    later = await keyed(api, "later", content="later", **{"async": "1"})
+    assert (first.code, everybody.code, later.code) == (0, 0, 0)
+    account.phone.logs_out_web()
+    await api.reaches("confirming")
+    again = await keyed(api, "k", content="once")
+    assert (again.status, again.body) == (first.status, first.body)
+    assert (await api.get("send_friend_message", **to_all)).body == everybody.body
+    assert (await keyed(api, "later", content="later", **{"async": "1"})).body == later.body
+    assert (await keyed(api, "k", content="other")).code == -2
+    for new in (
+        await keyed(api, "new", content="x"),
+        await keyed(api, "new", content="x", **{"async": "1"}),
+        await api.get("send_friend_message", **to_all | {"idempotency_key": "new"}),
+        await api.get("send_friend_message", content="once", **TO),
+    ):
+        assert (new.status, new.code, new.json["state"]) == (503, -4, "confirming")
+    await account.phone.sees_push_login()
+    account.phone.confirm()
+    await api.reaches("running")
+    assert (await keyed(api, "new", content="x")).code == 0, "the key is still free"
+    assert account.filehelper.texts.count("once") == 1
+
+
+async def test_an_answer_that_is_not_there_yet_is_not_waited_for_while_the_account_does_not_run(
+    api: Gateway, account: Account, simulator: Simulator
+) -> None:
+    hanging = simulator.faults.add("webwxsendmsg", Fault.HANG, times=1)
+    first = asyncio.create_task(keyed(api, "k", content="once"))
+    await simulator.gets_call("webwxsendmsg")
+    account.phone.logs_out_web()
+    await api.reaches("confirming")
+    assert (await keyed(api, "k", content="once")).code == -4
+    hanging.release()
+    await account.phone.sees_push_login()
+    account.phone.confirm()
+    assert (await first).code == 0
+    assert account.filehelper.texts == ["once"]
+
+
 async def test_what_was_never_accepted_is_not_remembered(
     api: Gateway, account: Account, receiver: Receiver
 ) -> None:

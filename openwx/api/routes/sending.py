@@ -160,7 +160,7 @@ class SendFriendMessage(Receiver, AsyncContent):
     """A friend, `id=@owner` or `id=@all`, and what to send."""
 
 
-@route("send_friend_message", media=True, needs=(Capability.SEND_TEXT,))
+@route("send_friend_message", media=True, keyed=True, needs=(Capability.SEND_TEXT,))
 async def send_friend_message(
     account: "Account", call: SendFriendMessage
 ) -> MessageSent | InExecution | SendingToAll:
@@ -179,7 +179,7 @@ class SendGroupMessage(GroupSelectors, AsyncContent):
     """A group and what to send."""
 
 
-@route("send_group_message", media=True, needs=(Capability.GROUPS,))
+@route("send_group_message", media=True, keyed=True, needs=(Capability.GROUPS,))
 async def send_group_message(
     account: "Account", call: SendGroupMessage
 ) -> MessageSent | InExecution:
@@ -195,7 +195,7 @@ class SendMessage(SendFriendMessage):
     """A friend, or a group by its id, and what to send."""
 
 
-@route("send_message", media=True, needs=(Capability.SEND_TEXT,))
+@route("send_message", media=True, keyed=True, needs=(Capability.SEND_TEXT,))
 async def send_message(
     account: "Account", call: SendMessage
 ) -> MessageSent | InExecution | SendingToAll:
@@ -232,6 +232,7 @@ async def _send_once(
 
     async def find_all() -> tuple[list[Chat], list[str | OutgoingMedia]]:
         nonlocal waits_for
+        account.require_running()
         chat = find()
         waits_for = account.outgoing.waits_for(chat)
         return [chat], await call.contents(account, keep=True)
@@ -241,6 +242,8 @@ async def _send_once(
     )
     if call.run_async:
         return _in_execution(first.uids, waits_for)
+    if not await account.outgoing.keys.has_ended(key):
+        account.require_running()
     outcomes = await account.outgoing.keys.outcomes(key)
     for one in outcomes:
         one.require_success()
@@ -251,6 +254,7 @@ async def _send_once(
 
 async def _send_to_all(account: "Account", call: AsyncContent) -> SendingToAll:
     async def find_all() -> tuple[list[Chat], list[str | OutgoingMedia]]:
+        account.require_running()
         return account.outgoing.everybody(), await call.contents(account, keep=True)
 
     if call.idempotency_key is not None:
