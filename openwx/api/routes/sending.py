@@ -14,7 +14,7 @@ from openwx.api.capabilities import require
 from openwx.api.models import Flag, FriendSelectors, GroupSelectors, RequestModel
 from openwx.api.multipart import FilePart
 from openwx.api.routing import route
-from openwx.domain.contacts import Chat, Friend
+from openwx.domain.contacts import Chat, Friend, friend_displayname
 from openwx.errors import CallerError, Code
 from openwx.schemas import InExecution, MediaUploaded, MessageSent, SendingToAll
 from openwx.transports.base import Capability
@@ -47,11 +47,17 @@ class Receiver(FriendSelectors):
             raise CallerError(Code.BAD_PARAMETER, words)
         return selectors
 
-    def friend(self, account: "Account") -> Friend:
-        """Return the friend. CallerError: none (100), several (102), oneself, or a person not known yet (101)."""
+    def friend(self, account: "Account", *, may_wait: bool = False) -> Friend:
+        """Return the friend. CallerError: none (100), several (102), oneself, or a person not known yet (101).
+
+        ``may_wait``: a message to the account's own person may wait until they write for the first time.
+        """
         if self.id != TO_OWNER:
             return account.contacts.find_friend(**self.selectors())
         owner = account.contacts.friends.get(account.owner_id or "")
+        if owner is None and may_wait and account.owner_id in [one.id for one in account.budgets]:
+            id = account.owner_id
+            owner = Friend(id=id, uid=id, displayname=friend_displayname("", "", ""))
         if owner is None:
             words = (
                 f"id={TO_OWNER} is not known yet: your own WeChat must write to this account once"
@@ -172,7 +178,7 @@ async def send_friend_message(
     call.check()
     if call.id == TO_ALL:
         return await _send_to_all(account, call)
-    return await send(account, lambda: call.friend(account), call)
+    return await send(account, lambda: call.friend(account, may_wait=call.run_async), call)
 
 
 class SendGroupMessage(GroupSelectors, AsyncContent):
