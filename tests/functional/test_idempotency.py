@@ -149,7 +149,7 @@ async def test_the_answer_is_given_while_the_account_does_not_run(
     later = await keyed(api, "later", content="later", **{"async": "1"})
     assert (first.code, everybody.code, later.code) == (0, 0, 0)
     account.phone.logs_out_web()
-    await api.reaches("scaning")
+    await api.reaches("confirming")
     again = await keyed(api, "k", content="once")
     assert (again.status, again.body) == (first.status, first.body)
     assert (await api.get("send_friend_message", **to_all)).body == everybody.body
@@ -161,8 +161,9 @@ async def test_the_answer_is_given_while_the_account_does_not_run(
         await api.get("send_friend_message", **to_all | {"idempotency_key": "new"}),
         await api.get("send_friend_message", content="once", **TO),
     ):
-        assert (new.status, new.code, new.json["state"]) == (503, -4, "scaning")
-    await account.phone.logs_in()
+        assert (new.status, new.code, new.json["state"]) == (503, -4, "confirming")
+    await account.phone.sees_push_login()
+    account.phone.confirm()
     await api.reaches("running")
     assert (await keyed(api, "new", content="x")).code == 0, "the key is still free"
     assert account.filehelper.texts.count("once") == 1
@@ -175,10 +176,11 @@ async def test_an_answer_that_is_not_there_yet_is_not_waited_for_while_the_accou
     first = asyncio.create_task(keyed(api, "k", content="once"))
     await simulator.gets_call("webwxsendmsg")
     account.phone.logs_out_web()
-    await api.reaches("scaning")
+    await api.reaches("confirming")
     assert (await keyed(api, "k", content="once")).code == -4
     hanging.release()
-    await account.phone.logs_in()
+    await account.phone.sees_push_login()
+    account.phone.confirm()
     assert (await first).code == 0
     assert account.filehelper.texts == ["once"]
 

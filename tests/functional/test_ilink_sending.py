@@ -102,6 +102,33 @@ async def test_accepted_messages_wait_for_the_next_one_also_over_a_restart(
     assert owner.texts[-2:] == ["later 1", "later 2"]
 
 
+async def test_an_accepted_message_waits_for_the_first_one_of_its_person(
+    world: World, owner: ClawBot, receiver: Receiver, simulator: Simulator, tmp_path: Path
+) -> None:
+    """Over a restart, too, and a file is not uploaded before."""
+    file = tmp_path / "a.gif"
+    file.write_bytes(GIF)
+    api = await world.run(transport="ilink")
+    assert (await sends(api, "now")).code == 101
+    assert (await sends(api, "first of all", **LATER)).json["waits_for"] == WAITS
+    later = await sends(api, "keyed", idempotency_key="k", **LATER)
+    assert (later.code, later.json["waits_for"]) == (0, WAITS)
+    sent = await api.get("send_friend_message", id="@owner", media_path=str(file), **LATER)
+    assert (sent.code, sent.json["waits_for"]) == (0, WAITS)
+    assert await budget(api) == {"id": owner.user_id, "sends_left": 0, "until": 0}
+    assert (await api.get("get_friend_info")).json == []
+    await api.queues(3)
+    await api.stop()
+    api = await world.start(transport="ilink")
+    await api.reaches("running")
+    await api.queues(3)
+    assert not simulator.calls_of("sendmessage")
+    assert not simulator.calls_of("getuploadurl")
+    owner.says("hello")
+    await receiver.gets(3, post_type="send_message", code=0)
+    assert owner.texts == ["first of all", "keyed", "[image]"]
+
+
 async def test_the_window_of_a_day(
     bound: Gateway, owner: ClawBot, receiver: Receiver, simulator: Simulator
 ) -> None:

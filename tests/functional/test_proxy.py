@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -410,3 +411,41 @@ async def test_callers_are_trusted_with_proxies_only_as_long_as_it_is_allowed(
 async def reason_of(gateway: Api, name: str) -> str:
     clients = (await gateway.get("check_client", client=name)).json["client"]
     return str(clients[0]["state_reason"])
+
+
+# -- proxies of others -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def foreign(tmp_path: Path) -> AsyncIterator[str]:
+    """Run the proxy of the package ``proxy.py``, which wants a user and a password; return its address."""
+    pytest.importorskip("proxy")
+    told = tmp_path / "port"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0", "--port-file", str(told),
+        "--num-workers", "1", "--num-acceptors", "1", "--basic-auth", "wei:pass",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not (told.exists() and told.read_text().strip()):
+                await asyncio.sleep(0.02)  # nothing tells
+        yield f"127.0.0.1:{told.read_text().split()[0]}"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def test_the_proxy_of_another_project(
+    foreign: str, world: World, account: Account, receiver: Receiver
+) -> None:
+    gateway = await world.start(proxy=f"http://{foreign}", pace=QUICK)
+    await has_reason(gateway, "proxy_auth", f"the proxy http://{foreign}")
+    await gateway.stop()
+    gateway = await world.start(proxy=f"http://wei:pass@{foreign}")
+    await account.phone.logs_in()
+    await gateway.reaches("running")
+    account.friend("小灰").sends_image(PNG)
+    picture = await receiver.get(format="media", post_type="receive_message")
+    assert Path(picture["media_path"]).read_bytes() == PNG
+    assert (await gateway.get("send_friend_message", displayname="小灰", content="hi")).code == 0

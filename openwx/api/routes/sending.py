@@ -15,7 +15,7 @@ from openwx.api.capabilities import require
 from openwx.api.models import Flag, FriendSelectors, GroupSelectors, RequestModel
 from openwx.api.multipart import FilePart
 from openwx.api.routing import route
-from openwx.domain.contacts import Chat, Friend, Group
+from openwx.domain.contacts import Chat, Friend, Group, friend_displayname
 from openwx.domain.mentions import EVERYBODY, mention, shown_name
 from openwx.errors import CallerError, Code
 from openwx.schemas import InExecution, MediaUploaded, MessageSent, SendingToAll
@@ -49,16 +49,22 @@ class Receiver(FriendSelectors):
             raise CallerError(Code.BAD_PARAMETER, words)
         return selectors
 
-    def friend(self, account: "Account") -> Friend:
-        """Return the friend. CallerError: none (100), several (102), oneself, or a person not known yet (101)."""
+    def friend(self, account: "Account", *, may_wait: bool = False) -> Friend:
+        """Return the friend. CallerError: none (100), several (102), oneself, or a person not known yet (101).
+
+        ``may_wait``: a message to the account's own person may wait until they write for the first time.
+        """
         if self.id != TO_OWNER:
             return account.contacts.find_friend(**self.selectors())
-        return owner_of(account)
+        return owner_of(account, may_wait=may_wait)
 
 
-def owner_of(account: "Account") -> Friend:
+def owner_of(account: "Account", *, may_wait: bool = False) -> Friend:
     """Return the account's own person. CallerError 101 while that is not known."""
-    owner = account.contacts.friends.get(account.owner_id or "")
+    id = account.owner_id
+    owner = account.contacts.friends.get(id or "")
+    if owner is None and may_wait and id is not None and id in [one.id for one in account.budgets]:
+        owner = Friend(id=id, uid=id, displayname=friend_displayname("", "", ""))
     if owner is None:
         words = f"id={TO_OWNER} is not known yet: your own WeChat must write to this account once"
         raise CallerError(Code.NOT_POSSIBLE, words)
@@ -188,7 +194,7 @@ async def send_friend_message(
     call.check()
     if call.id == TO_ALL:
         return await _send_to_all(account, call)
-    return await send(account, lambda: call.friend(account), call)
+    return await send(account, lambda: call.friend(account, may_wait=call.run_async), call)
 
 
 class MentioningContent(AsyncContent):

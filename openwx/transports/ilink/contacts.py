@@ -7,6 +7,7 @@ holds and saves them.
 import msgspec
 from msgspec.structs import replace
 
+from openwx.domain.chat_ref import ChatRef, Identity
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, User, friend_displayname
 from openwx.domain.events import ContactsLoaded, Event, PropertyChanged
@@ -59,6 +60,10 @@ class People(ContactBook):
     def delivered(self) -> None:
         """Note that everybody's ``ChatAdded`` is delivered."""
         self._undelivered.clear()
+
+    def id_of(self, ref: ChatRef, identity: Identity | None) -> str | None:
+        """Return the id of a chat. The owner is found before they have written, too."""
+        return self.owner if ref.id == self.owner else super().id_of(ref, identity)
 
     def name(self, id: str, name: str) -> list[Event]:
         """Give a person a local name; an empty one takes it away. Return what changed."""

@@ -56,7 +56,8 @@ class ILinkTransport:
     @property
     def budgets(self) -> Sequence[SendBudget]:
         memory = self._client.memory
-        return memory.budgets.of(memory.people.friends)
+        owner = [self.owner_id] if self.owner_id else []
+        return memory.budgets.of(dict.fromkeys([*memory.people.friends, *owner]))
 
     async def until_sendable(self, chat_id: str) -> None:
         await self._client.until_sendable(chat_id)
