@@ -174,13 +174,13 @@ async def test_deliveries_their_retries_and_their_latency(
     receiver.fails(status=400, content="refused")
     account.friend("小灰").says("delivered")
     account.friend("momo").says("refused")
-    await counts.grows(1, "openwx_deliveries_total", fate="delivered", **ACCOUNT)
-    await counts.grows(1, "openwx_deliveries_total", fate="failed", **ACCOUNT)
-    await counts.grows(2 + 4, "openwx_delivery_retries_total", **ACCOUNT)
+    await counts.grows(1, "openwx_deliveries_total", target="post_api", fate="delivered", **ACCOUNT)
+    await counts.grows(1, "openwx_deliveries_total", target="post_api", fate="failed", **ACCOUNT)
+    await counts.grows(2 + 4, "openwx_delivery_retries_total", target="post_api", **ACCOUNT)
     name = "openwx_delivery_latency_seconds"
-    assert await counts.of(f"{name}_count", **ACCOUNT) == 1
-    assert await counts.of(f"{name}_sum", **ACCOUNT) < PATIENCE_S
-    assert await counts.of(f"{name}_bucket", le="60.0", **ACCOUNT) == 1
+    assert await counts.of(f"{name}_count", target="post_api", **ACCOUNT) == 1
+    assert await counts.of(f"{name}_sum", target="post_api", **ACCOUNT) < PATIENCE_S
+    assert await counts.of(f"{name}_bucket", target="post_api", le="60.0", **ACCOUNT) == 1
 
 
 async def test_the_latency_counts_from_the_time_that_wechat_gives(
@@ -190,12 +190,12 @@ async def test_the_latency_counts_from_the_time_that_wechat_gives(
     account.friend("小灰").sends(1, "old", CreateTime=1_500_000_000)
     account.friend("小灰").sends(1, "without a time", CreateTime=0)
     account.friend("小灰").sends(1, "from the future", CreateTime=5_000_000_000)
-    await counts.grows(3, "openwx_deliveries_total", fate="delivered", **ACCOUNT)
+    await counts.grows(3, "openwx_deliveries_total", target="post_api", fate="delivered", **ACCOUNT)
     name = "openwx_delivery_latency_seconds"
-    assert await counts.of(f"{name}_count", **ACCOUNT) == 2, "one has no time"
-    assert await counts.of(f"{name}_bucket", le="0.5", **ACCOUNT) == 1
-    assert await counts.of(f"{name}_bucket", le="86400.0", **ACCOUNT) == 1
-    assert await counts.of(f"{name}_sum", **ACCOUNT) > 200_000_000
+    assert await counts.of(f"{name}_count", target="post_api", **ACCOUNT) == 2, "one has no time"
+    assert await counts.of(f"{name}_bucket", target="post_api", le="0.5", **ACCOUNT) == 1
+    assert await counts.of(f"{name}_bucket", target="post_api", le="86400.0", **ACCOUNT) == 1
+    assert await counts.of(f"{name}_sum", target="post_api", **ACCOUNT) > 200_000_000
 
 
 # -- accounts --------------------------------------------------------------------------------------------
@@ -253,8 +253,9 @@ async def test_what_waits(
     gateway = await world.run(send_interval=60)
     await receiver.gets(event="state_change", params=["updating", "running"])
     names = ("openwx_sends_waiting", "openwx_uploads_waiting", "openwx_media_waiting")
+    target = {"openwx_uploads_waiting": {"target": "post_api"}}
     for name in names:
-        await shows(gateway, 0, name, **ACCOUNT)
+        await shows(gateway, 0, name, **ACCOUNT, **target.get(name, {}))
     receiver.fails(status=503)
     hanging = simulator.faults.add("webwxgetmsgimg", Fault.HANG)
     for _ in range(3):
@@ -263,13 +264,13 @@ async def test_what_waits(
     account.friend("小灰").says("behind the picture")
     account.friend("momo").says("waits")
     await shows(gateway, 2, "openwx_sends_waiting", **ACCOUNT)
-    await shows(gateway, 2, "openwx_uploads_waiting", **ACCOUNT)
+    await shows(gateway, 2, "openwx_uploads_waiting", target="post_api", **ACCOUNT)
     await shows(gateway, 1, "openwx_media_waiting", **ACCOUNT)
     hanging.release()
     await shows(gateway, 0, "openwx_media_waiting", **ACCOUNT)
-    await shows(gateway, 4, "openwx_uploads_waiting", **ACCOUNT)
+    await shows(gateway, 4, "openwx_uploads_waiting", target="post_api", **ACCOUNT)
     receiver.behaves_well()
-    await shows(gateway, 0, "openwx_uploads_waiting", **ACCOUNT)
+    await shows(gateway, 0, "openwx_uploads_waiting", target="post_api", **ACCOUNT)
 
 
 async def test_accounts_that_ended_long_ago_are_forgotten(

@@ -66,7 +66,7 @@ async def test_what_waits_and_what_failed(
     account.friend("momo").says("refused")
     account.group("PERL学习交流").member_sends_image(account.group("PERL学习交流").others[0], PNG)
     await shows(gateway, 2, "openwx_sends_waiting", **ACCOUNT)
-    await shows(gateway, 2, "openwx_uploads_waiting", **ACCOUNT)
+    await shows(gateway, 2, "openwx_uploads_waiting", target="post_api", **ACCOUNT)
     await shows(gateway, 1, "openwx_media_waiting", **ACCOUNT)
     code, out, _ = await status(openwx, gateway)
     assert code == 0
