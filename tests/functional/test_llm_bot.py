@@ -1,5 +1,5 @@
-"""``examples/llm_bot.py`` between a gateway and a model: a small server that holds each request against the types of the
-published ``openai`` package, and answers with them."""
+"""``examples/llm_bot.py`` between a gateway and a model: a small server that holds each request against the types of
+the published ``openai`` package, and answers with them."""
 
 import asyncio
 import os

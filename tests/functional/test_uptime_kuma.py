@@ -1,4 +1,4 @@
-"""The body that docs/recipes.md gives for Uptime Kuma, rendered by the engine that Uptime Kuma uses, and posted as it does.
+"""The body that docs/recipes.md gives for Uptime Kuma, rendered by its own engine, and posted as it does.
 
 LIQUIDJS_HOME names a folder whose `node_modules` holds liquidjs (npm); `.ci/run` makes it.
 """
