@@ -74,9 +74,8 @@ def is_strict(request: web.Request, params: RequestParams) -> bool:
 
     Over a WebSocket, ``request`` is the handshake, which says it for all calls that do not say it themselves.
     """
-    given = (
-        params.texts.get(STRICT) or _in_the_query(request) or request.headers.get(STRICT_HEADER, "")
-    )
+    header: str = request.headers.get(STRICT_HEADER, "")
+    given = params.texts.get(STRICT, "") or _in_the_query(request) or header
     try:
         return Strictness.read(RequestParams({STRICT: given}, {})).strict
     except CallerError:

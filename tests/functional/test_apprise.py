@@ -101,5 +101,5 @@ async def test_the_library_with_a_token(world: World, account: Account) -> None:
     for token, works in (("", False), (key.replace("long", "wrong"), False), (key, True)):
         notifier = Apprise()
         assert notifier.add(url + token)
-        assert await notifier.async_notify("with a token") is works
+        assert bool(await notifier.async_notify("with a token")) is works
     assert await account.friend("小灰").hears_text() == "with a token"

@@ -5,7 +5,6 @@ HOMEASSISTANT_HOME names a virtual environment that has the package homeassistan
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -28,18 +27,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-async def home_assistant(tmp_path: Path) -> AsyncIterator[tuple[int, Path]]:
-    """Make a folder for it; its port, and its configuration, which the test completes."""
-    folder = tmp_path / "hass"
-    folder.mkdir()
-    return unused_port(), folder / "configuration.yaml"
-
-
-async def test_a_friend_asks_and_it_answers(
-    world: World, account: Account, home_assistant: tuple[int, Path]
-) -> None:
-    port, configuration = home_assistant
+async def test_a_friend_asks_and_it_answers(world: World, account: Account, tmp_path: Path) -> None:
+    port, configuration = unused_port(), tmp_path / "hass" / "configuration.yaml"
+    configuration.parent.mkdir()
     hook = f"http://127.0.0.1:{port}/api/webhook/{WEBHOOK}"
     gateway = await world.run(report={"post_api": hook, "post_event": False})
     text = EXAMPLE.read_text(encoding="utf-8").replace("http://127.0.0.1:3000", gateway.url)
