@@ -82,7 +82,7 @@ async def test_streamable_http(openwx: Start, world: World, account: Account) ->
             await gateway.get("check_event", token=GATEWAYS, timeout="0.2")
     given = environ(world, send_to=["小灰"], token=TOKEN) | {"OPENWX_ACCESS__TOKEN": GATEWAYS}
     server = await openwx("mcp", "--http", "127.0.0.1:0", **given)
-    url = (await server.says(LINE))[1]
+    url = (await server.says(LINE, 3 * PATIENCE_S))[1]  # the SDK takes long to import
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=PATIENCE_S) as http,
