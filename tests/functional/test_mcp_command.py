@@ -4,9 +4,12 @@ INSPECTOR_HOME names a folder whose `node_modules` holds @modelcontextprotocol/i
 """
 
 import asyncio
+import contextlib
+import io
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -79,7 +82,7 @@ async def test_streamable_http(openwx: Start, world: World, account: Account) ->
             await gateway.get("check_event", token=GATEWAYS, timeout="0.2")
     given = environ(world, send_to=["小灰"], token=TOKEN) | {"OPENWX_ACCESS__TOKEN": GATEWAYS}
     server = await openwx("mcp", "--http", "127.0.0.1:0", **given)
-    url = (await server.says(LINE))[1]
+    url = (await server.says(LINE, 3 * PATIENCE_S))[1]  # the SDK takes long to import
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=PATIENCE_S) as http,
@@ -109,7 +112,7 @@ async def only_this_machine_and_who_has_the_token(url: str) -> None:
         ):
             async with http.post(url, json=INITIALIZE, headers=headers) as answer:
                 assert answer.status == status, (headers, await answer.text())
-        async with http.post(url, data=b"x" * (5 * 2**20), headers=good) as answer:
+        async with http.post(url, data=io.BytesIO(bytes(5 * 2**20)), headers=good) as answer:
             assert answer.status in (400, 413)
 
 
@@ -171,11 +174,16 @@ async def test_the_inspector(world: World, account: Account) -> None:
 
     async def inspects(*arguments: str) -> dict[str, object]:
         process = await asyncio.create_subprocess_exec(
-            INSPECTOR, *variables, server.command, *server.args, *arguments,
-            cwd=world.data_dir.parent, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            INSPECTOR, "--cli", *variables, server.command, *server.args, *arguments,
+            cwd=world.data_dir.parent, start_new_session=True, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        async with asyncio.timeout(2 * PATIENCE_S):
-            out, err = await process.communicate()
+        try:
+            async with asyncio.timeout(2 * PATIENCE_S):
+                out, err = await process.communicate()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # it starts others
         assert process.returncode == 0, (out, err)
         answer = json.loads(out)
         assert isinstance(answer, dict)
