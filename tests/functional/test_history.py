@@ -10,7 +10,7 @@ from openwx.accounts import message_search
 from openwx.client import Client, MediaMessage, TextMessage
 from openwx.errors import SessionEnded
 from openwx.simulator.samples import PNG
-from openwx.store.records import NewReport, WriteBatch, new_uid
+from openwx.store.records import POST_API, NewReport, WriteBatch, new_uid
 from tests.memory_wechat import MemoryAccount
 
 from .streaming import socket
@@ -37,7 +37,7 @@ def report(content: str, *, chat: str = "c", size: int = 0) -> NewReport:
     }
     payload |= {"sender_id": "@gone", "sender_uid": "", "padding": "x" * size}
     body = msgspec.json.encode(payload)
-    return NewReport(chat=chat, kind="receive_message", body=body, uid=new_uid(), deliver=False)
+    return NewReport(chat=chat, kind="receive_message", body=body, uid=new_uid(), targets=())
 
 
 async def write(world: World, reports: list[NewReport]) -> None:
@@ -197,7 +197,7 @@ async def test_large_messages(world: World) -> None:
     large = message_search.ANSWER_BYTES // 3
     reports = [report(str(n), size=large) for n in range(7)]
     reports.append(report("huge", size=2 * message_search.ANSWER_BYTES))
-    await write(world, [msgspec.structs.replace(one, deliver=True) for one in reports])
+    await write(world, [msgspec.structs.replace(one, targets=(POST_API,)) for one in reports])
     api = await world.run(report={"post_api": "http://127.0.0.1:9/"})
     pages = []
     page, before = await history(api)

@@ -277,7 +277,8 @@ async def test_what_was_not_acknowledged_comes_again(case: Case) -> None:
 async def test_there_is_no_call_without_a_session(case: Case) -> None:
     transport = case.create()
     assert transport.standing.state is State.INIT
-    assert transport.identity is transport.standing.sync_age_s is None
+    assert transport.identity is None
+    assert transport.standing.sync_age_s is None
     assert not transport.is_usable
     with pytest.raises(NotLoggedIn):
         await transport.send_text("filehelper", "too early", "1")

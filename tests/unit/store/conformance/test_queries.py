@@ -50,7 +50,7 @@ async def test_messages_of_all_chats(journal: Journal) -> None:
     rest = await journal.messages("me", None, before=part.end, rows=2, size=MUCH)
     assert [n_of(body) for _, body in rest.messages] == [0]
     assert not rest.more
-    large = a_message(3, "b", with_={"x": "x" * MAX_STORED_BODY}, deliver=False)
+    large = a_message(3, "b", with_={"x": "x" * MAX_STORED_BODY}, targets=())
     await write(journal, large, a_message(4, "a"))
     assert [
         n_of(body) for _, body in (await journal.messages("me", "b", rows=9, size=MUCH)).messages

@@ -29,7 +29,7 @@ ANOTHER = "o9cq80Xyz@im.wechat"
 async def test_a_login_from_the_code_to_running(case: Case, fake: Fake) -> None:
     async with case.started() as transport:
         assert transport.standing.state is State.INIT
-        assert transport.identity is transport.owner_id is None
+        assert (transport.identity, transport.owner_id) == (None, None)
         with pytest.raises(NotLoggedIn):
             await transport.send_text(PERSON, "too early", "1")
         code = await fake.scanned()
