@@ -1,7 +1,7 @@
 """A bot whose answers come from a language model, by any endpoint that speaks OpenAI's chat completions.
 
 It follows the gateway's stream, so it needs no port of its own, and continues where it was. It answers only the chats
-that LLM_CHATS names: each answer costs its owner money. In a group it answers who writes @ and the account's name.
+that LLM_CHATS names: each answer costs its owner money. In a group it answers who mentions the account.
 
     LLM_URL=http://127.0.0.1:11434/v1 LLM_MODEL=qwen3:8b LLM_CHATS=小灰,PERL学习交流 python examples/llm_bot.py
 
@@ -137,7 +137,6 @@ class Bot:
         self._model = model
         self._names = chats
         self._file = last_id
-        self._me = ""
         self._allowed: set[str] = set()
         self._looked_up_at = float("-inf")
         self._looking_up = asyncio.Lock()
@@ -152,7 +151,6 @@ class Bot:
 
     async def run(self) -> None:
         """Follow the stream until the gateway refuses that (``CallFailed``), or the program is stopped."""
-        self._me = (await self._wx.get_user_info()).displayname
         if not self._file.exists():
             self._seen = (await self._wx.check_event_after("now", timeout=0)).last_id
             self._save()
@@ -171,11 +169,11 @@ class Bot:
                 self._save()
 
     def _asks(self, message: TextMessage) -> bool:
-        """Return whether somebody wants an answer: a friend, or a member who calls the account by its name."""
+        """Return whether somebody wants an answer: a friend, or a member who mentions the account."""
         if time.time() - message.time > TOO_OLD_S:
             return False
         if message.type == "group_message":
-            return f"@{self._me}" in message.content
+            return message.mentions_me
         return message.type == "friend_message" and message.sender_category == "好友"
 
     async def _serve(self, chat: str) -> None:

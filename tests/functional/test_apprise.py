@@ -7,7 +7,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import trustme
 
+from openwx.config import Listen
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
@@ -58,6 +60,25 @@ async def test_nobody_of_that_name(api: Gateway) -> None:
         code, said = await apprise("-b", "hi", f"{url}&{strict}")
         assert code == 1, (strict, said)
         assert "error=404" in said
+
+
+async def test_by_https(world: World, account: Account, tmp_path: Path) -> None:
+    """`jsons://` checks the certificate."""
+    authority, trusted = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    pem = tmp_path / "server.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+    listen = [Listen(port=0, tls_cert=pem, tls_key=pem), Listen(port=0)]
+    gateway = await world.start(settings=world.settings().model_copy(update={"listen": listen}))
+    assert gateway.service is not None
+    secure, _ = gateway.service.urls
+    await account.phone.logs_in()
+    await world.receiver.gets(event="state_change", params=["updating", "running"])
+    url = f"{secure.replace('https', 'jsons', 1)}{SEND}?{MAPPED}&:displayname=小灰&:strict=1"
+    assert (await apprise("-b", "to a stranger", url))[0] == 1
+    code, said = await apprise("-b", "by https", url, REQUESTS_CA_BUNDLE=str(trusted))
+    assert code == 0, said
+    assert await account.friend("小灰").hears_text() == "by https"
 
 
 async def test_a_picture_by_form(api: Gateway, account: Account, tmp_path: Path) -> None:

@@ -341,7 +341,7 @@ async def test_strings_without_it(api: Gateway, account: Account, receiver: Rece
         (says("{'reply': 'x'}"), "the answer is ignored: JSON is malformed"),
         (says('{"reply": "x"'), "the answer is ignored: "),
         (says(b'{"reply": "\xff"}'), "the answer is ignored: it is not UTF-8"),
-        (says({"reply": ["x"]}), "reply in the answer is ignored: it must be a string"),
+        (says({"reply": [{}]}), "reply[0] in the answer is ignored: it must be a string"),
         (says({"reply": {"text": "x"}}), "reply in the answer is ignored: it must be a string"),
         (says({"media": 7}), "media in the answer is ignored: it must be a string"),
     ],

@@ -287,7 +287,17 @@ async def uploads(script: Script) -> None:
     await script.receiver.get(post_type="send_message", content="收到")
 
 
+async def history(script: Script) -> None:
+    found = await script.call("get_history", limit="1")
+    assert set(found) == {"code", "messages", "before"}
+    friend = await script.friend()
+    assert (await script.call("mark_read", id=friend["id"]))["code"] == 0
+    again = await script.call("refresh_contacts", id=friend["id"])
+    assert (again["code"], again["status"]) == (0, "success")
+
+
 STEPS = [
+    history,
     get_user_info,
     get_friend_info,
     get_group_info,

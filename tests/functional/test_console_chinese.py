@@ -27,7 +27,7 @@ AS_SCRIPT = {"HX-Request": "true"}
 NAMES = re.compile(
     r"https?://\S+|@\w+|msg_\S+|[\w./-]+\.(?:md|toml|jpg|png|gif|mp3|mp4|pdf)\b"
     r"|\bmedia\.\w+|\bopenwx outbox list\b"
-    r"|\b(?:openwx|filehelper|post_api|post_event_list|report|access|token|login_mode|desktop|default|shop|home"
+    r"|\b(?:openwx|filehelper|post_api|post_event_list|report|access|keys|token|login_mode|desktop|default|shop|home"
     r"|iLink|ClawBot|transport|ilink|web"
     r"|HTTP|API|webhook-id|uid|id|kB|MB|GB|EN|English)\b"
 )

@@ -200,7 +200,7 @@ async def test_a_lost_answer_has_the_upload_repeated_and_one_reply_executed(
 
 NONSENSE = [
     b'{"reply": "x"', b"null", b'"text"', b"", b"  ", b"[]", b"[1]", b"7", b"true", b"{}",
-    b'{"reply": null}', b'{"reply": ""}', b'{"reply": {"a": 1}}', b'{"reply": [1]}',
+    b'{"reply": null}', b'{"reply": ""}', b'{"reply": {"a": 1}}', b'{"reply": [[]]}',
     b'{"reply": true}', b"\xff\xfe\x00", b"[" * 50_000, b'{"reply": "\xff"}', b"<html></html>",
 ]  # fmt: skip
 

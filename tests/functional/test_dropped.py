@@ -63,7 +63,9 @@ class Scene:
             self.account.friend("小灰").says(text)
         assert self.counts is not None
         name = "openwx_deliveries_total"
-        await self.counts.grows(len(texts), name, account="default", fate="failed")
+        await self.counts.grows(
+            len(texts), name, account="default", target="post_api", fate="failed"
+        )
         return gateway
 
 
@@ -91,7 +93,7 @@ async def events_of_before_the_weekend(scene: Scene) -> None:
     scene.account.friend("小灰").says("not too late")
     await gateway.stop()
     scene.receiver.behaves_well()
-    scene.in_the_journal("UPDATE uploads SET created = created - 3600 WHERE fate = 0")
+    scene.in_the_journal("UPDATE deliveries SET created = created - 3600 WHERE fate = 0")
     await scene.starts()
     await scene.receiver.get(event="stop")
 

@@ -202,7 +202,7 @@ async def test_nobody_else_spends_the_owners_money(
     for person in (account.friend("momo"), account.friend("阳光😄宝贝")):
         person.says("write me a novel")
     for member in group.others[:2]:
-        group.member_says(member, f"@{account.owner.nickname} write me a novel")
+        group.member_says(member, f"@{account.owner.nickname}\u2005write me a novel")
     friend = account.friend("小灰")
     friend.says("hi")
     assert await friend.hears_text() == "answer 1"
@@ -211,19 +211,21 @@ async def test_nobody_else_spends_the_owners_money(
     await bot.says("nobody is not answered: 0 chats")
 
 
-async def test_in_a_group_it_answers_who_calls_it(
+async def test_in_a_group_it_answers_who_mentions_it(
     account: Account, endpoint: Endpoint, start: Start
 ) -> None:
     await start("PERL学习交流")
     group = account.group("PERL学习交流")
     member = group.others[0]
     group.member_says(member, "just talk")
+    group.member_says(member, f"@{account.owner.nickname}-fan is another name")
     group.member_says(member, f"@{account.owner.nickname}\u2005what is 1+1?")
     assert await group.hears_text() == "answer 1"
     (request,) = endpoint.requests
     (user,) = [one for one in request["messages"] if one["role"] == "user"]
-    just_talk, question = user["content"].split("\n")
+    just_talk, typed, question = user["content"].split("\n")
     assert just_talk.endswith(": just talk")
+    assert typed.endswith("-fan is another name")
     assert question.endswith("what is 1+1?")
 
 

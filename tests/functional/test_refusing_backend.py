@@ -67,7 +67,11 @@ async def test_one_that_used_to_take_them(
     receiver.fails(status=500, post_type="receive_message")
     account.friend("momo").says("another")
     await receiver.gets(2, content="another")
-    assert await refused(api) == {"count": 2, "error": "HTTP 500"}
+    assert await refused(api) == {
+        "target": "post_api",
+        "count": 2,
+        "error": "HTTP 500",
+    }
     environ = {"OPENWX_DATA_DIR": str(world.data_dir)}
     code, out, _ = await (await openwx("status", **environ)).ends(PATIENCE_S)
     assert (code, "; post_api accepts nothing: HTTP 500 (the last 2 deliveries)" in out) == (

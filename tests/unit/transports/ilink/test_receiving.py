@@ -220,7 +220,7 @@ async def test_another_person_can_write(case: Case, fake: Fake) -> None:
         (message,) = await case.inbox.gets(1)
         assert message.parties.chat.id == "O9Cq@im.wechat"
         assert transport.owner_id == PERSON
-        assert [budget.id for budget in transport.budgets] == ["O9Cq@im.wechat"]
+        assert [budget.id for budget in transport.budgets] == ["O9Cq@im.wechat", PERSON]
 
 
 # -- items ---------------------------------------------------------------------------------------------------

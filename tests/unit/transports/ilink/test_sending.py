@@ -82,7 +82,7 @@ async def test_nothing_is_sent_to_whom_has_not_written(case: Case, fake: Fake) -
         with pytest.raises(BudgetSpent, match="must write first"):
             await transport.send_text(PERSON, "hello", "1")
         assert polls_and_sends(fake) == 0
-        assert transport.budgets == []
+        assert [one.sends_left for one in transport.budgets] == [0]
 
 
 async def test_ten_messages_then_the_person_must_write(case: Case, fake: Fake) -> None:

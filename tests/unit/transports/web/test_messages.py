@@ -62,7 +62,8 @@ def test_any_content_becomes_a_message(
     told = payload.received(message, "uid")
     assert told["id"] == "7"
     assert msgspec.json.decode(msgspec.json.encode(told)) == told
-    assert all(isinstance(value, str) for value in message.details().values())
+    told_as = (str, int, list)  # a type, and a list of articles
+    assert all(isinstance(value, told_as) for value in message.details().values())
 
 
 def test_zero_stays_zero() -> None:
