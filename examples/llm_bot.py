@@ -23,6 +23,7 @@ import os
 import sys
 import time
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeGuard
 
@@ -46,6 +47,8 @@ LOOK_UP_S = 60
 """Time after which the names of the allowed chats are looked up again for a chat that is none of them."""
 MOST_ANSWERS = 1000
 TIMEOUT_S = 120
+SENT_WITHIN_S, LOOK_AGAIN_S = 10.0, 0.2
+"""How long the next answer in a chat waits until the former one is sent."""
 TRIES, PAUSE_S = 3, 2.0
 BUSY = frozenset({408, 429, 500, 502, 503, 504})
 MOST_BYTES = 2**20
@@ -146,6 +149,8 @@ class Bot:
         """The ids of the messages that are being answered, by chat."""
         self._answers: dict[str, str] = {}
         """The uid of the message that each of our own answers, the newest of them, is an answer to."""
+        self._former: dict[str, str] = {}
+        """The uid of our newest answer to a chat, until it was looked for in the history."""
         self._answered_at: defaultdict[str, deque[float]] = defaultdict(deque)
         self._seen = 0
 
@@ -189,8 +194,9 @@ class Bot:
         self._save()
 
     async def _answer(self, message: TextMessage) -> None:
-        page = await self._wx.get_history(id=message.chat_id, limit=HISTORY_MESSAGES)
-        texts = in_order([one for one in page.messages if is_said(one)], self._answers)
+        texts = in_order(
+            [one for one in await self._history(message.chat_id) if is_said(one)], self._answers
+        )
         if texts and texts[-1].source == "outer":
             return  # the owner has answered on the phone
         self._count(message.chat_id)
@@ -203,8 +209,20 @@ class Bot:
             log.info("%r was answered before: %s", message.sender, error.status)
         else:
             self._answers[sent.uid] = message.uid
+            self._former[message.chat_id] = sent.uid
             if len(self._answers) > MOST_ANSWERS:
                 del self._answers[next(iter(self._answers))]
+
+    async def _history(self, chat: str) -> Sequence[Message]:
+        """Return the newest messages of a chat. Our former answer was only accepted: wait a little until it is sent."""
+        former = self._former.pop(chat, "")
+        until = time.monotonic() + SENT_WITHIN_S
+        while True:
+            page = await self._wx.get_history(id=chat, limit=HISTORY_MESSAGES)
+            is_there = not former or any(one.uid == former for one in page.messages)
+            if is_there or time.monotonic() > until:
+                return page.messages
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     def _count(self, chat: str) -> None:
         """Count an answer. Raises ``ModelError`` if the chat had too many."""

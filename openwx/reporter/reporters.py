@@ -100,7 +100,8 @@ class Reporters:
         for one in waiting:
             chats.setdefault(one.target, []).append(one.chat)
         for target, names in chats.items():
-            self.by_target[target].try_now(names)
+            if target in self.by_target:  # one that was removed is about to fail
+                self.by_target[target].try_now(names)
 
     @property
     def outages(self) -> dict[str, str]:
