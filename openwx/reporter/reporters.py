@@ -100,8 +100,7 @@ class Reporters:
         for one in waiting:
             chats.setdefault(one.target, []).append(one.chat)
         for target, names in chats.items():
-            if target in self.by_target:  # one that was removed is about to fail
-                self.by_target[target].try_now(names)
+            self.by_target[target].try_now(names)
 
     @property
     def outages(self) -> dict[str, str]:
