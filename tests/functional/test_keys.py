@@ -19,7 +19,7 @@ from tests.reply import Reply
 
 from .counting import ask
 from .streaming import event_source, socket
-from .test_logs import Log
+from .test_logs import Log, logged
 from .visitor import Visitor
 from .world import Api, Command, Gateway, Json, World
 
@@ -86,14 +86,8 @@ async def gateway(world: World) -> Gateway:
 @pytest.fixture
 def log() -> Iterator[Log]:
     """Return what is logged from now on, as JSON."""
-    log = Log()
-    logger = logging.getLogger("openwx")
-    former = logger.level
-    logger.addHandler(log.handler)
-    logger.setLevel(logging.INFO)
-    yield log
-    logger.removeHandler(log.handler)
-    logger.setLevel(former)
+    with logged(logging.INFO) as log:
+        yield log
 
 
 @pytest.fixture

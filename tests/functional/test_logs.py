@@ -4,6 +4,7 @@ import json
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -48,16 +49,23 @@ class Log:
         return {name: value for name, value in self.line(words).items() if name not in usual}
 
 
-@pytest.fixture
-def log() -> Iterator[Log]:
+@contextmanager
+def logged(level: int) -> Iterator[Log]:
+    """Keep what is logged from this level on."""
     log = Log()
     logger = logging.getLogger("openwx")
     former = logger.level
     logger.addHandler(log.handler)
-    logger.setLevel(logging.DEBUG)
+    logger.setLevel(level)
     yield log
     logger.removeHandler(log.handler)
     logger.setLevel(former)
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    with logged(logging.DEBUG) as log:
+        yield log
 
 
 # -- what a line is about --------------------------------------------------------------------------------
