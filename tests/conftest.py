@@ -1,7 +1,8 @@
-"""For all tests: none may hang, none fails because the machine is busy, none leaves its world behind, and programs
-that they start are compiled once."""
+"""For all tests: none may hang, none fails because the machine is busy, none leaves its world behind. The programs that
+they start are compiled once, and can be interrupted."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -23,8 +24,11 @@ hypothesis.settings.load_profile("patient")
 def pytest_configure(config: pytest.Config) -> None:
     """Let the programs that tests start share their bytecode where none may be written beside the sources.
 
-    It concerns other processes alone, the workers of pytest-xdist among them.
+    It concerns other processes alone, the workers of pytest-xdist among them. A shell's background job ignores SIGINT,
+    and so would they.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.dont_write_bytecode:
         folder = tempfile.TemporaryDirectory(prefix="openwx-bytecode-")
         config.add_cleanup(folder.cleanup)

@@ -154,8 +154,6 @@ async def test_a_closed_pipe_ends_it_quietly(
 async def test_signals_end_it(
     tail: Start, api: Gateway, account: MemoryAccount, tmp_path: Path, name: str, code: int
 ) -> None:
-    if signal.getsignal(signal.Signals[name]) is signal.SIG_IGN:
-        pytest.skip(f"{name} is ignored here, and so by what is started here")
     state = tmp_path / "id"
     command = await tail("--json", *RECEIVED, "--state", str(state))
     await keeps(state)
