@@ -41,8 +41,12 @@ class PhonePage:
         await self.screen.locator("#chats").get_by_role("link").filter(has_text=chat).click()
         await self.screen.locator(".talk").wait_for()
 
-    async def goes_back(self) -> None:
-        await self.screen.get_by_role("link", name="Back").click()
+    async def leaves(self) -> None:
+        """Go back from a chat; the phone has left it when this returns."""
+        async with self.page.expect_response(
+            lambda response: response.url.endswith("phone/leaves")
+        ):
+            await self.screen.get_by_role("link", name="Back").click()
 
     async def writes_as(self, who: str) -> None:
         writer = self.screen.get_by_role("combobox", name="Write as")
@@ -238,8 +242,10 @@ async def test_strangers_and_unread(
     )
     account.friend("momo").says("没读")
     await row.get_by_label("1 unread").wait_for()
-    await row.get_by_role("link").click()
-    await phone.goes_back()
+    async with phone.page.expect_response(lambda response: response.url.endswith("phone/opens")):
+        await row.get_by_role("link").click()
+    await phone.leaves()
+    await row.wait_for()
     await row.get_by_label("1 unread").wait_for(state="hidden")
     account.friend("momo").says("还没读")
     await row.get_by_label("1 unread").wait_for()
