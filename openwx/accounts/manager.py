@@ -117,7 +117,7 @@ class AccountManager:
             settings, strange = account_from_texts(texts)
         except ConfigError as error:
             raise CallerError(Code.BAD_PARAMETER, str(error)) from None
-        await self._check_targets(name, settings)
+        await self._check_addresses(name, settings)
         self._starts += 1
         try:
             while True:
@@ -208,13 +208,13 @@ class AccountManager:
             return frozenset()
         return given_by_caller(self.settings, settings)
 
-    async def _check_targets(self, name: str, settings: AccountSettings) -> None:
+    async def _check_addresses(self, name: str, settings: AccountSettings) -> None:
         """Raise ``CallerError`` (-8) where a caller may not give such an address to a new account."""
         former = self.accounts.get(name)
-        if self._resources.targets is None or (former and former.state is not State.STOP):
+        if self._resources.address_guard is None or (former and former.state is not State.STOP):
             return
         keys = self._guarded(name, settings)
-        await self._resources.targets.check(addresses_of(settings, keys))
+        await self._resources.address_guard.check(addresses_of(settings, keys))
 
     def _on_the_bench(self, settings: AccountSettings) -> AccountSettings:
         try:

@@ -143,15 +143,6 @@ class AccessSettings(_Table):
         return self.token is not None or bool(self.keys)
 
     @property
-    def tokens(self) -> dict[str, str]:
-        """The tokens, by the names of their settings."""
-        one = {} if self.token is None else {"access.token": self.token}
-        return one | {
-            f"access.keys[{number}].token ({key.name})": key.token
-            for number, key in enumerate(self.keys)
-        }
-
-    @property
     def own_token(self) -> str | None:
         """The token with which commands beside the gateway call it. Raises ``ConfigError`` if no key allows it."""
         if self.token is not None or not self.keys:
@@ -314,6 +305,15 @@ class Settings(_Table):
     def environment_proxies(self) -> EnvironmentProxies:
         """The proxies of the environment, for accounts without their own."""
         return self._environment_proxies
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The tokens that open something, by the names of their settings."""
+        single = {"access.token": self.access.token, "mcp.token": self.mcp.token}
+        return {name: token for name, token in single.items() if token is not None} | {
+            f"access.keys[{number}].token ({key.name})": key.token
+            for number, key in enumerate(self.access.keys)
+        }
 
     def exposed(self) -> list[int]:
         """List the entries of ``listen`` that other machines can reach, with or without TLS."""

@@ -5,9 +5,9 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from openwx.config.addresses import Url
-from openwx.config.contract import EVENTS, MESSAGES
+from openwx.config.contract import EVENTS, MESSAGES, POST_API
 from openwx.config.headers import Headers
-from openwx.config.targets import MOST, POST_API, Target, TargetSettings
+from openwx.config.targets import MOST, Target, TargetSettings
 from openwx.config.values import (
     BadValueError,
     Certificates,
@@ -101,7 +101,6 @@ class ReportSettings(BaseModel):
             numbers=self.numbers,
             max_age=self.max_age,
             may_reply=True,
-            is_written=False,
         )
 
     def _of(self, target: TargetSettings, *, is_first: bool) -> Target:
@@ -127,5 +126,4 @@ class ReportSettings(BaseModel):
             numbers=self.numbers,
             max_age=self.max_age,
             may_reply=is_first if target.reply is None else target.reply,
-            is_written=True,
         )
