@@ -44,7 +44,7 @@ async def deliveries(context: PageContext) -> web.StreamResponse:
             one.id: feed_line(one.id, one.created, payloads.get(one.id, {}), t) for one in listed
         },
         reasons={
-            one.key: delivery_reason(one.http_status, one.error, t)
+            one.key: delivery_reason(one, t)
             for one in listed
             if one.error and one.error != f"HTTP {one.http_status}"
         },
@@ -66,9 +66,7 @@ async def delivery(context: PageContext) -> web.StreamResponse:
         listed=listed,
         statuses=DeliveryStatus,
         line=feed_line(report.id, report.created, payload_of(report), t),
-        reasons={
-            one.key: delivery_reason(one.http_status, one.error, t) for one in listed if one.error
-        },
+        reasons={one.key: delivery_reason(one, t) for one in listed if one.error},
         json=_indented(report.body),
     )
 

@@ -336,6 +336,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "delivery.created": ("Created", "产生时间"),
     "delivery.last_answer": ("Last answer", "最后应答"),
     "delivery.no_answer": ("No answer", "没有应答"),
+    "delivery.not_delivered": ("Not delivered", "没有送达"),
     "delivery.answered": ("Answered with HTTP {status}", "应答了 HTTP {status}"),
     "delivery.error": ("Error", "错误"),
     "delivery.body": ("Request body", "上报内容"),

@@ -1,5 +1,6 @@
 """Several backends: each gets what its filter lets through, in order, whatever the others do."""
 
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -47,6 +48,8 @@ async def test_one_that_is_down_all_the_time_delays_no_other(
     for chat in range(2):
         got = [int(text) for text in contents(world.receiver) if int(text) % 2 == chat]
         assert got == sorted(got)
+    streamed = (await api.get("check_event", timeout="0")).json
+    assert [one["content"] for one in streamed] == [f"{n}" for n in range(20)]
     waiting = (await api.get("outbox", state="waiting")).json["deliveries"]
     assert [one["target"] for one in waiting] == ["log"] * 20
     assert (await api.get("outbox", state="waiting", target="post_api")).json["deliveries"] == []
@@ -133,6 +136,9 @@ async def test_what_waits_goes_on_after_a_restart_and_fails_when_its_target_is_g
     api = await world.start(report=NO_EVENTS)
     failed = await have_failed(api)
     assert failed[0]["error"] == "the configuration does not name the target log any more"
+    page = await text(api, "/console/accounts/default/deliveries", language="zh")
+    assert "没有送达" in page
+    assert "没有应答" not in page
     refused = await api.get("outbox_retry", id=str(failed[0]["id"]))
     assert (refused.json["code"], "does not name the target log" in refused.json["status"]) == (
         101,
@@ -196,6 +202,7 @@ async def text(api: Gateway, path: str, *, language: str = "en") -> str:
 async def test_header_values_are_shown_nowhere(
     world: World, account: MemoryAccount, log: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     log.behaves(says("no", status=403))
     address = log.url.replace("//", f"//user:{SECRET}@")
     more = {"url": address, "headers": {"X-Key": SECRET}, "secret": SECRET, "tries": 1}
