@@ -16,6 +16,7 @@ from openwx.accounts.resources import Resources
 from openwx.accounts.streams import Slots
 from openwx.config import Settings
 from openwx.config.given import account_from_texts, check_account_name, on_the_bench, plain
+from openwx.config.values import BadValueError
 from openwx.config.models import AccountSettings
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code, ConfigError
@@ -115,7 +116,8 @@ class AccountManager:
         try:
             check_account_name(name)
             settings, strange = account_from_texts(texts)
-        except ConfigError as error:
+            settings.report_over(self.settings.report).require_recorded_events()
+        except (ConfigError, BadValueError) as error:
             raise CallerError(Code.BAD_PARAMETER, str(error)) from None
         await self._check_addresses(name, settings)
         self._starts += 1

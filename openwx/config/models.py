@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -270,6 +271,20 @@ class Settings(_Table):
                     f"must have names that differ in more than case, not {other} and {name}"
                 )
             names[name.lower()] = name
+        return accounts
+
+    @field_validator("accounts")
+    @classmethod
+    def _targets_get_recorded_events(
+        cls, accounts: dict[str, AccountSettings], info: ValidationInfo
+    ) -> dict[str, AccountSettings]:
+        report = info.data.get("report", ReportSettings())  # it is missing where it is wrong itself
+        for name, account in accounts.items():
+            try:
+                if "targets" in account.model_fields_set:
+                    account.report_over(report).require_recorded_events()
+            except BadValueError as error:
+                raise BadValueError(f"{name}.{error}") from None
         return accounts
 
     def report_for(self, name: str) -> ReportSettings:
