@@ -16,8 +16,8 @@ from openwx.accounts.resources import Resources
 from openwx.accounts.streams import Slots
 from openwx.config import Settings
 from openwx.config.given import account_from_texts, check_account_name, on_the_bench, plain
-from openwx.config.values import BadValueError
 from openwx.config.models import AccountSettings
+from openwx.config.values import BadValueError
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code, ConfigError
 from openwx.logcontext import bind
