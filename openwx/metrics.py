@@ -41,7 +41,7 @@ REQUESTS = Counter(
 CALLS = Counter(
     "openwx_calls",
     "Answers to API callers, by who called (the name of a key, token, or anonymous) and the answer's code.",
-    ["name", "code"],
+    ["key", "code"],
     registry=REGISTRY,
 )
 SENDS = Counter(

@@ -20,7 +20,7 @@ from openwx.accounts.media import types
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.local import AllowedFiles
-from openwx.accounts.private_targets import Targets, given_by_caller
+from openwx.accounts.private_targets import AddressGuard, given_by_caller
 from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Resources
 from openwx.api.access import Access
@@ -28,7 +28,6 @@ from openwx.api.app import make_runner
 from openwx.config import Listen, Settings
 from openwx.console import Console
 from openwx.errors import ConfigError, NotNowError, WeChatError
-from openwx.reasons import ReasonCode
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
 from openwx.store.base import Journal, JournalError, JournalUnavailable
@@ -46,8 +45,6 @@ log = logging.getLogger("openwx")
 JOURNAL = "journal.sqlite3"
 PRUNE_EVERY_S = 600.0
 DAY_S = 86_400.0
-LOOK_S = 1.0
-"""The interval at which it looks whether an account wants a verify code, in seconds."""
 
 
 class Service:
@@ -96,7 +93,9 @@ async def running(
         http = await stack.enter_async_context(
             private_targets.session(aiohttp.TCPConnector(limit=0))
         )
-        guard = None if settings.access.allow_private_targets else await _targets(settings, stack)
+        guard = (
+            None if settings.access.allow_private_targets else await _address_guard(settings, stack)
+        )
         network = Network(
             connector, guard.connector if guard else None, settings.environment_proxies
         )
@@ -111,7 +110,7 @@ async def running(
             data_dir=data_dir,
             folder=folder,
             fetcher=fetcher,
-            targets=guard,
+            address_guard=guard,
             local_media=AllowedFiles(
                 settings.media_roots, own=[data_dir, *settings.own_files], media=settings.media_dir
             ),
@@ -129,7 +128,6 @@ async def running(
             background = [
                 tasks.create_task(_prune(settings, journal, folder), name="prune"),
                 tasks.create_task(clocks.save(clock, journal), name="clock"),
-                tasks.create_task(_ask_for_digits(service), name="verify codes"),
             ]
             tasks.create_task(_run(service, background), name="gateway")
             tasks.create_task(_have_libmagic(), name="libmagic")
@@ -151,8 +149,8 @@ def _transports(network: Network, timing: Timing) -> TransportsByKind:
     return TransportsByKind({"web": lambda: WebTransports(network, timing), "ilink": ilink})
 
 
-async def _targets(settings: Settings, stack: AsyncExitStack) -> Targets:
-    guard = Targets(settings.media.private_hosts)
+async def _address_guard(settings: Settings, stack: AsyncExitStack) -> AddressGuard:
+    guard = AddressGuard(settings.media.private_hosts)
     stack.push_async_callback(guard.close)
     return guard
 
@@ -162,20 +160,6 @@ async def _run(service: Service, background: Iterable[asyncio.Task[None]]) -> No
     for task in background:
         task.cancel()
     service.ended.set()
-
-
-async def _ask_for_digits(service: Service) -> None:
-    """Say in the log where the digits on a phone are to be handed in. A reason alone is no event, so this looks."""
-    asked: set[str] = set()
-    while True:
-        accounts = list(service.gateway.accounts.values())
-        wanted = {one.name for one in accounts if one.reason.code is ReasonCode.NEED_VERIFY_CODE}
-        for name in sorted(wanted - asked):
-            option = f" --account {name}" if len(accounts) > 1 else ""
-            words = "%s: the phone shows digits: hand them in with openwx verify-code DIGITS%s, or at %s/console"
-            log.warning(words, name, option, service.urls_from_here[0])
-        asked = wanted
-        await asyncio.sleep(LOOK_S)
 
 
 async def _have_libmagic() -> None:
@@ -315,7 +299,7 @@ async def log_out(settings: Settings) -> None:
         journal = await stack.enter_async_context(store.open(data_dir / JOURNAL))
         connector = aiohttp.TCPConnector()
         stack.push_async_callback(connector.close)
-        guard = await _targets(settings, stack)
+        guard = await _address_guard(settings, stack)
         is_open = settings.access.allow_private_targets
         timing = Timing()
         guarded = None if is_open else guard.connector

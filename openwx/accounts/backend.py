@@ -88,9 +88,9 @@ class Backend:
         )
 
     def _http_for(self, key: str) -> aiohttp.ClientSession:
-        targets = self._resources.targets
-        if targets is not None and key in self._guarded:
-            return targets.http
+        guard = self._resources.address_guard
+        if guard is not None and key in self._guarded:
+            return guard.http
         return self._resources.http
 
     def _url_client(self) -> str | None:

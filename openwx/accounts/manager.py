@@ -17,6 +17,7 @@ from openwx.accounts.streams import Slots
 from openwx.config import Settings
 from openwx.config.given import account_from_texts, check_account_name, on_the_bench, plain
 from openwx.config.models import AccountSettings
+from openwx.config.values import BadValueError
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code, ConfigError
 from openwx.logcontext import bind
@@ -115,9 +116,10 @@ class AccountManager:
         try:
             check_account_name(name)
             settings, strange = account_from_texts(texts)
-        except ConfigError as error:
+            settings.report_over(self.settings.report).require_recorded_events()
+        except (ConfigError, BadValueError) as error:
             raise CallerError(Code.BAD_PARAMETER, str(error)) from None
-        await self._check_targets(name, settings)
+        await self._check_addresses(name, settings)
         self._starts += 1
         try:
             while True:
@@ -208,13 +210,13 @@ class AccountManager:
             return frozenset()
         return given_by_caller(self.settings, settings)
 
-    async def _check_targets(self, name: str, settings: AccountSettings) -> None:
+    async def _check_addresses(self, name: str, settings: AccountSettings) -> None:
         """Raise ``CallerError`` (-8) where a caller may not give such an address to a new account."""
         former = self.accounts.get(name)
-        if self._resources.targets is None or (former and former.state is not State.STOP):
+        if self._resources.address_guard is None or (former and former.state is not State.STOP):
             return
         keys = self._guarded(name, settings)
-        await self._resources.targets.check(addresses_of(settings, keys))
+        await self._resources.address_guard.check(addresses_of(settings, keys))
 
     def _on_the_bench(self, settings: AccountSettings) -> AccountSettings:
         try:

@@ -16,9 +16,10 @@ from openwx import __version__
 from openwx.accounts.media import fetcher
 from openwx.accounts.media.fetcher import ForbiddenError, PublicOnly
 from openwx.config import AccountSettings, ReportSettings, Settings
+from openwx.config.contract import POST_API
 from openwx.errors import CallerError, Code
 
-KEYS = ("post_api", "poll_api", "base_url", "targets", "proxy")
+KEYS = (POST_API, "poll_api", "base_url", "targets", "proxy")
 TO_WECHAT = frozenset({"base_url", "proxy"})
 """Those of ``KEYS`` that an account reaches WeChat by."""
 _CHECK_S = 5.0
@@ -54,11 +55,11 @@ def trusted_backends(report: ReportSettings, guarded: Collection[str]) -> list[U
     return [
         URL(target.url)
         for target in report.all_targets()
-        if ("targets" if target.is_written else "post_api") not in guarded
+        if (POST_API if target.is_post_api else "targets") not in guarded
     ]
 
 
-class Targets:
+class AddressGuard:
     """The connections to addresses that callers gave. ``private_hosts`` may be private. Close it in the end."""
 
     def __init__(self, private_hosts: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.local import AllowedFiles
-from openwx.accounts.private_targets import Targets
+from openwx.accounts.private_targets import AddressGuard
 from openwx.reporter.clock import Clock
 from openwx.store.base import Journal
 from openwx.timing import Timing
@@ -24,7 +24,7 @@ class Resources(msgspec.Struct, kw_only=True):
     data_dir: Path
     folder: MediaFolder
     fetcher: Fetcher
-    targets: Targets | None
+    address_guard: AddressGuard | None
     """Connections to addresses that callers gave; None where these may be private."""
     local_media: AllowedFiles
     """The local files that may be sent."""

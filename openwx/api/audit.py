@@ -17,27 +17,27 @@ log = logging.getLogger("openwx.audit")
 
 Via = Literal["http", "ws", "console"]
 
-_TARGETS = ("group_id", "id", "friends", "friend", "members", "member")
+_ABOUT = ("group_id", "id", "friends", "friend", "members", "member")
 """The parameters that say about whom or what a call is; all have ids."""
 _LONGEST = 200
 _REFUSED = frozenset({Code.UNAUTHENTICATED, Code.FORBIDDEN})
 
 
 def changed(
-    caller: Caller, address: str, via: Via, route: str, code: int, *, account: str, target: str
+    caller: Caller, address: str, via: Via, route: str, code: int, *, account: str, about: str
 ) -> None:
-    """Log a call that changes something, also one that was refused or failed."""
+    """Log a call that changes something, also one that was refused or failed. ``about``: see ``about_of``."""
     level = logging.WARNING if code in _REFUSED else logging.INFO
     if not log.isEnabledFor(level):
         return
-    account, target = _short(account), _short(target)
-    about = f" on {account}" if account else ""
-    about += f" about {target}" if target else ""
+    account, about = _short(account), _short(about)
+    words = f" on {account}" if account else ""
+    words += f" about {about}" if about else ""
     fields: dict[str, str | int] = {"key": caller.name, "address": address, "via": via}
-    fields |= {"route": route, "account": account, "target": target, "code": code}
+    fields |= {"route": route, "account": account, "about": about, "code": code}
     with bind(**fields):
         log.log(
-            level, "%s from %s by %s: %s%s: code %d", caller.name, address, via, route, about, code
+            level, "%s from %s by %s: %s%s: code %d", caller.name, address, via, route, words, code
         )
 
 
@@ -52,9 +52,9 @@ def account_of(texts: Mapping[str, str]) -> str:
     return str(current().get("account", texts.get("client", "")))
 
 
-def target_of(texts: Mapping[str, str], reply: object) -> str:
+def about_of(texts: Mapping[str, str], reply: object) -> str:
     """Return whom or what a call is about: the ids that it names, else the id that its answer has."""
-    named = [texts[name] for name in _TARGETS if texts.get(name)]
+    named = [texts[name] for name in _ABOUT if texts.get(name)]
     if named:
         return " ".join(named)
     answered = (getattr(reply, name, None) for name in ("id", "group_id", "media_id"))

@@ -125,7 +125,7 @@ class Endpoints:
                 row.name,
                 code,
                 account=audit.account_of(params.texts),
-                target=audit.target_of(params.texts, reply),
+                about=audit.about_of(params.texts, reply),
             )
 
     def _socket(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -92,7 +92,7 @@ class _OwnRows(Collector):
     def _is_own(self, labels: Mapping[str, str]) -> bool:
         if "account" in labels:
             return self._caller.sees(labels["account"])
-        return labels.get("name") == self._caller.name
+        return labels.get("key") == self._caller.name
 
 
 def _seen_by(caller: Caller, every: CollectorRegistry) -> CollectorRegistry:

@@ -13,6 +13,7 @@ from openwx.api import answers
 from openwx.api.access import Access
 from openwx.api.answers import Answer
 from openwx.api.guard import guarded
+from openwx.config.contract import POST_API
 from openwx.errors import CallerError, Code
 from openwx.store.base import JournalError
 
@@ -40,7 +41,7 @@ class Refusals(msgspec.Struct, kw_only=True):
     count: int
     error: str
     """The error of the newest of them."""
-    target: str = "post_api"
+    target: str = POST_API
     """The name of the backend."""
 
     @property

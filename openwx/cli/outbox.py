@@ -19,10 +19,11 @@ from openwx.accounts.outbox import LISTED, Outbox, WaitingDelivery
 from openwx.cli import probe
 from openwx.client import CallFailed, Client, Delivery
 from openwx.config import Settings
+from openwx.config.contract import POST_API
 from openwx.errors import CallerError, ConfigError
 from openwx.safetext import in_json, one_line
 from openwx.store.base import JournalError
-from openwx.store.records import POST_API, ListedDelivery
+from openwx.store.records import ListedDelivery
 
 State = Literal["failed", "waiting"]
 

@@ -23,6 +23,8 @@ EVENTS = (
 )
 """Every event that can be reported (contract, section 3)."""
 
+POST_API = "post_api"
+"""The name of the target that the setting ``post_api`` is, which is the first one."""
 MESSAGES = ("receive_message", "send_message")
 POST_TYPES = (*MESSAGES, "event")
 FORMATS = (

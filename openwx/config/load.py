@@ -44,12 +44,9 @@ class Loaded(msgspec.Struct, frozen=True):
     @property
     def advice(self) -> list[str]:
         """Lines about settings that are allowed but not recommended."""
-        tokens = dict(self.settings.access.tokens)
-        if self.settings.mcp.token is not None:
-            tokens["mcp.token"] = self.settings.mcp.token
         lines = [
             f"{setting}: {words}; create a better one: {NEW}"
-            for setting, token in tokens.items()
+            for setting, token in self.settings.tokens.items()
             if (words := weakness(token))
         ]
         configured = self.settings.accounts
@@ -97,7 +94,7 @@ def describe(loaded: Loaded) -> str:
         others = "".join(
             f", {target.name} {masked(target.url)}{', signed' if target.secret else ''}"
             for target in report.all_targets()
-            if target.is_written
+            if not target.is_post_api
         )
         signed = ", signed" if report.post_api and report.secret is not None else ""
         if api.startswith("https:") and not report.verify:

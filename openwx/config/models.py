@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -141,15 +142,6 @@ class AccessSettings(_Table):
     def needs_token(self) -> bool:
         """Whether callers need a token: that of all, or a key's."""
         return self.token is not None or bool(self.keys)
-
-    @property
-    def tokens(self) -> dict[str, str]:
-        """The tokens, by the names of their settings."""
-        one = {} if self.token is None else {"access.token": self.token}
-        return one | {
-            f"access.keys[{number}].token ({key.name})": key.token
-            for number, key in enumerate(self.keys)
-        }
 
     @property
     def own_token(self) -> str | None:
@@ -281,6 +273,20 @@ class Settings(_Table):
             names[name.lower()] = name
         return accounts
 
+    @field_validator("accounts")
+    @classmethod
+    def _targets_get_recorded_events(
+        cls, accounts: dict[str, AccountSettings], info: ValidationInfo
+    ) -> dict[str, AccountSettings]:
+        report = info.data.get("report", ReportSettings())  # it is missing where it is wrong itself
+        for name, account in accounts.items():
+            try:
+                if "targets" in account.model_fields_set:
+                    account.report_over(report).require_recorded_events()
+            except BadValueError as error:
+                raise BadValueError(f"{name}.{error}") from None
+        return accounts
+
     def report_for(self, name: str) -> ReportSettings:
         """Return the effective ``[report]`` of an account. Raises ``KeyError`` for an unknown name."""
         return self.accounts[name].report_over(self.report)
@@ -314,6 +320,15 @@ class Settings(_Table):
     def environment_proxies(self) -> EnvironmentProxies:
         """The proxies of the environment, for accounts without their own."""
         return self._environment_proxies
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The tokens that open something, by the names of their settings."""
+        single = {"access.token": self.access.token, "mcp.token": self.mcp.token}
+        return {name: token for name, token in single.items() if token is not None} | {
+            f"access.keys[{number}].token ({key.name})": key.token
+            for number, key in enumerate(self.access.keys)
+        }
 
     def exposed(self) -> list[int]:
         """List the entries of ``listen`` that other machines can reach, with or without TLS."""

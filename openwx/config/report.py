@@ -5,9 +5,9 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from openwx.config.addresses import Url
-from openwx.config.contract import EVENTS, MESSAGES
+from openwx.config.contract import EVENTS, MESSAGES, POST_API
 from openwx.config.headers import Headers
-from openwx.config.targets import MOST, POST_API, Target, TargetSettings
+from openwx.config.targets import MOST, Target, TargetSettings
 from openwx.config.values import (
     BadValueError,
     Certificates,
@@ -67,15 +67,20 @@ class ReportSettings(BaseModel):
 
     @model_validator(mode="after")
     def _targets_get_recorded_events(self) -> Self:
-        if type(self) is not ReportSettings and "post_event_list" not in self.model_fields_set:
-            return self  # an account without a list of its own: that of [report] counts
+        if (
+            type(self) is ReportSettings
+        ):  # for an account, only ``Settings`` knows which list counts
+            self.require_recorded_events()
+        return self
+
+    def require_recorded_events(self) -> None:
+        """Raise ``BadValueError`` if a target is to get an event that is not recorded."""
         for number, target in enumerate(self.targets):
             for event in target.events or ():
                 if event not in self.post_event_list:
                     raise BadValueError(
                         f"targets[{number}].events has {event}, which post_event_list leaves out: add it there, too"
                     )
-        return self
 
     def all_targets(self) -> tuple[Target, ...]:
         """Return the backends that reports go to: ``post_api`` if it is set, then ``targets``."""
@@ -101,7 +106,6 @@ class ReportSettings(BaseModel):
             numbers=self.numbers,
             max_age=self.max_age,
             may_reply=True,
-            is_written=False,
         )
 
     def _of(self, target: TargetSettings, *, is_first: bool) -> Target:
@@ -127,5 +131,4 @@ class ReportSettings(BaseModel):
             numbers=self.numbers,
             max_age=self.max_age,
             may_reply=is_first if target.reply is None else target.reply,
-            is_written=True,
         )

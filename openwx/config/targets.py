@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from openwx.config.addresses import Url
-from openwx.config.contract import EVENTS, FORMATS, MESSAGES, POST_TYPES
+from openwx.config.contract import EVENTS, FORMATS, MESSAGES, POST_API, POST_TYPES
 from openwx.config.headers import Headers
 from openwx.config.values import (
     BadValueError,
@@ -25,8 +25,6 @@ from openwx.config.values import (
 
 MOST = 16
 """Targets of an account beside ``post_api``: each has connections, a queue and metrics of its own."""
-POST_API = "post_api"
-"""The name of the target that the setting ``post_api`` is."""
 
 
 class TargetSettings(BaseModel):
@@ -88,8 +86,11 @@ class Target:
     numbers: bool
     max_age: float
     may_reply: bool
-    is_written: bool
-    """Whether it is one of ``targets``, not ``post_api``."""
+
+    @property
+    def is_post_api(self) -> bool:
+        """Whether it is the setting ``post_api``, and not one of ``targets``."""
+        return self.name == POST_API
 
     def wants(self, kind: str, payload: Mapping[str, Any]) -> bool:
         """Return whether it gets a report of this kind: ``receive_message``, ``send_message`` or an event's name."""

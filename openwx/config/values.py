@@ -17,6 +17,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from openwx.config.contract import POST_API
+
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMG]?I?B?)", re.ASCII | re.IGNORECASE)
 _STEP = {"": 0, "K": 1, "M": 2, "G": 3}
 _MOST_CERTIFICATES = 16 * 1024**2
@@ -267,8 +269,8 @@ def _target_name(value: Any) -> str | None:
         return None
     if not isinstance(value, str) or not _TARGET_NAME.fullmatch(value):
         raise BadValueError(f"must be up to 64 letters, digits and _ - . : [ ], not {found(value)}")
-    if value == "post_api":
-        raise BadValueError("must be another name: post_api is the setting of that name")
+    if value == POST_API:
+        raise BadValueError(f"must be another name: {POST_API} is the setting of that name")
     return value
 
 

@@ -15,7 +15,7 @@ from openwx.console.context import PageContext, base_of
 from openwx.console.messages import MessageView, message_of, one_line
 from openwx.console.pictures import sizes_of
 from openwx.console.wording import PageError, error_reason
-from openwx.domain.contacts import Chat, Group
+from openwx.domain.contacts import Chat, Group, Member
 from openwx.errors import CallerError, Code
 from openwx.store.records import StoredReport
 from openwx.transports.base import Capability
@@ -83,6 +83,7 @@ async def chat(context: PageContext) -> web.StreamResponse:
         chat_key=chat_key,
         name=name,
         is_group=found is not None and isinstance(found, Group),
+        mentioned=_mentioned(context, found),
         messages=messages,
         recalled={message.recalls for message in messages if message.recalls},
         sizes=await sizes_of(messages, context.media_roots),
@@ -90,6 +91,11 @@ async def chat(context: PageContext) -> web.StreamResponse:
         after=after,
         **await _composer(account, chat_key),
     )
+
+
+def _mentioned(context: PageContext, chat: Chat | None) -> Member | None:
+    """Return the member whom the next message mentions, by the address (``at``)."""
+    return chat.members.get(context.texts.get("at", "")) if isinstance(chat, Group) else None
 
 
 def requested_chat(context: PageContext, account: "Account") -> tuple[Chat | None, str]:
@@ -180,5 +186,7 @@ async def write(context: PageContext) -> web.StreamResponse:
         return page
     if context.is_fragment:
         composer = await _composer(account, account.history.chat_keys.of(found))
-        return context.page("parts/composer.html", account=account, chat=found, **composer)
+        return context.page(
+            "parts/composer.html", account=account, chat=found, mentioned=None, **composer
+        )
     return context.redirect(f"{base_of(account)}/chat", id=found.id)

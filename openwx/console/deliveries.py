@@ -11,7 +11,7 @@ from openwx.console.context import PageContext, base_of
 from openwx.console.feed import feed_line
 from openwx.console.wording import PageError, delivery_reason
 from openwx.errors import Code
-from openwx.store.records import ListedDelivery
+from openwx.store.records import DeliveryStatus, ListedDelivery
 
 SHOWN = 100
 Tab = Literal["failed", "waiting", "delivered"]
@@ -44,7 +44,7 @@ async def deliveries(context: PageContext) -> web.StreamResponse:
             one.id: feed_line(one.id, one.created, payloads.get(one.id, {}), t) for one in listed
         },
         reasons={
-            one.key: delivery_reason(one.http_status, one.error, t)
+            one.key: delivery_reason(one, t)
             for one in listed
             if one.error and one.error != f"HTTP {one.http_status}"
         },
@@ -64,10 +64,9 @@ async def delivery(context: PageContext) -> web.StreamResponse:
         account=account,
         report=report,
         listed=listed,
+        statuses=DeliveryStatus,
         line=feed_line(report.id, report.created, payload_of(report), t),
-        reasons={
-            one.key: delivery_reason(one.http_status, one.error, t) for one in listed if one.error
-        },
+        reasons={one.key: delivery_reason(one, t) for one in listed if one.error},
         json=_indented(report.body),
     )
 

@@ -130,7 +130,7 @@ class PageHandlers:
             "" if resource is None else resource.canonical,
             context.code,
             account=request.match_info.get("account", ""),
-            target=audit.target_of(context.texts, None),
+            about=audit.about_of(context.texts, None),
         )
 
 

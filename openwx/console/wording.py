@@ -20,6 +20,7 @@ from openwx.errors import (
     WeChatError,
 )
 from openwx.reasons import Reason, ReasonCode
+from openwx.store.records import ListedDelivery
 
 MAY_NOT_LOG_IN = 1203
 KNOWN_RETS = frozenset({-14, 1100, 1101, 1102, MAY_NOT_LOG_IN, 1204, 1205})
@@ -128,12 +129,16 @@ def error_reason(error: CallerError, t: Translator) -> Explanation:
     return Explanation(words, error.status)
 
 
-def delivery_reason(status: int, error: str, t: Translator) -> Explanation:
-    """Say how the last attempt of a delivery ended. ``status`` is 0 where no HTTP answer came."""
+def delivery_reason(one: ListedDelivery, t: Translator) -> Explanation:
+    """Say how the last attempt of a delivery ended."""
     if t.language == "en":
-        return Explanation(error)
-    words = t("delivery.answered", status=status) if status else t("delivery.no_answer")
-    return Explanation(words, "" if error == f"HTTP {status}" else error)
+        return Explanation(one.error)
+    status = one.http_status
+    if status:
+        words = t("delivery.answered", status=status)
+    else:
+        words = t("delivery.no_answer" if one.tries else "delivery.not_delivered")
+    return Explanation(words, "" if one.error == f"HTTP {status}" else one.error)
 
 
 _CATEGORIES = {

@@ -50,32 +50,30 @@ class ContactBook:
 
         Raises ``CallerError``: none (100), several (102).
         """
-        found: list[Chat | User] = []
-        for find in (matching, resembling):
-            found += find(self.friends, selectors)
-            if selectors.keys() <= {"id", "displayname"}:
-                found += find(self.groups, selectors)
-            found += find({self.user.id: self.user}, selectors)
-            if found:
-                break
-        return _only("contact", found, selectors)
+        return _only("contact", self._found(selectors, {self.user.id: self.user}), selectors)
 
     def find_chat(self, **selectors: str) -> Chat:
         """Return the one friend or group with all of these attributes.
 
         Raises ``CallerError``: none (100), several (102), the account itself by its id or account (101).
         """
-        found: list[Chat] = []
-        for find in (matching, resembling):
-            found += find(self.friends, selectors)
-            if selectors.keys() <= {"id", "displayname"}:
-                found += find(self.groups, selectors)
-            if found:
-                break
+        found = [one for one in self._found(selectors, {}) if not isinstance(one, User)]
         if not found and self._is_oneself(selectors):
             words = "the account has no chat with itself; filehelper is one"
             raise CallerError(Code.NOT_POSSIBLE, words)
         return _only("friend or group", found, selectors)
+
+    def _found(self, selectors: dict[str, str], users: dict[str, User]) -> list[Chat | User]:
+        """Return friends, groups and users with all of these attributes; in any spelling if none has them exactly."""
+        found: list[Chat | User] = []
+        for find in (matching, resembling):
+            found += find(self.friends, selectors)
+            if selectors.keys() <= {"id", "displayname"}:
+                found += find(self.groups, selectors)
+            found += find(users, selectors)
+            if found:
+                break
+        return found
 
     def find_member(self, group: Group, id: str) -> Member:
         """Return a group's member by id. Raises ``CallerError`` (100) where there is none."""

@@ -7,11 +7,11 @@ from typing import TypeVar
 import msgspec
 
 from openwx import metrics
+from openwx.config.contract import POST_API
 from openwx.reporter.clock import Clock
 from openwx.reporter.post import webhook_id_of
 from openwx.store.base import ReportStore
 from openwx.store.records import (
-    POST_API,
     DeliveryKey,
     DeliveryOutcome,
     DeliveryStatus,

@@ -13,7 +13,6 @@ from yarl import URL
 from openwx import metrics
 from openwx.config import Target
 from openwx.config.addresses import masked
-from openwx.config.targets import POST_API
 from openwx.errors import ConfigError
 from openwx.reporter import answer, redirects, signing, tls
 from openwx.reporter import attachment as attached
@@ -58,7 +57,7 @@ class Poster:
         url_client: Callable[[], str | None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._name = account if target.name == POST_API else f"{account}: {target.name}"
+        self._name = account if target.is_post_api else f"{account}: {target.name}"
         self._headers = target.headers
         self._url = address_of(target)
         self._url_client = url_client

@@ -13,7 +13,6 @@ import aiohttp
 
 from openwx import metrics
 from openwx.config import ReportSettings
-from openwx.config.targets import POST_API
 from openwx.reporter import retry_schedule
 from openwx.reporter.clock import Clock
 from openwx.reporter.payload import Payload
@@ -66,7 +65,7 @@ class Reporters:
                 account,
                 target,
                 journal,
-                http if target.name == POST_API else http_of_targets or http,
+                http if target.is_post_api else http_of_targets or http,
                 replies=replies,
                 url_client=url_client,
                 pauses=pauses,

@@ -16,9 +16,9 @@ What every store promises, and ``tests/unit/store/conformance`` checks:
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
+from openwx.config.contract import POST_API
 from openwx.errors import OpenwxError
 from openwx.store.records import (
-    POST_API,
     Counts,
     ListedDelivery,
     MessagePage,

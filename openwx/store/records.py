@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-POST_API = "post_api"
-"""The target that the setting ``post_api`` names, which is the first one."""
+from openwx.config.contract import POST_API
 
 MAX_STORED_BODY = 64 * 1024
 """A larger body is removed from the journal when its report is delivered, in bytes."""

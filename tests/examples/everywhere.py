@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from openwx.simulator import Fault
 from openwx.transports.web import mutations
+from tests.patience import until
 
 from .book import Example, Scene, Topic
 from .places import READ_TOKEN
@@ -32,8 +33,7 @@ async def one_change_may_wait(scene: Scene) -> None:
     waiting = asyncio.create_task(scene.gateway.get("set_markname", **call))
     assert scene.gateway.service is not None
     changes = scene.gateway.service.gateway.account(None).actions
-    while changes.pending < 2:  # nothing tells that a caller has come
-        await asyncio.sleep(0.002)
+    await until(lambda: changes.pending >= 2)
 
     async def afterwards() -> None:
         mutations.MAX_PENDING = usual

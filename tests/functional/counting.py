@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from openwx import metrics
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until_seen
 from tests.reply import Reply
 
 from .world import Gateway
@@ -45,9 +45,7 @@ class Counts:
     @classmethod
     async def begin(cls, gateway: Gateway) -> "Counts":
         """From now on, when what came before is delivered."""
-        async with asyncio.timeout(PATIENCE_S):
-            while sum((await samples(gateway, WAITING)).values()):
-                await asyncio.sleep(0.01)
+        await until_seen(lambda: samples(gateway, WAITING), lambda seen: not sum(seen.values()))
         return cls(gateway, await samples(gateway))
 
     @staticmethod
@@ -86,6 +84,4 @@ async def gauge(gateway: Gateway, name: str, **labels: str) -> float:
 
 async def shows(gateway: Gateway, value: float, name: str, **labels: str) -> None:
     """Wait until a gauge shows this."""
-    async with asyncio.timeout(PATIENCE_S):
-        while await gauge(gateway, name, **labels) != value:
-            await asyncio.sleep(0.01)
+    await until_seen(lambda: gauge(gateway, name, **labels), lambda shown: shown == value)

@@ -196,6 +196,14 @@ async def test_check_client_says_what_the_original_said(two: Gateway, world: Wor
 # -- starting and stopping -------------------------------------------------------------------------------
 
 
+async def test_start_client_refuses_a_target_for_events_that_are_not_recorded(api: Gateway) -> None:
+    targets = '[{"url": "http://bot.example/", "events": ["new_friend"]}]'
+    more = {"client": "second", "targets": targets, "post_event_list": "login"}
+    reply = await api.get("start_client", **more)
+    assert (reply.status, reply.code) == (400, -2)
+    assert reply.words.startswith("targets[0].events has new_friend, which post_event_list leaves")
+
+
 async def test_start_client(api: Gateway, second: Account, receiver: Receiver) -> None:
     receiver.forget()
     answer = await starts(api, "second", second, post_event_list="login,stop")

@@ -1,12 +1,14 @@
 """`at` of a group's message: whom it mentions."""
 
 import base64
+from urllib.parse import quote
 
 import pytest
 
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
 
+from .visitor import Visitor
 from .world import Gateway, Receiver
 
 GROUP = "PERL学习交流"
@@ -87,3 +89,24 @@ async def test_nobody_is_mentioned_to_a_friend(api: Gateway, account: Account) -
     assert answer.code == -2
     assert "at is for groups only" in answer.json["status"]
     assert account.friend("小灰").inbox == []
+
+
+async def test_a_visitor_of_the_console_mentions_a_member(api: Gateway, account: Account) -> None:
+    group = account.group(GROUP)
+    (told,) = (await api.get("search_group", displayname=GROUP)).json
+    (member,) = await ids_of(api, group.others[0].shown_name)
+    console, id = "/console/accounts/default", quote(told["id"])
+    mention = f"{console}/chat?id={id}&at={quote(member)}"
+    visitor = Visitor(api.url)
+    try:
+        assert mention in (await visitor.open(f"{console}/contact?id={id}")).links()
+        page = await visitor.open(mention)
+        assert page.values("at") == [member]
+        assert f"The message mentions {group.others[0].shown_name}." in page.text
+        fields = {"content": "在吗", "at": member}
+        await visitor.submits(f"{console}/chat?id={id}", **fields)
+        assert await group.hears_text() == f"@{group.others[0].shown_name}\u2005在吗"
+        page = await visitor.open(f"{console}/chat?id={id}&at=@nobody")
+        assert page.values("at") == []
+    finally:
+        await visitor.http.close()

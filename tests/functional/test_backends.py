@@ -17,7 +17,7 @@ from yarl import URL
 from openwx.client import verify
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until, until_seen
 
 from .counting import Counts
 from .world import (
@@ -26,6 +26,7 @@ from .world import (
     Behaviour,
     Command,
     Gateway,
+    Json,
     Receiver,
     Upload,
     World,
@@ -103,9 +104,7 @@ async def test_a_proxy_that_accepts_and_closes_for_a_while_loses_nothing(
         receiver.behaves(closes(), times=4, content=f"from {number}")
         friend.says(f"from {number}")
     await receiver.until(lambda: len(receiver.uploads) == 50, "all")
-    async with asyncio.timeout(PATIENCE_S):
-        while (await gateway.get("outbox", state="waiting")).json["deliveries"]:
-            await asyncio.sleep(0.01)
+    await until_seen(lambda: waiting(gateway), lambda listed: not listed)
     assert Counter(came(receiver)) == {f"from {number}": 5 for number in range(10)}
     assert (await gateway.get("outbox")).json["deliveries"] == []
 
@@ -466,15 +465,17 @@ class Machine:
         await self._command.kill()
 
 
+async def waiting(gateway: Api) -> list[Json]:
+    """Return the deliveries that wait."""
+    listed: list[Json] = (await gateway.get("outbox", state="waiting")).json["deliveries"]
+    return listed
+
+
 async def waits(gateway: Api, *, tries: int) -> None:
     """Until the only delivery that waits was tried so often; none has failed."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            deliveries = (await gateway.get("outbox", state="waiting")).json["deliveries"]
-            if deliveries and deliveries[0]["tries"] >= tries:
-                break
-            assert (await gateway.get("outbox")).json["deliveries"] == []
-            await asyncio.sleep(0.05)
+    await until_seen(
+        lambda: waiting(gateway), lambda listed: listed and listed[0]["tries"] >= tries
+    )
     assert (await gateway.get("outbox")).json["deliveries"] == []
 
 
@@ -542,12 +543,10 @@ NO_HOST = f"http://{'a' * 70}.example/hook"
 async def test_a_name_that_can_be_no_hosts_ends_nothing(world: World, account: Account) -> None:
     gateway = await world.run(report={**NO_EVENTS, "post_api": NO_HOST, "poll_api": NO_HOST})
     account.friend("小灰").says("hi")
-    async with asyncio.timeout(PATIENCE_S):
-        while not any(
-            one["tries"] != "0" and one["error"]
-            for one in (await gateway.get("outbox", state="waiting")).json["deliveries"]
-        ):
-            await asyncio.sleep(0.01)
+    await until_seen(
+        lambda: waiting(gateway),
+        lambda listed: any(one["tries"] and one["error"] for one in listed),
+    )
     assert (await gateway.client())["state"] == "running"
 
 
@@ -569,7 +568,6 @@ async def test_a_poll_that_is_redirected_to_no_host_ends_nothing(
     gateway = await world.run(report={**NO_EVENTS, "poll_api": url, "poll_interval": 1})
     async with asyncio.timeout(PATIENCE_S):
         await polled.wait()
-        while "poll_api fails" not in caplog.text:
-            await asyncio.sleep(0.01)
+    await until(lambda: "poll_api fails" in caplog.text)
     assert (await gateway.client())["state"] == "running"
     await runner.cleanup()

@@ -12,7 +12,7 @@ import pytest
 from openwx import client, pytest_plugin
 from openwx.config import load
 from openwx.simulator.samples import PNG
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 from .test_testing import pytest_in
 
@@ -112,9 +112,7 @@ async def test_listen(
         wechat.friend("小灰").says("ping")
         assert await wechat.friend("小灰").hears_text() == "pong"
         request = wechat.asks_to_be_friends("阿里巴巴", "芝麻开门")
-        async with asyncio.timeout(PATIENCE_S):
-            while not request.accepted or int(kept.read_text() or 0) == 0:
-                await asyncio.sleep(0.01)
+        await until(lambda: request.accepted and int(kept.read_text() or 0))
     finally:
         program.terminate()
         await program.wait()

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from openwx.errors import BudgetSpent
 from openwx.transports.base import Capability
 from tests.memory_wechat import Chat, MemoryAccount
-from tests.patience import PATIENCE_S
+from tests.patience import until
 
 from .world import Gateway, Receiver, World, replies
 
@@ -58,9 +58,8 @@ async def parks(api: Gateway, to: Chat, *texts: str) -> None:
 async def sees_parked(api: Gateway, to: Chat, n: int = 1) -> None:
     """Wait until so many messages wait for a person."""
     queue = sender_of(api).queue
-    async with asyncio.timeout(PATIENCE_S):
-        while (parked := queue.parked_with({to.record.id})) is None or len(parked.messages) < n:
-            await asyncio.sleep(0.002)  # nothing tells
+    person = {to.record.id}
+    await until(lambda: (parked := queue.parked_with(person)) and len(parked.messages) >= n)
 
 
 def sender_of(api: Gateway) -> Any:

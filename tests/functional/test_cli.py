@@ -1,6 +1,5 @@
 """The commands, as a person or a service manager runs them."""
 
-import asyncio
 import json
 import signal
 import socket
@@ -12,7 +11,7 @@ import pytest
 
 import openwx as package
 from openwx.simulator import Account, Fault
-from tests.patience import PATIENCE_S
+from tests.patience import until
 
 from .world import Command, Receiver, World
 
@@ -211,9 +210,7 @@ async def test_the_log_as_json_in_a_file(openwx: Start, tmp_path: Path) -> None:
     file.touch()
     demo = ("serve", "--demo", "--port", "0")
     serve = await openwx(*demo, OPENWX_LOG_FORMAT="json", OPENWX_LOG_PATH=str(file))
-    async with asyncio.timeout(PATIENCE_S):
-        while "updating → running" not in file.read_text(encoding="utf-8"):
-            await asyncio.sleep(0.05)
+    await until(lambda: "updating → running" in file.read_text(encoding="utf-8"))
     serve.process.send_signal(signal.SIGTERM)
     code, out, err = await serve.ends()
     assert (code, out) == (0, "")

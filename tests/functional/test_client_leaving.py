@@ -11,7 +11,7 @@ import pytest
 
 from openwx.client import Client, TextMessage
 from openwx.simulator import Account
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 from .world import Gateway
 
@@ -125,9 +125,7 @@ async def test_every_way_to_leave(api: Gateway, account: Account, tmp_path: Path
 async def no_stream_is_left(api: Gateway) -> None:
     assert api.service is not None
     slots = api.service.gateway.streams
-    async with asyncio.timeout(PATIENCE_S):
-        while slots.taken:
-            await asyncio.sleep(0.01)  # the gateway notices it a moment later
+    await until(lambda: not slots.taken)
 
 
 async def test_the_connection_goes_with_the_iterator(api: Gateway, account: Account) -> None:
@@ -163,9 +161,9 @@ async def test_closing_it_ends_waiting_calls(api: Gateway) -> None:
         events = wx.events("now")
         waiting = asyncio.ensure_future(anext(events))
         assert api.service is not None
+        streams = api.service.gateway.streams
+        await until(lambda: streams.taken)
         async with asyncio.timeout(PATIENCE_S):
-            while not api.service.gateway.streams.taken:
-                await asyncio.sleep(0.01)
             await events.aclose()
             with pytest.raises(StopAsyncIteration):
                 await waiting

@@ -15,6 +15,7 @@ from openwx.client.events import NewFriend
 from openwx.client.receiving import Answer, Receiver
 from openwx.simulator import Account
 from openwx.simulator.samples import JPEG, PNG
+from tests.patience import until
 
 from .world import World
 
@@ -64,8 +65,7 @@ async def test_it_hears_and_answers(world: World, account: Account, serve: Serve
     text, shown = await friend.hears(2)
     assert (text.text, shown.medium.data if shown.medium else b"") == ("好看", JPEG)
     account.add_friend("新人")
-    while not any(isinstance(one, NewFriend) for one in heard):  # nothing tells the test
-        await asyncio.sleep(0.01)
+    await until(lambda: any(isinstance(one, NewFriend) for one in heard))
     (message,) = [one for one in heard if isinstance(one, MediaMessage) and one.is_received]
     assert message.data == big
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from urllib.parse import quote
 
@@ -67,14 +67,6 @@ async def visitor(api: Gateway, comes: Comes) -> Visitor:
 
 def with_token(world: World) -> Settings:
     return world.settings().model_copy(update={"access": AccessSettings(token=TOKEN)})
-
-
-async def until(look: Callable[[], Awaitable[Page]], words: str) -> Page:
-    """Look again and again until the page says this."""
-    async with asyncio.timeout(PATIENCE_S):
-        while words not in (page := await look()).text:
-            await asyncio.sleep(0.02)
-    return page
 
 
 # -- access ---------------------------------------------------------------------------------------------
@@ -305,9 +297,9 @@ async def test_the_code_is_shown_until_it_is_scanned(
     assert code.headers["Content-Type"] == "image/png"
     assert code.body == (await gateway.get("get_qrcode")).body
     await account.phone.scan()
-    await until(lambda: visitor.open(ACCOUNT), "Confirm on your phone")
+    await visitor.until(ACCOUNT, "Confirm on your phone")
     account.phone.confirm()
-    page = await until(lambda: visitor.open(ACCOUNT), "Logged in as")
+    page = await visitor.until(ACCOUNT, "Logged in as")
     assert "/qrcode" not in page.html
     assert (await visitor.open(address)).status == 404
 
@@ -400,7 +392,7 @@ async def test_why_it_stopped_and_how_to_start_it(
     page = await visitor.open("/console/accounts/shop")
     assert {"/console/accounts/shop", "/console/accounts/home"} <= set(page.links())
     await visitor.submits("/console/accounts/shop/stop")
-    page = await until(lambda: visitor.open("/console/accounts/shop"), "Stopped on request")
+    page = await visitor.until("/console/accounts/shop", "Stopped on request")
     assert "Start it again" in page.text
     for path in PAGES:
         page = await visitor.open(f"/console/accounts/shop{path}")
@@ -408,7 +400,7 @@ async def test_why_it_stopped_and_how_to_start_it(
         is_proper(page)
     await visitor.open("/console/accounts/shop")
     await visitor.submits("/console/accounts/shop/start")
-    await until(lambda: visitor.open("/console/accounts/shop"), "Scan the code")
+    await visitor.until("/console/accounts/shop", "Scan the code")
 
 
 async def test_the_only_account_is_not_stopped_from_here(visitor: Visitor) -> None:
@@ -686,7 +678,7 @@ async def test_a_failed_delivery_is_sent_again(
 ) -> None:
     receiver.fails(post_type="receive_message")
     account.friend("小灰").says("important")
-    page = await until(lambda: visitor.open(f"{ACCOUNT}/deliveries"), "HTTP 500")
+    page = await visitor.until(f"{ACCOUNT}/deliveries", "HTTP 500")
     assert "5 attempts" in page.text
     (details,) = {link for link in page.links() if "/delivery?" in link}
     shown = await visitor.open(details)
@@ -700,7 +692,7 @@ async def test_a_failed_delivery_is_sent_again(
     await visitor.submits(f"{ACCOUNT}/deliveries/retry", id=id)
     await receiver.get(content="important")
     assert "No failed deliveries" in (await visitor.open(f"{ACCOUNT}/deliveries")).text
-    await until(lambda: visitor.open(f"{ACCOUNT}/deliveries?state=delivered"), f"#{id}")
+    await visitor.until(f"{ACCOUNT}/deliveries?state=delivered", f"#{id}")
 
 
 async def test_a_failed_delivery_is_forgotten(
@@ -708,7 +700,7 @@ async def test_a_failed_delivery_is_forgotten(
 ) -> None:
     receiver.fails(post_type="receive_message")
     account.friend("小灰").says("spam")
-    page = await until(lambda: visitor.open(f"{ACCOUNT}/deliveries"), "HTTP 500")
+    page = await visitor.until(f"{ACCOUNT}/deliveries", "HTTP 500")
     (id, *_) = page.values("id")
     await visitor.submits(f"{ACCOUNT}/deliveries/drop", id=id)
     assert "No failed deliveries" in (await visitor.open(f"{ACCOUNT}/deliveries")).text
@@ -720,8 +712,8 @@ async def test_why_deliveries_wait(
 ) -> None:
     await receiver.stop()
     account.friend("小灰").says("hello?")
-    page = await until(lambda: visitor.open(ACCOUNT), "post_api does not answer")
-    page = await until(lambda: visitor.open(f"{ACCOUNT}/deliveries?state=waiting"), "#")
+    page = await visitor.until(ACCOUNT, "post_api does not answer")
+    page = await visitor.until(f"{ACCOUNT}/deliveries?state=waiting", "#")
     assert "post_api does not answer" in page.text
     await receiver.start()
     await receiver.get(content="hello?")
@@ -735,7 +727,7 @@ async def test_the_counters_of_the_last_hour(
     await api.get("send_friend_message", account="xiaohui2016", content="three")
     await receiver.gets(2, post_type="receive_message")
     await receiver.get(post_type="send_message")
-    page = await until(lambda: visitor.open(ACCOUNT), "Received 2 Sent 1")
+    page = await visitor.until(ACCOUNT, "Received 2 Sent 1")
     assert "Failed 0 Waiting now 0" in page.text
 
 

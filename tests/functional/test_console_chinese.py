@@ -1,6 +1,5 @@
 """The pages in Chinese, in every state that the simulator can produce: no English in them but names and codes."""
 
-import asyncio
 import html
 import io
 import re
@@ -15,7 +14,6 @@ from openwx.config import AccessSettings, AccountSettings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4
 from openwx.simulator.wire.shares import Article
-from tests.patience import PATIENCE_S
 
 from .visitor import Page, Visitor
 from .world import Gateway, Receiver, World, answers
@@ -100,10 +98,7 @@ class Reader:
 
     async def until(self, path: str, words: str) -> Page:
         """Open a page again and again until it says this."""
-        async with asyncio.timeout(PATIENCE_S):
-            while words not in (page := await self.visitor.open(path)).text:
-                await asyncio.sleep(0.02)
-        return self.check(page)
+        return self.check(await self.visitor.until(path, words))
 
 
 PAGES = ("", "/chats", "/chat", "/contacts", "/contact", "/feed", "/deliveries", "/delivery")

@@ -1,7 +1,7 @@
 """The console on a transport that cannot do all: what it shows, the digits, and going over to iLink."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S
 
-from .visitor import Page, Visitor
+from .visitor import Visitor
 from .world import Gateway, World
 
 pytestmark = pytest.mark.in_memory
@@ -47,14 +47,6 @@ def few(peer: MemoryTransports) -> MemoryAccount:
     peer.kind, account.capabilities = "ilink", FEW
     account.chats = account.friends[:2]
     return account
-
-
-async def until(look: Callable[[], Awaitable[Page]], words: str) -> Page:
-    """Look again and again until the page says this."""
-    async with asyncio.timeout(PATIENCE_S):
-        while words not in (page := await look()).text:
-            await asyncio.sleep(0.02)
-    return page
 
 
 # -- what it can do --------------------------------------------------------------------------------------
@@ -156,7 +148,7 @@ async def test_the_digits_are_asked_for(world: World, few: MemoryAccount, comes:
     few.wanted_code = "012345"
     gateway = await world.start()
     visitor = comes(gateway)
-    await until(lambda: visitor.open(ACCOUNT), "Enter the digits that your phone shows")
+    await visitor.until(ACCOUNT, "Enter the digits that your phone shows")
     page = await visitor.submits(f"{ACCOUNT}/verify-code", code="12")
     assert (page.status, "Enter the 4 to 8 digits" in page.text) == (400, True)
     page = await visitor.submits(f"{ACCOUNT}/verify-code", code="999999")
@@ -177,7 +169,7 @@ async def test_the_digits_are_asked_for(world: World, few: MemoryAccount, comes:
 async def test_the_digits_in_chinese(world: World, few: MemoryAccount, comes: Comes) -> None:
     few.wanted_code = "012345"
     visitor = comes(await world.start(), "zh")
-    page = await until(lambda: visitor.open(ACCOUNT), "请输入手机上显示的数字")
+    page = await visitor.until(ACCOUNT, "请输入手机上显示的数字")
     assert "确认" in page.text
 
 
@@ -294,12 +286,12 @@ async def test_an_account_of_the_api_goes_over(
     shop.refusal = LoginRefused("login", 1203, "not this account")
     await gateway.get("start_client", client="shop", send_interval="7")
     visitor = comes(gateway)
-    page = await until(lambda: visitor.open("/console/accounts/shop"), "Login refused")
+    page = await visitor.until("/console/accounts/shop", "Login refused")
     shop.refusal = None
     page = await visitor.open("/console/accounts/shop/ilink")
     assert "start_client with transport=web" in page.text
     await visitor.submits("/console/accounts/shop/ilink")
-    await until(lambda: visitor.open("/console/accounts/shop"), "Running")
+    await visitor.until("/console/accounts/shop", "Running")
     settings = peer.settings["shop"]
     assert (settings.transport, settings.send_interval) == ("ilink", 7.0)
     await gateway.stop()

@@ -1,14 +1,12 @@
 """What the console says about an account that does not run, in either language, worded from codes."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 
 import pytest
 
 from openwx.simulator import Account, Fault, Simulator
-from tests.patience import PATIENCE_S
 
 from .visitor import Page, Visitor
 from .world import Gateway, Receiver, World
@@ -30,13 +28,6 @@ async def comes() -> AsyncIterator[Comes]:
             return visitor
 
         yield come
-
-
-async def until(look: Callable[[], Awaitable[Page]], words: str) -> Page:
-    async with asyncio.timeout(PATIENCE_S):
-        while words not in (page := await look()).text:
-            await asyncio.sleep(0.02)
-    return page
 
 
 def status_of(page: Page) -> str:
@@ -78,7 +69,7 @@ async def test_trouble_at_the_login(
 ) -> None:
     simulator.faults.add(call, fault)
     visitor = comes(await world.start(), language)
-    page = await until(lambda: visitor.open(ACCOUNT), words[language])
+    page = await visitor.until(ACCOUNT, words[language])
     if language == "zh":
         assert set(re.findall("[A-Za-z]+", status_of(page))) <= {"openwx", "post", "api"}
     assert re.search(rf"{call}: ", page.html), "to find the fault with"
@@ -101,11 +92,9 @@ async def test_trouble_with_the_contacts(
     gateway = await world.start()
     await account.phone.logs_in()
     visitor = comes(gateway, language)
-    await until(lambda: visitor.open(ACCOUNT), words[language])
+    await visitor.until(ACCOUNT, words[language])
     simulator.faults.remove(rule)
-    page = await until(
-        lambda: visitor.open(ACCOUNT), {"en": "Logged in as", "zh": "已登录为"}[language]
-    )
+    page = await visitor.until(ACCOUNT, {"en": "Logged in as", "zh": "已登录为"}[language])
     assert words[language] not in page.text, "over and forgotten"
 
 
@@ -114,9 +103,9 @@ async def test_a_stall(world: World, simulator: Simulator, comes: Comes, languag
     gateway = await world.run(pace={"stalled_after_s": 0.5, "poll_timeout_s": 30.0})
     held = simulator.faults.add("synccheck", Fault.HANG)
     visitor = comes(gateway, language)
-    await until(lambda: visitor.open(ACCOUNT), UNREACHABLE[language])
+    await visitor.until(ACCOUNT, UNREACHABLE[language])
     held.release()
-    await until(lambda: visitor.open(ACCOUNT), {"en": "Logged in as", "zh": "已登录为"}[language])
+    await visitor.until(ACCOUNT, {"en": "Logged in as", "zh": "已登录为"}[language])
 
 
 @pytest.mark.parametrize(
@@ -136,7 +125,7 @@ async def test_a_refusal_in_the_feed(
     gateway = await world.start()
     await account.phone.logs_in()
     visitor = comes(gateway, language)
-    page = await until(lambda: visitor.open(f"{ACCOUNT}/feed"), words)
+    page = await visitor.until(f"{ACCOUNT}/feed", words)
     assert f"{words} “好 (7) 好”" in page.text
 
 

@@ -230,6 +230,14 @@ async def test_a_weak_token(patient: Patient, token: str, words: str) -> None:
     assert all(token not in words for words in told)
 
 
+async def test_a_weak_token_of_mcp(patient: Patient) -> None:
+    patient.environ["OPENWX_MCP__TOKEN"] = STRONG
+    await patient.is_well("mcp.token", "long enough")
+    await patient.is_well("token", "none; only programs on this machine can reach the API")
+    patient.environ["OPENWX_MCP__TOKEN"] = "abc123"
+    await patient.has(Level.WARNING, "mcp.token", "it can be guessed", "secrets.token_urlsafe")
+
+
 async def test_keys(patient: Patient, world: World) -> None:
     strong = {"name": "strong", "token": STRONG, "scope": "read"}
     weak = {"name": "weak", "token": "abc", "scope": "read"}
@@ -260,13 +268,23 @@ async def test_open_to_everyone(patient: Patient) -> None:
     assert levels["configuration"] is Level.WARNING
 
 
-async def test_a_file_with_secrets_that_others_can_read(patient: Patient) -> None:
+@pytest.mark.parametrize(
+    "secret",
+    [
+        f'[access]\ntoken = "{STRONG}"',
+        f'[mcp]\ntoken = "{STRONG}"',
+        '[report]\npoll_api = "http://wei:s3cr3t@127.0.0.1:9/"',
+        '[report.headers]\nX-Key = "s3cr3t"',
+        '[[accounts.default.targets]]\nurl = "http://127.0.0.1:9/"\nsecret = "s3cr3t"',
+    ],
+)
+async def test_a_file_with_secrets_that_others_can_read(patient: Patient, secret: str) -> None:
     source = patient.folder / "open.toml"
-    source.write_text(f'[access]\ntoken = "{STRONG}"\n', encoding="utf-8")
+    source.write_text(f"{secret}\n", encoding="utf-8")
     source.chmod(0o644)
     findings = await doctor.examine(source, patient.environ)
-    (one,) = [one for one in findings if one.level is not Level.OK]
-    assert (one.level, one.about) == (Level.WARNING, "configuration")
+    _, one = [one for one in findings if one.about == "configuration"]
+    assert one.level is Level.WARNING
     assert one.advice == f"chmod 600 {source}"
 
 

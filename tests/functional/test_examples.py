@@ -13,7 +13,7 @@ from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account
 from openwx.simulator.media import JPEG
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 from .world import Gateway, World
 
@@ -147,9 +147,7 @@ async def test_stream_bot(world: World, account: Account, run: Run, tmp_path: Pa
     gateway = await world.run(report={"post_api": None})
     friend, done = account.friend("小灰"), tmp_path / "done"
     bot = await run("stream_bot.py", gateway.url, str(done))
-    async with asyncio.timeout(PATIENCE_S):
-        while not done.exists():  # it follows from now on
-            await asyncio.sleep(0.01)
+    await until(done.exists)  # it follows from now on
     group = account.group("PERL学习交流")
     group.member_says(group.others[0], "大家好")
     friend.says("1")

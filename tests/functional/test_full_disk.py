@@ -1,7 +1,6 @@
 """A disk without room: sends are refused before they reach WeChat, received messages are reported, nothing is lost."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until, until_seen
 from tests.reply import Reply
 
 from .fulldisk import Disk, small_disk
@@ -37,19 +36,12 @@ class Scene:
             return Reply(answer.status, await answer.read(), dict(answer.headers))
 
     async def becomes_ready(self, wanted: bool) -> Reply:
-        return await ready(self, wanted)
+        status = 200 if wanted else 503
+        return await until_seen(lambda: self.probe("/readyz"), lambda reply: reply.status == status)
 
     async def is_full(self) -> None:
         self.disk.fill()
         await self.becomes_ready(False)
-
-
-async def ready(scene: Scene, wanted: bool) -> Reply:
-    deadline = time.monotonic() + PATIENCE_S
-    while (reply := await scene.probe("/readyz")).status != (200 if wanted else 503):
-        assert time.monotonic() < deadline, reply
-        await asyncio.sleep(0.02)  # nothing else tells
-    return reply
 
 
 def is_refused(reply: Reply) -> None:
@@ -151,8 +143,7 @@ async def test_what_wechat_said_is_answered_at_once_and_written_later(
     with_key = asyncio.create_task(
         api.get("send_friend_message", account="momo_0717", content="keyed", idempotency_key="k")
     )
-    while hanging.hits < 2:
-        await asyncio.sleep(0.01)
+    await until(lambda: hanging.hits >= 2)
     behind = [
         asyncio.create_task(api.get("send_friend_message", content=f"behind {n}", **GREY))
         for n in range(3)
@@ -209,10 +200,10 @@ async def test_it_is_back_as_soon_as_there_is_room(
     for _ in range(10):
         is_refused(await scene.api.get("send_friend_message", content="no", **GREY))
     scene.disk.make_room()
-    began = time.monotonic()
-    while (reply := await scene.api.get("send_friend_message", content="yes", **GREY)).code:
-        assert time.monotonic() - began < PATIENCE_S, reply
-        await asyncio.sleep(0.02)
+    await until_seen(
+        lambda: scene.api.get("send_friend_message", content="yes", **GREY),
+        lambda reply: reply.code == 0,
+    )
     await receiver.get(content="waits")
     assert account.friend("小灰").texts == ["yes"]
 

@@ -8,9 +8,10 @@ import pytest
 from openwx import store
 from openwx.accounts import message_search
 from openwx.client import Client, MediaMessage, TextMessage
+from openwx.config.contract import POST_API
 from openwx.errors import SessionEnded
 from openwx.simulator.samples import PNG
-from openwx.store.records import POST_API, NewReport, WriteBatch, new_uid
+from openwx.store.records import NewReport, WriteBatch, new_uid
 from tests.memory_wechat import MemoryAccount
 
 from .streaming import socket

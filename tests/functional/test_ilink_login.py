@@ -9,7 +9,7 @@ import pytest
 from openwx.accounts import qrcode
 from openwx.simulator import Account, ClawBot, SecondPoller, Simulator
 from openwx.simulator.ilink.codes import BotCode
-from tests.patience import PATIENCE_S
+from tests.patience import until, until_seen
 
 from .world import Gateway, Json, Receiver, World
 
@@ -26,10 +26,7 @@ async def gateway(world: World) -> Gateway:
 
 async def has_reason(api: Gateway, code: str) -> Json:
     """Wait until the account is in its state for this reason."""
-    async with asyncio.timeout(PATIENCE_S):
-        while (client := await api.client())["reason_code"] != code:
-            await asyncio.sleep(0.005)  # a reason alone is no event
-    return client
+    return await until_seen(api.client, lambda client: client["reason_code"] == code)
 
 
 async def shows_another_code(receiver: Receiver, n: int = 2) -> None:
@@ -61,13 +58,18 @@ async def test_a_scan_binds_a_bot(
 
 
 async def test_the_digits_wrong_then_right(
-    gateway: Gateway, account: Account, owner: ClawBot, simulator: Simulator
+    gateway: Gateway,
+    account: Account,
+    owner: ClawBot,
+    simulator: Simulator,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     simulator.ilink.verify_code = True
     assert (await gateway.get("verify_code", code="123456")).code == 101, "nobody asked for any"
     await account.phone.scan()
     digits = await account.phone.sees_digits()
     await has_reason(gateway, "need_verify_code")
+    await until(lambda: "hand them in with openwx verify-code DIGITS" in caplog.text)
     wrong = f"{(int(digits) + 1) % 1_000_000:06}"
     reply = await gateway.post("verify_code", code=wrong)
     assert (reply.code, reply.json["right"]) == (201, False)

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import machine
 from openwx.simulator import ClawBot, Fault, Simulator
 from openwx.simulator.media import GIF, JPEG, MP3, MP4
-from tests.patience import PATIENCE_S
+from tests.patience import until
 from tests.reply import Reply
 
 from .world import Api, Command, Gateway, Receiver, World, replies, says
@@ -47,11 +47,8 @@ async def parks(api: Gateway, *texts: str) -> None:
     mine = api.service.gateway.account(None)
     for text in texts:
         assert (await sends(api, text, **LATER)).json["waits_for"] == WAITS
-    async with asyncio.timeout(PATIENCE_S):
-        while (parked := mine.outgoing.queue.parked_with({mine.owner_id or ""})) is None or len(
-            parked.messages
-        ) < len(texts):
-            await asyncio.sleep(0.002)  # nothing tells
+    parked_with, owner = mine.outgoing.queue.parked_with, {mine.owner_id or ""}
+    await until(lambda: (parked := parked_with(owner)) and len(parked.messages) >= len(texts))
 
 
 async def budget(api: Gateway) -> Any:

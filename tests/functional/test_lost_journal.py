@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import sqlite3
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from openwx.simulator import Account, Fault, Simulator
 from openwx.store.sqlite import journal
 from openwx.store.sqlite.journal import SQLiteJournal
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until_seen
 from tests.reply import Reply
 
 from .world import Api, Command, Gateway, Receiver, World
@@ -24,14 +23,11 @@ GREY = {"account": "xiaohui2016"}
 
 
 async def until_ready(gateway: Api, world: World, wanted: bool) -> Reply:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
+    async def probe() -> Reply:
         async with world.http.get(f"{gateway.url}/readyz") as answer:
-            reply = Reply(answer.status, await answer.read(), dict(answer.headers))
-        if (reply.status == 200) == wanted:
-            return reply
-        assert time.monotonic() < deadline, reply
-        await asyncio.sleep(0.02)  # nothing else tells
+            return Reply(answer.status, await answer.read(), dict(answer.headers))
+
+    return await until_seen(probe, lambda reply: (reply.status == 200) == wanted)
 
 
 async def sends(api: Api, content: str, key: str = "") -> Reply:

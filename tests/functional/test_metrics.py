@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from openwx import metrics
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until_seen
 
 from .counting import Counts, ask, gauge, samples, shows
 from .streaming import event_source
@@ -242,9 +242,7 @@ async def test_states_and_the_age_of_the_sync(
     assert 0 <= await gauge(gateway, *age[:1], **ACCOUNT) < PATIENCE_S
     simulator.faults.add("*", Fault.DROP)
     # A poll is held for half a second here: beyond that, no round has succeeded.
-    async with asyncio.timeout(PATIENCE_S):
-        while await gauge(gateway, *age[:1], **ACCOUNT) < 1.5:
-            await asyncio.sleep(0.01)
+    await until_seen(lambda: gauge(gateway, *age[:1], **ACCOUNT), lambda age_s: age_s >= 1.5)
 
 
 async def test_what_waits(

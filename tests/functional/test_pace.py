@@ -9,7 +9,7 @@ import pytest
 
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 from .changing import id_of
 from .world import Gateway, Json, Receiver, World
@@ -86,9 +86,7 @@ async def test_what_waits_together_goes_by_its_urgency(
     await gateway.queues(to_all["count"] + 1)
     assert gateway.service is not None
     actions = gateway.service.gateway.account(None).actions
-    async with asyncio.timeout(PATIENCE_S):
-        while actions.pending != 3:  # nothing tells that a caller has come
-            await asyncio.sleep(0.002)
+    await until(lambda: actions.pending == 3)
     await asks(gateway, "send_friend_message", id="filehelper", content="later", **{"async": "1"})
     hanging.release()
     for task in tasks:

@@ -15,7 +15,7 @@ from openwx.config import AccessSettings, Settings
 from openwx.config.proxies import read_environment
 from openwx.simulator import Account, ClawBot, Simulator
 from openwx.simulator.media import PNG
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tests.proxies import (
     PASSWORD,
     SHOWN_PASSWORD,
@@ -427,9 +427,7 @@ async def foreign(tmp_path: Path) -> AsyncIterator[str]:
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not (told.exists() and told.read_text().strip()):
-                await asyncio.sleep(0.02)  # nothing tells
+        await until(lambda: told.exists() and told.read_text().strip())
         yield f"127.0.0.1:{told.read_text().split()[0]}"
     finally:
         process.terminate()

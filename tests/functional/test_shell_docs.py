@@ -6,14 +6,14 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from openwx.simulator import Account, ClawBot
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 from .world import Gateway, World
 
@@ -91,12 +91,6 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, world: World) -> Machine:
     return Machine(tmp_path, world.data_dir)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 def test_both_pages_have_the_same_pieces() -> None:

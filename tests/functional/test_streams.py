@@ -19,7 +19,7 @@ from openwx.config import AccessSettings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
 from tests.memory_wechat import MemoryAccount
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 from .streaming import EventSource, event_source
 from .world import Api, Command, Gateway, Receiver, World
@@ -29,12 +29,6 @@ def inside(gateway: Gateway) -> Any:
     """Return the gateway behind a server."""
     assert gateway.service is not None
     return gateway.service.gateway
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 # -- events ------------------------------------------------------------------------------------------------
@@ -236,9 +230,7 @@ async def test_what_is_forgotten_is_reported(
 
 async def prune(api: Gateway, *, pending: int) -> None:
     """Prune the journal as soon as all reports but ``pending`` are delivered."""
-    async with asyncio.timeout(PATIENCE_S):
-        while inside(api).account("default").waiting.reports > pending:
-            await asyncio.sleep(0.005)
+    await until(lambda: inside(api).account("default").waiting.reports <= pending)
     await inside(api)._resources.journal.prune(keep_s=0, keep=0)
 
 

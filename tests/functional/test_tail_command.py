@@ -12,7 +12,7 @@ import pytest
 
 from openwx.cli.shell import lines
 from tests.memory_wechat import MemoryAccount
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 from .typed import Typed
 from .world import Command, Gateway, Json, Receiver, World
@@ -48,9 +48,7 @@ async def report(command: Command) -> Json:
 
 async def keeps(state: Path, id: int | None = None) -> int:
     """Wait until the state file has this id, or any; return it."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not state.exists() or (id is not None and int(state.read_text()) != id):
-            await asyncio.sleep(0.01)
+    await until(lambda: state.exists() and id in (None, int(state.read_text())))
     return int(state.read_text())
 
 

@@ -1,6 +1,6 @@
 """Several backends: each gets what its filter lets through, in order, whatever the others do."""
 
-import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 
 from openwx.client import Client
 from tests.memory_wechat import MemoryAccount
-from tests.patience import PATIENCE_S
+from tests.patience import until_seen
 
 from .world import NO_EVENTS, Command, Gateway, Json, Receiver, World, answers, replies, says
 
@@ -48,6 +48,8 @@ async def test_one_that_is_down_all_the_time_delays_no_other(
     for chat in range(2):
         got = [int(text) for text in contents(world.receiver) if int(text) % 2 == chat]
         assert got == sorted(got)
+    streamed = (await api.get("check_event", timeout="0")).json
+    assert [one["content"] for one in streamed] == [f"{n}" for n in range(20)]
     waiting = (await api.get("outbox", state="waiting")).json["deliveries"]
     assert [one["target"] for one in waiting] == ["log"] * 20
     assert (await api.get("outbox", state="waiting", target="post_api")).json["deliveries"] == []
@@ -101,9 +103,7 @@ async def test_one_target_is_retried_and_dropped_alone(
     for text in ("one", "two"):
         account.friend("小灰").says(text)
         await world.receiver.get(content=text)
-    async with asyncio.timeout(PATIENCE_S):
-        while len(failed := (await api.get("outbox")).json["deliveries"]) < 2:
-            await asyncio.sleep(0.01)
+    failed = await have_failed(api, 2)
     assert {(one["target"], one["error"]) for one in failed} == {("log", "HTTP 400")}
     log.behaves_well()
     id = str(failed[-1]["id"])
@@ -134,10 +134,11 @@ async def test_what_waits_goes_on_after_a_restart_and_fails_when_its_target_is_g
     await world.receiver.get(content="waits")
     await api.stop()
     api = await world.start(report=NO_EVENTS)
-    async with asyncio.timeout(PATIENCE_S):
-        while not (failed := (await api.get("outbox")).json["deliveries"]):
-            await asyncio.sleep(0.01)
+    failed = await have_failed(api)
     assert failed[0]["error"] == "the configuration does not name the target log any more"
+    page = await text(api, "/console/accounts/default/deliveries", language="zh")
+    assert "没有送达" in page
+    assert "没有应答" not in page
     refused = await api.get("outbox_retry", id=str(failed[0]["id"]))
     assert (refused.json["code"], "does not name the target log" in refused.json["status"]) == (
         101,
@@ -157,12 +158,8 @@ async def test_metrics_and_the_console_name_the_target(
     log.behaves(answers(400))
     api = await world.run(report=settings(log, tries=1))
     account.friend("小灰").says("hello")
-    async with asyncio.timeout(PATIENCE_S):
-        while not (await api.get("outbox", target="log")).json["deliveries"]:
-            await asyncio.sleep(0.01)
-    async with asyncio.timeout(PATIENCE_S):
-        while not await counted(api, "delivered", "post_api"):
-            await asyncio.sleep(0.01)
+    await have_failed(api, target="log")
+    await until_seen(lambda: counted(api, "delivered", "post_api"))
     assert await counted(api, "failed", "log")
     metrics = await text(api, "/metrics")
     assert 'openwx_uploads_waiting{account="default",target="log"} 0.0' in metrics
@@ -177,6 +174,16 @@ async def test_metrics_and_the_console_name_the_target(
     assert shown.count("<h2>") == 3  # both targets, and the body
     delivered = await text(api, "/console/accounts/default/deliveries?state=delivered")
     assert '<span class="tag">post_api</span>' in delivered
+
+
+async def have_failed(api: Gateway, n: int = 1, **of: str) -> list[Json]:
+    """Wait until so many deliveries have failed, and return them."""
+
+    async def failed() -> list[Json]:
+        listed: list[Json] = (await api.get("outbox", **of)).json["deliveries"]
+        return listed
+
+    return await until_seen(failed, lambda listed: len(listed) >= n)
 
 
 async def counted(api: Gateway, fate: str, target: str) -> bool:
@@ -195,6 +202,7 @@ async def text(api: Gateway, path: str, *, language: str = "en") -> str:
 async def test_header_values_are_shown_nowhere(
     world: World, account: MemoryAccount, log: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     log.behaves(says("no", status=403))
     address = log.url.replace("//", f"//user:{SECRET}@")
     more = {"url": address, "headers": {"X-Key": SECRET}, "secret": SECRET, "tries": 1}
@@ -203,9 +211,8 @@ async def test_header_values_are_shown_nowhere(
     account.friend("小灰").says("hello")
     await log.get(content="hello")
     assert log.uploads[0].headers["x-key"] == SECRET
-    async with asyncio.timeout(PATIENCE_S):
-        while not (await api.get("outbox")).body.count(b"HTTP 403"):
-            await asyncio.sleep(0.01)
+    (failed,) = await have_failed(api)
+    assert failed["error"].startswith("HTTP 403")
     pages = [
         await text(api, path)
         for path in ("/metrics", "/console", "/console/accounts/default/deliveries")

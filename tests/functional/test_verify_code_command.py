@@ -1,7 +1,5 @@
-"""``openwx verify-code``, and the line that ``openwx serve`` writes when the digits are wanted."""
+"""``openwx verify-code``."""
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -63,19 +61,7 @@ async def test_no_gateway_runs(openwx: Start, world: World) -> None:
     assert err == f"openwx: no openwx runs with data_dir {world.data_dir}\n"
 
 
-async def is_logged(caplog: pytest.LogCaptureFixture, words: str) -> str:
-    """Wait for the one line of the log that says this."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not (lines := [one for one in caplog.messages if words in one]):
-            await asyncio.sleep(0.01)
-    (line,) = lines
-    return line
-
-
-async def test_several_accounts(
-    openwx: Start, world: World, peer: MemoryTransports, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
+async def test_several_accounts(openwx: Start, world: World, peer: MemoryTransports) -> None:
     for name, digits in (("home", "1111"), ("shop", "2222")):
         peer.account(name).wanted_code = digits
     settings = world.settings().model_copy(
@@ -86,20 +72,8 @@ async def test_several_accounts(
     )
     gateway = await world.start(settings=settings)
     await wants_digits(gateway, 2)
-    await is_logged(caplog, "hand them in with openwx verify-code DIGITS --account home, or at")
-    await is_logged(caplog, "hand them in with openwx verify-code DIGITS --account shop, or at")
     code, _, err = await hands_in(openwx, world, "2222")
     assert code == 2
     assert err == "openwx: --account is missing: several want digits: home, shop\n"
     assert (await hands_in(openwx, world, "2222", "--account", "shop"))[0] == 0
     assert (await hands_in(openwx, world, "1111"))[0] == 0, "one is left that wants digits"
-
-
-async def test_the_log_says_where(
-    world: World, account: MemoryAccount, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
-    account.wanted_code = "012345"
-    gateway = await world.start()
-    words = "default: the phone shows digits: hand them in with openwx verify-code DIGITS, or at"
-    assert await is_logged(caplog, words) == f"{words} {gateway.url}/console"

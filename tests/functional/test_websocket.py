@@ -17,11 +17,11 @@ from openwx.config import AccessSettings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
 from tests.memory_wechat import MemoryAccount
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tests.rows import rows
 
 from .streaming import Socket, socket
-from .test_streams import MANY, connected, connections, fill, inside, until
+from .test_streams import MANY, connected, connections, fill, inside
 from .world import Gateway, Receiver, World
 
 pytestmark = pytest.mark.in_memory

@@ -7,6 +7,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.patience import until_seen
+
 
 @dataclass
 class Page:
@@ -67,6 +69,10 @@ class Visitor:
     async def ask(self, method: str, path: str, **request: Any) -> Page:
         async with self.http.request(method, self.url + path, **request) as answer:
             return Page(answer.status, await answer.read(), dict(answer.headers), str(answer.url))
+
+    async def until(self, path: str, words: str) -> Page:
+        """Open a page again and again until it says this."""
+        return await until_seen(lambda: self.open(path), lambda page: words in page.text)
 
     async def submits(self, path: str, /, **fields: str) -> Page:
         """Send a form of the page that is open."""

@@ -26,7 +26,7 @@ from openwx.simulator import Account, Simulator
 from openwx.timing import Timing
 from openwx.transports.base import TransportFactory
 from tests.memory import MemoryTransports
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tests.reply import Reply
 
 Json = dict[str, Any]
@@ -316,9 +316,7 @@ class Gateway(Api, testing.Gateway):
         """Wait until so many sends wait or are on their way."""
         assert self.service is not None
         queue = self.service.gateway.account(None).outgoing.queue
-        async with asyncio.timeout(PATIENCE_S):
-            while len(queue) != n:  # nothing tells that a caller has come
-                await asyncio.sleep(0.002)
+        await until(lambda: len(queue) == n)
 
 
 @dataclass

@@ -96,6 +96,23 @@ def test_what_is_wrong_is_named(tmp_path: Path, value: str, words: str) -> None:
     assert "\n" not in str(wrong.value)
 
 
+@pytest.mark.parametrize("own_list", ["", 'post_event_list = ["login"]'])
+def test_an_account_s_targets_get_recorded_events(tmp_path: Path, own_list: str) -> None:
+    """The list that counts for the account is its own, or else that of ``[report]``."""
+    account = f"""
+        [accounts.default]
+        {own_list}
+        targets = [{{ url = "http://x", events = ["new_friend"] }}]
+    """
+    with pytest.raises(ConfigError) as wrong:
+        read(tmp_path, account)
+    assert "accounts default.targets[0].events has new_friend, which post_event_list" in str(
+        wrong.value
+    )
+    if not own_list:
+        read(tmp_path, f'[report]\npost_event_list = ["new_friend"]\n{account}')
+
+
 def test_there_are_not_too_many() -> None:
     several = [{"url": f"http://h{n}"} for n in range(MOST + 1)]
     with pytest.raises(ValueError, match="at most 16 targets, not 17"):

@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from openwx.cli.doctor.certificate import CertificateError, validity
 from openwx.cli.doctor.finding import Finding, ok, problem, warning
@@ -13,12 +14,8 @@ _SOON_DAYS = 21
 
 def secrecy(loaded: Loaded) -> list[Finding]:
     """Check that only its owner can read the file with the secrets."""
-    source, settings = loaded.source, loaded.settings
-    reports = [settings.report, *(settings.report_for(name) for name in settings.accounts)]
-    accounts = settings.accounts.values()
-    secret = settings.access.needs_token or any(report.secret for report in reports)
-    secret = secret or any("@" in (account.proxy or "") for account in accounts)
-    if source is None or not secret or sys.platform == "win32":
+    source = loaded.source
+    if source is None or not _has_secrets(loaded.settings) or sys.platform == "win32":
         return []
     if source.stat().st_mode & 0o077:
         words = f"other users can read {source}, which contains a token or secret"
@@ -26,18 +23,32 @@ def secrecy(loaded: Loaded) -> list[Finding]:
     return []
 
 
+def _has_secrets(settings: Settings) -> bool:
+    """Check whether there is any token, secret, password or header of a backend."""
+    reports = [settings.report, *(settings.report_for(name) for name in settings.accounts)]
+    targets = [target for report in reports for target in report.all_targets()]
+    urls = [account.proxy or "" for account in settings.accounts.values()]
+    urls += [report.poll_api or "" for report in reports] + [target.url for target in targets]
+    return (
+        bool(settings.tokens)
+        or any(report.secret or report.headers for report in reports)
+        or any(target.secret or target.headers for target in targets)
+        or any("@" in urlsplit(url).netloc for url in urls)
+    )
+
+
 def token(settings: Settings) -> list[Finding]:
     """Check that no token can be guessed."""
-    tokens = settings.access.tokens
-    if not tokens:
+    findings = []
+    if not settings.access.needs_token:
         if settings.exposed():
             words = "none, and other machines can reach the API: everyone can use the accounts"
             advice = f'write token = "…" under [access]; create one: {NEW}'
-            return [problem("token", words, advice)]
-        return [ok("token", "none; only programs on this machine can reach the API")]
+            findings.append(problem("token", words, advice))
+        else:
+            findings.append(ok("token", "none; only programs on this machine can reach the API"))
     advice = f"use a random one: {NEW}"
-    findings = []
-    for name, given in tokens.items():
+    for name, given in settings.tokens.items():
         about = "token" if name == "access.token" else name
         if words := weakness(given):
             level = problem if settings.exposed() and can_be_guessed(given) else warning

@@ -14,7 +14,7 @@ from openwx.cli import probe
 from openwx.cli.doctor.finding import Finding, ok, problem, warning
 from openwx.cli.readiness import readiness
 from openwx.config import Listen, Settings
-from openwx.config.targets import POST_API
+from openwx.config.contract import POST_API
 from openwx.errors import ConfigError, OpenwxError
 
 _LIBRARIES = ("aiohttp", "msgspec", "pydantic", "prometheus-client")

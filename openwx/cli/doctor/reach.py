@@ -205,11 +205,11 @@ def _wechat(origin: Origin, answer: Reached | Unreached) -> Finding:
 
 def _backend(target: Target, answer: Reached | Unreached) -> Finding:
     url, name = masked(target.url), target.name
-    key = "url" if target.is_written else "report.post_api"
+    key = "report.post_api" if target.is_post_api else "url"
     advice = f"start your backend, or correct {key}; reports wait in the journal meanwhile"
     if isinstance(answer, Unreached):
         if answer.is_untrusted:
-            where = "ca" if target.is_written else "report.ca"
+            where = "report.ca" if target.is_post_api else "ca"
             advice = f"set {where} to a file of trusted certificates, or {where[:-2]}verify = false"
         return problem(name, f"{url}: {answer.words}", advice)
     if answer.status in _NO_ENTRY:

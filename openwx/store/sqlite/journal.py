@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from openwx import metrics
+from openwx.config.contract import POST_API
 from openwx.store.base import MAX_SEQ, JournalError
 from openwx.store.records import (
-    POST_API,
     Counts,
     DeliveryStatus,
     ListedDelivery,

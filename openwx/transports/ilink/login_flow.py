@@ -169,6 +169,9 @@ class LoginFlow(msgspec.Struct, frozen=True):
         """
         self.digits.ask()
         await self.enter(State.CONFIRMING, reason(ReasonCode.NEED_VERIFY_CODE))
+        log.warning(
+            "the phone shows digits: hand them in with openwx verify-code DIGITS, or in the console"
+        )
         while True:
             try:
                 async with asyncio.timeout(code.deadline - time.monotonic()):

@@ -1,14 +1,22 @@
 """The sender: attempts, repetitions, and the callers that wait."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import repeat
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import asdict
 
-from openwx.accounts.outgoing import OutgoingMessage, SendResult, Sent, new_message
+from openwx.accounts.outgoing import (
+    OutgoingMessage,
+    SendResult,
+    Sent,
+    new_message,
+    new_sends_of_reply,
+)
 from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.queue import QueuedMessage
 from openwx.accounts.sender import SIDE_BY_SIDE, Sender
@@ -28,9 +36,10 @@ from openwx.errors import (
     Unreachable,
     refused,
 )
+from openwx.reporter.answer import BackendAnswer, Reply
 from openwx.reporter.clock import Clock
 from openwx.store.base import JournalError
-from openwx.store.records import WriteBatch
+from openwx.store.records import Send, WriteBatch
 from openwx.timing import Timing
 from openwx.transports.ratelimit import RateLimiter
 from tests.patience import PATIENCE_S
@@ -834,3 +843,37 @@ async def test_a_message_that_was_too_often_has_not_begun(wechat: WeChat, sender
     accept(sender, message("x"))
     assert await wechat.finishes(1) == ["x"]
     assert begun_in(wechat.journal) == [True, False, True]
+
+
+# -- answers of backends ---------------------------------------------------------------------------------
+
+
+async def test_a_file_in_an_answer_holds_up_that_answer_alone(
+    sender: Sender, wechat: WeChat
+) -> None:
+    """At a start, the answers of two targets to one report come one after the other."""
+    is_there = asyncio.Event()
+
+    async def resolve(*_: object, **__: object) -> object:
+        await is_there.wait()
+        raise CallerError(Code.MEDIA, "no file after all")
+
+    cast("Any", wechat).resolve = resolve
+    answers = {
+        "post_api": BackendAnswer((Reply(media="http://files.example/a.png"), Reply("after it"))),
+        "log": BackendAnswer((Reply("of the other target"),)),
+    }
+    news = [
+        (target, new)
+        for target, answer in answers.items()
+        for new in new_sends_of_reply(ref_of(TO, None), answer, 1)
+    ]
+    sender.accept(
+        [
+            Send(**{**asdict(new), "target": target}, id=id, account="default", created=time.time())
+            for id, (target, new) in enumerate(news)
+        ]
+    )
+    assert await wechat.finishes(1) == ["of the other target"]
+    is_there.set()
+    assert (await wechat.finishes(3))[2] == "after it"

@@ -43,6 +43,7 @@ from openwx.errors import (
 from openwx.language import preferred
 from openwx.reasons import REASON_OF_RET, Reason, ReasonCode, reason
 from openwx.safetext import plain
+from openwx.store.records import DeliveryStatus, ListedDelivery
 from openwx.transports.base import Capability, SendBudget
 
 HERE = Path(console.__file__).parent
@@ -180,19 +181,24 @@ def test_errors_of_pages_are_sentences_with_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "words", "detail"),
+    ("tries", "status", "error", "words", "detail"),
     [
-        (0, "cannot connect to bot:5000", "没有应答", "cannot connect to bot:5000"),
-        (500, "HTTP 500", "应答了 HTTP 500", ""),
-        (302, "HTTP 302 to elsewhere", "应答了 HTTP 302", "HTTP 302 to elsewhere"),
+        (1, 0, "cannot connect to bot:5000", "没有应答", "cannot connect to bot:5000"),
+        (0, 0, "its target is gone", "没有送达", "its target is gone"),
+        (1, 500, "HTTP 500", "应答了 HTTP 500", ""),
+        (1, 302, "HTTP 302 to elsewhere", "应答了 HTTP 302", "HTTP 302 to elsewhere"),
     ],
 )
 def test_deliveries_are_worded_by_their_status(
-    status: int, error: str, words: str, detail: str
+    tries: int, status: int, error: str, words: str, detail: str
 ) -> None:
-    reason = delivery_reason(status, error, ZH)
+    delivery = ListedDelivery(
+        id=1, target="log", chat="c", kind="receive_message", uid="", created=0.0, ended=1.0,
+        tries=tries, http_status=status, error=error, status=DeliveryStatus.FAILED,
+    )  # fmt: skip
+    reason = delivery_reason(delivery, ZH)
     assert (reason.words, reason.detail) == (words, detail)
-    assert delivery_reason(status, error, EN).words == error
+    assert delivery_reason(delivery, EN).words == error
 
 
 def account(state: State, **more: Any) -> Any:

@@ -10,7 +10,7 @@ from openwx.accounts.outbox import Outbox
 from openwx.errors import CallerError
 from openwx.reporter.retry_schedule import Pauses
 from openwx.store.records import DeliveryKey, WriteBatch
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until, until_seen
 
 from .receiver import says, sends_raw, status, waits_for
 from .world import World, a_message, long_pauses, no_pauses
@@ -102,9 +102,7 @@ async def test_before_one_that_rests_between_two_tries(world: World, post: Post)
     world.receiver.script = [sends_raw(b"")]
     await world.record(a_message(2), a_message(3))
     await world.receiver.has(1)
-    async with asyncio.timeout(PATIENCE_S):
-        while not world.reporter._queue._pauses:
-            await asyncio.sleep(0)
+    await until(lambda: world.reporter._queue._pauses)
     await post.outbox.retry([ids[1]])
     await world.receiver.has(2)
     async with asyncio.timeout(PATIENCE_S):
@@ -134,9 +132,8 @@ async def test_what_waits_is_tried_now(world: World, post: Post, behaviour: obje
     world.start(pauses=long_pauses)
     (first, second) = (await world.record(a_message(1), a_message(2))).recorded
     await world.receiver.has(1)
-    async with asyncio.timeout(PATIENCE_S):
-        while (await post.outbox.waiting())[0].next_try < world.clock.now + 3000:
-            await asyncio.sleep(0)
+    much_later = world.clock.now + 3000
+    await until_seen(post.outbox.waiting, lambda waiting: waiting[0].next_try >= much_later)
     waiting, behind = await post.outbox.waiting()
     assert (waiting.id, waiting.tries) == (first.id, 1)
     assert waiting.error
@@ -152,9 +149,7 @@ async def test_the_pause_of_an_outage_ends_too(world: World, post: Post) -> None
     await world.receiver.stop()
     world.start(pauses=long_pauses)
     (report,) = (await world.record(a_message(1))).recorded
-    async with asyncio.timeout(PATIENCE_S):
-        while not world.reporter.outage:
-            await asyncio.sleep(0)
+    await until(lambda: world.reporter.outage)
     (waiting,) = await post.outbox.waiting()
     assert (waiting.tries, waiting.http_status) == (1, 0)
     assert "connection refused" in waiting.error
@@ -170,9 +165,7 @@ async def test_what_failed_ends_it_as_well(world: World, post: Post) -> None:
     port = world.receiver.port
     await world.receiver.stop()
     await world.record(a_message(2, "d"))
-    async with asyncio.timeout(PATIENCE_S):
-        while not world.reporter.outage:
-            await asyncio.sleep(0)
+    await until(lambda: world.reporter.outage)
     await world.receiver.start(port)
     assert await post.outbox.retry([ids[1]]) == 1
     await world.receiver.has(2)

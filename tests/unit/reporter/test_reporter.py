@@ -18,7 +18,7 @@ from openwx.reporter.answer import BackendAnswer, Reply
 from openwx.reporter.post_result import retry_after
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import DeliveryKey, WriteBatch, WriteResult
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 from .receiver import Receiver, says, sends_raw, status, waits_for
 from .world import World, a_message, long_pauses
@@ -192,9 +192,7 @@ async def test_retry_after_is_honoured(world: World, receiver: Receiver) -> None
     world.start()
     await world.record(a_message(1, "c"))
     await receiver.has(1)
-    async with asyncio.timeout(PATIENCE_S):
-        while world.reporter._breaker.closed:
-            await asyncio.sleep(0)
+    await until(lambda: not world.reporter._breaker.closed)
     await world.record(a_message(2, "d"))
     probe_at = world.reporter._breaker._probe_at
     assert probe_at is not None

@@ -12,7 +12,7 @@ from openwx.reporter import retry_schedule as pausing
 from openwx.reporter.retry_schedule import Pauses
 from openwx.store.records import ListedDelivery
 from openwx.timing import Timing
-from tests.patience import PATIENCE_S
+from tests.patience import until
 
 from .receiver import Behaviour, Receiver, sends_raw, status
 from .world import World, a_message, long_pauses, no_pauses
@@ -139,9 +139,7 @@ async def test_nobody_there_is_no_try(world: World, receiver: Receiver) -> None:
     taken = Taken()
     world.start(pauses=taken.pauses(), tries=1)
     await world.record(a_message(1))
-    async with asyncio.timeout(PATIENCE_S):
-        while len(taken.names) < 50:
-            await asyncio.sleep(0)
+    await until(lambda: len(taken.names) >= 50)
     await receiver.start(port)
     await world.done()
     assert receiver.numbers() == [1]
@@ -157,15 +155,11 @@ async def test_an_outage_ends_with_a_backend_that_says_nothing(
     pauses = Pauses(no_pauses, no_pauses, silent=long_pauses, gather_s=0.0)
     world.start(pauses=pauses)
     await world.record(*(a_message(n, f"c{n}") for n in range(5)))
-    async with asyncio.timeout(PATIENCE_S):
-        while not world.reporter.outage:
-            await asyncio.sleep(0)
+    await until(lambda: world.reporter.outage)
     receiver.otherwise = sends_raw(b"")
     await receiver.start(port)
     await receiver.has(5)
-    async with asyncio.timeout(PATIENCE_S):
-        while world.reporter._queue._under_way:
-            await asyncio.sleep(0)
+    await until(lambda: not world.reporter._queue._under_way)
     assert sorted(receiver.numbers()) == [0, 1, 2, 3, 4]
     assert world.reporter.outage == ""
     assert "post_api is there again, but gives no answer" in caplog.text
@@ -183,9 +177,7 @@ async def test_a_host_that_takes_no_connection_is_an_outage(world: World) -> Non
             pauses=long_pauses, post_api=f"http://127.0.0.1:{deaf.getsockname()[1]}/", timeout=0.5
         )
         await world.record(a_message(1))
-        async with asyncio.timeout(PATIENCE_S):
-            while not world.reporter.outage:
-                await asyncio.sleep(0.01)
+        await until(lambda: world.reporter.outage)
         assert world.reporter.outage == "no connection within 0.4 s"
         ((report_id, _),) = await world.journal.pending("me")
         report = await world.journal.pending_report(report_id)

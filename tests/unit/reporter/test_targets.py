@@ -9,7 +9,7 @@ import pytest
 from openwx.accounts.outbox import Outbox
 from openwx.errors import CallerError
 from openwx.reporter.retry_schedule import Pauses
-from tests.patience import PATIENCE_S
+from tests.patience import until, until_seen
 
 from .receiver import Receiver, says, status, waits_for
 from .world import World, a_message, long_pauses, no_pauses
@@ -34,9 +34,10 @@ def outbox(world: World) -> Outbox:
 
 
 async def until_failed(world: World, *targets: str) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while {one.target for one in await world.journal.failed("me")} != {*targets}:
-            await asyncio.sleep(0)
+    await until_seen(
+        lambda: world.journal.failed("me"),
+        lambda failed: {one.target for one in failed} == {*targets},
+    )
 
 
 async def test_one_that_is_away_holds_up_no_other(world: World, log: Receiver) -> None:
@@ -193,9 +194,7 @@ async def test_what_waits_for_a_removed_target_fails_and_says_so(
     assert await outbox(world).retry(None) == 0
     # What was held for its media until now.
     await world.record(a_message(2, "other", targets=BOTH))
-    async with asyncio.timeout(PATIENCE_S):
-        while len(await world.journal.failed("me")) < 3:
-            await asyncio.sleep(0)
+    await until_seen(lambda: world.journal.failed("me"), lambda failed: len(failed) >= 3)
     await world.done()
     await world.stop()
     await log.start(port)  # it comes back
@@ -211,9 +210,7 @@ async def test_a_new_target_gets_only_what_is_recorded_from_then_on(
     await world.receiver.stop()
     world.start(pauses=long_pauses)
     await world.record(a_message(0))
-    async with asyncio.timeout(PATIENCE_S):
-        while not world.reporters.outages:
-            await asyncio.sleep(0)
+    await until(lambda: world.reporters.outages)
     await world.stop()
     world.start(pauses=long_pauses, targets=[target(log)])
     await world.record(a_message(1, targets=BOTH))
@@ -228,9 +225,7 @@ async def test_old_events_are_dropped_for_one_that_was_away(world: World, log: R
     world.start(pauses=pauses, targets=[target(log)])
     await world.record(a_message(1, "", kind="state_change", targets=BOTH))
     await world.receiver.has(1)
-    async with asyncio.timeout(PATIENCE_S):
-        while not world.reporters.outages:
-            await asyncio.sleep(0)
+    await until(lambda: world.reporters.outages)
     world.clock.goes_on(100)
     await log.start(port)
     await world.done()
