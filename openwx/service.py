@@ -171,7 +171,7 @@ async def _ask_for_digits(service: Service) -> None:
         accounts = list(service.gateway.accounts.values())
         wanted = {one.name for one in accounts if one.reason.code is ReasonCode.NEED_VERIFY_CODE}
         for name in sorted(wanted - asked):
-            option = f" --account {name}" if len(accounts) > 1 else ""
+            option = f" --client {name}" if len(accounts) > 1 else ""
             words = "%s: the phone shows digits: hand them in with openwx verify-code DIGITS%s, or at %s/console"
             log.warning(words, name, option, service.urls_from_here[0])
         asked = wanted

@@ -86,12 +86,12 @@ async def test_several_accounts(
     )
     gateway = await world.start(settings=settings)
     await wants_digits(gateway, 2)
-    await is_logged(caplog, "hand them in with openwx verify-code DIGITS --account home, or at")
-    await is_logged(caplog, "hand them in with openwx verify-code DIGITS --account shop, or at")
+    await is_logged(caplog, "hand them in with openwx verify-code DIGITS --client home, or at")
+    await is_logged(caplog, "hand them in with openwx verify-code DIGITS --client shop, or at")
     code, _, err = await hands_in(openwx, world, "2222")
     assert code == 2
-    assert err == "openwx: --account is missing: several want digits: home, shop\n"
-    assert (await hands_in(openwx, world, "2222", "--account", "shop"))[0] == 0
+    assert err == "openwx: --client is missing: several want digits: home, shop\n"
+    assert (await hands_in(openwx, world, "2222", "--client", "shop"))[0] == 0
     assert (await hands_in(openwx, world, "1111"))[0] == 0, "one is left that wants digits"
 
 
