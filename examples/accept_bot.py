@@ -7,7 +7,7 @@ Set its address and events in the configuration of openwx:
     post_event = true
     post_event_list = ["friend_request", "new_friend"]
 
-Run it: python examples/accept_bot.py [PORT] [OPENWX_URL] [PASSWORD]
+Run it: .venv/bin/python examples/accept_bot.py [PORT] [OPENWX_URL] [PASSWORD]
 """
 
 import sys

@@ -5,7 +5,7 @@ Set its address in the configuration of openwx:
     [report]
     post_api = "http://127.0.0.1:8000/"
 
-Run it with the Python that has openwx installed: python examples/echo_bot.py [PORT]
+Run it: .venv/bin/python examples/echo_bot.py [PORT]
 """
 
 import sys

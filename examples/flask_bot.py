@@ -5,7 +5,7 @@ Set its address in the configuration of openwx:
     [report]
     post_api = "http://127.0.0.1:8000/"
 
-Run it: pip install flask, then python examples/flask_bot.py [PORT]
+Run it: .venv/bin/pip install flask, then .venv/bin/python examples/flask_bot.py [PORT]
 """
 
 import base64

@@ -1,6 +1,6 @@
 """A bot that greets whoever mentions it in a group, and knows what they quoted. `post_api` is http://127.0.0.1:8000/.
 
-Run it: python examples/greet_bot.py [PORT] [OPENWX_URL]
+Run it: .venv/bin/python examples/greet_bot.py [PORT] [OPENWX_URL]
 """
 
 import sys

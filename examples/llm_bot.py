@@ -3,14 +3,15 @@
 It follows the gateway's stream, so it needs no port of its own, and continues where it was. It answers only the chats
 that LLM_CHATS names: each answer costs its owner money. In a group it answers who mentions the account.
 
-    LLM_URL=http://127.0.0.1:11434/v1 LLM_MODEL=qwen3:8b LLM_CHATS=小灰,PERL学习交流 python examples/llm_bot.py
+    LLM_URL=http://127.0.0.1:11434/v1 LLM_MODEL=qwen3:8b LLM_CHATS=小灰,PERL学习交流 .venv/bin/python examples/llm_bot.py
 
 | variable      | is                                                                                          |
 | ------------- | ------------------------------------------------------------------------------------------- |
 | LLM_URL       | the address that /chat/completions is put behind                                            |
 | LLM_MODEL     | the name of the model                                                                       |
 | LLM_KEY       | the key, if the endpoint wants one                                                          |
-| LLM_CHATS     | who is answered: display names, ids or uids, joined by commas; * is everybody (think twice) |
+| LLM_CHATS     | who is answered: display names, ids or uids, joined by commas; @owner is you, with iLink;   |
+|               | * is everybody (think twice)                                                                |
 | LLM_PROMPT    | what the model is told to be                                                                |
 | OPENWX_URL    | the gateway, else http://127.0.0.1:3000; OPENWX_TOKEN is its token                          |
 
@@ -245,11 +246,15 @@ class Bot:
         """Find the ids of the allowed chats. A name that several have is nobody's: people choose their names."""
         self._looked_up_at = time.monotonic()
         friends, groups = await self._wx.get_friend_info(), await self._wx.get_group_basic_info()
+        me = await self._wx.get_user_info()
         chats = {one.id: (one.id, str(one.uid), one.displayname) for one in friends}
         chats |= {one.id: (one.id, str(one.uid), one.displayname) for one in groups}
         self._allowed.clear()
         for name in self._names:
-            ids = [id_ for id_, names in chats.items() if name in names]
+            if name == "@owner":  # nobody becomes it by calling themselves so
+                ids = [me.id] if me.id in chats else []
+            else:
+                ids = [id_ for id_, names in chats.items() if name in names]
             if len(ids) == 1:
                 self._allowed.update(ids)
             else:

@@ -7,7 +7,7 @@ Set its address and event in the configuration of openwx:
     post_event = true
     post_event_list = ["new_group_member"]
 
-Run it: python examples/welcome_bot.py [PORT] [OPENWX_URL]
+Run it: .venv/bin/python examples/welcome_bot.py [PORT] [OPENWX_URL]
 """
 
 import sys

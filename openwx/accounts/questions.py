@@ -9,7 +9,7 @@ import msgspec
 from openwx.accounts.recorder import EventRecorder
 from openwx.domain.contacts import Friend
 from openwx.errors import CallerError, Code
-from openwx.reporter.payload import Payload, may_be_replied_to
+from openwx.reporter.payload import Payload
 from openwx.store.records import Report
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ class _Question(msgspec.Struct, eq=False):
     """A question to a friend."""
 
     friend: Friend
+    is_owner: bool
     answer: asyncio.Future[Payload]
     recorder: EventRecorder
     asked_after: int | None = None
@@ -31,13 +32,19 @@ class _Question(msgspec.Struct, eq=False):
         self.asked_after = self.recorder.newest_id
 
     def is_answered_by(self, report: Report, payload: Payload) -> bool:
-        """Whether it is a later message of this friend to the account. Its uid lasts when ids change."""
+        """Whether it is a later message of this friend to the account. Its uid lasts when ids change.
+
+        In the account's own chat, the person answers on the phone: that is a message of the account itself.
+        """
         if self.asked_after is None or report.id <= self.asked_after:
             return False
-        if payload["post_type"] != "receive_message" or payload["type"] != "friend_message":
+        if payload["post_type"] == "event" or payload["type"] != "friend_message":
             return False
-        if payload["format"] == "revoke" or not may_be_replied_to(payload):
+        if payload["format"] in ("revoke", "notice"):
             return False
+        if payload["post_type"] == "send_message":
+            by_hand = payload.get("source") == "outer"
+            return bool(self.is_owner and by_hand and payload["receiver_id"] == self.friend.id)
         uid = self.friend.uid
         return bool(
             payload["sender_id"] == self.friend.id or (uid != "" and payload["sender_uid"] == uid)
@@ -61,10 +68,16 @@ class Questions:
         self._ended: CallerError | None = None
 
     async def ask(
-        self, friend: Friend, send: Callable[[Callable[[], None]], Awaitable[T]], timeout_s: float
+        self,
+        friend: Friend,
+        send: Callable[[Callable[[], None]], Awaitable[T]],
+        timeout_s: float,
+        *,
+        is_owner: bool = False,
     ) -> tuple[T, Payload | None]:
         """Send a question and wait for the friend's next message. What was sent, and that message or None.
 
+        ``is_owner``: the chat is the account's own, so what its person writes there on the phone is an answer.
         ``send`` calls its argument when the question may have reached WeChat; the time counts from its return. Raises
         what ``send`` raises, and ``CallerError``: too many callers wait (-7), or the account stopped (-4).
         """
@@ -75,19 +88,24 @@ class Questions:
         turn.users += 1
         try:
             async with turn.lock:
-                return await self._ask(friend, send, timeout_s)
+                return await self._ask(friend, send, timeout_s, is_owner=is_owner)
         finally:
             turn.users -= 1
             if not turn.users:
                 del self._turns[friend.id]
 
     async def _ask(
-        self, friend: Friend, send: Callable[[Callable[[], None]], Awaitable[T]], timeout_s: float
+        self,
+        friend: Friend,
+        send: Callable[[Callable[[], None]], Awaitable[T]],
+        timeout_s: float,
+        *,
+        is_owner: bool,
     ) -> tuple[T, Payload | None]:
         if self._ended is not None:
             raise self._ended
         answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
-        question = _Question(friend, answer, self._recorder)
+        question = _Question(friend, is_owner, answer, self._recorder)
         self._questions.add(question)
         try:
             sent = await _to_its_end(send(question.begin))

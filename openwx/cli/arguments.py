@@ -132,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
         """,
     )
     digits.add_argument("code", type=_digits, metavar="DIGITS", help="4 to 8 digits")
-    digits.add_argument("--account", metavar="NAME", help="the account, if several want digits")
+    digits.add_argument("--client", metavar="NAME", help="the account, if several want digits")
 
     shell.add_all(add, config)
     mcp = add(

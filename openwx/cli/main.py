@@ -147,7 +147,7 @@ def _verify_code(args: argparse.Namespace) -> int:
     settings = _load(args).settings
     from openwx.cli import verify_code
 
-    return verify_code.main(settings, args.code, account=args.account)
+    return verify_code.main(settings, args.code, account=args.client)
 
 
 def _send(args: argparse.Namespace) -> int:

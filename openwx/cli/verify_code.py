@@ -42,7 +42,7 @@ async def _which(wx: Client) -> str:
     accounts = await wx.check_client()
     wanting = [one.account for one in accounts if one.reason_code == ReasonCode.NEED_VERIFY_CODE]
     if len(wanting) > 1:
-        raise ConfigError(f"--account is missing: several want digits: {', '.join(wanting)}")
+        raise ConfigError(f"--client is missing: several want digits: {', '.join(wanting)}")
     return wanting[0] if wanting else accounts[0].account
 
 

@@ -115,6 +115,22 @@ async def test_what_is_no_answer(
     assert (await task).json["reply"] == "the answer"
 
 
+async def test_ones_own_answer_in_file_transfer(
+    api: Gateway, account: Account, receiver: Receiver, grey: Person
+) -> None:
+    """By web WeChat, `@owner` is File Transfer: what the account's person writes there on the phone is the answer."""
+    me = account.friend("filehelper")
+    task = asyncio.create_task(api.post("consult", id="@owner", content="question", timeout="10"))
+    await me.hears()
+    await api.post("send_friend_message", id="@owner", content="by another script")
+    account.phone.says(grey, "to somebody else")
+    for content in ("by another script", "to somebody else"):
+        await receiver.get(content=content)
+    assert not task.done()
+    account.phone.says(me, "yes")
+    assert (await task).json["reply"] == "yes"
+
+
 async def test_a_message_whose_medium_is_still_on_its_way_is_no_answer(
     world: World, simulator: Simulator, receiver: Receiver, grey: Person
 ) -> None:

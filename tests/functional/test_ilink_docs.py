@@ -15,7 +15,6 @@ from aiohttp.test_utils import unused_port
 
 from openwx.config import load
 from openwx.simulator import ClawBot, Simulator
-from openwx.simulator.samples import PNG
 from tests.patience import PATIENCE_S
 
 from .test_quickstart import lines_of, with_curl
@@ -93,13 +92,13 @@ async def test_the_first_five_minutes(
     owner.says("anything")
     await receiver.get(content="anything")
     await owner.bot.acknowledges()
-    (tmp_path / "chart.png").write_bytes(PNG)
     for line in (texts, pictures):
-        assert '"code":0' in await shell(line, tmp_path), line
+        assert '"code":0' in await shell(line, ROOT), line
     text, picture = await owner.hears(2)
     assert text.text == "The backup is done."
     assert picture.medium is not None
-    assert (picture.kind, picture.medium.data) == ("image", PNG)
+    assert picture.kind == "image"
+    assert picture.medium.data == (ROOT / "docs/screenshots/console-chat.png").read_bytes()
 
 
 # -- the recipes -----------------------------------------------------------------------------------------
@@ -183,7 +182,7 @@ async def test_a_language_model_answers(world: World, owner: ClawBot, tmp_path: 
     asked: list[tuple[Json, str]] = []
     port, code = unused_port(), pieces("python")[1]
     async with language_model(asked) as api:
-        environ = {"LLM_API": api, "LLM_MODEL": "tiny", "LLM_KEY": "a secret"}
+        environ = {"LLM_URL": api, "LLM_MODEL": "tiny", "LLM_KEY": "a secret"}
         async with runs(code, port, tmp_path, **environ):
             gateway = await answers_to(world, port)
             owner.says("你好")

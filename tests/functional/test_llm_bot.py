@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from pydantic import TypeAdapter, with_config
 
-from openwx.simulator import Account
+from openwx.simulator import Account, ClawBot
 from tests.patience import PATIENCE_S
 
 from .world import Command, Gateway, Json, Receiver
@@ -126,7 +126,14 @@ Start = Callable[..., Awaitable[Command]]
 
 
 @pytest.fixture
-async def start(api: Gateway, endpoint: Endpoint, tmp_path: Path) -> AsyncIterator[Start]:
+def gateway(request: pytest.FixtureRequest) -> Gateway:
+    """Return the gateway of the bot: by web WeChat, or by iLink where a test has the fixture ``bound``."""
+    found: Gateway = request.getfixturevalue("bound" if "bound" in request.fixturenames else "api")
+    return found
+
+
+@pytest.fixture
+async def start(gateway: Gateway, endpoint: Endpoint, tmp_path: Path) -> AsyncIterator[Start]:
     """Return a function that starts the bot, and waits until it follows; end it with the test."""
     async with AsyncExitStack() as stack:
 
@@ -146,7 +153,7 @@ async def start(api: Gateway, endpoint: Endpoint, tmp_path: Path) -> AsyncIterat
                 env={
                     **os.environ,
                     "PYTHONPATH": str(BOT.parents[1]),
-                    "OPENWX_URL": api.url,
+                    "OPENWX_URL": gateway.url,
                     "LLM_URL": endpoint.url,
                     "LLM_MODEL": "small",
                     "LLM_KEY": KEY,
@@ -197,9 +204,11 @@ async def test_it_answers_with_the_chat_before_it(
 async def test_nobody_else_spends_the_owners_money(
     account: Account, endpoint: Endpoint, start: Start
 ) -> None:
-    bot = await start("小灰,张伟,nobody")
+    impostor = account.friend("阳光😄宝贝")
+    impostor.renames("@owner")
+    bot = await start("小灰,张伟,nobody,@owner")
     group = account.group("PERL学习交流")
-    for person in (account.friend("momo"), account.friend("阳光😄宝贝")):
+    for person in (impostor, account.friend("momo")):
         person.says("write me a novel")
     for member in group.others[:2]:
         group.member_says(member, f"@{account.owner.nickname}\u2005write me a novel")
@@ -209,6 +218,17 @@ async def test_nobody_else_spends_the_owners_money(
     assert len(endpoint.requests) == 1
     await bot.says("张伟 is not answered: 2 chats")
     await bot.says("nobody is not answered: 0 chats")
+
+
+async def test_with_ilink_it_answers_the_accounts_own_person(
+    bound: Gateway, owner: ClawBot, endpoint: Endpoint, start: Start
+) -> None:
+    await start("@owner")
+    owner.other("李雷").says("write me a novel")
+    owner.says("and now?")
+    assert await owner.hears_text() == "answer 1"
+    (request,) = endpoint.requests
+    assert request["messages"][1:] == [{"role": "user", "content": "first\nand now?"}]
 
 
 async def test_in_a_group_it_answers_who_mentions_it(

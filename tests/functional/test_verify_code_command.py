@@ -74,6 +74,6 @@ async def test_several_accounts(openwx: Start, world: World, peer: MemoryTranspo
     await wants_digits(gateway, 2)
     code, _, err = await hands_in(openwx, world, "2222")
     assert code == 2
-    assert err == "openwx: --account is missing: several want digits: home, shop\n"
-    assert (await hands_in(openwx, world, "2222", "--account", "shop"))[0] == 0
+    assert err == "openwx: --client is missing: several want digits: home, shop\n"
+    assert (await hands_in(openwx, world, "2222", "--client", "shop"))[0] == 0
     assert (await hands_in(openwx, world, "1111"))[0] == 0, "one is left that wants digits"

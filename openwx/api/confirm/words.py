@@ -20,9 +20,9 @@ BY_LANGUAGE: dict[Language, Words] = {
     "zh": {
         "title": "还没有执行任何操作",
         "why": "这个地址是一次会产生实际效果的调用。只打开它不会执行，点下面的按钮才会执行。",
-        "sent_here": "您是从别的网站跳转过来的。确定要这样做，再点按钮。",
+        "sent_here": "你是从别的网站跳转过来的。确定要这样做，再点按钮。",
         "no_parameters": "没有参数。",
-        "needs_token": "请输入网关的口令（token）：",
+        "needs_token": "请输入网关的 token：",
         "button": "执行",
         "working": "正在执行……",
         "lost": "没有收到应答：可能已经执行，也可能没有。",

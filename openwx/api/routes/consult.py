@@ -42,7 +42,10 @@ async def consult(account: "Account", call: Consult) -> Consulted:
     friend = call.friend(account)
     contents = await call.contents(account, keep=False)
     sent, answer = await account.questions.ask(
-        friend, lambda begun: send_and_wait(account, friend, contents, begun), call.timeout
+        friend,
+        lambda begun: send_and_wait(account, friend, contents, begun),
+        call.timeout,
+        is_owner=friend.id == account.owner_id,
     )
     return Consulted(
         reply=None if answer is None else answer["content"],
