@@ -22,7 +22,12 @@ async def until(holds: Callable[[], object]) -> None:
 
 async def until_seen(look: Callable[[], Awaitable[T]], fits: Callable[[T], object] = bool) -> T:
     """Look again and again until what is seen fits; return it."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not fits(seen := await look()):
-            await asyncio.sleep(_AGAIN_S)
+    seen = await look()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not fits(seen):
+                await asyncio.sleep(_AGAIN_S)
+                seen = await look()
+    except TimeoutError:
+        raise AssertionError(f"this is still seen: {seen}") from None
     return seen

@@ -23,17 +23,17 @@ _KEEP_ALIVE_S = 5
 
 def check(settings: Settings, listen: Listen) -> None:
     """Raise ``ConfigError`` where callers must have a token and none is configured, or one that opens more."""
-    token, access = settings.mcp.token, settings.access.token
-    if token is not None and token == access:
+    token, access = settings.mcp.token, settings.access
+    if token is not None and token in (access.token, *(key.token for key in access.keys)):
         raise ConfigError(
-            "mcp.token must be another one than access.token, with which all of openwx can be used"
+            "mcp.token must be another one than access.token and those of access.keys, which open more of openwx"
         )
     if token is None and not listen.is_loopback:
         raise ConfigError(
             f"--http {listen.host} can be reached from other machines, so a token is needed: write"
             ' token = "a long random text" under [mcp] (or set OPENWX_MCP__TOKEN)'
         )
-    if token is None and access is not None:
+    if token is None and access.needs_token:
         raise ConfigError(
             "--http needs a token here, since the gateway has one and this would be a way around it: write"
             ' token = "another long random text" under [mcp] (or set OPENWX_MCP__TOKEN)'

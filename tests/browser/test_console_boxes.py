@@ -1,6 +1,7 @@
 """Nothing on a page of the console reaches out of its box, from 320 to 1280 px, whatever others wrote."""
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -32,6 +33,8 @@ async def crowd(
     group.rename(f"G{NAME}")
     await receiver.get(event="friend_property_change")
     await receiver.get(event="group_property_change")
+    group.member_renames(group.others[0], NAME)
+    await receiver.get(event="group_member_property_change")
     receiver.fails(post_type="receive_message", content=LONG)
     friend.says(LONG)
     group.member_says(group.others[0], URL)
@@ -65,12 +68,15 @@ async def test_nothing_sticks_out(
     page.set_default_timeout(PATIENCE_MS)
     gateway = await crowd(world, simulator, receiver, account)
     chat, talk = await chat_of(gateway, NAME), await group_chat_of(gateway, f"G{NAME}")
+    (group,) = (await gateway.get("search_group", displayname=f"G{NAME}")).json
+    (member,) = [one for one in group["member"] if one["display"] == NAME]
     paths = [
         *(ACCOUNT + path for path in ("", "/chats", "/contacts", "/contacts?kind=groups", "/feed")),
         *(ACCOUNT + path for path in ("/deliveries", "/deliveries?state=delivered", "/delivery?id=12")),
         chat,
         chat.replace("/chat?", "/contact?"),
         talk,
+        f"{talk}&at={quote(member['id'])}",
         talk.replace("/chat?", "/contact?"),
     ]  # fmt: skip
     found = []

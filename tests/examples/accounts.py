@@ -26,9 +26,7 @@ async def the_phone_shows_digits(scene: Scene) -> None:
     assert account is not None
     account.wanted_code = "123456"
     account.end_session(SessionEnded("getupdates", -14))
-    client = await scene.gateway.client()
-    while client["reason_code"] != "need_verify_code":  # no event tells it
-        client = await scene.gateway.client()
+    await scene.gateway.has_reason("need_verify_code")
 
 
 NEW = {"client": "{shop}", "post_api": "https://bot.example/shop", "base_url": "{simulator}"}

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from openwx.errors import Code
 from openwx.testing import PACE
-from tests.patience import PATIENCE_S, until_seen
+from tests.patience import PATIENCE_S
 from tests.unit.transports.ilink.conftest import fake
 from tests.unit.transports.ilink.fake import PERSON, Bot, Fake, encrypt
 
@@ -213,7 +213,7 @@ async def test_a_flood_of_digits_is_bounded(gateway: Gateway, fake: Fake) -> Non
     code = await fake.scanned()
     code.digits = "482915"
     await fake.says_of(code, "need_verifycode")
-    await until_seen(gateway.client, lambda one: one["reason_code"] == "need_verify_code")
+    await gateway.has_reason("need_verify_code")
     replied = await asyncio.gather(
         *(gateway.post("verify_code", code=f"{n:06}") for n in range(100))
     )

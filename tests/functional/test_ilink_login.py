@@ -9,9 +9,9 @@ import pytest
 from openwx.accounts import qrcode
 from openwx.simulator import Account, ClawBot, SecondPoller, Simulator
 from openwx.simulator.ilink.codes import BotCode
-from tests.patience import until, until_seen
+from tests.patience import until
 
-from .world import Gateway, Json, Receiver, World
+from .world import Gateway, Receiver, World
 
 
 @pytest.fixture
@@ -22,11 +22,6 @@ def population() -> dict[str, int]:
 @pytest.fixture
 async def gateway(world: World) -> Gateway:
     return await world.start(transport="ilink")
-
-
-async def has_reason(api: Gateway, code: str) -> Json:
-    """Wait until the account is in its state for this reason."""
-    return await until_seen(api.client, lambda client: client["reason_code"] == code)
 
 
 async def shows_another_code(receiver: Receiver, n: int = 2) -> None:
@@ -68,7 +63,7 @@ async def test_the_digits_wrong_then_right(
     assert (await gateway.get("verify_code", code="123456")).code == 101, "nobody asked for any"
     await account.phone.scan()
     digits = await account.phone.sees_digits()
-    await has_reason(gateway, "need_verify_code")
+    await gateway.has_reason("need_verify_code")
     await until(lambda: "hand them in with openwx verify-code DIGITS" in caplog.text)
     wrong = f"{(int(digits) + 1) % 1_000_000:06}"
     reply = await gateway.post("verify_code", code=wrong)
@@ -87,13 +82,13 @@ async def test_too_many_wrong_digits_bring_another_code(
     simulator.ilink.verify_code, simulator.ilink.verify_tries = True, 2
     await account.phone.scan()
     digits = await account.phone.sees_digits()
-    await has_reason(gateway, "need_verify_code")
+    await gateway.has_reason("need_verify_code")
     wrong = f"{(int(digits) + 1) % 1_000_000:06}"
     for _ in range(2):
         reply = await gateway.post("verify_code", code=wrong)
         assert (reply.code, reply.json["right"]) == (201, False)
     await shows_another_code(receiver)
-    await has_reason(gateway, "verify_code_blocked")
+    await gateway.has_reason("verify_code_blocked")
     await receiver.get(event="qrcode_expire")
     simulator.ilink.verify_code = False
     await account.phone.logs_in()
@@ -166,7 +161,7 @@ async def test_another_persons_scan_is_refused_in_words(
     await bound.reaches("scaning")
     other = simulator.add_account("李雷")
     await other.phone.logs_in()
-    client = await has_reason(bound, "scanned_by_another")
+    client = await bound.has_reason("scanned_by_another")
     assert owner.user_id in client["state_reason"]
     assert other.clawbot.user_id not in client["state_reason"]
     other.clawbot.says("not for you")
@@ -236,7 +231,7 @@ async def test_a_second_poller_pauses_the_account(
     simulator.ilink.second_poller = SecondPoller.OLDER_403
     rival = asyncio.ensure_future(_polls(world, owner))
     try:
-        client = await has_reason(api, "second_poller")
+        client = await api.has_reason("second_poller")
         assert client["state"] == "updating"
         assert "another program" in client["state_reason"]
     finally:

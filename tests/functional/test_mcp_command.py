@@ -29,6 +29,7 @@ from .world import Command, World
 
 Start = Callable[..., Awaitable[Command]]
 TOKEN = "b8-of-mcp-7d1f0c9e"
+KEYS = json.dumps([{"name": "own", "token": TOKEN}])
 GATEWAYS = "c9-of-the-gateway-2a"
 LINE = r"listens on (http://\S+)"
 INITIALIZE = {
@@ -124,6 +125,8 @@ async def only_this_machine_and_who_has_the_token(url: str) -> None:
         ("example.org:0", {}, "a token is needed"),
         ("127.0.0.1:0", {"OPENWX_ACCESS__TOKEN": TOKEN}, "a way around it"),
         ("127.0.0.1:0", {"OPENWX_ACCESS__TOKEN": TOKEN, "OPENWX_MCP__TOKEN": TOKEN}, "another one"),
+        ("127.0.0.1:0", {"OPENWX_ACCESS__KEYS": KEYS}, "a way around it"),
+        ("127.0.0.1:0", {"OPENWX_ACCESS__KEYS": KEYS, "OPENWX_MCP__TOKEN": TOKEN}, "another one"),
         ("127.0.0.1", {}, "must be HOST:PORT"),
         (":3000", {}, "must be HOST:PORT"),
         ("127.0.0.1:x", {}, "must be HOST:PORT"),

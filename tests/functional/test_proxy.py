@@ -15,7 +15,7 @@ from openwx.config import AccessSettings, Settings
 from openwx.config.proxies import read_environment
 from openwx.simulator import Account, ClawBot, Simulator
 from openwx.simulator.media import PNG
-from tests.patience import PATIENCE_S, until
+from tests.patience import until, until_seen
 from tests.proxies import (
     PASSWORD,
     SHOWN_PASSWORD,
@@ -61,14 +61,7 @@ def through(world: World, proxy: SmallProxy) -> Callable[..., Awaitable[Gateway]
 
 async def has_reason(gateway: Api, code: str, *words: str) -> str:
     """Wait for the reason of the only account, and return its text."""
-    client: dict[str, Any] = {}
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while (client := await gateway.client())["reason_code"] != code:
-                await gateway.get("check_event", timeout="0.05")
-    except TimeoutError:
-        raise AssertionError(f"not {code} but {client}") from None
-    text = str(client["state_reason"])
+    text = str((await gateway.has_reason(code))["state_reason"])
     assert all(one in text for one in words), text
     return text
 
@@ -349,9 +342,7 @@ async def test_the_proxy_of_the_environment_and_its_exceptions(
     excepted = with_environment(settings, all_proxy=proxy.url, NO_PROXY="localhost, .example")
     gateway = await world.start(settings=excepted)
     await gateway.reaches("updating")
-    async with asyncio.timeout(PATIENCE_S):
-        while "its name is not known" not in (await gateway.client())["state_reason"]:
-            await gateway.get("check_event", timeout="0.05")
+    await until_seen(gateway.client, lambda one: "its name is not known" in one["state_reason"])
     assert len(proxy.asked) == asked
 
 
@@ -403,9 +394,9 @@ async def test_callers_are_trusted_with_proxies_only_as_long_as_it_is_allowed(
     assert started.code == 0
     await gateway.stop()
     gateway = await world.start(settings=world.settings(base_url=f"http://{NAME}", proxy=proxy.url))
-    async with asyncio.timeout(PATIENCE_S):
-        while "a caller gave its proxy" not in await reason_of(gateway, "b"):
-            await gateway.get("check_event", client="b", timeout="0.05")
+    await until_seen(
+        lambda: reason_of(gateway, "b"), lambda reason: "a caller gave its proxy" in reason
+    )
 
 
 async def reason_of(gateway: Api, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until_seen
 
 from .counting import shows
 from .test_outbox import fails
@@ -46,16 +46,14 @@ async def test_one_that_has_never_taken_anything(
     account.friend("小灰").says("first")
     await receiver.get(content="first")
     await shows(gateway, 1, "openwx_uploads_waiting", account="default", target="post_api")
-    while await refused(gateway) is None:
-        """It is noted a moment after the answer."""
+    await until_seen(lambda: refused(gateway))
     code, found = await doctor(openwx, world)
     assert (code, found["level"]) == (1, "problem")
     assert found["words"] == "default: post_api accepts nothing: HTTP 403 (the last delivery)"
     assert "see your backend's log" in found["advice"]
     receiver.behaves_well()
     account.friend("momo").says("second")
-    while await refused(gateway):
-        """Until it has taken one."""
+    await until_seen(lambda: refused(gateway), lambda one: not one)
     assert await doctor(openwx, world) == (0, {})
 
 
@@ -82,8 +80,7 @@ async def test_one_that_used_to_take_them(
     assert (code, found["level"]) == (1, "problem")
     receiver.behaves_well()
     account.friend("momo").says("a third")
-    while await refused(api):
-        """Until it takes them again."""
+    await until_seen(lambda: refused(api), lambda one: not one)
     code, found = await doctor(openwx, world)
     assert (code, found) == (0, {})
 

@@ -184,9 +184,7 @@ async def test_what_an_account_can_do_is_listed(api: Gateway, account: MemoryAcc
 async def test_the_digits_are_handed_in(world: World, account: MemoryAccount) -> None:
     account.wanted_code = "012345"
     gateway = await world.start()
-    told = await gateway.reaches("confirming")
-    while told["reason_code"] != "need_verify_code":
-        told = await gateway.client()
+    await gateway.has_reason("need_verify_code")
     for wrong in ("", "123", "123456789", "12345x", "１２３４５６", " 12345"):
         reply = await gateway.post("verify_code", code=wrong)
         assert (reply.status, reply.code) == (400, -2), wrong

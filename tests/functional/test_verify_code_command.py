@@ -7,7 +7,7 @@ import pytest
 from openwx.config import AccessSettings, AccountSettings
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until_seen
 
 from .world import Command, Gateway, World
 
@@ -19,10 +19,12 @@ TOKEN = "a-long-secret-token"
 
 async def wants_digits(gateway: Gateway, n: int = 1) -> None:
     """Wait until so many accounts want digits."""
-    wanting = 0
-    while wanting < n:
+
+    async def wanting() -> int:
         clients = (await gateway.get("check_client", token=TOKEN)).json["client"]
-        wanting = sum(one["reason_code"] == "need_verify_code" for one in clients)
+        return sum(one["reason_code"] == "need_verify_code" for one in clients)
+
+    await until_seen(wanting, n.__le__)
 
 
 async def hands_in(openwx: Start, world: World, *arguments: str) -> tuple[int, str, str]:

@@ -26,7 +26,7 @@ from openwx.simulator import Account, Simulator
 from openwx.timing import Timing
 from openwx.transports.base import TransportFactory
 from tests.memory import MemoryTransports
-from tests.patience import PATIENCE_S, until
+from tests.patience import PATIENCE_S, until, until_seen
 from tests.reply import Reply
 
 Json = dict[str, Any]
@@ -279,6 +279,10 @@ class Api:
         clients = (await self.get("check_client")).json["client"]
         assert isinstance(clients[0], dict)
         return clients[0]
+
+    async def has_reason(self, code: str) -> Json:
+        """Wait until the first account is in its state for this reason: a reason alone is no event."""
+        return await until_seen(self.client, lambda client: client["reason_code"] == code)
 
     async def reaches(self, state: str, timeout_s: float = PATIENCE_S) -> Json:
         """Wait until the only account is in this state. Takes what ``check_event`` has."""

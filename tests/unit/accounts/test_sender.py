@@ -42,7 +42,7 @@ from openwx.store.base import JournalError
 from openwx.store.records import Send, WriteBatch
 from openwx.timing import Timing
 from openwx.transports.ratelimit import RateLimiter
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 LONG_S = 3600.0
 SOON_S = 2.0
@@ -236,12 +236,6 @@ async def turns() -> None:
     """Let everything that can go on go on."""
     for _ in range(50):
         await asyncio.sleep(0)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 def lost() -> Unreachable:

@@ -24,7 +24,7 @@ from openwx.transports.standing import Standing
 from openwx.transports.web import mutations
 from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.mutations import MutationRunner
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 NEVER = 3600.0
 
@@ -86,12 +86,6 @@ async def begin(
         begun.append(object_id)
         if end is not None:
             await end.wait()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 @pytest.fixture
