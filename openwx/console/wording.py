@@ -20,6 +20,7 @@ from openwx.errors import (
     WeChatError,
 )
 from openwx.reasons import Reason, ReasonCode
+from openwx.store.base import InDoubt, LeaseLost
 
 MAY_NOT_LOG_IN = 1203
 KNOWN_RETS = frozenset({-14, 1100, 1101, 1102, MAY_NOT_LOG_IN, 1204, 1205})
@@ -126,6 +127,12 @@ def error_reason(error: CallerError, t: Translator) -> Explanation:
     id = _BY_STATUS.get(error.http_status or 0) or _BY_CODE.get(error.code)
     words = t(id) if id else t("error.other", code=int(error.code))
     return Explanation(words, error.status)
+
+
+def store_reason(error: InDoubt | LeaseLost, t: Translator) -> Explanation:
+    """Say what is known of a change that the store did not confirm."""
+    id = "error.in_doubt" if isinstance(error, InDoubt) else "error.lease_lost"
+    return Explanation(t(id), str(error))
 
 
 def delivery_reason(status: int, error: str, t: Translator) -> Explanation:

@@ -18,7 +18,7 @@ async def test_a_report_comes_back_as_it_was_put_in(journal: Journal, clock: Clo
     report = written.reports[0]
     assert report is not None
     assert (report.account, report.created, report.tries) == ("me", clock.now, 0)
-    assert await journal.pending_report(report.id) == report
+    assert await journal.pending_report("me", report.id) == report
     assert await journal.pending("me") == [(report.id, "chat")]
     assert await journal.pending("other") == []
 
@@ -96,7 +96,7 @@ async def test_a_reply_is_queued_once_however_often_its_report_is_delivered(
     await journal.write(WriteBatch(account="me", finished_sends=["a", "am"]))
     assert (await journal.write(delivered("c"))).sends == []
     assert await journal.waiting_sends("me") == []
-    assert await journal.pending_report(report.id) is None
+    assert await journal.pending_report("me", report.id) is None
 
 
 async def test_a_send_is_rewritten_until_it_is_finished(reopen: Open) -> None:

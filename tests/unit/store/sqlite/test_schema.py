@@ -59,7 +59,7 @@ async def test_a_journal_of_version_1_goes_on(old: Path, clock: Clock) -> None:
     for _ in range(2):  # the second time it is of this version already
         async with SQLiteJournal(old, clock=clock) as journal:
             assert await journal.pending("me") == [(7, "chat")]
-            report = await journal.pending_report(7)
+            report = await journal.pending_report("me", 7)
             assert report is not None
             assert (report.uid, report.dedupe, report.body, report.reply_to) == (
                 "u7", "d7", b'{"a":1}', b"\x01",
@@ -205,7 +205,7 @@ async def test_a_journal_of_the_last_version_opens_unchanged(tmp_path: Path, clo
     db.close()
     async with SQLiteJournal(path, clock=clock) as journal:
         assert await journal.pending("me") == [(2, "a")]
-        report = await journal.pending_report(2)
+        report = await journal.pending_report("me", 2)
         assert report is not None
         assert (report.uid, report.dedupe, report.reply_to, report.tries) == ("u2", "d2", b"to", 1)
         assert [held.uid for held in await journal.held("me")] == ["u5", "u6"]

@@ -1,0 +1,89 @@
+"""What one transaction takes: how many writes, and which of them may be applied part by part."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from openwx.store.records import AccountRecord, WriteBatch
+from openwx.store.sqlite.executor import Job
+
+MAX_WRITES = 1000
+"""Writes in one transaction."""
+MAX_BYTES = 8 * 1024 * 1024
+"""Bytes in one transaction, unless a single write has more."""
+
+
+class AccountChange(msgspec.Struct, frozen=True):
+    """The new row of an account; None deletes it."""
+
+    account: str
+    record: AccountRecord | None
+
+
+Write = WriteBatch | AccountChange
+
+
+def groups_of(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """Split writes into groups for one transaction each, in their order."""
+    group: list[Job] = []
+    room = MAX_BYTES
+    for job in jobs:
+        size = size_of(job.what)
+        if group and (size > room or len(group) == MAX_WRITES):
+            yield group
+            group, room = [], MAX_BYTES
+        group.append(job)
+        room -= size
+    if group:
+        yield group
+
+
+def runs_of(writes: Iterable[Write]) -> Iterator[list[WriteBatch] | AccountChange]:
+    """Split a group into runs. No two batches of a run change the same row, except by the same part.
+
+    So the parts of all batches of a run can be applied together, and yet each batch takes effect after the one before.
+    """
+    run: list[WriteBatch] = []
+    changed: set[int | str] = set()
+    for write in writes:
+        rows = _rows_of(write) if isinstance(write, WriteBatch) else set()
+        if run and (isinstance(write, AccountChange) or not changed.isdisjoint(rows)):
+            yield run
+            run, changed = [], set()
+        if isinstance(write, AccountChange):
+            yield write
+        else:
+            run.append(write)
+            changed |= rows
+    if run:
+        yield run
+
+
+def _rows_of(batch: WriteBatch) -> set[int | str]:
+    """Return ids of the reports and uids of the sends that a batch names."""
+    rows: set[int | str] = {end.id for end in batch.outcomes}
+    rows.update(done.id for done in batch.completed)
+    rows.update(key.report_id for key in (*batch.failed_tries, *batch.retried, *batch.dropped))
+    rows.update(batch.rewritten_sends)
+    rows.update(batch.finished_sends)
+    for send in batch.sends:
+        rows.add(send.uid)
+        if send.report_id is not None:
+            rows.add(send.report_id)
+    return rows
+
+
+def size_of(write: Write) -> int:
+    """Return about how many bytes it takes to write this."""
+    if isinstance(write, AccountChange):
+        return len(write.record.settings) if write.record else 0
+    parts = [
+        *(report.body for report in write.reports),
+        *(send.body for send in write.sends),
+        *write.rewritten_sends.values(),
+        *(report.body for report in write.completed),
+        *(value or b"" for value in write.state.values()),
+        *write.media.values(),
+        *write.keys.values(),
+    ]
+    return sum(map(len, parts))
