@@ -29,8 +29,8 @@ _CERTAINLY_NOT_DONE = frozenset(
         sqlite3.SQLITE_LOCKED,
     }
 )
-"""How a COMMIT fails that is not in the log: it could not begin, or one of its pages could not be written. The last page
-makes the others valid; what is done after that, such as the fsync, fails in other ways."""
+"""How a COMMIT fails that is not in the log: it could not begin, or one of its pages could not be written. The last one
+makes the others valid. What is done after that, such as the fsync, fails in other ways."""
 
 
 class Transactions(BatchExecutor):
