@@ -21,6 +21,7 @@ class AccountChange(msgspec.Struct, frozen=True):
 
 
 Write = WriteBatch | AccountChange
+WRITES = (WriteBatch, AccountChange)
 
 
 def groups_of(jobs: Sequence[Job]) -> Iterator[list[Job]]:
@@ -46,30 +47,37 @@ def runs_of(writes: Iterable[Write]) -> Iterator[list[WriteBatch] | AccountChang
     run: list[WriteBatch] = []
     changed: set[int | str] = set()
     for write in writes:
-        rows = _rows_of(write) if isinstance(write, WriteBatch) else set()
-        if run and (isinstance(write, AccountChange) or not changed.isdisjoint(rows)):
-            yield run
-            run, changed = [], set()
         if isinstance(write, AccountChange):
+            if run:
+                yield run
+            run, changed = [], set()
             yield write
-        else:
-            run.append(write)
+            continue
+        if rows := _rows_of(write):
+            if not changed.isdisjoint(rows):
+                yield run
+                run, changed = [], set()
             changed |= rows
+        run.append(write)
     if run:
         yield run
 
 
 def _rows_of(batch: WriteBatch) -> set[int | str]:
     """Return ids of the reports and uids of the sends that a batch names."""
-    rows: set[int | str] = {end.id for end in batch.outcomes}
-    rows.update(done.id for done in batch.completed)
-    rows.update(key.report_id for key in (*batch.failed_tries, *batch.retried, *batch.dropped))
-    rows.update(batch.rewritten_sends)
-    rows.update(batch.finished_sends)
+    rows: set[int | str] = set()
+    for ended in (batch.outcomes, batch.completed):
+        for one in ended:
+            rows.add(one.id)
+    for keys in (batch.failed_tries, batch.retried, batch.dropped):
+        for key in keys:
+            rows.add(key.report_id)
     for send in batch.sends:
         rows.add(send.uid)
         if send.report_id is not None:
             rows.add(send.report_id)
+    if batch.finished_sends or batch.rewritten_sends:
+        rows.update(batch.finished_sends, batch.rewritten_sends)
     return rows
 
 
@@ -77,13 +85,11 @@ def size_of(write: Write) -> int:
     """Return about how many bytes it takes to write this."""
     if isinstance(write, AccountChange):
         return len(write.record.settings) if write.record else 0
-    parts = [
-        *(report.body for report in write.reports),
-        *(send.body for send in write.sends),
-        *write.rewritten_sends.values(),
-        *(report.body for report in write.completed),
-        *(value or b"" for value in write.state.values()),
-        *write.media.values(),
-        *write.keys.values(),
-    ]
-    return sum(map(len, parts))
+    size = 0
+    for bodies in (write.reports, write.sends, write.completed):
+        for one in bodies:
+            size += len(one.body)
+    for values in (write.state, write.rewritten_sends, write.media, write.keys):
+        for value in values.values():
+            size += len(value or b"")
+    return size
