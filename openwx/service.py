@@ -30,7 +30,7 @@ from openwx.console import Console
 from openwx.errors import ConfigError, NotNowError, WeChatError
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
-from openwx.store.base import Journal, JournalError, JournalUnavailable
+from openwx.store.base import InDoubt, Journal, JournalError, JournalUnavailable, LeaseLost
 from openwx.store.records import WriteBatch
 from openwx.timing import Timing
 from openwx.transports import by_kind
@@ -126,7 +126,7 @@ async def running(
         leave_word(data_dir / instance.RUNNING, service, stack)
         async with asyncio.TaskGroup() as tasks:
             background = [
-                tasks.create_task(_prune(settings, journal, folder), name="prune"),
+                tasks.create_task(_prune(settings, gateway, journal, folder), name="prune"),
                 tasks.create_task(clocks.save(clock, journal), name="clock"),
             ]
             tasks.create_task(_run(service, background), name="gateway")
@@ -171,7 +171,9 @@ async def _have_libmagic() -> None:
         raise ConfigError(words) from error
 
 
-async def _prune(settings: Settings, journal: Journal, folder: MediaFolder) -> None:
+async def _prune(
+    settings: Settings, gateway: AccountManager, journal: Journal, folder: MediaFolder
+) -> None:
     """Keep the journal and the folder of media bounded."""
     limits, keep_days = settings.journal, settings.media.keep_days
     while True:
@@ -184,14 +186,18 @@ async def _prune(settings: Settings, journal: Journal, folder: MediaFolder) -> N
             )
             await journal.prune_media(keep_s=keep_days * DAY_S)
             await journal.prune_keys(keep_s=KEPT_S)
-            wanted = await journal.files()
+            wanted = {
+                path
+                for account in await gateway.accounts_in_journal()
+                for path in await journal.files(account)
+            }
             gone = await asyncio.to_thread(folder.clean, keep_days, wanted)
             if gone:
                 words = "%d media older than %d days were deleted"
                 metrics.dropped(
                     log, "old_media", words, gone, keep_days, count=gone, level=logging.INFO
                 )
-        except (JournalError, OSError) as error:
+        except (JournalError, InDoubt, LeaseLost, OSError) as error:
             log.warning("old entries and media cannot be deleted now: %s", error)
         await asyncio.sleep(PRUNE_EVERY_S)
 

@@ -39,7 +39,7 @@ from openwx.domain.contact_book import ContactBook
 from openwx.domain.events import Event, State, StateChanged, Stopped
 from openwx.errors import SessionEnded, WeChatError
 from openwx.reasons import Reason, ReasonCode, reason
-from openwx.store.base import JournalError
+from openwx.store.base import InDoubt, JournalError, LeaseLost
 from openwx.transports import by_kind
 from openwx.transports.base import Batch, Capability, ContactActions, SendBudget
 from openwx.transports.ratelimit import RateLimiter
@@ -271,7 +271,10 @@ class Account:
         await self._transport.close()
 
     async def run(self) -> None:
-        """Follow the account until ``stop``. A bug in it comes out as an exception."""
+        """Follow the account until ``stop``. A bug in it comes out as an exception.
+
+        With ``LeaseLost`` or ``InDoubt`` it ends at once, and writes nothing: this process may do nothing more for it.
+        """
         finish_s = self._resources.pace.finish_s
         try:
             saved = await self._restore()
@@ -290,7 +293,11 @@ class Account:
                 for task in background:
                     task.cancel()
             await self._log_what_is_left()
-        except Exception:
+        except Exception as error:
+            if _is_of_store(error):
+                words = "%s: ends here, without its stop: nothing more may be written for it: %s"
+                log.error(words, self.name, _first_of(error))  # noqa: TRY400 - no bug
+                return
             await self._record_stop(reason(ReasonCode.BUG))
             await self._backend.report_after_a_bug()
             raise
@@ -364,3 +371,16 @@ class Account:
             log.warning(words, self.name, reports, sends)
         else:
             log.info("%s: stopped; nothing is left to do", self.name)
+
+
+def _is_of_store(error: BaseException) -> bool:
+    """Return whether nothing but ``LeaseLost`` and ``InDoubt`` ended the account."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_of_store, error.exceptions))
+    return isinstance(error, InDoubt | LeaseLost)
+
+
+def _first_of(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,15 +1,34 @@
-"""Refuses what callers ask for while the journal cannot be written."""
+"""What callers are told when the journal cannot be written."""
 
 from openwx.errors import CallerError, Code
-from openwx.store.base import Journal, JournalError
+from openwx.store.base import InDoubt, Journal, JournalError, LeaseLost
 
 RETRY_AFTER_S = 1
 """``Retry-After``, in seconds. The journal checks twice a second whether it can be written again."""
+_ELSEWHERE_S = 5
+"""``Retry-After`` while another process takes the account, in seconds."""
+
+StoreError = JournalError | InDoubt | LeaseLost
+"""What a write raises when the store does not do it."""
 
 
 def not_kept(error: JournalError, done: str) -> CallerError:
     """Make the refusal (-5, HTTP 503). ``done`` says what was done, such as "nothing was sent"."""
     return CallerError(Code.GAVE_UP, f"{done}: {error}", http_status=503, retry_after=RETRY_AFTER_S)
+
+
+def told(error: StoreError) -> CallerError:
+    """Make the answer to a caller whose write ended so: not done, not done by this process, or unknown."""
+    match error:
+        case InDoubt():
+            words = f"{error}: the outcome is unknown"
+            return CallerError(Code.UNREACHABLE, words, http_status=504)
+        case LeaseLost():
+            return CallerError(
+                Code.NOT_RUNNING, f"not done: {error}", http_status=503, retry_after=_ELSEWHERE_S
+            )
+        case JournalError():
+            return not_kept(error, "not done")
 
 
 def require(journal: Journal, done: str) -> None:

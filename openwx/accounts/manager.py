@@ -87,10 +87,18 @@ class AccountManager:
             self._settings_of[name] = settings
             self._make(name)
 
-    @property
-    def journal_bytes(self) -> int:
-        """The size of the journal."""
-        return self._resources.journal.size()
+    async def accounts_in_journal(self) -> list[str]:
+        """Return the accounts that the journal has rows of: also those that were removed from the configuration.
+
+        Those of this process have one when this returns. Raise ``JournalError``, ``InDoubt``, ``LeaseLost``.
+        """
+        async with self._changing:
+            journal = self._resources.journal
+            return await registry.save_missing(journal, self._registry, self.accounts)
+
+    async def journal_bytes(self) -> int:
+        """Return the size of the journal. Raise ``JournalError`` if it is not known."""
+        return await self._resources.journal.size()
 
     @property
     def journal_trouble(self) -> str:
@@ -168,7 +176,8 @@ class AccountManager:
         fresh = not configured and (bool(parameters) or former is None)
         if fresh:
             settings = self._on_the_bench(settings)
-        await self._save(self._registry.with_started(name, parameters if fresh else None))
+        texts_of_fresh = parameters if fresh else None
+        await self._save(self._registry.with_started(name, texts_of_fresh), name)
         if fresh:
             self._settings_of[name] = settings
         if former is not None:  # an account that never ran is not closed by its own task
@@ -198,7 +207,7 @@ class AccountManager:
         texts: dict[str, str] = {}
         if name in self.settings.accounts:
             async with self._changing:
-                await self._save(self._registry.with_transport(name, transport))
+                await self._save(self._registry.with_transport(name, transport), name)
                 self._settings_of[name] = self._registry.configured(self.settings.accounts)[name]
         else:
             texts = {**self._registry.started.get(name, {}), "transport": transport}
@@ -231,7 +240,7 @@ class AccountManager:
         """
         async with self._changing:
             if len(self.accounts) > 1 and account.name not in self._registry.stopped:
-                await self._save(self._registry.with_stopped(account.name))
+                await self._save(self._registry.with_stopped(account.name), account.name)
             if account.name not in self._stops:
                 loop = asyncio.get_running_loop()
                 self._stops[account.name] = loop.call_later(delay_s, account.stop)
@@ -240,9 +249,10 @@ class AccountManager:
         if timer := self._stops.pop(name, None):
             timer.cancel()
 
-    async def _save(self, changed: AccountRegistry) -> None:
+    async def _save(self, changed: AccountRegistry, name: str) -> None:
+        """Save a registry, which differs in one account."""
         try:
-            await registry.save(self._resources.journal, changed)
+            await registry.save(self._resources.journal, changed, name)
         except JournalError as error:
             raise journal_guard.not_kept(error, "cannot be kept safe, so not done") from error
         self._registry = changed

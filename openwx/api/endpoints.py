@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from aiohttp import hdrs, web
 
 from openwx import metrics
-from openwx.accounts.journal_guard import not_kept
+from openwx.accounts import journal_guard
 from openwx.api import answers, audit, confirm, routing, statuses
 from openwx.api.access import Access, unauthenticated, unwanted
 from openwx.api.answers import Answer
@@ -27,7 +27,7 @@ from openwx.api.visible import VisibleGateway
 from openwx.api.websocket import Sockets
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.logcontext import also
-from openwx.store.base import JournalError
+from openwx.store.base import InDoubt, JournalError, LeaseLost
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
@@ -350,8 +350,8 @@ def _failure(name: str, error: Exception, params: RequestParams) -> Answer:
             return answers.failure(error)
         case WeChatError():
             return answers.wechat_failure(error)
-        case JournalError():
-            return answers.failure(not_kept(error, "not done"))
+        case JournalError() | InDoubt() | LeaseLost():
+            return answers.failure(journal_guard.told(error))
         case _:
             logger.error("%s failed", name, exc_info=error)
             return answers.internal_failure()

@@ -18,6 +18,7 @@ from openwx.api.answers import Answer
 from openwx.api.callers import Caller
 from openwx.api.guard import guarded
 from openwx.domain.events import State
+from openwx.store.base import JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -30,6 +31,7 @@ class Metrics(Collector):
     def __init__(self, gateway: "AccountManager", access: Access) -> None:
         self._gateway = gateway
         self._access = access
+        self._journal_bytes: int | None = None
         self._all = CollectorRegistry()
         self._all.register(metrics.REGISTRY)
         self._all.register(self)
@@ -41,6 +43,10 @@ class Metrics(Collector):
         caller = await self._access.caller_by_query(request)
         if caller is None:
             raise unauthenticated()
+        try:
+            self._journal_bytes = await self._gateway.journal_bytes()
+        except JournalError:
+            self._journal_bytes = None
         encode, content_type = choose_encoder(",".join(request.headers.getall(hdrs.ACCEPT, [])))
         headers: dict[str, str] = {hdrs.CACHE_CONTROL: "no-store"}
         return Answer(
@@ -64,8 +70,9 @@ class Metrics(Collector):
             accounts,
             lambda account: account.sync_age_s,
         )
-        words = "Bytes of the journal, with its write-ahead log."
-        yield GaugeMetricFamily("openwx_journal_bytes", words, self._gateway.journal_bytes)
+        if self._journal_bytes is not None:
+            words = "Bytes of the journal, with its write-ahead log."
+            yield GaugeMetricFamily("openwx_journal_bytes", words, self._journal_bytes)
         words = "1 while the journal can be written, 0 while it cannot."
         works = float(not self._gateway.journal_trouble)
         yield GaugeMetricFamily("openwx_journal_writable", words, works)

@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from openwx import store
+from openwx.accounts import journal_guard
 from openwx.accounts.outbox import LISTED, Outbox, WaitingDelivery
 from openwx.cli import probe
 from openwx.client import CallFailed, Client, Delivery
@@ -22,7 +23,7 @@ from openwx.config import Settings
 from openwx.config.contract import POST_API
 from openwx.errors import CallerError, ConfigError
 from openwx.safetext import in_json, one_line
-from openwx.store.base import JournalError
+from openwx.store.base import InDoubt, JournalError, LeaseLost
 from openwx.store.records import ListedDelivery
 
 State = Literal["failed", "waiting"]
@@ -69,6 +70,9 @@ def main(settings: Settings, asked: Asked) -> int:
             print(runner.run(_do(deliveries, asked)))
     except (CallFailed, CallerError) as error:
         print(f"openwx: {one_line(error.status)}", file=sys.stderr)
+        return 1
+    except (InDoubt, LeaseLost) as error:
+        print(f"openwx: {one_line(journal_guard.told(error).status)}", file=sys.stderr)
         return 1
     except JournalError as error:
         raise ConfigError(f"data_dir {settings.data_dir}: {error}") from error

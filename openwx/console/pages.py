@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
+from openwx.accounts import journal_guard
 from openwx.api import answers, audit
 from openwx.api.callers import Scope
 from openwx.api.connection import authenticate
@@ -13,11 +14,16 @@ from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_que
 from openwx.console.context import LOGIN, ROOT, PageContext, View, local_path
 from openwx.console.services import ConsoleServices
 from openwx.console.translation import Translator
-from openwx.console.wording import Explanation, PageError, error_reason, trouble_reason
+from openwx.console.wording import (
+    Explanation,
+    PageError,
+    error_reason,
+    trouble_reason,
+)
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.language import language_of
 from openwx.logcontext import also
-from openwx.store.base import JournalError
+from openwx.store.base import InDoubt, JournalError, LeaseLost
 
 log = logging.getLogger("openwx.console")
 
@@ -75,6 +81,10 @@ class PageHandlers:
             except JournalError as error:
                 context.code = Code.GAVE_UP
                 response = _error_page(context, Explanation(t("error.journal"), str(error)), 502)
+            except (InDoubt, LeaseLost) as error:
+                told = journal_guard.told(error)
+                context.code = told.code
+                response = _error_page(context, error_reason(error, t), told.http_status or 503)
             except web.HTTPException:
                 raise
             except Exception:

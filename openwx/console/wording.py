@@ -20,6 +20,7 @@ from openwx.errors import (
     WeChatError,
 )
 from openwx.reasons import Reason, ReasonCode
+from openwx.store.base import InDoubt, LeaseLost
 from openwx.store.records import ListedDelivery
 
 MAY_NOT_LOG_IN = 1203
@@ -120,8 +121,12 @@ _BY_CODE: dict[int, str] = {
 }
 
 
-def error_reason(error: CallerError, t: Translator) -> Explanation:
-    """Say why a page cannot be shown, or a form cannot be done."""
+def error_reason(error: CallerError | InDoubt | LeaseLost, t: Translator) -> Explanation:
+    """Say why a page cannot be shown, or a form cannot be done, or that nobody knows whether it was."""
+    if isinstance(error, InDoubt):
+        return Explanation(t("error.in_doubt"), str(error))
+    if isinstance(error, LeaseLost):
+        return Explanation(t("error.lease_lost"), str(error))
     if isinstance(error, PageError):
         return Explanation(t(error.id, **error.values))
     id = _BY_STATUS.get(error.http_status or 0) or _BY_CODE.get(error.code)

@@ -362,6 +362,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "error.which_delivery": ("Which delivery? Choose one from the list.", "哪条上报？请从列表中选择。"),
     "error.too_long": ("The text is too long: WeChat takes at most {most} bytes.", "文字太长：微信最多接收 {most} 字节。"),
     "error.journal": ("The journal cannot be read or written now; nothing was done. Is the disk full?", "日志库现在无法读写，没有执行任何操作。磁盘满了吗？"),
+    "error.in_doubt": ("Nobody knows whether this was done. Look before you do it again.", "不知道这项操作是否已经执行。请先看一看，再决定要不要重做。"),
+    "error.lease_lost": ("This account is run by another process now; nothing was done.", "这个账号现在由另一个进程运行，没有执行任何操作。"),
     "error.bad_request": ("The request is incomplete or not valid.", "请求不完整或无效。"),
     "error.too_large": ("The request is too large.", "请求内容太大。"),
     "error.slow": ("The request did not arrive in time.", "请求没有及时传完。"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from openwx import metrics
-from openwx.store.base import JournalError, KeyValue
+from openwx.store.base import InDoubt, JournalError, KeyValue
 from openwx.store.records import WriteBatch
 
 log = logging.getLogger("openwx.report")
@@ -24,7 +24,8 @@ STEP_S = 2.0
 CHECK_EVERY_S = 5.0
 _MAX_STEPS = 16
 _ALL_ACCOUNTS = ""
-"""The account under which the clock's state is stored."""
+"""The name under which the clock's state is stored: it is of the machine, which has one for all accounts. No account
+can have this name."""
 _KEY = "clock"
 
 
@@ -146,6 +147,6 @@ async def save(clock: Clock, journal: KeyValue) -> None:
                     WriteBatch(account=_ALL_ACCOUNTS, state={_KEY: clock.to_bytes()})
                 )
                 saved = changes
-            except JournalError as error:
+            except (JournalError, InDoubt) as error:  # once more does no harm
                 log.debug("the steps of the clock are not saved yet: %s", error)
         await asyncio.sleep(CHECK_EVERY_S)

@@ -160,7 +160,7 @@ class Reporter:
     async def _deliver(self, chat: str, report_id: int, probe: bool) -> Retry | None:
         """Try a report once. Return when to try it again; None at the end of its delivery."""
         report = await self._outcomes.until_done(
-            lambda: self._journal.pending_report(report_id, self.target.name)
+            lambda: self._journal.pending_report(self._account, report_id, self.target.name)
         )
         retry = None
         if report is not None:

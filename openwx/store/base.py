@@ -3,12 +3,15 @@
 What every store promises, and ``tests/unit/store/conformance`` checks:
 
 - What ``write`` returned is on the disk. A batch is stored whole or not at all, and one that cannot be stored does
-  not affect the others.
+  not affect the others. Any text is kept as it is.
+- Everything is of one account. Ids and uids of another one are without effect, as if they did not exist.
 - Batches of one account take effect in the order of the calls. Cancelling a caller undoes nothing.
-- ``JournalError`` means that nothing was changed; the same batch succeeds once the cause is gone. With
-  ``InvalidBatch`` it never will.
-- Ids and sequence numbers grow, and are never reused. A reader that continues after a number misses nothing.
-- Reads see every write that returned.
+- ``JournalError`` means that nothing was changed by this call, and never will be; the same batch succeeds once the
+  cause is gone. With ``InvalidBatch`` it never will. While it is not known whether a batch was stored, ``write``
+  waits; ``InDoubt`` says that the wait had to end before. Nobody repeats a batch after ``InDoubt`` or ``LeaseLost``.
+- Ids of reports and of sends, and sequence numbers, grow within an account in the order of the writes, and are never
+  reused. A reader that continues after a number misses nothing.
+- Reads see every write that returned. They raise ``JournalError`` alone.
 - A report has a delivery for each of its targets. These end, fail and are retried independently of each other; the
   report waits, with its attachment, until all have ended, and counts as failed while one of them has failed.
 """
@@ -19,6 +22,7 @@ from typing import Protocol, TypeVar
 from openwx.config.contract import POST_API
 from openwx.errors import OpenwxError
 from openwx.store.records import (
+    AccountRecord,
     Counts,
     ListedDelivery,
     MessagePage,
@@ -37,7 +41,24 @@ MAX_SEQ = 2**63 - 1
 
 
 class JournalError(OpenwxError):
-    """The journal cannot be read or written (disk full, locked, damaged, removed, closed). Nothing was changed."""
+    """The journal cannot be read or written (disk full, locked, damaged, removed, closed).
+
+    Certainly nothing was changed, and never will be: whoever wants it done repeats it.
+    """
+
+
+class InDoubt(OpenwxError):
+    """Nobody knows whether this was stored, and the wait for the answer had to end: the store closes.
+
+    No ``JournalError``: what is repeated then may be stored twice.
+    """
+
+
+class LeaseLost(OpenwxError):
+    """Nothing was stored, and this process may do nothing for the account any more: another one runs it now.
+
+    No ``JournalError``: nobody waits for it to end.
+    """
 
 
 class InvalidBatch(Exception):
@@ -52,7 +73,10 @@ class Writable(Protocol):
     """The only way to change a journal, and whether it works at present."""
 
     async def write(self, batch: WriteBatch) -> WriteResult:
-        """Store all of a batch. Raise ``JournalError``, at once while writing is known to fail."""
+        """Store all of a batch.
+
+        Raise ``JournalError``, at once while writing is known to fail; ``InDoubt``, ``LeaseLost``.
+        """
 
     @property
     def trouble(self) -> str:
@@ -70,7 +94,10 @@ class Writable(Protocol):
     async def until_done(
         self, work: Callable[[], Awaitable[T]], on_wait: Callable[[JournalError], object]
     ) -> T:
-        """Repeat ``work`` until it raises no ``JournalError``. Call ``on_wait`` once, with the first error."""
+        """Repeat ``work`` until it raises no ``JournalError``. Call ``on_wait`` once, with the first error.
+
+        ``InDoubt`` and ``LeaseLost`` are raised: what they end must not be repeated.
+        """
 
 
 class ReportStore(Writable, Protocol):
@@ -79,7 +106,9 @@ class ReportStore(Writable, Protocol):
     async def pending(self, account: str, target: str = POST_API) -> list[tuple[int, str]]:
         """Return id and chat of the reports that can be delivered to a target now, oldest first."""
 
-    async def pending_report(self, report_id: int, target: str = POST_API) -> Report | None:
+    async def pending_report(
+        self, account: str, report_id: int, target: str = POST_API
+    ) -> Report | None:
         """Return a report whose delivery to this target is pending; None once that has ended."""
 
     async def targets_waited_for(self, account: str) -> list[str]:
@@ -173,6 +202,19 @@ class KeyValue(Writable, Protocol):
         """Return the row of a key and those whose keys are ``<key> <anything>``, unless they are pruned by now."""
 
 
+class AccountStore(Protocol):
+    """The accounts that the store knows of. Both changes raise what ``Writable.write`` raises."""
+
+    async def accounts(self) -> list[AccountRecord]:
+        """Return all accounts with a row, by name."""
+
+    async def save_account(self, record: AccountRecord) -> None:
+        """Add the row of an account, or replace it."""
+
+    async def forget_account(self, account: str) -> None:
+        """Delete the row of an account, if there is one. What it wrote stays."""
+
+
 class Maintenance(Protocol):
     """Keeping the journal bounded."""
 
@@ -191,15 +233,27 @@ class Maintenance(Protocol):
     async def prune_keys(self, *, keep_s: float) -> None:
         """Delete records of idempotent calls that are older than ``keep_s``."""
 
-    async def files(self) -> set[str]:
-        """Return the attachments of reports and sends that are not finished. They must not be deleted."""
+    async def files(self, account: str) -> set[str]:
+        """Return the attachments of its reports and sends that are not finished. They must not be deleted."""
 
     async def unfinished(self, account: str) -> tuple[int, int]:
         """Count the reports and sends that wait."""
 
-    def size(self) -> int:
-        """Return the size of the journal on the disk, in bytes."""
+    async def size(self) -> int:
+        """Return the size of the journal on the disk, in bytes, as it was a minute ago at most.
+
+        Raise ``JournalError`` if it is not known.
+        """
 
 
-class Journal(ReportStore, ReportLog, SendStore, DeliveryStore, KeyValue, Maintenance, Protocol):
+class Journal(
+    ReportStore,
+    ReportLog,
+    SendStore,
+    DeliveryStore,
+    KeyValue,
+    AccountStore,
+    Maintenance,
+    Protocol,
+):
     """All roles of one store."""

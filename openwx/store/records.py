@@ -207,7 +207,11 @@ class DeliveryOutcome(msgspec.Struct, frozen=True):
 
 
 class WriteBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """One atomic write. Its parts take effect in the order of these fields."""
+    """One atomic write. Its parts take effect in the order of these fields.
+
+    All of them act on rows of ``account`` alone: ids and uids of another one are without effect, as if they did not
+    exist.
+    """
 
     account: str
     reports: Sequence[NewReport] = ()
@@ -230,6 +234,19 @@ class WriteBatch(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of media that can be sent on, by the first part of the ``media_id``."""
     keys: Mapping[str, bytes] = {}
     """Records of idempotent calls, by their callers' keys."""
+
+
+class AccountRecord(msgspec.Struct, kw_only=True, frozen=True):
+    """An account that the store knows of."""
+
+    account: str
+    """Its name."""
+    wanted: bool
+    """Whether it should run."""
+    settings: bytes
+    """Opaque to the store."""
+    origin: str
+    """Where it comes from: ``config`` or ``api``."""
 
 
 class WriteResult(msgspec.Struct, frozen=True):

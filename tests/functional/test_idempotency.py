@@ -15,7 +15,7 @@ from openwx.service import JOURNAL
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import PNG
 from openwx.store.records import WriteBatch, WriteResult
-from openwx.store.sqlite.condition import size_of
+from openwx.store.sqlite.grouping import size_of
 from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S
 from tests.reply import Reply

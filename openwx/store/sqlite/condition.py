@@ -4,7 +4,6 @@ import asyncio
 import logging
 
 from openwx.store.base import JournalError
-from openwx.store.records import WriteBatch
 from openwx.throttle import Throttle
 
 log = logging.getLogger("openwx.report")
@@ -65,17 +64,3 @@ class Condition:
         while not self.trouble:
             await self._failing.wait()
         return JournalError(self.trouble)
-
-
-def size_of(batch: WriteBatch) -> int:
-    """Return about how many bytes it takes to write a batch."""
-    parts = [
-        *(report.body for report in batch.reports),
-        *(send.body for send in batch.sends),
-        *batch.rewritten_sends.values(),
-        *(report.body for report in batch.completed),
-        *(value or b"" for value in batch.state.values()),
-        *batch.media.values(),
-        *batch.keys.values(),
-    ]
-    return sum(map(len, parts))

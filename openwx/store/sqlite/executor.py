@@ -34,9 +34,13 @@ class BatchExecutor:
         """Do the jobs. Each yielded list is passed on at once, with a single wake-up of the loop."""
         raise NotImplementedError
 
-    def close(self) -> None:
-        """Close what ``open`` opened."""
+    def close(self) -> list[JobResult]:
+        """Close what ``open`` opened. Return the results of jobs that had none until now."""
         raise NotImplementedError
+
+
+class Abandoned(Exception):
+    """The thread did not end in time. The job may yet be done."""
 
 
 class Worker:
@@ -47,6 +51,8 @@ class Worker:
         self._name = name
         self._max_batch = max_batch
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._waiting: set[asyncio.Future[Any]] = set()
+        """Callers of jobs that are not done."""
         self._loop: asyncio.AbstractEventLoop
         self._ended: asyncio.Future[None]
 
@@ -59,16 +65,29 @@ class Worker:
         threading.Thread(target=self._run, args=(opened,), name=self._name, daemon=True).start()
         await opened
 
-    async def stop(self) -> None:
-        """Do all jobs, then end the thread."""
+    async def stop(self, within_s: float) -> None:
+        """Do all jobs, then end the thread. If that takes longer, callers who still wait get ``Abandoned``.
+
+        Raise ``TimeoutError`` then.
+        """
         self._jobs.put(None)
-        await asyncio.shield(self._ended)
+        try:
+            async with asyncio.timeout(within_s):
+                await asyncio.shield(self._ended)
+        finally:
+            for done in self._waiting:
+                if not done.done():
+                    done.set_exception(Abandoned())
 
     async def do(self, what: Any) -> Any:
         """Have a job done, and return its result. Cancelling the caller does not stop the job."""
         done: asyncio.Future[Any] = self._loop.create_future()
         self._jobs.put(Job(what, done))
-        return await done
+        self._waiting.add(done)
+        try:
+            return await done
+        finally:
+            self._waiting.discard(done)
 
     def _run(self, opened: asyncio.Future[None]) -> None:
         try:
@@ -83,7 +102,7 @@ class Worker:
                     self._resolve(results)
             except Exception as error:  # noqa: BLE001 - a bug: raised by every `do` that still waits
                 self._resolve([JobResult(job.done, None, error) for job in jobs])
-        self._executor.close()
+        self._resolve(self._executor.close())
         self._resolve([JobResult(self._ended, None, None)])
 
     def _next(self) -> list[Job] | None:

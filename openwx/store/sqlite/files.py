@@ -3,6 +3,7 @@
 SQLite goes on writing into a file that was deleted, moved or replaced, but the next start will not find it there.
 """
 
+import contextlib
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,6 +49,14 @@ class Files:
                     f"{path.name} was deleted, moved or replaced in data_dir while openwx"
                     " ran: put it back, or start openwx anew"
                 )
+
+    def size(self) -> int:
+        """Return the size of the database and its write-ahead log, in bytes."""
+        size = 0
+        for path in self._written:
+            with contextlib.suppress(FileNotFoundError):
+                size += path.stat().st_size
+        return size
 
     def is_room_scarcer(self) -> bool:
         """Return whether there is little room, and another amount of it than at the last call."""

@@ -5,7 +5,6 @@ One thread owns the connection. All batches that wait while it is busy share its
 """
 
 import asyncio
-import contextlib
 import json
 import logging
 import time
@@ -16,8 +15,9 @@ from typing import Any, Self, TypeVar, cast
 
 from openwx import metrics
 from openwx.config.contract import POST_API
-from openwx.store.base import MAX_SEQ, JournalError
+from openwx.store.base import MAX_SEQ, InDoubt, JournalError
 from openwx.store.records import (
+    AccountRecord,
     Counts,
     DeliveryStatus,
     ListedDelivery,
@@ -30,9 +30,10 @@ from openwx.store.records import (
     WriteResult,
 )
 from openwx.store.sqlite import queries
-from openwx.store.sqlite.condition import Condition, size_of
-from openwx.store.sqlite.executor import Worker
+from openwx.store.sqlite.condition import Condition
+from openwx.store.sqlite.executor import Abandoned, Worker
 from openwx.store.sqlite.files import Files
+from openwx.store.sqlite.grouping import MAX_WRITES, AccountChange, Write, size_of
 from openwx.store.sqlite.queries import (
     Probe,
     Prune,
@@ -43,7 +44,7 @@ from openwx.store.sqlite.queries import (
     Vacuum,
 )
 from openwx.store.sqlite.schema import BUSY_TIMEOUT_S
-from openwx.store.sqlite.tables import MAX_BATCH, Tables
+from openwx.store.sqlite.transactions import Transactions
 
 T = TypeVar("T")
 
@@ -53,20 +54,23 @@ PROBE_EVERY_S = 0.5
 """How often the journal's files are checked; in trouble, whether they can be written again."""
 PROBE_TIMEOUT_S = 20.0
 """A disk that takes longer to answer is as good as none."""
+_CLOSED = "the journal is closed"
 
 
 class SQLiteJournal:
-    """Implements ``openwx.store.base.Journal``. Use it as ``async with``; leaving completes all writes."""
+    """Implements ``openwx.store.base.Journal``. Use it as ``async with``; leaving completes all writes.
+
+    If the disk does not answer meanwhile, they end as ``InDoubt``.
+    """
 
     def __init__(
         self, path: Path, *, beside: Sequence[Path] = (), clock: Callable[[], float] = time.time
     ) -> None:
-        self._path = path
         self._clock = clock
         self._files = Files(path, beside)
         self._condition = Condition()
-        self._tables = Tables(path, clock, self._files)
-        self._worker = Worker(self._tables, name="journal", max_batch=MAX_BATCH)
+        self._transactions = Transactions(path, clock, self._files)
+        self._worker = Worker(self._transactions, name="journal", max_batch=MAX_WRITES)
         self._is_open = False
         self._probing: asyncio.Task[None]
 
@@ -84,7 +88,10 @@ class SQLiteJournal:
     ) -> None:
         self._is_open = False
         self._probing.cancel()
-        await self._worker.stop()
+        try:
+            await self._worker.stop(within_s=PROBE_TIMEOUT_S)
+        except TimeoutError:
+            log.error("the journal is left while it is written: its disk does not answer")  # noqa: TRY400 - no bug
 
     # -- whether it can be written -----------------------------------------------------------------
 
@@ -138,21 +145,38 @@ class SQLiteJournal:
     # -- writing -----------------------------------------------------------------------------------
 
     async def write(self, batch: WriteBatch) -> WriteResult:
+        self._require_open()
         self._condition.require()
         try:
-            return cast("WriteResult", await self._do(batch))
-        except JournalError as error:
-            if self._is_open:
-                self._condition.failed(error, size_of(batch))
-            raise
+            return cast("WriteResult", await self._worker.do(batch))
+        except (JournalError, Abandoned) as error:
+            raise self._failed(error, batch) from error.__cause__
+
+    async def _change(self, change: AccountChange) -> None:
+        self._require_open()
+        self._condition.require()
+        try:
+            await self._worker.do(change)
+        except (JournalError, Abandoned) as error:
+            raise self._failed(error, change) from error.__cause__
+
+    def _failed(self, error: JournalError | Abandoned, what: Write) -> JournalError | InDoubt:
+        """Note that something could not be written, and return what its caller is told."""
+        if isinstance(error, Abandoned):
+            return InDoubt("the journal was closed before its disk answered")
+        if self._is_open:
+            self._condition.failed(error, size_of(what))
+        return error
 
     # -- reports that are not delivered --------------------------------------------------------------
 
     async def pending(self, account: str, target: str = POST_API) -> list[tuple[int, str]]:
         return cast("list[tuple[int, str]]", await self._read(queries.PENDING, account, target))
 
-    async def pending_report(self, report_id: int, target: str = POST_API) -> Report | None:
-        rows = await self._read(queries.PENDING_REPORT, report_id, target)
+    async def pending_report(
+        self, account: str, report_id: int, target: str = POST_API
+    ) -> Report | None:
+        rows = await self._read(queries.PENDING_REPORT, account, report_id, target)
         return queries.pending_report_of(rows[0], target) if rows else None
 
     async def targets_waited_for(self, account: str) -> list[str]:
@@ -239,6 +263,17 @@ class SQLiteJournal:
     async def keys_of(self, account: str, key: str) -> dict[str, bytes]:
         return dict(await self._read(queries.KEYS_OF, account, key))
 
+    # -- accounts ----------------------------------------------------------------------------------
+
+    async def accounts(self) -> list[AccountRecord]:
+        return [queries.account_of(row) for row in await self._read(queries.ACCOUNTS)]
+
+    async def save_account(self, record: AccountRecord) -> None:
+        await self._change(AccountChange(record.account, record))
+
+    async def forget_account(self, account: str) -> None:
+        await self._change(AccountChange(account, None))
+
     # -- maintenance -------------------------------------------------------------------------------
 
     async def prune(
@@ -264,20 +299,15 @@ class SQLiteJournal:
     async def prune_keys(self, *, keep_s: float) -> None:
         await self._in_slices(PruneOld("keys", self._clock() - keep_s))
 
-    async def files(self) -> set[str]:
-        return {path for (path,) in await self._read(queries.FILES)}
+    async def files(self, account: str) -> set[str]:
+        return {path for (path,) in await self._read(queries.FILES, account)}
 
     async def unfinished(self, account: str) -> tuple[int, int]:
         reports, sends = (await self._read(queries.UNFINISHED, account))[0]
         return reports, sends
 
-    def size(self) -> int:
-        """Return the size of the database and its write-ahead log."""
-        size = 0
-        for file in (self._path, self._path.with_name(f"{self._path.name}-wal")):
-            with contextlib.suppress(FileNotFoundError):
-                size += file.stat().st_size
-        return size
+    async def size(self) -> int:
+        return self._files.size()
 
     # -- the thread --------------------------------------------------------------------------------
 
@@ -303,8 +333,14 @@ class SQLiteJournal:
 
     async def _do(
         self,
-        job: WriteBatch | Read | ReadPublished | ReadMessages | Prune | PruneOld | Vacuum | Probe,
+        job: Read | ReadPublished | ReadMessages | Prune | PruneOld | Vacuum | Probe,
     ) -> Any:
+        self._require_open()
+        try:
+            return await self._worker.do(job)
+        except Abandoned:
+            raise JournalError(_CLOSED) from None
+
+    def _require_open(self) -> None:
         if not self._is_open:
-            raise JournalError("the journal is closed")
-        return await self._worker.do(job)
+            raise JournalError(_CLOSED)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from openwx.store.records import (
+    AccountRecord,
     Counts,
     DeliveryStatus,
     ListedDelivery,
@@ -41,7 +42,7 @@ _NAMES = (
 _JOINED = "uploads JOIN deliveries ON report_id = id"
 PENDING_REPORT = f"""
 SELECT {_FIELDS}, deliveries.created, deliveries.tries FROM {_JOINED}
-WHERE id = ? AND target = ? AND deliveries.fate = 0"""  # noqa: S608 - ours
+WHERE uploads.account = ? AND id = ? AND target = ? AND deliveries.fate = 0"""  # noqa: S608 - ours
 # A report whose media is incomplete holds back the later ones of its chat.
 BEHIND = """EXISTS (SELECT 1 FROM uploads AS first WHERE first.account = uploads.account
 AND first.chat = uploads.chat AND first.fate = 0 AND first.media != x'' AND first.id <= uploads.id)"""
@@ -114,8 +115,9 @@ MEDIA = "SELECT value FROM media WHERE account = ? AND key = ?"
 KEYS_OF = "SELECT key, value FROM keys WHERE account = ?1 AND key >= ?2 AND key < ?2 || '!'"
 BODY_OF = "SELECT body FROM uploads WHERE account = ? AND dedupe = ?"
 FILES = """
-SELECT attachment FROM uploads WHERE fate = 0 AND attachment != ''
-UNION SELECT attachment FROM sends WHERE attachment != ''"""
+SELECT attachment FROM uploads INDEXED BY uploads_pending
+WHERE account = ?1 AND fate = 0 AND attachment != ''
+UNION SELECT attachment FROM sends WHERE account = ?1 AND attachment != ''"""
 _PUBLISHED = """
 SELECT seq, kind, uid, created, attachment, body FROM uploads
 WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?"""
@@ -143,10 +145,9 @@ DELETE FROM {table} WHERE (account, key) IN (
     SELECT account, key FROM {table} WHERE created < ? LIMIT ?)"""  # noqa: S608 - ours
     for table in ("media", "keys")
 }
-_WRITE_PROBE = (
-    "INSERT OR REPLACE INTO state (account, key, value) VALUES ('', 'probe', randomblob(?))"
-)
-_DELETE_PROBE = "DELETE FROM state WHERE account = '' AND key = 'probe'"
+ACCOUNTS = "SELECT account, wanted, settings, origin FROM accounts ORDER BY account"
+_WRITE_PROBE = "INSERT INTO probe (filler) VALUES (randomblob(?))"
+_DELETE_PROBE = "DELETE FROM probe"
 
 
 class Read:
@@ -273,10 +274,20 @@ class Probe:
     def _write(self, db: sqlite3.Connection, size: int) -> None:
         db.execute("PRAGMA busy_timeout = 0")  # other jobs wait behind this one
         try:
-            db.execute(_WRITE_PROBE, (size,))
-            db.execute(_DELETE_PROBE)
+            write_probe(db, size)
         finally:
             db.execute(f"PRAGMA busy_timeout = {self._busy_timeout_s * 1000:.0f}")
+
+
+def write_probe(db: sqlite3.Connection, size: int) -> None:
+    """Commit a row of ``size`` bytes, which tells nothing, and delete it."""
+    db.execute(_WRITE_PROBE, (size,))
+    db.execute(_DELETE_PROBE)
+
+
+def account_of(row: tuple[Any, ...]) -> AccountRecord:
+    account, wanted, settings, origin = row
+    return AccountRecord(account=account, wanted=bool(wanted), settings=settings, origin=origin)
 
 
 def pending_report_of(row: tuple[Any, ...], target: str) -> Report:

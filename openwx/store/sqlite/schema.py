@@ -3,17 +3,24 @@
 Tables and columns keep the names of their first versions: a row of ``uploads`` is a report, ``fate`` the
 ``DeliveryStatus`` of all its deliveries (0 while one is pending, else failed, delivered or dropped, in this order),
 ``settled`` the time when the last of them ended, and ``seq`` its sequence number. ``tries``, ``status`` and ``error``
-are in ``deliveries`` since version 7; those of ``uploads`` are not used any more.
+are in ``deliveries`` since version 7; those of ``uploads`` are not used any more. Every row belongs to an account;
+under the account ``""`` of ``state`` stands only the clock of the machine (``reporter/clock.py``).
 """
 
 import errno
+import logging
 import os
 import sqlite3
 from pathlib import Path
 
+import msgspec
+
+from openwx import metrics
 from openwx.store.base import JournalError, JournalUnavailable
 
-VERSION = 7
+log = logging.getLogger("openwx.report")
+
+VERSION = 8
 _OPENS_WITHIN_S = 5.0
 """How long the start waits for a lock of another program, in seconds."""
 BUSY_TIMEOUT_S = 1.0
@@ -108,8 +115,26 @@ ALTER TABLE new_sends RENAME TO sends;
 CREATE INDEX sends_account ON sends (account, id);
 """
 
-_STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ, _CHATS, _OUTCOMES, _TARGETS)
-"""The migrations from each version to the next."""
+# The list of accounts was one value of `state`. Uids of sends were unique over all accounts, and their ids were used
+# again when all sends were finished.
+_ACCOUNTS = """
+CREATE TABLE accounts (
+    account TEXT PRIMARY KEY, wanted INTEGER NOT NULL, settings BLOB NOT NULL, origin TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE probe (filler BLOB NOT NULL);
+CREATE TABLE new_sends (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, uid TEXT NOT NULL,
+    upload_id INTEGER, target TEXT NOT NULL, part INTEGER NOT NULL, created REAL NOT NULL,
+    attachment TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (uid, account), UNIQUE (upload_id, target, part));
+INSERT INTO new_sends
+    SELECT id, account, uid, upload_id, target, part, created, attachment, body FROM sends;
+DROP TABLE sends;
+ALTER TABLE new_sends RENAME TO sends;
+CREATE INDEX sends_account ON sends (account, id);
+"""
+
+_STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ, _CHATS, _OUTCOMES, _TARGETS, _ACCOUNTS)
+"""The migrations from each version to the next. After that to ``_WITH_ACCOUNTS``, ``_fill_accounts`` runs."""
+_WITH_ACCOUNTS = 8
 
 
 _TEMPORARY = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
@@ -137,13 +162,56 @@ def connect(path: Path) -> sqlite3.Connection:
         _require_whole(path, db)
         db.executescript(_PRAGMAS)
         if version < VERSION:
-            steps = "".join(_STEPS[version:])
-            db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
+            _migrate(db, version)
         db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _migrate(db: sqlite3.Connection, version: int) -> None:
+    db.executescript(f"BEGIN IMMEDIATE; {''.join(_STEPS[version:])}")
+    if version < _WITH_ACCOUNTS:
+        _fill_accounts(db)
+    db.execute(f"PRAGMA user_version = {VERSION}")
+    db.execute("COMMIT")
+
+
+class _Roster(msgspec.Struct):
+    """What the API had started, stopped and chosen, as versions before 8 stored it."""
+
+    started: dict[str, dict[str, str]] = {}
+    stopped: list[str] = []
+    transports: dict[str, str] = {}
+
+
+def _fill_accounts(db: sqlite3.Connection) -> None:
+    """Make rows of the list of accounts, and of those that have written something."""
+    saved = db.execute("SELECT value FROM state WHERE account = '' AND key = 'accounts'").fetchone()
+    roster = _Roster()
+    if saved is not None:
+        try:
+            roster = msgspec.json.decode(saved[0], type=_Roster)
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
+            words = "the list of accounts that the API started cannot be read, and is dropped: %s"
+            metrics.dropped(log, "saved_state", words, error)
+    rows = []
+    for name in {*roster.started, *roster.stopped, *roster.transports}:
+        settings: dict[str, object] = {}
+        if name in roster.started:
+            settings["started_with"] = roster.started[name]
+        if name in roster.transports:
+            settings["transport"] = roster.transports[name]
+        origin = "api" if name in roster.started else "config"
+        rows.append((name, name not in roster.stopped, msgspec.json.encode(settings), origin))
+    db.executemany("INSERT INTO accounts VALUES (?, ?, ?, ?)", rows)
+    db.execute(
+        """INSERT OR IGNORE INTO accounts SELECT account, 1, x'', 'config' FROM (
+        SELECT account FROM uploads UNION SELECT account FROM sends UNION SELECT account FROM state)
+        WHERE account != ''"""
+    )
+    db.execute("DELETE FROM state WHERE account = '' AND key != 'clock'")
 
 
 def _require_known(path: Path, version: int) -> None:

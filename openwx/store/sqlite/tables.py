@@ -1,18 +1,14 @@
-"""The journal's thread: runs queries, and turns batches into statements of shared transactions."""
+"""Turns what is written into statements: a run of batches part by part, which is quicker than one by one."""
 
-import contextlib
 import itertools
 import sqlite3
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from openwx.store.base import InvalidBatch, JournalError
 from openwx.store.records import (
     MAX_STORED_BODY,
     DeliveryKey,
+    DeliveryOutcome,
     DeliveryStatus,
     NewReport,
     NewSend,
@@ -22,12 +18,7 @@ from openwx.store.records import (
     WriteResult,
 )
 from openwx.store.sqlite import queries
-from openwx.store.sqlite.executor import BatchExecutor, Job, JobResult
-from openwx.store.sqlite.files import Files
-from openwx.store.sqlite.schema import connect, not_opened
-
-MAX_BATCH = 1000
-"""Batches in one transaction."""
+from openwx.store.sqlite.grouping import AccountChange, Write, runs_of
 
 # `seq` numbers reports in the order of their publication: by their id, if nothing before them in their chat is held
 # back for its media; else it is 0 until `_PUBLISH`. So no report is ever published below a number that a reader saw.
@@ -37,7 +28,8 @@ INSERT INTO uploads
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, CASE WHEN ?11 != x''
     OR EXISTS (SELECT 1 FROM uploads WHERE account = ?2 AND chat = ?3 AND seq = 0) THEN 0 ELSE ?1 END)
 ON CONFLICT (account, dedupe) WHERE dedupe IS NOT NULL DO NOTHING"""
-_HELD_BACK = f"SELECT id FROM uploads WHERE seq = 0 AND NOT {queries.BEHIND} ORDER BY id"  # noqa: S608 - ours
+_HELD_BACK = f"""
+SELECT id FROM uploads WHERE account = ? AND seq = 0 AND NOT {queries.BEHIND} ORDER BY id"""  # noqa: S608 - ours
 _PUBLISH = "UPDATE uploads SET seq = ? WHERE id = ?"
 _INSERT_DELIVERY = """
 INSERT INTO deliveries (report_id, target, account, created) VALUES (?, ?, ?, ?)"""
@@ -53,8 +45,8 @@ UPDATE uploads SET media = x'', body = ?, attachment = ?, fate = ?, settled = ?
 WHERE id = ? AND account = ? AND fate = 0 AND media != x''"""
 _FORGET_DELIVERIES = "DELETE FROM deliveries WHERE report_id = ?"
 _REWRITE = "UPDATE sends SET body = ? WHERE uid = ? AND account = ?"
-_FINISHED = "DELETE FROM sends WHERE uid = ?"
-_OF_DELIVERY = "WHERE report_id = ? AND target = ? AND fate = 0"
+_FINISHED = "DELETE FROM sends WHERE uid = ? AND account = ?"
+_OF_DELIVERY = "WHERE report_id = ? AND target = ? AND account = ? AND fate = 0"
 _FAILED_TRY = f"UPDATE deliveries SET tries = tries + 1 {_OF_DELIVERY}"  # noqa: S608 - ours
 _END = f"""
 UPDATE deliveries SET fate = ?, status = ?, error = ?, settled = ?, tries = max(tries, ?) {_OF_DELIVERY}"""  # noqa: S608
@@ -66,7 +58,7 @@ UPDATE uploads SET settled = ?2, fate = CASE WHEN {_HAS_FAILED} THEN {int(Delive
     WHEN {_ONE.format(DeliveryStatus.DELIVERED)} THEN {int(DeliveryStatus.DELIVERED)}
     ELSE {int(DeliveryStatus.DROPPED)} END,
 body = CASE WHEN length(body) > {MAX_STORED_BODY} AND NOT {_HAS_FAILED} THEN x'' ELSE body END
-WHERE id = ?1 AND fate = 0 AND media = x'' AND NOT {_ONE.format(0)}"""  # noqa: S608 - ours
+WHERE id = ?1 AND account = ?3 AND fate = 0 AND media = x'' AND NOT {_ONE.format(0)}"""  # noqa: S608 - ours
 _REOPEN_REPORT = "UPDATE uploads SET fate = 0, settled = 0 WHERE id = ?"
 _OF_FAILED = (
     f"WHERE report_id = ? AND target = ? AND account = ? AND fate = {int(DeliveryStatus.FAILED)}"
@@ -74,6 +66,12 @@ _OF_FAILED = (
 _RETRY = f"""
 UPDATE deliveries SET fate = 0, status = 0, error = '', settled = 0, tries = 0, created = ? {_OF_FAILED}"""  # noqa: S608
 _DROP = f"UPDATE deliveries SET fate = {int(DeliveryStatus.DROPPED)}, settled = ? {_OF_FAILED}"  # noqa: S608 - ours
+_NEWEST_REPORT = "SELECT ifnull(max(max(id), max(seq)), 0) FROM uploads"
+_NEWEST_SEND = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'sends'"
+_SET_ACCOUNT = (
+    "INSERT OR REPLACE INTO accounts (account, wanted, settings, origin) VALUES (?, ?, ?, ?)"
+)
+_FORGET_ACCOUNT = "DELETE FROM accounts WHERE account = ?"
 _SET_STATE = "INSERT OR REPLACE INTO state (account, key, value) VALUES (?, ?, ?)"
 _DELETE_STATE = "DELETE FROM state WHERE account = ? AND key = ?"
 _SET_MEDIA = "INSERT OR REPLACE INTO media (account, key, created, value) VALUES (?, ?, ?, ?)"
@@ -82,99 +80,40 @@ INSERT INTO keys (account, key, created, value) VALUES (?, ?, ?, ?)
 ON CONFLICT (account, key) DO UPDATE SET value = excluded.value"""
 
 
-class Tables(BatchExecutor):
-    """The connection, used by the journal's thread alone."""
+class Tables:
+    """Turns writes into statements of the present transaction."""
 
-    def __init__(self, path: Path, clock: Callable[[], float], files: Files) -> None:
-        self._path = path
+    def __init__(self, db: sqlite3.Connection, clock: Callable[[], float]) -> None:
+        self._db = db
         self._clock = clock
-        self._files = files
-        self._db: sqlite3.Connection
-        self._report_ids: Iterator[int]
+        self._report_ids = self._count_on(_NEWEST_REPORT)
         """Ids and sequence numbers: newer reports have higher ones."""
-        self._send_ids: Iterator[int]
+        self._send_ids = self._count_on(_NEWEST_SEND)
 
-    def open(self) -> None:
-        """Open the database. Raise ``JournalError``."""
-        try:
-            self._db = connect(self._path)
-            self._report_ids = self._count_on("max(id), max(seq)", "uploads")
-            self._send_ids = self._count_on("max(id), 0", "sends")
-            self._files.note()
-        except (sqlite3.Error, OSError) as error:
-            raise not_opened(self._path, error) from error
+    def _count_on(self, newest: str) -> Iterator[int]:
+        return itertools.count(self._db.execute(newest).fetchone()[0] + 1)
 
-    def _count_on(self, numbers: str, table: str) -> Iterator[int]:
-        newest = self._db.execute(f"SELECT ifnull(max({numbers}), 0) FROM {table}").fetchone()[0]  # noqa: S608 - ours
-        return itertools.count(newest + 1)
-
-    def close(self) -> None:
-        """Close the database."""
-        with contextlib.suppress(sqlite3.Error):
-            self._db.close()  # if another file is in its place, SQLite leaves that alone
-
-    def handle(self, jobs: list[Job]) -> Iterable[list[JobResult]]:
-        """Write all batches in one transaction, then run the queries."""
-        batches = [job for job in jobs if isinstance(job.what, WriteBatch)]
-        if batches:
-            yield self._write(batches)
-        for what, done in jobs:
-            if not isinstance(what, WriteBatch):
-                try:
-                    yield [JobResult(done, what(self._db), None)]
-                except (sqlite3.Error, OSError, JournalError) as error:
-                    yield [JobResult(done, None, _as_raised(error))]
-
-    def _write(self, jobs: list[Job]) -> list[JobResult]:
-        """Write batches, but not into a file that the next start will not find."""
-        try:
-            self._files.require_written()
-        except JournalError as lost:
-            return [JobResult(job.done, None, JournalError(str(lost))) for job in jobs]
-        return self._together(jobs)
-
-    def _together(self, jobs: list[Job]) -> list[JobResult]:
-        """Write all in one transaction; if a batch is invalid, once more with a savepoint for each."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            results = self._apply([job.what for job in jobs])
-            self._db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - raised by every `write` that waits
-            self._roll_back()
-            if len(jobs) > 1 and not isinstance(_as_raised(error), JournalError):
-                return self._apart(jobs)
-            return [JobResult(job.done, None, _as_raised(error)) for job in jobs]
-        return [
-            JobResult(job.done, result, None) for job, result in zip(jobs, results, strict=True)
-        ]
-
-    def _apart(self, jobs: list[Job]) -> list[JobResult]:
-        results: list[JobResult] = []
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            for batch, done in jobs:
-                self._db.execute("SAVEPOINT batch")
-                try:
-                    results.append(JobResult(done, self._apply([batch])[0], None))
-                except Exception as error:
-                    if not self._db.in_transaction:
-                        raise  # SQLite rolled back all of it, as with a full disk
-                    results.append(JobResult(done, None, _as_raised(error)))
-                    self._db.execute("ROLLBACK TO batch")
-                self._db.execute("RELEASE batch")
-            self._db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - raised by every `write` that waits
-            self._roll_back()
-            return [JobResult(job.done, None, _as_raised(error)) for job in jobs]
+    def apply(self, writes: Sequence[Write]) -> list[WriteResult | None]:
+        """Do writes in their order. Return the results of the batches; None for changes of accounts."""
+        now = self._clock()
+        results: list[WriteResult | None] = []
+        for run in runs_of(writes):
+            if isinstance(run, AccountChange):
+                self._change_account(run)
+                results.append(None)
+            else:
+                results += self._apply(run, now)
         return results
 
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
+    def _change_account(self, change: AccountChange) -> None:
+        record = change.record
+        if record is None:
+            self._db.execute(_FORGET_ACCOUNT, (change.account,))
+        else:
+            row = (record.account, record.wanted, record.settings, record.origin)
+            self._db.execute(_SET_ACCOUNT, row)
 
-    def _apply(self, batches: Sequence[WriteBatch]) -> list[WriteResult]:
-        now = self._clock()
+    def _apply(self, batches: Sequence[WriteBatch], now: float) -> list[WriteResult]:
         reports = self._add_reports(batches, now)
         sends = self._add_sends(batches, now)
         self._complete(batches, now)
@@ -244,8 +183,8 @@ class Tables(BatchExecutor):
             if self._db.execute(_COMPLETE, of).rowcount == 1:
                 self._db.execute(_FORGET_DELIVERIES, (done.id,))
                 self._add_deliveries([(done.id, done.targets, account)], now)
-        if completed:
-            publishable = self._db.execute(_HELD_BACK).fetchall()
+        for account in dict.fromkeys(account for account, _ in completed):
+            publishable = self._db.execute(_HELD_BACK, (account,)).fetchall()
             numbered = [(next(self._report_ids), id_) for (id_,) in publishable]
             self._db.executemany(_PUBLISH, numbered)
 
@@ -257,15 +196,12 @@ class Tables(BatchExecutor):
             for uid, body in batch.rewritten_sends.items()
         ]
         run(_REWRITE, rewritten)
-        run(_FINISHED, [(uid,) for batch in batches for uid in batch.finished_sends])
-        run(_FAILED_TRY, [key for batch in batches for key in batch.failed_tries])
-        ends = [
-            (int(end.status), end.http_status, end.error, now, end.tries, end.id, end.target)
-            for batch in batches
-            for end in batch.outcomes
-        ]
-        run(_END, ends)
-        run(_END_REPORT, [(end.id, now) for batch in batches for end in batch.outcomes])
+        run(_FINISHED, [(uid, batch.account) for batch in batches for uid in batch.finished_sends])
+        tries = [(*key, batch.account) for batch in batches for key in batch.failed_tries]
+        run(_FAILED_TRY, tries)
+        ends = [(end, batch.account) for batch in batches for end in batch.outcomes]
+        run(_END, [_end_row(end, account, now) for end, account in ends])
+        run(_END_REPORT, [(end.id, now, account) for end, account in ends])
 
     def _remember(self, batches: Sequence[WriteBatch], now: float) -> None:
         # The last batch counts, whether it sets a key or deletes it.
@@ -284,37 +220,52 @@ class Tables(BatchExecutor):
         if self._db.execute(_DROP, (now, *key, account)).rowcount != 1:
             return False
         self._db.execute(_REOPEN_REPORT, (key.report_id,))
-        self._db.execute(_END_REPORT, (key.report_id, now))
+        self._db.execute(_END_REPORT, (key.report_id, now, account))
         return True
 
     def _retry(self, account: str, key: DeliveryKey, now: float) -> Report | None:
         if self._db.execute(_RETRY, (now, *key, account)).rowcount != 1:
             return None
         self._db.execute(_REOPEN_REPORT, (key.report_id,))
-        row = self._db.execute(queries.PENDING_REPORT, key).fetchone()
+        row = self._db.execute(queries.PENDING_REPORT, (account, *key)).fetchone()
         return queries.pending_report_of(row, key.target)
 
 
-def _as_raised(error: Exception) -> Exception:
-    """Return ``JournalError`` for a failure of the environment, another error for a bug."""
-    raised = error
-    if isinstance(error, sqlite3.IntegrityError):
-        raised = InvalidBatch(str(error))
-    elif isinstance(error, (sqlite3.ProgrammingError, sqlite3.DataError)):
-        return error
-    elif isinstance(error, (sqlite3.DatabaseError, OSError)):
-        raised = JournalError(f"the journal failed: {error}")
-    if raised is not error:
-        raised.__cause__ = error
-    return raised
-
-
+# Field by field: `structs.asdict` takes five times as long, and is run for each message.
 def _report_of(new: NewReport, id_: int, account: str, now: float) -> Report:
-    return Report(**msgspec.structs.asdict(new), id=id_, account=account, created=now)
+    return Report(
+        id=id_,
+        account=account,
+        created=now,
+        chat=new.chat,
+        kind=new.kind,
+        body=new.body,
+        uid=new.uid,
+        reply_to=new.reply_to,
+        dedupe=new.dedupe,
+        targets=new.targets,
+        media=new.media,
+        attachment=new.attachment,
+    )
 
 
 def _send_of(new: NewSend, id_: int, account: str, now: float) -> Send:
-    return Send(**msgspec.structs.asdict(new), id=id_, account=account, created=now)
+    return Send(
+        id=id_,
+        account=account,
+        created=now,
+        uid=new.uid,
+        body=new.body,
+        report_id=new.report_id,
+        target=new.target,
+        part=new.part,
+        attachment=new.attachment,
+    )
+
+
+def _end_row(end: DeliveryOutcome, account: str, now: float) -> tuple[Any, ...]:
+    how = (int(end.status), end.http_status, end.error, now, end.tries)
+    return (*how, end.id, end.target, account)
 
 
 def _report_row(report: Report, now: float) -> tuple[Any, ...]:

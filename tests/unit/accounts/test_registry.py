@@ -8,7 +8,13 @@ from openwx import store
 from openwx.accounts import registry
 from openwx.accounts.registry import AccountRegistry
 from openwx.config import AccountSettings, Settings
-from openwx.store.records import WriteBatch
+from openwx.store.base import Journal
+from openwx.store.records import AccountRecord
+
+
+async def save_all(journal: Journal, kept: AccountRegistry) -> None:
+    for name in {*kept.started, *kept.stopped, *kept.transports}:
+        await registry.save(journal, kept, name)
 
 
 async def test_it_is_kept(tmp_path: Path) -> None:
@@ -20,9 +26,12 @@ async def test_it_is_kept(tmp_path: Path) -> None:
     )
     async with store.open(tmp_path / "j") as journal:
         assert await registry.load(journal) == AccountRegistry()
-        await registry.save(journal, kept)
+        await save_all(journal, kept)
     async with store.open(tmp_path / "j") as journal:
         found = await registry.load(journal)
+        assert {one.account: one.origin for one in await journal.accounts()} == {
+            "b": "api", "c": "api",
+        }  # fmt: skip
     assert found == kept
     accounts = dict(found.accounts({}))
     assert list(accounts) == ["b", "c"]
@@ -34,7 +43,7 @@ async def test_a_chosen_transport_is_kept(tmp_path: Path) -> None:
     """It holds for an account of the configuration that names none, whatever is started and stopped later."""
     kept = AccountRegistry().with_transport("a", "ilink").with_started("b", {}).with_stopped("a")
     async with store.open(tmp_path / "j") as journal:
-        await registry.save(journal, kept)
+        await save_all(journal, kept)
         found = await registry.load(journal)
         settings = Settings(accounts={"a": AccountSettings(send_tries=7), "c": AccountSettings()})
         accounts = await registry.all_accounts(settings, journal)
@@ -47,13 +56,38 @@ async def test_a_chosen_transport_is_kept(tmp_path: Path) -> None:
     assert found.configured(named) == named
 
 
+async def test_an_account_that_the_configuration_took_over_keeps_both(tmp_path: Path) -> None:
+    kept = AccountRegistry().with_started("a", {"post_event": "1"}).with_transport("a", "ilink")
+    async with store.open(tmp_path / "j") as journal:
+        await save_all(journal, kept)
+        assert await registry.load(journal) == kept
+
+
 async def test_what_cannot_be_read_is_dropped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Of the account whose row it is: the others come back."""
     async with store.open(tmp_path / "j") as journal:
-        await journal.write(WriteBatch(account="", state={"accounts": b'{"started":[1]}'}))
-        assert await registry.load(journal) == AccountRegistry()
-    assert "dropped" in caplog.text
+        await registry.save(journal, AccountRegistry().with_started("b", {}), "b")
+        for name, settings in (("c", b'{"started_with":[1]}'), ("d", b"\xff"), ("e", b"")):
+            record = AccountRecord(
+                account=name, wanted=name != "c", settings=settings, origin="api"
+            )
+            await journal.save_account(record)
+        assert await registry.load(journal) == AccountRegistry({"b": {}}, ["c"])
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.partition(":")[0] for line in lines if "dropped" in line] == ["c", "d"]
+
+
+async def test_rows_that_are_missing_are_added(tmp_path: Path) -> None:
+    one = AccountRegistry().with_transport("a", "ilink").with_started("b", {}).with_stopped("b")
+    async with store.open(tmp_path / "j") as journal:
+        await registry.save(journal, one, "b")
+        gone = AccountRecord(account="gone", wanted=True, settings=b"", origin="config")
+        await journal.save_account(gone)
+        assert sorted(await registry.save_missing(journal, one, ["a", "b"])) == ["a", "b", "gone"]
+        assert [found.account for found in await journal.accounts()] == ["a", "b", "gone"]
+        assert await registry.load(journal) == one
 
 
 def test_a_start_ends_a_stop_and_may_leave_the_settings() -> None:

@@ -60,7 +60,7 @@ class Scene:
         return [upload.id for upload in fresh]
 
     async def completes(self, id_: int) -> None:
-        upload = await self.journal.pending_report(id_)
+        upload = await self.journal.pending_report("me", id_)
         assert upload is not None
         done = CompletedReport(id=id_, body=upload.body)
         await self.journal.write(WriteBatch(account="me", completed=[done]))

@@ -178,7 +178,7 @@ async def test_refusals_are_counted_over_a_restart(world: World, receiver: Recei
     await receiver.has(3)
     ((report_id, _),) = await world.journal.pending("me")
     async with asyncio.timeout(PATIENCE_S):
-        while (report := await world.journal.pending_report(report_id)) and report.tries < 3:
+        while (report := await world.journal.pending_report("me", report_id)) and report.tries < 3:
             pass
     await world.stop()
     receiver.script = [status(500)] * 9

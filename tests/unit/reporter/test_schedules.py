@@ -180,7 +180,7 @@ async def test_a_host_that_takes_no_connection_is_an_outage(world: World) -> Non
         await until(lambda: world.reporter.outage)
         assert world.reporter.outage == "no connection within 0.4 s"
         ((report_id, _),) = await world.journal.pending("me")
-        report = await world.journal.pending_report(report_id)
+        report = await world.journal.pending_report("me", report_id)
         assert report is not None
         assert report.tries == 0
         await world.stop()

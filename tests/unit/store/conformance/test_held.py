@@ -18,10 +18,10 @@ async def test_what_waits_for_its_medium_is_held_with_its_chat(journal: Journal)
     done = CompletedReport(id=held, body=b"{}", attachment="/a.png")
     await journal.write(WriteBatch(account="me", completed=[done]))
     assert [id_ for id_, _ in await journal.pending("me")] == [first, held, behind, other]
-    report = await journal.pending_report(held)
+    report = await journal.pending_report("me", held)
     assert report is not None
     assert (report.body, report.attachment, report.media) == (b"{}", "/a.png", b"")
-    assert await journal.files() == {"/a.png"}
+    assert await journal.files("me") == {"/a.png"}
     assert await journal.held("me") == []
 
 

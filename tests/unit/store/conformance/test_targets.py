@@ -41,14 +41,14 @@ async def test_each_target_has_its_own_outcome(journal: Journal) -> None:
     assert await journal.targets_waited_for("other") == []
     await end(journal, report, "bot")
     assert await journal.pending("me", "bot") == []
-    assert await journal.pending_report(report.id, "bot") is None
+    assert await journal.pending_report("me", report.id, "bot") is None
     assert await journal.pending("me", "log") == [(report.id, "c")]
-    waiting = await journal.pending_report(report.id, "log")
+    waiting = await journal.pending_report("me", report.id, "log")
     assert waiting is not None
     assert waiting.targets == ("log",)
-    assert await journal.files() == {"/a.png"}  # the other one still needs it
+    assert await journal.files("me") == {"/a.png"}  # the other one still needs it
     await end(journal, report, "log", DeliveryStatus.FAILED)
-    assert await journal.files() == set()
+    assert await journal.files("me") == set()
     assert [one.key for one in await journal.failed("me")] == [(report.id, "log")]
     assert [one.key for one in await journal.delivered("me")] == [(report.id, "bot")]
     assert await journal.failed("me", target="bot") == []
@@ -66,7 +66,7 @@ async def test_tries_are_counted_for_each_target(journal: Journal) -> None:
     tries = {
         target: found.tries
         for target in BOTH
-        if (found := await journal.pending_report(report.id, target)) is not None
+        if (found := await journal.pending_report("me", report.id, target)) is not None
     }
     assert tries == {"bot": 2, "log": 0}
 

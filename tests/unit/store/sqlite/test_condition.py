@@ -9,7 +9,8 @@ import pytest
 from openwx.store.base import JournalError
 from openwx.store.records import NewSend, WriteBatch
 from openwx.store.sqlite import journal
-from openwx.store.sqlite.condition import Condition, size_of
+from openwx.store.sqlite.condition import Condition
+from openwx.store.sqlite.grouping import size_of
 from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
-from openwx.store.sqlite.executor import BatchExecutor, Job, JobResult, Worker
+from openwx.store.sqlite.executor import Abandoned, BatchExecutor, Job, JobResult, Worker
+from tests.patience import PATIENCE_S
 
 
 class Counting(BatchExecutor):
@@ -29,8 +30,8 @@ class Counting(BatchExecutor):
             raise ZeroDivisionError
         yield [JobResult(job.done, job.what, None) for job in jobs]
 
-    def close(self) -> None:
-        pass
+    def close(self) -> list[JobResult]:
+        return []
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ async def worker(counting: Counting) -> AsyncIterator[Worker]:
     made = Worker(counting, name="counting", max_batch=10)
     await made.start()
     yield made
-    await made.stop()
+    await made.stop(PATIENCE_S)
 
 
 async def test_what_waits_meanwhile_becomes_the_next_batch(
@@ -77,3 +78,16 @@ async def test_a_bug_is_raised_by_every_caller_of_its_batch(
     assert await first == "fine"
     assert [type(error) for error in await rest] == [ZeroDivisionError] * 2
     assert await worker.do("next") == "next"
+
+
+async def test_who_waits_for_a_thread_that_does_not_end_is_told(counting: Counting) -> None:
+    made = Worker(counting, name="counting", max_batch=10)
+    await made.start()
+    counting.gate.clear()
+    waits = asyncio.gather(made.do(1), made.do(2), return_exceptions=True)
+    await asyncio.to_thread(counting.began.wait)
+    with pytest.raises(TimeoutError):
+        await made.stop(0.01)
+    assert [type(error) for error in await waits] == [Abandoned, Abandoned]
+    counting.gate.set()
+    await made._ended

@@ -18,7 +18,7 @@ from ..reports import a_message
 
 async def test_a_full_disk_is_reported_and_survived(journal: SQLiteJournal, tmp_path: Path) -> None:
     await journal.write(WriteBatch(account="me", reports=[a_message(1)]))
-    db = journal._tables._db
+    db = journal._transactions._db
     pages = await _pages(journal)
     await journal._worker.do(lambda _: db.execute(f"PRAGMA max_page_count = {pages}"))
     big = {"x": "y" * 100_000}

@@ -55,7 +55,7 @@ async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
             pending = await journal.pending("me")
             uids = set()
             for id_, _chat in pending:
-                report = await journal.pending_report(id_)
+                report = await journal.pending_report("me", id_)
                 assert report is not None
                 uids.add(report.uid)
             sends = {send.uid for send in await journal.waiting_sends("me")}
