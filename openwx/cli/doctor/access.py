@@ -13,17 +13,30 @@ _SOON_DAYS = 21
 
 def secrecy(loaded: Loaded) -> list[Finding]:
     """Check that only its owner can read the file with the secrets."""
-    source, settings = loaded.source, loaded.settings
-    reports = [settings.report, *(settings.report_for(name) for name in settings.accounts)]
-    accounts = settings.accounts.values()
-    secret = settings.access.needs_token or any(report.secret for report in reports)
-    secret = secret or any("@" in (account.proxy or "") for account in accounts)
-    if source is None or not secret or sys.platform == "win32":
+    source = loaded.source
+    if source is None or not _has_secret(loaded.settings) or sys.platform == "win32":
         return []
     if source.stat().st_mode & 0o077:
         words = f"other users can read {source}, which contains a token or secret"
         return [warning("configuration", words, f"chmod 600 {source}")]
     return []
+
+
+def _has_secret(settings: Settings) -> bool:
+    reports = [settings.report, *(settings.report_for(name) for name in settings.accounts)]
+    targets = [target for report in reports for target in report.all_targets()]
+    addresses = [
+        *(account.proxy for account in settings.accounts.values()),
+        *(report.poll_api for report in reports),
+        *(target.url for target in targets),
+    ]
+    return (
+        settings.access.needs_token
+        or settings.mcp.token is not None
+        or any(report.secret or report.headers for report in reports)
+        or any(target.secret or target.headers for target in targets)
+        or any("@" in (address or "") for address in addresses)
+    )
 
 
 def token(settings: Settings) -> list[Finding]:
