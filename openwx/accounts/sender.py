@@ -274,7 +274,7 @@ class Sender:
     def accept(self, sends: Sequence[Send]) -> None:
         """Enqueue sends that are in the journal. What follows a file of the same answer waits until that is fetched."""
         mark = self._clock.mark()
-        for _, answer in itertools.groupby(sends, key=lambda send: send.report_id):
+        for _, answer in itertools.groupby(sends, key=lambda send: (send.report_id, send.target)):
             queued = [
                 QueuedMessage(
                     message := OutgoingMessage.from_bytes(send.body),

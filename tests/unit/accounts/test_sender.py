@@ -1,14 +1,20 @@
 """The sender: attempts, repetitions, and the callers that wait."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import repeat
 from typing import Any, cast
 
 import pytest
 
-from openwx.accounts.outgoing import OutgoingMessage, SendResult, Sent, new_message
+from openwx.accounts.outgoing import (
+    OutgoingMedia,
+    OutgoingMessage,
+    SendResult,
+    Sent,
+    new_message,
+)
 from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.queue import QueuedMessage
 from openwx.accounts.sender import SIDE_BY_SIDE, Sender
@@ -30,7 +36,7 @@ from openwx.errors import (
 )
 from openwx.reporter.clock import Clock
 from openwx.store.base import JournalError
-from openwx.store.records import WriteBatch
+from openwx.store.records import Send, WriteBatch
 from openwx.timing import Timing
 from openwx.transports.ratelimit import RateLimiter
 from tests.patience import PATIENCE_S
@@ -119,6 +125,7 @@ class WeChat:
         self.journal = Journal()
         self.on_send: Callable[[], None] = lambda: None
         self.limiter: RateLimiter
+        self.resolve: Callable[..., Awaitable[OutgoingMedia]]
         self._changed = asyncio.Condition()
 
     async def send_text(self, chat_id: str, content: str, client_msg_id: str) -> str:
@@ -344,6 +351,40 @@ async def test_a_send_outlives_a_new_login(wechat: WeChat, sender: Sender, end: 
     wechat.running.set()
     assert (await waiting).msg_id == "id of x"
     assert await wechat.finishes(2) == ["x", "y"]
+
+
+async def test_after_a_start_a_file_of_one_target_holds_up_no_reply_of_another(
+    wechat: WeChat, sender: Sender
+) -> None:
+    """Both answered the same report. Each answer keeps its own order."""
+    hangs = asyncio.Event()
+
+    async def resolve(*_: object, **__: object) -> OutgoingMedia:
+        await hangs.wait()
+        raise CallerError(Code.MEDIA, "there is none")
+
+    wechat.resolve = resolve
+    contents: dict[str, str | OutgoingMedia] = {
+        "first": OutgoingMedia(source="http://hangs/"),
+        "second": "words",
+    }
+    sends = [
+        Send(
+            id=number,
+            account="default",
+            created=0.0,
+            uid=f"u{number}",
+            body=new_message(ref_of(TO, None), content).to_bytes(),
+            report_id=7,
+            target=target,
+        )
+        for number, (target, content) in enumerate(contents.items())
+    ]
+    sender.accept(sends)
+    await until(lambda: wechat.sent)
+    assert wechat.sent == ["words"]
+    hangs.set()
+    await wechat.finishes(2)
 
 
 async def test_a_session_that_ended_is_left_alone_until_the_account_runs_again(
