@@ -32,6 +32,11 @@ def also(**fields: str) -> None:
     _known.set({**_known.get(), **fields})
 
 
+def leave_out(name: str) -> None:
+    """Remove a field from the following lines of this task: it was about what the task began in."""
+    _known.set({key: value for key, value in _known.get().items() if key != name})
+
+
 def current() -> Mapping[str, str | int]:
     """Return the fields that apply here."""
     return _known.get()

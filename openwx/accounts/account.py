@@ -80,7 +80,7 @@ class Account:
         )
         self._qrcode = LoginQRCode(name, resources.data_dir, colour=resources.colour)
         self._status = AccountStatus(name, self._transport, self._qrcode)
-        self._recorder = EventRecorder(name, report, journal, self._qrcode)
+        self._recorder = EventRecorder(name, report, journal, self._qrcode, self._transport)
         self._publisher = Publisher()
         downloader = MediaDownloader(
             name,

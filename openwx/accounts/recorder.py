@@ -29,7 +29,7 @@ from openwx.reporter.payload import Payload
 from openwx.reporter.policy import targets_of
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import NewReport, WriteBatch, new_uid
-from openwx.transports.base import Batch
+from openwx.transports.base import Batch, Transport
 
 log = logging.getLogger("openwx.account")
 
@@ -44,9 +44,14 @@ class EventRecorder:
     """Records for one account."""
 
     def __init__(
-        self, account: str, settings: ReportSettings, journal: Journal, qrcode: LoginQRCode
+        self,
+        account: str,
+        settings: ReportSettings,
+        journal: Journal,
+        qrcode: LoginQRCode,
+        transport: Transport,
     ) -> None:
-        self.chat_keys = ChatKeys()
+        self.chat_keys = ChatKeys(transport)
         self.newest_id = 0
         """The id of the report that was recorded last."""
         self._account = account
@@ -113,7 +118,7 @@ class EventRecorder:
         the journal cannot be written yet."""
         error = result.error
         chat = contacts.chat(result.chat_id)
-        chat_key = self.chat_keys.of(chat) if chat else message.to.fingerprint
+        chat_key = self.chat_keys.of(chat) if chat else self.chat_keys.of_ref(message.to)
         if chat is None:
             kind = Group if message.to.group else Friend
             chat = kind(id=result.chat_id, displayname=message.to.displayname, uid=message.to.uid)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from aiohttp import hdrs, web
 
 from openwx import metrics
@@ -26,7 +27,7 @@ from openwx.api.texts import UnusableBodyError
 from openwx.api.visible import VisibleGateway
 from openwx.api.websocket import Sockets
 from openwx.errors import CallerError, Code, WeChatError
-from openwx.logcontext import also
+from openwx.logcontext import also, leave_out
 from openwx.store.base import InDoubt, JournalError, LeaseLost
 
 if TYPE_CHECKING:
@@ -36,6 +37,14 @@ logger = logging.getLogger(__name__)
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 LAST_EVENT_ID = "Last-Event-ID"
+
+
+class _Asked(msgspec.Struct):
+    """What is known of a call so far, also of one that is refused while it is read."""
+
+    caller: Caller | None = None
+    """Whose token it has."""
+    params: RequestParams = msgspec.field(default_factory=lambda: RequestParams({}, {}))
 
 
 class Endpoints:
@@ -58,9 +67,8 @@ class Endpoints:
         async def endpoint(request: web.Request) -> web.StreamResponse:
             also(route=row.name)
             origin = callback = None
-            caller: Caller | None = None
+            asked = _Asked()
             reply: object = None
-            params = RequestParams({}, {})
             headers: dict[str, str] = {}
             try:
                 why = "" if row.only_reads(request.method) else why_unwanted(request.headers)
@@ -68,7 +76,7 @@ class Endpoints:
                     count(page.code)
                     return page.response()
                 origin = access.admit(request)
-                caller, params = await self._read(request, row, limits, why)
+                caller, params = await self._read(request, row, limits, why, asked)
                 also(key=caller.name)
                 if params.ignored or params.unread:
                     headers[answers.IGNORED] = self._ignored.log(row, params)
@@ -96,10 +104,10 @@ class Endpoints:
                     return answers.listed(reply, callback, origin, headers)
                 made = await self._render(request, reply)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
-                made = _failed(row.name, error, params, request)
+                made = _failed(row.name, error, asked.params, request)
             count(made.code)
-            if caller is not None:
-                self._note(row, request, caller, made.code, params, reply, "http")
+            if asked.caller is not None:
+                self._note(row, request, asked.caller, made.code, asked.params, reply, "http")
             made.headers |= headers
             return made.response(callback, origin)
 
@@ -169,6 +177,7 @@ class Endpoints:
         if row is None:
             words = f"there is no route {name[:40]!a} to call{answers.did_you_mean(name)}"
             return answers.failure(CallerError(Code.NO_ROUTE, words))
+        leave_out("account")  # that of the socket; the call may be about another one, or none
         also(route=row.name, key=caller.name)
         reply: object = None
         try:
@@ -252,9 +261,16 @@ class Endpoints:
             return None  # the usual answer says that its query cannot be read
 
     async def _read(
-        self, request: web.Request, row: Route, limits: BodyLimits, why_unwanted: str
+        self,
+        request: web.Request,
+        row: Route,
+        limits: BodyLimits,
+        why_unwanted: str,
+        asked: _Asked,
     ) -> tuple[Caller, RequestParams]:
-        """Read query and body. To who has no token, or none of the route's scope, no other error is revealed.
+        """Read query and body, and note in ``asked`` what is known by then.
+
+        To who has no token, or none of the route's scope, no other error is revealed.
 
         A request that is unwanted for the given reason needs a token, even if no other request does.
         """
@@ -264,8 +280,8 @@ class Endpoints:
         caller: Caller | None = None
         query = RequestParams({}, {})
         try:
-            query = read_query(request, row.known)
-            caller = access.caller(request, query.texts)
+            asked.params = query = read_query(request, row.known)
+            asked.caller = caller = access.caller(request, query.texts)
             is_known = caller is not None and caller.has(row.scope)
             allowed = limits if is_known else limits.for_strangers()
             body = await read_body(request, allowed, row.known)
@@ -277,14 +293,14 @@ class Endpoints:
                 raise
             body = RequestParams({}, {}, unread=error.status)
         except CallerError:
-            caller = access.caller(request, query.texts)
+            asked.caller = caller = access.caller(request, query.texts)
             if caller is None:
                 raise await self._refusal(request, query, why_unwanted) from None
             caller.require(row.scope_of(query.texts))
             raise
-        params = query if body is None else _merge(row, query, body)
+        asked.params = params = query if body is None else _merge(row, query, body)
         if body is not None:
-            caller = access.caller(request, params.texts)
+            asked.caller = caller = access.caller(request, params.texts)
         if caller is None:
             params.discard_files()
             raise await self._refusal(request, params, why_unwanted)

@@ -3,6 +3,7 @@
 The format is text, or OpenMetrics on request. It is outside of ``/openwx/``, and needs a token of any scope.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -92,9 +93,10 @@ class _OwnRows(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for family in self._every.collect():
-            family.samples = [one for one in family.samples if self._is_own(one.labels)]
-            if family.samples:
-                yield family
+            own = copy.copy(family)  # some collectors return the same family each time
+            own.samples = [one for one in family.samples if self._is_own(one.labels)]
+            if own.samples:
+                yield own
 
     def _is_own(self, labels: Mapping[str, str]) -> bool:
         if "account" in labels:

@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 from aiohttp import hdrs, web
 
+from openwx import mediatype
 from openwx.accounts.media import names
 from openwx.accounts.media.folder import EmptyError, MediaFolder, StoredFile, TooLargeError
-from openwx.api.multipart_reader import BodyTooLargeError, Headers, MultipartReader, media_type
+from openwx.api.multipart_reader import BodyTooLargeError, Headers, MultipartReader
 from openwx.api.texts import (
     MAX_PARAMETERS,
     Known,
@@ -54,7 +55,7 @@ class MultipartForm:
         self._limit = limit
         self._folder = folder
         self._known = known
-        self._charset = request.charset or ""
+        self._charset = mediatype.of_headers(request.headers).charset or ""
         self._pairs: list[Pair] = []
         self._ignored: list[str] = []
 
@@ -70,7 +71,7 @@ class MultipartForm:
                 if number > MAX_PARAMETERS:
                     refuse_number()
                 if (
-                    media_type(headers.get("content-type", "")).get_content_maintype()
+                    mediatype.parse(headers.get("content-type", "")).get_content_maintype()
                     == "multipart"
                 ):
                     refuse("a part of the multipart body must not be multipart itself")
@@ -98,7 +99,9 @@ class MultipartForm:
             if name == _CHARSET:
                 self._charset = text[:_MAX_CHARSET].decode("ascii", "replace").strip()
                 return
-            charset = media_type(headers.get("content-type", "")).get_content_charset(self._charset)
+            charset = mediatype.parse(headers.get("content-type", "")).get_content_charset(
+                self._charset
+            )
             self._pairs.append(Pair(name, text, charset))
         elif name in files:
             refuse(f"{name[:40]!a} must be given once")

@@ -4,9 +4,10 @@ import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator
-from email.message import Message
 
 from aiohttp import StreamReader
+
+from openwx import mediatype
 
 MAX_LINES = 20_000
 """Lines outside of the parts' contents: boundaries, headers, and what stands before the first part."""
@@ -47,7 +48,7 @@ class MultipartReader:
     """
 
     def __init__(self, content_type: str, content: StreamReader, limit: int) -> None:
-        boundary = media_type(content_type).get_boundary("")
+        boundary = mediatype.parse(content_type).get_boundary("")
         if not 0 < len(boundary) <= _MAX_BOUNDARY:
             raise MultipartError
         self._delimiter = b"\r\n--" + boundary.encode("utf-8", "surrogateescape")
@@ -174,10 +175,3 @@ class MultipartReader:
             0
         )  # what has come already is read without a pause: others get their turn here
         return bool(data)
-
-
-def media_type(content_type: str) -> Message:
-    """Return a Content-Type, to be asked for its type and parameters."""
-    message = Message()
-    message["Content-Type"] = content_type.encode("ascii", "replace").decode()
-    return message

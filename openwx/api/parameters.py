@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import msgspec
 from aiohttp import hdrs, web
 
+from openwx import mediatype
 from openwx.accounts.media.folder import MediaFolder
 from openwx.api.compressed import encoding_of, uncompressed
 from openwx.api.json_body import read_json
@@ -79,7 +80,7 @@ def read_query(request: web.BaseRequest, known: Known = None) -> RequestParams:
     if not query:
         return RequestParams({}, {})
     data = query.encode("utf-8", "surrogateescape")
-    texts = read_urlencoded(data, "query", known, request.charset)
+    texts = read_urlencoded(data, "query", known, mediatype.of_headers(request.headers).charset)
     return RequestParams(texts.values, {}, texts.ignored)
 
 
@@ -91,7 +92,7 @@ async def read_body(
         return None
     if (request.content_length or 0) > limits.body:
         refuse_size(limits.body)
-    content_type = request.content_type
+    content_type, charset = mediatype.of_headers(request.headers)
     encoding = encoding_of(request)
     if encoding and content_type == MULTIPART:
         refuse(f"a {MULTIPART} body must not be compressed", http_status=415)
@@ -113,8 +114,8 @@ async def read_body(
         words = f"the body must be {FORM}, {JSON} or {MULTIPART}, and its Content-Type must say so"
         raise UnusableBodyError(words)
     if len(data) > PARSED_AT_ONCE:
-        return await asyncio.to_thread(parse, data, known, request.charset)
-    return parse(data, known, request.charset)
+        return await asyncio.to_thread(parse, data, known, charset)
+    return parse(data, known, charset)
 
 
 async def _read(request: web.BaseRequest, limit: int) -> bytes:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from openwx.config.addresses import Url
 from openwx.config.contract import EVENTS, FORMATS, MESSAGES, POST_API, POST_TYPES
@@ -52,6 +52,14 @@ class TargetSettings(BaseModel):
         if url is None:
             raise BadValueError("must be an http:// or https:// address with a host, not empty")
         return url
+
+    @model_validator(mode="after")
+    def _is_not_called_post_api(self) -> Self:
+        if self.called == POST_API:
+            raise BadValueError(
+                f"must have a name: without one it is called {POST_API} as its host is, and so is the setting"
+            )
+        return self
 
     @property
     def called(self) -> str:

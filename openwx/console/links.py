@@ -17,6 +17,8 @@ _IN_TEXT = re.compile(
     r"\b(?:https?://|www\.)[^\s，。！？；：、“”‘’（）【】《》「」]+", re.IGNORECASE
 )
 _WEB = re.compile(r"https?:/*([^/?#]*)", re.IGNORECASE)
+_LONGEST_NAME = 1000
+"""Characters of a host, which has 253 at most. The time to normalize combining marks grows with their square."""
 _NAME = re.compile(r"[\w.-]+")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
@@ -41,7 +43,10 @@ def host_of(url: str) -> str | None:
     name, colon, port = host.partition(":")
     if colon and not re.fullmatch("[0-9]*", port):
         return None
-    name = unicodedata.normalize("NFKC", unquote(name)).replace("。", ".").lower().rstrip(".")
+    name = unquote(name)
+    if len(name) > _LONGEST_NAME:
+        return None
+    name = unicodedata.normalize("NFKC", name).replace("。", ".").lower().rstrip(".")
     if not _NAME.fullmatch(name):
         return None
     if not _NUMBER.fullmatch(name.rpartition(".")[2]):
@@ -86,10 +91,15 @@ def link(url: str, shown: str) -> Markup:
 
 def _without_punctuation(url: str) -> str:
     """Cut off what belongs to the sentence around an address: a comma, a bracket that it did not open."""
-    while url:
-        last = url[-1]
-        closes = last in _BRACKETS and url.count(_BRACKETS[last]) < url.count(last)
-        if not closes and last not in ".,;:!?'\"…":
+    unopened = {
+        closing: url.count(closing) - url.count(opening) for closing, opening in _BRACKETS.items()
+    }
+    end = len(url)
+    while end:
+        last = url[end - 1]
+        if unopened.get(last, 0) > 0:
+            unopened[last] -= 1
+        elif last not in ".,;:!?'\"…":
             break
-        url = url[:-1]
-    return url
+        end -= 1
+    return url[:end]

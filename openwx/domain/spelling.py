@@ -6,8 +6,9 @@ entities. Keyboards and file systems differ in accents (NFD and NFC) and in U+FE
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Literal
 
 from openwx.domain.text import decoded
 
@@ -43,17 +44,23 @@ _EMOJI = (
 )
 _PART = re.compile(rf"{re.escape(_UNKNOWN)}|(?P<emoji>{_EMOJI})|.", re.DOTALL)
 _NAMED = frozenset(_BRACKETS.values())
+_MOST_MARKS = 30
+"""Combining marks in a row. Texts of people have fewer (UAX #15, "Stream-Safe Text Format")."""
+_MANY_IN_A_ROW = re.compile(
+    f"[^\x00-\u02ff\u3000-\u3029\u3030-\u3098\u309b-\ua66e\uac00-\ud7ff]{{{_MOST_MARKS + 1}}}"
+)
+"""So many characters in a row of which any may be a combining mark: none is in these ranges."""
 
 
 def alike(given: str) -> Callable[[str], bool]:
     """Return a function that says whether a name is the given one in another spelling."""
-    spellings = {spelling for text in (given, decoded(given)) if (spelling := _spelling(text))}
+    spellings = {spelt for text in (given, decoded(given)) if (spelt := _spell(text))}
     vague = [_parts(spelling) for spelling in spellings if _UNKNOWN in spelling]
 
     def fits(name: str) -> bool:
         if not name or name == given:
             return name == given
-        spelling = _spelling(name)
+        spelling = _spelling_of_name(name)
         return spelling in spellings or any(_fits(parts, _parts(spelling)) for parts in vague)
 
     return fits
@@ -80,20 +87,44 @@ def _folded(text: str) -> str:
     """Return a text in which case and width make no difference (Unicode's NFKC, folded)."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _normal("NFKC", _normal("NFKC", text).casefold())
 
 
 _folded_name = lru_cache(maxsize=65_536)(_folded)
 
 
-@lru_cache(maxsize=65_536)
-def _spelling(name: str) -> str:
+def _spell(name: str) -> str:
     """Return the one spelling that stands for all equivalent ones."""
     if not name.isascii():
-        name = unicodedata.normalize("NFC", name).replace("\ufe0f", "").replace("\ufe0e", "")
+        name = _normal("NFC", name).replace("\ufe0f", "").replace("\ufe0e", "")
     if "[" in name:
         name = _BRACKET.sub(lambda found: _BRACKETS.get(found[1], found[0]), name)
     return name
+
+
+_spelling_of_name = lru_cache(maxsize=65_536)(_spell)
+
+
+def _normal(form: Literal["NFC", "NFKC"], text: str) -> str:
+    """Normalize a text in a time that grows with its length.
+
+    ``unicodedata`` sorts combining marks in a row in quadratic time, and holds up the whole process meanwhile: a
+    stranger's message of 64 KiB takes seconds. So longer rows are normalized in parts.
+    """
+    if not _MANY_IN_A_ROW.search(text):
+        return unicodedata.normalize(form, text)
+    return "".join(unicodedata.normalize(form, part) for part in _of_few_marks(text))
+
+
+def _of_few_marks(text: str) -> Iterator[str]:
+    """Split a text within each row of more than ``_MOST_MARKS`` combining marks."""
+    start = marks = 0
+    for at, character in enumerate(text):
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > _MOST_MARKS:
+            yield text[start:at]
+            start, marks = at, 1
+    yield text[start:]
 
 
 def _parts(spelling: str) -> list[str | None]:

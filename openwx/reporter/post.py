@@ -5,12 +5,13 @@ import io
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 
 import aiohttp
 import msgspec
 from yarl import URL
 
-from openwx import metrics
+from openwx import mediatype, metrics
 from openwx.config import Target
 from openwx.config.addresses import masked
 from openwx.errors import ConfigError
@@ -33,6 +34,8 @@ log = logging.getLogger("openwx.report")
 _NOT_NOW = frozenset({408, 429, 502, 503, 504})
 _TO_CONNECT = 0.8
 """The part of the time-out in which a connection must be made; beyond that the backend is unavailable."""
+_READ_AT_ONCE = 64 * 1024
+"""Bytes of an answer that are read in the event loop; more is read in a thread."""
 _WARN_EVERY_S = 3600.0
 _LARGE = 1024 * 1024
 """The size from which on aiohttp wants a stream rather than bytes."""
@@ -160,14 +163,14 @@ class Poster:
             return Accepted(status, lost=tls.describe_error(error) if may_reply else "")
         if not self._may_reply:
             return Accepted(status)
+        kind, charset = mediatype.of_headers(response.headers)
         if body is None:
-            if may_reply and answer.is_json(response.content_type):
+            if may_reply and answer.is_json(kind):
                 too_large = f"the answer is ignored: it is larger than {answer.MAX_BYTES} bytes"
                 self._complain(report, answer.Complaint(too_large))
             return Accepted(status)
-        found, complaints = answer.read(
-            body, response.content_type, response.charset, may_reply=may_reply
-        )
+        read = partial(answer.read, body, kind, charset, may_reply=may_reply)
+        found, complaints = await asyncio.to_thread(read) if len(body) > _READ_AT_ONCE else read()
         for complaint in complaints:
             self._complain(report, complaint)
         return Accepted(status, found)

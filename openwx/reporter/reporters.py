@@ -142,8 +142,11 @@ class Reporters:
             ended = await self._journal.until_done(
                 partial(self._end_all, target), self._log_trouble
             )
-            words = "%s: %d deliveries to %s failed: the configuration does not name it any more"
-            log.warning(words, self._account, ended, target)
+            if ended:  # else all of them are held until later
+                words = (
+                    "%s: %d deliveries to %s failed: the configuration does not name it any more"
+                )
+                log.warning(words, self._account, ended, target)
         while True:
             key = await self._removed.get()
             await self._journal.until_done(partial(self._end, [key]), self._log_trouble)

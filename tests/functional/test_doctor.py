@@ -16,8 +16,9 @@ from aiohttp import web
 from filelock import FileLock
 
 from openwx.cli import doctor
+from openwx.cli.doctor import access
 from openwx.cli.doctor.finding import Finding, Level
-from openwx.config import AccessSettings
+from openwx.config import AccessSettings, load
 from openwx.simulator import Simulator
 
 from .world import Command, Receiver, World
@@ -286,6 +287,32 @@ async def test_a_file_with_secrets_that_others_can_read(patient: Patient, secret
     _, one = [one for one in findings if one.about == "configuration"]
     assert one.level is Level.WARNING
     assert one.advice == f"chmod 600 {source}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[report]\nsecret = "s3cr3t"',
+        '[report.headers]\nAuthorization = "Bearer s3cr3t"',
+        '[report]\npost_api = "http://wei:s3cr3t@127.0.0.1/"',
+        '[report]\npoll_api = "http://wei:s3cr3t@127.0.0.1/"',
+        '[[report.targets]]\nurl = "http://127.0.0.1/"\nsecret = "s3cr3t"',
+        '[[report.targets]]\nurl = "http://127.0.0.1/"\nheaders = {Authorization = "s3cr3t"}',
+        '[[accounts.work.targets]]\nurl = "http://wei:s3cr3t@127.0.0.1/"',
+        '[accounts.work]\nproxy = "http://wei:s3cr3t@127.0.0.1:1"',
+        '[mcp]\ntoken = "s3cr3t"',
+        '[[access.keys]]\nname = "bot"\ntoken = "s3cr3t"',
+    ],
+)
+def test_every_secret_of_a_file_is_noticed(tmp_path: Path, text: str) -> None:
+    source = tmp_path / "config.toml"
+    source.write_text(text, encoding="utf-8")
+    source.chmod(0o644)
+    (one,) = access.secrecy(load(source, {}, {}))
+    assert one.advice == f"chmod 600 {source}"
+    assert "s3cr3t" not in str(one)
+    source.write_text('[report]\npost_api = "http://127.0.0.1/?a=1"', encoding="utf-8")
+    assert access.secrecy(load(source, {}, {})) == []
 
 
 NOW = datetime.now(UTC)

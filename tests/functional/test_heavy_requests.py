@@ -79,6 +79,18 @@ def test_heavy_bodies_are_refused(bench: Bench, what: str) -> None:
     assert bench.gets("/openwx/get_user_info").status == 200
 
 
+@pytest.mark.parametrize("value", ["(" * 8000, " a*0=b;" * 1100], ids=["fails", "takes long"])
+def test_the_type_of_a_body_is_read_quickly(bench: Bench, value: str) -> None:
+    """Before anything is known of the caller."""
+    label = f"Content-Type: application/json;{value}"
+    before = time.process_time()
+    for n in range(10):
+        answer = bench.posts(f"{SEND}?id=filehelper", b'{"content":"x"}', f"{label}{n}")
+        assert answer.code == 0, answer.body
+    assert time.process_time() - before < 1.0
+    assert bench.sent() == ["x"] * 10
+
+
 @pytest.mark.parametrize("target", ["/docs", "/nowhere", "/openwx/get_user_info", SEND])
 def test_a_bomb_is_not_unpacked(bench: Bench, target: str) -> None:
     """Two gigabytes of it, in two megabytes, of which each request brings a part."""

@@ -70,6 +70,31 @@ async def test_a_chat_in_pages(api: Gateway, account: MemoryAccount, receiver: R
     assert (len(exactly), before) == (6, None)
 
 
+async def test_who_copies_another_sees_nothing_of_their_history(
+    api: Gateway, account: MemoryAccount, receiver: Receiver
+) -> None:
+    """Everything but the ids can be copied. Nor does a file of theirs hold up the other one."""
+    details = {"name": "张伟", "account": ""}
+    victim = next(
+        one for one in account.friends if details.items() <= msgspec.to_builtins(one.record).items()
+    )
+    victim.says("a secret")
+    await receiver.get(content="a secret")
+    copy = account.add_friend("张伟")
+    await receiver.get(event="new_friend")
+    copy.says("what did I say?")
+    await receiver.get(content="what did I say?")
+    assert await history(api, id=copy.record.id) == (["what did I say?"], None)
+    assert await history(api, id=victim.record.id) == (["a secret"], None)
+    hanging = account.hangs("download")
+    copy.sends_image(PNG)
+    await hanging.strikes()
+    victim.says("not held up")
+    await receiver.get(content="not held up")
+    hanging.release()
+    await receiver.get(format="media")
+
+
 async def test_all_chats_without_events(
     api: Gateway, account: MemoryAccount, receiver: Receiver
 ) -> None:

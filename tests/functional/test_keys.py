@@ -465,6 +465,15 @@ async def test_metrics_and_readiness_show_the_accounts_of_the_key(gateway: Gatew
     assert (await ask(gateway, "/metrics")).status == 401
 
 
+async def test_a_key_for_some_accounts_leaves_the_metrics_of_others_alone(
+    gateway: Gateway,
+) -> None:
+    every = {"Authorization": "Bearer read-of-all-5b1e"}
+    assert "python_info{" in (await ask(gateway, headers=every)).body.decode()
+    await ask(gateway, headers={"Authorization": "Bearer read-of-mine-77d0"})
+    assert "python_info{" in (await ask(gateway, headers=every)).body.decode()
+
+
 @pytest.fixture
 async def visitor(gateway: Gateway) -> AsyncIterator[Visitor]:
     visitor = Visitor(gateway.url)
@@ -621,6 +630,46 @@ async def test_what_changes_something_has_a_line(
     assert "wrong-token" not in text
     assert {one["address"] for one in audited(log)} == {"127.0.0.1"}
     assert {one["level"] for one in audited(log)} == {"info", "warning"}
+
+
+async def test_over_a_socket_a_line_names_the_account_of_the_call(
+    gateway: Gateway, log: Log
+) -> None:
+    async with socket(gateway, token="full-of-all-5b1e", client=MINE) as ws:
+        await ws.call("start_client", client=THEIRS)
+        await ws.call("outbox_drop", client="nobody", id="all")
+        await ws.call("outbox_drop", id="all")
+    lines = [(one["route"], one["account"], one["code"]) for one in audited(log)]
+    assert lines == [
+        ("start_client", THEIRS, 0),
+        ("outbox_drop", "nobody", -2),
+        ("outbox_drop", MINE, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "code"),
+    [
+        (b"{", "application/json", -8),
+        (b"x" * 1_100_000, "application/x-www-form-urlencoded", -8),
+        (b"id=%FF", "application/x-www-form-urlencoded", -8),
+    ],
+    ids=["broken", "too large", "no text"],
+)
+async def test_a_refusal_before_the_body_is_read_has_a_line_too(
+    gateway: Gateway, log: Log, body: bytes, kind: str, code: int
+) -> None:
+    reply = await Caller(gateway, "read-of-mine-77d0").call(
+        f"send_friend_message?client={MINE}&id=@x",
+        method="POST",
+        data=io.BytesIO(body),
+        headers={"Content-Type": kind},
+    )
+    assert reply.code == code
+    (line,) = audited(log)
+    assert (line["key"], line["route"], line["account"], line["target"], line["code"]) == (
+        "my-read", "send_friend_message", MINE, "@x", code,
+    )  # fmt: skip
 
 
 async def test_other_lines_name_the_key(gateway: Gateway, log: Log) -> None:

@@ -47,6 +47,17 @@ def test_what_is_left_out_comes_from_report_but_no_secret() -> None:
     assert [target.may_reply for target in targets.values()] == [True, False, False]
 
 
+def test_the_host_post_api_needs_another_name(tmp_path: Path) -> None:
+    """Such names are usual among containers, and the deliveries of two targets would be one."""
+    table = '[[report.targets]]\nurl = "http://post_api/wx"\n'
+    words = r"report\.targets\[0\] must have a name: without one it is called post_api"
+    with pytest.raises(ConfigError, match=words):
+        read(tmp_path, table)
+    assert list(effective(read(tmp_path, f'{table}name = "bot"\n').report)) == ["bot"]
+    with pytest.raises(ConfigError, match=r"^targets\[0\] must have a name"):
+        account_from_texts({"targets": '[{"url": "http://post_api/wx"}]'})
+
+
 @pytest.mark.parametrize(
     ("url", "name"),
     [

@@ -1,5 +1,7 @@
 """Which addresses that others wrote become links: none that a browser takes for this gateway's."""
 
+import time
+
 import pytest
 
 from openwx.api.access import Access
@@ -85,6 +87,7 @@ def test_other_places(url: str) -> None:
         ("no link", []),
         ("see https://a.example.org/x, and www.b.example.org.", ["https://a.example.org/x", "https://www.b.example.org"]),
         ("(https://a.example.org/wiki/A_(b))", ["https://a.example.org/wiki/A_(b)"]),
+        ("[(https://a.example.org/x_(y)).]", ["https://a.example.org/x_(y)"]),
         ("看 https://a.example.org/。好", ["https://a.example.org/"]),
         ("http://127.0.0.1:3000/ https://a.example.org", ["https://a.example.org"]),
         ('https://a.example.org/"onmouseover=alert(1)', ["https://a.example.org/&#34;onmouseover=alert(1)"]),
@@ -99,3 +102,24 @@ def test_the_rest_of_the_text_is_text() -> None:
     html = linked("<b>1</b> https://a.example.org <i>", ACCESS.answers_to)
     assert html.startswith("&lt;b&gt;1&lt;/b&gt; <a ")
     assert html.endswith("</a> &lt;i&gt;")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://a/" + ")" * 60_000,
+        "http://a/" + ",)" * 30_000,
+        "http://a/" + "(" * 30_000 + ")" * 30_001,
+        "http://" + "\u0301\u0316" * 15_000,
+        "http://" + "%CC%81%CC%96" * 5_000,
+        "http://" + "a." * 30_000,
+        "http://" * 9_000,
+    ],
+    ids=["brackets", "commas", "pairs", "marks", "escaped marks", "labels", "addresses"],
+)
+def test_no_text_takes_long(text: str) -> None:
+    """Strangers write it, and the page is made in the event loop."""
+    began = time.thread_time()
+    linked(text, ACCESS.answers_to)
+    may_follow(text, ACCESS.answers_to)
+    assert time.thread_time() - began < 0.5

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import itertools
 import logging
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openwx import __version__
+from openwx.reporter import answer
 from openwx.reporter.answer import BackendAnswer, Reply
 from openwx.reporter.post_result import retry_after
 from openwx.store.base import Journal, JournalError
@@ -49,6 +51,38 @@ async def test_a_secret_signs(world: World, receiver: Receiver, secret: str) -> 
     signed = b"msg_abc.1700000000." + got.raw
     digest = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
     assert got.headers["webhook-signature"] == f"v1,{digest}"
+
+
+@pytest.mark.parametrize("value", ["(" * 8000, '"', "\\", "charset=punycode", "charset=(x"])
+async def test_no_type_of_an_answer_ends_the_deliveries(
+    world: World, receiver: Receiver, value: str
+) -> None:
+    receiver.otherwise = says('{"reply": "hi"}', content_type=f"application/json;{value}")
+    world.start()
+    await world.record(a_message(1), a_message(2))
+    await world.done()
+    assert receiver.numbers() == [1, 2]
+
+
+async def test_heavy_answers_are_read_in_a_thread(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One may take a fifth of a second, and there may be 64 at a time."""
+    threads: list[int] = []
+    read = answer.read
+
+    def noted(*given: Any, **more: Any) -> Any:
+        threads.append(threading.get_ident())
+        return read(*given, **more)
+
+    monkeypatch.setattr(answer, "read", noted)
+    receiver.script = [says(b'{"reply":"' + b"\\" * 1_000_000), says('{"reply": "hi"}')]
+    world.start()
+    await world.record(a_message(1), a_message(2))
+    await world.done()
+    here = threading.get_ident()
+    assert [thread == here for thread in threads] == [False, True]
+    assert [send.body for send in world.accepted] == [b"hi"]
 
 
 async def test_large_bodies_arrive(world: World, receiver: Receiver) -> None:

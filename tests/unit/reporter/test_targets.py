@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from openwx.accounts.outbox import Outbox
 from openwx.errors import CallerError
 from openwx.reporter.retry_schedule import Pauses
+from openwx.store.records import WriteBatch
 from tests.patience import until, until_seen
 
 from .receiver import Receiver, says, status, waits_for
@@ -202,6 +204,17 @@ async def test_what_waits_for_a_removed_target_fails_and_says_so(
     assert await outbox(world).retry(None) == 3
     await world.done()
     assert sorted(log.numbers()) == [0, 1, 2]
+
+
+async def test_what_is_held_for_a_removed_target_has_not_failed_yet(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = structs.replace(a_message(1, targets=("gone",)), media=b"to fetch")
+    await world.journal.write(WriteBatch(account="me", reports=[held]))
+    world.start()
+    await world.record(a_message(2, "other", targets=("also gone",)))
+    await until_failed(world, "also gone")  # later than what is older
+    assert "deliveries to gone failed" not in caplog.text
 
 
 async def test_a_new_target_gets_only_what_is_recorded_from_then_on(
