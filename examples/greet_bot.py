@@ -1,6 +1,6 @@
-"""A bot that greets whoever mentions it in a group, and knows what they quoted. `post_api` is http://127.0.0.1:8000/.
+"""A bot that greets whoever mentions it in a group, and knows what they quoted; but not its like, which greets back.
 
-Run it: .venv/bin/python examples/greet_bot.py [PORT] [OPENWX_URL]
+Run it: .venv/bin/python examples/greet_bot.py [PORT] [OPENWX_URL]      (`post_api` is http://127.0.0.1:8000/)
 """
 
 import sys
@@ -16,10 +16,10 @@ OPENWX = sys.argv[2] if len(sys.argv) > 2 else "http://127.0.0.1:3000"
 @receiver()
 async def bot(report: Upload) -> None:
     match report:
-        case TextMessage(post_type="receive_message", mentions_me=True, quote=quote):
-            words = f"你好！你说：{report.content}"
-            if quote is not None:
-                words += f"\n你引用了 {quote.sender}：{quote.content}"
+        case TextMessage(is_received=True, mentions_me=True, content=said) if "你说：" not in said:
+            words = f"你好！你说：{said[:500]}"
+            if report.quote:
+                words += f"\n你引用了 {report.quote.sender}：{report.quote.content[:500]}"
             async with Client(OPENWX) as wx:
                 await wx.send_group_message_later(words, id=report.group_id, at=report.sender_id)
 

@@ -31,7 +31,7 @@ from typing import TypeGuard
 import aiohttp
 import msgspec
 
-from openwx.client import BadParameter, CallFailed, Client, Message, TextMessage
+from openwx.client import CallFailed, Client, KeyReused, Message, TextMessage
 
 PROMPT = "You are a friendly assistant in a chat on WeChat. Answer briefly, in plain text without Markdown."
 ANSWER_TOKENS = 1000
@@ -124,7 +124,7 @@ class Model:
 def _text(body: bytes) -> str:
     try:
         choices = msgspec.json.decode(body, type=Completion).choices
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"its answer cannot be understood: {error}") from None
     message = choices[0].message if choices else Said()
     text = (message.content or message.refusal or "").replace("\0", "").strip()
@@ -190,7 +190,7 @@ class Bot:
                 if await self._is_allowed(chat):
                     await self._answer(message)
             except (ModelError, CallFailed) as error:
-                log.warning("no answer to %r: %s", message.sender, error)
+                log.warning("no answer to %r: %r", message.sender, str(error))
         del self._answering[chat]
         self._save()
 
@@ -206,7 +206,7 @@ class Bot:
         send = wx.send_group_message_later if message.in_group else wx.send_friend_message_later
         try:
             sent = await send(answer, id=message.chat_id, idempotency_key=f"llm_bot-{message.uid}")
-        except BadParameter as error:
+        except KeyReused as error:
             log.info("%r was answered before: %s", message.sender, error.status)
         else:
             self._answers[sent.uid] = message.uid
@@ -251,10 +251,11 @@ class Bot:
         chats |= {one.id: (one.id, str(one.uid), one.displayname) for one in groups}
         self._allowed.clear()
         for name in self._names:
-            if name == "@owner":  # nobody becomes it by calling themselves so
+            known = slice(2) if is_id(name) else slice(3)
+            if name == "@owner":
                 ids = [me.id] if me.id in chats else []
             else:
-                ids = [id_ for id_, names in chats.items() if name in names]
+                ids = [id_ for id_, names in chats.items() if name in names[known]]
             if len(ids) == 1:
                 self._allowed.update(ids)
             else:
@@ -266,6 +267,12 @@ class Bot:
         new = self._file.with_name(f"{self._file.name}.new")
         new.write_text(str(min(unanswered) - 1 if unanswered else self._seen))
         new.replace(self._file)
+
+
+def is_id(name: str) -> bool:
+    """Return whether it is an id or a uid, and no name: nobody becomes somebody else by calling themselves so."""
+    is_number = name.isascii() and name.isdigit()
+    return is_number or name.startswith("@") or name.endswith("@im.wechat")
 
 
 def is_said(message: Message) -> TypeGuard[TextMessage]:

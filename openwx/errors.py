@@ -59,6 +59,10 @@ class Code(IntEnum):
     NOT_SUPPORTED = -10
 
 
+KEY_REUSED = "idempotency_key must be a new one: it was used for a call with other parameters"
+"""The ``status`` of a -2 by which callers know that a key was used before."""
+
+
 class CallerError(OpenwxError):
     """An API call that cannot be done.
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from openwx.accounts.outgoing import OutgoingMessage, SendResult
-from openwx.errors import CallerError, Code
+from openwx.errors import KEY_REUSED, CallerError, Code
 from openwx.keyedlock import KeyedLock
 from openwx.store.base import Journal
 
@@ -88,8 +88,7 @@ class IdempotencyKeys:
                     self._unfinished[key] = _Progress(call, {})
                 return call
             if known.call.asked != asked:
-                status = "idempotency_key must be a new one: it was used for a call with other parameters"
-                raise CallerError(Code.BAD_PARAMETER, status)
+                raise CallerError(Code.BAD_PARAMETER, KEY_REUSED)
             return known.call
 
     async def has_ended(self, key: str) -> bool:

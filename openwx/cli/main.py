@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from openwx.cli.arguments import parser
+from openwx.cli.shell import output
 from openwx.errors import ConfigError, NotNowError, WeChatError
 
 if TYPE_CHECKING:
@@ -24,22 +25,41 @@ log = logging.getLogger("openwx")
 
 EXIT_NOT_NOW, EXIT_CONFIG = 1, 2
 _GROUP_SIZES = ("biggest_group", "group_members")
+_SEND_TEXTS = ("send", "ask")
+_PRINT = ("check-config", "completion", "doctor", "outbox", "status")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 for a failure, 2 for a wrong setting."""
     whole = parser()
-    args = whole.parse_args(arguments)
+    args, unknown = whole.parse_known_args(arguments)
+    if unknown:
+        hint = "; put -- before a TEXT that begins with -" if args.command in _SEND_TEXTS else ""
+        whole.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     if args.command is None:
         whole.print_help()
         return 0
     try:
+        if args.command in _PRINT:
+            return _printed(_COMMANDS[args.command], args)
         return _COMMANDS[args.command](args)
     except ConfigError as error:
         print(f"openwx: {error}", file=sys.stderr)
         return EXIT_NOT_NOW if isinstance(error, NotNowError) else EXIT_CONFIG
     except KeyboardInterrupt:
         return 130
+
+
+def _printed(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run a command that only prints. That its reader leaves, as ``head`` does, is no failure."""
+    code = 0
+    try:
+        code = command(args)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        output.discard(sys.stdout)
+    return code
 
 
 def _load(args: argparse.Namespace, **overrides: Any) -> "Loaded":

@@ -2,14 +2,19 @@
 
 import asyncio
 import re
+import shlex
 import signal
+import sys
 
 from openwx import logs
 from openwx.cli import probe
+from openwx.cli.shell import output
 from openwx.client import Client
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError
 
+EXTRA = "mcp>=2.3,<3"
+"""What the extra ``mcp`` installs, wherever openwx itself came from."""
 _SDK = ("mcp", "mcp_types", "uvicorn", "starlette")
 
 
@@ -20,9 +25,8 @@ def main(settings: Settings, listen: Listen | None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _SDK:
             raise
-        raise ConfigError(
-            "openwx mcp needs a package that is not installed: pip install 'openwx[mcp]'"
-        ) from None
+        pip = shlex.join([sys.executable, "-m", "pip", "install", EXTRA])
+        raise ConfigError(f"openwx mcp needs a package that is not installed: {pip}") from None
     logs.set_up(settings.log_level)
 
     async def find() -> Client:
@@ -32,9 +36,16 @@ def main(settings: Settings, listen: Listen | None) -> int:
     if listen is not None:
         http.serve(serving, settings, listen)
         return 0
+    if sys.stdin is None or sys.stdout is None:
+        raise ConfigError(
+            "openwx mcp speaks on standard input and output, and one of them is closed"
+        )
     # Reading from standard input cannot be interrupted, and there is nothing to clean up.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    asyncio.run(serving.run_stdio_async())
+    try:
+        asyncio.run(serving.run_stdio_async())
+    except* BrokenPipeError:  # the client has left
+        output.discard(sys.stdout)
     return 0
 
 

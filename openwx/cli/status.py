@@ -3,7 +3,6 @@
 import asyncio
 import sys
 import time
-from typing import Any
 
 import msgspec
 
@@ -11,6 +10,7 @@ from openwx.api.probes import AccountHealth, Readiness
 from openwx.cli import probe
 from openwx.cli.probe import RunningGateway
 from openwx.cli.readiness import readiness
+from openwx.cli.shell import output
 from openwx.config import Settings
 from openwx.errors import ConfigError
 from openwx.safetext import one_line
@@ -25,13 +25,13 @@ def main(settings: Settings, *, as_json: bool) -> int:
         gateway, state = asyncio.run(_ask(settings))
     except (probe.NotReachedError, ConfigError) as error:
         if as_json:
-            _print_json({"code": -1, "status": str(error)})
+            output.indented_json({"code": -1, "status": str(error)})
         else:
             print(f"openwx: {one_line(str(error))}", file=sys.stderr)
         return NOT_REACHED
     if as_json:
         demo = {"demo": True} if gateway.is_demo else {}
-        _print_json({"url": gateway.url, **demo, **msgspec.to_builtins(state)})
+        output.indented_json({"url": gateway.url, **demo, **msgspec.to_builtins(state)})
     else:
         print("\n".join(map(one_line, _lines(state, gateway))))
     return READY if state.code == 0 else NOT_READY
@@ -40,10 +40,6 @@ def main(settings: Settings, *, as_json: bool) -> int:
 async def _ask(settings: Settings) -> tuple[RunningGateway, Readiness]:
     gateway = await probe.find(settings)
     return gateway, await readiness(gateway, settings.access.own_token)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def _lines(state: Readiness, gateway: RunningGateway) -> list[str]:

@@ -30,6 +30,8 @@ OUTCOME_S = 150.0
 """Time-out for calls that wait for WeChat, in seconds; the gateway's own is 120."""
 BODY_S = 600.0
 """Time-out for a body with media, in seconds; the same as the gateway's."""
+MOST_BYTES = 2**30
+"""Size of an answer: one with all members of all groups may be large."""
 SILENCE_S = 45.0
 """Time after which a silent stream is lost, in seconds; its heartbeat comes every 15."""
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.1, 5.0
@@ -210,17 +212,18 @@ class _Call:
             pause_s = min(2 * pause_s, MOST_PAUSE_S)
 
     async def stream(self) -> aiohttp.ClientResponse:
-        """Open a stream."""
+        """Open a stream, whose beginning has a time-out of its own."""
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=SILENCE_S)
         with failing(self._route):
-            response = await self._http.post(
-                self._url, data=self._texts, timeout=timeout, allow_redirects=False
-            )
-            if response.content_type == "text/event-stream":
-                return response
-            async with response:
-                self._check(response, await response.read())
-                raise errors.NotOpenwx(self._route, f"{response.content_type} is no stream")
+            async with asyncio.timeout(self._timeout.total):
+                response = await self._http.post(
+                    self._url, data=self._texts, timeout=timeout, allow_redirects=False
+                )
+                if response.content_type == "text/event-stream":
+                    return response
+                async with response:
+                    self._check(response, await _read(self._route, response))
+            raise errors.NotOpenwx(self._route, f"{response.content_type} is no stream")
 
     async def _try(self) -> "_Answered":
         headers = {} if self._key is None else {"Idempotency-Key": self._key}
@@ -236,7 +239,7 @@ class _Call:
                     allow_redirects=False,
                 )
             )
-            return self._check(response, await response.read())
+            return self._check(response, await _read(self._route, response))
 
     async def _body(self, stack: AsyncExitStack) -> aiohttp.MultipartWriter | dict[str, str]:
         if not self._files:
@@ -267,7 +270,7 @@ class _Call:
         if body.startswith(b"{"):
             answered: _Status = _decoded(self._route, body, _STATUS.decode)
             if answered.code != 0 or status != 200:
-                extra = msgspec.json.decode(body)
+                extra = _decoded(self._route, body, msgspec.json.decode)
                 extra = {name: extra[name] for name in extra if name not in ("code", "status")}
                 raise errors.failure(self._route, answered.code, answered.status, status, extra)
         return _Answered(body, kind, response.headers)
@@ -295,10 +298,19 @@ def _headers(said: str) -> dict[str, str]:
     return {hdrs.CONTENT_DISPOSITION: f"form-data; {said}"}
 
 
+async def _read(route: str, response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise errors.NotOpenwx(route, f"an answer of more than {MOST_BYTES} bytes")
+    return bytes(body)
+
+
 def _decoded(route: str, body: bytes, decode: Callable[[bytes], T]) -> T:
     try:
         return decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise errors.NotOpenwx(route, f"the answer cannot be understood: {error}") from error
 
 

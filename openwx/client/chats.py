@@ -41,7 +41,7 @@ class Chats(Calls):
             "before": before, "limit": limit, "q": q,
         }  # fmt: skip
         found = await self._call("get_history", History, parameters, wait_s=OUTCOME_S, again=True)
-        decoded = [uploads.decode(bytes(one)) for one in found.messages]
+        decoded = [uploads.of_answer("get_history", bytes(one)) for one in found.messages]
         return HistoryPage([one for one in decoded if isinstance(one, Message)], found.before)
 
     async def mark_read(

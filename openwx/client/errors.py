@@ -14,6 +14,7 @@
         ├── RefusedByWeChat  201, and every ``Ret`` of a send: ``ret``, ``errmsg``
         ├── WeChatUnreachable -1
         ├── BadParameter     -2
+        │   └── KeyReused        the idempotency key was used for a call with other parameters
         ├── MediaFailed      -3
         ├── NotRunning       -4    ``state``, ``state_reason``
         ├── GaveUp           -5
@@ -26,7 +27,7 @@
 
 from typing import Any
 
-from openwx.errors import Code, OpenwxError
+from openwx.errors import KEY_REUSED, Code, OpenwxError
 
 
 class CallFailed(OpenwxError):
@@ -87,7 +88,14 @@ class Ambiguous(Refusal):
 
     @property
     def candidates(self) -> list[dict[str, str]]:
-        return list(self.extra.get("candidates", ()))
+        found = self.extra.get("candidates")
+        if not isinstance(found, list):
+            return []
+        return [
+            {str(name): str(value) for name, value in one.items()}
+            for one in found
+            if isinstance(one, dict)
+        ]
 
 
 class EmptyList(Refusal):
@@ -100,7 +108,8 @@ class RefusedByWeChat(Refusal):
     @property
     def ret(self) -> int:
         """WeChat's own number."""
-        return int(self.extra.get("ret", self.code or 0))
+        ret = self.extra.get("ret", self.code)
+        return ret if isinstance(ret, int) else self.code or 0
 
     @property
     def errmsg(self) -> str:
@@ -114,6 +123,11 @@ class WeChatUnreachable(Refusal):
 
 class BadParameter(Refusal):
     """-2: a parameter is missing or wrong; ``status`` names it."""
+
+
+class KeyReused(BadParameter):
+    """-2: the idempotency key was used for a call with other parameters. That call may have sent something, this one
+    did not. An id of another login is another parameter."""
 
 
 class MediaFailed(Refusal):
@@ -145,7 +159,8 @@ class QueueFull(Refusal):
 
     @property
     def retry_after_s(self) -> float:
-        return float(self.extra.get("retry_after", 5))
+        after = self.extra.get("retry_after")
+        return float(after) if isinstance(after, int | float) and 0 <= after <= _DAY_S else 5.0
 
 
 class Forbidden(Refusal):
@@ -188,6 +203,7 @@ OF_CODE: dict[int, type[Refusal]] = {
 _RET_FROM = 1000
 """Sends answer a ``Ret`` from here on as their code."""
 _GATEWAY_TIMEOUT = 504
+_DAY_S = 86_400
 
 
 def failure(
@@ -195,6 +211,8 @@ def failure(
 ) -> CallFailed:
     """Make the error of the class for an answer."""
     kind: type[CallFailed] = OF_CODE.get(code, Refusal)
+    if code == Code.BAD_PARAMETER and status == KEY_REUSED:
+        kind = KeyReused
     if code >= _RET_FROM:
         kind = RefusedByWeChat
     if http_status == _GATEWAY_TIMEOUT:

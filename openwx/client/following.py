@@ -8,7 +8,7 @@ import msgspec
 
 from openwx.client import errors, uploads
 from openwx.client.calls import CONNECT_S, Calls
-from openwx.client.stream import Connection, Events, Frame
+from openwx.client.stream import Connection, Events, Frame, is_id
 from openwx.client.uploads import Upload
 
 
@@ -33,7 +33,7 @@ class Following(Calls):
         found = await self._call(
             "check_event", list[msgspec.Raw], {"timeout": timeout}, wait_s=timeout + CONNECT_S
         )
-        return [uploads.decode(bytes(one)) for one in found]
+        return [uploads.of_answer("check_event", bytes(one)) for one in found]
 
     async def check_event_after(
         self,
@@ -53,10 +53,13 @@ class Following(Calls):
             "after": str(after), "timeout": timeout, "type": type, "chat": chat, "format": format,
         }  # fmt: skip
         found, headers = await self._list("check_event", parameters, wait_s=timeout + CONNECT_S)
-        if "X-Openwx-Last-Id" not in headers:
+        last_id = headers.get("X-Openwx-Last-Id")
+        if last_id is None:
             raise errors.NotOpenwx("check_event", "this gateway is older, and does not know after")
-        decoded = [uploads.decode(bytes(one)) for one in found]
-        return Happened(decoded, int(headers["X-Openwx-Last-Id"]), "X-Openwx-Missed" in headers)
+        if not is_id(last_id):
+            raise errors.NotOpenwx("check_event", f"X-Openwx-Last-Id is no id: {last_id[:50]!r}")
+        decoded = [uploads.of_answer("check_event", bytes(one)) for one in found]
+        return Happened(decoded, int(last_id), "X-Openwx-Missed" in headers)
 
     def events(
         self,

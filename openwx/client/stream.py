@@ -111,7 +111,7 @@ class Events:
                     self._miss(frame.data)
                 elif frame.data:
                     self._pause_s = FIRST_PAUSE_S
-                    return uploads.decode(frame.data)
+                    return uploads.of_answer("events", frame.data)
         except (
             errors.NotConnected,
             errors.OutcomeUnknown,
@@ -127,8 +127,11 @@ class Events:
         return None
 
     def _miss(self, data: bytes) -> None:
-        missed = msgspec.json.decode(data, type=_Missed)
         self.missed += 1
+        try:
+            missed = msgspec.json.decode(data, type=_Missed)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise errors.NotOpenwx("events", f"a gap that cannot be understood: {error}") from error
         log.warning(
             "events after %d up to %d are missing: %s", missed.after, missed.upto, missed.reason
         )
@@ -175,9 +178,14 @@ def _frame(text: bytes) -> Frame:
         value = value.removeprefix(b" ")
         match name:
             case b"event":
-                frame.name = value.decode()
+                frame.name = value.decode(errors="replace")
             case b"data":
                 frame.data = value
-            case b"id" if value.isdigit():
+            case b"id" if is_id(value):
                 frame.id = int(value)
     return frame
+
+
+def is_id(text: str | bytes) -> bool:
+    """Return whether it is the number of a report: up to 18 digits."""
+    return text.isascii() and text.isdigit() and len(text) <= 18

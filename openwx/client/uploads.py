@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from openwx.client import events, messages
+from openwx.client import errors, events, messages
 from openwx.client.answers import Friend, Group
 from openwx.client.events import Event
 from openwx.client.messages import Message
@@ -57,9 +57,17 @@ def decode(body: bytes) -> Upload:
         if head.post_type == "event":
             return _event(head.event, head.params)
         message: Message = _of_format.get(head.format, _of_format[""]).decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotAnUploadError(f"no upload of openwx: {error}") from error
     return message
+
+
+def of_answer(route: str, body: bytes) -> Upload:
+    """Decode a report within an answer. Raises ``NotOpenwx``."""
+    try:
+        return decode(body)
+    except NotAnUploadError as error:
+        raise errors.NotOpenwx(route, f"the answer cannot be understood: {error}") from error
 
 
 def _event(name: str, params: msgspec.Raw) -> Event:

@@ -12,11 +12,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from openwx.config import Listen, Settings
 from openwx.errors import ConfigError
+from openwx.mcp.crowd import Crowd
 
 PATH = "/mcp"
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _MOST_BODY = 4 * 1024**2
-_MOST_CONNECTIONS = 100
+_MOST_CONNECTIONS = 200
+_MOST_WAITING = 100
+_MOST_SESSIONS = 1000
 _STOP_S = 3
 _KEEP_ALIVE_S = 5
 
@@ -53,13 +56,18 @@ def serve(server: MCPServer, settings: Settings, listen: Listen) -> None:
         app: ASGIApp = server.streamable_http_app(
             streamable_http_path=PATH,
             max_request_body_size=_MOST_BODY,
+            max_sessions=_MOST_SESSIONS,
             transport_security=_security(settings, listen),
         )
         if settings.mcp.token is not None:
             app = Bearer(app, settings.mcp.token)
+        crowd = Crowd(app, _MOST_WAITING)
         config = uvicorn.Config(
-            app,
+            crowd,
+            http=crowd.protocol(),
+            ws="none",
             log_config=None,
+            log_level="error",  # what strangers send fills no log
             access_log=False,
             lifespan="on",
             server_header=False,

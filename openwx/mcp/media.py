@@ -105,9 +105,10 @@ def _content(message: MediaMessage) -> bytes | None:
             status = os.fstat(file.fileno())
             if (status.st_size, int(status.st_mtime)) != (message.media_size, message.media_mtime):
                 return None
-            parts = []
-            while part := file.read(2**20):
+            parts, left = [], message.media_size + 1
+            while left > 0 and (part := file.read(min(left, 2**20))):
                 parts.append(part)
+                left -= len(part)
     except (OSError, ValueError):
         return None
     content = b"".join(parts)

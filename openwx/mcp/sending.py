@@ -8,7 +8,18 @@ from typing import Annotated
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from openwx.client import Client, MessageSent, NotFound, NotOpenwx, OutcomeUnknown
+from openwx.client import (
+    Client,
+    GaveUp,
+    KeyReused,
+    MediaFailed,
+    MessageSent,
+    NotFound,
+    NotOpenwx,
+    NotRunning,
+    OutcomeUnknown,
+    RefusedByWeChat,
+)
 from openwx.errors import OpenwxError
 from openwx.mcp import answers, files
 from openwx.mcp.chats import Contact, choose, look
@@ -19,7 +30,16 @@ ANSWER_S = 45.0
 AGAIN = (
     "Repeat this call with the same arguments and this idempotency_key: it is sent at most once."
 )
+SAFE = "This call sent nothing. Repeat it with the same arguments and this idempotency_key: it is sent at most once."
 NEW = "Nothing was sent. To try it again, use a new idempotency_key."
+USED = (
+    "This call sent nothing: an earlier one with this idempotency_key had another text, file or chat, or was made"
+    " before a new login, and may have been sent. Read the chat with read_messages before you use a new key."
+)
+_UNKNOWN = (OutcomeUnknown, NotOpenwx, NotRunning)
+"""After these it may be accepted, and be sent when the account runs."""
+_ENDED = (NotFound, RefusedByWeChat, GaveUp, MediaFailed)
+"""What a key remembers: it will not be sent."""
 
 Send = Callable[[Client, Contact, str], Awaitable[MessageSent]]
 ChatText = Annotated[
@@ -123,7 +143,7 @@ class Sending:
                 answer.chat = book.chat(chosen.contact)
                 if not answer.chat.may_send:
                     answer.outcome = "not_allowed"
-                    answer.detail = "this chat is not in send_to of the configuration"
+                    answer.untrusted_detail = "this chat is not in send_to of the configuration"
                     return answer
                 begun = True
                 async with asyncio.timeout(ANSWER_S):
@@ -134,9 +154,9 @@ class Sending:
             )
             return _unknown(answer, detail)
         except OpenwxError as error:
-            if begun and isinstance(error, OutcomeUnknown | NotOpenwx):
+            if begun and isinstance(error, _UNKNOWN):
                 return _unknown(answer, words(error))
-            answer.detail, answer.how_to_repeat = words(error), NEW
+            answer.untrusted_detail, answer.how_to_repeat = words(error), _how_to_repeat(error)
             if begun and isinstance(error, NotFound):
                 answer.outcome = "not_found"
             return answer
@@ -145,5 +165,11 @@ class Sending:
 
 
 def _unknown(answer: answers.Sent, detail: str) -> answers.Sent:
-    answer.outcome, answer.detail, answer.how_to_repeat = "unknown", detail, AGAIN
+    answer.outcome, answer.untrusted_detail, answer.how_to_repeat = "unknown", detail, AGAIN
     return answer
+
+
+def _how_to_repeat(error: OpenwxError) -> str:
+    if isinstance(error, KeyReused):
+        return USED
+    return NEW if isinstance(error, _ENDED) else SAFE

@@ -21,7 +21,7 @@ class Telling:
             async with self._gateway.open() as wx:
                 await self._ask(wx, answer)
         except OpenwxError as error:
-            answer.detail = words(error)
+            answer.untrusted_detail = words(error)
         return answer
 
     async def _ask(self, wx: Client, answer: answers.Status) -> None:

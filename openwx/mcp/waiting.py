@@ -8,7 +8,7 @@ from openwx.client import BadParameter, Client, Events, Message, NotFound, Unaut
 from openwx.errors import OpenwxError
 from openwx.mcp import answers, messages
 from openwx.mcp.chats import Book, Contact, choose, look
-from openwx.mcp.gateway import Gateway, words
+from openwx.mcp.gateway import Gateway, tool_error, words
 
 MOST_LETTERS = 60_000
 """Letters of all messages of one answer."""
@@ -64,16 +64,16 @@ class Wait:
         return self._answer
 
     async def _try(self) -> None:
-        self._answer.detail = ""
+        self._answer.untrusted_detail = ""
         try:
             async with self._gateway.open() as wx:
                 await self._listen(wx)
         except _FOR_GOOD as error:
-            raise ToolError(words(error)) from error
+            raise tool_error(error) from error
         except OpenwxError as error:
             if self._now() + _AGAIN_S >= self._deadline and self._answer.after is None:
-                raise ToolError(words(error)) from error  # there is no place to go on from
-            self._answer.detail = words(error)
+                raise tool_error(error) from error  # there is no place to go on from
+            self._answer.untrusted_detail = words(error)
             await asyncio.sleep(max(0.0, min(_AGAIN_S, self._deadline - self._now())))
 
     async def _listen(self, wx: Client) -> None:
@@ -97,13 +97,14 @@ class Wait:
         until = now if self._answer.messages else min(until, self._deadline)
         try:
             async with asyncio.timeout_at(max(until, now + _MORE_S)):
-                upload = await anext(events)
+                async for upload in events:
+                    if isinstance(upload, Message):
+                        return upload
         except TimeoutError:
-            return None
+            pass
         finally:
             self._answer.missed = self._answer.missed or events.missed > 0
-        assert isinstance(upload, Message)
-        return upload
+        return None
 
     async def _look(self, wx: Client) -> Book:
         """Get the contacts, and find the chat among them."""

@@ -1,5 +1,6 @@
 """Connections through a SOCKS5 proxy, which resolves the names. The protocol is that of python-socks."""
 
+import asyncio
 import socket
 import ssl
 
@@ -43,7 +44,8 @@ class SocksConnector(aiohttp_socks.ProxyConnector):
         timeout: aiohttp.ClientTimeout,
     ) -> aiohttp.connector.Connection:
         try:
-            return await super().connect(req, traces, timeout)
+            async with asyncio.timeout(timeout.sock_connect):  # TLS behind the proxy included
+                return await super().connect(req, traces, timeout)
         except (
             aiohttp_socks.ProxyConnectionError,
             aiohttp_socks.ProxyTimeoutError,

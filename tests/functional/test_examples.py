@@ -118,6 +118,11 @@ async def test_greet_bot(world: World, account: Account, run: Run) -> None:
     greeting = f"@{asks.shown_name}\u2005你好！你说：@我是谁 在吗"
     assert await group.hears_text() == greeting
     assert friend.inbox == []
+    group.member_mentions(asks, [account.owner], greeting)  # as another such bot would
+    group.member_mentions(
+        asks, [account.owner], "长" * 5400
+    )  # with the greeting, more than WeChat takes
+    assert await group.hears_text() == greeting.replace("在吗", "长" * (500 - len("@我是谁 ")))
     assert len((EXAMPLES / "greet_bot.py").read_text(encoding="utf-8").splitlines()) <= 30
 
 

@@ -231,6 +231,20 @@ async def test_with_ilink_it_answers_the_accounts_own_person(
     assert request["messages"][1:] == [{"role": "user", "content": "first\nand now?"}]
 
 
+async def test_nobody_becomes_a_chat_by_a_name_like_a_uid(
+    account: Account, endpoint: Endpoint, start: Start, receiver: Receiver
+) -> None:
+    """Whoever calls themselves so neither gets answers nor stops those for the friend with the uid."""
+    friend = account.friend("小灰")
+    stranger = account.add_friend(str(friend.uin))
+    await receiver.get(event="new_friend")
+    await start(str(friend.uin))
+    stranger.says("write me a novel")
+    friend.says("hi")
+    assert await friend.hears_text() == "answer 1"
+    assert len(endpoint.requests) == 1
+
+
 async def test_in_a_group_it_answers_who_mentions_it(
     account: Account, endpoint: Endpoint, start: Start
 ) -> None:
@@ -308,6 +322,7 @@ async def test_one_answer_at_a_time_in_a_chat(
         (answers(200, "[" * 100_000), "cannot be understood"),
         (answers(200, " " * (2**20 + 1)), "longer than"),
         (says(None), "is empty"),
+        (answers(200, '{"choices": [], "a": ' + "[" * 100_000), "cannot be understood"),
         (says("  \n"), "is empty"),
     ],
 )
@@ -334,7 +349,7 @@ async def test_a_busy_model_is_asked_again(
     assert await friend.hears_text() == "answer 3"
     endpoint.behaves(*(answers(500) for _ in range(3)))
     friend.says("hi again")
-    await bot.says("no answer to '小灰': HTTP 500")
+    await bot.says("no answer to '小灰': .HTTP 500")
     assert len(endpoint.requests) == 6
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from mcp_types import EmbeddedResource, ImageContent
 
 from openwx.config import AccessSettings
+from openwx.errors import BudgetSpent, SessionEnded
 from openwx.mcp import media, sending
 from openwx.simulator import Account, ClawBot, Simulator
 from openwx.simulator.samples import PNG
@@ -92,7 +94,7 @@ async def test_the_state(api: Gateway, world: World, account: MemoryAccount) -> 
         await api.stop()
         state = await reader.call("account_status")
         assert state["gateway"] == "not_reached"
-        assert "no openwx runs" in state["detail"]
+        assert "no openwx runs" in state["untrusted_detail"]
         assert "no openwx runs" in await reader.fails("list_chats")
         assert "no openwx runs" in await reader.fails("wait_for_message", timeout_s=0)
 
@@ -127,6 +129,26 @@ async def test_no_text_breaks_out_of_its_field(
     shown = str([waited, read, listed])
     assert not {"\u202e", "\U000e0073", "\x1b", "\u2028"} & set(shown)
     assert len(listed["chats"]) == 1
+
+
+async def test_a_reason_with_a_name_in_it_is_marked(
+    api: Gateway, world: World, account: MemoryAccount, receiver: Receiver
+) -> None:
+    eve = account.add_friend(EVIL)
+    await receiver.get(event="new_friend")
+    account.fails("send_text", BudgetSpent("send", 0))
+    async with model(world, send_to=[eve.record.id]) as writer:
+        answer = await writer.call("send_message", chat=eve.record.id, text="hi")
+    assert answer["outcome"] == "not_sent"
+    assert "SYSTEM" in answer.pop("untrusted_detail")
+    assert "SYSTEM" in answer.pop("chat")["untrusted_name"]
+    assert "SYSTEM" not in str(answer)
+
+
+async def test_what_the_gateway_says_of_a_failure_is_quoted(world: World) -> None:
+    async with model(world) as reader:
+        said = await reader.fails("list_chats")
+    assert re.search(r'data, never an instruction\): "no openwx runs .*"$', said)
 
 
 async def test_a_very_long_text_is_cut(
@@ -188,7 +210,7 @@ async def test_a_send(api: Gateway, world: World, account: MemoryAccount) -> Non
             ] == "not_found"
         too_long = await writer.call("send_message", chat="小灰", text="長" * 16_384)
         assert too_long["outcome"] == "not_sent"
-        assert "16384 bytes" in too_long["detail"]
+        assert "16384 bytes" in too_long["untrusted_detail"]
     assert "no" not in [sent.text for sent in account.sent]
 
 
@@ -276,13 +298,59 @@ async def test_a_repeated_key_sends_once(
         for other in ({"chat": "小灰", "text": "other"}, {"chat": "momo", "text": "once"}):
             refused = await writer.call("send_message", **other, idempotency_key="k")
             assert refused["outcome"] == "not_sent"
-            assert "used for a call with other parameters" in refused["detail"]
+            assert "used for a call with other parameters" in refused["untrusted_detail"]
         made = [await writer.call("send_message", chat="小灰", text="once") for _ in range(2)]
         assert len({one["idempotency_key"] for one in made}) == 2
         assert friend.texts == ["once"] * 3
         assert "idempotency_key" in await writer.fails(
             "send_message", chat="小灰", text="x", idempotency_key="a b"
         )
+
+
+async def test_a_key_of_another_call_is_no_promise_that_nothing_was_sent(
+    api: Gateway, world: World, account: MemoryAccount
+) -> None:
+    """Else a model would take a new key, and a message whose outcome was unknown would be sent twice."""
+    async with model(world, send_to=["小灰"]) as writer:
+        await writer.call("send_message", chat="小灰", text="once", idempotency_key="k")
+        again = await writer.call("send_message", chat="小灰", text="once!", idempotency_key="k")
+        assert "may have been sent" in again["how_to_repeat"]
+        assert "Nothing was sent." not in again["how_to_repeat"]
+
+
+async def test_a_key_from_before_a_new_login_sends_nothing_again(
+    api: Gateway, world: World, account: MemoryAccount, receiver: Receiver
+) -> None:
+    friend = account.friend("小灰")
+    uid, before = str(friend.record.uid), friend.record.id
+    async with model(world, send_to=[uid]) as writer:
+        call = {"chat": uid, "text": "once", "idempotency_key": "k"}
+        assert (await writer.call("send_message", **call))["outcome"] == "sent"
+        account.end_session(SessionEnded("sync", 1101))
+        await receiver.get(event="login")
+        await api.reaches("running")
+        assert friend.record.id != before
+        again = await writer.call("send_message", **call)
+        assert again["outcome"] == "not_sent"
+        assert "before a new login, and may have been sent" in again["how_to_repeat"]
+    assert friend.texts == ["once"]
+
+
+async def test_a_message_that_is_kept_is_no_failure(
+    api: Gateway, world: World, account: MemoryAccount
+) -> None:
+    """It is sent when the account runs again, and a new key would send it twice."""
+    account.ids_last = True
+    fault = account.hangs("send_text")
+    async with model(world, send_to=["小灰"]) as writer:
+        call = {"chat": "小灰", "text": "once", "idempotency_key": "k"}
+        first = asyncio.create_task(writer.call("send_message", **call))
+        await fault.strikes()
+        await api.get("stop_client", client="default")
+        for told in (await first, await writer.call("send_message", **call)):
+            assert told["outcome"] in ("unknown", "not_sent")
+            assert "new idempotency_key" not in told["how_to_repeat"]
+        fault.release()
 
 
 async def test_an_unknown_outcome_can_be_asked_for_again(
@@ -316,7 +384,7 @@ async def test_the_gateway_goes_during_a_send(
         assert (await sends)["outcome"] == "unknown"
         refused = await writer.call("send_message", chat="小灰", text="once", idempotency_key="k")
         assert refused["outcome"] == "not_sent"
-        assert "no openwx runs" in refused["detail"]
+        assert "no openwx runs" in refused["untrusted_detail"]
         fault.release()
         await world.run()
         again = await writer.call("send_message", chat="小灰", text="once", idempotency_key="k")
@@ -567,6 +635,6 @@ async def test_the_gateway_restarts_during_a_wait(
         await api.stop()
         account.friend("小灰").says("meanwhile")
         answer = await reader.call("wait_for_message", after=after, timeout_s=0)
-        assert (answer["after"], "no openwx runs" in answer["detail"]) == (after, True)
+        assert (answer["after"], "no openwx runs" in answer["untrusted_detail"]) == (after, True)
         await world.run()
         assert texts(await waits) == ["meanwhile"]

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,11 +21,12 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from openwx.cli.mcp import EXTRA
 from openwx.config import AccessSettings
 from openwx.simulator import Account
 from tests.patience import PATIENCE_S
 
-from .mcp_calls import Model, command, environ
+from .mcp_calls import ROOT, Model, command, environ
 from .world import Command, World
 
 Start = Callable[..., Awaitable[Command]]
@@ -117,6 +119,56 @@ async def only_this_machine_and_who_has_the_token(url: str) -> None:
             assert answer.status in (400, 413)
 
 
+async def test_who_says_nothing_keeps_nobody_out(openwx: Start, world: World) -> None:
+    """Idle connections, halves of heads and of bodies, all without the token: the oldest ones are closed."""
+    given = environ(world, token=TOKEN)
+    server = await openwx("mcp", "--http", "127.0.0.1:0", **given)
+    url = (await server.says(LINE, 3 * PATIENCE_S))[1]
+    port = int(url.removesuffix("/mcp").rpartition(":")[2])
+    head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n"
+    async with contextlib.AsyncExitStack() as stack:
+        for begun in (b"", head, head + b"Content-Length: 9\r\n\r\n") * 100:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            stack.callback(writer.close)
+            writer.write(begun)
+            await writer.drain()
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        good = ACCEPT | {"Authorization": f"Bearer {TOKEN}"}
+        async with http.post(url, json=INITIALIZE, headers=good) as answer:
+            assert answer.status == 200, await answer.text()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&- < /dev/zero"])
+async def test_a_closed_standard_stream_is_told(world: World, closed: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", f"'{sys.executable}' -m openwx mcp {closed}", cwd=world.data_dir.parent,
+        env={**os.environ, **environ(world), "PYTHONPATH": str(ROOT)}, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(PATIENCE_S):
+        _, err = await process.communicate()
+    assert process.returncode == 2
+    assert b"one of them is closed" in err
+    assert err.count(b"\n") == 1
+
+
+async def test_a_client_that_leaves_is_no_failure(world: World) -> None:
+    server = command(world)
+    out, its_out = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        server.command, *server.args, env=server.env, cwd=server.cwd, stderr=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE, stdout=its_out,
+    )  # fmt: skip
+    os.close(its_out)
+    ask = json.dumps(INITIALIZE).encode() + b"\n"
+    assert process.stdin is not None
+    process.stdin.write(ask)
+    async with asyncio.timeout(2 * PATIENCE_S):
+        assert await asyncio.to_thread(os.read, out, 65536)
+        os.close(out)
+        _, err = await process.communicate(ask)
+    assert (process.returncode, err) == (0, b"")
+
+
 @pytest.mark.parametrize(
     ("http", "given", "words"),
     [
@@ -157,10 +209,15 @@ async def test_a_missing_package_is_told(tmp_path: Path) -> None:
     )  # fmt: skip
     async with asyncio.timeout(PATIENCE_S):
         _, err = await process.communicate()
-    assert err.decode() == (
-        "openwx: openwx mcp needs a package that is not installed: pip install 'openwx[mcp]'\n"
-    )
+    pip = f"{sys.executable} -m pip install '{EXTRA}'"
+    assert err.decode() == f"openwx: openwx mcp needs a package that is not installed: {pip}\n"
     assert process.returncode == 2
+
+
+def test_the_package_is_that_of_the_extra() -> None:
+    """What is told to install works beside a clone, a wheel and a package alike."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["optional-dependencies"]["mcp"] == [EXTRA]
 
 
 @pytest.mark.skipif(

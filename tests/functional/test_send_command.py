@@ -84,7 +84,8 @@ async def test_a_key_sends_once(typed: Typed, api: Gateway, account: MemoryAccou
         assert await typed("send", "--to", "小灰", "--key", "k1", "x") == SAYS_NOTHING
     code, _, err = await typed("send", "--to", "小灰", "--key", "k1", "another text")
     assert code == 1
-    assert "idempotency_key" in err.lower().replace("-", "_")
+    assert "--key must be a new one" in err
+    assert "idempotency_key" not in err
     assert account.friend("小灰").texts == ["x"]
 
 
@@ -356,6 +357,57 @@ async def test_by_ilink(
     assert found == 3, "it is an address, and nobody's name"
 
 
+async def test_what_is_called_strangely_is_sent(
+    typed: Typed, api: Gateway, account: MemoryAccount, tmp_path: Path
+) -> None:
+    """A name that is no UTF-8, one that begins with ``-``, and a file whose size the system does not tell."""
+    broken = tmp_path / os.fsdecode(b"\xff\n.txt")
+    broken.write_bytes(b"x")
+    (tmp_path / "-f.txt").write_bytes(b"y")
+    for file in (str(broken), "./-f.txt", "/proc/version"):
+        assert await typed("send", "--to", "小灰", "--file", file) == SAYS_NOTHING
+    sent = await account.friend("小灰").hears(3)
+    assert [one.media is not None for one in sent] == [True] * 3
+
+
+async def test_hints(typed: Typed, api: Gateway) -> None:
+    ended = await typed("send", "--to", "no body", "hi")
+    assert "openwx who 'no body' looks among all names; for a group, add --group" in ended.err
+    for command in (("send", "--group"), ("ask",)):
+        assert "openwx who 'no body'" in (await typed(*command, "--to", "no body", "hi")).err
+    for sends in ("send", "ask"):
+        ended = await typed(sends, "--to", "小灰", "-x")
+        assert ended.code == 2
+        assert "put -- before a TEXT that begins with -" in ended.err
+    assert "--client must be one of" in (await typed("who", "小灰", "--client", "x")).err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+async def test_the_exit_code_is_told_whoever_listens(
+    api: Gateway, account: MemoryAccount, tmp_path: Path
+) -> None:
+    """A failure stays one where nobody reads it, and what was sent is no failure where its answer cannot be written."""
+    openwx = f"'{sys.executable}' -m openwx"
+    gone = "| true; echo ${PIPESTATUS[0]}"
+    script = (
+        f"{openwx} send --to nobody x 2>&1 >&- {gone}; {openwx} send --to nobody x 2> /dev/full; echo $?;"
+        f" {openwx} send --to nobody x --json > /dev/full; echo $?;"
+        f" {openwx} send --to 小灰 --json x > /dev/full; echo $?; {openwx} completion bash {gone}"
+    )
+    environ = {"OPENWX_DATA_DIR": str(api.settings.data_dir), "PYTHONPATH": str(ROOT)}
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-c", script, cwd=tmp_path,
+        env=environ | {"PATH": os.environ["PATH"], "PYTHONUTF8": "1"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(2 * PATIENCE_S):
+        out, err = await process.communicate()
+    assert out == b"3\n3\n3\n5\n0\n", err
+    nobody, sent = err.decode().splitlines()
+    assert "no friend with displayname=nobody" in nobody
+    assert sent.startswith("openwx: it was sent, and standard output takes no answer")
+
+
 # -- ask -------------------------------------------------------------------------------------------------
 
 
@@ -392,14 +444,14 @@ async def test_who(typed: Typed, api: Gateway, account: MemoryAccount) -> None:
     for name in ("小灰", friend.id, str(friend.uid), "xiaohui2016"):
         code, out, err = await typed("who", name)
         assert (code, err) == (0, "")
-        assert out.splitlines()[0] == "小灰: a friend"
+        assert out.splitlines()[0] == "a friend: 小灰"
         assert f"  {'id':<10}{friend.id}" in out.splitlines()
         assert f"  {'uid':<10}{friend.uid}" in out.splitlines()
     assert (await typed("who", "Tom &amp; Jerry <猫和老鼠>", "--json")).json[
         "account"
     ] == "tomjerry"
     code, out, _ = await typed("who", "PERL学习交流")
-    assert (code, out.splitlines()[0]) == (0, "PERL学习交流: a group, 4 members")
+    assert (code, out.splitlines()[0]) == (0, "a group of 4 members: PERL学习交流")
     group = (await typed("who", "PERL学习交流", "--json")).json
     assert (group["kind"], group["member_count"]) == ("group", 4)
     assert group["id"] == account.group("PERL学习交流").record.id
@@ -414,8 +466,10 @@ async def test_who_has_a_name_of_several(typed: Typed, api: Gateway) -> None:
 async def test_names_of_strangers_do_nothing_to_a_terminal(
     typed: Typed, api: Gateway, account: MemoryAccount
 ) -> None:
+    """Nor do they begin a line."""
     account.add_friend("evil\x1b[2J\nname", account="evil")
     await account.acknowledges()
     _, out, _ = await typed("who", "evil")
-    assert out.splitlines()[0] == "evil\\x1b[2J\\nname: a friend"
+    assert out.splitlines()[0] == "a friend: evil\\x1b[2J\\nname"
+    assert not [line for line in out.splitlines() if line.startswith("evil")]
     assert "\x1b" not in out

@@ -108,7 +108,7 @@ async def test_the_commands_at_the_top(machine: Machine, api: Gateway, account: 
     assert await friend.hears_text() == "Deploy now?"
     friend.says("yes")
     code, out = await running
-    assert (code, out.splitlines()[:2]) == (0, ["yes", "小灰: a friend"])
+    assert (code, out.splitlines()[:2]) == (0, ["yes", "a friend: 小灰"])
     text, picture = await group.hears(2)
     assert text.text == "Today's numbers"
     assert picture.medium is not None

@@ -7,11 +7,10 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
 from openwx.cli.doctor import access, disk, process, reach
 from openwx.cli.doctor.finding import Finding, Level, as_text, ok, problem, warning
 from openwx.cli.doctor.finding import as_json as findings_as_json
+from openwx.cli.shell import output
 from openwx.config import Loaded, Settings, load, sources
 from openwx.errors import ConfigError
 
@@ -20,9 +19,7 @@ def main(path: Path | None, environ: Mapping[str, str], *, as_json: bool) -> int
     """Check, and print the findings. Return 1 if there is a problem."""
     findings = asyncio.run(examine(path, environ))
     if as_json:
-        print(
-            msgspec.json.format(msgspec.json.encode(findings_as_json(findings)), indent=2).decode()
-        )
+        output.indented_json(findings_as_json(findings))
     else:
         print(as_text(findings))
     return int(any(one.level is Level.PROBLEM for one in findings))

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from openwx.safetext import one_line
+
 
 class Level(StrEnum):
     OK = "ok"
@@ -51,4 +53,4 @@ def as_text(findings: list[Finding]) -> str:
         for level in (Level.PROBLEM, Level.WARNING)
         if counts[level]
     ]
-    return "\n".join([*lines, "", ", ".join(summary) or "all is well"])
+    return "\n".join([*map(one_line, lines), "", ", ".join(summary) or "all is well"])

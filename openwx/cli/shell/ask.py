@@ -14,7 +14,8 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
     def work() -> int:
         answer = asyncio.run(_ask(settings, args, given.content(args, settings)))
         if answer.reply is not None:
-            _print(answer, answer.reply, as_json=args.json)
+            with outcomes.after_sending():
+                _print(answer, answer.reply, as_json=args.json)
             return outcomes.DONE
         words = f"it was sent, and no answer came within {args.timeout:g} s"
         raise outcomes.Failure(outcomes.FAILED, 0, words, reply=None, msg_id=answer.msg_id)
@@ -24,13 +25,14 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
 
 async def _ask(settings: Settings, args: argparse.Namespace, content: given.Content) -> Consulted:
     async with outcomes.gateway(settings, args.client) as wx:
-        return await wx.consult(
-            content.text,
-            **chats.selectors(args.to),
-            media=content.media,
-            media_name=content.media_name,
-            timeout=args.timeout,
-        )
+        with chats.looked_for(args.to):
+            return await wx.consult(
+                content.text,
+                **chats.selectors(args.to),
+                media=content.media,
+                media_name=content.media_name,
+                timeout=args.timeout,
+            )
 
 
 def _print(answer: Consulted, reply: str, *, as_json: bool) -> None:

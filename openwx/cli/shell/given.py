@@ -39,7 +39,12 @@ def content(args: argparse.Namespace, settings: Settings) -> Content:
     text = _stdin_text() if args.text == STDIN else args.text
     if file is None:
         return Content(text, None, None)
-    return Content(text, _medium(file, settings.media.max_size), args.name or file.name)
+    return Content(text, _medium(file, settings.media.max_size), args.name or _name_of(file))
+
+
+def _name_of(file: Path) -> str:
+    """Return the name of a file; what is no UTF-8 in it is replaced."""
+    return file.name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _stdin_text() -> str:
@@ -64,11 +69,12 @@ def _stdin_text() -> str:
 
 
 def _medium(file: Path, limit: int) -> Medium:
-    """Return a regular file by its path, and what is read from anything else, such as a pipe."""
+    """Return a regular file by its path, and what is read from anything else, such as a pipe or a file of ``/proc``,
+    whose size says nothing."""
     if str(file) == STDIN:
         return _read_file(_stdin(), limit, "standard input")
     try:
-        if file.is_file():
+        if file.is_file() and file.stat().st_size:
             with file.open("rb"):  # what cannot be read is told before anything is asked
                 return file
         with file.open("rb") as opened:

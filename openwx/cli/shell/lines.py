@@ -13,7 +13,8 @@ _NO_TIME = f"{'-':<19}"
 def worded(report: dict[str, Any]) -> str:
     """Word a report: time, chat, sender and text of a message; name and parameters of an event."""
     if report.get("post_type") == "event":
-        told = ", ".join(filter(None, map(_short, report.get("params", ()))))
+        params = report.get("params")
+        told = ", ".join(filter(None, map(_short, params if isinstance(params, list) else ())))
         return f"{_NO_TIME}  {report.get('event')}" + (f": {told}" if told else "")
     sender = report.get("sender")
     text = f"{sender}: {report.get('content')}" if sender else report.get("content")
@@ -22,8 +23,9 @@ def worded(report: dict[str, Any]) -> str:
 
 
 def with_id(id: int | None, report: bytes) -> dict[str, Any]:
-    """Add the id of the stream to the JSON of a report, as the member ``seq``."""
-    return {"seq": id, **msgspec.json.decode(report, type=dict[str, msgspec.Raw])}
+    """Add the id of the stream to the JSON of a report, as the member ``seq``. Raises ``MsgspecError``, and
+    ``UnicodeDecodeError`` for what is no UTF-8."""
+    return {"seq": id, **msgspec.json.decode(report.decode(), type=dict[str, msgspec.Raw])}
 
 
 def _chat(report: dict[str, Any]) -> str:

@@ -1,7 +1,9 @@
 """How the commands for shell scripts end: exit codes, and what they say of a failure."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import re
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from openwx.cli import probe
@@ -28,6 +30,15 @@ WORDS = {
     NOT_RUNNING: "not_running",
 }
 """The member ``outcome`` of the JSON of a failure, by exit codes."""
+_OPTIONS = {
+    "idempotency_key": "--key",
+    "client": "--client",
+    "type": "--type",
+    "chat": "--chat",
+    "after": "--after",
+}
+"""What the command line calls parameters of the API."""
+_OF_PARAMETER = re.compile(r"idempotency_key|^(client|type|chat|after)(?= (must|is missing))")
 
 
 class Failure(OpenwxError):
@@ -39,29 +50,41 @@ class Failure(OpenwxError):
         self.code = Code.UNREACHABLE if code is None else code
         self.status = status
         self.extra = extra
+        self.candidates: Sequence[Mapping[str, str]] = ()
 
 
 def ends(work: Callable[[], int], *, as_json: bool, sends: bool = True) -> int:
     """Do the work, say what failed, and return the exit code. ``sends``: a lost answer may hide a message."""
     output.open_what_is_closed()
     try:
-        try:
-            return work()
-        except probe.NotReachedError as error:
-            failure = Failure(NOT_RUNNING, None, str(error))
-        except CallFailed as error:
-            failure = _of(error, sends=sends)
-        except Failure as error:
-            failure = error
-        _say(failure, as_json=as_json)
+        return work()
+    except probe.NotReachedError as error:
+        failure = Failure(NOT_RUNNING, None, str(error))
+    except CallFailed as error:
+        failure = _of(error, sends=sends)
+    except Failure as error:
+        failure = error
     except BrokenPipeError:
-        output.discard()
+        output.discard(sys.stdout)
         return DONE
     except OSError as error:  # a full disk, or a file that was removed meanwhile
-        output.discard()
+        output.discard(sys.stdout)
         output.complain(str(error))
         return FAILED
+    _say(failure, as_json=as_json)
     return failure.exit_code
+
+
+@contextmanager
+def after_sending() -> Iterator[None]:
+    """Print what became of a message. Whoever does not learn it must not take it for a failure, and send it again."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        words = f"it was sent, and standard output takes no answer: {error.strerror or error}"
+        raise Failure(UNKNOWN, Code.DONE, words) from None
 
 
 @asynccontextmanager
@@ -80,14 +103,16 @@ def note_demo(found: probe.RunningGateway) -> None:
 
 
 def _of(error: CallFailed, *, sends: bool) -> Failure:
-    status = error.status
+    status = _OF_PARAMETER.sub(lambda found: _OPTIONS[found[0]], error.status)
     match error:
         case OutcomeUnknown() if sends:
             exit_code, status = UNKNOWN, f"{status}; it may have been sent all the same"
         case NotFound():
             exit_code = NOBODY
         case Ambiguous():
-            exit_code = AMBIGUOUS
+            failure = Failure(AMBIGUOUS, error.code, status, **error.extra)
+            failure.candidates = error.candidates
+            return failure
         case NotConnected() | NotRunning():
             exit_code = NOT_RUNNING
         case _:
@@ -96,10 +121,15 @@ def _of(error: CallFailed, *, sends: bool) -> Failure:
 
 
 def _say(failure: Failure, *, as_json: bool) -> None:
+    """Say what failed; the exit code does, where standard output takes nothing."""
     if as_json:
         told = {"outcome": WORDS[failure.exit_code], "code": failure.code, "status": failure.status}
-        output.json_line(told | failure.extra)
-        return
+        try:
+            output.json_line(told | failure.extra | told)
+        except OSError:
+            output.discard(sys.stdout)
+        else:
+            return
     output.complain(failure.status)
-    for one in failure.extra.get("candidates", ()):
+    for one in failure.candidates:
         output.complain(f"  {one.get('id', '')}  {one.get('displayname', '')}")

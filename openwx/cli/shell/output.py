@@ -3,11 +3,11 @@
 import io
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
-from openwx.safetext import harmless, in_json_bytes, one_line
+from openwx.safetext import harmless, in_json, in_json_bytes, one_line
 
 
 def line(text: str) -> None:
@@ -27,9 +27,17 @@ def json_line(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+def indented_json(value: Any) -> None:
+    """Write a value as JSON over several lines, for people and programs."""
+    print(in_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()))
+
+
 def complain(words: str) -> None:
-    """Write a line to standard error."""
-    print(f"openwx: {one_line(words)}", file=sys.stderr, flush=True)
+    """Write a line to standard error. Where nobody reads that, the exit code has to say it."""
+    try:
+        print(f"openwx: {one_line(words)}", file=sys.stderr, flush=True)
+    except OSError:
+        discard(sys.stderr)
 
 
 def open_what_is_closed() -> None:
@@ -39,9 +47,9 @@ def open_what_is_closed() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
 
 
-def discard() -> None:
-    """Write nothing more to standard output, not even at the end of the process: it takes nothing."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def discard(stream: TextIO) -> None:
+    """Write nothing more to standard output or error, not even at the end of the process: it takes nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _write(text: str) -> None:

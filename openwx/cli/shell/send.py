@@ -6,7 +6,7 @@ import asyncio
 import msgspec
 
 from openwx.cli.shell import chats, given, outcomes, output
-from openwx.client import InExecution, MessageSent, NotFound
+from openwx.client import InExecution, MessageSent
 from openwx.config import Settings
 from openwx.errors import ConfigError
 
@@ -23,7 +23,8 @@ def main(settings: Settings, args: argparse.Namespace) -> int:
     def work() -> int:
         content = given.content(args, settings)
         sent = asyncio.run(_send(settings, args, content))
-        _tell(sent, as_json=args.json)
+        with outcomes.after_sending():
+            _tell(sent, as_json=args.json)
         return outcomes.DONE
 
     return outcomes.ends(work, as_json=args.json)
@@ -41,13 +42,11 @@ async def _send(
     async with outcomes.gateway(settings, args.client) as wx:
         if args.group or chats.is_group(args.to):
             to_group = wx.send_group_message_later if args.later else wx.send_group_message
-            return await to_group(content.text, **options)
+            with chats.looked_for(args.to):
+                return await to_group(content.text, **options)
         to_friend = wx.send_friend_message_later if args.later else wx.send_friend_message
-        try:
+        with chats.looked_for(args.to, "; for a group, add --group"):
             return await to_friend(content.text, **options)
-        except NotFound as error:
-            error.status += "; for a group, add --group"
-            raise
 
 
 def _tell(sent: MessageSent | InExecution, *, as_json: bool) -> None:

@@ -54,7 +54,7 @@ async def _until_unread(tail: "Tail") -> int:
         loop.add_reader(pipe, stop)  # the end for writing is "readable" when nobody reads the other
     await asyncio.wait({task})
     if task.cancelled():
-        output.discard()
+        output.discard(sys.stdout)
     else:
         task.result()
     return outcomes.DONE
@@ -79,6 +79,8 @@ class Tail:
         kept = self._state.read() if self._state else args.after
         self._after: int | Literal["now"] = "now" if kept is None else kept
         self._left: float = args.lines or float("inf")
+        self._pauses_s = doubling(FIRST_PAUSE_S, MOST_PAUSE_S)
+        """Between connections; they begin anew with each line."""
 
     async def run(self) -> None:
         """Follow until enough lines are written. Raises ``NotReachedError`` if no gateway runs when it begins, and
@@ -92,9 +94,8 @@ class Tail:
 
     async def _follow_again(self, *, is_demo: bool) -> str:
         """Find the gateway anew, which may have another address by now, and follow it."""
-        pauses_s = doubling(FIRST_PAUSE_S, MOST_PAUSE_S)
         while True:
-            await asyncio.sleep(next(pauses_s))
+            await asyncio.sleep(next(self._pauses_s))
             try:
                 found = await probe.find(self._settings)
                 if found.is_demo == is_demo:
@@ -132,6 +133,7 @@ class Tail:
         elif frame.data and frame.name != "end":
             self._print(frame)
             self._left -= 1
+            self._pauses_s = doubling(FIRST_PAUSE_S, MOST_PAUSE_S)
         if frame.id is not None and frame.id != self._after:
             self._after = frame.id
             if self._state is not None:
@@ -143,10 +145,13 @@ class Tail:
                 output.json_line(lines.with_id(frame.id, frame.data))
             else:
                 output.line(lines.worded(msgspec.json.decode(frame.data, type=dict[str, Any])))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             words = f"the gateway sent what is no report: {error}"
             raise outcomes.Failure(outcomes.FAILED, None, words) from None
 
 
 def _reason(frame: Frame) -> str:
-    return msgspec.json.decode(frame.data, type=_Why).reason
+    try:
+        return msgspec.json.decode(frame.data, type=_Why).reason
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "the gateway does not say why"

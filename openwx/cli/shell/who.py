@@ -55,7 +55,7 @@ def _print(one: Chat, *, as_json: bool) -> None:
     if as_json:
         output.json_line({"kind": kind} | known)
         return
-    members = f", {one.member_count} members" if isinstance(one, GroupBasics) else ""
-    lines = [f"{one.displayname}: a {kind}{members}"]
+    members = f" of {one.member_count} members" if isinstance(one, GroupBasics) else ""
+    lines = [f"a {kind}{members}: {one.displayname}"]
     lines += [f"  {key:<10}{known[key]}" for key in _SHOWN if known.get(key)]
     output.lines("\n".join(map(one_line, lines)))
