@@ -1,7 +1,7 @@
-"""Takes the pictures of the console, the simulated phone and ``/docs`` in ``docs/screenshots``: ``python -m tests.browser.screenshots [FOLDER]``.
+"""Takes the pictures in ``docs/screenshots``: ``python -m tests.browser.screenshots [FOLDER]``.
 
-It uses a simulated account, two backends of which one fails now and then, and Chromium as in the tests, with the fonts of this
-machine: Chinese and emoji are needed.
+They show the console, the simulated phone and ``/docs``. There are a simulated account and two backends, one of which
+fails now and then. Chromium is that of the tests, with the fonts of this machine: Chinese and emoji are needed.
 """
 
 import asyncio
