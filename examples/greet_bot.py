@@ -18,9 +18,8 @@ OPENWX = sys.argv[2] if len(sys.argv) > 2 else "http://127.0.0.1:3000"
 async def bot(report: Upload) -> None:
     match report:
         case TextMessage(post_type="receive_message", mentions_me=True, quote=quote):
-            words = f"你好！你说：{report.content}"
-            if quote is not None:
-                words += f"\n你引用了 {quote.sender}：{quote.content}"
+            quoted = f"\n你引用了 {quote.sender}：{quote.content}" if quote else ""
+            words = f"你好！你说：{report.content}{quoted}"
             async with Client(OPENWX, token=os.environ.get("OPENWX_TOKEN")) as wx:
                 await wx.send_group_message_later(words, id=report.group_id, at=report.sender_id)
 
