@@ -473,6 +473,8 @@ async def visitor(gateway: Gateway) -> AsyncIterator[Visitor]:
 
 ACTIONS = {
     "chat": "send",
+    "mark-read": "send",
+    "contacts/refresh": "full",
     "verify-code": "full",
     "name": "full",
     "ilink": "full",
@@ -522,14 +524,16 @@ async def test_buttons_are_where_they_do_something(
     gateway: Gateway, visitor: Visitor, wechat: MemoryTransports
 ) -> None:
     friend = wechat.account(MINE).friend("小灰")
-    for scope, shown in (("read", set()), ("send", {"chat"}), ("full", {"chat", "stop"})):
+    sends = {"chat", "mark-read"}
+    for scope, shown in (("read", set()), ("send", sends), ("full", sends | {"stop", "refresh"})):
         page = await visitor.logs_in(f"{scope}-of-mine-77d0")
         links = [*page.links()]
-        links += (
-            await visitor.open(f"/console/accounts/{MINE}/chat?id={friend.record.id}")
-        ).links()
+        chat = await visitor.open(f"/console/accounts/{MINE}/chat?id={friend.record.id}")
+        contacts = await visitor.open(f"/console/accounts/{MINE}/contacts")
+        # Contacts lead to chats, which may be read.
+        links += chat.links() + [one for one in contacts.links() if "/chat?" not in one]
         forms = {link.split("?")[0].rpartition("/")[2] for link in links}
-        assert forms & {"chat", "stop", "start"} == shown | ({"chat"} if shown else set()), scope
+        assert forms & (sends | {"stop", "start", "refresh"}) == shown, scope
         assert "/console/logout" in links
 
 
