@@ -28,7 +28,7 @@ class ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         record = copy.copy(record)
-        record.mark = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        mark = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
         if isinstance(record.args, Mapping):
             record.args = {name: _in_line(value) for name, value in record.args.items()}
         elif record.args:
@@ -36,7 +36,8 @@ class ConsoleFormatter(logging.Formatter):
         account = current().get("account")
         is_named = account is None or record.getMessage().startswith(f"{account}:")
         if record.name in ABOUT_ACCOUNTS and not is_named:
-            record.mark += f"{account}: "
+            mark += f"{account}: "
+        record.mark = mark
         return masked(super().format(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name

@@ -50,14 +50,14 @@ async def a_backend() -> AsyncIterator[Receiver]:
 
 
 @asynccontextmanager
-async def a_world(receiver: Receiver) -> AsyncIterator[World]:
+async def a_world(receiver: Receiver) -> AsyncIterator[tuple[Simulator, World]]:
     with tempfile.TemporaryDirectory() as folder:
         async with (
             Simulator(1, hold_s=0.5) as simulator,
             aiohttp.ClientSession() as http,
         ):
             world = World(simulator, receiver, Path(folder) / "data", http)
-            yield world
+            yield simulator, world
             await world.close()
 
 
@@ -140,7 +140,7 @@ async def main(folder: Path) -> None:
     async with (
         a_backend() as bot,
         a_backend() as archive,
-        a_world(bot) as world,
+        a_world(bot) as (simulator, world),
         async_playwright() as playwright,
     ):
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -165,7 +165,7 @@ async def main(folder: Path) -> None:
             "console-overview-dark-zh", "", Look(DESKTOP, "dark", "zh-CN"), ".feed .line"
         )
         await camera.takes_the_routes("docs")
-        await camera.takes_the_phone("phone", world.wechat.page_url)
+        await camera.takes_the_phone("phone", simulator.page_url)
         await browser.close()
 
 
