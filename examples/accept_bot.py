@@ -7,9 +7,10 @@ Set its address and events in the configuration of openwx:
     post_event = true
     post_event_list = ["friend_request", "new_friend"]
 
-Run it: .venv/bin/python examples/accept_bot.py [PORT] [OPENWX_URL] [PASSWORD]
+Run it: .venv/bin/python examples/accept_bot.py [PORT] [OPENWX_URL] [PASSWORD]   (a token: OPENWX_TOKEN=… before it)
 """
 
+import os
 import sys
 
 from aiohttp import web
@@ -24,7 +25,7 @@ PASSWORD = sys.argv[3] if len(sys.argv) > 3 else "芝麻开门"
 
 @receiver()
 async def bot(report: Upload) -> None:
-    async with Client(OPENWX) as wx:
+    async with Client(OPENWX, token=os.environ.get("OPENWX_TOKEN")) as wx:
         try:
             match report:
                 case FriendRequest(verify=words) if PASSWORD in words:

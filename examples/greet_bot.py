@@ -1,8 +1,9 @@
 """A bot that greets whoever mentions it in a group, and knows what they quoted; but not its like, which greets back.
 
-Run it: .venv/bin/python examples/greet_bot.py [PORT] [OPENWX_URL]      (`post_api` is http://127.0.0.1:8000/)
+Run it: .venv/bin/python examples/greet_bot.py [PORT] [OPENWX_URL]   (with a token: OPENWX_TOKEN=… before it)
 """
 
+import os
 import sys
 
 from aiohttp import web
@@ -20,7 +21,7 @@ async def bot(report: Upload) -> None:
             words = f"你好！你说：{said[:500]}"
             if report.quote:
                 words += f"\n你引用了 {report.quote.sender}：{report.quote.content[:500]}"
-            async with Client(OPENWX) as wx:
+            async with Client(OPENWX, token=os.environ.get("OPENWX_TOKEN")) as wx:
                 await wx.send_group_message_later(words, id=report.group_id, at=report.sender_id)
 
 

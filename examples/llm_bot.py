@@ -3,7 +3,7 @@
 It follows the gateway's stream, so it needs no port of its own, and continues where it was. It answers only the chats
 that LLM_CHATS names: each answer costs its owner money. In a group it answers who mentions the account.
 
-    LLM_URL=http://127.0.0.1:11434/v1 LLM_MODEL=qwen3:8b LLM_CHATS=小灰 .venv/bin/python examples/llm_bot.py
+    LLM_URL=http://127.0.0.1:11434/v1 LLM_MODEL=qwen3:8b LLM_CHATS=小灰,momo .venv/bin/python examples/llm_bot.py
 
 | variable      | is                                                                                          |
 | ------------- | ------------------------------------------------------------------------------------------- |

@@ -3,7 +3,7 @@
 openwx needs no post_api for it. The bot saves the id of the last message that it answered, and continues after that id
 when the connection, the bot or openwx was down: it answers what was written meanwhile, and nothing twice.
 
-Run it: .venv/bin/python examples/stream_bot.py [OPENWX_URL] [FILE]     (with an access token: OPENWX_TOKEN=… before it)
+Run it: .venv/bin/python examples/stream_bot.py [OPENWX_URL] [FILE]   (with a token: OPENWX_TOKEN=… before it)
 """
 
 import asyncio

@@ -7,9 +7,10 @@ Set its address and event in the configuration of openwx:
     post_event = true
     post_event_list = ["new_group_member"]
 
-Run it: .venv/bin/python examples/welcome_bot.py [PORT] [OPENWX_URL]
+Run it: .venv/bin/python examples/welcome_bot.py [PORT] [OPENWX_URL]   (with a token: OPENWX_TOKEN=… before it)
 """
 
+import os
 import sys
 
 from aiohttp import web
@@ -26,8 +27,8 @@ async def bot(report: Upload) -> None:
     match report:
         case NewGroupMember(member=member, group=group):
             print(f"{member.displayname} joined {group.displayname}", flush=True)
-            # An event has no chat to reply to, so the bot calls the API. With a token: Client(OPENWX, token="…").
-            async with Client(OPENWX) as wx:
+            # An event has no chat to reply to, so the bot calls the API.
+            async with Client(OPENWX, token=os.environ.get("OPENWX_TOKEN")) as wx:
                 words = f"欢迎 {member.displayname} 加入！"
                 print(await wx.send_group_message_later(words, id=group.id), flush=True)
 

@@ -16,18 +16,28 @@ from openwx.logcontext import current
 from openwx.safetext import Picture, harmless, in_json, one_line
 
 CONSOLE = "%(asctime)s %(mark)s%(message)s"
+ABOUT_ACCOUNTS = frozenset({"openwx.wechat", "openwx.send", "openwx.media"})
+"""Loggers of modules that do not know the name of their account."""
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Formats time and text, and the level unless it is info. Values from others cannot break the line."""
+    """Formats time and text, and the level unless it is info. Values from others cannot break the line.
+
+    A line about an account begins with its name.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         record = copy.copy(record)
-        record.mark = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        mark = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
         if isinstance(record.args, Mapping):
             record.args = {name: _in_line(value) for name, value in record.args.items()}
         elif record.args:
             record.args = tuple(map(_in_line, record.args))
+        account = current().get("account")
+        is_named = account is None or record.getMessage().startswith(f"{account}:")
+        if record.name in ABOUT_ACCOUNTS and not is_named:
+            mark += f"{account}: "
+        record.mark = mark
         return masked(super().format(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name

@@ -1,7 +1,7 @@
-"""Takes the pictures of the console in ``docs/screenshots``: ``python -m tests.browser.screenshots [FOLDER]``.
+"""Takes the pictures in ``docs/screenshots``: ``python -m tests.browser.screenshots [FOLDER]``.
 
-It uses a simulated account, a backend that fails now and then, and Chromium as in the tests, with the fonts of this
-machine: Chinese and emoji are needed.
+They show the console, the simulated phone and ``/docs``. There are a simulated account and two backends, one of which
+fails now and then. Chromium is that of the tests, with the fonts of this machine: Chinese and emoji are needed.
 """
 
 import asyncio
@@ -22,13 +22,14 @@ from tests.functional.world import Gateway, Receiver, World
 
 from .conftest import CHROMIUM
 from .pictures import hills
+from .test_docs_page import answered, opened, unfolded
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, Page
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "/console/accounts/default"
-DESKTOP, PHONE = (1120, 700), (390, 760)
+DESKTOP, PHONE, ROUTES, SIMULATOR = (1120, 700), (390, 760), (1000, 1000), (1120, 880)
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,23 @@ class Look:
 
 
 @asynccontextmanager
-async def a_world() -> AsyncIterator[World]:
+async def a_backend() -> AsyncIterator[Receiver]:
     receiver = Receiver()
     await receiver.start()
+    yield receiver
+    await receiver.stop()
+
+
+@asynccontextmanager
+async def a_world(receiver: Receiver) -> AsyncIterator[tuple[Simulator, World]]:
     with tempfile.TemporaryDirectory() as folder:
         async with (
             Simulator(1, hold_s=0.5) as simulator,
             aiohttp.ClientSession() as http,
         ):
             world = World(simulator, receiver, Path(folder) / "data", http)
-            yield world
+            yield simulator, world
             await world.close()
-    await receiver.stop()
 
 
 class Photographer:
@@ -62,7 +68,30 @@ class Photographer:
         self._folder = folder
 
     async def takes(self, name: str, path: str, look: Look, shown: str) -> None:
-        """Photograph a page once ``shown`` (a selector) is there."""
+        """Photograph a page of the console once ``shown`` (a selector) is there."""
+        page = await self._page(look)
+        await page.goto(self._gateway.url + ACCOUNT + path)
+        await page.locator(shown).first.wait_for()
+        await self._develops(page, name)
+
+    async def takes_the_routes(self, name: str) -> None:
+        """Photograph ``/docs``, where a route was tried."""
+        page = await self._page(Look(ROUTES))
+        await opened(page, self._gateway)
+        block = await unfolded(page, "info", "get_user_info")
+        await answered(block)
+        await block.locator(".opblock-section").first.evaluate("it => it.scrollIntoView()")
+        await self._develops(page, name)
+
+    async def takes_the_phone(self, name: str, url: str) -> None:
+        """Photograph the page of the simulated phone, with a chat open."""
+        page = await self._page(Look(SIMULATOR))
+        await page.goto(url)
+        await page.locator("#chats").get_by_text("小灰").first.click()
+        await page.locator(".talk").wait_for()
+        await self._develops(page, name)
+
+    async def _page(self, look: Look) -> "Page":
         context = await self._browser.new_context(
             viewport={"width": look.size[0], "height": look.size[1]},
             color_scheme=look.scheme,
@@ -73,16 +102,16 @@ class Photographer:
         await context.add_cookies(
             [{"name": HINT_IS_HIDDEN, "value": "1", "url": self._gateway.url}]
         )
-        page = await context.new_page()
-        await page.goto(self._gateway.url + ACCOUNT + path)
-        await page.locator(shown).first.wait_for()
+        return await context.new_page()
+
+    async def _develops(self, page: "Page", name: str) -> None:
         await page.evaluate(
             "Promise.all([...document.images].filter(i => i.loading != 'lazy').map(i => i.decode().catch(() => 0)))"
         )
         await page.wait_for_load_state("load")
         await asyncio.sleep(0.5)  # lazy pictures have no end that could be waited for
         await page.screenshot(path=self._folder / f"{name}.png")
-        await context.close()
+        await page.context.close()
 
 
 async def things_happen(world: World, gateway: Gateway) -> None:
@@ -108,9 +137,15 @@ async def things_happen(world: World, gateway: Gateway) -> None:
 
 
 async def main(folder: Path) -> None:
-    async with a_world() as world, async_playwright() as playwright:
+    async with (
+        a_backend() as bot,
+        a_backend() as archive,
+        a_world(bot) as (simulator, world),
+        async_playwright() as playwright,
+    ):
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        gateway = await world.start()
+        targets = [{"name": "archive", "url": archive.url, "formats": ["text", "media"]}]
+        gateway = await world.start(report={"targets": targets})
         await gateway.reaches("scaning")
         camera = Photographer(browser, gateway, folder)
         await camera.takes("console-scan", "", Look(), ".qr img")
@@ -120,14 +155,17 @@ async def main(folder: Path) -> None:
         await things_happen(world, gateway)
         (friend,) = (await gateway.get("search_friend", account="xiaohui2016")).json
         chat = "/chat?id=" + friend["id"].replace("@", "%40")
+        await camera.takes("console-chat", chat, Look(), ".picture")
+        await camera.takes("console-chat-phone-dark", chat, Look(PHONE, "dark"), ".picture")
+        await camera.takes("console-search", "/search?q=%E7%82%B9", Look(), ".feed .line")
+        await camera.takes("console-contacts", "/contacts", Look(), ".person")
+        await camera.takes("console-deliveries", "/deliveries", Look(), ".delivery")
         await camera.takes("console-overview", "", Look(), ".feed .line")
         await camera.takes(
             "console-overview-dark-zh", "", Look(DESKTOP, "dark", "zh-CN"), ".feed .line"
         )
-        await camera.takes("console-chat", chat, Look(), ".picture")
-        await camera.takes("console-chat-phone-dark", chat, Look(PHONE, "dark"), ".picture")
-        await camera.takes("console-contacts", "/contacts", Look(), ".person")
-        await camera.takes("console-deliveries", "/deliveries", Look(), ".delivery")
+        await camera.takes_the_routes("docs")
+        await camera.takes_the_phone("phone", simulator.page_url)
         await browser.close()
 
 

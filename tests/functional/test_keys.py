@@ -483,6 +483,8 @@ async def visitor(gateway: Gateway) -> AsyncIterator[Visitor]:
 
 ACTIONS = {
     "chat": "send",
+    "mark-read": "send",
+    "contacts/refresh": "full",
     "verify-code": "full",
     "name": "full",
     "ilink": "full",

@@ -156,6 +156,22 @@ def test_whatever_is_logged_is_one_line_of_utf_8(
     assert log.lines[0]["account"] == "default"
 
 
+@pytest.mark.parametrize(
+    ("logger", "text", "line"),
+    [
+        ("openwx.wechat", "login failed", "warning: work: login failed"),
+        ("openwx.wechat", "work: calls come too often", "warning: work: calls come too often"),
+        ("openwx.audit", "backup: code 0", "warning: backup: code 0"),
+    ],
+)
+def test_a_line_for_a_person_names_its_account(logger: str, text: str, line: str) -> None:
+    formatter = logs.ConsoleFormatter("%(mark)s%(message)s")
+    record = logging.LogRecord(logger, logging.WARNING, "", 0, "%s", (text,), None)
+    with bind(account="work"):
+        assert formatter.format(record) == line
+    assert formatter.format(record) == f"warning: {text}"
+
+
 def test_what_it_is_about_ends_with_its_block(log: Log) -> None:
     logger = logging.getLogger("openwx.test")
     with bind(account="a", route="r"):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from openwx.cli.doctor.process import beside
+from openwx.config import Settings
 from openwx.simulator import Account
 from tests.memory_wechat import MemoryAccount
 
@@ -157,6 +159,9 @@ async def test_the_command_asks_for_an_account_of_the_server(
         assert (code, "--client is missing: there are several accounts: " in err) == (2, True), err
     _, told, _ = await (await openwx("status", **environ)).ends(30)
     assert "1 delivery failed (openwx outbox list --client default)" in told
+    findings = (await beside(Settings(data_dir=world.data_dir))).findings
+    (advised,) = (one.advice for one in findings if "1 delivery failed" in one.words)
+    assert advised == "openwx outbox list --client default"
     list_it = ("outbox", "list", "--client", "default")
     code, out, err = await (await openwx(*list_it, **environ)).ends(30)
     assert (code, "receive_message" in out, err) == (0, True, "")

@@ -226,8 +226,6 @@ async def test_once_and_for_certain(machine: Machine, world: World, account: Acc
 
 async def test_completions_are_saved_where_shells_look(machine: Machine) -> None:
     wanted = re.findall(r"> ~/(\S+)", COMPLETION)
-    for path in wanted:
-        (machine.folder / path).parent.mkdir(parents=True, exist_ok=True)
     assert await machine.runs(COMPLETION) == (0, "")
     for path in wanted:
         assert "openwx" in (machine.folder / path).read_text(encoding="utf-8")

@@ -73,7 +73,12 @@ async def beside(settings: Settings) -> Beside:
         return Beside([warning("running", f"one runs, but {error}", advice)], in_use=True)
     words = f"openwx {state.version} at {gateway.url}: {state.status}"
     accounts = (state.accounts or {}).items()
-    problems = [finding for name, one in accounts for finding in _account_problems(name, one)]
+    option = " --client {}" if len(accounts) > 1 else ""
+    problems = [
+        finding
+        for name, one in accounts
+        for finding in _account_problems(name, one, option.format(name))
+    ]
     return Beside([ok("running", words), *problems], in_use=True, transports=transports)
 
 
@@ -86,19 +91,19 @@ async def _transports(gateway: probe.RunningGateway, settings: Settings) -> dict
         return {}  # a token that is wrong, or a gateway that stops just now: the readiness says so
 
 
-def _account_problems(name: str, account: AccountHealth) -> Iterator[Finding]:
+def _account_problems(name: str, account: AccountHealth, option: str) -> Iterator[Finding]:
+    """Yield what is wrong with an account. ``option`` names it on a command line."""
     if account.wanted and account.state != "running":
         words = f"{name} is {account.state}: {account.state_reason}"
         yield warning("account", words, "see openwx status")
     for one in account.refusing or ():
-        option = "" if one.target == POST_API else f" --target {one.target}"
-        again = f"openwx outbox retry --all{option}"
+        target = "" if one.target == POST_API else f" --target {one.target}"
+        again = f"openwx outbox retry --all{target}{option}"
         advice = f"see your backend's log; once it accepts them again: {again}"
         yield problem(one.target, f"{name}: {one.words}", advice)
     if account.failed:
-        yield warning(
-            "account", f"{name}: {account.failed} deliveries failed", "openwx outbox list"
-        )
+        failed = "1 delivery" if account.failed == 1 else f"{account.failed} deliveries"
+        yield warning("account", f"{name}: {failed} failed", f"openwx outbox list{option}")
 
 
 def ports(settings: Settings, beside: Beside) -> list[Finding]:
