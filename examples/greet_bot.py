@@ -10,7 +10,6 @@ from aiohttp import web
 
 from openwx.client import Client, TextMessage, Upload, receiver
 
-PORT = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
 OPENWX = sys.argv[2] if len(sys.argv) > 2 else "http://127.0.0.1:3000"
 
 
@@ -28,4 +27,4 @@ async def bot(report: Upload) -> None:
 if __name__ == "__main__":
     app = web.Application()
     app.router.add_post("/", bot.handle)
-    web.run_app(app, host="127.0.0.1", port=PORT)
+    web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]) if len(sys.argv) > 1 else 8000)
