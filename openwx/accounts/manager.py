@@ -22,6 +22,8 @@ from openwx.domain.events import State
 from openwx.errors import CallerError, Code, ConfigError
 from openwx.logcontext import bind
 from openwx.store.base import JournalError
+from openwx.store.records import WriteBatch
+from openwx.transports import by_kind
 
 log = logging.getLogger("openwx.gateway")
 
@@ -176,6 +178,7 @@ class AccountManager:
         fresh = not configured and (bool(parameters) or former is None)
         if fresh:
             settings = self._on_the_bench(settings)
+            await self._drop_session_of_another_host(name, settings.base_url)
         texts_of_fresh = parameters if fresh else None
         await self._save(self._registry.with_started(name, texts_of_fresh), name)
         if fresh:
@@ -256,6 +259,23 @@ class AccountManager:
         except JournalError as error:
             raise journal_guard.not_kept(error, "cannot be kept safe, so not done") from error
         self._registry = changed
+
+    async def _drop_session_of_another_host(self, name: str, base_url: str | None) -> None:
+        """Delete a saved session that was not made at the ``base_url`` that a caller gives: it would be sent there."""
+        former = self._settings_of.get(name)
+        if not base_url or (former is not None and former.base_url == base_url):
+            return
+        journal = self._resources.journal
+        try:
+            dropped = by_kind.sessions_in(await journal.state(name))
+            if dropped:
+                await journal.write(WriteBatch(account=name, state=dict.fromkeys(dropped)))
+        except JournalError as error:
+            raise journal_guard.not_kept(error, "not done") from error
+        if dropped:
+            log.warning(
+                "%s: another base_url needs a new login: the saved session is deleted", name
+            )
 
     @property
     def stopping(self) -> bool:

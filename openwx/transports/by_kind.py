@@ -13,6 +13,8 @@ from openwx.transports.ratelimit import RateLimiter
 
 ValueT = TypeVar("ValueT")
 
+SESSION = "session"
+"""The name under which every transport saves what a login yielded."""
 _UNNAMED = "web"
 """The kind whose names are saved as they are: for a long time it was the only one. None of them has a dot."""
 
@@ -58,6 +60,11 @@ def of_saved(kind: str, saved: Mapping[str, ValueT]) -> dict[str, ValueT]:
         name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)
     }
     return own if prefix else {name: value for name, value in own.items() if "." not in name}
+
+
+def sessions_in(saved: Mapping[str, object]) -> list[str]:
+    """Return the names under which an account saved sessions, of any transport."""
+    return [name for name in saved if name.rpartition(".")[2] == SESSION]
 
 
 def _prefix(kind: str) -> str:

@@ -9,7 +9,7 @@ from aiohttp import web
 from openwx.config import AccessSettings
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tests.reply import Reply
 
 from .test_accounts import reaches, second, starts
@@ -197,6 +197,31 @@ async def test_base_url_of_a_caller_leads_to_nothing_private(
                 break
             await gateway.get("check_event", client="second", timeout="0.1")
     assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("is_other", [True, False])
+async def test_a_session_is_sent_to_its_own_base_url_alone(
+    world: World, allowed: Gateway, second: Account, site: Site, *, is_other: bool
+) -> None:
+    """Who has a session can act as the account, so a caller cannot have it sent somewhere."""
+    sent: list[str] = []
+
+    def answer(request: web.Request) -> web.Response:
+        sent.append(request.headers.get("Cookie", "") + request.query_string)
+        return web.Response(status=500)
+
+    site.answer = answer
+    await starts(allowed, "second", second)
+    await allowed.get("stop_client", client="second")
+    await reaches(allowed, "second", "stop")
+    url = f"http://127.0.0.1:{site.port}" if is_other else world.simulator.url
+    await allowed.get("start_client", client="second", base_url=url)
+    if not is_other:
+        await reaches(allowed, "second", "running")
+        return
+    await until(lambda: sent)
+    assert {path.rpartition("/")[2] for path in site.asked} == {"jslogin"}
+    assert not [one for one in sent if "wxsid" in one or "sid=" in one]
 
 
 @pytest.mark.usefixtures("trusted")
