@@ -221,15 +221,17 @@ def journal_fails(method: str, why: str) -> Act:
     return given
 
 
-the_disk_is_full = journal_fails("write", "database or disk is full")
-
-
 def both(*acts: Act) -> Act:
     async def given(scene: Scene) -> None:
         for act in acts:
             await act(scene)
 
     return given
+
+
+the_disk_is_full = both(
+    *(journal_fails(method, "database or disk is full") for method in ("write", "save_account"))
+)
 
 
 # -- comparison of two answers ---------------------------------------------------------------------------

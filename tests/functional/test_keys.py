@@ -669,7 +669,7 @@ async def test_a_refusal_before_the_body_is_read_has_a_line_too(
     )
     assert reply.code == code
     (line,) = audited(log)
-    assert (line["key"], line["route"], line["account"], line["target"], line["code"]) == (
+    assert (line["key"], line["route"], line["account"], line["about"], line["code"]) == (
         "my-read", "send_friend_message", MINE, "@x", code,
     )  # fmt: skip
 

@@ -20,6 +20,7 @@ NOT_SO = {
     "%s: start_client's settings are ignored: the configuration wins": "they are the caller's, and stay there",
     "%s: stopped; what is left in the journal cannot be read: %s": "it stays there",
     "%s: the saved session cannot be read; it is deleted": "the user asked for that",
+    "%s: another base_url needs a new login: the saved session is deleted": "the caller asked for that",
     "%s cannot be deleted: %s": "it stays there",
     "old entries and media cannot be deleted now: %s": "they stay there",
     "%d reports were left out on stdout by now": "each was counted as it was left out",
