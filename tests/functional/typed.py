@@ -43,9 +43,11 @@ class Typed:
         patch.setenv("XDG_CONFIG_HOME", str(folder / "xdg"))
         patch.chdir(folder)
 
-    async def __call__(self, *arguments: str, stdin: bytes = b"", **environ: str) -> Ended:
+    async def __call__(self, *arguments: str, stdin: bytes | str = b"", **environ: str) -> Ended:
+        """Run it with this on its stdin, and with further variables."""
+        given = stdin if isinstance(stdin, bytes) else stdin.encode()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
             for name, value in environ.items():
                 patch.setenv(name, value)
             self._said.readouterr()
