@@ -13,6 +13,7 @@ import openwx as package
 from openwx.simulator import Account, Fault
 from tests.patience import until
 
+from .typed import Typed
 from .world import Command, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
@@ -23,15 +24,14 @@ async def test_version(openwx: Start) -> None:
     assert (code, out.strip()) == (0, f"openwx {package.__version__}")
 
 
-async def test_check_config_shows_what_counts_and_no_secrets(openwx: Start, tmp_path: Path) -> None:
+async def test_check_config_shows_what_counts_and_no_secrets(typed: Typed, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(
         '[[listen]]\nhost = "0.0.0.0"\nport = 4000\n[access]\ntoken = "very-secret-token"\n'
         '[report]\npost_api = "http://127.0.0.1:9/"\n',
         encoding="utf-8",
     )
-    command = await openwx("check-config", "--config", str(file), OPENWX_LISTEN__PORT="4001")
-    code, out, _ = await command.ends()
+    code, out, _ = await typed("check-config", "--config", str(file), OPENWX_LISTEN__PORT="4001")
     assert code == 0
     assert str(file) in out
     assert "http://0.0.0.0:4001" in out
@@ -50,10 +50,10 @@ async def test_check_config_shows_what_counts_and_no_secrets(openwx: Start, tmp_
     ],
 )
 async def test_a_wrong_setting_stops_the_start_with_one_line(
-    openwx: Start, tmp_path: Path, name: str, toml: str, words: str
+    typed: Typed, tmp_path: Path, name: str, toml: str, words: str
 ) -> None:
     (tmp_path / "config.toml").write_text(toml, encoding="utf-8")
-    code, _, err = await (await openwx(name)).ends()
+    code, _, err = await typed(name)
     assert code == 2
     (line,) = err.splitlines()
     assert line.startswith("openwx: ")
@@ -171,8 +171,8 @@ async def test_simulate_takes_options_of_its_ilink_service(openwx: Start) -> Non
         ("budget", "NAME=VALUE"),
     ],
 )
-async def test_simulate_rejects_what_is_no_option(openwx: Start, given: str, words: str) -> None:
-    code, _, err = await (await openwx("simulate", "--port", "0", "--ilink", given)).ends()
+async def test_simulate_rejects_what_is_no_option(typed: Typed, given: str, words: str) -> None:
+    code, _, err = await typed("simulate", "--port", "0", "--ilink", given)
     assert code == 2
     assert words in err
 

@@ -21,6 +21,7 @@ from openwx.cli.doctor.finding import Finding, Level
 from openwx.config import AccessSettings, load
 from openwx.simulator import Simulator
 
+from .typed import Typed
 from .world import Command, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
@@ -109,27 +110,27 @@ async def test_the_command_on_a_healthy_configuration(openwx: Start, patient: Pa
 
 
 async def test_the_command_as_json_where_something_is_wrong(
-    openwx: Start, patient: Patient, receiver: Receiver
+    typed: Typed, patient: Patient, receiver: Receiver
 ) -> None:
     await receiver.stop()
     address = receiver.url.replace("://", "://bot:s3cr3t@")
     patient.environ["OPENWX_REPORT__POST_API"] = f"{address}?key=s3cr3t"
-    code, out, _ = await (await openwx("doctor", "--json", **patient.environ)).ends(30)
+    code, out, _ = await typed("doctor", "--json", **patient.environ)
     told = json.loads(out)
     assert (code, told["problem"], told["warning"]) == (1, 1, 0)
     (one,) = [one for one in told["findings"] if one["level"] == "problem"]
     assert one["about"] == "post_api"
     assert one["words"].endswith(": connection refused")
     assert "s3cr3t" not in out
-    code, out, _ = await (await openwx("doctor", **patient.environ)).ends(30)
+    code, out, _ = await typed("doctor", **patient.environ)
     assert out.splitlines()[-1] == "1 problem"
     assert "           → start your backend" in out
     assert (code, "s3cr3t" in out) == (1, False)
 
 
-async def test_a_wrong_configuration_is_a_finding(openwx: Start, tmp_path: Path) -> None:
+async def test_a_wrong_configuration_is_a_finding(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("lisen = 1", encoding="utf-8")
-    code, out, err = await (await openwx("doctor")).ends(30)
+    code, out, err = await typed("doctor")
     assert (code, err) == (1, "")
     assert "problem  configuration: config.toml: lisen" in out
 

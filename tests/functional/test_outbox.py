@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
@@ -11,6 +10,7 @@ from openwx.config import Settings
 from openwx.simulator import Account
 from tests.memory_wechat import MemoryAccount
 
+from .typed import Typed
 from .world import Command, Gateway, Json, Receiver, World
 
 pytestmark = pytest.mark.in_memory
@@ -111,19 +111,13 @@ Start = Callable[..., Awaitable[Command]]
 
 
 async def test_the_command_with_and_without_a_server(
-    world: World, account: MemoryAccount, receiver: Receiver, openwx: Start, tmp_path: Path
+    world: World, account: MemoryAccount, receiver: Receiver, typed: Typed
 ) -> None:
     api = await world.run()
     second, first = await fails(api, account, receiver, "first", "second")
 
     async def command(*arguments: str) -> tuple[int, str, str]:
-        started = await openwx(
-            "outbox",
-            *arguments,
-            OPENWX_DATA_DIR=str(world.data_dir),
-            OPENWX_LISTEN__PORT=api.url.rpartition(":")[2],
-        )
-        return await started.ends(30)
+        return await typed("outbox", *arguments)
 
     receiver.forget()
     for server_runs in (True, False):
@@ -147,37 +141,35 @@ async def test_the_command_with_and_without_a_server(
 
 
 async def test_the_command_asks_for_an_account_of_the_server(
-    world: World, account: MemoryAccount, receiver: Receiver, openwx: Start
+    world: World, account: MemoryAccount, receiver: Receiver, typed: Typed
 ) -> None:
     """One that is in no configuration."""
     api = await world.run()
     await fails(api, account, receiver, "first")
     assert (await api.get("start_client", client="shop")).code == 0
-    environ = {"OPENWX_DATA_DIR": str(world.data_dir)}
     for arguments in ((), ("retry", "--all"), ("drop", "--all", "--yes")):
-        code, _, err = await (await openwx("outbox", *arguments, **environ)).ends(30)
+        code, _, err = await typed("outbox", *arguments)
         assert (code, "--client is missing: there are several accounts: " in err) == (2, True), err
-    _, told, _ = await (await openwx("status", **environ)).ends(30)
+    _, told, _ = await typed("status")
     assert "1 delivery failed (openwx outbox list --client default)" in told
     findings = (await beside(Settings(data_dir=world.data_dir))).findings
     (advised,) = (one.advice for one in findings if "1 delivery failed" in one.words)
     assert advised == "openwx outbox list --client default"
     list_it = ("outbox", "list", "--client", "default")
-    code, out, err = await (await openwx(*list_it, **environ)).ends(30)
+    code, out, err = await typed(*list_it)
     assert (code, "receive_message" in out, err) == (0, True, "")
 
 
 @pytest.mark.parametrize(
     "arguments", [("retry",), ("show", "--all"), ("drop", "1", "--all"), ("show", "1", "2")]
 )
-async def test_a_command_that_does_not_say_which(openwx: Start, arguments: tuple[str, ...]) -> None:
-    code, _, err = await (await openwx("outbox", *arguments)).ends(30)
+async def test_a_command_that_does_not_say_which(typed: Typed, arguments: tuple[str, ...]) -> None:
+    code, _, err = await typed("outbox", *arguments)
     assert code == 2
     assert len(err.splitlines()) == 1
 
 
-async def test_the_command_asks_which_account(openwx: Start) -> None:
-    command = await openwx("outbox", "list", OPENWX_ACCOUNTS='{"home": {}, "work": {}}')
-    code, _, err = await command.ends(30)
+async def test_the_command_asks_which_account(typed: Typed) -> None:
+    code, _, err = await typed("outbox", "list", OPENWX_ACCOUNTS='{"home": {}, "work": {}}')
     assert code == 2
     assert "--client is missing: there are several accounts: home, work" in err

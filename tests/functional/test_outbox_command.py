@@ -14,6 +14,7 @@ from openwx.simulator import Account
 from tests.patience import PATIENCE_S
 
 from .test_outbox import fails
+from .typed import Typed
 from .world import Command, Gateway, Receiver, World
 
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
@@ -87,17 +88,13 @@ async def test_openwx_alone_shows_help(openwx: Start) -> None:
 
 
 async def test_outbox_alone_lists(
-    openwx: Start, api: Gateway, account: Account, receiver: Receiver
+    typed: Typed, api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     (failed,) = await fails(api, account, receiver, "refused")
-    environ = {"OPENWX_DATA_DIR": str(api.settings.data_dir)}
-    alone, listed = [
-        await (await openwx("outbox", *more, **environ)).ends(PATIENCE_S)
-        for more in ((), ("list",))
-    ]
+    alone, listed = [await typed("outbox", *more) for more in ((), ("list",))]
     assert alone == listed
     assert alone[1].startswith(f"{failed['id']:>8}  ")
-    assert await (await openwx("outbox", "--waiting", **environ)).ends(PATIENCE_S) == (
+    assert await typed("outbox", "--waiting") == (
         0, "no delivery waits\n", "",
     )  # fmt: skip
 
@@ -113,9 +110,9 @@ async def test_outbox_alone_lists(
     ],
 )
 async def test_what_is_refused_in_one_line(
-    openwx: Start, arguments: tuple[str, ...], words: str
+    typed: Typed, arguments: tuple[str, ...], words: str
 ) -> None:
-    code, out, err = await (await openwx("outbox", *arguments)).ends(PATIENCE_S)
+    code, out, err = await typed("outbox", *arguments)
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert words in line
@@ -169,11 +166,10 @@ async def test_what_fails_while_somebody_thinks_is_not_dropped(
 
 
 async def test_ids_and_yes_ask_nothing(
-    openwx: Start, api: Gateway, account: Account, receiver: Receiver
+    typed: Typed, api: Gateway, account: Account, receiver: Receiver
 ) -> None:
     second, first = await fails(api, account, receiver, "first", "second")
-    environ = {"OPENWX_DATA_DIR": str(api.settings.data_dir)}
     for arguments in ((str(first["id"]),), ("--all", "--yes")):
-        done = await (await openwx("outbox", "drop", *arguments, **environ)).ends(PATIENCE_S)
+        done = await typed("outbox", "drop", *arguments)
         assert done == (0, "1 done\n", "")
     assert (await api.get("outbox_show", id=str(second["id"]))).code == 100

@@ -22,6 +22,7 @@ from openwx.simulator import Account
 from tests.patience import PATIENCE_S
 
 from .test_outbox import fails
+from .typed import Typed
 from .world import Command, Gateway, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
@@ -67,16 +68,33 @@ async def stranger() -> AsyncIterator[Stranger]:
 class Commands:
     """``openwx …`` with a data folder and a port."""
 
-    start: Start
+    typed: Typed
+    openwx: Start
     environ: dict[str, str]
 
     async def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        return await (await self.start(*arguments, **self.environ)).ends(PATIENCE_S)
+        return await self.typed(*arguments, **self.environ)
+
+    async def starts(self, *arguments: str) -> Command:
+        """Start it in a process of its own: what takes signals, or sets up the log."""
+        return await self.openwx(*arguments, **self.environ)
+
+    async def logout(self) -> tuple[int, str, str]:
+        return await (await self.starts("logout")).ends(PATIENCE_S)
 
 
-def beside(openwx: Start, data_dir: Path, port: int | str, **environ: str) -> Commands:
-    known = {"OPENWX_DATA_DIR": str(data_dir), "OPENWX_LISTEN__PORT": str(port)}
-    return Commands(openwx, known | environ)
+Beside = Callable[..., Commands]
+
+
+@pytest.fixture
+def beside(typed: Typed, openwx: Start) -> Beside:
+    """Return a function that makes commands for a data folder and a port."""
+
+    def make(data_dir: Path, port: int | str, **environ: str) -> Commands:
+        known = {"OPENWX_DATA_DIR": str(data_dir), "OPENWX_LISTEN__PORT": str(port)}
+        return Commands(typed, openwx, known | environ)
+
+    return make
 
 
 def port_of(url: str) -> str:
@@ -92,15 +110,15 @@ async def another(world: World, name: str, **settings: object) -> Gateway:
 
 
 async def test_two_gateways_of_one_configuration(
-    openwx: Start, world: World, account: Account, receiver: Receiver
+    beside: Beside, world: World, account: Account, receiver: Receiver
 ) -> None:
     """Each has failures of its own; what is dropped with one data folder stays with the other."""
     ours = await world.run()
     theirs = await another(world, "theirs")
     (failed,) = await fails(ours, account, receiver, "ours")
     # The port is that of the wrong one each time.
-    with_ours = beside(openwx, world.data_dir, port_of(theirs.url))
-    with_theirs = beside(openwx, theirs.settings.data_dir, port_of(ours.url))
+    with_ours = beside(world.data_dir, port_of(theirs.url))
+    with_theirs = beside(theirs.settings.data_dir, port_of(ours.url))
     assert await with_theirs("outbox", "drop", "--all", "--yes") == (0, "0 done\n", "")
     assert (await with_theirs("outbox", "drop", str(failed["id"])))[0] == 1
     assert await with_theirs("outbox") == (0, "no delivery failed\n", "")
@@ -121,10 +139,10 @@ async def test_two_gateways_of_one_configuration(
 
 
 async def test_a_stranger_on_the_port_is_asked_nothing(
-    openwx: Start, tmp_path: Path, stranger: Stranger
+    beside: Beside, tmp_path: Path, stranger: Stranger
 ) -> None:
     commands = beside(
-        openwx, tmp_path / "data", stranger.port, OPENWX_ACCESS__TOKEN="a-token-for-ours-alone"
+        tmp_path / "data", stranger.port, OPENWX_ACCESS__TOKEN="a-token-for-ours-alone"
     )
     code, _, err = await commands("status")
     assert (code, "another program listens" in err) == (2, True)
@@ -134,7 +152,7 @@ async def test_a_stranger_on_the_port_is_asked_nothing(
     assert (code, out, "another program listens" in err) == (6, "", True)
     assert await commands("outbox", "list") == (0, "no delivery failed\n", "")
     assert await commands("outbox", "drop", "--all", "--yes") == (0, "0 done\n", "")
-    assert (await commands("logout"))[0] == 0
+    assert (await commands.logout())[0] == 0
     code, out, _ = await commands("doctor")
     assert f"127.0.0.1:{stranger.port} is taken by another program" in out
     assert stranger.asked == []
@@ -142,7 +160,7 @@ async def test_a_stranger_on_the_port_is_asked_nothing(
 
 @pytest.mark.parametrize("holds", [True, False], ids=["in-use", "killed"])
 async def test_a_stranger_at_the_address_of_a_killed_one(
-    openwx: Start, tmp_path: Path, stranger: Stranger, holds: bool
+    beside: Beside, tmp_path: Path, stranger: Stranger, holds: bool
 ) -> None:
     """The entry of a killed gateway leads to another program: it proves nothing, and gets neither id nor token."""
     data_dir = tmp_path / "data"
@@ -151,15 +169,16 @@ async def test_a_stranger_at_the_address_of_a_killed_one(
     instance.leave(data_dir / instance.RUNNING, stale)
     instance.leave(data_dir / instance.DEMO, stale)
     stranger.proof = instance.proof(instance.new_id(), "x")
-    commands = beside(openwx, data_dir, 0, OPENWX_ACCESS__TOKEN="a-token-for-ours-alone")
+    commands = beside(data_dir, 0, OPENWX_ACCESS__TOKEN="a-token-for-ours-alone")
     lock = FileLock(data_dir / "lock", mode=0o600)
     if holds:
         lock.acquire()
     try:
-        for arguments in (("status",), ("outbox", "drop", "1"), ("doctor",), ("logout",)):
+        for arguments in (("status",), ("outbox", "drop", "1"), ("doctor",)):
             _, out, err = await commands(*arguments)
-            if holds and arguments[0] in ("status", "outbox", "doctor"):
+            if holds:
                 assert f"another program answers at {stranger.url}" in out + err
+        await commands.logout()
     finally:
         lock.release()
     assert set(stranger.asked) == {("GET", "/healthz")}
@@ -168,14 +187,14 @@ async def test_a_stranger_at_the_address_of_a_killed_one(
 
 
 async def test_a_copy_of_the_folder_is_not_the_folder(
-    openwx: Start, world: World, account: Account, receiver: Receiver
+    beside: Beside, world: World, account: Account, receiver: Receiver
 ) -> None:
     """Though the file of the gateway that runs is in it, too."""
     gateway = await world.run()
     (failed,) = await fails(gateway, account, receiver, "ours")
     copied = world.data_dir.with_name("copied")
     shutil.copytree(world.data_dir, copied)
-    commands = beside(openwx, copied, port_of(gateway.url))
+    commands = beside(copied, port_of(gateway.url))
     code, _, err = await commands("status")
     assert (code, f"no openwx runs with data_dir {copied}" in err) == (2, True)
     code, out, _ = await commands("outbox", "drop", "--all", "--yes")
@@ -195,7 +214,7 @@ async def test_a_call_for_another_gateway_is_refused(api: Gateway) -> None:
     assert reply.status == 200
 
 
-async def test_the_file_is_the_owners_and_is_gone_after_a_stop(openwx: Start, world: World) -> None:
+async def test_the_file_is_the_owners_and_is_gone_after_a_stop(world: World) -> None:
     gateway = await world.start()
     file = world.data_dir / instance.RUNNING
     assert file.stat().st_mode & 0o777 == 0o600
@@ -210,24 +229,24 @@ async def test_the_file_is_the_owners_and_is_gone_after_a_stop(openwx: Start, wo
     assert json.loads(file.read_bytes())["id"] != told["id"]
 
 
-async def test_after_a_kill_nobody_is_taken_for_it(openwx: Start, world: World) -> None:
+async def test_after_a_kill_nobody_is_taken_for_it(beside: Beside, world: World) -> None:
     """And a port that is chosen on the command line, or is any free one, is found."""
     environ = {"OPENWX_ACCOUNTS__DEFAULT__BASE_URL": world.simulator.url}
-    commands = beside(openwx, world.data_dir, 1, **environ)
-    serve = await openwx("serve", "--port", "0", **commands.environ)
+    commands = beside(world.data_dir, 1, **environ)
+    serve = await commands.starts("serve", "--port", "0")
     url = await serve.url()
     code, out, _ = await commands("status")
     assert (code, f"at {url}, up" in out) == (1, True)
     assert await commands("outbox") == (0, "no delivery failed\n", "")
-    code, _, err = await commands("logout")
+    code, _, err = await commands.logout()
     assert (code, "in use by another openwx" in err) == (2, True)
     await serve.kill()
     assert (world.data_dir / instance.RUNNING).exists()
     code, _, err = await commands("status")
     assert (code, "no openwx runs with data_dir" in err) == (2, True)
     assert (await commands("outbox"))[0] == 0
-    assert (await commands("logout"))[0] == 0
-    again = await openwx("serve", "--port", "0", **commands.environ)
+    assert (await commands.logout())[0] == 0
+    again = await commands.starts("serve", "--port", "0")
     url = await again.url()
     assert f"at {url}, up" in (await commands("status"))[1]
     again.process.send_signal(signal.SIGTERM)
@@ -268,13 +287,13 @@ def tls(folder: Path) -> dict[str, Path]:
     ],
 )
 async def test_wherever_it_listens(
-    openwx: Start, world: World, tmp_path: Path, host: str, shown: str, encrypted: bool
+    beside: Beside, world: World, tmp_path: Path, host: str, shown: str, encrypted: bool
 ) -> None:
     listen = Listen(host=host, port=0, **(tls(tmp_path) if encrypted else {}))
     access = AccessSettings(token="the-right-one-and-no-other")
     gateway = await another(world, "here", listen=[listen], access=access)
     commands = beside(
-        openwx, gateway.settings.data_dir, 0, OPENWX_ACCESS__TOKEN="the-right-one-and-no-other"
+        gateway.settings.data_dir, 0, OPENWX_ACCESS__TOKEN="the-right-one-and-no-other"
     )
     code, out, err = await commands("status")
     assert (code, err) == (1, "")
@@ -285,7 +304,7 @@ async def test_wherever_it_listens(
 
 
 async def test_the_second_address_where_the_first_answers_no_more(
-    openwx: Start, world: World, stranger: Stranger
+    beside: Beside, world: World, stranger: Stranger
 ) -> None:
     gateway = await another(world, "two", listen=[Listen(port=0), Listen(port=0)])
     assert gateway.service is not None
@@ -295,18 +314,16 @@ async def test_the_second_address_where_the_first_answers_no_more(
     assert told is not None
     assert told.urls == [first, second]
     instance.leave(file, instance.Instance(id=told.id, urls=[stranger.url, second]))
-    code, out, _ = await beside(openwx, gateway.settings.data_dir, 0)("status")
+    code, out, _ = await beside(gateway.settings.data_dir, 0)("status")
     assert (code, f"at {second}, up" in out) == (1, True)
 
 
-async def test_beside_a_demo(openwx: Start, tmp_path: Path) -> None:
+async def test_beside_a_demo(beside: Beside, tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    commands = beside(
-        openwx, data_dir, port, OPENWX_ACCOUNTS__DEFAULT__BASE_URL="http://127.0.0.1:9"
-    )
-    demo = await openwx("serve", "--demo", **commands.environ)
+    commands = beside(data_dir, port, OPENWX_ACCOUNTS__DEFAULT__BASE_URL="http://127.0.0.1:9")
+    demo = await commands.starts("serve", "--demo")
     url = (await demo.says(r"Its console, in your browser:  (http://\S+)/", timeout_s=PATIENCE_S))[
         1
     ]
@@ -326,7 +343,7 @@ async def test_beside_a_demo(openwx: Start, tmp_path: Path) -> None:
     assert [line.split()[1] for line in wrong] == ["base_url:"], "what is not there, and no port"
     assert f"a demo runs at {url}" in out
     # A gateway of the configuration itself comes first.
-    serve = await openwx("serve", "--port", "0", **commands.environ)
+    serve = await commands.starts("serve", "--port", "0")
     own = await serve.url()
     assert (await commands("status"))[1].startswith("openwx ")
     assert f"at {own}, up" in (await commands("status"))[1]
@@ -338,16 +355,16 @@ async def test_beside_a_demo(openwx: Start, tmp_path: Path) -> None:
 
 
 async def test_a_demo_leaves_nothing_and_a_killed_one_is_no_gateway(
-    openwx: Start, tmp_path: Path
+    beside: Beside, tmp_path: Path
 ) -> None:
-    commands = beside(openwx, tmp_path / "data", 0)
-    demo = await openwx("serve", "--demo", **commands.environ)
+    commands = beside(tmp_path / "data", 0)
+    demo = await commands.starts("serve", "--demo")
     await demo.says("Its console, in your browser", timeout_s=PATIENCE_S)
     assert [file.name for file in (tmp_path / "data").iterdir()] == [instance.DEMO]
     demo.process.send_signal(signal.SIGTERM)
     assert (await demo.ends(PATIENCE_S))[0] == 0
     assert not (tmp_path / "data").exists()
-    demo = await openwx("serve", "--demo", **commands.environ)
+    demo = await commands.starts("serve", "--demo")
     await demo.says("Its console, in your browser", timeout_s=PATIENCE_S)
     await demo.kill()
     code, _, err = await commands("status")
@@ -355,7 +372,7 @@ async def test_a_demo_leaves_nothing_and_a_killed_one_is_no_gateway(
 
 
 async def test_where_nothing_can_be_left_it_runs_all_the_same(
-    world: World, openwx: Start, caplog: pytest.LogCaptureFixture
+    world: World, beside: Beside, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And a command says that the folder is in use."""
     (world.data_dir / instance.RUNNING / "in the way").mkdir(parents=True)
@@ -363,7 +380,7 @@ async def test_where_nothing_can_be_left_it_runs_all_the_same(
     assert "cannot find this gateway" in caplog.text
     async with aiohttp.ClientSession() as http, http.get(f"{gateway.url}/healthz") as answer:
         assert answer.status == 200
-    commands = beside(openwx, world.data_dir, port_of(gateway.url))
+    commands = beside(world.data_dir, port_of(gateway.url))
     code, _, err = await commands("status")
     assert (code, "cannot be read" in err) == (2, True)
     code, _, err = await commands("outbox", "drop", "--all", "--yes")

@@ -16,6 +16,7 @@ from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S
 
 from .counting import shows
+from .typed import Ended, Typed
 from .world import Command, Gateway, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
@@ -26,17 +27,16 @@ def port_of(gateway: Gateway) -> str:
     return gateway.url.rpartition(":")[2]
 
 
-async def status(
-    openwx: Start, gateway: Gateway, *arguments: str, **environ: str
-) -> tuple[int, str, str]:
+async def status(typed: Typed, gateway: Gateway, *arguments: str, **environ: str) -> Ended:
     """Exit code, stdout, stderr, with the gateway's data folder, and not its port."""
     data_dir = str(gateway.settings.data_dir)
-    command = await openwx("status", *arguments, OPENWX_DATA_DIR=data_dir, **environ)
-    return await command.ends(30)
+    return await typed("status", *arguments, OPENWX_DATA_DIR=data_dir, **environ)
 
 
 async def test_ready(openwx: Start, api: Gateway) -> None:
-    code, out, err = await status(openwx, api)
+    """In a process of its own, as a service manager starts it."""
+    command = await openwx("status", OPENWX_DATA_DIR=str(api.settings.data_dir))
+    code, out, err = await command.ends(PATIENCE_S)
     assert (code, err) == (0, "")
     first, second, third = out.splitlines()
     assert first.startswith(f"openwx {__version__} at {api.url}, up ")
@@ -45,15 +45,15 @@ async def test_ready(openwx: Start, api: Gateway) -> None:
     assert third.strip() == "nothing waits"
 
 
-async def test_not_ready_says_why(openwx: Start, gateway: Gateway) -> None:
+async def test_not_ready_says_why(typed: Typed, gateway: Gateway) -> None:
     await gateway.reaches("scaning")
-    code, out, _ = await status(openwx, gateway)
+    code, out, _ = await status(typed, gateway)
     assert code == 1
     assert "default  scaning: waiting for the QR code to be scanned" in out
 
 
 async def test_what_waits_and_what_failed(
-    openwx: Start, world: World, account: Account, receiver: Receiver
+    typed: Typed, world: World, account: Account, receiver: Receiver
 ) -> None:
     gateway = await world.run(send_interval=60)
     receiver.fails(status=400, content="refused")
@@ -65,14 +65,16 @@ async def test_what_waits_and_what_failed(
     account.friend("小灰").says("waits too")
     account.friend("momo").says("refused")
     account.group("PERL学习交流").member_sends_image(account.group("PERL学习交流").others[0], PNG)
+    while not (await gateway.get("outbox")).json["deliveries"]:
+        await gateway.get("check_event", timeout="0.1")
     await shows(gateway, 2, "openwx_sends_waiting", **ACCOUNT)
     await shows(gateway, 2, "openwx_uploads_waiting", target="post_api", **ACCOUNT)
     await shows(gateway, 1, "openwx_media_waiting", **ACCOUNT)
-    code, out, _ = await status(openwx, gateway)
+    code, out, _ = await status(typed, gateway)
     assert code == 0
     wanted = "waiting: 2 sends, 2 deliveries, 1 medium; 1 delivery failed (openwx outbox list)"
     assert wanted in out
-    code, out, _ = await status(openwx, gateway, "--json")
+    code, out, _ = await status(typed, gateway, "--json")
     told = json.loads(out)
     assert (code, told["code"], told["version"], told["url"]) == (0, 0, __version__, gateway.url)
     default = told["accounts"]["default"]
@@ -86,29 +88,29 @@ async def test_what_waits_and_what_failed(
     }
 
 
-async def test_not_reached(openwx: Start, api: Gateway) -> None:
+async def test_not_reached(typed: Typed, api: Gateway) -> None:
     await api.stop()
-    code, out, err = await status(openwx, api, OPENWX_LISTEN__PORT=port_of(api))
+    code, out, err = await status(typed, api, OPENWX_LISTEN__PORT=port_of(api))
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert line == f"openwx: no openwx runs with data_dir {api.settings.data_dir}"
-    code, out, err = await status(openwx, api, "--json")
+    code, out, err = await status(typed, api, "--json")
     assert (code, err, json.loads(out)["code"]) == (2, "", -1)
 
 
-async def test_another_token(openwx: Start, world: World) -> None:
+async def test_another_token(typed: Typed, world: World) -> None:
     settings = world.settings().model_copy(update={"access": AccessSettings(token="the-right-one")})
     gateway = await world.start(settings=settings)
-    code, _, err = await status(openwx, gateway, OPENWX_ACCESS__TOKEN="the-wrong-one")
+    code, _, err = await status(typed, gateway, OPENWX_ACCESS__TOKEN="the-wrong-one")
     assert code == 2
     assert "has another access.token" in err
     assert "the-wrong-one" not in err
-    code, out, _ = await status(openwx, gateway, OPENWX_ACCESS__TOKEN="the-right-one")
+    code, out, _ = await status(typed, gateway, OPENWX_ACCESS__TOKEN="the-right-one")
     assert (code, "default" in out) == (1, True)
 
 
 async def test_every_address_with_a_certificate_for_another_name(
-    openwx: Start, world: World, tmp_path: Path
+    typed: Typed, world: World, tmp_path: Path
 ) -> None:
     certificate = trustme.CA().issue_cert("wx.example.org")
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
@@ -125,7 +127,7 @@ async def test_every_address_with_a_certificate_for_another_name(
         "OPENWX_LISTEN__TLS_KEY": str(key),
         "OPENWX_ACCESS__TOKEN": "the-right-one",
     }
-    code, out, err = await status(openwx, gateway, **environ)
+    code, out, err = await status(typed, gateway, **environ)
     assert (code, err) == (1, "")
     assert f"at https://127.0.0.1:{port_of(gateway)}, up" in out
 
@@ -138,8 +140,8 @@ def test_durations(seconds: int, words: str) -> None:
     assert duration(seconds) == words
 
 
-async def test_json_is_one_object_of_readyz(openwx: Start, api: Gateway) -> None:
-    code, out, _ = await status(openwx, api, "--json")
+async def test_json_is_one_object_of_readyz(typed: Typed, api: Gateway) -> None:
+    code, out, _ = await status(typed, api, "--json")
     told: dict[str, Any] = json.loads(out)
     async with api._http.get(f"{api.url}/readyz") as answer:
         there = await answer.json()

@@ -43,12 +43,17 @@ class Typed:
         patch.setenv("XDG_CONFIG_HOME", str(folder / "xdg"))
         patch.chdir(folder)
 
-    async def __call__(self, *arguments: str, stdin: bytes = b"") -> Ended:
-        self._patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        self._said.readouterr()
-        async with asyncio.timeout(PATIENCE_S):
-            code = await asyncio.to_thread(_code_of, arguments)
-        return Ended(code, *self._said.readouterr())
+    async def __call__(self, *arguments: str, stdin: bytes | str = b"", **environ: str) -> Ended:
+        """Run it with this on its stdin, and with further variables."""
+        given = stdin if isinstance(stdin, bytes) else stdin.encode()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            self._said.readouterr()
+            async with asyncio.timeout(PATIENCE_S):
+                code = await asyncio.to_thread(_code_of, arguments)
+            return Ended(code, *self._said.readouterr())
 
 
 def _code_of(arguments: tuple[str, ...]) -> int:
