@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from openwx.store import condition
 from openwx.store.records import AccountRecord, WriteBatch
 from openwx.store.sqlite.executor import Job
 
@@ -77,13 +78,4 @@ def size_of(write: Write) -> int:
     """Return about how many bytes it takes to write this."""
     if isinstance(write, AccountChange):
         return len(write.record.settings) if write.record else 0
-    parts = [
-        *(report.body for report in write.reports),
-        *(send.body for send in write.sends),
-        *write.rewritten_sends.values(),
-        *(report.body for report in write.completed),
-        *(value or b"" for value in write.state.values()),
-        *write.media.values(),
-        *write.keys.values(),
-    ]
-    return sum(map(len, parts))
+    return condition.size_of(write)

@@ -1,28 +1,42 @@
-"""What every store must pass. A store joins by a line in ``STORES``: how its URL is made for an empty folder."""
+"""What every store must pass. A store joins by a function in ``STORES``: it makes the arguments of ``store.open``."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openwx import store
 from openwx.store.base import Journal
+from tests import postgres
 
 from ..reports import Clock
 
-STORES: dict[str, Callable[[Path], str]] = {
-    "sqlite": lambda folder: f"sqlite://{folder}/journal.db",
+
+def _sqlite(request: pytest.FixtureRequest) -> dict[str, Any]:
+    folder: Path = request.getfixturevalue("tmp_path")
+    return {"location": f"sqlite://{folder}/journal.db"}
+
+
+def _postgresql(request: pytest.FixtureRequest) -> dict[str, Any]:
+    url: str = request.getfixturevalue("postgres_url")
+    return {"location": url, "schema": postgres.new_schema()}
+
+
+STORES: dict[str, Callable[[pytest.FixtureRequest], dict[str, Any]]] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
 }
 
 Open = Callable[[], AbstractAsyncContextManager[Journal]]
 
 
 @pytest.fixture(params=STORES)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Open:
+def reopen(request: pytest.FixtureRequest, clock: Clock) -> Open:
     """Open the test's store; each time with what was written before."""
-    url = STORES[request.param](tmp_path)
-    return lambda: store.open(url, clock=clock)
+    where = STORES[request.param](request)
+    return lambda: store.open(**where, clock=clock)
 
 
 @pytest.fixture

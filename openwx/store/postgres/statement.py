@@ -1,0 +1,117 @@
+"""The one statement that writes a group, and the rows of a batch for its arrays."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from openwx.store.records import (
+    MAX_STORED_BODY,
+    DeliveryStatus,
+    Report,
+    Send,
+    WriteBatch,
+)
+
+Row = tuple[Any, ...]
+"""A row of an array; the account comes first."""
+Name = tuple[str, bytes]
+"""An account, and the key of a value."""
+
+PARTS = (
+    *("terms", "reports", "deliveries", "sends", "completed", "targets", "rewritten", "finished"),
+    *("tries", "outcomes", "retried", "dropped", "state", "gone", "media", "keys"),
+)
+"""The arrays of ``write_1``, in its order."""
+VALUES = ("state", "media", "keys")
+"""Those of which the last batch counts."""
+WRITE = f"SELECT * FROM write_1({', '.join(f'${n}' for n in range(1, len(PARTS) + 3))})"  # noqa: S608 - ours
+"""Its arguments: the incarnation, the time, and the arrays."""
+
+
+def rows_of(
+    batch: WriteBatch, reports: Sequence[Report], sends: Sequence[Send], now: float
+) -> Iterator[tuple[str, Sequence[Row]]]:
+    """Yield the arrays' names with the rows of a batch, without ``VALUES``. Raise ``UnicodeError``."""
+    account = batch.account
+    yield "reports", [_report_row(report, now) for report in reports]
+    yield "deliveries", [(account, one.id, target) for one in reports for target in one.targets]
+    yield "sends", [_send_row(send) for send in sends]
+    completed = {done.id: done for done in reversed(batch.completed)}.values()  # the first counts
+    yield (
+        "completed",
+        [
+            (account, one.id, one.body, one.attachment.encode(), _status_of(one.targets))
+            for one in completed
+        ],
+    )
+    yield "targets", [(account, one.id, target) for one in completed for target in one.targets]
+    yield (
+        "rewritten",
+        [(account, uid.encode(), body) for uid, body in batch.rewritten_sends.items()],
+    )
+    yield "finished", [(account, uid.encode()) for uid in batch.finished_sends]
+    yield "tries", [(account, *key, n) for key, n in Counter(batch.failed_tries).items()]
+    ends = {(end.id, end.target): end for end in reversed(batch.outcomes)}.values()
+    yield (
+        "outcomes",
+        [
+            (
+                account,
+                one.id,
+                one.target,
+                int(one.status),
+                one.http_status,
+                one.error.encode(),
+                one.tries,
+            )
+            for one in ends
+        ],
+    )
+    yield "retried", [(account, *key) for key in batch.retried]
+    yield "dropped", [(account, *key) for key in batch.dropped]
+
+
+def values_of(batch: WriteBatch, part: str) -> Iterable[tuple[Name, bytes | None]]:
+    """Return the values of one of ``VALUES`` by account and key. Raise ``UnicodeError``."""
+    values = {"state": batch.state, "media": batch.media, "keys": batch.keys}[part]
+    return [((batch.account, key.encode()), value) for key, value in values.items()]
+
+
+def touched_by(batch: WriteBatch) -> Iterator[tuple[str, int | str]]:
+    """List the reports and sends that exist, or that other batches may name, by account and id or uid."""
+    account = batch.account
+    for send in batch.sends:
+        yield account, send.uid
+        if send.report_id is not None:
+            yield account, send.report_id
+    for uid in (*batch.rewritten_sends, *batch.finished_sends):
+        yield account, uid
+    for done in batch.completed:
+        yield account, done.id
+    for end in batch.outcomes:
+        yield account, end.id
+    for key in batch.failed_tries:
+        yield account, key.report_id
+
+
+def _status_of(targets: Sequence[str]) -> int:
+    return 0 if targets else int(DeliveryStatus.DELIVERED)
+
+
+def _report_row(report: Report, now: float) -> Row:
+    status, ended, body = 0, 0.0, report.body
+    if not report.targets and not report.media:
+        status, ended = int(DeliveryStatus.DELIVERED), now
+        body = b"" if len(body) > MAX_STORED_BODY else body
+    return (
+        *(report.account, report.id, report.chat.encode(), report.kind, report.uid.encode()),
+        *(report.dedupe.encode() or None, status, ended, report.reply_to, report.media),
+        *(report.attachment.encode(), body),
+    )
+
+
+def _send_row(send: Send) -> Row:
+    return (
+        *(send.account, send.id, send.uid.encode(), send.report_id, send.target, send.part),
+        *(send.attachment.encode(), send.body),
+    )
