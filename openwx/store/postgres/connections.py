@@ -63,7 +63,14 @@ class Address(NamedTuple):
     async def connect(self, **more: str) -> asyncpg.Connection:
         """Connect, with more settings of the session. Raise one of ``Unreachable``."""
         settings = self._settings | more
-        return await asyncpg.connect(self.url, timeout=CONNECT_S, server_settings=settings)
+        try:
+            return await asyncpg.connect(self.url, timeout=CONNECT_S, server_settings=settings)
+        except (ValueError, asyncpg.ClientConfigurationError) as error:
+            # Without the words of the error: they may quote a part of a password.
+            raise JournalError(
+                "the store's URL is not a valid one of PostgreSQL (is each special character of its password encoded,"
+                " such as %40 for @?)"
+            ) from error
 
     async def connect_to_write(self) -> "WriterConnection":
         """Connect for the statements of the writer. Raise one of ``Unreachable``."""
@@ -194,7 +201,7 @@ async def opened(address: Address) -> AsyncIterator[Readers]:
 
 def not_opened(error: BaseException) -> JournalError:
     """Return the error of a start that failed: one that may be over later, or a wrong setting."""
-    is_wrong = isinstance(error, (asyncpg.ClientConfigurationError, ssl.CertificateError)) or (
+    is_wrong = isinstance(error, ssl.CertificateError) or (
         isinstance(error, asyncpg.PostgresError)
         and (error.sqlstate or "").startswith(("28", "3D", "42"))
     )

@@ -91,8 +91,8 @@ class PostgresJournal:
             await self._prepare()
             async with AsyncExitStack() as stack:
                 self._readers = await stack.enter_async_context(opened(self._address))
-                await self._membership.join()
                 stack.push_async_callback(self._membership.leave)
+                await self._membership.join()
                 await self._writer.start()
                 stack.push_async_callback(self._writer.stop)
                 self._stack = stack.pop_all()
@@ -141,10 +141,10 @@ class PostgresJournal:
     # -- writing -----------------------------------------------------------------------------------
 
     async def write(self, batch: WriteBatch) -> WriteResult:
-        self._condition.require()
-        self._require_open()
         if batch.account in self._terms.lost:
             raise LeaseLost("another process has taken the account")
+        self._condition.require()
+        self._require_open()
         return await self._writer.write(batch)
 
     async def _do(self, sql: str, *values: object) -> list[Any]:

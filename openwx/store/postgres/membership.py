@@ -41,7 +41,7 @@ class Membership:
         self._lease_s = lease_s
         self._connection: asyncpg.Connection | None = None
         self._one_at_a_time = asyncio.Lock()
-        self._beating: asyncio.Task[None]
+        self._beating: asyncio.Task[None] | None = None
 
     async def join(self) -> None:
         """Become a member, and begin to beat. Raise one of ``Unreachable``, or ``JournalError`` for a taken name."""
@@ -51,7 +51,10 @@ class Membership:
         self._beating = asyncio.create_task(self._beat_for_ever(), name="journal: beat")
 
     async def leave(self) -> None:
-        """End the membership, if PostgreSQL can be reached."""
+        """End the membership, if there is one and PostgreSQL can be reached."""
+        if self._beating is None:
+            self._drop()
+            return
         self._beating.cancel()
         await asyncio.gather(self._beating, return_exceptions=True)
         try:

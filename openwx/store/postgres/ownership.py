@@ -109,9 +109,9 @@ async def claim(
 
     The connection's transactions must be as of one moment (REPEATABLE READ): what others claim meanwhile is not taken.
     """
-    await connection.execute(_MAKE, accounts)
     while True:
         try:
+            await connection.execute(_MAKE, accounts)
             rows = await connection.fetch(_CLAIM, me, accounts)
         except asyncpg.SerializationError:
             continue  # another claim was first: look anew

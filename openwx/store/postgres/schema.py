@@ -8,6 +8,8 @@ from openwx.store.postgres import functions, tables
 VERSION = 1
 _STEPS = (tables.OWNERSHIP + tables.REPORTS + tables.VALUES + functions.ALL,)
 """The migrations from each version to the next."""
+_HAS_VERSION = """
+SELECT 1 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = $1 AND relname = 'version'"""
 
 
 async def migrate(connection: asyncpg.Connection, schema: str) -> None:
@@ -22,16 +24,17 @@ async def migrate(connection: asyncpg.Connection, schema: str) -> None:
             await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
             await connection.execute("CREATE TABLE version (version integer NOT NULL)")
             await connection.execute("INSERT INTO version VALUES (0)")
-        await connection.execute("".join(_STEPS[version:]))
-        await connection.execute("UPDATE version SET version = $1", VERSION)
+        if version < VERSION:  # no other node has done it meanwhile
+            await connection.execute("".join(_STEPS[version:]))
+            await connection.execute("UPDATE version SET version = $1", VERSION)
 
 
 async def _version(connection: asyncpg.Connection, schema: str) -> int:
     """Return the version of a schema; 0 if there is none."""
-    table = f'"{schema}".version'
-    if await connection.fetchval("SELECT to_regclass($1)", table) is None:
+    # Not by `to_regclass`: after the wait for a lock, its cache may not know yet what another node has made.
+    if await connection.fetchval(_HAS_VERSION, schema) is None:
         return 0
-    version: int = await connection.fetchval(f"SELECT version FROM {table}")  # noqa: S608 - checked by `Address`
+    version: int = await connection.fetchval("SELECT version FROM version")
     if version > VERSION:
         raise JournalError(
             f"the schema {schema} was written by a newer openwx: its version is {version}, this one"
