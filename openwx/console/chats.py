@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
+from openwx.accounts import journal_guard
 from openwx.accounts.history import ChatFinder, payload_of
 from openwx.accounts.media.registry import described
 from openwx.accounts.outgoing import OutgoingMessage
@@ -17,6 +18,7 @@ from openwx.console.pictures import sizes_of
 from openwx.console.wording import PageError, error_reason
 from openwx.domain.contacts import Chat, Group
 from openwx.errors import CallerError, Code
+from openwx.store.base import InDoubt, LeaseLost
 from openwx.store.records import StoredReport
 from openwx.transports.base import Capability
 
@@ -170,10 +172,11 @@ async def write(context: PageContext) -> web.StreamResponse:
             call = kind.read(context.params)
             call.check()
         await send(account, lambda: found, call)
-    except CallerError as error:
+    except (CallerError, InDoubt, LeaseLost) as error:
         if not context.is_fragment:
             raise
-        context.code = error.code
+        known = error if isinstance(error, CallerError) else journal_guard.told(error)
+        context.code = known.code
         reason = error_reason(error, context.t)
         page = context.page("parts/composer_error.html", account=account, reason=reason)
         page.headers.update({"HX-Retarget": "#composer-error", "HX-Reswap": "innerHTML"})

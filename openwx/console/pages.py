@@ -18,7 +18,6 @@ from openwx.console.wording import (
     Explanation,
     PageError,
     error_reason,
-    store_reason,
     trouble_reason,
 )
 from openwx.errors import CallerError, Code, WeChatError
@@ -85,7 +84,7 @@ class PageHandlers:
             except (InDoubt, LeaseLost) as error:
                 told = journal_guard.told(error)
                 context.code = told.code
-                response = _error_page(context, store_reason(error, t), told.http_status or 503)
+                response = _error_page(context, error_reason(error, t), told.http_status or 503)
             except web.HTTPException:
                 raise
             except Exception:

@@ -120,19 +120,17 @@ _BY_CODE: dict[int, str] = {
 }
 
 
-def error_reason(error: CallerError, t: Translator) -> Explanation:
-    """Say why a page cannot be shown, or a form cannot be done."""
+def error_reason(error: CallerError | InDoubt | LeaseLost, t: Translator) -> Explanation:
+    """Say why a page cannot be shown, or a form cannot be done, or that nobody knows whether it was."""
+    if isinstance(error, InDoubt):
+        return Explanation(t("error.in_doubt"), str(error))
+    if isinstance(error, LeaseLost):
+        return Explanation(t("error.lease_lost"), str(error))
     if isinstance(error, PageError):
         return Explanation(t(error.id, **error.values))
     id = _BY_STATUS.get(error.http_status or 0) or _BY_CODE.get(error.code)
     words = t(id) if id else t("error.other", code=int(error.code))
     return Explanation(words, error.status)
-
-
-def store_reason(error: InDoubt | LeaseLost, t: Translator) -> Explanation:
-    """Say what is known of a change that the store did not confirm."""
-    id = "error.in_doubt" if isinstance(error, InDoubt) else "error.lease_lost"
-    return Explanation(t(id), str(error))
 
 
 def delivery_reason(status: int, error: str, t: Translator) -> Explanation:

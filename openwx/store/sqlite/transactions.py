@@ -1,8 +1,8 @@
 """The journal's thread: runs queries, and writes what waits in shared transactions.
 
 A COMMIT that fails may have written all of its pages to the write-ahead log, such as one whose fsync fails. Then this
-process goes on without it, but the next start finds it in the log, and takes it for done. The next commit takes its
-place in the log. So ``JournalError``, which says that nothing was changed and never will be, is raised only after such
+process goes on without it, but the next start finds it in the log, and takes it for done. The next commit overwrites
+it there. So ``JournalError``, which says that nothing was changed and never will be, is raised only after such
 a commit; until then the callers wait.
 """
 
@@ -21,8 +21,16 @@ from openwx.store.sqlite.grouping import Write, groups_of
 from openwx.store.sqlite.schema import connect, not_opened
 from openwx.store.sqlite.tables import Tables
 
-_CERTAINLY_NOT_DONE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-"""How a COMMIT fails before its last page is in the log: that one is written last, and it had no room."""
+_CERTAINLY_NOT_DONE = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    }
+)
+"""How a COMMIT fails that is not in the log: it could not begin, or one of its pages could not be written. The last one
+makes the others valid. What is done after that, such as the fsync, fails in other ways."""
 
 
 class Transactions(BatchExecutor):
@@ -152,8 +160,7 @@ class Transactions(BatchExecutor):
 
 def _is_certain(error: Exception) -> bool:
     """Return whether a COMMIT that failed so has left nothing in the log that the next start would take for done."""
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _CERTAINLY_NOT_DONE  # the upper bits are details
+    return getattr(error, "sqlite_errorcode", None) in _CERTAINLY_NOT_DONE
 
 
 def _as_raised(error: Exception) -> Exception:

@@ -6,7 +6,15 @@ import msgspec
 import pytest
 
 from openwx.store.base import InvalidBatch, Journal, JournalError
-from openwx.store.records import DeliveryKey, DeliveryOutcome, DeliveryStatus, NewSend, WriteBatch
+from openwx.store.records import (
+    AccountRecord,
+    DeliveryKey,
+    DeliveryOutcome,
+    DeliveryStatus,
+    NewReport,
+    NewSend,
+    WriteBatch,
+)
 
 from ..reports import Clock, a_message
 from .conftest import Open
@@ -180,3 +188,119 @@ async def test_a_caller_who_is_cancelled_disturbs_nobody(journal: Journal) -> No
     cancelled.cancel()
     await other
     assert len(await journal.pending("me")) == 2
+
+
+ANY_TEXT = "\x00 a\x00b\r\n\t\x1b\x7f '\"\\%_ 小灰 🧧 \u2028 \ufeff \U0010ffff \x00"
+
+
+async def test_any_text_is_kept(reopen: Open) -> None:
+    text = ANY_TEXT
+    new = a_message(
+        1, text, uid=f"u{text}", dedupe=text, attachment=text, targets=(text, f"{text}2")
+    )
+    batch = WriteBatch(
+        account="me",
+        reports=[new],
+        sends=[NewSend(uid=text, body=b"\x00", attachment=text)],
+        state={text: b"\x00\xff"},
+        media={text: b"\x00"},
+        keys={text: b"1", f"{text} {text}": b"2"},
+    )
+    record = AccountRecord(account="me", wanted=True, settings=b"\x00", origin="config")
+    async with reopen() as journal:
+        await journal.save_account(record)
+        (report,) = (await journal.write(batch)).recorded
+        end = DeliveryOutcome(report.id, DeliveryStatus.FAILED, 500, text, target=text)
+        await journal.write(WriteBatch(account="me", outcomes=[end]))
+        rewritten = WriteBatch(account="me", rewritten_sends={text: b"new"})
+        await journal.write(rewritten)
+    async with reopen() as journal:
+        found = await journal.pending_report("me", report.id, f"{text}2")
+        assert found is not None
+        assert (found.chat, found.uid, found.dedupe, found.attachment) == (
+            text, f"u{text}", text, text,
+        )  # fmt: skip
+        assert (await journal.write(batch_of(a_message(2, dedupe=text)))).recorded == []
+        (failed,) = await journal.failed("me", target=text)
+        assert (failed.target, failed.chat, failed.error) == (text, text, text)
+        assert [
+            (one.uid, one.body, one.attachment) for one in await journal.waiting_sends("me")
+        ] == [(text, b"new", text)]
+        assert await journal.state("me") == {text: b"\x00\xff"}
+        assert await journal.media("me", text) == b"\x00"
+        assert await journal.keys_of("me", text) == {text: b"1", f"{text} {text}": b"2"}
+        assert await journal.files("me") == {text}
+        assert await journal.body_of("me", text) == new.body
+        assert [one.uid for one in await journal.chats("me", limit=9)] == [f"u{text}"]
+        assert len((await journal.messages("me", text, rows=9, size=999)).messages) == 1
+        assert await journal.accounts() == [record]
+        await journal.write(WriteBatch(account="me", finished_sends=[text]))
+        assert await journal.waiting_sends("me") == []
+
+
+def batch_of(report: NewReport) -> WriteBatch:
+    return WriteBatch(account="me", reports=[report])
+
+
+async def test_names_that_differ_in_nul_alone_are_different(journal: Journal) -> None:
+    names = ["a", "a\x00", "a\x00b", "\x00a", "A"]
+    for number, name in enumerate(names):
+        batch = batch_of(a_message(number, name, dedupe=name))
+        assert len((await journal.write(batch)).recorded) == 1
+        await journal.write(WriteBatch(account="me", state={name: b"%d" % number}))
+    assert await journal.state("me") == {name: b"%d" % n for n, name in enumerate(names)}
+    for name in names:
+        page = await journal.messages("me", name, rows=9, size=999)
+        assert len(page.messages) == 1, name
+
+
+async def test_a_caller_who_is_cancelled_undoes_nothing(journal: Journal) -> None:
+    """Of many at once, in any state of their writes."""
+    tasks = []
+    for number in range(50):
+        batch = WriteBatch(
+            account="me", reports=[a_message(number)], state={f"{number}": b"%d" % number}
+        )
+        tasks.append(asyncio.create_task(journal.write(batch)))
+        await asyncio.sleep(0)
+        if number % 2:
+            tasks[-1].cancel()
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    assert sum(isinstance(one, asyncio.CancelledError) for one in done) > 10
+    await journal.write(WriteBatch(account="me", state={"last": b""}))
+    assert len(await journal.pending("me")) == 50
+    assert len(await journal.state("me")) == 51
+
+
+async def test_more_than_a_transaction_takes_is_stored_in_order(journal: Journal) -> None:
+    """More batches, and more bytes."""
+    big = {"x": "y" * 300_000}
+    batches = [
+        WriteBatch(
+            account="me",
+            reports=[a_message(n, with_=big if n % 50 == 0 else {})],
+            state={"last": b"%d" % n},
+        )
+        for n in range(1500)
+    ]
+    await asyncio.gather(*map(journal.write, batches))
+    found = await journal.log("me", limit=2000)
+    numbers = [msgspec.json.decode(one.body)["n"] for one in reversed(found)]
+    assert numbers == list(range(1500))
+    assert await journal.state("me") == {"last": b"1499"}
+    assert await journal.size() > 30 * 300_000
+
+
+async def test_nothing_is_done_after_closing(reopen: Open) -> None:
+    """After closing, nothing is done, and the error says so."""
+    async with reopen() as journal:
+        pass
+    record = AccountRecord(account="me", wanted=True, settings=b"", origin="api")
+    for call in (
+        journal.state("me"),
+        journal.accounts(),
+        journal.save_account(record),
+        journal.forget_account("me"),
+    ):
+        with pytest.raises(JournalError, match="closed"):
+            await call

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from openwx.accounts import registry
 from openwx.store.base import JournalError
 from openwx.store.records import CompletedReport, NewSend, WriteBatch
 from openwx.store.sqlite import schema
@@ -226,3 +227,77 @@ async def test_a_journal_of_the_last_version_opens_unchanged(tmp_path: Path, clo
         assert duplicate is None
         assert new is not None
         assert new.id > 7
+
+
+def of_version_7(old: Path, roster: bytes | str | None) -> None:
+    """Make a journal of the last version that had the list of accounts as one value."""
+    db = sqlite3.connect(old, isolation_level=None)
+    for step in schema._STEPS[1:7]:
+        db.executescript(step)
+    db.execute("PRAGMA user_version = 7")
+    state = [("", "clock", b"kept"), ("", "probe", b"left"), ("shy", "session", b"1")]
+    if roster is not None:
+        state.append(("", "accounts", roster))  # type: ignore[arg-type]
+    db.executemany("INSERT INTO state VALUES (?, ?, ?)", state)
+    db.close()
+
+
+async def test_the_list_of_accounts_becomes_rows(old: Path) -> None:
+    """With those that have written something: their files are needed, also without the configuration."""
+    of_version_7(
+        old,
+        b'{"started":{"shop":{"post_event":"1"},"Taken":{}},"stopped":["shop","home"],'
+        b'"transports":{"home":"ilink","Taken":"web"}}',
+    )
+    for _ in range(2):
+        async with SQLiteJournal(old) as journal:
+            found = await registry.load(journal)
+            assert found.started == {"Taken": {}, "shop": {"post_event": "1"}}
+            assert sorted(found.stopped) == ["home", "shop"]
+            assert found.transports == {"Taken": "web", "home": "ilink"}
+            records = {one.account: (one.wanted, one.origin) for one in await journal.accounts()}
+            assert records == {
+                "Taken": (True, "api"),
+                "home": (False, "config"),
+                "me": (True, "config"),
+                "shop": (False, "api"),
+                "shy": (True, "config"),
+            }
+            assert await journal.state("") == {"clock": b"kept"}
+            assert await journal.state("shy") == {"session": b"1"}
+
+
+@pytest.mark.parametrize(
+    "roster",
+    [b"", b"{", b"\xff\xfe", b'{"started":[1]}', b'{"started":{"a":{"b":1}}}', "\x00text", b"null"],
+)
+async def test_a_list_of_accounts_that_cannot_be_read_is_dropped(
+    old: Path, caplog: pytest.LogCaptureFixture, roster: bytes | str
+) -> None:
+    """The rest of the journal is migrated all the same."""
+    of_version_7(old, roster)
+    async with SQLiteJournal(old) as journal:
+        assert [one.account for one in await journal.accounts()] == ["me", "shy"]
+        assert await journal.state("") == {"clock": b"kept"}
+        assert [send.uid for send in await journal.waiting_sends("me")] == ["s3"]
+    assert "cannot be read, and is dropped" in caplog.text
+
+
+async def test_a_migration_is_whole_or_not_at_all(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_version_7(old, b"{}")
+    with monkeypatch.context() as broken:
+
+        def fails(_: sqlite3.Connection) -> None:
+            raise sqlite3.OperationalError("disk I/O error")
+
+        broken.setattr(schema, "_fill_accounts", fails)
+        with pytest.raises(JournalError, match="cannot open"):
+            await SQLiteJournal(old).__aenter__()
+    db = sqlite3.connect(old)
+    assert db.execute("PRAGMA user_version").fetchone() == (7,)
+    assert db.execute("SELECT count(*) FROM state WHERE account = ''").fetchone() == (3,)
+    db.close()
+    async with SQLiteJournal(old) as journal:
+        assert [one.account for one in await journal.accounts()] == ["me", "shy"]
