@@ -19,15 +19,15 @@ CREATE TYPE term_1 AS (account text, epoch bigint, unit bigint, last_report bigi
 CREATE TYPE report_1 AS (
     account text, id bigint, chat bytea, kind text, uid bytea, dedupe bytea, status smallint, ended double precision,
     reply_to bytea, media bytea, attachment bytea, body bytea);
-CREATE TYPE delivery_1 AS (account text, report_id bigint, target text);
+CREATE TYPE delivery_1 AS (account text, report_id bigint, target bytea);
 CREATE TYPE send_1 AS (
-    account text, id bigint, uid bytea, report_id bigint, target text, part integer, attachment bytea, body bytea);
+    account text, id bigint, uid bytea, report_id bigint, target bytea, part integer, attachment bytea, body bytea);
 CREATE TYPE completed_1 AS (account text, id bigint, body bytea, attachment bytea, status smallint);
 CREATE TYPE named_1 AS (account text, name bytea);
 CREATE TYPE value_1 AS (account text, name bytea, value bytea);
-CREATE TYPE tries_1 AS (account text, report_id bigint, target text, tries integer);
+CREATE TYPE tries_1 AS (account text, report_id bigint, target bytea, tries integer);
 CREATE TYPE outcome_1 AS (
-    account text, report_id bigint, target text, status smallint, http_status integer, error bytea, tries integer);
+    account text, report_id bigint, target bytea, status smallint, http_status integer, error bytea, tries integer);
 """
 
 # A report ends with its last delivery. A large body stays only while it can be sent again.

@@ -155,17 +155,18 @@ class PostgresJournal:
     # -- reports that are not delivered ------------------------------------------------------------
 
     async def pending(self, account: str, target: str = POST_API) -> list[tuple[int, str]]:
-        rows = await self._read(queries.PENDING, account, target)
+        rows = await self._read(queries.PENDING, account, target.encode())
         return [(id_, chat.decode()) for id_, chat in rows]
 
     async def pending_report(
         self, account: str, report_id: int, target: str = POST_API
     ) -> Report | None:
-        rows = await self._read(queries.PENDING_REPORT, account, report_id, target)
+        rows = await self._read(queries.PENDING_REPORT, account, report_id, target.encode())
         return queries.report_of(rows[0]) if rows else None
 
     async def targets_waited_for(self, account: str) -> list[str]:
-        return [target for (target,) in await self._read(queries.TARGETS_WAITED_FOR, account)]
+        rows = await self._read(queries.TARGETS_WAITED_FOR, account)
+        return [target.decode() for (target,) in rows]
 
     async def held(self, account: str) -> list[Report]:
         return [queries.report_of(row) for row in await self._read(queries.HELD, account)]
@@ -219,7 +220,7 @@ class PostgresJournal:
     async def failed(
         self, account: str, *, target: str | None = None, limit: int = 100
     ) -> list[ListedDelivery]:
-        return await self._listed(queries.FAILED, account, target, limit)
+        return await self._listed(queries.FAILED, account, _bytes(target), limit)
 
     async def count_failed(self, account: str) -> int:
         count: int = await self._value(queries.COUNT_FAILED, account)
@@ -228,12 +229,12 @@ class PostgresJournal:
     async def waiting(
         self, account: str, *, target: str | None = None, limit: int = 100
     ) -> list[ListedDelivery]:
-        return await self._listed(queries.WAITING, account, target, limit)
+        return await self._listed(queries.WAITING, account, _bytes(target), limit)
 
     async def delivered(
         self, account: str, *, target: str | None = None, limit: int = 100
     ) -> list[ListedDelivery]:
-        return await self._listed(queries.DELIVERED, account, target, limit)
+        return await self._listed(queries.DELIVERED, account, _bytes(target), limit)
 
     async def deliveries(self, account: str, report_id: int) -> list[ListedDelivery]:
         return await self._listed(queries.DELIVERIES, account, report_id)
@@ -342,3 +343,7 @@ class PostgresJournal:
     def _require_open(self) -> None:
         if not self._is_open:
             raise JournalError("the journal is closed")
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()

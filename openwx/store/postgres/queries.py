@@ -36,12 +36,12 @@ _LISTED = """
 SELECT d.report_id AS id, d.target, r.chat, r.kind, r.uid, d.created, d.ended, d.tries, d.http_status, d.error,
 d.status"""
 _ENDED = f"""{_LISTED} FROM {_JOINED}
-WHERE d.account = $1 AND ($2::text IS NULL OR d.target = $2) AND d.status <> 0"""
+WHERE d.account = $1 AND ($2::bytea IS NULL OR d.target = $2) AND d.status <> 0"""
 _NEWEST_FIRST = "ORDER BY d.ended DESC, d.report_id DESC LIMIT $3"
 FAILED = f"{_ENDED} AND d.status = {int(DeliveryStatus.FAILED)} {_NEWEST_FIRST}"
 DELIVERED = f"{_ENDED} AND d.status = {int(DeliveryStatus.DELIVERED)} {_NEWEST_FIRST}"
 WAITING = f"""{_LISTED} FROM {_PENDING}
-AND ($2::text IS NULL OR d.target = $2) ORDER BY r.id, d.target LIMIT $3"""
+AND ($2::bytea IS NULL OR d.target = $2) ORDER BY r.id, d.target LIMIT $3"""
 DELIVERIES = f"{_LISTED} FROM {_JOINED} WHERE r.account = $1 AND r.id = $2 ORDER BY d.target"
 COUNT_FAILED = f"""
 SELECT count(*) FROM deliveries WHERE account = $1 AND status <> 0 AND status = {int(DeliveryStatus.FAILED)}"""  # noqa: S608
@@ -135,7 +135,7 @@ SENT = b'"code":0,'
 Row = Any
 """A row, whose values are found by name and in their order."""
 
-_TEXTS = {"chat", "uid", "dedupe", "attachment", "error"}
+_TEXTS = {"chat", "uid", "dedupe", "attachment", "error", "target"}
 """Fields that are text in records, and bytes in tables."""
 
 
@@ -145,7 +145,7 @@ def _named(row: Row, names: Sequence[str]) -> dict[str, Any]:
 
 def report_of(row: Row) -> Report:
     values = _named(row, Report.__struct_fields__)
-    return Report(**values | {"targets": tuple(values["targets"])})
+    return Report(**values | {"targets": tuple(target.decode() for target in values["targets"])})
 
 
 def changed_of(row: Row) -> tuple[DeliveryKey, bool, Report]:

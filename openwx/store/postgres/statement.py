@@ -6,6 +6,7 @@ from typing import Any
 
 from openwx.store.records import (
     MAX_STORED_BODY,
+    DeliveryKey,
     DeliveryStatus,
     Report,
     Send,
@@ -34,7 +35,10 @@ def rows_of(
     """Yield the arrays' names with the rows of a batch, without ``VALUES``. Raise ``UnicodeError``."""
     account = batch.account
     yield "reports", [_report_row(report, now) for report in reports]
-    yield "deliveries", [(account, one.id, target) for one in reports for target in one.targets]
+    yield (
+        "deliveries",
+        [(account, one.id, target.encode()) for one in reports for target in one.targets],
+    )
     yield "sends", [_send_row(send) for send in sends]
     completed = {done.id: done for done in reversed(batch.completed)}.values()  # the first counts
     yield (
@@ -44,13 +48,16 @@ def rows_of(
             for one in completed
         ],
     )
-    yield "targets", [(account, one.id, target) for one in completed for target in one.targets]
+    yield (
+        "targets",
+        [(account, one.id, target.encode()) for one in completed for target in one.targets],
+    )
     yield (
         "rewritten",
         [(account, uid.encode(), body) for uid, body in batch.rewritten_sends.items()],
     )
     yield "finished", [(account, uid.encode()) for uid in batch.finished_sends]
-    yield "tries", [(account, *key, n) for key, n in Counter(batch.failed_tries).items()]
+    yield "tries", [(*_key_row(account, key), n) for key, n in Counter(batch.failed_tries).items()]
     ends = {(end.id, end.target): end for end in reversed(batch.outcomes)}.values()
     yield (
         "outcomes",
@@ -58,7 +65,7 @@ def rows_of(
             (
                 account,
                 one.id,
-                one.target,
+                one.target.encode(),
                 int(one.status),
                 one.http_status,
                 one.error.encode(),
@@ -67,8 +74,8 @@ def rows_of(
             for one in ends
         ],
     )
-    yield "retried", [(account, *key) for key in batch.retried]
-    yield "dropped", [(account, *key) for key in batch.dropped]
+    yield "retried", [_key_row(account, key) for key in batch.retried]
+    yield "dropped", [_key_row(account, key) for key in batch.dropped]
 
 
 def values_of(batch: WriteBatch, part: str) -> Iterable[tuple[Name, bytes | None]]:
@@ -94,6 +101,10 @@ def touched_by(batch: WriteBatch) -> Iterator[tuple[str, int | str]]:
         yield account, key.report_id
 
 
+def _key_row(account: str, key: DeliveryKey) -> Row:
+    return account, key.report_id, key.target.encode()
+
+
 def _status_of(targets: Sequence[str]) -> int:
     return 0 if targets else int(DeliveryStatus.DELIVERED)
 
@@ -112,6 +123,13 @@ def _report_row(report: Report, now: float) -> Row:
 
 def _send_row(send: Send) -> Row:
     return (
-        *(send.account, send.id, send.uid.encode(), send.report_id, send.target, send.part),
+        *(
+            send.account,
+            send.id,
+            send.uid.encode(),
+            send.report_id,
+            send.target.encode(),
+            send.part,
+        ),
         *(send.attachment.encode(), send.body),
     )

@@ -1,8 +1,9 @@
 """The tables of version 1.
 
-What others write (chats, uids, keys, errors) is ``bytea``: PostgreSQL's ``text`` refuses NUL. Texts that are compared
-are ``COLLATE "C"``, so that their order is that of their bytes. Columns that each batch changes have no index, and
-their tables have room in each page, so that these updates stay within it (HOT).
+Texts other than names of accounts and kinds are ``bytea``: PostgreSQL's ``text`` refuses NUL. Names are
+``COLLATE "C"``: their order is that of their bytes. Bodies are not compressed, since media in them does not shrink, and
+a large one is not read where only its length is asked for. Columns that each batch changes have no index, and their
+tables have room in each page, so that these updates stay within it (HOT).
 """
 
 # `nodes` are the processes that are members; `accounts` has the owner and the term of each account, the number of the
@@ -28,6 +29,7 @@ CREATE TABLE reports (
     ended double precision NOT NULL, seq bigint NOT NULL, reply_to bytea NOT NULL,
     media bytea NOT NULL, attachment bytea NOT NULL, body bytea NOT NULL,
     PRIMARY KEY (account, id)) WITH (fillfactor = 80);
+ALTER TABLE reports ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX reports_dedupe ON reports (account, dedupe) WHERE dedupe IS NOT NULL;
 CREATE INDEX reports_pending ON reports (account, id) WHERE status = 0;
 CREATE INDEX reports_incomplete ON reports (account, chat, id) WHERE status = 0 AND media <> '';
@@ -36,7 +38,7 @@ CREATE INDEX reports_seq ON reports (account, seq) WHERE seq <> 0;
 CREATE INDEX reports_hidden ON reports (account, chat, id) WHERE seq = 0;
 CREATE INDEX reports_chat ON reports (account, chat, seq) WHERE chat <> '' AND seq <> 0;
 CREATE TABLE deliveries (
-    account text COLLATE "C" NOT NULL, report_id bigint NOT NULL, target text COLLATE "C" NOT NULL,
+    account text COLLATE "C" NOT NULL, report_id bigint NOT NULL, target bytea NOT NULL,
     created double precision NOT NULL, status smallint NOT NULL DEFAULT 0,
     ended double precision NOT NULL DEFAULT 0, tries integer NOT NULL DEFAULT 0,
     http_status integer NOT NULL DEFAULT 0, error bytea NOT NULL DEFAULT '',
@@ -45,9 +47,10 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_ended ON deliveries (account, status, ended, report_id) WHERE status <> 0;
 CREATE TABLE sends (
     account text COLLATE "C" NOT NULL, id bigint NOT NULL, uid bytea NOT NULL, report_id bigint,
-    target text COLLATE "C" NOT NULL, part integer NOT NULL, created double precision NOT NULL,
+    target bytea NOT NULL, part integer NOT NULL, created double precision NOT NULL,
     attachment bytea NOT NULL, body bytea NOT NULL,
     PRIMARY KEY (account, id), UNIQUE (account, uid), UNIQUE (account, report_id, target, part));
+ALTER TABLE sends ALTER COLUMN body SET STORAGE EXTERNAL;
 """
 
 VALUES = """
