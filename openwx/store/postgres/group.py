@@ -87,11 +87,11 @@ class Group:
             for new in batch.sends
         ]
         rows = list(rows_of(batch, entry.reports, entry.sends, now))
-        values = [(part, values_of(batch, part)) for part in VALUES]
+        values = list(values_of(batch))
         for part, made in rows:
             self._rows[part] += made
-        for part, pairs in values:
-            self._values[part].update(pairs)
+        for part, name, value in values:
+            self._values[part][name] = value
         if account not in self._units:
             self._units[account] = term.next_unit()
         self._touched.update(touched_by(batch))

@@ -6,7 +6,9 @@ from typing import Any
 
 from openwx.store.records import (
     MAX_STORED_BODY,
+    CompletedReport,
     DeliveryKey,
+    DeliveryOutcome,
     DeliveryStatus,
     Report,
     Send,
@@ -34,54 +36,37 @@ def rows_of(
 ) -> Iterator[tuple[str, Sequence[Row]]]:
     """Yield the arrays' names with the rows of a batch, without ``VALUES``. Raise ``UnicodeError``."""
     account = batch.account
-    yield "reports", [_report_row(report, now) for report in reports]
-    yield (
-        "deliveries",
-        [(account, one.id, target.encode()) for one in reports for target in one.targets],
-    )
-    yield "sends", [_send_row(send) for send in sends]
-    completed = {done.id: done for done in reversed(batch.completed)}.values()  # the first counts
-    yield (
-        "completed",
-        [
-            (account, one.id, one.body, one.attachment.encode(), _status_of(one.targets))
-            for one in completed
-        ],
-    )
-    yield (
-        "targets",
-        [(account, one.id, target.encode()) for one in completed for target in one.targets],
-    )
-    yield (
-        "rewritten",
-        [(account, uid.encode(), body) for uid, body in batch.rewritten_sends.items()],
-    )
-    yield "finished", [(account, uid.encode()) for uid in batch.finished_sends]
-    yield "tries", [(*_key_row(account, key), n) for key, n in Counter(batch.failed_tries).items()]
-    ends = {(end.id, end.target): end for end in reversed(batch.outcomes)}.values()
-    yield (
-        "outcomes",
-        [
-            (
-                account,
-                one.id,
-                one.target.encode(),
-                int(one.status),
-                one.http_status,
-                one.error.encode(),
-                one.tries,
-            )
-            for one in ends
-        ],
-    )
-    yield "retried", [_key_row(account, key) for key in batch.retried]
-    yield "dropped", [_key_row(account, key) for key in batch.dropped]
+    if reports:
+        yield "reports", [_report_row(report, now) for report in reports]
+        yield "deliveries", _delivery_rows(account, reports)
+    if sends:
+        yield "sends", [_send_row(send) for send in sends]
+    if batch.completed:
+        completed = {
+            done.id: done for done in reversed(batch.completed)
+        }.values()  # the first counts
+        yield "completed", [_completed_row(account, done) for done in completed]
+        yield "targets", _delivery_rows(account, completed)
+    if batch.rewritten_sends or batch.finished_sends:
+        rewritten = batch.rewritten_sends.items()
+        yield "rewritten", [(account, uid.encode(), body) for uid, body in rewritten]
+        yield "finished", [(account, uid.encode()) for uid in batch.finished_sends]
+    if batch.failed_tries:
+        tries = Counter(batch.failed_tries).items()
+        yield "tries", [(*_key_row(account, key), count) for key, count in tries]
+    if batch.outcomes:
+        ends = {(end.id, end.target): end for end in reversed(batch.outcomes)}.values()
+        yield "outcomes", [_outcome_row(account, end) for end in ends]
+    if batch.retried or batch.dropped:
+        yield "retried", [_key_row(account, key) for key in batch.retried]
+        yield "dropped", [_key_row(account, key) for key in batch.dropped]
 
 
-def values_of(batch: WriteBatch, part: str) -> Iterable[tuple[Name, bytes | None]]:
-    """Return the values of one of ``VALUES`` by account and key. Raise ``UnicodeError``."""
-    values = {"state": batch.state, "media": batch.media, "keys": batch.keys}[part]
-    return [((batch.account, key.encode()), value) for key, value in values.items()]
+def values_of(batch: WriteBatch) -> Iterator[tuple[str, Name, bytes | None]]:
+    """Yield the values of ``VALUES``, by part, and account and key. Raise ``UnicodeError``."""
+    for part, values in (("state", batch.state), ("media", batch.media), ("keys", batch.keys)):
+        for key, value in values.items():
+            yield part, (batch.account, key.encode()), value
 
 
 def touched_by(batch: WriteBatch) -> Iterator[tuple[str, int | str]]:
@@ -105,8 +90,20 @@ def _key_row(account: str, key: DeliveryKey) -> Row:
     return account, key.report_id, key.target.encode()
 
 
-def _status_of(targets: Sequence[str]) -> int:
-    return 0 if targets else int(DeliveryStatus.DELIVERED)
+def _delivery_rows(account: str, of: Iterable[Report | CompletedReport]) -> list[Row]:
+    return [(account, one.id, target.encode()) for one in of for target in one.targets]
+
+
+def _completed_row(account: str, done: CompletedReport) -> Row:
+    status = 0 if done.targets else int(DeliveryStatus.DELIVERED)
+    return account, done.id, done.body, done.attachment.encode(), status
+
+
+def _outcome_row(account: str, end: DeliveryOutcome) -> Row:
+    return (
+        *(account, end.id, end.target.encode(), int(end.status), end.http_status),
+        *(end.error.encode(), end.tries),
+    )
 
 
 def _report_row(report: Report, now: float) -> Row:

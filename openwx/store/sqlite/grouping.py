@@ -22,6 +22,7 @@ class AccountChange(msgspec.Struct, frozen=True):
 
 
 Write = WriteBatch | AccountChange
+WRITES = (WriteBatch, AccountChange)
 
 
 def groups_of(jobs: Sequence[Job]) -> Iterator[list[Job]]:
@@ -47,30 +48,37 @@ def runs_of(writes: Iterable[Write]) -> Iterator[list[WriteBatch] | AccountChang
     run: list[WriteBatch] = []
     changed: set[int | str] = set()
     for write in writes:
-        rows = _rows_of(write) if isinstance(write, WriteBatch) else set()
-        if run and (isinstance(write, AccountChange) or not changed.isdisjoint(rows)):
-            yield run
-            run, changed = [], set()
         if isinstance(write, AccountChange):
+            if run:
+                yield run
+            run, changed = [], set()
             yield write
-        else:
-            run.append(write)
+            continue
+        if rows := _rows_of(write):
+            if not changed.isdisjoint(rows):
+                yield run
+                run, changed = [], set()
             changed |= rows
+        run.append(write)
     if run:
         yield run
 
 
 def _rows_of(batch: WriteBatch) -> set[int | str]:
     """Return ids of the reports and uids of the sends that a batch names."""
-    rows: set[int | str] = {end.id for end in batch.outcomes}
-    rows.update(done.id for done in batch.completed)
-    rows.update(key.report_id for key in (*batch.failed_tries, *batch.retried, *batch.dropped))
-    rows.update(batch.rewritten_sends)
-    rows.update(batch.finished_sends)
+    rows: set[int | str] = set()
+    for ended in (batch.outcomes, batch.completed):
+        for one in ended:
+            rows.add(one.id)
+    for keys in (batch.failed_tries, batch.retried, batch.dropped):
+        for key in keys:
+            rows.add(key.report_id)
     for send in batch.sends:
         rows.add(send.uid)
         if send.report_id is not None:
             rows.add(send.report_id)
+    if batch.finished_sends or batch.rewritten_sends:
+        rows.update(batch.finished_sends, batch.rewritten_sends)
     return rows
 
 

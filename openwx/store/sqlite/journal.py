@@ -131,19 +131,28 @@ class SQLiteJournal:
     # -- writing -----------------------------------------------------------------------------------
 
     async def write(self, batch: WriteBatch) -> WriteResult:
-        return cast("WriteResult", await self._write(batch))
-
-    async def _write(self, what: Write) -> Any:
-        self._condition.require()
         self._require_open()
+        self._condition.require()
         try:
-            return await self._worker.do(what)
-        except JournalError as error:
-            if self._is_open:
-                self._condition.failed(error, size_of(what))
-            raise
-        except Abandoned:
-            raise InDoubt("the journal was closed before its disk answered") from None
+            return cast("WriteResult", await self._worker.do(batch))
+        except (JournalError, Abandoned) as error:
+            raise self._failed(error, batch) from error.__cause__
+
+    async def _change(self, change: AccountChange) -> None:
+        self._require_open()
+        self._condition.require()
+        try:
+            await self._worker.do(change)
+        except (JournalError, Abandoned) as error:
+            raise self._failed(error, change) from error.__cause__
+
+    def _failed(self, error: JournalError | Abandoned, what: Write) -> JournalError | InDoubt:
+        """Note that something could not be written, and return what its caller is told."""
+        if isinstance(error, Abandoned):
+            return InDoubt("the journal was closed before its disk answered")
+        if self._is_open:
+            self._condition.failed(error, size_of(what))
+        return error
 
     # -- reports that are not delivered --------------------------------------------------------------
 
@@ -246,10 +255,10 @@ class SQLiteJournal:
         return [queries.account_of(row) for row in await self._read(queries.ACCOUNTS)]
 
     async def save_account(self, record: AccountRecord) -> None:
-        await self._write(AccountChange(record.account, record))
+        await self._change(AccountChange(record.account, record))
 
     async def forget_account(self, account: str) -> None:
-        await self._write(AccountChange(account, None))
+        await self._change(AccountChange(account, None))
 
     # -- maintenance -------------------------------------------------------------------------------
 

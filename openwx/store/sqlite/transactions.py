@@ -17,7 +17,7 @@ from openwx.store.base import InDoubt, InvalidBatch, JournalError
 from openwx.store.sqlite import queries
 from openwx.store.sqlite.executor import BatchExecutor, Job, JobResult
 from openwx.store.sqlite.files import Files
-from openwx.store.sqlite.grouping import Write, groups_of
+from openwx.store.sqlite.grouping import WRITES, groups_of
 from openwx.store.sqlite.schema import connect, not_opened
 from openwx.store.sqlite.tables import Tables
 
@@ -69,10 +69,10 @@ class Transactions(BatchExecutor):
         """Do all writes, then run the queries."""
         if self._in_doubt:
             yield self._settle()
-        for group in groups_of([job for job in jobs if isinstance(job.what, Write)]):
+        for group in groups_of([job for job in jobs if isinstance(job.what, WRITES)]):
             yield self._write(group)
         for what, done in jobs:
-            if not isinstance(what, Write):
+            if not isinstance(what, WRITES):
                 try:
                     if isinstance(what, queries.Probe):
                         self._require_settled()

@@ -15,5 +15,5 @@ def clock() -> Clock:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """Start a server for all tests of this process, each of which has a schema of its own."""
-    with postgres.url_of_server() as url:
+    with postgres.url_for_tests() as url:
         yield url

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def server() -> Iterator[postgres.Server]:
-    with postgres.server() as one:
+    with postgres.for_test() as one:
         one.create()
         one.start()
         yield one
@@ -91,7 +91,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_refused_is_there(
 @pytest.fixture
 async def standby(server: postgres.Server) -> AsyncIterator[postgres.Server]:
     """Make a synchronous standby of the server, and start it."""
-    with postgres.server() as other:
+    with postgres.for_test() as other:
         await asyncio.to_thread(other.copy_of, server)
         await asyncio.to_thread(other.start)
         operator = await asyncpg.connect(server.url)

@@ -58,7 +58,7 @@ async def test_a_role_that_may_create_nothing_uses_what_is_there(
     [(["fsync=off"], "fsync is off"), (["full_page_writes=off"], "full_page_writes is off")],
 )
 async def test_a_server_that_would_lose_writes_is_refused(settings: list[str], words: str) -> None:
-    with postgres.server() as server:
+    with postgres.for_test() as server:
         await asyncio.to_thread(server.create)
         await asyncio.to_thread(server.start, *settings)
         with pytest.raises(JournalError, match=words):
