@@ -20,8 +20,9 @@ from openwx.store.postgres.checks import check
 from openwx.store.postgres.connections import Address, Readers, Unreachable, not_opened, opened
 from openwx.store.postgres.membership import LEASE_S, Membership
 from openwx.store.postgres.ownership import Node
+from openwx.store.postgres.settling import PROBE_EVERY_S
 from openwx.store.postgres.terms import Terms
-from openwx.store.postgres.writer import PROBE_EVERY_S, Writer
+from openwx.store.postgres.writer import Writer
 from openwx.store.records import (
     POST_API,
     AccountRecord,

@@ -1,52 +1,27 @@
-"""The one connection of a process that writes, with what waits for it, and what is done where an answer is lost.
-
-All batches that wait while a statement is under way are the next one (group commit). After a lost connection the same
-group is sent again before anything newer: it finds itself done, or is done now. A group that was found done may have
-become visible before a synchronous standby had it, so it is acknowledged only after a later commit has returned.
-"""
+"""Takes what waits to the connection that writes: all batches that wait while it is busy are the next group."""
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import asyncpg
 
-from openwx.store.base import InDoubt, InvalidBatch, JournalError, LeaseLost
+from openwx.store.base import JournalError
 from openwx.store.condition import Condition
-from openwx.store.postgres import queries
-from openwx.store.postgres.connections import Address, Lost, Unreachable, WriterConnection
-from openwx.store.postgres.errors import Effect, effect_of, worded
-from openwx.store.postgres.group import Entry, Group, Id, Stored
-from openwx.store.postgres.statement import WRITE
+from openwx.store.postgres.connections import Address
+from openwx.store.postgres.group import Entry, Group
+from openwx.store.postgres.settling import PROBE_EVERY_S, Settler, add
 from openwx.store.postgres.terms import Terms
+from openwx.store.postgres.waiting import Job, Statement, Waiting
 from openwx.store.records import WriteBatch, WriteResult
 
 log = logging.getLogger("openwx.report")
 
-PROBE_EVERY_S = 0.5
-"""How often a lost connection is sought anew, in seconds."""
 CLOSE_S = 10.0
 """How long closing waits for what is in doubt, in seconds."""
-MAX_PROBE_BYTES = 1024 * 1024
-"""Largest size of the probe of a full disk."""
 
 Claim = Callable[[Sequence[str]], Awaitable[None]]
 """Begins the terms of accounts where that is possible. Raises ``JournalError``."""
-
-
-class Statement:
-    """A statement that may be repeated, and the future of its caller."""
-
-    def __init__(self, sql: str, values: Sequence[object]) -> None:
-        self.sql = sql
-        self.values = values
-        self.done: asyncio.Future[list[asyncpg.Record]] = asyncio.get_running_loop().create_future()
-
-    def fail(self, error: Exception) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
 
 
 class Writer:
@@ -62,42 +37,39 @@ class Writer:
         *,
         patience_s: float,
     ) -> None:
-        self._address = address
         self._terms = terms
         self._condition = condition
         self._clock = clock
         self._claim = claim
-        self._patience_s = patience_s
-        self._waiting: deque[Entry | Statement] = deque()
-        self._arrived = asyncio.Event()
-        self._connection: WriterConnection | None = None
-        self._ends_at: float | None = None
+        self._waiting = Waiting()
+        self._settler = Settler(
+            address, terms, condition, clock, self._waiting, patience_s=patience_s
+        )
         self._busy_since = 0.0
         self._running: asyncio.Task[None]
 
     async def start(self) -> None:
         """Connect. Raise one of ``Unreachable``."""
-        self._connection = await self._address.connect_to_write()
+        await self._settler.open()
         self._running = asyncio.create_task(self._run(), name="journal: writer")
 
     async def stop(self) -> None:
         """Write all that waits; what is in doubt, for as long as ``CLOSE_S``."""
-        self._ends_at = asyncio.get_running_loop().time() + CLOSE_S
-        self._arrived.set()
+        self._settler.ends_at = asyncio.get_running_loop().time() + CLOSE_S
+        self._waiting.wake()
         await asyncio.shield(self._running)
-        if self._connection is not None:
-            await self._connection.close()
+        await self._settler.close()
 
     def write(self, batch: WriteBatch) -> asyncio.Future[WriteResult]:
         """Enqueue a batch. Cancelling the future does not stop it."""
         entry = Entry(batch, asyncio.get_running_loop().create_future())
-        self._enqueue(entry)
+        self._waiting.put(entry)
         return entry.done
 
     def do(self, sql: str, *values: object) -> asyncio.Future[list[asyncpg.Record]]:
         """Enqueue a statement that may be repeated."""
         statement = Statement(sql, values)
-        self._enqueue(statement)
+        self._waiting.put(statement)
         return statement.done
 
     @property
@@ -105,299 +77,53 @@ class Writer:
         """How long the oldest write under way has waited, in seconds; 0 if there is none."""
         return asyncio.get_running_loop().time() - self._busy_since if self._busy_since else 0.0
 
-    def _enqueue(self, job: Entry | Statement) -> None:
-        self._waiting.append(job)
-        self._arrived.set()
-
-    # -- the task ----------------------------------------------------------------------------------
-
     async def _run(self) -> None:
+        settler, waiting = self._settler, self._waiting
         while True:
-            if self._waiting:
+            if waiting:
                 self._busy_since = asyncio.get_running_loop().time()
-                await self._do_next()
+                await self._do_next(waiting.first)
                 self._busy_since = 0.0
-            elif self._ends_at is not None:
+            elif settler.ends_at is not None:
                 return
             else:
-                await self._until_something_arrives()
-                if not self._waiting and (self._condition.trouble or self._is_connection_lost):
-                    await self._probe()
+                await waiting.until_changed(PROBE_EVERY_S)
+                if not waiting and (self._condition.trouble or settler.is_lost):
+                    await settler.probe()
 
-    async def _until_something_arrives(self) -> None:
-        self._arrived.clear()
-        try:
-            async with asyncio.timeout(PROBE_EVERY_S):
-                await self._arrived.wait()
-        except TimeoutError:
-            return
-
-    async def _do_next(self) -> None:
-        first = self._waiting[0]
+    async def _do_next(self, first: Job) -> None:
         if isinstance(first, Statement):
-            self._waiting.popleft()
-            await self._settle_statement(first)
+            self._waiting.take()
+            await self._settler.settle_statement(first)
             return
         await self._claim_for_waiting()
         group = self._next_group()
         if group.entries:
-            await self._settle(group)
+            await self._settler.settle(group)
 
     async def _claim_for_waiting(self) -> None:
         asked = {job.batch.account for job in self._waiting if isinstance(job, Entry)}
-        unclaimed = [one for one in asked if one not in self._terms and one not in self._terms.lost]
+        unclaimed = [one for one in asked if not self._is_known(one)]
         if not unclaimed:
             return
         try:
             await self._claim(sorted(unclaimed))
         except JournalError as error:
             self._condition.failed(error)
-            self._refuse_waiting(error)
+            self._waiting.refuse(error)
 
     def _next_group(self) -> Group:
         group = Group(self._terms, self._clock)
         while self._waiting:
-            entry = self._waiting[0]
+            entry = self._waiting.first
             if isinstance(entry, Statement) or not group.fits(entry.batch):
                 break
-            if (
-                entry.batch.account not in self._terms
-                and entry.batch.account not in self._terms.lost
-            ):
+            if not self._is_known(entry.batch.account):
                 break  # it arrived during the claim
-            self._waiting.popleft()
-            _add(group, entry, self._terms)
+            self._waiting.take()
+            add(group, entry, self._terms)
         return group
 
-    # -- a group -----------------------------------------------------------------------------------
-
-    async def _settle(self, group: Group) -> None:
-        """Write a group, and tell its callers how it ended: as soon as that is certain, not before."""
-        try:
-            await self._until_certain(group)
-        except Exception as error:  # a bug: what of it was done is not known
-            log.exception("the journal's writer failed")
-            group.fail(InDoubt(f"it is not known whether this was written: {error}"))
-
-    async def _until_certain(self, group: Group) -> None:
-        in_doubt = False
-        while group.entries:
-            try:
-                connection = await self._connected()
-            except Unreachable as error:
-                self._note_trouble(error)
-                if not in_doubt:
-                    group.fail(JournalError(self._condition.trouble))
-                    return
-                await asyncio.sleep(PROBE_EVERY_S)
-            else:
-                try:
-                    if await self._tell(connection, group, in_doubt=in_doubt):
-                        return
-                except Lost as lost:
-                    self._note_trouble(lost)
-                    await asyncio.sleep(PROBE_EVERY_S if in_doubt else 0)
-                    in_doubt = True
-            if in_doubt and self._is_over():
-                group.fail(
-                    InDoubt(f"it is not known whether this was written: {self._condition.trouble}")
-                )
-                return
-
-    async def _tell(self, connection: WriterConnection, group: Group, *, in_doubt: bool) -> bool:
-        """Send a group once. Return whether its end is known, and its callers told. Raise ``Lost``."""
-        try:
-            (answer,) = await self._ask(connection, WRITE, *group.arguments())
-        except Exception as error:
-            match effect_of(error):
-                case Effect.FENCED:
-                    return await self._tell_fenced(connection, group, in_doubt=in_doubt)
-                case Effect.UNKNOWN:
-                    raise
-            if in_doubt and not await self._is_ruled_out(connection, group):
-                return False
-            await self._tell_refused(group, error)
-            return True
-        group.note_published(answer["last_reports"])
-        reports, sends = group.report_ids, group.send_ids
-        stored = await self._stored(
-            connection,
-            group,
-            reports=reports if answer["reports_stored"] < len(reports) else (),
-            sends=sends if answer["sends_stored"] < len(sends) else (),
-        )
-        self._condition.works()
-        group.succeed(stored)
-        return True
-
-    async def _tell_fenced(
-        self, connection: WriterConnection, group: Group, *, in_doubt: bool
-    ) -> bool:
-        """Find out why a group was not written: it was before, or accounts have other owners."""
-        rows = await self._ask(connection, queries.TERMS, group.accounts, self._terms.incarnation)
-        ours = {
-            row["account"]: row for row in rows if row["epoch"] == self._terms[row["account"]].epoch
-        }
-        done = [account for account, row in ours.items() if row["unit"] >= group.unit_of(account)]
-        lost = set(group.accounts) - set(ours if in_doubt else set(ours) - set(done))
-        if lost:
-            self._terms_lost(group, lost, in_doubt=in_doubt)
-        if not in_doubt or not done or not group.entries:
-            return not group.entries
-        await self._ask(connection, queries.COMMIT_SOMETHING, 1)
-        group.note_published([ours[account]["last_report"] for account in group.accounts])
-        stored = await self._stored(
-            connection, group, reports=group.report_ids, sends=group.send_ids
-        )
-        self._condition.works()
-        group.succeed(stored)
-        return True
-
-    def _terms_lost(self, group: Group, lost: set[str], *, in_doubt: bool) -> None:
-        names = ", ".join(sorted(lost))
-        log.error("%s: another process has taken the account: nothing more is written here", names)
-        words = "another process has taken the account"
-        error = (
-            InDoubt(f"it is not known whether this was written: {words}")
-            if in_doubt
-            else LeaseLost(words)
-        )
-        group.remove(lost, error)
-        self._terms.lose(lost)
-
-    async def _is_ruled_out(self, connection: WriterConnection, group: Group) -> bool:
-        """Write an empty group with the same units, so that this one can never be written; unless it was."""
-        try:
-            await self._ask(connection, WRITE, *group.arguments_of_nothing())
-        except asyncpg.PostgresError as error:
-            if effect_of(error) is Effect.FENCED:
-                return False
-            raise Lost(worded(error)) from error
-        return True
-
-    async def _tell_refused(self, group: Group, error: Exception) -> None:
-        if effect_of(error) is Effect.REFUSED:
-            refused = JournalError(f"the journal failed: {worded(error)}")
-            self._condition.failed(refused, group.size)
-            refused.__cause__ = error
-            group.fail(refused)
-        elif len(group.entries) == 1:
-            invalid = InvalidBatch(" ".join(str(error).split()))
-            invalid.__cause__ = error
-            group.fail(invalid)
-        else:
-            for entry in group.entries:
-                alone = Group(self._terms, self._clock)
-                _add(alone, entry, self._terms)
-                await self._settle(alone)
-
-    async def _stored(
-        self,
-        connection: WriterConnection,
-        group: Group,
-        *,
-        reports: Sequence[Id],
-        sends: Sequence[Id],
-    ) -> Stored:
-        """Look what was stored of the given ids, and of what was retried or dropped."""
-        found: dict[str, Any] = {}
-        for kind, sql, ids in (
-            ("reports", queries.STORED_REPORTS, reports),
-            ("sends", queries.STORED_SENDS, sends),
-        ):
-            if ids:
-                rows = await self._ask(connection, sql, *map(list, zip(*ids, strict=True)))
-                found[kind] = {(account, id_) for account, id_ in rows}
-        if (rare := group.rare) is not None:
-            unit = group.unit_of(rare.account)
-            of = [key.report_id for key in (*rare.retried, *rare.dropped)]
-            rows = await self._ask(connection, queries.CHANGED, rare.account, unit, of)
-            changed = [queries.changed_of(row) for row in rows]
-            found["retried"] = {key: report for key, is_pending, report in changed if is_pending}
-            found["dropped"] = {key for key, is_pending, _ in changed if not is_pending}
-        return Stored(**found)
-
-    # -- other statements --------------------------------------------------------------------------
-
-    async def _settle_statement(self, statement: Statement) -> None:
-        in_doubt = False
-        while True:
-            try:
-                connection = await self._connected()
-                rows = await self._ask(connection, statement.sql, *statement.values)
-            except Lost as lost:
-                in_doubt = True
-                self._note_trouble(lost)
-            except Unreachable as error:
-                if effect_of(error) is Effect.FENCED:
-                    statement.fail(LeaseLost("another process has taken the account"))
-                    return
-                self._note_trouble(error)
-                if not in_doubt:
-                    statement.fail(JournalError(f"the journal failed: {worded(error)}"))
-                    return
-            else:
-                self._condition.works()
-                if not statement.done.done():
-                    statement.done.set_result(rows)
-                return
-            if self._is_over():
-                statement.fail(
-                    InDoubt(f"it is not known whether this was done: {self._condition.trouble}")
-                )
-                return
-            await asyncio.sleep(PROBE_EVERY_S)
-
-    # -- the connection ----------------------------------------------------------------------------
-
-    async def _ask(
-        self, connection: WriterConnection, sql: str, *values: object
-    ) -> list[asyncpg.Record]:
-        return await connection.ask(sql, *values, within_s=self._patience_s)
-
-    @property
-    def _is_connection_lost(self) -> bool:
-        return self._connection is None or self._connection.is_lost
-
-    async def _connected(self) -> WriterConnection:
-        if self._connection is None or self._connection.is_lost:
-            self._connection = None
-            self._connection = await self._address.connect_to_write()
-        return self._connection
-
-    async def _probe(self) -> None:
-        """Find out whether something can be written again: as much as could not."""
-        try:
-            connection = await self._connected()
-            size = min(self._condition.failed_bytes, MAX_PROBE_BYTES) + 1
-            await self._ask(connection, queries.COMMIT_SOMETHING, size)
-        except (Lost, *Unreachable) as error:
-            self._note_trouble(error)
-        else:
-            self._condition.works()
-
-    def _note_trouble(self, error: Exception) -> None:
-        words = str(error) if isinstance(error, Lost) else worded(error)
-        failed = JournalError(f"the journal failed: {words}")
-        self._condition.failed(failed)
-        self._refuse_waiting(failed)
-
-    def _refuse_waiting(self, error: JournalError) -> None:
-        """Fail what was never sent."""
-        waiting, self._waiting = self._waiting, deque()
-        for job in waiting:
-            job.fail(JournalError(str(error)))
-
-    def _is_over(self) -> bool:
-        return self._ends_at is not None and asyncio.get_running_loop().time() >= self._ends_at
-
-
-def _add(group: Group, entry: Entry, terms: Terms) -> None:
-    """Add a batch to a group, or fail it."""
-    if entry.batch.account not in terms:
-        entry.fail(LeaseLost("another process has taken the account"))
-        return
-    try:
-        group.add(entry)
-    except UnicodeError as error:
-        entry.fail(InvalidBatch(str(error)))
+    def _is_known(self, account: str) -> bool:
+        """Return whether it is known whether this process owns an account."""
+        return account in self._terms or account in self._terms.lost

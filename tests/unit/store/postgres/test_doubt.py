@@ -159,7 +159,7 @@ async def test_a_batch_of_every_kind_is_answered_the_same_when_it_is_found_done(
     async with PostgresJournal(other, clock=one, lease_s=LEASE_S) as uncut:
         expected = await all_kinds(uncut, one)
     proxy.cuts = {f"<mark {n}>".encode(): Cut.AFTER for n in range(11)}
-    through._writer._clock = two
+    through._writer._clock = through._writer._settler._clock = two
     assert await all_kinds(through, two) == expected
     assert len(proxy.done) == 11
 
