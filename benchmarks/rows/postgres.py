@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
-from benchmarks import messages, world
+from benchmarks import machine, messages, world
 from benchmarks.figures import Figure
 from benchmarks.rounds import Pairs, Sample, high, interleaved, low, middle
 from benchmarks.rows import Scale
@@ -35,7 +35,9 @@ async def run(scale: Scale) -> list[Figure]:
             print(f"row postgres: {error}", file=sys.stderr)
             return []
         server.create()
+        machine.pin(machine.cores()[0])  # as if it were another machine
         server.start()
+        machine.pin(machine.cores()[1])
         ours = await stack.enter_async_context(store.open(server.url))
         theirs = await stack.enter_async_context(store.open(folder / "journal.sqlite3"))
         count = scale.of(5000, 1000)
