@@ -115,7 +115,8 @@ MEDIA = "SELECT value FROM media WHERE account = ? AND key = ?"
 KEYS_OF = "SELECT key, value FROM keys WHERE account = ?1 AND key >= ?2 AND key < ?2 || '!'"
 BODY_OF = "SELECT body FROM uploads WHERE account = ? AND dedupe = ?"
 FILES = """
-SELECT attachment FROM uploads WHERE account = ?1 AND fate = 0 AND attachment != ''
+SELECT attachment FROM uploads INDEXED BY uploads_pending
+WHERE account = ?1 AND fate = 0 AND attachment != ''
 UNION SELECT attachment FROM sends WHERE account = ?1 AND attachment != ''"""
 _PUBLISHED = """
 SELECT seq, kind, uid, created, attachment, body FROM uploads

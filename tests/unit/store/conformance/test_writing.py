@@ -43,6 +43,21 @@ async def test_every_field_of_a_report_is_kept(journal: Journal) -> None:
     assert fields.items() <= msgspec.structs.asdict(held).items()
 
 
+async def test_every_field_of_a_send_is_kept(journal: Journal) -> None:
+    (report,) = (
+        await journal.write(WriteBatch(account="me", reports=[a_message(targets=("bot",))]))
+    ).recorded
+    new = NewSend(
+        uid="s", body=b"x", report_id=report.id, target="bot", part=3, attachment="/a.png"
+    )
+    (send,) = (await journal.write(WriteBatch(account="me", sends=[new]))).sends
+    fields = msgspec.structs.asdict(new)
+    defaults = {field.name: field.default for field in msgspec.structs.fields(new)}
+    assert all(value != defaults[name] for name, value in fields.items())
+    assert fields.items() <= msgspec.structs.asdict(send).items()
+    assert await journal.waiting_sends("me") == [send]
+
+
 async def test_duplicates_are_ignored_for_each_account(journal: Journal) -> None:
     first, second, third = a_message(1, dedupe="d"), a_message(2, dedupe="d"), a_message(3)
     written = await journal.write(WriteBatch(account="me", reports=[first, second, third]))

@@ -23,6 +23,12 @@ from openwx.store.sqlite.journal import SQLiteJournal
         (queries.PENDING, ("me", "bot"), "uploads_pending (account=?"),
         (queries.TARGETS_WAITED_FOR, ("me",), "uploads_pending (account=?"),
         (queries.DELIVERIES, ("me", 5), "deliveries USING PRIMARY KEY (report_id=?"),
+        (queries.PENDING_REPORT, ("me", 5, "bot"), "uploads USING INTEGER PRIMARY KEY (rowid=?)"),
+        (queries.FILES, ("me",), "uploads_pending (account=?"),
+        (tables._HELD_BACK, ("me",), "uploads_seq (account=? AND seq=?)"),
+        (tables._FINISHED, ("s", "me"), "(uid=? AND account=?)"),
+        (tables._END, ("",) * 8, "deliveries USING PRIMARY KEY (report_id=? AND target=?)"),
+        (tables._END_REPORT, (5, 0.0, "me"), "uploads USING INTEGER PRIMARY KEY (rowid=?)"),
         (tables._INSERT_REPORT, (None,) * 13, "uploads_hidden (account=? AND chat=?"),
         (queries.COUNTS, ("me", 0.0, b"x"), "uploads_settled (account=? AND fate=? AND settled>?"),
         (
