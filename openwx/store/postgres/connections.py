@@ -88,7 +88,7 @@ class Address(NamedTuple):
             max_size=READERS,
             timeout=CONNECT_S,
             command_timeout=READ_S,
-            server_settings=self._settings | {"default_transaction_read_only": "on"},
+            server_settings=self._settings,
         )
 
     @property

@@ -224,6 +224,9 @@ class Settler:
                 if effect_of(error) is Effect.FENCED:
                     statement.fail(LeaseLost("another process has taken the account"))
                     return
+                if effect_of(error) is Effect.INVALID:
+                    statement.fail(InvalidBatch(worded(error)))
+                    return
                 self._note_trouble(error)
                 if not in_doubt:
                     statement.fail(JournalError(f"the journal failed: {worded(error)}"))

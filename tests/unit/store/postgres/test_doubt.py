@@ -13,6 +13,7 @@ from openwx.store.base import InDoubt, InvalidBatch, JournalError, LeaseLost
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import (
+    AccountRecord,
     CompletedReport,
     DeliveryKey,
     DeliveryOutcome,
@@ -178,6 +179,29 @@ async def test_a_batch_that_is_found_invalid_after_a_doubt_can_never_be_written(
     assert await uids_of(through, "me") == []
     # Its unit is used up: the request that was cut could still be on its way.
     assert await operator.fetchval("SELECT unit FROM accounts WHERE account = 'me'") == former + 1
+
+
+async def test_what_postgresql_cannot_store_is_an_invalid_batch(journal: PostgresJournal) -> None:
+    """It fails alone, and the journal goes on."""
+    (report,) = (await journal.write(WriteBatch(account="me", reports=[a_message()]))).recorded
+    end = DeliveryOutcome(report.id, DeliveryStatus.DELIVERED, tries=2**40)
+    bad = [
+        WriteBatch(account="me", outcomes=[end]),
+        WriteBatch(account="me", state={"\ud800": b""}),
+        WriteBatch(account="me", keys={"k" * 10_000 + str(random.random()): b""}),
+        WriteBatch(account="me", reports=[a_message(chat="".join(map(chr, range(300, 9000))))]),
+    ]
+    good = [WriteBatch(account="me", reports=[a_message(uid=f"good{n}")]) for n in range(3)]
+    batches = [bad[0], good[0], bad[1], good[1], *bad[2:], good[2]]
+    results = await asyncio.gather(*map(journal.write, batches), return_exceptions=True)
+    for batch, result in zip(batches, results, strict=True):
+        assert isinstance(result, InvalidBatch) == (batch in (bad[0], bad[1], bad[3])), batch
+    assert (await uids_of(journal, "me"))[1:] == ["good0", "good1", "good2"]
+    with pytest.raises(InvalidBatch):
+        await journal.save_account(
+            AccountRecord(account="a\x00", wanted=True, settings=b"", origin="api")
+        )
+    assert not journal.trouble
 
 
 async def test_a_lost_term_is_told_and_nothing_is_written(

@@ -103,6 +103,17 @@ async def test_a_wrong_url_is_no_matter_of_time(url: str) -> None:
     assert type(refused.value) is JournalError
 
 
+async def test_the_url_may_name_several_hosts_and_ask_for_the_one_that_is_written(
+    address: Address,
+) -> None:
+    here = address.url.partition("@")[2].partition("/")[0]
+    dead = f"127.0.0.1:{postgres._free_port()}"
+    url = f"postgresql://postgres@{dead},{here}/postgres?target_session_attrs=read-write"
+    async with PostgresJournal(address._replace(url=url)) as journal:
+        await journal.write(WriteBatch(account="me", state={"a": b"1"}))
+        assert await journal.state("me") == {"a": b"1"}
+
+
 async def test_settings_hold_for_each_connection(
     journal: PostgresJournal, operator: asyncpg.Connection
 ) -> None:
