@@ -58,7 +58,10 @@ _CLOSED = "the journal is closed"
 
 
 class SQLiteJournal:
-    """Implements ``openwx.store.base.Journal``. Use it as ``async with``; leaving completes all writes."""
+    """Implements ``openwx.store.base.Journal``. Use it as ``async with``; leaving completes all writes.
+
+    If the disk does not answer meanwhile, they end as ``InDoubt``.
+    """
 
     def __init__(
         self, path: Path, *, beside: Sequence[Path] = (), clock: Callable[[], float] = time.time
