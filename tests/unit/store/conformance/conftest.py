@@ -1,42 +1,47 @@
-"""What every store must pass. A store joins by a function in ``STORES``: it makes the arguments of ``store.open``."""
+"""What every store must pass. A store joins by a function in ``STORES``: it says how one is opened."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from openwx import store
 from openwx.store.base import Journal
+from openwx.store.postgres.connections import Address
+from openwx.store.postgres.journal import PostgresJournal
 from tests import postgres
+from tests.patience import PATIENCE_S
 
 from ..reports import Clock
 
+Open = Callable[[], AbstractAsyncContextManager[Journal]]
 
-def _sqlite(request: pytest.FixtureRequest) -> dict[str, Any]:
+LEASE_S = 3 * PATIENCE_S
+"""A server on a busy machine may answer late."""
+
+
+def _sqlite(request: pytest.FixtureRequest, clock: Clock) -> Open:
     folder: Path = request.getfixturevalue("tmp_path")
-    return {"location": f"sqlite://{folder}/journal.db"}
+    return lambda: store.open(f"sqlite://{folder}/journal.db", clock=clock)
 
 
-def _postgresql(request: pytest.FixtureRequest) -> dict[str, Any]:
+def _postgresql(request: pytest.FixtureRequest, clock: Clock) -> Open:
     url: str = request.getfixturevalue("postgres_url")
-    return {"location": url, "schema": postgres.new_schema()}
+    address = Address(url, postgres.new_schema())
+    return lambda: PostgresJournal(address, clock=clock, lease_s=LEASE_S)
 
 
-STORES: dict[str, Callable[[pytest.FixtureRequest], dict[str, Any]]] = {
+STORES: dict[str, Callable[[pytest.FixtureRequest, Clock], Open]] = {
     "sqlite": _sqlite,
     "postgresql": _postgresql,
 }
-
-Open = Callable[[], AbstractAsyncContextManager[Journal]]
 
 
 @pytest.fixture(params=STORES)
 def reopen(request: pytest.FixtureRequest, clock: Clock) -> Open:
     """Open the test's store; each time with what was written before."""
-    where = STORES[request.param](request)
-    return lambda: store.open(**where, clock=clock)
+    return STORES[request.param](request, clock)
 
 
 @pytest.fixture
