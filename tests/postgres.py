@@ -26,7 +26,8 @@ _MIN_MEMORY_BYTES = 2**30
 """A smaller file system in memory is not used."""
 _SETTINGS = (
     *("max_connections=200", "shared_buffers=32MB", "max_wal_size=256MB", "logging_collector=off"),
-    *("autovacuum_naptime=5s", "log_min_messages=fatal", "wal_level=replica"),
+    # A killed server leaves nothing behind outside of its folder.
+    *("dynamic_shared_memory_type=mmap", "log_min_messages=fatal", "wal_level=replica"),
 )
 
 _numbers = itertools.count(1)
