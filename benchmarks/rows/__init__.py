@@ -27,6 +27,7 @@ ROWS = {
     "search": "search_friend over 10,000 friends against a generator scan",
     "members": "250,000 members of groups against pydantic: memory, time, garbage collection",
     "journal": "messages written durably by 100 callers, against a file of lines and aiosqlite",
+    "postgres": "messages written durably by 100 callers to PostgreSQL, against SQLite",
     "pace": "200 messages a second written durably, against a bare fdatasync",
     "reports": "reports to post_api, in order in each of 100 chats, against POSTs in no order",
     "incoming": "the latency of a message from WeChat to post_api, above a bare loop",

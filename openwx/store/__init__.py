@@ -5,20 +5,44 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 from openwx.store.base import Journal, JournalError
 from openwx.store.sqlite.journal import SQLiteJournal
 
+_POSTGRES = ("postgresql", "postgres")
+
 
 def open(  # noqa: A001 - read as `store.open`
-    location: str | Path, *, beside: Sequence[Path] = (), clock: Callable[[], float] = time.time
+    location: str | Path,
+    *,
+    beside: Sequence[Path] = (),
+    clock: Callable[[], float] = time.time,
+    schema: str = "openwx",
+    node: str = "openwx",
+    home: UUID | None = None,
 ) -> AbstractAsyncContextManager[Journal]:
-    """Return the journal at a path or URL (``sqlite:///path``), to be entered with ``async with``.
+    """Return the journal at a path or URL (``sqlite:///path``, ``postgresql://…``), to be entered with ``async with``.
 
     Leaving it completes all writes. ``beside`` are files without which the journal must not be written, such as the
-    lock of its folder. Raise ``JournalError`` for an unknown kind of URL.
+    lock of its folder. In PostgreSQL, ``schema`` has its tables, ``node`` is the name of this process, and ``home`` an
+    id of its data folder, which no other process has locked. Raise ``JournalError`` for an unknown kind of URL.
     """
+    if isinstance(location, str) and urlsplit(location).scheme in _POSTGRES:
+        return _postgres(location, clock, schema, node, home)
     return SQLiteJournal(_path(location), beside=beside, clock=clock)
+
+
+def _postgres(
+    url: str, clock: Callable[[], float], schema: str, node: str, home: UUID | None
+) -> AbstractAsyncContextManager[Journal]:
+    try:
+        from openwx.store.postgres.connections import Address
+        from openwx.store.postgres.journal import PostgresJournal
+    except ImportError as error:
+        words = "a store in PostgreSQL needs another package: pip install 'openwx[cluster]'"
+        raise JournalError(words) from error
+    return PostgresJournal(Address(url, schema, node), home=home, clock=clock)
 
 
 def _path(location: str | Path) -> Path:
@@ -26,5 +50,7 @@ def _path(location: str | Path) -> Path:
         return Path(location)
     url = urlsplit(location)
     if url.scheme != "sqlite" or url.netloc:
-        raise JournalError(f"no store for {url.scheme}: URLs; sqlite:///path is known")
+        raise JournalError(
+            f"no store for {url.scheme}: URLs; sqlite:///path and postgresql://host/name are known"
+        )
     return Path(unquote(url.path))

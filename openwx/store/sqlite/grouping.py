@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from openwx.store import condition
 from openwx.store.records import AccountRecord, WriteBatch
 from openwx.store.sqlite.executor import Job
 
@@ -85,11 +86,4 @@ def size_of(write: Write) -> int:
     """Return about how many bytes it takes to write this."""
     if isinstance(write, AccountChange):
         return len(write.record.settings) if write.record else 0
-    size = 0
-    for bodies in (write.reports, write.sends, write.completed):
-        for one in bodies:
-            size += len(one.body)
-    for values in (write.state, write.rewritten_sends, write.media, write.keys):
-        for value in values.values():
-            size += len(value or b"")
-    return size
+    return condition.size_of(write)

@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar, cast
 from openwx import metrics
 from openwx.config.contract import POST_API
 from openwx.store.base import MAX_SEQ, InDoubt, JournalError
+from openwx.store.condition import Condition
 from openwx.store.records import (
     AccountRecord,
     Counts,
@@ -30,7 +31,6 @@ from openwx.store.records import (
     WriteResult,
 )
 from openwx.store.sqlite import queries
-from openwx.store.sqlite.condition import Condition
 from openwx.store.sqlite.executor import Abandoned, Worker
 from openwx.store.sqlite.files import Files
 from openwx.store.sqlite.grouping import MAX_WRITES, AccountChange, Write, size_of
@@ -111,18 +111,7 @@ class SQLiteJournal:
     async def until_done(
         self, work: Callable[[], Awaitable[T]], on_wait: Callable[[JournalError], object]
     ) -> T:
-        is_first = True
-        while True:
-            try:
-                return await work()
-            except JournalError as error:
-                if is_first:
-                    on_wait(error)
-                is_first = False
-            if self._condition.trouble:
-                await self.until_writable()
-            else:  # it was not a write but a read
-                await asyncio.sleep(PROBE_EVERY_S)
+        return await self._condition.until_done(work, on_wait, pause_s=PROBE_EVERY_S)
 
     async def _probe(self) -> None:
         """Check for ever whether the files are in their places; in trouble, whether they can be written."""

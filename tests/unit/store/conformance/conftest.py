@@ -1,4 +1,4 @@
-"""What every store must pass. A store joins by a line in ``STORES``: how its URL is made for an empty folder."""
+"""What every store must pass. A store joins by a function in ``STORES``: it says how one is opened."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -8,21 +8,40 @@ import pytest
 
 from openwx import store
 from openwx.store.base import Journal
+from openwx.store.postgres.connections import Address
+from openwx.store.postgres.journal import PostgresJournal
+from tests import postgres
+from tests.patience import PATIENCE_S
 
 from ..reports import Clock
 
-STORES: dict[str, Callable[[Path], str]] = {
-    "sqlite": lambda folder: f"sqlite://{folder}/journal.db",
-}
-
 Open = Callable[[], AbstractAsyncContextManager[Journal]]
+
+LEASE_S = 3 * PATIENCE_S
+"""A server on a busy machine may answer late."""
+
+
+def _sqlite(request: pytest.FixtureRequest, clock: Clock) -> Open:
+    folder: Path = request.getfixturevalue("tmp_path")
+    return lambda: store.open(f"sqlite://{folder}/journal.db", clock=clock)
+
+
+def _postgresql(request: pytest.FixtureRequest, clock: Clock) -> Open:
+    url: str = request.getfixturevalue("postgres_url")
+    address = Address(url, postgres.new_schema())
+    return lambda: PostgresJournal(address, clock=clock, lease_s=LEASE_S)
+
+
+STORES: dict[str, Callable[[pytest.FixtureRequest, Clock], Open]] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+}
 
 
 @pytest.fixture(params=STORES)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Open:
+def reopen(request: pytest.FixtureRequest, clock: Clock) -> Open:
     """Open the test's store; each time with what was written before."""
-    url = STORES[request.param](tmp_path)
-    return lambda: store.open(url, clock=clock)
+    return STORES[request.param](request, clock)
 
 
 @pytest.fixture

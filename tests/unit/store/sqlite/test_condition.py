@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from openwx.store.base import JournalError
+from openwx.store.condition import Condition
 from openwx.store.records import NewSend, WriteBatch
 from openwx.store.sqlite import journal
-from openwx.store.sqlite.condition import Condition
 from openwx.store.sqlite.grouping import size_of
 from openwx.store.sqlite.journal import SQLiteJournal
 from tests.patience import PATIENCE_S

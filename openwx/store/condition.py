@@ -2,11 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from openwx.store.base import JournalError
+from openwx.store.records import WriteBatch
 from openwx.throttle import Throttle
 
 log = logging.getLogger("openwx.report")
+
+T = TypeVar("T")
 
 LOG_EVERY_S = 60.0
 """How often the same trouble is logged when it comes and goes: small batches may fit where large ones do not."""
@@ -64,3 +69,36 @@ class Condition:
         while not self.trouble:
             await self._failing.wait()
         return JournalError(self.trouble)
+
+    async def until_done(
+        self,
+        work: Callable[[], Awaitable[T]],
+        on_wait: Callable[[JournalError], object],
+        *,
+        pause_s: float,
+    ) -> T:
+        """Repeat ``work`` until it raises no ``JournalError``, as ``Writable.until_done`` does."""
+        is_first = True
+        while True:
+            try:
+                return await work()
+            except JournalError as error:
+                if is_first:
+                    on_wait(error)
+                is_first = False
+            if self.trouble:
+                await self.until_working()
+            else:  # it was not a write but a read
+                await asyncio.sleep(pause_s)
+
+
+def size_of(batch: WriteBatch) -> int:
+    """Return about how many bytes it takes to write a batch."""
+    size = 0
+    for bodies in (batch.reports, batch.sends, batch.completed):
+        for one in bodies:
+            size += len(one.body)
+    for values in (batch.state, batch.rewritten_sends, batch.media, batch.keys):
+        for value in values.values():
+            size += len(value or b"")
+    return size

@@ -1,0 +1,209 @@
+"""Connections to PostgreSQL, and the one that writes, of which no statement is ever cancelled."""
+
+import asyncio
+import contextlib
+import re
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from openwx.store.base import JournalError, JournalUnavailable
+from openwx.store.postgres.errors import Effect, effect_of, worded
+
+CONNECT_S = 10.0
+"""How long a connection may take to be there, in seconds."""
+READ_S = 10.0
+"""How long a query may take, in seconds."""
+READERS = 4
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_SETTINGS = {
+    "synchronous_commit": "on",
+    "idle_in_transaction_session_timeout": "5s",
+    "lock_timeout": "3s",
+    "statement_timeout": "10s",
+    "jit": "off",
+}
+# The functions look for few rows by their keys, in tables that are empty when the plans are made.
+_BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+# A claim must not take what another node has taken since its snapshot.
+_AS_OF_ONE_MOMENT = {"default_transaction_isolation": "repeatable read"}
+
+Unreachable = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+"""What is raised where a connection cannot be had, or is lost."""
+
+
+class Lost(Exception):
+    """The connection was dropped without an answer: the statement was done, or not, or will be."""
+
+
+class Address(NamedTuple):
+    """Where the journal is. ``url`` is a secret."""
+
+    url: str
+    schema: str = "openwx"
+    node: str = "openwx"
+    """The name of this process, as PostgreSQL shows it."""
+
+    def require_valid(self) -> None:
+        """Raise ``JournalError`` for a schema that cannot be one."""
+        if not _SCHEMA.fullmatch(self.schema):
+            raise JournalError(
+                "the schema of the store must be up to 63 characters a-z, 0-9 and _, and not begin with a digit"
+            )
+
+    async def connect(self, **more: str) -> asyncpg.Connection:
+        """Connect, with more settings of the session. Raise one of ``Unreachable``."""
+        settings = self._settings | more
+        try:
+            return await asyncpg.connect(self.url, timeout=CONNECT_S, server_settings=settings)
+        except (ValueError, asyncpg.ClientConfigurationError) as error:
+            # Without the words of the error: they may quote a part of a password.
+            raise JournalError(
+                "the store's URL is not a valid one of PostgreSQL (is each special character of its password encoded,"
+                " such as %40 for @?)"
+            ) from error
+
+    async def connect_to_write(self) -> "WriterConnection":
+        """Connect for the statements of the writer. Raise one of ``Unreachable``."""
+        return WriterConnection(await self.connect(**_BY_INDEX))
+
+    async def connect_to_own(self) -> asyncpg.Connection:
+        """Connect for what concerns ownership. Raise one of ``Unreachable``."""
+        return await self.connect(**_AS_OF_ONE_MOMENT)
+
+    def pool(self) -> asyncpg.Pool:
+        """Return a pool of readers, to be entered."""
+        return asyncpg.create_pool(
+            self.url,
+            min_size=1,
+            max_size=READERS,
+            timeout=CONNECT_S,
+            command_timeout=READ_S,
+            server_settings=self._settings,
+        )
+
+    @property
+    def _settings(self) -> dict[str, str]:
+        name = f"openwx/{self.node}"[:63]
+        return _SETTINGS | {"application_name": name, "search_path": f'"{self.schema}"'}
+
+
+class WriterConnection:
+    """A connection whose statements are never cancelled: it is dropped where no answer comes in time."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+        self._is_committed_here_alone = False
+        connection.add_log_listener(self._note)
+
+    @property
+    def is_lost(self) -> bool:
+        return bool(self._connection.is_closed())
+
+    async def ask(self, sql: str, *values: object, within_s: float) -> list[asyncpg.Record]:
+        """Return the rows of a statement that is committed by itself, and on a synchronous standby if there is one.
+
+        Raise ``Lost`` where that is not certain, and the server's error where it is certain that nothing was done.
+        """
+        self._is_committed_here_alone = False
+        asking = asyncio.ensure_future(self._connection.fetch(sql, *values))
+        await asyncio.wait({asking}, timeout=within_s)
+        if not asking.done():
+            self.drop()
+            await asyncio.wait({asking})
+            raise Lost(worded(TimeoutError())) from asking.exception()
+        error = asking.exception()
+        if error is not None and effect_of(error) is not Effect.UNKNOWN:
+            raise error
+        if error is not None or self._is_committed_here_alone:
+            self.drop()
+            words = (
+                worded(error) if error else "PostgreSQL: the synchronous standby did not confirm"
+            )
+            raise Lost(words) from error
+        rows: list[asyncpg.Record] = asking.result()
+        return rows
+
+    def drop(self) -> None:
+        """End the connection at once, whatever it does."""
+        self._connection.terminate()
+
+    async def close(self) -> None:
+        """End the connection in good order if possible."""
+        with contextlib.suppress(*Unreachable):
+            await self._connection.close(timeout=1.0)
+
+    def _note(self, _: object, message: asyncpg.PostgresLogMessage) -> None:
+        """Notice that the wait for a standby ended without it (the words are translated, the file's name is not)."""
+        if getattr(message, "server_source_filename", "") == "syncrep.c":
+            self._is_committed_here_alone = True
+
+
+class Readers:
+    """A few connections for queries, which need no ownership. All are over when a query fails or is cancelled."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def rows(self, sql: str, *values: object) -> Sequence[Any]:
+        """Return the rows of a query. Raise ``JournalError``."""
+        for is_last in (False, True):
+            try:
+                async with self._one() as connection:
+                    rows: Sequence[Any] = await connection.fetch(sql, *values)
+                    return rows
+            except Unreachable as error:
+                # One that died unnoticed: another connection may serve.
+                if (
+                    is_last
+                    or effect_of(error) is not Effect.UNKNOWN
+                    or isinstance(error, TimeoutError)
+                ):
+                    raise JournalError(f"the journal cannot be read: {worded(error)}") from error
+        raise AssertionError
+
+    @asynccontextmanager
+    async def _one(self) -> AsyncIterator[asyncpg.Connection]:
+        async with self._pool.acquire(timeout=CONNECT_S) as connection:
+            try:
+                yield connection
+            except BaseException:
+                connection.terminate()
+                raise
+
+
+@asynccontextmanager
+async def opened(address: Address) -> AsyncIterator[Readers]:
+    """Open the pool of readers. Raise ``JournalUnavailable``."""
+    pool = address.pool()
+    try:
+        await pool
+    except Unreachable as error:
+        raise not_opened(error) from error
+    try:
+        yield Readers(pool)
+    finally:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await pool.close()
+        except Unreachable:
+            pool.terminate()
+
+
+def not_opened(error: BaseException) -> JournalError:
+    """Return the error of a start that failed: one that may be over later, or a wrong setting."""
+    is_wrong = isinstance(error, ssl.CertificateError) or (
+        isinstance(error, asyncpg.PostgresError)
+        and (error.sqlstate or "").startswith(("28", "3D", "42"))
+    )
+    kind = JournalError if is_wrong else JournalUnavailable
+    return kind(f"the store cannot be opened: {worded(error)}")

@@ -1,0 +1,48 @@
+"""What an error of a statement says about its effect."""
+
+from enum import Enum, auto
+
+import asyncpg
+
+from openwx.store.postgres.functions import FENCED
+
+
+class Effect(Enum):
+    """What is known of a statement after an error."""
+
+    FENCED = auto()
+    """Nothing was changed: the account has another owner or term, or its unit was written before."""
+    INVALID = auto()
+    """Nothing was changed, and never would be: the data contradict themselves or what is stored."""
+    REFUSED = auto()
+    """Nothing was changed: the server says why (its disk is full, a lock was not to be had)."""
+    UNKNOWN = auto()
+    """Perhaps it was done, or will be: the connection is of no use any more."""
+
+
+_INVALID = ("22", "23", "54")
+"""The classes of bad data: its form, what is stored, its size."""
+_REFUSED = ("25", "40", "42", "53", "55", "57014", "58")
+"""Of an error that ended the transaction, but not the connection."""
+
+
+def effect_of(error: BaseException) -> Effect:
+    """Return what is known after an error."""
+    if isinstance(error, UnicodeError):
+        return Effect.INVALID
+    if not isinstance(error, asyncpg.PostgresError):
+        return Effect.UNKNOWN
+    state = error.sqlstate or ""
+    if state == FENCED:
+        return Effect.FENCED
+    if state.startswith(_INVALID):
+        return Effect.INVALID
+    is_error = getattr(error, "severity_en", None) in (None, "ERROR")
+    return Effect.REFUSED if is_error and state.startswith(_REFUSED) else Effect.UNKNOWN
+
+
+def worded(error: BaseException) -> str:
+    """Say in one line why PostgreSQL cannot be used."""
+    if isinstance(error, TimeoutError):
+        return "PostgreSQL has not answered in time"
+    return f"PostgreSQL: {' '.join(str(error).split()) or type(error).__name__}"

@@ -1,0 +1,350 @@
+"""The journal in PostgreSQL: what SQLite keeps in a file, kept where several nodes reach it.
+
+One connection writes (``writer.py``), one says who owns which account (``membership.py``), and a few read. An account
+is owned by one process at a time. The first write for one that nobody owns claims it.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import UUID, uuid4
+
+from openwx import metrics
+from openwx.store.base import MAX_SEQ, JournalError, LeaseLost
+from openwx.store.condition import Condition
+from openwx.store.postgres import queries, schema
+from openwx.store.postgres.checks import check
+from openwx.store.postgres.connections import Address, Readers, Unreachable, not_opened, opened
+from openwx.store.postgres.membership import LEASE_S, Membership
+from openwx.store.postgres.ownership import Node
+from openwx.store.postgres.settling import PROBE_EVERY_S
+from openwx.store.postgres.terms import Terms
+from openwx.store.postgres.writer import Writer
+from openwx.store.records import (
+    POST_API,
+    AccountRecord,
+    Counts,
+    DeliveryStatus,
+    ListedDelivery,
+    MessagePage,
+    Report,
+    ReportPage,
+    Send,
+    StoredReport,
+    WriteBatch,
+    WriteResult,
+)
+
+T = TypeVar("T")
+
+SLICE = 1000
+"""Rows deleted by one statement."""
+SIZE_EVERY_S = 60.0
+"""How long the size is remembered, in seconds."""
+
+log = logging.getLogger("openwx.report")
+
+
+class PostgresJournal:
+    """Implements ``openwx.store.base.Journal``. Use it as ``async with``; leaving completes all writes.
+
+    ``home`` names the data folder, whose lock proves that its former process is gone.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        home: UUID | None = None,
+        clock: Callable[[], float] = time.time,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        address.require_valid()
+        self._address = address
+        self._clock = clock
+        self._condition = Condition()
+        self._terms = Terms(uuid4())
+        self._membership = Membership(
+            address,
+            Node(address.node, home or uuid4()),
+            self._terms,
+            lambda: self._writer.waits_s,
+            lease_s=lease_s,
+        )
+        self._writer = Writer(
+            address,
+            self._terms,
+            self._condition,
+            clock,
+            self._membership.claim,
+            patience_s=lease_s / 3,
+        )
+        self._readers: Readers
+        self._size = (0, float("-inf"))
+        self._is_open = False
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._prepare()
+            async with AsyncExitStack() as stack:
+                self._readers = await stack.enter_async_context(opened(self._address))
+                stack.push_async_callback(self._membership.leave)
+                await self._membership.join()
+                await self._writer.start()
+                stack.push_async_callback(self._writer.stop)
+                self._stack = stack.pop_all()
+        except Unreachable as error:
+            raise not_opened(error) from error
+        self._is_open = True
+        return self
+
+    async def _prepare(self) -> None:
+        connection = await self._address.connect()
+        try:
+            await check(connection)
+            await schema.migrate(connection, self._address.schema)
+        finally:
+            connection.terminate()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_open = False
+        await self._stack.aclose()
+
+    # -- whether it can be written -----------------------------------------------------------------
+
+    @property
+    def trouble(self) -> str:
+        return self._condition.trouble
+
+    def require_writable(self) -> None:
+        self._condition.require()
+
+    async def until_writable(self) -> bool:
+        return await self._condition.until_working()
+
+    async def until_failing(self) -> JournalError:
+        return await self._condition.until_failing()
+
+    async def until_done(
+        self, work: Callable[[], Awaitable[T]], on_wait: Callable[[JournalError], object]
+    ) -> T:
+        return await self._condition.until_done(work, on_wait, pause_s=PROBE_EVERY_S)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    async def write(self, batch: WriteBatch) -> WriteResult:
+        if batch.account in self._terms.lost:
+            raise LeaseLost("another process has taken the account")
+        self._condition.require()
+        self._require_open()
+        return await self._writer.write(batch)
+
+    async def _do(self, sql: str, *values: object) -> list[Any]:
+        self._condition.require()
+        self._require_open()
+        return await self._writer.do(sql, *values)
+
+    # -- reports that are not delivered ------------------------------------------------------------
+
+    async def pending(self, account: str, target: str = POST_API) -> list[tuple[int, str]]:
+        rows = await self._read(queries.PENDING, account, target.encode())
+        return [(id_, chat.decode()) for id_, chat in rows]
+
+    async def pending_report(
+        self, account: str, report_id: int, target: str = POST_API
+    ) -> Report | None:
+        rows = await self._read(queries.PENDING_REPORT, account, report_id, target.encode())
+        return queries.report_of(rows[0]) if rows else None
+
+    async def targets_waited_for(self, account: str) -> list[str]:
+        rows = await self._read(queries.TARGETS_WAITED_FOR, account)
+        return [target.decode() for (target,) in rows]
+
+    async def held(self, account: str) -> list[Report]:
+        return [queries.report_of(row) for row in await self._read(queries.HELD, account)]
+
+    async def body_of(self, account: str, dedupe: str) -> bytes | None:
+        body: bytes | None = await self._value(queries.BODY_OF, account, dedupe.encode())
+        return body
+
+    # -- all reports -------------------------------------------------------------------------------
+
+    async def published(self, account: str, after: int, *, rows: int, size: int) -> ReportPage:
+        # What is pruned is read last: what was deleted meanwhile is known then.
+        found = await self._read(queries.PUBLISHED, account, max(after, 0), rows, size)
+        pruned = await self._value(queries.PRUNED_TO, account)
+        return queries.report_page_of(found, pruned or 0, rows, size)
+
+    async def newest_published(self, account: str) -> int:
+        newest: int = await self._value(queries.NEWEST, account)
+        return newest
+
+    async def published_report(self, account: str, seq: int) -> StoredReport | None:
+        return next(iter(await self._stored(queries.PUBLISHED_REPORT, account, seq)), None)
+
+    async def report(self, account: str, report_id: int) -> StoredReport | None:
+        return next(iter(await self._stored(queries.REPORT, account, report_id)), None)
+
+    async def log(self, account: str, *, before: int = MAX_SEQ, limit: int) -> list[StoredReport]:
+        return await self._stored(queries.LOG, account, before, limit)
+
+    async def messages(
+        self, account: str, chat: str | None, *, before: int = MAX_SEQ, rows: int, size: int
+    ) -> MessagePage:
+        of_chat = () if chat is None else (chat.encode(),)
+        sql = queries.MESSAGES_OF_CHAT if of_chat else queries.MESSAGES
+        found = await self._read(sql, account, before, rows + 1, size, *of_chat)
+        return queries.message_page_of(found, before, rows, size)
+
+    async def chats(self, account: str, *, limit: int) -> list[StoredReport]:
+        return await self._stored(queries.CHATS, account, limit)
+
+    async def bodies(self, account: str, ids: Sequence[int]) -> dict[int, bytes]:
+        return dict(await self._read(queries.BODIES, account, ids))
+
+    async def counts(self, account: str, *, within_s: float) -> Counts:
+        since = self._clock() - within_s
+        rows = await self._read(queries.COUNTS, account, since, queries.SENT)
+        return queries.counts_of(rows[0])
+
+    # -- deliveries --------------------------------------------------------------------------------
+
+    async def failed(
+        self, account: str, *, target: str | None = None, limit: int = 100
+    ) -> list[ListedDelivery]:
+        return await self._listed(queries.FAILED, account, _bytes(target), limit)
+
+    async def count_failed(self, account: str) -> int:
+        count: int = await self._value(queries.COUNT_FAILED, account)
+        return count
+
+    async def waiting(
+        self, account: str, *, target: str | None = None, limit: int = 100
+    ) -> list[ListedDelivery]:
+        return await self._listed(queries.WAITING, account, _bytes(target), limit)
+
+    async def delivered(
+        self, account: str, *, target: str | None = None, limit: int = 100
+    ) -> list[ListedDelivery]:
+        return await self._listed(queries.DELIVERED, account, _bytes(target), limit)
+
+    async def deliveries(self, account: str, report_id: int) -> list[ListedDelivery]:
+        return await self._listed(queries.DELIVERIES, account, report_id)
+
+    # -- sends, state, media and keys --------------------------------------------------------------
+
+    async def waiting_sends(self, account: str) -> list[Send]:
+        return [queries.send_of(row) for row in await self._read(queries.SENDS, account)]
+
+    async def state(self, account: str) -> dict[str, bytes]:
+        rows = await self._read(queries.STATE, account)
+        return {key.decode(): value for key, value in rows}
+
+    async def media(self, account: str, key: str) -> bytes | None:
+        value: bytes | None = await self._value(queries.MEDIA, account, key.encode())
+        return value
+
+    async def keys_of(self, account: str, key: str) -> dict[str, bytes]:
+        rows = await self._read(queries.KEYS_OF, account, key.encode())
+        return {key.decode(): value for key, value in rows}
+
+    # -- accounts ----------------------------------------------------------------------------------
+
+    async def accounts(self) -> list[AccountRecord]:
+        return [AccountRecord(**dict(row)) for row in await self._read(queries.ACCOUNTS)]
+
+    async def save_account(self, record: AccountRecord) -> None:
+        await self._do(
+            queries.SAVE_ACCOUNT, record.account, record.wanted, record.settings, record.origin
+        )
+
+    async def forget_account(self, account: str) -> None:
+        await self._do(queries.FORGET_ACCOUNT, account)
+
+    # -- maintenance -------------------------------------------------------------------------------
+
+    async def prune(
+        self, *, keep_s: float = 7 * 86400, keep: int = 10_000, keep_failed: int = 10_000
+    ) -> int:
+        """Prune the accounts that this process owns."""
+        count = 0
+        before = self._clock() - keep_s
+        for account in self._terms.accounts:
+            for status in (DeliveryStatus.DELIVERED, DeliveryStatus.DROPPED):
+                count += await self._prune(account, status, before, keep)
+            failed = await self._prune(account, DeliveryStatus.FAILED, 0.0, keep_failed)
+            if failed:
+                words = "%s: deleted the oldest %d of the failed reports"
+                metrics.dropped(log, "failed_delivery", words, account, failed, count=failed)
+            count += failed
+        return count
+
+    async def _prune(self, account: str, status: DeliveryStatus, before: float, keep: int) -> int:
+        count = 0
+        while account in self._terms:
+            of = (self._terms.incarnation, account, self._terms[account].epoch, int(status))
+            (deleted,) = (await self._do(queries.PRUNE, *of, before, keep, SLICE))[0]
+            count += deleted
+            if not deleted:
+                break
+        return count
+
+    async def prune_media(self, *, keep_s: float) -> None:
+        await self._prune_old("media", self._clock() - keep_s)
+
+    async def prune_keys(self, *, keep_s: float) -> None:
+        await self._prune_old("keys", self._clock() - keep_s)
+
+    async def _prune_old(self, table: str, before: float) -> None:
+        sql = queries.PRUNE_OLD[table]
+        while await self._do(sql, self._terms.incarnation, before, SLICE):
+            continue
+
+    async def files(self, account: str) -> set[str]:
+        return {path.decode() for (path,) in await self._read(queries.FILES, account)}
+
+    async def unfinished(self, account: str) -> tuple[int, int]:
+        reports, sends = (await self._read(queries.UNFINISHED, account))[0]
+        return reports, sends
+
+    async def size(self) -> int:
+        """Return the size of the schema's tables and indexes, as of the last minute."""
+        size, measured = self._size
+        now = time.monotonic()
+        if now - measured > SIZE_EVERY_S:
+            size = await self._value(queries.SIZE)
+            self._size = (size, now)
+        return size
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    async def _stored(self, sql: str, *values: object) -> list[StoredReport]:
+        return [queries.stored_report_of(row) for row in await self._read(sql, *values)]
+
+    async def _listed(self, sql: str, *values: object) -> list[ListedDelivery]:
+        return [queries.listed_delivery_of(row) for row in await self._read(sql, *values)]
+
+    async def _value(self, sql: str, *values: object) -> Any:
+        rows = await self._read(sql, *values)
+        return rows[0][0] if rows else None
+
+    async def _read(self, sql: str, *values: object) -> Sequence[Any]:
+        self._require_open()
+        return await self._readers.rows(sql, *values)
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise JournalError("the journal is closed")
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()

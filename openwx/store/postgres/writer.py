@@ -1,0 +1,129 @@
+"""Takes what waits to the connection that writes: all batches that wait while it is busy are the next group."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+import asyncpg
+
+from openwx.store.base import JournalError
+from openwx.store.condition import Condition
+from openwx.store.postgres.connections import Address
+from openwx.store.postgres.group import Entry, Group
+from openwx.store.postgres.settling import PROBE_EVERY_S, Settler, add
+from openwx.store.postgres.terms import Terms
+from openwx.store.postgres.waiting import Job, Statement, Waiting
+from openwx.store.records import WriteBatch, WriteResult
+
+log = logging.getLogger("openwx.report")
+
+CLOSE_S = 10.0
+"""How long closing waits for what is in doubt, in seconds."""
+
+Claim = Callable[[Sequence[str]], Awaitable[None]]
+"""Begins the terms of accounts where that is possible. Raises ``JournalError``."""
+
+
+class Writer:
+    """Writes batches in the order of the calls. ``patience_s``: how long an answer may take."""
+
+    def __init__(
+        self,
+        address: Address,
+        terms: Terms,
+        condition: Condition,
+        clock: Callable[[], float],
+        claim: Claim,
+        *,
+        patience_s: float,
+    ) -> None:
+        self._terms = terms
+        self._condition = condition
+        self._clock = clock
+        self._claim = claim
+        self._waiting = Waiting()
+        self._settler = Settler(
+            address, terms, condition, clock, self._waiting, patience_s=patience_s
+        )
+        self._busy_since = 0.0
+        self._running: asyncio.Task[None]
+
+    async def start(self) -> None:
+        """Connect. Raise one of ``Unreachable``."""
+        await self._settler.open()
+        self._running = asyncio.create_task(self._run(), name="journal: writer")
+
+    async def stop(self) -> None:
+        """Write all that waits; what is in doubt, for as long as ``CLOSE_S``."""
+        self._settler.ends_at = asyncio.get_running_loop().time() + CLOSE_S
+        self._waiting.wake()
+        await asyncio.shield(self._running)
+        await self._settler.close()
+
+    def write(self, batch: WriteBatch) -> asyncio.Future[WriteResult]:
+        """Enqueue a batch. Cancelling the future does not stop it."""
+        entry = Entry(batch, asyncio.get_running_loop().create_future())
+        self._waiting.put(entry)
+        return entry.done
+
+    def do(self, sql: str, *values: object) -> asyncio.Future[list[asyncpg.Record]]:
+        """Enqueue a statement that may be repeated."""
+        statement = Statement(sql, values)
+        self._waiting.put(statement)
+        return statement.done
+
+    @property
+    def waits_s(self) -> float:
+        """How long the oldest write under way has waited, in seconds; 0 if there is none."""
+        return asyncio.get_running_loop().time() - self._busy_since if self._busy_since else 0.0
+
+    async def _run(self) -> None:
+        settler, waiting = self._settler, self._waiting
+        while True:
+            if waiting:
+                self._busy_since = asyncio.get_running_loop().time()
+                await self._do_next(waiting.first)
+                self._busy_since = 0.0
+            elif settler.ends_at is not None:
+                return
+            else:
+                await waiting.until_changed(PROBE_EVERY_S)
+                if not waiting and (self._condition.trouble or settler.is_lost):
+                    await settler.probe()
+
+    async def _do_next(self, first: Job) -> None:
+        if isinstance(first, Statement):
+            self._waiting.take()
+            await self._settler.settle_statement(first)
+            return
+        await self._claim_for_waiting()
+        group = self._next_group()
+        if group.entries:
+            await self._settler.settle(group)
+
+    async def _claim_for_waiting(self) -> None:
+        asked = {job.batch.account for job in self._waiting if isinstance(job, Entry)}
+        unclaimed = [one for one in asked if not self._is_known(one)]
+        if not unclaimed:
+            return
+        try:
+            await self._claim(sorted(unclaimed))
+        except JournalError as error:
+            self._condition.failed(error)
+            self._waiting.refuse(error)
+
+    def _next_group(self) -> Group:
+        group = Group(self._terms, self._clock)
+        while self._waiting:
+            entry = self._waiting.first
+            if isinstance(entry, Statement) or not group.fits(entry.batch):
+                break
+            if not self._is_known(entry.batch.account):
+                break  # it arrived during the claim
+            self._waiting.take()
+            add(group, entry, self._terms)
+        return group
+
+    def _is_known(self, account: str) -> bool:
+        """Return whether it is known whether this process owns an account."""
+        return account in self._terms or account in self._terms.lost

@@ -1,0 +1,128 @@
+"""What is checked and made before a journal is used."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from openwx import store
+from openwx.store.base import JournalError, JournalUnavailable
+from openwx.store.postgres import schema
+from openwx.store.postgres.connections import Address
+from openwx.store.postgres.journal import PostgresJournal
+from openwx.store.records import WriteBatch
+from tests import postgres
+
+
+async def test_nodes_that_start_together_make_one_schema(address: Address) -> None:
+    async def start(n: int) -> None:
+        async with PostgresJournal(address._replace(node=f"n{n}")) as journal:
+            await journal.write(WriteBatch(account=f"a{n}", state={"x": b"1"}))
+            assert await journal.state(f"a{n}") == {"x": b"1"}
+
+    await asyncio.gather(*map(start, range(6)))
+
+
+async def test_the_schema_of_a_newer_version_is_refused(
+    address: Address, operator: asyncpg.Connection
+) -> None:
+    async with PostgresJournal(address):
+        pass
+    await operator.execute("UPDATE version SET version = $1", schema.VERSION + 1)
+    with pytest.raises(JournalError, match="written by a newer openwx"):
+        async with PostgresJournal(address):
+            pass
+
+
+async def test_a_role_that_may_create_nothing_uses_what_is_there(
+    address: Address, operator: asyncpg.Connection
+) -> None:
+    async with PostgresJournal(address):
+        pass
+    role = f"reader_{address.schema}"
+    await operator.execute(
+        f"CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {address.schema} TO {role};"
+        f"GRANT ALL ON ALL TABLES IN SCHEMA {address.schema} TO {role}"
+    )
+    theirs = address._replace(url=address.url.replace("postgres@", f"{role}@"))
+    async with PostgresJournal(theirs) as journal:
+        await journal.write(WriteBatch(account="me", reports=[], state={"a": b"1"}))
+        assert await journal.state("me") == {"a": b"1"}
+    with pytest.raises(JournalError, match="permission denied"):
+        async with PostgresJournal(theirs._replace(schema="another")):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [(["fsync=off"], "fsync is off"), (["full_page_writes=off"], "full_page_writes is off")],
+)
+async def test_a_server_that_would_lose_writes_is_refused(settings: list[str], words: str) -> None:
+    with postgres.for_test() as server:
+        await asyncio.to_thread(server.create)
+        await asyncio.to_thread(server.start, *settings)
+        with pytest.raises(JournalError, match=words):
+            async with PostgresJournal(Address(server.url)):
+                pass
+
+
+async def test_a_database_of_another_encoding_is_refused(
+    address: Address, operator: asyncpg.Connection
+) -> None:
+    name = f"latin_{address.schema}"
+    await operator.execute(
+        f"CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'"
+    )
+    url = address.url.rpartition("/")[0] + f"/{name}"
+    with pytest.raises(JournalError, match="LATIN1, not UTF8"):
+        async with PostgresJournal(address._replace(url=url)):
+            pass
+
+
+@pytest.mark.parametrize("name", ["Openwx", "a-b", 'a"b', "1a", "", "x" * 64])
+def test_a_schema_has_a_plain_name(name: str) -> None:
+    with pytest.raises(JournalError, match="schema"):
+        PostgresJournal(Address("postgresql://localhost/x", name))
+
+
+async def test_a_server_that_is_not_there_may_come() -> None:
+    port = postgres._free_port()
+    with pytest.raises(JournalUnavailable) as refused:
+        async with store.open(f"postgresql://me:secret@127.0.0.1:{port}/x"):
+            pass
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://127.0.0.1:no/x", "postgresql://127.0.0.1/x?sslmode=no"]
+)
+async def test_a_wrong_url_is_no_matter_of_time(url: str) -> None:
+    with pytest.raises(JournalError) as refused:
+        async with store.open(url):
+            pass
+    assert type(refused.value) is JournalError
+
+
+async def test_the_url_may_name_several_hosts_and_ask_for_the_one_that_is_written(
+    address: Address,
+) -> None:
+    here = address.url.partition("@")[2].partition("/")[0]
+    dead = f"127.0.0.1:{postgres._free_port()}"
+    url = f"postgresql://postgres@{dead},{here}/postgres?target_session_attrs=read-write"
+    async with PostgresJournal(address._replace(url=url)) as journal:
+        await journal.write(WriteBatch(account="me", state={"a": b"1"}))
+        assert await journal.state("me") == {"a": b"1"}
+
+
+async def test_settings_hold_for_each_connection(
+    journal: PostgresJournal, operator: asyncpg.Connection
+) -> None:
+    rows = await operator.fetch(
+        "SELECT DISTINCT application_name FROM pg_stat_activity WHERE application_name LIKE 'openwx/%'"
+    )
+    assert [name for (name,) in rows] == ["openwx/openwx"]
+    shown = {
+        name: await operator.fetchval(f"SHOW {name}")
+        for name in ("synchronous_commit", "lock_timeout", "idle_in_transaction_session_timeout")
+    }
+    assert list(shown.values()) == ["on", "3s", "5s"]
