@@ -40,8 +40,7 @@ def _postgres(
         from openwx.store.postgres.connections import Address
         from openwx.store.postgres.journal import PostgresJournal
     except ImportError as error:
-        words = "a store in PostgreSQL needs another package: pip install 'openwx[cluster]'"
-        raise JournalError(words) from error
+        raise JournalError("a store in PostgreSQL needs another package: asyncpg") from error
     return PostgresJournal(Address(url, schema, node), home=home, clock=clock)
 
 

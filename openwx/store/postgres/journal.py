@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
 
 from openwx import metrics
+from openwx.config.contract import POST_API
 from openwx.store.base import MAX_SEQ, JournalError, LeaseLost
 from openwx.store.condition import Condition
 from openwx.store.postgres import queries, schema
@@ -24,7 +25,6 @@ from openwx.store.postgres.settling import PROBE_EVERY_S
 from openwx.store.postgres.terms import Terms
 from openwx.store.postgres.writer import Writer
 from openwx.store.records import (
-    POST_API,
     AccountRecord,
     Counts,
     DeliveryStatus,
