@@ -1,13 +1,12 @@
 """The workflow of examples/n8n.json in n8n itself, against a gateway (docs/recipes.md).
 
-N8N_HOME names a folder whose `node_modules` holds n8n (npm). No native module of it needs to be compiled, as its
-database here is PostgreSQL: `npm install --ignore-scripts n8n@1.123.81`.
-"""
+N8N_HOME names a folder whose `node_modules` holds n8n (npm). No native module of it needs to be compiled, as XX"""
 
 import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,18 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from openwx.simulator import Account
 from tests import postgres
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until_seen
 
 from .world import Gateway, Receiver, World
 
 NODE = shutil.which("node")
 PROGRAM = Path(os.environ.get("N8N_HOME", ".")).resolve() / "node_modules" / "n8n" / "bin" / "n8n"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "n8n.json"
+URL = "http://127.0.0.1:3000"
+"""Where the gateway of the example is."""
 N8N_PATIENCE_S = 5 * PATIENCE_S
 """It takes long to start, and makes its tables on its first start."""
 
@@ -74,7 +74,7 @@ class N8n:
                 "N8N_TEMPLATES_ENABLED": "false",
                 "N8N_PERSONALIZATION_ENABLED": "false",
                 "N8N_RUNNERS_ENABLED": "false",
-                "N8N_EXPRESSION_ENGINE": "legacy",
+                "N8N_EXPRESSION_ENGINE": "legacy",  # the other one is a native module
                 "DB_TYPE": "postgresdb",
                 "DB_POSTGRESDB_HOST": "127.0.0.1",
                 "DB_POSTGRESDB_PORT": str(self.database_port),
@@ -107,15 +107,15 @@ class N8n:
     async def serving(self) -> AsyncIterator[None]:
         """Run it with its active workflows, from when their webhooks are there."""
         process = await self.start("start")
-        reading = asyncio.create_task(said_until(process, b"Editor is now accessible"))
         try:
             async with asyncio.timeout(N8N_PATIENCE_S):
-                await reading
-            draining = asyncio.create_task(said_until(process, None))
-            yield
-            draining.cancel()
+                await said_until(process, b"Editor is now accessible")
+            reading = asyncio.create_task(said_until(process, None))  # a full pipe would stop it
+            try:
+                yield
+            finally:
+                reading.cancel()
         finally:
-            reading.cancel()
             await end(process)
 
 
@@ -156,33 +156,42 @@ def n8n(database: postgres.Server, tmp_path: Path) -> N8n:
     return N8n(folder, database.port, free_port())
 
 
-def example(gateway: Gateway, **body: str) -> dict[str, Any]:
-    """Return the workflow with the address of this gateway, and other fields of the message where they are given."""
+def example(gateway_url: str, **body: str) -> dict[str, Any]:
+    """Return the workflow with this address of the gateway, and other fields of the message where they are given."""
     workflow: dict[str, Any] = json.loads(EXAMPLE.read_text("utf-8"))
     (send,) = (node for node in workflow["nodes"] if node["name"] == "Send to WeChat")
     parameters = send["parameters"]
-    parameters["url"] = parameters["url"].replace("http://127.0.0.1:3000", gateway.url)
+    parameters["url"] = parameters["url"].replace(URL, gateway_url)
     for field in parameters["bodyParameters"]["parameters"]:
         field["value"] = body.get(field["name"], field["value"])
     return workflow
 
 
+async def deliveries(gateway: Gateway, **params: str) -> list[Any]:
+    """Return those that n8n did not accept."""
+    found: list[Any] = (await gateway.get("outbox", **params)).json["deliveries"]
+    return found
+
+
 async def test_it_answers_a_friend(n8n: N8n, world: World, account: Account) -> None:
-    gateway = await world.run(report={"post_api": n8n.webhook(), "post_event": False})
-    workflow = example(gateway)
+    workflow = example(URL)
     await n8n.takes(workflow)
     await n8n.run("update:workflow", f"--id={workflow['id']}", "--active=true")
     async with n8n.serving():
+        gateway = await world.run(report={"post_api": n8n.webhook(), "timeout": N8N_PATIENCE_S})
         friend = account.friend("小灰")
         friend.says("no answer to this")
+        friend.sends_image()
         friend.says('echo "引号" {{ 1 }} \\ </script> 😄')
         assert await friend.hears_text(N8N_PATIENCE_S) == '"引号" {{ 1 }} \\ </script> 😄'
         friend.says("echo again")
         assert await friend.hears_text(N8N_PATIENCE_S) == "again"
+        await until_seen(lambda: deliveries(gateway, state="waiting"), lambda waiting: not waiting)
+        assert await deliveries(gateway) == []
 
 
 async def test_it_sends(n8n: N8n, api: Gateway, account: Account, receiver: Receiver) -> None:
-    workflow = example(api)
+    workflow = example(api.url)
     await n8n.takes(workflow)
     said = await n8n.run("execute", f"--id={workflow['id']}")
     assert "Execution was successful" in said, said
@@ -190,8 +199,19 @@ async def test_it_sends(n8n: N8n, api: Gateway, account: Account, receiver: Rece
 
 
 async def test_nobody_of_that_name_fails_the_node(n8n: N8n, api: Gateway) -> None:
-    workflow = example(api, displayname="nobody")
+    workflow = example(api.url, displayname="nobody")
     await n8n.takes(workflow)
     said = await n8n.run("execute", f"--id={workflow['id']}")
     assert "Execution was NOT successful" in said, said
     assert "404" in said
+
+
+async def test_every_try_has_the_same_key(n8n: N8n, receiver: Receiver) -> None:
+    receiver.fails(1)
+    workflow = example(f"http://127.0.0.1:{receiver.port}")
+    await n8n.takes(workflow)
+    said = await n8n.run("execute", f"--id={workflow['id']}")
+    assert "Execution was successful" in said, said
+    first, second = (upload.headers["idempotency-key"] for upload in receiver.uploads)
+    assert first == second
+    assert re.fullmatch(rf"n8n-{workflow['id']}-\d+-0", first)
