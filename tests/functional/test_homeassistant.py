@@ -1,7 +1,12 @@
 """Home Assistant, as published, with examples/homeassistant.yaml in its configuration, and a gateway beside it.
 
-HASS_HOME names a virtual environment that has homeassistant and what these integrations import (PyPI); `.ci/run`
-makes it.
+HASS_HOME names a virtual environment, made with Python 3.11, that has (PyPI):
+
+    homeassistant==2024.3.3 home-assistant-frontend==20240307.0 aiohttp_cors==0.7.0 aiohttp-fast-url-dispatcher==0.3.0
+    aiohttp-zlib-ng==0.3.1 fnv-hash-fast==0.5.0 ifaddr==0.2.0 janus==1.0.0 josepy<2 Pillow==10.2.0
+    psutil-home-assistant==0.0.1 securetar==2024.2.1 SQLAlchemy==2.0.27
+
+`.ci/run` does not make it: that takes minutes.
 """
 
 import asyncio
@@ -89,7 +94,7 @@ async def hass(port: int, tmp_path: Path) -> AsyncIterator[Run]:
             stack.push_async_callback(command.kill)
             for name in ("Log notifications", "Answer on WeChat how warm it is"):
                 if f"Initialized trigger {name}" not in command.err:
-                    await command.says(f"Initialized trigger {name}", 2 * PATIENCE_S)
+                    await command.says(f"Initialized trigger {name}", 3 * PATIENCE_S)
             return command
 
         yield run
@@ -107,19 +112,33 @@ def example(gateway: Gateway) -> str:
     return text.replace(GATEWAY, gateway.url)
 
 
-async def test_a_question_is_answered(
-    world: World, account: Account, hass: Run, port: int
-) -> None:
+async def test_a_question_is_answered(world: World, account: Account, hass: Run, port: int) -> None:
     gateway = await reporting(world, port)
-    home = await hass(example(gateway))
+    await hass(example(gateway))
     friend, other = account.friend("小灰"), account.friend("momo")
     group = account.group("PERL学习交流")
     other.says("温度")
     group.member_says(group.others[0], "温度")
     friend.says("湿度")
-    friend.says("温度")
-    assert await friend.hears_text() == "客厅 21.5 °C"
-    friend.says("温度")
-    assert await friend.hears_text() == "客厅 21.5 °C"
-    assert not (other.inbox or group.inbox)
-    assert "Error" not in home.err
+    for _ in range(2):
+        friend.says("温度")
+        assert await friend.hears_text() == "客厅 21.5 °C"
+    assert [len(chat.inbox) for chat in (friend, other, group)] == [2, 0, 0]
+
+
+async def test_nobody_of_that_name_is_a_failure(
+    world: World, account: Account, hass: Run, port: int
+) -> None:
+    """Home Assistant logs it and shows it. What it does itself, nobody sees: it answers 200 also to a wrong address."""
+    gateway = await reporting(world, port)
+    to = 'to: "小灰"'
+    wrong = example(gateway)
+    assert wrong.count(to) == 1
+    home = await hass(wrong.replace(to, 'to: "nobody"'))
+    account.friend("小灰").says("温度")
+    await home.says(r"rest_command.*send_friend_message.*Status code 404")
+    await home.says(r"notified: 404: .*'code': 100")
+    assert not account.friend("小灰").inbox
+    unknown = f"http://127.0.0.1:{port}/api/webhook/no-such-webhook"
+    async with world.http.post(unknown, json={"post_type": "receive_message"}) as answer:
+        assert answer.status == 200
