@@ -5,6 +5,7 @@ import contextlib
 import importlib
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -40,6 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
         del os.environ["PYTHONDONTWRITEBYTECODE"]
         os.environ["PYTHONPYCACHEPREFIX"] = folder.name
+    if config.getoption("numprocesses", None):
+        # What every worker imports is compiled once, before they start.
+        collect = ("-n0", "--collect-only", "-q", "tests/functional/test_ids.py")
+        subprocess.run(
+            [sys.executable, "-m", "pytest", *collect], cwd=config.rootpath, check=False,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -57,8 +65,8 @@ def pytest_collection(session: pytest.Session) -> None:
     tests = sorted(file.resolve() for folder in folders for file in folder.rglob("test_*.py"))
     begin = len(tests) * int(number) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     for file in tests[begin:] + tests[:begin]:
-        name = ".".join(file.relative_to(root).with_suffix("").parts)
         with contextlib.suppress(Exception, pytest.skip.Exception):  # told when it is collected
+            name = ".".join(file.relative_to(root).with_suffix("").parts)
             importlib.import_module(name)
 
 
