@@ -6,7 +6,7 @@ import os
 import ssl
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S, until, until_seen
 
 from .counting import Counts
+from .typed import Typed
 from .world import (
     NO_EVENTS,
     Api,
@@ -246,17 +247,15 @@ async def test_an_untrusted_certificate_is_explained(
     ],
 )
 async def test_doctor_trusts_the_same(
-    openwx: Callable[..., Awaitable[Command]], world: World, secure: Secure, trust: bool, words: str
+    typed: Typed, world: World, secure: Secure, trust: bool, words: str
 ) -> None:
-    command = await openwx(
+    _, out, _ = await typed(
         "doctor",
-        OPENWX_DATA_DIR=str(world.data_dir),
         OPENWX_LISTEN__PORT="0",
         OPENWX_REPORT__POST_API=f"{secure.url}/post_api",
         OPENWX_ACCOUNTS__DEFAULT__BASE_URL=world.simulator.url,
         **({"OPENWX_REPORT__CA": str(secure.ca)} if trust else {}),
     )
-    _, out, _ = await command.ends()
     about = out[out.index("post_api") :]
     assert words in about, out
 
@@ -274,14 +273,13 @@ async def test_doctor_trusts_the_same(
     ],
 )
 async def test_check_config_says_what_is_wrong_with_the_file(
-    openwx: Callable[..., Awaitable[Command]], tmp_path: Path, content: bytes | None, why: str
+    typed: Typed, tmp_path: Path, content: bytes | None, why: str
 ) -> None:
     file = tmp_path / "mine.pem"
     if content is not None:
         file.write_bytes(content)
     (tmp_path / "config.toml").write_text('[report]\nca = "mine.pem"\n', encoding="utf-8")
-    command = await openwx("check-config")
-    code, _, err = await command.ends()
+    code, _, err = await typed("check-config")
     assert code == 2
     (line,) = err.splitlines()
     assert "report.ca must be the path of a PEM file with certificates, not " in line

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from .typed import Typed
 from .world import Command
 
 ROOT = Path(__file__).parents[2]
@@ -67,8 +68,8 @@ async def test_demo_of_ilink_shows_a_scan_a_message_a_reply_and_curl_lines(openw
     assert "Traceback" not in err
 
 
-async def test_a_transport_is_chosen_for_the_demo_alone(openwx: Start) -> None:
-    code, _, err = await (await openwx("serve", "--transport", "ilink")).ends(30)
+async def test_a_transport_is_chosen_for_the_demo_alone(typed: Typed) -> None:
+    code, _, err = await typed("serve", "--transport", "ilink")
     assert code == 2
     assert "set transport under [accounts.NAME]" in err
 

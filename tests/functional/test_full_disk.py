@@ -15,6 +15,7 @@ from tests.patience import PATIENCE_S, until, until_seen
 from tests.reply import Reply
 
 from .fulldisk import Disk, small_disk
+from .typed import Typed
 from .world import Api, Command, Receiver, World
 
 Start = Callable[..., Awaitable[Command]]
@@ -85,7 +86,7 @@ async def keyed(api: Api, key: str, content: str, **more: str) -> Reply:
 
 
 async def test_nothing_is_begun_while_nothing_can_be_kept(
-    scene: Scene, account: Account, receiver: Receiver, openwx: Start
+    scene: Scene, account: Account, receiver: Receiver, typed: Typed
 ) -> None:
     api, grey = scene.api, account.friend("小灰")
     remark = grey.remark
@@ -111,7 +112,7 @@ async def test_nothing_is_begun_while_nothing_can_be_kept(
     assert grey.remark == remark
     metrics = (await scene.probe("/metrics")).body.decode()
     assert "openwx_journal_writable 0.0" in metrics
-    code, out, _ = await (await openwx("status", **scene.environ)).ends(PATIENCE_S)
+    code, out, _ = await typed("status", **scene.environ)
     assert code == 1
     assert "not ready: the journal failed" in out
     said = grey.says("kept by WeChat")

@@ -1,7 +1,7 @@
 """Guesses at the token become slow, by the address that they come from; the right one is let in at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -10,7 +10,8 @@ import pytest
 from openwx.api import wrong_tokens
 from openwx.config import AccessSettings
 
-from .world import Command, Gateway, World
+from .typed import Typed
+from .world import Gateway, World
 
 TOKEN = "Zr8wq2xkV5nTj1mYb7Lc"
 LATE_S = 60.0
@@ -120,17 +121,13 @@ async def test_behind_a_trusted_proxy_callers_are_separate(
         ("h4Kq9xWz2P", "rather short"),
     ],
 )
-async def test_short_tokens_are_warned_about(
-    openwx: Callable[..., Awaitable[Command]], token: str, words: str
-) -> None:
-    command = await openwx("check-config", OPENWX_ACCESS__TOKEN=token)
-    code, out, err = await command.ends(60)
+async def test_short_tokens_are_warned_about(typed: Typed, token: str, words: str) -> None:
+    code, out, err = await typed("check-config", OPENWX_ACCESS__TOKEN=token)
     assert code == 0
     assert words in out + err
     assert token not in out + err
 
 
-async def test_long_ones_are_not(openwx: Callable[..., Awaitable[Command]]) -> None:
-    command = await openwx("check-config", OPENWX_ACCESS__TOKEN=TOKEN)
-    code, out, err = await command.ends(60)
+async def test_long_ones_are_not(typed: Typed) -> None:
+    code, out, err = await typed("check-config", OPENWX_ACCESS__TOKEN=TOKEN)
     assert (code, "access.token" in out + err) == (0, False)

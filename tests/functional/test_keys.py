@@ -4,7 +4,7 @@ import asyncio
 import io
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
@@ -21,8 +21,9 @@ from tests.reply import Reply
 from .counting import ask
 from .streaming import event_source, socket
 from .test_logs import Log, logged
+from .typed import Typed
 from .visitor import Visitor
-from .world import Api, Command, Gateway, Json, World
+from .world import Api, Gateway, Json, World
 
 pytestmark = pytest.mark.in_memory
 
@@ -702,22 +703,19 @@ async def test_keys_alone_close_the_door(world: World) -> None:
     assert (await Caller(gateway, KEYS[0]["token"]).get("get_client_info")).json["code"] == 0
 
 
-async def test_commands_use_a_key_of_everything(
-    world: World, openwx: Callable[..., Awaitable[Command]]
-) -> None:
+async def test_commands_use_a_key_of_everything(world: World, typed: Typed) -> None:
     every = AccessSettings.model_validate({"keys": KEYS})
     settings = world.settings().model_copy(update={"access": every})
     await world.start(settings=settings)
-    environ = {"OPENWX_DATA_DIR": str(world.data_dir)}
-    environ["OPENWX_ACCESS__KEYS"] = msgspec.json.encode(KEYS).decode()
+    environ = {"OPENWX_ACCESS__KEYS": msgspec.json.encode(KEYS).decode()}
     for command in (["status"], ["outbox", "list"]):
-        code, out, err = await (await openwx(*command, **environ)).ends()
+        code, out, err = await typed(*command, **environ)
         assert code in (0, 1), err
         assert "default" in out or "no delivery failed" in out
         assert not [key for key in KEYS if key["token"] in out + err]
     limited = [key for key in KEYS if key["scope"] != "full" or "accounts" in key]
     environ["OPENWX_ACCESS__KEYS"] = msgspec.json.encode(limited).decode()
     for command in (["status"], ["outbox", "list"]):
-        code, out, err = await (await openwx(*command, **environ)).ends()
+        code, out, err = await typed(*command, **environ)
         assert code == 2
         assert "needs access.token, or a key in [[access.keys]] with the scope full" in err

@@ -27,6 +27,7 @@ from openwx.simulator import Account
 from tests.patience import PATIENCE_S
 
 from .mcp_calls import ROOT, Model, command, environ
+from .typed import Typed
 from .world import Command, World
 
 Start = Callable[..., Awaitable[Command]]
@@ -188,10 +189,9 @@ async def test_a_client_that_leaves_is_no_failure(world: World) -> None:
     ],
 )
 async def test_addresses_that_are_refused(
-    openwx: Start, http: str, given: dict[str, str], words: str
+    typed: Typed, http: str, given: dict[str, str], words: str
 ) -> None:
-    server = await openwx("mcp", "--http", http, **given)
-    code, out, err = await server.ends()
+    code, out, err = await typed("mcp", "--http", http, **given)
     assert (code, out) == (2, "")
     assert words in err
     assert err.count("\n") == 1

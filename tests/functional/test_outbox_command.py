@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,10 @@ from tests.patience import PATIENCE_S
 
 from .test_outbox import fails
 from .typed import Typed
-from .world import Command, Gateway, Receiver, World
+from .world import Gateway, Receiver, World
 
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
 
-Start = Callable[..., Awaitable[Command]]
 ROOT = Path(__file__).parents[2]
 
 
@@ -79,8 +77,8 @@ class Terminal:
         return code
 
 
-async def test_openwx_alone_shows_help(openwx: Start) -> None:
-    code, out, err = await (await openwx()).ends(PATIENCE_S)
+async def test_openwx_alone_shows_help(typed: Typed) -> None:
+    code, out, err = await typed()
     assert (code, err) == (0, "")
     assert out.startswith("usage: openwx ")
     for command in ("serve", "status", "doctor", "outbox", "simulate"):

@@ -13,8 +13,9 @@ from tests.patience import PATIENCE_S
 
 from .streaming import socket
 from .test_backends import closes
+from .typed import Typed
 from .visitor import Visitor
-from .world import Command, Gateway, Json, Receiver, World
+from .world import Gateway, Json, Receiver, World
 
 DELIVERIES = "/console/accounts/default/deliveries"
 TEXTS = ["first", "second", "third"]
@@ -24,10 +25,9 @@ Retry = Callable[[str], Awaitable[None]]
 class Ways:
     """Each asks for ids joined by commas, or for all."""
 
-    def __init__(self, world: World, gateway: Gateway, openwx: Callable[..., Awaitable[Command]]):
-        self.world = world
+    def __init__(self, gateway: Gateway, typed: Typed):
         self.gateway = gateway
-        self._openwx = openwx
+        self._typed = typed
         self.stack = AsyncExitStack()
 
     async def by_route(self, ids: str) -> None:
@@ -35,12 +35,8 @@ class Ways:
 
     async def by_command(self, ids: str) -> None:
         chosen = ["--all"] if ids == "all" else ids.split(",")
-        command = await self._openwx(
-            *("outbox", "retry", *chosen),
-            OPENWX_DATA_DIR=str(self.world.data_dir),
-            OPENWX_LISTEN__PORT=self.gateway.url.rpartition(":")[2],
-        )
-        code, out, err = await command.ends()
+        port = self.gateway.url.rpartition(":")[2]
+        code, out, err = await self._typed("outbox", "retry", *chosen, OPENWX_LISTEN__PORT=port)
         assert code == 0, out + err
 
     async def by_console(self, ids: str) -> None:
@@ -67,10 +63,8 @@ WAYS = ["by_route", "by_command", "by_console", "by_websocket", "by_client"]
 
 
 @pytest.fixture
-async def ways(
-    world: World, api: Gateway, openwx: Callable[..., Awaitable[Command]]
-) -> AsyncIterator[Ways]:
-    made = Ways(world, api, openwx)
+async def ways(api: Gateway, typed: Typed) -> AsyncIterator[Ways]:
+    made = Ways(api, typed)
     yield made
     await made.stack.aclose()
 
@@ -108,12 +102,12 @@ async def test_some_newest_first(
     world: World,
     account: Account,
     receiver: Receiver,
-    openwx: Callable[..., Awaitable[Command]],
+    typed: Typed,
     way: str,
 ) -> None:
     """In one call, or in one for each: with the real time for gathering them, on a slow machine."""
     api = await world.run(report={"post_event": False}, pace={"gather_s": 3.0})
-    ways = Ways(world, api, openwx)
+    ways = Ways(api, typed)
     async with ways.stack:
         ids = [str(one["id"]) for one in await fail(api, account, receiver)]
         await getattr(ways, way)(",".join(reversed(ids)))
@@ -127,7 +121,7 @@ async def test_what_waits_is_tried_now(
     world: World,
     account: Account,
     receiver: Receiver,
-    openwx: Callable[..., Awaitable[Command]],
+    typed: Typed,
     way: str,
 ) -> None:
     api = await world.run(report={"post_event": False}, pace={"silent_s": (3600.0,)})
@@ -141,7 +135,7 @@ async def test_what_waits_is_tried_now(
     assert (waiting["tries"], waiting["http_status"]) == (1, 0)
     assert waiting["error"] == "the connection was closed without an answer"
     assert 3000 < waiting["next_try"] - waiting["created"] < 4200
-    ways = Ways(world, api, openwx)
+    ways = Ways(api, typed)
     async with ways.stack:
         await getattr(ways, way)(str(waiting["id"]))
         await receiver.gets(2, content="hello")
@@ -151,7 +145,7 @@ async def test_the_command_and_the_console_say_when(
     world: World,
     account: Account,
     receiver: Receiver,
-    openwx: Callable[..., Awaitable[Command]],
+    typed: Typed,
 ) -> None:
     api = await world.run(
         report={"post_event": False}, pace={"backoff_first_s": 3600, "backoff_most_s": 3600}
@@ -167,12 +161,8 @@ async def test_the_command_and_the_console_say_when(
                 break
     assert "connection refused" in listed[0]["error"]
     assert (listed[1]["tries"], listed[1]["next_try"], listed[1]["error"]) == (0, 0, "")
-    command = await openwx(
-        *("outbox", "list", "--waiting"),
-        OPENWX_DATA_DIR=str(world.data_dir),
-        OPENWX_LISTEN__PORT=api.url.rpartition(":")[2],
-    )
-    _, out, _ = await command.ends()
+    port = api.url.rpartition(":")[2]
+    _, out, _ = await typed("outbox", "list", "--waiting", OPENWX_LISTEN__PORT=port)
     first, second = out.splitlines()
     assert "tried once, next try " in first
     assert "connection refused" in first

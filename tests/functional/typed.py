@@ -3,7 +3,10 @@
 import asyncio
 import io
 import json
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,9 +54,23 @@ class Typed:
             for name, value in environ.items():
                 patch.setenv(name, value)
             self._said.readouterr()
-            async with asyncio.timeout(PATIENCE_S):
-                code = await asyncio.to_thread(_code_of, arguments)
+            with _same_log():
+                async with asyncio.timeout(PATIENCE_S):
+                    code = await asyncio.to_thread(_code_of, arguments)
             return Ended(code, *self._said.readouterr())
+
+
+@contextmanager
+def _same_log() -> Iterator[None]:
+    """Undo what a command sets up of the log."""
+    loggers = logging.getLogger(), logging.getLogger("openwx")
+    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, handlers, level in before:
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
 
 
 def _code_of(arguments: tuple[str, ...]) -> int:
