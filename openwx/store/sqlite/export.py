@@ -1,5 +1,6 @@
 """Reads a whole journal, account by account, for another store. All calls block; nobody else may use the file."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from openwx.store.records import AccountRecord
 from openwx.store.sqlite import queries
-from openwx.store.sqlite.schema import connect
+from openwx.store.sqlite.schema import connect, not_opened
 
 Row = tuple[Any, ...]
 
@@ -53,7 +54,10 @@ class Export:
     tables = tuple(_TABLES)
 
     def __init__(self, path: Path) -> None:
-        self._db = connect(path)
+        try:
+            self._db = connect(path)
+        except (sqlite3.Error, OSError) as error:
+            raise not_opened(path, error) from error
 
     def __enter__(self) -> Self:
         return self
