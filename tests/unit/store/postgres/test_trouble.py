@@ -9,7 +9,7 @@ from openwx.store.base import JournalError
 from openwx.store.postgres import queries
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
-from openwx.store.records import WriteBatch
+from openwx.store.records import DeliveryOutcome, DeliveryStatus, WriteBatch
 from tests.patience import PATIENCE_S
 
 from ..reports import a_message
@@ -116,3 +116,16 @@ async def test_a_node_leaves_although_an_account_is_changed_meanwhile(
         await leaving
         assert await watching.fetchval("SELECT count(*) FROM nodes") == 0
     await watching.close()
+
+
+async def test_many_reports_that_wait_do_not_slow_down_the_end_of_others(address: Address) -> None:
+    """Not even where the planner has no statistics of the tables yet: the write would be taken for lost."""
+    async with PostgresJournal(address, lease_s=30) as journal:
+        reports = [a_message(n) for n in range(5000)]
+        written = (await journal.write(WriteBatch(account="me", reports=reports))).recorded
+        ends = [DeliveryOutcome(one.id, DeliveryStatus.DELIVERED, 200) for one in written]
+        failing = asyncio.create_task(journal.until_failing())
+        await journal.write(WriteBatch(account="me", outcomes=ends))
+        assert not failing.done()
+        failing.cancel()
+        assert await journal.unfinished("me") == (0, 0)
