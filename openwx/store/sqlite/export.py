@@ -1,6 +1,5 @@
 """Reads a whole journal, account by account, for another store. All calls block; nobody else may use the file."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from openwx.store.records import AccountRecord
 from openwx.store.sqlite import queries
-from openwx.store.sqlite.schema import connect, not_opened
+from openwx.store.sqlite.schema import connect_or_refuse
 
 Row = tuple[Any, ...]
 
@@ -54,10 +53,7 @@ class Export:
     tables = tuple(_TABLES)
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._db = connect(path)
-        except (sqlite3.Error, OSError) as error:
-            raise not_opened(path, error) from error
+        self._db = connect_or_refuse(path)
 
     def __enter__(self) -> Self:
         return self
