@@ -35,7 +35,7 @@ UPDATE accounts a SET incarnation = $1, next = NULL,
     epoch = greatest(a.epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 FROM free WHERE a.account = free.account AND EXISTS (SELECT FROM nodes WHERE incarnation = $1)
 RETURNING a.account, a.epoch, greatest(a.unit, 0) AS unit, a.last_report, a.last_send"""
-# What a claim skips because a row is locked for a moment, such as by a node that changes its settings.
+# What a claim skips because a row is locked for a moment, such as by the last prune of a former owner.
 _FREE = """
 SELECT a.account FROM accounts a WHERE a.account = ANY ($2::text[])
     AND NOT EXISTS (SELECT FROM nodes n WHERE n.incarnation = a.incarnation AND n.incarnation <> $1)

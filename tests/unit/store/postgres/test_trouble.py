@@ -89,10 +89,10 @@ async def test_a_batch_that_takes_long_to_arrive_is_not_sent_for_ever(
 async def test_an_account_whose_row_is_locked_for_a_moment_is_claimed(
     journal: PostgresJournal, operator: asyncpg.Connection
 ) -> None:
-    """Such as by a node that changes its settings."""
+    """Such as by the last prune of its former owner."""
     await operator.execute("INSERT INTO accounts (account) VALUES ('me')")
     async with operator.transaction():
-        await operator.execute("UPDATE accounts SET wanted = true WHERE account = 'me'")
+        await operator.execute("SELECT FROM accounts WHERE account = 'me' FOR UPDATE")
         batch = WriteBatch(account="me", state={"a": b"1"})
         writing = asyncio.create_task(journal.write(batch))
         done, _ = await asyncio.wait({writing}, timeout=0.5)
