@@ -25,6 +25,9 @@ _SETTINGS = {
     "lock_timeout": "3s",
     "statement_timeout": "10s",
     "jit": "off",
+    # A role or a database may have others.
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
 }
 # The functions look for few rows by their keys, in tables that are empty when the plans are made.
 _BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
@@ -53,6 +56,9 @@ class Address(NamedTuple):
     node: str = "openwx"
     """The name of this process, as PostgreSQL shows it."""
 
+    def __repr__(self) -> str:
+        return f"Address(schema={self.schema!r}, node={self.node!r})"
+
     def require_valid(self) -> None:
         """Raise ``JournalError`` for a schema that cannot be one."""
         if not _SCHEMA.fullmatch(self.schema):
@@ -65,12 +71,12 @@ class Address(NamedTuple):
         settings = self._settings | more
         try:
             return await asyncpg.connect(self.url, timeout=CONNECT_S, server_settings=settings)
-        except (ValueError, asyncpg.ClientConfigurationError) as error:
+        except (ValueError, asyncpg.ClientConfigurationError):
             # Without the words of the error: they may quote a part of a password.
             raise JournalError(
                 "the store's URL is not a valid one of PostgreSQL (is each special character of its password encoded,"
                 " such as %40 for @?)"
-            ) from error
+            ) from None
 
     async def connect_to_write(self) -> "WriterConnection":
         """Connect for the statements of the writer. Raise one of ``Unreachable``."""
@@ -123,6 +129,8 @@ class WriterConnection:
             raise Lost(worded(TimeoutError())) from asking.exception()
         error = asking.exception()
         if error is not None and effect_of(error) is not Effect.UNKNOWN:
+            if effect_of(error) is Effect.BROKEN:
+                self.drop()
             raise error
         if error is not None or self._is_committed_here_alone:
             self.drop()

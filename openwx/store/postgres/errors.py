@@ -16,6 +16,8 @@ class Effect(Enum):
     """Nothing was changed, and never would be: the data contradict themselves or what is stored."""
     REFUSED = auto()
     """Nothing was changed: the server says why (its disk is full, a lock was not to be had)."""
+    BROKEN = auto()
+    """Nothing was changed, for a reason that another connection may not meet (an internal error, another schema)."""
     UNKNOWN = auto()
     """Perhaps it was done, or will be: the connection is of no use any more."""
 
@@ -24,6 +26,8 @@ _INVALID = ("22", "23", "54")
 """The classes of bad data: its form, what is stored, its size."""
 _REFUSED = ("25", "40", "42", "53", "55", "57014", "58")
 """Of an error that ended the transaction, but not the connection."""
+_OF_CONNECTION = ("08", "57")
+"""Of an error that says nothing of the transaction, such as one of a pooler."""
 
 
 def effect_of(error: BaseException) -> Effect:
@@ -37,8 +41,13 @@ def effect_of(error: BaseException) -> Effect:
         return Effect.FENCED
     if state.startswith(_INVALID):
         return Effect.INVALID
-    is_error = getattr(error, "severity_en", None) in (None, "ERROR")
-    return Effect.REFUSED if is_error and state.startswith(_REFUSED) else Effect.UNKNOWN
+    severity = getattr(error, "severity_en", None)
+    if severity in (None, "ERROR") and state.startswith(_REFUSED):
+        return Effect.REFUSED
+    # PostgreSQL calls nothing an error that happens after a commit: that is a panic.
+    if severity == "ERROR" and not state.startswith(_OF_CONNECTION):
+        return Effect.BROKEN
+    return Effect.UNKNOWN
 
 
 def worded(error: BaseException) -> str:

@@ -33,19 +33,25 @@ CREATE TYPE outcome_1 AS (
 # A report ends with its last delivery. A large body stays only while it can be sent again.
 END_REPORTS = f"""
 CREATE FUNCTION end_reports_1(given delivery_1[], instant double precision) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    q record;
 BEGIN
-UPDATE reports r SET ended = instant, status = s.status,
-    body = CASE WHEN length(r.body) > {MAX_STORED_BODY} AND s.status <> {_FAILED} THEN '' ELSE r.body END
-FROM (
-    SELECT q.account, q.report_id, CASE WHEN bool_or(d.status = {_FAILED}) THEN {_FAILED}
-        WHEN bool_or(d.status = {_DELIVERED}) THEN {_DELIVERED} ELSE {_DROPPED} END AS status
-    FROM (SELECT DISTINCT account, report_id FROM unnest(given)) q JOIN deliveries d USING (account, report_id)
-    GROUP BY q.account, q.report_id HAVING NOT bool_or(d.status = 0)) s
-WHERE r.account = s.account AND r.id = s.report_id AND r.status = 0 AND r.media = '';
+FOR q IN SELECT DISTINCT account, report_id FROM unnest(given) LOOP
+    UPDATE reports r SET ended = instant, status = s.status,
+        body = CASE WHEN length(r.body) > {MAX_STORED_BODY} AND s.status <> {_FAILED} THEN '' ELSE r.body END
+    FROM (
+        SELECT bool_or(d.status = 0) AS is_pending, CASE WHEN bool_or(d.status = {_FAILED}) THEN {_FAILED}
+            WHEN bool_or(d.status = {_DELIVERED}) THEN {_DELIVERED} ELSE {_DROPPED} END AS status
+        FROM deliveries d WHERE d.account = q.account AND d.report_id = q.report_id) s
+    WHERE r.account = q.account AND r.id = q.report_id AND r.status = 0 AND r.media = '' AND NOT s.is_pending;
+END LOOP;
 END
 $$;
 """  # noqa: S608 - ours
 
+# Rows that exist are changed one by one, each found by its key. In one statement for all of them, the planner would
+# read all that waits for each of them: it plans when little waits, and keeps the plan when much does.
+#
 # `seq` numbers reports in the order of their publication: by their id, if nothing before them in their chat is held
 # back for its media; else it is 0 until a `completed` of their chat. So no report is ever published below a number that
 # a reader saw. A reply is stored only while its delivery is pending: the batch that ends the delivery stores its reply
@@ -60,6 +66,10 @@ CREATE FUNCTION write_1(
 #variable_conflict use_column
 DECLARE
     counted integer;
+    sent named_1;
+    body_of_send value_1;
+    tried tries_1;
+    outcome outcome_1;
 BEGIN
     UPDATE accounts a SET unit = q.unit, last_report = greatest(a.last_report, q.last_report),
         last_send = greatest(a.last_send, q.last_send)
@@ -119,21 +129,24 @@ BEGIN
         UPDATE accounts a SET last_report = n.seq
         FROM (SELECT account, max(seq) AS seq FROM numbered GROUP BY account) n WHERE a.account = n.account;
     END IF;
-    IF cardinality(rewritten) > 0 THEN
-        UPDATE sends s SET body = q.value FROM unnest(rewritten) q WHERE s.account = q.account AND s.uid = q.name;
-    END IF;
-    IF cardinality(finished) > 0 THEN
-        DELETE FROM sends s USING unnest(finished) q WHERE s.account = q.account AND s.uid = q.name;
-    END IF;
-    IF cardinality(failed_tries) > 0 THEN
-        UPDATE deliveries d SET tries = d.tries + q.tries FROM unnest(failed_tries) q
-        WHERE d.account = q.account AND d.report_id = q.report_id AND d.target = q.target AND d.status = 0;
-    END IF;
+    FOREACH body_of_send IN ARRAY rewritten LOOP
+        UPDATE sends SET body = body_of_send.value
+        WHERE account = body_of_send.account AND uid = body_of_send.name;
+    END LOOP;
+    FOREACH sent IN ARRAY finished LOOP
+        DELETE FROM sends WHERE account = sent.account AND uid = sent.name;
+    END LOOP;
+    FOREACH tried IN ARRAY failed_tries LOOP
+        UPDATE deliveries SET tries = tries + tried.tries
+        WHERE account = tried.account AND report_id = tried.report_id AND target = tried.target AND status = 0;
+    END LOOP;
     IF cardinality(outcomes) > 0 THEN
-        UPDATE deliveries d SET status = q.status, http_status = q.http_status, error = q.error, ended = instant,
-            tries = greatest(d.tries, q.tries)
-        FROM unnest(outcomes) q
-        WHERE d.account = q.account AND d.report_id = q.report_id AND d.target = q.target AND d.status = 0;
+        FOREACH outcome IN ARRAY outcomes LOOP
+            UPDATE deliveries SET status = outcome.status, http_status = outcome.http_status, error = outcome.error,
+                ended = instant, tries = greatest(tries, outcome.tries)
+            WHERE account = outcome.account AND report_id = outcome.report_id AND target = outcome.target
+                AND status = 0;
+        END LOOP;
         PERFORM end_reports_1(
             array(SELECT (q.account, q.report_id, q.target)::delivery_1 FROM unnest(outcomes) q), instant);
     END IF;

@@ -8,8 +8,16 @@ import msgspec
 
 from openwx.store.condition import size_of
 from openwx.store.postgres.statement import PARTS, VALUES, Name, Row, rows_of, touched_by, values_of
-from openwx.store.postgres.terms import Terms
-from openwx.store.records import DeliveryKey, Report, Send, WriteBatch, WriteResult
+from openwx.store.postgres.terms import Term, Terms
+from openwx.store.records import (
+    DeliveryKey,
+    Report,
+    Send,
+    WriteBatch,
+    WriteResult,
+    report_of,
+    send_of,
+)
 
 MAX_BATCHES = 1000
 MAX_BYTES = 8 * 1024 * 1024
@@ -53,6 +61,7 @@ class Group:
         self._terms = terms
         self._now = clock()
         self._units: dict[str, int] = {}
+        self._terms_of: dict[str, Term] = {}  # `terms` may lose them before this group is written
         self._rows: dict[str, list[Row]] = {part: [] for part in PARTS}
         self._values: dict[str, dict[Name, bytes | None]] = {part: {} for part in VALUES}
         self._touched: set[tuple[str, int | str]] = set()
@@ -76,16 +85,8 @@ class Group:
         """Add a batch that fits. Raise ``UnicodeError`` for a text that has no bytes; nothing is added then."""
         batch = entry.batch
         account, term, now = batch.account, self._terms[batch.account], self._now
-        entry.reports = [
-            Report(
-                **msgspec.structs.asdict(new), id=term.next_report(), account=account, created=now
-            )
-            for new in batch.reports
-        ]
-        entry.sends = [
-            Send(**msgspec.structs.asdict(new), id=term.next_send(), account=account, created=now)
-            for new in batch.sends
-        ]
+        entry.reports = [report_of(new, term.next_report(), account, now) for new in batch.reports]
+        entry.sends = [send_of(new, term.next_send(), account, now) for new in batch.sends]
         rows = list(rows_of(batch, entry.reports, entry.sends, now))
         values = list(values_of(batch))
         for part, made in rows:
@@ -94,6 +95,7 @@ class Group:
             self._values[part][name] = value
         if account not in self._units:
             self._units[account] = term.next_unit()
+            self._terms_of[account] = term
         self._touched.update(touched_by(batch))
         self.size += size_of(batch)
         self.entries.append(entry)
@@ -116,7 +118,7 @@ class Group:
 
     def _arguments(self, rows: dict[str, list[Row]]) -> list[object]:
         for account, unit in sorted(self._units.items()):
-            term = self._terms[account]
+            term = self._terms_of[account]
             rows["terms"].append((account, term.epoch, unit, term.last_report, term.last_send))
         return [self._terms.incarnation, self._now, *(rows[part] for part in PARTS)]
 
@@ -126,6 +128,10 @@ class Group:
     def accounts(self) -> list[str]:
         """The accounts whose batches it writes, sorted."""
         return sorted(self._units)
+
+    def epoch_of(self, account: str) -> int:
+        """Return the term in which it writes for an account."""
+        return self._terms_of[account].epoch
 
     def unit_of(self, account: str) -> int:
         """Return the number of an account's unit that this group is."""
@@ -150,7 +156,8 @@ class Group:
     def note_published(self, last_reports: Sequence[int] | None) -> None:
         """Count on from the highest number of each account, in their order."""
         for account, last in zip(self.accounts, last_reports or (), strict=False):
-            self._terms[account].last_report = max(self._terms[account].last_report, last)
+            term = self._terms_of[account]
+            term.last_report = max(term.last_report, last)
 
     # -- its end -----------------------------------------------------------------------------------
 

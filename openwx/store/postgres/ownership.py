@@ -5,6 +5,7 @@ A process is a member from ``join`` to ``leave``, under an incarnation that is n
 still and removed it. No clock of one machine is compared with another's.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -33,7 +34,13 @@ WITH free AS (
 UPDATE accounts a SET incarnation = $1, next = NULL,
     epoch = greatest(a.epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 FROM free WHERE a.account = free.account AND EXISTS (SELECT FROM nodes WHERE incarnation = $1)
-RETURNING a.account, a.epoch, a.unit, a.last_report, a.last_send"""
+RETURNING a.account, a.epoch, greatest(a.unit, 0) AS unit, a.last_report, a.last_send"""
+# What a claim skips because a row is locked for a moment, such as by the last prune of a former owner.
+_FREE = """
+SELECT a.account FROM accounts a WHERE a.account = ANY ($2::text[])
+    AND NOT EXISTS (SELECT FROM nodes n WHERE n.incarnation = a.incarnation AND n.incarnation <> $1)
+    AND EXISTS (SELECT FROM nodes WHERE incarnation = $1)"""
+_LOOK_AGAIN_S = 0.05
 # The hint makes others claim at once; polling alone suffices.
 _RELEASE = """
 WITH released AS (
@@ -77,9 +84,8 @@ class Beat(msgspec.Struct, frozen=True):
 
 async def join(connection: asyncpg.Connection, me: UUID, node: Node) -> None:
     """Become a member. A former process of the same home is none any more."""
-    await connection.execute(
-        _JOIN, me, node.node, node.home, node.url, __version__, node.max_clients
-    )
+    of = (node.node, node.home, node.url, __version__, node.max_clients)
+    await _rows(connection, _JOIN, me, *of)
 
 
 async def rivals(connection: asyncpg.Connection, node: Node) -> dict[UUID, int]:
@@ -109,13 +115,17 @@ async def claim(
 
     The connection's transactions must be as of one moment (REPEATABLE READ): what others claim meanwhile is not taken.
     """
+    found: dict[str, Term] = {}
+    wanted = list(accounts)
+    await _rows(connection, _MAKE, wanted)
     while True:
-        try:
-            await connection.execute(_MAKE, accounts)
-            rows = await connection.fetch(_CLAIM, me, accounts)
-        except asyncpg.SerializationError:
-            continue  # another claim was first: look anew
-        return {account: Term(*numbers) for account, *numbers in rows}
+        for account, *numbers in await _rows(connection, _CLAIM, me, wanted):
+            found[account] = Term(*numbers)
+        wanted = [account for account in wanted if account not in found]
+        wanted = [account for (account,) in await _rows(connection, _FREE, me, wanted)]
+        if not wanted:
+            return found
+        await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 async def release(
@@ -123,14 +133,24 @@ async def release(
 ) -> bool:
     """End a term, so that another node may claim the account. ``to``: which one shall. False if it was lost before."""
     channel = await connection.fetchval("SELECT current_schema()")
-    return bool(await connection.fetch(_RELEASE, account, me, term.epoch, to, channel))
+    return bool(await _rows(connection, _RELEASE, account, me, term.epoch, to, channel))
 
 
 async def leave(connection: asyncpg.Connection, me: UUID) -> None:
     """End the membership and all of its terms."""
-    await connection.execute(_LEAVE, me)
+    await _rows(connection, _LEAVE, me)
 
 
 async def owners(connection: asyncpg.Connection) -> list[Owner]:
     """Return the owned accounts with the nodes that own them."""
     return [Owner(*row) for row in await connection.fetch(_OWNERS)]
+
+
+async def _rows(connection: asyncpg.Connection, sql: str, *values: object) -> list[asyncpg.Record]:
+    """Do a statement, anew where another node has changed one of its rows since its snapshot."""
+    while True:
+        try:
+            rows: list[asyncpg.Record] = await connection.fetch(sql, *values)
+        except asyncpg.SerializationError:
+            continue
+        return rows

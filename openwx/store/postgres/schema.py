@@ -34,7 +34,9 @@ async def _version(connection: asyncpg.Connection, schema: str) -> int:
     # Not by `to_regclass`: after the wait for a lock, its cache may not know yet what another node has made.
     if await connection.fetchval(_HAS_VERSION, schema) is None:
         return 0
-    version: int = await connection.fetchval("SELECT version FROM version")
+    version = await connection.fetchval("SELECT version FROM version")
+    if not isinstance(version, int):
+        raise JournalError(f"the schema {schema} belongs to another program: name another schema")
     if version > VERSION:
         raise JournalError(
             f"the schema {schema} was written by a newer openwx: its version is {version}, this one"

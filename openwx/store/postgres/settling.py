@@ -26,6 +26,8 @@ log = logging.getLogger("openwx.report")
 
 PROBE_EVERY_S = 0.5
 """How often a lost connection is sought anew, in seconds."""
+MIN_BYTES_A_SECOND = 1024 * 1024
+"""What a group needs to arrive does not count as silence, unless it is slower than that."""
 MAX_PROBE_BYTES = 1024 * 1024
 """Largest size of the probe of a full disk."""
 
@@ -98,7 +100,9 @@ class Settler:
     async def _tell(self, connection: WriterConnection, group: Group, *, in_doubt: bool) -> bool:
         """Send a group once. Return whether its end is known, and its callers told. Raise ``Lost``."""
         try:
-            (answer,) = await self._ask(connection, WRITE, *group.arguments())
+            within_s = self._patience_s + group.size / MIN_BYTES_A_SECOND
+            arguments = group.arguments()
+            (answer,) = await connection.ask(WRITE, *arguments, within_s=within_s)
         except Exception as error:
             match effect_of(error):
                 case Effect.FENCED:
@@ -125,9 +129,10 @@ class Settler:
         self, connection: WriterConnection, group: Group, *, in_doubt: bool
     ) -> bool:
         """Find out why a group was not written: it was before, or accounts have other owners."""
-        rows = await self._ask(connection, queries.TERMS, group.accounts, self._terms.incarnation)
+        of = (group.accounts, self._terms.incarnation)
+        rows = await self._look(connection, queries.TERMS, *of)
         ours = {
-            row["account"]: row for row in rows if row["epoch"] == self._terms[row["account"]].epoch
+            row["account"]: row for row in rows if row["epoch"] == group.epoch_of(row["account"])
         }
         done = [account for account, row in ours.items() if row["unit"] >= group.unit_of(account)]
         lost = set(group.accounts) - set(ours if in_doubt else set(ours) - set(done))
@@ -135,7 +140,7 @@ class Settler:
             self._terms_lost(group, lost, in_doubt=in_doubt)
         if not in_doubt or not done or not group.entries:
             return not group.entries
-        await self._ask(connection, queries.COMMIT_SOMETHING, 1)
+        await self._look(connection, queries.COMMIT_SOMETHING, 1)
         group.note_published([ours[account]["last_report"] for account in group.accounts])
         stored = await self._stored(
             connection, group, reports=group.report_ids, sends=group.send_ids
@@ -167,7 +172,7 @@ class Settler:
         return True
 
     async def _tell_refused(self, group: Group, error: Exception) -> None:
-        if effect_of(error) is Effect.REFUSED:
+        if effect_of(error) in (Effect.REFUSED, Effect.BROKEN):
             refused = JournalError(f"the journal failed: {worded(error)}")
             self._condition.failed(refused, group.size)
             refused.__cause__ = error
@@ -197,12 +202,12 @@ class Settler:
             ("sends", queries.STORED_SENDS, sends),
         ):
             if ids:
-                rows = await self._ask(connection, sql, *map(list, zip(*ids, strict=True)))
+                rows = await self._look(connection, sql, *map(list, zip(*ids, strict=True)))
                 found[kind] = {(account, id_) for account, id_ in rows}
         if (rare := group.rare) is not None:
             unit = group.unit_of(rare.account)
             of = [key.report_id for key in (*rare.retried, *rare.dropped)]
-            rows = await self._ask(connection, queries.CHANGED, rare.account, unit, of)
+            rows = await self._look(connection, queries.CHANGED, rare.account, unit, of)
             changed = [queries.changed_of(row) for row in rows]
             found["retried"] = {key: report for key, is_pending, report in changed if is_pending}
             found["dropped"] = {key for key, is_pending, _ in changed if not is_pending}
@@ -243,6 +248,15 @@ class Settler:
             await asyncio.sleep(PROBE_EVERY_S)
 
     # -- the connection ----------------------------------------------------------------------------
+
+    async def _look(
+        self, connection: WriterConnection, sql: str, *values: object
+    ) -> list[asyncpg.Record]:
+        """Ask for what is needed to know how a group ended. Raise ``Lost`` where that is not answered."""
+        try:
+            return await self._ask(connection, sql, *values)
+        except asyncpg.PostgresError as error:
+            raise Lost(worded(error)) from error
 
     async def _ask(
         self, connection: WriterConnection, sql: str, *values: object

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from openwx.store.records import AccountRecord
 from openwx.store.sqlite import queries
-from openwx.store.sqlite.schema import connect
+from openwx.store.sqlite.schema import connect_or_refuse
 
 Row = tuple[Any, ...]
 
@@ -53,7 +53,7 @@ class Export:
     tables = tuple(_TABLES)
 
     def __init__(self, path: Path) -> None:
-        self._db = connect(path)
+        self._db = connect_or_refuse(path)
 
     def __enter__(self) -> Self:
         return self

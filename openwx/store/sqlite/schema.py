@@ -170,6 +170,14 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
+def connect_or_refuse(path: Path) -> sqlite3.Connection:
+    """Open and migrate the database. Raise ``JournalError`` where that fails."""
+    try:
+        return connect(path)
+    except (sqlite3.Error, OSError) as error:
+        raise not_opened(path, error) from error
+
+
 def _migrate(db: sqlite3.Connection, version: int) -> None:
     db.executescript(f"BEGIN IMMEDIATE; {''.join(_STEPS[version:])}")
     if version < _WITH_ACCOUNTS:

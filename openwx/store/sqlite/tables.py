@@ -10,12 +10,12 @@ from openwx.store.records import (
     DeliveryKey,
     DeliveryOutcome,
     DeliveryStatus,
-    NewReport,
-    NewSend,
     Report,
     Send,
     WriteBatch,
     WriteResult,
+    report_of,
+    send_of,
 )
 from openwx.store.sqlite import queries
 from openwx.store.sqlite.grouping import AccountChange, Write, runs_of
@@ -131,7 +131,7 @@ class Tables:
 
     def _add_reports(self, batches: Sequence[WriteBatch], now: float) -> Iterator[Report | None]:
         reports = [
-            _report_of(new, next(self._report_ids), batch.account, now)
+            report_of(new, next(self._report_ids), batch.account, now)
             for batch in batches
             for new in batch.reports
         ]
@@ -151,7 +151,7 @@ class Tables:
 
     def _add_sends(self, batches: Sequence[WriteBatch], now: float) -> Iterator[Send | None]:
         sends = [
-            _send_of(new, next(self._send_ids), batch.account, now)
+            send_of(new, next(self._send_ids), batch.account, now)
             for batch in batches
             for new in batch.sends
         ]
@@ -229,38 +229,6 @@ class Tables:
         self._db.execute(_REOPEN_REPORT, (key.report_id,))
         row = self._db.execute(queries.PENDING_REPORT, (account, *key)).fetchone()
         return queries.pending_report_of(row, key.target)
-
-
-# Field by field: `structs.asdict` takes five times as long, and is run for each message.
-def _report_of(new: NewReport, id_: int, account: str, now: float) -> Report:
-    return Report(
-        id=id_,
-        account=account,
-        created=now,
-        chat=new.chat,
-        kind=new.kind,
-        body=new.body,
-        uid=new.uid,
-        reply_to=new.reply_to,
-        dedupe=new.dedupe,
-        targets=new.targets,
-        media=new.media,
-        attachment=new.attachment,
-    )
-
-
-def _send_of(new: NewSend, id_: int, account: str, now: float) -> Send:
-    return Send(
-        id=id_,
-        account=account,
-        created=now,
-        uid=new.uid,
-        body=new.body,
-        report_id=new.report_id,
-        target=new.target,
-        part=new.part,
-        attachment=new.attachment,
-    )
 
 
 def _end_row(end: DeliveryOutcome, account: str, now: float) -> tuple[Any, ...]:

@@ -32,6 +32,8 @@ class CuttingProxy:
         self.cuts: dict[bytes, Cut] = {}
         self.hooks: dict[bytes, Hook] = {}
         """What happens at a cut, before anybody notices it."""
+        self.pause_s = 0.0
+        """How long each piece of a request is held up, in seconds."""
         self.done: list[bytes] = []
         """The marks at which it has cut."""
         self._listener: asyncio.Server
@@ -110,6 +112,7 @@ class Connection:
                     await to_server.drain()
                 await self._cut(mark)
                 return
+            await asyncio.sleep(self._proxy.pause_s)
             to_server.write(data)
             await to_server.drain()
 

@@ -134,6 +134,18 @@ async def test_everything_is_copied_with_its_ids_and_numbers(
         assert written.sends[0].id > 2
 
 
+async def test_the_first_write_after_a_copy_retries_what_has_failed_alone(
+    path: Path, address: Address
+) -> None:
+    await copied(path, address)
+    async with PostgresJournal(address) as journal:
+        (waiting, *_) = await journal.waiting("me")
+        (failed, *_) = await journal.failed("me")
+        batch = WriteBatch(account="me", retried=[waiting.key, failed.key])
+        written = await journal.write(batch)
+        assert [report.id for report in written.retried] == [failed.id]
+
+
 async def test_a_copy_that_was_interrupted_goes_on(path: Path, address: Address) -> None:
     copying = copy(path, address.url, address.schema)
     assert [await anext(copying), await anext(copying)] == [Copied("", 0, 0), Copied("me", 454, 1)]
@@ -161,6 +173,10 @@ async def test_a_copy_needs_a_journal_and_a_server(tmp_path: Path, address: Addr
     with pytest.raises(JournalError, match="no journal at"):
         await copied(tmp_path / "none", address)
     path = tmp_path / "journal.db"
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(JournalError, match="cannot open"):
+        await copied(path, address)
+    path.unlink()
     async with store.open(path):
         await asyncio.sleep(0)
     with pytest.raises(JournalError, match="cannot be opened"):

@@ -1,6 +1,7 @@
 """What is checked and made before a journal is used."""
 
 import asyncio
+import traceback
 
 import asyncpg
 import pytest
@@ -83,6 +84,48 @@ async def test_a_database_of_another_encoding_is_refused(
 def test_a_schema_has_a_plain_name(name: str) -> None:
     with pytest.raises(JournalError, match="schema"):
         PostgresJournal(Address("postgresql://localhost/x", name))
+
+
+async def test_the_schema_of_another_program_is_refused(
+    address: Address, operator: asyncpg.Connection
+) -> None:
+    await operator.execute(
+        f"CREATE SCHEMA {address.schema}; CREATE TABLE {address.schema}.version (version integer)"
+    )
+    with pytest.raises(JournalError, match="belongs to another program"):
+        async with PostgresJournal(address):
+            pass
+
+
+def test_an_address_is_shown_without_its_secret() -> None:
+    assert "secret" not in f"{Address('postgresql://me:secret@localhost/x')!r}"
+
+
+async def test_the_words_of_a_wrong_url_are_not_shown_with_their_causes() -> None:
+    url = "postgresql://me:pass:secret/word@localhost/x"
+    with pytest.raises(JournalError) as refused:
+        await Address(url).connect()
+    assert "secret" not in "".join(traceback.format_exception(refused.value))
+
+
+async def test_settings_of_a_role_do_not_change_how_it_writes(
+    address: Address, operator: asyncpg.Connection
+) -> None:
+    role = f"strict_{address.schema}"
+    await operator.execute(
+        f"CREATE ROLE {role} LOGIN SUPERUSER;"
+        f"ALTER ROLE {role} SET default_transaction_isolation = 'serializable';"
+        f"ALTER ROLE {role} SET default_transaction_deferrable = on;"
+        f"ALTER ROLE {role} SET standard_conforming_strings = off;"
+        f"ALTER ROLE {role} SET search_path = pg_catalog"
+    )
+    theirs = address._replace(url=address.url.replace("postgres@", f"{role}@"))
+    async with PostgresJournal(theirs) as journal:
+        await journal.write(WriteBatch(account="me", keys={"a": b"1", "a b": b"2", "a!": b"3"}))
+        assert await journal.keys_of("me", "a") == {"a": b"1", "a b": b"2"}
+    connection = await theirs.connect()
+    assert await connection.fetchval("SHOW transaction_isolation") == "read committed"
+    await connection.close()
 
 
 async def test_a_server_that_is_not_there_may_come() -> None:

@@ -1,0 +1,131 @@
+"""What goes wrong beside a lost answer: it ends as what it is, and the journal goes on."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from openwx.store.base import JournalError
+from openwx.store.postgres import queries
+from openwx.store.postgres.connections import Address
+from openwx.store.postgres.journal import PostgresJournal
+from openwx.store.records import DeliveryOutcome, DeliveryStatus, WriteBatch
+from tests.patience import PATIENCE_S
+
+from ..reports import a_message
+from .conftest import LEASE_S
+from .cutting import Cut, CuttingProxy
+from .test_doubt import uids_of
+
+BREAKS = """
+CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'an index is damaged' USING ERRCODE = '{state}'; END $$;
+CREATE TRIGGER broken BEFORE INSERT ON reports FOR EACH ROW EXECUTE FUNCTION break()"""
+WAITERS = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = $1"
+
+
+async def test_what_is_under_way_when_the_node_is_declared_dead_is_settled(
+    through: PostgresJournal, proxy: CuttingProxy
+) -> None:
+    """Nobody has taken the account yet."""
+    await through.write(WriteBatch(account="me", state={"a": b"1"}))
+    proxy.cuts[b"<mark>"] = Cut.BEFORE
+
+    async def declare_dead() -> None:
+        through._terms.lose(["me"])
+
+    proxy.hooks[b"<mark>"] = declare_dead
+    batch = WriteBatch(account="me", reports=[a_message(with_={"mark": "<mark>"})])
+    (report,) = (await through.write(batch)).recorded
+    assert await uids_of(through, "me") == [report.uid]
+
+
+async def test_a_question_after_a_write_is_asked_until_it_is_answered(
+    journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch is written: only what of it was stored is not known."""
+    first = a_message(uid="first", dedupe="once")
+    await journal.write(WriteBatch(account="me", reports=[first]))
+    fails = "SELECT 1 / 0 FROM unnest($1::text[], $2::bigint[])"
+    monkeypatch.setattr(queries, "STORED_REPORTS", fails)
+    reports = [a_message(uid="second", dedupe="once"), a_message(uid="third")]
+    writing = asyncio.create_task(journal.write(WriteBatch(account="me", reports=reports)))
+    async with asyncio.timeout(PATIENCE_S):
+        await journal.until_failing()
+    monkeypatch.undo()
+    async with asyncio.timeout(PATIENCE_S):
+        stored = (await writing).reports
+    assert [one and one.uid for one in stored] == [None, "third"]
+    assert await uids_of(journal, "me") == ["first", "third"]
+
+
+@pytest.mark.parametrize("state", ["XX002", "0A000", "21000", "P0001"])
+async def test_a_server_that_is_broken_refuses_and_stops_nobody_else(
+    journal: PostgresJournal, operator: asyncpg.Connection, state: str
+) -> None:
+    await journal.write(WriteBatch(account="me", state={"a": b"1"}))
+    await operator.execute(BREAKS.format(state=state))
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(JournalError, match="an index is damaged"):
+            await journal.write(WriteBatch(account="me", reports=[a_message()]))
+        await journal.until_writable()
+        await journal.write(WriteBatch(account="me", state={"a": b"2"}))
+        await operator.execute("DROP TRIGGER broken ON reports")
+        await journal.write(WriteBatch(account="me", reports=[a_message(uid="later")]))
+    assert await uids_of(journal, "me") == ["later"]
+
+
+async def test_a_batch_that_takes_long_to_arrive_is_not_sent_for_ever(
+    address: Address, proxy: CuttingProxy
+) -> None:
+    lease_s = 1.5
+    proxy.pause_s = lease_s / 3 / 8  # for each of the pieces of a mebibyte or less
+    here = address._replace(url=proxy.url)
+    async with asyncio.timeout(PATIENCE_S), PostgresJournal(here, lease_s=lease_s) as journal:
+        await journal.write(WriteBatch(account="me", state={"large": bytes(16 * 2**20)}))
+        assert not journal.trouble
+
+
+async def test_an_account_whose_row_is_locked_for_a_moment_is_claimed(
+    journal: PostgresJournal, operator: asyncpg.Connection
+) -> None:
+    """Such as by the last prune of its former owner."""
+    await operator.execute("INSERT INTO accounts (account) VALUES ('me')")
+    async with operator.transaction():
+        await operator.execute("SELECT FROM accounts WHERE account = 'me' FOR UPDATE")
+        batch = WriteBatch(account="me", state={"a": b"1"})
+        writing = asyncio.create_task(journal.write(batch))
+        done, _ = await asyncio.wait({writing}, timeout=0.5)
+        assert not done
+    await writing
+
+
+async def test_a_node_leaves_although_an_account_is_changed_meanwhile(
+    address: Address, operator: asyncpg.Connection
+) -> None:
+    watching = await address.connect()
+    async with PostgresJournal(address, lease_s=LEASE_S) as journal:
+        await journal.write(WriteBatch(account="me", state={"a": b"1"}))
+        async with operator.transaction():
+            await operator.execute("UPDATE accounts SET wanted = true WHERE account = 'me'")
+            me = await operator.fetchval("SELECT pg_current_xact_id()::xid")
+            leaving = asyncio.create_task(journal._membership.leave())
+            async with asyncio.timeout(PATIENCE_S):
+                while not await watching.fetchval(WAITERS, me):
+                    await asyncio.sleep(0.02)
+        await leaving
+        assert await watching.fetchval("SELECT count(*) FROM nodes") == 0
+    await watching.close()
+
+
+async def test_many_reports_that_wait_do_not_slow_down_the_end_of_others(address: Address) -> None:
+    """Not even where the planner has no statistics of the tables yet: the write would be taken for lost."""
+    async with PostgresJournal(address, lease_s=30) as journal:
+        reports = [a_message(n) for n in range(5000)]
+        written = (await journal.write(WriteBatch(account="me", reports=reports))).recorded
+        ends = [DeliveryOutcome(one.id, DeliveryStatus.DELIVERED, 200) for one in written]
+        failing = asyncio.create_task(journal.until_failing())
+        await journal.write(WriteBatch(account="me", outcomes=ends))
+        assert not failing.done()
+        failing.cancel()
+        assert await journal.unfinished("me") == (0, 0)
