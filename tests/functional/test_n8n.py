@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from openwx.simulator import Account
+from openwx.simulator.samples import PNG
 from tests import postgres
 from tests.patience import PATIENCE_S, until_seen
 
@@ -181,7 +182,7 @@ async def test_it_answers_a_friend(n8n: N8n, world: World, account: Account) -> 
         gateway = await world.run(report={"post_api": n8n.webhook(), "timeout": N8N_PATIENCE_S})
         friend = account.friend("小灰")
         friend.says("no answer to this")
-        friend.sends_image()
+        friend.sends_image(PNG)
         friend.says('echo "引号" {{ 1 }} \\ </script> 😄')
         assert await friend.hears_text(N8N_PATIENCE_S) == '"引号" {{ 1 }} \\ </script> 😄'
         friend.says("echo again")
