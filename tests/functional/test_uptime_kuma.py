@@ -1,6 +1,6 @@
-"""The body that docs/recipes.md gives for Uptime Kuma, rendered by its own engine, and posted as it does.
+"""What docs/recipes.md gives for Uptime Kuma's form, sent by its own code for webhooks.
 
-LIQUIDJS_HOME names a folder whose `node_modules` holds liquidjs (npm); `.ci/run` makes it.
+UPTIME_KUMA_HOME names a folder whose `node_modules` holds uptime-kuma (npm); `.ci/run` makes it.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from tests.patience import PATIENCE_S
 from .world import Gateway
 
 NODE = shutil.which("node")
-LIQUID = Path(os.environ.get("LIQUIDJS_HOME", ".")) / "node_modules" / "liquidjs"
+KUMA = Path(os.environ.get("UPTIME_KUMA_HOME", ".")) / "node_modules" / "uptime-kuma"
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 
 pytestmark = pytest.mark.skipif(
-    NODE is None or not LIQUID.exists(),
-    reason="LIQUIDJS_HOME names no folder whose node_modules holds liquidjs, or there is no node",
+    NODE is None or not KUMA.exists(),
+    reason="UPTIME_KUMA_HOME names no folder whose node_modules holds uptime-kuma, or there is no node",
 )
 
 
@@ -38,46 +38,36 @@ def shown(what: str) -> str:
     return found[1].strip()
 
 
-async def rendered(msg: str, name: str) -> str:
-    variables = {
-        "msg": msg,
-        "name": name,
-        "status": "🔴 Down",
-        "hostnameOrURL": "https://example.com",
-        "monitorJSON": {"name": name},
-        "heartbeatJSON": {"msg": msg},
+async def notifies(api: Gateway, msg: str, body: str) -> tuple[int | None, str]:
+    """Send a message. Returns 0 if Uptime Kuma takes it as sent, and what it would show."""
+    notification = {
+        "webhookURL": f"{api.url}/openwx/send_friend_message",
+        "webhookContentType": "custom",
+        "webhookCustomBody": body,
+        "webhookAdditionalHeaders": shown("headers"),
     }
     process = await asyncio.create_subprocess_exec(
         str(NODE),
-        str(Path(__file__).with_name("uptime_kuma_body.cjs")),
-        str(LIQUID.resolve()),
-        shown("body"),
-        json.dumps(variables),
+        str(Path(__file__).with_name("uptime_kuma_webhook.cjs")),
+        str(KUMA.resolve()),
+        json.dumps(notification),
+        msg,
         stdout=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(PATIENCE_S):
         out, _ = await process.communicate()
-    assert process.returncode == 0
-    return out.decode()
+    return process.returncode, out.decode()
 
 
 async def test_a_monitor_goes_down(api: Gateway, account: Account) -> None:
-    headers = json.loads(shown("headers"))
     msg = '[网站 "A"] [🔴 Down] connect ECONNREFUSED\n{{ name }} \\ </script>'
-    body = await rendered(msg, '网站 "A"')
-    answer = await api.call(
-        "send_friend_message", method="POST", data=body.encode(), headers=headers
-    )
-    assert answer.status == 200, answer.json
+    assert await notifies(api, msg, shown("body")) == (0, "Sent Successfully.")
     assert await account.friend("小灰").hears_text() == msg
 
 
 async def test_nobody_of_that_name_is_an_error(api: Gateway) -> None:
-    body = (await rendered("down", "site")).replace("小灰", "nobody")
-    answer = await api.call(
-        "send_friend_message",
-        method="POST",
-        data=body.encode(),
-        headers=json.loads(shown("headers")),
-    )
-    assert answer.status == 404
+    body = shown("body")
+    assert "小灰" in body
+    code, said = await notifies(api, "down", body.replace("小灰", "nobody"))
+    assert code == 1
+    assert "404" in said
