@@ -1,15 +1,11 @@
 """For all tests: none may hang, none fails because the machine is busy, none leaves its world behind. The programs that
-they start are compiled once, and can be interrupted; so are the tests themselves."""
+they start are compiled once, and can be interrupted."""
 
-import contextlib
-import importlib
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -41,33 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
         del os.environ["PYTHONDONTWRITEBYTECODE"]
         os.environ["PYTHONPYCACHEPREFIX"] = folder.name
-    if config.getoption("numprocesses", None):
-        # What every worker imports is compiled once, before they start.
-        collect = ("-n0", "--collect-only", "-q", "tests/functional/test_ids.py")
-        subprocess.run(
-            [sys.executable, "-m", "pytest", *collect], cwd=config.rootpath, check=False,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection(session: pytest.Session) -> None:
-    """Let each worker of pytest-xdist import the tests from another place on, so that each compiles a part of them.
-
-    pytest stores what it compiles, and takes most of the time of a first run for it. All together they would begin with
-    the same module, and compile each of them at the same time.
-    """
-    number = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
-    if not number:
-        return
-    root = session.config.rootpath
-    folders = [Path(argument) for argument in session.config.args]
-    tests = sorted(file.resolve() for folder in folders for file in folder.rglob("test_*.py"))
-    begin = len(tests) * int(number) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-    for file in tests[begin:] + tests[:begin]:
-        with contextlib.suppress(Exception, pytest.skip.Exception):  # told when it is collected
-            name = ".".join(file.relative_to(root).with_suffix("").parts)
-            importlib.import_module(name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
