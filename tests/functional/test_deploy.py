@@ -17,7 +17,7 @@ import trustme
 import yaml
 
 from openwx.config import AccessSettings, load
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until_seen
 
 from .world import Gateway, World
 
@@ -166,7 +166,9 @@ async def behind(world: World) -> Gateway:
     access = AccessSettings(token=TOKEN, allowed_hosts=[NAME])
     gateway = await world.start(settings=world.settings().model_copy(update={"access": access}))
     await world.account.phone.logs_in()
-    await world.account.comes_online(PATIENCE_S)
+    await until_seen(
+        lambda: gateway.get("get_user_info", token=TOKEN), lambda one: one.status == 200
+    )
     return gateway
 
 
