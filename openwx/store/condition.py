@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from openwx.store.base import JournalError
-from openwx.store.records import WriteBatch
 from openwx.throttle import Throttle
 
 log = logging.getLogger("openwx.report")
 
 T = TypeVar("T")
 
+PROBE_EVERY_S = 0.5
+"""How often a store in trouble is asked whether it can be written again, in seconds."""
 LOG_EVERY_S = 60.0
 """How often the same trouble is logged when it comes and goes: small batches may fit where large ones do not."""
 
@@ -70,14 +71,29 @@ class Condition:
             await self._failing.wait()
         return JournalError(self.trouble)
 
+
+class ByCondition:
+    """What a journal answers by its ``Condition``: all of ``Writable`` but ``write``."""
+
+    def __init__(self) -> None:
+        self._condition = Condition()
+
+    @property
+    def trouble(self) -> str:
+        return self._condition.trouble
+
+    def require_writable(self) -> None:
+        self._condition.require()
+
+    async def until_writable(self) -> bool:
+        return await self._condition.until_working()
+
+    async def until_failing(self) -> JournalError:
+        return await self._condition.until_failing()
+
     async def until_done(
-        self,
-        work: Callable[[], Awaitable[T]],
-        on_wait: Callable[[JournalError], object],
-        *,
-        pause_s: float,
+        self, work: Callable[[], Awaitable[T]], on_wait: Callable[[JournalError], object]
     ) -> T:
-        """Repeat ``work`` until it raises no ``JournalError``, as ``Writable.until_done`` does."""
         is_first = True
         while True:
             try:
@@ -87,18 +103,6 @@ class Condition:
                     on_wait(error)
                 is_first = False
             if self.trouble:
-                await self.until_working()
+                await self.until_writable()
             else:  # it was not a write but a read
-                await asyncio.sleep(pause_s)
-
-
-def size_of(batch: WriteBatch) -> int:
-    """Return about how many bytes it takes to write a batch."""
-    size = 0
-    for bodies in (batch.reports, batch.sends, batch.completed):
-        for one in bodies:
-            size += len(one.body)
-    for values in (batch.state, batch.rewritten_sends, batch.media, batch.keys):
-        for value in values.values():
-            size += len(value or b"")
-    return size
+                await asyncio.sleep(PROBE_EVERY_S)

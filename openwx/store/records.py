@@ -16,6 +16,10 @@ MAX_STORED_BODY = 64 * 1024
 """A larger body is removed from the journal when its report is delivered, in bytes."""
 
 
+SENT = b'"code":0,'
+"""Part of the JSON of a successful send. In a text its quotes would be escaped."""
+
+
 def new_uid() -> str:
     """Return a unique id for a report, or for a send and the report of its outcome: 32 hex digits."""
     return secrets.token_hex(16)

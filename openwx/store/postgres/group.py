@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from openwx.store.condition import size_of
-from openwx.store.postgres.statement import PARTS, VALUES, Name, Row, rows_of, touched_by, values_of
+from openwx.store.batches import MAX_BATCHES, MAX_BYTES, size_of, touched_by
+from openwx.store.postgres.statement import PARTS, VALUES, Name, Row, rows_of, values_of
 from openwx.store.postgres.terms import Term, Terms
 from openwx.store.records import (
     DeliveryKey,
@@ -18,10 +18,6 @@ from openwx.store.records import (
     report_of,
     send_of,
 )
-
-MAX_BATCHES = 1000
-MAX_BYTES = 8 * 1024 * 1024
-"""More in one group, in batches and bytes, would only make the first of them wait."""
 
 Id = tuple[str, int]
 """An account, and the id of its report or send."""
@@ -79,7 +75,7 @@ class Group:
             return False
         if _is_rare(batch) or _is_rare(self.entries[0].batch):
             return False
-        return self._touched.isdisjoint(touched_by(batch))
+        return self._touched.isdisjoint(_touched_by(batch))
 
     def add(self, entry: Entry) -> None:
         """Add a batch that fits. Raise ``UnicodeError`` for a text that has no bytes; nothing is added then."""
@@ -96,7 +92,7 @@ class Group:
         if account not in self._units:
             self._units[account] = term.next_unit()
             self._terms_of[account] = term
-        self._touched.update(touched_by(batch))
+        self._touched.update(_touched_by(batch))
         self.size += size_of(batch)
         self.entries.append(entry)
 
@@ -195,3 +191,7 @@ def _result_of(entry: Entry, stored: Stored) -> WriteResult:
 
 def _is_rare(batch: WriteBatch) -> bool:
     return bool(batch.retried or batch.dropped)
+
+
+def _touched_by(batch: WriteBatch) -> set[tuple[str, int | str]]:
+    return {(batch.account, one) for one in touched_by(batch)}

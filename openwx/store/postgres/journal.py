@@ -6,25 +6,25 @@ is owned by one process at a time. The first write for one that nobody owns clai
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
 
-from openwx import metrics
 from openwx.config.contract import POST_API
 from openwx.store.base import MAX_SEQ, JournalError, LeaseLost
-from openwx.store.condition import Condition
+from openwx.store.condition import ByCondition
 from openwx.store.postgres import queries, schema
 from openwx.store.postgres.checks import check
 from openwx.store.postgres.connections import Address, Readers, Unreachable, not_opened, opened
 from openwx.store.postgres.membership import LEASE_S, Membership
 from openwx.store.postgres.ownership import Node
-from openwx.store.postgres.settling import PROBE_EVERY_S
 from openwx.store.postgres.terms import Terms
 from openwx.store.postgres.writer import Writer
+from openwx.store.pruning import prune_account
 from openwx.store.records import (
+    SENT,
     AccountRecord,
     Counts,
     DeliveryStatus,
@@ -48,7 +48,7 @@ SIZE_EVERY_S = 60.0
 log = logging.getLogger("openwx.report")
 
 
-class PostgresJournal:
+class PostgresJournal(ByCondition):
     """Implements ``openwx.store.base.Journal``. Use it as ``async with``; leaving completes all writes.
 
     ``home`` names the data folder, whose lock proves that its former process is gone.
@@ -62,10 +62,10 @@ class PostgresJournal:
         clock: Callable[[], float] = time.time,
         lease_s: float = LEASE_S,
     ) -> None:
+        super().__init__()
         address.require_valid()
         self._address = address
         self._clock = clock
-        self._condition = Condition()
         self._terms = Terms(uuid4())
         self._membership = Membership(
             address,
@@ -118,26 +118,6 @@ class PostgresJournal:
     ) -> None:
         self._is_open = False
         await self._stack.aclose()
-
-    # -- whether it can be written -----------------------------------------------------------------
-
-    @property
-    def trouble(self) -> str:
-        return self._condition.trouble
-
-    def require_writable(self) -> None:
-        self._condition.require()
-
-    async def until_writable(self) -> bool:
-        return await self._condition.until_working()
-
-    async def until_failing(self) -> JournalError:
-        return await self._condition.until_failing()
-
-    async def until_done(
-        self, work: Callable[[], Awaitable[T]], on_wait: Callable[[JournalError], object]
-    ) -> T:
-        return await self._condition.until_done(work, on_wait, pause_s=PROBE_EVERY_S)
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -213,7 +193,7 @@ class PostgresJournal:
 
     async def counts(self, account: str, *, within_s: float) -> Counts:
         since = self._clock() - within_s
-        rows = await self._read(queries.COUNTS, account, since, queries.SENT)
+        rows = await self._read(queries.COUNTS, account, since, SENT)
         return queries.counts_of(rows[0])
 
     # -- deliveries --------------------------------------------------------------------------------
@@ -279,13 +259,9 @@ class PostgresJournal:
         count = 0
         before = self._clock() - keep_s
         for account in self._terms.accounts:
-            for status in (DeliveryStatus.DELIVERED, DeliveryStatus.DROPPED):
-                count += await self._prune(account, status, before, keep)
-            failed = await self._prune(account, DeliveryStatus.FAILED, 0.0, keep_failed)
-            if failed:
-                words = "%s: deleted the oldest %d of the failed reports"
-                metrics.dropped(log, "failed_delivery", words, account, failed, count=failed)
-            count += failed
+            count += await prune_account(
+                self._prune, account, before=before, keep=keep, keep_failed=keep_failed
+            )
         return count
 
     async def _prune(self, account: str, status: DeliveryStatus, before: float, keep: int) -> int:

@@ -129,8 +129,6 @@ INSERT INTO accounts AS a (account, wanted, settings, origin) VALUES ($1, $2, $3
 ON CONFLICT (account) DO UPDATE SET wanted = excluded.wanted, settings = excluded.settings, origin = excluded.origin"""
 FORGET_ACCOUNT = "UPDATE accounts SET wanted = false, settings = NULL WHERE account = $1"
 
-SENT = b'"code":0,'
-"""Part of the JSON of a successful send. In a text its quotes would be escaped."""
 
 Row = Any
 """A row, whose values are found by name and in their order."""

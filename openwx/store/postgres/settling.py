@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from openwx.store.base import InDoubt, InvalidBatch, JournalError, LeaseLost
-from openwx.store.condition import Condition
+from openwx.store.condition import PROBE_EVERY_S, Condition
 from openwx.store.postgres import queries
 from openwx.store.postgres.connections import Address, Lost, Unreachable, WriterConnection
 from openwx.store.postgres.errors import Effect, effect_of, worded
@@ -24,8 +24,6 @@ from openwx.store.postgres.waiting import Statement, Waiting
 
 log = logging.getLogger("openwx.report")
 
-PROBE_EVERY_S = 0.5
-"""How often a lost connection is sought anew, in seconds."""
 MIN_BYTES_A_SECOND = 1024 * 1024
 """What a group needs to arrive does not count as silence, unless it is slower than that."""
 MAX_PROBE_BYTES = 1024 * 1024

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from openwx.store.batches import beginning_of
 from openwx.store.records import (
-    MAX_STORED_BODY,
     CompletedReport,
     DeliveryKey,
     DeliveryOutcome,
@@ -69,23 +69,6 @@ def values_of(batch: WriteBatch) -> Iterator[tuple[str, Name, bytes | None]]:
             yield part, (batch.account, key.encode()), value
 
 
-def touched_by(batch: WriteBatch) -> Iterator[tuple[str, int | str]]:
-    """List the reports and sends that exist, or that other batches may name, by account and id or uid."""
-    account = batch.account
-    for send in batch.sends:
-        yield account, send.uid
-        if send.report_id is not None:
-            yield account, send.report_id
-    for uid in (*batch.rewritten_sends, *batch.finished_sends):
-        yield account, uid
-    for done in batch.completed:
-        yield account, done.id
-    for end in batch.outcomes:
-        yield account, end.id
-    for key in batch.failed_tries:
-        yield account, key.report_id
-
-
 def _key_row(account: str, key: DeliveryKey) -> Row:
     return account, key.report_id, key.target.encode()
 
@@ -107,10 +90,7 @@ def _outcome_row(account: str, end: DeliveryOutcome) -> Row:
 
 
 def _report_row(report: Report, now: float) -> Row:
-    status, ended, body = 0, 0.0, report.body
-    if not report.targets and not report.media:
-        status, ended = int(DeliveryStatus.DELIVERED), now
-        body = b"" if len(body) > MAX_STORED_BODY else body
+    status, ended, body = beginning_of(report, now)
     return (
         *(report.account, report.id, report.chat.encode(), report.kind, report.uid.encode()),
         *(report.dedupe.encode() or None, status, ended, report.reply_to, report.media),

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 import asyncpg
 
 from openwx.store.base import JournalError
-from openwx.store.condition import Condition
+from openwx.store.condition import PROBE_EVERY_S, Condition
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.group import Entry, Group
-from openwx.store.postgres.settling import PROBE_EVERY_S, Settler, add
+from openwx.store.postgres.settling import Settler, add
 from openwx.store.postgres.terms import Terms
 from openwx.store.postgres.waiting import Job, Statement, Waiting
 from openwx.store.records import WriteBatch, WriteResult

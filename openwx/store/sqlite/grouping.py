@@ -4,14 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from openwx.store import condition
+from openwx.store import batches
+from openwx.store.batches import MAX_BATCHES, MAX_BYTES
 from openwx.store.records import AccountRecord, WriteBatch
 from openwx.store.sqlite.executor import Job
-
-MAX_WRITES = 1000
-"""Writes in one transaction."""
-MAX_BYTES = 8 * 1024 * 1024
-"""Bytes in one transaction, unless a single write has more."""
 
 
 class AccountChange(msgspec.Struct, frozen=True):
@@ -31,7 +27,7 @@ def groups_of(jobs: Sequence[Job]) -> Iterator[list[Job]]:
     room = MAX_BYTES
     for job in jobs:
         size = size_of(job.what)
-        if group and (size > room or len(group) == MAX_WRITES):
+        if group and (size > room or len(group) == MAX_BATCHES):
             yield group
             group, room = [], MAX_BYTES
         group.append(job)
@@ -54,7 +50,7 @@ def runs_of(writes: Iterable[Write]) -> Iterator[list[WriteBatch] | AccountChang
             run, changed = [], set()
             yield write
             continue
-        if rows := _rows_of(write):
+        if rows := batches.touched_by(write):
             if not changed.isdisjoint(rows):
                 yield run
                 run, changed = [], set()
@@ -64,26 +60,8 @@ def runs_of(writes: Iterable[Write]) -> Iterator[list[WriteBatch] | AccountChang
         yield run
 
 
-def _rows_of(batch: WriteBatch) -> set[int | str]:
-    """Return ids of the reports and uids of the sends that a batch names."""
-    rows: set[int | str] = set()
-    for ended in (batch.outcomes, batch.completed):
-        for one in ended:
-            rows.add(one.id)
-    for keys in (batch.failed_tries, batch.retried, batch.dropped):
-        for key in keys:
-            rows.add(key.report_id)
-    for send in batch.sends:
-        rows.add(send.uid)
-        if send.report_id is not None:
-            rows.add(send.report_id)
-    if batch.finished_sends or batch.rewritten_sends:
-        rows.update(batch.finished_sends, batch.rewritten_sends)
-    return rows
-
-
 def size_of(write: Write) -> int:
     """Return about how many bytes it takes to write this."""
     if isinstance(write, AccountChange):
         return len(write.record.settings) if write.record else 0
-    return condition.size_of(write)
+    return batches.size_of(write)

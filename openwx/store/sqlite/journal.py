@@ -8,16 +8,18 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from openwx import metrics
 from openwx.config.contract import POST_API
 from openwx.store.base import MAX_SEQ, InDoubt, JournalError
-from openwx.store.condition import Condition
+from openwx.store.batches import MAX_BATCHES
+from openwx.store.condition import PROBE_EVERY_S, ByCondition
+from openwx.store.pruning import prune_account
 from openwx.store.records import (
+    SENT,
     AccountRecord,
     Counts,
     DeliveryStatus,
@@ -33,7 +35,7 @@ from openwx.store.records import (
 from openwx.store.sqlite import queries
 from openwx.store.sqlite.executor import Abandoned, Worker
 from openwx.store.sqlite.files import Files
-from openwx.store.sqlite.grouping import MAX_WRITES, AccountChange, Write, size_of
+from openwx.store.sqlite.grouping import AccountChange, Write, size_of
 from openwx.store.sqlite.queries import (
     Probe,
     Prune,
@@ -50,14 +52,12 @@ T = TypeVar("T")
 
 log = logging.getLogger("openwx.report")
 
-PROBE_EVERY_S = 0.5
-"""How often the journal's files are checked; in trouble, whether they can be written again."""
 PROBE_TIMEOUT_S = 20.0
 """A disk that takes longer to answer is as good as none."""
 _CLOSED = "the journal is closed"
 
 
-class SQLiteJournal:
+class SQLiteJournal(ByCondition):
     """Implements ``openwx.store.base.Journal``. Use it as ``async with``; leaving completes all writes.
 
     If the disk does not answer meanwhile, they end as ``InDoubt``.
@@ -66,11 +66,11 @@ class SQLiteJournal:
     def __init__(
         self, path: Path, *, beside: Sequence[Path] = (), clock: Callable[[], float] = time.time
     ) -> None:
+        super().__init__()
         self._clock = clock
         self._files = Files(path, beside)
-        self._condition = Condition()
         self._transactions = Transactions(path, clock, self._files)
-        self._worker = Worker(self._transactions, name="journal", max_batch=MAX_WRITES)
+        self._worker = Worker(self._transactions, name="journal", max_batch=MAX_BATCHES)
         self._is_open = False
         self._probing: asyncio.Task[None]
 
@@ -95,24 +95,6 @@ class SQLiteJournal:
 
     # -- whether it can be written -----------------------------------------------------------------
 
-    @property
-    def trouble(self) -> str:
-        return self._condition.trouble
-
-    def require_writable(self) -> None:
-        self._condition.require()
-
-    async def until_writable(self) -> bool:
-        return await self._condition.until_working()
-
-    async def until_failing(self) -> JournalError:
-        return await self._condition.until_failing()
-
-    async def until_done(
-        self, work: Callable[[], Awaitable[T]], on_wait: Callable[[JournalError], object]
-    ) -> T:
-        return await self._condition.until_done(work, on_wait, pause_s=PROBE_EVERY_S)
-
     async def _probe(self) -> None:
         """Check for ever whether the files are in their places; in trouble, whether they can be written."""
         condition = self._condition
@@ -134,20 +116,15 @@ class SQLiteJournal:
     # -- writing -----------------------------------------------------------------------------------
 
     async def write(self, batch: WriteBatch) -> WriteResult:
-        self._require_open()
-        self._condition.require()
-        try:
-            return cast("WriteResult", await self._worker.do(batch))
-        except (JournalError, Abandoned) as error:
-            raise self._failed(error, batch) from error.__cause__
+        return cast("WriteResult", await self._write(batch))
 
-    async def _change(self, change: AccountChange) -> None:
+    async def _write(self, what: Write) -> WriteResult | None:
         self._require_open()
         self._condition.require()
         try:
-            await self._worker.do(change)
+            return cast("WriteResult | None", await self._worker.do(what))
         except (JournalError, Abandoned) as error:
-            raise self._failed(error, change) from error.__cause__
+            raise self._failed(error, what) from error.__cause__
 
     def _failed(self, error: JournalError | Abandoned, what: Write) -> JournalError | InDoubt:
         """Note that something could not be written, and return what its caller is told."""
@@ -210,7 +187,7 @@ class SQLiteJournal:
 
     async def counts(self, account: str, *, within_s: float) -> Counts:
         since = self._clock() - within_s
-        rows = await self._read(queries.COUNTS, account, since, queries.SENT)
+        rows = await self._read(queries.COUNTS, account, since, SENT)
         return queries.counts_of(rows[0])
 
     # -- deliveries --------------------------------------------------------------------------------
@@ -258,10 +235,10 @@ class SQLiteJournal:
         return [queries.account_of(row) for row in await self._read(queries.ACCOUNTS)]
 
     async def save_account(self, record: AccountRecord) -> None:
-        await self._change(AccountChange(record.account, record))
+        await self._write(AccountChange(record.account, record))
 
     async def forget_account(self, account: str) -> None:
-        await self._change(AccountChange(account, None))
+        await self._write(AccountChange(account, None))
 
     # -- maintenance -------------------------------------------------------------------------------
 
@@ -272,15 +249,14 @@ class SQLiteJournal:
         before = self._clock() - keep_s
         account = ""
         while (account := (await self._read(queries.NEXT_ACCOUNT, account))[0][0]) is not None:
-            count += await self._in_slices(Prune(account, DeliveryStatus.DELIVERED, before, keep))
-            count += await self._in_slices(Prune(account, DeliveryStatus.DROPPED, before, keep))
-            failed = await self._in_slices(Prune(account, DeliveryStatus.FAILED, 0.0, keep_failed))
-            if failed:
-                words = "%s: deleted the oldest %d of the failed reports"
-                metrics.dropped(log, "failed_delivery", words, account, failed, count=failed)
-            count += failed
+            count += await prune_account(
+                self._prune, account, before=before, keep=keep, keep_failed=keep_failed
+            )
         await self._in_slices(Vacuum())
         return count
+
+    async def _prune(self, account: str, status: DeliveryStatus, before: float, keep: int) -> int:
+        return await self._in_slices(Prune(account, status, before, keep))
 
     async def prune_media(self, *, keep_s: float) -> None:
         await self._in_slices(PruneOld("media", self._clock() - keep_s))

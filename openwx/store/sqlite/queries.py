@@ -97,8 +97,6 @@ SELECT (SELECT count(*) FROM recent WHERE kind = 'receive_message'),
 (SELECT count(*) FROM recent WHERE kind = 'send_message' AND instr(body, ?3) > 0),
 (SELECT count(*) FROM ended WHERE fate = 1), (SELECT count(*) FROM ended WHERE fate = 2),
 (SELECT count(*) FROM {_PENDING})"""  # noqa: S608 - ours
-SENT = b'"code":0,'
-"""Part of the JSON of a successful send. In a text its quotes would be escaped."""
 SENDS = """
 SELECT id, account, uid, upload_id, target, part, created, attachment, body FROM sends
 WHERE account = ? ORDER BY id"""

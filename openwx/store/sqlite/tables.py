@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Any
 
+from openwx.store.batches import beginning_of
 from openwx.store.records import (
     MAX_STORED_BODY,
     DeliveryKey,
@@ -237,10 +238,7 @@ def _end_row(end: DeliveryOutcome, account: str, now: float) -> tuple[Any, ...]:
 
 
 def _report_row(report: Report, now: float) -> tuple[Any, ...]:
-    status, ended, body = 0, 0.0, report.body
-    if not report.targets and not report.media:
-        status, ended = int(DeliveryStatus.DELIVERED), now
-        body = b"" if len(body) > MAX_STORED_BODY else body
+    status, ended, body = beginning_of(report, now)
     return (
         *(report.id, report.account, report.chat, report.kind, report.uid, report.dedupe or None),
         *(now, status, ended, report.reply_to, report.media, report.attachment, body),

@@ -172,7 +172,7 @@ async def test_nothing_is_written_after_what_is_in_doubt(
     journal: SQLiteJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not even what waited already: it would overwrite that one, which must be told first."""
-    monkeypatch.setattr("openwx.store.sqlite.grouping.MAX_WRITES", 1)
+    monkeypatch.setattr("openwx.store.sqlite.grouping.MAX_BATCHES", 1)
     disk = faulty(journal)
     disk.failing = {"COMMIT", PROBE}
     first = asyncio.create_task(journal.write(batch_of("first")))
