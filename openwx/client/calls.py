@@ -310,7 +310,7 @@ async def _read(route: str, response: aiohttp.ClientResponse) -> bytes:
 def _decoded(route: str, body: bytes, decode: Callable[[bytes], T]) -> T:
     try:
         return decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except errors.UNREADABLE as error:
         raise errors.NotOpenwx(route, f"the answer cannot be understood: {error}") from error
 
 

@@ -130,7 +130,7 @@ class Events:
         self.missed += 1
         try:
             missed = msgspec.json.decode(data, type=_Missed)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except errors.UNREADABLE as error:
             raise errors.NotOpenwx("events", f"a gap that cannot be understood: {error}") from error
         log.warning(
             "events after %d up to %d are missing: %s", missed.after, missed.upto, missed.reason

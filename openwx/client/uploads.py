@@ -57,7 +57,7 @@ def decode(body: bytes) -> Upload:
         if head.post_type == "event":
             return _event(head.event, head.params)
         message: Message = _of_format.get(head.format, _of_format[""]).decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except errors.UNREADABLE as error:
         raise NotAnUploadError(f"no upload of openwx: {error}") from error
     return message
 

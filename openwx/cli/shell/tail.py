@@ -15,6 +15,7 @@ from openwx.cli import probe
 from openwx.cli.shell import lines, outcomes, output
 from openwx.cli.shell.state import StateFile
 from openwx.client import NotConnected, NotRunning, OutcomeUnknown, QueueFull
+from openwx.client.errors import UNREADABLE
 from openwx.client.stream import Frame
 from openwx.config import Settings
 
@@ -145,7 +146,7 @@ class Tail:
                 output.json_line(lines.with_id(frame.id, frame.data))
             else:
                 output.line(lines.worded(msgspec.json.decode(frame.data, type=dict[str, Any])))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             words = f"the gateway sent what is no report: {error}"
             raise outcomes.Failure(outcomes.FAILED, None, words) from None
 
@@ -153,5 +154,5 @@ class Tail:
 def _reason(frame: Frame) -> str:
     try:
         return msgspec.json.decode(frame.data, type=_Why).reason
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return "the gateway does not say why"
