@@ -1,4 +1,4 @@
-"""A bot that greets whoever mentions it in a group, and knows what they quoted; but not its like, which greets back.
+"""A bot that greets who mentions it in a group, and knows what they quoted. Two such bots do not greet each other.
 
 Run it: .venv/bin/python examples/greet_bot.py [PORT] [OPENWX_URL]   (with a token: OPENWX_TOKEN=… before it)
 """

@@ -67,9 +67,8 @@ class ReportSettings(BaseModel):
 
     @model_validator(mode="after")
     def _targets_get_recorded_events(self) -> Self:
-        if (
-            type(self) is ReportSettings
-        ):  # for an account, only ``Settings`` knows which list counts
+        # For an account, only `Settings` knows which list counts.
+        if type(self) is ReportSettings:
             self.require_recorded_events()
         return self
 

@@ -14,12 +14,7 @@ from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_que
 from openwx.console.context import LOGIN, ROOT, PageContext, View, local_path
 from openwx.console.services import ConsoleServices
 from openwx.console.translation import Translator
-from openwx.console.wording import (
-    Explanation,
-    PageError,
-    error_reason,
-    trouble_reason,
-)
+from openwx.console.wording import Explanation, PageError, error_reason, trouble_reason
 from openwx.errors import CallerError, Code, WeChatError
 from openwx.language import language_of
 from openwx.logcontext import also
