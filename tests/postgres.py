@@ -95,11 +95,17 @@ class Server:
     def kill(self) -> None:
         """Kill it and all of its processes, as a loss of power would."""
         assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)  # it starts no others now
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
-        for pid in (self._process.pid, *map(int, children.split())):
+        pids = [*map(int, children.split())]
+        for pid in (self._process.pid, *pids):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
         self._process.wait()
+        deadline = time.monotonic() + PATIENCE_S
+        while any(map(_is_alive, pids)):  # their memory would keep the next one from starting
+            assert time.monotonic() < deadline, "they do not end"
+            time.sleep(0.005)
 
     def stop(self) -> None:
         """Stop it at once: nobody needs its files any more."""
@@ -122,6 +128,14 @@ class Server:
         )  # type: ignore[call-overload]
         if done.returncode != 0:
             raise RuntimeError(f"{program}: {done.stdout} {done.stderr}")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
 
 
 class NoServer(Exception):
