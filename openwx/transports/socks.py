@@ -43,9 +43,13 @@ class SocksConnector(aiohttp_socks.ProxyConnector):
         traces: list[aiohttp.tracing.Trace],
         timeout: aiohttp.ClientTimeout,
     ) -> aiohttp.connector.Connection:
+        limit_s = timeout.sock_connect
+        # python-socks has a timer of its own, and waits for the end of a connection that broke off within TLS, which
+        # may never be told. Only a second, later timer ends that: two that expire at once cancel once.
+        own = aiohttp.ClientTimeout(sock_connect=None if limit_s is None else 0.9 * limit_s)
         try:
-            async with asyncio.timeout(timeout.sock_connect):  # TLS behind the proxy included
-                return await super().connect(req, traces, timeout)
+            async with asyncio.timeout(limit_s):
+                return await super().connect(req, traces, own)
         except (
             aiohttp_socks.ProxyConnectionError,
             aiohttp_socks.ProxyTimeoutError,

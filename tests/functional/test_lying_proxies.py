@@ -3,8 +3,12 @@
 import asyncio
 import logging
 
+import aiohttp
 import pytest
 
+from openwx.config.proxies import Proxy
+from openwx.transports.proxytrouble import ProxyTroubleError
+from openwx.transports.socks import SocksConnector
 from tests.patience import PATIENCE_S
 from tests.proxies import SHOWN_PASSWORD, USER, HttpProxy, SmallProxy, SocksProxy, listening
 
@@ -108,3 +112,15 @@ async def test_a_proxy_that_lies(
         assert not [one for one in SECRETS if one in told]
         assert "\x1b" not in client["state_reason"]
         assert "log in" not in client["state_reason"]
+
+
+async def test_many_at_once_are_told_in_the_time_for_a_connection() -> None:
+    """A connection that broke off within TLS has no end of which anybody is told."""
+    liar = Liar(SocksProxy, SOCKS["silence for TLS"])
+    limits = aiohttp.ClientTimeout(total=PATIENCE_S, sock_connect=0.2)
+    async with listening(liar) as proxy:
+        connector = SocksConnector(Proxy("socks5", "127.0.0.1", proxy.port))
+        async with aiohttp.ClientSession(connector=connector, timeout=limits) as http:
+            calls = [http.get(f"https://{NAME}") for _ in range(20)]
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(one) for one in answers] == [ProxyTroubleError] * 20
