@@ -6,6 +6,7 @@
     ├── ConfigError            a setting is wrong           -> one line, exit 2
     │   └── NotNowError        the disk is full             -> one line, exit 1
     ├── CallerError            an API call cannot be done   -> the answer's envelope
+    ├── LeaseLost              another process has the account -> nothing more is done for it here
     └── WeChatError            WeChat did not do what was asked
         ├── Unreachable        no answer                    -> try again, with back-off
         │   └── NeverReached   no connection even           -> the same; for certain nothing took effect
@@ -78,6 +79,13 @@ class CallerError(OpenwxError):
         self.status = status
         self.http_status = http_status
         self.extra = extra
+
+
+class LeaseLost(OpenwxError):
+    """Nothing was done, and this process may do nothing for the account any more: another one runs it now.
+
+    Nobody repeats what raised it, or waits for it to end.
+    """
 
 
 class WeChatError(OpenwxError):

@@ -27,10 +27,10 @@ from openwx.api.access import Access
 from openwx.api.app import make_runner
 from openwx.config import Listen, Settings
 from openwx.console import Console
-from openwx.errors import ConfigError, NotNowError, WeChatError
+from openwx.errors import ConfigError, LeaseLost, NotNowError, WeChatError
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
-from openwx.store.base import InDoubt, Journal, JournalError, JournalUnavailable, LeaseLost
+from openwx.store.base import InDoubt, Journal, JournalError, JournalUnavailable
 from openwx.store.records import WriteBatch
 from openwx.timing import Timing
 from openwx.transports import by_kind

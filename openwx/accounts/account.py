@@ -37,9 +37,9 @@ from openwx.accounts.streams import Stream
 from openwx.config import AccountSettings, ReportSettings, Target
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.events import Event, State, StateChanged, Stopped
-from openwx.errors import SessionEnded, WeChatError
+from openwx.errors import LeaseLost, SessionEnded, WeChatError
 from openwx.reasons import Reason, ReasonCode, reason
-from openwx.store.base import InDoubt, JournalError, LeaseLost
+from openwx.store.base import InDoubt, JournalError
 from openwx.transports import by_kind
 from openwx.transports.base import Batch, Capability, ContactActions, SendBudget
 from openwx.transports.ratelimit import RateLimiter

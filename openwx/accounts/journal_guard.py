@@ -1,7 +1,7 @@
 """What callers are told when the journal cannot be written."""
 
-from openwx.errors import CallerError, Code
-from openwx.store.base import InDoubt, Journal, JournalError, LeaseLost
+from openwx.errors import CallerError, Code, LeaseLost
+from openwx.store.base import InDoubt, Journal, JournalError
 
 RETRY_AFTER_S = 1
 """``Retry-After``, in seconds. The journal checks twice a second whether it can be written again."""

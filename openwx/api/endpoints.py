@@ -26,9 +26,9 @@ from openwx.api.stream_models import EventStream, Listing, Socket
 from openwx.api.texts import UnusableBodyError
 from openwx.api.visible import VisibleGateway
 from openwx.api.websocket import Sockets
-from openwx.errors import CallerError, Code, WeChatError
+from openwx.errors import CallerError, Code, LeaseLost, WeChatError
 from openwx.logcontext import also, leave_out
-from openwx.store.base import InDoubt, JournalError, LeaseLost
+from openwx.store.base import InDoubt, JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager

@@ -21,9 +21,9 @@ from openwx.cli import probe
 from openwx.client import CallFailed, Client, Delivery
 from openwx.config import Settings
 from openwx.config.contract import POST_API
-from openwx.errors import CallerError, ConfigError
+from openwx.errors import CallerError, ConfigError, LeaseLost
 from openwx.safetext import in_json, one_line
-from openwx.store.base import InDoubt, JournalError, LeaseLost
+from openwx.store.base import InDoubt, JournalError
 from openwx.store.records import ListedDelivery
 
 State = Literal["failed", "waiting"]

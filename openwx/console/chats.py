@@ -17,8 +17,8 @@ from openwx.console.messages import MessageView, message_of, one_line
 from openwx.console.pictures import sizes_of
 from openwx.console.wording import PageError, error_reason
 from openwx.domain.contacts import Chat, Group, Member
-from openwx.errors import CallerError, Code
-from openwx.store.base import InDoubt, LeaseLost
+from openwx.errors import CallerError, Code, LeaseLost
+from openwx.store.base import InDoubt
 from openwx.store.records import StoredReport
 from openwx.transports.base import Capability
 

@@ -15,10 +15,10 @@ from openwx.console.context import LOGIN, ROOT, PageContext, View, local_path
 from openwx.console.services import ConsoleServices
 from openwx.console.translation import Translator
 from openwx.console.wording import Explanation, PageError, error_reason, trouble_reason
-from openwx.errors import CallerError, Code, WeChatError
+from openwx.errors import CallerError, Code, LeaseLost, WeChatError
 from openwx.language import language_of
 from openwx.logcontext import also
-from openwx.store.base import InDoubt, JournalError, LeaseLost
+from openwx.store.base import InDoubt, JournalError
 
 log = logging.getLogger("openwx.console")
 

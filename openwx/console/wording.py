@@ -14,13 +14,14 @@ from openwx.errors import (
     BadResponse,
     CallerError,
     Code,
+    LeaseLost,
     ProxyFailed,
     ProxyTrouble,
     Rejected,
     WeChatError,
 )
 from openwx.reasons import Reason, ReasonCode
-from openwx.store.base import InDoubt, LeaseLost
+from openwx.store.base import InDoubt
 from openwx.store.records import ListedDelivery
 
 MAY_NOT_LOG_IN = 1203

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from openwx import metrics
+from openwx.steady import steady
 from openwx.store.base import InDoubt, JournalError, KeyValue
 from openwx.store.records import WriteBatch
 
@@ -27,12 +28,6 @@ _ALL_ACCOUNTS = ""
 """The name under which the clock's state is stored: it is of the machine, which has one for all accounts. No account
 can have this name."""
 _KEY = "clock"
-
-
-def steady() -> float:
-    """Return seconds of a clock that is never set, and goes on while the machine sleeps."""
-    boot = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boot is None else time.clock_gettime(boot)
 
 
 def boot_id() -> str:

@@ -18,11 +18,14 @@ What every store promises, and ``tests/unit/store/conformance`` checks:
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
+from uuid import UUID
 
 from openwx.config.contract import POST_API
 from openwx.errors import OpenwxError
+from openwx.lease import Gate, Lease
 from openwx.store.records import (
     AccountRecord,
+    ClusterView,
     Counts,
     ListedDelivery,
     MessagePage,
@@ -51,13 +54,6 @@ class InDoubt(OpenwxError):
     """Nobody knows whether this was stored, and the wait for the answer had to end: the store closes.
 
     No ``JournalError``: what is repeated then may be stored twice.
-    """
-
-
-class LeaseLost(OpenwxError):
-    """Nothing was stored, and this process may do nothing for the account any more: another one runs it now.
-
-    No ``JournalError``: nobody waits for it to end.
     """
 
 
@@ -246,6 +242,55 @@ class Maintenance(Protocol):
         """
 
 
+class Ownership(Protocol):
+    """Which process owns which account, in a store that several share. All but the properties raise ``JournalError``.
+
+    A process owns an account from ``claim`` until ``release``, or until others have found that it is silent. It reads
+    what the account has after the claim, not before.
+    """
+
+    @property
+    def node(self) -> str:
+        """The name of this process."""
+
+    @property
+    def incarnation(self) -> UUID:
+        """The membership of this process. Another one follows after it was declared dead."""
+
+    @property
+    def lease(self) -> Lease:
+        """How long this process may act for its accounts."""
+
+    @property
+    def owned(self) -> list[str]:
+        """The accounts that this process owns, by name."""
+
+    @property
+    def former(self) -> frozenset[str]:
+        """The accounts that a former process of the same home owned when this one joined."""
+
+    def gate(self, account: str) -> Gate:
+        """Return the gate of an owned account. It closes when the account is lost or released."""
+
+    async def view(self) -> ClusterView:
+        """Return the members and the accounts as they are now."""
+
+    async def until_hinted(self, within_s: float) -> None:
+        """Wait until a member says that something has changed, or so many seconds."""
+
+    async def claim(self, accounts: Sequence[str]) -> list[str]:
+        """Begin to own those of these accounts that no other member owns. Return those that this process owns now."""
+
+    async def release(self, account: str, *, to: str = "") -> None:
+        """End the ownership of an account whose writes have all returned. ``to``: the node that shall take it."""
+
+    async def assign(self, account: str, node: str) -> bool:
+        """Name the node that shall own an account next: its owner hands it over. False if there is no such account."""
+
+    async def set_draining(self, node: str, *, is_draining: bool) -> bool:
+        """Set whether a node hands its accounts over, and takes none. False if there is no such member."""
+
+
 class Journal(
     ReportStore,
     ReportLog,
@@ -257,3 +302,7 @@ class Journal(
     Protocol,
 ):
     """All roles of one store."""
+
+    @property
+    def ownership(self) -> Ownership | None:
+        """Which process owns which account; None where this one owns all of them, for no other shares the store."""

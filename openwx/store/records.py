@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -285,6 +286,63 @@ class AccountRecord(msgspec.Struct, kw_only=True, frozen=True):
     """Opaque to the store."""
     origin: str
     """Where it comes from: ``config`` or ``api``."""
+
+
+class NodeOptions(msgspec.Struct, kw_only=True, frozen=True):
+    """How a process takes part in a store that several share."""
+
+    node: str
+    """Its name, unique among them."""
+    home: UUID
+    """An id of its data folder, which no other process has locked."""
+    url: str = ""
+    """Where the others reach it; empty where they do not."""
+    max_clients: int = 100
+    """How many accounts it may own."""
+    lease_s: float = 15.0
+    """How long a node may be silent."""
+    is_draining: bool = False
+    """Whether it takes no accounts but those that it is told to, such as a command."""
+
+
+class Node(msgspec.Struct, kw_only=True, frozen=True):
+    """A node that is a member: it joined, and was neither declared dead nor has it left."""
+
+    incarnation: UUID
+    """The id of its membership, never used again."""
+    node: str
+    url: str
+    version: str
+    beat: int
+    """How often it has said that it lives."""
+    is_draining: bool
+    max_clients: int
+
+
+class OwnedAccount(msgspec.Struct, kw_only=True, frozen=True):
+    """An account with a row, and which member owns it."""
+
+    account: str
+    wanted: bool
+    settings: bytes
+    origin: str
+    owner: UUID | None
+    """The incarnation of its owner; None while no member owns it."""
+    epoch: int
+    """Its term: of two terms the later one is higher."""
+    next: str
+    """The node that shall take it; empty where none is named."""
+
+
+class ClusterView(msgspec.Struct, frozen=True):
+    """The members and the accounts at one moment."""
+
+    nodes: list[Node]
+    accounts: list[OwnedAccount]
+
+    def node_of(self, incarnation: UUID | None) -> Node | None:
+        """Return the member with this incarnation."""
+        return next((one for one in self.nodes if one.incarnation == incarnation), None)
 
 
 class WriteResult(msgspec.Struct, frozen=True):

@@ -8,7 +8,8 @@ import pytest
 
 from openwx import service, store
 from openwx.domain.events import State
-from openwx.store.base import InDoubt, LeaseLost
+from openwx.errors import LeaseLost
+from openwx.store.base import InDoubt
 from openwx.store.records import AccountRecord, WriteBatch
 from tests.memory_wechat import MemoryAccount
 from tests.patience import PATIENCE_S

@@ -13,7 +13,8 @@ from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
 
 from openwx.config.contract import POST_API
-from openwx.store.base import MAX_SEQ, JournalError, LeaseLost
+from openwx.errors import LeaseLost
+from openwx.store.base import MAX_SEQ, JournalError
 from openwx.store.condition import ByCondition
 from openwx.store.postgres import queries, schema
 from openwx.store.postgres.checks import check

@@ -12,7 +12,8 @@ from typing import Any
 
 import asyncpg
 
-from openwx.store.base import InDoubt, InvalidBatch, JournalError, LeaseLost
+from openwx.errors import LeaseLost
+from openwx.store.base import InDoubt, InvalidBatch, JournalError
 from openwx.store.condition import PROBE_EVERY_S, Condition
 from openwx.store.postgres import queries
 from openwx.store.postgres.connections import Address, Lost, Unreachable, WriterConnection

@@ -67,6 +67,8 @@ class SQLiteJournal(ByCondition):
         self, path: Path, *, beside: Sequence[Path] = (), clock: Callable[[], float] = time.time
     ) -> None:
         super().__init__()
+        self.ownership = None
+        """One process uses it: the journal's folder is locked."""
         self._clock = clock
         self._files = Files(path, beside)
         self._transactions = Transactions(path, clock, self._files)

@@ -9,7 +9,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from openwx.store.base import InDoubt, InvalidBatch, JournalError, LeaseLost
+from openwx.errors import LeaseLost
+from openwx.store.base import InDoubt, InvalidBatch, JournalError
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import (

@@ -6,7 +6,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from openwx.store.base import JournalError, LeaseLost
+from openwx.errors import LeaseLost
+from openwx.store.base import JournalError
 from openwx.store.postgres import ownership
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal

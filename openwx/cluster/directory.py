@@ -1,0 +1,67 @@
+"""Which node owns an account, as it was a moment ago."""
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+
+from openwx.steady import steady
+from openwx.store.base import Ownership
+from openwx.store.records import ClusterView, Node
+
+FRESH_S = 1.0
+"""How long an answer of the store is used, in seconds."""
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """The node that owns an account, in a term."""
+
+    node: Node
+    epoch: int
+
+
+class Directory:
+    """Owners by account, read from the store at most once in ``FRESH_S`` seconds."""
+
+    def __init__(self, ownership: Ownership) -> None:
+        self._ownership = ownership
+        self._view = ClusterView([], [])
+        self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
+
+    @property
+    def node(self) -> str:
+        """The name of this node."""
+        return self._ownership.node
+
+    def note(self, view: ClusterView) -> None:
+        """Use a view that was read just now."""
+        self._view, self._read_at = view, steady()
+
+    async def view(self) -> ClusterView:
+        """Return the members and the accounts. Raise ``JournalError``."""
+        async with self._reading:
+            if steady() - self._read_at > FRESH_S:
+                self.note(await self._ownership.view())
+            return self._view
+
+    async def owner_of(self, account: str, *, but: Owner | None = None) -> Owner | None:
+        """Return the owner of an account, if a node owns it. ``but``: one that was asked, and is not the owner.
+
+        Raise ``JournalError``.
+        """
+        owner = (await self.owners()).get(account)
+        if but is not None and owner == but:
+            self._read_at = float("-inf")
+            owner = (await self.owners()).get(account)
+        return owner
+
+    async def owners(self) -> Mapping[str, Owner]:
+        """Return the owners of all accounts that have one. Raise ``JournalError``."""
+        view = await self.view()
+        nodes = {one.incarnation: one for one in view.nodes}
+        return {
+            one.account: Owner(nodes[one.owner], one.epoch)
+            for one in view.accounts
+            if one.owner in nodes
+        }

@@ -1,0 +1,90 @@
+"""Whether this process may act for an account now: make a call to WeChat, or a request to its backends.
+
+Where several processes share a store, one of them may, as long as its lease lasts. It stops in time before another one
+may take its accounts. A process alone always may.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from openwx.errors import LeaseLost
+from openwx.steady import steady
+
+
+class Lease:
+    """The time in which this process may act for its accounts. It never ends where nothing renews it."""
+
+    def __init__(self, clock: Callable[[], float] = steady) -> None:
+        self._clock = clock
+        self._ends_at = math.inf
+        self._renewed = asyncio.Event()
+
+    def renew(self, ends_at: float) -> None:
+        """Set when it ends, in seconds of the clock."""
+        self._ends_at = ends_at
+        self._renewed.set()
+        self._renewed = asyncio.Event()
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until it ends, below 0 afterwards."""
+        return self._ends_at - self._clock()
+
+    @property
+    def is_valid(self) -> bool:
+        return self._ends_at > self._clock()
+
+    async def until_renewed(self) -> None:
+        """Wait for the next ``renew``."""
+        await self._renewed.wait()
+
+
+class Gate:
+    """What every call to WeChat and every request to a backend of one account passes, right before it is made."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._closed = asyncio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process may act for the account now."""
+        return not self._closed.is_set() and self._lease.is_valid
+
+    def close(self) -> None:
+        """Let nothing pass any more: the account belongs to another process, or to nobody."""
+        self._closed.set()
+
+    async def until_closed(self) -> None:
+        """Wait for ``close``."""
+        await self._closed.wait()
+
+    def require_mine(self) -> None:
+        """Raise ``LeaseLost`` once it is closed."""
+        if self._closed.is_set():
+            raise LeaseLost("another process has taken the account")
+
+    async def passed(self, within_s: float | None = None) -> None:
+        """Return at once while it is open; else wait until the lease is renewed.
+
+        Raise ``LeaseLost`` once it is closed, and ``TimeoutError`` after ``within_s`` seconds.
+        """
+        self.require_mine()
+        if self._lease.is_valid:
+            return
+        async with asyncio.timeout(within_s):
+            await self._until_open()
+
+    async def _until_open(self) -> None:
+        closed = asyncio.ensure_future(self._closed.wait())
+        try:
+            while not self._lease.is_valid:
+                renewed = asyncio.ensure_future(self._lease.until_renewed())
+                try:
+                    await asyncio.wait({closed, renewed}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    renewed.cancel()
+                self.require_mine()
+        finally:
+            closed.cancel()
