@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -388,7 +389,9 @@ async def test_a_bot_pauses_and_goes_on(
         one.pauses()
         person.says("meanwhile")
         sending = asyncio.create_task(one.account.outgoing.send(me(one), "in the queue"))
-        await one.gate.holds(3)  # the next poll, the send, and the POST of what the poll under way brought
+        await one.gate.holds(
+            3
+        )  # the next poll, the send, and the POST of what the poll under way brought
         called = len(simulator.calls)
         assert shown(one) == (State.UPDATING, ReasonCode.PAUSED)
         assert (len(simulator.calls), len(receiver.uploads)) == (called, 0)
@@ -473,3 +476,65 @@ async def test_a_file_of_a_reply_is_fetched_after_a_pause(
         one.goes_on()
         await receiver.until(lambda: len(receiver.uploads) > asked)
         await receiver.until(lambda: [one for one in receiver.uploads if "file" in one.query])
+
+
+# -- check_event --------------------------------------------------------------------------------------------
+
+
+def listed(one: Owner) -> list[str]:
+    """Return the contents of the messages that ``check_event`` returns now."""
+    payloads = [msgspec.json.decode(report.body) for report in one.account.buffer.pop_all()]
+    return [payload["content"] for payload in payloads if "content" in payload]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_check_event_goes_on_at_the_next_process(
+    world: World, journal: Journal, account: Account, receiver: Receiver, lost: bool
+) -> None:
+    """After a hand-over without a repetition, also of what a caller left behind; else since the last batch."""
+    grey = account.friend("小灰")
+
+    async def hears(*texts: str) -> None:
+        for text in texts:
+            grey.says(text)
+            await receiver.get(content=text)
+
+    async with owner(world, journal) as one:
+        await logs_in(one, world)
+        await hears("returned")
+        assert listed(one) == ["returned"]
+        await hears("taken", "taken too")
+        left = one.account.buffer.pop_all()
+        await hears("unasked for")
+        one.account.buffer.push_back(left)
+        await hears("newest")
+        if lost:
+            one.gate.close()
+        else:
+            one.account.hand_over()
+        await one.ends()
+    waits = ["taken", "taken too", "unasked for", "newest"]
+    async with owner(world, journal) as other:
+        await other.reaches(State.RUNNING)
+        await hears("at the next")
+        assert listed(other) == [*waits, "at the next"]
+        other.account.hand_over()
+        await other.ends()
+    async with owner(world, journal) as third:
+        await third.reaches(State.RUNNING)
+        await receiver.gets(2, event="login", params=[0])
+        assert listed(third) == []
+
+
+async def test_check_event_begins_anew_where_no_process_shares_the_journal(
+    world: World, journal: Journal, account: Account, receiver: Receiver
+) -> None:
+    async with owner(world, journal, is_shared=False) as one:
+        await logs_in(one, world)
+        listed(one)
+        account.friend("小灰").says("lost to check_event")
+        await receiver.get(content="lost to check_event")
+    assert "account.check_event" not in await journal.state("default")
+    async with owner(world, journal, is_shared=False) as other:
+        await other.reaches(State.RUNNING)
+        assert listed(other) == []
