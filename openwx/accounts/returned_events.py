@@ -3,11 +3,16 @@
 Where no other process shares the journal, nothing of this is done: the list ends with the process.
 """
 
+import logging
+
 import msgspec
 
+from openwx import metrics
 from openwx.accounts.check_event import EventBuffer
 from openwx.store.base import Journal
 from openwx.store.records import PublishedReport
+
+log = logging.getLogger("openwx.account")
 
 STATE = "account.check_event"
 """The name of what is saved. No transport saves a name that begins so."""
@@ -53,7 +58,13 @@ class ReturnedEvents:
         """
         if saved is None or self._journal.ownership is None:
             return []
-        after = await self._seq_of(msgspec.json.decode(saved, type=_Mark))
+        try:
+            mark = msgspec.json.decode(saved, type=_Mark)
+        except msgspec.DecodeError:
+            words = "%s: what check_event has returned cannot be read; its list begins anew"
+            metrics.dropped(log, "saved_state", words, self._account)
+            return []
+        after = await self._seq_of(mark)
         newest = await self._journal.newest_published(self._account)
         after = max(after, newest - self._buffer.size)
         found: list[PublishedReport] = []
