@@ -35,6 +35,8 @@ class ClusterNode:
         self.ownership = ownership
         self.directory = Directory(ownership)
         self.rows = Rows(settings)
+        self.seen = ClusterView([], [])
+        """The cluster, as this node saw it last."""
         self.lost: list[str] = []
         """The accounts that no node can take."""
         self._settings = settings
@@ -102,6 +104,7 @@ class ClusterNode:
         view = await self.ownership.view()
         self.directory.note(view)
         self.rows.note(view)
+        self.seen = view
         if missing := self.rows.missing:
             await self._add_rows(missing)
             self._wake.set()

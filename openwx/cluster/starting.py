@@ -45,7 +45,7 @@ class Starting:
         rows: Rows,
         changed: asyncio.Event,
     ) -> None:
-        """``changed`` is set after each change of a row."""
+        """Set ``changed`` after each change of a row."""
         self._settings = settings
         self._manager = manager
         self._journal = journal
