@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openwx import __version__
+from openwx.cli.cluster import arguments as cluster
 from openwx.cli.shell import arguments as shell
 from openwx.cli.shell.arguments import FileOption
 
@@ -121,6 +122,8 @@ def parser() -> argparse.ArgumentParser:
     )
     outbox.add_argument("--target", metavar="NAME", help="deliveries to this backend alone")
     outbox.add_argument("--client", metavar="NAME", help="the account, if there are several")
+
+    cluster.add_all(add, config, as_json)
 
     digits = add(
         "verify-code",
