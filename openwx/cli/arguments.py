@@ -153,12 +153,18 @@ def parser() -> argparse.ArgumentParser:
 
     add("check-config", "check the configuration and show it", options=[config])
 
-    add(
+    logout = add(
         "logout",
         "end the saved login at WeChat",
-        "openwx must be stopped. The next start asks for a scan.",
+        "openwx must be stopped. The next start asks for a scan. Where nodes share a database, none of them may run the"
+        " account: stop_client stops it.",
         options=[config],
+        examples="""
+            openwx logout
+            openwx logout --client shop
+        """,
     )
+    logout.add_argument("--client", metavar="NAME", help="this account alone (default: all)")
 
     simulate = add(
         "simulate",

@@ -131,11 +131,12 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _logout(args: argparse.Namespace) -> int:
     settings = _load(args).settings
-    from openwx import logs, service
+    from openwx import logs
+    from openwx.cli import logout
 
     logs.set_up("info")
     try:
-        return _run(service.log_out(settings))
+        return _run(logout.log_out(settings, args.client))
     except WeChatError as error:
         print(f"openwx: still logged in: {error}", file=sys.stderr)
         return 1
