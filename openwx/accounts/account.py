@@ -433,7 +433,10 @@ class Account:
                 "%s: stopped; what is left in the journal cannot be read: %s", self.name, error
             )
             return
-        if reports or sends:
+        if self._status.is_handed_over:
+            words = "%s: handed over, with %d reports and %d sends that are left to do"
+            log.info(words, self.name, reports, sends)
+        elif reports or sends:
             words = (
                 "%s: stopped; %d reports and %d sends are left in the journal for the next start"
             )

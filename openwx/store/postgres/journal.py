@@ -102,6 +102,7 @@ class PostgresJournal(ByCondition):
             await self._prepare()
             async with AsyncExitStack() as stack:
                 self._readers = await stack.enter_async_context(opened(self._address))
+                stack.push_async_callback(self._writer.close)
                 await self._writer.open()
                 if self._membership:
                     stack.push_async_callback(self._membership.leave)

@@ -57,6 +57,9 @@ class Writer:
         self._waiting.wake()
         await asyncio.wait({self._running})
         self._waiting.refuse(JournalError("the journal is closed"))
+
+    async def close(self) -> None:
+        """Disconnect."""
         await self._settler.close()
 
     def write(self, batch: WriteBatch) -> asyncio.Future[WriteResult]:
