@@ -32,7 +32,7 @@ def main(settings: Settings, *, as_json: bool) -> int:
         return NOT_REACHED
     node = "" if settings.store.url is None or gateway.is_demo else settings.cluster.node
     if as_json:
-        more = {"demo": True} if gateway.is_demo else {}
+        more: dict[str, object] = {"demo": True} if gateway.is_demo else {}
         more |= {"node": node} if node else {}
         output.indented_json({"url": gateway.url, **more, **msgspec.to_builtins(state)})
     else:

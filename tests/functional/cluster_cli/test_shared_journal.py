@@ -122,7 +122,7 @@ async def test_logout_after_the_journal_was_copied(
     code, _, err = await logout("--client", "default", **environ)
     assert code == 0, err
     assert "default: logged out" in err
-    assert not account.is_online
+    assert world.simulator.calls_of("webwxlogout")
     code, _, err = await logout(**environ)
     assert (code, "default: not logged in" in err) == (0, True)
 
