@@ -7,7 +7,7 @@ from openwx.store.postgres.connections import Address, Unreachable, not_opened
 from openwx.store.postgres.schema import VERSION, version_of
 from openwx.store.postgres.surroundings import Surroundings, surroundings
 
-__all__ = ["CLOCKS_DIFFER_S", "VERSION", "Examination", "examine"]
+__all__ = ["CLOCKS_DIFFER_S", "VERSION", "Examination", "Facts", "Surroundings", "examine"]
 
 
 class Examination(NamedTuple):

@@ -9,7 +9,7 @@ from openwx.cli.doctor.finding import Finding, ok, problem, warning
 from openwx.config import Listen, Settings
 from openwx.config.addresses import host_name
 from openwx.errors import ConfigError
-from openwx.store.base import JournalError
+from openwx.store.base import JournalError, JournalUnavailable
 from openwx.store.examination import CLOCKS_DIFFER_S, VERSION, Examination, examine
 from openwx.store.records import ClusterView
 
@@ -26,7 +26,11 @@ async def everything(settings: Settings, *, runs_here: bool) -> list[Finding]:
     try:
         found = await examine(store.url, store.schema)
     except (JournalError, OSError) as error:
-        advice = "start PostgreSQL, and check store.url, its password, and the network in between"
+        advice = "correct store.url, or name another store.schema"
+        if isinstance(error, JournalUnavailable | OSError):
+            advice = (
+                "start PostgreSQL, and check store.url, its password, and the network in between"
+            )
         return [problem("store", f"{store.shown}: {error}", advice)]
     troubles = found.server.troubles
     return [
@@ -92,10 +96,7 @@ def _standbys(found: Examination) -> Iterator[Finding]:
 
 def _schema(settings: Settings, found: Examination) -> Iterator[Finding]:
     name = settings.store.schema
-    if found.version > VERSION:
-        words = f"schema {name} was written by a newer openwx: its version is {found.version}, this one knows {VERSION}"
-        yield problem("schema", words, "install the newer openwx here, too, or name another schema")
-    elif found.version == VERSION:
+    if found.version == VERSION:
         yield ok("schema", f"{name}, version {VERSION}")
     elif found.version == 0 and not found.around.may_create:
         words = f"there is no schema {name}, and the role may not create it"
