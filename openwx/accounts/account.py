@@ -182,6 +182,15 @@ class Account:
         """Whether this process may do nothing for it now, because its lease has ended, and nobody else has it yet."""
         return self._status.is_paused
 
+    async def until_settled(self, within_s: float) -> None:
+        """Wait until it has started, so that it runs, waits for a person or has ended, but not for longer."""
+        waits = [asyncio.ensure_future(one.wait()) for one in (self._status.settled, self.ended)]
+        try:
+            await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+
     def require_running(self) -> None:
         """Raise ``CallerError`` (-4) unless the account can be used now."""
         self._status.require_running()

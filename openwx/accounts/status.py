@@ -19,6 +19,7 @@ from openwx.transports.base import Transport
 log = logging.getLogger("openwx.account")
 
 _ELSEWHERE = (ReasonCode.PAUSED, ReasonCode.HANDED_OVER, ReasonCode.ABANDONED)
+_SETTLED = (State.RUNNING, State.SCANING, State.CONFIRMING)
 
 
 class AccountStatus:
@@ -27,6 +28,8 @@ class AccountStatus:
     def __init__(self, account: str, transport: Transport, qrcode: LoginQRCode, gate: Gate) -> None:
         self.running = asyncio.Event()
         self.stopping = asyncio.Event()
+        self.settled = asyncio.Event()
+        """Set once it has started: it runs, or waits for a person."""
         self.is_handed_over = False
         """Whether it stops so that another process takes the account."""
         self._gate = gate
@@ -112,6 +115,8 @@ class AccountStatus:
             self.running.set()
         else:
             self.running.clear()
+        if change.new in _SETTLED:
+            self.settled.set()
         if change.new is not State.SCANING:
             self._qrcode.clear()
 
