@@ -99,8 +99,9 @@ def _schema(settings: Settings, found: Examination) -> Iterator[Finding]:
     if found.version == VERSION:
         yield ok("schema", f"{name}, version {VERSION}")
     elif found.version == 0 and not found.around.may_create:
-        words = f"there is no schema {name}, and the role may not create it"
-        yield problem("schema", words, "as a superuser: CREATE SCHEMA … AUTHORIZATION …")
+        words = f"the role may neither create the schema {name}, nor tables in it"
+        advice = f"as a superuser, in that database: CREATE SCHEMA {name} AUTHORIZATION (the role)"
+        yield problem("schema", words, advice)
     else:
         how = "be created" if found.version == 0 else f"be migrated from version {found.version}"
         yield ok("schema", f"{name} will {how} at the first start")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from yarl import URL
 
 from openwx.cli.doctor import shared as checks
 from openwx.cli.doctor.finding import Finding, Level
@@ -206,3 +207,23 @@ async def test_a_real_standby(shared: Environ) -> None:
         ((level, about, said),) = ill(await found(shared))
         assert (level, about) == (Level.PROBLEM, "store")
         assert said.endswith("it is a standby, which cannot be written")
+
+
+async def test_a_role_that_was_given_a_schema(shared: Environ, postgres_url: str) -> None:
+    """As documented: in a database of others, a schema of its own is enough."""
+    schema = shared["OPENWX_STORE__SCHEMA"]
+    admin = await Address(postgres_url).connect()
+    try:
+        await admin.execute(f"CREATE ROLE {schema} LOGIN PASSWORD 'p'")
+        server = URL(postgres_url).with_user(schema).with_password("p")
+        shared["OPENWX_STORE__URL"] = str(server)
+        ((level, about, said),) = ill(await found(shared))
+        assert (level, about) == (Level.PROBLEM, "schema")
+        assert said == f"the role may neither create the schema {schema}, nor tables in it"
+        await admin.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {schema}")
+        assert not ill(await found(shared))
+        async with member(shared, "wx-2") as one:
+            await one.owns("shop")
+    finally:
+        await admin.execute(f"DROP OWNED BY {schema} CASCADE; DROP ROLE {schema}")
+        await admin.close()
