@@ -66,7 +66,7 @@ def _clock(found: Examination) -> Iterator[Finding]:
 def _way(found: Examination) -> Iterator[Finding]:
     if not found.around.is_encrypted and not found.around.is_here:
         words = "messages and sessions cross the network to PostgreSQL unencrypted"
-        advice = "turn TLS on there, and write ?sslmode=verify-full at the end of store.url"
+        advice = "turn TLS on there, and write ?sslmode=verify-full&sslrootcert=FILE at the end of store.url"
         yield warning("store", words, advice)
 
 
