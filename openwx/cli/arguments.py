@@ -206,6 +206,20 @@ def parser() -> argparse.ArgumentParser:
         "--kills", type=_count, default=20, metavar="N", help="number of SIGKILLs (default: 20)"
     )
     crash.add_argument(
+        "--nodes",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="several nodes on a PostgreSQL of their own: they are killed, paused and cut off (default: 1)",
+    )
+    crash.add_argument(
+        "--faults",
+        type=_count,
+        default=20,
+        metavar="N",
+        help="number of faults with --nodes (default: 20)",
+    )
+    crash.add_argument(
         "--transport",
         choices=("web", "ilink"),
         default="web",

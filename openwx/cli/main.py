@@ -246,7 +246,15 @@ def _crash_test(args: argparse.Namespace) -> int:
     from openwx import crashtest
 
     seed = random.SystemRandom().randrange(1, 10**6) if args.seed is None else args.seed
-    return crashtest.main(crashtest.Plan(seed, args.kills, args.transport, args.folder))
+    if args.nodes == 1:
+        return crashtest.main(crashtest.Plan(seed, args.kills, args.transport, args.folder))
+    from openwx.crashtest import nodes
+
+    return nodes.main(
+        nodes.NodesPlan(
+            seed, args.faults, nodes=args.nodes, transport=args.transport, folder=args.folder
+        )
+    )
 
 
 def _announce_simulator(simulator: "Simulator") -> None:

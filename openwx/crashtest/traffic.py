@@ -7,13 +7,12 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
 from openwx.errors import Code
 
-from .gateway import Gateway
 from .process import Failed
 from .wechat import Chat, ChatKey, WeChat
 
@@ -56,11 +55,30 @@ class Sent:
     """How often callers repeated a send without an answer, with its key."""
 
 
+class Door(Protocol):
+    """Where callers call."""
+
+    @property
+    def url(self) -> str:
+        """The address for the next call."""
+
+    @property
+    def starts(self) -> int:
+        """How often its process was started."""
+
+    @property
+    def runs(self) -> asyncio.Event:
+        """Set while it may be called."""
+
+    def lacks_room(self, start: int) -> bool:
+        """Return whether the process of a start has a full disk, or ended with one."""
+
+
 class Traffic:
     """Writes and sends, and records what was promised."""
 
     def __init__(
-        self, wechat: WeChat, gateway: Gateway, chats: Sequence[Chat], seed: int,
+        self, wechat: WeChat, gateway: Door, chats: Sequence[Chat], seed: int | str,
         http: aiohttp.ClientSession,
     ) -> None:  # fmt: skip
         self.sent = Sent()
