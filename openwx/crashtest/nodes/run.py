@@ -26,10 +26,12 @@ from openwx.crashtest.wechat import WeChat
 from . import terms
 from .callbook import CallBook, NotedCall
 from .faults import KINDS, Drawn, Fault, ServerKilled
+from .listener import Listener
 from .node import AnyNode, Node
 from .wire import Wire
 
 SCHEMA = "openwx"
+STREAMED_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,15 @@ class Line:
         self._door = door
         self._plan = plan
         self.traffic: Traffic
+        self.listener: Listener
 
-    async def prepare(self, http: aiohttp.ClientSession) -> None:
+    @property
+    def arrived(self) -> list[str]:
+        """The uids of the messages that arrived at the backend."""
+        payloads = (one.payload for one in self.receiver.arrivals)
+        return [one["uid"] for one in payloads if one["post_type"] == "receive_message"]
+
+    async def prepare(self, nodes: Sequence[Node], http: aiohttp.ClientSession) -> None:
         await self.wechat.prepare()
         chats = [
             replace(chat, selector={**chat.selector, "client": self.account})
@@ -73,6 +82,7 @@ class Line:
         ]
         seed = f"{self._plan.seed}:{self.account}"
         self.traffic = Traffic(self.wechat, self._door, chats, seed, http)
+        self.listener = Listener(self.account, nodes, f"{seed}:listener")
 
 
 def main(plan: NodesPlan) -> int:
@@ -129,14 +139,16 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
         for node in nodes[1:]:
             await node.start()
         for line in lines:
-            await line.prepare(http)
+            await line.prepare(nodes, http)
         accounts = {line.wechat.url: line.account for line in lines}
         rounds = _Rounds(plan, nodes, server, lines, calls, accounts)
         await rounds.until_called(time.time() - plan.promise_s)
         door.runs.set()
-        async with _traffic(lines):
-            await rounds.run()
-        records, wrong = await _settled(lines, nodes, http)
+        async with _listening(lines):
+            async with _traffic(lines):
+                await rounds.run()
+            records, wrong = await _settled(lines, nodes, http)
+            wrong += await _streamed(lines)
         wrong += rounds.wrong
         for node in nodes:
             await node.terminate_in_order()
@@ -220,6 +232,28 @@ async def _traffic(lines: Sequence[Line]) -> AsyncIterator[None]:
             line.traffic.stop_writing()
         for task in callers:
             task.cancel()
+
+
+@asynccontextmanager
+async def _listening(lines: Sequence[Line]) -> AsyncIterator[None]:
+    """Let a program follow each account."""
+    async with asyncio.TaskGroup() as tasks:
+        listeners = [tasks.create_task(line.listener.run()) for line in lines]
+        yield
+        for task in listeners:
+            task.cancel()
+
+
+async def _streamed(lines: Sequence[Line]) -> list[str]:
+    """Wait until the streams have given what arrived, and list what is wrong with them."""
+    deadline = time.monotonic() + STREAMED_WITHIN_S
+    while any(line.listener.lacks(line.arrived) for line in lines):
+        if time.monotonic() > deadline:
+            break
+        await asyncio.sleep(0.05)
+    return [
+        f"{line.account}: {one}" for line in lines for one in line.listener.complaints(line.arrived)
+    ]
 
 
 class _Rounds:
