@@ -18,7 +18,14 @@ from aiohttp import web
 
 from openwx import instance, service
 from openwx.cli import demo_stories
-from openwx.config import AccountSettings, Listen, ReportSettings, Settings
+from openwx.config import (
+    AccountSettings,
+    ClusterSettings,
+    Listen,
+    ReportSettings,
+    Settings,
+    StoreSettings,
+)
 from openwx.domain.contacts import UNKNOWN_FRIEND
 from openwx.simulator import LoginCode, Simulator
 
@@ -98,6 +105,8 @@ def _settings(
         update={
             "data_dir": folder,
             "show_messages": True,
+            "store": StoreSettings(),
+            "cluster": ClusterSettings(),
             "report": ReportSettings(post_api=post_api, post_event=True, post_event_list=_EVENTS),
             "accounts": {"default": account},
         }

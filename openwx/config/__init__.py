@@ -5,14 +5,15 @@
 lists the keys.
 """
 
+from openwx.config.cluster import ClusterSettings, StoreSettings
 from openwx.config.contract import EVENTS
+from openwx.config.listen import Listen
 from openwx.config.load import Loaded, describe, load, sources
 from openwx.config.models import (
     AccessKey,
     AccessSettings,
     AccountSettings,
     JournalLimits,
-    Listen,
     McpSettings,
     Media,
     Settings,
@@ -25,6 +26,7 @@ __all__ = [
     "AccessKey",
     "AccessSettings",
     "AccountSettings",
+    "ClusterSettings",
     "JournalLimits",
     "Listen",
     "Loaded",
@@ -32,6 +34,7 @@ __all__ = [
     "Media",
     "ReportSettings",
     "Settings",
+    "StoreSettings",
     "Target",
     "TargetSettings",
     "describe",

@@ -14,6 +14,11 @@ _LABELS = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 def masked(url: str) -> str:
     """Show an address without user, password and query, which may contain a secret."""
+    if (
+        "@" in url.partition("?")[2]
+    ):  # of the query, or of a password with a ? in it: who knows which
+        scheme, slashes, _ = url.partition("//")
+        return f"{scheme}//***" if slashes else "***"
     if "@" in url:
         before, _, after = url.rpartition("@")
         scheme, slashes, _ = before.partition("//")

@@ -14,11 +14,12 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from openwx.config.cluster import ClusterSettings, StoreSettings
+from openwx.config.listen import Listen
 from openwx.config.models import (
     AccessSettings,
     AccountSettings,
     JournalLimits,
-    Listen,
     McpSettings,
     Media,
     Settings,
@@ -31,6 +32,8 @@ Location = tuple[str | int, ...]
 TABLES: dict[str, type[BaseModel]] = {
     "listen": Listen,
     "access": AccessSettings,
+    "store": StoreSettings,
+    "cluster": ClusterSettings,
     "media": Media,
     "report": ReportSettings,
     "journal": JournalLimits,

@@ -5,6 +5,8 @@ spells it, what is allowed and what was found. It never contains a token or secr
 """
 
 import re
+import shlex
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ import platformdirs
 from pydantic import BaseModel, ValidationError
 
 from openwx.config.addresses import masked
+from openwx.config.cluster import EXTRA, is_driver_missing
 from openwx.config.environment import TABLES, Location, apply_environment, convert, put
 from openwx.config.models import Settings
 from openwx.config.proxies import EnvironmentProxies, read_environment, uses_environment
@@ -87,6 +90,7 @@ def describe(loaded: Loaded) -> str:
         f"listen: {', '.join(one.url for one in settings.listen)}",
         f"access: {_who_may_call(settings)}",
         f"data_dir: {settings.data_dir}",
+        *_cluster(settings),
     ]
     for name, account in settings.accounts.items():
         report = settings.report_for(name)
@@ -108,6 +112,19 @@ def describe(loaded: Loaded) -> str:
         lines.append(f"account {name}: {way}{relay}, post_api {api}{signed}{others}")
     lines += [f"warning: {warning}" for warning in (*loaded.warnings, *loaded.advice)]
     return "\n".join(_one_line(line) for line in lines)
+
+
+def _cluster(settings: Settings) -> list[str]:
+    """Describe the database and this node; nothing where the journal is in ``data_dir``."""
+    store, cluster = settings.store, settings.cluster
+    if store.url is None:
+        return []
+    listen = f", listens for other nodes at {cluster.listen}" if cluster.listen else ""
+    told = f", which is {cluster.url} for them" if cluster.listen else ""
+    return [
+        f"store: {store.shown}, schema {store.schema}",
+        f"node: {cluster.node}, lease {cluster.lease:g} s{listen}{told}",
+    ]
 
 
 def _who_may_call(settings: Settings) -> str:
@@ -148,6 +165,10 @@ def _load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str,
     except ConfigError as error:
         location: Location = ("listen", settings.exposed()[0], "host")
         raise ConfigError(f"{_origin(location, origins)}: {error}") from None
+    if settings.store.url is not None and is_driver_missing():
+        pip = shlex.join([sys.executable, "-m", "pip", "install", EXTRA])
+        origin = _origin(("store", "url"), origins)
+        raise ConfigError(f"{origin}: store.url needs a package that is not installed: {pip}")
     if not settings.access.needs_token:
         warnings += [
             f"anybody who can reach {settings.listen[i].url} can use the accounts: "

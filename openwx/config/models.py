@@ -3,7 +3,6 @@
 All are frozen. ``config.example.toml`` explains every key; a test compares the two.
 """
 
-import ipaddress
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,14 +18,16 @@ from pydantic import (
     model_validator,
 )
 
+from openwx.config import cluster as clusters
 from openwx.config import proxies
 from openwx.config.addresses import Network, OptionalOrigin, Origin, a_host
+from openwx.config.cluster import ClusterSettings, StoreSettings
+from openwx.config.listen import Listen
 from openwx.config.proxies import NO_PROXIES, EnvironmentProxies, Proxy, ProxyUrl
 from openwx.config.report import ReportSettings
 from openwx.config.values import (
     AccountName,
     BadValueError,
-    ExistingFile,
     FilePath,
     Folder,
     KeyName,
@@ -48,48 +49,6 @@ MOST_KEYS = 1000
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Listen(_Table):
-    """One address to listen on, with https if both TLS files are set."""
-
-    host: Annotated[
-        str,
-        a_host("an IP address (0.0.0.0 is every IPv4 one) or a host name, nothing more"),
-    ] = "127.0.0.1"
-    port: Annotated[int, whole(0, 65535, " (0: any free one)")] = 3000
-    tls_cert: ExistingFile = None
-    tls_key: ExistingFile = None
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> "Listen":
-        if (self.tls_cert is None) != (self.tls_key is None):
-            missing = "tls_key" if self.tls_key is None else "tls_cert"
-            raise BadValueError(f"needs tls_cert and tls_key together: {missing} is missing")
-        return self
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it: 127.0.0.0/8, ::1 and localhost."""
-        try:
-            address = ipaddress.ip_address(self.host)
-        except ValueError:
-            return self.host == "localhost"
-        if isinstance(address, ipaddress.IPv4Address):
-            return address in ipaddress.IPv4Network("127.0.0.0/8")
-        return address == ipaddress.IPv6Address("::1")
-
-    @property
-    def from_here(self) -> "Listen":
-        """The address for programs on this machine: the loopback address if it listens on all."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - not listened on here
-        return self.model_copy(update={"host": host})
-
-    @property
-    def url(self) -> str:
-        """The address as a URL without a path."""
-        shown = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.tls_cert else 'http'}://{shown}:{self.port}"
 
 
 class AccessKey(_Table):
@@ -234,6 +193,8 @@ class Settings(_Table):
     max_clients: Annotated[int, whole(1, 10_000)] = 100
     listen: list[Listen] = [Listen()]
     access: AccessSettings = AccessSettings()
+    store: StoreSettings = StoreSettings()
+    cluster: ClusterSettings = Field(default_factory=ClusterSettings)
     media: Media = Media()
     report: ReportSettings = ReportSettings()
     journal: JournalLimits = JournalLimits()
@@ -253,6 +214,13 @@ class Settings(_Table):
                 raise BadValueError(f"lists host {one.host} with port {one.port} twice")
             seen.add((one.host, one.port))
         return listen
+
+    @field_validator("cluster")
+    @classmethod
+    def _fits_to_the_store(cls, cluster: ClusterSettings, info: ValidationInfo) -> ClusterSettings:
+        if "store" in info.data and "listen" in info.data:  # what is wrong itself is missing
+            clusters.require_for(cluster, info.data["store"], info.data["listen"])
+        return cluster
 
     @field_validator("accounts", mode="before")
     @classmethod
@@ -306,7 +274,7 @@ class Settings(_Table):
     @property
     def own_files(self) -> list[Path]:
         """The files with secrets that are not in ``data_dir``."""
-        keys = [one.tls_key for one in self.listen]
+        keys = [*(one.tls_key for one in self.listen), self.cluster.tls_key]
         return [file for file in (self._source, self.log_path, *keys) if file is not None]
 
     def read_from(
@@ -324,7 +292,11 @@ class Settings(_Table):
     @property
     def tokens(self) -> dict[str, str]:
         """The tokens that open something, by the names of their settings."""
-        single = {"access.token": self.access.token, "mcp.token": self.mcp.token}
+        single = {
+            "access.token": self.access.token,
+            "mcp.token": self.mcp.token,
+            "cluster.secret": self.cluster.secret,
+        }
         return {name: token for name, token in single.items() if token is not None} | {
             f"access.keys[{number}].token ({key.name})": key.token
             for number, key in enumerate(self.access.keys)

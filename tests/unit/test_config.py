@@ -19,6 +19,7 @@ from openwx.config import (
     AccessKey,
     AccessSettings,
     AccountSettings,
+    ClusterSettings,
     JournalLimits,
     Listen,
     Loaded,
@@ -26,6 +27,7 @@ from openwx.config import (
     Media,
     ReportSettings,
     Settings,
+    StoreSettings,
     describe,
     load,
 )
@@ -790,6 +792,8 @@ def test_the_example_names_every_key_and_no_other() -> None:
         "listen": set(Listen.model_fields),
         "access": set(AccessSettings.model_fields),
         "access.keys": set(AccessKey.model_fields),
+        "store": set(StoreSettings.model_fields),
+        "cluster": set(ClusterSettings.model_fields),
         "media": set(Media.model_fields),
         "report": set(ReportSettings.model_fields),
         "journal": set(JournalLimits.model_fields),
@@ -887,6 +891,7 @@ _KEYS = sorted(
         *AccountSettings.model_fields,
     }
     | {*AccessSettings.model_fields, *Media.model_fields}
+    | {*StoreSettings.model_fields, *ClusterSettings.model_fields}
 )
 _SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(EVENTS)
@@ -907,6 +912,8 @@ _LINES = st.builds(
     [
         "[[listen]]",
         "[access]",
+        "[store]",
+        "[cluster]",
         "[media]",
         "[report]",
         "[accounts.a]",

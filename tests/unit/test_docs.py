@@ -16,9 +16,11 @@ from openwx.config import (
     EVENTS,
     AccessKey,
     AccountSettings,
+    ClusterSettings,
     Listen,
     ReportSettings,
     Settings,
+    StoreSettings,
     TargetSettings,
 )
 from openwx.config.models import AccessSettings, JournalLimits, McpSettings, Media
@@ -43,6 +45,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "[[listen]]": Listen,
     "[access]": AccessSettings,
     "[[access.keys]]": AccessKey,
+    "[store]": StoreSettings,
+    "[cluster]": ClusterSettings,
     "[media]": Media,
     "[report]": ReportSettings,
     "[[report.targets]]": TargetSettings,

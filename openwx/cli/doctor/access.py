@@ -30,7 +30,7 @@ def _has_secrets(settings: Settings) -> bool:
     urls = [account.proxy or "" for account in settings.accounts.values()]
     urls += [report.poll_api or "" for report in reports] + [target.url for target in targets]
     return (
-        bool(settings.tokens)
+        bool(settings.tokens or settings.store.url)
         or any(report.secret or report.headers for report in reports)
         or any(target.secret or target.headers for target in targets)
         or any("@" in urlsplit(url).netloc for url in urls)
