@@ -220,6 +220,18 @@ def parser() -> argparse.ArgumentParser:
         help="number of faults with --nodes (default: 20)",
     )
     crash.add_argument(
+        "--namespaces",
+        action="store_true",
+        help="with --nodes: each node in a network namespace of its own, for real partitions (Linux, root)",
+    )
+    crash.add_argument(
+        "--lease",
+        type=float,
+        default=2.0,
+        metavar="S",
+        help="with --nodes: the lease, in seconds (default: 2)",
+    )
+    crash.add_argument(
         "--transport",
         choices=("web", "ilink"),
         default="web",

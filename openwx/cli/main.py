@@ -252,7 +252,13 @@ def _crash_test(args: argparse.Namespace) -> int:
 
     return nodes.main(
         nodes.NodesPlan(
-            seed, args.faults, nodes=args.nodes, transport=args.transport, folder=args.folder
+            seed,
+            args.faults,
+            nodes=args.nodes,
+            lease_s=args.lease,
+            transport=args.transport,
+            namespaces=args.namespaces,
+            folder=args.folder,
         )
     )
 

@@ -48,9 +48,9 @@ class CallBook:
         host, port = self._runner.addresses[0][:2]
         return f"http://{host}:{port}"
 
-    async def start(self) -> None:
+    async def start(self, host: str) -> None:
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, host, 0).start()
 
     async def close(self) -> None:
         await self._runner.cleanup()

@@ -84,10 +84,10 @@ class _Cut(_OfNode):
     way: Way
 
     async def begin(self) -> None:
-        self.node.wire.be(self.way)
+        await self.node.place.cut(self.way)
 
     async def end(self) -> None:
-        self.node.wire.be(Way.OPEN)
+        await self.node.place.cut(Way.OPEN)
 
 
 class Refused(_Cut):

@@ -43,7 +43,7 @@ class Listener:
                 await asyncio.sleep(_PAUSE_S)
 
     async def _follow(self, node: Node) -> None:
-        async with Client(node.url, client=self._account) as client:
+        async with Client(node.url, account=self._account) as client:
             frames = client.frames(after=self._last_id, type="receive_message")
             try:
                 async for frame in frames:

@@ -13,7 +13,7 @@ from aiohttp.test_utils import unused_port
 from openwx.crashtest.process import Failed, Process
 
 from .callbook import CallBook
-from .wire import Wire
+from .network import Place
 
 SECRET = "the secret that the nodes of a crash test share"  # noqa: S105 - of the test alone
 STARTS_WITHIN_S = 30.0
@@ -28,19 +28,22 @@ class Node(Process):
         *,
         folder: Path,
         lease_s: float,
-        wire: Wire,
+        place: Place,
         book: CallBook,
-        accounts: Mapping[str, Mapping[str, str | float]],
+        accounts: Mapping[str, Mapping[str, str | float | bool]],
     ) -> None:
         port, peers = unused_port(), unused_port()
-        tables: dict[str, Mapping[str, str | float]] = {
+        host, postgres_port = place.to_postgres
+        tables: dict[str, Mapping[str, str | float | bool]] = {
             "": {"data_dir": str(folder / name)},
-            "[listen]": {"port": port},
-            "store": {"url": f"postgresql://postgres@127.0.0.1:{wire.port}/postgres"},
+            "[listen]": {"host": place.host, "port": port},
+            # The nodes, the harness and nobody else are in that network.
+            "access": {"allow_anonymous": True},
+            "store": {"url": f"postgresql://postgres@{host}:{postgres_port}/postgres"},
             "cluster": {
                 "node": name,
-                "listen": f"127.0.0.1:{peers}",
-                "advertise": f"http://127.0.0.1:{peers}",
+                "listen": f"{place.host}:{peers}",
+                "advertise": f"http://{place.host}:{peers}",
                 "secret": SECRET,
             },
             # A backend may accept and close often; no delivery may fail because of that.
@@ -55,9 +58,10 @@ class Node(Process):
             *("openwx.crashtest.nodes.program", str(file), str(lease_s)),
             folder=folder,
             environment=environment | {"http_proxy": book.url},
+            prefix=place.prefix,
         )
-        self.url = f"http://127.0.0.1:{port}"
-        self.wire = wire
+        self.url = f"http://{place.host}:{port}"
+        self.place = place
         self.listens = asyncio.Event()
         self.tracebacks = 0
         self.is_paused = False
@@ -125,7 +129,7 @@ class AnyNode:
         return False
 
 
-def _toml(tables: Mapping[str, Mapping[str, str | float]]) -> str:
+def _toml(tables: Mapping[str, Mapping[str, str | float | bool]]) -> str:
     lines: list[str] = []
     for name, table in tables.items():
         if name:

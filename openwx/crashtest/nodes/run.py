@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
+from yarl import URL
 
 from openwx.crashtest import postgres
 from openwx.crashtest.process import Failed
@@ -27,6 +28,7 @@ from . import terms
 from .callbook import CallBook, NotedCall
 from .faults import KINDS, Drawn, Fault, ServerKilled
 from .listener import Listener
+from .network import Loopback, Namespace, Namespaces, Place
 from .node import AnyNode, Node
 from .wire import Wire
 
@@ -44,6 +46,8 @@ class NodesPlan:
     accounts: int = 3
     lease_s: float = 2.0
     transport: str = "web"
+    namespaces: bool = False
+    """Whether each node is in a network namespace of its own, where a partition is a real one."""
     folder: Path | None = None
     """The folder of data, logs and complaints; None for a temporary one, which stays after a failure."""
 
@@ -128,7 +132,11 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
         lines = [
             await _line(plan, f"a{n + 1}", folder, http, door, stack) for n in range(plan.accounts)
         ]
-        settings = {line.account: _settings(line) for line in lines}
+        if plan.namespaces:
+            network = Namespaces()
+            stack.push_async_callback(network.close)
+            await network.start()
+        settings = {line.account: await _settings(plan, line, stack) for line in lines}
         nodes += [
             await _node(plan, f"n{number + 1}", folder, server, calls, onward, settings, stack)
             for number in range(plan.nodes)
@@ -188,11 +196,21 @@ async def _line(
     return Line(account, wechat, receiver, door, plan)
 
 
-def _settings(line: Line) -> Mapping[str, str | float]:
+async def _settings(
+    plan: NodesPlan, line: Line, stack: AsyncExitStack
+) -> Mapping[str, str | float]:
+    backend = URL(line.receiver.url)
+    if plan.namespaces:  # it listens on loopback
+        assert backend.port is not None
+        relay = Wire(backend.port)
+        stack.push_async_callback(relay.close)
+        await relay.start(Namespaces.here)
+        host, port = relay.address
+        backend = backend.with_host(host).with_port(port)
     return {
         "transport": line.wechat.transport,
         "base_url": line.wechat.url,
-        "post_api": line.receiver.url,
+        "post_api": str(backend),
         "send_interval": 0,
     }
 
@@ -207,11 +225,16 @@ async def _node(
     accounts: Mapping[str, Mapping[str, str | float]],
     stack: AsyncExitStack,
 ) -> Node:
-    wire, book = Wire(server.port), CallBook(name, calls, onward)
-    for way in (wire, book):
-        stack.push_async_callback(way.close)
-        await way.start()
-    node = Node(name, folder=folder, lease_s=plan.lease_s, wire=wire, book=book, accounts=accounts)
+    number = int(name[1:])
+    place: Place = Namespace(number, server.port) if plan.namespaces else Loopback(server.port)
+    stack.push_async_callback(place.close)
+    await place.start()
+    book = CallBook(name, calls, onward)
+    stack.push_async_callback(book.close)
+    await book.start(place.here)
+    node = Node(
+        name, folder=folder, lease_s=plan.lease_s, place=place, book=book, accounts=accounts
+    )
     stack.push_async_callback(node.close)
     return node
 

@@ -20,7 +20,7 @@ class Way(StrEnum):
 
 
 class Wire:
-    """Listens on loopback, and relays to a port of this machine. What was held up arrives when it is open again."""
+    """Relays to a port of this machine. What was held up arrives when it is open again."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -32,12 +32,13 @@ class Wire:
         self._listener: asyncio.Server
 
     @property
-    def port(self) -> int:
-        port: int = self._listener.sockets[0].getsockname()[1]
-        return port
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, port = self._listener.sockets[0].getsockname()
+        return host, port
 
-    async def start(self) -> None:
-        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def start(self, host: str) -> None:
+        self._listener = await asyncio.start_server(self._serve, host, 0)
 
     async def close(self) -> None:
         self._listener.close()
