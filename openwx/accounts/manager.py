@@ -5,13 +5,13 @@ import logging
 import time
 from collections.abc import Mapping
 from contextvars import Context
-from typing import Literal
+from typing import TypeVar
 
 from openwx import metrics
 from openwx.accounts import journal_guard, registry, start_call
 from openwx.accounts.account import Account
 from openwx.accounts.private_targets import addresses_of, given_by_caller
-from openwx.accounts.registry import AccountRegistry
+from openwx.accounts.registry import AccountRegistry, TransportKind
 from openwx.accounts.resources import Resources
 from openwx.accounts.start_call import StartCall
 from openwx.accounts.streams import Slots
@@ -28,7 +28,10 @@ from openwx.transports import by_kind
 log = logging.getLogger("openwx.gateway")
 
 
-def chosen(accounts: Mapping[str, Account], name: str | None) -> Account:
+T = TypeVar("T")
+
+
+def chosen(accounts: Mapping[str, T], name: str | None) -> T:
     """Find the account of that name among these, or the only one. Raises ``CallerError`` (-2)."""
     if name is not None and name in accounts:
         return accounts[name]
@@ -139,7 +142,7 @@ class AccountManager:
         self._starts += 1
         try:
             while True:
-                await self._wait_for_end(name)
+                await self.finish_stop(name)
                 async with self._changing:
                     if not self._is_ending(name):
                         return await self._start(call)
@@ -152,7 +155,8 @@ class AccountManager:
             return False
         return name in self._stops or self.accounts[name].state is State.STOP
 
-    async def _wait_for_end(self, name: str) -> None:
+    async def finish_stop(self, name: str) -> None:
+        """Have an account stop now that will soon, and wait for its end."""
         if self._is_ending(name):
             account = self.accounts[name]
             account.stop()
@@ -190,15 +194,19 @@ class AccountManager:
         is_named = configured is not None and registry.names_transport(configured)
         return account.state is State.STOP and not is_named
 
-    async def change_transport(self, account: Account, transport: Literal["web", "ilink"]) -> None:
+    def require_changeable(self, account: Account) -> None:
+        """Raise ``CallerError`` (101) where ``may_change_transport`` says no."""
+        if not self.may_change_transport(account):
+            words = f"{account.name} has not stopped, or the configuration names its transport"
+            raise CallerError(Code.NOT_POSSIBLE, words)
+
+    async def change_transport(self, account: Account, transport: TransportKind) -> None:
         """Start a stopped account over another transport, and so at each later start of the process.
 
         Raises ``CallerError``: as ``start``, and 101 where ``may_change_transport`` says no.
         """
         name = account.name
-        if not self.may_change_transport(account):
-            words = f"{name} has not stopped, or the configuration names its transport"
-            raise CallerError(Code.NOT_POSSIBLE, words)
+        self.require_changeable(account)
         texts: dict[str, str] = {}
         if name in self.settings.accounts:
             async with self._changing:

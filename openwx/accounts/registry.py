@@ -17,7 +17,7 @@ from openwx.store.records import AccountRecord, OwnedAccount
 
 log = logging.getLogger("openwx.gateway")
 
-_Kind = Literal["web", "ilink"]
+TransportKind = Literal["web", "ilink"]
 
 
 class SavedSettings(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -25,7 +25,7 @@ class SavedSettings(msgspec.Struct, frozen=True, omit_defaults=True):
 
     started_with: dict[str, str] | None = None
     """The parameters of the ``start_client`` that made it; None for one of the configuration."""
-    transport: _Kind | None = None
+    transport: TransportKind | None = None
     """The transport that was chosen for an account of the configuration."""
     digest: str = ""
     """What the configuration says of it where it ran last; empty where nodes do not share the store."""
@@ -60,7 +60,7 @@ class AccountRegistry(msgspec.Struct, frozen=True):
         return [name for name, one in self.saved.items() if not one.wanted]
 
     @property
-    def transports(self) -> dict[str, _Kind]:
+    def transports(self) -> dict[str, TransportKind]:
         """The transports that were chosen for accounts of the configuration."""
         return {
             name: one.settings.transport
@@ -84,7 +84,7 @@ class AccountRegistry(msgspec.Struct, frozen=True):
         """Add a stop."""
         return self._with(name, wanted=False)
 
-    def with_transport(self, name: str, transport: _Kind) -> "AccountRegistry":
+    def with_transport(self, name: str, transport: TransportKind) -> "AccountRegistry":
         """Add the choice of a transport for an account of the configuration."""
         return self._with(name, wanted=self.of(name).wanted, transport=transport)
 

@@ -3,15 +3,13 @@
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
 from enum import Enum
 from typing import Any
 
 import msgspec
 
-from openwx import metrics
 from openwx.accounts import registry
 from openwx.accounts.account import Account
 from openwx.accounts.manager import AccountManager
@@ -113,6 +111,7 @@ class Term:
     async def _run_once(self) -> None:
         """Run the account from one start to its end, and wait for a reason to go on."""
         self._told.clear()
+        self._start = self._shared.rows.saved.of(self._name).settings.start
         try:
             async with self._turn_to_start() as may_start:
                 if not may_start:
@@ -122,7 +121,9 @@ class Term:
                     return
                 await account.until_settled(STARTING_S)
             await account.ended.wait()
-            if self._goal is None:  # it has stopped by itself, and stays so until somebody starts it
+            if (
+                self._goal is None
+            ):  # it has stopped by itself, and stays so until somebody starts it
                 await self._first_of(self._told.wait())
             if self._goal is Goal.STOP and self._is_started_anew:
                 self._goal = None
@@ -139,8 +140,8 @@ class Term:
         try:
             await self._first_of(self._told.wait(), turn)
             if turn.done():
-                await self._first_of(self._told.wait(), asyncio.sleep(random.uniform(0, JITTER_S)))  # noqa: S311
-            yield self._goal is None and not self._gate.is_closed
+                await self._first_of(self._told.wait(), asyncio.sleep(random.uniform(0, JITTER_S)))
+            yield turn.done() and self._goal is None and not self._gate.is_closed
         finally:
             if turn.done() and not turn.cancelled():
                 starts.release()
@@ -158,10 +159,10 @@ class Term:
     async def _launch(self) -> Account | None:
         """Start the account with what its row says now. None: it is not to start."""
         shared, name = self._shared, self._name
-        self._start = shared.rows.saved.of(name).settings.start
         settings = shared.rows.settings_of(name)
         if settings is None:
             log.error("%s: cannot run on this node: its settings are not known here", name)
+            self._goal = Goal.HAND_OVER
             return None
         async with self._gate.while_mine():
             await shared.journal.until_done(self._note_settings, self._log_wait)
