@@ -17,6 +17,8 @@ _OF_ONE_HOP = (
     "Host",
 )
 _PIECE = 64 * 1024
+DOMAIN = ".wechat.test"
+"""A node calls the WeChat of account a1 by the name ``a1.wechat.test``: it uses no proxy for addresses of its machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class NotedCall:
     at: float
     """Unix time in seconds."""
     node: str
-    wechat: str
-    """The origin of the simulated WeChat, which has one account."""
+    account: str
+    """The account that it is about: each has a WeChat of its own."""
     path: str
 
 
@@ -57,11 +59,12 @@ class CallBook:
 
     async def _pass_on(self, request: web.BaseRequest) -> web.StreamResponse:
         url = URL(request.raw_path, encoded=True)
-        self._calls.append(NotedCall(time.time(), self._node, str(url.origin()), url.path))
+        account = (url.host or "").removesuffix(DOMAIN)
+        self._calls.append(NotedCall(time.time(), self._node, account, url.path))
         try:
             async with self._http.request(
                 request.method,
-                url,
+                url.with_host("127.0.0.1"),
                 headers=_passed_on(request.headers),
                 data=request.content if request.body_exists else None,
                 allow_redirects=False,

@@ -15,7 +15,7 @@ from openwx.crashtest.process import Failed, Process
 from .callbook import CallBook
 from .network import Place
 
-SECRET = "the secret that the nodes of a crash test share"  # noqa: S105 - of the test alone
+SECRET = "the-secret-that-the-nodes-of-a-crash-test-share"  # noqa: S105 - of the test alone
 STARTS_WITHIN_S = 30.0
 
 

@@ -25,7 +25,7 @@ from openwx.crashtest.verdict import Records, emptiness, figures
 from openwx.crashtest.wechat import WeChat
 
 from . import terms
-from .callbook import CallBook, NotedCall
+from .callbook import DOMAIN, CallBook, NotedCall
 from .faults import KINDS, Drawn, Fault, ServerKilled
 from .listener import Listener
 from .network import Loopback, Namespace, Namespaces, Place
@@ -148,8 +148,7 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
             await node.start()
         for line in lines:
             await line.prepare(nodes, http)
-        accounts = {line.wechat.url: line.account for line in lines}
-        rounds = _Rounds(plan, nodes, server, lines, calls, accounts)
+        rounds = _Rounds(plan, nodes, server, lines, calls)
         await rounds.until_called(time.time() - plan.promise_s)
         door.runs.set()
         async with _listening(lines):
@@ -163,14 +162,14 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
             if node.tracebacks:
                 wrong.append(f"{node.tracebacks} tracebacks in the log of {node.name}")
         claims = await terms.noted(server.url, SCHEMA)
-        wrong += terms.complaints(claims, calls, accounts)
+        wrong += terms.complaints(claims, calls)
         if plan.faults >= len(KINDS):
             for line, one in records.items():
                 wrong += [f"{line.account}: {each}" for each in emptiness(one)]
         print(rounds.summary())
         print(
             f"{len(calls)} calls to WeChat in {len(claims)} terms,"
-            f" {terms.late_calls(claims, calls, accounts)} of them after the claim of the next owner"
+            f" {terms.late_calls(claims, calls)} of them after the claim of the next owner"
         )
         for line, one in records.items():
             print(f"{line.account}: {figures(one)}")
@@ -209,7 +208,7 @@ async def _settings(
         backend = backend.with_host(host).with_port(port)
     return {
         "transport": line.wechat.transport,
-        "base_url": line.wechat.url,
+        "base_url": str(URL(line.wechat.url).with_host(f"{line.account}{DOMAIN}")),
         "post_api": str(backend),
         "send_interval": 0,
     }
@@ -287,12 +286,11 @@ class _Rounds:
         server: postgres.Server,
         lines: Sequence[Line],
         calls: Sequence[NotedCall],
-        accounts: Mapping[str, str],
     ) -> None:
         self.wrong: list[str] = []
         self._plan = plan
         self._calls = calls
-        self._accounts = accounts
+        self._accounts = [line.account for line in lines]
         self._drawn = Drawn(f"{plan.seed}:faults", nodes, server, plan.lease_s)
         self._count: Counter[str] = Counter()
         self._took: defaultdict[str, list[float]] = defaultdict(list)
@@ -320,12 +318,12 @@ class _Rounds:
 
     async def until_called(self, since: float) -> float:
         """Wait until each account was called after a moment. Return the seconds; infinite where that was too long."""
-        waiting = set(self._accounts.values())
+        waiting = set(self._accounts)
         while waiting:
             for call in reversed(self._calls):
                 if call.at < since:
                     break
-                waiting.discard(self._accounts[call.wechat])
+                waiting.discard(call.account)
             if time.time() - since > self._plan.promise_s:
                 return math.inf
             await asyncio.sleep(0.05)
@@ -336,10 +334,10 @@ class _Rounds:
         assert fault.node is not None
         last: dict[str, NotedCall] = {}
         for call in self._calls:
-            former = last.get(call.wechat)
+            former = last.get(call.account)
             if former and call.at > began and former.node == fault.node.name != call.node:
                 self._took[fault.name].append(call.at - max(began, former.at))
-            last[call.wechat] = call
+            last[call.account] = call
 
     def summary(self) -> str:
         counts = ", ".join(f"{n} × {what}" for what, n in sorted(self._count.items()))

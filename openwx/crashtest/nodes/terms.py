@@ -1,7 +1,7 @@
 """Who owned which account when, as PostgreSQL noted it, and what of the nodes' calls was not theirs to make."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -50,45 +50,47 @@ async def noted(url: str, schema: str) -> list[Term]:
     return [Term(*row) for row in rows]
 
 
-def complaints(
-    terms: Iterable[Term], calls: Sequence[NotedCall], accounts: Mapping[str, str]
-) -> list[str]:
-    """List the calls of a term that came after the first call of a later one. ``accounts``: by WeChat's origin."""
-    of_account: defaultdict[str, list[Term]] = defaultdict(list)
-    for term in terms:
-        of_account[term.account].append(term)
+def complaints(terms: Iterable[Term], calls: Sequence[NotedCall]) -> list[str]:
+    """List the calls of a term that came after the first call of a later one."""
+    claims = _by_account(terms)
     newest: dict[str, tuple[Term, NotedCall]] = {}
     wrong: list[str] = []
     for call in calls:
-        account = accounts[call.wechat]
-        own = _term_of(call, of_account[account])
+        account = call.account
+        own = _term_of(call, claims[account])
         if own is None:
             wrong.append(f"{account}: {call.node} called {call.path} and had never owned it")
             continue
-        latest, first = newest.get(account, (own, call))
+        latest, first = newest.setdefault(account, (own, call))
         if own.epoch < latest.epoch:
+            late_s = call.at - first.at
             wrong.append(
-                f"{account}: {call.node} called {call.path} {call.at - first.at:.3f} s after {latest.node} had begun"
+                f"{account}: {call.node} called {call.path} {late_s:.3f} s after {latest.node} had begun"
             )
-        elif own.epoch > latest.epoch or account not in newest:
+        elif own.epoch > latest.epoch:
             newest[account] = own, call
     return wrong
 
 
-def _term_of(call: NotedCall, terms: Sequence[Term]) -> Term | None:
-    """Return the last term of the caller that began before the call."""
-    own = [one for one in terms if one.node == call.node and one.at <= call.at]
-    return own[-1] if own else None
-
-
-def late_calls(
-    terms: Sequence[Term], calls: Iterable[NotedCall], accounts: Mapping[str, str]
-) -> int:
+def late_calls(terms: Iterable[Term], calls: Iterable[NotedCall]) -> int:
     """Count the calls that a node made after the claim of the next owner had begun."""
+    claims = _by_account(terms)
     late = 0
     for call in calls:
-        claims = [
-            one for one in terms if one.account == accounts[call.wechat] and one.at <= call.at
-        ]
-        late += bool(claims) and claims[-1].node != call.node
+        newest = next((one for one in reversed(claims[call.account]) if one.at <= call.at), None)
+        late += newest is not None and newest.node != call.node
     return late
+
+
+def _by_account(terms: Iterable[Term]) -> Mapping[str, Sequence[Term]]:
+    claims: defaultdict[str, list[Term]] = defaultdict(list)
+    for term in terms:
+        claims[term.account].append(term)
+    return claims
+
+
+def _term_of(call: NotedCall, terms: Sequence[Term]) -> Term | None:
+    """Return the last term of the caller that began before the call."""
+    return next(
+        (one for one in reversed(terms) if one.node == call.node and one.at <= call.at), None
+    )
