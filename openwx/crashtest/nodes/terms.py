@@ -1,7 +1,7 @@
 """Who owned which account when, as PostgreSQL noted it, and what of the nodes' calls was not theirs to make."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -63,10 +63,8 @@ def complaints(terms: Iterable[Term], calls: Sequence[NotedCall]) -> list[str]:
             continue
         latest, first = newest.setdefault(account, (own, call))
         if own.epoch < latest.epoch:
-            late_s = call.at - first.at
-            wrong.append(
-                f"{account}: {call.node} called {call.path} {late_s:.3f} s after {latest.node} had begun"
-            )
+            late = f"{call.at - first.at:.3f} s after {latest.node} had begun"
+            wrong.append(f"{account}: {call.node} called {call.path} {late}")
         elif own.epoch > latest.epoch:
             newest[account] = own, call
     return wrong
