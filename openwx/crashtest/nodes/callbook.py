@@ -18,7 +18,7 @@ _OF_ONE_HOP = (
 )
 _PIECE = 64 * 1024
 DOMAIN = ".wechat.test"
-"""A node calls the WeChat of account a1 by the name ``a1.wechat.test``: it uses no proxy for addresses of its machine."""
+"""A node calls the WeChat of account a1 as ``a1.wechat.test``: for addresses of its machine it uses no proxy."""
 
 
 @dataclass(frozen=True, slots=True)
