@@ -15,6 +15,13 @@ class Failed(Exception):
     """The run cannot go on: a program ended by itself, did not start or did not stop."""
 
 
+def reasons(error: BaseException) -> list[str]:
+    """Return the texts of all errors in a group of them."""
+    if isinstance(error, BaseExceptionGroup):
+        return [text for one in error.exceptions for text in reasons(one)]
+    return [str(error)]
+
+
 class Process:
     """``python -m MODULE …`` with its output in ``folder/NAME.log``. It can be started repeatedly."""
 

@@ -16,7 +16,7 @@ import aiohttp
 
 from .gateway import ARCHIVE, CAN_FILL_DISK, Gateway
 from .ilink import ILinkWeChat
-from .process import Failed
+from .process import Failed, reasons
 from .receiver import Mood
 from .services import Receiver
 from .settling import ARRIVES_WITHIN_S, Settling
@@ -55,7 +55,7 @@ def main(plan: Plan) -> int:
     try:
         wrong = asyncio.run(_run(plan, folder))
     except* Failed as failures:
-        wrong = [str(failed) for failed in failures.exceptions]
+        wrong = reasons(failures)
     if wrong:
         (folder / "complaints.txt").write_text("\n".join(wrong), encoding="utf-8")
         shown = "\n".join(wrong[:20])

@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from openwx.crashtest import postgres
-from openwx.crashtest.process import Failed
+from openwx.crashtest.process import Failed, reasons
 from openwx.crashtest.receiver import Mood
 from openwx.crashtest.run import CALLER_TIMEOUT, TRANSPORTS
 from openwx.crashtest.services import Receiver
@@ -104,9 +104,9 @@ def main(plan: NodesPlan) -> int:
             server.start()
             wrong = asyncio.run(_run(plan, folder, server))
     except* postgres.NoServer as errors:
-        wrong = [str(error) for error in errors.exceptions]
+        wrong = reasons(errors)
     except* Failed as failures:
-        wrong = [str(failed) for failed in failures.exceptions]
+        wrong = reasons(failures)
     if wrong:
         (folder / "complaints.txt").write_text("\n".join(wrong), encoding="utf-8")
         shown = "\n".join(wrong[:20])

@@ -42,9 +42,11 @@ class Wire:
 
     async def close(self) -> None:
         self._listener.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.be(Way.OPEN)
+        for writer in self._writers:
+            writer.transport.abort()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def be(self, way: Way) -> None:
         """Change what it does, for connections that are open, too."""
