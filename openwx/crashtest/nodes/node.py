@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import math
 import os
 import random
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +19,10 @@ from .network import Place
 
 SECRET = "the-secret-that-the-nodes-of-a-crash-test-share"  # noqa: S105 - of the test alone
 STARTS_WITHIN_S = 30.0
+FAILS = "the journal failed"
+WRITES_AGAIN = "the journal can be written again"
+ABOUT_S = 1.0
+"""How late a line of the log may be read, in seconds."""
 
 
 class Node(Process):
@@ -65,16 +71,31 @@ class Node(Process):
         self.listens = asyncio.Event()
         self.tracebacks = 0
         self.is_paused = False
+        self._failing: list[tuple[float, float]] = []
+        """The times in which its journal could not be written, as far as it knew."""
 
     def handle_line(self, line: str) -> None:
         if "listens on" in line:
             self.listens.set()
+        if FAILS in line and not self.fails_at(time.time()):
+            self._failing.append((time.time(), math.inf))
+        if WRITES_AGAIN in line:
+            self._end_of_failure()
         self.tracebacks += "Traceback (most recent call last)" in line
 
     async def close(self) -> None:
         self.go_on()
         await super().close()
+        self._end_of_failure()
         self.listens.clear()
+
+    def fails_at(self, at: float) -> bool:
+        """Return whether its journal could not be written about that time, as far as it knew."""
+        return any(begin - ABOUT_S <= at <= end + ABOUT_S for begin, end in self._failing)
+
+    def _end_of_failure(self) -> None:
+        if self._failing and self._failing[-1][1] == math.inf:
+            self._failing[-1] = self._failing[-1][0], time.time()
 
     @property
     def is_up(self) -> bool:
