@@ -90,7 +90,7 @@ class Address(NamedTuple):
         """Return a pool of readers, to be entered."""
         return asyncpg.create_pool(
             self.url,
-            min_size=1,
+            min_size=0,  # else it logs a traceback for each second of an outage
             max_size=READERS,
             timeout=CONNECT_S,
             command_timeout=READ_S,
