@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Mapping
 from contextvars import Context
-from typing import Literal
+from typing import Literal, TypeVar
 
 from openwx import metrics
 from openwx.accounts import journal_guard, registry
@@ -28,7 +28,10 @@ from openwx.transports import by_kind
 log = logging.getLogger("openwx.gateway")
 
 
-def chosen(accounts: Mapping[str, Account], name: str | None) -> Account:
+T = TypeVar("T")
+
+
+def chosen(accounts: Mapping[str, T], name: str | None) -> T:
     """Find the account of that name among these, or the only one. Raises ``CallerError`` (-2)."""
     if name is not None and name in accounts:
         return accounts[name]

@@ -89,7 +89,7 @@ class StartClient(RequestModel):
         return {name: str(value) for name, value in (self.model_extra or {}).items()}
 
 
-@route("start_client", scope=Scope.FULL, any_state=True)
+@route("start_client", scope=Scope.FULL, any_state=True, names_account=True)
 async def start_client(gateway: "VisibleGateway", call: StartClient) -> ClientStarted:
     """Start another account, or one that has stopped; it is started again after a restart."""
     fresh = await gateway.start(call.client, call.settings())
@@ -103,7 +103,7 @@ class CheckClient(RequestModel):
     client: Annotated[str | None, Field(description="the name of an account")] = None
 
 
-@route("check_client", scope=Scope.READ, any_state=True)
+@route("check_client", scope=Scope.READ, any_state=True, names_account=True)
 async def check_client(gateway: "VisibleGateway", call: CheckClient) -> Clients:
     """List the accounts and their states."""
     accounts = gateway.accounts.values() if call.client is None else [gateway.account(call.client)]
