@@ -11,7 +11,7 @@ from openwx.api.docs_page import DocsPage
 from openwx.api.endpoints import Endpoints
 from openwx.api.metrics_page import Metrics
 from openwx.api.openapi import OpenApi
-from openwx.api.peers.elsewhere import Elsewhere
+from openwx.api.peers.hops import Hops
 from openwx.api.peers.listener import Doorman, HopAccess
 from openwx.api.probes import Health
 from openwx.api.routes import (
@@ -55,11 +55,11 @@ def make_runner(
     gateway: "AccountManager",
     access: Access,
     pages: Iterable[Pages] = (),
-    elsewhere: Elsewhere | None = None,
+    hops: Hops | None = None,
 ) -> Runner:
-    """Make a runner, for ``setup()``, ``listen()`` and ``cleanup()``. ``elsewhere``: for accounts of other nodes."""
+    """Make a runner, for ``setup()``, ``listen()`` and ``cleanup()``. ``hops``: for accounts of other nodes."""
     app = web.Application(client_max_size=parameters.MAX_BODY)
-    endpoints = Endpoints(gateway, access, elsewhere)
+    endpoints = Endpoints(gateway, access, hops)
     direct = _add_routes(app, endpoints)
     Health(gateway, access).add_to(app.router)
     Metrics(gateway, access).add_to(app.router)

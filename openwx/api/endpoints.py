@@ -21,7 +21,7 @@ from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
 from openwx.api.models import STRICT
 from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
-from openwx.api.peers.elsewhere import Elsewhere, Place
+from openwx.api.peers.hops import Destination, Hops
 from openwx.api.peers.spool import Spool
 from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
@@ -50,7 +50,7 @@ class _Asked(msgspec.Struct):
     params: RequestParams = msgspec.field(default_factory=lambda: RequestParams({}, {}))
     body: Spool | None = None
     """What was read of the body, where the call may have to be forwarded."""
-    place: Place | None = None
+    to: Destination | None = None
     """The other node that must answer; None where this one does."""
 
     async def end(self) -> None:
@@ -62,19 +62,17 @@ class _Asked(msgspec.Struct):
 class Endpoints:
     """Makes one handler a route."""
 
-    def __init__(
-        self, gateway: "AccountManager", access: Access, elsewhere: Elsewhere | None = None
-    ) -> None:
+    def __init__(self, gateway: "AccountManager", access: Access, hops: Hops | None = None) -> None:
         self._gateway = gateway
         self._access = access
-        self._elsewhere = elsewhere
+        self._hops = hops
         self.pending = PendingCalls()
         self._ignored = IgnoredReport()
 
     async def stop(self) -> None:
         """End the calls that wait, and the streams of other nodes, because the server stops."""
-        if self._elsewhere is not None:
-            await self._elsewhere.stop()
+        if self._hops is not None:
+            await self._hops.stop()
         await self.pending.stop()
 
     def endpoint(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -99,7 +97,7 @@ class Endpoints:
                 origin = access.admit(request)
                 caller, params = await self._read(request, row, limits, why, asked)
                 also(key=caller.name)
-                if asked.place is not None:
+                if asked.to is not None:
                     callback = access.callback(request, params.texts)
                     return await self._forwarded(request, row, caller, asked, origin)
                 if params.ignored or params.unread:
@@ -169,10 +167,10 @@ class Endpoints:
         async def follow(request: web.Request, params: RequestParams, caller: Caller) -> Socket:
             also(key=caller.name)
             self._ignored.log(row, params)
-            elsewhere, place = self._elsewhere, await self._place(row, params.texts, caller)
-            if elsewhere is not None and place is not None:
-                call = elsewhere.call(request, row, caller, place, params.texts)
-                stream = elsewhere.stream(call, place)
+            hops, to = self._hops, await self._destination(row, params.texts, caller)
+            if hops is not None and to is not None:
+                call = hops.call(request, row, caller, to, params.texts)
+                stream = hops.stream(call, to)
                 return Socket(stream, self._gateway.streams, None, EVERYTHING, media_data=False)
             reply = await prepare(params, caller)
             metrics.of_caller(caller.name).answered(0)
@@ -215,11 +213,11 @@ class Endpoints:
             if row.reply in (EventStream, Socket):
                 words = f"{name} cannot be called over a socket, which sends the same events"
                 raise CallerError(Code.BAD_PARAMETER, words)  # noqa: TRY301 - as a handler would
-            elsewhere, place = self._elsewhere, await self._place(row, params.texts, caller)
+            hops, to = self._hops, await self._destination(row, params.texts, caller)
             work: Coroutine[Any, Any, object]
-            if elsewhere is not None and place is not None:
-                hop = elsewhere.call(request, row, caller, place, params.texts)
-                work = elsewhere.answer(hop, place, params)
+            if hops is not None and to is not None:
+                hop = hops.call(request, row, caller, to, params.texts)
+                work = hops.answer(hop, to, params)
             else:
                 work = self._preparer(row)(params, caller)
             reply = await (self.pending.run(request, work) if row.cancel_on_disconnect else work)
@@ -232,21 +230,23 @@ class Endpoints:
         self._note(row, request, caller, answer.code, params, reply, "ws")
         return answer
 
-    async def _place(self, row: Route, texts: Mapping[str, str], caller: Caller) -> Place | None:
+    async def _destination(
+        self, row: Route, texts: Mapping[str, str], caller: Caller
+    ) -> Destination | None:
         """Return the other node that must answer a call; None where this one does. Raise CallerError."""
-        if self._elsewhere is None:
+        if self._hops is None:
             return None
-        return await self._elsewhere.place(row, texts, caller)
+        return await self._hops.destination(row, texts, caller)
 
     async def _forwarded(
         self, request: web.Request, row: Route, caller: Caller, asked: _Asked, origin: str | None
     ) -> web.StreamResponse:
         """Answer as the owner does, who counts the call and has it in its audit log."""
-        elsewhere, place = self._elsewhere, asked.place
-        assert elsewhere is not None
-        assert place is not None
-        call = elsewhere.call(request, row, caller, place, asked.params.texts, asked.body)
-        work = elsewhere.respond(request, call, place, origin)
+        hops, to = self._hops, asked.to
+        assert hops is not None
+        assert to is not None
+        call = hops.call(request, row, caller, to, asked.params.texts, asked.body)
+        work = hops.respond(request, call, to, origin)
         if not row.cancel_on_disconnect:
             return await work
         return cast("web.StreamResponse", await self.pending.run(request, work))
@@ -336,8 +336,8 @@ class Endpoints:
             raise unwanted(why_unwanted)
         caller: Caller | None = None
         query = RequestParams({}, {})
-        if self._elsewhere is not None:
-            asked.body = self._elsewhere.spool(request)
+        if self._hops is not None:
+            asked.body = self._hops.spool(request)
         try:
             asked.params = query = read_query(request, row.known)
             asked.caller = caller = access.caller(request, query.texts)
@@ -367,8 +367,8 @@ class Endpoints:
             raise await self._refusal(request, params, why_unwanted)
         with params.discard_on_error():
             self._merge_head(request, query, params)
-            asked.place = await self._place(row, params.texts, caller)
-        if asked.place is not None:
+            asked.to = await self._destination(row, params.texts, caller)
+        if asked.to is not None:
             params.discard_files()
         return caller, params
 
@@ -388,7 +388,7 @@ class Endpoints:
 
         Where no other node has accounts, the ``client`` of the body wins over that of the query.
         """
-        in_query = "" if self._elsewhere is None else query.texts.get("client", "")
+        in_query = "" if self._hops is None else query.texts.get("client", "")
         client = self._access.account_of(request) or in_query
         if in_query not in ("", client):
             words = f"client must be the same in the query and in the header {CLIENT}"
@@ -398,13 +398,13 @@ class Endpoints:
     async def _is_forwarded_unread(self, request: web.Request, row: Route, asked: _Asked) -> bool:
         """Return whether another node must answer a call whose long body is not read here."""
         caller, query = asked.caller, asked.params
-        if self._elsewhere is None or not self._elsewhere.is_long(request):
+        if self._hops is None or not self._hops.is_long(request):
             return False
         client = self._client_of_head(request, query)
         if client and caller is not None and caller.has(row.scope):
             texts = query.texts | {"client": client}
-            asked.place = await self._elsewhere.place(row, texts, caller)
-        return asked.place is not None
+            asked.to = await self._hops.destination(row, texts, caller)
+        return asked.to is not None
 
     async def _refusal(
         self, request: web.Request, params: RequestParams, why_unwanted: str

@@ -9,8 +9,8 @@ from openwx.api.access import Access
 from openwx.api.app import Pages, make_peer_runner
 from openwx.api.parameters import BodyLimits
 from openwx.api.peers.client import PeerClient
-from openwx.api.peers.elsewhere import Elsewhere
 from openwx.api.peers.forwarding import Forwarding
+from openwx.api.peers.hops import Hops
 from openwx.api.peers.listener import Doorman, HopAccess
 from openwx.cluster.directory import Directory
 
@@ -35,7 +35,7 @@ class Peers:
             directory, self._secret, settings.cluster.tls_cert, longest=longest
         )
         forwarding = Forwarding(gateway, directory, self._client)
-        self.elsewhere = Elsewhere(forwarding, access, settings.data_dir)
+        self.hops = Hops(forwarding, access, settings.data_dir)
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Make it possible to ask other nodes, until the stack closes."""

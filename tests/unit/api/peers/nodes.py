@@ -12,7 +12,6 @@ from openwx.accounts.streams import Slots
 from openwx.api.access import Access
 from openwx.api.app import make_runner
 from openwx.api.peering import Peers
-from openwx.cluster import directory as directories
 from openwx.cluster.directory import Directory
 from openwx.config import AccessSettings, Settings
 from openwx.console import Console
@@ -113,7 +112,7 @@ class OneNode:
         self.peer_port = await peers.listen(
             listen.model_copy(update={"port": 0}), None, lambda hops: [Console(whole, hops)], stack
         )
-        runner = make_runner(whole, access, [Console(whole, access)], peers.elsewhere)
+        runner = make_runner(whole, access, [Console(whole, access)], peers.hops)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         self.port = await runner.listen("127.0.0.1", 0)

@@ -1,14 +1,11 @@
 """Every route of the table is answered by the node that owns the account, whichever node is called."""
 
-import asyncio
-from typing import Any
-
 import pytest
 
 from openwx.api.app import routes
 from openwx.api.routing import Route
 
-from .nodes import FORM, OneNode
+from .nodes import OneNode
 
 STREAMS = {"events", "ws"}
 OF_ACCOUNTS = [row for row in routes() if row.needs_account and row.name not in STREAMS]

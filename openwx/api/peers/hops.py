@@ -1,6 +1,6 @@
 """Decides which calls another node must answer, and has them answered there.
 
-``Elsewhere.place`` is where that is decided, for every call of every route: once its caller is known and admitted, and
+``Hops.destination`` is where that is decided, for every call of every route: once its caller is known and admitted, and
 before anything of it is done.
 """
 
@@ -25,14 +25,14 @@ from openwx.cluster.directory import Owner
 _JSON = {hdrs.CONTENT_TYPE: JSON}
 
 
-class Place(msgspec.Struct, frozen=True):
+class Destination(msgspec.Struct, frozen=True):
     """An account, and the other node that owns it."""
 
     account: str
     owner: Owner
 
 
-class Elsewhere:
+class Hops:
     """The calls of one server for accounts of other nodes."""
 
     def __init__(self, forwarding: Forwarding, access: Access, folder: Path) -> None:
@@ -44,7 +44,9 @@ class Elsewhere:
         """End the streams of other nodes, because the server stops."""
         await self._forwarding.stop()
 
-    async def place(self, row: Route, texts: Mapping[str, str], caller: Caller) -> Place | None:
+    async def destination(
+        self, row: Route, texts: Mapping[str, str], caller: Caller
+    ) -> Destination | None:
         """Return where a call must be answered; None for here.
 
         Raise CallerError: -2 for an unknown account, -4 where no node runs it.
@@ -57,7 +59,7 @@ class Elsewhere:
             owner = await self._forwarding.running_elsewhere(name)
         else:
             return None
-        return None if owner is None else Place(name, owner)
+        return None if owner is None else Destination(name, owner)
 
     def spool(self, request: web.BaseRequest) -> Spool | None:
         """Return what the body of a request is read from, so that it can be forwarded afterwards."""
@@ -72,28 +74,28 @@ class Elsewhere:
         self,
         request: web.Request,
         call: Call,
-        place: Place,
+        to: Destination,
         origin: str | None,
     ) -> web.StreamResponse:
         """Answer a request as the owner does. Raise CallerError, before the answer has begun."""
-        return await self._forwarding.respond(request, call, place.owner, cors_headers(origin))
+        return await self._forwarding.respond(request, call, to.owner, cors_headers(origin))
 
-    async def answer(self, call: Call, place: Place, params: RequestParams) -> Answer:
+    async def answer(self, call: Call, to: Destination, params: RequestParams) -> Answer:
         """Make a call with these parameters that came over a WebSocket. Raise CallerError."""
         body = msgspec.json.encode(params.texts)
         call = replace(call, method="POST", query="", headers=_JSON, body=body)
-        return await self._forwarding.answer(call, place.owner)
+        return await self._forwarding.answer(call, to.owner)
 
-    def stream(self, call: Call, place: Place) -> PeerStream:
+    def stream(self, call: Call, to: Destination) -> PeerStream:
         """Return the owner's stream, for a WebSocket."""
-        return self._forwarding.stream(call, place.owner)
+        return self._forwarding.stream(call, to.owner)
 
     def call(
         self,
         request: web.Request,
         row: Route,
         caller: Caller,
-        place: Place,
+        to: Destination,
         texts: Mapping[str, str],
         body: Spool | None = None,
     ) -> Call:
@@ -101,7 +103,7 @@ class Elsewhere:
         scope = row.scope_of(texts)
         caller.require(scope)
         return Call(
-            account=place.account,
+            account=to.account,
             caller=caller,
             address=self._access.address(request),
             allows_jsonp=self._access.allows_jsonp(request),
