@@ -25,13 +25,18 @@ from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Resources
 from openwx.api.access import Access
 from openwx.api.app import make_runner
+from openwx.api.peering import Peers
+from openwx.api.peers.hops import Hops
+from openwx.cluster import errand
+from openwx.cluster.home import home_of
+from openwx.cluster.node import ClusterNode
 from openwx.config import Listen, Settings
 from openwx.console import Console
 from openwx.errors import ConfigError, LeaseLost, NotNowError, WeChatError
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
 from openwx.store.base import InDoubt, Journal, JournalError, JournalUnavailable
-from openwx.store.records import WriteBatch
+from openwx.store.records import NodeOptions, WriteBatch
 from openwx.timing import Timing
 from openwx.transports import by_kind
 from openwx.transports.base import Transport, TransportFactory
@@ -78,15 +83,8 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         data_dir = data_folder(settings.data_dir, stack)
-        try:
-            journal = await stack.enter_async_context(
-                store.open(data_dir / JOURNAL, beside=[data_dir / instance.LOCK])
-            )
-            clock = Clock()
-            await clocks.resume(clock, journal)
-        except JournalError as error:
-            kind = NotNowError if isinstance(error, JournalUnavailable) else ConfigError
-            raise kind(f"data_dir {data_dir}: {error}") from error
+        clock = Clock()
+        journal = await _open_journal(settings, data_dir, clock, stack)
         # All connections share the context that aiohttp has made already: another one takes 30 ms and its memory.
         connector = aiohttp.TCPConnector(limit=0)
         stack.push_async_callback(connector.close)
@@ -122,7 +120,10 @@ async def running(
         )
         gateway = AccountManager(settings, shared)
         await gateway.restore()
-        service = await _listen(gateway, settings, stack)
+        node = None
+        if journal.ownership is not None:
+            node = ClusterNode(settings, gateway, journal, journal.ownership)
+        service = await _listen(gateway, node, settings, stack)
         leave_word(data_dir / instance.RUNNING, service, stack)
         async with asyncio.TaskGroup() as tasks:
             background = [
@@ -131,10 +132,43 @@ async def running(
             ]
             tasks.create_task(_run(service, background), name="gateway")
             tasks.create_task(_have_libmagic(), name="libmagic")
+            if node is not None:
+                tasks.create_task(node.run(), name="node")
             try:
                 yield service
             finally:
+                if node is not None:
+                    await node.leave()
                 gateway.stop()
+
+
+async def _open_journal(
+    settings: Settings, data_dir: Path, clock: Clock, stack: AsyncExitStack
+) -> Journal:
+    """Return the journal: the file in the data folder, or the database that nodes share. Raise ``ConfigError``."""
+    location: str | Path = settings.store.url or data_dir / JOURNAL
+    node = None if settings.store.url is None else _node_options(settings, data_dir)
+    where = f"data_dir {data_dir}" if node is None else f"store.url {settings.store.shown}"
+    try:
+        opened = store.open(
+            location, beside=[data_dir / instance.LOCK], schema=settings.store.schema, node=node
+        )
+        journal = await stack.enter_async_context(opened)
+        await clocks.resume(clock, journal)
+    except JournalError as error:
+        kind = NotNowError if isinstance(error, JournalUnavailable) else ConfigError
+        raise kind(f"{where}: {error}") from error
+    return journal
+
+
+def _node_options(settings: Settings, data_dir: Path) -> NodeOptions:
+    return NodeOptions(
+        node=settings.cluster.node,
+        home=home_of(data_dir),
+        url=settings.cluster.url,
+        max_clients=settings.max_clients,
+        lease_s=settings.cluster.lease,
+    )
 
 
 def _transports(network: Network, timing: Timing) -> TransportsByKind:
@@ -240,24 +274,48 @@ def _take_back(file: Path, known: instance.Instance) -> None:
         log.warning("%s cannot be removed: %s", file, error.strerror or error)
 
 
-async def _listen(gateway: AccountManager, settings: Settings, stack: AsyncExitStack) -> Service:
+async def _listen(
+    gateway: AccountManager, node: ClusterNode | None, settings: Settings, stack: AsyncExitStack
+) -> Service:
     access = Access(settings.access)
-    runner = make_runner(gateway, access, [Console(gateway, access)])
+    hops = None if node is None else await _join_peers(gateway, node, access, stack)
+    runner = make_runner(gateway, access, [Console(gateway, access, node, hops)], node, hops)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     listening: list[Listen] = []
     for number, address in enumerate(settings.listen):
-        context = _tls(number, address)
+        context = _tls(f"listen[{number}]", address)
         try:
             port = await runner.listen(address.host, address.port, context)
         except OSError as error:
-            raise ConfigError(_refusal(number, address, error)) from None
+            where = f"listen[{number}] {address.host}:{address.port}"
+            raise ConfigError(_refusal(where, error)) from None
         listening.append(address.model_copy(update={"port": port}))
         gateway.port = gateway.port or port
     return Service(gateway, listening, runner.instance_id)
 
 
-def _tls(number: int, address: Listen) -> ssl.SSLContext | None:
+async def _join_peers(
+    gateway: AccountManager, node: ClusterNode, access: Access, stack: AsyncExitStack
+) -> Hops | None:
+    """Listen for the other nodes, and return what asks them; None without ``cluster.secret``."""
+    cluster = gateway.settings.cluster
+    if cluster.secret is None:
+        return None
+    peers = Peers(gateway, node, access, cluster.secret)
+    await peers.open(stack)
+    if cluster.address is not None:
+        context = _tls("cluster", cluster.address)
+        try:
+            await peers.listen(
+                cluster.address, context, lambda hops: [Console(gateway, hops, node)], stack
+            )
+        except OSError as error:
+            raise ConfigError(_refusal(f"cluster.listen {cluster.listen}", error)) from None
+    return peers.hops
+
+
+def _tls(where: str, address: Listen) -> ssl.SSLContext | None:
     if address.tls_cert is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -265,20 +323,19 @@ def _tls(number: int, address: Listen) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(address.tls_cert, address.tls_key)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"listen[{number}]: tls_cert and tls_key do not work: {error}") from None
+        raise ConfigError(f"{where}: tls_cert and tls_key do not work: {error}") from None
     return context
 
 
-def _refusal(number: int, address: Listen, error: OSError) -> str:
-    where = f"listen[{number}] {address.host}:{address.port}"
+def _refusal(where: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"{where} is taken by another program; choose another port (--port, or port under [[listen]])"
     return f"{where} cannot be listened on: {error.strerror or error}"
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, *, pace: Timing | None = None) -> None:
     """Run until every account has stopped, or until ``asyncio`` cancels this (SIGINT, SIGTERM)."""
-    async with running(settings) as service:
+    async with running(settings, pace=pace) as service:
         loop, _, _ = type(asyncio.get_running_loop()).__module__.partition(".")
         if loop != "asyncio":
             log.info("the event loop is that of %s", loop)
@@ -293,16 +350,25 @@ async def serve(settings: Settings) -> None:
                 task.uncancel()
 
 
-async def log_out(settings: Settings) -> None:
-    """End the saved sessions at WeChat, and delete them. A gateway must not use the data folder meanwhile.
+async def log_out(settings: Settings, only: str | None = None) -> None:
+    """End the saved sessions at WeChat, and delete them: of all accounts, or of one. No gateway must use the data
+    folder meanwhile, and no other node may run the accounts.
 
-    A failure with one session does not stop the others. Raises ``ConfigError`` where the data folder is in use,
-    the first ``WeChatError`` where the logout did not reach WeChat.
+    A failure with one session does not stop the others. Raises ``ConfigError`` where the data folder is in use, an
+    account runs elsewhere or is unknown, the first ``WeChatError`` where the logout did not reach WeChat.
     """
     problem: WeChatError | None = None
     async with AsyncExitStack() as stack:
         data_dir = data_folder(settings.data_dir, stack)
-        journal = await stack.enter_async_context(store.open(data_dir / JOURNAL))
+        journal = await stack.enter_async_context(
+            errand.opened(settings, data_dir, data_dir / JOURNAL)
+        )
+        accounts = await all_accounts(settings, journal)
+        if only is not None:
+            if only not in accounts:
+                raise ConfigError(f"there is no account {only}; there are: {', '.join(accounts)}")
+            accounts = {only: accounts[only]}
+        await errand.claim(journal, list(accounts))
         connector = aiohttp.TCPConnector()
         stack.push_async_callback(connector.close)
         guard = await _address_guard(settings, stack)
@@ -311,7 +377,7 @@ async def log_out(settings: Settings) -> None:
         guarded = None if is_open else guard.connector
         network = Network(connector, guarded, settings.environment_proxies)
         transports = _transports(network, timing)
-        for name, account in (await all_accounts(settings, journal)).items():
+        for name, account in accounts.items():
             given = set() if name in settings.accounts else given_by_caller(settings, account)
             for kind in transports.kinds:  # also of one that it had before
                 of_kind = account.model_copy(update={"transport": kind})

@@ -11,7 +11,9 @@ import aiohttp
 
 from openwx.accounts.resources import Resources
 from openwx.accounts.sender import Sender
+from openwx.accounts.status import AccountStatus
 from openwx.config import ReportSettings
+from openwx.lease import Gate
 from openwx.reporter import retry_schedule
 from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.poller import poll
@@ -44,22 +46,26 @@ class Backend:
         resources: Resources,
         guarded: frozenset[str],
         sender: Sender,
+        status: AccountStatus,
+        gate: Gate,
     ) -> None:
         self._account = account
         self._settings = settings
         self._resources = resources
         self._guarded = guarded
         self._sender = sender
+        self._status = status
+        self._gate = gate
         self.targets = settings.all_targets()
         """The backends that reports go to, the first one first."""
         self.reporters = self._new_reporters(sender)
 
-    async def poll(self, running: asyncio.Event) -> None:
+    async def poll(self) -> None:
         """Call ``poll_api`` again and again while the account is running."""
         await poll(
             self._settings,
             self._http_for("poll_api"),
-            running=running.wait,
+            running=self._status.until_usable,
             url_client=self._url_client,
         )
 
@@ -85,6 +91,7 @@ class Backend:
             url_client=self._url_client,
             pauses=retry_schedule.of(self._resources.pace),
             clock=self._resources.clock,
+            gate=self._gate,
         )
 
     def _http_for(self, key: str) -> aiohttp.ClientSession:

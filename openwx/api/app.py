@@ -32,6 +32,7 @@ from openwx.api.server import Handler, Runner
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
+    from openwx.cluster.node import ClusterNode
 
 TOPICS = (info, chats, sending, recall, consult, groups, friends, avatars, events, accounts, outbox)
 """Imported for the routes that they declare."""
@@ -55,14 +56,18 @@ def make_runner(
     gateway: "AccountManager",
     access: Access,
     pages: Iterable[Pages] = (),
+    node: "ClusterNode | None" = None,
     hops: Hops | None = None,
 ) -> Runner:
-    """Make a runner, for ``setup()``, ``listen()`` and ``cleanup()``. ``hops``: for accounts of other nodes."""
+    """Make a runner, for ``setup()``, ``listen()`` and ``cleanup()``.
+
+    ``node``: this process as one of several. ``hops``: what it asks the others.
+    """
     app = web.Application(client_max_size=parameters.MAX_BODY)
-    endpoints = Endpoints(gateway, access, hops)
+    endpoints = Endpoints(gateway, access, node, hops)
     direct = _add_routes(app, endpoints)
-    Health(gateway, access).add_to(app.router)
-    Metrics(gateway, access).add_to(app.router)
+    Health(gateway, access, node).add_to(app.router)
+    Metrics(gateway, access, node).add_to(app.router)
     OpenApi(routes(), access).add_to(app.router)
     DocsPage(access).add_to(app.router)
     confirm.add_to(app.router)
@@ -70,11 +75,15 @@ def make_runner(
 
 
 def make_peer_runner(
-    gateway: "AccountManager", access: HopAccess, doorman: Doorman, pages: Iterable[Pages]
+    gateway: "AccountManager",
+    access: HopAccess,
+    doorman: Doorman,
+    node: "ClusterNode",
+    pages: Iterable[Pages],
 ) -> Runner:
     """Make the runner for calls that other nodes forward: the routes and the console, and nothing else."""
     app = web.Application(client_max_size=parameters.MAX_BODY, middlewares=[doorman.admit])
-    endpoints = Endpoints(gateway, access)
+    endpoints = Endpoints(gateway, access, node)
     _add_routes(app, endpoints)
     return _runner(app, access, endpoints, {}, pages)
 

@@ -12,10 +12,10 @@ from openwx.api.peers.client import PeerClient
 from openwx.api.peers.forwarding import Forwarding
 from openwx.api.peers.hops import Hops
 from openwx.api.peers.listener import Doorman, HopAccess
-from openwx.cluster.directory import Directory
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
+    from openwx.cluster.node import ClusterNode
     from openwx.config import Listen
 
 MakePages = Callable[[Access], Iterable[Pages]]
@@ -25,16 +25,16 @@ MakePages = Callable[[Access], Iterable[Pages]]
 class Peers:
     """The calls between this node and the others."""
 
-    def __init__(self, gateway: "AccountManager", directory: Directory, access: Access) -> None:
+    def __init__(
+        self, gateway: "AccountManager", node: "ClusterNode", access: Access, secret: str
+    ) -> None:
         settings = gateway.settings
         self._gateway = gateway
-        self._directory = directory
-        self._secret = settings.cluster.secret or ""
+        self._node = node
+        self._secret = secret
         longest = BodyLimits.for_media(gateway.folder).body
-        self._client = PeerClient(
-            directory, self._secret, settings.cluster.tls_cert, longest=longest
-        )
-        forwarding = Forwarding(gateway, directory, self._client)
+        self._client = PeerClient(node.directory, secret, settings.cluster.tls_cert, longest)
+        forwarding = Forwarding(gateway, node, self._client)
         self.hops = Hops(forwarding, access, settings.data_dir)
 
     async def open(self, stack: AsyncExitStack) -> None:
@@ -50,8 +50,8 @@ class Peers:
     ) -> int:
         """Listen for the other nodes, and return the port. Raise ``OSError``."""
         access = HopAccess(self._gateway.settings.access)
-        doorman = Doorman(self._gateway, self._directory, self._secret, access)
-        runner = make_peer_runner(self._gateway, access, doorman, pages(access))
+        doorman = Doorman(self._gateway, self._node.directory, self._secret, access)
+        runner = make_peer_runner(self._gateway, access, doorman, self._node, pages(access))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         return await runner.listen(address.host, address.port, tls)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openwx.api.access import Access
+from openwx.api.peers.hops import Hops
 from openwx.console.filters import FILTERS
 from openwx.console.session import Sessions
 
@@ -13,13 +14,22 @@ if TYPE_CHECKING:
     import jinja2
 
     from openwx.accounts.manager import AccountManager
+    from openwx.cluster.node import ClusterNode
 
 
 class ConsoleServices:
     """One for each console; every ``PageContext`` has it."""
 
-    def __init__(self, manager: "AccountManager", access: Access) -> None:
+    def __init__(
+        self,
+        manager: "AccountManager",
+        access: Access,
+        node: "ClusterNode | None" = None,
+        hops: Hops | None = None,
+    ) -> None:
         self.manager = manager
+        self.node = node
+        self.hops = hops
         self.access = access
         self.sessions = Sessions(access, lambda: manager.port)
         self._stopping = asyncio.Event()

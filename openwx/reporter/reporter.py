@@ -14,6 +14,7 @@ import msgspec
 
 from openwx import metrics
 from openwx.config import Target
+from openwx.lease import Gate
 from openwx.logcontext import bind
 from openwx.reporter import retry_schedule
 from openwx.reporter.answer import BackendAnswer
@@ -85,6 +86,7 @@ class Reporter:
         url_client: Callable[[], str | None],
         pauses: Pauses,
         clock: Clock,
+        gate: Gate | None = None,
     ) -> None:
         """``url_client`` returns what ``client=`` is in addresses of backends, or None."""
         self.target = target
@@ -93,7 +95,7 @@ class Reporter:
         self._replies = replies
         self._pauses = pauses
         self._clock = clock
-        self._poster = Poster(account, target, http, url_client=url_client, clock=clock)
+        self._poster = Poster(account, target, http, url_client=url_client, clock=clock, gate=gate)
         self._counts = metrics.of_target(account, target.name)
         self._outcomes = OutcomeWriter(account, target.name, journal, clock)
         self._breaker = CircuitBreaker(account, target.name, pauses.outage)
@@ -149,6 +151,10 @@ class Reporter:
         """Wait until everything is delivered. All pauses end, so that each waiting report is tried once more."""
         self._queue.end_all_pauses()
         await self._queue.idle.wait()
+
+    async def settled(self) -> None:
+        """Begin no further delivery, and return when none is under way."""
+        await self._queue.settled()
 
     @property
     def waiting(self) -> int:

@@ -13,6 +13,7 @@ import aiohttp
 
 from openwx import metrics
 from openwx.config import ReportSettings
+from openwx.lease import Gate
 from openwx.reporter import retry_schedule
 from openwx.reporter.clock import Clock
 from openwx.reporter.payload import Payload
@@ -52,6 +53,7 @@ class Reporters:
         url_client: Callable[[], str | None] = lambda: None,
         pauses: Pauses | None = None,
         clock: Clock | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """``http`` is for ``post_api``, and for ``targets`` without ``http_of_targets``."""
         self._account = account
@@ -70,6 +72,7 @@ class Reporters:
                 url_client=url_client,
                 pauses=pauses,
                 clock=clock,
+                gate=gate,
             )
             for target in settings.all_targets()
         }
@@ -132,6 +135,12 @@ class Reporters:
         except TimeoutError:
             return False
         return True
+
+    async def settled(self) -> None:
+        """Begin no further delivery, and return when none is under way."""
+        await asyncio.gather(
+            self._stdout.drained(), *(one.settled() for one in self.by_target.values())
+        )
 
     # -- targets that are not configured any more --------------------------------------------------
 

@@ -17,19 +17,21 @@ from aiohttp import hdrs, web
 from openwx import metrics
 from openwx.accounts.manager import chosen
 from openwx.api.answers import Answer
-from openwx.api.callers import Caller
+from openwx.api.callers import ANYBODY, Caller
 from openwx.api.peers.answer import Answered, begin, pass_on, pass_on_stream
 from openwx.api.peers.call import Call
 from openwx.api.peers.client import Lost, NotAsked, NotOwner, PeerClient
 from openwx.api.peers.relay import PeerStream
 from openwx.api.peers.spool import Spool
-from openwx.cluster.directory import Directory, Owner
+from openwx.api.visible import VisibleGateway
+from openwx.cluster.directory import Owner
 from openwx.errors import CallerError, Code
 from openwx.steady import steady
 from openwx.store.base import JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
+    from openwx.cluster.node import ClusterNode
 
 log = logging.getLogger("openwx.web")
 
@@ -48,9 +50,10 @@ _STATE = "init"
 class Forwarding:
     """Forwards calls for accounts that other nodes own."""
 
-    def __init__(self, gateway: "AccountManager", directory: Directory, client: PeerClient) -> None:
+    def __init__(self, gateway: "AccountManager", node: "ClusterNode", client: PeerClient) -> None:
         self._gateway = gateway
-        self._directory = directory
+        self._node = node
+        self._directory = node.directory
         self._client = client
         self._streams: set[aiohttp.ClientResponse] = set()
         self._sockets: set[aiohttp.ClientWebSocketResponse] = set()
@@ -65,10 +68,9 @@ class Forwarding:
     # -- who answers -------------------------------------------------------------------------------------------
 
     async def account_of(self, name: str | None, caller: Caller) -> str:
-        """Return which of the caller's accounts is meant: the one of this name, or the only one.
-
-        Raise CallerError: -2, -4 while the nodes are not known.
-        """
+        """Return which of the caller's accounts is meant: the one of this name, or the only one. CallerError -2."""
+        if name in self._gateway.accounts and caller.sees(name):
+            return name
         names = await self._names(caller)
         if name is not None and name not in names:  # perhaps it is newer than what was read
             self._directory.forget()
@@ -76,12 +78,8 @@ class Forwarding:
         return chosen({one: one for one in names}, name)
 
     async def _names(self, caller: Caller) -> list[str]:
-        try:
-            view = await self._directory.view()
-        except JournalError as error:
-            raise _unknown_owner(error) from error
-        names = {*self._gateway.accounts, *(one.account for one in view.accounts)}
-        return sorted(filter(caller.sees, names))
+        gateway = VisibleGateway(self._gateway, caller, self._node)
+        return sorted({*gateway.accounts, *await gateway.whereabouts()})
 
     async def elsewhere(self, account: str) -> Owner | None:
         """Return the node that must be asked about an account; None where this one runs it.
@@ -92,7 +90,8 @@ class Forwarding:
             return None
         owner = await self.running_elsewhere(account)
         if owner is None:
-            raise _no_owner(account)
+            gateway = VisibleGateway(self._gateway, ANYBODY, self._node)
+            raise (await gateway.where_is(account)).refusal()
         return owner
 
     async def running_elsewhere(self, account: str) -> Owner | None:
@@ -240,9 +239,9 @@ def _failed(call: Call, why: Exception, *, is_unknown: bool) -> CallerError:
             f"the node that runs {call.account} was lost during the call: the outcome is unknown"
         )
         return CallerError(Code.UNREACHABLE, words, http_status=504)
-    if isinstance(why, NotOwner):
-        return _no_owner(call.account)
     words = f"not done: the node that runs {call.account} does not answer now"
+    if isinstance(why, NotOwner):
+        words = f"not done: {call.account} goes over to another node"
     return CallerError(Code.NOT_RUNNING, words, state=_STATE, retry_after=RETRY_AFTER_S)
 
 
@@ -253,11 +252,6 @@ def _refused(status: int) -> CallerError:
         return CallerError(Code.QUEUE_FULL, words)
     words = f"the node that runs the account opens no stream now (HTTP {status})"
     return CallerError(Code.NOT_RUNNING, words, retry_after=RETRY_AFTER_S)
-
-
-def _no_owner(account: str) -> CallerError:
-    words = f"no node runs {account} at present; one will in a moment"
-    return CallerError(Code.NOT_RUNNING, words, state=_STATE, retry_after=RETRY_AFTER_S)
 
 
 def _unknown_owner(error: JournalError) -> CallerError:

@@ -73,8 +73,9 @@ class Spool:
         if self._size <= IN_MEMORY:
             return
         try:
-            file: BinaryIO = self._file or await asyncio.to_thread(_open, self._folder)
-            self._file = file
+            if self._file is None:
+                self._file = await asyncio.to_thread(_open, self._folder)
+            file = self._file
             await self._until_written()
             at, piece = self._in_file, bytes(self._memory)
             self._memory.clear()

@@ -14,12 +14,12 @@ SELECT 1 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname
 
 async def migrate(connection: asyncpg.Connection, schema: str) -> None:
     """Bring a schema to this version, once however many nodes start. Raise ``JournalError`` if a newer one wrote it."""
-    if await _version(connection, schema) == VERSION:
+    if await version_of(connection, schema) == VERSION:
         return  # a role that may create nothing can use what is there
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"openwx {schema}")
-        version = await _version(connection, schema)
+        version = await version_of(connection, schema)
         if version == 0:
             await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
             await connection.execute("CREATE TABLE version (version integer NOT NULL)")
@@ -29,7 +29,7 @@ async def migrate(connection: asyncpg.Connection, schema: str) -> None:
             await connection.execute("UPDATE version SET version = $1", VERSION)
 
 
-async def _version(connection: asyncpg.Connection, schema: str) -> int:
+async def version_of(connection: asyncpg.Connection, schema: str) -> int:
     """Return the version of a schema; 0 if there is none."""
     # Not by `to_regclass`: after the wait for a lock, its cache may not know yet what another node has made.
     if await connection.fetchval(_HAS_VERSION, schema) is None:

@@ -4,6 +4,7 @@
 """
 
 import logging
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -15,6 +16,7 @@ from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, Group, Member, User
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import BadResponse
+from openwx.lease import Gate
 from openwx.timing import Timing
 from openwx.transports.base import (
     Capability,
@@ -92,7 +94,12 @@ class WebTransport:
         self._actions = WebContactActions(self._client, self._timing, self._limiter, changes)
 
     async def run(self, saved: Mapping[str, bytes], inbox: Inbox) -> None:
-        await self._client.run(self._saved_session(saved), self._saved_contacts(saved), inbox)
+        await self._client.run(
+            self._saved_session(saved),
+            self._saved_contacts(saved),
+            inbox,
+            pushed_at=self._pushed_at(saved),
+        )
 
     def state_at_stop(self) -> Mapping[str, bytes | None]:
         known = self._client.known
@@ -154,6 +161,15 @@ class WebTransport:
             metrics.dropped(log, "saved_state", words, self._name)
             return None
 
+    def _pushed_at(self, saved: Mapping[str, bytes]) -> float:
+        """Return when the phone was asked last to confirm a login, in Unix time."""
+        try:
+            return float(saved.get("pushed", b"-inf"))
+        except ValueError:
+            words = "%s: when the phone was asked last cannot be read"
+            metrics.dropped(log, "saved_state", words, self._name)
+            return -math.inf
+
     def _saved_contacts(self, saved: Mapping[str, bytes]) -> ContactsSnapshot | None:
         if "contacts" not in saved:
             return None
@@ -173,7 +189,13 @@ class WebTransports:
         self._timing = timing
 
     def create(
-        self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
+        self,
+        name: str,
+        settings: AccountSettings,
+        limiter: RateLimiter,
+        *,
+        is_guarded: bool,
+        gate: Gate | None = None,
     ) -> WebTransport:
         connector, proxy = self._network.way(settings, is_guarded=is_guarded)
         http = Http(
@@ -181,6 +203,7 @@ class WebTransports:
             base_url=settings.base_url or "",
             timeout_s=self._timing.call_timeout_s,
             proxy=proxy,
+            gate=gate,
         )
         return WebTransport(
             name, http, mode=settings.login_mode, timing=self._timing, limiter=limiter

@@ -1,5 +1,6 @@
 """Nodes that forward calls to each other over real sockets, with a stand-in for the gateway of each."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
@@ -12,10 +13,10 @@ from openwx.accounts.streams import Slots
 from openwx.api.access import Access
 from openwx.api.app import make_runner
 from openwx.api.peering import Peers
-from openwx.cluster.directory import Directory
-from openwx.config import AccessSettings, Settings
+from openwx.cluster.node import ClusterNode
+from openwx.config import AccessSettings, Listen, Settings
 from openwx.console import Console
-from openwx.store.base import JournalError, Ownership
+from openwx.store.base import Journal, JournalError, Ownership
 from openwx.store.records import ClusterView, Node, OwnedAccount
 from tests.reply import Reply
 
@@ -32,18 +33,27 @@ class Table:
         self.nodes: dict[str, Node] = {}
         self.accounts: dict[str, OwnedAccount] = {}
         self.is_away = False
+        self.readers: list[Callable[[ClusterView], None]] = []
+        """Who is told of each change."""
 
-    def join(self, name: str, url: str) -> UUID:
+    @property
+    def view(self) -> ClusterView:
+        return ClusterView(list(self.nodes.values()), list(self.accounts.values()))
+
+    def join(self, name: str) -> None:
         self.nodes[name] = Node(
             incarnation=uuid4(),
             node=name,
-            url=url,
+            url="",
             version="1",
             beat=1,
             is_draining=False,
             max_clients=100,
         )
-        return self.nodes[name].incarnation
+
+    def moves(self, name: str, url: str) -> None:
+        """Have a node be reached at another address."""
+        self.nodes[name] = replace(self.nodes[name], url=url)
 
     def give(self, account: str, node: str | None) -> int:
         """Have a node own an account in a new term, or nobody; return the term."""
@@ -58,6 +68,8 @@ class Table:
             epoch=epoch,
             next="",
         )
+        for note in self.readers:
+            note(self.view)
         return epoch
 
 
@@ -75,7 +87,7 @@ class Member:
     async def view(self) -> ClusterView:
         if self._table.is_away:
             raise JournalError("the store does not answer")
-        return ClusterView(list(self._table.nodes.values()), list(self._table.accounts.values()))
+        return self._table.view
 
 
 class OneNode:
@@ -98,28 +110,32 @@ class OneNode:
             }
         )
         self._table = table
-        self._member = Member(table, name)
-        self.directory = Directory(cast("Ownership", self._member))
+        table.join(name)
+        member = cast("Ownership", Member(table, name))
+        journal = cast("Journal", None)  # nothing is taken
+        gateway = self.gateway.as_gateway()
+        self.node = ClusterNode(self.gateway.settings, gateway, journal, member)
         self.port = self.peer_port = 0
 
     async def start(self, stack: AsyncExitStack) -> None:
         whole = self.gateway.as_gateway()
         stack.callback(self.gateway.close)
         access = Access(whole.settings.access)
-        peers = Peers(whole, self.directory, access)
+        peers = Peers(whole, self.node, access, whole.settings.cluster.secret or "")
         await peers.open(stack)
-        listen = self.gateway.settings.listen[0]
         self.peer_port = await peers.listen(
-            listen.model_copy(update={"port": 0}), None, lambda hops: [Console(whole, hops)], stack
+            Listen(port=0), None, lambda hops: [Console(whole, hops, self.node)], stack
         )
-        runner = make_runner(whole, access, [Console(whole, access)], peers.hops)
+        pages = [Console(whole, access, self.node, peers.hops)]
+        runner = make_runner(whole, access, pages, self.node, peers.hops)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         self.port = await runner.listen("127.0.0.1", 0)
         self.session = await stack.enter_async_context(
             aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
         )
-        self._table.join(self.name, self.peer_url)
+        self._table.moves(self.name, self.peer_url)
+        self._table.readers.append(self.node.rows.note)
 
     @property
     def url(self) -> str:
@@ -170,7 +186,3 @@ class Nodes:
         node = OneNode(name, self.table, folder, AccessSettings.model_validate(access), secret)
         await node.start(self._stack)
         return node
-
-    def moves(self, name: str, url: str) -> None:
-        """Have the table say that a node is reached at another address."""
-        self.table.nodes[name] = replace(self.table.nodes[name], url=url)
