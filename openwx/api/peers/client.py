@@ -1,6 +1,7 @@
 """Asks other nodes. The secret goes to the ``cluster.advertise`` of a member, and nowhere else."""
 
 import asyncio
+import io
 import ssl
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -121,7 +122,9 @@ class PeerClient:
     async def _request(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
         headers = {**call.headers, **hop.headers(self._secret)}
         body: Any = call.body
-        if body is not None and not isinstance(body, bytes):
+        if isinstance(body, bytes):
+            body = io.BytesIO(body)
+        elif body is not None:
             body = body.whole()
             if call.size is not None:
                 headers[hdrs.CONTENT_LENGTH] = str(call.size)

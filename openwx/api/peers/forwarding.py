@@ -224,9 +224,9 @@ def outcome_of(error: Exception) -> str:
 
 
 def _require_whole(call: Call) -> None:
-    """Raise CallerError -2 where it was the caller who broke off."""
-    if isinstance(call.body, Spool) and call.body.is_broken:
-        raise CallerError(Code.BAD_PARAMETER, "the body is broken or ends early")
+    """Raise CallerError where it was the body that failed."""
+    if isinstance(call.body, Spool) and call.body.error is not None:
+        raise call.body.error
 
 
 def _is_gone(request: web.BaseRequest) -> bool:

@@ -93,16 +93,18 @@ class Doorman:
         it is not run yet, or nobody can know."""
         if not hop.account:
             return
+        runs = hop.account in self._gateway.accounts
         try:
-            if not self._is_mine(hop, await self._directory.owner_of(hop.account)):
+            is_mine = runs and self._is_mine(hop, await self._directory.owner_of(hop.account))
+            if not is_mine:  # perhaps what was read is old
                 self._directory.forget()
-                if not self._is_mine(hop, await self._directory.owner_of(hop.account)):
-                    words = f"{self._directory.node} does not own {hop.account} in this term"
-                    raise CallerError(Code.NOT_RUNNING, words, http_status=421)
+                is_mine = self._is_mine(hop, await self._directory.owner_of(hop.account))
         except JournalError as error:
-            words = f"it is not known now who owns {hop.account}: {error}"
-            raise _not_now(words) from error
-        if hop.account not in self._gateway.accounts:
+            raise _not_now(f"it is not known now who owns {hop.account}: {error}") from error
+        if not is_mine:
+            words = f"{self._directory.node} does not own {hop.account} in this term"
+            raise CallerError(Code.NOT_RUNNING, words, http_status=421)
+        if not runs:
             raise _not_now(f"{self._directory.node} begins to run {hop.account}")
 
     def _is_mine(self, hop: Hop, owner: Owner | None) -> bool:

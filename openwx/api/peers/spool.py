@@ -25,8 +25,8 @@ class Spool:
         self._memory = bytearray()
         self._file: BinaryIO | None = None
         self._size = 0
-        self.is_broken = False
-        """Whether its sender broke it off."""
+        self.error: CallerError | None = None
+        """Why it cannot be read to its end; None while it can."""
         self._writing: asyncio.Future[None] | None = None
 
     async def readany(self) -> bytes:
@@ -37,7 +37,8 @@ class Spool:
         try:
             data = await self._content.readany()
         except (web.RequestPayloadError, ConnectionError):
-            self.is_broken = True
+            words = "the body is broken or ends early"
+            self.error = CallerError(Code.BAD_PARAMETER, words)
             raise
         if data:
             await self._keep(data)
@@ -85,7 +86,8 @@ class Spool:
             self._writing.result()
         except OSError as error:
             words = f"the body cannot be stored: {error.strerror or error}"
-            raise CallerError(Code.MEDIA, words) from None
+            self.error = CallerError(Code.MEDIA, words)
+            raise self.error from None
 
     async def _kept(self, at: int) -> bytes:
         if self._file is None or at >= self._in_file:

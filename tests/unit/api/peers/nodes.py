@@ -1,7 +1,7 @@
 """Nodes that forward calls to each other over real sockets, with a stand-in for the gateway of each."""
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from openwx.accounts.streams import Slots
 from openwx.api.access import Access
 from openwx.api.app import make_runner
+from openwx.api.callers import Scope
 from openwx.api.peering import Peers
+from openwx.api.peers.hop import Hop
 from openwx.cluster.node import ClusterNode
 from openwx.config import AccessSettings, Listen, Settings
 from openwx.console import Console
@@ -33,6 +35,8 @@ class Table:
         self.nodes: dict[str, Node] = {}
         self.accounts: dict[str, OwnedAccount] = {}
         self.is_away = False
+        self.later: Callable[[], object] | None = None
+        """What happens when the table has been read once."""
         self.readers: list[Callable[[ClusterView], None]] = []
         """Who is told of each change."""
 
@@ -87,7 +91,11 @@ class Member:
     async def view(self) -> ClusterView:
         if self._table.is_away:
             raise JournalError("the store does not answer")
-        return self._table.view
+        view, later = self._table.view, self._table.later
+        if later is not None:
+            self._table.later = None
+            later()
+        return view
 
 
 class OneNode:
@@ -100,7 +108,6 @@ class OneNode:
         self.gateway = StandIn(access)
         self.gateway.accounts = {}
         self.gateway.streams = Slots()
-        self.gateway.is_stopping = False
         self.gateway.settings = Settings.model_validate(
             {
                 "access": access,
@@ -135,7 +142,11 @@ class OneNode:
             aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
         )
         self._table.moves(self.name, self.peer_url)
-        self._table.readers.append(self.node.rows.note)
+        self._table.readers.append(self._note)
+
+    def _note(self, view: ClusterView) -> None:
+        self.node.seen = view
+        self.node.rows.note(view)
 
     @property
     def url(self) -> str:
@@ -158,6 +169,22 @@ class OneNode:
             self._table.give(account, None)
         else:
             to.takes(account)
+
+    def hops(
+        self, to: "OneNode", *, account: str, epoch: int, path: str, **more: Any
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Ask another node as this one would."""
+        hop = Hop(
+            node=self.name,
+            account=account,
+            epoch=epoch,
+            key="anonymous",
+            scope=Scope.FULL,
+            address="127.0.0.9",
+            **more,
+        )
+        url = f"{to.peer_url}/openwx/{path}"
+        return self.session.get(url, headers=hop.headers(SECRET))
 
     async def call(self, name: str, /, *, method: str = "GET", **request: Any) -> Reply:
         url = f"{self.url}/openwx/{name}"
