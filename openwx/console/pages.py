@@ -130,7 +130,7 @@ class PageHandlers:
         resource = request.match_info.route.resource
         audit.changed(
             context.caller,
-            self._services.access.guesses.address(request),
+            self._services.access.address(request),
             "console",
             "" if resource is None else resource.canonical,
             context.code,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openwx.api.access import Access
+from openwx.api.peers.hops import Hops
 from openwx.console.filters import FILTERS
 from openwx.console.session import Sessions
 
@@ -20,10 +21,15 @@ class ConsoleServices:
     """One for each console; every ``PageContext`` has it."""
 
     def __init__(
-        self, manager: "AccountManager", access: Access, node: "ClusterNode | None" = None
+        self,
+        manager: "AccountManager",
+        access: Access,
+        node: "ClusterNode | None" = None,
+        hops: Hops | None = None,
     ) -> None:
         self.manager = manager
         self.node = node
+        self.hops = hops
         self.access = access
         self.sessions = Sessions(access, lambda: manager.port)
         self._stopping = asyncio.Event()

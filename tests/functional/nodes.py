@@ -198,6 +198,4 @@ class Cluster:
 
 def owners_in(view: ClusterView) -> dict[str, str]:
     nodes = {one.incarnation: one.node for one in view.nodes}
-    return {
-        one.account: nodes.get(one.owner, "") if one.owner else "" for one in view.accounts
-    }
+    return {one.account: nodes.get(one.owner, "") if one.owner else "" for one in view.accounts}

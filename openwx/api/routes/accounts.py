@@ -125,7 +125,7 @@ class CheckClient(RequestModel):
     client: Annotated[str | None, Field(description="the name of an account")] = None
 
 
-@route("check_client", scope=Scope.READ, any_state=True)
+@route("check_client", scope=Scope.READ, any_state=True, names_account=True)
 async def check_client(gateway: "VisibleGateway", call: CheckClient) -> Clients:
     """List the accounts and their states."""
     if call.client is None:
