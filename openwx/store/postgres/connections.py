@@ -94,6 +94,7 @@ class Address(NamedTuple):
             max_size=READERS,
             timeout=CONNECT_S,
             command_timeout=READ_S,
+            reset=_leave,
             server_settings=self._settings,
         )
 
@@ -101,6 +102,10 @@ class Address(NamedTuple):
     def _settings(self) -> dict[str, str]:
         name = f"openwx/{self.node}"[:63]
         return _SETTINGS | {"application_name": name, "search_path": f'"{self.schema}"'}
+
+
+async def _leave(connection: asyncpg.Connection) -> None:
+    """Leave a reader's connection as it is: no query sets anything, and a reset is another query, which may hang."""
 
 
 class WriterConnection:
