@@ -69,6 +69,12 @@ class Process:
         """Send SIGTERM, and return the exit code. Raises ``Failed`` if it had ended before, or does not end."""
         return await self._end(signal.SIGTERM)
 
+    async def wait_for_end(self) -> int:
+        """Wait until it ends by itself, and return the exit code."""
+        if self._process is None:
+            raise Failed(f"{self.name} does not run")
+        return await self._process.wait()
+
     async def close(self) -> None:
         """End the process, whatever its state."""
         if self._process is not None and self._process.returncode is None:

@@ -55,8 +55,7 @@ class Killed(_OfNode):
         await self.node.kill()
 
     async def end(self) -> None:
-        await self.node.start()
-        await self.node.wait_until_it_listens()
+        await self.node.start_until_it_listens()
 
 
 class Stopped(Killed):

@@ -16,9 +16,11 @@ from openwx.crashtest.process import Failed, Process
 
 from .callbook import CallBook
 from .network import Place
+from .program import NOT_NOW
 
 SECRET = "the-secret-that-the-nodes-of-a-crash-test-share"  # noqa: S105 - of the test alone
-STARTS_WITHIN_S = 30.0
+STARTS_WITHIN_S = 60.0
+START_AGAIN_S = 0.5
 FAILS = "the journal failed"
 WRITES_AGAIN = "the journal can be written again"
 ABOUT_S = 1.0
@@ -102,14 +104,31 @@ class Node(Process):
         """Whether it has started, and was neither ended nor paused."""
         return self.listens.is_set() and not self.is_paused
 
-    async def wait_until_it_listens(self) -> None:
+    async def start_until_it_listens(self) -> None:
+        """Start it, and again where it cannot start now: a supervisor would do so while PostgreSQL is away."""
         try:
             async with asyncio.timeout(STARTS_WITHIN_S):
-                await self.listens.wait()
+                while True:
+                    await self.start()
+                    if await self._listens():
+                        return
+                    await self.close()
+                    await asyncio.sleep(START_AGAIN_S)
         except TimeoutError:
-            raise Failed(
-                f"{self.name} does not start within {STARTS_WITHIN_S} s\n{self.tail()}"
-            ) from None
+            words = f"{self.name} does not start within {STARTS_WITHIN_S} s"
+            raise Failed(f"{words}\n{self.tail()}") from None
+
+    async def _listens(self) -> bool:
+        """Wait until it listens, or ends because it cannot start now. Raise ``Failed`` for another end."""
+        listens = asyncio.ensure_future(self.listens.wait())
+        ends = asyncio.ensure_future(self.wait_for_end())
+        await asyncio.wait({listens, ends}, return_when=asyncio.FIRST_COMPLETED)
+        is_up = self.listens.is_set()
+        for waiting in (listens, ends):
+            waiting.cancel()
+        if not is_up and ends.result() != NOT_NOW:
+            raise Failed(f"{self.name} ended with exit code {ends.result()}\n{self.tail()}")
+        return is_up
 
     async def terminate_in_order(self) -> None:
         """Send SIGTERM, and wait for the end. Raise ``Failed`` if it ends with an error, or not."""

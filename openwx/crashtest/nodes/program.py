@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 from openwx.config import Settings, load
+from openwx.errors import NotNowError
 from openwx.service import serve
+
+NOT_NOW = 1
+"""The exit code where a later start may succeed."""
 
 
 def main(file: Path, lease_s: float) -> None:
@@ -18,7 +22,11 @@ def main(file: Path, lease_s: float) -> None:
     )
     short = {"lease": lease_s, "join_pause": lease_s / 3}
     cluster = settings.cluster.model_copy(update=short)
-    asyncio.run(_until_signalled(settings.model_copy(update={"cluster": cluster})))
+    try:
+        asyncio.run(_until_signalled(settings.model_copy(update={"cluster": cluster})))
+    except* NotNowError as errors:
+        logging.getLogger("openwx").warning("it cannot start now: %s", errors.exceptions[0])
+        sys.exit(NOT_NOW)
 
 
 async def _until_signalled(settings: Settings) -> None:
