@@ -1,10 +1,9 @@
 """Several nodes on one PostgreSQL, between a simulated WeChat and a backend: in this process, or each in its own."""
 
-import asyncio
 import pickle
 import signal
-import sys
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,11 @@ from openwx.config import AccountSettings, ReportSettings, Settings
 from openwx.config.cluster import ClusterSettings, StoreSettings
 from openwx.config.listen import Listen
 from openwx.simulator import Account, Simulator
-from openwx.store.base import Journal
+from openwx.store.base import Journal, Ownership
 from openwx.store.records import ClusterView
 from tests import postgres
 from tests.patience import until_seen
+from tests.reply import Reply
 
 from .world import ALL_EVENTS, PACE, Api, Command, Gateway, Json, Receiver
 
@@ -57,7 +57,7 @@ class Cluster:
     folder: Path
     http: aiohttp.ClientSession
     url: str
-    names: tuple[str, ...] = ("n0", "n1", "n2", "n3")
+    names: tuple[str, ...] = ("n0", "n1", "n2")
     account: Json = field(default_factory=dict)
     """Settings of all accounts."""
     schema: str = field(default_factory=postgres.new_schema)
@@ -126,14 +126,23 @@ class Cluster:
 
     # -- what there is ---------------------------------------------------------------------------------------
 
-    def visit(self) -> Any:
+    def visit(self) -> AbstractAsyncContextManager[Journal]:
         """Return the journal as a command has it, to be entered."""
         return store.open(self.url, schema=self.schema)
 
     async def view(self) -> ClusterView:
         async with self.visit() as journal:
-            assert journal.ownership is not None
-            return await journal.ownership.view()
+            return await ownership_of(journal).view()
+
+    async def moves(self, account: str, node: str) -> None:
+        """Do what ``openwx cluster move`` does."""
+        async with self.visit() as journal:
+            assert await ownership_of(journal).assign(account, node)
+
+    async def drains(self, node: str, *, on: bool = True) -> None:
+        """Do what ``openwx cluster drain`` does."""
+        async with self.visit() as journal:
+            assert await ownership_of(journal).set_draining(node, is_draining=on)
 
     async def owners(self) -> dict[str, str]:
         """Return the nodes of the accounts; empty where an account has none."""
@@ -144,8 +153,7 @@ class Cluster:
     ) -> dict[str, str]:
         """Wait until the accounts are owned so; by default, until each has a node."""
         async with self.visit() as journal:
-            assert journal.ownership is not None
-            ownership = journal.ownership
+            ownership = ownership_of(journal)
 
             async def look() -> dict[str, str]:
                 return owners_in(await ownership.view())
@@ -176,7 +184,7 @@ class Cluster:
 
     async def _runs_on(self, name: str, node: Node) -> bool:
         try:
-            return "uid" in (await node.get("get_user_info", client=name)).json
+            return await self.state(name, node) == "running"
         except aiohttp.ClientError:
             return False
 
@@ -190,14 +198,47 @@ class Cluster:
         for who in people:
             await who.phone.logs_in()
         owners = await self.runs()
-        for name in self.names:
-            user = (await self.of(name, owners).get("get_user_info", client=name)).json
-            self.wechat[name] = next(one for one in people if one.uin == user["uid"])
+        for number, who in enumerate(people):
+            says(who, f"person {number}")
+            await self.receiver.get(content=f"person {number}")
+        for upload in self.receiver.uploads:
+            if str(upload.json.get("content")).startswith("person "):
+                number = int(upload.json["content"].removeprefix("person "))
+                self.wechat[upload.query["client"]] = people[number]
         return owners
+
+    def says(self, name: str, text: str) -> None:
+        """Have somebody write to an account."""
+        says(self.wechat[name], text)
+
+    async def delivers(self, name: str, text: str) -> None:
+        """Have somebody write to an account, and wait until the backend has it."""
+        self.says(name, text)
+        await self.receiver.get(content=text)
+
+    async def sends(self, name: str, node: Node, text: str) -> Reply:
+        """Call ``send_friend_message`` on a node."""
+        who = self.wechat[name]
+        if who.clawbot.is_bound:
+            return await node.get("send_friend_message", client=name, id="@owner", content=text)
+        return await node.get(
+            "send_friend_message", client=name, account="xiaohui2016", content=text
+        )
+
+
+def says(who: Account, text: str) -> None:
+    """Have somebody write to an account of WeChat, over the transport that it is reached by."""
+    if who.clawbot.is_bound:
+        who.clawbot.says(text)
+    else:
+        who.friend("小灰").says(text)
+
+
+def ownership_of(journal: Journal) -> Ownership:
+    assert journal.ownership is not None
+    return journal.ownership
 
 
 def owners_in(view: ClusterView) -> dict[str, str]:
     nodes = {one.incarnation: one.node for one in view.nodes}
-    return {
-        one.account: nodes.get(one.owner, "") if one.owner else "" for one in view.accounts
-    }
+    return {one.account: nodes.get(one.owner, "") if one.owner else "" for one in view.accounts}
