@@ -1,12 +1,15 @@
 """Several nodes on one PostgreSQL, between a simulated WeChat and a backend: in this process, or each in its own."""
 
+import asyncio
+import contextlib
 import pickle
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 from msgspec.structs import replace
@@ -48,6 +51,73 @@ class Process(Api):
 Node = Process | Gateway
 
 
+class Wire:
+    """The way to PostgreSQL, which can be cut. Use it as ``async with``."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._there = (parts.hostname, parts.port)
+        self._given = url
+        self._is_cut = False
+        self._pipes: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server
+
+    @property
+    def url(self) -> str:
+        host, port = self._there
+        here = self._listener.sockets[0].getsockname()[1]
+        return self._given.replace(f"{host}:{port}", f"127.0.0.1:{here}")
+
+    def cut(self) -> None:
+        """End all connections, and refuse others."""
+        self._is_cut = True
+        for pipe in self._pipes:
+            pipe.cancel()
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    async def __aenter__(self) -> Self:
+        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._listener.close()
+        self.cut()
+        await asyncio.gather(*self._pipes, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pipe = asyncio.ensure_future(self._pipe(reader, writer))
+        self._pipes.add(pipe)
+        pipe.add_done_callback(self._pipes.discard)
+
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_server: asyncio.StreamWriter | None = None
+        try:
+            if self._is_cut:
+                return
+            with contextlib.suppress(OSError):
+                from_server, to_server = await asyncio.open_connection(*self._there)
+                ways = [_carry(reader, to_server), _carry(from_server, writer)]
+                tasks = [asyncio.ensure_future(way) for way in ways]
+                try:
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            for one in (writer, to_server):
+                if one is not None:
+                    one.transport.abort()
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(2**16):
+        writer.write(data)
+        await writer.drain()
+
+
 @dataclass
 class Cluster:
     """All nodes of a test. ``names`` are the configured accounts."""
@@ -60,6 +130,8 @@ class Cluster:
     names: tuple[str, ...] = ("n0", "n1", "n2")
     account: Json = field(default_factory=dict)
     """Settings of all accounts."""
+    lease_s: float = LEASE_S
+    join_pause_s: float = JOIN_PAUSE_S
     schema: str = field(default_factory=postgres.new_schema)
     nodes: dict[str, Node] = field(default_factory=dict)
     wechat: dict[str, Account] = field(default_factory=dict)
@@ -94,7 +166,7 @@ class Cluster:
                 for name in (self.names if names is None else names)
             },
         )
-        quick = {"lease": LEASE_S, "join_pause": JOIN_PAUSE_S}
+        quick = {"lease": self.lease_s, "join_pause": self.join_pause_s}
         return settings.model_copy(
             update={"cluster": settings.cluster.model_copy(update=quick)} | more
         )
