@@ -5,6 +5,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -16,14 +17,16 @@ from openwx.crashtest.process import Failed, Process
 
 from .callbook import CallBook
 from .network import Place
-from .program import NOT_NOW
 
 SECRET = "the-secret-that-the-nodes-of-a-crash-test-share"  # noqa: S105 - of the test alone
 STARTS_WITHIN_S = 60.0
 START_AGAIN_S = 0.5
+NOT_NOW = 1
+"""The exit code where a later start may succeed."""
 FAILS = "the journal failed"
+_UNPUBLISHED = re.compile(r"(?P<account>\w+): the outcome of a send to .* is not published")
 WRITES_AGAIN = "the journal can be written again"
-ABOUT_S = 1.0
+ABOUT_S = 2.0
 """How late a line of the log may be read, in seconds."""
 
 
@@ -75,12 +78,15 @@ class Node(Process):
         self.is_paused = False
         self._failing: list[tuple[float, float]] = []
         """The times in which its journal could not be written, as far as it knew."""
+        self._unpublished: list[tuple[str, float]] = []
 
     def handle_line(self, line: str) -> None:
         if "listens on" in line:
             self.listens.set()
         if FAILS in line and not self.fails_at(time.time()):
             self._failing.append((time.time(), math.inf))
+        if found := _UNPUBLISHED.search(line):
+            self._unpublished.append((found["account"], time.time()))
         if WRITES_AGAIN in line:
             self._end_of_failure()
         self.tracebacks += "Traceback (most recent call last)" in line
@@ -94,6 +100,10 @@ class Node(Process):
     def fails_at(self, at: float) -> bool:
         """Return whether its journal could not be written about that time, as far as it knew."""
         return any(begin - ABOUT_S <= at <= end + ABOUT_S for begin, end in self._failing)
+
+    def gave_up_an_outcome(self, account: str, at: float) -> bool:
+        """Return whether it said about that time that it could not write the outcome of a send."""
+        return any(of == account and abs(said - at) <= ABOUT_S for of, said in self._unpublished)
 
     def _end_of_failure(self) -> None:
         if self._failing and self._failing[-1][1] == math.inf:

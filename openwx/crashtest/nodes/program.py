@@ -11,8 +11,7 @@ from openwx.config import Settings, load
 from openwx.errors import NotNowError
 from openwx.service import serve
 
-NOT_NOW = 1
-"""The exit code where a later start may succeed."""
+from .node import NOT_NOW
 
 
 def main(file: Path, lease_s: float) -> None:

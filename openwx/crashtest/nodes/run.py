@@ -100,7 +100,8 @@ class Line:
         sends = [one for one in calls if one.account == self.account and SEND in one.path]
         for text, at in self.traffic.sent.answered_at.items():
             made = next((one for one in reversed(sends) if one.at <= at), None)
-            if made is not None and by_name[made.node].fails_at(at):
+            is_made_in_trouble = made is not None and by_name[made.node].fails_at(at)
+            if is_made_in_trouble or any(one.gave_up_an_outcome(self.account, at) for one in nodes):
                 self.traffic.sent.without_room[text] = _EXCUSED
 
 
