@@ -9,6 +9,7 @@ import pytest
 from tests.patience import until, until_seen
 
 from .nodes import Cluster
+from .test_metrics import DOCUMENT, listed_in, metrics_of
 
 ABC = ("a", "b", "c")
 
@@ -194,8 +195,7 @@ async def test_one_that_stopped_by_itself_is_started_from_another_node(cluster: 
 async def test_max_clients_bounds_each_node_and_the_rest_is_told(
     cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for node in ("a", "b"):
-        await cluster.start(node, max_clients=1)
+    await asyncio.gather(*(cluster.start(name, max_clients=1) for name in ("a", "b")))
     owners = await cluster.until_owned(lambda owners: sorted(owners.values()) == ["", "a", "b"])
     (left,) = (name for name, owner in owners.items() if not owner)
     node = cluster.nodes["a"]
@@ -209,7 +209,8 @@ async def test_max_clients_bounds_each_node_and_the_rest_is_told(
     async with cluster.http.get(f"{node.url}/metrics") as answer:
         text = await answer.text()
     assert "openwx_accounts_unowned 1.0" in text
-    assert "openwx_lease_left_seconds" in text
+    alone = {*(await metrics_of(cluster.nodes["b"])).keys()} - {*listed_in(_described()).keys()}
+    assert alone == {*listed_in(DOCUMENT.read_text(encoding="utf-8").partition("## Of nodes")[2])}
     reply = await node.get("start_client", client="new")
     assert (reply.status, reply.code) == (429, -7)
     assert "max_clients" in reply.words
@@ -217,6 +218,11 @@ async def test_max_clients_bounds_each_node_and_the_rest_is_told(
     await cluster.start("c")
     assert (await cluster.until_owned())[left] == "c"
     assert await until_seen(lost, lambda names: not names) == []
+
+
+def _described() -> str:
+    """Return what is said of the metrics of any gateway."""
+    return DOCUMENT.read_text(encoding="utf-8").partition("## Of nodes")[0]
 
 
 async def test_nodes_whose_configurations_differ_take_nothing_from_each_other_at_once(
