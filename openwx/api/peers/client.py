@@ -104,8 +104,8 @@ class PeerClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Lost(str(error)) from error
 
-    async def quick(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
-        """Ask a node once. Raise ``NotAsked``, ``Lost``. Its caller limits the time."""
+    async def ask_node(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
+        """Ask a node for what is of no one account. Raise ``NotAsked``, ``Lost``. The caller limits the time."""
         return await self._request(node, call, hop)
 
     @property

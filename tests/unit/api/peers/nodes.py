@@ -19,7 +19,7 @@ from openwx.cluster.node import ClusterNode
 from openwx.config import AccessSettings, Listen, Settings
 from openwx.console import Console
 from openwx.store.base import Journal, JournalError, Ownership
-from openwx.store.records import ClusterView, Node, OwnedAccount
+from openwx.store.records import ClusterView, Node, OwnedAccount, Visit
 from tests.reply import Reply
 
 from ..facade import Account, StandIn
@@ -35,6 +35,7 @@ class Table:
         self.nodes: dict[str, Node] = {}
         self.accounts: dict[str, OwnedAccount] = {}
         self.is_away = False
+        self.visits = Logins()
         self.later: Callable[[], object] | None = None
         """What happens when the table has been read once."""
         self.readers: list[Callable[[ClusterView], None]] = []
@@ -75,6 +76,22 @@ class Table:
         for note in self.readers:
             note(self.view)
         return epoch
+
+
+class Logins:
+    """Implements ``Visits``."""
+
+    def __init__(self) -> None:
+        self.began: dict[bytes, Visit] = {}
+
+    async def begin(self, digest: bytes, visit: Visit, lasts_s: float) -> None:
+        self.began[digest] = visit
+
+    async def end(self, digest: bytes) -> None:
+        self.began.pop(digest, None)
+
+    async def find(self, digest: bytes) -> Visit | None:
+        return self.began.get(digest)
 
 
 class Member:
@@ -119,7 +136,7 @@ class OneNode:
         self._table = table
         table.join(name)
         member = cast("Ownership", Member(table, name))
-        journal = cast("Journal", None)  # nothing is taken
+        journal = cast("Journal", table)  # only its visits: nothing is taken
         gateway = self.gateway.as_gateway()
         self.node = ClusterNode(self.gateway.settings, gateway, journal, member)
         self.port = self.peer_port = 0
