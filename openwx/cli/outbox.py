@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import msgspec
+from msgspec import UNSET
 
 from openwx import store
 from openwx.accounts import journal_guard
 from openwx.accounts.outbox import LISTED, Outbox, WaitingDelivery
 from openwx.cli import probe
 from openwx.cli.cluster.visit import not_had, visiting
-from openwx.client import CallFailed, Client, Delivery
+from openwx.client import CallFailed, Client, Delivery, ListedClient
 from openwx.cluster import errand
 from openwx.config import Settings
 from openwx.config.contract import POST_API
@@ -231,9 +232,24 @@ async def _deliveries(settings: Settings, asked: Asked) -> AsyncIterator[Deliver
     if gateway.is_demo:
         print(f"openwx: these are the deliveries of the demo at {gateway.url}", file=sys.stderr)
     async with gateway.client(settings, client) as wx:
+        accounts = [] if client and settings.store.url is None else await wx.check_client()
         if client is None:  # it may have more accounts than its configuration
-            _require_client(client, [one.account for one in await wx.check_client()])
+            _require_client(client, [one.account for one in accounts])
+            account = next((one.account for one in accounts), account)
+        if asked.command in ("list", "show") and _is_elsewhere(accounts, account, settings):
+            yield _InPostgres(settings, account, target)
+            return
         yield _AtServer(wx, target)
+
+
+def _is_elsewhere(accounts: Sequence[ListedClient], account: str, settings: Settings) -> bool:
+    """Return whether another node than this one runs an account, or none does."""
+    if settings.store.url is None:
+        return False
+    return any(
+        one.account == account and one.node not in (UNSET, settings.cluster.node)
+        for one in accounts
+    )
 
 
 def _table(deliveries: Iterable[Delivery | ListedDelivery], state: State) -> str:

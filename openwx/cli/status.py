@@ -30,13 +30,11 @@ def main(settings: Settings, *, as_json: bool) -> int:
             others = "; openwx cluster status shows the other nodes" if settings.store.url else ""
             print(f"openwx: {one_line(str(error))}{others}", file=sys.stderr)
         return NOT_REACHED
-    node = "" if settings.store.url is None or gateway.is_demo else settings.cluster.node
     if as_json:
-        more: dict[str, object] = {"demo": True} if gateway.is_demo else {}
-        more |= {"node": node} if node else {}
-        output.indented_json({"url": gateway.url, **more, **msgspec.to_builtins(state)})
+        demo = {"demo": True} if gateway.is_demo else {}
+        output.indented_json({"url": gateway.url, **demo, **msgspec.to_builtins(state)})
     else:
-        print("\n".join(map(one_line, _lines(state, gateway, node))))
+        print("\n".join(map(one_line, _lines(state, gateway))))
     return READY if state.code == 0 else NOT_READY
 
 
@@ -45,8 +43,7 @@ async def _ask(settings: Settings) -> tuple[RunningGateway, Readiness]:
     return gateway, await readiness(gateway, settings.access.own_token)
 
 
-def _lines(state: Readiness, gateway: RunningGateway, node: str) -> list[str]:
-    """Return the lines for a person. ``node`` is the gateway's name among others; empty where it is alone."""
+def _lines(state: Readiness, gateway: RunningGateway) -> list[str]:
     accounts = state.accounts or {}
     width = max(map(len, accounts), default=0)
     up_s = max(0, int(time.time() - (state.started or 0)))
@@ -56,8 +53,10 @@ def _lines(state: Readiness, gateway: RunningGateway, node: str) -> list[str]:
         option = f" --client {name}" if len(accounts) > 1 else ""
         lines.append(f"  {name:<{width}}  {account.state}: {_how(account)}")
         lines.append(f"  {'':<{width}}  {_work(account, option)}")
-    if node:
-        lines.append(f"this is the node {node}; openwx cluster status shows all of them")
+    if state.lost:
+        lines.append(f"no node can take {', '.join(state.lost)}: none has room for it, or knows it")
+    if state.node:
+        lines.append(f"this is the node {state.node}; openwx cluster status shows all of them")
     return lines
 
 

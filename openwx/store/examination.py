@@ -25,7 +25,7 @@ async def examine(url: str, schema: str) -> Examination:
     try:
         connection = await address.connect()
         try:
-            server, around = await facts(connection), await surroundings(connection)
+            server, around = await facts(connection), await surroundings(connection, schema)
             return Examination(server, around, await version_of(connection, schema))
         finally:
             connection.terminate()

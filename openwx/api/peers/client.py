@@ -115,7 +115,7 @@ class PeerClient:
 
     async def _still_owns(self, owner: Owner, account: str) -> bool:
         try:
-            return await self._directory.owner_of(account) == owner
+            return owner.is_still(await self._directory.owner_of(account))
         except JournalError:
             return True  # nobody loses an account while nobody reaches the store
 

@@ -209,7 +209,7 @@ class Forwarding:
             if not goes_on or steady() > until or is_gone():
                 raise _failed(call, why, is_unknown=is_unknown)
             former, asked = asked, await self._owner(call.account, asked)
-            if not is_first or asked is None or asked == former:
+            if not is_first or asked is None or asked.is_still(former):
                 await asyncio.sleep(PAUSE_S)
             is_first = False
 

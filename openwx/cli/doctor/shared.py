@@ -66,7 +66,7 @@ def _clock(found: Examination) -> Iterator[Finding]:
 def _way(found: Examination) -> Iterator[Finding]:
     if not found.around.is_encrypted and not found.around.is_here:
         words = "messages and sessions cross the network to PostgreSQL unencrypted"
-        advice = "turn TLS on there, and write ?sslmode=verify-full at the end of store.url"
+        advice = "turn TLS on there, and write ?sslmode=verify-full&sslrootcert=FILE at the end of store.url"
         yield warning("store", words, advice)
 
 
@@ -99,8 +99,9 @@ def _schema(settings: Settings, found: Examination) -> Iterator[Finding]:
     if found.version == VERSION:
         yield ok("schema", f"{name}, version {VERSION}")
     elif found.version == 0 and not found.around.may_create:
-        words = f"there is no schema {name}, and the role may not create it"
-        yield problem("schema", words, "as a superuser: CREATE SCHEMA … AUTHORIZATION …")
+        words = f"the role may neither create the schema {name}, nor tables in it"
+        advice = f"as a superuser, in that database: CREATE SCHEMA {name} AUTHORIZATION (the role)"
+        yield problem("schema", words, advice)
     else:
         how = "be created" if found.version == 0 else f"be migrated from version {found.version}"
         yield ok("schema", f"{name} will {how} at the first start")

@@ -11,6 +11,8 @@ _STEPS = (tables.OWNERSHIP + tables.REPORTS + tables.VALUES + tables.VISITS + fu
 _HAS_VERSION = """
 SELECT 1 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = $1 AND relname = 'version'"""
 
+_IS_THERE = "SELECT 1 FROM pg_namespace WHERE nspname = $1"
+
 
 async def migrate(connection: asyncpg.Connection, schema: str) -> None:
     """Bring a schema to this version, once however many nodes start. Raise ``JournalError`` if a newer one wrote it."""
@@ -21,7 +23,9 @@ async def migrate(connection: asyncpg.Connection, schema: str) -> None:
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"openwx {schema}")
         version = await version_of(connection, schema)
         if version == 0:
-            await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+            # Not by IF NOT EXISTS, for which a role needs the right to create others.
+            if await connection.fetchval(_IS_THERE, schema) is None:
+                await connection.execute(f'CREATE SCHEMA "{schema}"')
             await connection.execute("CREATE TABLE version (version integer NOT NULL)")
             await connection.execute("INSERT INTO version VALUES (0)")
         if version < VERSION:  # no other node has done it meanwhile

@@ -10,7 +10,8 @@ SELECT current_setting('synchronous_standby_names') AS wanted_standbys,
         WHERE coalesce(state, 'streaming') IN ('streaming', 'catchup')) AS standbys,
     coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted,
     coalesce(inet_server_addr() <<= ANY (ARRAY['127.0.0.0/8', '::1/128']::inet[]), true) AS is_here,
-    has_database_privilege(current_database(), 'CREATE') AS may_create"""
+    coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = $1),
+        has_database_privilege(current_database(), 'CREATE')) AS may_create"""
 
 
 class Surroundings(NamedTuple):
@@ -24,9 +25,9 @@ class Surroundings(NamedTuple):
     is_here: bool
     """Whether it is reached at this machine alone."""
     may_create: bool
-    """Whether the role may create the schema."""
+    """Whether the role may create the schema, or tables in it if it is there."""
 
 
-async def surroundings(connection: asyncpg.Connection) -> Surroundings:
+async def surroundings(connection: asyncpg.Connection, schema: str) -> Surroundings:
     """Ask a server."""
-    return Surroundings(*await connection.fetchrow(_SURROUNDINGS))
+    return Surroundings(*await connection.fetchrow(_SURROUNDINGS, schema))

@@ -1,6 +1,5 @@
 """Commands beside a real PostgreSQL, each test with a schema of its own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,6 @@ from tests import postgres
 from ..typed import Typed
 
 Environ = dict[str, str]
-
-
-@pytest.fixture(scope="package")
-def postgres_url() -> Iterator[str]:
-    """Return a real PostgreSQL for all tests here."""
-    with postgres.url_for_tests() as url:
-        yield url
 
 
 @pytest.fixture

@@ -24,12 +24,12 @@ class Member:
         self.ownership: Ownership = journal.ownership
 
     async def owns(self, *accounts: str) -> None:
-        """Add these accounts, and claim them."""
+        """Claim these accounts, and then add them, so that no other member takes one before."""
+        assert await self.ownership.claim(accounts) == list(accounts)
         for account in accounts:
             await self.journal.save_account(
                 AccountRecord(account=account, wanted=True, settings=b"{}", origin="api")
             )
-        assert await self.ownership.claim(accounts) == list(accounts)
 
     async def live(self) -> None:
         """Hand over what others shall have, and take what this one shall have."""

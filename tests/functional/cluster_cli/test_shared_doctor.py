@@ -1,11 +1,15 @@
 """``openwx doctor`` where nodes share a PostgreSQL: what it finds of it, of the nodes, and of proxies."""
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from yarl import URL
 
+from openwx.cli.doctor import access, process
 from openwx.cli.doctor import shared as checks
 from openwx.cli.doctor.finding import Finding, Level
 from openwx.config import Settings, load
@@ -206,3 +210,57 @@ async def test_a_real_standby(shared: Environ) -> None:
         ((level, about, said),) = ill(await found(shared))
         assert (level, about) == (Level.PROBLEM, "store")
         assert said.endswith("it is a standby, which cannot be written")
+
+
+async def test_a_role_that_was_given_a_schema(shared: Environ, postgres_url: str) -> None:
+    """As documented: in a database of others, a schema of its own is enough."""
+    schema = shared["OPENWX_STORE__SCHEMA"]
+    admin = await Address(postgres_url).connect()
+    try:
+        await admin.execute(f"CREATE ROLE {schema} LOGIN PASSWORD 'p'")
+        server = URL(postgres_url).with_user(schema).with_password("p")
+        shared["OPENWX_STORE__URL"] = str(server)
+        ((level, about, said),) = ill(await found(shared))
+        assert (level, about) == (Level.PROBLEM, "schema")
+        assert said == f"the role may neither create the schema {schema}, nor tables in it"
+        await admin.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {schema}")
+        assert not ill(await found(shared))
+        async with member(shared, "wx-2") as one:
+            await one.owns("shop")
+    finally:
+        await admin.execute(f"DROP OWNED BY {schema} CASCADE; DROP ROLE {schema}")
+        await admin.close()
+
+
+def peers(shared: Environ, host: str, port: int, **more: str) -> Settings:
+    listen = {
+        "OPENWX_CLUSTER__LISTEN": f"{host}:{port}",
+        "OPENWX_CLUSTER__SECRET": "Zt3xQ8mV1nB5kL7pR2wY9cD4fG6hJ0sA",
+    }
+    return load(None, shared | listen | more, {}).settings
+
+
+def test_the_address_for_other_nodes(shared: Environ, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = peers(shared, "127.0.0.1", port)
+        (one,) = [
+            one
+            for one in process.ports(settings, process.Beside([]))
+            if one.about == "cluster.listen"
+        ]
+        assert one.level is Level.PROBLEM
+        assert f"127.0.0.1:{port} is taken by another program" in one.words
+        assert one.advice.endswith("under [cluster]")
+    assert access.exposure(settings) == []
+    (one,) = access.exposure(peers(shared, "10.0.0.5", 3100))
+    assert (one.level, one.about) == (Level.WARNING, "cluster.listen")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    for file in (cert, key):
+        file.write_text("no certificate")
+        file.chmod(0o600)
+    tls = {"OPENWX_CLUSTER__TLS_CERT": str(cert), "OPENWX_CLUSTER__TLS_KEY": str(key)}
+    settings = peers(shared, "10.0.0.5", 3100, **tls)
+    assert access.exposure(settings) == []
+    (one,) = access.certificates(settings)
+    assert (one.level, one.about) == (Level.PROBLEM, "cluster.listen")

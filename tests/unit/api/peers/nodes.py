@@ -56,6 +56,11 @@ class Table:
             max_clients=100,
         )
 
+    def beat(self) -> None:
+        """Have all nodes say that they live."""
+        for name, node in self.nodes.items():
+            self.nodes[name] = replace(node, beat=node.beat + 1)
+
     def moves(self, name: str, url: str) -> None:
         """Have a node be reached at another address."""
         self.nodes[name] = replace(self.nodes[name], url=url)
@@ -108,6 +113,7 @@ class Member:
     async def view(self) -> ClusterView:
         if self._table.is_away:
             raise JournalError("the store does not answer")
+        self._table.beat()
         view, later = self._table.view, self._table.later
         if later is not None:
             self._table.later = None
