@@ -119,6 +119,14 @@ class Access:
         """Return whether the answer may be a script."""
         return self._has_origins
 
+    def proof_of(self, name: str, key: bytes) -> bytes:
+        """Return what shows to all who have ``key`` that a caller's token has not changed."""
+        return self._callers.proof_of(name, key)
+
+    def proven(self, name: str, proof: bytes, key: bytes) -> Caller | None:
+        """Return the caller of this name; None where there is none any more, or its token is another one."""
+        return self._callers.proven(name, proof, key)
+
     def callback(self, request: web.BaseRequest, texts: Mapping[str, str]) -> str | None:
         """Return the function to wrap the answer in (JSONP), or None. The request was admitted before."""
         if texts.get("datatype", "").lower() != "jsonp":

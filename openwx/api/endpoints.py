@@ -287,7 +287,7 @@ class Endpoints:
     ) -> Callable[[RequestParams, Caller], Coroutine[Any, Any, object]]:
         """Return the function that judges a caller, finds account and model for a route, and returns the coroutine of
         its handler. Every call of every route passes here."""
-        manager, node, model = self._gateway, self._node, row.model
+        manager, node, hops, model = self._gateway, self._node, self._hops, row.model
         handler = cast("Callable[..., Coroutine[Any, Any, object]]", row.handler)
         takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
         any_state, keyed, needs, lists = row.any_state, row.keyed, row.needs, row.lists
@@ -295,7 +295,7 @@ class Endpoints:
         def prepare(params: RequestParams, caller: Caller) -> Coroutine[Any, Any, object]:
             caller.require(row.scope_of(params.texts))
             statuses.check(params)
-            gateway = VisibleGateway(manager, caller, node)
+            gateway = VisibleGateway(manager, caller, node, hops)
             arguments: dict[str, object] = {}
             has_none = False
             if takes_gateway:

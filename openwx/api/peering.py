@@ -10,6 +10,7 @@ from openwx.api.app import Pages, make_peer_runner
 from openwx.api.parameters import BodyLimits
 from openwx.api.peers.client import PeerClient
 from openwx.api.peers.forwarding import Forwarding
+from openwx.api.peers.gathering import Gathering
 from openwx.api.peers.hops import Hops
 from openwx.api.peers.listener import Doorman, HopAccess
 
@@ -35,7 +36,8 @@ class Peers:
         longest = BodyLimits.for_media(gateway.folder).body
         self._client = PeerClient(node.directory, secret, settings.cluster.tls_cert, longest)
         forwarding = Forwarding(gateway, node, self._client)
-        self.hops = Hops(forwarding, access, settings.data_dir)
+        gathering = Gathering(node.directory, self._client)
+        self.hops = Hops(forwarding, gathering, access, settings.data_dir)
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Make it possible to ask other nodes, until the stack closes."""

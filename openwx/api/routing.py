@@ -77,17 +77,11 @@ class Route(msgspec.Struct, frozen=True):
     """What it lists; of a transport that lacks this, it lists nothing."""
     known: frozenset[str] | None = OF_EVERY_ROUTE
     """The names of its parameters; None if it takes any."""
-    names_account: bool = False
-    """Whether ``client`` names an account that the node that runs it answers for, and any other node if none does."""
 
     @property
     def needs_account(self) -> bool:
         """Whether it can be answered only where its account runs."""
         return "account" in self.takes
-
-    def is_of_account(self, client: str) -> bool:
-        """Return whether a call with this ``client`` (empty: without) is for one account."""
-        return self.needs_account or (self.names_account and client != "")
 
     @property
     def reads(self) -> bool:
@@ -144,13 +138,11 @@ def route(
     keyed: bool = False,
     needs: tuple[Capability, ...] = (),
     lists: Capability | None = None,
-    names_account: bool = False,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """Declare a route. ``scope``: the scope that a key needs; ``READ`` is for routes that change nothing, all others
     are refused if a browser requests them by itself (``intent.py``), and audited. ``reads_with``: the parameter with
     which it only reads. ``any_state``: it also works while the account is not running. ``media``: it takes media.
     ``keyed``: with an ``idempotency_key`` its handler decides whether the account must run.
-    ``names_account``: see ``Route``.
     ``needs``: the transport must have these capabilities. ``lists``: without this one, the answer is ``[]``."""
 
     def declare(handler: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
@@ -177,7 +169,6 @@ def route(
             needs=needs,
             lists=lists,
             known=OF_EVERY_ROUTE if call is None else call.annotation.known(),
-            names_account=names_account,
         )
         _routes.update(dict.fromkeys((name, *other_names), row))
         return handler

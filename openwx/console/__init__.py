@@ -9,7 +9,18 @@ from openwx import assets
 from openwx.api.access import Access
 from openwx.api.callers import Scope
 from openwx.api.peers.hops import Hops
-from openwx.console import accounts, auth, chats, contacts, deliveries, feed, live, media, search
+from openwx.console import (
+    accounts,
+    auth,
+    chats,
+    contacts,
+    deliveries,
+    feed,
+    live,
+    media,
+    nodes,
+    search,
+)
 from openwx.console.context import LOGIN, ROOT, PageContext
 from openwx.console.pages import PageHandlers
 from openwx.console.services import ConsoleServices
@@ -82,6 +93,7 @@ class Console:
             ("/deliveries/drop", deliveries.drop),
         ):
             router.add_post(ACCOUNT + path, pages.handler(action, Scope.FULL, audited=True))
+        router.add_get(f"{ROOT}/nodes", pages.handler(nodes.nodes, Scope.READ))
         router.add_get(f"{ROOT}/{{page:.*}}", pages.handler(_no_page, Scope.READ))
 
     def stop(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 import aiohttp
@@ -31,6 +31,15 @@ _OF_A_CONNECTION = frozenset(
 )
 _ID = re.compile(rb"(?:\A|\n)id: ?([0-9]{1,18})\n")
 _LONGEST_ID = 32
+
+
+MayContinue = Callable[[], Awaitable[bool]]
+"""Whether a stream may go on."""
+
+
+async def for_ever() -> bool:
+    """Return True: nothing but its two sides ends the stream."""
+    return True
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -129,6 +138,7 @@ async def pass_on_stream(
     answered: Answered,
     more: dict[str, str],
     why_ended: Callable[[], str],
+    may_continue: MayContinue,
     *,
     says_why: bool,
 ) -> web.StreamResponse:
@@ -142,7 +152,7 @@ async def pass_on_stream(
     if request.method == hdrs.METH_HEAD:
         return response
     tail = _Tail()
-    closing = asyncio.ensure_future(_close_with(client, answered.response))
+    closing = asyncio.ensure_future(_close_in_time(client, answered.response, may_continue))
     try:
         async for piece in _pieces(answered.response, SILENT_S):
             tail.add(piece)
@@ -168,9 +178,11 @@ async def pass_on_stream(
     return response
 
 
-async def _close_with(client: SlowClient, response: aiohttp.ClientResponse) -> None:
-    """Close the owner's side as soon as the reader has disconnected."""
-    while not client.is_gone():  # noqa: ASYNC110 - nothing tells of it
+async def _close_in_time(
+    client: SlowClient, response: aiohttp.ClientResponse, may_continue: MayContinue
+) -> None:
+    """Close the owner's side as soon as the reader has disconnected, or may not go on."""
+    while not client.is_gone() and await may_continue():  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(LOOK_S)
     response.close()
 

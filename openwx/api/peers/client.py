@@ -104,8 +104,8 @@ class PeerClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Lost(str(error)) from error
 
-    async def quick(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
-        """Ask a node once. Raise ``NotAsked``, ``Lost``. Its caller limits the time."""
+    async def ask_node(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
+        """Ask a node for what is of no one account. Raise ``NotAsked``, ``Lost``. The caller limits the time."""
         return await self._request(node, call, hop)
 
     @property
@@ -115,7 +115,7 @@ class PeerClient:
 
     async def _still_owns(self, owner: Owner, account: str) -> bool:
         try:
-            return await self._directory.owner_of(account) == owner
+            return owner.is_still(await self._directory.owner_of(account))
         except JournalError:
             return True  # nobody loses an account while nobody reaches the store
 

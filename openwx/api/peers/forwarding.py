@@ -18,7 +18,7 @@ from openwx import metrics
 from openwx.accounts.manager import chosen
 from openwx.api.answers import Answer
 from openwx.api.callers import ANYBODY, Caller
-from openwx.api.peers.answer import Answered, begin, pass_on, pass_on_stream
+from openwx.api.peers.answer import Answered, MayContinue, begin, pass_on, pass_on_stream
 from openwx.api.peers.call import Call
 from openwx.api.peers.client import Lost, NotAsked, NotOwner, PeerClient
 from openwx.api.peers.relay import PeerStream
@@ -109,7 +109,12 @@ class Forwarding:
     # -- asking ------------------------------------------------------------------------------------------------
 
     async def respond(
-        self, request: web.BaseRequest, call: Call, owner: Owner, headers: dict[str, str]
+        self,
+        request: web.BaseRequest,
+        call: Call,
+        owner: Owner,
+        headers: dict[str, str],
+        may_continue: MayContinue,
     ) -> web.StreamResponse:
         """Answer a request as the owner does, with more headers. Raise CallerError, before the answer has begun."""
         answered = await self._answered(call, owner, lambda: _is_gone(request))
@@ -118,7 +123,9 @@ class Forwarding:
                 return await pass_on(request, answered, headers)
             self._streams.add(answered.response)
             why, says_why = self._why_ended, call.path.startswith("/openwx/")
-            return await pass_on_stream(request, answered, headers, why, says_why=says_why)
+            return await pass_on_stream(
+                request, answered, headers, why, may_continue, says_why=says_why
+            )
         finally:
             self._streams.discard(answered.response)
             answered.end()
@@ -202,7 +209,7 @@ class Forwarding:
             if not goes_on or steady() > until or is_gone():
                 raise _failed(call, why, is_unknown=is_unknown)
             former, asked = asked, await self._owner(call.account, asked)
-            if not is_first or asked is None or asked == former:
+            if not is_first or asked is None or asked.is_still(former):
                 await asyncio.sleep(PAUSE_S)
             is_first = False
 

@@ -4,7 +4,7 @@
 before anything of it is done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,13 +14,17 @@ from msgspec.structs import replace
 from openwx.api.access import Access
 from openwx.api.answers import Answer, cors_headers
 from openwx.api.callers import Caller, Scope
+from openwx.api.elsewhere import Whereabouts
 from openwx.api.parameters import JSON, RequestParams
+from openwx.api.peers.answer import MayContinue, for_ever
 from openwx.api.peers.call import Call, headers_of, query_of
 from openwx.api.peers.forwarding import Forwarding
+from openwx.api.peers.gathering import Gathering
 from openwx.api.peers.relay import PeerStream
 from openwx.api.peers.spool import IN_MEMORY, Spool
 from openwx.api.routing import Route
 from openwx.cluster.directory import Owner
+from openwx.schemas import ListedClient
 
 _JSON = {hdrs.CONTENT_TYPE: JSON}
 
@@ -35,8 +39,11 @@ class Destination(msgspec.Struct, frozen=True):
 class Hops:
     """The calls of one server for accounts of other nodes."""
 
-    def __init__(self, forwarding: Forwarding, access: Access, folder: Path) -> None:
+    def __init__(
+        self, forwarding: Forwarding, gathering: Gathering, access: Access, folder: Path
+    ) -> None:
         self._forwarding = forwarding
+        self._gathering = gathering
         self._access = access
         self._folder = folder
 
@@ -51,15 +58,17 @@ class Hops:
 
         Raise CallerError: -2 for an unknown account, -4 where no node runs it.
         """
-        name = texts.get("client", "")
-        if row.needs_account:
-            name = await self._forwarding.account_of(name or None, caller)
-            owner = await self._forwarding.elsewhere(name)
-        elif row.names_account and name and caller.sees(name):
-            owner = await self._forwarding.running_elsewhere(name)
-        else:
+        if not row.needs_account:
             return None
+        name = await self._forwarding.account_of(texts.get("client") or None, caller)
+        owner = await self._forwarding.elsewhere(name)
         return None if owner is None else Destination(name, owner)
+
+    async def listed(
+        self, caller: Caller, asked: Collection[Whereabouts]
+    ) -> dict[str, ListedClient]:
+        """Return what the nodes of these accounts say of them; nothing of those that do not answer at once."""
+        return await self._gathering.listed(caller, asked)
 
     def spool(self, request: web.BaseRequest) -> Spool | None:
         """Return what the body of a request is read from, so that it can be forwarded afterwards."""
@@ -76,9 +85,15 @@ class Hops:
         call: Call,
         to: Destination,
         origin: str | None,
+        may_continue: MayContinue = for_ever,
     ) -> web.StreamResponse:
-        """Answer a request as the owner does. Raise CallerError, before the answer has begun."""
-        return await self._forwarding.respond(request, call, to.owner, cors_headers(origin))
+        """Answer a request as the owner does. Raise CallerError, before the answer has begun.
+
+        A stream ends when it may not continue.
+        """
+        return await self._forwarding.respond(
+            request, call, to.owner, cors_headers(origin), may_continue
+        )
 
     async def answer(self, call: Call, to: Destination, params: RequestParams) -> Answer:
         """Make a call with these parameters that came over a WebSocket. Raise CallerError."""
@@ -89,6 +104,31 @@ class Hops:
     def stream(self, call: Call, to: Destination) -> PeerStream:
         """Return the owner's stream, for a WebSocket."""
         return self._forwarding.stream(call, to.owner)
+
+    async def owner_of(self, account: str) -> Destination | None:
+        """Return the other node that owns an account; None where this one does, or none. Raise CallerError."""
+        owner = await self._forwarding.running_elsewhere(account)
+        return None if owner is None else Destination(account, owner)
+
+    def page(
+        self, request: web.Request, caller: Caller, to: Destination, body: Spool | None
+    ) -> Call:
+        """Return the request for a page of the console as it is forwarded. Its form was judged."""
+        only_reads = request.method != hdrs.METH_POST
+        return Call(
+            account=to.account,
+            caller=caller,
+            address=self._access.address(request),
+            allows_jsonp=False,
+            method=request.method,
+            path=request.rel_url.raw_path,
+            query=query_of(request),
+            headers=headers_of(request),
+            body=body,
+            size=request.content_length if body is not None else None,
+            is_repeatable=only_reads,
+            only_reads=only_reads,
+        )
 
     def call(
         self,

@@ -19,7 +19,7 @@ from openwx.cluster.node import ClusterNode
 from openwx.config import AccessSettings, Listen, Settings
 from openwx.console import Console
 from openwx.store.base import Journal, JournalError, Ownership
-from openwx.store.records import ClusterView, Node, OwnedAccount
+from openwx.store.records import ClusterView, Node, OwnedAccount, Visit
 from tests.reply import Reply
 
 from ..facade import Account, StandIn
@@ -35,6 +35,7 @@ class Table:
         self.nodes: dict[str, Node] = {}
         self.accounts: dict[str, OwnedAccount] = {}
         self.is_away = False
+        self.visits = Logins()
         self.later: Callable[[], object] | None = None
         """What happens when the table has been read once."""
         self.readers: list[Callable[[ClusterView], None]] = []
@@ -54,6 +55,11 @@ class Table:
             is_draining=False,
             max_clients=100,
         )
+
+    def beat(self) -> None:
+        """Have all nodes say that they live."""
+        for name, node in self.nodes.items():
+            self.nodes[name] = replace(node, beat=node.beat + 1)
 
     def moves(self, name: str, url: str) -> None:
         """Have a node be reached at another address."""
@@ -77,6 +83,22 @@ class Table:
         return epoch
 
 
+class Logins:
+    """Implements ``Visits``."""
+
+    def __init__(self) -> None:
+        self.began: dict[bytes, Visit] = {}
+
+    async def begin(self, digest: bytes, visit: Visit, lasts_s: float) -> None:
+        self.began[digest] = visit
+
+    async def end(self, digest: bytes) -> None:
+        self.began.pop(digest, None)
+
+    async def find(self, digest: bytes) -> Visit | None:
+        return self.began.get(digest)
+
+
 class Member:
     """The part of ``Ownership`` that calls need."""
 
@@ -91,6 +113,7 @@ class Member:
     async def view(self) -> ClusterView:
         if self._table.is_away:
             raise JournalError("the store does not answer")
+        self._table.beat()
         view, later = self._table.view, self._table.later
         if later is not None:
             self._table.later = None
@@ -119,7 +142,7 @@ class OneNode:
         self._table = table
         table.join(name)
         member = cast("Ownership", Member(table, name))
-        journal = cast("Journal", None)  # nothing is taken
+        journal = cast("Journal", table)  # only its visits: nothing is taken
         gateway = self.gateway.as_gateway()
         self.node = ClusterNode(self.gateway.settings, gateway, journal, member)
         self.port = self.peer_port = 0
