@@ -18,6 +18,7 @@ from openwx.accounts.idempotency import KEPT_S
 from openwx.accounts.manager import AccountManager
 from openwx.accounts.media import types
 from openwx.accounts.media.fetcher import Fetcher
+from openwx.accounts.media.files import delete_orphans
 from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.local import AllowedFiles
 from openwx.accounts.private_targets import AddressGuard, given_by_caller
@@ -31,6 +32,7 @@ from openwx.errors import ConfigError, LeaseLost, NotNowError, WeChatError
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
 from openwx.store.base import InDoubt, Journal, JournalError, JournalUnavailable
+from openwx.store.files import FileStoreError, MediaStore
 from openwx.store.records import WriteBatch
 from openwx.timing import Timing
 from openwx.transports import by_kind
@@ -87,6 +89,7 @@ async def running(
         except JournalError as error:
             kind = NotNowError if isinstance(error, JournalUnavailable) else ConfigError
             raise kind(f"data_dir {data_dir}: {error}") from error
+        media_store = await _media_store(settings, stack)
         # All connections share the context that aiohttp has made already: another one takes 30 ms and its memory.
         connector = aiohttp.TCPConnector(limit=0)
         stack.push_async_callback(connector.close)
@@ -109,6 +112,7 @@ async def running(
             http=http,
             data_dir=data_dir,
             folder=folder,
+            media_store=media_store,
             fetcher=fetcher,
             address_guard=guard,
             local_media=AllowedFiles(
@@ -126,7 +130,7 @@ async def running(
         leave_word(data_dir / instance.RUNNING, service, stack)
         async with asyncio.TaskGroup() as tasks:
             background = [
-                tasks.create_task(_prune(settings, gateway, journal, folder), name="prune"),
+                tasks.create_task(_prune(settings, gateway, shared), name="prune"),
                 tasks.create_task(clocks.save(clock, journal), name="clock"),
             ]
             tasks.create_task(_run(service, background), name="gateway")
@@ -135,6 +139,18 @@ async def running(
                 yield service
             finally:
                 gateway.stop()
+
+
+async def _media_store(settings: Settings, stack: AsyncExitStack) -> MediaStore:
+    """Open the store of media. Raises ``ConfigError`` where it cannot be used."""
+    kind, node = settings.media_store, settings.cluster.node
+    database = settings.store
+    try:
+        return await stack.enter_async_context(
+            store.open_files(kind, url=database.url, schema=database.schema, node=node)
+        )
+    except (FileStoreError, JournalError) as error:
+        raise NotNowError(f"media.store {kind}: {error}") from error
 
 
 def _transports(network: Network, timing: Timing) -> TransportsByKind:
@@ -171,10 +187,9 @@ async def _have_libmagic() -> None:
         raise ConfigError(words) from error
 
 
-async def _prune(
-    settings: Settings, gateway: AccountManager, journal: Journal, folder: MediaFolder
-) -> None:
-    """Keep the journal and the folder of media bounded."""
+async def _prune(settings: Settings, gateway: AccountManager, shared: Resources) -> None:
+    """Keep the journal, the folder of media and its store bounded."""
+    journal, folder = shared.journal, shared.folder
     limits, keep_days = settings.journal, settings.media.keep_days
     while True:
         try:
@@ -187,9 +202,9 @@ async def _prune(
             await journal.prune_media(keep_s=keep_days * DAY_S)
             await journal.prune_keys(keep_s=KEPT_S)
             wanted = {
-                path
+                attachment
                 for account in await gateway.accounts_in_journal()
-                for path in await journal.files(account)
+                for attachment in await journal.files(account)
             }
             gone = await asyncio.to_thread(folder.clean, keep_days, wanted)
             if gone:
@@ -197,7 +212,8 @@ async def _prune(
                 metrics.dropped(
                     log, "old_media", words, gone, keep_days, count=gone, level=logging.INFO
                 )
-        except (JournalError, InDoubt, LeaseLost, OSError) as error:
+            await delete_orphans(shared.media_store, wanted)
+        except (JournalError, InDoubt, LeaseLost, FileStoreError, OSError) as error:
             log.warning("old entries and media cannot be deleted now: %s", error)
         await asyncio.sleep(PRUNE_EVERY_S)
 

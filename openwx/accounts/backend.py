@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import aiohttp
 
+from openwx.accounts.media.files import AccountFiles
 from openwx.accounts.resources import Resources
 from openwx.accounts.sender import Sender
 from openwx.config import ReportSettings
@@ -27,8 +28,8 @@ class _StoredReplies(NamedTuple):
 
     sender: Sender
 
-    def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
-        return self.sender.sends_for(report, answer)
+    async def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
+        return await self.sender.sends_for(report, answer)
 
     def accept(self, sends: list[Send]) -> None:
         """Leave them in the journal."""
@@ -44,7 +45,9 @@ class Backend:
         resources: Resources,
         guarded: frozenset[str],
         sender: Sender,
+        files: AccountFiles,
     ) -> None:
+        self._files = files
         self._account = account
         self._settings = settings
         self._resources = resources
@@ -85,6 +88,7 @@ class Backend:
             url_client=self._url_client,
             pauses=retry_schedule.of(self._resources.pace),
             clock=self._resources.clock,
+            files=self._files,
         )
 
     def _http_for(self, key: str) -> aiohttp.ClientSession:

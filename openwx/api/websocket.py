@@ -222,7 +222,7 @@ class SocketSession:
                 self._cursor = reader.cursor
                 await self._send(b'{"type":"cursor","after":%d}' % self._cursor)
             for item in await reader.more(max(0.0, pinged_at + PING_S - self._now())):
-                await self._send_item(item, reply)
+                await self._send_item(item, reply, reader)
             if self._now() >= pinged_at + PING_S:
                 if self._now() > self._received_at + SILENT_S:
                     words = f"no ping was answered for {SILENT_S:g} seconds"
@@ -231,13 +231,16 @@ class SocketSession:
                 with self._slow_client.writing():
                     await self._ws.ping()
 
-    async def _send_item(self, item: PublishedReport | Missed, reply: Socket) -> None:
+    async def _send_item(
+        self, item: PublishedReport | Missed, reply: Socket, reader: Reader
+    ) -> None:
         if isinstance(item, Missed):
             await self._send(_encode({"type": "missed"} | missed_range(item)))
             return
         if reply.media_data and item.attachment:
+            item = await reader.with_file(item)
             async with reply.slots.media:
-                await self._send_event(item, await body_of(item, media_data=True))
+                await self._send_event(item, await body_of(item))
         else:
             await self._send_event(item, item.body)
 

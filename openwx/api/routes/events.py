@@ -66,11 +66,12 @@ async def _next(reader: Reader, timeout_s: float) -> Listing:
         if isinstance(item, Missed):
             missed.append(f"{item.after}-{item.upto}")
             continue
-        size = await asyncio.to_thread(_size, item.attachment) if item.attachment else 0
+        report = await reader.with_file(item)
+        size = await asyncio.to_thread(_size, report.attachment) if report.attachment else 0
         if size > room and reports:
             break
         room -= size
-        reports.append(await body_of(item, media_data=True))
+        reports.append(await body_of(report))
         cursor = item.id
     else:
         cursor = reader.cursor

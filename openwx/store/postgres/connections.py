@@ -86,12 +86,12 @@ class Address(NamedTuple):
         """Connect for what concerns ownership. Raise one of ``Unreachable``."""
         return await self.connect(**_AS_OF_ONE_MOMENT)
 
-    def pool(self) -> asyncpg.Pool:
-        """Return a pool of readers, to be entered."""
+    def pool(self, *, least: int = 1, most: int = READERS) -> asyncpg.Pool:
+        """Return a pool of connections, to be entered."""
         return asyncpg.create_pool(
             self.url,
-            min_size=1,
-            max_size=READERS,
+            min_size=least,
+            max_size=most,
             timeout=CONNECT_S,
             command_timeout=READ_S,
             server_settings=self._settings,
