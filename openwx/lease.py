@@ -5,8 +5,10 @@ may take its accounts. A process alone always may.
 """
 
 import asyncio
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 from openwx.errors import LeaseLost
 from openwx.steady import steady
@@ -35,9 +37,9 @@ class Lease:
     def is_valid(self) -> bool:
         return self._ends_at > self._clock()
 
-    async def until_renewed(self) -> None:
-        """Wait for the next ``renew``."""
-        await self._renewed.wait()
+    def until_renewed(self) -> Coroutine[Any, Any, object]:
+        """Wait for the next ``renew`` after this call."""
+        return self._renewed.wait()
 
 
 class Gate:
@@ -51,6 +53,16 @@ class Gate:
     def is_open(self) -> bool:
         """Whether this process may act for the account now."""
         return not self._closed.is_set() and self._lease.is_valid
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing may pass any more."""
+        return self._closed.is_set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing may pass for now: the lease has ended, but nobody is known to have the account."""
+        return not self._closed.is_set() and not self._lease.is_valid
 
     def close(self) -> None:
         """Let nothing pass any more: the account belongs to another process, or to nobody."""
@@ -76,6 +88,27 @@ class Gate:
         async with asyncio.timeout(within_s):
             await self._until_open()
 
+    @contextlib.asynccontextmanager
+    async def while_mine(self) -> AsyncIterator[None]:
+        """Leave the block with ``LeaseLost`` as soon as it is closed, whatever that waits for."""
+        self.require_mine()
+        limit = asyncio.timeout(None)
+        try:
+            async with limit:
+                watch = asyncio.create_task(self._end_when_closed(limit))
+                try:
+                    yield
+                finally:
+                    watch.cancel()
+        except TimeoutError:
+            if limit.expired():
+                self.require_mine()
+            raise
+
+    async def _end_when_closed(self, limit: asyncio.Timeout) -> None:
+        await self._closed.wait()
+        limit.reschedule(asyncio.get_running_loop().time())
+
     async def _until_open(self) -> None:
         closed = asyncio.ensure_future(self._closed.wait())
         try:
@@ -88,3 +121,8 @@ class Gate:
                 self.require_mine()
         finally:
             closed.cancel()
+
+
+def always_open() -> Gate:
+    """Make the gate of an account whose process is alone."""
+    return Gate(Lease())

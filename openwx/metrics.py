@@ -90,6 +90,21 @@ DROPPED = Counter(
     ["what"],
     registry=REGISTRY,
 )
+TAKEOVERS = Counter(
+    "openwx_takeovers",
+    "Accounts that this node began to run, and another node, or none for a while, ran before.",
+    registry=REGISTRY,
+)
+FENCED = Counter(
+    "openwx_fenced",
+    "Writes that were refused, because another node had taken the account.",
+    registry=REGISTRY,
+)
+IN_DOUBT = Counter(
+    "openwx_in_doubt",
+    "Writes to PostgreSQL whose answer was lost, and which were sent again to find out.",
+    registry=REGISTRY,
+)
 Info("openwx", "The version that runs.", registry=REGISTRY).info({"version": __version__})
 
 KINDS = {

@@ -45,6 +45,11 @@ class ReasonCode(StrEnum):
     LOGIN_FAILED = "login_failed"
     LOGIN_REFUSED = "login_refused"
     SESSION_ENDED = "session_ended"
+    PAUSED = "paused"
+    ABANDONED = "abandoned"
+    HANDED_OVER = "handed_over"
+    ON_ANOTHER_NODE = "on_another_node"
+    ON_NO_NODE = "on_no_node"
     STOPPED_BY_REQUEST = "stopped_by_request"
     STOPPED_BY_STOP_CLIENT = "stopped_by_stop_client"
     BUG = "bug"
@@ -91,6 +96,13 @@ ENGLISH: dict[ReasonCode, tuple[str, ...]] = {
     ReasonCode.LOGIN_FAILED: ("login failed, trying again: {error}",),
     ReasonCode.LOGIN_REFUSED: ("WeChat refused the login: {why}", " {message}"),
     ReasonCode.SESSION_ENDED: ("{why}",),
+    ReasonCode.PAUSED: (
+        "this process has no lease now; until it has one, nothing is sent, received or reported",
+    ),
+    ReasonCode.ABANDONED: ("another process may run the account now; this one has ended it",),
+    ReasonCode.HANDED_OVER: ("handed over to another process",),
+    ReasonCode.ON_ANOTHER_NODE: ("it runs on the node {node}",),
+    ReasonCode.ON_NO_NODE: ("no node runs it now",),
     ReasonCode.STOPPED_BY_REQUEST: ("stopped on request",),
     ReasonCode.STOPPED_BY_STOP_CLIENT: ("stopped by stop_client; start_client starts it",),
     ReasonCode.BUG: ("a bug in openwx; its log has the details",),

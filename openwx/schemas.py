@@ -141,7 +141,9 @@ class ClientInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One account and its process, in the original's words. ``starttime`` is Unix time, ``runtime`` is in seconds.
 
     ``transport`` says how it reaches WeChat, ``capabilities`` what it can do that way; ``reason_code`` is
-    ``state_reason`` for programs. An older gateway leaves these out.
+    ``state_reason`` for programs. An older gateway leaves these out. ``node`` is there where several nodes share the
+    accounts: the name of the one that runs it, empty while none does. Of an account on another node, ``pid``,
+    ``starttime`` and ``runtime`` are 0.
     """
 
     code: int = 0
@@ -160,6 +162,7 @@ class ClientInfo(msgspec.Struct, frozen=True, kw_only=True):
     reason_code: str = ""
     transport: str = "web"
     capabilities: tuple[str, ...] = ()
+    node: str | UnsetType = UNSET
     status: str = "success"
 
 
@@ -199,22 +202,29 @@ class CodeAccepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientStops(msgspec.Struct, frozen=True, kw_only=True):
-    """An account that stops soon."""
+    """An account that stops soon. ``node`` is there where several nodes share the accounts: the one that runs it."""
 
     code: int = 0
     account: str
     pid: int
     starttime: int
     runtime: int
+    node: str | UnsetType = UNSET
     status: str
 
 
 class ClientStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """An account that runs in this process; ``status`` says whether it ran before."""
+    """An account that runs; ``status`` says whether it ran before.
+
+    ``state`` and ``node`` are there where several nodes share the accounts: how far it is, and the node that runs it,
+    empty if none has taken it yet.
+    """
 
     client: str
     pid: int
     port: int
+    state: str | UnsetType = UNSET
+    node: str | UnsetType = UNSET
     code: int = 0
     status: str = "success"
 

@@ -26,6 +26,8 @@ from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Resources
 from openwx.api.access import Access
 from openwx.api.app import make_runner
+from openwx.cluster.home import home_of
+from openwx.cluster.node import ClusterNode
 from openwx.config import Listen, Settings
 from openwx.console import Console
 from openwx.errors import ConfigError, LeaseLost, NotNowError, WeChatError
@@ -33,7 +35,7 @@ from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
 from openwx.store.base import InDoubt, Journal, JournalError, JournalUnavailable
 from openwx.store.files import FileStoreError, MediaStore
-from openwx.store.records import WriteBatch
+from openwx.store.records import NodeOptions, WriteBatch
 from openwx.timing import Timing
 from openwx.transports import by_kind
 from openwx.transports.base import Transport, TransportFactory
@@ -80,15 +82,8 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         data_dir = data_folder(settings.data_dir, stack)
-        try:
-            journal = await stack.enter_async_context(
-                store.open(data_dir / JOURNAL, beside=[data_dir / instance.LOCK])
-            )
-            clock = Clock()
-            await clocks.resume(clock, journal)
-        except JournalError as error:
-            kind = NotNowError if isinstance(error, JournalUnavailable) else ConfigError
-            raise kind(f"data_dir {data_dir}: {error}") from error
+        clock = Clock()
+        journal = await _open_journal(settings, data_dir, clock, stack)
         media_store = await _media_store(settings, stack)
         # All connections share the context that aiohttp has made already: another one takes 30 ms and its memory.
         connector = aiohttp.TCPConnector(limit=0)
@@ -126,7 +121,10 @@ async def running(
         )
         gateway = AccountManager(settings, shared)
         await gateway.restore()
-        service = await _listen(gateway, settings, stack)
+        node = None
+        if journal.ownership is not None:
+            node = ClusterNode(settings, gateway, journal, journal.ownership)
+        service = await _listen(gateway, node, settings, stack)
         leave_word(data_dir / instance.RUNNING, service, stack)
         async with asyncio.TaskGroup() as tasks:
             background = [
@@ -135,9 +133,13 @@ async def running(
             ]
             tasks.create_task(_run(service, background), name="gateway")
             tasks.create_task(_have_libmagic(), name="libmagic")
+            if node is not None:
+                tasks.create_task(node.run(), name="node")
             try:
                 yield service
             finally:
+                if node is not None:
+                    await node.leave()
                 gateway.stop()
 
 
@@ -151,6 +153,35 @@ async def _media_store(settings: Settings, stack: AsyncExitStack) -> MediaStore:
         )
     except (FileStoreError, JournalError) as error:
         raise NotNowError(f"media.store {kind}: {error}") from error
+
+
+async def _open_journal(
+    settings: Settings, data_dir: Path, clock: Clock, stack: AsyncExitStack
+) -> Journal:
+    """Return the journal: the file in the data folder, or the database that nodes share. Raise ``ConfigError``."""
+    location: str | Path = settings.store.url or data_dir / JOURNAL
+    node = None if settings.store.url is None else _node_options(settings, data_dir)
+    where = f"data_dir {data_dir}" if node is None else f"store.url {settings.store.shown}"
+    try:
+        opened = store.open(
+            location, beside=[data_dir / instance.LOCK], schema=settings.store.schema, node=node
+        )
+        journal = await stack.enter_async_context(opened)
+        await clocks.resume(clock, journal)
+    except JournalError as error:
+        kind = NotNowError if isinstance(error, JournalUnavailable) else ConfigError
+        raise kind(f"{where}: {error}") from error
+    return journal
+
+
+def _node_options(settings: Settings, data_dir: Path) -> NodeOptions:
+    return NodeOptions(
+        node=settings.cluster.node,
+        home=home_of(data_dir),
+        url=settings.cluster.url,
+        max_clients=settings.max_clients,
+        lease_s=settings.cluster.lease,
+    )
 
 
 def _transports(network: Network, timing: Timing) -> TransportsByKind:
@@ -256,9 +287,11 @@ def _take_back(file: Path, known: instance.Instance) -> None:
         log.warning("%s cannot be removed: %s", file, error.strerror or error)
 
 
-async def _listen(gateway: AccountManager, settings: Settings, stack: AsyncExitStack) -> Service:
+async def _listen(
+    gateway: AccountManager, node: ClusterNode | None, settings: Settings, stack: AsyncExitStack
+) -> Service:
     access = Access(settings.access)
-    runner = make_runner(gateway, access, [Console(gateway, access)])
+    runner = make_runner(gateway, access, [Console(gateway, access, node)], node)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     listening: list[Listen] = []

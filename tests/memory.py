@@ -25,7 +25,8 @@ from openwx.domain.events import (
 )
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.domain.messages import Message
-from openwx.errors import LoginRefused, NotLoggedIn, RateLimited, SessionEnded
+from openwx.errors import LoginRefused, NeverReached, NotLoggedIn, RateLimited, SessionEnded
+from openwx.lease import Gate, always_open
 from openwx.reasons import Reason, ReasonCode, of_refusal, reason, refusal_text
 from openwx.transports.base import (
     Batch,
@@ -43,6 +44,7 @@ from openwx.transports.standing import Standing
 from tests.memory_wechat import Chat, MemoryAccount, Said
 
 T = TypeVar("T")
+CALL_TIMEOUT_S = 30.0
 BATCH = 50
 """At most so many messages are delivered at once."""
 
@@ -50,10 +52,13 @@ BATCH = 50
 class MemoryTransport:
     """Logs in at once, and delivers what happens to its ``MemoryAccount``. Implements ``Transport``."""
 
-    def __init__(self, account: MemoryAccount, limiter: RateLimiter, kind: str) -> None:
+    def __init__(
+        self, account: MemoryAccount, limiter: RateLimiter, kind: str, gate: Gate | None = None
+    ) -> None:
         self.account = account
         self.kind = kind
-        self.standing = Standing(stalled_after_s=90.0)
+        self.gate = gate or always_open()
+        self.standing = Standing(90.0, self.gate)
         self.identity: Identity | None = None
         self.contacts = ContactBook(account.user)
         self._limiter = limiter
@@ -139,6 +144,7 @@ class MemoryTransport:
         why = reason(ReasonCode.LOGGED_IN)
         await self._enter(inbox, State.RUNNING, why, *loaded, saves=state)
         while account.session_end is None:
+            await self.standing.may_call()
             self.standing.heard()
             news = account.timeline[self._read : self._read + BATCH]
             if not news:
@@ -204,6 +210,10 @@ class MemoryTransport:
         """Do a call in the present login, with the fault that a test gave it."""
         if not self.is_usable:
             raise NotLoggedIn
+        try:
+            await self.gate.passed(CALL_TIMEOUT_S)
+        except TimeoutError:
+            raise NeverReached(name, "not called: there was no lease in time") from None
         began = self._limiter.time()
         fault = self.account.fault(name)
         try:
@@ -338,8 +348,14 @@ class MemoryTransports:
         return self.accounts[name]
 
     def create(
-        self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
+        self,
+        name: str,
+        settings: AccountSettings,
+        limiter: RateLimiter,
+        *,
+        is_guarded: bool,
+        gate: Gate | None = None,
     ) -> MemoryTransport:
-        transport = MemoryTransport(self.account(name), limiter, self.kind)
+        transport = MemoryTransport(self.account(name), limiter, self.kind, gate)
         self.transports[name], self.settings[name] = transport, settings
         return transport

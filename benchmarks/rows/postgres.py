@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from uuid import uuid4
 
 from benchmarks import machine, messages, world
 from benchmarks.figures import Figure
@@ -16,7 +17,7 @@ from benchmarks.rounds import Pairs, Sample, high, interleaved, low, middle
 from benchmarks.rows import Scale
 from openwx import store
 from openwx.store.base import Journal
-from openwx.store.records import DeliveryOutcome, DeliveryStatus, WriteBatch
+from openwx.store.records import DeliveryOutcome, DeliveryStatus, NodeOptions, WriteBatch
 from tests import postgres
 
 CALLERS = 100
@@ -38,7 +39,10 @@ async def run(scale: Scale) -> list[Figure]:
         machine.pin(machine.cores()[0])  # as if it were another machine
         server.start()
         machine.pin(machine.cores()[1])
-        ours = await stack.enter_async_context(store.open(server.url))
+        node = NodeOptions(node="benchmark", home=uuid4())
+        ours = await stack.enter_async_context(store.open(server.url, node=node))
+        assert ours.ownership is not None
+        await ours.ownership.claim([f"account {n}" for n in range(CALLERS)])
         theirs = await stack.enter_async_context(store.open(folder / "journal.sqlite3"))
         count = scale.of(5000, 1000)
         pairs = await interleaved(

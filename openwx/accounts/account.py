@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -24,6 +25,7 @@ from openwx.accounts.media.registry import MediaRegistry
 from openwx.accounts.media.resolver import MediaResolver
 from openwx.accounts.media_download import MediaDownloader
 from openwx.accounts.outbox import Outbox
+from openwx.accounts.outgoing import unknown_outcome
 from openwx.accounts.private_targets import TO_WECHAT, trusted_backends
 from openwx.accounts.publisher import Publisher
 from openwx.accounts.qrcode import LoginQRCode
@@ -39,6 +41,7 @@ from openwx.config import AccountSettings, ReportSettings, Target
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.events import Event, State, StateChanged, Stopped
 from openwx.errors import LeaseLost, SessionEnded, WeChatError
+from openwx.lease import Gate, always_open
 from openwx.reasons import Reason, ReasonCode, reason
 from openwx.store.base import InDoubt, JournalError
 from openwx.transports import by_kind
@@ -66,21 +69,26 @@ class Account:
         report: ReportSettings,
         resources: Resources,
         guarded: frozenset[str] = frozenset(),
+        gate: Gate | None = None,
     ) -> None:
-        """``guarded``: which of ``private_targets.KEYS`` came from a caller."""
+        """``guarded``: which of ``private_targets.KEYS`` came from a caller.
+
+        Every call to WeChat, and every request to a backend, passes the ``gate``; None is one that is always open.
+        """
         self.name = name
         self.login_mode = settings.login_mode
         self.starttime = time.time()
         self.ended = asyncio.Event()
         """Set when ``run`` has ended."""
         self._resources = resources
+        self._gate = gate = gate or always_open()
         journal, timing = resources.journal, resources.pace
         limiter = RateLimiter(settings.send_interval, timing.too_often)
         self._transport = resources.transports.create(
-            name, settings, limiter, is_guarded=not TO_WECHAT.isdisjoint(guarded)
+            name, settings, limiter, is_guarded=not TO_WECHAT.isdisjoint(guarded), gate=gate
         )
         self._qrcode = LoginQRCode(name, resources.data_dir, colour=resources.colour)
-        self._status = AccountStatus(name, self._transport, self._qrcode)
+        self._status = AccountStatus(name, self._transport, self._qrcode, gate)
         files = AccountFiles(
             name, report, resources, transport=self._transport, status=self._status
         )
@@ -113,7 +121,7 @@ class Account:
             recorder=self._recorder,
             hold_back=self._hold_back,
             files=files,
-            running=self._status.running,
+            status=self._status,
             clock=resources.clock,
             max_age_s=report.max_age,
         )
@@ -126,7 +134,9 @@ class Account:
         self.buffer = EventBuffer(report.check_event_list_max_size)
         """What ``check_event`` returns."""
         self.stream = Stream(name, journal, files)
-        self._backend = Backend(name, report, resources, guarded, self.outgoing, files)
+        self._backend = Backend(
+            name, report, resources, guarded, self.outgoing, self._status, gate, files
+        )
         self._reporters = self._backend.reporters
         self._publisher.subscribers = [
             self.questions,
@@ -172,6 +182,20 @@ class Account:
     def is_running(self) -> bool:
         """Whether it can be used now."""
         return self._status.is_running
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether this process may do nothing for it now, because its lease has ended, and nobody else has it yet."""
+        return self._status.is_paused
+
+    async def until_settled(self, within_s: float) -> None:
+        """Wait until it has started, so that it runs, waits for a person or has ended, but not for longer."""
+        waits = [asyncio.ensure_future(one.wait()) for one in (self._status.settled, self.ended)]
+        try:
+            await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
 
     def require_running(self) -> None:
         """Raise ``CallerError`` (-4) unless the account can be used now."""
@@ -267,6 +291,14 @@ class Account:
         """Ask the account to stop; ``run`` returns soon. Never a log-out."""
         self._status.stopping.set()
 
+    def hand_over(self) -> None:
+        """Ask the account to end here, so that another process goes on with it; ``run`` returns soon.
+
+        What is under way is finished, and nothing is told of its end. Never a log-out.
+        """
+        self._status.is_handed_over = True
+        self._status.stopping.set()
+
     def stay_stopped(self) -> None:
         """Be stopped without having run."""
         self._status.stop(reason(ReasonCode.STOPPED_BY_STOP_CLIENT))
@@ -278,15 +310,17 @@ class Account:
         await self._transport.close()
 
     async def run(self) -> None:
-        """Follow the account until ``stop``. A bug in it comes out as an exception.
+        """Follow the account until ``stop`` or ``hand_over``. A bug in it comes out as an exception.
 
-        With ``LeaseLost`` or ``InDoubt`` it ends at once, and writes nothing: this process may do nothing more for it.
+        When the gate closes, and with ``LeaseLost`` or ``InDoubt``, it is abandoned: it ends at once, and nothing more
+        is written or called, for this process may do nothing more for it.
         """
         finish_s = self._resources.pace.finish_s
         try:
-            saved = await self._restore()
             async with asyncio.TaskGroup() as tasks:
-                background = self._start_background(tasks)
+                owned = tasks.create_task(self._end_when_lost(), name=f"{self.name}: gate")
+                saved = await self._restore()
+                background = [owned, *self._start_background(tasks)]
                 queue = tasks.create_task(self.outgoing.run(), name=f"{self.name}: queue")
                 client = tasks.create_task(self._follow(saved), name=f"{self.name}: transport")
                 await self._status.stopping.wait()
@@ -295,15 +329,17 @@ class Account:
                 queue.cancel()
                 client.cancel()
                 await asyncio.wait({queue, client})
-                await self._record_stop(reason(ReasonCode.STOPPED_BY_REQUEST))
-                await self._reporters.drained(finish_s)
+                if self._status.is_handed_over:
+                    await self._finish_here(finish_s)
+                else:
+                    await self._record_stop(reason(ReasonCode.STOPPED_BY_REQUEST))
+                    await self._reporters.drained(finish_s)
                 for task in background:
                     task.cancel()
             await self._log_what_is_left()
         except Exception as error:
-            if _is_of_store(error):
-                words = "%s: ends here, without its stop: nothing more may be written for it: %s"
-                log.error(words, self.name, _first_of(error))  # noqa: TRY400 - no bug
+            if self._gate.is_closed or _is_of_store(error):
+                self._abandon(error)
                 return
             await self._record_stop(reason(ReasonCode.BUG))
             await self._backend.report_after_a_bug()
@@ -315,6 +351,33 @@ class Account:
             await self.refreshes.close()
             await self._changes.close()
             await self._transport.close()
+            self.ended.set()
+
+    async def _end_when_lost(self) -> None:
+        await self._gate.until_closed()
+        self._gate.require_mine()
+
+    def _abandon(self, error: Exception) -> None:
+        """End without a word to anybody but the callers who wait, and the log."""
+        first, is_expected = _first_of(error), _is_of_store(error)
+        words = "%s: ends here, without its stop: nothing more may be done for it: %s"
+        log.error(words, self.name, first, exc_info=None if is_expected else error)
+        self._gate.close()
+        if not isinstance(first, InDoubt):
+            self._status.stop(reason(ReasonCode.ABANDONED))
+
+    async def _finish_here(self, within_s: float) -> None:
+        """Save the state, and wait for the deliveries that are under way. What is left goes on elsewhere."""
+        self._status.stop(reason(ReasonCode.HANDED_OVER))
+        self._give_up_waiting()
+        try:
+            async with asyncio.timeout(within_s):
+                await self.deliver(Batch(state=self._transport.state_at_stop()))
+                await self._reporters.settled()
+        except TimeoutError:
+            log.warning(
+                "%s: handed over with deliveries under way, or its state unsaved", self.name
+            )
 
     def _start_background(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the tasks that run until the account has stopped."""
@@ -322,19 +385,26 @@ class Account:
             "reporters": self._reporters.run(),
             "media in": self._hold_back.run(),
             "files": self._files.run(),
-            "poll_api": self._backend.poll(self._status.running),
+            "poll_api": self._backend.poll(),
         }
         return [tasks.create_task(one, name=f"{self.name}: {key}") for key, one in work.items()]
 
     async def _restore(self) -> Mapping[str, bytes]:
         """Continue with held reports and unsent messages, and load the transport's saved state."""
-        self._hold_back.add(await self._recorder.restore())
-        sends = await self._resources.journal.waiting_sends(self.name)
+        journal = self._resources.journal
+        held = await journal.until_done(self._recorder.restore, self._log_unread)
+        sends = await journal.until_done(
+            partial(journal.waiting_sends, self.name), self._log_unread
+        )
+        saved = await journal.until_done(partial(journal.state, self.name), self._log_unread)
+        self._hold_back.add(held)
         if sends:
             log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))
         self.outgoing.accept(sends)
-        saved = await self._resources.journal.state(self.name)
         return by_kind.of_saved(self._transport.kind, saved)
+
+    def _log_unread(self, error: JournalError) -> None:
+        log.error("%s: starts when the journal can be read: %s", self.name, error)
 
     async def _follow(self, saved: Mapping[str, bytes]) -> None:
         await self._transport.run(saved, self)
@@ -357,9 +427,10 @@ class Account:
 
     def _give_up_waiting(self) -> None:
         """Answer all callers that wait for a send or an answer: the account has stopped."""
-        error = self._status.not_running()
-        self.outgoing.give_up(error)
-        self.questions.give_up(error)
+        error, goes_on = self._status.not_running(), self._status.goes_on_elsewhere
+        self.outgoing.give_up(error, goes_on=goes_on)
+        asked = unknown_outcome("it was asked, and another process may get the answer")
+        self.questions.give_up(error, asked if goes_on else None)
 
     def _end_stream(self) -> None:
         self.stream.end(f"the account {self.name} has stopped: {self.state_reason}")

@@ -5,7 +5,6 @@ again. Where it does not (``Transport.drops_repeats``), such a message ends with
 says of an accepted one that it has begun before it may reach WeChat, so that a restart does not repeat it either.
 """
 
-import asyncio
 import logging
 
 from msgspec.structs import replace
@@ -23,6 +22,7 @@ from openwx.accounts.outgoing import (
 )
 from openwx.accounts.queue import QueuedMessage
 from openwx.accounts.resting import Resting
+from openwx.accounts.status import AccountStatus
 from openwx.config import AccountSettings
 from openwx.errors import (
     BadResponse,
@@ -47,7 +47,7 @@ log = logging.getLogger("openwx.send")
 
 
 class Attempts:
-    """The attempts of one account's messages. ``running`` is set while the account runs."""
+    """The attempts of one account's messages."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Attempts:
         transport: Transport,
         limiter: RateLimiter,
         media: MediaRegistry,
-        running: asyncio.Event,
+        status: AccountStatus,
         resting: Resting,
     ) -> None:
         self._account = account
@@ -69,7 +69,7 @@ class Attempts:
         self._transport = transport
         self._limiter = limiter
         self._media = media
-        self._running = running
+        self._status = status
         self._resting = resting
         self._counts = metrics.of_account(account)
 
@@ -129,7 +129,7 @@ class Attempts:
                 return SendResult(queued.message.to.id, error=error)
         else:
             if not self._transport.is_usable:
-                self._running.clear()  # until the new login is done
+                self._status.running.clear()  # until the new login is done
             if queued.abandoned:
                 return self._of_abandoned(queued, refusal_of(why, unsure=unsure))
         await self._note_begun(queued, begun=begun)
@@ -163,21 +163,25 @@ class Attempts:
             queued.message = replace(queued.message, parcel=media)
             await self._until_recordable(queued)
         with self._resting.here():
-            await self._running.wait()
+            await self._status.until_usable()
             return await self._limiter.turn(queued)
 
     async def _until_recordable(self, queued: QueuedMessage) -> None:
-        """Wait until the journal can take the result of a message, unless that may have reached WeChat already."""
-        if not queued.begun:
-            with self._resting.here():
+        """Wait while the account is paused, and until the journal can take the result of a message.
+
+        The latter not for a message that may have reached WeChat already.
+        """
+        with self._resting.here():
+            if not queued.begun:
                 await self._journal.until_writable()
+            await self._status.until_permitted()
 
     def _may_begin(self, queued: QueuedMessage) -> bool:
         """Say whether a message may begin now that its turn has come."""
         media = queued.message.parcel
         is_ready = media is None or not media.needs_upload
         is_recordable = queued.begun or not self._journal.trouble
-        return self._running.is_set() and is_ready and is_recordable and not queued.abandoned
+        return self._status.may_call and is_ready and is_recordable and not queued.abandoned
 
     async def _note_begun(self, queued: QueuedMessage, *, begun: bool) -> bool:
         """Note whether a message may have reached WeChat, where that forbids a repetition in the journal first.

@@ -12,7 +12,9 @@ import aiohttp
 from openwx.accounts.media.files import AccountFiles
 from openwx.accounts.resources import Resources
 from openwx.accounts.sender import Sender
+from openwx.accounts.status import AccountStatus
 from openwx.config import ReportSettings
+from openwx.lease import Gate
 from openwx.reporter import retry_schedule
 from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.poller import poll
@@ -45,6 +47,8 @@ class Backend:
         resources: Resources,
         guarded: frozenset[str],
         sender: Sender,
+        status: AccountStatus,
+        gate: Gate,
         files: AccountFiles,
     ) -> None:
         self._files = files
@@ -53,16 +57,18 @@ class Backend:
         self._resources = resources
         self._guarded = guarded
         self._sender = sender
+        self._status = status
+        self._gate = gate
         self.targets = settings.all_targets()
         """The backends that reports go to, the first one first."""
         self.reporters = self._new_reporters(sender)
 
-    async def poll(self, running: asyncio.Event) -> None:
+    async def poll(self) -> None:
         """Call ``poll_api`` again and again while the account is running."""
         await poll(
             self._settings,
             self._http_for("poll_api"),
-            running=running.wait,
+            running=self._status.until_usable,
             url_client=self._url_client,
         )
 
@@ -89,6 +95,7 @@ class Backend:
             pauses=retry_schedule.of(self._resources.pace),
             clock=self._resources.clock,
             files=self._files,
+            gate=self._gate,
         )
 
     def _http_for(self, key: str) -> aiohttp.ClientSession:

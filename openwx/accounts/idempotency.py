@@ -71,6 +71,7 @@ class IdempotencyKeys:
         self._journal = journal
         self._wait_s = wait_s
         self._unfinished: dict[str, _Progress] = {}
+        self._ended = False
         self._locks = KeyedLock()
 
     async def claim(
@@ -102,7 +103,7 @@ class IdempotencyKeys:
         Raise ``CallerError`` (HTTP 504) if it takes too long.
         """
         progress = await self._known(key)
-        if progress is not None and not progress.is_complete:
+        if progress is not None and not progress.is_complete and not self._ended:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._wait_s):
                     await progress.complete.wait()
@@ -110,6 +111,12 @@ class IdempotencyKeys:
             status = "not sent yet, but it will be: ask again with the same idempotency_key"
             raise CallerError(Code.UNREACHABLE, status, http_status=504)
         return [progress.outcomes[uid] for uid in progress.call.uids]
+
+    def give_up(self) -> None:
+        """Have nobody wait any longer: another process ends the calls."""
+        self._ended = True
+        for progress in self._unfinished.values():
+            progress.complete.set()
 
     def row_of(self, message: OutgoingMessage, result: SendResult) -> Mapping[str, bytes]:
         """Return what the journal has to keep of a result: nothing if the message has no key."""

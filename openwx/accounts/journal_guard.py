@@ -5,8 +5,8 @@ from openwx.store.base import InDoubt, Journal, JournalError
 
 RETRY_AFTER_S = 1
 """``Retry-After``, in seconds. The journal checks twice a second whether it can be written again."""
-_ELSEWHERE_S = 5
-"""``Retry-After`` while another process takes the account, in seconds."""
+ELSEWHERE_S = 5
+"""``Retry-After`` while another process takes the account, or this one may not act for it, in seconds."""
 
 StoreError = JournalError | InDoubt | LeaseLost
 """What a write raises when the store does not do it."""
@@ -25,7 +25,7 @@ def told(error: StoreError) -> CallerError:
             return CallerError(Code.UNREACHABLE, words, http_status=504)
         case LeaseLost():
             return CallerError(
-                Code.NOT_RUNNING, f"not done: {error}", http_status=503, retry_after=_ELSEWHERE_S
+                Code.NOT_RUNNING, f"not done: {error}", http_status=503, retry_after=ELSEWHERE_S
             )
         case JournalError():
             return not_kept(error, "not done")

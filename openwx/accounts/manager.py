@@ -5,21 +5,21 @@ import logging
 import time
 from collections.abc import Mapping
 from contextvars import Context
-from typing import Literal
+from typing import TypeVar
 
 from openwx import metrics
-from openwx.accounts import journal_guard, registry
+from openwx.accounts import journal_guard, registry, start_call
 from openwx.accounts.account import Account
 from openwx.accounts.private_targets import addresses_of, given_by_caller
-from openwx.accounts.registry import AccountRegistry
+from openwx.accounts.registry import AccountRegistry, TransportKind
 from openwx.accounts.resources import Resources
+from openwx.accounts.start_call import StartCall
 from openwx.accounts.streams import Slots
 from openwx.config import Settings
-from openwx.config.given import account_from_texts, check_account_name, on_the_bench, plain
 from openwx.config.models import AccountSettings
-from openwx.config.values import BadValueError
 from openwx.domain.events import State
-from openwx.errors import CallerError, Code, ConfigError
+from openwx.errors import CallerError, Code
+from openwx.lease import Gate
 from openwx.logcontext import bind
 from openwx.store.base import JournalError
 from openwx.store.records import WriteBatch
@@ -28,7 +28,10 @@ from openwx.transports import by_kind
 log = logging.getLogger("openwx.gateway")
 
 
-def chosen(accounts: Mapping[str, Account], name: str | None) -> Account:
+T = TypeVar("T")
+
+
+def chosen(accounts: Mapping[str, T], name: str | None) -> T:
     """Find the account of that name among these, or the only one. Raises ``CallerError`` (-2)."""
     if name is not None and name in accounts:
         return accounts[name]
@@ -71,14 +74,18 @@ class AccountManager:
         self._starts = 0
         """Calls of ``start`` that are under way; during one, the end of the only account is not that of the process."""
         self._ending = asyncio.Event()
-        for name in settings.accounts:
-            self._make(name)
+        self._is_shared = resources.journal.ownership is not None
+        if not self._is_shared:
+            for name in settings.accounts:
+                self._make(name)
 
     async def restore(self) -> None:
         """Load the accounts that the API started before the last stop, and the transports that were chosen.
 
-        Raises ``JournalError``.
+        Where others share the journal, there are none yet: each comes with ``adopt``. Raises ``JournalError``.
         """
+        if self._is_shared:
+            return
         self._registry = await registry.load(self._resources.journal)
         for name, settings in self._registry.configured(self.settings.accounts).items():
             if settings.transport != self._settings_of[name].transport:
@@ -94,8 +101,10 @@ class AccountManager:
 
         Those of this process have one when this returns. Raise ``JournalError``, ``InDoubt``, ``LeaseLost``.
         """
+        journal = self._resources.journal
+        if self._is_shared:
+            return [record.account for record in await journal.accounts()]
         async with self._changing:
-            journal = self._resources.journal
             return await registry.save_missing(journal, self._registry, self.accounts)
 
     async def journal_bytes(self) -> int:
@@ -111,9 +120,14 @@ class AccountManager:
         """Find the account of that name, or the only one. Raises ``CallerError`` (-2)."""
         return chosen(self.accounts, name)
 
+    @property
+    def has_one_account(self) -> bool:
+        """Whether there is one account in all, whose end is that of the process."""
+        return not self._is_shared and len(self.accounts) == 1
+
     def should_run(self, account: Account) -> bool:
         """Whether an account should run: every one but those of several that ``stop_client`` stopped."""
-        return len(self.accounts) == 1 or account.name not in self._registry.stopped
+        return self.has_one_account or self._registry.of(account.name).wanted
 
     # -- starting and stopping -------------------------------------------------------------------------------
 
@@ -123,20 +137,15 @@ class AccountManager:
         Raises ``CallerError``: -2, -4 while the server stops, -5 where that cannot be saved, -7 where there are too
         many, -8 where it gives an address that callers may not name.
         """
-        try:
-            check_account_name(name)
-            settings, strange = account_from_texts(texts)
-            settings.report_over(self.settings.report).require_recorded_events()
-        except (ConfigError, BadValueError) as error:
-            raise CallerError(Code.BAD_PARAMETER, str(error)) from None
-        await self._check_addresses(name, settings)
+        call = start_call.read(name, texts, self.settings.report)
+        await self.require_allowed(call)
         self._starts += 1
         try:
             while True:
-                await self._wait_for_end(name)
+                await self.finish_stop(name)
                 async with self._changing:
                     if not self._is_ending(name):
-                        return await self._start(name, texts, settings, strange)
+                        return await self._start(call)
         finally:
             self._starts -= 1
 
@@ -146,19 +155,16 @@ class AccountManager:
             return False
         return name in self._stops or self.accounts[name].state is State.STOP
 
-    async def _wait_for_end(self, name: str) -> None:
+    async def finish_stop(self, name: str) -> None:
+        """Have an account stop now that will soon, and wait for its end."""
         if self._is_ending(name):
             account = self.accounts[name]
             account.stop()
             await account.ended.wait()
 
-    async def _start(
-        self, name: str, texts: Mapping[str, str], settings: AccountSettings, strange: list[str]
-    ) -> bool:
-        other = next((one for one in self.accounts if one.lower() == name.lower()), name)
-        if other != name:
-            words = f"client must differ from {other} in more than case"
-            raise CallerError(Code.BAD_PARAMETER, words)
+    async def _start(self, call: StartCall) -> bool:
+        name = call.name
+        call.require_no_other_case(self.accounts)
         former = self.accounts.get(name)
         if former is not None and former.state is not State.STOP:
             return False
@@ -166,23 +172,13 @@ class AccountManager:
         if len(alive) >= self.settings.max_clients:
             words = f"max_clients is {self.settings.max_clients}, and so many accounts run: stop one first"
             raise CallerError(Code.QUEUE_FULL, words)
-        if strange:
-            shown = ", ".join(ascii(one[:40]) for one in strange[:20])
-            log.warning("%s: start_client's parameters mean nothing here: %s", name, shown)
-        parameters = {
-            key: text for key, text in plain(texts).items() if key in settings.model_fields_set
-        }
-        configured = name in self.settings.accounts
-        if configured and parameters:
-            log.warning("%s: start_client's settings are ignored: the configuration wins", name)
-        fresh = not configured and (bool(parameters) or former is None)
-        if fresh:
-            settings = self._on_the_bench(settings)
-            await self._drop_session_of_another_host(name, settings.base_url)
-        texts_of_fresh = parameters if fresh else None
+        fresh = call.fresh_settings(self.settings.accounts, is_known=former is not None)
+        if fresh is not None:
+            await self._drop_session_of_another_host(name, fresh.base_url)
+        texts_of_fresh = None if fresh is None else call.parameters
         await self._save(self._registry.with_started(name, texts_of_fresh), name)
-        if fresh:
-            self._settings_of[name] = settings
+        if fresh is not None:
+            self._settings_of[name] = fresh
         if former is not None:  # an account that never ran is not closed by its own task
             await former.close()
         if self._ending.is_set():
@@ -198,15 +194,19 @@ class AccountManager:
         is_named = configured is not None and registry.names_transport(configured)
         return account.state is State.STOP and not is_named
 
-    async def change_transport(self, account: Account, transport: Literal["web", "ilink"]) -> None:
+    def require_changeable(self, account: Account) -> None:
+        """Raise ``CallerError`` (101) where ``may_change_transport`` says no."""
+        if not self.may_change_transport(account):
+            words = f"{account.name} has not stopped, or the configuration names its transport"
+            raise CallerError(Code.NOT_POSSIBLE, words)
+
+    async def change_transport(self, account: Account, transport: TransportKind) -> None:
         """Start a stopped account over another transport, and so at each later start of the process.
 
         Raises ``CallerError``: as ``start``, and 101 where ``may_change_transport`` says no.
         """
         name = account.name
-        if not self.may_change_transport(account):
-            words = f"{name} has not stopped, or the configuration names its transport"
-            raise CallerError(Code.NOT_POSSIBLE, words)
+        self.require_changeable(account)
         texts: dict[str, str] = {}
         if name in self.settings.accounts:
             async with self._changing:
@@ -222,19 +222,13 @@ class AccountManager:
             return frozenset()
         return given_by_caller(self.settings, settings)
 
-    async def _check_addresses(self, name: str, settings: AccountSettings) -> None:
+    async def require_allowed(self, call: StartCall) -> None:
         """Raise ``CallerError`` (-8) where a caller may not give such an address to a new account."""
-        former = self.accounts.get(name)
+        former = self.accounts.get(call.name)
         if self._resources.address_guard is None or (former and former.state is not State.STOP):
             return
-        keys = self._guarded(name, settings)
-        await self._resources.address_guard.check(addresses_of(settings, keys))
-
-    def _on_the_bench(self, settings: AccountSettings) -> AccountSettings:
-        try:
-            return on_the_bench(settings, self.settings.accounts)
-        except ConfigError as error:
-            raise CallerError(Code.BAD_PARAMETER, str(error)) from None
+        keys = self._guarded(call.name, call.settings)
+        await self._resources.address_guard.check(addresses_of(call.settings, keys))
 
     async def stop_account(self, account: Account, delay_s: float) -> None:
         """Stop an account after the answer was sent; one of several stays stopped until ``start``.
@@ -242,11 +236,15 @@ class AccountManager:
         Raises ``CallerError`` (-5) where that cannot be saved.
         """
         async with self._changing:
-            if len(self.accounts) > 1 and account.name not in self._registry.stopped:
+            if len(self.accounts) > 1 and self._registry.of(account.name).wanted:
                 await self._save(self._registry.with_stopped(account.name), account.name)
-            if account.name not in self._stops:
-                loop = asyncio.get_running_loop()
-                self._stops[account.name] = loop.call_later(delay_s, account.stop)
+            self.stop_soon(account, delay_s)
+
+    def stop_soon(self, account: Account, delay_s: float) -> None:
+        """Stop an account after a delay, unless it stops soon anyway. This saves nothing."""
+        if account.name not in self._stops:
+            loop = asyncio.get_running_loop()
+            self._stops[account.name] = loop.call_later(delay_s, account.stop)
 
     def _forget_stop(self, name: str) -> None:
         if timer := self._stops.pop(name, None):
@@ -285,16 +283,42 @@ class AccountManager:
     # -- life ------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
+        """End all accounts, and ``run``."""
         self._ending.set()
         for account in self.accounts.values():
-            account.stop()
+            if self._is_shared:
+                account.hand_over()
+            else:
+                account.stop()
+
+    # -- where others share the journal ----------------------------------------------------------------------
+
+    def note(self, saved: AccountRegistry) -> None:
+        """Note what is saved of the accounts: other processes change it, too."""
+        self._registry = saved
+
+    def adopt(self, name: str, settings: AccountSettings, gate: Gate) -> Account:
+        """Run an account that this process owns now."""
+        self._settings_of[name] = settings
+        self._make(name, gate)
+        self._launch(name)
+        return self.accounts[name]
+
+    async def drop(self, account: Account) -> None:
+        """Forget an account that has ended: another process may run it."""
+        if self.accounts.get(account.name) is account:
+            del self.accounts[account.name]
+        await account.close()
 
     async def run(self) -> None:
-        """Run until ``stop``, or until the only account has stopped, whose bugs come out."""
+        """Run until ``stop``, or until the only account has stopped, whose bugs come out.
+
+        Where others share the journal, the end of an account ends nothing else.
+        """
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 for name in self.accounts:
-                    if name in self._registry.stopped and len(self.accounts) > 1:
+                    if not self._registry.of(name).wanted and len(self.accounts) > 1:
                         log.info(
                             "%s: stays stopped, as stop_client asked; start_client starts it", name
                         )
@@ -309,12 +333,12 @@ class AccountManager:
             for account in self.accounts.values():
                 await account.close()
 
-    def _make(self, name: str) -> None:
+    def _make(self, name: str, gate: Gate | None = None) -> None:
         settings = self._settings_of[name]
         report = settings.report_over(self.settings.report)
         guarded = self._guarded(name, settings)
-        self.accounts[name] = Account(name, settings, report, self._resources, guarded)
-        self._resources.several = len(self.accounts) > 1
+        self.accounts[name] = Account(name, settings, report, self._resources, guarded, gate)
+        self._resources.several = self._is_shared or len(self.accounts) > 1
 
     def _launch(self, name: str) -> None:
         """Start the task of an account, unless ``run`` has not begun: it starts those that exist by then."""
@@ -329,7 +353,7 @@ class AccountManager:
             with bind(account=account.name):
                 await account.run()
         except Exception:
-            if len(self.accounts) == 1:
+            if self.has_one_account:
                 raise
             with bind(account=account.name):
                 words = "%s: stopped by a bug in openwx; the other accounts go on"
@@ -339,5 +363,5 @@ class AccountManager:
             self._forget_stop(account.name)
             metrics.ended(account.name)
             account.ended.set()
-            if len(self.accounts) == 1 and not self._starts:
+            if self.has_one_account and not self._starts:
                 self._ending.set()

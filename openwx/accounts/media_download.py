@@ -143,8 +143,12 @@ class MediaDownloader:
                 refusals = 0
 
     async def _may_begin(self) -> bool:
-        """Wait for a full disk, and within limits for a login that is going on. Whether there was either."""
+        """Wait for a full disk, while the account is paused, and within limits for a login that is going on.
+
+        Return whether there was any of these.
+        """
         waited = await self._resources.journal.until_writable()
+        waited |= await self._status.until_permitted()
         try:
             async with asyncio.timeout(self._timing.medium_login_s):
                 login = not self._status.running.is_set()

@@ -120,12 +120,16 @@ class Questions:
             if not question.answer.done() and question.is_answered_by(report, payload):
                 question.answer.set_result(payload)
 
-    def give_up(self, error: CallerError) -> None:
-        """Raise an error for all callers that wait, now or later: the account stopped."""
+    def give_up(self, error: CallerError, asked: CallerError | None = None) -> None:
+        """Raise an error for all callers, now or later: the account stopped.
+
+        ``asked`` is that of callers whose question was sent, if it is another.
+        """
         self._ended = error
         for question in self._questions:
             if not question.answer.done():
-                question.answer.set_exception(error)
+                is_asked = question.asked_after is not None
+                question.answer.set_exception(asked if asked and is_asked else error)
 
 
 async def _to_its_end(sending: Awaitable[T]) -> T:

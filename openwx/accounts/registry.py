@@ -13,58 +13,105 @@ from openwx.config.given import account_from_texts, on_the_bench
 from openwx.config.models import AccountSettings
 from openwx.errors import ConfigError
 from openwx.store.base import AccountStore
-from openwx.store.records import AccountRecord
+from openwx.store.records import AccountRecord, OwnedAccount
 
 log = logging.getLogger("openwx.gateway")
 
-_Kind = Literal["web", "ilink"]
+TransportKind = Literal["web", "ilink"]
 
 
-class _Settings(msgspec.Struct, frozen=True, omit_defaults=True):
+class SavedSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """The ``settings`` of an account's row."""
 
     started_with: dict[str, str] | None = None
     """The parameters of the ``start_client`` that made it; None for one of the configuration."""
-    transport: _Kind | None = None
+    transport: TransportKind | None = None
     """The transport that was chosen for an account of the configuration."""
+    digest: str = ""
+    """What the configuration says of it where it ran last; empty where nodes do not share the store."""
+    start: str = ""
+    """Names the last ``start_client``, where nodes share the store: one that has stopped by itself is started anew."""
+
+
+class SavedAccount(msgspec.Struct, frozen=True):
+    """What is saved of one account."""
+
+    wanted: bool = True
+    settings: SavedSettings = SavedSettings()
 
 
 class AccountRegistry(msgspec.Struct, frozen=True):
-    """The accounts that the API started, with the parameters of those calls, the names of those it stopped, and the
-    transports that were chosen for accounts of the configuration."""
+    """The accounts that are saved, by name."""
 
-    started: dict[str, dict[str, str]] = {}
-    stopped: list[str] = []
-    transports: dict[str, _Kind] = {}
+    saved: dict[str, SavedAccount] = {}
 
-    def with_started(self, name: str, texts: Mapping[str, str] | None) -> "AccountRegistry":
+    @property
+    def started(self) -> dict[str, dict[str, str]]:
+        """The accounts that the API started, with the parameters of those calls."""
+        return {
+            name: one.settings.started_with
+            for name, one in self.saved.items()
+            if one.settings.started_with is not None
+        }
+
+    @property
+    def stopped(self) -> list[str]:
+        """The accounts that the API stopped."""
+        return [name for name, one in self.saved.items() if not one.wanted]
+
+    @property
+    def transports(self) -> dict[str, TransportKind]:
+        """The transports that were chosen for accounts of the configuration."""
+        return {
+            name: one.settings.transport
+            for name, one in self.saved.items()
+            if one.settings.transport is not None
+        }
+
+    def of(self, name: str) -> SavedAccount:
+        """Return what is saved of an account, also of one that nothing was called for."""
+        return self.saved.get(name, SavedAccount())
+
+    def with_started(
+        self, name: str, texts: Mapping[str, str] | None, start: str = ""
+    ) -> "AccountRegistry":
         """Add a start: the account is not stopped any more, and with ``texts`` it is started again after a restart."""
-        started = self.started if texts is None else self.started | {name: dict(texts)}
-        return replace(self, started=started, stopped=[one for one in self.stopped if one != name])
+        former = self.of(name).settings.started_with
+        started_with = former if texts is None else dict(texts)
+        return self._with(name, wanted=True, started_with=started_with, start=start)
 
     def with_stopped(self, name: str) -> "AccountRegistry":
         """Add a stop."""
-        return replace(self, stopped=[*(one for one in self.stopped if one != name), name])
+        return self._with(name, wanted=False)
 
-    def with_transport(self, name: str, transport: _Kind) -> "AccountRegistry":
+    def with_transport(self, name: str, transport: TransportKind) -> "AccountRegistry":
         """Add the choice of a transport for an account of the configuration."""
-        return replace(self, transports=self.transports | {name: transport})
+        return self._with(name, wanted=self.of(name).wanted, transport=transport)
+
+    def with_digest(self, name: str, digest: str) -> "AccountRegistry":
+        """Add what the configuration of this node says of an account."""
+        return self._with(name, wanted=self.of(name).wanted, digest=digest)
+
+    def _with(self, name: str, *, wanted: bool, **changes: object) -> "AccountRegistry":
+        settings = replace(self.of(name).settings, **changes)
+        return AccountRegistry(self.saved | {name: SavedAccount(wanted, settings)})
 
     def record_of(self, name: str) -> AccountRecord:
         """Return the row of an account, also of one that nothing was called for."""
-        started_with = self.started.get(name)
+        saved = self.of(name)
         return AccountRecord(
             account=name,
-            wanted=name not in self.stopped,
-            settings=msgspec.json.encode(_Settings(started_with, self.transports.get(name))),
-            origin="config" if started_with is None else "api",
+            wanted=saved.wanted,
+            settings=msgspec.json.encode(saved.settings),
+            origin="config" if saved.settings.started_with is None else "api",
         )
 
     def configured(self, accounts: Mapping[str, AccountSettings]) -> dict[str, AccountSettings]:
         """Return the accounts of the configuration with their chosen transports, where it names none itself."""
+        transports = self.transports
         return {
-            name: settings.model_copy(update={"transport": self.transports[name]})
-            if name in self.transports and not names_transport(settings)
+            name: settings.model_copy(update={"transport": transports[name]})
+            if name in transports and not names_transport(settings)
             else settings
             for name, settings in accounts.items()
         }
@@ -97,30 +144,25 @@ def names_transport(settings: AccountSettings) -> bool:
 
 async def load(store: AccountStore) -> AccountRegistry:
     """Load the saved registry. Raises ``JournalError``."""
-    started: dict[str, dict[str, str]] = {}
-    stopped: list[str] = []
-    transports: dict[str, _Kind] = {}
-    for record in await store.accounts():
-        name = record.account
-        if not record.wanted:
-            stopped.append(name)
-        settings = _settings_of(record)
-        if settings.started_with is not None:
-            started[name] = settings.started_with
-        if settings.transport is not None:
-            transports[name] = settings.transport
-    return AccountRegistry(started, stopped, transports)
+    return of_records(await store.accounts())
 
 
-def _settings_of(record: AccountRecord) -> _Settings:
+def of_records(records: Iterable[AccountRecord | OwnedAccount]) -> AccountRegistry:
+    """Return the registry that these rows are."""
+    return AccountRegistry({one.account: saved_of(one) for one in records})
+
+
+def saved_of(record: AccountRecord | OwnedAccount) -> SavedAccount:
+    """Read a row."""
     if not record.settings:
-        return _Settings()
+        return SavedAccount(record.wanted)
     try:
-        return msgspec.json.decode(record.settings, type=_Settings)
+        settings = msgspec.json.decode(record.settings, type=SavedSettings)
     except (msgspec.DecodeError, UnicodeDecodeError):
         words = "%s: what the API chose for this account cannot be read; it is dropped"
         metrics.dropped(log, "saved_state", words, record.account)
-        return _Settings()
+        settings = SavedSettings()
+    return SavedAccount(record.wanted, settings)
 
 
 async def save(store: AccountStore, registry: AccountRegistry, name: str) -> None:

@@ -37,6 +37,7 @@ from openwx.accounts.outgoing import (
 from openwx.accounts.queue import Parked, QueuedMessage, SendQueue
 from openwx.accounts.recorder import EventRecorder
 from openwx.accounts.resting import Resting
+from openwx.accounts.status import AccountStatus
 from openwx.config import AccountSettings
 from openwx.domain.chat_ref import ChatRef, ref_of
 from openwx.domain.contacts import FRIEND, Chat
@@ -69,7 +70,7 @@ FETCHES = 4
 
 
 class Sender:
-    """One account's sends. ``running`` is set while the account runs."""
+    """One account's sends."""
 
     def __init__(
         self,
@@ -84,7 +85,7 @@ class Sender:
         recorder: EventRecorder,
         hold_back: HoldBack,
         files: AccountFiles,
-        running: asyncio.Event,
+        status: AccountStatus,
         clock: Clock,
         max_age_s: float,
     ) -> None:
@@ -100,7 +101,7 @@ class Sender:
         self._media = media
         self._recorder = recorder
         self._hold_back = hold_back
-        self._running = running
+        self._status = status
         self._counts = metrics.of_account(account)
         self.keys = IdempotencyKeys(account, journal, timing.send_wait_s)
         self.queue = SendQueue(
@@ -119,7 +120,7 @@ class Sender:
             transport=transport,
             limiter=limiter,
             media=media,
-            running=running,
+            status=status,
             resting=self._resting,
         )
         self._closed = False
@@ -231,6 +232,7 @@ class Sender:
         key: str = "",
         awaited: bool = False,
     ) -> list[OutgoingMessage]:
+        self._status.require_mine()
         self.queue.require_room(bulk=bulk, behind_parked=True)
         return [
             new_message(self._ref(chat), content, bulk=bulk, key=key, awaited=awaited)
@@ -344,6 +346,7 @@ class Sender:
         """Fetch the media of a reply. Wait while the disk is full, since nobody is there to ask again."""
         while True:
             await self._journal.until_writable()
+            await self._status.until_permitted()
             try:
                 return await self._media.resolve(given, copy=True)
             except CallerError:
@@ -373,9 +376,14 @@ class Sender:
         self._closed = True
         self._resting.end()
 
-    def give_up(self, error: CallerError) -> None:
-        """Answer all callers, now and later, that the account has stopped. What is in the journal stays there."""
+    def give_up(self, error: CallerError, *, goes_on: bool = False) -> None:
+        """Answer all callers, now and later, that the account has stopped. What is in the journal stays there.
+
+        ``goes_on``: another process sends that soon, so that callers with a key need not wait here.
+        """
         self._stopped = error
+        if goes_on:
+            self.keys.give_up()
         self._refuse(error)
         for queued in self.queue:
             queued.resolve(
@@ -411,10 +419,10 @@ class Sender:
         while not self._closed:
             with self._resting.here():
                 await self.queue.next()
-                await self._running.wait()
+                await self._status.until_usable()
                 turn = await self._limiter.turn(self.queue)
             # Chosen as late as possible: a more urgent one may have come meanwhile.
-            queued = self.queue.pop() if self._running.is_set() else None
+            queued = self.queue.pop() if self._status.may_call else None
             if queued is None:
                 turn.give_back()
                 continue

@@ -30,6 +30,7 @@ from openwx.api.server import Handler, Runner
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
+    from openwx.cluster.node import ClusterNode
 
 TOPICS = (info, chats, sending, recall, consult, groups, friends, avatars, events, accounts, outbox)
 """Imported for the routes that they declare."""
@@ -49,11 +50,16 @@ class Pages(Protocol):
         """End the streams, because the server stops."""
 
 
-def make_runner(gateway: "AccountManager", access: Access, pages: Iterable[Pages] = ()) -> Runner:
-    """Make a runner, for ``setup()``, ``listen()`` and ``cleanup()``."""
+def make_runner(
+    gateway: "AccountManager",
+    access: Access,
+    pages: Iterable[Pages] = (),
+    node: "ClusterNode | None" = None,
+) -> Runner:
+    """Make a runner, for ``setup()``, ``listen()`` and ``cleanup()``. ``node``: this process as one of several."""
     pages = list(pages)
     app = web.Application(client_max_size=parameters.MAX_BODY)
-    endpoints = Endpoints(gateway, access)
+    endpoints = Endpoints(gateway, access, node)
     direct: dict[tuple[str, str], Handler] = {}
     for row in routes():
         endpoint = endpoints.endpoint(row)
@@ -64,8 +70,8 @@ def make_runner(gateway: "AccountManager", access: Access, pages: Iterable[Pages
                 app.router.add_route(method, f"{path}/", endpoint)
             app.router.add_route("OPTIONS", path, endpoints.preflight)
             app.router.add_route("OPTIONS", f"{path}/", endpoints.preflight)
-    Health(gateway, access).add_to(app.router)
-    Metrics(gateway, access).add_to(app.router)
+    Health(gateway, access, node).add_to(app.router)
+    Metrics(gateway, access, node).add_to(app.router)
     OpenApi(routes(), access).add_to(app.router)
     DocsPage(access).add_to(app.router)
     confirm.add_to(app.router)

@@ -32,6 +32,7 @@ from openwx.store.base import InDoubt, JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
+    from openwx.cluster.node import ClusterNode
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +51,12 @@ class _Asked(msgspec.Struct):
 class Endpoints:
     """Makes one handler a route."""
 
-    def __init__(self, gateway: "AccountManager", access: Access) -> None:
+    def __init__(
+        self, gateway: "AccountManager", access: Access, node: "ClusterNode | None" = None
+    ) -> None:
+        """``node``: this process as one of several."""
         self._gateway = gateway
+        self._node = node
         self._access = access
         self.pending = PendingCalls()
         self._ignored = IgnoredReport()
@@ -221,7 +226,7 @@ class Endpoints:
     ) -> Callable[[RequestParams, Caller], Coroutine[Any, Any, object]]:
         """Return the function that judges a caller, finds account and model for a route, and returns the coroutine of
         its handler. Every call of every route passes here."""
-        manager, model = self._gateway, row.model
+        manager, node, model = self._gateway, self._node, row.model
         handler = cast("Callable[..., Coroutine[Any, Any, object]]", row.handler)
         takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
         any_state, keyed, needs, lists = row.any_state, row.keyed, row.needs, row.lists
@@ -229,13 +234,16 @@ class Endpoints:
         def prepare(params: RequestParams, caller: Caller) -> Coroutine[Any, Any, object]:
             caller.require(row.scope_of(params.texts))
             statuses.check(params)
-            gateway = VisibleGateway(manager, caller)
+            gateway = VisibleGateway(manager, caller, node)
             arguments: dict[str, object] = {}
             has_none = False
             if takes_gateway:
                 arguments["gateway"] = gateway
             if takes_account:
-                account = gateway.account(params.texts.get("client") or None)
+                name = params.texts.get("client") or None
+                account = gateway.account(name)
+                if account is None:
+                    return _runs_elsewhere(gateway, name)
                 also(account=account.name)
                 require(account, *needs)
                 if not (any_state or (keyed and "idempotency_key" in params.texts)):
@@ -346,6 +354,11 @@ def _merge(row: Route, query: RequestParams, body: RequestParams) -> RequestPara
         return RequestParams(query.texts, {}, query.ignored, why)
     ignored = list(dict.fromkeys((*query.ignored, *body.ignored)))
     return RequestParams({**query.texts, **body.texts}, body.files, ignored, body.unread)
+
+
+async def _runs_elsewhere(gateway: VisibleGateway, name: str | None) -> object:
+    """Raise ``CallerError`` for an account that does not run in this process: -4, or -2 if there is no such one."""
+    raise (await gateway.where_is(name)).refusal()
 
 
 def _failed(name: str, error: Exception, params: RequestParams, request: web.Request) -> Answer:

@@ -24,13 +24,18 @@ from openwx.store.base import JournalError
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
     from openwx.accounts.manager import AccountManager
+    from openwx.cluster.node import ClusterNode
 
 
 class Metrics(Collector):
     """The handler, and the gauges of one gateway: states, queue lengths and ages."""
 
-    def __init__(self, gateway: "AccountManager", access: Access) -> None:
+    def __init__(
+        self, gateway: "AccountManager", access: Access, node: "ClusterNode | None" = None
+    ) -> None:
+        """``node``: this process as one of several."""
         self._gateway = gateway
+        self._node = node
         self._access = access
         self._journal_bytes: int | None = None
         self._all = CollectorRegistry()
@@ -79,6 +84,8 @@ class Metrics(Collector):
         yield GaugeMetricFamily("openwx_journal_writable", words, works)
         words = "Streams that are open: /openwx/events, /openwx/ws, pages of the console."
         yield GaugeMetricFamily("openwx_streams", words, self._gateway.streams.taken)
+        if self._node is not None:
+            yield from _of_node(self._node)
 
 
 class _OwnRows(Collector):
@@ -110,6 +117,13 @@ def _seen_by(caller: Caller, every: CollectorRegistry) -> CollectorRegistry:
     own = CollectorRegistry()
     own.register(_OwnRows(caller, every))
     return own
+
+
+def _of_node(node: "ClusterNode") -> Iterable[Metric]:
+    words = "Seconds until this node may not act for its accounts any more, below 0 afterwards."
+    yield GaugeMetricFamily("openwx_lease_left_seconds", words, node.ownership.lease.left_s)
+    words = "Accounts that no node can take, as this node sees it."
+    yield GaugeMetricFamily("openwx_accounts_unowned", words, len(node.lost))
 
 
 def _states(accounts: Iterable["Account"]) -> Metric:

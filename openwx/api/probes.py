@@ -20,6 +20,7 @@ from openwx.store.base import JournalError
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
     from openwx.accounts.manager import AccountManager
+    from openwx.cluster.node import ClusterNode
 
 _LOOKED_AT = 1000
 """Highest number of refused deliveries that is counted."""
@@ -70,7 +71,10 @@ class AccountHealth(msgspec.Struct, kw_only=True):
 
 
 class Readiness(msgspec.Struct, kw_only=True):
-    """Code 0 and HTTP 200 if all accounts that should run do, and the journal is writable; else 503, and -4 or -5."""
+    """Code 0 and HTTP 200 if all accounts that should run do, and the journal is writable; else 503, and -4 or -5.
+
+    Where several nodes share the accounts, -4 says that this node has no lease, or drains.
+    """
 
     code: int
     status: str
@@ -81,13 +85,21 @@ class Readiness(msgspec.Struct, kw_only=True):
     accounts: dict[str, AccountHealth] | msgspec.UnsetType = msgspec.UNSET
     journal: str | msgspec.UnsetType = msgspec.UNSET
     """Why the journal cannot be written; empty if it can."""
+    node: str | msgspec.UnsetType = msgspec.UNSET
+    """The name of this node; only where several share the accounts, as the next one."""
+    lost: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """The accounts that no node can take: none has room, or knows them."""
 
 
 class Health:
     """The handlers."""
 
-    def __init__(self, gateway: "AccountManager", access: Access) -> None:
+    def __init__(
+        self, gateway: "AccountManager", access: Access, node: "ClusterNode | None" = None
+    ) -> None:
+        """``node``: this process as one of several."""
         self._gateway = gateway
+        self._node = node
         self._access = access
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -102,20 +114,26 @@ class Health:
         return answer
 
     async def ready(self, request: web.Request) -> Answer:
-        """Answer whether every account that should run is running, and the journal is writable."""
-        gateway = self._gateway
+        """Answer whether the journal is writable, and every account that should run is running.
+
+        Of several nodes: whether this one has its lease and does not drain, whatever its accounts do.
+        """
+        gateway, node = self._gateway, self._node
         accounts = gateway.accounts.values()
-        missing = [one for one in accounts if gateway.should_run(one) and not one.is_running]
         readiness = Readiness(code=int(Code.DONE), status="ready")
-        if missing:
+        why = "" if node is None else node.why_not_ready
+        if why or (node is None and self._is_one_missing()):
             readiness = Readiness(code=int(Code.NOT_RUNNING), status="not ready")
         trouble = gateway.journal_trouble
         if trouble:
             readiness = Readiness(code=int(Code.GAVE_UP), status="not ready")
         caller = await self._access.caller_by_query(request)
         if caller is not None:
-            if trouble:
-                readiness.status = f"not ready: {trouble}"
+            if trouble or why:
+                readiness.status = f"not ready: {trouble or why}"
+            if node is not None:
+                readiness.node = node.name
+                readiness.lost = [*filter(caller.sees, node.lost)]
             readiness.journal = trouble
             readiness.version = __version__
             readiness.started = int(gateway.started)
@@ -124,6 +142,11 @@ class Health:
         answer = _uncached(answers.success(readiness))
         answer.status = 503 if readiness.code else 200
         return answer
+
+    def _is_one_missing(self) -> bool:
+        gateway = self._gateway
+        accounts = gateway.accounts.values()
+        return any(gateway.should_run(one) and not one.is_running for one in accounts)
 
     async def _health(self, account: "Account") -> AccountHealth:
         waiting = account.waiting

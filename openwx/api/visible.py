@@ -1,25 +1,39 @@
 """The gateway as one caller sees it: accounts that are not the caller's do not exist."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from openwx.accounts.manager import AccountManager, chosen
+from openwx.api import elsewhere
 from openwx.api.callers import Caller
+from openwx.api.elsewhere import Whereabouts
+from openwx.cluster.starting import Started
 from openwx.errors import CallerError, Code
+from openwx.store.base import JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
     from openwx.accounts.media.folder import MediaFolder
+    from openwx.accounts.registry import TransportKind
     from openwx.accounts.streams import Slots
+    from openwx.cluster.node import ClusterNode
     from openwx.config import Settings
 
 
 class VisibleGateway:
-    """What routes and pages get instead of the ``AccountManager``."""
+    """What routes and pages get instead of the ``AccountManager``. ``node``: this process as one of several."""
 
-    def __init__(self, manager: AccountManager, caller: Caller) -> None:
+    def __init__(
+        self, manager: AccountManager, caller: Caller, node: "ClusterNode | None" = None
+    ) -> None:
         self._manager = manager
         self._caller = caller
+        self._node = node
+
+    @property
+    def node(self) -> str:
+        """The name of this process among several; empty where it is alone."""
+        return "" if self._node is None else self._node.name
 
     @property
     def settings(self) -> "Settings":
@@ -44,39 +58,73 @@ class VisibleGateway:
     @property
     def has_one_account(self) -> bool:
         """Whether the gateway has one account in all, whose end is that of the process."""
-        return len(self._manager.accounts) == 1
+        return self._manager.has_one_account
 
     @property
     def accounts(self) -> Mapping[str, "Account"]:
-        """The caller's accounts, by name."""
+        """The caller's accounts in this process, by name."""
         every, sees = self._manager.accounts, self._caller.sees
         if self._caller.accounts is None:
             return every
         return {name: account for name, account in every.items() if sees(name)}
 
-    def account(self, name: str | None) -> "Account":
-        """Find one of the caller's accounts, or the only one. Raises ``CallerError`` (-2)."""
-        return chosen(self.accounts, name)
+    def account(self, name: str | None) -> "Account | None":
+        """Find one of the caller's accounts, or the only one; None if it may be one that does not run in this process.
+
+        Raises ``CallerError`` (-2).
+        """
+        if self._node is None:
+            return chosen(self.accounts, name)
+        if name is None:
+            names = [*filter(self._caller.sees, self._node.rows.by_name)]
+            name = names[0] if len(names) == 1 else None
+        return None if name is None else self.accounts.get(name)
+
+    async def whereabouts(self) -> dict[str, Whereabouts]:
+        """Return where each of the caller's accounts is, by name; where it was, while the journal cannot be read."""
+        if self._node is None:
+            return {name: Whereabouts(name) for name in self.accounts}
+        try:
+            view = await self._node.directory.view()
+        except JournalError:
+            view = self._node.seen
+        found = elsewhere.all_of(view)
+        return {name: where for name, where in found.items() if self._caller.sees(name)}
+
+    async def where_is(self, name: str | None) -> Whereabouts:
+        """Find where one of the caller's accounts is, or the only one. Raise ``CallerError`` (-2)."""
+        return chosen(await self.whereabouts(), name)
 
     def should_run(self, account: "Account") -> bool:
         return self._manager.should_run(account)
 
-    async def start(self, name: str, texts: Mapping[str, str]) -> bool:
-        """Start an account as ``AccountManager.start`` does. A key for some accounts starts no others (-8)."""
-        if self._caller.accounts is not None and name not in self.accounts:
+    async def start(self, name: str, texts: Mapping[str, str]) -> Started:
+        """Start an account as ``AccountManager.start`` does, or ``Starting.start`` where there are several nodes.
+
+        A key for some accounts starts no others (-8).
+        """
+        if self._caller.accounts is not None and name not in await self.whereabouts():
             words = (
                 f"the key {self._caller.name} is for some accounts only, and may start no others"
             )
             raise CallerError(Code.FORBIDDEN, words)
-        return await self._manager.start(name, texts)
+        if self._node is not None:
+            return await self._node.starting.start(name, texts)
+        is_new = await self._manager.start(name, texts)
+        return Started(is_new, str(self._manager.accounts[name].state), "")
 
-    async def stop_account(self, account: "Account", delay_s: float) -> None:
-        await self._manager.stop_account(account, delay_s)
+    async def stop_account(self, name: str, delay_s: float) -> None:
+        """Stop one of the caller's accounts, wherever it runs, after ``delay_s`` if it is here."""
+        if self._node is not None:
+            await self._node.starting.stop(name, delay_s)
+        else:
+            await self._manager.stop_account(self._manager.accounts[name], delay_s)
 
     def may_change_transport(self, account: "Account") -> bool:
         return self._manager.may_change_transport(account)
 
-    async def change_transport(
-        self, account: "Account", transport: Literal["web", "ilink"]
-    ) -> None:
-        await self._manager.change_transport(account, transport)
+    async def change_transport(self, account: "Account", transport: "TransportKind") -> None:
+        if self._node is not None:
+            await self._node.starting.change_transport(account, transport)
+        else:
+            await self._manager.change_transport(account, transport)

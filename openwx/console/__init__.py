@@ -17,6 +17,7 @@ from openwx.errors import Code
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
+    from openwx.cluster.node import ClusterNode
 
 STATIC = Path(__file__).parent / "static"
 ACCOUNT = f"{ROOT}/accounts/{{account}}"
@@ -25,8 +26,11 @@ ACCOUNT = f"{ROOT}/accounts/{{account}}"
 class Console:
     """The pages and their addresses."""
 
-    def __init__(self, manager: "AccountManager", access: Access) -> None:
-        self._services = ConsoleServices(manager, access)
+    def __init__(
+        self, manager: "AccountManager", access: Access, node: "ClusterNode | None" = None
+    ) -> None:
+        """``node``: this process as one of several."""
+        self._services = ConsoleServices(manager, access, node)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         pages = PageHandlers(self._services)

@@ -157,5 +157,5 @@ async def stop(context: PageContext) -> web.StreamResponse:
     account = context.account()
     if context.manager.has_one_account:
         raise PageError(Code.NOT_POSSIBLE, "error.only_account")
-    await context.manager.stop_account(account, STOP_DELAY_S)
+    await context.manager.stop_account(account.name, STOP_DELAY_S)
     return context.redirect(ROOT)

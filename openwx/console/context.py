@@ -56,7 +56,7 @@ class PageContext(msgspec.Struct):
     @property
     def manager(self) -> VisibleGateway:
         """The gateway as the visitor sees it."""
-        return VisibleGateway(self.services.manager, self.caller or NOBODY)
+        return VisibleGateway(self.services.manager, self.caller or NOBODY, self.services.node)
 
     def may(self, scope: Scope) -> bool:
         return self.caller is not None and self.caller.has(scope)

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     import jinja2
 
     from openwx.accounts.manager import AccountManager
+    from openwx.cluster.node import ClusterNode
 
 
 class ConsoleServices:
     """One for each console; every ``PageContext`` has it."""
 
-    def __init__(self, manager: "AccountManager", access: Access) -> None:
+    def __init__(
+        self, manager: "AccountManager", access: Access, node: "ClusterNode | None" = None
+    ) -> None:
         self.manager = manager
+        self.node = node
         self.access = access
         self.sessions = Sessions(access, lambda: manager.port)
         self._stopping = asyncio.Event()

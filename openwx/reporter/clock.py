@@ -14,8 +14,9 @@ from pathlib import Path
 import msgspec
 
 from openwx import metrics
+from openwx.errors import LeaseLost
 from openwx.steady import steady
-from openwx.store.base import InDoubt, JournalError, KeyValue
+from openwx.store.base import InDoubt, Journal, JournalError
 from openwx.store.records import WriteBatch
 
 log = logging.getLogger("openwx.report")
@@ -25,8 +26,8 @@ STEP_S = 2.0
 CHECK_EVERY_S = 5.0
 _MAX_STEPS = 16
 _ALL_ACCOUNTS = ""
-"""The name under which the clock's state is stored: it is of the machine, which has one for all accounts. No account
-can have this name."""
+"""The name under which the clock's state is stored where one machine has the journal: it has one clock for all
+accounts. No account can have this name."""
 _KEY = "clock"
 
 
@@ -123,25 +124,29 @@ class Clock:
             self.notice()
 
 
-async def resume(clock: Clock, journal: KeyValue) -> None:
+async def resume(clock: Clock, journal: Journal) -> None:
     """Load the state that the last process saved. Raise ``JournalError``."""
-    saved = (await journal.state(_ALL_ACCOUNTS)).get(_KEY)
+    saved = (await journal.state(_account_of(journal))).get(_KEY)
     if saved is not None:
         clock.resume(saved)
 
 
-async def save(clock: Clock, journal: KeyValue) -> None:
+async def save(clock: Clock, journal: Journal) -> None:
     """Check until cancelled whether the clock was set, and save its state for the next process."""
     saved = -1
     while True:
         clock.notice()
         if clock.changes != saved:
             changes = clock.changes
+            state = {_KEY: clock.to_bytes()}
             try:
-                await journal.write(
-                    WriteBatch(account=_ALL_ACCOUNTS, state={_KEY: clock.to_bytes()})
-                )
+                await journal.write(WriteBatch(account=_account_of(journal), state=state))
                 saved = changes
-            except (JournalError, InDoubt) as error:  # once more does no harm
+            except (JournalError, InDoubt, LeaseLost) as error:  # once more does no harm
                 log.debug("the steps of the clock are not saved yet: %s", error)
         await asyncio.sleep(CHECK_EVERY_S)
+
+
+def _account_of(journal: Journal) -> str:
+    """Return the account of the state: where several machines share the journal, each has one."""
+    return journal.ownership.own_account if journal.ownership else _ALL_ACCOUNTS

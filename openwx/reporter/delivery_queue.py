@@ -72,6 +72,8 @@ class DeliveryQueue:
         self.idle = asyncio.Event()
         """Set while nothing waits, once started."""
         self._under_way: set[int] = set()
+        self._settled: asyncio.Event | None = None
+        """Once nothing may begin any more: set when nothing is under way."""
 
     def __len__(self) -> int:
         return sum(len(chat.ids) for chat in self._chats.values()) + len(self._under_way)
@@ -121,6 +123,17 @@ class DeliveryQueue:
             else:
                 self._slots.release()
                 await self._probe(chat, tasks)
+
+    async def settled(self) -> None:
+        """Begin nothing any more, and return when nothing is under way."""
+        self._settled = asyncio.Event()
+        if self._under_way:
+            await self._settled.wait()
+
+    def _note_end(self, id: int) -> None:
+        self._under_way.discard(id)
+        if self._settled is not None and not self._under_way:
+            self._settled.set()
 
     # -- pauses ------------------------------------------------------------------------------------
 
@@ -194,6 +207,8 @@ class DeliveryQueue:
 
     async def _deliver_first(self, chat: _Chat, tasks: asyncio.TaskGroup, *, probe: bool) -> None:
         """Try the first report of a chat once, and make the chat ready again."""
+        if self._settled is not None:
+            return
         if (left_s := self._pause_left_s(chat.ids[0])) > 0:
             chat.resting = ended = asyncio.Event()
             tasks.create_task(self._rest(chat, ended, left_s), name=f"{self._account}: pause")
@@ -202,7 +217,7 @@ class DeliveryQueue:
         self._pauses.pop(id, None)
         self._under_way.add(id)
         retry = await self._deliver(chat.name, id, probe)
-        self._under_way.discard(id)
+        self._note_end(id)
         if retry is not None:
             if retry.pause_s and (self._breaker.closed or not retry.of_outage):
                 self._pause(id, chat.name, retry)

@@ -23,7 +23,7 @@ async def poll(
     url_client: Callable[[], str | None] = lambda: None,
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
-    """Get ``poll_api`` while the account runs, with pauses of ``poll_interval``, until cancelled.
+    """Get ``poll_api`` with pauses of ``poll_interval``, until cancelled. ``running`` waits until that may be done.
 
     Redirects are followed, also to our own addresses. The final answer is ignored.
     """

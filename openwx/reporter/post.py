@@ -15,6 +15,7 @@ from openwx import mediatype, metrics
 from openwx.config import Target
 from openwx.config.addresses import masked
 from openwx.errors import ConfigError
+from openwx.lease import Gate, always_open
 from openwx.reporter import answer, redirects, signing, tls
 from openwx.reporter import attachment as attached
 from openwx.reporter.numbers import with_numbers
@@ -59,12 +60,15 @@ class Poster:
         *,
         url_client: Callable[[], str | None],
         clock: Callable[[], float] = time.time,
+        gate: Gate | None = None,
     ) -> None:
+        """``gate`` is passed right before each request; None is one that is always open."""
         self._name = account if target.is_post_api else f"{account}: {target.name}"
         self._headers = target.headers
         self._url = address_of(target)
         self._url_client = url_client
         self._http = http
+        self._gate = gate or always_open()
         self._timeout = aiohttp.ClientTimeout(
             total=target.timeout, connect=target.timeout * _TO_CONNECT
         )
@@ -78,7 +82,7 @@ class Poster:
         self._throttle = Throttle(_WARN_EVERY_S)
 
     async def post(self, report: Report) -> PostResult:
-        """Post a report, and again where a redirect leads on the same host."""
+        """Post a report, and again where a redirect leads on the same host. Raise ``LeaseLost``."""
         url = with_client(self._url, self._url_client())
         moves = 0
         while isinstance(result := await self._post(url, report), _Moved):
@@ -95,7 +99,7 @@ class Poster:
         return result
 
     async def _post(self, url: URL, report: Report) -> PostResult | _Moved:
-        data, headers = await self._content(report)
+        data, headers = await self._permitted(report)
         try:
             async with self._http.post(
                 url,
@@ -114,6 +118,16 @@ class Poster:
             return Silent(f"no answer within {self._timeout.total:g} s")
         except (aiohttp.ClientError, OSError) as error:
             return Silent(tls.describe_error(error))
+
+    async def _permitted(
+        self, report: Report
+    ) -> tuple[bytes | io.BytesIO | AsyncIterator[bytes], dict[str, str]]:
+        """Return ``_content`` when it may be posted: the time in its signature is that of the request."""
+        while True:
+            await self._gate.passed()
+            content = await self._content(report)
+            if self._gate.is_open:
+                return content
 
     def _own_headers(self, url: URL) -> Mapping[str, str]:
         """Return the configured headers: only for the place they are for, not another port that it redirects to."""

@@ -14,6 +14,7 @@ import msgspec
 
 from openwx import metrics
 from openwx.config import Target
+from openwx.lease import Gate
 from openwx.logcontext import bind
 from openwx.reporter import retry_schedule
 from openwx.reporter.answer import BackendAnswer
@@ -93,6 +94,7 @@ class Reporter:
         pauses: Pauses,
         clock: Clock,
         files: Files | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """``files`` None: attachments are paths.
 
@@ -104,7 +106,7 @@ class Reporter:
         self._files = files
         self._pauses = pauses
         self._clock = clock
-        self._poster = Poster(account, target, http, url_client=url_client, clock=clock)
+        self._poster = Poster(account, target, http, url_client=url_client, clock=clock, gate=gate)
         self._counts = metrics.of_target(account, target.name)
         self._outcomes = OutcomeWriter(account, target.name, journal, clock)
         self._breaker = CircuitBreaker(account, target.name, pauses.outage)
@@ -160,6 +162,10 @@ class Reporter:
         """Wait until everything is delivered. All pauses end, so that each waiting report is tried once more."""
         self._queue.end_all_pauses()
         await self._queue.idle.wait()
+
+    async def settled(self) -> None:
+        """Begin no further delivery, and return when none is under way."""
+        await self._queue.settled()
 
     @property
     def waiting(self) -> int:

@@ -13,6 +13,7 @@ import aiohttp
 
 from openwx import metrics
 from openwx.config import ReportSettings
+from openwx.lease import Gate
 from openwx.reporter import retry_schedule
 from openwx.reporter.clock import Clock
 from openwx.reporter.payload import Payload
@@ -53,6 +54,7 @@ class Reporters:
         pauses: Pauses | None = None,
         clock: Clock | None = None,
         files: Files | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """``http`` is for ``post_api``, and for ``targets`` without ``http_of_targets``."""
         self._account = account
@@ -72,6 +74,7 @@ class Reporters:
                 pauses=pauses,
                 clock=clock,
                 files=files,
+                gate=gate,
             )
             for target in settings.all_targets()
         }
@@ -134,6 +137,12 @@ class Reporters:
         except TimeoutError:
             return False
         return True
+
+    async def settled(self) -> None:
+        """Begin no further delivery, and return when none is under way."""
+        await asyncio.gather(
+            self._stdout.drained(), *(one.settled() for one in self.by_target.values())
+        )
 
     # -- targets that are not configured any more --------------------------------------------------
 

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
 
 from openwx.store.base import Journal, JournalError
 from openwx.store.files import FileStoreError, FolderStore, MediaStore
+from openwx.store.records import NodeOptions
 from openwx.store.sqlite.journal import SQLiteJournal
 
+VISITOR = "visitor"
+"""How PostgreSQL shows a process that is no member. A node may have this name, too."""
 _POSTGRES = ("postgresql", "postgres")
 
 
@@ -20,29 +22,28 @@ def open(  # noqa: A001 - read as `store.open`
     beside: Sequence[Path] = (),
     clock: Callable[[], float] = time.time,
     schema: str = "openwx",
-    node: str = "openwx",
-    home: UUID | None = None,
+    node: NodeOptions | None = None,
 ) -> AbstractAsyncContextManager[Journal]:
     """Return the journal at a path or URL (``sqlite:///path``, ``postgresql://…``), to be entered with ``async with``.
 
     Leaving it completes all writes. ``beside`` are files without which the journal must not be written, such as the
-    lock of its folder. In PostgreSQL, ``schema`` has its tables, ``node`` is the name of this process, and ``home`` an
-    id of its data folder, which no other process has locked. Raise ``JournalError`` for an unknown kind of URL.
+    lock of its folder. In PostgreSQL, ``schema`` has its tables, and this process becomes the member ``node``; without
+    one it reads, and writes for no account. Raise ``JournalError`` for an unknown kind of URL.
     """
     if isinstance(location, str) and urlsplit(location).scheme in _POSTGRES:
-        return _postgres(location, clock, schema, node, home)
+        return _postgres(location, clock, schema, node)
     return SQLiteJournal(_path(location), beside=beside, clock=clock)
 
 
 def _postgres(
-    url: str, clock: Callable[[], float], schema: str, node: str, home: UUID | None
+    url: str, clock: Callable[[], float], schema: str, node: NodeOptions | None
 ) -> AbstractAsyncContextManager[Journal]:
     try:
         from openwx.store.postgres.connections import Address
         from openwx.store.postgres.journal import PostgresJournal
     except ImportError as error:
         raise JournalError("a store in PostgreSQL needs another package: asyncpg") from error
-    return PostgresJournal(Address(url, schema, node), home=home, clock=clock)
+    return PostgresJournal(Address(url, schema, node.node if node else VISITOR), node, clock=clock)
 
 
 def _path(location: str | Path) -> Path:

@@ -246,7 +246,9 @@ class Ownership(Protocol):
     """Which process owns which account, in a store that several share. All but the properties raise ``JournalError``.
 
     A process owns an account from ``claim`` until ``release``, or until others have found that it is silent. It reads
-    what the account has after the claim, not before.
+    what the account has after the claim, not before; and it claims an account again only after all that ran for it in
+    a former term has ended. A write for an account that it does not own raises ``LeaseLost``. A process that is no
+    member (opened without ``NodeOptions``) owns nothing.
     """
 
     @property
@@ -266,23 +268,31 @@ class Ownership(Protocol):
         """The accounts that this process owns, by name."""
 
     @property
+    def own_account(self) -> str:
+        """The account for what this process stores of itself; it is owned by itself, and not among ``owned``."""
+
+    @property
     def former(self) -> frozenset[str]:
         """The accounts that a former process of the same home owned when this one joined."""
 
     def gate(self, account: str) -> Gate:
-        """Return the gate of an owned account. It closes when the account is lost or released."""
+        """Return the gate of an owned account. It closes when the account is lost or released. Raise ``LeaseLost``."""
 
     async def view(self) -> ClusterView:
         """Return the members and the accounts as they are now."""
 
     async def until_hinted(self, within_s: float) -> None:
-        """Wait until a member says that something has changed, or so many seconds."""
+        """Wait until a member says that something has changed, or so many seconds. One waits at a time."""
 
     async def claim(self, accounts: Sequence[str]) -> list[str]:
         """Begin to own those of these accounts that no other member owns. Return those that this process owns now."""
 
     async def release(self, account: str, *, to: str = "") -> None:
-        """End the ownership of an account whose writes have all returned. ``to``: the node that shall take it."""
+        """End the ownership of an account whose writes have all returned. ``to``: the node that shall take it.
+
+        It has ended here at once; others may claim it now, or after the next beat if PostgreSQL does not answer.
+        Raise ``LeaseLost`` for an account that is not owned.
+        """
 
     async def assign(self, account: str, node: str) -> bool:
         """Name the node that shall own an account next: its owner hands it over. False if there is no such account."""

@@ -18,6 +18,7 @@ from openwx.domain.events import Event
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.domain.messages import Message
 from openwx.errors import CallerError, Code
+from openwx.lease import Gate
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.standing import Standing
 
@@ -122,7 +123,10 @@ class ContactActions(Protocol):
 
 
 class Transport(Protocol):
-    """One account's way to WeChat. Calls raise ``WeChatError``; ``NotLoggedIn`` while there is no session."""
+    """One account's way to WeChat. Calls raise ``WeChatError``; ``NotLoggedIn`` while there is no session.
+
+    Each passes the account's gate: ``NeverReached`` if it does not open in time, ``LeaseLost`` once it is closed.
+    """
 
     @property
     def kind(self) -> str:
@@ -228,6 +232,15 @@ class TransportFactory(Protocol):
     """Makes the transports of accounts. The composition has one; tests have their own."""
 
     def create(
-        self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
+        self,
+        name: str,
+        settings: AccountSettings,
+        limiter: RateLimiter,
+        *,
+        is_guarded: bool,
+        gate: Gate | None = None,
     ) -> Transport:
-        """Make the transport of an account. ``is_guarded``: its address came from a caller."""
+        """Make the transport of an account. ``is_guarded``: its address came from a caller.
+
+        Every call to WeChat passes the ``gate`` right before it is made; None is one that is always open.
+        """

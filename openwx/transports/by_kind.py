@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 from openwx.config import AccountSettings
+from openwx.lease import Gate
 from openwx.transports.base import Transport, TransportFactory
 from openwx.transports.ratelimit import RateLimiter
 
@@ -35,14 +36,20 @@ class TransportsByKind:
         return self._makers.keys()
 
     def create(
-        self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
+        self,
+        name: str,
+        settings: AccountSettings,
+        limiter: RateLimiter,
+        *,
+        is_guarded: bool,
+        gate: Gate | None = None,
     ) -> Transport:
         """Make the transport of an account."""
         kind = settings.transport
         factory = self._factories.get(kind)
         if factory is None:
             factory = self._factories[kind] = self._makers[kind]()
-        return factory.create(name, settings, limiter, is_guarded=is_guarded)
+        return factory.create(name, settings, limiter, is_guarded=is_guarded, gate=gate)
 
 
 def to_saved(kind: str, state: Mapping[str, ValueT]) -> dict[str, ValueT]:

@@ -1,5 +1,8 @@
 """The HTTP sessions of one account, direct and through its proxy; and what fails at the proxy, told from the rest.
 
+A request passes the account's gate twice: before it takes a connection, where it waits, and when it has one, which can
+take seconds. Only then it leaves.
+
 aiohttp itself speaks to HTTP proxies: by CONNECT for https, and with whole addresses for http. ``socks`` is for the
 others. All that fails while a connector makes a connection failed at the proxy or behind it, and nothing was sent yet.
 """
@@ -15,7 +18,8 @@ from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
 from openwx.config.proxies import Proxy
-from openwx.errors import ProxyTrouble
+from openwx.errors import NeverReached, ProxyTrouble
+from openwx.lease import Gate, always_open
 from openwx.neterrors import cause, describe
 from openwx.transports.proxytrouble import ProxyTroubleError
 
@@ -25,6 +29,10 @@ def connect_s(total_s: float) -> float:
     return min(10.0, total_s / 2)
 
 
+class HeldBackError(aiohttp.ClientConnectionError):
+    """The lease ended while a connection was made, so nothing was sent."""
+
+
 class Sessions:
     """A direct session on a connector that others use too, and one through the ``proxy`` on a connector of its own.
 
@@ -32,9 +40,16 @@ class Sessions:
     """
 
     def __init__(
-        self, connector: aiohttp.BaseConnector, proxy: Proxy | None, **options: Any
+        self,
+        connector: aiohttp.BaseConnector,
+        proxy: Proxy | None,
+        *,
+        gate: Gate | None = None,
+        **options: Any,
     ) -> None:
+        self.gate = gate or always_open()
         self._proxy = proxy
+        options["request_class"] = _through_gate(self.gate)
         self._direct = aiohttp.ClientSession(connector=connector, connector_owner=False, **options)
         self._proxied = _through(proxy, options) if proxy else self._direct
 
@@ -46,11 +61,23 @@ class Sessions:
         await self._direct.close()
         await self._proxied.close()
 
+    async def permitted(self, call: str, within_s: float) -> None:
+        """Wait until requests may be made for the account.
+
+        Raise ``NeverReached`` if that takes too long, and ``LeaseLost``.
+        """
+        try:
+            await self.gate.passed(within_s)
+        except TimeoutError:
+            words = f"not called: this process had no lease for {within_s:.0f} seconds"
+            raise NeverReached(call, words) from None
+
     @asynccontextmanager
     async def request(
         self, method: str, url: URL, **options: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Yield the answer to a request. Raises what aiohttp does, and ``ProxyTroubleError``."""
+        """Yield the answer to a request. Raises what aiohttp does, ``ProxyTroubleError``, and if nothing may be sent
+        any more ``HeldBackError`` or ``LeaseLost``."""
         if self._proxy is None or not self._proxy.serves(url.host or ""):
             async with self._direct.request(method, url, **options) as answer:
                 yield answer
@@ -59,6 +86,19 @@ class Sessions:
             if answer.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and url.scheme == "http":
                 raise _unauthorised(self._proxy)
             yield answer
+
+
+def _through_gate(gate: Gate) -> type[ClientRequest]:
+    """Make a class of requests that leave only while the gate is open."""
+
+    class GatedRequest(ClientRequest):
+        async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+            if not gate.is_open:
+                gate.require_mine()
+                raise HeldBackError("not called: the lease of this process has ended")
+            return await super().send(conn)
+
+    return GatedRequest
 
 
 def _through(proxy: Proxy, options: dict[str, Any]) -> aiohttp.ClientSession:

@@ -6,15 +6,21 @@ from msgspec.structs import replace
 
 from openwx.domain.events import State, StateChanged
 from openwx.errors import SessionEnded, Unreachable, WeChatError
+from openwx.lease import Gate, always_open
 from openwx.reasons import Reason, ReasonCode, of_session_end, of_stall, reason
 
 
 class Standing:
-    """``stalled_after_s``: without being heard of for so long, a running account is no longer running."""
+    """``stalled_after_s``: without being heard of for so long, a running account is no longer running.
 
-    def __init__(self, stalled_after_s: float) -> None:
+    While the ``gate`` is not open, WeChat is not asked, and its silence means nothing.
+    """
+
+    def __init__(self, stalled_after_s: float, gate: Gate | None = None) -> None:
         self._stalled_after_s = stalled_after_s
+        self._gate = gate or always_open()
         self._heard: float | None = None
+        self._listens_since = 0.0
         self.state = State.INIT
         self.reason = reason(ReasonCode.STARTING)
         self.trouble: WeChatError | None = None
@@ -52,7 +58,13 @@ class Standing:
 
     def heard(self) -> None:
         """Note that WeChat has just been heard of in full."""
-        self._heard = time.monotonic()
+        self._heard = self._listens_since = time.monotonic()
+
+    async def may_call(self) -> None:
+        """Wait until WeChat may be called, however long that takes. Raise ``LeaseLost``."""
+        if not self._gate.is_open:
+            await self._gate.passed()
+            self._listens_since = time.monotonic()
 
     @property
     def sync_age_s(self) -> float | None:
@@ -61,11 +73,10 @@ class Standing:
 
     @property
     def until_stalled_s(self) -> float | None:
-        """The time until "running" is a lie, at least 0; None while the account does not run."""
-        age_s = self.sync_age_s
-        if self.state is not State.RUNNING or age_s is None:
+        """The time until "running" is a lie, at least 0; None while the account does not run, or may not call."""
+        if self.state is not State.RUNNING or self._heard is None or not self._gate.is_open:
             return None
-        return max(0.0, self._stalled_after_s - age_s)
+        return max(0.0, self._listens_since + self._stalled_after_s - time.monotonic())
 
     def stalled(self, call: str) -> Reason:
         """Note that the account is stalled, because this call is not answered. Return the reason."""

@@ -273,7 +273,7 @@ class AccountFiles:
         sender = sender_of(self._transport, ref, wanted.sent, wanted.reply_to)
         try:
             async with asyncio.timeout(WECHAT_WITHIN_S), self._one_at_a_time:
-                await self._status.running.wait()
+                await self._status.until_usable()
                 file = await download(self._transport, self._folder, ref, sender)
         except TimeoutError:
             raise NotStoredError(f"{why}, and WeChat did not give it in time") from None

@@ -13,6 +13,7 @@ from openwx.api.callers import Scope
 from openwx.api.models import RequestModel
 from openwx.api.routing import ImageReply, route
 from openwx.errors import CallerError, Code
+from openwx.logcontext import also
 from openwx.schemas import (
     Budget,
     ClientInfo,
@@ -25,6 +26,7 @@ from openwx.schemas import (
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
+    from openwx.api.elsewhere import Whereabouts
     from openwx.api.visible import VisibleGateway
 
 STOP_DELAY_S = 3
@@ -49,6 +51,7 @@ def _info(gateway: "VisibleGateway", account: "Account") -> ClientInfo:
         reason_code=account.reason.code,
         transport=account.transport_kind,
         capabilities=tuple(sorted(account.capabilities)),
+        node=gateway.node or UNSET,
     )
 
 
@@ -58,20 +61,33 @@ async def get_client_info(gateway: "VisibleGateway", account: "Account") -> Clie
     return _info(gateway, account)
 
 
+class StopClient(RequestModel):
+    """The name of an account; without it, the only one."""
+
+    client: Annotated[str | None, Field(description="the name of an account")] = None
+
+
 @route("stop_client", scope=Scope.FULL, any_state=True)
-async def stop_client(gateway: "VisibleGateway", account: "Account") -> ClientStops:
+async def stop_client(gateway: "VisibleGateway", call: StopClient) -> ClientStops:
     """Stop an account, and the server where it is the only one; never a log-out.
 
-    One of several stays stopped until `start_client`, also over a restart.
+    One of several stays stopped until `start_client`, also over a restart. Where several nodes share the accounts, it
+    is stopped wherever it runs, and no server is.
     """
-    await gateway.stop_account(account, STOP_DELAY_S)
-    pid = os.getpid()
+    where = await gateway.where_is(call.client)
+    also(account=where.account)
+    account, pid = gateway.accounts.get(where.account), os.getpid()
+    await gateway.stop_account(where.account, STOP_DELAY_S)
+    status = f"success, client({pid}) will stop in {STOP_DELAY_S} seconds"
+    if account is None:
+        status = f"success, {where.account} will be stopped where it runs"
     return ClientStops(
-        account=account.name,
+        account=where.account,
         pid=pid,
-        starttime=int(account.starttime),
-        runtime=_runtime_s(account),
-        status=f"success, client({pid}) will stop in {STOP_DELAY_S} seconds",
+        starttime=0 if account is None else int(account.starttime),
+        runtime=0 if account is None else _runtime_s(account),
+        node=where.node if gateway.node else UNSET,
+        status=status,
     )
 
 
@@ -92,9 +108,15 @@ class StartClient(RequestModel):
 @route("start_client", scope=Scope.FULL, any_state=True)
 async def start_client(gateway: "VisibleGateway", call: StartClient) -> ClientStarted:
     """Start another account, or one that has stopped; it is started again after a restart."""
-    fresh = await gateway.start(call.client, call.settings())
-    status = "success" if fresh else "client already exists"
-    return ClientStarted(client=call.client, pid=os.getpid(), port=gateway.port, status=status)
+    started = await gateway.start(call.client, call.settings())
+    return ClientStarted(
+        client=call.client,
+        pid=os.getpid(),
+        port=gateway.port,
+        state=started.state if gateway.node else UNSET,
+        node=started.node if gateway.node else UNSET,
+        status="success" if started.is_new else "client already exists",
+    )
 
 
 class CheckClient(RequestModel):
@@ -106,20 +128,51 @@ class CheckClient(RequestModel):
 @route("check_client", scope=Scope.READ, any_state=True)
 async def check_client(gateway: "VisibleGateway", call: CheckClient) -> Clients:
     """List the accounts and their states."""
-    accounts = gateway.accounts.values() if call.client is None else [gateway.account(call.client)]
-    settings = gateway.settings
+    if call.client is None:
+        asked = [*(await gateway.whereabouts()).values()]
+    else:
+        asked = [await gateway.where_is(call.client)]
+    here = gateway.accounts
     return Clients(
         client=[
-            ListedClient(
-                **msgspec.structs.asdict(_info(gateway, account)),
-                port=gateway.port,
-                start_time=str(int(account.starttime)),
-                download_media="1" if settings.media.download else "0",
-                qrcode_path=str(qrcode.path(settings.data_dir, account.name)),
-                budget=_budget(account),
-            )
-            for account in accounts
+            _listed_elsewhere(gateway, where)
+            if (account := here.get(where.account)) is None
+            else _listed(gateway, account)
+            for where in asked
         ]
+    )
+
+
+def _listed(gateway: "VisibleGateway", account: "Account") -> ListedClient:
+    settings = gateway.settings
+    return ListedClient(
+        **msgspec.structs.asdict(_info(gateway, account)),
+        port=gateway.port,
+        start_time=str(int(account.starttime)),
+        download_media="1" if settings.media.download else "0",
+        qrcode_path=str(qrcode.path(settings.data_dir, account.name)),
+        budget=_budget(account),
+    )
+
+
+def _listed_elsewhere(gateway: "VisibleGateway", where: "Whereabouts") -> ListedClient:
+    """Return what this process knows of an account that does not run in it."""
+    settings = gateway.settings
+    return ListedClient(
+        account=where.account,
+        pid=0,
+        starttime=0,
+        runtime=0,
+        log_path=None,
+        log_level=str(settings.log_level),
+        state=where.state,
+        state_reason=where.reason.text,
+        reason_code=where.reason.code,
+        node=where.node,
+        port=gateway.port,
+        start_time="0",
+        download_media="1" if settings.media.download else "0",
+        qrcode_path="",
     )
 
 

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import msgspec
 
 from openwx.store.batches import MAX_BATCHES, MAX_BYTES, size_of, touched_by
 from openwx.store.postgres.statement import PARTS, VALUES, Name, Row, rows_of, values_of
-from openwx.store.postgres.terms import Term, Terms
+from openwx.store.postgres.terms import Term
 from openwx.store.records import (
     DeliveryKey,
     Report,
@@ -28,6 +29,8 @@ class Entry:
     """A batch, the future of its caller, and the records that it asks to be stored."""
 
     batch: WriteBatch
+    term: Term
+    """The term of its account in which it was asked for."""
     done: asyncio.Future[WriteResult]
     reports: Sequence[Report] = ()
     sends: Sequence[Send] = ()
@@ -50,14 +53,15 @@ class Stored(msgspec.Struct, frozen=True):
 class Group:
     """Batches for one statement. It is sent as it is until its outcome is known."""
 
-    def __init__(self, terms: Terms, clock: Callable[[], float]) -> None:
+    def __init__(self, incarnation: UUID, clock: Callable[[], float]) -> None:
+        self.incarnation = incarnation
+        """The membership under which it is written, also when another one has followed."""
         self.entries: list[Entry] = []
         self.size = 0
         """About how many bytes it takes to write it."""
-        self._terms = terms
         self._now = clock()
         self._units: dict[str, int] = {}
-        self._terms_of: dict[str, Term] = {}  # `terms` may lose them before this group is written
+        self._terms: dict[str, Term] = {}
         self._rows: dict[str, list[Row]] = {part: [] for part in PARTS}
         self._values: dict[str, dict[Name, bytes | None]] = {part: {} for part in VALUES}
         self._touched: set[tuple[str, int | str]] = set()
@@ -80,7 +84,7 @@ class Group:
     def add(self, entry: Entry) -> None:
         """Add a batch that fits. Raise ``UnicodeError`` for a text that has no bytes; nothing is added then."""
         batch = entry.batch
-        account, term, now = batch.account, self._terms[batch.account], self._now
+        account, term, now = batch.account, entry.term, self._now
         entry.reports = [report_of(new, term.next_report(), account, now) for new in batch.reports]
         entry.sends = [send_of(new, term.next_send(), account, now) for new in batch.sends]
         rows = list(rows_of(batch, entry.reports, entry.sends, now))
@@ -91,7 +95,7 @@ class Group:
             self._values[part][name] = value
         if account not in self._units:
             self._units[account] = term.next_unit()
-            self._terms_of[account] = term
+            self._terms[account] = term
         self._touched.update(_touched_by(batch))
         self.size += size_of(batch)
         self.entries.append(entry)
@@ -114,9 +118,9 @@ class Group:
 
     def _arguments(self, rows: dict[str, list[Row]]) -> list[object]:
         for account, unit in sorted(self._units.items()):
-            term = self._terms_of[account]
+            term = self._terms[account]
             rows["terms"].append((account, term.epoch, unit, term.last_report, term.last_send))
-        return [self._terms.incarnation, self._now, *(rows[part] for part in PARTS)]
+        return [self.incarnation, self._now, *(rows[part] for part in PARTS)]
 
     # -- what is known of it -----------------------------------------------------------------------
 
@@ -125,9 +129,9 @@ class Group:
         """The accounts whose batches it writes, sorted."""
         return sorted(self._units)
 
-    def epoch_of(self, account: str) -> int:
+    def term_of(self, account: str) -> Term:
         """Return the term in which it writes for an account."""
-        return self._terms_of[account].epoch
+        return self._terms[account]
 
     def unit_of(self, account: str) -> int:
         """Return the number of an account's unit that this group is."""
@@ -152,7 +156,7 @@ class Group:
     def note_published(self, last_reports: Sequence[int] | None) -> None:
         """Count on from the highest number of each account, in their order."""
         for account, last in zip(self.accounts, last_reports or (), strict=False):
-            term = self._terms_of[account]
+            term = self._terms[account]
             term.last_report = max(term.last_report, last)
 
     # -- its end -----------------------------------------------------------------------------------

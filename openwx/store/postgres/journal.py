@@ -1,26 +1,30 @@
 """The journal in PostgreSQL: what SQLite keeps in a file, kept where several nodes reach it.
 
-One connection writes (``writer.py``), one says who owns which account (``membership.py``), and a few read. An account
-is owned by one process at a time. The first write for one that nobody owns claims it.
+One connection writes (``writer.py``), one says who owns which account (``membership.py``, ``owning.py``), and a few
+read. An account is owned by one process at a time, from its claim on.
 """
 
+import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Self, TypeVar
-from uuid import UUID, uuid4
+from typing import Any, Self
 
 from openwx.config.contract import POST_API
-from openwx.errors import LeaseLost
+from openwx.lease import Lease
+from openwx.steady import steady
 from openwx.store.base import MAX_SEQ, JournalError
 from openwx.store.condition import ByCondition
 from openwx.store.postgres import queries, schema
 from openwx.store.postgres.checks import check
 from openwx.store.postgres.connections import Address, Readers, Unreachable, not_opened, opened
-from openwx.store.postgres.membership import LEASE_S, Membership
-from openwx.store.postgres.ownership import Node
+from openwx.store.postgres.edits import Edits
+from openwx.store.postgres.lease_connection import LeaseConnection
+from openwx.store.postgres.membership import Membership
+from openwx.store.postgres.owning import Owning
 from openwx.store.postgres.terms import Terms
 from openwx.store.postgres.writer import Writer
 from openwx.store.pruning import prune_account
@@ -31,6 +35,7 @@ from openwx.store.records import (
     DeliveryStatus,
     ListedDelivery,
     MessagePage,
+    NodeOptions,
     Report,
     ReportPage,
     Send,
@@ -39,8 +44,8 @@ from openwx.store.records import (
     WriteResult,
 )
 
-T = TypeVar("T")
-
+PATIENCE_S = 15.0
+"""As a node's lease: a third of it is how long an answer may take."""
 SLICE = 1000
 """Rows deleted by one statement."""
 SIZE_EVERY_S = 60.0
@@ -52,56 +57,70 @@ log = logging.getLogger("openwx.report")
 class PostgresJournal(ByCondition):
     """Implements ``openwx.store.base.Journal``. Use it as ``async with``; leaving completes all writes.
 
-    ``home`` names the data folder, whose lock proves that its former process is gone.
+    A ``node`` becomes a member, and owns what it claims. Without one, this process is a visitor: it reads, and changes
+    what needs no ownership. ``steady`` is the clock of the lease.
     """
 
     def __init__(
         self,
         address: Address,
+        node: NodeOptions | None = None,
         *,
-        home: UUID | None = None,
         clock: Callable[[], float] = time.time,
-        lease_s: float = LEASE_S,
+        steady: Callable[[], float] = steady,
     ) -> None:
         super().__init__()
         address.require_valid()
         self._address = address
         self._clock = clock
-        self._terms = Terms(uuid4())
-        self._membership = Membership(
-            address,
-            Node(address.node, home or uuid4()),
-            self._terms,
-            lambda: self._writer.waits_s,
-            lease_s=lease_s,
+        lease = Lease(steady)
+        lease.renew(-math.inf)
+        self._terms = Terms(lease)
+        patience_s = (node.lease_s if node else PATIENCE_S) / 3
+        self._writer = Writer(address, self._terms, self._condition, clock, patience_s=patience_s)
+        connection = LeaseConnection(address, within_s=patience_s)
+        self._membership = (
+            Membership(node, connection, self._terms, lease, lambda: self._writer.waits_s, steady)
+            if node
+            else None
         )
-        self._writer = Writer(
-            address,
-            self._terms,
-            self._condition,
-            clock,
-            self._membership.claim,
-            patience_s=lease_s / 3,
+        self._edits = Edits(self._do)
+        self._ownership = Owning(
+            node, self._membership, connection, self._terms, lease, self._read, self._edits
         )
         self._readers: Readers
         self._size = (0, float("-inf"))
         self._is_open = False
         self._stack = AsyncExitStack()
 
+    @property
+    def ownership(self) -> Owning:
+        return self._ownership
+
     async def __aenter__(self) -> Self:
         try:
             await self._prepare()
             async with AsyncExitStack() as stack:
                 self._readers = await stack.enter_async_context(opened(self._address))
-                stack.push_async_callback(self._membership.leave)
-                await self._membership.join()
-                await self._writer.start()
-                stack.push_async_callback(self._writer.stop)
+                await self._writer.open()
+                if self._membership:
+                    stack.push_async_callback(self._membership.leave)
+                    await self._membership.join()
+                await self._start(stack)
                 self._stack = stack.pop_all()
         except Unreachable as error:
             raise not_opened(error) from error
         self._is_open = True
         return self
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        """Begin what goes on beside the calls. An error in it is a bug: it cancels whoever has opened the journal."""
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        if self._membership:
+            beating = tasks.create_task(self._membership.live(), name="journal: beat")
+            stack.callback(beating.cancel)
+        self._writer.start(tasks)
+        stack.push_async_callback(self._writer.stop)
 
     async def _prepare(self) -> None:
         connection = await self._address.connect()
@@ -118,13 +137,12 @@ class PostgresJournal(ByCondition):
         trace: TracebackType | None,
     ) -> None:
         self._is_open = False
-        await self._stack.aclose()
+        await self._stack.aclose()  # not with the caller's error, which is no task's
 
     # -- writing -----------------------------------------------------------------------------------
 
     async def write(self, batch: WriteBatch) -> WriteResult:
-        if batch.account in self._terms.lost:
-            raise LeaseLost("another process has taken the account")
+        self._terms.of(batch.account)
         self._condition.require()
         self._require_open()
         return await self._writer.write(batch)
@@ -244,12 +262,10 @@ class PostgresJournal(ByCondition):
         return [AccountRecord(**dict(row)) for row in await self._read(queries.ACCOUNTS)]
 
     async def save_account(self, record: AccountRecord) -> None:
-        await self._do(
-            queries.SAVE_ACCOUNT, record.account, record.wanted, record.settings, record.origin
-        )
+        await self._edits.save_account(record)
 
     async def forget_account(self, account: str) -> None:
-        await self._do(queries.FORGET_ACCOUNT, account)
+        await self._edits.forget_account(account)
 
     # -- maintenance -------------------------------------------------------------------------------
 
@@ -268,7 +284,8 @@ class PostgresJournal(ByCondition):
     async def _prune(self, account: str, status: DeliveryStatus, before: float, keep: int) -> int:
         count = 0
         while account in self._terms:
-            of = (self._terms.incarnation, account, self._terms[account].epoch, int(status))
+            epoch = self._terms.of(account).epoch
+            of = (self._terms.incarnation, account, epoch, int(status))
             (deleted,) = (await self._do(queries.PRUNE, *of, before, keep, SLICE))[0]
             count += deleted
             if not deleted:

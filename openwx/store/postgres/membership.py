@@ -1,21 +1,30 @@
-"""This process as a member: its connection for ownership, and its beat."""
+"""This process as a member: it joins, beats, finds out who is dead, and leaves."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
+from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 
+from openwx.lease import Lease
+from openwx.steady import steady
 from openwx.store.base import JournalError
 from openwx.store.postgres import ownership
-from openwx.store.postgres.connections import Address, Unreachable
+from openwx.store.postgres.connections import Unreachable
 from openwx.store.postgres.errors import worded
-from openwx.store.postgres.ownership import Node
+from openwx.store.postgres.lease_connection import LeaseConnection
+from openwx.store.postgres.ownership import Beat
 from openwx.store.postgres.terms import Terms
+from openwx.store.postgres.watching import BEATS_PER_LEASE, Watch
+from openwx.store.records import NodeOptions
 
-LEASE_S = 15.0
-"""How long a member may be silent, in seconds."""
-BEATS_PER_LEASE = 5
+OWN_SHARE = 0.8
+"""The share of a lease in which a process may act after a beat: it stops before others may take its accounts."""
+TRIES_PER_LEASE = 20
+"""A beat without an answer is tried again that soon."""
 LEAVE_S = 5.0
 """How long leaving may take, in seconds: without it, another start of the same home is as good."""
 
@@ -23,126 +32,193 @@ log = logging.getLogger("openwx.report")
 
 
 class Membership:
-    """Joins, beats, claims and leaves. ``write_waits_s`` says how long the oldest write has waited."""
+    """Keeps ``lease`` and ``terms`` true. ``write_waits_s`` says how long the oldest write has waited."""
 
     def __init__(
         self,
-        address: Address,
-        node: Node,
+        node: NodeOptions,
+        connection: LeaseConnection,
         terms: Terms,
+        lease: Lease,
         write_waits_s: Callable[[], float],
-        *,
-        lease_s: float = LEASE_S,
+        clock: Callable[[], float] = steady,
     ) -> None:
-        self._address = address
+        self.former: frozenset[str] = frozenset()
+        """The accounts of the former process of the same home."""
+        self.unreleased: dict[tuple[str, int], str] = {}
+        """Accounts and terms of which it is not known whether they are released, and the nodes that shall take them."""
         self._node = node
+        self._connection = connection
         self._terms = terms
+        self._lease = lease
         self._write_waits_s = write_waits_s
-        self._lease_s = lease_s
-        self._connection: asyncpg.Connection | None = None
-        self._one_at_a_time = asyncio.Lock()
-        self._beating: asyncio.Task[None] | None = None
+        self._clock = clock
+        self._watch = Watch(node.lease_s)
+        self._mine: set[UUID] = set()
+        self._is_draining = node.is_draining
+        lease.renew(-math.inf)
+
+    @property
+    def own_account(self) -> str:
+        """The account of what this process keeps of itself."""
+        return f"clock {self._node.node}"
+
+    # -- joining and leaving -----------------------------------------------------------------------
 
     async def join(self) -> None:
-        """Become a member, and begin to beat. Raise one of ``Unreachable``, or ``JournalError`` for a taken name."""
-        connection = await self._connected()
-        await self._require_name(connection)
-        await ownership.join(connection, self._terms.incarnation, self._node)
-        self._beating = asyncio.create_task(self._beat_for_ever(), name="journal: beat")
+        """Become a member. Raise one of ``Unreachable``, or ``JournalError`` for a name that another member has."""
+        gone = await self._gone()
+        me, asked_at = uuid4(), self._clock()
+        self._mine.add(me)
+        node = msgspec.structs.replace(self._node, is_draining=self._is_draining)
+        former = await self._connection.do(
+            lambda connection: ownership.join(connection, me, node, in_place_of=gone)
+        )
+        if former is None:
+            raise self._taken()
+        self._terms.renew(me)
+        self._watch.begin_anew()
+        self.unreleased.clear()
+        self.former = frozenset(former) - {self.own_account}
+        found, _ = await self._connection.do(
+            lambda connection: ownership.claim(connection, me, [self.own_account])
+        )
+        for account, term in found.items():
+            self._terms.begin(account, term)
+        self._renew(asked_at)
+
+    async def _gone(self) -> set[UUID]:
+        """Return the members with this node's name or home whose processes are gone.
+
+        The lock of the home proves it of its former process; of others their beat, which stands still for a lease.
+        """
+        before = await self._namesakes()
+        gone = set(before) & self._mine
+        is_first = not self._mine
+        gone |= {one.incarnation for one in before.values() if one.is_former and is_first}
+        others = set(before) - gone
+        if not others:
+            return gone
+        log.warning(
+            "waiting for %.0f s: the node %s, or one with a copy of its data_dir, may still run",
+            *(self._node.lease_s, self._node.node),
+        )
+        await asyncio.sleep(self._node.lease_s)
+        now = await self._namesakes()
+        for one in set(now) - gone:
+            last = now[one]
+            if one not in before or before[one].beat != last.beat:
+                raise self._taken()
+            await self._declare_dead(Beat(one, last.node, last.beat))
+        return gone
+
+    async def _namesakes(self) -> dict[UUID, ownership.Namesake]:
+        found = await self._connection.do(
+            lambda connection: ownership.namesakes(connection, self._node)
+        )
+        return {one.incarnation: one for one in found}
+
+    def _taken(self) -> JournalError:
+        return JournalError(
+            f"another node is called {self._node.node} or has a copy of this data_dir, and it runs: give this one"
+            " another name, and a data_dir of its own"
+        )
 
     async def leave(self) -> None:
-        """End the membership, if there is one and PostgreSQL can be reached."""
-        if self._beating is None:
-            self._drop()
-            return
-        self._beating.cancel()
-        await asyncio.gather(self._beating, return_exceptions=True)
+        """End the membership, if PostgreSQL can be reached."""
+        self._terms.end(self._terms.accounts)
+        self._lease.renew(-math.inf)
         try:
             async with asyncio.timeout(LEAVE_S):
-                await ownership.leave(await self._connected(), self._terms.incarnation)
+                await self._connection.do(
+                    lambda connection: ownership.leave(connection, self._terms.incarnation)
+                )
         except Unreachable as error:
             log.warning("PostgreSQL was not told that this node stops: %s", worded(error))
         finally:
-            self._drop()
+            self._connection.drop()
 
-    async def claim(self, accounts: Sequence[str]) -> None:
-        """Begin terms of accounts; those that another node owns are noted as lost. Raise ``JournalError``."""
-        async with self._one_at_a_time:
-            try:
-                async with asyncio.timeout(self._lease_s / 3):
-                    found = await ownership.claim(
-                        await self._connected(), self._terms.incarnation, accounts
-                    )
-            except Unreachable as error:
-                self._drop()
-                raise JournalError(f"the journal failed: {worded(error)}") from error
-        for account, term in found.items():
-            self._terms.begin(account, term)
-        if others := sorted(set(accounts) - set(found)):
-            log.error("%s: owned by another node: nothing is written here", ", ".join(others))
-            self._terms.lose(others)
+    # -- living ------------------------------------------------------------------------------------
 
-    async def release(self, account: str) -> None:
-        """End the term of an account whose writes have all returned. Raise ``JournalError``."""
-        term = self._terms[account]
-        async with self._one_at_a_time:
-            try:
-                async with asyncio.timeout(self._lease_s / 3):
-                    await ownership.release(
-                        await self._connected(), self._terms.incarnation, account, term
-                    )
-            except Unreachable as error:
-                self._drop()
-                raise JournalError(f"the journal failed: {worded(error)}") from error
-        self._terms.end([account])
-
-    async def _require_name(self, connection: asyncpg.Connection) -> None:
-        """Wait for a lease where another process has this node's name: it is gone if its beat stands still."""
-        former = await ownership.rivals(connection, self._node)
-        if not former:
-            return
-        log.warning("waiting for %.0f s: the node %s may still run", self._lease_s, self._node.node)
-        await asyncio.sleep(self._lease_s)
-        now = await ownership.rivals(connection, self._node)
-        for incarnation, number in now.items():
-            still = ownership.Beat(incarnation, self._node.node, number)
-            if former.get(incarnation) != number or not await ownership.declare_dead(
-                connection, still
-            ):
-                raise JournalError(
-                    f"another node is called {self._node.node}, and it runs: give this one another name, and a"
-                    " data_dir of its own"
-                )
-
-    async def _beat_for_ever(self) -> None:
+    async def live(self) -> None:
+        """Beat until cancelled, and join anew whenever others have declared this process dead."""
         while True:
-            await asyncio.sleep(self._lease_s / BEATS_PER_LEASE)
-            if self._write_waits_s() > self._lease_s:
-                continue  # a node that cannot write must not own
-            async with self._one_at_a_time:
-                try:
-                    async with asyncio.timeout(self._lease_s / 3):
-                        is_member = await ownership.beat(
-                            await self._connected(), self._terms.incarnation
-                        )
-                except Unreachable as error:
-                    log.debug("no beat: %s", worded(error))
-                    self._drop()
-                    continue
+            began = self._clock()
+            try:
+                is_member = await self._beat()
+                if is_member:
+                    await self._release_strays()
+                    await self._bury()
+            except Unreachable as error:
+                log.debug("no beat: %s", worded(error))
+                await asyncio.sleep(self._node.lease_s / TRIES_PER_LEASE)
+                continue
             if not is_member:
-                log.error(
-                    "other nodes have declared this one dead: it does nothing for its accounts any more"
-                )
-                self._terms.lose(self._terms.accounts)
-                return
+                await self._join_anew()
+                began = self._clock()
+            next_s = self._node.lease_s / BEATS_PER_LEASE
+            await asyncio.sleep(max(0.0, began + next_s - self._clock()))
 
-    async def _connected(self) -> asyncpg.Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await self._address.connect_to_own()
-        return self._connection
+    async def _beat(self) -> bool:
+        """Say that this process lives. A node that cannot write does not, as it must not own. Return False if dead."""
+        is_counted = self._write_waits_s() <= self._node.lease_s
+        asked_at = self._clock()
+        draining = await self._connection.do(
+            lambda connection: ownership.beat(
+                connection, self._terms.incarnation, is_counted=is_counted
+            )
+        )
+        if draining is None:
+            return False
+        self._is_draining = draining
+        if is_counted:
+            self._renew(asked_at)
+        return True
 
-    def _drop(self) -> None:
-        """End the connection: after an error or a time-out it is not used again."""
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
+    def _renew(self, asked_at: float) -> None:
+        self._lease.renew(asked_at + OWN_SHARE * self._node.lease_s)
+
+    async def _bury(self) -> None:
+        """Declare dead whose beat has stood still for a lease."""
+        me, asked_at = self._terms.incarnation, self._clock()
+        beats = await self._connection.do(lambda connection: ownership.beats(connection, me))
+        for dead in self._watch.dead_among(beats, asked_at=asked_at, answered_at=self._clock()):
+            await self._declare_dead(dead)
+
+    async def _declare_dead(self, dead: Beat) -> None:
+        if await self._connection.do(lambda one: ownership.declare_dead(one, dead)):
+            log.warning("the node %s is silent: others take its accounts", dead.node)
+            self._connection.hint.set()
+
+    async def _release_strays(self) -> None:
+        """Release what stands under this process's name, but is not its own: an answer was lost."""
+        me = self._terms.incarnation
+
+        async def release(connection: asyncpg.Connection) -> None:
+            asked = dict(self.unreleased)
+            for account, epoch in await ownership.strays(connection, me, self._terms.accounts):
+                to = asked.get((account, epoch), "")
+                await ownership.release(connection, me, account, epoch, to=to)
+            for one in asked:
+                self.unreleased.pop(one, None)
+
+        await self._connection.do(release)
+
+    async def _join_anew(self) -> None:
+        log.error("other nodes have declared this one dead: it stops all of its accounts")
+        self._terms.end(self._terms.accounts)
+        self._lease.renew(-math.inf)
+        while (error := await self._failed_to_join()) is not None:
+            log.error("this node is no member: %s", error)
+            await asyncio.sleep(self._node.lease_s / BEATS_PER_LEASE)
+        log.warning("this node is a member again")
+
+    async def _failed_to_join(self) -> str | None:
+        """Join, or return why that cannot be done now."""
+        try:
+            await self.join()
+        except Unreachable as error:
+            return worded(error)
+        except JournalError as error:
+            return str(error)
+        return None

@@ -3,11 +3,12 @@
 A process is a member from ``join`` to ``leave``, under an incarnation that is never used again, and says with each
 ``beat`` that it lives. It owns an account from a claim until it releases it, or until others found that its beat stood
 still and removed it. No clock of one machine is compared with another's.
+
+An answer that is lost may belong to a statement that takes effect later, even after newer ones. So each names what it
+expects: it has no effect where that has changed since.
 """
 
-import asyncio
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -15,87 +16,109 @@ import msgspec
 
 from openwx import __version__
 from openwx.store.postgres.terms import Term
+from openwx.store.records import NodeOptions
 
-# The file lock of `home` proves that its former process is gone.
+# Another home may have copied this one, or only have its name.
+_NAMESAKES = """
+SELECT incarnation, node, beat, node = $1 AND home = $2 AS is_former FROM nodes WHERE node = $1 OR home = $2"""
+_END = "DELETE FROM nodes WHERE incarnation = ANY ($1::uuid[]) RETURNING incarnation"
+_FORMER = "SELECT account FROM accounts WHERE incarnation = ANY ($1::uuid[])"
 _JOIN = """
-WITH former AS (DELETE FROM nodes WHERE home = $3)
-INSERT INTO nodes (incarnation, node, home, url, version, max_clients) VALUES ($1, $2, $3, $4, $5, $6)"""
-_RIVAL = "SELECT incarnation, beat FROM nodes WHERE node = $1 AND home <> $2"
-_BEAT = "UPDATE nodes SET beat = beat + 1 WHERE incarnation = $1 RETURNING beat"
-_DECLARE_DEAD = "DELETE FROM nodes WHERE incarnation = $1 AND beat = $2 RETURNING node"
+INSERT INTO nodes (incarnation, node, home, url, version, max_clients, draining) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT DO NOTHING RETURNING incarnation"""
+_BEAT = "UPDATE nodes SET beat = beat + $2 WHERE incarnation = $1 RETURNING draining"
 _BEATS = "SELECT incarnation, node, beat FROM nodes WHERE incarnation <> $1"
+_DECLARE_DEAD = "DELETE FROM nodes WHERE incarnation = $1 AND beat = $2 RETURNING node"
 _MAKE = "INSERT INTO accounts (account) SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT (account) DO NOTHING"
-# A term never comes back, not even after a failover that lost some.
+_FREE = """
+SELECT a.account, a.epoch FROM accounts a WHERE a.account = ANY ($2::text[])
+    AND NOT EXISTS (SELECT FROM nodes n WHERE n.incarnation = a.incarnation AND n.incarnation <> $1)
+    AND EXISTS (SELECT FROM nodes WHERE incarnation = $1)"""
+# A row may be locked for a moment, such as by the last prune of a former owner. A term never comes back, not even after
+# a failover that lost some.
 _CLAIM = """
 WITH free AS (
-    SELECT a.account FROM accounts a WHERE a.account = ANY ($2::text[])
-        AND NOT EXISTS (SELECT FROM nodes n WHERE n.incarnation = a.incarnation AND n.incarnation <> $1)
-    ORDER BY a.account FOR UPDATE SKIP LOCKED)
+    SELECT a.account FROM accounts a JOIN unnest($2::text[], $3::bigint[]) AS q (account, epoch) USING (account, epoch)
+    WHERE NOT EXISTS (SELECT FROM nodes n WHERE n.incarnation = a.incarnation AND n.incarnation <> $1)
+    ORDER BY a.account FOR UPDATE OF a SKIP LOCKED)
 UPDATE accounts a SET incarnation = $1, next = NULL,
     epoch = greatest(a.epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 FROM free WHERE a.account = free.account AND EXISTS (SELECT FROM nodes WHERE incarnation = $1)
 RETURNING a.account, a.epoch, greatest(a.unit, 0) AS unit, a.last_report, a.last_send"""
-# What a claim skips because a row is locked for a moment, such as by the last prune of a former owner.
-_FREE = """
-SELECT a.account FROM accounts a WHERE a.account = ANY ($2::text[])
-    AND NOT EXISTS (SELECT FROM nodes n WHERE n.incarnation = a.incarnation AND n.incarnation <> $1)
-    AND EXISTS (SELECT FROM nodes WHERE incarnation = $1)"""
-_LOOK_AGAIN_S = 0.05
+_STRAYS = (
+    "SELECT account, epoch FROM accounts WHERE incarnation = $1 AND account <> ALL ($2::text[])"
+)
 # The hint makes others claim at once; polling alone suffices.
 _RELEASE = """
 WITH released AS (
-    UPDATE accounts SET incarnation = NULL, next = $4
+    UPDATE accounts SET incarnation = NULL, next = nullif($4, '')
     WHERE account = $1 AND incarnation = $2 AND epoch = $3 RETURNING account)
-SELECT account, pg_notify($5, account) FROM released"""
+SELECT pg_notify(current_schema()::text, '') FROM released"""
 _LEAVE = """
-WITH gone AS (DELETE FROM nodes WHERE incarnation = $1)
-UPDATE accounts SET incarnation = NULL WHERE incarnation = $1"""
-_OWNERS = """
-SELECT a.account, a.epoch, n.incarnation, n.node, n.url
-FROM accounts a JOIN nodes n ON n.incarnation = a.incarnation ORDER BY a.account"""
+WITH gone AS (DELETE FROM nodes WHERE incarnation = $1),
+free AS (UPDATE accounts SET incarnation = NULL WHERE incarnation = $1 RETURNING account)
+SELECT pg_notify(current_schema()::text, '')"""
 
 
-class Node(NamedTuple):
-    """A process as a member. ``home`` is kept in its data folder; ``url`` is where other nodes reach it."""
-
-    node: str
-    home: UUID
-    url: str = ""
-    max_clients: int = 100
-
-
-class Owner(msgspec.Struct, frozen=True):
-    """The node that owns an account, and its term."""
-
-    account: str
-    epoch: int
-    incarnation: UUID
-    node: str
-    url: str
+class _Taken(Exception):
+    """Another member has this node's name or home."""
 
 
 class Beat(msgspec.Struct, frozen=True):
-    """The last beat of a node, as it was read."""
+    """The last beat of a member, as it was read."""
 
     incarnation: UUID
     node: str
     beat: int
 
 
-async def join(connection: asyncpg.Connection, me: UUID, node: Node) -> None:
-    """Become a member. A former process of the same home is none any more."""
-    of = (node.node, node.home, node.url, __version__, node.max_clients)
-    await _rows(connection, _JOIN, me, *of)
+class Namesake(msgspec.Struct, frozen=True):
+    """A member with the name or the home of this node."""
+
+    incarnation: UUID
+    node: str
+    beat: int
+    is_former: bool
+    """Whether it has both: it is the former process of this home."""
 
 
-async def rivals(connection: asyncpg.Connection, node: Node) -> dict[UUID, int]:
-    """Return the beats of members that have this node's name and another home."""
-    return dict(await connection.fetch(_RIVAL, node.node, node.home))
+async def namesakes(connection: asyncpg.Connection, node: NodeOptions) -> list[Namesake]:
+    """Return the members with this node's name or home."""
+    return [Namesake(*row) for row in await connection.fetch(_NAMESAKES, node.node, node.home)]
 
 
-async def beat(connection: asyncpg.Connection, me: UUID) -> bool:
-    """Say that this process lives. Return False if it was declared dead."""
-    return await connection.fetchval(_BEAT, me) is not None
+async def join(
+    connection: asyncpg.Connection, me: UUID, node: NodeOptions, *, in_place_of: Collection[UUID]
+) -> list[str] | None:
+    """Become a member, and end others that are gone. Return the accounts that these owned.
+
+    Return None where another member has this node's name or home: nothing was changed.
+    """
+    while True:
+        try:
+            async with connection.transaction():
+                return await _join(connection, me, node, in_place_of)
+        except asyncpg.SerializationError:
+            continue
+        except _Taken:
+            return None
+
+
+async def _join(
+    connection: asyncpg.Connection, me: UUID, node: NodeOptions, in_place_of: Collection[UUID]
+) -> list[str]:
+    ended = [row["incarnation"] for row in await connection.fetch(_END, list(in_place_of))]
+    former = [account for (account,) in await connection.fetch(_FORMER, ended)]
+    of = (node.node, node.home, node.url, __version__, node.max_clients, node.is_draining)
+    if not await connection.fetch(_JOIN, me, *of):
+        raise _Taken
+    return former
+
+
+async def beat(connection: asyncpg.Connection, me: UUID, *, is_counted: bool = True) -> bool | None:
+    """Say that this process lives, if it ``is_counted``. Return whether it drains; None if it was declared dead."""
+    rows = await _rows(connection, _BEAT, me, int(is_counted))
+    return bool(rows[0]["draining"]) if rows else None
 
 
 async def beats(connection: asyncpg.Connection, me: UUID) -> list[Beat]:
@@ -105,45 +128,49 @@ async def beats(connection: asyncpg.Connection, me: UUID) -> list[Beat]:
 
 async def declare_dead(connection: asyncpg.Connection, dead: Beat) -> bool:
     """Remove a member whose beat has stood still. Return False if it is not so any more."""
-    return await connection.fetchval(_DECLARE_DEAD, dead.incarnation, dead.beat) is not None
+    return bool(await _rows(connection, _DECLARE_DEAD, dead.incarnation, dead.beat))
 
 
 async def claim(
     connection: asyncpg.Connection, me: UUID, accounts: Sequence[str]
-) -> dict[str, Term]:
+) -> tuple[dict[str, Term], list[str]]:
     """Begin a term for each of these accounts that no other member owns. Read what they have afterwards, not before.
 
-    The connection's transactions must be as of one moment (REPEATABLE READ): what others claim meanwhile is not taken.
+    Return also those that are free, but could not be had now. The connection's transactions must be as of one moment
+    (REPEATABLE READ): what others claim meanwhile is not taken.
     """
-    found: dict[str, Term] = {}
-    wanted = list(accounts)
-    await _rows(connection, _MAKE, wanted)
-    while True:
-        for account, *numbers in await _rows(connection, _CLAIM, me, wanted):
-            found[account] = Term(*numbers)
-        wanted = [account for account in wanted if account not in found]
-        wanted = [account for (account,) in await _rows(connection, _FREE, me, wanted)]
-        if not wanted:
-            return found
-        await asyncio.sleep(_LOOK_AGAIN_S)
+    await _rows(connection, _MAKE, list(accounts))
+    free = await _rows(connection, _FREE, me, list(accounts))
+    found = (
+        {
+            account: Term(*numbers)
+            for account, *numbers in await _rows(
+                connection, _CLAIM, me, *map(list, zip(*free, strict=True))
+            )
+        }
+        if free
+        else {}
+    )
+    return found, [account for account, _ in free if account not in found]
+
+
+async def strays(
+    connection: asyncpg.Connection, me: UUID, owned: Sequence[str]
+) -> list[tuple[str, int]]:
+    """Return accounts and terms that stand under this process's name, but that it does not own: an answer was lost."""
+    return [(account, epoch) for account, epoch in await connection.fetch(_STRAYS, me, owned)]
 
 
 async def release(
-    connection: asyncpg.Connection, me: UUID, account: str, term: Term, *, to: str | None = None
+    connection: asyncpg.Connection, me: UUID, account: str, epoch: int, *, to: str = ""
 ) -> bool:
     """End a term, so that another node may claim the account. ``to``: which one shall. False if it was lost before."""
-    channel = await connection.fetchval("SELECT current_schema()")
-    return bool(await _rows(connection, _RELEASE, account, me, term.epoch, to, channel))
+    return bool(await _rows(connection, _RELEASE, account, me, epoch, to))
 
 
 async def leave(connection: asyncpg.Connection, me: UUID) -> None:
     """End the membership and all of its terms."""
     await _rows(connection, _LEAVE, me)
-
-
-async def owners(connection: asyncpg.Connection) -> list[Owner]:
-    """Return the owned accounts with the nodes that own them."""
-    return [Owner(*row) for row in await connection.fetch(_OWNERS)]
 
 
 async def _rows(connection: asyncpg.Connection, sql: str, *values: object) -> list[asyncpg.Record]:

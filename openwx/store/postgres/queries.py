@@ -124,10 +124,6 @@ DELETE FROM {table} WHERE (account, key) IN (
     WHERE v.created < $2 ORDER BY v.created LIMIT $3) RETURNING 1"""  # noqa: S608 - ours
     for table in ("media", "keys")
 }
-SAVE_ACCOUNT = """
-INSERT INTO accounts AS a (account, wanted, settings, origin) VALUES ($1, $2, $3, $4)
-ON CONFLICT (account) DO UPDATE SET wanted = excluded.wanted, settings = excluded.settings, origin = excluded.origin"""
-FORGET_ACCOUNT = "UPDATE accounts SET wanted = false, settings = NULL WHERE account = $1"
 
 
 Row = Any

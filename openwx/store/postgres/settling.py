@@ -128,10 +128,12 @@ class Settler:
         self, connection: WriterConnection, group: Group, *, in_doubt: bool
     ) -> bool:
         """Find out why a group was not written: it was before, or accounts have other owners."""
-        of = (group.accounts, self._terms.incarnation)
+        of = (group.accounts, group.incarnation)
         rows = await self._look(connection, queries.TERMS, *of)
         ours = {
-            row["account"]: row for row in rows if row["epoch"] == group.epoch_of(row["account"])
+            row["account"]: row
+            for row in rows
+            if row["epoch"] == group.term_of(row["account"]).epoch
         }
         done = [account for account, row in ours.items() if row["unit"] >= group.unit_of(account)]
         lost = set(group.accounts) - set(ours if in_doubt else set(ours) - set(done))
@@ -157,8 +159,9 @@ class Settler:
             if in_doubt
             else LeaseLost(words)
         )
+        for account in lost:
+            self._terms.lose(account, group.term_of(account))
         group.remove(lost, error)
-        self._terms.lose(lost)
 
     async def _is_ruled_out(self, connection: WriterConnection, group: Group) -> bool:
         """Write an empty group with the same units, so that this one can never be written; unless it was."""
@@ -182,7 +185,7 @@ class Settler:
             group.fail(invalid)
         else:
             for entry in group.entries:
-                alone = Group(self._terms, self._clock)
+                alone = Group(group.incarnation, self._clock)
                 add(alone, entry, self._terms)
                 await self.settle(alone)
 
@@ -296,8 +299,8 @@ class Settler:
 
 def add(group: Group, entry: Entry, terms: Terms) -> None:
     """Add a batch to a group, or fail it."""
-    if entry.batch.account not in terms:
-        entry.fail(LeaseLost("another process has taken the account"))
+    if not terms.has(entry.batch.account, entry.term):
+        entry.fail(LeaseLost("this process does not own the account any more"))
         return
     try:
         group.add(entry)

@@ -1,12 +1,15 @@
 """The accounts that this process owns, and its counts for each: units, and ids from the highest at the claim."""
 
 from collections.abc import Iterable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
+from openwx.errors import LeaseLost
+from openwx.lease import Gate, Lease
 
-class Term(msgspec.Struct):
+
+class Term(msgspec.Struct, eq=False):
     """The time in which one process owns an account. ``last_report`` is the highest id or sequence number."""
 
     epoch: int
@@ -31,37 +34,65 @@ class Term(msgspec.Struct):
 
 
 class Terms:
-    """The terms of one process, by account. ``incarnation`` is its membership."""
+    """The terms of one process, by account, each with a gate.
 
-    def __init__(self, incarnation: UUID) -> None:
-        self.incarnation = incarnation
-        self.lost: set[str] = set()
-        """Accounts that others have taken: this process may do nothing for them."""
+    ``incarnation`` is its membership; there are no terms when it changes.
+    """
+
+    def __init__(self, lease: Lease) -> None:
+        self.incarnation = uuid4()
+        self._lease = lease
         self._terms: dict[str, Term] = {}
-
-    def __getitem__(self, account: str) -> Term:
-        return self._terms[account]
+        self._gates: dict[str, Gate] = {}
 
     def __contains__(self, account: str) -> bool:
         return account in self._terms
 
+    def has(self, account: str, term: Term) -> bool:
+        """Return whether a term is not over."""
+        return self._terms.get(account) is term
+
+    def of(self, account: str) -> Term:
+        """Return the term of an account. Raise ``LeaseLost`` if this process does not own it."""
+        try:
+            return self._terms[account]
+        except KeyError:
+            raise _not_owned(account) from None
+
+    def gate(self, account: str) -> Gate:
+        """Return the gate of an account. Raise ``LeaseLost`` if this process does not own it."""
+        try:
+            return self._gates[account]
+        except KeyError:
+            raise _not_owned(account) from None
+
     @property
     def accounts(self) -> list[str]:
-        """The accounts that this process owns."""
+        """The accounts that this process owns, by name."""
         return sorted(self._terms)
 
     def begin(self, account: str, term: Term) -> None:
-        """Note that an account was claimed."""
-        self.lost.discard(account)
+        """Note that an account was claimed: its gate opens with the lease."""
         self._terms[account] = term
-
-    def lose(self, accounts: Iterable[str]) -> None:
-        """Note that accounts belong to another process, or to another term."""
-        for account in accounts:
-            self._terms.pop(account, None)
-            self.lost.add(account)
+        self._gates[account] = Gate(self._lease)
 
     def end(self, accounts: Iterable[str]) -> None:
-        """Note that accounts were released."""
+        """Note that accounts are not owned any more, for whatever reason: their gates close."""
         for account in accounts:
             self._terms.pop(account, None)
+            if gate := self._gates.pop(account, None):
+                gate.close()
+
+    def lose(self, account: str, term: Term) -> None:
+        """Note that a term is over. A later one of the same account is not."""
+        if self.has(account, term):
+            self.end([account])
+
+    def renew(self, incarnation: UUID) -> None:
+        """Begin another membership, without terms."""
+        self.end(self.accounts)
+        self.incarnation = incarnation
+
+
+def _not_owned(account: str) -> LeaseLost:
+    return LeaseLost(f"this process does not own the account {account}")

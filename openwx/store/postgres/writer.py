@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 
 import asyncpg
 
-from openwx.store.base import JournalError
+from openwx.store.base import InDoubt, JournalError
 from openwx.store.condition import PROBE_EVERY_S, Condition
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.group import Entry, Group
@@ -20,9 +20,6 @@ log = logging.getLogger("openwx.report")
 CLOSE_S = 10.0
 """How long closing waits for what is in doubt, in seconds."""
 
-Claim = Callable[[Sequence[str]], Awaitable[None]]
-"""Begins the terms of accounts where that is possible. Raises ``JournalError``."""
-
 
 class Writer:
     """Writes batches in the order of the calls. ``patience_s``: how long an answer may take."""
@@ -33,14 +30,12 @@ class Writer:
         terms: Terms,
         condition: Condition,
         clock: Callable[[], float],
-        claim: Claim,
         *,
         patience_s: float,
     ) -> None:
         self._terms = terms
         self._condition = condition
         self._clock = clock
-        self._claim = claim
         self._waiting = Waiting()
         self._settler = Settler(
             address, terms, condition, clock, self._waiting, patience_s=patience_s
@@ -48,21 +43,26 @@ class Writer:
         self._busy_since = 0.0
         self._running: asyncio.Task[None]
 
-    async def start(self) -> None:
+    async def open(self) -> None:
         """Connect. Raise one of ``Unreachable``."""
         await self._settler.open()
-        self._running = asyncio.create_task(self._run(), name="journal: writer")
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin to write."""
+        self._running = tasks.create_task(self._run(), name="journal: writer")
 
     async def stop(self) -> None:
         """Write all that waits; what is in doubt, for as long as ``CLOSE_S``."""
         self._settler.ends_at = asyncio.get_running_loop().time() + CLOSE_S
         self._waiting.wake()
-        await asyncio.shield(self._running)
+        await asyncio.wait({self._running})
+        self._waiting.refuse(JournalError("the journal is closed"))
         await self._settler.close()
 
     def write(self, batch: WriteBatch) -> asyncio.Future[WriteResult]:
-        """Enqueue a batch. Cancelling the future does not stop it."""
-        entry = Entry(batch, asyncio.get_running_loop().create_future())
+        """Enqueue a batch. Cancelling the future does not stop it. Raise ``LeaseLost`` for what is not owned."""
+        term = self._terms.of(batch.account)
+        entry = Entry(batch, term, asyncio.get_running_loop().create_future())
         self._waiting.put(entry)
         return entry.done
 
@@ -78,6 +78,15 @@ class Writer:
         return asyncio.get_running_loop().time() - self._busy_since if self._busy_since else 0.0
 
     async def _run(self) -> None:
+        try:
+            await self._write_for_ever()
+        except BaseException as error:
+            failed = JournalError(f"the journal's writer has ended: {error!r}")
+            self._condition.failed(failed)
+            self._waiting.refuse(failed)
+            raise
+
+    async def _write_for_ever(self) -> None:
         settler, waiting = self._settler, self._waiting
         while True:
             if waiting:
@@ -92,38 +101,23 @@ class Writer:
                     await settler.probe()
 
     async def _do_next(self, first: Job) -> None:
-        if isinstance(first, Statement):
-            self._waiting.take()
-            await self._settler.settle_statement(first)
-            return
-        await self._claim_for_waiting()
-        group = self._next_group()
-        if group.entries:
-            await self._settler.settle(group)
-
-    async def _claim_for_waiting(self) -> None:
-        asked = {job.batch.account for job in self._waiting if isinstance(job, Entry)}
-        unclaimed = [one for one in asked if not self._is_known(one)]
-        if not unclaimed:
-            return
+        job = first if isinstance(first, Statement) else Group(self._terms.incarnation, self._clock)
         try:
-            await self._claim(sorted(unclaimed))
-        except JournalError as error:
-            self._condition.failed(error)
-            self._waiting.refuse(error)
+            if isinstance(job, Statement):
+                self._waiting.take()
+                await self._settler.settle_statement(job)
+            else:
+                self._fill(job)
+                if job.entries:
+                    await self._settler.settle(job)
+        except BaseException:
+            job.fail(InDoubt("it is not known whether this was written: the journal has ended"))
+            raise
 
-    def _next_group(self) -> Group:
-        group = Group(self._terms, self._clock)
+    def _fill(self, group: Group) -> None:
         while self._waiting:
             entry = self._waiting.first
             if isinstance(entry, Statement) or not group.fits(entry.batch):
                 break
-            if not self._is_known(entry.batch.account):
-                break  # it arrived during the claim
-            self._waiting.take()
             add(group, entry, self._terms)
-        return group
-
-    def _is_known(self, account: str) -> bool:
-        """Return whether it is known whether this process owns an account."""
-        return account in self._terms or account in self._terms.lost
+            self._waiting.take()

@@ -51,7 +51,7 @@ class Client:
     def __init__(self, http: Http, *, pace: Timing, limiter: RateLimiter) -> None:
         self.http = http
         self.limiter = limiter
-        self.standing = Standing(pace.stalled_after_s)
+        self.standing = Standing(pace.stalled_after_s, http.gate)
         self.memory = Memory.of({}, "")
         self.digits = Digits(pace.send_wait_s)
         self._pace = pace
@@ -216,6 +216,7 @@ class Client:
         pauses, waits, idle = self._pace.backoff(), self._pace.too_often(), self._pace.idle()
         was_cut_off = was_asked_again = False
         while True:
+            await self.standing.may_call()
             polled = time.monotonic()
             try:
                 brought = await self._round()

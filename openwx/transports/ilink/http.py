@@ -16,11 +16,12 @@ from yarl import URL
 from openwx import __version__
 from openwx.config.proxies import Proxy
 from openwx.errors import BadResponse, NeverReached, ProxyFailed, Rejected, Unreachable
+from openwx.lease import Gate
 from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.ilink import wire
 from openwx.transports.ilink.hosts import CALLS, Hosts
 from openwx.transports.proxytrouble import ProxyTroubleError
-from openwx.transports.sessions import Sessions, connect_s
+from openwx.transports.sessions import HeldBackError, Sessions, connect_s
 
 CLIENT_VERSION = "2.4.9"
 """The version of the official client that openwx speaks like. With one that is too old, the phone says after the scan
@@ -66,15 +67,22 @@ class Http:
         base_url: str = "",
         timeout_s: float = 30.0,
         proxy: Proxy | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.hosts = Hosts(base_url)
         self._timeout_s = timeout_s
         self._http = Sessions(
             connector,
             proxy,
+            gate=gate,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={hdrs.USER_AGENT: f"openwx/{__version__}"},
         )
+
+    @property
+    def gate(self) -> Gate:
+        """What every request passes."""
+        return self._http.gate
 
     async def close(self) -> None:
         await self._http.close()
@@ -82,7 +90,7 @@ class Http:
     async def send(self, call: Call[R]) -> R:
         """Send a call and return its answer, whatever Content-Type that has.
 
-        Raises ``Unreachable``, ``BadResponse``, or the class of ``Rejected`` that its codes mean.
+        Raises ``Unreachable``, ``BadResponse``, or the class of ``Rejected`` that its codes mean; ``LeaseLost``.
         """
         post, total_s = call.body is not None, call.timeout_s or self._timeout_s
         options: dict[str, Any] = {
@@ -154,6 +162,7 @@ class Http:
         take: Callable[[aiohttp.ClientResponse], Awaitable[T]],
     ) -> T:
         """Return what ``take`` makes of an answer. Convert every error, also those within the body."""
+        await self._http.permitted(name, options["timeout"].total)
         if self._http.closed:
             raise NeverReached(name, "the account has stopped")
         started = time.monotonic()
@@ -164,7 +173,11 @@ class Http:
             raise error.error from None
         except ProxyTroubleError as error:
             raise ProxyFailed(name, error.trouble, error.proxy, error.detail) from None
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            HeldBackError,
+        ) as error:
             raise NeverReached(name, describe(error)) from None
         except TimeoutError:
             waited = time.monotonic() - started

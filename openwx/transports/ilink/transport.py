@@ -12,6 +12,7 @@ from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, Group, Member, User
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import Rejected
+from openwx.lease import Gate
 from openwx.timing import Timing
 from openwx.transports.base import (
     Capability,
@@ -151,7 +152,13 @@ class ILinkTransports:
         self._timing = timing
 
     def create(
-        self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
+        self,
+        name: str,
+        settings: AccountSettings,
+        limiter: RateLimiter,
+        *,
+        is_guarded: bool,
+        gate: Gate | None = None,
     ) -> ILinkTransport:
         connector, proxy = self._network.way(settings, is_guarded=is_guarded)
         http = Http(
@@ -159,5 +166,6 @@ class ILinkTransports:
             base_url=settings.base_url or "",
             timeout_s=self._timing.call_timeout_s,
             proxy=proxy,
+            gate=gate,
         )
         return ILinkTransport(name, http, timing=self._timing, limiter=limiter)

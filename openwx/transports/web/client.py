@@ -74,11 +74,12 @@ class WebClient:
         limiter: RateLimiter | None = None,
     ) -> None:
         self._http = http
+        self.gate = http.gate
         self._inbox: Inbox
         self._mode = mode
         self._pace = pace or Timing()
         self._limiter = limiter or RateLimiter(0.0, self._pace.too_often)
-        self.standing = Standing(self._pace.stalled_after_s)
+        self.standing = Standing(self._pace.stalled_after_s, http.gate)
         self.contacts = WebContacts(User(id=""))
         self.session: Session | None = None
         self._known: ContactsSnapshot | None = None
@@ -276,6 +277,7 @@ class WebClient:
         pauses, waits, idle = self._pace.backoff(), self._pace.too_often(), self._pace.idle()
         cut_off = False
         while True:
+            await self.standing.may_call()
             polled = time.monotonic()
             try:
                 announced = await self._watched(self._check())

@@ -14,10 +14,11 @@ from yarl import URL
 
 from openwx.config.proxies import Proxy
 from openwx.errors import BadResponse, NeverReached, ProxyFailed, Unreachable, refused
+from openwx.lease import Gate
 from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.hosts import DEFAULT_DOMAIN, LOGIN_HOST
 from openwx.transports.proxytrouble import ProxyTroubleError
-from openwx.transports.sessions import Sessions, connect_s
+from openwx.transports.sessions import HeldBackError, Sessions, connect_s
 from openwx.transports.web import download_body, wire
 from openwx.transports.web.cookies import Cookies
 from openwx.transports.web.session import Cookie, Session
@@ -78,6 +79,7 @@ class Http:
         base_url: str = "",
         timeout_s: float = 30.0,
         proxy: Proxy | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._base = URL(base_url).origin() if base_url else None
         self._domain = DEFAULT_DOMAIN
@@ -86,10 +88,16 @@ class Http:
         self._http = Sessions(
             connector,
             proxy,
+            gate=gate,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT},
             auto_decompress=True,
         )
+
+    @property
+    def gate(self) -> Gate:
+        """What every request passes."""
+        return self._http.gate
 
     async def close(self) -> None:
         await self._http.close()
@@ -123,7 +131,8 @@ class Http:
     async def send(self, call: Call[R]) -> R:
         """Send a call and return the decoded answer.
 
-        Raises ``Unreachable``, ``BadResponse``, or the class of ``Rejected`` that its ``Ret`` belongs to.
+        Raises ``Unreachable``, ``BadResponse``, or the class of ``Rejected`` that its ``Ret`` belongs to, and
+        ``LeaseLost``.
         """
         data = await self._exchange(call, functools.partial(_read, call.name))
         if call.reply is bytes:
@@ -170,6 +179,7 @@ class Http:
     ) -> T:
         """Return what ``read`` makes of an answer whose head arrived and is no error. Convert every error, also those
         within the body."""
+        await self._http.permitted(call.name, call.timeout_s or self._timeout_s)
         if self._http.closed:
             raise NeverReached(call.name, "the account has stopped")
         url = self.origin(call.role).with_path(call.path)
@@ -187,7 +197,11 @@ class Http:
             raise error.error from None
         except ProxyTroubleError as error:
             raise ProxyFailed(call.name, error.trouble, error.proxy, error.detail) from None
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            HeldBackError,
+        ) as error:
             raise NeverReached(call.name, describe(error)) from None
         except TimeoutError:
             waited = time.monotonic() - started

@@ -10,6 +10,7 @@ from openwx.errors import (
     BadResponse,
     CallerError,
     Code,
+    LeaseLost,
     NeverReached,
     NotLoggedIn,
     SessionEnded,
@@ -78,7 +79,8 @@ class MutationRunner:
         """Wait for the turn of a mutation of this object.
 
         Raise ``CallerError``: -7 if too many wait, -1 (HTTP 504) if the turn does not come in time, -4 if the session
-        in which the object was found is over, and what ``require`` raises.
+        in which the object was found is over, and what ``require`` raises. ``LeaseLost`` if another process takes the
+        account before anything was asked of WeChat, -1 (HTTP 504) if that is later.
         """
         self.require()
         if self._pending >= MAX_PENDING:
@@ -86,10 +88,16 @@ class MutationRunner:
         mutation = Mutation(self)
         self._pending += 1
         try:
-            async with contextlib.AsyncExitStack() as stack:
+            async with self.client.gate.while_mine(), contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout(self.wait_s):
                     await stack.enter_async_context(self._objects.hold(object_id))
                 yield mutation
+        except LeaseLost as error:
+            if not mutation.has_called:
+                raise
+            raise CallerError(
+                Code.UNREACHABLE, f"{error}: the outcome is unknown", http_status=504
+            ) from None
         except TimeoutError:
             status = f"Timed out after {self.wait_s:.0f} s in the queue. Nothing was changed."
             raise CallerError(Code.UNREACHABLE, status, http_status=504) from None
@@ -115,7 +123,8 @@ class Mutation:
         self.contacts: WebContacts = runner.client.contacts
         self._runner = runner
         self._client = runner.client
-        self._has_called = False
+        self.has_called = False
+        """Whether anything was asked of WeChat."""
         self._begins_until = asyncio.get_running_loop().time() + runner.wait_s
 
     async def at_most_once(
@@ -180,11 +189,12 @@ class Mutation:
         within_s = max(0.0, self._begins_until - loop.time())
         with await self._runner.limiter.turn(self._runner, within_s=within_s) as turn:
             turn.used = False
-            if not self._has_called:
+            if not self.has_called:
                 self._runner.require()
             if self.contacts is not self._client.contacts or not self._client.is_usable:
                 raise NotLoggedIn
-            turn.used = self._has_called = True
+            await self._client.gate.passed(max(0.0, self._begins_until - loop.time()))
+            turn.used = self.has_called = True
             try:
                 return await self._client.ask(build)
             finally:

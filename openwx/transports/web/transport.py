@@ -15,6 +15,7 @@ from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, Group, Member, User
 from openwx.domain.media import LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import BadResponse
+from openwx.lease import Gate
 from openwx.timing import Timing
 from openwx.transports.base import (
     Capability,
@@ -173,7 +174,13 @@ class WebTransports:
         self._timing = timing
 
     def create(
-        self, name: str, settings: AccountSettings, limiter: RateLimiter, *, is_guarded: bool
+        self,
+        name: str,
+        settings: AccountSettings,
+        limiter: RateLimiter,
+        *,
+        is_guarded: bool,
+        gate: Gate | None = None,
     ) -> WebTransport:
         connector, proxy = self._network.way(settings, is_guarded=is_guarded)
         http = Http(
@@ -181,6 +188,7 @@ class WebTransports:
             base_url=settings.base_url or "",
             timeout_s=self._timing.call_timeout_s,
             proxy=proxy,
+            gate=gate,
         )
         return WebTransport(
             name, http, mode=settings.login_mode, timing=self._timing, limiter=limiter

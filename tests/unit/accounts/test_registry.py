@@ -74,7 +74,8 @@ async def test_what_cannot_be_read_is_dropped(
                 account=name, wanted=name != "c", settings=settings, origin="api"
             )
             await journal.save_account(record)
-        assert await registry.load(journal) == AccountRegistry({"b": {}}, ["c"])
+        found = await registry.load(journal)
+    assert (found.started, found.stopped) == ({"b": {}}, ["c"])
     lines = [record.getMessage() for record in caplog.records]
     assert [line.partition(":")[0] for line in lines if "dropped" in line] == ["c", "d"]
 
@@ -87,7 +88,9 @@ async def test_rows_that_are_missing_are_added(tmp_path: Path) -> None:
         await journal.save_account(gone)
         assert sorted(await registry.save_missing(journal, one, ["a", "b"])) == ["a", "b", "gone"]
         assert [found.account for found in await journal.accounts()] == ["a", "b", "gone"]
-        assert await registry.load(journal) == one
+        found = await registry.load(journal)
+    assert (found.started, found.stopped) == (one.started, one.stopped)
+    assert found.transports == one.transports
 
 
 def test_a_start_ends_a_stop_and_may_leave_the_settings() -> None:

@@ -20,6 +20,7 @@ from openwx.accounts.outgoing import (
 from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.queue import QueuedMessage
 from openwx.accounts.sender import SIDE_BY_SIDE, Sender
+from openwx.accounts.status import AccountStatus
 from openwx.config import AccountSettings
 from openwx.domain.chat_ref import ref_of
 from openwx.domain.contact_book import ContactBook
@@ -36,6 +37,7 @@ from openwx.errors import (
     Unreachable,
     refused,
 )
+from openwx.lease import always_open
 from openwx.reporter.answer import BackendAnswer, Reply
 from openwx.reporter.clock import Clock
 from openwx.store.base import JournalError
@@ -135,7 +137,9 @@ class WeChat:
         self.attempts: list[tuple[str, str]] = []
         """Contents and ClientMsgIds."""
         self.finished: list[tuple[OutgoingMessage, SendResult]] = []
-        self.running = asyncio.Event()
+        nothing = cast("Any", None)
+        self.status = AccountStatus("default", nothing, nothing, always_open())
+        self.running = self.status.running
         self.running.set()
         self.journal = Journal()
         self.on_send: Callable[[], None] = lambda: None
@@ -204,7 +208,7 @@ class WeChat:
             recorder=itself,
             hold_back=itself,
             files=cast("Any", Files()),
-            running=self.running,
+            status=self.status,
             clock=Clock(),
             max_age_s=LONG_S,
         )

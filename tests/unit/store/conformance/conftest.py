@@ -9,16 +9,12 @@ import pytest
 from openwx import store
 from openwx.store.base import Journal
 from openwx.store.postgres.connections import Address
-from openwx.store.postgres.journal import PostgresJournal
 from tests import postgres
-from tests.patience import PATIENCE_S
 
+from ..members import member
 from ..reports import Clock
 
 Open = Callable[[], AbstractAsyncContextManager[Journal]]
-
-LEASE_S = 3 * PATIENCE_S
-"""A server on a busy machine may answer late."""
 
 
 def _sqlite(request: pytest.FixtureRequest, clock: Clock) -> Open:
@@ -29,7 +25,7 @@ def _sqlite(request: pytest.FixtureRequest, clock: Clock) -> Open:
 def _postgresql(request: pytest.FixtureRequest, clock: Clock) -> Open:
     url: str = request.getfixturevalue("postgres_url")
     address = Address(url, postgres.new_schema())
-    return lambda: PostgresJournal(address, clock=clock, lease_s=LEASE_S)
+    return lambda: member(address, clock=clock)
 
 
 STORES: dict[str, Callable[[pytest.FixtureRequest, Clock], Open]] = {

@@ -7,6 +7,7 @@ from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from tests import postgres
 
+from ..members import member
 from ..reports import Clock
 from .cutting import CuttingProxy
 
@@ -21,7 +22,7 @@ def address(postgres_url: str) -> Address:
 
 @pytest.fixture
 async def journal(address: Address, clock: Clock) -> AsyncIterator[PostgresJournal]:
-    async with PostgresJournal(address, clock=clock, lease_s=LEASE_S) as opened:
+    async with member(address, clock=clock, lease_s=LEASE_S) as opened:
         yield opened
 
 
@@ -45,5 +46,5 @@ async def through(
 ) -> AsyncIterator[PostgresJournal]:
     """Open the journal through the proxy."""
     here = address._replace(url=proxy.url)
-    async with PostgresJournal(here, clock=clock, lease_s=LEASE_S) as opened:
+    async with member(here, clock=clock, lease_s=LEASE_S) as opened:
         yield opened

@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -21,6 +20,7 @@ from openwx.store.records import (
     WriteBatch,
 )
 
+from ..members import member
 from ..reports import Clock, a_message
 
 ACCOUNTS = ("me", "other", "")
@@ -118,7 +118,7 @@ async def test_everything_is_copied_with_its_ids_and_numbers(
         Copied("me", 455, 1),
         Copied("other", 454, 1),
     ]
-    async with PostgresJournal(address, clock=clock) as journal:
+    async with member(address, clock=clock) as journal:
         found = await everything(journal)
         assert found["me"]["published"].reports.pop().uid == "last"
         assert found["me"]["log"].pop(0).uid == "last"
@@ -138,7 +138,7 @@ async def test_the_first_write_after_a_copy_retries_what_has_failed_alone(
     path: Path, address: Address
 ) -> None:
     await copied(path, address)
-    async with PostgresJournal(address) as journal:
+    async with member(address) as journal:
         (waiting, *_) = await journal.waiting("me")
         (failed, *_) = await journal.failed("me")
         batch = WriteBatch(account="me", retried=[waiting.key, failed.key])
@@ -159,13 +159,13 @@ async def test_a_copy_that_was_interrupted_goes_on(path: Path, address: Address)
 
 
 async def test_nothing_is_copied_over_other_messages(path: Path, address: Address) -> None:
-    async with PostgresJournal(address) as journal:
+    async with member(address) as journal:
         await journal.write(WriteBatch(account="me", reports=[a_message()]))
         with pytest.raises(JournalError, match="me: a node runs this account"):
             await copied(path, address)
     with pytest.raises(JournalError, match="me: PostgreSQL has other messages"):
         await copied(path, address)
-    async with PostgresJournal(address, home=uuid4()) as journal:
+    async with PostgresJournal(address) as journal:
         assert len(await journal.pending("me")) == 1
 
 

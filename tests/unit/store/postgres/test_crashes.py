@@ -14,6 +14,7 @@ from openwx.store.records import NewSend, WriteBatch
 from tests import postgres
 from tests.patience import PATIENCE_S
 
+from ..members import member
 from ..reports import a_message
 
 pytestmark = pytest.mark.skipif(
@@ -27,6 +28,9 @@ def server() -> Iterator[postgres.Server]:
         one.create()
         one.start()
         yield one
+
+
+ACCOUNTS = [f"account {n}" for n in range(10)]
 
 
 class Callers:
@@ -65,7 +69,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_refused_is_there(
     server: postgres.Server,
 ) -> None:
     address = Address(server.url)
-    async with PostgresJournal(address, lease_s=6) as journal:
+    async with member(address, claims=ACCOUNTS, lease_s=6) as journal:
         callers = Callers(journal)
         tasks = [asyncio.create_task(callers.call(f"caller {n}")) for n in range(30)]
         for turn in range(3):
@@ -82,9 +86,9 @@ async def test_nothing_acknowledged_is_lost_and_nothing_refused_is_there(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    async with PostgresJournal(address, lease_s=6) as journal:
+    async with member(address, claims=ACCOUNTS, lease_s=6) as journal:
         stored: list[str] = []
-        for account in {f"account {n}" for n in range(10)}:
+        for account in ACCOUNTS:
             page = await journal.published(account, 0, rows=10**6, size=2**30)
             uids = [report.uid for report in page.reports]
             assert [one.uid for one in await journal.waiting_sends(account)] == uids
@@ -167,7 +171,7 @@ async def test_what_the_standby_has_not_is_not_acknowledged(
     lease_s: float,
 ) -> None:
     """Not even when it is found done: the write waits until the standby is back."""
-    async with PostgresJournal(Address(server.url), lease_s=lease_s) as journal:
+    async with member(Address(server.url), lease_s=lease_s) as journal:
         await journal.write(WriteBatch(account="me", reports=[a_message(1)]))
         operator = await asyncpg.connect(
             server.url, server_settings={"synchronous_commit": "local"}

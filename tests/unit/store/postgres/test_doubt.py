@@ -23,8 +23,8 @@ from openwx.store.records import (
     WriteBatch,
 )
 
+from ..members import member
 from ..reports import Clock, a_message
-from .conftest import LEASE_S
 from .cutting import Cut, CuttingProxy
 
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
@@ -46,7 +46,7 @@ async def test_every_batch_is_written_once_wherever_the_connection_is_cut(
 ) -> None:
     print(f"seed {SEED}")
     chance = random.Random(SEED)
-    written: dict[str, list[str]] = {account: [] for account in ("a", "b", "c")}
+    written: dict[str, list[str]] = {account: [] for account in ("me", "other", "shop")}
     for turn in range(20):
         batches = []
         for n in range(chance.randrange(1, 6)):
@@ -158,7 +158,7 @@ async def test_a_batch_of_every_kind_is_answered_the_same_when_it_is_found_done(
 ) -> None:
     other = address._replace(schema=f"{address.schema}_b")
     one, two = Clock(), Clock()
-    async with PostgresJournal(other, clock=one, lease_s=LEASE_S) as uncut:
+    async with member(other, clock=one) as uncut:
         expected = await all_kinds(uncut, one)
     proxy.cuts = {f"<mark {n}>".encode(): Cut.AFTER for n in range(11)}
     through._writer._clock = through._writer._settler._clock = two

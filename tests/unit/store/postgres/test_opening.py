@@ -14,10 +14,13 @@ from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import WriteBatch
 from tests import postgres
 
+from ..members import member
+
 
 async def test_nodes_that_start_together_make_one_schema(address: Address) -> None:
     async def start(n: int) -> None:
-        async with PostgresJournal(address._replace(node=f"n{n}")) as journal:
+        named = address._replace(node=f"n{n}")
+        async with member(named, claims=[f"a{n}"]) as journal:
             await journal.write(WriteBatch(account=f"a{n}", state={"x": b"1"}))
             assert await journal.state(f"a{n}") == {"x": b"1"}
 
@@ -46,7 +49,7 @@ async def test_a_role_that_may_create_nothing_uses_what_is_there(
         f"GRANT ALL ON ALL TABLES IN SCHEMA {address.schema} TO {role}"
     )
     theirs = address._replace(url=address.url.replace("postgres@", f"{role}@"))
-    async with PostgresJournal(theirs) as journal:
+    async with member(theirs) as journal:
         await journal.write(WriteBatch(account="me", reports=[], state={"a": b"1"}))
         assert await journal.state("me") == {"a": b"1"}
     with pytest.raises(JournalError, match="permission denied"):
@@ -120,7 +123,7 @@ async def test_settings_of_a_role_do_not_change_how_it_writes(
         f"ALTER ROLE {role} SET search_path = pg_catalog"
     )
     theirs = address._replace(url=address.url.replace("postgres@", f"{role}@"))
-    async with PostgresJournal(theirs) as journal:
+    async with member(theirs) as journal:
         await journal.write(WriteBatch(account="me", keys={"a": b"1", "a b": b"2", "a!": b"3"}))
         assert await journal.keys_of("me", "a") == {"a": b"1", "a b": b"2"}
     connection = await theirs.connect()
@@ -152,7 +155,7 @@ async def test_the_url_may_name_several_hosts_and_ask_for_the_one_that_is_writte
     here = address.url.partition("@")[2].partition("/")[0]
     dead = f"127.0.0.1:{postgres._free_port()}"
     url = f"postgresql://postgres@{dead},{here}/postgres?target_session_attrs=read-write"
-    async with PostgresJournal(address._replace(url=url)) as journal:
+    async with member(address._replace(url=url)) as journal:
         await journal.write(WriteBatch(account="me", state={"a": b"1"}))
         assert await journal.state("me") == {"a": b"1"}
 

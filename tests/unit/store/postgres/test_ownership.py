@@ -11,33 +11,72 @@ from openwx.store.base import JournalError
 from openwx.store.postgres import ownership
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
-from openwx.store.records import WriteBatch
-from tests.patience import PATIENCE_S
+from openwx.store.records import AccountRecord, WriteBatch
+from tests.patience import PATIENCE_S, until, until_seen
 
+from ..members import a_node, member
 from ..reports import a_message
-from .conftest import LEASE_S
 
-SHORT_LEASE_S = 1.0
-
-
-def write(journal: PostgresJournal, account: str = "me") -> asyncio.Future[object]:
-    batch = WriteBatch(account=account, reports=[a_message()])
-    return asyncio.ensure_future(journal.write(batch))
+SHORT_S = 1.0
+"""A lease for tests that are about its end."""
 
 
-async def test_two_processes_never_write_for_one_account(
-    address: Address, journal: PostgresJournal
-) -> None:
-    await write(journal)
-    other = address._replace(node="other")
-    async with PostgresJournal(other, lease_s=LEASE_S) as second:
+@pytest.fixture
+def other(address: Address) -> Address:
+    """Name another node in the same schema."""
+    return address._replace(node="other")
+
+
+async def write(journal: PostgresJournal, account: str = "me") -> None:
+    await journal.write(WriteBatch(account=account, reports=[a_message()]))
+
+
+async def save(journal: PostgresJournal, account: str) -> None:
+    record = AccountRecord(account=account, wanted=True, settings=b"{}", origin="api")
+    await journal.save_account(record)
+
+
+async def owners(journal: PostgresJournal) -> dict[str, str]:
+    """Return the names of the nodes that own accounts with a record."""
+    view = await journal.ownership.view()
+    found = {}
+    for one in view.accounts:
+        node = view.node_of(one.owner)
+        found[one.account] = node.node if node else ""
+    return found
+
+
+# -- claims --------------------------------------------------------------------------------------------
+
+
+async def test_nothing_is_written_for_an_account_that_was_not_claimed(address: Address) -> None:
+    async with member(address, claims=[]) as journal:
         with pytest.raises(LeaseLost):
-            await write(second)
-        await write(second, "theirs")
+            await write(journal)
+        assert await journal.ownership.claim(["me"]) == ["me"]
+        await write(journal)
+
+
+async def test_an_account_has_one_owner(address: Address, other: Address) -> None:
+    async with member(address, claims=["me"]) as first, member(other, claims=["us"]) as second:
+        assert await second.ownership.claim(["me", "us"]) == ["us"]
+        assert (first.ownership.owned, second.ownership.owned) == (["me"], ["us"])
+        for journal, account in ((second, "me"), (first, "us")):
+            with pytest.raises(LeaseLost):
+                await write(journal, account)
+        await write(first, "me")
+        await write(second, "us")
         assert len(await second.pending("me")) == 1  # any node reads
-        with pytest.raises(LeaseLost):
-            await write(journal, "theirs")
-    await write(journal)
+
+
+async def test_a_claim_of_what_is_owned_begins_no_other_term(address: Address) -> None:
+    async with member(address, claims=["me"]) as journal:
+        gate = journal.ownership.gate("me")
+        writing = asyncio.ensure_future(write(journal))
+        assert await journal.ownership.claim(["me", "me"]) == ["me"]
+        await writing
+        assert gate.is_open
+        assert journal.ownership.gate("me") is gate
 
 
 async def test_a_claim_begins_where_the_former_owner_ended(
@@ -45,9 +84,11 @@ async def test_a_claim_begins_where_the_former_owner_ended(
 ) -> None:
     terms: list[tuple[int, int, int]] = []
     for _ in range(3):
-        async with PostgresJournal(address, lease_s=LEASE_S) as journal:
+        async with member(address, claims=["me"]) as journal:
             await write(journal)
-        row = await operator.fetchrow("SELECT epoch, unit, last_report, incarnation FROM accounts")
+        row = await operator.fetchrow(
+            "SELECT epoch, unit, last_report, incarnation FROM accounts WHERE account = 'me'"
+        )
         assert row["incarnation"] is None
         terms.append(tuple(row)[:3])
     epochs, units, last = zip(*terms, strict=True)
@@ -55,89 +96,199 @@ async def test_a_claim_begins_where_the_former_owner_ended(
     assert (units, last) == ((1, 2, 3), (1, 2, 3))
 
 
-async def test_a_released_account_can_be_claimed(
-    address: Address, journal: PostgresJournal
-) -> None:
-    await write(journal)
-    await journal._membership.release("me")
-    async with PostgresJournal(address._replace(node="other"), lease_s=LEASE_S) as second:
-        await write(second)
+async def test_claims_at_the_same_time_share_the_accounts(address: Address) -> None:
+    names = [f"account {n}" for n in range(20)]
+    async with asyncio.timeout(PATIENCE_S):
+        nodes = [address._replace(node=f"n{n}") for n in range(3)]
+        async with (
+            member(nodes[0], claims=[]) as one,
+            member(nodes[1], claims=[]) as two,
+            member(nodes[2], claims=[]) as three,
+        ):
+            journals = (one, two, three)
+            found = await asyncio.gather(*(each.ownership.claim(names) for each in journals))
+            assert sorted(account for each in found for account in each) == sorted(names)
+            for journal in journals:
+                for account in journal.ownership.owned:
+                    await write(journal, account)
+
+
+async def test_a_visitor_reads_and_owns_nothing(address: Address) -> None:
+    async with member(address, claims=["me"]) as journal, PostgresJournal(address) as visitor:
+        await write(journal)
+        await visitor.save_account(
+            AccountRecord(account="me", wanted=True, settings=b"", origin="api")
+        )
+        assert len(await visitor.pending("me")) == 1
+        assert await visitor.ownership.claim(["me", "free"]) == []
+        assert not visitor.ownership.lease.is_valid
+        for account in ("me", "free"):
+            with pytest.raises(LeaseLost):
+                await write(visitor, account)
+        view = await visitor.ownership.view()
+        assert [node.node for node in view.nodes] == [address.node]
+        assert await owners(visitor) == {"me": address.node}
+        await visitor.ownership.until_hinted(0)
+
+
+# -- the end of a term ---------------------------------------------------------------------------------
+
+
+async def test_a_released_account_can_be_claimed_at_once(address: Address, other: Address) -> None:
+    async with member(address, claims=["me"]) as first, member(other, claims=[]) as second:
+        await save(first, "me")
+        gate = first.ownership.gate("me")
+        await first.ownership.release("me", to="other")
+        assert not gate.is_open
         with pytest.raises(LeaseLost):
-            await write(journal)
+            gate.require_mine()
+        (account,) = (await second.ownership.view()).accounts
+        assert (account.owner, account.next) == (None, "other")
+        assert await second.ownership.claim(["me"]) == ["me"]
+        await write(second)
+        for nothing_more in (write(first), first.ownership.release("me")):
+            with pytest.raises(LeaseLost):
+                await nothing_more
+        (account,) = (await first.ownership.view()).accounts
+        assert (account.owner, account.next) == (second.ownership.incarnation, "")
+
+
+async def test_a_journal_that_closes_owns_nothing(address: Address, other: Address) -> None:
+    async with member(address, claims=["me"]) as first:
+        gate = first.ownership.gate("me")
+    assert not gate.is_open
+    async with member(other, claims=["me"]) as second:
+        assert second.ownership.former == frozenset()
+        await write(second)
 
 
 async def test_a_restart_of_the_same_home_takes_its_accounts_back_at_once(address: Address) -> None:
     home = uuid4()
-    killed = PostgresJournal(address, home=home, lease_s=LEASE_S)
-    async with killed:
-        await write(killed)
-        async with PostgresJournal(address, home=home, lease_s=LEASE_S) as again:
-            await write(again)
+    async with member(address, claims=["a", "b"], home=home) as killed:
+        await write(killed, "a")
+        async with member(address, claims=[], home=home) as again:
+            assert again.ownership.former == {"a", "b"}
+            assert await again.ownership.claim(["a", "b"]) == ["a", "b"]
+            await write(again, "a")
             with pytest.raises(LeaseLost):
-                await write(killed)
+                await write(killed, "a")
+            with pytest.raises(LeaseLost):
+                killed.ownership.gate("a")
+
+
+async def test_what_nobody_owns_is_seen_without_an_owner(
+    address: Address, other: Address, operator: asyncpg.Connection
+) -> None:
+    async with member(address, claims=["me"]) as first, member(other, claims=[]) as second:
+        await save(second, "me")
+        assert await owners(second) == {"me": address.node}
+        await operator.execute(
+            "DELETE FROM nodes WHERE incarnation = $1", first.ownership.incarnation
+        )
+        assert await owners(second) == {"me": ""}
+
+
+# -- names ---------------------------------------------------------------------------------------------
 
 
 async def test_two_homes_may_not_have_one_name(address: Address) -> None:
-    async with PostgresJournal(address, lease_s=SHORT_LEASE_S):
+    async with member(address, lease_s=SHORT_S):
         with pytest.raises(JournalError, match="another node is called openwx"):
-            async with PostgresJournal(address, lease_s=SHORT_LEASE_S):
+            async with member(address, lease_s=SHORT_S):
                 pass
+
+
+async def test_two_names_may_not_have_one_home(address: Address, other: Address) -> None:
+    """One of them has a copy of the other's data folder."""
+    home = uuid4()
+    async with member(address, lease_s=SHORT_S, home=home):
+        with pytest.raises(JournalError, match="has a copy of this data_dir"):
+            async with member(other, lease_s=SHORT_S, home=home):
+                pass
+
+
+async def test_of_two_that_start_with_one_name_one_does(address: Address) -> None:
+    journals = [PostgresJournal(address, a_node(address, lease_s=SHORT_S)) for _ in range(2)]
+    results = await asyncio.gather(*(one.__aenter__() for one in journals), return_exceptions=True)
+    refused = [one for one in results if isinstance(one, JournalError)]
+    for journal, result in zip(journals, results, strict=True):
+        if result is journal:
+            await journal.__aexit__(None, None, None)
+    assert len(refused) == 1
 
 
 async def test_a_name_is_free_when_its_node_is_dead(
     address: Address, operator: asyncpg.Connection
 ) -> None:
-    async with PostgresJournal(address, lease_s=SHORT_LEASE_S):
+    async with PostgresJournal(address):
         pass
-    dead, node = uuid4(), ownership.Node(address.node, uuid4())
-    await ownership.join(operator, dead, node)
-    async with PostgresJournal(address, lease_s=SHORT_LEASE_S):
-        assert (
-            await operator.fetchval("SELECT count(*) FROM nodes WHERE incarnation = $1", dead) == 0
-        )
+    dead = uuid4()
+    assert await ownership.join(operator, dead, a_node(address), in_place_of=()) == []
+    async with member(address, lease_s=SHORT_S) as journal:
+        (node,) = (await journal.ownership.view()).nodes
+        assert node.incarnation == journal.ownership.incarnation
 
 
-async def test_a_node_beats_and_one_that_was_declared_dead_writes_nothing(
+# -- membership ----------------------------------------------------------------------------------------
+
+
+async def test_a_node_that_was_declared_dead_stops_and_joins_anew(
     address: Address, operator: asyncpg.Connection
 ) -> None:
-    async with PostgresJournal(address, lease_s=SHORT_LEASE_S) as journal:
-        await write(journal)
-        async with asyncio.timeout(PATIENCE_S):
-            while (await operator.fetchval("SELECT beat FROM nodes")) < 3:
-                await asyncio.sleep(0.02)
-        (beat,) = await ownership.beats(operator, uuid4())
-        stale = ownership.Beat(beat.incarnation, beat.node, beat.beat - 1)
-        assert not await ownership.declare_dead(operator, stale)  # it has beaten since
+    async with member(address, claims=["me"], lease_s=SHORT_S) as journal:
+        mine, former = journal.ownership, journal.ownership.incarnation
+        gate = mine.gate("me")
+        await until(lambda: mine.lease.is_valid)
         await operator.execute("DELETE FROM nodes")
         async with asyncio.timeout(PATIENCE_S):
-            while "me" in journal._terms:
-                await asyncio.sleep(0.02)
+            await gate.until_closed()
         with pytest.raises(LeaseLost):
             await write(journal)
+        await until(lambda: mine.incarnation != former and mine.lease.is_valid)
+        assert (mine.owned, mine.former) == ([], frozenset())
+        assert await mine.claim(["me"]) == ["me"]
+        await write(journal)
+        assert mine.gate("me").is_open
+        assert not gate.is_open
 
 
-async def test_owners_are_listed(journal: PostgresJournal, operator: asyncpg.Connection) -> None:
-    await asyncio.gather(write(journal, "b"), write(journal, "a"))
-    found = await ownership.owners(operator)
-    assert [(one.account, one.node) for one in found] == [("a", "openwx"), ("b", "openwx")]
-    assert {one.incarnation for one in found} == {journal._terms.incarnation}
+async def test_a_member_says_what_it_is(address: Address) -> None:
+    options = {"url": "http://10.0.0.5:3100", "max_clients": 7, "is_draining": True}
+    async with member(address, **options) as journal:
+        (node,) = (await journal.ownership.view()).nodes
+        assert (node.node, node.url) == (address.node, "http://10.0.0.5:3100")
+        assert (node.max_clients, node.is_draining) == (7, True)
+        seen = await until_seen(journal.ownership.view, lambda view: view.nodes[0].beat >= 0)
+        assert seen.accounts == []
 
 
-async def test_a_claim_takes_nothing_that_was_taken_since_its_snapshot(
+async def test_a_node_drains_until_told_otherwise(
     address: Address, operator: asyncpg.Connection
 ) -> None:
-    async with PostgresJournal(address, lease_s=LEASE_S):
-        pass
-    connections = [await address.connect_to_own() for _ in range(4)]
-    members = [uuid4() for _ in connections]
-    for n, (connection, me) in enumerate(zip(connections, members, strict=True)):
-        await ownership.join(connection, me, ownership.Node(f"n{n}", uuid4()))
-    names = [f"account {n}" for n in range(20)]
-    found = await asyncio.gather(
-        *(ownership.claim(one, me, names) for one, me in zip(connections, members, strict=True))
-    )
-    claimed = [account for terms in found for account in terms]
-    assert len(claimed) == len(set(claimed))
-    assert {one.account for one in await ownership.owners(operator)} == set(claimed)
-    for connection in connections:
-        await connection.close()
+    async with member(address, lease_s=SHORT_S) as journal, PostgresJournal(address) as visitor:
+        former = journal.ownership.incarnation
+
+        async def is_draining() -> bool:
+            nodes = (await journal.ownership.view()).nodes
+            return bool(nodes) and nodes[0].is_draining
+
+        assert await visitor.ownership.set_draining(address.node, is_draining=True)
+        assert await is_draining()
+        beats = (await journal.ownership.view()).nodes[0].beat
+        await until_seen(visitor.ownership.view, lambda view: view.nodes[0].beat > beats)
+        await operator.execute("DELETE FROM nodes")
+        await until(lambda: journal.ownership.incarnation != former)
+        await until_seen(is_draining)  # it did not forget
+        assert await visitor.ownership.set_draining(address.node, is_draining=False)
+        assert not await is_draining()
+        assert not await visitor.ownership.set_draining("nobody", is_draining=True)
+
+
+async def test_an_account_is_assigned(address: Address) -> None:
+    async with member(address, claims=["me"]) as journal, PostgresJournal(address) as visitor:
+        await save(journal, "me")
+        assert await visitor.ownership.assign("me", "other")
+        assert await visitor.ownership.assign("me", "third")
+        (account,) = (await journal.ownership.view()).accounts
+        assert account.next == "third"
+        assert not await visitor.ownership.assign("nobody", "other")

@@ -12,6 +12,7 @@ from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import DeliveryOutcome, DeliveryStatus, WriteBatch
 from tests.patience import PATIENCE_S
 
+from ..members import member
 from ..reports import a_message
 from .conftest import LEASE_S
 from .cutting import Cut, CuttingProxy
@@ -32,7 +33,7 @@ async def test_what_is_under_way_when_the_node_is_declared_dead_is_settled(
     proxy.cuts[b"<mark>"] = Cut.BEFORE
 
     async def declare_dead() -> None:
-        through._terms.lose(["me"])
+        through._terms.end(["me"])
 
     proxy.hooks[b"<mark>"] = declare_dead
     batch = WriteBatch(account="me", reports=[a_message(with_={"mark": "<mark>"})])
@@ -79,9 +80,9 @@ async def test_a_batch_that_takes_long_to_arrive_is_not_sent_for_ever(
     address: Address, proxy: CuttingProxy
 ) -> None:
     lease_s = 1.5
-    proxy.pause_s = lease_s / 3 / 8  # for each of the pieces of a mebibyte or less
     here = address._replace(url=proxy.url)
-    async with asyncio.timeout(PATIENCE_S), PostgresJournal(here, lease_s=lease_s) as journal:
+    async with asyncio.timeout(PATIENCE_S), member(here, lease_s=lease_s) as journal:
+        proxy.pause_s = lease_s / 3 / 8  # for each of the pieces of a mebibyte or less
         await journal.write(WriteBatch(account="me", state={"large": bytes(16 * 2**20)}))
         assert not journal.trouble
 
@@ -90,21 +91,20 @@ async def test_an_account_whose_row_is_locked_for_a_moment_is_claimed(
     journal: PostgresJournal, operator: asyncpg.Connection
 ) -> None:
     """Such as by the last prune of its former owner."""
-    await operator.execute("INSERT INTO accounts (account) VALUES ('me')")
+    await operator.execute("INSERT INTO accounts (account) VALUES ('locked')")
     async with operator.transaction():
-        await operator.execute("SELECT FROM accounts WHERE account = 'me' FOR UPDATE")
-        batch = WriteBatch(account="me", state={"a": b"1"})
-        writing = asyncio.create_task(journal.write(batch))
-        done, _ = await asyncio.wait({writing}, timeout=0.5)
+        await operator.execute("SELECT FROM accounts WHERE account = 'locked' FOR UPDATE")
+        claiming = asyncio.create_task(journal.ownership.claim(["locked"]))
+        done, _ = await asyncio.wait({claiming}, timeout=0.5)
         assert not done
-    await writing
+    assert await claiming == ["locked"]
 
 
 async def test_a_node_leaves_although_an_account_is_changed_meanwhile(
     address: Address, operator: asyncpg.Connection
 ) -> None:
     watching = await address.connect()
-    async with PostgresJournal(address, lease_s=LEASE_S) as journal:
+    async with member(address, lease_s=LEASE_S) as journal:
         await journal.write(WriteBatch(account="me", state={"a": b"1"}))
         async with operator.transaction():
             await operator.execute("UPDATE accounts SET wanted = true WHERE account = 'me'")
@@ -120,7 +120,7 @@ async def test_a_node_leaves_although_an_account_is_changed_meanwhile(
 
 async def test_many_reports_that_wait_do_not_slow_down_the_end_of_others(address: Address) -> None:
     """Not even where the planner has no statistics of the tables yet: the write would be taken for lost."""
-    async with PostgresJournal(address, lease_s=30) as journal:
+    async with member(address) as journal:
         reports = [a_message(n) for n in range(5000)]
         written = (await journal.write(WriteBatch(account="me", reports=reports))).recorded
         ends = [DeliveryOutcome(one.id, DeliveryStatus.DELIVERED, 200) for one in written]

@@ -18,6 +18,7 @@ from openwx.errors import (
     SessionEnded,
     Unreachable,
 )
+from openwx.lease import always_open
 from openwx.timing import Timing
 from openwx.transports.ratelimit import Priority, RateLimiter
 from openwx.transports.standing import Standing
@@ -37,6 +38,7 @@ class Client:
     def __init__(self) -> None:
         self.standing = Standing(stalled_after_s=90.0)
         self.standing.state = State.RUNNING
+        self.gate = always_open()
         self.contacts = WebContacts(User(id="@me"))
         self.failures: list[Exception] = []
         self.calls = 0

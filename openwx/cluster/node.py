@@ -1,0 +1,183 @@
+"""This process as a node: it looks at the cluster again and again, and takes, hands over and stops accounts."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from uuid import UUID
+
+from openwx import metrics
+from openwx.accounts import registry
+from openwx.accounts.manager import AccountManager
+from openwx.cluster.directory import Directory
+from openwx.cluster.placement import Absences, Decision, Placing, decide
+from openwx.cluster.rows import Rows
+from openwx.cluster.starting import Starting
+from openwx.cluster.term import STARTING_AT_A_TIME, Shared, Term
+from openwx.config import Settings
+from openwx.steady import steady
+from openwx.store.base import Journal, JournalError, Ownership
+from openwx.store.records import ClusterView
+from openwx.throttle import Throttle
+
+log = logging.getLogger("openwx.cluster")
+
+LOOKS_PER_LEASE = 5
+_LOG_EVERY_S = 60.0
+
+
+class ClusterNode:
+    """Runs the accounts that this node owns, and decides which these are. ``run`` has an owner until ``leave``."""
+
+    def __init__(
+        self, settings: Settings, manager: AccountManager, journal: Journal, ownership: Ownership
+    ) -> None:
+        lease_s = settings.cluster.lease
+        self.ownership = ownership
+        self.directory = Directory(ownership)
+        self.rows = Rows(settings)
+        self.seen = ClusterView([], [])
+        """The cluster, as this node saw it last."""
+        self.lost: list[str] = []
+        """The accounts that no node can take."""
+        self._settings = settings
+        self._journal = journal
+        self._look_every_s = lease_s / LOOKS_PER_LEASE
+        starts = asyncio.Semaphore(STARTING_AT_A_TIME)
+        self._shared = Shared(manager, ownership, journal, self.rows, starts)
+        self._terms: dict[str, Term] = {}
+        self._absences = Absences(gap_s=2 * self._look_every_s)
+        self._joined: tuple[UUID, float] = (ownership.incarnation, steady())
+        self._is_draining = False
+        self._leaving = asyncio.Event()
+        self._left = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._told = Throttle(_LOG_EVERY_S)
+        self.starting = Starting(settings, manager, journal, ownership, self.rows, self._wake)
+        """Starts and stops accounts, wherever they run."""
+
+    # -- what others ask for ---------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name of this node."""
+        return self.ownership.node
+
+    @property
+    def why_not_ready(self) -> str:
+        """Why this node takes no calls for its accounts; empty while it does."""
+        if self._is_draining or self._leaving.is_set():
+            return "the node drains"
+        return "" if self.ownership.lease.is_valid else "the node has no lease"
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run accounts until ``leave``."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while not self._leaving.is_set():
+                    try:
+                        await self._turn(tasks)
+                    except JournalError as error:
+                        if self._told.allows():
+                            log.warning("the cluster cannot be seen now: %s", error)
+                        await self._pause(hinted=False)
+                    else:
+                        await self._pause(hinted=True)
+                for term in self._terms.values():
+                    term.hand_over("")
+        finally:
+            self._left.set()
+
+    async def leave(self) -> None:
+        """Hand all accounts over, and return when this is done. Nothing is taken any more."""
+        self._leaving.set()
+        self._wake.set()
+        try:
+            await self.ownership.set_draining(self.name, is_draining=True)
+        except JournalError as error:
+            log.warning("the other nodes were not told that this one drains: %s", error)
+        await self._left.wait()
+
+    async def _turn(self, tasks: asyncio.TaskGroup) -> None:
+        """Look at the cluster, and do what is to be done."""
+        view = await self.ownership.view()
+        self.directory.note(view)
+        self.rows.note(view)
+        self.seen = view
+        if missing := self.rows.missing:
+            await self._add_rows(missing)
+            self._wake.set()
+            return
+        me = view.node_of(self.ownership.incarnation)
+        self._is_draining = me is not None and me.is_draining
+        for term in self._terms.values():
+            term.note()
+        decision = decide(view, self._placing(), self._absences.note(view, steady()))
+        self._tell(decision)
+        for name in decision.stop:
+            if name in self._terms:
+                self._terms[name].stop()
+        for name, to in decision.hand_over.items():
+            if name in self._terms:
+                self._terms[name].hand_over(to)
+        if decision.claim and self.ownership.lease.is_valid:
+            await self._claim(decision.claim, view, tasks)
+
+    def _placing(self) -> Placing:
+        ownership = self.ownership
+        if ownership.incarnation != self._joined[0]:
+            self._joined = (ownership.incarnation, steady())
+        return Placing(
+            incarnation=ownership.incarnation,
+            lease_s=self._settings.cluster.lease,
+            has_settled=steady() - self._joined[1] >= self._settings.cluster.join_pause,
+            former=ownership.former,
+            fits=self.rows.fits(),
+        )
+
+    async def _claim(self, names: list[str], view: ClusterView, tasks: asyncio.TaskGroup) -> None:
+        free = [name for name in names if name not in self._terms]
+        for name in await self.ownership.claim(free):
+            if self._leaving.is_set():  # `leave` of the store ends its term
+                return
+            log.info("%s: this node has it now", name)
+            if self.rows.by_name[name].epoch and name not in self.ownership.former:
+                metrics.TAKEOVERS.inc()
+            self._terms[name] = term = Term(name, self._shared)
+            tasks.create_task(self._run(name, term), name=f"term {name}")
+
+    async def _run(self, name: str, term: Term) -> None:
+        try:
+            await term.run()
+        finally:
+            del self._terms[name]
+            self._wake.set()
+
+    async def _add_rows(self, names: Iterable[str]) -> None:
+        saved = await registry.load(self._journal)
+        for name in names:
+            if name not in saved.saved:
+                row = saved.with_digest(name, self.rows.digest_of(name))
+                await registry.save(self._journal, row, name)
+
+    def _tell(self, decision: Decision) -> None:
+        self.lost = decision.lost
+        for name in decision.lost:
+            if self._told.allows(name):
+                words = "%s: runs nowhere: no node has room for it, or knows it"
+                log.error(words, name)
+
+    async def _pause(self, *, hinted: bool) -> None:
+        """Wait until it is time to look, or until this process or (``hinted``) another one has changed something."""
+        waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self._wake.wait())]
+        if hinted:
+            waits.append(asyncio.ensure_future(self.ownership.until_hinted(self._look_every_s)))
+        try:
+            await asyncio.wait(
+                waits, timeout=self._look_every_s, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for one in waits:
+                one.cancel()
+        self._wake.clear()

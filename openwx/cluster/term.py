@@ -1,0 +1,207 @@
+"""One account of this node, from its claim to its release."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from openwx.accounts import registry
+from openwx.accounts.account import Account
+from openwx.accounts.manager import AccountManager
+from openwx.cluster.rows import Rows
+from openwx.config.models import AccountSettings
+from openwx.errors import LeaseLost
+from openwx.lease import Gate
+from openwx.logcontext import bind
+from openwx.store.base import InDoubt, Journal, JournalError, Ownership
+from openwx.store.records import WriteBatch
+from openwx.transports import by_kind
+
+log = logging.getLogger("openwx.cluster")
+
+STARTING_AT_A_TIME = 4
+STARTING_S = 30.0
+"""How long an account counts as starting at most, in seconds."""
+JITTER_S = 0.2
+"""A start waits up to so many seconds, so that nodes do not call WeChat at the same moment."""
+BASE_URL = "account.base_url"
+"""The name under which the state of an account has the ``base_url`` with which it ran last. No transport uses it."""
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """What all terms of a node use."""
+
+    manager: AccountManager
+    ownership: Ownership
+    journal: Journal
+    rows: Rows
+    starts: asyncio.Semaphore
+    """One for each account that may be starting at a time."""
+
+
+class Goal(Enum):
+    """Why a term ends."""
+
+    HAND_OVER = 1
+    STOP = 2
+
+
+class Term:
+    """The time in which this node owns one account."""
+
+    def __init__(self, name: str, shared: Shared) -> None:
+        self._name = name
+        self._shared = shared
+        self._gate: Gate = shared.ownership.gate(name)
+        self._account: Account | None = None
+        self._goal: Goal | None = None
+        self._next_node = ""
+        self._start = ""
+        """The ``start_client`` that it was started for."""
+        self._told = asyncio.Event()
+        """Set when ``run`` has to look what to do."""
+
+    # -- what the node decides -------------------------------------------------------------------------------
+
+    def hand_over(self, to: str) -> None:
+        """End the account here, and have another node take it: ``to``, or any."""
+        self._next_node = to
+        if self._goal is not Goal.HAND_OVER:
+            self._goal = Goal.HAND_OVER
+            if self._account is not None:
+                self._account.hand_over()
+        self._told.set()
+
+    def stop(self, delay_s: float = 0.0) -> None:
+        """Stop the account, which is not wanted any more."""
+        if self._goal is None:
+            self._goal = Goal.STOP
+            if self._account is not None:
+                self._shared.manager.stop_soon(self._account, delay_s)
+            self._told.set()
+
+    def note(self) -> None:
+        """Look at the account's row: after another ``start_client``, one that has stopped is started anew."""
+        if self._is_started_anew:
+            self._told.set()
+
+    @property
+    def _is_started_anew(self) -> bool:
+        saved = self._shared.rows.saved.of(self._name)
+        return saved.wanted and saved.settings.start != self._start
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run the account until it is handed over, stopped or lost, and release it."""
+        with bind(account=self._name):
+            try:
+                while self._goal is None and not self._gate.is_closed:
+                    await self._run_once()
+            except (LeaseLost, InDoubt) as error:
+                log.warning("%s: does not start here: %s", self._name, error)
+            if not self._gate.is_closed:
+                await self._release()
+
+    async def _run_once(self) -> None:
+        """Run the account from one start to its end, and wait for a reason to go on."""
+        self._told.clear()
+        self._start = self._shared.rows.saved.of(self._name).settings.start
+        try:
+            async with self._turn_to_start() as may_start:
+                if not may_start:
+                    return
+                account = await self._launch()
+                if account is None:
+                    return
+                await account.until_settled(STARTING_S)
+            await account.ended.wait()
+            if (
+                self._goal is None
+            ):  # it has stopped by itself, and stays so until somebody starts it
+                await self._first_of(self._told.wait())
+            if self._goal is Goal.STOP and self._is_started_anew:
+                self._goal = None
+        finally:
+            if self._account is not None:
+                await self._shared.manager.drop(self._account)
+                self._account = None
+
+    @asynccontextmanager
+    async def _turn_to_start(self) -> AsyncIterator[bool]:
+        """Wait until it is this account's turn to start. False: it is not to start any more."""
+        starts = self._shared.starts
+        turn = asyncio.ensure_future(starts.acquire())
+        try:
+            await self._first_of(self._told.wait(), turn)
+            if turn.done():
+                await self._first_of(self._told.wait(), asyncio.sleep(random.uniform(0, JITTER_S)))
+            yield turn.done() and self._goal is None and not self._gate.is_closed
+        finally:
+            if turn.done() and not turn.cancelled():
+                starts.release()
+            turn.cancel()
+
+    async def _first_of(self, *waits: Coroutine[Any, Any, object] | asyncio.Future[Any]) -> None:
+        """Return when one of these is over, or the account is lost."""
+        tasks = [asyncio.ensure_future(one) for one in (*waits, self._gate.until_closed())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in tasks:
+                one.cancel()
+
+    async def _launch(self) -> Account | None:
+        """Start the account with what its row says now. None: it is not to start."""
+        shared, name = self._shared, self._name
+        settings = shared.rows.settings_of(name)
+        if settings is None:
+            log.error("%s: cannot run on this node: its settings are not known here", name)
+            self._goal = Goal.HAND_OVER
+            return None
+        async with self._gate.while_mine():
+            await shared.journal.until_done(self._note_settings, self._log_wait)
+            await shared.journal.until_done(lambda: self._note_base_url(settings), self._log_wait)
+        if self._goal is not None:
+            return None
+        self._account = shared.manager.adopt(name, settings, self._gate)
+        return self._account
+
+    async def _note_settings(self) -> None:
+        """Save what the configuration here says of the account, where that is not saved."""
+        rows, name = self._shared.rows, self._name
+        digest = rows.digest_of(name)
+        if rows.saved.of(name).settings.digest != digest:
+            saved = await registry.load(self._shared.journal)
+            await registry.save(self._shared.journal, saved.with_digest(name, digest), name)
+
+    async def _note_base_url(self, settings: AccountSettings) -> None:
+        """Delete a session that was made elsewhere than at the ``base_url`` that a caller gave: it would go there."""
+        journal, name = self._shared.journal, self._name
+        state = await journal.state(name)
+        former, now = state.get(BASE_URL), (settings.base_url or "").encode()
+        if former == now or (former is None and not now):
+            return
+        is_given = name not in self._shared.manager.settings.accounts
+        sessions = by_kind.sessions_in(state) if is_given and now else []
+        changes = dict.fromkeys(sessions) | {BASE_URL: now}
+        await journal.write(WriteBatch(account=name, state=changes))
+        if sessions:
+            words = "%s: another base_url needs a new login: the saved session is deleted"
+            log.warning(words, name)
+
+    def _log_wait(self, error: JournalError) -> None:
+        log.warning("%s: starts when the journal can be written: %s", self._name, error)
+
+    async def _release(self) -> None:
+        try:
+            await self._shared.ownership.release(self._name, to=self._next_node)
+        except JournalError as error:
+            log.warning("%s: released later, PostgreSQL was not told: %s", self._name, error)
+        except LeaseLost:
+            pass

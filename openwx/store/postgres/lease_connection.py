@@ -1,0 +1,51 @@
+"""The connection for what concerns ownership: one statement at a time, and hints from others."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+
+from openwx.store.postgres.connections import Address
+
+T = TypeVar("T")
+
+
+class LeaseConnection:
+    """Connects when it is needed. ``within_s``: how long an answer may take, in seconds."""
+
+    def __init__(self, address: Address, *, within_s: float) -> None:
+        self.hint = asyncio.Event()
+        """Set when a member says that something has changed, and when there is a new connection."""
+        self._address = address
+        self._within_s = within_s
+        self._connection: asyncpg.Connection | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def do(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """Do something by the connection. Raise one of ``Unreachable``: whether it was done is not known then."""
+        async with self._one_at_a_time:
+            try:
+                async with asyncio.timeout(self._within_s):
+                    return await work(await self._connected())
+            except (
+                BaseException
+            ):  # after an error, a time-out or a cancellation it is not used again
+                self.drop()
+                raise
+
+    def drop(self) -> None:
+        """End the connection."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._address.connect_to_own()
+            await self._connection.add_listener(self._address.schema, self._note)
+            self.hint.set()
+        return self._connection
+
+    def _note(self, *_: object) -> None:
+        self.hint.set()
