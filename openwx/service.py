@@ -21,6 +21,7 @@ from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.files import delete_orphans
 from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.local import AllowedFiles
+from openwx.accounts.media.probe import SharedFolder
 from openwx.accounts.private_targets import AddressGuard, given_by_caller
 from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Resources
@@ -123,7 +124,9 @@ async def running(
         await gateway.restore()
         node = None
         if journal.ownership is not None:
-            node = ClusterNode(settings, gateway, journal, journal.ownership)
+            is_folder = settings.media_store == "folder"
+            shared_folder = SharedFolder(settings.media_dir) if is_folder else None
+            node = ClusterNode(settings, gateway, journal, journal.ownership, shared_folder)
         service = await _listen(gateway, node, settings, stack)
         leave_word(data_dir / instance.RUNNING, service, stack)
         async with asyncio.TaskGroup() as tasks:

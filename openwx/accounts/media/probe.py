@@ -18,6 +18,8 @@ log = logging.getLogger("openwx.media")
 _ANEW_S = 3600.0
 """The age at which a node writes its probe anew, in seconds: the folder is cleaned by age."""
 _LOG_EVERY_S = 600.0
+_PATIENCE_S = 2.0
+_LOOKS_BEFORE_LOG = 3
 
 
 class SharedFolder:
@@ -26,26 +28,34 @@ class SharedFolder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._throttle = Throttle(_LOG_EVERY_S)
+        self._looks_in_vain = 0
+        self._looking: asyncio.Task[list[UUID]] | None = None
         self.trouble = ""
         """Why this node may take no account, as of the last look; empty while it may."""
 
     async def look(self, own: UUID, others: Iterable[UUID]) -> str:
         """Write the probe of this node, look for those of the others, and return ``trouble``."""
-        try:
-            missing = await asyncio.to_thread(self._look, own, [*others])
-            self.trouble = _words(self._path, missing) if missing else ""
-        except OSError as error:
-            self.trouble = f"{self._path} cannot be used: {error.strerror or error}"
-        if self.trouble and self._throttle.allows(self.trouble):
+        if self._looking is None:
+            work = asyncio.to_thread(self._look, own, [*others])
+            self._looking = asyncio.create_task(work, name="the folder of media")
+        await asyncio.wait({self._looking}, timeout=_PATIENCE_S)
+        if self._looking.done():
+            looked, self._looking = self._looking, None
+            self.trouble = self._judge(looked)
+        else:  # the thread waits for a mount that is away; there is never another one
+            self.trouble = f"{self._path} does not answer"
+        self._looks_in_vain = self._looks_in_vain + 1 if self.trouble else 0
+        # A node that has just joined may not have written its probe yet.
+        if self._looks_in_vain >= _LOOKS_BEFORE_LOG and self._throttle.allows(self.trouble):
             log.error("%s: this node takes no account", self.trouble)
         return self.trouble
 
-    async def leave(self, own: UUID) -> None:
-        """Remove the probe of this node, if it can be reached."""
+    def _judge(self, looked: asyncio.Task[list[UUID]]) -> str:
         try:
-            await asyncio.to_thread(self._probe(own).unlink, missing_ok=True)
+            missing = looked.result()
         except OSError as error:
-            log.info("%s: the probe of this node stays: %s", self._path, error)
+            return f"{self._path} cannot be used: {error.strerror or error}"
+        return _words(self._path, missing) if missing else ""
 
     def _look(self, own: UUID, others: list[UUID]) -> list[UUID]:
         probe = self._probe(own)
