@@ -328,9 +328,9 @@ def _refusal(number: int, address: Listen, error: OSError) -> str:
     return f"{where} cannot be listened on: {error.strerror or error}"
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, *, pace: Timing | None = None) -> None:
     """Run until every account has stopped, or until ``asyncio`` cancels this (SIGINT, SIGTERM)."""
-    async with running(settings) as service:
+    async with running(settings, pace=pace) as service:
         loop, _, _ = type(asyncio.get_running_loop()).__module__.partition(".")
         if loop != "asyncio":
             log.info("the event loop is that of %s", loop)

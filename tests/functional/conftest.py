@@ -17,9 +17,11 @@ import aiohttp
 import pytest
 
 from openwx.simulator import Account, ClawBot, Simulator
+from tests import postgres
 from tests.memory import MemoryTransports
 from tests.memory_wechat import MemoryAccount
 
+from .nodes import Cluster
 from .rawcalls import Bench, benched
 from .typed import Typed
 from .world import Command, Gateway, Receiver, World
@@ -136,6 +138,25 @@ def environ(world: World) -> dict[str, str]:
         "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
         "OPENWX_REPORT__POST_API": world.receiver.url,
     }
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Start a server for all tests of this process, each of which has a schema of its own."""
+    with postgres.url_for_tests() as url:
+        yield url
+
+
+@pytest.fixture
+async def cluster(
+    simulator: Simulator, receiver: Receiver, tmp_path: Path, postgres_url: str
+) -> AsyncIterator[Cluster]:
+    """Return nodes that share a PostgreSQL; none runs yet."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+        cluster = Cluster(simulator, receiver, tmp_path, http, postgres_url)
+        yield cluster
+        receiver.behaves_well()
+        await cluster.close()
 
 
 @pytest.fixture(scope="module")

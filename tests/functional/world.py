@@ -408,7 +408,9 @@ class Command:
         """What it wrote to stderr, as far as it was read."""
 
     @classmethod
-    async def start(cls, *arguments: str, cwd: Path, **environ: str) -> "Command":
+    async def start(
+        cls, *arguments: str, cwd: Path, program: str = "openwx", **environ: str
+    ) -> "Command":
         clean = {
             name: value for name, value in os.environ.items() if not name.startswith("OPENWX_")
         }
@@ -419,7 +421,7 @@ class Command:
         }
         root = Path(__file__).parents[2]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "openwx", *arguments,
+            sys.executable, "-m", program, *arguments,
             cwd=cwd,
             env=clean | home | {"PYTHONPATH": str(root), "PYTHONUTF8": "1"} | environ,
             stdin=asyncio.subprocess.DEVNULL,

@@ -54,7 +54,7 @@ def test_a_node_alone_takes_all() -> None:
 def test_nobody_takes_more_than_the_share() -> None:
     seen = view(["a", "b", "c"], FOUR)
     assert len(of("a", seen).claim) == 2
-    mine = view(["a", "b", "c"], [account("w", "a"), account("x", "a"), "y", "z"])
+    mine = view(["a", "b", "c"], [account("w", "a"), account("x", "a"), *map(account, "yz")])
     assert of("a", mine).claim == []
     assert of("b", mine).claim
 
@@ -89,7 +89,7 @@ def test_other_settings_are_only_for_what_nobody_else_takes() -> None:
 
 
 def test_beyond_the_share_a_few_at_a_time() -> None:
-    mine = [account("v", "a"), *(f"n{number}" for number in range(11))]
+    mine = [account("v", "a"), *(account(f"n{number}") for number in range(11))]
     seen = view(["a", "b"], mine)
     ages = dict.fromkeys([f"n{number}" for number in range(11)], LATE)
     assert len(of("a", seen, ages).claim) == 5 + BEYOND_AT_A_TIME
@@ -140,7 +140,7 @@ def test_a_move_to_where_it_runs_is_nothing() -> None:
 
 
 def test_a_node_that_drains_hands_all_over_and_takes_nothing() -> None:
-    mine = [account("m", "a"), account("n", "a", after="c"), account("o", "a", wanted=False), "p"]
+    mine = [account("m", "a"), account("n", "a", after="c"), account("o", "a", wanted=False), account("p")]
     drained = of("a", view([node("a", draining=True), "b", "c"], mine), LATE)
     assert drained == Decision(claim=[], hand_over={"m": "", "n": "c"}, stop=["o"])
 
