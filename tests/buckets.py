@@ -20,6 +20,7 @@ class Bucket:
     def __init__(self, endpoint: str) -> None:
         self.name = f"bucket-{next(_numbers)}"
         self.url = f"s3://{self.name}"
+        self._endpoint = endpoint
         request = urllib.request.Request(f"{endpoint}/{self.name}", method="PUT")
         urllib.request.urlopen(request).close()
 
@@ -37,6 +38,11 @@ class Bucket:
 
     def store(self) -> S3Store:
         return S3Store(self.url)
+
+    def remove(self) -> None:
+        """Remove the empty bucket behind the store's back."""
+        request = urllib.request.Request(f"{self._endpoint}/{self.name}", method="DELETE")
+        urllib.request.urlopen(request).close()
 
     @property
     def _objects(self) -> ObjectStore:

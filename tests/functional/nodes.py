@@ -1,9 +1,7 @@
 """Several nodes on one PostgreSQL, between a simulated WeChat and a backend: in this process, or each in its own."""
 
-import asyncio
 import pickle
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +15,6 @@ from openwx.config import AccountSettings, ReportSettings, Settings
 from openwx.config.cluster import ClusterSettings, StoreSettings
 from openwx.config.listen import Listen
 from openwx.simulator import Account, Simulator
-from openwx.store.base import Journal
 from openwx.store.records import ClusterView
 from tests import postgres
 from tests.patience import until_seen
@@ -198,6 +195,4 @@ class Cluster:
 
 def owners_in(view: ClusterView) -> dict[str, str]:
     nodes = {one.incarnation: one.node for one in view.nodes}
-    return {
-        one.account: nodes.get(one.owner, "") if one.owner else "" for one in view.accounts
-    }
+    return {one.account: nodes.get(one.owner, "") if one.owner else "" for one in view.accounts}

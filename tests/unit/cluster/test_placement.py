@@ -140,7 +140,12 @@ def test_a_move_to_where_it_runs_is_nothing() -> None:
 
 
 def test_a_node_that_drains_hands_all_over_and_takes_nothing() -> None:
-    mine = [account("m", "a"), account("n", "a", after="c"), account("o", "a", wanted=False), account("p")]
+    mine = [
+        account("m", "a"),
+        account("n", "a", after="c"),
+        account("o", "a", wanted=False),
+        account("p"),
+    ]
     drained = of("a", view([node("a", draining=True), "b", "c"], mine), LATE)
     assert drained == Decision(claim=[], hand_over={"m": "", "n": "c"}, stop=["o"])
 
