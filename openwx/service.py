@@ -18,8 +18,8 @@ from openwx.accounts.idempotency import KEPT_S
 from openwx.accounts.manager import AccountManager
 from openwx.accounts.media import types
 from openwx.accounts.media.fetcher import Fetcher
-from openwx.accounts.media.files import delete_orphans
 from openwx.accounts.media.folder import MediaFolder
+from openwx.accounts.media.keeping import delete_orphans
 from openwx.accounts.media.local import AllowedFiles
 from openwx.accounts.media.probe import SharedFolder
 from openwx.accounts.private_targets import AddressGuard, given_by_caller
@@ -246,7 +246,8 @@ async def _prune(settings: Settings, gateway: AccountManager, shared: Resources)
                 metrics.dropped(
                     log, "old_media", words, gone, keep_days, count=gone, level=logging.INFO
                 )
-            await delete_orphans(shared.media_store, wanted)
+            own = {name for one in wanted if (name := folder.own_name(one))}
+            await delete_orphans(shared.media_store, own)
         except (JournalError, InDoubt, LeaseLost, FileStoreError, OSError) as error:
             log.warning("old entries and media cannot be deleted now: %s", error)
         await asyncio.sleep(PRUNE_EVERY_S)

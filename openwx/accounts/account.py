@@ -384,7 +384,7 @@ class Account:
         work = {
             "reporters": self._reporters.run(),
             "media in": self._hold_back.run(),
-            "files": self._files.run(),
+            "files": self._files.keeper.run(),
             "poll_api": self._backend.poll(),
         }
         return [tasks.create_task(one, name=f"{self.name}: {key}") for key, one in work.items()]

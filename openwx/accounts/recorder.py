@@ -188,10 +188,10 @@ class EventRecorder:
         attachments += [done.attachment for done in batch.completed]
 
         async def write() -> WriteResult:
-            await self._files.keep_if_possible(attachments)
+            await self._files.keeper.keep_if_possible(attachments)
             return await self._journal.write(batch)
 
-        with self._files.naming(attachments):
+        with self._files.keeper.naming(attachments):
             return await self._journal.until_done(write, on_trouble)
 
     def is_reported(self, event: events.Event) -> bool:

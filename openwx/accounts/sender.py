@@ -250,9 +250,9 @@ class Sender:
         try:
             with (
                 self.queue.keep_places(len(messages), bulk=is_bulk),
-                self._files.naming(attachments),
+                self._files.keeper.naming(attachments),
             ):
-                await self._files.keep(attachments)
+                await self._files.keeper.keep(attachments)
                 await self._journal.write(batch)
         except FileStoreError as error:
             raise not_stored(error, NOT_ACCEPTED) from error
@@ -293,7 +293,7 @@ class Sender:
             media = await self._media.resolve(MediaInput(message.to_fetch), copy=True)
             message = replace(message, parcel=media)
             kept = new_send(message, report_id=send.report_id, part=send.part)
-            await self._files.keep([kept.attachment])
+            await self._files.keeper.keep([kept.attachment])
         except (CallerError, FileStoreError) as error:
             log.info("%s: the file of a reply is looked for later: %s", self._account, error)
             return send

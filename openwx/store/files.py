@@ -42,6 +42,9 @@ class MediaStore(Protocol):
     async def get(self, key: str, file: Path, *, most: int) -> None:
         """Write a stored file of up to ``most`` bytes to a new local one. Raise ``NotStoredError``, ``OSError``."""
 
+    async def has(self, key: str) -> bool:
+        """Return whether there is a file of this key."""
+
     async def delete(self, keys: Collection[str]) -> None:
         """Delete what is stored under these keys. A key without a file is none of its business."""
 
@@ -69,6 +72,10 @@ class FolderStore:
     async def get(self, key: str, file: Path, *, most: int) -> None:
         """Raise ``NotStoredError``: a file that is not in the folder is nowhere."""
         raise NotStoredError(f"{key} is not in the folder of media")
+
+    async def has(self, key: str) -> bool:
+        """Return whether it is in the folder: whoever asks has looked there."""
+        return False
 
     async def delete(self, keys: Collection[str]) -> None:
         """Leave files to their age."""

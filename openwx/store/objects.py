@@ -86,6 +86,15 @@ class S3Store:
         if done != size:
             raise damaged(key, done, size)
 
+    async def has(self, key: str) -> bool:
+        require_key(key)
+        async with _worded_errors():
+            try:
+                await obstore.head_async(self._objects, key)
+            except FileNotFoundError:
+                return False
+            return True
+
     async def delete(self, keys: Collection[str]) -> None:
         for key in keys:
             require_key(key)

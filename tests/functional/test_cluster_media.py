@@ -199,8 +199,8 @@ async def test_what_is_nowhere_any_more_is_left_out_and_holds_up_nothing(
 async def test_a_file_is_deleted_when_nothing_waits_for_it(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("openwx.accounts.media.files.LOOK_FIRST_S", 0.05)
-    monkeypatch.setattr("openwx.accounts.media.files.LOOK_MOST_S", 0.1)
+    monkeypatch.setattr("openwx.accounts.media.keeping.LOOK_FIRST_S", 0.05)
+    monkeypatch.setattr("openwx.accounts.media.keeping.LOOK_MOST_S", 0.1)
     await received(scene, JPEG)
     (key,) = await scene.stored()
     assert key in scene.receiver.got(format="media")[0]["media_path"]
@@ -261,7 +261,7 @@ async def test_an_accepted_file_that_is_nowhere_ends_in_words(scene: Scene, tmp_
 async def test_nothing_is_accepted_while_its_file_cannot_be_stored(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("openwx.accounts.media.files.STORE_WITHIN_S", -24.0)
+    monkeypatch.setattr("openwx.accounts.media.keeping.STORE_WITHIN_S", -24.0)
     node = await scene.first()
     if scene.bucket is not None:
         scene.bucket.remove()

@@ -1,26 +1,22 @@
 """The files of one account, on whatever node it runs: in the folder here, in the store, or at WeChat.
 
-The journal calls a file of openwx's own by its name in the folder of media. Before a batch that names it is written,
-``keep`` puts it into the store; ``at_hand`` and ``found`` bring it back where this node lacks it; ``run`` deletes it
-from the store when nothing in the journal waits for it any more. With the folder itself as the store, nothing is
-copied and nothing is deleted.
+The journal calls a file of openwx's own by its name in the folder of media. ``keeper`` puts it into the store;
+``at_hand`` and ``found`` bring it back where this node lacks it.
 """
 
 import asyncio
 import hashlib
 import logging
-from collections import Counter
-from collections.abc import Iterable, Iterator, Set
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from openwx import backoff, metrics
+from openwx import metrics
 from openwx.accounts.media.download import download, sender_of
 from openwx.accounts.media.folder import EmptyError, TooLargeError, key_of
+from openwx.accounts.media.keeping import Keeper, within_s
 from openwx.accounts.resources import Resources
 from openwx.accounts.status import AccountStatus
 from openwx.config import ReportSettings
@@ -29,7 +25,7 @@ from openwx.errors import WeChatError
 from openwx.keyedlock import KeyedLock
 from openwx.reporter.payload import with_path
 from openwx.store.base import JournalError
-from openwx.store.files import PIECE, FileStoreError, MediaStore, NotStoredError
+from openwx.store.files import FileStoreError, NotStoredError
 from openwx.store.records import PublishedReport, Report
 from openwx.transports.base import Transport
 
@@ -37,16 +33,9 @@ log = logging.getLogger("openwx.media")
 
 R = TypeVar("R", bound=Report | PublishedReport)
 
-STORE_WITHIN_S = 15.0
-"""How long the store may take for a file, in seconds, besides a second for each MiB that a file may have."""
 WECHAT_WITHIN_S = 60.0
 """How long a file is waited for that has to be fetched from WeChat again, in seconds."""
-LOOK_FIRST_S = 5.0
-LOOK_MOST_S = 60.0
-"""Pauses before it is looked which files nothing waits for any more, in seconds."""
 
-ORPHAN_S = 86_400.0
-"""The age at which a file is deleted from the store that nothing waits for, in seconds."""
 
 NotHere = (FileStoreError, NotStoredError, JournalError, OSError)
 """What is raised where a file cannot be had."""
@@ -102,16 +91,10 @@ class AccountFiles:
         self._timing = resources.pace
         self._transport = transport
         self._status = status
+        self.keeper = Keeper(account, resources)
+        """Keeps the files in the store."""
         self._fetching = KeyedLock()
         self._one_at_a_time = asyncio.Lock()
-        self._changing = KeyedLock()
-        self._stored: set[str] = set()
-        """Names of files that this process has put, and not deleted."""
-        self._naming: Counter[str] = Counter()
-        """Names in batches that are being written."""
-        self._to_look_at: set[str] = set()
-        """Names in batches that were written since it was last looked which are waited for."""
-        self._some = asyncio.Event()
 
     @property
     def is_shared(self) -> bool:
@@ -123,57 +106,6 @@ class AccountFiles:
         if file is None or not (self._with_data or self.is_shared):
             return ""
         return file.attachment
-
-    # -- before a batch, and after it ----------------------------------------------------------------
-
-    @contextmanager
-    def naming(self, attachments: Iterable[str]) -> Iterator[None]:
-        """Delete none of these files from the store while a batch that names them is being written."""
-        names = [one for one in attachments if _is_own(one)] if self._store.has_copies else []
-        self._naming.update(names)
-        try:
-            yield
-        finally:
-            self._naming.subtract(names)
-            self._naming += Counter()  # without those at 0
-            self._look_at(names)
-
-    async def keep(self, attachments: Iterable[str]) -> None:
-        """Put files where other nodes find them, unless they are there. Raise ``FileStoreError`` after a while."""
-        for name in filter(_is_own, attachments if self._store.has_copies else ()):
-            async with self._changing.hold(name):
-                if name not in self._stored:
-                    await self._put(name)
-                    self._stored.add(name)
-
-    async def keep_if_possible(self, attachments: Iterable[str]) -> None:
-        """As ``keep``, but a file that cannot be put stays on this node alone."""
-        try:
-            await self.keep(attachments)
-        except FileStoreError as error:
-            words = "%s: a file of a report stays on this node alone: %s"
-            log.warning(words, self._account, error)
-
-    async def _put(self, name: str) -> None:
-        failure: Exception = FileStoreError("the store of media does not answer")
-        try:
-            async with asyncio.timeout(self._store_within_s):
-                path = self._folder.path_of(name)
-                for pause_s in self._timing.backoff():
-                    try:
-                        await self._store.put(key_of(name), path)
-                    except FileStoreError as error:
-                        failure = error
-                    else:
-                        return
-                    if not path.is_file():
-                        break
-                    await asyncio.sleep(pause_s)
-        except TimeoutError:
-            pass
-        except OSError as error:
-            failure = FileStoreError(f"{name} cannot be put: {error.strerror or error}")
-        raise failure
 
     # -- when it is needed ---------------------------------------------------------------------------
 
@@ -195,6 +127,7 @@ class AccountFiles:
         """
         if not (report.attachment and self.is_shared):
             return self.named(report)
+        self.keeper.watch([report.attachment])
         try:
             named = msgspec.json.decode(report.body, type=_Named) if report.body else _Named()
             path = await self._local(
@@ -234,20 +167,21 @@ class AccountFiles:
         path = self._folder.path_of(wanted.attachment)
         if await asyncio.to_thread(_is_whole, path, wanted.size):
             return path
-        if not _is_own(wanted.attachment):
-            raise NotStoredError(f"{path} is not on this node")
-        async with self._fetching.hold(wanted.attachment):
-            if not await asyncio.to_thread(_is_whole, path, wanted.size):
+        # A journal that was copied from another machine has paths of there.
+        wanted = replace(wanted, attachment=path.name)
+        here = self._folder.path_of(path.name)
+        async with self._fetching.hold(path.name):
+            if not await asyncio.to_thread(_is_whole, here, wanted.size):
                 try:
                     await self._from_store(wanted)
                 except (FileStoreError, NotStoredError) as error:
                     await self._from_wechat(wanted, error)
-        return path
+        return here
 
     async def _from_store(self, wanted: _Wanted) -> None:
         failure = FileStoreError("the store of media does not answer")
         try:
-            async with asyncio.timeout(self._store_within_s):
+            async with asyncio.timeout(within_s(self._folder.max_size)):
                 for pause_s in self._timing.backoff():
                     try:
                         await self._get(wanted)
@@ -285,80 +219,6 @@ class AccountFiles:
     async def _ref_of(self, media_id: str) -> MediaRef | None:
         record = await self._journal.media(self._account, media_id.rpartition(":")[0])
         return None if record is None else msgspec.json.decode(record, type=_Known).ref
-
-    @property
-    def _store_within_s(self) -> float:
-        return STORE_WITHIN_S + self._folder.max_size / PIECE
-
-    # -- when nothing waits for it any more ----------------------------------------------------------
-
-    async def run(self) -> None:
-        """Delete from the store what nothing waits for any more, until cancelled."""
-        if not self._store.has_copies:
-            return
-        names = await self._journal.until_done(self._needed, self._log_unread)
-        self._look_at(filter(_is_own, names))
-        pauses = backoff.doubling(LOOK_FIRST_S, LOOK_MOST_S)
-        while True:
-            await self._some.wait()
-            await asyncio.sleep(next(pauses))
-            if await self._delete_settled():
-                pauses = backoff.doubling(LOOK_FIRST_S, LOOK_MOST_S)
-
-    def _look_at(self, names: Iterable[str]) -> None:
-        self._to_look_at.update(names)
-        if self._to_look_at:
-            self._some.set()
-
-    async def _needed(self) -> set[str]:
-        return await self._journal.files(self._account)
-
-    async def _delete_settled(self) -> bool:
-        """Look once, and return whether a file was deleted."""
-        looked_at, self._to_look_at = self._to_look_at, set()
-        self._some.clear()
-        settled: list[str] = []
-        deleted = 0
-        try:
-            settled = sorted(looked_at - await self._needed())
-            for name in settled:
-                await self._delete(name)
-                deleted += 1
-        except (FileStoreError, JournalError) as error:
-            log.info("%s: files in the store of media stay for now: %s", self._account, error)
-        self._look_at(looked_at - set(settled[:deleted]))
-        return deleted > 0
-
-    async def _delete(self, name: str) -> None:
-        async with self._changing.hold(name):
-            if self._naming[name] or name in self._to_look_at:
-                return  # it was named once more meanwhile, and is looked at again
-            try:
-                async with asyncio.timeout(self._store_within_s):
-                    await self._store.delete([key_of(name)])
-            except TimeoutError:
-                raise FileStoreError("the store of media does not answer") from None
-            self._stored.discard(name)
-
-    def _log_unread(self, error: JournalError) -> None:
-        log.error("%s: it cannot be read which files are waited for: %s", self._account, error)
-
-
-async def delete_orphans(store: MediaStore, needed: Set[str]) -> int:
-    """Delete files that nothing in any journal has named for a day. ``needed``: their names. Return their number.
-
-    A process that ended between a batch and its deletion left them. Raise ``FileStoreError``.
-    """
-    keys = {key_of(name) for name in filter(_is_own, needed)}
-    orphans = [key for key in await store.older(ORPHAN_S) if key not in keys]
-    if orphans:
-        await store.delete(orphans)
-    return len(orphans)
-
-
-def _is_own(attachment: str) -> bool:
-    """Whether the journal calls a file by its name: it is openwx's own."""
-    return bool(attachment) and not Path(attachment).is_absolute()
 
 
 def _is_whole(path: Path, size: int) -> bool:

@@ -91,6 +91,12 @@ class MediaFolder:
         key_of(attachment)
         return self.path / attachment
 
+    def own_name(self, attachment: str) -> str:
+        """Return the name in this folder of a file that the journal names; empty for a file from elsewhere."""
+        path = Path(attachment)
+        is_here = path.parent == self.path if path.is_absolute() else path.name == attachment
+        return path.name if is_here and _KEPT_AS.fullmatch(path.name) else ""
+
     @asynccontextmanager
     async def fill(self, kept_as: str) -> AsyncIterator[Path]:
         """Have a file of this name written: it has it once the block has ended well. Raises ``OSError``."""

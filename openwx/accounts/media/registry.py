@@ -184,7 +184,7 @@ class MediaRegistry:
     async def _keep_for_later(self, media: OutgoingMedia) -> None:
         """Put a file where other nodes find it for a day, beside what its later sends put."""
         try:
-            await self._files.keep([media.medium.attachment] if media.medium else [])
+            await self._files.keeper.keep([media.medium.attachment] if media.medium else [])
         except FileStoreError as error:
             raise not_stored(error, "the media_id cannot be kept") from None
 

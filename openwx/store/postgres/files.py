@@ -38,6 +38,7 @@ _PUT = """
 INSERT INTO files VALUES ($1, $2, $3, extract(epoch FROM clock_timestamp()), $4)
 ON CONFLICT (key, part) DO UPDATE SET size = excluded.size, created = excluded.created, data = excluded.data"""
 _GET = "SELECT size, data FROM files WHERE key = $1 AND part = $2"
+_HAS = "SELECT 1 FROM files WHERE key = $1 AND part = 0"
 _DELETE = "DELETE FROM files WHERE key = ANY($1::text[])"
 _OLDER = """
 SELECT key FROM files WHERE part = 0 AND created < extract(epoch FROM clock_timestamp()) - $1::double precision
@@ -106,6 +107,10 @@ class DatabaseStore:
                 part += 1
         if done != size:
             raise damaged(key, done, size)
+
+    async def has(self, key: str) -> bool:
+        async with self._connection() as connection:
+            return await connection.fetchval(_HAS, key) is not None
 
     async def delete(self, keys: Collection[str]) -> None:
         async with self._connection() as connection:

@@ -116,6 +116,10 @@ class Files:
 
     is_shared = False
 
+    @property
+    def keeper(self) -> "Files":
+        return self
+
     def naming(self, attachments: object) -> AbstractContextManager[None]:
         return nullcontext()
 
