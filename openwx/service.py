@@ -27,6 +27,7 @@ from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Resources
 from openwx.api.access import Access
 from openwx.api.app import make_runner
+from openwx.cluster import errand
 from openwx.cluster.home import home_of
 from openwx.cluster.node import ClusterNode
 from openwx.config import Listen, Settings
@@ -346,16 +347,25 @@ async def serve(settings: Settings, *, pace: Timing | None = None) -> None:
                 task.uncancel()
 
 
-async def log_out(settings: Settings) -> None:
-    """End the saved sessions at WeChat, and delete them. A gateway must not use the data folder meanwhile.
+async def log_out(settings: Settings, only: str | None = None) -> None:
+    """End the saved sessions at WeChat, and delete them: of all accounts, or of one. No gateway must use the data
+    folder meanwhile, and no other node may run the accounts.
 
-    A failure with one session does not stop the others. Raises ``ConfigError`` where the data folder is in use,
-    the first ``WeChatError`` where the logout did not reach WeChat.
+    A failure with one session does not stop the others. Raises ``ConfigError`` where the data folder is in use, an
+    account runs elsewhere or is unknown, the first ``WeChatError`` where the logout did not reach WeChat.
     """
     problem: WeChatError | None = None
     async with AsyncExitStack() as stack:
         data_dir = data_folder(settings.data_dir, stack)
-        journal = await stack.enter_async_context(store.open(data_dir / JOURNAL))
+        journal = await stack.enter_async_context(
+            errand.opened(settings, data_dir, data_dir / JOURNAL)
+        )
+        accounts = await all_accounts(settings, journal)
+        if only is not None:
+            if only not in accounts:
+                raise ConfigError(f"there is no account {only}; there are: {', '.join(accounts)}")
+            accounts = {only: accounts[only]}
+        await errand.claim(journal, list(accounts))
         connector = aiohttp.TCPConnector()
         stack.push_async_callback(connector.close)
         guard = await _address_guard(settings, stack)
@@ -364,7 +374,7 @@ async def log_out(settings: Settings) -> None:
         guarded = None if is_open else guard.connector
         network = Network(connector, guarded, settings.environment_proxies)
         transports = _transports(network, timing)
-        for name, account in (await all_accounts(settings, journal)).items():
+        for name, account in accounts.items():
             given = set() if name in settings.accounts else given_by_caller(settings, account)
             for kind in transports.kinds:  # also of one that it had before
                 of_kind = account.model_copy(update={"transport": kind})

@@ -30,6 +30,8 @@ class Timing(msgspec.Struct, frozen=True):
     too_often_most_s: float = 600.0
     code_lives_at_least_s: float = 10.0
     """A QR code that is refused sooner was never valid."""
+    push_every_s: float = 600.0
+    """The phone is asked at most so often to confirm a login without a scan."""
     held_at_least_s: float = 0.05
     """The service did not hold a long poll that returns sooner with nothing."""
     pairing_wait_s: float = 5.0

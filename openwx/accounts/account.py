@@ -7,7 +7,7 @@ public here.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -321,8 +321,8 @@ class Account:
                 owned = tasks.create_task(self._end_when_lost(), name=f"{self.name}: gate")
                 saved = await self._restore()
                 background = [owned, *self._start_background(tasks)]
-                queue = tasks.create_task(self.outgoing.run(), name=f"{self.name}: queue")
-                client = tasks.create_task(self._follow(saved), name=f"{self.name}: transport")
+                queue = self._start(tasks, "queue", self.outgoing.run)
+                client = self._start(tasks, "transport", partial(self._follow, saved))
                 await self._status.stopping.wait()
                 self.outgoing.close()
                 await asyncio.wait({queue}, timeout=finish_s)
@@ -382,12 +382,26 @@ class Account:
     def _start_background(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the tasks that run until the account has stopped."""
         work = {
-            "reporters": self._reporters.run(),
-            "media in": self._hold_back.run(),
-            "files": self._files.keeper.run(),
-            "poll_api": self._backend.poll(),
+            "reporters": self._reporters.run,
+            "media in": self._hold_back.run,
+            "files": self._files.keeper.run,
+            "poll_api": self._backend.poll,
         }
-        return [tasks.create_task(one, name=f"{self.name}: {key}") for key, one in work.items()]
+        return [self._start(tasks, name, run) for name, run in work.items()]
+
+    def _start(
+        self, tasks: asyncio.TaskGroup, name: str, run: Callable[[], Awaitable[None]]
+    ) -> asyncio.Task[None]:
+        return tasks.create_task(self._while_mine(run), name=f"{self.name}: {name}")
+
+    async def _while_mine(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Run a part of the account. If it finds out that the account is lost, the others end without a farewell."""
+        try:
+            await run()
+        except Exception as error:
+            if _is_of_store(error):
+                self._gate.close()
+            raise
 
     async def _restore(self) -> Mapping[str, bytes]:
         """Continue with held reports and unsent messages, and load the transport's saved state."""
@@ -443,7 +457,10 @@ class Account:
                 "%s: stopped; what is left in the journal cannot be read: %s", self.name, error
             )
             return
-        if reports or sends:
+        if self._status.is_handed_over:
+            words = "%s: handed over, with %d reports and %d sends that are left to do"
+            log.info(words, self.name, reports, sends)
+        elif reports or sends:
             words = (
                 "%s: stopped; %d reports and %d sends are left in the journal for the next start"
             )

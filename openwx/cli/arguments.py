@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openwx import __version__
+from openwx.cli.cluster import arguments as cluster
 from openwx.cli.shell import arguments as shell
 from openwx.cli.shell.arguments import FileOption
 
@@ -122,6 +123,8 @@ def parser() -> argparse.ArgumentParser:
     outbox.add_argument("--target", metavar="NAME", help="deliveries to this backend alone")
     outbox.add_argument("--client", metavar="NAME", help="the account, if there are several")
 
+    cluster.add_all(add, config, as_json)
+
     digits = add(
         "verify-code",
         "hand in the digits that the phone shows after a scan",
@@ -150,12 +153,18 @@ def parser() -> argparse.ArgumentParser:
 
     add("check-config", "check the configuration and show it", options=[config])
 
-    add(
+    logout = add(
         "logout",
         "end the saved login at WeChat",
-        "openwx must be stopped. The next start asks for a scan.",
+        "openwx must be stopped. The next start asks for a scan. Where nodes share a database, none of them may run the"
+        " account: stop_client stops it.",
         options=[config],
+        examples="""
+            openwx logout
+            openwx logout --client shop
+        """,
     )
+    logout.add_argument("--client", metavar="NAME", help="this account alone (default: all)")
 
     simulate = add(
         "simulate",

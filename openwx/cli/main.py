@@ -1,5 +1,6 @@
 """The commands: ``openwx serve``, ``simulate``, ``crash-test``, ``check-config``, ``status``, ``doctor``, ``outbox``,
-``verify-code``, ``mcp`` and ``logout``; for shell scripts ``send``, ``ask``, ``who``, ``tail`` and ``completion``."""
+``cluster``, ``journal``, ``verify-code``, ``mcp`` and ``logout``; for shell scripts ``send``, ``ask``, ``who``,
+``tail`` and ``completion``."""
 
 import argparse
 import asyncio
@@ -26,7 +27,7 @@ log = logging.getLogger("openwx")
 EXIT_NOT_NOW, EXIT_CONFIG = 1, 2
 _GROUP_SIZES = ("biggest_group", "group_members")
 _SEND_TEXTS = ("send", "ask")
-_PRINT = ("check-config", "completion", "doctor", "outbox", "status")
+_PRINT = ("check-config", "cluster", "completion", "doctor", "journal", "outbox", "status")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,11 +131,12 @@ def _doctor(args: argparse.Namespace) -> int:
 
 def _logout(args: argparse.Namespace) -> int:
     settings = _load(args).settings
-    from openwx import logs, service
+    from openwx import logs
+    from openwx.cli import logout
 
     logs.set_up("info")
     try:
-        return _run(service.log_out(settings))
+        return _run(logout.log_out(settings, args.client))
     except WeChatError as error:
         print(f"openwx: still logged in: {error}", file=sys.stderr)
         return 1
@@ -161,6 +163,20 @@ def _outbox(args: argparse.Namespace) -> int:
         target=args.target,
     )
     return outbox.main(settings, asked)
+
+
+def _cluster(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    from openwx.cli.cluster import command
+
+    return command.main(settings, args)
+
+
+def _journal(args: argparse.Namespace) -> int:
+    settings = _load(args).settings
+    from openwx.cli import journal
+
+    return journal.main(settings, as_json=args.json)
 
 
 def _verify_code(args: argparse.Namespace) -> int:
@@ -281,6 +297,8 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "status": _status,
     "doctor": _doctor,
     "outbox": _outbox,
+    "cluster": _cluster,
+    "journal": _journal,
     "verify-code": _verify_code,
     "mcp": _mcp,
     "check-config": _check_config,

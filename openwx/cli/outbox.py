@@ -1,6 +1,7 @@
 """``openwx outbox``: lists failed deliveries, retries them, or drops them.
 
-It uses the API of the server that runs with this configuration; if none does, its journal.
+It uses the API of the server that runs with this configuration; if none does, its journal. In a PostgreSQL that nodes
+share, deliveries can be listed anywhere, and changed where no node runs the account.
 """
 
 import asyncio
@@ -13,17 +14,20 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import msgspec
+from msgspec import UNSET
 
 from openwx import store
 from openwx.accounts import journal_guard
 from openwx.accounts.outbox import LISTED, Outbox, WaitingDelivery
 from openwx.cli import probe
-from openwx.client import CallFailed, Client, Delivery
+from openwx.cli.cluster.visit import not_had, visiting
+from openwx.client import CallFailed, Client, Delivery, ListedClient
+from openwx.cluster import errand
 from openwx.config import Settings
 from openwx.config.contract import POST_API
 from openwx.errors import CallerError, ConfigError, LeaseLost
 from openwx.safetext import in_json, one_line
-from openwx.store.base import InDoubt, JournalError
+from openwx.store.base import InDoubt, Journal, JournalError
 from openwx.store.records import ListedDelivery
 
 State = Literal["failed", "waiting"]
@@ -75,6 +79,8 @@ def main(settings: Settings, asked: Asked) -> int:
         print(f"openwx: {one_line(journal_guard.told(error).status)}", file=sys.stderr)
         return 1
     except JournalError as error:
+        if settings.store.url is not None:
+            raise not_had(error) from error
         raise ConfigError(f"data_dir {settings.data_dir}: {error}") from error
     return 0
 
@@ -164,28 +170,86 @@ class _InJournal:
         return await self._box.drop(ids, target=self._target)
 
 
+class _InPostgres:
+    """The outbox of an account in a PostgreSQL that nodes share: any process reads it, a change needs the account."""
+
+    def __init__(self, settings: Settings, account: str, target: str | None) -> None:
+        self._settings = settings
+        self._account = account
+        self._target = target
+
+    async def listed(self, state: State) -> Sequence[ListedDelivery]:
+        async with visiting(self._settings) as visit:
+            return await self._in(visit.journal).listed(state)
+
+    async def report(self, id: int) -> Any:
+        async with visiting(self._settings) as visit:
+            return await self._in(visit.journal).report(id)
+
+    async def retry(self, ids: Sequence[int] | None) -> int:
+        async with self._owned() as journal:
+            return await self._in(journal).retry(ids)
+
+    async def drop(self, ids: Sequence[int] | None) -> int:
+        async with self._owned() as journal:
+            return await self._in(journal).drop(ids)
+
+    def _in(self, journal: Journal) -> _InJournal:
+        return _InJournal(Outbox(self._account, journal), self._target)
+
+    @asynccontextmanager
+    async def _owned(self) -> AsyncIterator[Journal]:
+        from openwx import service  # noqa: PLC0415 - takes long to import, for this case alone
+
+        async with AsyncExitStack() as stack:
+            data_dir = service.data_folder(self._settings.data_dir, stack)
+            opened = errand.opened(self._settings, data_dir, data_dir / service.JOURNAL)
+            journal = await stack.enter_async_context(opened)
+            await errand.claim(journal, [self._account])
+            yield journal
+
+
 @asynccontextmanager
 async def _deliveries(settings: Settings, asked: Asked) -> AsyncIterator[DeliverySource]:
-    """Use the server that uses the data folder; if none does, its journal, with the folder locked."""
+    """Use the server that uses the data folder; if none does, its journal, with the folder locked, or PostgreSQL."""
     client, target = asked.client, asked.target
+    account = client or next(iter(settings.accounts))
     try:
         gateway = await probe.find(settings)
     except probe.NotRunningError:
+        if settings.store.url is not None:
+            yield _InPostgres(settings, account, target)
+            return
         from openwx import service  # noqa: PLC0415 - takes long to import, for this case alone
 
         async with AsyncExitStack() as stack:
             data_dir = service.data_folder(settings.data_dir, stack)
             journal = await stack.enter_async_context(store.open(data_dir / service.JOURNAL))
-            yield _InJournal(Outbox(client or next(iter(settings.accounts)), journal), target)
+            yield _InJournal(Outbox(account, journal), target)
         return
     except probe.NotReachedError as error:
         raise ConfigError(str(error)) from None
     if gateway.is_demo:
         print(f"openwx: these are the deliveries of the demo at {gateway.url}", file=sys.stderr)
     async with gateway.client(settings, client) as wx:
+        accounts = [] if client and settings.store.url is None else await wx.check_client()
         if client is None:  # it may have more accounts than its configuration
-            _require_client(client, [one.account for one in await wx.check_client()])
+            _require_client(client, [one.account for one in accounts])
+            account = next((one.account for one in accounts), account)
+        if asked.command in ("list", "show") and _is_elsewhere(accounts, account, settings):
+            yield _InPostgres(settings, account, target)
+            return
         yield _AtServer(wx, target)
+
+
+def _is_elsewhere(accounts: Sequence[ListedClient], account: str, settings: Settings) -> bool:
+    """Return whether another node than this one runs an account, or none does."""
+    if settings.store.url is None:
+        return False
+    return any(
+        one.account == account and one.node not in (UNSET, settings.cluster.node)
+        for one in accounts
+    )
 
 
 def _table(deliveries: Iterable[Delivery | ListedDelivery], state: State) -> str:

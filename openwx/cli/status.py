@@ -27,7 +27,8 @@ def main(settings: Settings, *, as_json: bool) -> int:
         if as_json:
             output.indented_json({"code": -1, "status": str(error)})
         else:
-            print(f"openwx: {one_line(str(error))}", file=sys.stderr)
+            others = "; openwx cluster status shows the other nodes" if settings.store.url else ""
+            print(f"openwx: {one_line(str(error))}{others}", file=sys.stderr)
         return NOT_REACHED
     if as_json:
         demo = {"demo": True} if gateway.is_demo else {}
@@ -52,6 +53,10 @@ def _lines(state: Readiness, gateway: RunningGateway) -> list[str]:
         option = f" --client {name}" if len(accounts) > 1 else ""
         lines.append(f"  {name:<{width}}  {account.state}: {_how(account)}")
         lines.append(f"  {'':<{width}}  {_work(account, option)}")
+    if state.lost:
+        lines.append(f"no node can take {', '.join(state.lost)}: none has room for it, or knows it")
+    if state.node:
+        lines.append(f"this is the node {state.node}; openwx cluster status shows all of them")
     return lines
 
 

@@ -49,6 +49,8 @@ def health_of(account: "Account", t: Translator, *, wanted: bool, stopping: bool
     """Judge an account. ``wanted``: it should run. ``stopping``: the whole server is about to stop."""
     if stopping:
         return _health("idle", "health.server_stopping", t)
+    if account.reason.code is ReasonCode.PAUSED:
+        return _health("busy", "health.paused", t)
     match account.state:
         case State.RUNNING if account.is_running:
             return StatusView("good", t("health.running"))
@@ -78,6 +80,8 @@ def _health(tone: Tone, id: str, t: Translator, reason: Explanation | None = Non
 
 
 def _stopped(account: "Account", t: Translator, *, wanted: bool) -> StatusView:
+    if account.reason.code in (ReasonCode.ABANDONED, ReasonCode.HANDED_OVER):
+        return _health("idle", "health.elsewhere", t)
     if not wanted or account.stop_requested:
         return StatusView("idle", t("health.stopped"), t("health.stopped.advice"), start="again")
     if isinstance(account.trouble, LoginRefused):

@@ -24,6 +24,7 @@ PACE = Timing(
     idle_first_s=0.001,
     idle_most_s=0.05,
     settle_s=0.3,
+    push_every_s=0.0,
     medium_within_s=2.0,
     medium_login_s=10.0,
 )

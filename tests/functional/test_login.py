@@ -373,3 +373,23 @@ async def test_a_code_that_is_refused_at_once_is_not_asked_for_in_a_tight_loop(
         simulator.codes.expire_all()
     codes = simulator.calls_of("jslogin")
     assert codes[4].time - codes[0].time > 1.0
+
+
+async def test_the_phone_is_asked_once_in_ten_minutes(
+    world: World, account: Account, simulator: Simulator
+) -> None:
+    """Also by the process after the one that asked: the time is saved before the call."""
+    rare = {"push_every_s": 600.0}
+    gateway = await world.run(pace=rare)
+    account.end_session(1102)
+    simulator.faults.add("webwxpushloginurl", Fault.SERVER_ERROR, times=1)
+    await gateway.reaches("scaning")
+    await gateway.stop()
+    again = await world.start(pace=rare)
+    await again.reaches("scaning")
+    assert len(simulator.calls_of("webwxpushloginurl")) == 1
+    await again.stop()
+    later = await world.start(pace={"push_every_s": 0.0})
+    await account.phone.sees_push_login()
+    account.phone.confirm()
+    await later.reaches("running")

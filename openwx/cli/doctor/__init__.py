@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from openwx.cli.doctor import access, disk, process, reach
+from openwx.cli.doctor import access, disk, process, reach, shared
 from openwx.cli.doctor.finding import Finding, Level, as_text, ok, problem, warning
 from openwx.cli.doctor.finding import as_json as findings_as_json
 from openwx.cli.shell import output
@@ -46,6 +46,7 @@ async def examine(path: Path | None, environ: Mapping[str, str]) -> list[Finding
         *access.exposure(settings),
         *access.certificates(settings),
         *process.ports(settings, beside),
+        *await shared.everything(settings, runs_here=beside.in_use),
         *await reach.everything(_in_use(settings, beside.transports)),
     ]
 

@@ -67,6 +67,11 @@ def exposure(settings: Settings) -> list[Finding]:
             words = f"{listen.url} is reachable from other machines and not encrypted"
             advice = "set tls_cert and tls_key, or listen at 127.0.0.1 behind a proxy with TLS"
             findings.append(warning(f"listen[{number}]", words, advice))
+    peers = settings.cluster.address
+    if peers is not None and not peers.is_loopback and peers.tls_cert is None:
+        words = f"{peers.url}, which is for other nodes, can be reached from other machines and is not encrypted"
+        advice = "set tls_cert and tls_key under [cluster], unless nobody else is in that network"
+        findings.append(warning("cluster.listen", words, advice))
     return findings
 
 
@@ -76,6 +81,9 @@ def certificates(settings: Settings) -> list[Finding]:
     for number, listen in enumerate(settings.listen):
         if listen.tls_cert is not None and listen.tls_key is not None:
             findings += _certificate(f"listen[{number}]", listen)
+    peers = settings.cluster.address
+    if peers is not None and peers.tls_cert is not None:
+        findings += _certificate("cluster.listen", peers)
     return findings
 
 

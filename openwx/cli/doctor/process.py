@@ -110,11 +110,14 @@ def ports(settings: Settings, beside: Beside) -> list[Finding]:
     """Check that the addresses are free, unless our own openwx uses them."""
     if beside.in_use:
         return []
-    return [_port(number, one, beside.demo_url) for number, one in enumerate(settings.listen)]
+    named = [(f"listen[{number}]", one) for number, one in enumerate(settings.listen)]
+    if settings.cluster.address is not None:
+        named.append(("cluster.listen", settings.cluster.address))
+    return [_port(about, one, beside.demo_url) for about, one in named]
 
 
-def _port(number: int, listen: Listen, demo_url: str) -> Finding:
-    about, where = f"listen[{number}]", f"{listen.host}:{listen.port}"
+def _port(about: str, listen: Listen, demo_url: str) -> Finding:
+    where = f"{listen.host}:{listen.port}"
     if demo_url.rpartition(":")[2] == str(listen.port):
         return ok(about, f"{where} is used by the demo, until that ends")
     try:
@@ -123,7 +126,8 @@ def _port(number: int, listen: Listen, demo_url: str) -> Finding:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             one.bind((listen.host, listen.port))
     except OSError as error:
-        advice = "choose another host or port under [[listen]]"
+        section = "[cluster]" if about == "cluster.listen" else "[[listen]]"
+        advice = f"choose another host or port under {section}"
         if error.errno == errno.EADDRINUSE:
             words = f"{where} is taken by another program, perhaps an openwx with another data_dir"
             return problem(about, words, f"stop it, or {advice}")

@@ -75,7 +75,7 @@ class Address(NamedTuple):
             # Without the words of the error: they may quote a part of a password.
             raise JournalError(
                 "the store's URL is not a valid one of PostgreSQL (is each special character of its password encoded,"
-                " such as %40 for @?)"
+                " such as %40 for @? sslmode=verify-full needs sslrootcert=FILE, too)"
             ) from None
 
     async def connect_to_write(self) -> "WriterConnection":

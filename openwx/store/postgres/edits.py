@@ -32,7 +32,7 @@ WITH changed AS (
     UPDATE accounts SET next = $2 WHERE account = $1 AND epoch = $3 AND next IS NOT DISTINCT FROM $4 RETURNING account)
 {_HINT}"""  # noqa: S608 - ours
 _DRAINING = "SELECT edit, draining FROM nodes WHERE node = $1"
-_DRAIN = f"""
+DRAIN = f"""
 WITH changed AS (
     UPDATE nodes SET draining = $2, edit = $3 WHERE node = $1 AND edit < $3 RETURNING node)
 {_HINT}"""  # noqa: S608 - ours
@@ -75,7 +75,7 @@ class Edits:
             while rows := await self._do(_DRAINING, node):
                 ((edit, former),) = rows
                 if former == is_draining or await self._is_changed(
-                    _DRAIN, node, is_draining, edit + 1
+                    DRAIN, node, is_draining, edit + 1
                 ):
                     return True
             return False

@@ -102,6 +102,7 @@ class PostgresJournal(ByCondition):
             await self._prepare()
             async with AsyncExitStack() as stack:
                 self._readers = await stack.enter_async_context(opened(self._address))
+                stack.push_async_callback(self._writer.close)
                 await self._writer.open()
                 if self._membership:
                     stack.push_async_callback(self._membership.leave)
@@ -117,10 +118,17 @@ class PostgresJournal(ByCondition):
         """Begin what goes on beside the calls. An error in it is a bug: it cancels whoever has opened the journal."""
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         if self._membership:
-            beating = tasks.create_task(self._membership.live(), name="journal: beat")
+            beating = tasks.create_task(self._live(self._membership), name="journal: beat")
             stack.callback(beating.cancel)
         self._writer.start(tasks)
         stack.push_async_callback(self._writer.stop)
+
+    async def _live(self, membership: Membership) -> None:
+        try:
+            await membership.live()
+        except Exception as error:
+            self._condition.failed(JournalError(f"the journal's beat has ended: {error!r}"))
+            raise
 
     async def _prepare(self) -> None:
         connection = await self._address.connect()
@@ -142,9 +150,9 @@ class PostgresJournal(ByCondition):
     # -- writing -----------------------------------------------------------------------------------
 
     async def write(self, batch: WriteBatch) -> WriteResult:
+        self._require_open()
         self._terms.of(batch.account)
         self._condition.require()
-        self._require_open()
         return await self._writer.write(batch)
 
     async def _do(self, sql: str, *values: object) -> list[Any]:

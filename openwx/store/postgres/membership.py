@@ -94,22 +94,23 @@ class Membership:
         """
         before = await self._namesakes()
         gone = set(before) & self._mine
-        is_first = not self._mine
-        gone |= {one.incarnation for one in before.values() if one.is_former and is_first}
-        others = set(before) - gone
+        if not self._mine:  # else it would be a copy's, as this process is the only one of its home
+            gone |= {one.incarnation for one in before.values() if one.is_former}
+        others = [one for one in before.values() if one.incarnation not in gone]
         if not others:
             return gone
+        wait_s = max(self._node.lease_s, *(one.lease_s for one in others))
         log.warning(
             "waiting for %.0f s: the node %s, or one with a copy of its data_dir, may still run",
-            *(self._node.lease_s, self._node.node),
+            *(wait_s, self._node.node),
         )
-        await asyncio.sleep(self._node.lease_s)
-        now = await self._namesakes()
-        for one in set(now) - gone:
-            last = now[one]
-            if one not in before or before[one].beat != last.beat:
+        await asyncio.sleep(wait_s)
+        for one in (await self._namesakes()).values():
+            if one.incarnation in gone:
+                continue
+            if one not in others:
                 raise self._taken()
-            await self._declare_dead(Beat(one, last.node, last.beat))
+            await self._declare_dead(one)
         return gone
 
     async def _namesakes(self) -> dict[UUID, ownership.Namesake]:
@@ -126,8 +127,7 @@ class Membership:
 
     async def leave(self) -> None:
         """End the membership, if PostgreSQL can be reached."""
-        self._terms.end(self._terms.accounts)
-        self._lease.renew(-math.inf)
+        self._stop()
         try:
             async with asyncio.timeout(LEAVE_S):
                 await self._connection.do(
@@ -142,22 +142,35 @@ class Membership:
 
     async def live(self) -> None:
         """Beat until cancelled, and join anew whenever others have declared this process dead."""
-        while True:
-            began = self._clock()
-            try:
-                is_member = await self._beat()
-                if is_member:
-                    await self._release_strays()
-                    await self._bury()
-            except Unreachable as error:
-                log.debug("no beat: %s", worded(error))
-                await asyncio.sleep(self._node.lease_s / TRIES_PER_LEASE)
-                continue
-            if not is_member:
-                await self._join_anew()
+        try:
+            while True:
                 began = self._clock()
-            next_s = self._node.lease_s / BEATS_PER_LEASE
-            await asyncio.sleep(max(0.0, began + next_s - self._clock()))
+                if await self._is_answered():
+                    next_at = began + self._node.lease_s / BEATS_PER_LEASE
+                else:
+                    next_at = self._clock() + self._node.lease_s / TRIES_PER_LEASE
+                await asyncio.sleep(max(0.0, next_at - self._clock()))
+        except Exception:
+            self._stop()
+            raise
+
+    async def _is_answered(self) -> bool:
+        """Beat once, and do what is done with it. Return False if PostgreSQL does not answer."""
+        try:
+            if await self._beat():
+                await self._release_strays()
+                await self._bury()
+                return True
+        except Unreachable as error:
+            log.debug("no beat: %s", worded(error))
+            return False
+        await self._join_anew()
+        return True
+
+    def _stop(self) -> None:
+        """Do nothing for any account any more."""
+        self._terms.end(self._terms.accounts)
+        self._lease.renew(-math.inf)
 
     async def _beat(self) -> bool:
         """Say that this process lives. A node that cannot write does not, as it must not own. Return False if dead."""
@@ -206,8 +219,7 @@ class Membership:
 
     async def _join_anew(self) -> None:
         log.error("other nodes have declared this one dead: it stops all of its accounts")
-        self._terms.end(self._terms.accounts)
-        self._lease.renew(-math.inf)
+        self._stop()
         while (error := await self._failed_to_join()) is not None:
             log.error("this node is no member: %s", error)
             await asyncio.sleep(self._node.lease_s / BEATS_PER_LEASE)

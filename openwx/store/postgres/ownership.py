@@ -20,14 +20,15 @@ from openwx.store.records import NodeOptions
 
 # Another home may have copied this one, or only have its name.
 _NAMESAKES = """
-SELECT incarnation, node, beat, node = $1 AND home = $2 AS is_former FROM nodes WHERE node = $1 OR home = $2"""
+SELECT incarnation, node, beat, lease, node = $1 AND home = $2 AS is_former FROM nodes WHERE node = $1 OR home = $2"""
 _END = "DELETE FROM nodes WHERE incarnation = ANY ($1::uuid[]) RETURNING incarnation"
 _FORMER = "SELECT account FROM accounts WHERE incarnation = ANY ($1::uuid[])"
 _JOIN = """
-INSERT INTO nodes (incarnation, node, home, url, version, max_clients, draining) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO nodes (incarnation, node, home, url, version, max_clients, draining, lease)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT DO NOTHING RETURNING incarnation"""
 _BEAT = "UPDATE nodes SET beat = beat + $2 WHERE incarnation = $1 RETURNING draining"
-_BEATS = "SELECT incarnation, node, beat FROM nodes WHERE incarnation <> $1"
+_BEATS = "SELECT incarnation, node, beat, lease FROM nodes WHERE incarnation <> $1"
 _DECLARE_DEAD = "DELETE FROM nodes WHERE incarnation = $1 AND beat = $2 RETURNING node"
 _MAKE = "INSERT INTO accounts (account) SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT (account) DO NOTHING"
 _FREE = """
@@ -70,14 +71,12 @@ class Beat(msgspec.Struct, frozen=True):
     incarnation: UUID
     node: str
     beat: int
+    lease_s: float
 
 
-class Namesake(msgspec.Struct, frozen=True):
+class Namesake(Beat, frozen=True):
     """A member with the name or the home of this node."""
 
-    incarnation: UUID
-    node: str
-    beat: int
     is_former: bool
     """Whether it has both: it is the former process of this home."""
 
@@ -109,7 +108,10 @@ async def _join(
 ) -> list[str]:
     ended = [row["incarnation"] for row in await connection.fetch(_END, list(in_place_of))]
     former = [account for (account,) in await connection.fetch(_FORMER, ended)]
-    of = (node.node, node.home, node.url, __version__, node.max_clients, node.is_draining)
+    of = (
+        *(node.node, node.home, node.url, __version__, node.max_clients, node.is_draining),
+        node.lease_s,
+    )
     if not await connection.fetch(_JOIN, me, *of):
         raise _Taken
     return former

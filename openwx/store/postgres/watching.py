@@ -28,6 +28,8 @@ class Watch:
     ) -> list[Beat]:
         """Note a look, and return the beats that have stood still for a whole lease, in looks without a gap.
 
+        Of two leases, this node's and the other one's, the longer counts.
+
         A beat was there when the answer came that first showed it, and still when it was asked for now.
         """
         if answered_at - self._looked_at > self._max_gap_s:
@@ -39,7 +41,7 @@ class Watch:
             number, since = former.get(one.incarnation, (one.beat, answered_at))
             if number != one.beat:
                 since = answered_at
-            elif asked_at - since >= self._lease_s:
+            elif asked_at - since >= max(self._lease_s, one.lease_s):
                 dead.append(one)
             self._seen[one.incarnation] = (one.beat, since)
         return dead

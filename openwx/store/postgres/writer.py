@@ -57,6 +57,9 @@ class Writer:
         self._waiting.wake()
         await asyncio.wait({self._running})
         self._waiting.refuse(JournalError("the journal is closed"))
+
+    async def close(self) -> None:
+        """Disconnect."""
         await self._settler.close()
 
     def write(self, batch: WriteBatch) -> asyncio.Future[WriteResult]:
@@ -81,7 +84,8 @@ class Writer:
         try:
             await self._write_for_ever()
         except BaseException as error:
-            failed = JournalError(f"the journal's writer has ended: {error!r}")
+            why = self._condition.trouble or f"the journal's writer has ended: {error!r}"
+            failed = JournalError(why)
             self._condition.failed(failed)
             self._waiting.refuse(failed)
             raise

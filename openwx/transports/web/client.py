@@ -83,6 +83,8 @@ class WebClient:
         self.contacts = WebContacts(User(id=""))
         self.session: Session | None = None
         self._known: ContactsSnapshot | None = None
+        self._pushed_at = -math.inf
+        """When the phone was asked last to confirm a login; Unix time."""
         self._saved_uids: dict[str, int | str] | None = None
         """The uids that are saved: the very object, which is never changed in place."""
         self.invite_start_count = INVITE_START_COUNT
@@ -93,14 +95,20 @@ class WebClient:
     # -- life ------------------------------------------------------------------------------------------------
 
     async def run(
-        self, saved: Session | None, known: ContactsSnapshot | None, inbox: Inbox
+        self,
+        saved: Session | None,
+        known: ContactsSnapshot | None,
+        inbox: Inbox,
+        *,
+        pushed_at: float = -math.inf,
     ) -> None:
         """Log in, follow the account for ever, and log in again when WeChat ends the session. ``known`` are the
         contacts when it stopped; what became of them since is delivered to the ``inbox``, as everything is.
+        ``pushed_at``: when the phone was asked last to confirm a login, in Unix time.
 
         Returns when WeChat refuses the login; ``LoginFailed`` was delivered then.
         """
-        self._inbox = inbox
+        self._inbox, self._pushed_at = inbox, pushed_at
         uin, ids_changed = "", False
         if known is not None:
             self._known, self.contacts = known, known.contacts
@@ -172,11 +180,27 @@ class WebClient:
 
     async def _log_in(self, uin: str) -> None:
         flow = LoginFlow(
-            self._http, self._mode, self._pace, self._enter, self._deliver_event, self.standing.note
+            self._http,
+            self._mode,
+            self._pace,
+            self._enter,
+            self._deliver_event,
+            self.standing.note,
+            self._may_push,
         )
         session = await flow.session(uin, self.standing.reason)
         await self._deliver(session=session)
         self.session = session
+
+    async def _may_push(self) -> bool:
+        """Whether the phone may be asked to confirm a login. If so, the time is saved: another process may ask next."""
+        now = time.time()
+        if abs(now - self._pushed_at) < self._pace.push_every_s:  # a clock may have been set back
+            log.info("the phone was asked a moment ago to confirm a login; a code is shown instead")
+            return False
+        self._pushed_at = now
+        await self._inbox.deliver(Batch(state={"pushed": str(now).encode()}))
+        return True
 
     async def _deliver_event(self, event: Event) -> None:
         await self._deliver([event])

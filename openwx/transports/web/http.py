@@ -197,11 +197,9 @@ class Http:
             raise error.error from None
         except ProxyTroubleError as error:
             raise ProxyFailed(call.name, error.trouble, error.proxy, error.detail) from None
-        except (
-            aiohttp.ClientConnectorError,
-            aiohttp.ConnectionTimeoutError,
-            HeldBackError,
-        ) as error:
+        except HeldBackError as error:
+            raise NeverReached(call.name, str(error)) from None
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NeverReached(call.name, describe(error)) from None
         except TimeoutError:
             waited = time.monotonic() - started

@@ -21,7 +21,8 @@ log = logging.getLogger("openwx.wechat")
 
 class LoginFlow(msgspec.Struct, frozen=True):
     """One login. ``enter`` and ``deliver`` return once the state, or the event, is recorded; ``note`` sets another
-    reason for the present state, and the error behind it, if there is one."""
+    reason for the present state, and the error behind it, if there is one. ``may_push`` says whether the phone may be
+    asked, and has recorded that it is."""
 
     http: Http
     mode: login.Mode
@@ -29,6 +30,7 @@ class LoginFlow(msgspec.Struct, frozen=True):
     enter: Callable[[State, Reason], Awaitable[None]]
     deliver: Callable[[Event], Awaitable[None]]
     note: Callable[[Reason, WeChatError | None], None]
+    may_push: Callable[[], Awaitable[bool]]
 
     async def session(self, uin: str, why: Reason) -> Session:
         """Wait for a login. ``uin``: of the account that was here before, if one was; ``why`` a login is needed.
@@ -63,7 +65,9 @@ class LoginFlow(msgspec.Struct, frozen=True):
                 await asyncio.sleep(next(pauses))
 
     async def _push(self, uin: str) -> str | None:
-        """Request a confirmation on the phone; None where WeChat declines."""
+        """Request a confirmation on the phone; None where WeChat declines, or where that was a moment ago."""
+        if not await self.may_push():
+            return None
         try:
             uuid = await login.push_login(self.http, uin, self.mode)
         except WeChatError as error:

@@ -4,6 +4,7 @@
 """
 
 import logging
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -93,7 +94,12 @@ class WebTransport:
         self._actions = WebContactActions(self._client, self._timing, self._limiter, changes)
 
     async def run(self, saved: Mapping[str, bytes], inbox: Inbox) -> None:
-        await self._client.run(self._saved_session(saved), self._saved_contacts(saved), inbox)
+        await self._client.run(
+            self._saved_session(saved),
+            self._saved_contacts(saved),
+            inbox,
+            pushed_at=self._pushed_at(saved),
+        )
 
     def state_at_stop(self) -> Mapping[str, bytes | None]:
         known = self._client.known
@@ -154,6 +160,15 @@ class WebTransport:
             words = "%s: the saved session cannot be read; a new login is needed"
             metrics.dropped(log, "saved_state", words, self._name)
             return None
+
+    def _pushed_at(self, saved: Mapping[str, bytes]) -> float:
+        """Return when the phone was asked last to confirm a login, in Unix time."""
+        try:
+            return float(saved.get("pushed", b"-inf"))
+        except ValueError:
+            words = "%s: when the phone was asked last cannot be read"
+            metrics.dropped(log, "saved_state", words, self._name)
+            return -math.inf
 
     def _saved_contacts(self, saved: Mapping[str, bytes]) -> ContactsSnapshot | None:
         if "contacts" not in saved:

@@ -9,7 +9,7 @@ import pytest
 from openwx.cli.arguments import parser
 from openwx.cli.main import _COMMANDS
 
-WITHOUT_EXAMPLES = {"doctor", "check-config", "logout", "crash-test", "mcp"}
+WITHOUT_EXAMPLES = {"doctor", "check-config", "crash-test", "mcp"}
 """They take no arguments, or are for developers."""
 
 

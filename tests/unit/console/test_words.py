@@ -257,6 +257,26 @@ def test_why_another_scan_is_needed(why: Reason, words: str) -> None:
     assert health.reason.detail == why.text
 
 
+@pytest.mark.parametrize(
+    ("state", "code", "headline"),
+    [
+        (State.UPDATING, ReasonCode.PAUSED, "已暂停：本进程没有租约"),
+        (State.SCANING, ReasonCode.PAUSED, "已暂停：本进程没有租约"),
+        (State.STOP, ReasonCode.ABANDONED, "由另一个进程运行"),
+        (State.STOP, ReasonCode.HANDED_OVER, "由另一个进程运行"),
+    ],
+)
+def test_an_account_that_another_process_may_have(
+    state: State, code: ReasonCode, headline: str
+) -> None:
+    one = account(state, reason=reason(code), trouble=Unreachable("synccheck", ENGLISH_TEXT))
+    health = health_of(one, ZH, wanted=True, stopping=False)
+    assert health.headline == headline
+    assert all(map(chinese_only, sentences(health)))
+    assert health.tone != "bad"
+    assert not (health.scans or health.start)
+
+
 def test_why_a_bot_is_read_by_another_program() -> None:
     why = reason(ReasonCode.SECOND_POLLER, seconds="60")
     one = account(State.UPDATING, reason=why, trouble=refused("getupdates", 403))

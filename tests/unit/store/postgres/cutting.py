@@ -20,6 +20,11 @@ class Cut(StrEnum):
     """It gets a part."""
     AFTER = auto()
     """It gets all, and answers; the answer is lost."""
+    LATE = auto()
+    """It gets all only when ``CuttingProxy.late`` is set."""
+
+
+AT_ONCE = (Cut.BEFORE, Cut.WITHIN, Cut.AFTER)
 
 
 class CuttingProxy:
@@ -34,6 +39,12 @@ class CuttingProxy:
         """What happens at a cut, before anybody notices it."""
         self.pause_s = 0.0
         """How long each piece of a request is held up, in seconds."""
+        self.late = asyncio.Event()
+        self.arrived = asyncio.Event()
+        """Set when the server has answered what came late."""
+        self.flows = asyncio.Event()
+        """While it is not set, nothing goes through, and nobody is told."""
+        self.flows.set()
         self.done: list[bytes] = []
         """The marks at which it has cut."""
         self._listener: asyncio.Server
@@ -81,6 +92,7 @@ class Connection:
         self._from_client = reader
         self._to_client = writer
         self._cut_answer: bytes | None = None
+        self._is_late = False
 
     async def pipe(self, host: str | None, port: int | None) -> None:
         with contextlib.suppress(OSError):
@@ -100,6 +112,7 @@ class Connection:
 
     async def _requests(self, to_server: asyncio.StreamWriter) -> None:
         while data := await self._from_client.read(2**20):
+            await self._proxy.flows.wait()
             for mark, cut in list(self._proxy.cuts.items()):
                 if mark not in data or self._cut_answer:
                     continue
@@ -107,6 +120,14 @@ class Connection:
                 if cut is Cut.AFTER:
                     self._cut_answer = mark
                     continue
+                if cut is Cut.LATE:
+                    self._is_late = True
+                    await self._cut(mark)
+                    self._to_client.transport.abort()
+                    await self._proxy.late.wait()
+                    to_server.write(data)
+                    await self._proxy.arrived.wait()
+                    return
                 if cut is Cut.WITHIN:
                     to_server.write(data[: data.index(mark) + len(mark) // 2])
                     await to_server.drain()
@@ -122,7 +143,10 @@ class Connection:
             if self._cut_answer and data[-6:-1] == b"Z\x00\x00\x00\x05":
                 await self._cut(self._cut_answer)
                 return
-            if not self._cut_answer:
+            if self._is_late and data[-6:-1] == b"Z\x00\x00\x00\x05":
+                self._proxy.arrived.set()
+            await self._proxy.flows.wait()
+            if not self._cut_answer and not self._is_late:
                 self._to_client.write(data)
                 await self._to_client.drain()
 

@@ -109,6 +109,7 @@ async def test_a_node_leaves_although_an_account_is_changed_meanwhile(
         async with operator.transaction():
             await operator.execute("UPDATE accounts SET wanted = true WHERE account = 'me'")
             me = await operator.fetchval("SELECT pg_current_xact_id()::xid")
+            assert journal._membership is not None
             leaving = asyncio.create_task(journal._membership.leave())
             async with asyncio.timeout(PATIENCE_S):
                 while not await watching.fetchval(WAITERS, me):

@@ -1,0 +1,1 @@
+"""``openwx cluster``: which node runs which account, and who shall run it."""

@@ -1,0 +1,130 @@
+"""``openwx cluster move``, ``rebalance`` and ``drain``: they write what shall be, and wait until nodes have done it."""
+
+import time
+from collections.abc import Callable
+
+from openwx.cli.cluster.balance import Move, next_move
+from openwx.cli.cluster.status import owned_by
+from openwx.cli.cluster.visit import Visit
+from openwx.cli.status import counted
+from openwx.errors import OpenwxError
+from openwx.store.records import ClusterView, Node
+
+PATIENCE_S = 120.0
+"""How long a command waits for the nodes: sends under way are finished first, and then somebody else takes over."""
+LOOK_EVERY_S = 0.5
+
+Say = Callable[[str], None]
+
+
+class NotDone(OpenwxError):
+    """The nodes did not do it, or cannot; the text says why."""
+
+
+async def move(visit: Visit, account: str, node: str) -> str:
+    """Have an account run on a node, and return what was done. Raise ``NotDone``."""
+    view = await visit.ownership.view()
+    source = _owner(view, account)
+    if source == node:
+        return f"{account} is on {node} already"
+    target = _member(view, node)
+    _require_movable(view, account)
+    _require_room(view, target)
+    await _hand_over(visit, Move(account, source or "no node", node))
+    return f"{account} is on {node} now"
+
+
+async def rebalance(visit: Visit, say: Say) -> str:
+    """Move idle accounts, one at a time, until no node has many more than another. Raise ``NotDone``."""
+    moved = 0
+    busy: list[str] = []
+    while step := next_move(await visit.ownership.view(), busy):
+        if any(await visit.journal.unfinished(step.account)):
+            busy.append(step.account)
+            continue
+        await _hand_over(visit, step)
+        say(f"{step.account}: from {step.source} to {step.target}")
+        moved += 1
+    if busy and next_move(await visit.ownership.view()):
+        words = f"{counted(moved, 'account is', 'accounts are')} moved; busy, so they stay: {', '.join(busy)}"
+        raise NotDone(words)
+    return f"{counted(moved, 'account is', 'accounts are')} moved" if moved else "nothing to move"
+
+
+async def drain(visit: Visit, node: str) -> str:
+    """Have a node hand over all of its accounts, and take none. Return what was done. Raise ``NotDone``."""
+    await _set_draining(visit, node, is_draining=True)
+    started = time.monotonic()
+    while True:
+        view = await visit.ownership.view()
+        if not (left := owned_by(view)[node]):
+            return f"{node} runs no accounts now, and takes none until: openwx cluster drain {node} --undo"
+        if time.monotonic() - started > PATIENCE_S:
+            have = counted(left, "account", "accounts")
+            words = "; no other node takes accounts" if not _takers(view, node) else ""
+            raise NotDone(f"{node} drains, and still runs {have} after {PATIENCE_S:.0f} s{words}")
+        await visit.ownership.until_hinted(LOOK_EVERY_S)
+
+
+async def undrain(visit: Visit, node: str) -> str:
+    """Let a node take accounts again. Raise ``NotDone``."""
+    await _set_draining(visit, node, is_draining=False)
+    return f"{node} takes accounts again; it gets new ones, and others by: openwx cluster rebalance"
+
+
+async def _hand_over(visit: Visit, step: Move) -> None:
+    """Name the next owner, and wait until it is the owner. Raise ``NotDone``."""
+    if not await visit.ownership.assign(step.account, step.target):
+        raise NotDone(f"there is no account {step.account} any more")
+    started = time.monotonic()
+    while True:
+        view = await visit.ownership.view()
+        owner = _owner(view, step.account)
+        if owner == step.target:
+            return
+        if time.monotonic() - started > PATIENCE_S:
+            where = f"on {owner}" if owner else "without a node"
+            words = f"{step.account} is still {where} after {PATIENCE_S:.0f} s; see the log of {step.target}"
+            raise NotDone(words)
+        await visit.ownership.until_hinted(LOOK_EVERY_S)
+
+
+async def _set_draining(visit: Visit, node: str, *, is_draining: bool) -> None:
+    _member(await visit.ownership.view(), node)
+    if not await visit.ownership.set_draining(node, is_draining=is_draining):
+        raise NotDone(f"{node} has left just now")
+
+
+def _owner(view: ClusterView, account: str) -> str:
+    """Return the name of the node that runs an account; empty for none. Raise ``NotDone`` for an unknown account."""
+    for one in view.accounts:
+        if one.account == account:
+            node = view.node_of(one.owner)
+            return "" if node is None else node.node
+    known = ", ".join(one.account for one in view.accounts) or "none"
+    raise NotDone(f"there is no account {account}; there are: {known}")
+
+
+def _member(view: ClusterView, node: str) -> Node:
+    for one in view.nodes:
+        if one.node == node:
+            return one
+    known = ", ".join(sorted(one.node for one in view.nodes)) or "none"
+    raise NotDone(f"no node {node} runs; there are: {known}")
+
+
+def _require_movable(view: ClusterView, account: str) -> None:
+    if not any(one.account == account and one.wanted for one in view.accounts):
+        raise NotDone(f"{account} was stopped on purpose: start it, then it can be moved")
+
+
+def _require_room(view: ClusterView, node: Node) -> None:
+    if node.is_draining:
+        words = f"{node.node} takes no accounts; end that: openwx cluster drain {node.node} --undo"
+        raise NotDone(words)
+    if owned_by(view)[node.node] >= node.max_clients:
+        raise NotDone(f"{node.node} is full: its max_clients is {node.max_clients}")
+
+
+def _takers(view: ClusterView, node: str) -> list[str]:
+    return [one.node for one in view.nodes if one.node != node and not one.is_draining]

@@ -1,0 +1,365 @@
+"""An account whose process has a lease: paused while that has ended, abandoned when another process has the account,
+handed over in order, and taken from the journal."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+import pytest
+from aiohttp import web
+
+from openwx import store
+from openwx.api import answers
+from openwx.domain.contacts import Friend
+from openwx.domain.events import State
+from openwx.errors import CallerError, Code, LeaseLost
+from openwx.reasons import ReasonCode
+from openwx.simulator import Account, Fault, Simulator
+from openwx.simulator.samples import png
+from openwx.store.base import Journal
+from tests.patience import PATIENCE_S, until
+
+from .owners import Owner, owner
+from .world import Behaviour, Receiver, Upload, World, never_answers
+
+
+@pytest.fixture
+async def journal(world: World) -> AsyncIterator[Journal]:
+    world.data_dir.mkdir(parents=True)
+    async with store.open(world.data_dir / "journal.sqlite") as journal:
+        yield journal
+
+
+async def logs_in(one: Owner, world: World) -> None:
+    """Log in, and wait until that is reported."""
+    await one.reaches(State.SCANING)
+    await world.account.phone.logs_in()
+    running = ("state_change", ["updating", "running"])
+    await world.receiver.until(lambda: running in world.receiver.events())
+    await until(lambda: not one.account.waiting.reports)
+
+
+def shown(one: Owner) -> tuple[State, ReasonCode]:
+    """Return the state that is shown, and why."""
+    assert not one.account.is_running
+    return one.account.state, one.account.reason.code
+
+
+def is_told_to_come_back(error: BaseException | None) -> bool:
+    """Whether a caller gets -4, HTTP 503 and Retry-After 5."""
+    if not isinstance(error, CallerError):
+        return False
+    answer = answers.failure(error)
+    return (error.code, answer.status, answer.headers.get("Retry-After")) == (
+        Code.NOT_RUNNING,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "5",
+    )
+
+
+def is_unknown(error: BaseException | None) -> bool:
+    """Whether a caller is told that the outcome is unknown, HTTP 504."""
+    return isinstance(error, CallerError) and (error.http_status, "unknown" in error.status) == (
+        HTTPStatus.GATEWAY_TIMEOUT,
+        True,
+    )
+
+
+async def error_of(task: "asyncio.Task[object]") -> BaseException | None:
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.wait({task})
+    return task.exception()
+
+
+# -- a pause ---------------------------------------------------------------------------------------------
+
+
+async def test_nothing_is_called_in_a_pause_and_everything_afterwards(
+    world: World, journal: Journal, simulator: Simulator, account: Account, receiver: Receiver
+) -> None:
+    polled = {"poll_api": f"{receiver.url}?poll", "poll_interval": 0.1}
+    async with owner(world, journal, report=polled) as one:
+        await logs_in(one, world)
+        receiver.fails(content="refused once", times=1)
+        account.friend("小灰").says("refused once")
+        await receiver.get(content="refused once")
+        sending = asyncio.create_task(one.account.outgoing.send(one.friend("小灰"), "in the queue"))
+        one.pauses()
+        account.friend("小灰").says("meanwhile")
+        # The sync, the send, the second POST, and the poll of poll_api: nothing else is there to call.
+        await one.gate.holds(4)
+        called, posted = len(simulator.calls), len(receiver.uploads)
+        assert one.account.is_paused
+        assert shown(one) == (State.UPDATING, ReasonCode.PAUSED)
+        with pytest.raises(CallerError) as told:
+            one.account.require_running()
+        assert is_told_to_come_back(told.value)
+        assert "no lease" in told.value.status
+        with pytest.raises(CallerError) as told:
+            await one.account.outgoing.send_later([one.friend("小灰")], ["not accepted"])
+        assert is_told_to_come_back(told.value)
+        assert (len(simulator.calls), len(receiver.uploads)) == (called, posted)
+        assert not sending.done()
+
+        receiver.forget()
+        one.goes_on()
+        await sending
+        await receiver.get(content="meanwhile")
+        await receiver.gets(1, content="refused once")
+        assert one.account.is_running
+        assert account.friend("小灰").texts == ["in the queue"]
+        assert not receiver.events("state_change", "login")
+        assert account.logins == 1
+        assert len(simulator.calls_of("webwxinit")) == 1
+
+
+async def test_a_long_pause_is_no_stall(
+    world: World, journal: Journal, account: Account, receiver: Receiver
+) -> None:
+    """The silence of WeChat means nothing while nobody asks."""
+    async with owner(world, journal, pace={"stalled_after_s": 1.0}) as one:
+        await logs_in(one, world)
+        receiver.forget()
+        one.pauses()
+        await one.gate.holds(1)
+        await until(lambda: (one.account.sync_age_s or 0) > 1.2)
+        one.goes_on()
+        account.friend("小灰").says("afterwards")
+        await receiver.get(content="afterwards")
+        assert one.account.is_running
+        assert not receiver.events("state_change")
+
+
+async def test_media_waits_for_the_end_of_a_pause(
+    world: World, journal: Journal, simulator: Simulator, account: Account, receiver: Receiver
+) -> None:
+    """The pause takes nothing from the time that a download may take."""
+    async with owner(world, journal, pace={"medium_within_s": 0.2, "call_timeout_s": 0.2}) as one:
+        await logs_in(one, world)
+        rule = simulator.faults.add("webwxgetmsgimg", Fault.SERVER_ERROR, times=1)
+        account.friend("小灰").sends_image(png((1, 2, 3)))
+        await rule.strikes()
+        one.pauses()
+        await one.gate.holds(2)
+        await until(lambda: (one.account.sync_age_s or 0) > 1)
+        assert one.gate.waiting == 2
+        one.goes_on()
+        assert (await receiver.get(format="media"))["media_path"]
+
+
+async def test_callers_of_changes_wait_for_the_end_of_a_pause(
+    world: World, journal: Journal, simulator: Simulator, account: Account
+) -> None:
+    async with owner(world, journal) as one:
+        await logs_in(one, world)
+        one.pauses()
+        await one.gate.holds(1)
+        friend = one.friend("小灰")
+        changing = asyncio.create_task(one.account.actions.set_markname(friend, "later"))
+        await one.gate.holds(2)
+        assert not simulator.calls_of("webwxoplog")
+        one.goes_on()
+        await changing
+        assert len(simulator.calls_of("webwxoplog")) == 1
+
+
+# -- an abandon ------------------------------------------------------------------------------------------
+
+
+async def test_after_an_abandon_nothing_is_called_or_written(
+    world: World,
+    journal: Journal,
+    simulator: Simulator,
+    account: Account,
+    receiver: Receiver,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with owner(world, journal) as one:
+        await logs_in(one, world)
+        grey, momo = one.friend("小灰"), one.friend("momo")
+        sends = simulator.faults.add("webwxsendmsg", Fault.HANG)
+        changes = simulator.faults.add("webwxoplog", Fault.HANG)
+        out, actions = one.account.outgoing, one.account.actions
+        begun = asyncio.create_task(out.send(grey, "begun"))
+        await sends.strikes()
+        queued = asyncio.create_task(out.send(grey, "behind it"))
+        changing = asyncio.create_task(actions.set_markname(grey, "begun"))
+        await changes.strikes()
+        waiting = asyncio.create_task(actions.set_markname(grey, "behind it"))
+        receiver.behaves(never_answers(), content="unanswered")
+        account.friend("momo").says("unanswered")
+        await receiver.get(content="unanswered")
+        await out.send_once("key", "asked", lambda: kept(momo, "kept"))
+        keyed = asyncio.create_task(out.keys.outcomes("key"))
+        await until(lambda: sends.hits == 2)
+        await until(lambda: len(out.queue) == 3)
+
+        one.gate.close()
+        await one.ends()
+        called, posted, written = (
+            len(simulator.calls),
+            len(receiver.uploads),
+            len(one.journal.written),
+        )
+        assert is_unknown(await error_of(begun))
+        assert is_told_to_come_back(await error_of(queued))
+        assert is_unknown(await error_of(changing))
+        assert isinstance(await error_of(waiting), LeaseLost)
+        error = await error_of(keyed)
+        assert isinstance(error, CallerError)
+        assert "with the same idempotency_key" in error.status
+        assert shown(one) == (State.STOP, ReasonCode.ABANDONED)
+        for late in (actions.set_markname(momo, "late"), out.send(momo, "late")):
+            with pytest.raises((CallerError, LeaseLost)) as told:
+                await late
+            assert isinstance(told.value, LeaseLost) or is_told_to_come_back(told.value)
+        sends.release()
+        changes.release()
+        account.friend("小灰").says("to the next process")
+        assert "nothing more may be done for it" in caplog.text
+    assert len(simulator.calls) == called
+    assert not [call for call in simulator.calls if call.name == "webwxlogout"]
+    assert (len(receiver.uploads), len(one.journal.written)) == (posted, written)
+    assert account.is_online
+
+
+async def kept(friend: Friend, text: str) -> tuple[list[Friend], list[str]]:
+    """Say what a call with a key sends, and to whom."""
+    return [friend], [text]
+
+
+async def test_an_account_whose_write_was_fenced_is_abandoned(
+    world: World, journal: Journal, account: Account, receiver: Receiver
+) -> None:
+    """A process that slept through it all learns it by its first write."""
+    async with owner(world, journal) as one:
+        await logs_in(one, world)
+        one.journal.fenced = True
+        message = account.friend("小灰").says("not acknowledged")
+        await one.ends()
+        assert not one.gate.is_open
+        assert one.account.reason.code is ReasonCode.ABANDONED
+        assert not receiver.got(content="not acknowledged")
+        async with owner(world, journal) as other:
+            await other.reaches(State.RUNNING)
+            assert len(await receiver.gets(1, content="not acknowledged")) == 1
+            assert message.msg_id in account.handed_out
+            assert account.logins == 1
+
+
+async def test_an_account_that_is_lost_in_a_pause_is_abandoned(
+    world: World, journal: Journal, simulator: Simulator, account: Account
+) -> None:
+    async with owner(world, journal) as one:
+        await logs_in(one, world)
+        one.pauses()
+        sending = asyncio.create_task(one.account.outgoing.send(one.friend("小灰"), "never"))
+        await one.gate.holds(2)
+        one.gate.close()
+        await one.ends()
+        assert is_told_to_come_back(await error_of(sending))
+        assert not simulator.calls_of("webwxsendmsg")
+
+
+async def test_an_account_that_is_lost_while_it_starts_is_abandoned(
+    world: World, journal: Journal, simulator: Simulator, account: Account
+) -> None:
+    async with owner(world, journal) as one:
+        await one.reaches(State.SCANING)
+        one.gate.close()
+        await one.ends()
+        assert one.account.state is State.STOP
+    assert account.logins == 0
+
+
+# -- a hand-over, and a take -----------------------------------------------------------------------------
+
+
+async def test_a_hand_over_loses_and_repeats_nothing(
+    world: World, journal: Journal, simulator: Simulator, account: Account, receiver: Receiver
+) -> None:
+    grey, momo = account.friend("小灰"), account.friend("momo")
+    async with owner(world, journal, pace={"finish_s": PATIENCE_S}) as one:
+        await logs_in(one, world)
+        # A POST under way, one behind it, and one that is refused until the account is elsewhere.
+        answered = asyncio.Event()
+        receiver.behaves(after(answered), content="slow")
+        receiver.fails(content="not now")
+        grey.says("slow")
+        grey.says("behind it")
+        momo.says("not now")
+        await receiver.get(content="slow")
+        await receiver.get(content="not now")
+        # A send under way, one accepted behind it, and media that cannot be fetched yet.
+        sends = simulator.faults.add("webwxsendmsg", Fault.HANG, times=1)
+        out = one.account.outgoing
+        begun = asyncio.create_task(out.send(one.friend("小灰"), "under way"))
+        await sends.strikes()
+        await out.send_once("key", "asked", lambda: kept(one.friend("小灰"), "accepted"))
+        fetches = simulator.faults.add("webwxgetmsgimg", Fault.SERVER_ERROR)
+        account.friend("阳光😄宝贝").sends_image(png((1, 2, 3)))
+        await fetches.strikes()
+
+        one.account.hand_over()
+        with pytest.raises(CallerError) as told:
+            one.account.require_running()
+        assert is_told_to_come_back(told.value)
+        sends.release()
+        await begun
+        await until(lambda: one.account.state is State.STOP)
+        assert not one.task.done()
+        answered.set()
+        await one.ends()
+        assert one.account.reason.code is ReasonCode.HANDED_OVER
+        written = len(one.journal.written)
+        assert account.is_online
+    receiver.behaves_well()
+    simulator.faults.clear()
+    assert not receiver.events("stop")
+    assert ("state_change", ["running", "stop"]) not in receiver.events()
+    assert len(one.journal.written) == written
+
+    async with owner(world, journal) as other:
+        await other.reaches(State.RUNNING)
+        outcomes = await other.account.outgoing.keys.outcomes("key")
+        assert [outcome.code for outcome in outcomes] == [0]
+        await receiver.get(content="behind it")
+        await receiver.get(format="media")
+        await receiver.get(content="accepted")
+        await until(lambda: not other.account.waiting.reports)
+    assert grey.texts == ["under way", "accepted"]
+    ids = [upload.webhook_id for upload in receiver.answered]
+    assert len(ids) == len(set(ids))
+    got = [upload.json.get("content") for upload in receiver.answered]
+    assert {"slow", "behind it", "not now", "under way", "accepted"} <= set(got)
+    assert got.index("slow") < got.index("behind it")
+    assert account.logins == 1
+
+
+def after(event: asyncio.Event) -> Behaviour:
+    """Answer when the event is set."""
+
+    async def answer(_: Upload) -> web.StreamResponse:
+        await event.wait()
+        return web.Response()
+
+    return answer
+
+
+async def test_a_send_that_was_under_way_at_an_abandon_is_one_message(
+    world: World, journal: Journal, simulator: Simulator, account: Account, receiver: Receiver
+) -> None:
+    """The next process sends it again, with its ClientMsgId."""
+    async with owner(world, journal) as one:
+        await logs_in(one, world)
+        lost = simulator.faults.add("webwxsendmsg", Fault.LOSE_ANSWER)
+        await one.account.outgoing.send_later([one.friend("小灰")], ["accepted"])
+        await lost.strikes()
+        one.gate.close()
+        await one.ends()
+    simulator.faults.clear()
+    async with owner(world, journal) as other:
+        await other.reaches(State.RUNNING)
+        await receiver.get(content="accepted", code=0)
+        assert account.friend("小灰").texts == ["accepted"]
+        assert not await journal.waiting_sends("default")

@@ -1,0 +1,135 @@
+"""A statement whose answer was lost takes effect late, after newer ones, or not at all: nobody is misled by it."""
+
+import asyncio
+import struct
+
+import asyncpg
+import pytest
+
+from openwx.store.base import JournalError
+from openwx.store.postgres import edits, ownership
+from openwx.store.postgres.connections import Address
+from openwx.store.postgres.journal import PostgresJournal
+from openwx.store.records import AccountRecord, WriteBatch
+from tests.patience import PATIENCE_S, until_seen
+
+from ..members import member
+from .cutting import Cut, CuttingProxy
+
+LEASE_S = 6.0
+CLAIM_OF_ME = b"me" + struct.pack(">4i", 32, 1, 0, 20)
+"""How the claim of `me` alone is told from other statements: after the name comes an array of one bigint."""
+
+
+def record(settings: bytes) -> AccountRecord:
+    return AccountRecord(account="me", wanted=True, settings=settings, origin="api")
+
+
+async def arrive(proxy: CuttingProxy) -> None:
+    """Let what was held up arrive, and wait until it is done."""
+    proxy.late.set()
+    async with asyncio.timeout(PATIENCE_S):
+        await proxy.arrived.wait()
+
+
+async def test_an_older_record_does_not_come_back(
+    through: PostgresJournal, proxy: CuttingProxy
+) -> None:
+    await through.save_account(record(b"first"))
+    proxy.cuts[b"<mark>"] = Cut.LATE
+    await through.save_account(record(b"<mark>"))  # done by another connection meanwhile
+    await through.save_account(record(b"newest"))
+    await arrive(proxy)
+    assert await through.accounts() == [record(b"newest")]
+
+
+async def test_a_forgotten_account_does_not_come_back(
+    through: PostgresJournal, proxy: CuttingProxy
+) -> None:
+    proxy.cuts[b"<mark>"] = Cut.LATE
+    await through.save_account(record(b"<mark>"))
+    await through.forget_account("me")
+    await arrive(proxy)
+    assert await through.accounts() == []
+
+
+async def test_an_older_assignment_does_not_come_back(
+    through: PostgresJournal, proxy: CuttingProxy
+) -> None:
+    own = through.ownership
+    await through.save_account(record(b""))
+    proxy.cuts[b"<mark>"] = Cut.LATE
+    assert await own.assign("me", "<mark>")
+    assert await own.assign("me", "newer")
+    await arrive(proxy)
+    assert [one.next for one in (await own.view()).accounts] == ["newer"]
+
+
+async def test_a_node_that_drains_no_more_does_not_begin_again(
+    address: Address, operator: asyncpg.Connection
+) -> None:
+    async with member(address) as journal:
+        for is_draining in (True, False):
+            await journal.ownership.set_draining(address.node, is_draining=is_draining)
+        await operator.execute(edits.DRAIN, address.node, True, 1)
+        assert not (await journal.ownership.view()).nodes[0].is_draining
+
+
+async def test_a_late_claim_ends_no_newer_term(
+    address: Address, proxy: CuttingProxy, operator: asyncpg.Connection
+) -> None:
+    here = address._replace(url=proxy.url)
+    async with member(here, claims=[], lease_s=LEASE_S) as journal:
+        proxy.cuts[CLAIM_OF_ME] = Cut.LATE
+        with pytest.raises(JournalError):
+            await journal.ownership.claim(["me"])
+        assert await journal.ownership.claim(["me"]) == ["me"]
+        epoch = await operator.fetchval("SELECT epoch FROM accounts WHERE account = 'me'")
+        await arrive(proxy)
+        await journal.write(WriteBatch(account="me", state={"a": b"1"}))
+        assert epoch == await operator.fetchval("SELECT epoch FROM accounts WHERE account = 'me'")
+
+
+async def test_what_was_claimed_without_an_answer_is_released(
+    address: Address, proxy: CuttingProxy
+) -> None:
+    """Else it would stand under this node's name, and nobody would run it."""
+    here = address._replace(url=proxy.url)
+    async with member(here, claims=["other"], lease_s=1.0) as journal:
+        await journal.save_account(record(b""))
+        proxy.cuts[CLAIM_OF_ME] = Cut.AFTER
+        with pytest.raises(JournalError):
+            await journal.ownership.claim(["me"])
+        assert proxy.done == [CLAIM_OF_ME]
+        view = await until_seen(journal.ownership.view, lambda view: view.accounts[0].owner is None)
+        assert view.accounts[0].epoch > 0
+        assert journal.ownership.owned == ["other"]
+        await journal.write(WriteBatch(account="other", state={"a": b"1"}))
+
+
+@pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER])
+async def test_a_release_without_an_answer_is_done_with_the_next_beat(
+    address: Address, proxy: CuttingProxy, cut: Cut
+) -> None:
+    here = address._replace(url=proxy.url)
+    async with member(here, claims=["me"], lease_s=1.0) as journal:
+        await journal.save_account(record(b""))
+        gate = journal.ownership.gate("me")
+        proxy.cuts[b"<other>"] = cut
+        await journal.ownership.release("me", to="<other>")
+        assert not gate.is_open
+        assert journal.ownership.owned == []
+        view = await until_seen(journal.ownership.view, lambda view: view.accounts[0].owner is None)
+        assert view.accounts[0].next == "<other>"
+
+
+async def test_a_late_release_ends_no_newer_term(
+    address: Address, operator: asyncpg.Connection
+) -> None:
+    async with member(address, claims=["me"]) as journal:
+        own = journal.ownership
+        epoch = await operator.fetchval("SELECT epoch FROM accounts WHERE account = 'me'")
+        await own.release("me")
+        assert await own.claim(["me"]) == ["me"]
+        assert not await ownership.release(operator, own.incarnation, "me", epoch)
+        await journal.write(WriteBatch(account="me", state={"a": b"1"}))
