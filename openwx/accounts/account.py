@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from openwx.accounts import returned_events
 from openwx.accounts.avatars import Avatars
 from openwx.accounts.backend import Backend
 from openwx.accounts.change_recorder import ChangeRecorder
@@ -34,6 +35,7 @@ from openwx.accounts.recall import Recalls
 from openwx.accounts.recorder import EventRecorder
 from openwx.accounts.refresh import Refreshes
 from openwx.accounts.resources import Resources
+from openwx.accounts.returned_events import ReturnedEvents
 from openwx.accounts.sender import Sender
 from openwx.accounts.status import AccountStatus
 from openwx.accounts.streams import Stream
@@ -133,6 +135,7 @@ class Account:
         self.questions = Questions(self._recorder)
         self.buffer = EventBuffer(report.check_event_list_max_size)
         """What ``check_event`` returns."""
+        self._returned = ReturnedEvents(name, journal, self.buffer)
         self.stream = Stream(name, journal, files)
         self._backend = Backend(
             name, report, resources, guarded, self.outgoing, self._status, gate, files
@@ -280,7 +283,7 @@ class Account:
                 self._status.note(event)
         if batch.identity is None:
             batch = replace(batch, identity=self._transport.identity)
-        state = by_kind.to_saved(self._transport.kind, batch.state)
+        state = by_kind.to_saved(self._transport.kind, batch.state) | self._returned.state()
         recorded = await self._recorder.record(replace(batch, state=state))
         self._hold_back.add(recorded)
         self.actions.contacts_changed()
@@ -411,6 +414,10 @@ class Account:
             partial(journal.waiting_sends, self.name), self._log_unread
         )
         saved = await journal.until_done(partial(journal.state, self.name), self._log_unread)
+        unreturned = await journal.until_done(
+            partial(self._returned.unreturned, saved.get(returned_events.STATE)), self._log_unread
+        )
+        self.buffer.fill(unreturned)
         self._hold_back.add(held)
         if sends:
             log.info("%s: %d accepted messages are still to be sent", self.name, len(sends))

@@ -6,12 +6,16 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from openwx import metrics
+from openwx.accounts.media.files import AccountFiles
 from openwx.reporter import attachment as attached
 from openwx.reporter.payload import Payload
 from openwx.reporter.post import webhook_id_of
-from openwx.store.records import Report
+from openwx.store.records import PublishedReport, Report
 
 log = logging.getLogger("openwx.account")
+
+Listed = Report | PublishedReport
+"""A report in the list; a ``PublishedReport`` was read from the journal."""
 
 
 class EventBuffer:
@@ -22,8 +26,10 @@ class EventBuffer:
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._reports: deque[Report] = deque()
+        self.size = size
+        self.border: tuple[Listed | None, bool] = (None, True)
+        """The report that was returned last, or (False) the first one that was put back; None before any."""
+        self._reports: deque[Listed] = deque()
         self._some = asyncio.Event()
         self._was_called = False
         self._lost = 0
@@ -33,6 +39,13 @@ class EventBuffer:
         self._reports.append(report)
         self._some.set()
         self._make_room()
+
+    def fill(self, reports: Iterable[Listed]) -> None:
+        """Add reports that were published before."""
+        self._reports.extend(reports)
+        self._make_room()
+        if self._reports:
+            self._some.set()
 
     async def wait(self, timeout_s: float) -> None:
         """Return as soon as there is a report, or when the time is over."""
@@ -46,15 +59,19 @@ class EventBuffer:
         except TimeoutError:
             return
 
-    def pop_all(self) -> list[Report]:
+    def pop_all(self) -> list[Listed]:
         """Remove all reports, and return them."""
         popped = list(self._reports)
+        if popped:
+            self.border = popped[-1], True
         self._reports.clear()
         self._some.clear()
         return popped
 
-    def push_back(self, popped: Sequence[Report]) -> None:
+    def push_back(self, popped: Sequence[Listed]) -> None:
         """Put reports back whose caller has left; there may be no room for the oldest."""
+        if popped:
+            self.border = popped[0], False
         self._reports.extendleft(reversed(popped))
         self._make_room()
         if self._reports:
@@ -69,7 +86,7 @@ class EventBuffer:
         self._reports.clear()
 
     def _make_room(self) -> None:
-        while len(self._reports) > self._size:
+        while len(self._reports) > self.size:
             oldest = self._reports.popleft()
             if self._was_called:
                 self._lost += 1
@@ -78,11 +95,12 @@ class EventBuffer:
                 metrics.dropped(log, "feed", words, name, level=level)
 
 
-async def encoded(reports: Iterable[Report]) -> list[bytes]:
+async def encoded(files: AccountFiles, reports: Iterable[Listed]) -> list[bytes]:
     """Encode reports as JSON, with the contents of media where they belong to it."""
-    return [
-        await asyncio.to_thread(attached.whole, report.body, report.attachment)
-        if report.attachment
-        else report.body
-        for report in reports
-    ]
+    return [await _encoded(await files.at_hand(report)) for report in reports]
+
+
+async def _encoded(report: Listed) -> bytes:
+    if not report.attachment:
+        return report.body
+    return await asyncio.to_thread(attached.whole, report.body, report.attachment)

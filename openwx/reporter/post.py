@@ -27,7 +27,7 @@ from openwx.reporter.post_result import (
     Unavailable,
     retry_after,
 )
-from openwx.store.records import Report
+from openwx.store.records import PublishedReport, Report
 from openwx.throttle import Throttle
 
 log = logging.getLogger("openwx.report")
@@ -217,7 +217,7 @@ def with_client(url: URL, client: str | None) -> URL:
     return url if client is None else url.update_query(client=client)
 
 
-def webhook_id_of(report: Report) -> str:
+def webhook_id_of(report: Report | PublishedReport) -> str:
     """Return the ``webhook-id`` of a report."""
     return webhook_id(report.uid)
 

@@ -48,7 +48,7 @@ class Replies(Protocol):
 class Files(Protocol):
     """Brings the files of reports to this machine."""
 
-    async def at_hand(self, report: Report) -> Report:
+    async def for_delivery(self, report: Report) -> Report:
         """Return a report of the journal with the path of its file as the attachment; empty where it is gone."""
 
 
@@ -184,7 +184,7 @@ class Reporter:
             name, target = webhook_id_of(report), self.target.name
             with bind(webhook_id=name, event=report.kind, target=target):
                 if self._files is not None:
-                    report = await self._files.at_hand(report)
+                    report = await self._files.for_delivery(report)
                 retry = await self._try(chat, report, probe=probe)
         if retry is not None:
             self._counts.delivery_retries.inc()

@@ -5,22 +5,23 @@ import asyncio
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
+import msgspec
 import pytest
 from aiohttp import web
 
 from openwx import store
-from openwx.api import answers
+from openwx.api.answers import failure
 from openwx.domain.contacts import Friend
 from openwx.domain.events import State
 from openwx.errors import CallerError, Code, LeaseLost
 from openwx.reasons import ReasonCode
-from openwx.simulator import Account, Fault, Simulator
+from openwx.simulator import Account, ClawBot, Fault, Simulator
 from openwx.simulator.samples import png
 from openwx.store.base import Journal
 from tests.patience import PATIENCE_S, until
 
 from .owners import Owner, owner
-from .world import Behaviour, Receiver, Upload, World, never_answers
+from .world import Behaviour, Receiver, Upload, World, answers, never_answers, says
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def is_told_to_come_back(error: BaseException | None) -> bool:
     """Whether a caller gets -4, HTTP 503 and Retry-After 5."""
     if not isinstance(error, CallerError):
         return False
-    answer = answers.failure(error)
+    answer = failure(error)
     return (error.code, answer.status, answer.headers.get("Retry-After")) == (
         Code.NOT_RUNNING,
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -336,12 +337,12 @@ async def test_a_hand_over_loses_and_repeats_nothing(
     assert account.logins == 1
 
 
-def after(event: asyncio.Event) -> Behaviour:
+def after(event: asyncio.Event, then: Behaviour | None = None) -> Behaviour:
     """Answer when the event is set."""
 
-    async def answer(_: Upload) -> web.StreamResponse:
+    async def answer(upload: Upload) -> web.StreamResponse:
         await event.wait()
-        return web.Response()
+        return await (then or answers())(upload)
 
     return answer
 
@@ -363,3 +364,177 @@ async def test_a_send_that_was_under_way_at_an_abandon_is_one_message(
         await receiver.get(content="accepted", code=0)
         assert account.friend("小灰").texts == ["accepted"]
         assert not await journal.waiting_sends("default")
+
+
+# -- over iLink, where a repeated message is shown twice ----------------------------------------------------
+
+
+async def binds(one: Owner, world: World) -> ClawBot:
+    """Log in over iLink; the bot's person writes, so that it may send."""
+    await logs_in(one, world)
+    person = world.account.clawbot
+    person.says("first")
+    await world.receiver.get(content="first")
+    await person.bot.acknowledges()
+    await until(lambda: not one.account.waiting.reports)
+    return person
+
+
+async def test_a_bot_pauses_and_goes_on(
+    world: World, journal: Journal, simulator: Simulator, receiver: Receiver
+) -> None:
+    async with owner(world, journal, transport="ilink") as one:
+        person = await binds(one, world)
+        receiver.forget()
+        one.pauses()
+        person.says("meanwhile")
+        sending = asyncio.create_task(one.account.outgoing.send(me(one), "in the queue"))
+        await one.gate.holds(
+            3
+        )  # the next poll, the send, and the POST of what the poll under way brought
+        called = len(simulator.calls)
+        assert shown(one) == (State.UPDATING, ReasonCode.PAUSED)
+        assert (len(simulator.calls), len(receiver.uploads)) == (called, 0)
+        one.goes_on()
+        await sending
+        await receiver.get(content="meanwhile")
+        assert [message.text for message in person.sent] == ["in the queue"]
+        assert not receiver.events("state_change", "login")
+        assert len(simulator.calls_of("notifystart")) == 1
+
+
+def me(one: Owner) -> Friend:
+    return one.account.contacts.friends[one.account.owner_id or ""]
+
+
+@pytest.mark.parametrize("fenced", [False, True])
+async def test_a_bot_that_is_abandoned_says_no_farewell(
+    world: World, journal: Journal, simulator: Simulator, fenced: bool
+) -> None:
+    """Nor does one that learns it by a write, while its gate is still open."""
+    async with owner(world, journal, transport="ilink") as one:
+        person = await binds(one, world)
+        lost = simulator.faults.add("sendmessage", Fault.HANG)
+        await one.account.outgoing.send_later([me(one)], ["under way"])
+        await lost.strikes()
+        if fenced:
+            one.journal.fenced = True
+            lost.release()
+        else:
+            one.gate.close()
+        await one.ends()
+        called = len(simulator.calls)
+    assert not simulator.calls_of("notifystop")
+    assert person.bot.notified
+    assert len(simulator.calls) == called
+    lost.release()
+    simulator.faults.clear()
+    async with owner(world, journal, transport="ilink") as other:
+        await other.reaches(State.RUNNING)
+        result = await world.receiver.get(post_type="send_message")
+        assert (result["code"], "unknown" in result["info"]) == (-1, True)
+        assert len(simulator.calls_of("sendmessage")) == 1
+
+
+async def test_a_bot_is_handed_over(
+    world: World, journal: Journal, receiver: Receiver, simulator: Simulator
+) -> None:
+    async with owner(world, journal, transport="ilink") as one:
+        person = await binds(one, world)
+        one.account.hand_over()
+        await one.ends()
+        assert not receiver.events("stop")
+    person.says("to the next process")
+    async with owner(world, journal, transport="ilink") as other:
+        await other.reaches(State.RUNNING)
+        await receiver.get(content="to the next process")
+        await other.account.outgoing.send(me(other), "within what is left of the budget")
+    assert [message.text for message in person.sent] == ["within what is left of the budget"]
+    assert len(receiver.got(content="first")) == 1
+    assert receiver.events("login") == [("login", [1]), ("login", [0])]
+
+
+# -- replies ------------------------------------------------------------------------------------------------
+
+
+async def test_a_file_of_a_reply_is_fetched_after_a_pause(
+    world: World, journal: Journal, account: Account, receiver: Receiver
+) -> None:
+    """The account fetches it on its own, so that passes the gate, too."""
+    async with owner(world, journal) as one:
+        await logs_in(one, world)
+        answered = asyncio.Event()
+        reply = says({"reply": "", "media": f"{receiver.url}?file=1"})
+        receiver.behaves(after(answered, reply), content="a file, please")
+        account.friend("小灰").says("a file, please")
+        await receiver.get(content="a file, please")
+        one.pauses()
+        answered.set()
+        await one.gate.holds(2)
+        asked = len(receiver.uploads)
+        assert not [upload for upload in receiver.uploads if "file" in upload.query]
+        one.goes_on()
+        await receiver.until(lambda: len(receiver.uploads) > asked)
+        await receiver.until(lambda: [one for one in receiver.uploads if "file" in one.query])
+
+
+# -- check_event --------------------------------------------------------------------------------------------
+
+
+def listed(one: Owner) -> list[str]:
+    """Return the contents of the messages that ``check_event`` returns now."""
+    payloads = [msgspec.json.decode(report.body) for report in one.account.buffer.pop_all()]
+    return [payload["content"] for payload in payloads if "content" in payload]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_check_event_goes_on_at_the_next_process(
+    world: World, journal: Journal, account: Account, receiver: Receiver, lost: bool
+) -> None:
+    """After a hand-over without a repetition, also of what a caller left behind; else since the last batch."""
+    grey = account.friend("小灰")
+
+    async def hears(*texts: str) -> None:
+        for text in texts:
+            grey.says(text)
+            await receiver.get(content=text)
+
+    async with owner(world, journal) as one:
+        await logs_in(one, world)
+        await hears("returned")
+        assert listed(one) == ["returned"]
+        await hears("taken", "taken too")
+        left = one.account.buffer.pop_all()
+        await hears("unasked for")
+        one.account.buffer.push_back(left)
+        await hears("newest")
+        if lost:
+            one.gate.close()
+        else:
+            one.account.hand_over()
+        await one.ends()
+    waits = ["taken", "taken too", "unasked for", "newest"]
+    async with owner(world, journal) as other:
+        await other.reaches(State.RUNNING)
+        await hears("at the next")
+        assert listed(other) == [*waits, "at the next"]
+        other.account.hand_over()
+        await other.ends()
+    async with owner(world, journal) as third:
+        await third.reaches(State.RUNNING)
+        await receiver.gets(2, event="login", params=[0])
+        assert listed(third) == []
+
+
+async def test_check_event_begins_anew_where_no_process_shares_the_journal(
+    world: World, journal: Journal, account: Account, receiver: Receiver
+) -> None:
+    async with owner(world, journal, is_shared=False) as one:
+        await logs_in(one, world)
+        listed(one)
+        account.friend("小灰").says("lost to check_event")
+        await receiver.get(content="lost to check_event")
+    assert "account.check_event" not in await journal.state("default")
+    async with owner(world, journal, is_shared=False) as other:
+        await other.reaches(State.RUNNING)
+        assert listed(other) == []

@@ -1,7 +1,7 @@
 """The files of one account, on whatever node it runs: in the folder here, in the store, or at WeChat.
 
 The journal calls a file of openwx's own by its name in the folder of media. ``keeper`` puts it into the store;
-``at_hand`` and ``found`` bring it back where this node lacks it.
+``for_delivery``, ``at_hand`` and ``found`` bring it back where this node lacks it.
 """
 
 import asyncio
@@ -123,22 +123,29 @@ class AccountFiles:
     async def at_hand(self, report: R) -> R:
         """Return a report of the journal with its file here: by its path, which is its ``media_path``, too.
 
-        Without an attachment where the file cannot be had within bounds: ``media_data`` is left out.
+        Without an attachment where the file cannot be had within bounds: ``media_data`` is left out. WeChat is not
+        asked: a reader of old reports must not cause calls.
         """
+        return await self._with_file(report, ask_wechat=False)
+
+    async def for_delivery(self, report: Report) -> Report:
+        """As ``at_hand``, for a delivery: what is in no store any more, and was received, is fetched from WeChat."""
+        return await self._with_file(report, ask_wechat=True)
+
+    async def _with_file(self, report: R, *, ask_wechat: bool) -> R:
         if not (report.attachment and self.is_shared):
             return self.named(report)
         self.keeper.watch([report.attachment])
         try:
             named = msgspec.json.decode(report.body, type=_Named) if report.body else _Named()
-            path = await self._local(
-                _Wanted(
-                    attachment=report.attachment,
-                    size=named.size,
-                    media_id=named.media_id,
-                    sent=named.sent,
-                    reply_to=report.reply_to if isinstance(report, Report) else b"",
-                )
+            wanted = _Wanted(
+                attachment=report.attachment,
+                size=named.size,
+                media_id=named.media_id if ask_wechat else "",
+                sent=named.sent,
+                reply_to=report.reply_to if isinstance(report, Report) else b"",
             )
+            path = await self._local(wanted)
         except (*NotHere, msgspec.DecodeError) as error:
             return self._without(report, error)
         body = with_path(report.body, str(path))
@@ -217,7 +224,8 @@ class AccountFiles:
             await asyncio.to_thread(Path(file.path).replace, part)
 
     async def _ref_of(self, media_id: str) -> MediaRef | None:
-        record = await self._journal.media(self._account, media_id.rpartition(":")[0])
+        key = media_id.rpartition(":")[0]
+        record = await self._journal.media(self._account, key) if key else None
         return None if record is None else msgspec.json.decode(record, type=_Known).ref
 
 

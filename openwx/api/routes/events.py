@@ -1,18 +1,18 @@
 """Routes that report what happens."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from openwx.accounts.check_event import encoded
+from openwx.accounts.check_event import Listed, encoded
 from openwx.accounts.streams import Missed, Reader, StreamEnded
 from openwx.api.answers import LAST_ID, MISSED
 from openwx.api.callers import Scope
 from openwx.api.routing import LongPoll, route
 from openwx.api.stream_models import EventStream, Follow, FollowStream, Listing, Socket, body_of
-from openwx.store.records import Report
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -38,7 +38,7 @@ class CheckEvent(Follow):
 @route(
     "check_event", scope=Scope.SEND, reads_with="after", any_state=True, cancel_on_disconnect=True
 )
-async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Report] | Listing:
+async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Listed] | Listing:
     """Return the reports since the last call, as soon as there are any; `[]` after the time.
 
     With `after=` an id: the reports after that one, for any number of callers, with the filters of `events`. The header
@@ -46,7 +46,8 @@ async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Report] 
     """
     if call.after is None:
         buffer = account.buffer
-        return LongPoll(buffer.wait, buffer.pop_all, encoded, buffer.push_back, call.timeout)
+        encode = partial(encoded, account.stream.files)
+        return LongPoll(buffer.wait, buffer.pop_all, encode, buffer.push_back, call.timeout)
     ended_before = bool(account.stream.ended)
     async with account.stream.read(call.begin, call.filter()) as reader:
         try:

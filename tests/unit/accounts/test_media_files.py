@@ -152,9 +152,22 @@ async def test_what_the_store_has_not_is_asked_of_wechat(
     if damage is not None:
         shelf.files[key_of(file.kept_as)] = damage
     wechat.content = b"content"
-    found = await files_of(elsewhere, wechat).at_hand(report)
+    found = await files_of(elsewhere, wechat).for_delivery(report)
     assert Path(found.attachment).read_bytes() == b"content"
     assert [one.name for one in elsewhere.folder.path.iterdir()] == [file.kept_as]
+
+
+async def test_readers_of_old_reports_cause_no_calls(
+    here: Process, elsewhere: Process, wechat: WeChat, shelf: Shelf
+) -> None:
+    file = await kept(here, wechat)
+    known = {"77": msgspec.json.encode({"media_id": "77:6", "ref": msgspec.to_builtins(REF)})}
+    await here.journal.write(WriteBatch(account="me", media=known))
+    report = await here.report(file.kept_as, told(file))
+    shelf.files.clear()
+    wechat.content = b"content"
+    found = await files_of(elsewhere, wechat).at_hand(report)
+    assert (found.attachment, wechat.asked) == ("", 0)
 
 
 async def test_what_is_nowhere_is_left_out_in_words(
@@ -165,7 +178,7 @@ async def test_what_is_nowhere_is_left_out_in_words(
     await here.journal.write(WriteBatch(account="me", media=known))
     report = await here.report(file.kept_as, told(file))
     shelf.files.clear()
-    found = await files_of(elsewhere, wechat).at_hand(report)
+    found = await files_of(elsewhere, wechat).for_delivery(report)
     assert (found.attachment, found.body) == ("", report.body)
     assert "media_data is left out" in caplog.text
     assert "is not on the shelf, and WeChat did not give it" in caplog.text
@@ -183,7 +196,7 @@ async def test_a_store_that_is_away_holds_nothing_up_for_long(
     file = await kept(here, wechat)
     report = await here.report(file.kept_as, told(file))
     shelf.is_away = True
-    found = await files_of(elsewhere, wechat).at_hand(report)
+    found = await files_of(elsewhere, wechat).for_delivery(report)
     assert found.attachment == ""
 
 

@@ -274,7 +274,8 @@ def test_an_account_that_another_process_may_have(
     assert health.headline == headline
     assert all(map(chinese_only, sentences(health)))
     assert health.tone != "bad"
-    assert not (health.scans or health.start)
+    assert not health.scans
+    assert not health.start
 
 
 def test_why_a_bot_is_read_by_another_program() -> None:

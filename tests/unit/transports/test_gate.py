@@ -67,7 +67,8 @@ async def peer() -> AsyncIterator[Peer]:
 
 @pytest.fixture
 async def connector() -> AsyncIterator[SlowConnector]:
-    async with SlowConnector() as connector:
+    connector = SlowConnector()
+    async with connector:
         yield connector
 
 
