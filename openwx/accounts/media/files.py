@@ -69,6 +69,8 @@ class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
     ref: MediaRef | None = None
     sent: str = ""
     reply_to: bytes = b""
+    is_patient: bool = True
+    """Whether to try again while the store is away."""
 
 
 class AccountFiles:
@@ -142,6 +144,7 @@ class AccountFiles:
                 attachment=report.attachment,
                 size=named.size,
                 media_id=named.media_id if ask_wechat else "",
+                is_patient=ask_wechat,
                 sent=named.sent,
                 reply_to=report.reply_to if isinstance(report, Report) else b"",
             )
@@ -193,6 +196,8 @@ class AccountFiles:
                     try:
                         await self._get(wanted)
                     except FileStoreError as error:
+                        if not wanted.is_patient:
+                            raise
                         failure = error
                     else:
                         return

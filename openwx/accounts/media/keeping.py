@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
+from pathlib import Path
 
 from openwx import backoff
 from openwx.accounts.media.folder import key_of
@@ -44,6 +45,8 @@ class Keeper:
         self._changing = KeyedLock()
         self._stored: set[str] = set()
         """Names of files that are in the store, as far as is known, or cannot be put from here."""
+        self._is_away = False
+        """Whether the store has failed for long, and not worked since: then nobody waits for it."""
         self._naming: Counter[str] = Counter()
         """Names in batches that are being written."""
         self._to_look_at: set[str] = set()
@@ -69,7 +72,10 @@ class Keeper:
             self._some.set()
 
     async def keep(self, attachments: Iterable[str]) -> None:
-        """Put files where other nodes find them, unless they are there. Raise ``FileStoreError`` after a while."""
+        """Put files where other nodes find them, unless they are there.
+
+        Raise ``FileStoreError`` after a while; at once while the store is known to be away.
+        """
         for name in self._own(attachments):
             async with self._changing.hold(name):
                 if name not in self._stored:
@@ -77,7 +83,9 @@ class Keeper:
                     self._stored.add(name)
 
     async def keep_if_possible(self, attachments: Iterable[str]) -> None:
-        """As ``keep``, but what cannot be put now stays on this node alone, and is tried again later."""
+        """As ``keep``, but what cannot be put now stays on this node alone, and is tried again by ``run``."""
+        if self._is_away:
+            return
         try:
             await self.keep(attachments)
         except FileStoreError as error:
@@ -110,15 +118,19 @@ class Keeper:
                 path = self._folder.path_of(name)
                 for pause_s in self._timing.backoff():
                     try:
-                        return await self._store.put(key_of(name), path)
+                        return await self._put_once(name, path)
                     except FileStoreError as error:
                         failure = error
-                    if not await asyncio.to_thread(path.is_file):
-                        break
+                    if self._is_away or not await asyncio.to_thread(path.is_file):
+                        raise failure
                     await asyncio.sleep(pause_s)
         except TimeoutError:
-            pass
+            self._is_away = True
         raise failure
+
+    async def _put_once(self, name: str, path: Path) -> None:
+        await self._store.put(key_of(name), path)
+        self._is_away = False
 
     # -- in the background -----------------------------------------------------------------------------------
 
@@ -158,7 +170,7 @@ class Keeper:
             async with asyncio.timeout(within_s(self._folder.max_size)):
                 is_here = await asyncio.to_thread(path.is_file)
                 if is_here and not await self._store.has(key_of(name)):
-                    await self._store.put(key_of(name), path)
+                    await self._put_once(name, path)
             self._stored.add(name)
 
     def _log_unread(self, error: JournalError) -> None:

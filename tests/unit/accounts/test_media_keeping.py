@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,7 +128,6 @@ async def test_a_store_that_is_away_is_told_and_what_it_missed_is_put_later(
     keeper: Keeper,
     shelf: Shelf,
     monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(keeping, "STORE_WITHIN_S", -0.9)
     shelf.is_away = True
@@ -137,11 +137,28 @@ async def test_a_store_that_is_away_is_told_and_what_it_missed_is_put_later(
     with keeper.naming([file.kept_as]):
         await keeper.keep_if_possible([file.kept_as])
         await here.report(file.kept_as)
-    assert "is on this node alone for now: the shelf is away" in caplog.text
     monkeypatch.setattr(keeping, "STORE_WITHIN_S", 15.0)
     async with running(keeper):
         shelf.is_away = False
         await until(lambda: shelf.files)
+
+
+async def test_while_the_store_is_away_nobody_waits_for_it_again(
+    here: Process, keeper: Keeper, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setattr(keeping, "STORE_WITHIN_S", -0.9)
+    shelf.is_away = True
+    first, second = await here.file(), await here.file()
+    await keeper.keep_if_possible([first.kept_as])
+    assert "is on this node alone for now: the shelf is away" in caplog.text
+    monkeypatch.setattr(keeping, "STORE_WITHIN_S", 3600.0)
+    await keeper.keep_if_possible([second.kept_as])
+    with pytest.raises(FileStoreError):
+        await keeper.keep([second.kept_as])
+    shelf.is_away = False
+    await keeper.keep([second.kept_as])
+    await keeper.keep_if_possible([first.kept_as])
+    assert len(shelf.files) == 2
 
 
 async def test_a_file_that_is_gone_is_not_tried_for_long(here: Process, keeper: Keeper) -> None:

@@ -96,6 +96,13 @@ async def test_what_is_old_is_listed(copying: Open) -> None:
         assert await here.store.older(-60) == []
 
 
+async def test_it_says_what_it_has(copying: Open) -> None:
+    async with copying("here") as here, copying("there") as there:
+        assert not await there.store.has(KEY)
+        await here.store.put(KEY, written(here, b"x"))
+        assert (await there.store.has(KEY), await there.store.has(OTHER)) == (True, False)
+
+
 async def test_more_than_media_may_have_is_not_got(copying: Open) -> None:
     async with copying("here") as here, copying("there") as there:
         await here.store.put(KEY, written(here, b"x" * (2**20 + 5)))
