@@ -84,16 +84,27 @@ class VisibleGateway:
         """Return where each of the caller's accounts is, by name; where it was, while the journal cannot be read."""
         if self._node is None:
             return {name: Whereabouts(name) for name in self.accounts}
-        try:
-            view = await self._node.directory.view()
-        except JournalError:
-            view = self._node.seen
-        found = elsewhere.all_of(view)
+        found = await self._found(self._node)
         return {name: where for name, where in found.items() if self._caller.sees(name)}
+
+    async def _found(self, node: "ClusterNode") -> dict[str, Whereabouts]:
+        directory = node.directory
+        try:
+            found = elsewhere.all_of(await directory.view())
+            if any(one.wanted and not one.node for one in found.values()):
+                directory.forget()  # a node may have taken it since
+                found = elsewhere.all_of(await directory.view())
+        except JournalError:
+            return elsewhere.all_of(node.seen)
+        return found
 
     async def where_is(self, name: str | None) -> Whereabouts:
         """Find where one of the caller's accounts is, or the only one. Raise ``CallerError`` (-2)."""
-        return chosen(await self.whereabouts(), name)
+        found = await self.whereabouts()
+        if self._node is not None and name is not None and name not in found:
+            self._node.directory.forget()
+            found = await self.whereabouts()
+        return chosen(found, name)
 
     def should_run(self, account: "Account") -> bool:
         return self._manager.should_run(account)

@@ -34,6 +34,10 @@ class Directory:
         """The name of this node."""
         return self._ownership.node
 
+    def forget(self) -> None:
+        """Read the store anew for the next answer."""
+        self._read_at = float("-inf")
+
     def note(self, view: ClusterView) -> None:
         """Use a view that was read just now."""
         self._view, self._read_at = view, steady()
@@ -52,7 +56,7 @@ class Directory:
         """
         owner = (await self.owners()).get(account)
         if but is not None and owner == but:
-            self._read_at = float("-inf")
+            self.forget()
             owner = (await self.owners()).get(account)
         return owner
 

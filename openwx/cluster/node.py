@@ -60,7 +60,9 @@ class ClusterNode:
         self._left = asyncio.Event()
         self._wake = asyncio.Event()
         self._told = Throttle(_LOG_EVERY_S)
-        self.starting = Starting(settings, manager, journal, ownership, self.rows, self._wake)
+        self.starting = Starting(
+            settings, manager, journal, ownership, self.rows, self.directory, self._wake
+        )
         """Starts and stops accounts, wherever they run."""
 
     # -- what others ask for ---------------------------------------------------------------------------------

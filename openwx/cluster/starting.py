@@ -11,6 +11,7 @@ from openwx.accounts.account import Account
 from openwx.accounts.manager import AccountManager
 from openwx.accounts.registry import AccountRegistry, TransportKind
 from openwx.accounts.start_call import StartCall
+from openwx.cluster.directory import Directory
 from openwx.cluster.rows import Rows
 from openwx.config import Settings
 from openwx.domain.events import State
@@ -43,6 +44,7 @@ class Starting:
         journal: Journal,
         ownership: Ownership,
         rows: Rows,
+        directory: Directory,
         changed: asyncio.Event,
     ) -> None:
         """Set ``changed`` after each change of a row."""
@@ -51,6 +53,7 @@ class Starting:
         self._journal = journal
         self._ownership = ownership
         self._rows = rows
+        self._directory = directory
         self._changed = changed
         self._changing = asyncio.Lock()
         """Held while this node changes a row."""
@@ -108,6 +111,7 @@ class Starting:
             await registry.save(self._journal, saved, name)
         except JournalError as error:
             raise journal_guard.not_kept(error, _NOT_DONE) from error
+        self._directory.forget()
         self._changed.set()
 
     def _started(self, call: StartCall, view: ClusterView, *, is_new: bool) -> AccountRegistry:

@@ -15,6 +15,7 @@ from openwx.accounts.account import Account
 from openwx.accounts.manager import AccountManager
 from openwx.cluster.rows import Rows
 from openwx.config.models import AccountSettings
+from openwx.domain.events import State
 from openwx.errors import LeaseLost
 from openwx.lease import Gate
 from openwx.logcontext import bind
@@ -63,6 +64,7 @@ class Term:
         self._next_node = ""
         self._start = ""
         """The ``start_client`` that it was started for."""
+        self._is_wanted_again = False
         self._told = asyncio.Event()
         """Set when ``run`` has to look what to do."""
 
@@ -86,14 +88,16 @@ class Term:
             self._told.set()
 
     def note(self) -> None:
-        """Look at the account's row: after another ``start_client``, one that has stopped is started anew."""
-        if self._is_started_anew:
-            self._told.set()
-
-    @property
-    def _is_started_anew(self) -> bool:
+        """Look at the account's row: after another ``start_client``, one that stops or has stopped is started anew."""
         saved = self._shared.rows.saved.of(self._name)
-        return saved.wanted and saved.settings.start != self._start
+        if not saved.wanted or saved.settings.start == self._start:
+            return
+        self._start = saved.settings.start
+        account = self._account
+        if account is not None and (account.stop_requested or account.state is State.STOP):
+            self._is_wanted_again = True
+            account.stop()
+            self._told.set()
 
     # -- life ------------------------------------------------------------------------------------------------
 
@@ -111,6 +115,7 @@ class Term:
     async def _run_once(self) -> None:
         """Run the account from one start to its end, and wait for a reason to go on."""
         self._told.clear()
+        self._is_wanted_again = False
         self._start = self._shared.rows.saved.of(self._name).settings.start
         try:
             async with self._turn_to_start() as may_start:
@@ -121,11 +126,9 @@ class Term:
                     return
                 await account.until_settled(STARTING_S)
             await account.ended.wait()
-            if (
-                self._goal is None
-            ):  # it has stopped by itself, and stays so until somebody starts it
+            if self._goal is None:  # it ended by itself, and stays so until somebody starts it
                 await self._first_of(self._told.wait())
-            if self._goal is Goal.STOP and self._is_started_anew:
+            if self._goal is Goal.STOP and self._is_wanted_again:
                 self._goal = None
         finally:
             if self._account is not None:

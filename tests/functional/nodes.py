@@ -1,11 +1,15 @@
 """Several nodes on one PostgreSQL, between a simulated WeChat and a backend: in this process, or each in its own."""
 
+import asyncio
+import contextlib
 import pickle
 import signal
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 from msgspec.structs import replace
@@ -15,9 +19,11 @@ from openwx.config import AccountSettings, ReportSettings, Settings
 from openwx.config.cluster import ClusterSettings, StoreSettings
 from openwx.config.listen import Listen
 from openwx.simulator import Account, Simulator
+from openwx.store.base import Journal, Ownership
 from openwx.store.records import ClusterView
 from tests import postgres
 from tests.patience import until_seen
+from tests.reply import Reply
 
 from .world import ALL_EVENTS, PACE, Api, Command, Gateway, Json, Receiver
 
@@ -45,6 +51,73 @@ class Process(Api):
 Node = Process | Gateway
 
 
+class Wire:
+    """The way to PostgreSQL, which can be cut. Use it as ``async with``."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._there = (parts.hostname, parts.port)
+        self._given = url
+        self._is_cut = False
+        self._pipes: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server
+
+    @property
+    def url(self) -> str:
+        host, port = self._there
+        here = self._listener.sockets[0].getsockname()[1]
+        return self._given.replace(f"{host}:{port}", f"127.0.0.1:{here}")
+
+    def cut(self) -> None:
+        """End all connections, and refuse others."""
+        self._is_cut = True
+        for pipe in self._pipes:
+            pipe.cancel()
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    async def __aenter__(self) -> Self:
+        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._listener.close()
+        self.cut()
+        await asyncio.gather(*self._pipes, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pipe = asyncio.ensure_future(self._pipe(reader, writer))
+        self._pipes.add(pipe)
+        pipe.add_done_callback(self._pipes.discard)
+
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_server: asyncio.StreamWriter | None = None
+        try:
+            if self._is_cut:
+                return
+            with contextlib.suppress(OSError):
+                from_server, to_server = await asyncio.open_connection(*self._there)
+                ways = [_carry(reader, to_server), _carry(from_server, writer)]
+                tasks = [asyncio.ensure_future(way) for way in ways]
+                try:
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            for one in (writer, to_server):
+                if one is not None:
+                    one.transport.abort()
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(2**16):
+        writer.write(data)
+        await writer.drain()
+
+
 @dataclass
 class Cluster:
     """All nodes of a test. ``names`` are the configured accounts."""
@@ -54,9 +127,11 @@ class Cluster:
     folder: Path
     http: aiohttp.ClientSession
     url: str
-    names: tuple[str, ...] = ("n0", "n1", "n2", "n3")
+    names: tuple[str, ...] = ("n0", "n1", "n2")
     account: Json = field(default_factory=dict)
     """Settings of all accounts."""
+    lease_s: float = LEASE_S
+    join_pause_s: float = JOIN_PAUSE_S
     schema: str = field(default_factory=postgres.new_schema)
     nodes: dict[str, Node] = field(default_factory=dict)
     wechat: dict[str, Account] = field(default_factory=dict)
@@ -91,7 +166,7 @@ class Cluster:
                 for name in (self.names if names is None else names)
             },
         )
-        quick = {"lease": LEASE_S, "join_pause": JOIN_PAUSE_S}
+        quick = {"lease": self.lease_s, "join_pause": self.join_pause_s}
         return settings.model_copy(
             update={"cluster": settings.cluster.model_copy(update=quick)} | more
         )
@@ -123,14 +198,23 @@ class Cluster:
 
     # -- what there is ---------------------------------------------------------------------------------------
 
-    def visit(self) -> Any:
+    def visit(self) -> AbstractAsyncContextManager[Journal]:
         """Return the journal as a command has it, to be entered."""
         return store.open(self.url, schema=self.schema)
 
     async def view(self) -> ClusterView:
         async with self.visit() as journal:
-            assert journal.ownership is not None
-            return await journal.ownership.view()
+            return await ownership_of(journal).view()
+
+    async def moves(self, account: str, node: str) -> None:
+        """Do what ``openwx cluster move`` does."""
+        async with self.visit() as journal:
+            assert await ownership_of(journal).assign(account, node)
+
+    async def drains(self, node: str, *, on: bool = True) -> None:
+        """Do what ``openwx cluster drain`` does."""
+        async with self.visit() as journal:
+            assert await ownership_of(journal).set_draining(node, is_draining=on)
 
     async def owners(self) -> dict[str, str]:
         """Return the nodes of the accounts; empty where an account has none."""
@@ -141,8 +225,7 @@ class Cluster:
     ) -> dict[str, str]:
         """Wait until the accounts are owned so; by default, until each has a node."""
         async with self.visit() as journal:
-            assert journal.ownership is not None
-            ownership = journal.ownership
+            ownership = ownership_of(journal)
 
             async def look() -> dict[str, str]:
                 return owners_in(await ownership.view())
@@ -173,7 +256,7 @@ class Cluster:
 
     async def _runs_on(self, name: str, node: Node) -> bool:
         try:
-            return "uid" in (await node.get("get_user_info", client=name)).json
+            return await self.state(name, node) == "running"
         except aiohttp.ClientError:
             return False
 
@@ -187,10 +270,45 @@ class Cluster:
         for who in people:
             await who.phone.logs_in()
         owners = await self.runs()
-        for name in self.names:
-            user = (await self.of(name, owners).get("get_user_info", client=name)).json
-            self.wechat[name] = next(one for one in people if one.uin == user["uid"])
+        for number, who in enumerate(people):
+            says(who, f"person {number}")
+            await self.receiver.get(content=f"person {number}")
+        for upload in self.receiver.uploads:
+            if str(upload.json.get("content")).startswith("person "):
+                number = int(upload.json["content"].removeprefix("person "))
+                self.wechat[upload.query["client"]] = people[number]
         return owners
+
+    def says(self, name: str, text: str) -> None:
+        """Have somebody write to an account."""
+        says(self.wechat[name], text)
+
+    async def delivers(self, name: str, text: str) -> None:
+        """Have somebody write to an account, and wait until the backend has it."""
+        self.says(name, text)
+        await self.receiver.get(content=text)
+
+    async def sends(self, name: str, node: Node, text: str) -> Reply:
+        """Call ``send_friend_message`` on a node."""
+        who = self.wechat[name]
+        if who.clawbot.is_bound:
+            return await node.get("send_friend_message", client=name, id="@owner", content=text)
+        return await node.get(
+            "send_friend_message", client=name, account="xiaohui2016", content=text
+        )
+
+
+def says(who: Account, text: str) -> None:
+    """Have somebody write to an account of WeChat, over the transport that it is reached by."""
+    if who.clawbot.is_bound:
+        who.clawbot.says(text)
+    else:
+        who.friend("小灰").says(text)
+
+
+def ownership_of(journal: Journal) -> Ownership:
+    assert journal.ownership is not None
+    return journal.ownership
 
 
 def owners_in(view: ClusterView) -> dict[str, str]:

@@ -1,20 +1,246 @@
 """Several nodes that share the accounts: who runs which, and what callers of any of them are told."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tests.patience import until, until_seen
 
 from .nodes import Cluster
 
+ABC = ("a", "b", "c")
 
-async def test_three_nodes_share_the_accounts(cluster: Cluster) -> None:
-    for name in "abc":
-        await cluster.start(name)
-    owners = await cluster.log_in()
-    assert sorted(Counter(owners.values()).values()) == [1, 1, 2]
+
+@pytest.fixture(params=["web", "ilink"])
+def either(cluster: Cluster, request: pytest.FixtureRequest) -> Cluster:
+    """Return a cluster whose accounts run over either transport."""
+    cluster.account = {"transport": request.param}
+    return cluster
+
+
+async def starts(cluster: Cluster, *nodes: str) -> dict[str, str]:
+    """Start nodes in this process, and log all accounts in."""
+    await asyncio.gather(*(cluster.start(node) for node in nodes))
+    return await cluster.log_in()
+
+
+def on(node: str, *names: str) -> Callable[[dict[str, str]], bool]:
+    """Whether all of these accounts are owned by a node."""
+    return lambda owners: all(owners.get(name) == node for name in names)
+
+
+async def test_three_nodes_share_the_accounts(either: Cluster) -> None:
+    cluster = either
+    owners = await starts(cluster, *ABC)
+    assert Counter(owners.values()) == {"a": 1, "b": 1, "c": 1}
     for name, owner in owners.items():
-        friend = cluster.wechat[name].friend("小灰")
-        friend.says(f"to {name}")
-        await cluster.receiver.get(content=f"to {name}")
-        reply = await cluster.nodes[owner].get(
-            "send_friend_message", client=name, account="xiaohui2016", content="hi"
-        )
-        assert reply.code == 0
+        await cluster.delivers(name, f"to {name}")
+        assert (await cluster.sends(name, cluster.nodes[owner], "hi")).code == 0
+
+
+async def test_a_move_hands_an_account_over(either: Cluster) -> None:
+    """It goes on elsewhere with the saved session, and nobody is told of a stop."""
+    cluster = either
+    owners = await starts(cluster, "a", "b")
+    cluster.receiver.forget()
+    name = cluster.names[0]
+    other = {"a": "b", "b": "a"}[owners[name]]
+    await cluster.moves(name, other)
+    await cluster.until_owned(on(other, name))
+    assert (await cluster.runs())[name] == other
+    await cluster.delivers(name, "after the move")
+    assert (await cluster.sends(name, cluster.nodes[other], "from there")).code == 0
+    assert not cluster.receiver.got(event="stop")
+    assert not cluster.receiver.got(event="input_qrcode")
+    # Nothing moves back by itself, though this node has more than its share.
+    for _ in range(3):
+        assert (await cluster.runs())[name] == other
+
+
+async def test_a_node_that_drains_hands_all_over_and_is_not_ready(cluster: Cluster) -> None:
+    await starts(cluster, "a", "b")
+    await cluster.drains("a")
+    await cluster.until_owned(on("b", *cluster.names))
+    await cluster.runs()
+    node = cluster.nodes["a"]
+    async with cluster.http.get(f"{node.url}/readyz") as answer:
+        ready = await answer.json()
+    assert (answer.status, ready["code"], ready["status"]) == (
+        503,
+        -4,
+        "not ready: the node drains",
+    )
+    async with cluster.http.get(f"{cluster.nodes['b'].url}/readyz") as answer:
+        ready = await answer.json()
+    assert (answer.status, ready["node"], ready["lost"]) == (200, "b", [])
+    assert ready["accounts"].keys() == set(cluster.names)
+    # It takes what is left once it drains no more.
+    await cluster.drains("a", on=False)
+    await cluster.nodes["b"].stop()
+    await cluster.until_owned(on("a", *cluster.names))
+    await cluster.runs()
+
+
+async def test_a_call_at_another_node_names_the_one_that_runs_the_account(
+    cluster: Cluster,
+) -> None:
+    cluster.names = ("n0",)
+    owners = await starts(cluster, "a", "b")
+    there = owners["n0"]
+    here = cluster.nodes[{"a": "b", "b": "a"}[there]]
+    for params in ({"client": "n0"}, {}):
+        for call in ("get_user_info", "get_client_info", "check_event"):
+            reply = await here.get(call, **params)
+            assert (reply.status, reply.code) == (503, -4)
+            assert reply.headers["Retry-After"] == "5"
+            assert (reply.json["state"], reply.json["node"]) == ("init", there)
+            assert f"node {there}" in reply.words
+    reply = await here.get("get_user_info", client="n9")
+    assert (reply.status, reply.code) == (400, -2)
+    assert "n0" in reply.words
+    (client,) = (await here.get("check_client")).json["client"]
+    assert (client["account"], client["node"], client["pid"]) == ("n0", there, 0)
+    assert client["reason_code"] == "on_another_node"
+    (client,) = (await cluster.nodes[there].get("check_client")).json["client"]
+    assert (client["state"], client["node"]) == ("running", there)
+
+
+# -- starting and stopping from any node -----------------------------------------------------------------
+
+
+async def test_any_node_starts_and_stops_any_account(either: Cluster) -> None:
+    cluster = either
+    cluster.names = ("n0", "n1")
+    owners = await starts(cluster, "a", "b")
+    here, there = cluster.nodes[owners["n0"]], owners["n1"]
+    stopped = (await here.get("stop_client", client="n1")).json
+    assert (stopped["code"], stopped["account"], stopped["node"]) == (0, "n1", there)
+    await cluster.receiver.get(event="stop")
+    await cluster.until_owned(lambda owners: owners["n1"] == "")
+    (client,) = (await here.get("check_client", client="n1")).json["client"]
+    assert (client["state"], client["reason_code"]) == ("stop", "stopped_by_stop_client")
+    started = (await here.get("start_client", client="n1")).json
+    assert (started["code"], started["status"]) == (0, "success")
+    assert started["node"] in ("a", "b")
+    assert (await cluster.runs("n1"))["n1"]
+    again = (await here.get("start_client", client="n1")).json
+    assert (again["code"], again["status"]) == (0, "client already exists")
+    await cluster.delivers("n1", "once more")
+
+
+async def test_the_end_of_the_only_account_ends_no_process(cluster: Cluster) -> None:
+    cluster.names = ("n0",)
+    owners = await starts(cluster, "a")
+    node = cluster.nodes[owners["n0"]]
+    assert (await node.get("stop_client")).code == 0
+    await cluster.until_owned(lambda owners: owners["n0"] == "")
+    assert (await node.get("check_client")).json["client"][0]["state"] == "stop"
+    assert (await node.get("start_client", client="n0")).json["node"] == "a"
+    await cluster.runs()
+
+
+async def test_a_new_account_runs_on_some_node_and_is_known_to_all(cluster: Cluster) -> None:
+    await starts(cluster, *ABC)
+    reply = await cluster.nodes["a"].get("start_client", client="new", post_event="1")
+    assert reply.json["status"] == "success"
+    owner = (await cluster.until_owned(lambda owners: owners.get("new")))["new"]
+    assert reply.json["node"] == owner
+    for node in cluster.nodes.values():
+        listed = (await node.get("check_client")).json["client"]
+        assert [one["account"] for one in listed] == [*cluster.names, "new"]
+        assert listed[-1]["node"] == owner
+    assert (await cluster.nodes["b"].get("start_client", client="NEW")).code == -2
+    await cluster.simulator.add_account("one more", friends=1, groups=1).phone.logs_in()
+    await cluster.runs("new")
+    # It outlives its node.
+    await cluster.nodes[owner].stop()
+    await cluster.until_owned(lambda owners: owners["new"] not in ("", owner))
+    await cluster.runs("new")
+
+
+async def test_a_start_waits_only_a_while_for_a_node(cluster: Cluster) -> None:
+    """No node knows the account: its configuration is nowhere here."""
+    cluster.names = ("n0",)
+    await starts(cluster, "a")
+    await cluster.drains("a")
+    started = (await cluster.nodes["a"].get("start_client", client="n0")).json
+    assert (started["code"], started["state"], started["node"]) == (0, "init", "")
+
+
+async def test_one_that_stopped_by_itself_is_started_from_another_node(cluster: Cluster) -> None:
+    cluster.names = ("n0",)
+    owners = await starts(cluster, "a", "b")
+    there, who = owners["n0"], cluster.wechat["n0"]
+    here = cluster.nodes[{"a": "b", "b": "a"}[there]]
+    who.refuse_login(1203)
+    who.phone.logs_out_web()
+    await who.phone.sees_push_login()
+    who.phone.confirm()
+    await until_seen(
+        lambda: cluster.state("n0", cluster.nodes[there]), lambda state: state == "stop"
+    )
+    who.allow_login()
+    assert (await here.get("start_client", client="n0")).code == 0
+    await who.phone.sees_push_login()
+    who.phone.confirm()
+    assert (await cluster.runs())["n0"] == there
+
+
+# -- limits ----------------------------------------------------------------------------------------------
+
+
+async def test_max_clients_bounds_each_node_and_the_rest_is_told(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    for node in ("a", "b"):
+        await cluster.start(node, max_clients=1)
+    owners = await cluster.until_owned(lambda owners: sorted(owners.values()) == ["", "a", "b"])
+    (left,) = (name for name, owner in owners.items() if not owner)
+    node = cluster.nodes["a"]
+
+    async def lost() -> list[str]:
+        async with cluster.http.get(f"{node.url}/readyz") as answer:
+            return list((await answer.json())["lost"])
+
+    assert await until_seen(lost) == [left]
+    await until(lambda: f"{left}: runs nowhere" in caplog.text)
+    async with cluster.http.get(f"{node.url}/metrics") as answer:
+        text = await answer.text()
+    assert "openwx_accounts_unowned 1.0" in text
+    assert "openwx_lease_left_seconds" in text
+    reply = await node.get("start_client", client="new")
+    assert (reply.status, reply.code) == (429, -7)
+    assert "max_clients" in reply.words
+    # A third node takes it.
+    await cluster.start("c")
+    assert (await cluster.until_owned())[left] == "c"
+    assert await until_seen(lost, lambda names: not names) == []
+
+
+async def test_nodes_whose_configurations_differ_take_nothing_from_each_other_at_once(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster.names = ("n0", "n1")
+    await cluster.start("a")
+    await cluster.log_in()
+    await cluster.start("b", account={"send_tries": 7})
+    await cluster.drains("a")
+    await cluster.until_owned(lambda owners: not any(owners.values()))
+    await until(
+        lambda: "its settings differ from those of the node that ran it last" in caplog.text
+    )
+    # Nobody else takes them, so the other node does, and its settings are those of the accounts now.
+    await cluster.until_owned(on("b", *cluster.names))
+    await cluster.runs()
+    await cluster.start("c", account={"send_tries": 7})
+    await cluster.nodes["b"].stop()
+    await cluster.until_owned(on("c", *cluster.names))
+
+
+async def test_an_account_runs_only_where_it_is_configured(cluster: Cluster) -> None:
+    cluster.names = ("n0", "n1")
+    await asyncio.gather(cluster.start("a", names=("n0",)), cluster.start("b", names=("n0", "n1")))
+    owners = await cluster.until_owned()
+    assert owners["n1"] == "b"

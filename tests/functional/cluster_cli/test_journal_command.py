@@ -13,6 +13,7 @@ from tests.unit.store.reports import a_message
 
 from ..typed import Typed
 from .conftest import Environ
+from .nodes import member
 
 
 async def fill(data_dir: Path, *accounts: str) -> None:
@@ -99,3 +100,15 @@ async def test_where_postgres_does_not_answer(
     (line,) = err.splitlines()
     assert "the journal is not copied: the store cannot be opened" in line
     assert "s3cr3t" not in err
+
+
+async def test_an_account_that_a_node_runs_is_not_replaced(
+    typed: Typed, data_dir: Path, shared: Environ
+) -> None:
+    await fill(data_dir, "shop")
+    async with member(shared, "wx-2") as other:
+        await other.owns("shop")
+        code, _, err = await typed("journal", "copy", **shared)
+        assert code == 2
+        assert "shop: a node runs this account: stop it first" in err
+        assert await other.journal.newest_published("shop") == 0

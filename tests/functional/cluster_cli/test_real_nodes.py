@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from openwx.simulator import Account
 from openwx.store.records import DeliveryStatus
 
 from ..nodes import Cluster
 from ..typed import Typed
+from ..world import Receiver, World
 from .conftest import Environ
 
 
@@ -100,3 +102,32 @@ async def test_the_outbox_of_an_account_on_another_node(
             "outbox", "drop", "--all", "--yes", "--client", here, **of_cluster
         )
         assert (code, out) == (0, "1 done\n")
+
+
+async def test_one_process_becomes_several(
+    world: World, account: Account, receiver: Receiver, cluster: Cluster, typed: Typed
+) -> None:
+    """Its login goes on, and readers continue where they were."""
+    former = await world.run()
+    account.friend("小灰").says("before")
+    await receiver.get(content="before")
+    before = (await former.get("get_history")).json["messages"]
+    await former.stop()
+    environ = {
+        "OPENWX_DATA_DIR": str(world.data_dir),
+        "OPENWX_STORE__URL": cluster.url,
+        "OPENWX_STORE__SCHEMA": cluster.schema,
+    }
+    code, out, err = await typed("journal", "copy", **environ)
+    assert (code, err) == (0, "")
+    assert out.startswith("default: ")
+
+    cluster.names = ("default",)
+    node = await cluster.start("a", data_dir=world.data_dir)
+    assert await cluster.runs() == {"default": "a"}
+    assert account.logins == 1
+    account.friend("小灰").says("after")
+    await receiver.get(content="after")
+    *since, last = (await node.get("get_history", client="default")).json["messages"]
+    assert [one["content"] for one in before] == ["before"]
+    assert (since, last["content"]) == (before, "after")

@@ -1,12 +1,15 @@
 """``openwx doctor`` where nodes share a PostgreSQL: what it finds of it, of the nodes, and of proxies."""
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from yarl import URL
 
+from openwx.cli.doctor import access, process
 from openwx.cli.doctor import shared as checks
 from openwx.cli.doctor.finding import Finding, Level
 from openwx.config import Settings, load
@@ -227,3 +230,37 @@ async def test_a_role_that_was_given_a_schema(shared: Environ, postgres_url: str
     finally:
         await admin.execute(f"DROP OWNED BY {schema} CASCADE; DROP ROLE {schema}")
         await admin.close()
+
+
+def peers(shared: Environ, host: str, port: int, **more: str) -> Settings:
+    listen = {
+        "OPENWX_CLUSTER__LISTEN": f"{host}:{port}",
+        "OPENWX_CLUSTER__SECRET": "Zt3xQ8mV1nB5kL7pR2wY9cD4fG6hJ0sA",
+    }
+    return load(None, shared | listen | more, {}).settings
+
+
+def test_the_address_for_other_nodes(shared: Environ, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = peers(shared, "127.0.0.1", port)
+        (one,) = [
+            one
+            for one in process.ports(settings, process.Beside([]))
+            if one.about == "cluster.listen"
+        ]
+        assert one.level is Level.PROBLEM
+        assert f"127.0.0.1:{port} is taken by another program" in one.words
+        assert one.advice.endswith("under [cluster]")
+    assert access.exposure(settings) == []
+    (one,) = access.exposure(peers(shared, "10.0.0.5", 3100))
+    assert (one.level, one.about) == (Level.WARNING, "cluster.listen")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    for file in (cert, key):
+        file.write_text("no certificate")
+        file.chmod(0o600)
+    tls = {"OPENWX_CLUSTER__TLS_CERT": str(cert), "OPENWX_CLUSTER__TLS_KEY": str(key)}
+    settings = peers(shared, "10.0.0.5", 3100, **tls)
+    assert access.exposure(settings) == []
+    (one,) = access.certificates(settings)
+    assert (one.level, one.about) == (Level.PROBLEM, "cluster.listen")

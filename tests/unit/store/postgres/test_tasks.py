@@ -6,7 +6,7 @@ import pytest
 
 from openwx.errors import LeaseLost
 from openwx.store.base import InDoubt, JournalError
-from openwx.store.postgres import membership
+from openwx.store.postgres import ownership
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.group import Group
 from openwx.store.postgres.journal import PostgresJournal
@@ -54,7 +54,7 @@ async def test_without_a_beat_the_accounts_stop_and_the_error_is_raised(
 ) -> None:
     journal, using = await used(address)
     gate = journal.ownership.gate("me")
-    monkeypatch.setattr(membership.ownership, "beat", broken)
+    monkeypatch.setattr(ownership, "beat", broken)
     async with asyncio.timeout(PATIENCE_S):
         await gate.until_closed()
     with pytest.raises((LeaseLost, JournalError)):
