@@ -19,7 +19,9 @@ from openwx.accounts.manager import AccountManager
 from openwx.accounts.media import types
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import MediaFolder
+from openwx.accounts.media.keeping import delete_orphans
 from openwx.accounts.media.local import AllowedFiles
+from openwx.accounts.media.probe import SharedFolder
 from openwx.accounts.private_targets import AddressGuard, given_by_caller
 from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Resources
@@ -36,6 +38,7 @@ from openwx.errors import ConfigError, LeaseLost, NotNowError, WeChatError
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
 from openwx.store.base import InDoubt, Journal, JournalError, JournalUnavailable
+from openwx.store.files import FileStoreError, MediaStore
 from openwx.store.records import NodeOptions, WriteBatch
 from openwx.timing import Timing
 from openwx.transports import by_kind
@@ -85,6 +88,7 @@ async def running(
         data_dir = data_folder(settings.data_dir, stack)
         clock = Clock()
         journal = await _open_journal(settings, data_dir, clock, stack)
+        media_store = await _media_store(settings, stack)
         # All connections share the context that aiohttp has made already: another one takes 30 ms and its memory.
         connector = aiohttp.TCPConnector(limit=0)
         stack.push_async_callback(connector.close)
@@ -107,6 +111,7 @@ async def running(
             http=http,
             data_dir=data_dir,
             folder=folder,
+            media_store=media_store,
             fetcher=fetcher,
             address_guard=guard,
             local_media=AllowedFiles(
@@ -122,12 +127,14 @@ async def running(
         await gateway.restore()
         node = None
         if journal.ownership is not None:
-            node = ClusterNode(settings, gateway, journal, journal.ownership)
+            is_folder = settings.media_store == "folder"
+            shared_folder = SharedFolder(settings.media_dir) if is_folder else None
+            node = ClusterNode(settings, gateway, journal, journal.ownership, shared_folder)
         service = await _listen(gateway, node, settings, stack)
         leave_word(data_dir / instance.RUNNING, service, stack)
         async with asyncio.TaskGroup() as tasks:
             background = [
-                tasks.create_task(_prune(settings, gateway, journal, folder), name="prune"),
+                tasks.create_task(_prune(settings, gateway, shared), name="prune"),
                 tasks.create_task(clocks.save(clock, journal), name="clock"),
             ]
             tasks.create_task(_run(service, background), name="gateway")
@@ -140,6 +147,18 @@ async def running(
                 if node is not None:
                     await node.leave()
                 gateway.stop()
+
+
+async def _media_store(settings: Settings, stack: AsyncExitStack) -> MediaStore:
+    """Open the store of media. Raises ``ConfigError`` where it cannot be used."""
+    kind, node = settings.media_store, settings.cluster.node
+    database = settings.store
+    try:
+        return await stack.enter_async_context(
+            store.open_files(kind, url=database.url, schema=database.schema, node=node)
+        )
+    except (FileStoreError, JournalError) as error:
+        raise NotNowError(f"media.store {kind}: {error}") from error
 
 
 async def _open_journal(
@@ -205,10 +224,9 @@ async def _have_libmagic() -> None:
         raise ConfigError(words) from error
 
 
-async def _prune(
-    settings: Settings, gateway: AccountManager, journal: Journal, folder: MediaFolder
-) -> None:
-    """Keep the journal and the folder of media bounded."""
+async def _prune(settings: Settings, gateway: AccountManager, shared: Resources) -> None:
+    """Keep the journal, the folder of media and its store bounded."""
+    journal, folder = shared.journal, shared.folder
     limits, keep_days = settings.journal, settings.media.keep_days
     while True:
         try:
@@ -221,9 +239,9 @@ async def _prune(
             await journal.prune_media(keep_s=keep_days * DAY_S)
             await journal.prune_keys(keep_s=KEPT_S)
             wanted = {
-                path
+                attachment
                 for account in await gateway.accounts_in_journal()
-                for path in await journal.files(account)
+                for attachment in await journal.files(account)
             }
             gone = await asyncio.to_thread(folder.clean, keep_days, wanted)
             if gone:
@@ -231,7 +249,9 @@ async def _prune(
                 metrics.dropped(
                     log, "old_media", words, gone, keep_days, count=gone, level=logging.INFO
                 )
-        except (JournalError, InDoubt, LeaseLost, OSError) as error:
+            own = {name for one in wanted if (name := folder.own_name(one))}
+            await delete_orphans(shared.media_store, own)
+        except (JournalError, InDoubt, LeaseLost, FileStoreError, OSError) as error:
             log.warning("old entries and media cannot be deleted now: %s", error)
         await asyncio.sleep(PRUNE_EVERY_S)
 

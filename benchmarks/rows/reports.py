@@ -29,7 +29,7 @@ AT_ONCE = 64
 class NoReplies:
     """The receiver asks for none."""
 
-    def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
+    async def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         return []
 
     def accept(self, sends: list[Send]) -> None:

@@ -21,6 +21,7 @@ from openwx.accounts.check_event import EventBuffer
 from openwx.accounts.console_log import ConsoleLog
 from openwx.accounts.history import History
 from openwx.accounts.holdback import HoldBack
+from openwx.accounts.media.files import AccountFiles
 from openwx.accounts.media.registry import MediaRegistry
 from openwx.accounts.media.resolver import MediaResolver
 from openwx.accounts.media_download import MediaDownloader
@@ -90,7 +91,11 @@ class Account:
         )
         self._qrcode = LoginQRCode(name, resources.data_dir, colour=resources.colour)
         self._status = AccountStatus(name, self._transport, self._qrcode, gate)
-        self._recorder = EventRecorder(name, report, journal, self._qrcode, self._transport)
+        files = AccountFiles(
+            name, report, resources, transport=self._transport, status=self._status
+        )
+        self._files = files
+        self._recorder = EventRecorder(name, report, journal, self._qrcode, self._transport, files)
         self._publisher = Publisher()
         downloader = MediaDownloader(
             name,
@@ -99,13 +104,14 @@ class Account:
             transport=self._transport,
             status=self._status,
             recorder=self._recorder,
+            files=files,
         )
         self._hold_back = HoldBack(name, self._publisher, downloader)
         trusted = trusted_backends(report, guarded)
         resolver = MediaResolver(
             resources.folder, resources.local_media, resources.fetcher, trusted
         )
-        self.media = MediaRegistry(name, journal, resolver, self._transport)
+        self.media = MediaRegistry(name, journal, resolver, self._transport, files)
         self.outgoing = Sender(
             name,
             settings,
@@ -116,6 +122,7 @@ class Account:
             media=self.media,
             recorder=self._recorder,
             hold_back=self._hold_back,
+            files=files,
             status=self._status,
             clock=resources.clock,
             max_age_s=report.max_age,
@@ -129,8 +136,10 @@ class Account:
         self.buffer = EventBuffer(report.check_event_list_max_size)
         """What ``check_event`` returns."""
         self._returned = ReturnedEvents(name, journal, self.buffer)
-        self.stream = Stream(name, journal)
-        self._backend = Backend(name, report, resources, guarded, self.outgoing, self._status, gate)
+        self.stream = Stream(name, journal, files)
+        self._backend = Backend(
+            name, report, resources, guarded, self.outgoing, self._status, gate, files
+        )
         self._reporters = self._backend.reporters
         self._publisher.subscribers = [
             self.questions,
@@ -378,6 +387,7 @@ class Account:
         work = {
             "reporters": self._reporters.run,
             "media in": self._hold_back.run,
+            "files": self._files.keeper.run,
             "poll_api": self._backend.poll,
         }
         return [self._start(tasks, name, run) for name, run in work.items()]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import aiohttp
 
+from openwx.accounts.media.files import AccountFiles
 from openwx.accounts.resources import Resources
 from openwx.accounts.sender import Sender
 from openwx.accounts.status import AccountStatus
@@ -29,8 +30,8 @@ class _StoredReplies(NamedTuple):
 
     sender: Sender
 
-    def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
-        return self.sender.sends_for(report, answer)
+    async def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
+        return await self.sender.sends_for(report, answer)
 
     def accept(self, sends: list[Send]) -> None:
         """Leave them in the journal."""
@@ -48,7 +49,9 @@ class Backend:
         sender: Sender,
         status: AccountStatus,
         gate: Gate,
+        files: AccountFiles,
     ) -> None:
+        self._files = files
         self._account = account
         self._settings = settings
         self._resources = resources
@@ -91,6 +94,7 @@ class Backend:
             url_client=self._url_client,
             pauses=retry_schedule.of(self._resources.pace),
             clock=self._resources.clock,
+            files=self._files,
             gate=self._gate,
         )
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from openwx import metrics
+from openwx.accounts.media.files import AccountFiles
 from openwx.reporter import attachment as attached
 from openwx.reporter.payload import Payload
 from openwx.reporter.post import webhook_id_of
@@ -94,11 +95,12 @@ class EventBuffer:
                 metrics.dropped(log, "feed", words, name, level=level)
 
 
-async def encoded(reports: Iterable[Listed]) -> list[bytes]:
+async def encoded(files: AccountFiles, reports: Iterable[Listed]) -> list[bytes]:
     """Encode reports as JSON, with the contents of media where they belong to it."""
-    return [
-        await asyncio.to_thread(attached.whole, report.body, report.attachment)
-        if report.attachment
-        else report.body
-        for report in reports
-    ]
+    return [await _encoded(await files.at_hand(report)) for report in reports]
+
+
+async def _encoded(report: Listed) -> bytes:
+    if not report.attachment:
+        return report.body
+    return await asyncio.to_thread(attached.whole, report.body, report.attachment)

@@ -8,15 +8,16 @@ import msgspec
 from msgspec.structs import replace
 
 from openwx import metrics
-from openwx.accounts.media import names, registry, resolver, types
+from openwx.accounts.media import names, registry, resolver
+from openwx.accounts.media.download import download, sender_of
+from openwx.accounts.media.files import AccountFiles
 from openwx.accounts.media.folder import EmptyError, StoredFile, TooLargeError
 from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.recorder import EventRecorder
 from openwx.accounts.resources import Resources
 from openwx.accounts.status import AccountStatus
 from openwx.config import ReportSettings
-from openwx.domain.chat_ref import ChatRef
-from openwx.domain.media import Kind, MediaRef
+from openwx.domain.media import MediaRef
 from openwx.errors import BadResponse, NotLoggedIn, Rejected, SessionEnded, Unreachable
 from openwx.logcontext import bind
 from openwx.reporter import payload as payloads
@@ -32,16 +33,6 @@ AT_ONCE = 4
 
 MOST_REFUSALS = 3
 """Attempts that WeChat may refuse or answer with nothing, for the moment or for good."""
-
-
-_MAJOR_TYPES: dict[Kind, tuple[str, ...]] = {
-    "image": ("image",),
-    "emoticon": ("image",),
-    "voice": ("audio", "video"),
-    "video": ("video", "audio"),
-    "microvideo": ("video", "audio"),
-}
-"""A file may be of any type. Only its tracks distinguish a recording from a film."""
 
 
 class NoMediaError(Exception):
@@ -60,9 +51,10 @@ class MediaDownloader:
         transport: Transport,
         status: AccountStatus,
         recorder: EventRecorder,
+        files: AccountFiles,
     ) -> None:
         self._account = account
-        self._settings = settings
+        self._files = files
         self._targets = settings.all_targets()
         self._resources = resources
         self._timing = resources.pace
@@ -102,8 +94,9 @@ class MediaDownloader:
                 size=file.size,
                 mtime=file.mtime,
             )
-            attachment = file.path if self._settings.post_media_data else ""
-            known = registry.received(ref, resolver.medium_of(file, name))
+            medium = resolver.medium_of(file, name)
+            attachment = self._files.attachment_of(medium)
+            known = registry.received(ref, medium)
         body = msgspec.json.encode(payload)
         done = CompletedReport(
             id=report.id,
@@ -112,10 +105,8 @@ class MediaDownloader:
             targets=targets_of(self._targets, report.kind, payload),
         )
         await self._recorder.write(WriteBatch(account=self._account, completed=[done], media=known))
-        return RecordedReport(
-            replace(report, body=body, attachment=attachment, media=b"", targets=done.targets),
-            payload,
-        )
+        whole = replace(report, body=body, attachment=attachment, media=b"", targets=done.targets)
+        return RecordedReport(self._files.named(whole), payload)
 
     async def _fetch(self, ref: MediaRef, recorded: RecordedReport) -> StoredFile:
         """Try until the file is there, or until the time for it is over. Raises ``NoMediaError``."""
@@ -132,7 +123,7 @@ class MediaDownloader:
         while True:
             try:
                 async with self._slots:
-                    return await self._fetch_once(replace(ref, sender=self._sender(ref, recorded)))
+                    return await self._fetch_once(ref, recorded)
             except TooLargeError as error:
                 raise NoMediaError(str(error)) from None
             except (SessionEnded, NotLoggedIn) as error:
@@ -166,28 +157,7 @@ class MediaDownloader:
             return waited
         return waited or login
 
-    def _sender(self, ref: MediaRef, recorded: RecordedReport) -> str:
-        """Find the sender's id in the present login."""
-        contacts = self._transport.contacts
-        if recorded.payload["class"] == "send":
-            return contacts.user.id
-        if not recorded.report.reply_to:
-            return ref.sender
-        chat = msgspec.json.decode(recorded.report.reply_to, type=ChatRef)
-        return contacts.id_of(chat, self._transport.identity) or ref.sender
-
-    async def _fetch_once(self, ref: MediaRef) -> StoredFile:
-        folder = self._resources.folder
-        async with folder.receive(names.shown(ref.name)) as incoming:
-            await self._transport.download(ref, incoming.write)
-            if incoming.size:
-                _require_type(ref.kind, await incoming.mime())
-            return await incoming.finish()
-
-
-def _require_type(kind: Kind, mime: str) -> None:
-    """Raise ``BadResponse`` for content of another kind: WeChat's servers sometimes send an HTML page with status 200
-    in place of a picture. Content of unknown type may be anything."""
-    majors = _MAJOR_TYPES.get(kind)
-    if majors is not None and mime.partition("/")[0] not in majors and mime != types.UNKNOWN:
-        raise BadResponse("download", f"what came is no {kind} but {mime}")
+    async def _fetch_once(self, ref: MediaRef, recorded: RecordedReport) -> StoredFile:
+        reply_to = recorded.report.reply_to
+        sender = sender_of(self._transport, ref, recorded.payload["class"], reply_to)
+        return await download(self._transport, self._resources.folder, ref, sender)

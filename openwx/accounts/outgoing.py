@@ -110,7 +110,7 @@ def new_send(message: OutgoingMessage, *, report_id: int | None = None, part: in
         body=message.to_bytes(),
         report_id=report_id,
         part=part,
-        attachment=file.path if file else "",
+        attachment=file.attachment if file else "",
     )
 
 

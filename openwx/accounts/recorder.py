@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from openwx import metrics
 from openwx.accounts.chat_keys import ChatKeys
 from openwx.accounts.media import registry
-from openwx.accounts.outgoing import OutgoingMedia, OutgoingMessage, SendResult
+from openwx.accounts.media.files import AccountFiles
+from openwx.accounts.outgoing import OutgoingMessage, SendResult
 from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.qrcode import LoginQRCode
 from openwx.accounts.quotes import Quotes
@@ -28,7 +29,7 @@ from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload
 from openwx.reporter.policy import targets_of
 from openwx.store.base import Journal, JournalError
-from openwx.store.records import NewReport, WriteBatch, new_uid
+from openwx.store.records import NewReport, WriteBatch, WriteResult, new_uid
 from openwx.transports.base import Batch, Transport
 
 log = logging.getLogger("openwx.account")
@@ -50,7 +51,9 @@ class EventRecorder:
         journal: Journal,
         qrcode: LoginQRCode,
         transport: Transport,
+        files: AccountFiles,
     ) -> None:
+        self._files = files
         self.chat_keys = ChatKeys(transport)
         self.newest_id = 0
         """The id of the report that was recorded last."""
@@ -136,7 +139,11 @@ class EventRecorder:
         # Should WeChat send the account's own message back, that is no second message.
         dedupe = f"{(identity or NOBODY).uin}:{result.msg_id}" if result.msg_id else ""
         report = self._report(
-            "send_message", chat_key, payload, dedupe=dedupe, attachment=self._attachment(media)
+            "send_message",
+            chat_key,
+            payload,
+            dedupe=dedupe,
+            attachment=self._files.attachment_of(media.medium if media else None),
         )
         batch = WriteBatch(
             account=self._account,
@@ -165,9 +172,9 @@ class EventRecorder:
         batch = replace(batch, reports=[report for report, _ in new])
         if not any((batch.reports, batch.finished_sends, batch.completed, batch.state)):
             return []
-        written = await self._journal.until_done(lambda: self._journal.write(batch), note)
+        written = await self._write_with_files(batch, note)
         recorded = [
-            RecordedReport(report, payload)
+            RecordedReport(self._files.named(report), payload)
             for report, (_, payload) in zip(written.reports, new, strict=True)
             if report is not None
         ]
@@ -175,17 +182,24 @@ class EventRecorder:
             self.newest_id = max(self.newest_id, recorded[-1].report.id)
         return recorded
 
+    async def _write_with_files(self, batch: WriteBatch, on_trouble: OnTrouble) -> WriteResult:
+        """Write a batch when the files that it names are where other nodes find them."""
+        attachments = [new.attachment for new in batch.reports]
+        attachments += [done.attachment for done in batch.completed]
+
+        async def write() -> WriteResult:
+            await self._files.keeper.keep_if_possible(attachments)
+            return await self._journal.write(batch)
+
+        with self._files.keeper.naming(attachments):
+            return await self._journal.until_done(write, on_trouble)
+
     def is_reported(self, event: events.Event) -> bool:
         """Whether an event becomes a report at all."""
         wanted = self._settings.post_event_list
         if isinstance(event, events.ContactsLoaded):
             return any(name.startswith("update_") for name in wanted)
         return payloads.event(event)[0] in wanted
-
-    def _attachment(self, media: OutgoingMedia | None) -> str:
-        """Return the file whose content belongs to the report of sent media."""
-        file = media.medium if media else None
-        return file.path if file and self._settings.post_media_data else ""
 
     async def _of_event(self, event: events.Event, identity: Identity) -> list[_New]:
         """Make the reports of an event, unless the settings leave it out."""

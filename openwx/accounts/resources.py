@@ -11,6 +11,7 @@ from openwx.accounts.media.local import AllowedFiles
 from openwx.accounts.private_targets import AddressGuard
 from openwx.reporter.clock import Clock
 from openwx.store.base import Journal
+from openwx.store.files import FolderStore, MediaStore
 from openwx.timing import Timing
 from openwx.transports.base import TransportFactory
 
@@ -28,6 +29,8 @@ class Resources(msgspec.Struct, kw_only=True):
     """Connections to addresses that callers gave; None where these may be private."""
     local_media: AllowedFiles
     """The local files that may be sent."""
+    media_store: MediaStore = msgspec.field(default_factory=lambda: FolderStore(is_shared=False))
+    """Where other nodes find the files of the folder."""
     downloads: bool = True
     """Whether received media is downloaded."""
     show_messages: bool = True

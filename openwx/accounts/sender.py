@@ -21,8 +21,9 @@ from openwx.accounts import budget, journal_guard
 from openwx.accounts.attempts import Attempts
 from openwx.accounts.holdback import HoldBack
 from openwx.accounts.idempotency import IdempotencyKeys, KeyedCall
-from openwx.accounts.media.registry import MediaRegistry
-from openwx.accounts.media.resolver import MediaInput
+from openwx.accounts.media.files import AccountFiles
+from openwx.accounts.media.registry import MediaRegistry, not_stored
+from openwx.accounts.media.resolver import MediaInput, is_url
 from openwx.accounts.outgoing import (
     OutgoingMedia,
     OutgoingMessage,
@@ -52,6 +53,7 @@ from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.clock import Clock
 from openwx.reporter.post import webhook_id
 from openwx.store.base import Journal, JournalError
+from openwx.store.files import FileStoreError
 from openwx.store.records import NewSend, Report, Send, WriteBatch
 from openwx.timing import Timing
 from openwx.transports.base import Transport
@@ -82,12 +84,14 @@ class Sender:
         media: MediaRegistry,
         recorder: EventRecorder,
         hold_back: HoldBack,
+        files: AccountFiles,
         status: AccountStatus,
         clock: Clock,
         max_age_s: float,
     ) -> None:
         """``max_age_s``: how long an accepted message waits for its person, since it was accepted."""
         self._account = account
+        self._files = files
         self._clock = clock
         self._max_age_s = max_age_s
         self._timing = timing
@@ -239,13 +243,19 @@ class Sender:
     async def _persist(
         self, messages: Sequence[OutgoingMessage], keys: Mapping[str, bytes]
     ) -> None:
-        batch = WriteBatch(
-            account=self._account, sends=[new_send(message) for message in messages], keys=keys
-        )
+        sends = [new_send(message) for message in messages]
+        batch = WriteBatch(account=self._account, sends=sends, keys=keys)
+        attachments = {send.attachment for send in sends}
         is_bulk = any(message.bulk for message in messages)
         try:
-            with self.queue.keep_places(len(messages), bulk=is_bulk):
+            with (
+                self.queue.keep_places(len(messages), bulk=is_bulk),
+                self._files.keeper.naming(attachments),
+            ):
+                await self._files.keeper.keep(attachments)
                 await self._journal.write(batch)
+        except FileStoreError as error:
+            raise not_stored(error, NOT_ACCEPTED) from error
         except JournalError as error:
             raise journal_guard.not_kept(error, NOT_ACCEPTED) from error
         now = self._clock.steady()
@@ -268,10 +278,26 @@ class Sender:
 
     # -- from the reporter, and from before a restart --------------------------------------------------------
 
-    def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
+    async def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         """Return the sends that an answer asks for, to be persisted with the delivery, then accepted."""
         to = msgspec.json.decode(report.reply_to, type=ChatRef)
-        return new_sends_of_reply(to, answer, report.id)
+        sends = new_sends_of_reply(to, answer, report.id)
+        return [await self._with_file(send) for send in sends] if self._files.is_shared else sends
+
+    async def _with_file(self, send: NewSend) -> NewSend:
+        """Take a local file that a reply names into the store: another node would not find its path."""
+        message = OutgoingMessage.from_bytes(send.body)
+        if not message.to_fetch or is_url(message.to_fetch):
+            return send
+        try:
+            media = await self._media.resolve(MediaInput(message.to_fetch), copy=True)
+            message = replace(message, parcel=media)
+            kept = new_send(message, report_id=send.report_id, part=send.part)
+            await self._files.keeper.keep([kept.attachment])
+        except (CallerError, FileStoreError) as error:
+            log.info("%s: the file of a reply is looked for later: %s", self._account, error)
+            return send
+        return kept
 
     def accept(self, sends: Sequence[Send]) -> None:
         """Enqueue sends that are in the journal. What follows a file of the same answer waits until that is fetched."""

@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from openwx.accounts.event_filter import EVERYTHING, EventFilter
+from openwx.accounts.media.files import AccountFiles
 from openwx.errors import CallerError, Code
 from openwx.reporter.payload import Payload
 from openwx.store.base import Journal
@@ -77,7 +78,9 @@ class Slots:
 class Stream:
     """The stream of one account's reports. A subscriber."""
 
-    def __init__(self, account: str, journal: Journal) -> None:
+    def __init__(self, account: str, journal: Journal, files: AccountFiles) -> None:
+        self.files = files
+        """The files of its reports."""
         self.ended = ""
         """Why nothing more comes; empty until then."""
         self._account = account
@@ -197,6 +200,10 @@ class Reader:
         if after > newest:
             self._missed.append(Missed(after, 0, UNKNOWN_ID))
             self.cursor = 0
+
+    async def with_file(self, report: PublishedReport) -> PublishedReport:
+        """Return a report with the path of its file on this node as the attachment; empty where it is gone."""
+        return await self._stream.files.at_hand(report)
 
     async def more(self, timeout_s: float) -> list[PublishedReport | Missed]:
         """Wait for the next reports; none when the time is over.

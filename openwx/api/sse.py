@@ -118,6 +118,8 @@ class _Writer:
 
     async def _data(self, report: PublishedReport) -> AsyncIterator[bytes]:
         """Yield the report's JSON, which has no line breaks; media is read from its file meanwhile."""
+        if self._media_data and report.attachment:
+            report = await self._reader.with_file(report)
         if not (self._media_data and report.attachment):
             yield report.body
             return

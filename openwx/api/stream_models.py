@@ -105,9 +105,9 @@ class Listing(msgspec.Struct, frozen=True):
     headers: dict[str, str]
 
 
-async def body_of(report: PublishedReport, *, media_data: bool) -> bytes:
-    """Return the report's JSON, with the contents of its media file if ``media_data``."""
-    if media_data and report.attachment:
+async def body_of(report: PublishedReport) -> bytes:
+    """Return the report's JSON, with the contents of its file: ``Reader.with_file`` has found it."""
+    if report.attachment:
         return await asyncio.to_thread(attached.whole, report.body, report.attachment)
     return report.body
 

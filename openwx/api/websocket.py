@@ -230,7 +230,7 @@ class SocketSession:
                 self._cursor = reader.cursor
                 await self._send(b'{"type":"cursor","after":%d}' % self._cursor)
             for item in await reader.more(max(0.0, pinged_at + PING_S - self._now())):
-                await self._send_item(item, reply)
+                await self._send_item(item, reply, reader)
             if self._now() >= pinged_at + PING_S:
                 if self._now() > self._received_at + SILENT_S:
                     words = f"no ping was answered for {SILENT_S:g} seconds"
@@ -239,7 +239,12 @@ class SocketSession:
                 with self._slow_client.writing():
                     await self._ws.ping()
 
-    async def _send_item(self, item: PublishedReport | Missed | Relayed, reply: Socket) -> None:
+    async def _send_item(
+        self,
+        item: PublishedReport | Missed | Relayed,
+        reply: Socket,
+        reader: Reader | PeerReader,
+    ) -> None:
         if isinstance(item, Relayed):
             self._cursor = item.cursor
             await self._send_text(item.text)
@@ -248,8 +253,10 @@ class SocketSession:
             await self._send(_encode({"type": "missed"} | missed_range(item)))
             return
         if reply.media_data and item.attachment:
+            assert isinstance(reader, Reader)  # the other one relays
+            item = await reader.with_file(item)
             async with reply.slots.media:
-                await self._send_event(item, await body_of(item, media_data=True))
+                await self._send_event(item, await body_of(item))
         else:
             await self._send_event(item, item.body)
 

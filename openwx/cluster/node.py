@@ -9,6 +9,7 @@ from openwx import metrics
 from openwx.accounts import registry
 from openwx.accounts.manager import AccountManager
 from openwx.cluster.beats import Beats
+from openwx.accounts.media.probe import SharedFolder
 from openwx.cluster.directory import Directory
 from openwx.cluster.placement import Absences, Decision, Placing, decide
 from openwx.cluster.rows import Rows
@@ -30,8 +31,15 @@ class ClusterNode:
     """Runs the accounts that this node owns, and decides which these are. ``run`` has an owner until ``leave``."""
 
     def __init__(
-        self, settings: Settings, manager: AccountManager, journal: Journal, ownership: Ownership
+        self,
+        settings: Settings,
+        manager: AccountManager,
+        journal: Journal,
+        ownership: Ownership,
+        folder: SharedFolder | None = None,
     ) -> None:
+        """``folder``: what must be the same on all nodes, where that is the store of media."""
+        self._folder = folder
         lease_s = settings.cluster.lease
         self.ownership = ownership
         self.directory = Directory(ownership)
@@ -77,6 +85,8 @@ class ClusterNode:
         """Why this node takes no calls for its accounts; empty while it does."""
         if self._is_draining or self._leaving.is_set():
             return "the node drains"
+        if self._folder is not None and self._folder.trouble:
+            return self._folder.trouble
         return "" if self.ownership.lease.is_valid else "the node has no lease"
 
     # -- life ------------------------------------------------------------------------------------------------
@@ -132,8 +142,15 @@ class ClusterNode:
         for name, to in decision.hand_over.items():
             if name in self._terms:
                 self._terms[name].hand_over(to)
-        if decision.claim and self.ownership.lease.is_valid:
+        if await self._has_folder(view) and decision.claim and self.ownership.lease.is_valid:
             await self._claim(decision.claim, view, tasks)
+
+    async def _has_folder(self, view: ClusterView) -> bool:
+        """Return whether this node has the folder of media that the others have, where they share one."""
+        if self._folder is None:
+            return True
+        others = [one.incarnation for one in view.nodes]
+        return not await self._folder.look(self.ownership.incarnation, others)
 
     def _placing(self) -> Placing:
         ownership = self.ownership

@@ -32,6 +32,7 @@ from openwx.config.values import (
     Folder,
     KeyName,
     KeyToken,
+    MediaStoreName,
     Size,
     Text,
     Token,
@@ -125,6 +126,8 @@ class Media(_Table):
     download: YesNo = True
     max_size: Size = 25 * 1024**2
     keep_days: Annotated[int, whole(1, 36_500)] = 7
+    store: MediaStoreName = None
+    """None for the default, which ``Settings.media_store`` computes."""
 
 
 class JournalLimits(_Table):
@@ -222,6 +225,15 @@ class Settings(_Table):
             clusters.require_for(cluster, info.data["store"], info.data["listen"])
         return cluster
 
+    @field_validator("media")
+    @classmethod
+    def _stores_where_others_are(cls, media: Media, info: ValidationInfo) -> Media:
+        url = info.data["store"].url if "store" in info.data else ""
+        if media.store not in (None, "folder") and url is None:
+            words = f"has store {media.store}, but store.url is not set"
+            raise BadValueError(f"{words}: a process alone keeps media in its folder")
+        return media
+
     @field_validator("accounts", mode="before")
     @classmethod
     def _default_account(cls, accounts: Any) -> Any:
@@ -263,6 +275,11 @@ class Settings(_Table):
     def media_dir(self) -> Path:
         """The folder of downloaded media."""
         return self.data_dir / "media"
+
+    @property
+    def media_store(self) -> str:
+        """Where other nodes find media: ``database``, ``folder``, or ``s3://bucket/prefix``."""
+        return self.media.store or ("folder" if self.store.url is None else "database")
 
     @property
     def media_roots(self) -> list[Path]:

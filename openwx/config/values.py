@@ -24,6 +24,9 @@ _STEP = {"": 0, "K": 1, "M": 2, "G": 3}
 _MOST_CERTIFICATES = 16 * 1024**2
 """The largest file of certificates, in bytes. All authorities of a system take a quarter of one MiB."""
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+_BUCKET = re.compile(
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/(?!\.+(?:/|$))[A-Za-z0-9_.-]{1,100}){0,8}/?"
+)
 _TARGET_NAME = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,64}")
 NOT_KEYS = ("token", "anonymous")
 """What the log and the metrics call callers with ``access.token`` and without any: no key has such a name."""
@@ -264,6 +267,19 @@ def _account_name(value: Any) -> str:
     )
 
 
+def _media_store(value: Any) -> str | None:
+    """Check for the name of a store of media. Keys of S3 are never in it: they are in the environment."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and value.lower() in ("database", "folder"):
+        return value.lower()
+    if isinstance(value, str) and _BUCKET.fullmatch(value):
+        return value.rstrip("/")
+    raise BadValueError(
+        f"must be database, folder, or a bucket such as s3://bucket/prefix, not {found(value)}"
+    )
+
+
 def _target_name(value: Any) -> str | None:
     if value is None:
         return None
@@ -277,6 +293,8 @@ def _target_name(value: Any) -> str | None:
 YesNo = Annotated[bool, BeforeValidator(_boolean)]
 Text = Annotated[str, BeforeValidator(_text)]
 Size = Annotated[int, _size(1, 4 * 1024**3)]
+MediaStoreName = Annotated[str | None, BeforeValidator(_media_store)]
+"""``database``, ``folder``, or ``s3://bucket/prefix``. Empty text is None."""
 Token = Annotated[str | None, BeforeValidator(_token)]
 Secret = Annotated[str | None, BeforeValidator(_secret)]
 KeyToken = Annotated[str, BeforeValidator(_key_token)]

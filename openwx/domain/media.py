@@ -57,6 +57,13 @@ class LocalMedia(msgspec.Struct, frozen=True, kw_only=True):
     mtime: int
     fingerprint: str = ""
     """Identifies the judged file where others could change it."""
+    kept_as: str = ""
+    """Its name in the folder of media, which is the same on every node; empty for a file that is not openwx's own."""
+
+    @property
+    def attachment(self) -> str:
+        """What the journal calls it: the name in the folder of media, or else its path."""
+        return self.kept_as or self.path
 
 
 class RemoteMedia(msgspec.Struct, frozen=True, kw_only=True):

@@ -88,6 +88,18 @@ def with_media(
     }
 
 
+def with_path(body: bytes, path: str) -> bytes:
+    """Return the report of a file that is at another path now. It is the same report where it is not."""
+    payload = msgspec.json.decode(body, type=dict[str, Any]) if body else {}
+    former = payload.get("media_path")
+    if former in (None, path):
+        return body
+    if payload.get("content") == f"[media]({former})":
+        payload["content"] = f"[media]({path})"
+    payload["media_path"] = path
+    return msgspec.json.encode(payload)
+
+
 def without_media(payload: Payload, error: str) -> Payload:
     """Return the report of media that could not be downloaded."""
     return payload | {"content": "[media]()", "media_error": error}

@@ -36,13 +36,20 @@ _STALE_S = 60.0
 
 
 class Replies(Protocol):
-    """Sends the replies of targets. Both methods are called on the loop, and must not block."""
+    """Sends the replies of targets."""
 
-    def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
+    async def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         """Return the sends that an answer asks for. They are stored with the delivery, and once only."""
 
     def accept(self, sends: list[Send]) -> None:
-        """Take sends that are stored."""
+        """Take sends that are stored. Must not block."""
+
+
+class Files(Protocol):
+    """Brings the files of reports to this machine."""
+
+    async def for_delivery(self, report: Report) -> Report:
+        """Return a report of the journal with the path of its file as the attachment; empty where it is gone."""
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -86,13 +93,17 @@ class Reporter:
         url_client: Callable[[], str | None],
         pauses: Pauses,
         clock: Clock,
+        files: Files | None = None,
         gate: Gate | None = None,
     ) -> None:
-        """``url_client`` returns what ``client=`` is in addresses of backends, or None."""
+        """``files`` None: attachments are paths.
+
+        ``url_client`` returns what ``client=`` is in addresses of backends, or None."""
         self.target = target
         self._account = account
         self._journal = journal
         self._replies = replies
+        self._files = files
         self._pauses = pauses
         self._clock = clock
         self._poster = Poster(account, target, http, url_client=url_client, clock=clock, gate=gate)
@@ -172,6 +183,8 @@ class Reporter:
         if report is not None:
             name, target = webhook_id_of(report), self.target.name
             with bind(webhook_id=name, event=report.kind, target=target):
+                if self._files is not None:
+                    report = await self._files.for_delivery(report)
                 retry = await self._try(chat, report, probe=probe)
         if retry is not None:
             self._counts.delivery_retries.inc()
@@ -242,7 +255,7 @@ class Reporter:
         if result.answer is not None and report.reply_to:
             sends = [
                 msgspec.structs.replace(send, target=self.target.name)
-                for send in self._replies.sends_for(report, result.answer)
+                for send in await self._replies.sends_for(report, result.answer)
             ]
         await self._end(report, DeliveryStatus.DELIVERED, tries, "", sends)
         return None

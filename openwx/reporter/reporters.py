@@ -18,7 +18,7 @@ from openwx.reporter import retry_schedule
 from openwx.reporter.clock import Clock
 from openwx.reporter.payload import Payload
 from openwx.reporter.policy import allowed_on_stdout
-from openwx.reporter.reporter import Replies, Reporter
+from openwx.reporter.reporter import Files, Replies, Reporter
 from openwx.reporter.retry_schedule import Pauses
 from openwx.reporter.stdout import StdoutWriter
 from openwx.store.base import JournalError, ReportStore
@@ -53,6 +53,7 @@ class Reporters:
         url_client: Callable[[], str | None] = lambda: None,
         pauses: Pauses | None = None,
         clock: Clock | None = None,
+        files: Files | None = None,
         gate: Gate | None = None,
     ) -> None:
         """``http`` is for ``post_api``, and for ``targets`` without ``http_of_targets``."""
@@ -72,6 +73,7 @@ class Reporters:
                 url_client=url_client,
                 pauses=pauses,
                 clock=clock,
+                files=files,
                 gate=gate,
             )
             for target in settings.all_targets()

@@ -1,12 +1,13 @@
 """The durable store. ``open`` returns the journal; ``base.py`` says what it promises."""
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from openwx.store.base import Journal, JournalError
+from openwx.store.files import FileStoreError, FolderStore, MediaStore
 from openwx.store.records import NodeOptions
 from openwx.store.sqlite.journal import SQLiteJournal
 
@@ -54,3 +55,33 @@ def _path(location: str | Path) -> Path:
             f"no store for {url.scheme}: URLs; sqlite:///path and postgresql://host/name are known"
         )
     return Path(unquote(url.path))
+
+
+@asynccontextmanager
+async def open_files(
+    kind: str, *, url: str | None = None, schema: str = "openwx", node: str = "openwx"
+) -> AsyncIterator[MediaStore]:
+    """Open the store of media: ``folder``, ``database`` (at the journal's ``url``), or ``s3://bucket/prefix``.
+
+    Raise ``FileStoreError`` where a package is missing, or the store cannot be written.
+    """
+    if kind == "folder":
+        yield FolderStore(is_shared=url is not None)
+        return
+    async with AsyncExitStack() as stack:
+        try:
+            if kind == "database":
+                from openwx.store.postgres.connections import Address
+                from openwx.store.postgres.files import DatabaseStore
+
+                address = Address(url or "", schema, f"{node} media")
+                files: MediaStore = await stack.enter_async_context(DatabaseStore(address))
+            else:
+                from openwx.store.objects import S3Store
+
+                files = S3Store(kind)
+        except ImportError as error:
+            package = "asyncpg" if kind == "database" else "obstore"
+            raise FileStoreError(f"this store of media needs another package: {package}") from error
+        await files.check()
+        yield files

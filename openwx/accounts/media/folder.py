@@ -1,6 +1,7 @@
 """The folder of media: what was received, and copies of what is to be sent."""
 
 import asyncio
+import errno
 import hashlib
 import logging
 import os
@@ -17,6 +18,7 @@ from typing import BinaryIO, Self
 import msgspec
 
 from openwx.accounts.media import types
+from openwx.store.files import KEY
 
 log = logging.getLogger("openwx.media")
 
@@ -25,6 +27,10 @@ _AT_ONCE = 256 * 1024
 """Bytes that are buffered before a thread writes them."""
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 _UNFINISHED = ".part"
+_KEPT_AS = re.compile(
+    rf'({KEY.pattern})(?:-[^\x00-\x1f\x7f/\\:*?"<>|]+|\.[\w+-]{{1,16}})', re.ASCII
+)
+"""The name of a file: its key, and the name for people, or an extension."""
 _DAY_S = 86_400.0
 
 
@@ -41,7 +47,8 @@ class EmptyError(Exception):
 
 class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     """A complete file. ``path`` is absolute, ``name`` is its name for people, ``mtime`` is Unix time in seconds,
-    ``md5`` is hexadecimal. ``fingerprint`` is set where the file is not openwx's own and could change."""
+    ``md5`` is hexadecimal. ``fingerprint`` is set where the file is not openwx's own and could change; else ``kept_as``
+    is its name in the folder of media."""
 
     path: str
     name: str
@@ -51,6 +58,12 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     md5: str
     mtime: int
     fingerprint: str = ""
+    kept_as: str = ""
+
+    @property
+    def attachment(self) -> str:
+        """What the journal calls it: the name in the folder of media, or else its path."""
+        return self.kept_as or self.path
 
 
 class MediaFolder:
@@ -61,18 +74,53 @@ class MediaFolder:
         self.max_size = max_size
 
     @asynccontextmanager
-    async def receive(self, name: str = "", *, prefix: str = "") -> AsyncIterator["IncomingFile"]:
+    async def receive(self, name: str = "") -> AsyncIterator["IncomingFile"]:
         """Open a new file to write into. It is deleted in the end unless it was finished. Raises ``OSError``."""
-        async with await asyncio.to_thread(IncomingFile, self, name, prefix) as incoming:
+        async with await asyncio.to_thread(IncomingFile, self, name) as incoming:
             yield incoming
 
+    def path_of(self, attachment: str) -> Path:
+        """Return where a file is that the journal names, if it is here at all.
+
+        Journals of former versions, and files that are not openwx's own, are named by their paths. Raises ``OSError``
+        for what no file is called.
+        """
+        path = Path(attachment)
+        if path.is_absolute():
+            return path
+        key_of(attachment)
+        return self.path / attachment
+
+    def own_name(self, attachment: str) -> str:
+        """Return the name in this folder of a file that the journal names; empty for a file from elsewhere."""
+        path = Path(attachment)
+        is_here = path.parent == self.path if path.is_absolute() else path.name == attachment
+        return path.name if is_here and _KEPT_AS.fullmatch(path.name) else ""
+
+    @asynccontextmanager
+    async def fill(self, kept_as: str) -> AsyncIterator[Path]:
+        """Have a file of this name written: it has it once the block has ended well. Raises ``OSError``."""
+        path = self.path_of(kept_as)
+        part = self.path / f"{key_of(kept_as)}-{secrets.token_hex(8)}{_UNFINISHED}"
+        await asyncio.to_thread(self.path.mkdir, parents=True, exist_ok=True, mode=0o700)
+        try:
+            yield part
+            await asyncio.to_thread(part.chmod, 0o600)
+            await asyncio.to_thread(part.replace, path)
+        finally:
+            await asyncio.to_thread(part.unlink, missing_ok=True)
+
     def clean(self, keep_days: float, needed: Set[str]) -> int:
-        """Delete files that are older, but not the ``needed`` paths. The number of deleted files. Blocks."""
+        """Delete files that are older, but not those that the journal names: ``needed``, by their names or paths.
+
+        The number of deleted files. Blocks.
+        """
         before = time.time() - keep_days * _DAY_S
         gone = 0
         for file in self.path.iterdir() if self.path.is_dir() else ():
             try:
-                if str(file) not in needed and file.lstat().st_mtime < before:
+                is_needed = file.name in needed or str(file) in needed
+                if not is_needed and file.lstat().st_mtime < before:
                     file.unlink()
                     gone += 1
             except OSError as error:
@@ -83,12 +131,12 @@ class MediaFolder:
 class IncomingFile:
     """A file that is being written. ``write`` buffers, and writes in a thread; ``finish`` gives it its name."""
 
-    def __init__(self, folder: MediaFolder, name: str, prefix: str) -> None:
+    def __init__(self, folder: MediaFolder, name: str) -> None:
         self._most = folder.max_size
         self.name = name
         """Its name for people."""
         folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._stem = folder.path / f"{prefix}{time.strftime('%Y%m%d')}-{secrets.token_hex(8)}"
+        self._stem = folder.path / f"{time.strftime('%Y%m%d')}-{secrets.token_hex(8)}"
         self._path = self._stem.with_name(self._stem.name + _UNFINISHED)
         handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file: BinaryIO = os.fdopen(handle, "wb", buffering=0)
@@ -147,6 +195,7 @@ class IncomingFile:
             ext=ext,
             md5=self._md5.hexdigest(),
             mtime=int(path.stat().st_mtime),
+            kept_as=path.name,
         )
 
     async def _flush(self) -> None:
@@ -168,6 +217,14 @@ class IncomingFile:
         path = self._stem.with_name(self._stem.name + ending)
         self._path.replace(path)
         return path
+
+
+def key_of(kept_as: str) -> str:
+    """Return the key of a file: the part of its name that openwx made. Raises ``OSError`` for any other name."""
+    found = _KEPT_AS.fullmatch(kept_as)
+    if found is None:
+        raise OSError(errno.EINVAL, "no name of a file in the folder of media")
+    return found[1]
 
 
 def safe_name(name: str) -> str:

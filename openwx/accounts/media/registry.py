@@ -5,6 +5,8 @@ transport shares uploads, and its ``media_id`` is WeChat's. Otherwise it is uplo
 ``media_id`` is an id of openwx's own, for the file on the disk.
 """
 
+import asyncio
+import logging
 import re
 from collections import OrderedDict
 from pathlib import Path
@@ -14,14 +16,18 @@ from msgspec.structs import replace
 
 from openwx.accounts import journal_guard
 from openwx.accounts.media import names
+from openwx.accounts.media.files import AccountFiles, NotHere
 from openwx.accounts.media.resolver import MediaInput, MediaResolver
 from openwx.accounts.outgoing import OutgoingMedia
 from openwx.domain.media import MEDIA_CODES, Kind, LocalMedia, MediaRef, RemoteMedia
 from openwx.errors import CallerError, Code
 from openwx.keyedlock import KeyedLock
 from openwx.store.base import Journal, JournalError
+from openwx.store.files import FileStoreError
 from openwx.store.records import WriteBatch, new_uid
 from openwx.transports.base import Transport
+
+log = logging.getLogger("openwx.media")
 
 _MEDIA_ID = re.compile(r"(\S{1,2000}):(\d{1,2})")
 _KIND_OF_CODE: dict[str, Kind] = {str(code): kind for kind, code in MEDIA_CODES.items()}
@@ -38,8 +44,10 @@ class MediaRegistry:
         journal: Journal,
         resolver: MediaResolver,
         transport: Transport,
+        files: AccountFiles,
     ) -> None:
         self._account = account
+        self._files = files
         self._journal = journal
         self._resolver = resolver
         self._transport = transport
@@ -57,7 +65,8 @@ class MediaRegistry:
         Raises ``CallerError``, at once while the journal cannot be written.
         """
         journal_guard.require(self._journal, "the media was not accepted")
-        keep = copy or not self._transport.shares_uploads  # a media_id of ours needs a file of ours
+        # A media_id of ours needs a file of ours, and so does another node.
+        keep = copy or not self._transport.shares_uploads or self._files.is_shared
         return OutgoingMedia(medium=await self._resolver.resolve(media, copy=keep))
 
     async def find(self, media_id: str, name: str | None) -> OutgoingMedia:
@@ -72,20 +81,20 @@ class MediaRegistry:
         record = await self._journal.media(self._account, found[1])
         if record is not None:
             media = msgspec.json.decode(record, type=OutgoingMedia)
-            return self._to_send_on(replace(media, media_id=media_id), name)
+            return await self._to_send_on(replace(media, media_id=media_id), name)
         if not (found[1].startswith("@") and self._transport.shares_uploads):
             raise CallerError(Code.NOT_FOUND, f"media_id {media_id[:100]!a} is not known here")
         uploaded = RemoteMedia(kind=kind, media_id=found[1], name=name or "file")
         return OutgoingMedia(media_id=media_id, uploaded=uploaded)
 
-    def _to_send_on(self, media: OutgoingMedia, name: str | None) -> OutgoingMedia:
+    async def _to_send_on(self, media: OutgoingMedia, name: str | None) -> OutgoingMedia:
         """Send known media on: as WeChat has it where it allows that, else upload the file."""
         if media.ref is None and self._transport.shares_uploads:
             return media
         if media.ref is not None and self._transport.can_forward(media.ref):
             return media
-        file = media.medium
-        if file is None or not _is_there(file):
+        file = await self._file_of(media)
+        if file is None:
             words = f"media_id {media.media_id}: WeChat cannot forward it, and its file is not here"
             raise CallerError(Code.MEDIA, words)
         if file.kind == "voice":
@@ -97,7 +106,12 @@ class MediaRegistry:
         """Upload media that WeChat does not have. Raises ``WeChatError``; ``CallerError`` where the file is gone."""
         if media.medium is None or media.uploaded is not None or media.ref is not None:
             return media
-        uploaded = await self._upload(media.medium, to)
+        try:
+            file = await self._files.found(media.medium)
+        except NotHere as error:
+            raise CallerError(Code.MEDIA, f"the file cannot be read any more: {error}") from None
+        media = replace(media, medium=file)
+        uploaded = await self._upload(file, to)
         if self._transport.shares_uploads:
             return with_uploaded(media, uploaded)
         return replace(
@@ -116,6 +130,7 @@ class MediaRegistry:
             media = await self.upload(media, None)
         else:
             media = replace(media, media_id=_own_media_id(kind_of(media)))
+            await self._keep_for_later(media)
         try:
             await self._journal.write(WriteBatch(account=self._account, media=records_of(media)))
         except JournalError as error:
@@ -129,9 +144,10 @@ class MediaRegistry:
         fresh = [one for key, one in self._uploaded.items() if key[0] == self._login_id]
         if media.medium is None or media.uploaded in fresh:
             return None
-        if not _is_there(media.medium):
+        file = await self._file_of(media)
+        if file is None:
             return None
-        return with_uploaded(replace(media, ref=None), await self._upload(media.medium, to))
+        return with_uploaded(replace(media, ref=None), await self._upload(file, to))
 
     async def _upload(self, file: LocalMedia, to: str | None) -> RemoteMedia:
         if not self._transport.shares_uploads:
@@ -153,6 +169,24 @@ class MediaRegistry:
         except OSError as error:
             words = f"the file {file.path} can no longer be read: {error.strerror}"
             raise CallerError(Code.MEDIA, words) from None
+
+    async def _file_of(self, media: OutgoingMedia) -> LocalMedia | None:
+        """Return the file of known media, fetched to this node if need be; None where it cannot be had any more."""
+        if media.medium is None:
+            return None
+        try:
+            file = await self._files.found(media.medium, media.ref)
+        except NotHere as error:
+            log.info("%s: the file of %s: %s", self._account, media.media_id, error)
+            return None
+        return file if await asyncio.to_thread(Path(file.path).is_file) else None
+
+    async def _keep_for_later(self, media: OutgoingMedia) -> None:
+        """Put a file where other nodes find it for a day, beside what its later sends put."""
+        try:
+            await self._files.keeper.keep([media.medium.attachment] if media.medium else [])
+        except FileStoreError as error:
+            raise not_stored(error, "the media_id cannot be kept") from None
 
     def lasting(self, media: OutgoingMedia) -> OutgoingMedia:
         """Return what may be used once more: media without an upload that serves for one send alone."""
@@ -214,5 +248,9 @@ def what_to_send(media: OutgoingMedia) -> RemoteMedia | MediaRef:
     return what
 
 
-def _is_there(file: LocalMedia) -> bool:
-    return Path(file.path).is_file()
+def not_stored(error: FileStoreError, done: str) -> CallerError:
+    """Make the refusal of media that cannot be put where other nodes find it (-5, HTTP 503)."""
+    words = f"{done}: {error}"
+    return CallerError(
+        Code.GAVE_UP, words, http_status=503, retry_after=journal_guard.RETRY_AFTER_S
+    )

@@ -64,7 +64,7 @@ class MediaResolver:
         if media.data is not None:
             return await self._decode(media.data, names.shown(names.last_part(media.path or "")))
         path = media.path or ""
-        if path.partition(":")[0].lower() in ("http", "https"):
+        if is_url(path):
             return await self._fetch(path)
         return await self._local(path.removeprefix("file://"), copy=copy)
 
@@ -105,6 +105,11 @@ class MediaResolver:
                 async for chunk in fetched.content.iter_any():
                     await incoming.write(chunk)
                 return await incoming.finish()
+
+
+def is_url(path: str) -> bool:
+    """Return whether a path is a URL to be fetched rather than a file on this machine."""
+    return path.partition(":")[0].lower() in ("http", "https")
 
 
 async def _described(file: BinaryIO, path: str, name: str, status: os.stat_result) -> StoredFile:
@@ -168,4 +173,5 @@ def medium_of(file: StoredFile, name: str | None) -> LocalMedia:
         md5=file.md5,
         mtime=file.mtime,
         fingerprint=file.fingerprint,
+        kept_as=file.kept_as,
     )

@@ -1,6 +1,7 @@
 """Routes that report what happens."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,8 @@ async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Listed] 
     """
     if call.after is None:
         buffer = account.buffer
-        return LongPoll(buffer.wait, buffer.pop_all, encoded, buffer.push_back, call.timeout)
+        encode = partial(encoded, account.stream.files)
+        return LongPoll(buffer.wait, buffer.pop_all, encode, buffer.push_back, call.timeout)
     ended_before = bool(account.stream.ended)
     async with account.stream.read(call.begin, call.filter()) as reader:
         try:
@@ -65,11 +67,12 @@ async def _next(reader: Reader, timeout_s: float) -> Listing:
         if isinstance(item, Missed):
             missed.append(f"{item.after}-{item.upto}")
             continue
-        size = await asyncio.to_thread(_size, item.attachment) if item.attachment else 0
+        report = await reader.with_file(item)
+        size = await asyncio.to_thread(_size, report.attachment) if report.attachment else 0
         if size > room and reports:
             break
         room -= size
-        reports.append(await body_of(item, media_data=True))
+        reports.append(await body_of(report))
         cursor = item.id
     else:
         cursor = reader.cursor

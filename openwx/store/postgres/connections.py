@@ -86,12 +86,12 @@ class Address(NamedTuple):
         """Connect for what concerns ownership. Raise one of ``Unreachable``."""
         return await self.connect(**_AS_OF_ONE_MOMENT)
 
-    def pool(self) -> asyncpg.Pool:
-        """Return a pool of readers, to be entered."""
+    def pool(self, most: int = READERS) -> asyncpg.Pool:
+        """Return a pool of connections, to be entered."""
         return asyncpg.create_pool(
             self.url,
             min_size=0,  # else it logs a traceback for each second of an outage
-            max_size=READERS,
+            max_size=most,
             timeout=CONNECT_S,
             command_timeout=READ_S,
             reset=_leave,

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from itertools import repeat
 from typing import Any, cast
 
@@ -111,6 +111,22 @@ class Journal:
         return JournalError(self.trouble)
 
 
+class Files:
+    """Files that no other node needs."""
+
+    is_shared = False
+
+    @property
+    def keeper(self) -> "Files":
+        return self
+
+    def naming(self, attachments: object) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    async def keep(self, attachments: object) -> None:
+        """Leave them where they are."""
+
+
 class WeChat:
     """A WeChat that fails as given, then accepts everything. Also the sender's transport and recorder."""
 
@@ -195,6 +211,7 @@ class WeChat:
             media=itself,
             recorder=itself,
             hold_back=itself,
+            files=cast("Any", Files()),
             status=self.status,
             clock=Clock(),
             max_age_s=LONG_S,

@@ -5,7 +5,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from openwx import store
 from openwx.accounts import streams
 from openwx.accounts.event_filter import EventFilter
+from openwx.accounts.media.files import AccountFiles
 from openwx.accounts.streams import Missed, Reader, Slots, Stream, StreamEnded
 from openwx.errors import CallerError
 from openwx.store.base import Journal
@@ -33,7 +34,7 @@ class Scene:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.stream = Stream("me", journal)
+        self.stream = Stream("me", journal, cast("AccountFiles", None))
         self.reads = 0
         self._count = 0
         published = journal.published

@@ -84,7 +84,7 @@ class World:
     def run(self) -> None:
         self.task = asyncio.create_task(self.reporters.run())
 
-    def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
+    async def sends_for(self, report: Report, answer: BackendAnswer) -> list[NewSend]:
         self.asked.append(answer)
         body = str(answer.replies[0].text).encode()
         return [NewSend(uid=f"reply-{next(_numbers)}", body=body, report_id=report.id)]

@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import postgres
+from tests import buckets, postgres
+from tests.buckets import Bucket
 
 from .reports import Clock
 
@@ -17,3 +18,18 @@ def postgres_url() -> Iterator[str]:
     """Start a server for all tests of this process, each of which has a schema of its own."""
     with postgres.url_for_tests() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """Run a server of S3 for all tests of this process."""
+    with buckets.server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Make a bucket of this test's own, which is found by the environment."""
+    for name, value in buckets.variables(s3_endpoint).items():
+        monkeypatch.setenv(name, value)
+    return Bucket(s3_endpoint)

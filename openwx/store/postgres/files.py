@@ -1,0 +1,140 @@
+"""Files of media in PostgreSQL, in rows of 1 MiB, over connections of their own: no unit waits behind a file."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import asyncpg
+
+from openwx.store.files import (
+    PIECE,
+    FileStoreError,
+    NotStoredError,
+    damaged,
+    require_key,
+    too_large,
+)
+from openwx.store.postgres.connections import CONNECT_S, Address, Unreachable
+from openwx.store.postgres.errors import worded
+
+# `size` is that of the whole file, in each of its rows; the database's clock says when it was put. Media is packed
+# already, so it is not compressed.
+TABLE = """
+CREATE TABLE files (
+    key text COLLATE "C" NOT NULL, part integer NOT NULL, size bigint NOT NULL, created double precision NOT NULL,
+    data bytea NOT NULL, PRIMARY KEY (key, part));
+ALTER TABLE files ALTER COLUMN data SET STORAGE EXTERNAL;
+"""
+
+AT_ONCE = 2
+"""Connections, so that a large file on its way out does not hold up one that is wanted."""
+_LISTED = 10_000
+_CHECKED = "00000000-0000000000000000"
+
+_PUT = """
+INSERT INTO files VALUES ($1, $2, $3, extract(epoch FROM clock_timestamp()), $4)
+ON CONFLICT (key, part) DO UPDATE SET size = excluded.size, created = excluded.created, data = excluded.data"""
+_GET = "SELECT size, data FROM files WHERE key = $1 AND part = $2"
+_HAS = "SELECT 1 FROM files WHERE key = $1 AND part = 0"
+_DELETE = "DELETE FROM files WHERE key = ANY($1::text[])"
+_OLDER = """
+SELECT key FROM files WHERE part = 0 AND created < extract(epoch FROM clock_timestamp()) - $1::double precision
+ORDER BY created LIMIT $2"""
+
+
+class DatabaseStore:
+    """Implements ``openwx.store.files.MediaStore``. Use it as ``async with``; the journal has made its table."""
+
+    is_shared = True
+    has_copies = True
+
+    def __init__(self, address: Address) -> None:
+        address.require_valid()
+        self._pool = address.pool(most=AT_ONCE)
+
+    async def __aenter__(self) -> Self:
+        await self._pool
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._pool.close()
+        except Unreachable:
+            self._pool.terminate()
+
+    async def put(self, key: str, file: Path) -> None:
+        require_key(key)
+        try:
+            await self._put(key, file)
+        except OSError as error:
+            raise FileStoreError(f"{file.name} cannot be read: {error.strerror}") from error
+
+    async def _put(self, key: str, file: Path) -> None:
+        with await asyncio.to_thread(file.open, "rb") as source:
+            size = (await asyncio.to_thread(file.stat)).st_size
+            async with self._connection() as connection, connection.transaction():
+                part = 0
+                while data := await asyncio.to_thread(source.read, PIECE):
+                    await connection.execute(_PUT, key, part, size, data)
+                    part += 1
+
+    async def get(self, key: str, file: Path, *, most: int) -> None:
+        require_key(key)
+        done = part = 0
+        size = 1
+        with await asyncio.to_thread(file.open, "xb") as sink:
+            while done < size:
+                async with self._connection() as connection:
+                    row = await connection.fetchrow(_GET, key, part)
+                if row is None and part == 0:
+                    raise NotStoredError(f"{key} is not in the database")
+                if row is None or not row["data"]:
+                    raise damaged(key, done, size)
+                size = row["size"]
+                if max(size, done + len(row["data"])) > most:
+                    raise too_large(key, most)
+                await asyncio.to_thread(sink.write, row["data"])
+                done += len(row["data"])
+                part += 1
+        if done != size:
+            raise damaged(key, done, size)
+
+    async def has(self, key: str) -> bool:
+        async with self._connection() as connection:
+            return await connection.fetchval(_HAS, key) is not None
+
+    async def delete(self, keys: Collection[str]) -> None:
+        async with self._connection() as connection:
+            await connection.execute(_DELETE, list(keys))
+
+    async def older(self, than_s: float) -> list[str]:
+        async with self._connection() as connection:
+            return [row["key"] for row in await connection.fetch(_OLDER, than_s, _LISTED)]
+
+    async def check(self) -> None:
+        async with self._connection() as connection:
+            await connection.execute(_PUT, _CHECKED, 0, 1, b"x")
+            await connection.fetchrow(_GET, _CHECKED, 0)
+            await connection.execute(_DELETE, [_CHECKED])
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Take a connection, which is not used again after an error."""
+        try:
+            async with self._pool.acquire(timeout=CONNECT_S) as connection:
+                try:
+                    yield connection
+                except BaseException:
+                    connection.terminate()
+                    raise
+        except Unreachable as error:
+            raise FileStoreError(f"the store of media cannot be used: {worded(error)}") from error
