@@ -16,7 +16,7 @@ from tests.patience import PATIENCE_S
 from ..reports import a_message
 from .conftest import LEASE_S
 
-SHORT_LEASE_S = 1.0
+SHORT_LEASE_S = 3.0
 
 
 def write(journal: PostgresJournal, account: str = "me") -> asyncio.Future[object]:
