@@ -8,8 +8,8 @@ from uuid import UUID
 from openwx import metrics
 from openwx.accounts import registry
 from openwx.accounts.manager import AccountManager
-from openwx.cluster.beats import Beats
 from openwx.accounts.media.probe import SharedFolder
+from openwx.cluster.beats import Beats
 from openwx.cluster.directory import Directory
 from openwx.cluster.placement import Absences, Decision, Placing, decide
 from openwx.cluster.rows import Rows

@@ -40,7 +40,9 @@ async def test_nothing_leaves_after_the_gate_was_closed(method: str, looks: int)
     async with TestServer(app) as server, aiohttp.TCPConnector() as connector:
         sessions = Sessions(connector, None, gate=ClosingGate(looks))
         try:
-            async with sessions.request(method, URL(str(server.make_url("/"))), data=body) as answer:
+            async with sessions.request(
+                method, URL(str(server.make_url("/"))), data=body
+            ) as answer:
                 assert answer.status == 200
         except (HeldBackError, LeaseLost, aiohttp.ClientConnectionError):
             assert not may_leave
