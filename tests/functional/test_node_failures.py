@@ -64,7 +64,7 @@ async def test_a_killed_node_loses_nothing(either: Cluster) -> None:
     cluster.receiver.behaves_well()
     texts = []
     for name in mine:
-        # One that it accepted for later, one that its backend refuses until it is dead.
+        # The backend refuses it until the node is dead.
         cluster.receiver.fails(status=503, content=f"before {name}")
         cluster.says(name, f"before {name}")
         await cluster.receiver.get(content=f"before {name}")
@@ -226,3 +226,24 @@ async def test_a_node_that_is_started_again_takes_its_accounts_back_at_once(
     assert (await cluster.runs("n0"))["n0"] == owners["n0"]
     after = {one.account: one.epoch for one in (await cluster.view()).accounts}
     assert after["n0"] > terms["n0"]
+
+
+async def test_a_stop_while_postgresql_is_away_ends(cluster: Cluster) -> None:
+    """Nobody can be told that it leaves; others find out by its beat."""
+    async with Wire(cluster.url) as wire:
+        await asyncio.gather(cluster.start("a", url=wire.url), cluster.start("b"))
+        owners = await cluster.log_in()
+        mine = [name for name, owner in owners.items() if owner == "a"]
+        assert mine
+        node = cluster.nodes["a"]
+        assert isinstance(node, Gateway)
+        assert node.service is not None
+        accounts = [*node.service.gateway.accounts.values()]
+        wire.cut()
+        await until(lambda: all(account.is_paused for account in accounts))
+        began = steady()
+        await node.stop()
+        assert steady() - began < 20.0
+        runs = await cluster.runs()
+        assert set(runs.values()) == {"b"}
+        await cluster.delivers(mine[0], "taken")
