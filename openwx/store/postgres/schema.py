@@ -6,7 +6,7 @@ from openwx.store.base import JournalError
 from openwx.store.postgres import functions, tables
 
 VERSION = 1
-_STEPS = (tables.OWNERSHIP + tables.REPORTS + tables.VALUES + functions.ALL,)
+_STEPS = (tables.OWNERSHIP + tables.REPORTS + tables.VALUES + tables.VISITS + functions.ALL,)
 """The migrations from each version to the next."""
 _HAS_VERSION = """
 SELECT 1 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = $1 AND relname = 'version'"""
