@@ -106,19 +106,18 @@ class Endpoints:
                 origin = access.admit(request)
                 caller, params = await self._read(request, row, limits, why, asked)
                 also(key=caller.name)
-                if asked.to is not None:
+                with params.discard_on_error():
                     callback = access.callback(request, params.texts)
+                    asked.to = asked.to or await self._destination(row, params.texts, caller)
+                if asked.to is not None:
+                    params.discard_files()
                     return await self._forwarded(request, row, caller, asked, origin)
                 if params.ignored or params.unread:
                     headers[answers.IGNORED] = self._ignored.log(row, params)
                 if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
                     params.texts["after"] = request.headers[LAST_EVENT_ID]
-                try:
-                    callback = access.callback(request, params.texts)
+                with params.discard_on_error():
                     work = prepare(params, caller)
-                except BaseException:
-                    params.discard_files()
-                    raise
                 reply = await (
                     self.pending.run(request, work) if row.cancel_on_disconnect else work
                 )
@@ -379,9 +378,6 @@ class Endpoints:
             raise await self._refusal(request, params, why_unwanted)
         with params.discard_on_error():
             self._merge_head(request, query, params)
-            asked.to = await self._destination(row, params.texts, caller)
-        if asked.to is not None:
-            params.discard_files()
         return caller, params
 
     def _merge_head(

@@ -4,6 +4,7 @@ import asyncio
 import io
 import ssl
 from contextlib import AsyncExitStack
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from yarl import URL
 from openwx.api.peers.call import Call
 from openwx.api.peers.hop import Hop
 from openwx.cluster.directory import Directory, Owner
+from openwx.neterrors import describe
 from openwx.store.base import JournalError
 from openwx.store.records import Node
 
@@ -37,6 +39,20 @@ class NotOwner(NotAsked):
 
 class Lost(Exception):
     """The node was perhaps asked, and its answer did not come, or not all of it."""
+
+
+class OtherSecret(NotAsked):
+    """The node that was asked has another ``cluster.secret``."""
+
+    def __str__(self) -> str:
+        return "it has another cluster.secret"
+
+
+_REFUSED: dict[int, type[NotAsked]] = {
+    HTTPStatus.MISDIRECTED_REQUEST: NotOwner,
+    HTTPStatus.UNAUTHORIZED: OtherSecret,
+}
+"""What the listener for peers answers itself (``listener.py``); its routes and pages have no such answers."""
 
 
 class PeerClient:
@@ -97,12 +113,14 @@ class PeerClient:
                     heartbeat=READ_S,
                     max_msg_size=self._longest,
                 )
-        except aiohttp.WSServerHandshakeError:
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status in _REFUSED:
+                raise _REFUSED[error.status](f"HTTP {error.status}") from error
             raise
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotAsked(str(error)) from error
+            raise NotAsked(describe(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Lost(str(error)) from error
+            raise Lost(describe(error)) from error
 
     async def ask_node(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
         """Ask a node for what is of no one account. Raise ``NotAsked``, ``Lost``. The caller limits the time."""
@@ -129,13 +147,17 @@ class PeerClient:
             if call.size is not None:
                 headers[hdrs.CONTENT_LENGTH] = str(call.size)
         try:
-            return await self._http.request(
+            response = await self._http.request(
                 call.method, _url(node, call), headers=headers, data=body, allow_redirects=False
             )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotAsked(str(error)) from error
+            raise NotAsked(describe(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Lost(str(error) or type(error).__name__) from error
+            raise Lost(describe(error)) from error
+        if response.status in _REFUSED:
+            response.close()
+            raise _REFUSED[response.status](f"HTTP {response.status}")
+        return response
 
 
 def _url(node: Node, call: Call) -> URL:

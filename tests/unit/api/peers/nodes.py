@@ -209,6 +209,11 @@ class OneNode:
         url = f"{to.peer_url}/openwx/{path}"
         return self.session.get(url, headers=hop.headers(SECRET))
 
+    async def at_peers(self, path: str, **headers: str) -> Reply:
+        """Ask at the address for other nodes."""
+        async with self.session.get(f"{self.peer_url}{path}", headers=headers) as response:
+            return Reply(response.status, await response.read(), dict(response.headers))
+
     async def call(self, name: str, /, *, method: str = "GET", **request: Any) -> Reply:
         url = f"{self.url}/openwx/{name}"
         async with self.session.request(method, url, **request) as response:
