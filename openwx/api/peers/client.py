@@ -71,7 +71,8 @@ class PeerClient:
     async def open(self, stack: AsyncExitStack) -> None:
         """Open the session, until the stack closes."""
         tls = ssl.create_default_context()
-        if self._certificate is not None:  # one that all nodes share, or with its own authority
+        if self._certificate is not None:  # one that all nodes share, or one with its authority
+            tls.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
             await asyncio.to_thread(tls.load_verify_locations, self._certificate)
         self._session = await stack.enter_async_context(
             aiohttp.ClientSession(

@@ -1,9 +1,11 @@
 """Whom nodes believe: no stranger, no header of a caller, and a peer no more than it may say."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from openwx import metrics
 from openwx.api.callers import Scope
@@ -124,7 +126,7 @@ async def test_the_token_in_the_body(nodes: Nodes) -> None:
 
 
 async def test_pages_and_scripts_are_judged_by_the_node_that_is_called(nodes: Nodes) -> None:
-    listed = {"cors_origins": ["https://app.example"]}
+    listed: dict[str, Any] = {"cors_origins": ["https://app.example"]}
     a, b = await nodes.start("a", **listed), await nodes.start("b")
     b.takes("bob")
     foreign = {"Origin": "https://evil.example"}
@@ -220,3 +222,31 @@ async def test_hops_are_counted(a: OneNode, b: OneNode, nodes: Nodes) -> None:
     nodes.table.moves("b", "http://127.0.0.1:9")
     await a.get("send_friend_message", client="bob", id="@a", content="hi")
     assert (count("answered"), count("not_asked")) == (before[0] + 1, before[1] + 2)
+
+
+def certificate(authority: trustme.CA, file: Path, *, with_authority: bool) -> Path:
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(file)
+    if with_authority:
+        authority.cert_pem.write_to_path(file, append=True)
+    return file
+
+
+async def test_https_between_nodes(nodes: Nodes, tmp_path: Path) -> None:
+    """A node is trusted if it has the same certificate, or one of the authority that stands in the same file."""
+    ours, theirs = trustme.CA(), trustme.CA()
+    shared = certificate(ours, tmp_path / "shared.pem", with_authority=False)
+    of_a = certificate(ours, tmp_path / "a.pem", with_authority=True)
+    of_b = certificate(ours, tmp_path / "b.pem", with_authority=True)
+    other = certificate(theirs, tmp_path / "other.pem", with_authority=True)
+    for caller, owner, works in (
+        (shared, shared, True),
+        (of_a, of_b, True),
+        (of_a, other, False),
+        (None, of_b, False),
+    ):
+        a = await nodes.start("a", certificate=caller)
+        b = await nodes.start("b", certificate=owner)
+        b.takes("bob")
+        reply = await a.get("get_user_info", client="bob")
+        assert reply.status == (200 if works else 503)
