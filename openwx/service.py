@@ -19,7 +19,7 @@ from openwx.accounts.manager import AccountManager
 from openwx.accounts.media import types
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import MediaFolder
-from openwx.accounts.media.keeping import delete_orphans
+from openwx.accounts.media.keeping import tidy
 from openwx.accounts.media.local import AllowedFiles
 from openwx.accounts.media.probe import SharedFolder
 from openwx.accounts.private_targets import AddressGuard, given_by_caller
@@ -247,8 +247,7 @@ async def _prune(settings: Settings, gateway: AccountManager, shared: Resources)
                 metrics.dropped(
                     log, "old_media", words, gone, keep_days, count=gone, level=logging.INFO
                 )
-            own = {name for one in wanted if (name := folder.own_name(one))}
-            await delete_orphans(shared.media_store, own)
+            await tidy(shared.media_store, folder, wanted)
         except (JournalError, InDoubt, LeaseLost, FileStoreError, OSError) as error:
             log.warning("old entries and media cannot be deleted now: %s", error)
         await asyncio.sleep(PRUNE_EVERY_S)
