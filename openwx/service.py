@@ -36,7 +36,7 @@ from openwx.errors import ConfigError, LeaseLost, NotNowError, WeChatError
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
 from openwx.store.base import InDoubt, Journal, JournalError, JournalUnavailable
-from openwx.store.files import FileStoreError, MediaStore
+from openwx.store.files import FileStoreError, FileStoreRefusedError, MediaStore
 from openwx.store.records import NodeOptions, WriteBatch
 from openwx.timing import Timing
 from openwx.transports import by_kind
@@ -148,15 +148,25 @@ async def running(
 
 
 async def _media_store(settings: Settings, stack: AsyncExitStack) -> MediaStore:
-    """Open the store of media. Raises ``ConfigError`` where it cannot be used."""
+    """Open the store of media. One that is away now is told: its files stay on this node for so long.
+
+    Raises ``ConfigError`` where it cannot work with these settings.
+    """
     kind, node = settings.media_store, settings.cluster.node
     database = settings.store
     try:
-        return await stack.enter_async_context(
+        opened = await stack.enter_async_context(
             store.open_files(kind, url=database.url, schema=database.schema, node=node)
         )
-    except (FileStoreError, JournalError) as error:
-        raise NotNowError(f"media.store {kind}: {error}") from error
+        try:
+            await opened.check()
+        except FileStoreRefusedError:
+            raise
+        except FileStoreError as error:
+            log.error("media.store %s: %s", kind, error)  # noqa: TRY400 - no bug
+    except FileStoreRefusedError as error:
+        raise ConfigError(f"media.store {kind}: {error}") from error
+    return opened
 
 
 async def _open_journal(

@@ -53,7 +53,8 @@ async def _bucket(settings: Settings) -> list[Finding]:
     if not kind.startswith("s3:"):
         return []
     try:
-        async with open_files(kind, url=settings.store.url):
+        async with open_files(kind, url=settings.store.url) as files:
+            await files.check()
             return [ok("media", kind)]
     except FileStoreError as error:
         advice = "check media.store, and AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL and the like in the environment"
