@@ -59,7 +59,8 @@ class Scene:
         settings = self.cluster.settings(name)
         reporting = settings.report.model_copy(update=report)
         media = Media(store=self._store)
-        return await self.cluster.start(name, media=media, report=reporting)
+        pace = {"finish_s": 0.2}
+        return await self.cluster.start(name, pace=pace, media=media, report=reporting)
 
     async def hand_over(self, node: Gateway, **report: Any) -> Gateway:
         """Stop a node, lose its machine, and start another one, whose backend takes everything."""
@@ -228,10 +229,8 @@ async def accepted(scene: Scene, tmp_path: Path, **more: str) -> tuple[Gateway, 
     return node, answer.json
 
 
-@pytest.mark.parametrize("key", ["", "my-key"])
-async def test_another_node_sends_what_one_has_accepted(
-    scene: Scene, tmp_path: Path, key: str
-) -> None:
+async def test_another_node_sends_what_one_has_accepted(scene: Scene, tmp_path: Path) -> None:
+    key = "my-key" if scene.kind == "s3" else ""
     more = {"idempotency_key": key} if key else {}
     node, answer = await accepted(scene, tmp_path, **more)
     assert answer["code"] == 0, answer
