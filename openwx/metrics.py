@@ -29,6 +29,8 @@ from openwx.reasons import REASON_OF_RET
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each
 REGISTRY = CollectorRegistry()
+OF_NODES = CollectorRegistry()
+"""What is counted, and shown, only where several nodes share the accounts."""
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 
@@ -92,18 +94,18 @@ DROPPED = Counter(
 )
 TAKEOVERS = Counter(
     "openwx_takeovers",
-    "Accounts that this node began to run, and another node, or none for a while, ran before.",
-    registry=REGISTRY,
+    "Accounts that this node took after another node had run them.",
+    registry=OF_NODES,
 )
 FENCED = Counter(
     "openwx_fenced",
-    "Writes that were refused, because another node had taken the account.",
-    registry=REGISTRY,
+    "Accounts that another node had taken, as this one found when it wrote for them.",
+    registry=OF_NODES,
 )
 IN_DOUBT = Counter(
     "openwx_in_doubt",
     "Writes to PostgreSQL whose answer was lost, and which were sent again to find out.",
-    registry=REGISTRY,
+    registry=OF_NODES,
 )
 Info("openwx", "The version that runs.", registry=REGISTRY).info({"version": __version__})
 

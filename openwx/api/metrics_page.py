@@ -40,6 +40,8 @@ class Metrics(Collector):
         self._journal_bytes: int | None = None
         self._all = CollectorRegistry()
         self._all.register(metrics.REGISTRY)
+        if node is not None:
+            self._all.register(metrics.OF_NODES)
         self._all.register(self)
 
     def add_to(self, router: web.UrlDispatcher) -> None:

@@ -10,13 +10,13 @@ from openwx import metrics
 from tests.patience import PATIENCE_S, until_seen
 from tests.reply import Reply
 
-from .world import Gateway
+from .world import Api, Gateway
 
 WAITING = "openwx_uploads_waiting"
 Sample = tuple[str, frozenset[tuple[str, str]]]
 
 
-async def ask(gateway: Gateway, path: str = "/metrics", **request: Any) -> Reply:
+async def ask(gateway: Api, path: str = "/metrics", **request: Any) -> Reply:
     async with gateway._http.get(f"{gateway.url}{path}", **request) as answer:
         return Reply(answer.status, await answer.read(), dict(answer.headers))
 

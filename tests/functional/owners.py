@@ -20,7 +20,7 @@ from openwx.accounts.resources import Resources
 from openwx.domain.contacts import Friend
 from openwx.domain.events import State
 from openwx.errors import LeaseLost
-from openwx.lease import Gate, Lease
+from openwx.lease import Lease
 from openwx.store.base import Journal, Ownership
 from openwx.store.records import WriteBatch, WriteResult
 from openwx.transports.base import TransportFactory
@@ -29,25 +29,9 @@ from openwx.transports.ilink.transport import ILinkTransports
 from openwx.transports.network import Network
 from openwx.transports.web.transport import WebTransports
 from tests.patience import until
+from tests.watchedgate import WatchedGate
 
 from .world import PACE, Json, World
-
-
-class WatchedGate(Gate):
-    """A gate that counts who waits at it."""
-
-    waiting = 0
-
-    async def passed(self, within_s: float | None = None) -> None:
-        self.waiting += 1
-        try:
-            await super().passed(within_s)
-        finally:
-            self.waiting -= 1
-
-    async def holds(self, n: int) -> None:
-        """Wait until so many wait at it."""
-        await until(lambda: self.waiting == n)
 
 
 class OwnedJournal:

@@ -17,7 +17,7 @@ from tests.patience import PATIENCE_S, until_seen
 
 from .counting import Counts, ask, gauge, samples, shows
 from .streaming import event_source
-from .world import Gateway, Receiver, World, replies
+from .world import Api, Gateway, Receiver, World, replies
 
 ACCOUNT = {"account": "default"}
 DOCUMENT = Path(__file__).parents[2] / "docs/metrics.md"
@@ -41,18 +41,34 @@ async def test_both_formats(gateway: Gateway) -> None:
     assert read["openwx_account_state"] == "gauge"
 
 
-async def test_the_document_lists_every_metric_and_every_kind(gateway: Gateway) -> None:
-    document = DOCUMENT.read_text(encoding="utf-8")
-    listed = re.findall(
-        r"^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) \|", document, re.MULTILINE
-    )
-    told = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in listed}
+async def metrics_of(gateway: Api) -> dict[str, tuple[str, set[str]]]:
+    """Return the kind and the labels of each metric that is shown."""
     reply = await ask(gateway)
     shown = {}
     for family in text_string_to_metric_families(reply.body.decode()):
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         shown[name] = (family.type, labels)
+    return shown
+
+
+def listed_in(document: str) -> dict[str, tuple[str, set[str]]]:
+    """Return the kind and the labels of each metric that is described."""
+    found = re.findall(
+        r"^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) \|", document, re.MULTILINE
+    )
+    return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in found}
+
+
+async def test_the_document_lists_every_metric_and_every_kind(gateway: Gateway) -> None:
+    document = DOCUMENT.read_text(encoding="utf-8")
+    described, of_nodes, others = re.split(
+        r"^## (?:Of nodes|What is dropped)$", document, flags=re.MULTILINE
+    )
+    told = listed_in(described)
+    shown = await metrics_of(gateway)
+    assert not listed_in(others)
+    assert not listed_in(of_nodes).keys() & shown.keys()
     on_linux = {name for name in told if name.startswith("process_")} <= shown.keys()
     if not on_linux:
         told = {name: row for name, row in told.items() if not name.startswith("process_")}

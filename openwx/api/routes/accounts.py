@@ -128,11 +128,9 @@ class CheckClient(RequestModel):
 @route("check_client", scope=Scope.READ, any_state=True)
 async def check_client(gateway: "VisibleGateway", call: CheckClient) -> Clients:
     """List the accounts and their states."""
-    if call.client is None:
-        asked = [*(await gateway.whereabouts()).values()]
-    else:
-        asked = [await gateway.where_is(call.client)]
-    here = gateway.accounts
+    here, name = gateway.accounts, call.client
+    every = await gateway.whereabouts()
+    asked = [*every.values()] if name is None else [await gateway.where_is(name)]
     return Clients(
         client=[
             _listed_elsewhere(gateway, where)

@@ -73,7 +73,7 @@ async def undrain(visit: Visit, node: str) -> str:
 
 
 async def _hand_over(visit: Visit, step: Move) -> None:
-    """Name the next owner, and wait until it is the owner. Raise ``NotDone``."""
+    """Name the next owner, and wait until it is the owner. Raise ``NotDone``: nothing happens later, either."""
     if not await visit.ownership.assign(step.account, step.target):
         raise NotDone(f"there is no account {step.account} any more")
     started = time.monotonic()
@@ -82,7 +82,15 @@ async def _hand_over(visit: Visit, step: Move) -> None:
         owner = _owner(view, step.account)
         if owner == step.target:
             return
+        if (
+            owner and _next(view, step.account) != step.target
+        ):  # who takes an account ends what was named
+            words = (
+                f"{step.account} is on {owner}: {step.target} did not take it; see the log there"
+            )
+            raise NotDone(words)
         if time.monotonic() - started > PATIENCE_S:
+            await visit.ownership.assign(step.account, "")
             where = f"on {owner}" if owner else "without a node"
             words = f"{step.account} is still {where} after {PATIENCE_S:.0f} s; see the log of {step.target}"
             raise NotDone(words)
@@ -103,6 +111,10 @@ def _owner(view: ClusterView, account: str) -> str:
             return "" if node is None else node.node
     known = ", ".join(one.account for one in view.accounts) or "none"
     raise NotDone(f"there is no account {account}; there are: {known}")
+
+
+def _next(view: ClusterView, account: str) -> str:
+    return next((one.next for one in view.accounts if one.account == account), "")
 
 
 def _member(view: ClusterView, node: str) -> Node:

@@ -34,17 +34,18 @@ async def everything(settings: Settings, *, runs_here: bool) -> list[Finding]:
                 "start PostgreSQL, and check store.url, its password, and the network in between"
             )
         return [problem("store", f"{store.shown}: {error}", advice)]
-    troubles = found.server.troubles
-    return [
+    findings = [
         *_server(settings, found),
         *_clock(found),
         *_way(found),
         *_standbys(found),
         *_schema(settings, found),
-        *([] if troubles or found.version != VERSION else await _nodes(settings, runs_here)),
-        *await _bucket(settings),
-        *_proxies(settings),
     ]
+    if found.version == 0:
+        findings += _not_copied(settings)
+    elif found.version == VERSION and not found.server.troubles:
+        findings += await _nodes(settings, runs_here)
+    return [*findings, *await _bucket(settings), *_proxies(settings)]
 
 
 async def _bucket(settings: Settings) -> list[Finding]:
@@ -130,7 +131,19 @@ async def _nodes(settings: Settings, runs_here: bool) -> list[Finding]:
             view = await visit.ownership.view()
     except ConfigError as error:
         return [problem("nodes", str(error), "check again in a moment")]
-    return [*_names(settings, view, runs_here), *_owners(view)]
+    missing = [] if view.accounts else _not_copied(settings)
+    return [*missing, *_names(settings, view, runs_here), *_owners(view)]
+
+
+def _not_copied(settings: Settings) -> list[Finding]:
+    """Say that there is a journal of a former time, whose accounts PostgreSQL does not know."""
+    from openwx.service import JOURNAL  # noqa: PLC0415 - takes long to import, for this case alone
+
+    journal = settings.data_dir / JOURNAL
+    if not journal.is_file():
+        return []
+    words = f"{journal} is not used: PostgreSQL has no account yet, so all log in anew"
+    return [warning("store", words, "before the first start: openwx journal copy")]
 
 
 def _names(settings: Settings, view: ClusterView, runs_here: bool) -> Iterator[Finding]:

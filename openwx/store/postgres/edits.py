@@ -15,7 +15,7 @@ Do = Callable[..., Awaitable[Sequence[Any]]]
 
 _HINT = "SELECT pg_notify(current_schema()::text, ''), (SELECT count(*) FROM changed) AS changed"
 _EDIT = "SELECT edit FROM accounts WHERE account = $1"
-_SAVE = f"""
+SAVE = f"""
 WITH changed AS (
     INSERT INTO accounts AS a (account, wanted, settings, origin, edit) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (account) DO UPDATE SET wanted = excluded.wanted, settings = excluded.settings,
@@ -49,7 +49,7 @@ class Edits:
         """Add the row of an account, or replace it."""
         async with self._one_at_a_time:
             of = (record.account, record.wanted, record.settings, record.origin)
-            await self._do(_SAVE, *of, await self._next_edit(record.account))
+            await self._do(SAVE, *of, await self._next_edit(record.account))
 
     async def forget_account(self, account: str) -> None:
         """Delete what the row of an account says, if there is one."""

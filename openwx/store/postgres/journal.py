@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from openwx.config.contract import POST_API
+from openwx.errors import LeaseLost
 from openwx.lease import Lease
 from openwx.steady import steady
 from openwx.store.base import MAX_SEQ, JournalError
@@ -292,9 +293,13 @@ class PostgresJournal(ByCondition):
     async def _prune(self, account: str, status: DeliveryStatus, before: float, keep: int) -> int:
         count = 0
         while account in self._terms:
-            epoch = self._terms.of(account).epoch
-            of = (self._terms.incarnation, account, epoch, int(status))
-            (deleted,) = (await self._do(queries.PRUNE, *of, before, keep, SLICE))[0]
+            term = self._terms.of(account)
+            of = (self._terms.incarnation, account, term.epoch, int(status))
+            try:
+                (deleted,) = (await self._do(queries.PRUNE, *of, before, keep, SLICE))[0]
+            except LeaseLost:
+                self._terms.lose(account, term)
+                break
             count += deleted
             if not deleted:
                 break

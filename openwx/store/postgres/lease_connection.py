@@ -22,11 +22,16 @@ class LeaseConnection:
         self._connection: asyncpg.Connection | None = None
         self._one_at_a_time = asyncio.Lock()
 
-    async def do(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    async def do(
+        self,
+        work: Callable[[asyncpg.Connection], Awaitable[T]],
+        *,
+        within_s: float | None = None,
+    ) -> T:
         """Do something by the connection. Raise one of ``Unreachable``: whether it was done is not known then."""
         async with self._one_at_a_time:
             try:
-                async with asyncio.timeout(self._within_s):
+                async with asyncio.timeout(within_s or self._within_s):
                     return await work(await self._connected())
             except (
                 BaseException

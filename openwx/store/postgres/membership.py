@@ -25,6 +25,8 @@ OWN_SHARE = 0.8
 """The share of a lease in which a process may act after a beat: it stops before others may take its accounts."""
 TRIES_PER_LEASE = 20
 """A beat without an answer is tried again that soon."""
+JOIN_S = 10.0
+"""How long an answer may take while there is nothing to lose by waiting, in seconds."""
 LEAVE_S = 5.0
 """How long leaving may take, in seconds: without it, another start of the same home is as good."""
 
@@ -72,7 +74,8 @@ class Membership:
         self._mine.add(me)
         node = msgspec.structs.replace(self._node, is_draining=self._is_draining)
         former = await self._connection.do(
-            lambda connection: ownership.join(connection, me, node, in_place_of=gone)
+            lambda connection: ownership.join(connection, me, node, in_place_of=gone),
+            within_s=JOIN_S,
         )
         if former is None:
             raise self._taken()
@@ -80,12 +83,17 @@ class Membership:
         self._watch.begin_anew()
         self.unreleased.clear()
         self.former = frozenset(former) - {self.own_account}
+        await self._claim_own(within_s=JOIN_S)
+        self._renew(asked_at)
+
+    async def _claim_own(self, *, within_s: float | None = None) -> None:
+        """Own the account of this process itself, unless its row is locked at this moment."""
+        me, own = self._terms.incarnation, self.own_account
         found, _ = await self._connection.do(
-            lambda connection: ownership.claim(connection, me, [self.own_account])
+            lambda connection: ownership.claim(connection, me, [own]), within_s=within_s
         )
         for account, term in found.items():
             self._terms.begin(account, term)
-        self._renew(asked_at)
 
     async def _gone(self) -> set[UUID]:
         """Return the members with this node's name or home whose processes are gone.
@@ -115,7 +123,7 @@ class Membership:
 
     async def _namesakes(self) -> dict[UUID, ownership.Namesake]:
         found = await self._connection.do(
-            lambda connection: ownership.namesakes(connection, self._node)
+            lambda connection: ownership.namesakes(connection, self._node), within_s=JOIN_S
         )
         return {one.incarnation: one for one in found}
 
@@ -158,6 +166,8 @@ class Membership:
         """Beat once, and do what is done with it. Return False if PostgreSQL does not answer."""
         try:
             if await self._beat():
+                if self.own_account not in self._terms:
+                    await self._claim_own()
                 await self._release_strays()
                 await self._bury()
                 return True

@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 
+from openwx import metrics
 from openwx.errors import LeaseLost
 from openwx.store.base import InDoubt, InvalidBatch, JournalError
 from openwx.store.condition import PROBE_EVERY_S, Condition
@@ -88,6 +89,8 @@ class Settler:
                         return
                 except Lost as lost:
                     self._note_trouble(lost)
+                    if not in_doubt:
+                        metrics.IN_DOUBT.inc()
                     await asyncio.sleep(PROBE_EVERY_S if in_doubt else 0)
                     in_doubt = True
             if in_doubt and self._is_over():
@@ -161,6 +164,7 @@ class Settler:
         )
         for account in lost:
             self._terms.lose(account, group.term_of(account))
+            metrics.FENCED.inc()
         group.remove(lost, error)
 
     async def _is_ruled_out(self, connection: WriterConnection, group: Group) -> bool:
@@ -225,6 +229,8 @@ class Settler:
                 connection = await self._connected()
                 rows = await self._ask(connection, statement.sql, *statement.values)
             except Lost as lost:
+                if not in_doubt:
+                    metrics.IN_DOUBT.inc()
                 in_doubt = True
                 self._note_trouble(lost)
             except Unreachable as error:

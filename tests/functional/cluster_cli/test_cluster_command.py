@@ -1,11 +1,13 @@
 """``openwx cluster``: it shows nodes and accounts, and nodes do what it writes down."""
 
+import asyncio
 import json
 
 import pytest
 
 from openwx.cli.cluster import change
 from openwx.store.records import AccountRecord, NewSend, WriteBatch
+from tests.patience import PATIENCE_S
 
 from ..typed import Typed
 from .conftest import Environ
@@ -81,9 +83,27 @@ async def test_a_node_that_does_not_hand_over_in_time_is_said(
         code, _, err = await typed("cluster", "move", "shop", "wx-2", **shared)
         assert code == 1
         assert "shop is still on wx-1 after 0 s; see the log of wx-2" in err
+        assert [one.next for one in (await one.view()).accounts] == [""], "it does not go later"
         code, _, err = await typed("cluster", "drain", "wx-1", **shared)
         assert code == 1
         assert "wx-1 drains, and still runs 1 account after 0 s" in err
+
+
+async def test_a_node_that_does_not_take_it_is_said(typed: Typed, shared: Environ) -> None:
+    """Such as one whose configuration does not have the account."""
+    async with (
+        member(shared, "wx-1") as one,
+        member(shared, "wx-2", is_idle=True),
+        member(shared, "wx-3", is_idle=True) as three,
+    ):
+        await one.owns("shop")
+        moving = asyncio.create_task(typed("cluster", "move", "shop", "wx-2", **shared))
+        async with asyncio.timeout(PATIENCE_S):
+            while not await three.ownership.claim(["shop"]):
+                await asyncio.sleep(0.01)
+        code, _, err = await moving
+        words = "openwx: shop is on wx-3: wx-2 did not take it; see the log there\n"
+        assert (code, err) == (1, words)
 
 
 async def test_a_rebalance_moves_idle_accounts_alone(typed: Typed, shared: Environ) -> None:

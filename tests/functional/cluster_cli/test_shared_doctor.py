@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
+from openwx import service, store
 from openwx.cli.doctor import access, process
 from openwx.cli.doctor import shared as checks
 from openwx.cli.doctor.finding import Finding, Level
@@ -16,6 +17,7 @@ from openwx.config import Settings, load
 from openwx.store.examination import VERSION, Examination, Facts
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.surroundings import Surroundings
+from openwx.store.records import AccountRecord
 from tests import postgres
 
 from ..typed import Typed
@@ -68,6 +70,20 @@ async def test_a_server_that_nobody_has_used_yet(typed: Typed, shared: Environ) 
     assert ("store" in told, "nodes" in told) == (True, False)
     again = await found(shared)
     assert words(again, "schema") == words(findings, "schema"), "it makes no schema"
+
+
+async def test_a_journal_that_was_not_copied(typed: Typed, shared: Environ, tmp_path: Path) -> None:
+    shared["OPENWX_DATA_DIR"] = str(tmp_path / "data")
+    (tmp_path / "data").mkdir()
+    async with store.open(tmp_path / "data" / service.JOURNAL) as journal:
+        record = AccountRecord(account="shop", wanted=True, settings=b"{}", origin="api")
+        await journal.save_account(record)
+    ((level, about, said),) = ill(await found(shared))
+    assert (level, about) == (Level.WARNING, "store")
+    assert "is not used: PostgreSQL has no account yet" in said
+    assert (await typed("journal", "copy", **shared)).code == 0
+    ((_, _, said),) = ill(await found(shared))
+    assert said == "shop: no node runs what should run"
 
 
 async def test_the_nodes(shared: Environ) -> None:

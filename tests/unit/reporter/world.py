@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 
 from openwx.config import ReportSettings
+from openwx.lease import Gate
 from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.reporter import Reporter
 from openwx.reporter.reporters import Reporters
@@ -55,6 +56,7 @@ class World:
         pauses: Callable[[], Iterator[float]] | Pauses = no_pauses,
         url_client: str | None = None,
         run: bool = True,
+        gate: Gate | None = None,
         **settings: Any,
     ) -> None:
         settings.setdefault("post_api", self.receiver.url)
@@ -68,6 +70,7 @@ class World:
             url_client=lambda: url_client,
             pauses=pauses if isinstance(pauses, Pauses) else all_pauses(pauses),
             clock=self.clock,
+            gate=gate,
         )
         if run:
             self.run()

@@ -36,5 +36,8 @@ async def member(
     given: dict[str, Any] = {"clock": clock} if clock else {}
     journal = PostgresJournal(address, a_node(address, **of_node), steady=steady, **given)
     async with journal:
-        assert await journal.ownership.claim(claims) == list(claims)
+        claimed = await journal.until_done(
+            lambda: journal.ownership.claim(claims), on_wait=lambda _: None
+        )
+        assert claimed == list(claims)
         yield journal

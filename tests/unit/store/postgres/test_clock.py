@@ -4,10 +4,13 @@ import asyncio
 from uuid import uuid4
 
 import asyncpg
+import pytest
 
+from openwx.errors import LeaseLost
 from openwx.reporter import clock as clocks
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
+from openwx.store.records import WriteBatch
 from tests.patience import PATIENCE_S, until, until_seen
 
 from ..members import member
@@ -66,4 +69,16 @@ async def test_a_node_that_was_declared_dead_saves_it_again(
         await until(lambda: journal.ownership.lease.is_valid)
         clock.is_set(DAY_S)
         clock.notice()
+        await until_saved(clock, journal)
+
+
+async def test_a_node_whose_clock_was_taken_from_it_takes_it_back(
+    address: Address, operator: asyncpg.Connection
+) -> None:
+    """As nobody else can run it."""
+    clock = Clock()
+    async with asyncio.timeout(PATIENCE_S), member(address, claims=[], lease_s=1.0) as journal:
+        await operator.execute("UPDATE accounts SET incarnation = NULL, epoch = epoch + 1")
+        with pytest.raises(LeaseLost):
+            await journal.write(WriteBatch(account=journal.ownership.own_account))
         await until_saved(clock, journal)

@@ -12,7 +12,7 @@ from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import NewSend, WriteBatch
 from tests import postgres
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 from ..members import member
 from ..reports import a_message
@@ -96,6 +96,29 @@ async def test_nothing_acknowledged_is_lost_and_nothing_refused_is_there(
     assert len(stored) == len(set(stored))
     assert callers.acknowledged <= set(stored)
     assert callers.refused.isdisjoint(stored)
+
+
+async def test_nobody_loses_accounts_by_a_restart_of_postgresql(server: postgres.Server) -> None:
+    lease_s = 3.0
+    address = Address(server.url)
+    async with (
+        asyncio.timeout(2 * PATIENCE_S),
+        member(address, claims=["me"], lease_s=lease_s) as first,
+        member(address._replace(node="other"), claims=["us"], lease_s=lease_s) as second,
+    ):
+        journals = {"me": first, "us": second}
+        former = [one.ownership.incarnation for one in journals.values()]
+        server.kill()
+        await until(lambda: not any(one.ownership.lease.is_valid for one in journals.values()))
+        await asyncio.sleep(0.3 * lease_s)  # longer than anybody may be silent
+        await asyncio.to_thread(server.start)
+        for account, journal in journals.items():
+            await journal.ownership.gate(account).passed()
+            await journal.until_writable()
+            await journal.write(WriteBatch(account=account, state={"a": b"1"}))
+        await asyncio.sleep(lease_s)  # in which somebody could be declared dead
+        assert [one.ownership.incarnation for one in journals.values()] == former
+        assert [one.ownership.owned for one in journals.values()] == [["me"], ["us"]]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import struct
 import asyncpg
 import pytest
 
+from openwx.errors import LeaseLost
 from openwx.store.base import JournalError
 from openwx.store.postgres import edits, ownership
 from openwx.store.postgres.connections import Address
@@ -133,3 +134,39 @@ async def test_a_late_release_ends_no_newer_term(
         assert await own.claim(["me"]) == ["me"]
         assert not await ownership.release(operator, own.incarnation, "me", epoch)
         await journal.write(WriteBatch(account="me", state={"a": b"1"}))
+
+
+async def test_a_record_that_was_never_written_does_not_bring_back_a_forgotten_account(
+    journal: PostgresJournal, operator: asyncpg.Connection
+) -> None:
+    await journal.save_account(record(b"first"))
+    edit = await operator.fetchval("SELECT edit FROM accounts WHERE account = 'me'")
+    await journal.forget_account("me")
+    await operator.execute(edits.SAVE, "me", True, b"late", "api", edit + 1)
+    assert await journal.accounts() == []
+
+
+async def test_what_waits_in_a_former_term_is_not_written_in_a_later_one(
+    journal: PostgresJournal, operator: asyncpg.Connection
+) -> None:
+    """Its writer knows nothing of what was read since."""
+    async with operator.transaction():
+        await operator.execute("SELECT FROM accounts WHERE account = 'other' FOR UPDATE")
+        first = asyncio.ensure_future(journal.write(WriteBatch(account="other")))
+        await until_busy(operator)
+        waits = asyncio.ensure_future(journal.write(WriteBatch(account="me", state={"a": b"1"})))
+        await asyncio.sleep(0)  # it is asked for
+        journal._terms.end(["me"])
+        assert await journal.ownership.claim(["me"]) == ["me"]
+    await first
+    with pytest.raises(LeaseLost):
+        await waits
+    await journal.write(WriteBatch(account="me", state={"b": b"2"}))
+    assert await journal.state("me") == {"b": b"2"}
+
+
+async def until_busy(operator: asyncpg.Connection) -> None:
+    """Wait until the writer waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = $1"
+    me = await operator.fetchval("SELECT pg_current_xact_id()::xid")
+    await until_seen(lambda: operator.fetchval(waiting, me))

@@ -207,6 +207,25 @@ async def test_two_names_may_not_have_one_home(address: Address, other: Address)
                 pass
 
 
+async def test_of_two_that_run_with_one_home_the_one_that_began_later_stays(
+    address: Address, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They have copies of one data folder, and the later one takes the earlier one for its former process."""
+    home = uuid4()
+    async with member(address, claims=["me"], lease_s=SHORT_S, home=home) as first:
+        gate = first.ownership.gate("me")
+        async with member(address, claims=["me"], lease_s=SHORT_S, home=home) as second:
+            async with asyncio.timeout(PATIENCE_S):
+                await gate.until_closed()
+            await until(lambda: "this node is no member: another node is called" in caplog.text)
+            incarnation = second.ownership.incarnation
+            await write(second)
+            assert not first.ownership.lease.is_valid
+        await until(lambda: first.ownership.lease.is_valid)
+        assert await first.ownership.claim(["me"]) == ["me"]
+        assert first.ownership.incarnation != incarnation
+
+
 async def test_of_two_that_start_with_one_name_one_does(address: Address) -> None:
     journals = [PostgresJournal(address, a_node(address, lease_s=SHORT_S)) for _ in range(2)]
     results = await asyncio.gather(*(one.__aenter__() for one in journals), return_exceptions=True)

