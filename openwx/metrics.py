@@ -86,6 +86,12 @@ SESSION_ENDS = Counter(
     ["account", "reason"],
     registry=REGISTRY,
 )
+HOPS = Counter(
+    "openwx_hops",
+    "Calls that were forwarded to the node that owns the account, by that node and how it went.",
+    ["node", "outcome"],
+    registry=REGISTRY,
+)
 DROPPED = Counter(
     "openwx_dropped",
     "Dropped items, by kind; each has a line in the log.",

@@ -49,6 +49,7 @@ class ReasonCode(StrEnum):
     ABANDONED = "abandoned"
     HANDED_OVER = "handed_over"
     ON_ANOTHER_NODE = "on_another_node"
+    NODE_SILENT = "node_silent"
     ON_NO_NODE = "on_no_node"
     STOPPED_BY_REQUEST = "stopped_by_request"
     STOPPED_BY_STOP_CLIENT = "stopped_by_stop_client"
@@ -102,6 +103,7 @@ ENGLISH: dict[ReasonCode, tuple[str, ...]] = {
     ReasonCode.ABANDONED: ("another process may run the account now; this one has ended it",),
     ReasonCode.HANDED_OVER: ("handed over to another process",),
     ReasonCode.ON_ANOTHER_NODE: ("it runs on the node {node}",),
+    ReasonCode.NODE_SILENT: ("its node {node} does not answer",),
     ReasonCode.ON_NO_NODE: ("no node runs it now",),
     ReasonCode.STOPPED_BY_REQUEST: ("stopped on request",),
     ReasonCode.STOPPED_BY_STOP_CLIENT: ("stopped by stop_client; start_client starts it",),

@@ -27,6 +27,8 @@ from openwx.accounts.registry import all_accounts
 from openwx.accounts.resources import Resources
 from openwx.api.access import Access
 from openwx.api.app import make_runner
+from openwx.api.peering import Peers
+from openwx.api.peers.hops import Hops
 from openwx.cluster import errand
 from openwx.cluster.home import home_of
 from openwx.cluster.node import ClusterNode
@@ -305,22 +307,44 @@ async def _listen(
     gateway: AccountManager, node: ClusterNode | None, settings: Settings, stack: AsyncExitStack
 ) -> Service:
     access = Access(settings.access)
-    runner = make_runner(gateway, access, [Console(gateway, access, node)], node)
+    hops = None if node is None else await _join_peers(gateway, node, access, stack)
+    runner = make_runner(gateway, access, [Console(gateway, access, node, hops)], node, hops)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     listening: list[Listen] = []
     for number, address in enumerate(settings.listen):
-        context = _tls(number, address)
+        context = _tls(f"listen[{number}]", address)
         try:
             port = await runner.listen(address.host, address.port, context)
         except OSError as error:
-            raise ConfigError(_refusal(number, address, error)) from None
+            where = f"listen[{number}] {address.host}:{address.port}"
+            raise ConfigError(_refusal(where, error)) from None
         listening.append(address.model_copy(update={"port": port}))
         gateway.port = gateway.port or port
     return Service(gateway, listening, runner.instance_id)
 
 
-def _tls(number: int, address: Listen) -> ssl.SSLContext | None:
+async def _join_peers(
+    gateway: AccountManager, node: ClusterNode, access: Access, stack: AsyncExitStack
+) -> Hops | None:
+    """Listen for the other nodes, and return what asks them; None without ``cluster.secret``."""
+    cluster = gateway.settings.cluster
+    if cluster.secret is None:
+        return None
+    peers = Peers(gateway, node, access, cluster.secret)
+    await peers.open(stack)
+    if cluster.address is not None:
+        context = _tls("cluster", cluster.address)
+        try:
+            await peers.listen(
+                cluster.address, context, lambda hops: [Console(gateway, hops, node)], stack
+            )
+        except OSError as error:
+            raise ConfigError(_refusal(f"cluster.listen {cluster.listen}", error)) from None
+    return peers.hops
+
+
+def _tls(where: str, address: Listen) -> ssl.SSLContext | None:
     if address.tls_cert is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -328,12 +352,11 @@ def _tls(number: int, address: Listen) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(address.tls_cert, address.tls_key)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"listen[{number}]: tls_cert and tls_key do not work: {error}") from None
+        raise ConfigError(f"{where}: tls_cert and tls_key do not work: {error}") from None
     return context
 
 
-def _refusal(number: int, address: Listen, error: OSError) -> str:
-    where = f"listen[{number}] {address.host}:{address.port}"
+def _refusal(where: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"{where} is taken by another program; choose another port (--port, or port under [[listen]])"
     return f"{where} cannot be listened on: {error.strerror or error}"

@@ -18,6 +18,9 @@ from openwx.origins import ForeignRequestError, OriginRules, follows_link
 if TYPE_CHECKING:
     from openwx.config import AccessSettings
 
+CLIENT = "Openwx-Client"
+"""The parameter ``client`` as a header."""
+
 _CALLBACK = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*", re.ASCII)
 _MAX_CALLBACK = 128
 
@@ -29,7 +32,7 @@ class Access:
         self.instance_id = instance.new_id()
         """The id by which the commands beside this gateway recognise it."""
         self._callers = Callers(settings)
-        self._allows_jsonp = bool(settings.cors_origins)
+        self._has_origins = bool(settings.cors_origins)
         self._rules = OriginRules(settings.allowed_hosts, settings.cors_origins)
         self.max_connections = settings.max_connections
         self.guesses = Guesses(settings.trusted_proxies)
@@ -100,11 +103,35 @@ class Access:
         """Return whose token this is, in a time that tells nothing about it; None for a wrong or an empty one."""
         return self._callers.with_token(text)
 
-    def callback(self, texts: Mapping[str, str]) -> str | None:
+    def visitor(self, request: web.BaseRequest) -> Caller | None:
+        """Return who opens a page of the console, where that is known without a session."""
+        return None
+
+    def account_of(self, request: web.BaseRequest) -> str:
+        """Return the account that the call is for, as its head says beside the query; empty if it does not."""
+        return request.headers.get(CLIENT, "")
+
+    def address(self, request: web.BaseRequest) -> str:
+        """Return the address of the caller, behind the trusted proxies."""
+        return self.guesses.address(request)
+
+    def allows_jsonp(self, request: web.BaseRequest) -> bool:
+        """Return whether the answer may be a script."""
+        return self._has_origins
+
+    def proof_of(self, name: str, key: bytes) -> bytes:
+        """Return what shows to all who have ``key`` that a caller's token has not changed."""
+        return self._callers.proof_of(name, key)
+
+    def proven(self, name: str, proof: bytes, key: bytes) -> Caller | None:
+        """Return the caller of this name; None where there is none any more, or its token is another one."""
+        return self._callers.proven(name, proof, key)
+
+    def callback(self, request: web.BaseRequest, texts: Mapping[str, str]) -> str | None:
         """Return the function to wrap the answer in (JSONP), or None. The request was admitted before."""
         if texts.get("datatype", "").lower() != "jsonp":
             return None
-        if not self._allows_jsonp:
+        if not self.allows_jsonp(request):
             raise CallerError(
                 Code.FORBIDDEN, "datatype=jsonp is off until access.cors_origins lists an origin"
             )

@@ -50,7 +50,7 @@ class Answer(msgspec.Struct):
 
 def _headers(content_type: str, more: dict[str, str], origin: str | None) -> dict[str, str]:
     headers = {hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff", **more}
-    return headers if origin is None else headers | cors_headers(origin)
+    return headers | cors_headers(origin)
 
 
 def _call_of(callback: str) -> bytes:
@@ -161,7 +161,10 @@ def internal_failure() -> Answer:
     return failure(CallerError(Code.UNREACHABLE, words, http_status=500))
 
 
-def cors_headers(origin: str) -> dict[str, str]:
+def cors_headers(origin: str | None) -> dict[str, str]:
+    """Return what lets pages of a listed origin read the answer."""
+    if origin is None:
+        return {}
     return {
         hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
         hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: f"{hdrs.RETRY_AFTER}, {LAST_ID}, {MISSED}, {IGNORED}",

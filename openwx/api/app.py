@@ -11,6 +11,8 @@ from openwx.api.docs_page import DocsPage
 from openwx.api.endpoints import Endpoints
 from openwx.api.metrics_page import Metrics
 from openwx.api.openapi import OpenApi
+from openwx.api.peers.hops import Hops
+from openwx.api.peers.listener import Doorman, HopAccess
 from openwx.api.probes import Health
 from openwx.api.routes import (
     accounts,
@@ -55,11 +57,38 @@ def make_runner(
     access: Access,
     pages: Iterable[Pages] = (),
     node: "ClusterNode | None" = None,
+    hops: Hops | None = None,
 ) -> Runner:
-    """Make a runner, for ``setup()``, ``listen()`` and ``cleanup()``. ``node``: this process as one of several."""
-    pages = list(pages)
+    """Make a runner, for ``setup()``, ``listen()`` and ``cleanup()``.
+
+    ``node``: this process as one of several. ``hops``: what it asks the others.
+    """
     app = web.Application(client_max_size=parameters.MAX_BODY)
+    endpoints = Endpoints(gateway, access, node, hops)
+    direct = _add_routes(app, endpoints)
+    Health(gateway, access, node).add_to(app.router)
+    Metrics(gateway, access, node).add_to(app.router)
+    OpenApi(routes(), access).add_to(app.router)
+    DocsPage(access).add_to(app.router)
+    confirm.add_to(app.router)
+    return _runner(app, access, endpoints, direct, pages)
+
+
+def make_peer_runner(
+    gateway: "AccountManager",
+    access: HopAccess,
+    doorman: Doorman,
+    node: "ClusterNode",
+    pages: Iterable[Pages],
+) -> Runner:
+    """Make the runner for calls that other nodes forward: the routes and the console, and nothing else."""
+    app = web.Application(client_max_size=parameters.MAX_BODY, middlewares=[doorman.admit])
     endpoints = Endpoints(gateway, access, node)
+    _add_routes(app, endpoints)
+    return _runner(app, access, endpoints, {}, pages)
+
+
+def _add_routes(app: web.Application, endpoints: Endpoints) -> dict[tuple[str, str], Handler]:
     direct: dict[tuple[str, str], Handler] = {}
     for row in routes():
         endpoint = endpoints.endpoint(row)
@@ -70,16 +99,22 @@ def make_runner(
                 app.router.add_route(method, f"{path}/", endpoint)
             app.router.add_route("OPTIONS", path, endpoints.preflight)
             app.router.add_route("OPTIONS", f"{path}/", endpoints.preflight)
-    Health(gateway, access, node).add_to(app.router)
-    Metrics(gateway, access, node).add_to(app.router)
-    OpenApi(routes(), access).add_to(app.router)
-    DocsPage(access).add_to(app.router)
-    confirm.add_to(app.router)
+    return direct
+
+
+def _runner(
+    app: web.Application,
+    access: Access,
+    endpoints: Endpoints,
+    direct: dict[tuple[str, str], Handler],
+    pages: Iterable[Pages],
+) -> Runner:
+    pages = list(pages)
     for more in pages:
         more.add_to(app.router)
 
     async def stop() -> None:
-        await endpoints.pending.stop()
+        await endpoints.stop()
         for more in pages:
             more.stop()
 

@@ -89,6 +89,20 @@ class Callers:
                 found = caller
         return found
 
+    def proof_of(self, name: str, key: bytes) -> bytes:
+        """Return what follows from the token of a caller; nothing where there is no such caller."""
+        tokens = [token for token, caller in self._known if caller.name == name]
+        return hmac.digest(key, tokens[0], "sha256") if tokens else b""
+
+    def proven(self, name: str, proof: bytes, key: bytes) -> Caller | None:
+        """Return the caller of this name if this is the proof of its token."""
+        for token, caller in self._known:
+            if caller.name == name and hmac.compare_digest(
+                proof, hmac.digest(key, token, "sha256")
+            ):
+                return caller
+        return None
+
 
 def _encoded(token: str) -> bytes:
     return token.encode("utf-8", "surrogateescape")

@@ -16,6 +16,8 @@ class Whereabouts(msgspec.Struct, frozen=True):
     node: str = ""
     """Its name; empty while none has it."""
     wanted: bool = True
+    is_silent: bool = False
+    """Whether its node was asked, and has not answered."""
 
     @property
     def state(self) -> State:
@@ -27,6 +29,8 @@ class Whereabouts(msgspec.Struct, frozen=True):
         """Why it is in that state."""
         if not self.wanted:
             return reason(ReasonCode.STOPPED_BY_STOP_CLIENT)
+        if self.node and self.is_silent:
+            return reason(ReasonCode.NODE_SILENT, node=self.node)
         if self.node:
             return reason(ReasonCode.ON_ANOTHER_NODE, node=self.node)
         return reason(ReasonCode.ON_NO_NODE)

@@ -1,7 +1,7 @@
 """Makes the aiohttp handlers of all routes: what is common to them, around what each one declares."""
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,8 +10,9 @@ from aiohttp import hdrs, web
 
 from openwx import metrics
 from openwx.accounts import journal_guard
+from openwx.accounts.event_filter import EVERYTHING
 from openwx.api import answers, audit, confirm, routing, statuses
-from openwx.api.access import Access, unauthenticated, unwanted
+from openwx.api.access import CLIENT, Access, unauthenticated, unwanted
 from openwx.api.answers import Answer
 from openwx.api.callers import Caller
 from openwx.api.capabilities import require
@@ -20,6 +21,8 @@ from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
 from openwx.api.models import STRICT
 from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
+from openwx.api.peers.hops import Destination, Hops
+from openwx.api.peers.spool import Spool
 from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
 from openwx.api.stream_models import EventStream, Listing, Socket
@@ -46,20 +49,40 @@ class _Asked(msgspec.Struct):
     caller: Caller | None = None
     """Whose token it has."""
     params: RequestParams = msgspec.field(default_factory=lambda: RequestParams({}, {}))
+    body: Spool | None = None
+    """What was read of the body, where the call may have to be forwarded."""
+    to: Destination | None = None
+    """The other node that must answer; None where this one does."""
+
+    async def end(self) -> None:
+        """Forget the body."""
+        if self.body is not None:
+            await self.body.close()
 
 
 class Endpoints:
     """Makes one handler a route."""
 
     def __init__(
-        self, gateway: "AccountManager", access: Access, node: "ClusterNode | None" = None
+        self,
+        gateway: "AccountManager",
+        access: Access,
+        node: "ClusterNode | None" = None,
+        hops: Hops | None = None,
     ) -> None:
-        """``node``: this process as one of several."""
+        """``node``: this process as one of several. ``hops``: what it asks the others."""
         self._gateway = gateway
         self._node = node
         self._access = access
+        self._hops = hops
         self.pending = PendingCalls()
         self._ignored = IgnoredReport()
+
+    async def stop(self) -> None:
+        """End the calls that wait, and the streams of other nodes, because the server stops."""
+        if self._hops is not None:
+            await self._hops.stop()
+        await self.pending.stop()
 
     def endpoint(self, row: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """Return the aiohttp handler of a route."""
@@ -83,22 +106,23 @@ class Endpoints:
                 origin = access.admit(request)
                 caller, params = await self._read(request, row, limits, why, asked)
                 also(key=caller.name)
+                with params.discard_on_error():
+                    callback = access.callback(request, params.texts)
+                    asked.to = asked.to or await self._destination(row, params.texts, caller)
+                if asked.to is not None:
+                    params.discard_files()
+                    return await self._forwarded(request, row, caller, asked, origin)
                 if params.ignored or params.unread:
                     headers[answers.IGNORED] = self._ignored.log(row, params)
                 if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
                     params.texts["after"] = request.headers[LAST_EVENT_ID]
-                try:
-                    callback = access.callback(params.texts)
+                with params.discard_on_error():
                     work = prepare(params, caller)
-                except BaseException:
-                    params.discard_files()
-                    raise
                 reply = await (
                     self.pending.run(request, work) if row.cancel_on_disconnect else work
                 )
                 if isinstance(reply, EventStream):
-                    if origin is not None:
-                        headers |= answers.cors_headers(origin)
+                    headers |= answers.cors_headers(origin)
                     response = await stream_events(request, reply, headers, self._why_ended)
                     count(0)
                     metrics.of_caller(caller.name).answered(0)
@@ -110,6 +134,8 @@ class Endpoints:
                 made = await self._render(request, reply)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
                 made = _failed(row.name, error, asked.params, request)
+            finally:
+                await asked.end()
             count(made.code)
             if asked.caller is not None:
                 self._note(row, request, asked.caller, made.code, asked.params, reply, "http")
@@ -133,7 +159,7 @@ class Endpoints:
         if row.is_audited:
             audit.changed(
                 caller,
-                self._access.guesses.address(request),
+                self._access.address(request),
                 via,
                 row.name,
                 code,
@@ -146,9 +172,14 @@ class Endpoints:
         count = metrics.OfRoute(row.name).answered
         prepare = cast("Callable[[RequestParams, Caller], Awaitable[Socket]]", self._preparer(row))
 
-        async def follow(params: RequestParams, caller: Caller) -> Socket:
+        async def follow(request: web.Request, params: RequestParams, caller: Caller) -> Socket:
             also(key=caller.name)
             self._ignored.log(row, params)
+            hops, to = self._hops, await self._destination(row, params.texts, caller)
+            if hops is not None and to is not None:
+                call = hops.call(request, row, caller, to, params.texts)
+                stream = hops.stream(call, to)
+                return Socket(stream, self._gateway.streams, None, EVERYTHING, media_data=False)
             reply = await prepare(params, caller)
             metrics.of_caller(caller.name).answered(0)
             return reply
@@ -190,14 +221,43 @@ class Endpoints:
             if row.reply in (EventStream, Socket):
                 words = f"{name} cannot be called over a socket, which sends the same events"
                 raise CallerError(Code.BAD_PARAMETER, words)  # noqa: TRY301 - as a handler would
-            work = self._preparer(row)(params, caller)
+            hops, to = self._hops, await self._destination(row, params.texts, caller)
+            work: Coroutine[Any, Any, object]
+            if hops is not None and to is not None:
+                hop = hops.call(request, row, caller, to, params.texts)
+                work = hops.answer(hop, to, params)
+            else:
+                work = self._preparer(row)(params, caller)
             reply = await (self.pending.run(request, work) if row.cancel_on_disconnect else work)
+            if isinstance(reply, Answer):
+                return reply
             answer = await self._render(request, reply)
         except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
             answer = _failed(name, error, params, request)
         metrics.OfRoute(row.name).answered(answer.code)
         self._note(row, request, caller, answer.code, params, reply, "ws")
         return answer
+
+    async def _destination(
+        self, row: Route, texts: Mapping[str, str], caller: Caller
+    ) -> Destination | None:
+        """Return the other node that must answer a call; None where this one does. Raise CallerError."""
+        if self._hops is None:
+            return None
+        return await self._hops.destination(row, texts, caller)
+
+    async def _forwarded(
+        self, request: web.Request, row: Route, caller: Caller, asked: _Asked, origin: str | None
+    ) -> web.StreamResponse:
+        """Answer as the owner does, who counts the call and has it in its audit log."""
+        hops, to = self._hops, asked.to
+        assert hops is not None
+        assert to is not None
+        call = hops.call(request, row, caller, to, asked.params.texts, asked.body)
+        work = hops.respond(request, call, to, origin)
+        if not row.cancel_on_disconnect:
+            return await work
+        return cast("web.StreamResponse", await self.pending.run(request, work))
 
     def _why_ended(self, why: str) -> str:
         return "the server stops" if self._gateway.stopping else why
@@ -214,7 +274,7 @@ class Endpoints:
             headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = ", ".join(METHODS)
             headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = (
                 f"Authorization, Content-Type, {IDEMPOTENCY_KEY}, {LAST_EVENT_ID},"
-                f" {statuses.STRICT_HEADER}"
+                f" {statuses.STRICT_HEADER}, {CLIENT}"
             )
             headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
             if request.headers.get("Access-Control-Request-Private-Network") == "true":
@@ -226,7 +286,7 @@ class Endpoints:
     ) -> Callable[[RequestParams, Caller], Coroutine[Any, Any, object]]:
         """Return the function that judges a caller, finds account and model for a route, and returns the coroutine of
         its handler. Every call of every route passes here."""
-        manager, node, model = self._gateway, self._node, row.model
+        manager, node, hops, model = self._gateway, self._node, self._hops, row.model
         handler = cast("Callable[..., Coroutine[Any, Any, object]]", row.handler)
         takes_gateway, takes_account = "gateway" in row.takes, "account" in row.takes
         any_state, keyed, needs, lists = row.any_state, row.keyed, row.needs, row.lists
@@ -234,7 +294,7 @@ class Endpoints:
         def prepare(params: RequestParams, caller: Caller) -> Coroutine[Any, Any, object]:
             caller.require(row.scope_of(params.texts))
             statuses.check(params)
-            gateway = VisibleGateway(manager, caller, node)
+            gateway = VisibleGateway(manager, caller, node, hops)
             arguments: dict[str, object] = {}
             has_none = False
             if takes_gateway:
@@ -287,12 +347,16 @@ class Endpoints:
             raise unwanted(why_unwanted)
         caller: Caller | None = None
         query = RequestParams({}, {})
+        if self._hops is not None:
+            asked.body = self._hops.spool(request)
         try:
             asked.params = query = read_query(request, row.known)
             asked.caller = caller = access.caller(request, query.texts)
             is_known = caller is not None and caller.has(row.scope)
+            if caller is not None and await self._is_forwarded_unread(request, row, asked):
+                return caller, query
             allowed = limits if is_known else limits.for_strangers()
-            body = await read_body(request, allowed, row.known)
+            body = await read_body(request, allowed, row.known, asked.body)
         except UnusableBodyError as error:
             if caller is None:
                 raise await self._refusal(request, query, why_unwanted) from None
@@ -312,11 +376,43 @@ class Endpoints:
         if caller is None:
             params.discard_files()
             raise await self._refusal(request, params, why_unwanted)
+        with params.discard_on_error():
+            self._merge_head(request, query, params)
+        return caller, params
+
+    def _merge_head(
+        self, request: web.Request, query: RequestParams, params: RequestParams
+    ) -> None:
+        """Treat headers as parameters. CallerError -2 where they contradict each other."""
         if IDEMPOTENCY_KEY in request.headers:
-            _merge_key(params, request.headers[IDEMPOTENCY_KEY])
+            _merge_once("idempotency_key", params, request.headers[IDEMPOTENCY_KEY])
+        if client := self._client_of_head(request, query):
+            _merge_once("client", params, client)
         if statuses.STRICT_HEADER in request.headers:
             params.texts.setdefault(STRICT, request.headers[statuses.STRICT_HEADER])
-        return caller, params
+
+    def _client_of_head(self, request: web.Request, query: RequestParams) -> str:
+        """Return the account that the head of a request names, so that its body cannot name another one.
+
+        Where no other node has accounts, the ``client`` of the body wins over that of the query.
+        """
+        in_query = "" if self._hops is None else query.texts.get("client", "")
+        client = self._access.account_of(request) or in_query
+        if in_query not in ("", client):
+            words = f"client must be the same in the query and in the header {CLIENT}"
+            raise CallerError(Code.BAD_PARAMETER, words)
+        return client
+
+    async def _is_forwarded_unread(self, request: web.Request, row: Route, asked: _Asked) -> bool:
+        """Return whether another node must answer a call whose long body is not read here."""
+        caller, query = asked.caller, asked.params
+        if self._hops is None or not self._hops.is_long(request):
+            return False
+        client = self._client_of_head(request, query)
+        if client and caller is not None and caller.has(row.scope):
+            texts = query.texts | {"client": client}
+            asked.to = await self._hops.destination(row, texts, caller)
+        return asked.to is not None
 
     async def _refusal(
         self, request: web.Request, params: RequestParams, why_unwanted: str
@@ -391,9 +487,8 @@ def _is_cached(request: web.Request, etag: str) -> bool:
     return any(tag.value in (etag, "*") for tag in request.if_none_match or ())
 
 
-def _merge_key(params: RequestParams, key: str) -> None:
-    """Treat the header as the parameter; if both are there, they must agree."""
-    if params.texts.setdefault("idempotency_key", key) != key:
-        params.discard_files()
-        words = "idempotency_key must be given once; the header says something else"
+def _merge_once(name: str, params: RequestParams, value: str) -> None:
+    """Treat what the head says as the parameter; where both are there, they must agree."""
+    if params.texts.setdefault(name, value) != value:
+        words = f"{name} must be given once; the head of the request says something else"
         raise CallerError(Code.BAD_PARAMETER, words)

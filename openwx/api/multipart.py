@@ -1,16 +1,16 @@
 """Parameters and files of a ``multipart/form-data`` body."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import hdrs
 
 from openwx import mediatype
 from openwx.accounts.media import names
 from openwx.accounts.media.folder import EmptyError, MediaFolder, StoredFile, TooLargeError
-from openwx.api.multipart_reader import BodyTooLargeError, Headers, MultipartReader
+from openwx.api.multipart_reader import BodyTooLargeError, Content, Headers, MultipartReader
 from openwx.api.texts import (
     MAX_PARAMETERS,
     Known,
@@ -49,23 +49,27 @@ class MultipartForm:
     """Reads one body of at most ``limit`` bytes. Files go to ``folder``; if it is None, they are ignored."""
 
     def __init__(
-        self, request: web.BaseRequest, limit: int, folder: MediaFolder | None, known: Known
+        self,
+        headers: Mapping[str, str],
+        content: Content,
+        limit: int,
+        folder: MediaFolder | None,
+        known: Known,
     ) -> None:
-        self._request = request
+        self._content_type = headers[hdrs.CONTENT_TYPE]
+        self._content = content
         self._limit = limit
         self._folder = folder
         self._known = known
-        self._charset = mediatype.of_headers(request.headers).charset or ""
+        self._charset = mediatype.of_headers(headers).charset or ""
         self._pairs: list[Pair] = []
         self._ignored: list[str] = []
 
     async def read(self, files: dict[str, FilePart]) -> Texts:
         """Return the parameters, and put files into ``files`` as they come. CallerError -2 or -3."""
-        request, number = self._request, 0
+        number = 0
         try:
-            reader = MultipartReader(
-                request.headers[hdrs.CONTENT_TYPE], request.content, self._limit
-            )
+            reader = MultipartReader(self._content_type, self._content, self._limit)
             async for headers in reader:
                 number += 1
                 if number > MAX_PARAMETERS:

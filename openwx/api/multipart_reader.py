@@ -4,8 +4,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator
-
-from aiohttp import StreamReader
+from typing import Protocol
 
 from openwx import mediatype
 
@@ -28,6 +27,13 @@ Headers = dict[str, str]
 """The headers of a part by their names in lower case. Bytes that are not UTF-8 are surrogates."""
 
 
+class Content(Protocol):
+    """The bytes of a body, as they come."""
+
+    async def readany(self) -> bytes:
+        """Wait for the next bytes; none are the end."""
+
+
 class MultipartError(ValueError):
     """The body is no valid multipart, or has too much besides the contents of its parts."""
 
@@ -47,7 +53,7 @@ class MultipartReader:
     Raises ``MultipartError`` and ``BodyTooLargeError``.
     """
 
-    def __init__(self, content_type: str, content: StreamReader, limit: int) -> None:
+    def __init__(self, content_type: str, content: Content, limit: int) -> None:
         boundary = mediatype.parse(content_type).get_boundary("")
         if not 0 < len(boundary) <= _MAX_BOUNDARY:
             raise MultipartError

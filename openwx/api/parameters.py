@@ -16,6 +16,7 @@ from openwx.accounts.media.folder import MediaFolder
 from openwx.api.compressed import encoding_of, uncompressed
 from openwx.api.json_body import read_json
 from openwx.api.multipart import FilePart, MultipartForm
+from openwx.api.multipart_reader import Content
 from openwx.api.texts import Known, UnusableBodyError, refuse, refuse_size
 from openwx.api.urlencoded import read_urlencoded
 
@@ -85,9 +86,15 @@ def read_query(request: web.BaseRequest, known: Known = None) -> RequestParams:
 
 
 async def read_body(
-    request: web.BaseRequest, limits: BodyLimits, known: Known = None
+    request: web.BaseRequest,
+    limits: BodyLimits,
+    known: Known = None,
+    content: Content | None = None,
 ) -> RequestParams | None:
-    """Read the parameters of the body; None without a body. Raises ``UnusableBodyError`` and other ``CallerError``."""
+    """Read the parameters of the body; None without a body. Raises ``UnusableBodyError`` and other ``CallerError``.
+
+    ``content``: what its bytes are read from instead of the request.
+    """
     if not request.body_exists:
         return None
     if (request.content_length or 0) > limits.body:
@@ -96,11 +103,12 @@ async def read_body(
     encoding = encoding_of(request)
     if encoding and content_type == MULTIPART:
         refuse(f"a {MULTIPART} body must not be compressed", http_status=415)
+    content = content or request.content
     try:
         async with asyncio.timeout(limits.timeout_s):
             if content_type == MULTIPART:
-                return await _multipart(request, limits, known)
-            data = await _read(request, limits.body)
+                return await _multipart(request, content, limits, known)
+            data = await _read(content, limits.body)
     except TimeoutError:
         refuse("the body was not complete in time", http_status=408)
     except (web.RequestPayloadError, ConnectionError):
@@ -118,9 +126,9 @@ async def read_body(
     return parse(data, known, charset)
 
 
-async def _read(request: web.BaseRequest, limit: int) -> bytes:
+async def _read(content: Content, limit: int) -> bytes:
     body = bytearray()
-    async for data in request.content.iter_any():
+    while data := await content.readany():
         body += data
         if len(body) > limit:
             refuse_size(limit)
@@ -151,11 +159,14 @@ _PARSERS: dict[str, Callable[[bytes, Known, str | None], RequestParams]] = {
 }
 
 
-async def _multipart(request: web.BaseRequest, limits: BodyLimits, known: Known) -> RequestParams:
+async def _multipart(
+    request: web.BaseRequest, content: Content, limits: BodyLimits, known: Known
+) -> RequestParams:
     if "boundary" not in request.headers.get(hdrs.CONTENT_TYPE, ""):
-        await _read(request, limits.body)
+        await _read(content, limits.body)
         raise UnusableBodyError(f"the body must be valid {MULTIPART}, with a boundary in its label")
     files: dict[str, FilePart] = {}
     with RequestParams({}, files).discard_on_error():
-        texts = await MultipartForm(request, limits.body, limits.folder, known).read(files)
+        form = MultipartForm(request.headers, content, limits.body, limits.folder, known)
+        texts = await form.read(files)
     return RequestParams(texts.values, files, texts.ignored)

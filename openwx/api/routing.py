@@ -79,6 +79,11 @@ class Route(msgspec.Struct, frozen=True):
     """The names of its parameters; None if it takes any."""
 
     @property
+    def needs_account(self) -> bool:
+        """Whether it can be answered only where its account runs."""
+        return "account" in self.takes
+
+    @property
     def reads(self) -> bool:
         """Whether it only reads."""
         return self.scope is Scope.READ

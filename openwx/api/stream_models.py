@@ -10,6 +10,7 @@ from pydantic import Field
 from openwx.accounts.event_filter import MESSAGES, EventFilter
 from openwx.accounts.streams import Missed, Slots, Stream
 from openwx.api.models import Flag, RequestModel
+from openwx.api.peers.relay import PeerStream
 from openwx.config import EVENTS
 from openwx.domain.messages import FORMATS
 from openwx.errors import CallerError, Code
@@ -77,8 +78,8 @@ class FollowStream(Follow):
     ] = False
 
 
-class StreamReply(msgspec.Struct, frozen=True):
-    """A reply that goes on, from the id ``after``, or from now if it is None."""
+class EventStream(msgspec.Struct, frozen=True):
+    """A reply that goes on, from the id ``after``, or from now if it is None: Server-Sent Events."""
 
     stream: Stream
     slots: Slots
@@ -87,12 +88,14 @@ class StreamReply(msgspec.Struct, frozen=True):
     media_data: bool
 
 
-class EventStream(StreamReply, frozen=True):
-    """A reply that goes on: Server-Sent Events."""
-
-
-class Socket(StreamReply, frozen=True):
+class Socket(msgspec.Struct, frozen=True):
     """A reply that goes on: a WebSocket, over which routes can be called, too."""
+
+    stream: Stream | PeerStream
+    slots: Slots
+    after: int | None
+    filter: EventFilter
+    media_data: bool
 
 
 class Listing(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The gateway as one caller sees it: accounts that are not the caller's do not exist."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from openwx.accounts.manager import AccountManager, chosen
 from openwx.api import elsewhere
@@ -9,6 +9,7 @@ from openwx.api.callers import Caller
 from openwx.api.elsewhere import Whereabouts
 from openwx.cluster.starting import Started
 from openwx.errors import CallerError, Code
+from openwx.schemas import ListedClient
 from openwx.store.base import JournalError
 
 if TYPE_CHECKING:
@@ -20,15 +21,32 @@ if TYPE_CHECKING:
     from openwx.config import Settings
 
 
+class Others(Protocol):
+    """What asks the other nodes."""
+
+    async def listed(
+        self, caller: Caller, asked: Collection[Whereabouts]
+    ) -> dict[str, ListedClient]:
+        """Return what the nodes of these accounts say of them; nothing of those that do not answer at once."""
+
+
 class VisibleGateway:
-    """What routes and pages get instead of the ``AccountManager``. ``node``: this process as one of several."""
+    """What routes and pages get instead of the ``AccountManager``.
+
+    ``node``: this process as one of several. ``others``: what asks the others, unless one of them asks.
+    """
 
     def __init__(
-        self, manager: AccountManager, caller: Caller, node: "ClusterNode | None" = None
+        self,
+        manager: AccountManager,
+        caller: Caller,
+        node: "ClusterNode | None" = None,
+        others: "Others | None" = None,
     ) -> None:
         self._manager = manager
         self._caller = caller
         self._node = node
+        self._others = others
 
     @property
     def node(self) -> str:
@@ -68,6 +86,14 @@ class VisibleGateway:
             return every
         return {name: account for name, account in every.items() if sees(name)}
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the caller's accounts, also of those that do not run in this process, as it saw them last."""
+        if self._node is None:
+            return list(self.accounts)
+        seen = {one.account for one in self._node.seen.accounts}
+        return sorted(filter(self._caller.sees, {*seen, *self.accounts}))
+
     def account(self, name: str | None) -> "Account | None":
         """Find one of the caller's accounts, or the only one; None if it may be one that does not run in this process.
 
@@ -105,6 +131,16 @@ class VisibleGateway:
             self._node.directory.forget()
             found = await self.whereabouts()
         return chosen(found, name)
+
+    @property
+    def asks_others(self) -> bool:
+        return self._others is not None
+
+    async def listed_elsewhere(self, asked: Collection[Whereabouts]) -> dict[str, ListedClient]:
+        """Return what other nodes say of these accounts, as far as they answer at once."""
+        if self._others is None:
+            return {}
+        return await self._others.listed(self._caller, asked)
 
     def should_run(self, account: "Account") -> bool:
         return self._manager.should_run(account)

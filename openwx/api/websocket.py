@@ -23,6 +23,7 @@ from openwx.api.callers import Caller
 from openwx.api.connection import authenticate, upgrade
 from openwx.api.json_body import Bounded, bounded, texts_of
 from openwx.api.parameters import MAX_BODY, PARSED_AT_ONCE, RequestParams, read_query
+from openwx.api.peers.relay import PeerReader, Relayed
 from openwx.api.slow_client import SlowClient, SlowClientError
 from openwx.api.stream_models import Socket, body_of, missed_range
 from openwx.api.texts import Known
@@ -74,7 +75,7 @@ class Sockets:
         self,
         access: Access,
         *,
-        follow: Callable[[RequestParams, Caller], Awaitable[Socket]],
+        follow: Callable[[web.Request, RequestParams, Caller], Awaitable[Socket]],
         call: CallRoute,
         why_ended: Callable[[str], str],
         known: Known,
@@ -91,6 +92,8 @@ class Sockets:
         """Serve a socket until it is closed. Raises ``CallerError`` if the request does not become one."""
         self._access.admit(request)
         params = read_query(request, self._known)
+        if client := self._access.account_of(request):
+            params.texts.setdefault("client", client)
         caller = self._access.caller(request, params.texts)
         if caller is None and self._access.is_presented(request, params.texts):
             await self._access.guesses.slow_down(request)
@@ -104,9 +107,9 @@ class Sockets:
         if request.method != "GET" or not ws.can_prepare(request):
             words = "this is a WebSocket: it needs GET with Upgrade: websocket (RFC 6455)"
             raise CallerError(Code.BAD_PARAMETER, words)
-        session = SocketSession(request, ws, self._call)
+        session = SocketSession(request, ws, self._call, params.texts.get("client", ""))
         if caller is not None:
-            reply = await self._follow(params, caller)
+            reply = await self._follow(request, params, caller)
             with reply.slots.taking():
                 upgrade(request, is_authenticated=True)
                 await ws.prepare(request)
@@ -119,7 +122,7 @@ class Sockets:
             return ws
         authenticate(request)
         try:
-            reply = await self._follow(params, caller)
+            reply = await self._follow(request, params, caller)
             with reply.slots.taking():
                 await session.serve(reply, caller, self._why_ended)
         except CallerError as error:
@@ -130,11 +133,13 @@ class Sockets:
 class SocketSession:
     """One WebSocket."""
 
-    def __init__(self, request: web.Request, ws: web.WebSocketResponse, call: CallRoute) -> None:
+    def __init__(
+        self, request: web.Request, ws: web.WebSocketResponse, call: CallRoute, client: str
+    ) -> None:
         self._request = request
         self._ws = ws
         self._call = call
-        self._client = read_query(request, ("client",)).texts.get("client", "")
+        self._client = client
         """The account whose events are sent; calls are for it, too, unless they name another."""
         self._slow_client = SlowClient(request)
         self._cursor = -1
@@ -163,7 +168,8 @@ class SocketSession:
 
     async def refuse(self, error: CallerError) -> None:
         """Close the socket because of an error."""
-        code = SLOW if error.code == Code.QUEUE_FULL else WSCloseCode.POLICY_VIOLATION
+        later = (Code.QUEUE_FULL, Code.NOT_RUNNING)
+        code = SLOW if error.code in later else WSCloseCode.POLICY_VIOLATION
         await self._end(_Closed(code, error.status))
 
     async def serve(self, reply: Socket, caller: Caller, why_ended: Callable[[str], str]) -> None:
@@ -172,6 +178,8 @@ class SocketSession:
             await self._serve(reply, caller, why_ended)
         except JournalError as error:
             await self._end(_Closed(WSCloseCode.INTERNAL_ERROR, str(error)))
+        except CallerError as error:  # of the node that owns the account
+            await self.refuse(error)
         except Exception:
             log.exception("a WebSocket failed")
             await self._end(_Closed(WSCloseCode.INTERNAL_ERROR, BUG))
@@ -194,7 +202,7 @@ class SocketSession:
     # -- events ------------------------------------------------------------------------------------------------
 
     async def _send_until_closed(
-        self, reply: Socket, reader: Reader, why_ended: Callable[[str], str]
+        self, reply: Socket, reader: Reader | PeerReader, why_ended: Callable[[str], str]
     ) -> None:
         """Send events until there is a reason to close the socket."""
         try:
@@ -215,7 +223,7 @@ class SocketSession:
             closed = _Closed(WSCloseCode.INTERNAL_ERROR, BUG)
         await self._end(closed)
 
-    async def _send_events(self, reply: Socket, reader: Reader) -> NoReturn:
+    async def _send_events(self, reply: Socket, reader: Reader | PeerReader) -> NoReturn:
         pinged_at = self._now()
         while True:
             if self._cursor != reader.cursor:  # what came last did not match the filter
@@ -232,12 +240,20 @@ class SocketSession:
                     await self._ws.ping()
 
     async def _send_item(
-        self, item: PublishedReport | Missed, reply: Socket, reader: Reader
+        self,
+        item: PublishedReport | Missed | Relayed,
+        reply: Socket,
+        reader: Reader | PeerReader,
     ) -> None:
+        if isinstance(item, Relayed):
+            self._cursor = item.cursor
+            await self._send_text(item.text)
+            return
         if isinstance(item, Missed):
             await self._send(_encode({"type": "missed"} | missed_range(item)))
             return
         if reply.media_data and item.attachment:
+            assert isinstance(reader, Reader)  # the other one relays
             item = await reader.with_file(item)
             async with reply.slots.media:
                 await self._send_event(item, await body_of(item))
@@ -250,8 +266,11 @@ class SocketSession:
         await self._send(head + body + b"}")
 
     async def _send(self, message: bytes) -> None:
+        await self._send_text(message.decode())
+
+    async def _send_text(self, message: str) -> None:
         with self._slow_client.writing():
-            await self._ws.send_str(message.decode())
+            await self._ws.send_str(message)
         self._slow_client.check()
 
     async def _end(self, closed: _Closed) -> None:

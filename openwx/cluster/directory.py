@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from uuid import UUID
 
 import msgspec
 
@@ -19,6 +20,12 @@ class Owner(msgspec.Struct, frozen=True):
     node: Node
     epoch: int
 
+    def is_still(self, now: "Owner | None") -> bool:
+        """Return whether the account has the same owner in the same term ``now``; its beat is another one."""
+        if now is None:
+            return False
+        return (self.node.incarnation, self.epoch) == (now.node.incarnation, now.epoch)
+
 
 class Directory:
     """Owners by account, read from the store at most once in ``FRESH_S`` seconds."""
@@ -33,6 +40,11 @@ class Directory:
     def node(self) -> str:
         """The name of this node."""
         return self._ownership.node
+
+    @property
+    def incarnation(self) -> UUID:
+        """The membership of this node."""
+        return self._ownership.incarnation
 
     def forget(self) -> None:
         """Read the store anew for the next answer."""
@@ -55,7 +67,7 @@ class Directory:
         Raise ``JournalError``.
         """
         owner = (await self.owners()).get(account)
-        if but is not None and owner == but:
+        if but is not None and but.is_still(owner):
             self.forget()
             owner = (await self.owners()).get(account)
         return owner

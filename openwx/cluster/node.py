@@ -9,6 +9,7 @@ from openwx import metrics
 from openwx.accounts import registry
 from openwx.accounts.manager import AccountManager
 from openwx.accounts.media.probe import SharedFolder
+from openwx.cluster.beats import Beats
 from openwx.cluster.directory import Directory
 from openwx.cluster.placement import Absences, Decision, Placing, decide
 from openwx.cluster.rows import Rows
@@ -17,7 +18,7 @@ from openwx.cluster.term import STARTING_AT_A_TIME, Shared, Term
 from openwx.config import Settings
 from openwx.errors import LeaseLost
 from openwx.steady import steady
-from openwx.store.base import InDoubt, Journal, JournalError, Ownership
+from openwx.store.base import InDoubt, Journal, JournalError, Ownership, Visits
 from openwx.store.records import ClusterView
 from openwx.throttle import Throttle
 
@@ -46,6 +47,8 @@ class ClusterNode:
         self.rows = Rows(settings)
         self.seen = ClusterView([], [])
         """The cluster, as this node saw it last."""
+        self.beats = Beats()
+        """How long each node is silent."""
         self.lost: list[str] = []
         """The accounts that no node can take."""
         self._settings = settings
@@ -71,6 +74,11 @@ class ClusterNode:
     def name(self) -> str:
         """The name of this node."""
         return self.ownership.node
+
+    @property
+    def visits(self) -> Visits | None:
+        """The logins to the console of all nodes."""
+        return self._journal.visits
 
     @property
     def why_not_ready(self) -> str:
@@ -113,6 +121,7 @@ class ClusterNode:
         self.directory.note(view)
         self.rows.note(view)
         self.seen = view
+        self.beats.note(view, steady())
         if missing := self.rows.missing:
             await self._add_rows(missing)
             self._wake.set()

@@ -8,7 +8,19 @@ from aiohttp import hdrs, web
 from openwx import assets
 from openwx.api.access import Access
 from openwx.api.callers import Scope
-from openwx.console import accounts, auth, chats, contacts, deliveries, feed, live, media, search
+from openwx.api.peers.hops import Hops
+from openwx.console import (
+    accounts,
+    auth,
+    chats,
+    contacts,
+    deliveries,
+    feed,
+    live,
+    media,
+    nodes,
+    search,
+)
 from openwx.console.context import LOGIN, ROOT, PageContext
 from openwx.console.pages import PageHandlers
 from openwx.console.services import ConsoleServices
@@ -27,10 +39,14 @@ class Console:
     """The pages and their addresses."""
 
     def __init__(
-        self, manager: "AccountManager", access: Access, node: "ClusterNode | None" = None
+        self,
+        manager: "AccountManager",
+        access: Access,
+        node: "ClusterNode | None" = None,
+        hops: Hops | None = None,
     ) -> None:
-        """``node``: this process as one of several."""
-        self._services = ConsoleServices(manager, access, node)
+        """``node``: this process as one of several. ``hops``: what it asks the others."""
+        self._services = ConsoleServices(manager, access, node, hops)
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         pages = PageHandlers(self._services)
@@ -77,6 +93,7 @@ class Console:
             ("/deliveries/drop", deliveries.drop),
         ):
             router.add_post(ACCOUNT + path, pages.handler(action, Scope.FULL, audited=True))
+        router.add_get(f"{ROOT}/nodes", pages.handler(nodes.nodes, Scope.READ))
         router.add_get(f"{ROOT}/{{page:.*}}", pages.handler(_no_page, Scope.READ))
 
     def stop(self) -> None:

@@ -5,6 +5,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from aiohttp import hdrs, web
 
 from openwx.api.routes.accounts import VERIFY_CODE
@@ -12,6 +13,7 @@ from openwx.console.abilities import abilities_of
 from openwx.console.contacts import count_by_kind
 from openwx.console.context import ROOT, PageContext, base_of
 from openwx.console.feed import newest_lines
+from openwx.console.health import StatusView, health_elsewhere
 from openwx.console.wording import PageError
 from openwx.domain.contacts import Friend
 from openwx.errors import CallerError, Code
@@ -28,18 +30,42 @@ LONGEST_NAME = 100
 FEED_LENGTH = 12
 
 
+class AccountRow(msgspec.Struct, frozen=True):
+    """An account in the list of all. ``node`` runs it; empty where there is but one process, or none does."""
+
+    name: str
+    health: StatusView
+    counts: Counts | None
+    node: str
+
+
 async def home(context: PageContext) -> web.StreamResponse:
     """Show all accounts, or lead to the only one."""
+    names = context.manager.names
+    if len(names) == 1:
+        return context.redirect(base_of(names[0]))
     accounts = list(context.manager.accounts.values())
-    if len(accounts) == 1:
-        return context.redirect(base_of(accounts[0]))
     counts = await asyncio.gather(*map(counts_of, accounts))
     rows = [
-        (account, context.health(account), count)
+        AccountRow(account.name, context.health(account), count, context.manager.node)
         for account, count in zip(accounts, counts, strict=True)
     ]
+    rows = sorted([*rows, *await _rows_elsewhere(context)], key=lambda row: row.name)
     template = "parts/accounts.html" if context.is_fragment else "accounts.html"
-    return context.page(template, rows=rows)
+    sees_nodes = context.manager.node != "" and context.sees_all
+    return context.page(template, rows=rows, sees_nodes=sees_nodes)
+
+
+async def _rows_elsewhere(context: PageContext) -> list[AccountRow]:
+    """Return the accounts that other nodes run, or none does."""
+    manager, t = context.manager, context.t
+    where = await manager.whereabouts()
+    asked = [one for name, one in where.items() if name not in manager.accounts]
+    there = await manager.listed_elsewhere(asked)
+    return [
+        AccountRow(one.account, health_elsewhere(one, there.get(one.account), t), None, one.node)
+        for one in asked
+    ]
 
 
 async def overview(context: PageContext) -> web.StreamResponse:
@@ -102,7 +128,7 @@ async def verify_code(context: PageContext) -> web.StreamResponse:
         if error.code != Code.NOT_POSSIBLE:
             raise
         raise PageError(Code.NOT_POSSIBLE, "error.no_digits_wanted") from None
-    return context.redirect(base_of(account), **({} if is_right else {"digits": "wrong"}))
+    return context.redirect(base_of(account.name), **({} if is_right else {"digits": "wrong"}))
 
 
 def nameless_owner(account: "Account") -> Friend | None:
@@ -122,7 +148,7 @@ async def name_owner(context: PageContext) -> web.StreamResponse:
     if not 0 < len(name) <= LONGEST_NAME:
         raise PageError(Code.BAD_PARAMETER, "error.bad_request")
     await account.actions.set_markname(owner, name)
-    return context.redirect(base_of(account))
+    return context.redirect(base_of(account.name))
 
 
 async def offer_ilink(context: PageContext) -> web.StreamResponse:
@@ -138,7 +164,7 @@ async def use_ilink(context: PageContext) -> web.StreamResponse:
     account = context.account()
     _require_ilink_possible(context, account)
     await context.manager.change_transport(account, "ilink")
-    return context.redirect(base_of(account))
+    return context.redirect(base_of(account.name))
 
 
 def _require_ilink_possible(context: PageContext, account: "Account") -> None:
@@ -149,7 +175,7 @@ def _require_ilink_possible(context: PageContext, account: "Account") -> None:
 async def start(context: PageContext) -> web.StreamResponse:
     account = context.account()
     await context.manager.start(account.name, {})
-    return context.redirect(base_of(account))
+    return context.redirect(base_of(account.name))
 
 
 async def stop(context: PageContext) -> web.StreamResponse:

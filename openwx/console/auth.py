@@ -24,7 +24,7 @@ async def log_in(context: PageContext) -> web.StreamResponse:
         context.code = Code.UNAUTHENTICATED
         return _wrong_token(context, math.ceil(await services.access.guesses.slow_down(request)))
     response = web.Response(status=303, headers={"Location": _next_page(context)})
-    services.sessions.begin(request, response, caller)
+    await services.sessions.begin(request, response, caller)
     context.caller = caller
     return response
 
@@ -42,7 +42,7 @@ def _wrong_token(context: PageContext, seconds: int) -> web.StreamResponse:
 
 async def log_out(context: PageContext) -> web.StreamResponse:
     response = web.Response(status=303, headers={"Location": LOGIN})
-    context.services.sessions.end(context.request, response)
+    await context.services.sessions.end(context.request, response)
     return response
 
 

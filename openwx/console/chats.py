@@ -122,7 +122,7 @@ async def mark_read(context: PageContext) -> web.StreamResponse:
     await account.actions.mark_read(found)
     if context.is_fragment:
         return context.page("parts/marked.html", account=account)
-    return context.redirect(f"{base_of(account)}/chat", id=found.id)
+    return context.redirect(f"{base_of(account.name)}/chat", id=found.id)
 
 
 def _recipient(context: PageContext, account: "Account") -> Chat:
@@ -192,4 +192,4 @@ async def write(context: PageContext) -> web.StreamResponse:
         return context.page(
             "parts/composer.html", account=account, chat=found, mentioned=None, **composer
         )
-    return context.redirect(f"{base_of(account)}/chat", id=found.id)
+    return context.redirect(f"{base_of(account.name)}/chat", id=found.id)

@@ -86,7 +86,7 @@ async def refresh(context: PageContext) -> web.StreamResponse:
         if error.code != Code.QUEUE_FULL:
             raise
         raise PageError(Code.QUEUE_FULL, "error.refreshed") from None
-    return context.redirect(f"{base_of(account)}/contacts", changed=str(changed))
+    return context.redirect(f"{base_of(account.name)}/contacts", changed=str(changed))
 
 
 async def contact(context: PageContext) -> web.StreamResponse:

@@ -15,7 +15,7 @@ from openwx import __version__
 from openwx.api.callers import NOBODY, Caller, Scope
 from openwx.api.parameters import RequestParams
 from openwx.api.visible import VisibleGateway
-from openwx.console.health import StatusView, health_of
+from openwx.console.health import StatusView, Tone, health_of
 from openwx.console.links import linked, may_follow
 from openwx.console.messages import recall_words
 from openwx.console.services import ConsoleServices
@@ -37,6 +37,14 @@ _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SECTION_OF = {"chat": "chats", "search": "chats", "contact": "contacts", "delivery": "deliveries"}
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """An account in the list of all."""
+
+    name: str
+    tone: Tone
+    is_current: bool
+
+
 class PageContext(msgspec.Struct):
     """One admitted request for a page."""
 
@@ -48,6 +56,8 @@ class PageContext(msgspec.Struct):
     """Who has logged in; None before."""
     code: int = 0
     """How it ended, for the audit log: set by a view that shows an error without raising it."""
+    is_forwarded: bool = False
+    """Whether another node answers, and has it in its audit log."""
 
     @property
     def logged_in(self) -> bool:
@@ -56,7 +66,19 @@ class PageContext(msgspec.Struct):
     @property
     def manager(self) -> VisibleGateway:
         """The gateway as the visitor sees it."""
-        return VisibleGateway(self.services.manager, self.caller or NOBODY, self.services.node)
+        services = self.services
+        caller = self.caller or NOBODY
+        return VisibleGateway(services.manager, caller, services.node, services.hops)
+
+    async def may_continue(self) -> bool:
+        """Return whether a stream may go on: the server runs, and the visitor is still logged in."""
+        is_logged_in = await self.services.sessions.caller(self.request) is not None
+        return self.services.is_running and is_logged_in
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the visitor sees all accounts there are."""
+        return self.caller is not None and self.caller.accounts is None
 
     def may(self, scope: Scope) -> bool:
         return self.caller is not None and self.caller.has(scope)
@@ -101,7 +123,7 @@ class PageContext(msgspec.Struct):
         stopping = manager.stopping or is_last or not self.services.is_running
         return health_of(account, self.t, wanted=manager.should_run(account), stopping=stopping)
 
-    def tone(self, account: "Account") -> str:
+    def tone(self, account: "Account") -> Tone:
         return self.health(account).tone
 
     def id_in_path(self) -> int:
@@ -145,20 +167,32 @@ class PageContext(msgspec.Struct):
             t=self.t,
             language=self.language,
             version=__version__,
-            accounts=list(self.manager.accounts.values()),
+            accounts=self._entries(account),
             may_send=self.may(Scope.SEND),
             may_change=self.may(Scope.FULL),
             account=account,
-            base="" if account is None else base_of(account),
+            base="" if account is None else base_of(account.name),
             can=frozenset() if account is None else account.capabilities,
             here=self.request.path_qs,
-            form_key=self.services.sessions.form_key(self.request),
+            form_key=self.services.sessions.form_key(self.request, self.caller),
             must_log_in=self.services.sessions.needed,
             recall_words=recall_words,
             failure_words=failure_words,
             category=category_words,
             **values,
         )
+
+    def _entries(self, current: "Account | None") -> list[Entry]:
+        """Return all accounts that the visitor sees."""
+        own = self.manager.accounts
+        return [
+            Entry(
+                name,
+                self.tone(own[name]) if name in own else "idle",
+                current is not None and current.name == name,
+            )
+            for name in self.manager.names
+        ]
 
     def redirect(self, path: str, **query: str) -> web.Response:
         """Send the browser to another page."""
@@ -171,9 +205,9 @@ class PageContext(msgspec.Struct):
 View = Callable[[PageContext], Awaitable[web.StreamResponse]]
 
 
-def base_of(account: "Account") -> str:
-    """Return the address of an account's pages."""
-    return f"{ROOT}/accounts/{quote(account.name)}"
+def base_of(name: str) -> str:
+    """Return the address of the pages of the account with this name."""
+    return f"{ROOT}/accounts/{quote(name)}"
 
 
 def local_path(path: str) -> str:

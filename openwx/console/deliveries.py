@@ -80,14 +80,14 @@ async def retry(context: PageContext) -> web.StreamResponse:
     account = context.account()
     count = await account.outbox.retry(_chosen_ids(context), target=_chosen_target(context))
     state = "waiting" if count else "failed"
-    return context.redirect(f"{base_of(account)}/deliveries", state=state)
+    return context.redirect(f"{base_of(account.name)}/deliveries", state=state)
 
 
 async def drop(context: PageContext) -> web.StreamResponse:
     """Discard one failed delivery, or all."""
     account = context.account()
     await account.outbox.drop(_chosen_ids(context), target=_chosen_target(context))
-    return context.redirect(f"{base_of(account)}/deliveries", state="failed")
+    return context.redirect(f"{base_of(account.name)}/deliveries", state="failed")
 
 
 def _chosen_ids(context: PageContext) -> list[int] | None:

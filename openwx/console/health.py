@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from openwx.api.elsewhere import Whereabouts
 from openwx.console.translation import Translator
 from openwx.console.wording import (
     MAY_NOT_LOG_IN,
@@ -16,6 +17,7 @@ from openwx.console.wording import (
 from openwx.domain.events import State
 from openwx.errors import LoginRefused, ProxyFailed, Rejected, WeChatError
 from openwx.reasons import ReasonCode
+from openwx.schemas import ListedClient
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
@@ -73,6 +75,29 @@ def health_of(account: "Account", t: Translator, *, wanted: bool, stopping: bool
             return _health("busy", "health.loading", t)
         case _:
             return _health("busy", "health.connecting", t, _session_end(account, t))
+
+
+def health_elsewhere(where: Whereabouts, listed: ListedClient | None, t: Translator) -> StatusView:
+    """Judge an account that does not run here. ``listed``: what its node says of it."""
+    if where.state is State.STOP:
+        return _health("idle", "health.stopped", t)
+    if not where.node:
+        return _health("busy", "nodes.nobody", t)
+    if listed is None:
+        return StatusView("bad", t("nodes.silent"))
+    match listed.state:
+        case State.RUNNING:
+            return StatusView("good", t("health.running"))
+        case State.STOP:
+            return _health("idle", "health.stopped", t)
+        case State.SCANING:
+            return StatusView("busy", t("health.scan"))
+        case State.CONFIRMING:
+            return _health("busy", "health.confirm", t)
+        case State.UPDATING:
+            return _health("busy", "health.loading", t)
+        case _:
+            return _health("busy", "health.connecting", t)
 
 
 def _health(tone: Tone, id: str, t: Translator, reason: Explanation | None = None) -> StatusView:

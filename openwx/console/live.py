@@ -86,7 +86,7 @@ class LivePage:
         """Yield what changes, for as long as the page may see it."""
         loop = asyncio.get_running_loop()
         wrote_at = loop.time()
-        while self._may_continue():
+        while await self._may_continue():
             updates = [*await self._parts(loop.time()), *await self._reports(reader)]
             if not updates and loop.time() - wrote_at > QUIET_S:
                 updates = [ALIVE]
@@ -94,13 +94,11 @@ class LivePage:
                 wrote_at = loop.time()
                 yield update
 
-    def _may_continue(self) -> bool:
+    async def _may_continue(self) -> bool:
         """Check the server, the session and the account, which may have been replaced: then the page reconnects."""
         context, account = self._context, self._account
-        services = context.services
         is_current = context.manager.accounts.get(account.name) is account
-        is_logged_in = services.sessions.caller(context.request) is not None
-        return services.is_running and is_current and is_logged_in
+        return is_current and await context.may_continue()
 
     async def _reports(self, reader: Reader) -> list[Update]:
         """Wait a moment for new reports, and show those that belong to the page."""

@@ -11,7 +11,9 @@ from openwx.api import answers, audit
 from openwx.api.callers import Scope
 from openwx.api.connection import authenticate
 from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
+from openwx.api.peers.spool import Spool
 from openwx.console.context import LOGIN, ROOT, PageContext, View, local_path
+from openwx.console.elsewhere import answer as answer_elsewhere
 from openwx.console.services import ConsoleServices
 from openwx.console.translation import Translator
 from openwx.console.wording import Explanation, PageError, error_reason, trouble_reason
@@ -64,8 +66,10 @@ class PageHandlers:
         async def handle(request: web.Request) -> web.StreamResponse:
             t = Translator(language_of(request))
             context = PageContext(self._services, request, t, RequestParams({}, {}))
+            hops = self._services.hops
+            spool = None if hops is None else hops.spool(request)
             try:
-                response = await self._answer(context, view, scope, media=media)
+                response = await self._answer(context, view, scope, spool, media=media)
             except CallerError as error:
                 context.code = error.code
                 status = error.http_status or _STATUS.get(error.code, 400)
@@ -86,7 +90,10 @@ class PageHandlers:
                 log.exception("%s failed", request.path)
                 context.code = Code.UNREACHABLE
                 response = _error_page(context, Explanation(t("error.bug")), 500)
-            if audited:
+            finally:
+                if spool is not None:
+                    await spool.close()
+            if audited and not context.is_forwarded:
                 self._note(context)
             if not response.prepared:
                 for name, value in HEADERS.items():
@@ -96,11 +103,17 @@ class PageHandlers:
         return handle
 
     async def _answer(
-        self, context: PageContext, view: View, scope: Scope | None, *, media: bool
+        self,
+        context: PageContext,
+        view: View,
+        scope: Scope | None,
+        spool: Spool | None,
+        *,
+        media: bool,
     ) -> web.StreamResponse:
         request, services = context.request, self._services
         services.access.admit_visit(request)
-        context.caller = services.sessions.caller(request)
+        context.caller = await services.sessions.caller(request)
         if context.caller is not None and services.sessions.needed:
             authenticate(request)
         if context.caller is not None:
@@ -115,12 +128,26 @@ class PageHandlers:
         if request.method == "POST":
             folder = services.manager.folder
             limits = BodyLimits.for_media(folder) if media else BodyLimits(MOST_OF_A_FORM)
-            body = await read_body(request, limits) or RequestParams({}, {})
+            body = await read_body(request, limits, content=spool) or RequestParams({}, {})
             with body.discard_on_error():
-                if not services.sessions.is_form_key(request, body.texts.pop(FORM_KEY, "")):
+                given = body.texts.pop(FORM_KEY, "")
+                if not services.sessions.is_form_key(request, context.caller, given):
                     raise PageError(Code.FORBIDDEN, "error.old_form")
             context.params = RequestParams({**context.texts, **body.texts}, body.files)
+        with context.params.discard_on_error():
+            elsewhere = await self._elsewhere(context, spool)
+        if elsewhere is not None:
+            context.params.discard_files()
+            return elsewhere
         return await view(context)
+
+    async def _elsewhere(
+        self, context: PageContext, spool: Spool | None
+    ) -> web.StreamResponse | None:
+        """Answer for an account that this process does not run; None for all else."""
+        if context.caller is None:
+            return None
+        return await answer_elsewhere(context, context.caller, spool)
 
     def _note(self, context: PageContext) -> None:
         """Log what a visitor changed in the audit log; what nobody was let in for has no line."""
@@ -130,7 +157,7 @@ class PageHandlers:
         resource = request.match_info.route.resource
         audit.changed(
             context.caller,
-            self._services.access.guesses.address(request),
+            self._services.access.address(request),
             "console",
             "" if resource is None else resource.canonical,
             context.code,

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openwx.api.access import Access
+from openwx.api.peers.hops import Hops
 from openwx.console.filters import FILTERS
-from openwx.console.session import Sessions
+from openwx.console.session import Sessions, own_sessions, shared_sessions
 
 if TYPE_CHECKING:
     import jinja2
@@ -20,12 +21,17 @@ class ConsoleServices:
     """One for each console; every ``PageContext`` has it."""
 
     def __init__(
-        self, manager: "AccountManager", access: Access, node: "ClusterNode | None" = None
+        self,
+        manager: "AccountManager",
+        access: Access,
+        node: "ClusterNode | None" = None,
+        hops: Hops | None = None,
     ) -> None:
         self.manager = manager
         self.node = node
+        self.hops = hops
         self.access = access
-        self.sessions = Sessions(access, lambda: manager.port)
+        self.sessions = _sessions(manager, access, node)
         self._stopping = asyncio.Event()
 
     @functools.cached_property
@@ -59,3 +65,12 @@ class ConsoleServices:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+def _sessions(manager: "AccountManager", access: Access, node: "ClusterNode | None") -> Sessions:
+    """Return the sessions, which nodes with the same secret share."""
+    secret = manager.settings.cluster.secret
+    visits = None if node is None else node.visits
+    if visits is None or secret is None:
+        return own_sessions(access, lambda: manager.port)
+    return shared_sessions(access, visits, secret)

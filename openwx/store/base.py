@@ -33,6 +33,7 @@ from openwx.store.records import (
     ReportPage,
     Send,
     StoredReport,
+    Visit,
     WriteBatch,
     WriteResult,
 )
@@ -301,6 +302,19 @@ class Ownership(Protocol):
         """Set whether a node hands its accounts over, and takes none. False if there is no such member."""
 
 
+class Visits(Protocol):
+    """Logins to the console, which each process accepts. All raise ``JournalError``."""
+
+    async def begin(self, digest: bytes, visit: Visit, lasts_s: float) -> None:
+        """Begin a visit whose cookie has this digest. It ends by itself after ``lasts_s`` seconds."""
+
+    async def end(self, digest: bytes) -> None:
+        """End a visit, if there is one."""
+
+    async def find(self, digest: bytes) -> Visit | None:
+        """Return a visit that has not ended."""
+
+
 class Journal(
     ReportStore,
     ReportLog,
@@ -316,3 +330,7 @@ class Journal(
     @property
     def ownership(self) -> Ownership | None:
         """Which process owns which account; None where this one owns all of them, for no other shares the store."""
+
+    @property
+    def visits(self) -> Visits | None:
+        """Logins to the console; None where no other process shares the store."""

@@ -334,6 +334,15 @@ class OwnedAccount(msgspec.Struct, kw_only=True, frozen=True):
     """The node that shall take it; empty where none is named."""
 
 
+class Visit(msgspec.Struct, frozen=True):
+    """A login to the console."""
+
+    key: str
+    """Who has logged in: the name of a key."""
+    proof: bytes
+    """What follows from the key's token: another token, another proof."""
+
+
 class ClusterView(msgspec.Struct, frozen=True):
     """The members and the accounts at one moment."""
 

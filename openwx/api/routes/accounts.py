@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 from pydantic import ConfigDict, Field
 
 from openwx.accounts import qrcode
+from openwx.accounts.manager import chosen
 from openwx.api.callers import Scope
 from openwx.api.models import RequestModel
 from openwx.api.routing import ImageReply, route
@@ -128,12 +130,13 @@ class CheckClient(RequestModel):
 @route("check_client", scope=Scope.READ, any_state=True)
 async def check_client(gateway: "VisibleGateway", call: CheckClient) -> Clients:
     """List the accounts and their states."""
-    here, name = gateway.accounts, call.client
     every = await gateway.whereabouts()
-    asked = [*every.values()] if name is None else [await gateway.where_is(name)]
+    asked = [*every.values()] if call.client is None else [chosen(every, call.client)]
+    here = gateway.accounts
+    there = await gateway.listed_elsewhere([one for one in asked if one.account not in here])
     return Clients(
         client=[
-            _listed_elsewhere(gateway, where)
+            there.get(where.account) or _listed_elsewhere(gateway, where)
             if (account := here.get(where.account)) is None
             else _listed(gateway, account)
             for where in asked
@@ -154,8 +157,9 @@ def _listed(gateway: "VisibleGateway", account: "Account") -> ListedClient:
 
 
 def _listed_elsewhere(gateway: "VisibleGateway", where: "Whereabouts") -> ListedClient:
-    """Return what this process knows of an account that does not run in it."""
+    """Return what this process knows of an account that does not run in it, and whose node has not answered."""
     settings = gateway.settings
+    where = replace(where, is_silent=gateway.asks_others)
     return ListedClient(
         account=where.account,
         pid=0,

@@ -27,6 +27,7 @@ from openwx.store.postgres.lease_connection import LeaseConnection
 from openwx.store.postgres.membership import Membership
 from openwx.store.postgres.owning import Owning
 from openwx.store.postgres.terms import Terms
+from openwx.store.postgres.visits import PostgresVisits
 from openwx.store.postgres.writer import Writer
 from openwx.store.pruning import prune_account
 from openwx.store.records import (
@@ -89,6 +90,7 @@ class PostgresJournal(ByCondition):
         self._ownership = Owning(
             node, self._membership, connection, self._terms, lease, self._read, self._edits
         )
+        self._visits = PostgresVisits(self._do, self._read)
         self._readers: Readers
         self._size = (0, float("-inf"))
         self._is_open = False
@@ -97,6 +99,10 @@ class PostgresJournal(ByCondition):
     @property
     def ownership(self) -> Owning:
         return self._ownership
+
+    @property
+    def visits(self) -> PostgresVisits:
+        return self._visits
 
     async def __aenter__(self) -> Self:
         try:

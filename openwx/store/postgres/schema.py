@@ -5,8 +5,10 @@ import asyncpg
 from openwx.store.base import JournalError
 from openwx.store.postgres import files, functions, tables
 
-VERSION = 2
-_STEPS = (tables.OWNERSHIP + tables.REPORTS + tables.VALUES + functions.ALL, files.TABLE)
+VERSION = 1
+_STEPS = (
+    tables.OWNERSHIP + tables.REPORTS + tables.VALUES + tables.VISITS + files.TABLE + functions.ALL,
+)
 """The migrations from each version to the next."""
 _HAS_VERSION = """
 SELECT 1 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = $1 AND relname = 'version'"""

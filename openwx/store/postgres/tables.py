@@ -69,3 +69,9 @@ CREATE TABLE keys (
     value bytea NOT NULL, PRIMARY KEY (account, key));
 CREATE INDEX keys_created ON keys (created);
 """
+
+# Logins to the console: `digest` is that of a cookie, `until` Unix time in seconds, 0 where it was ended.
+VISITS = """
+CREATE TABLE visits (
+    digest bytea PRIMARY KEY, key bytea NOT NULL, proof bytea NOT NULL, until double precision NOT NULL);
+"""

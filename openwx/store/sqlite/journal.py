@@ -68,6 +68,7 @@ class SQLiteJournal(ByCondition):
     ) -> None:
         super().__init__()
         self.ownership = None
+        self.visits = None
         """One process uses it: the journal's folder is locked."""
         self._clock = clock
         self._files = Files(path, beside)

@@ -8,7 +8,7 @@ from aiohttp.test_utils import make_mocked_request
 from openwx.api.access import Access
 from openwx.api.callers import ANYBODY, Caller, Scope
 from openwx.config import AccessSettings
-from openwx.console.session import LIFETIME_S, MOST_SESSIONS, Sessions
+from openwx.console.session import LIFETIME_S, MOST_SESSIONS, Sessions, own_sessions
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict
@@ -30,47 +30,49 @@ def asking(cookie: str = "") -> web.Request:
     return make_mocked_request("GET", "/console", headers=cast("CIMultiDict[str]", headers))
 
 
-def logs_in(sessions: Sessions) -> str:
+async def logs_in(sessions: Sessions) -> str:
     response = web.Response()
-    sessions.begin(asking(), response, READER)
+    await sessions.begin(asking(), response, READER)
     return response.cookies["openwx_console_3000"].value
 
 
 def sessions_of(clock: Clock, **access: Any) -> Sessions:
-    return Sessions(Access(AccessSettings(**access)), lambda: 3000, clock=clock)
+    return own_sessions(Access(AccessSettings(**access)), lambda: 3000, clock)
 
 
-def test_a_session_ends_in_time() -> None:
+async def test_a_session_ends_in_time() -> None:
     clock = Clock()
     sessions = sessions_of(clock, token="t")
-    request = asking(logs_in(sessions))
+    request = asking(await logs_in(sessions))
     clock.now += LIFETIME_S - 1
-    assert sessions.caller(request) == READER
+    assert await sessions.caller(request) == READER
     clock.now += 1
-    assert not sessions.caller(request)
+    assert not await sessions.caller(request)
 
 
-def test_the_oldest_of_too_many_sessions_ends() -> None:
+async def test_the_oldest_of_too_many_sessions_ends() -> None:
     sessions = sessions_of(Clock(), token="t")
-    cookies = [logs_in(sessions) for _ in range(MOST_SESSIONS + 1)]
-    assert not sessions.caller(asking(cookies[0]))
-    assert sessions.caller(asking(cookies[1]))
-    assert sessions.caller(asking(cookies[-1]))
+    cookies = [await logs_in(sessions) for _ in range(MOST_SESSIONS + 1)]
+    assert not await sessions.caller(asking(cookies[0]))
+    assert await sessions.caller(asking(cookies[1]))
+    assert await sessions.caller(asking(cookies[-1]))
 
 
-def test_nobody_ends_the_sessions_of_others() -> None:
+async def test_nobody_ends_the_sessions_of_others() -> None:
     sessions, response = sessions_of(Clock(), token="t"), web.Response()
     owner = Caller("token")
-    sessions.begin(asking(), response, owner)
+    await sessions.begin(asking(), response, owner)
     cookie = response.cookies["openwx_console_3000"].value
     for _ in range(MOST_SESSIONS + 1):
-        logs_in(sessions)
-    assert sessions.caller(asking(cookie)) == owner
+        await logs_in(sessions)
+    assert await sessions.caller(asking(cookie)) == owner
 
 
-def test_without_a_token_nobody_logs_in_but_forms_have_keys() -> None:
+async def test_without_a_token_nobody_logs_in_but_forms_have_keys() -> None:
     sessions, other = sessions_of(Clock()), sessions_of(Clock())
     assert not sessions.needed
-    assert sessions.caller(asking()) == ANYBODY
-    assert sessions.is_form_key(asking(), sessions.form_key(asking()))
-    assert not other.is_form_key(asking(), sessions.form_key(asking())), "of another process"
+    assert await sessions.caller(asking()) == ANYBODY
+    assert sessions.is_form_key(asking(), ANYBODY, sessions.form_key(asking(), ANYBODY))
+    assert not other.is_form_key(asking(), ANYBODY, sessions.form_key(asking(), ANYBODY)), (
+        "of another process"
+    )

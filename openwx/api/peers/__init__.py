@@ -1,0 +1,1 @@
+"""Calls for accounts that another node owns: this node forwards them, and answers those that others forward."""

@@ -1,0 +1,167 @@
+"""Asks other nodes. The secret goes to the ``cluster.advertise`` of a member, and nowhere else."""
+
+import asyncio
+import io
+import ssl
+from contextlib import AsyncExitStack
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import hdrs
+from yarl import URL
+
+from openwx.api.peers.call import Call
+from openwx.api.peers.hop import Hop
+from openwx.cluster.directory import Directory, Owner
+from openwx.neterrors import describe
+from openwx.store.base import JournalError
+from openwx.store.records import Node
+
+CONNECT_S = 3.0
+"""Time for a connection to another node, in seconds."""
+WATCH_S = 2.0
+"""Interval of looking whether the node that is to answer still owns the account, in seconds."""
+READ_S = 30.0
+"""The time between two pieces of an answer, in seconds."""
+_NO_HEADERS = (hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE)
+"""What aiohttp would add by itself."""
+
+
+class NotAsked(Exception):
+    """The node was certainly not asked."""
+
+
+class NotOwner(NotAsked):
+    """The node that was asked does not own the account, and did nothing."""
+
+
+class Lost(Exception):
+    """The node was perhaps asked, and its answer did not come, or not all of it."""
+
+
+class OtherSecret(NotAsked):
+    """The node that was asked has another ``cluster.secret``."""
+
+    def __str__(self) -> str:
+        return "it has another cluster.secret"
+
+
+_REFUSED: dict[int, type[NotAsked]] = {
+    HTTPStatus.MISDIRECTED_REQUEST: NotOwner,
+    HTTPStatus.UNAUTHORIZED: OtherSecret,
+}
+"""What the listener for peers answers itself (``listener.py``); its routes and pages have no such answers."""
+
+
+class PeerClient:
+    """The connections of this node to the others."""
+
+    def __init__(
+        self, directory: Directory, secret: str, certificate: Path | None, longest: int
+    ) -> None:
+        self._directory = directory
+        self._secret = secret
+        self._certificate = certificate
+        self._longest = longest
+        """The most bytes of a message of a WebSocket."""
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Open the session, until the stack closes."""
+        tls = ssl.create_default_context()
+        if self._certificate is not None:  # one that all nodes share, or with its own authority
+            await asyncio.to_thread(tls.load_verify_locations, self._certificate)
+        self._session = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=tls),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),
+                auto_decompress=False,
+                skip_auto_headers=_NO_HEADERS,
+                trust_env=False,
+            )
+        )
+
+    async def ask(self, owner: Owner, call: Call) -> aiohttp.ClientResponse:
+        """Ask the owner of an account, and return its answer up to the body, however long it thinks.
+
+        Raise ``NotAsked``, or ``Lost``, also where it does not own the account any more.
+        """
+        hop = call.hop_to(owner, self._directory.node)
+        asking = asyncio.ensure_future(self._request(owner.node, call, hop))
+        try:
+            is_over = False
+            while not asking.done():
+                await asyncio.wait({asking}, timeout=WATCH_S)
+                if is_over and not asking.done():
+                    raise Lost(f"{owner.node.node} does not own {call.account} any more")
+                is_over = not asking.done() and not await self._still_owns(owner, call.account)
+            return asking.result()
+        finally:
+            asking.cancel()
+
+    async def connect(self, owner: Owner, call: Call) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket to the owner. Raise as ``ask``, and ``aiohttp.WSServerHandshakeError``."""
+        hop = call.hop_to(owner, self._directory.node)
+        try:
+            async with asyncio.timeout(READ_S):
+                return await self._http.ws_connect(
+                    _url(owner.node, call),
+                    headers={**call.headers, **hop.headers(self._secret)},
+                    heartbeat=READ_S,
+                    max_msg_size=self._longest,
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status in _REFUSED:
+                raise _REFUSED[error.status](f"HTTP {error.status}") from error
+            raise
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotAsked(describe(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Lost(describe(error)) from error
+
+    async def ask_node(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
+        """Ask a node for what is of no one account. Raise ``NotAsked``, ``Lost``. The caller limits the time."""
+        return await self._request(node, call, hop)
+
+    @property
+    def _http(self) -> aiohttp.ClientSession:
+        assert self._session is not None, "opened before it is used"
+        return self._session
+
+    async def _still_owns(self, owner: Owner, account: str) -> bool:
+        try:
+            return owner.is_still(await self._directory.owner_of(account))
+        except JournalError:
+            return True  # nobody loses an account while nobody reaches the store
+
+    async def _request(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
+        headers = {**call.headers, **hop.headers(self._secret)}
+        body: Any = call.body
+        if isinstance(body, bytes):
+            body = io.BytesIO(body)
+        elif body is not None:
+            body = body.whole()
+            if call.size is not None:
+                headers[hdrs.CONTENT_LENGTH] = str(call.size)
+        try:
+            response = await self._http.request(
+                call.method, _url(node, call), headers=headers, data=body, allow_redirects=False
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotAsked(describe(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Lost(describe(error)) from error
+        if response.status in _REFUSED:
+            response.close()
+            raise _REFUSED[response.status](f"HTTP {response.status}")
+        return response
+
+
+def _url(node: Node, call: Call) -> URL:
+    if not node.url:
+        raise NotAsked(f"{node.node} has no cluster.listen")
+    query = f"?{call.query}" if call.query else ""
+    return URL(f"{node.url}{call.path}{query}", encoded=True)

@@ -1,0 +1,68 @@
+"""What a hop says of itself: which member forwards, for which account in which term, and who the caller is.
+
+It stands in two headers of the forwarded request. A node makes them anew for each hop, and takes them only from the
+listener for peers; no header of a caller is forwarded under these names.
+"""
+
+import binascii
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
+
+from openwx.api.callers import Caller, Scope
+from openwx.errors import CallerError, Code
+
+SECRET = "Openwx-Hop-Secret"  # noqa: S105 - the name of the header
+HOP = "Openwx-Hop"
+_LONGEST = 1000
+_MOST_ACCOUNTS = 10_000
+
+_Text = Annotated[str, msgspec.Meta(max_length=_LONGEST)]
+_Names = Annotated[tuple[_Text, ...], msgspec.Meta(max_length=_MOST_ACCOUNTS)]
+
+
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
+    """One forwarded call."""
+
+    node: _Text
+    """The name of the node that forwards it."""
+    account: _Text = ""
+    """The account that it is for; empty where it is for all of the caller's."""
+    epoch: int = 0
+    """The term of the account's owner, as the sender knows it."""
+    key: _Text
+    """The name of the caller."""
+    scope: Scope
+    accounts: _Names | None = None
+    """The accounts that the caller sees, as far as they matter for the call; None for all."""
+    address: _Text
+    """The caller's address."""
+    allows_jsonp: bool = False
+    """Whether the sender allows JSONP."""
+
+    @property
+    def caller(self) -> Caller:
+        """Who called the sender, which has judged it."""
+        return Caller(
+            self.key, self.scope, None if self.accounts is None else frozenset(self.accounts)
+        )
+
+    def headers(self, secret: str) -> dict[str, str]:
+        """Return the headers of the request."""
+        return {SECRET: secret, HOP: urlsafe_b64encode(msgspec.json.encode(self)).decode()}
+
+
+def read(headers: Mapping[str, str], secret: str) -> Hop:
+    """Return what a request to the listener for peers says. CallerError -6 without the secret, -2 if it is broken."""
+    given = headers.get(SECRET, "").encode("utf-8", "surrogateescape")
+    if not hmac.compare_digest(given, secret.encode()):
+        words = "only the nodes of this cluster may call here; all have the same cluster.secret"
+        raise CallerError(Code.UNAUTHENTICATED, words)
+    try:
+        return msgspec.json.decode(urlsafe_b64decode(headers.get(HOP, "")), type=Hop)
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        words = f"the header {HOP} cannot be read; all nodes must have the same version: {error}"
+        raise CallerError(Code.BAD_PARAMETER, words) from None

@@ -1,0 +1,119 @@
+"""Who may call at ``cluster.listen``: members of the cluster, for accounts that this node owns in the term they name.
+
+The sender has judged its caller, so neither token nor Host nor Origin counts here.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from openwx.api import answers
+from openwx.api.access import Access
+from openwx.api.callers import Caller
+from openwx.api.connection import authenticate
+from openwx.api.peers.hop import Hop, read
+from openwx.cluster.directory import Directory, Owner
+from openwx.errors import CallerError, Code
+from openwx.store.base import JournalError
+
+if TYPE_CHECKING:
+    from openwx.accounts.manager import AccountManager
+
+log = logging.getLogger("openwx.web")
+
+RETRY_AFTER_S = 5
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_HOP = web.RequestKey("openwx_hop", Hop)
+
+
+class HopAccess(Access):
+    """The rules at the listener for peers: the caller of a hop is the one that its sender names."""
+
+    def admit(self, request: web.BaseRequest) -> str | None:
+        _hop_of(request)
+        return None
+
+    def admit_visit(self, request: web.BaseRequest) -> None:
+        _hop_of(request)
+
+    def caller(self, request: web.BaseRequest, texts: Mapping[str, str]) -> Caller | None:
+        return _hop_of(request).caller
+
+    def visitor(self, request: web.BaseRequest) -> Caller | None:
+        return _hop_of(request).caller
+
+    def account_of(self, request: web.BaseRequest) -> str:
+        return _hop_of(request).account
+
+    def address(self, request: web.BaseRequest) -> str:
+        return _hop_of(request).address
+
+    def allows_jsonp(self, request: web.BaseRequest) -> bool:
+        return _hop_of(request).allows_jsonp
+
+
+def _hop_of(request: web.BaseRequest) -> Hop:
+    hop: Hop | None = request.get(_HOP)
+    if hop is None:
+        raise CallerError(Code.FORBIDDEN, "only the nodes of this cluster may call here")
+    return hop
+
+
+class Doorman:
+    """Admits hops. ``admit`` stands before all routes and pages of the listener for peers."""
+
+    def __init__(
+        self, gateway: "AccountManager", directory: Directory, secret: str, access: HopAccess
+    ) -> None:
+        self._gateway = gateway
+        self._directory = directory
+        self._secret = secret
+        self._access = access
+
+    @web.middleware
+    async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Have a hop handled: a middleware of aiohttp."""
+        try:
+            hop = read(request.headers, self._secret)
+            await self._require_mine(hop)
+        except CallerError as error:
+            if error.code == Code.UNAUTHENTICATED:
+                await self._access.guesses.slow_down(request)
+            return answers.failure(error).response()
+        authenticate(request)
+        request[_HOP] = hop
+        return await handler(request)
+
+    async def _require_mine(self, hop: Hop) -> None:
+        """Raise CallerError: with HTTP 421 where another node owns the account, or this one in another term; -4 where
+        it is not run yet, or nobody can know."""
+        if not hop.account:
+            return
+        runs = hop.account in self._gateway.accounts
+        try:
+            is_mine = runs and self._is_mine(hop, await self._directory.owner_of(hop.account))
+            if not is_mine:  # perhaps what was read is old
+                self._directory.forget()
+                is_mine = self._is_mine(hop, await self._directory.owner_of(hop.account))
+        except JournalError as error:
+            raise _not_now(f"it is not known now who owns {hop.account}: {error}") from error
+        if not is_mine:
+            words = f"{self._directory.node} does not own {hop.account} in this term"
+            raise CallerError(Code.NOT_RUNNING, words, http_status=421)
+        if not runs:
+            raise _not_now(f"{self._directory.node} begins to run {hop.account}")
+
+    def _is_mine(self, hop: Hop, owner: Owner | None) -> bool:
+        return (
+            owner is not None
+            and owner.node.incarnation == self._directory.incarnation
+            and owner.epoch == hop.epoch
+        )
+
+
+def _not_now(words: str) -> CallerError:
+    return CallerError(Code.NOT_RUNNING, words, state="init", retry_after=RETRY_AFTER_S)
