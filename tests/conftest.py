@@ -3,9 +3,11 @@ they start are compiled once, and can be interrupted."""
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -37,6 +39,31 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
         del os.environ["PYTHONDONTWRITEBYTECODE"]
         os.environ["PYTHONPYCACHEPREFIX"] = folder.name
+        if config.getoption("numprocesses", None):
+            compile_all()
+
+
+def compile_all() -> None:
+    """Collect all tests in two processes, so that not each worker of pytest-xdist compiles everything.
+
+    If one of them fails, the workers say why.
+    """
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"]
+    here = Path(__file__).parent
+    first = here / "functional"
+    others = [file.parent for file in here.glob("*/__init__.py") if file.parent != first]
+    running = [
+        subprocess.Popen(
+            [*collect, *folders],
+            cwd=here.parent,
+            env={**os.environ, "PYTEST_ADDOPTS": ""},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for folders in ([first], others)
+    ]
+    for process in running:
+        process.wait()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -215,6 +215,32 @@ def parser() -> argparse.ArgumentParser:
         "--kills", type=_count, default=20, metavar="N", help="number of SIGKILLs (default: 20)"
     )
     crash.add_argument(
+        "--nodes",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="several nodes on a PostgreSQL of their own: they are killed, paused and cut off (default: 1)",
+    )
+    crash.add_argument(
+        "--faults",
+        type=_count,
+        default=20,
+        metavar="N",
+        help="number of faults with --nodes (default: 20)",
+    )
+    crash.add_argument(
+        "--namespaces",
+        action="store_true",
+        help="with --nodes: each node in a network namespace of its own, for real partitions (Linux, root)",
+    )
+    crash.add_argument(
+        "--lease",
+        type=float,
+        default=2.0,
+        metavar="S",
+        help="with --nodes: the lease, in seconds (default: 2)",
+    )
+    crash.add_argument(
         "--transport",
         choices=("web", "ilink"),
         default="web",

@@ -262,7 +262,21 @@ def _crash_test(args: argparse.Namespace) -> int:
     from openwx import crashtest
 
     seed = random.SystemRandom().randrange(1, 10**6) if args.seed is None else args.seed
-    return crashtest.main(crashtest.Plan(seed, args.kills, args.transport, args.folder))
+    if args.nodes == 1:
+        return crashtest.main(crashtest.Plan(seed, args.kills, args.transport, args.folder))
+    from openwx.crashtest import nodes
+
+    return nodes.main(
+        nodes.NodesPlan(
+            seed,
+            args.faults,
+            nodes=args.nodes,
+            lease_s=args.lease,
+            transport=args.transport,
+            namespaces=args.namespaces,
+            folder=args.folder,
+        )
+    )
 
 
 def _announce_simulator(simulator: "Simulator") -> None:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 END_S = 20.0
@@ -15,15 +15,28 @@ class Failed(Exception):
     """The run cannot go on: a program ended by itself, did not start or did not stop."""
 
 
+def reasons(error: BaseException) -> list[str]:
+    """Return the texts of all errors in a group of them."""
+    if isinstance(error, BaseExceptionGroup):
+        return [text for one in error.exceptions for text in reasons(one)]
+    return [str(error)]
+
+
 class Process:
     """``python -m MODULE …`` with its output in ``folder/NAME.log``. It can be started repeatedly."""
 
     def __init__(
-        self, name: str, *arguments: str, folder: Path, environment: Mapping[str, str]
+        self,
+        name: str,
+        *arguments: str,
+        folder: Path,
+        environment: Mapping[str, str],
+        prefix: Sequence[str] = (),
     ) -> None:
+        """``prefix``: a command that runs Python elsewhere, such as in a network namespace."""
         self.name = name
         self.last: deque[str] = deque(maxlen=400)
-        self._arguments = arguments
+        self._arguments = (*prefix, sys.executable, "-m", *arguments)
         self._folder = folder
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
@@ -31,7 +44,7 @@ class Process:
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", *self._arguments),
+            *self._arguments,
             env=self._environment,
             cwd=self._folder,
             stdin=asyncio.subprocess.DEVNULL,
@@ -55,6 +68,12 @@ class Process:
     async def terminate(self) -> int:
         """Send SIGTERM, and return the exit code. Raises ``Failed`` if it had ended before, or does not end."""
         return await self._end(signal.SIGTERM)
+
+    async def wait_for_end(self) -> int:
+        """Wait until it ends by itself, and return the exit code."""
+        if self._process is None:
+            raise Failed(f"{self.name} does not run")
+        return await self._process.wait()
 
     async def close(self) -> None:
         """End the process, whatever its state."""

@@ -9,18 +9,19 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
 from .gateway import ARCHIVE, CAN_FILL_DISK, Gateway
 from .ilink import ILinkWeChat
-from .process import Failed
+from .process import Failed, reasons
 from .receiver import Mood
 from .services import Receiver
+from .settling import ARRIVES_WITHIN_S, Settling
 from .traffic import Traffic
-from .verdict import Records, complaints, emptiness, figures, is_unfinished
+from .verdict import emptiness, figures
 from .web import WebWeChat
 from .wechat import WeChat
 
@@ -31,14 +32,6 @@ KILLS_BETWEEN_STOPS = 6
 STAGES = ("working", "starting", "logged out", *(["disk full"] if CAN_FILL_DISK else []))
 """The states in which the gateway is ended."""
 MOODS = tuple(mood for mood in Mood if mood not in (Mood.CALM, Mood.WELL))
-ARRIVES_WITHIN_S = 30.0
-LAST_ONES = 3
-QUIET_S = 8.0
-"""The time without arrivals after which missing ones are lost, in seconds."""
-WRITES_AGAIN_S = 1.0
-"""The time without arrivals after which people write again, where sends wait for them, in seconds."""
-MOST_WAITS = 600
-"""How often they do."""
 CALLER_TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
@@ -62,7 +55,7 @@ def main(plan: Plan) -> int:
     try:
         wrong = asyncio.run(_run(plan, folder))
     except* Failed as failures:
-        wrong = [str(failed) for failed in failures.exceptions]
+        wrong = reasons(failures)
     if wrong:
         (folder / "complaints.txt").write_text("\n".join(wrong), encoding="utf-8")
         shown = "\n".join(wrong[:20])
@@ -99,9 +92,10 @@ async def _run(plan: Plan, folder: Path) -> list[str]:
         await wechat.calm_down()
         for backend in (receiver, archive):
             await backend.set_mood(Mood.CALM)
-        records, wrong = await _wait_until_settled(
-            wechat, receiver, archive, traffic, gateway, http
+        settling = Settling(
+            wechat, receiver, traffic, retry=lambda: gateway.try_now(http), archive=archive
         )
+        records, wrong = await settling.run(gateway.ended_without_room)
         if code := await gateway.terminate():
             wrong.append(f"the gateway stopped with exit code {code}")
         if plan.kills >= 2 * len(rounds.stages):  # in a shorter run chance may leave one out
@@ -215,42 +209,3 @@ class _Rounds:
                 f"nothing arrives {ARRIVES_WITHIN_S} s after there is room again\n"
                 f"{self._gateway.tail()}"
             )
-
-
-async def _wait_until_settled(
-    wechat: WeChat,
-    receiver: Receiver,
-    archive: Receiver,
-    traffic: Traffic,
-    gateway: Gateway,
-    http: aiohttp.ClientSession,
-) -> tuple[Records, list[str]]:
-    """Wait until nothing is missing any more, or until nothing arrives any more."""
-    # When the last message arrives, all earlier ones were handed out, or dropped by WeChat at a new login. Several are
-    # written in turn: a poll that was already held returns the first one even if the client never polls again.
-    last = await traffic.write_once()
-    for _ in range(LAST_ONES - 1):
-        await gateway.try_now(http)
-        await receiver.wait_for_message(last.msg_id, ARRIVES_WITHIN_S)
-        last = await traffic.write_once()
-    await gateway.try_now(http)
-    await receiver.wait_for_message(last.msg_id, ARRIVES_WITHIN_S)
-    waits, quiet = 0, False
-    while True:
-        await gateway.try_now(http)
-        new = await receiver.read_arrivals(0.0) + await archive.read_arrivals(0.0)
-        told = await wechat.told()
-        missing = frozenset({last.msg_id}) - told.handed_out
-        records = Records(
-            traffic.written, replace(told, pending=told.pending | missing), receiver.arrivals,
-            traffic.sent, gateway.ended_without_room, drops_repeats=wechat.drops_repeats,
-            archived=archive.arrivals,
-        )  # fmt: skip
-        wrong = complaints(records)
-        if not wrong or (quiet and not new):
-            return records, wrong
-        is_waiting = wechat.bounds_sends and waits < MOST_WAITS and is_unfinished(records)
-        quiet = not await receiver.read_arrivals(WRITES_AGAIN_S if is_waiting else QUIET_S)
-        if quiet and is_waiting:
-            await traffic.everybody_writes()
-            waits, quiet = waits + 1, False

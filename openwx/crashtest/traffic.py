@@ -4,16 +4,16 @@ import asyncio
 import base64
 import itertools
 import random
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
 from openwx.errors import Code
 
-from .gateway import Gateway
 from .process import Failed
 from .wechat import Chat, ChatKey, WeChat
 
@@ -39,6 +39,8 @@ class Sent:
     """The recipient of every send that was requested."""
     answered: list[str] = field(default_factory=list)
     """Waiting sends that were answered with code 0."""
+    answered_at: dict[str, float] = field(default_factory=dict)
+    """When that was, in Unix time."""
     without_room: dict[str, int] = field(default_factory=dict)
     """The starts that answered some of them while the disk was full. Such an answer is WeChat's, and its outcome stays
     in memory until there is room."""
@@ -56,11 +58,30 @@ class Sent:
     """How often callers repeated a send without an answer, with its key."""
 
 
+class Door(Protocol):
+    """Where callers call."""
+
+    @property
+    def url(self) -> str:
+        """The address for the next call."""
+
+    @property
+    def starts(self) -> int:
+        """How often its process was started."""
+
+    @property
+    def runs(self) -> asyncio.Event:
+        """Set while it may be called."""
+
+    def lacks_room(self, start: int) -> bool:
+        """Return whether the process of a start has a full disk, or ended with one."""
+
+
 class Traffic:
     """Writes and sends, and records what was promised."""
 
     def __init__(
-        self, wechat: WeChat, gateway: Gateway, chats: Sequence[Chat], seed: int,
+        self, wechat: WeChat, gateway: Door, chats: Sequence[Chat], seed: int | str,
         http: aiohttp.ClientSession,
     ) -> None:  # fmt: skip
         self.sent = Sent()
@@ -131,6 +152,7 @@ class Traffic:
                 self.sent.waited += "waits_for" in answer
             else:
                 self.sent.answered.append(text)
+                self.sent.answered_at[text] = time.time()
                 # Its process may have been killed, and the next one started, before the answer was looked at.
                 if self._gateway.lacks_room(start):
                     self.sent.without_room[text] = start

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
@@ -97,6 +98,18 @@ def _through_gate(gate: Gate) -> type[ClientRequest]:
                 gate.require_mine()
                 raise HeldBackError("not called: the lease of this process has ended")
             return await super().send(conn)
+
+        async def write_bytes(
+            self,
+            writer: AbstractStreamWriter,
+            conn: aiohttp.connector.Connection,
+            content_length: int | None = None,
+        ) -> None:
+            # Before Python 3.12 this is a task of its own, which a paused process begins much later.
+            if not gate.is_open:
+                conn.close()  # the head has not left either
+                return
+            await super().write_bytes(writer, conn, content_length)
 
     return GatedRequest
 

@@ -55,7 +55,7 @@ async def _scene(world: World, place: str) -> Scene:
             await world.receiver.get(event="login")
             return scene
         case "impatient":
-            return Scene(world, await world.run(queue_size=1, pace={"send_wait_s": 1.0}))
+            return Scene(world, await world.run(queue_size=1, pace={"send_wait_s": 3.0}))
         case "waiting":
             gateway = await world.start()
             await gateway.reaches("scaning")

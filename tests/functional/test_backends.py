@@ -81,7 +81,8 @@ async def test_a_backend_without_a_word_stops_its_chat_for_so_many_tries(
     world: World, account: Account, receiver: Receiver, behaviour: Behaviour, tries: int | None
 ) -> None:
     own = {} if tries is None else {"tries": tries}
-    gateway = await world.run(report={**NO_EVENTS, "timeout": 0.5}, **own)
+    # The other answers must come in this time, too.
+    gateway = await world.run(report={**NO_EVENTS, "timeout": 2.0}, **own)
     receiver.behaves(behaviour, content="bad")
     friend, other = account.friend("小灰"), account.friend("momo")
     friend.says("bad")

@@ -248,7 +248,7 @@ async def test_a_full_queue(world: World, account: Account, simulator: Simulator
 async def test_an_outcome_that_the_gateway_does_not_know(
     world: World, account: Account, simulator: Simulator
 ) -> None:
-    gateway = await world.run(pace={"send_wait_s": 0.2})
+    gateway = await world.run(pace={"send_wait_s": 2.0})
     hanging = simulator.faults.add("webwxsendmsg", Fault.HANG)
     async with Client(gateway.url) as wx:
         with pytest.raises(client.OutcomeUnknown) as caught:

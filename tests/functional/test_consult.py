@@ -82,8 +82,8 @@ async def test_the_time_counts_from_the_send(
     world: World, simulator: Simulator, grey: Person
 ) -> None:
     api = await world.run(pace={"call_timeout_s": 20.0})
-    rule = simulator.faults.add("webwxsendmsg", Fault.HANG, seconds=1.5, times=1)
-    task = asking(api, timeout="1")
+    rule = simulator.faults.add("webwxsendmsg", Fault.HANG, seconds=3.5, times=1)
+    task = asking(api, timeout="3")
     await rule.strikes()
     await grey.hears()
     grey.says("late, but in time")
@@ -191,7 +191,7 @@ async def test_several_at_once_to_one_friend(api: Gateway, grey: Person) -> None
 async def test_the_next_question_waits_for_the_end_of_the_former(
     api: Gateway, account: Account, grey: Person
 ) -> None:
-    first = asking(api, "first", timeout="1")
+    first = asking(api, "first", timeout="3")
     assert await grey.hears_text() == "first"
     second = asking(api, "second")
     # Others are asked meanwhile, and messages are sent.

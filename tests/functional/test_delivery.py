@@ -165,8 +165,8 @@ async def test_not_now_is_no_refusal(
 async def test_a_backend_that_hangs_for_one_chat_does_not_delay_another(
     world: World, account: MemoryAccount, receiver: Receiver
 ) -> None:
-    await world.run(report={**NO_EVENTS, "timeout": 0.3})
-    receiver.behaves(never_answers(), times=3, content="slow")
+    await world.run(report={**NO_EVENTS, "timeout": 2.0})
+    receiver.behaves(never_answers(), times=1, content="slow")
     friend, other = account.friend("小灰"), account.friend("momo")
     friend.says("slow")
     friend.says("after")
@@ -176,7 +176,7 @@ async def test_a_backend_that_hangs_for_one_chat_does_not_delay_another(
     assert len(receiver.got(content="slow")) == 1
     await receiver.get(content="after")
     came = [text for text in contents(receiver) if text != "quick"]
-    assert came == [*["slow"] * 4, "after"]
+    assert came == ["slow", "slow", "after"]
     assert len({*webhook_ids(receiver, "slow")}) == 1
 
 

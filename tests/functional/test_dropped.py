@@ -166,7 +166,7 @@ async def stdout_is_gone(scene: Scene) -> None:
 
 @case("withdrawn_send", "withdrawn: nothing was sent")
 async def a_caller_waits_in_vain(scene: Scene) -> None:
-    gateway = await scene.run(send_interval=60, pace={"send_wait_s": 0.3})
+    gateway = await scene.run(send_interval=60, pace={"send_wait_s": 2.0})
     assert (await gateway.get("send_friend_message", id="filehelper", content="x")).code == 0
     reply = await gateway.get("send_friend_message", id="filehelper", content="y")
     assert (reply.status, reply.code) == (504, -1)

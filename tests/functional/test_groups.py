@@ -541,7 +541,7 @@ async def test_changes_keep_the_pace_of_sends(
 async def test_a_change_whose_turn_does_not_come_is_not_done(
     world: World, account: Account, simulator: Simulator
 ) -> None:
-    api = await world.run(pace={"send_wait_s": 0.3, "call_timeout_s": 2.0})
+    api = await world.run(pace={"send_wait_s": 0.5, "call_timeout_s": 20.0})
     rule = simulator.faults.add("webwxupdatechatroom", Fault.HANG, times=1)
     id = id_of(account, own_group(account))
     first = asyncio.create_task(api.get("set_group_displayname", id=id, new_displayname="a"))

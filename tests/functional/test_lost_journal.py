@@ -270,7 +270,7 @@ async def test_a_disk_that_hangs_is_as_good_as_none(
     api: Gateway, world: World, account: Account, receiver: Receiver, simulator: Simulator,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(journal, "PROBE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(journal, "PROBE_TIMEOUT_S", 2.0)
     grey = account.friend("小灰")
     hanging = simulator.faults.add("webwxsendmsg", Fault.HANG)
     under_way = asyncio.create_task(sends(api, "under way"))

@@ -312,7 +312,7 @@ async def test_nobody_waits_for_ever(
     world: World, account: Account, receiver: Receiver, simulator: Simulator
 ) -> None:
     """What was begun may still arrive, what was not begun is withdrawn; both are answered 504."""
-    gateway = await world.run(pace={"send_wait_s": 0.3})
+    gateway = await world.run(pace={"send_wait_s": 2.0})
     hanging = simulator.faults.add("webwxsendmsg", Fault.HANG)
     begun = asyncio.ensure_future(send(gateway, content="begun"))
     await hanging.strikes()
@@ -337,7 +337,7 @@ async def test_a_send_whose_caller_has_an_answer_is_not_begun_again(
     world: World, account: Account, simulator: Simulator
 ) -> None:
     """A 504 and then, after a new login, the message all the same: that must not be."""
-    gateway = await world.run(pace={"send_wait_s": 0.3})
+    gateway = await world.run(pace={"send_wait_s": 2.0})
     hanging = simulator.faults.add("webwxsendmsg", Fault.HANG, times=1)
     reply = await send(gateway, content="begun")
     assert (reply.status, reply.code) == (504, -1)

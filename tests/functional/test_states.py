@@ -9,6 +9,7 @@ import pytest
 
 from openwx.errors import Code
 from openwx.simulator import Account, Fault, Rule, Simulator
+from tests.patience import until_seen
 
 from .world import Gateway, Receiver, World
 
@@ -155,8 +156,10 @@ async def test_a_stalled_account_says_so_and_comes_back(
     gateway = await world.run(pace={"stalled_after_s": 0.4})
     simulator.faults.add(call, **fault)
     account.friend("小灰").says("hi")
-    client = await gateway.reaches("updating")
-    assert words in client["state_reason"]
+    await until_seen(
+        gateway.client,
+        lambda client: client["state"] == "updating" and words in client["state_reason"],
+    )
     reply = await gateway.get("get_user_info")
     assert (reply.status, reply.code) == (503, -4)
     assert words in reply.json["state_reason"]

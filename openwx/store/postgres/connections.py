@@ -86,14 +86,15 @@ class Address(NamedTuple):
         """Connect for what concerns ownership. Raise one of ``Unreachable``."""
         return await self.connect(**_AS_OF_ONE_MOMENT)
 
-    def pool(self, *, least: int = 1, most: int = READERS) -> asyncpg.Pool:
+    def pool(self, most: int = READERS) -> asyncpg.Pool:
         """Return a pool of connections, to be entered."""
         return asyncpg.create_pool(
             self.url,
-            min_size=least,
+            min_size=0,  # else it logs a traceback for each second of an outage
             max_size=most,
             timeout=CONNECT_S,
             command_timeout=READ_S,
+            reset=_leave,
             server_settings=self._settings,
         )
 
@@ -101,6 +102,10 @@ class Address(NamedTuple):
     def _settings(self) -> dict[str, str]:
         name = f"openwx/{self.node}"[:63]
         return _SETTINGS | {"application_name": name, "search_path": f'"{self.schema}"'}
+
+
+async def _leave(connection: asyncpg.Connection) -> None:
+    """Leave a reader's connection as it is: no query sets anything, and a reset is another query, which may hang."""
 
 
 class WriterConnection:

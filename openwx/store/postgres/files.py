@@ -53,7 +53,7 @@ class DatabaseStore:
 
     def __init__(self, address: Address) -> None:
         address.require_valid()
-        self._pool = address.pool(least=0, most=AT_ONCE)
+        self._pool = address.pool(most=AT_ONCE)
 
     async def __aenter__(self) -> Self:
         await self._pool

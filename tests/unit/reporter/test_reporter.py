@@ -165,7 +165,7 @@ async def test_it_is_tried_until_the_backend_takes_it(
 
 async def test_an_answer_that_hangs_times_out(world: World, receiver: Receiver) -> None:
     receiver.script = [waits_for(asyncio.Event(), says("{}"))]
-    world.start(timeout=0.1)
+    world.start(timeout=2.0)
     await world.record(a_message(1))
     await world.done()
     assert receiver.numbers() == [1, 1]
@@ -180,7 +180,7 @@ async def test_an_answer_whose_body_hangs_times_out(world: World, receiver: Rece
         return response
 
     receiver.otherwise = half
-    world.start(timeout=0.1)
+    world.start(timeout=0.5)
     await world.record(a_message(1))
     await world.done()
     # Five answers that broke off, then it counts as delivered; a try that no answer began in time is none of them.

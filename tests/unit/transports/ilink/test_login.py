@@ -186,7 +186,7 @@ async def test_digits_for_a_code_that_expires_get_an_answer(case: Case, fake: Fa
 
 
 async def test_the_wait_for_digits_ends_with_the_code(case: Case, fake: Fake) -> None:
-    case.pace = replace(case.pace, qrcode_lives_s=0.3)
+    case.pace = replace(case.pace, qrcode_lives_s=2.0)
     async with case.started() as transport:
         code = await fake.scanned()
         code.digits = "1"

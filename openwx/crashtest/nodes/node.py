@@ -1,0 +1,193 @@
+"""A node under test: a gateway process with a data folder, a way to PostgreSQL and a way to WeChat of its own."""
+
+import asyncio
+import json
+import math
+import os
+import random
+import re
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aiohttp.test_utils import unused_port
+
+from openwx.crashtest.process import Failed, Process
+
+from .callbook import CallBook
+from .network import Place
+
+SECRET = "the-secret-that-the-nodes-of-a-crash-test-share"  # noqa: S105 - of the test alone
+STARTS_WITHIN_S = 60.0
+START_AGAIN_S = 0.5
+NOT_NOW = 1
+"""The exit code where a later start may succeed."""
+FAILS = "the journal failed"
+_UNPUBLISHED = re.compile(r"(?P<account>\w+): the outcome of a send to .* is not published")
+WRITES_AGAIN = "the journal can be written again"
+ABOUT_S = 2.0
+"""How late a line of the log may be read, in seconds."""
+
+
+class Node(Process):
+    """``openwx serve`` as one of several. ``accounts`` are settings by the names of the accounts."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        folder: Path,
+        lease_s: float,
+        place: Place,
+        book: CallBook,
+        accounts: Mapping[str, Mapping[str, str | float | bool]],
+    ) -> None:
+        port, peers = unused_port(), unused_port()
+        host, postgres_port = place.to_postgres
+        tables: dict[str, Mapping[str, str | float | bool]] = {
+            "": {"data_dir": str(folder / name)},
+            "[listen]": {"host": place.host, "port": port},
+            # The nodes, the harness and nobody else are in that network.
+            "access": {"allow_anonymous": True},
+            "store": {"url": f"postgresql://postgres@{host}:{postgres_port}/postgres"},
+            "cluster": {
+                "node": name,
+                "listen": f"{place.host}:{peers}",
+                "advertise": f"http://{place.host}:{peers}",
+                "secret": SECRET,
+            },
+            # A backend may accept and close often; no delivery may fail because of that.
+            "report": {"tries": 100},
+            **{f"accounts.{account}": own for account, own in accounts.items()},
+        }
+        file = folder / f"{name}.toml"
+        file.write_text(_toml(tables), encoding="utf-8")
+        environment = {key: text for key, text in os.environ.items() if not _is_ours(key)}
+        super().__init__(
+            name,
+            *("openwx.crashtest.nodes.program", str(file), str(lease_s)),
+            folder=folder,
+            environment=environment | {"http_proxy": book.url},
+            prefix=place.prefix,
+        )
+        self.url = f"http://{place.host}:{port}"
+        self.place = place
+        self.listens = asyncio.Event()
+        self.tracebacks = 0
+        self.is_paused = False
+        self._failing: list[tuple[float, float]] = []
+        """The times in which its journal could not be written, as far as it knew."""
+        self._unpublished: list[tuple[str, float]] = []
+
+    def handle_line(self, line: str) -> None:
+        if "listens on" in line:
+            self.listens.set()
+        if FAILS in line and not self.fails_at(time.time()):
+            self._failing.append((time.time(), math.inf))
+        if found := _UNPUBLISHED.search(line):
+            self._unpublished.append((found["account"], time.time()))
+        if WRITES_AGAIN in line:
+            self._end_of_failure()
+        self.tracebacks += "Traceback (most recent call last)" in line
+
+    async def close(self) -> None:
+        self.go_on()
+        await super().close()
+        self._end_of_failure()
+        self.listens.clear()
+
+    def fails_at(self, at: float) -> bool:
+        """Return whether its journal could not be written about that time, as far as it knew."""
+        return any(begin - ABOUT_S <= at <= end + ABOUT_S for begin, end in self._failing)
+
+    def gave_up_an_outcome(self, account: str, at: float) -> bool:
+        """Return whether it said about that time that it could not write the outcome of a send."""
+        return any(of == account and abs(said - at) <= ABOUT_S for of, said in self._unpublished)
+
+    def _end_of_failure(self) -> None:
+        if self._failing and self._failing[-1][1] == math.inf:
+            self._failing[-1] = self._failing[-1][0], time.time()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it has started, and was neither ended nor paused."""
+        return self.listens.is_set() and not self.is_paused
+
+    async def start_until_it_listens(self) -> None:
+        """Start it, and again where it cannot start now: a supervisor would do so while PostgreSQL is away."""
+        try:
+            async with asyncio.timeout(STARTS_WITHIN_S):
+                while True:
+                    await self.start()
+                    if await self._listens():
+                        return
+                    await self.close()
+                    await asyncio.sleep(START_AGAIN_S)
+        except TimeoutError:
+            words = f"{self.name} does not start within {STARTS_WITHIN_S} s"
+            raise Failed(f"{words}\n{self.tail()}") from None
+
+    async def _listens(self) -> bool:
+        """Wait until it listens, or ends because it cannot start now. Raise ``Failed`` for another end."""
+        listens = asyncio.ensure_future(self.listens.wait())
+        ends = asyncio.ensure_future(self.wait_for_end())
+        await asyncio.wait({listens, ends}, return_when=asyncio.FIRST_COMPLETED)
+        is_up = self.listens.is_set()
+        for waiting in (listens, ends):
+            waiting.cancel()
+        if not is_up and ends.result() != NOT_NOW:
+            raise Failed(f"{self.name} ended with exit code {ends.result()}\n{self.tail()}")
+        return is_up
+
+    async def terminate_in_order(self) -> None:
+        """Send SIGTERM, and wait for the end. Raise ``Failed`` if it ends with an error, or not."""
+        # Until it listens it may still be importing, with the default handler of SIGTERM.
+        in_order = self.listens.is_set()
+        code = await self.terminate()
+        if code != 0 and (in_order or code != -signal.SIGTERM):
+            raise Failed(f"{self.name} stopped with exit code {code}\n{self.tail()}")
+
+    def pause(self) -> None:
+        """Stop it in the middle of whatever it does."""
+        os.kill(self.pid, signal.SIGSTOP)
+        self.is_paused = True
+
+    def go_on(self) -> None:
+        """Let it go on after ``pause``."""
+        if self.is_paused:
+            self.is_paused = False
+            os.kill(self.pid, signal.SIGCONT)
+
+
+class AnyNode:
+    """What callers call: a node that was drawn, behind no load balancer that knows better."""
+
+    def __init__(self, nodes: Sequence[Node], seed: str) -> None:
+        self._nodes = nodes
+        self._draw = random.Random(seed)
+        self.starts = 0
+        self.runs = asyncio.Event()
+        """Set once the rounds have begun."""
+
+    @property
+    def url(self) -> str:
+        return self._draw.choice(self._nodes).url
+
+    def lacks_room(self, start: int) -> bool:
+        """Return False: no disk is filled here."""
+        return False
+
+
+def _toml(tables: Mapping[str, Mapping[str, str | float | bool]]) -> str:
+    lines: list[str] = []
+    for name, table in tables.items():
+        if name:
+            lines.append(f"[{name}]")
+        # A string of JSON is one of TOML.
+        lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+    return "\n".join(lines)
+
+
+def _is_ours(name: str) -> bool:
+    return name.upper().startswith("OPENWX_")

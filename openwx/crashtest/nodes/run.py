@@ -1,0 +1,413 @@
+"""Runs the crash test of several nodes: rounds of a fault and calm, then the verdict."""
+
+import asyncio
+import math
+import shutil
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import aiohttp
+from yarl import URL
+
+from openwx.crashtest import postgres
+from openwx.crashtest.process import Failed, reasons
+from openwx.crashtest.receiver import Mood
+from openwx.crashtest.run import CALLER_TIMEOUT, TRANSPORTS
+from openwx.crashtest.services import Receiver
+from openwx.crashtest.settling import Settling
+from openwx.crashtest.traffic import Traffic
+from openwx.crashtest.verdict import Records, emptiness, figures
+from openwx.crashtest.wechat import WeChat
+
+from . import terms
+from .callbook import DOMAIN, CallBook, NotedCall
+from .faults import KINDS, Drawn, Fault, ServerKilled
+from .listener import Listener
+from .network import Loopback, Namespace, Namespaces, Place
+from .node import AnyNode, Node
+from .wire import Wire
+
+SCHEMA = "openwx"
+SEND = "send"
+"""A part of the paths of sends, of both transports."""
+_EXCUSED = 0
+STREAMED_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodesPlan:
+    """What to run. ``seed`` repeats the people and the faults, but not the timing of the machine."""
+
+    seed: int
+    faults: int
+    nodes: int = 3
+    accounts: int = 3
+    lease_s: float = 2.0
+    transport: str = "web"
+    namespaces: bool = False
+    """Whether each node is in a network namespace of its own, where a partition is a real one."""
+    folder: Path | None = None
+    """The folder of data, logs and complaints; None for a temporary one, which stays after a failure."""
+
+    @property
+    def promise_s(self) -> float:
+        """Within that time after a fault all accounts are called again, in seconds: two leases, and the time of a busy
+        machine for starts and logins."""
+        return 2 * self.lease_s + 20.0
+
+
+class Line:
+    """One account: its WeChat, its backend, and the people and callers who use it."""
+
+    def __init__(
+        self, account: str, wechat: WeChat, receiver: Receiver, door: AnyNode, plan: NodesPlan
+    ) -> None:
+        self.account = account
+        self.wechat = wechat
+        self.receiver = receiver
+        self._door = door
+        self._plan = plan
+        self.traffic: Traffic
+        self.listener: Listener
+
+    @property
+    def arrived(self) -> list[str]:
+        """The uids of the messages that arrived at the backend."""
+        payloads = (one.payload for one in self.receiver.arrivals)
+        return [one["uid"] for one in payloads if one["post_type"] == "receive_message"]
+
+    async def prepare(self, nodes: Sequence[Node], http: aiohttp.ClientSession) -> None:
+        await self.wechat.prepare()
+        chats = [
+            replace(chat, selector={**chat.selector, "client": self.account})
+            for chat in await self.wechat.chats()
+        ]
+        seed = f"{self._plan.seed}:{self.account}"
+        self.traffic = Traffic(self.wechat, self._door, chats, seed, http)
+        self.listener = Listener(self.account, nodes, f"{seed}:listener")
+
+    def excuse(self, nodes: Sequence[Node], calls: Sequence[NotedCall]) -> None:
+        """Excuse sends whose outcome was kept in memory alone: answered by a node that could not write its journal.
+
+        Such an answer is WeChat's. The node may have lost the account before it could write again.
+        """
+        by_name = {node.name: node for node in nodes}
+        sends = [one for one in calls if one.account == self.account and SEND in one.path]
+        for text, at in self.traffic.sent.answered_at.items():
+            made = next((one for one in reversed(sends) if one.at <= at), None)
+            is_made_in_trouble = made is not None and by_name[made.node].fails_at(at)
+            if is_made_in_trouble or any(one.gave_up_an_outcome(self.account, at) for one in nodes):
+                self.traffic.sent.without_room[text] = _EXCUSED
+
+
+def main(plan: NodesPlan) -> int:
+    """Run the test and print the result. Return the exit code: 0 if all checks passed."""
+    folder = (plan.folder or Path(tempfile.mkdtemp(prefix="openwx-crash-"))).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    print(
+        f"{plan.nodes} nodes, {plan.accounts} accounts, {plan.transport}, a lease of {plan.lease_s:g} s, seed"
+        f" {plan.seed}, {plan.faults} faults; logs in {folder}",
+        flush=True,
+    )
+    try:
+        with postgres.server() as server:
+            server.create()
+            server.start()
+            wrong = asyncio.run(_run(plan, folder, server))
+    except* postgres.NoServer as errors:
+        wrong = reasons(errors)
+    except* Failed as failures:
+        wrong = reasons(failures)
+    if wrong:
+        (folder / "complaints.txt").write_text("\n".join(wrong), encoding="utf-8")
+        shown = "\n".join(wrong[:20])
+        print(f"FAILED with {len(wrong)} complaints (seed {plan.seed}, {folder}):\n{shown}")
+        return 1
+    print(
+        "Nothing was lost, duplicated, reordered or reported wrongly, and no account had two owners."
+    )
+    if plan.folder is None:
+        shutil.rmtree(folder)
+    return 0
+
+
+async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[str]:
+    calls: list[NotedCall] = []
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession(timeout=CALLER_TIMEOUT))
+        onward = await stack.enter_async_context(
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False)
+        )
+        nodes: list[Node] = []
+        door = AnyNode(nodes, f"{plan.seed}:callers")
+        lines = [
+            await _line(plan, f"a{n + 1}", folder, http, door, stack) for n in range(plan.accounts)
+        ]
+        if plan.namespaces:
+            network = Namespaces()
+            stack.push_async_callback(network.close)
+            await network.start()
+        settings = {line.account: await _settings(plan, line, stack) for line in lines}
+        nodes += [
+            await _node(plan, f"n{number + 1}", folder, server, calls, onward, settings, stack)
+            for number in range(plan.nodes)
+        ]
+        await nodes[0].start_until_it_listens()
+        await terms.note(server.url, SCHEMA)
+        for node in nodes[1:]:
+            await node.start_until_it_listens()
+        for line in lines:
+            await line.prepare(nodes, http)
+        rounds = _Rounds(plan, nodes, server, lines, calls)
+        await rounds.until_called(time.time() - plan.promise_s)
+        door.runs.set()
+        async with _listening(lines):
+            async with _traffic(lines):
+                await rounds.run()
+            for line in lines:
+                line.excuse(nodes, calls)
+            records, wrong = await _settled(lines, nodes, http)
+            wrong += await _streamed(lines)
+        wrong += rounds.wrong
+        for node in nodes:
+            await node.terminate_in_order()
+            if node.tracebacks:
+                wrong.append(f"{node.tracebacks} tracebacks in the log of {node.name}")
+        claims = await terms.noted(server.url, SCHEMA)
+        wrong += terms.complaints(claims, calls)
+        if plan.faults >= len(KINDS):
+            for line, one in records.items():
+                wrong += [f"{line.account}: {each}" for each in emptiness(one)]
+        print(rounds.summary())
+        print(
+            f"{len(calls)} calls to WeChat in {len(claims)} terms,"
+            f" {terms.late_calls(claims, calls)} of them after the claim of the next owner"
+        )
+        for line, one in records.items():
+            excused = len(line.traffic.sent.without_room)
+            print(
+                f"{line.account}: {figures(one)}; {excused} answered while the journal could not be written"
+            )
+        return wrong
+
+
+async def _line(
+    plan: NodesPlan,
+    account: str,
+    folder: Path,
+    http: aiohttp.ClientSession,
+    door: AnyNode,
+    stack: AsyncExitStack,
+) -> Line:
+    own = folder / account
+    own.mkdir(exist_ok=True)
+    seed = plan.seed + int(account[1:])
+    wechat = TRANSPORTS[plan.transport](seed, folder=own, http=http)
+    receiver = Receiver("post_api", seed, folder=own, http=http)
+    for service in (wechat, receiver):
+        stack.push_async_callback(service.close)
+        await service.start()
+    return Line(account, wechat, receiver, door, plan)
+
+
+async def _settings(
+    plan: NodesPlan, line: Line, stack: AsyncExitStack
+) -> Mapping[str, str | float]:
+    backend = URL(line.receiver.url)
+    if plan.namespaces:  # it listens on loopback
+        assert backend.port is not None
+        relay = Wire(backend.port)
+        stack.push_async_callback(relay.close)
+        await relay.start(Namespaces.here)
+        host, port = relay.address
+        backend = backend.with_host(host).with_port(port)
+    return {
+        "transport": line.wechat.transport,
+        "base_url": str(URL(line.wechat.url).with_host(f"{line.account}{DOMAIN}")),
+        "post_api": str(backend),
+        "send_interval": 0,
+    }
+
+
+async def _node(
+    plan: NodesPlan,
+    name: str,
+    folder: Path,
+    server: postgres.Server,
+    calls: list[NotedCall],
+    onward: aiohttp.ClientSession,
+    accounts: Mapping[str, Mapping[str, str | float]],
+    stack: AsyncExitStack,
+) -> Node:
+    number = int(name[1:])
+    place: Place = Namespace(number, server.port) if plan.namespaces else Loopback(server.port)
+    stack.push_async_callback(place.close)
+    await place.start()
+    book = CallBook(name, calls, onward)
+    stack.push_async_callback(book.close)
+    await book.start(place.here)
+    node = Node(
+        name, folder=folder, lease_s=plan.lease_s, place=place, book=book, accounts=accounts
+    )
+    stack.push_async_callback(node.close)
+    return node
+
+
+@asynccontextmanager
+async def _traffic(lines: Sequence[Line]) -> AsyncIterator[None]:
+    """Let friends write and callers send during the rounds."""
+    async with asyncio.TaskGroup() as tasks:
+        callers: list[asyncio.Task[None]] = []
+        for line in lines:
+            tasks.create_task(line.traffic.write(0.1))
+            callers += [
+                tasks.create_task(line.traffic.send(later=True, pause_s=0.4)),
+                *(tasks.create_task(line.traffic.send(later=False, pause_s=0.2)) for _ in range(2)),
+            ]
+        yield
+        for line in lines:
+            line.traffic.stop_writing()
+        for task in callers:
+            task.cancel()
+
+
+@asynccontextmanager
+async def _listening(lines: Sequence[Line]) -> AsyncIterator[None]:
+    """Let a program follow each account."""
+    async with asyncio.TaskGroup() as tasks:
+        listeners = [tasks.create_task(line.listener.run()) for line in lines]
+        yield
+        for task in listeners:
+            task.cancel()
+
+
+async def _streamed(lines: Sequence[Line]) -> list[str]:
+    """Wait until the streams have given what arrived, and list what is wrong with them."""
+    deadline = time.monotonic() + STREAMED_WITHIN_S
+    while any(line.listener.lacks(line.arrived) for line in lines):
+        if time.monotonic() > deadline:
+            break
+        await asyncio.sleep(0.05)
+    return [
+        f"{line.account}: {one}" for line in lines for one in line.listener.complaints(line.arrived)
+    ]
+
+
+class _Rounds:
+    def __init__(
+        self,
+        plan: NodesPlan,
+        nodes: Sequence[Node],
+        server: postgres.Server,
+        lines: Sequence[Line],
+        calls: Sequence[NotedCall],
+    ) -> None:
+        self.wrong: list[str] = []
+        self._plan = plan
+        self._calls = calls
+        self._accounts = [line.account for line in lines]
+        self._drawn = Drawn(f"{plan.seed}:faults", nodes, server, plan.lease_s)
+        self._count: Counter[str] = Counter()
+        self._took: defaultdict[str, list[float]] = defaultdict(list)
+
+    async def run(self) -> None:
+        """Run all rounds."""
+        done = 0
+        while done < self._plan.faults:
+            await asyncio.sleep(self._drawn.pause_s())
+            faults = self._drawn.next()
+            began = time.time()
+            await asyncio.gather(*(fault.run() for fault in faults))
+            ended = time.time()
+            took_s = await self.until_called(ended)
+            done += len(faults)
+            shown = " and ".join(map(str, faults))
+            self._count.update(fault.name for fault in faults)
+            if len(faults) == 1 and not isinstance(faults[0], ServerKilled):
+                self._note_takeover(faults[0], began)
+            print(f"  {done}: {shown}: all called again after {took_s:.1f} s", flush=True)
+            if math.isinf(took_s):
+                self.wrong.append(
+                    f"after {shown} not every account was called within {self._plan.promise_s:g} s"
+                )
+
+    async def until_called(self, since: float) -> float:
+        """Wait until each account was called after a moment. Return the seconds; infinite where that was too long."""
+        waiting = set(self._accounts)
+        while waiting:
+            for call in reversed(self._calls):
+                if call.at < since:
+                    break
+                waiting.discard(call.account)
+            if time.time() - since > self._plan.promise_s:
+                return math.inf
+            await asyncio.sleep(0.05)
+        return time.time() - since
+
+    def _note_takeover(self, fault: Fault, began: float) -> None:
+        """Note how long an account of the hit node was called by nobody, if another node took it."""
+        assert fault.node is not None
+        last: dict[str, NotedCall] = {}
+        for call in self._calls:
+            former = last.get(call.account)
+            if former and call.at > began and former.node == fault.node.name != call.node:
+                self._took[fault.name].append(call.at - max(began, former.at))
+            last[call.account] = call
+
+    def summary(self) -> str:
+        counts = ", ".join(f"{n} × {what}" for what, n in sorted(self._count.items()))
+        moves = "; ".join(
+            f"{name}: {len(took)} accounts called elsewhere after {min(took):.1f} to {max(took):.1f} s"
+            for name, took in sorted(self._took.items())
+        )
+        return f"{counts}\n{moves}" if moves else counts
+
+
+async def _settled(
+    lines: Sequence[Line], nodes: Sequence[Node], http: aiohttp.ClientSession
+) -> tuple[dict[Line, Records], list[str]]:
+    """Wait for the rest of all traffic."""
+    for line in lines:
+        await line.wechat.calm_down()
+        await line.receiver.set_mood(Mood.CALM)
+    ends = await asyncio.gather(
+        *(
+            Settling(
+                line.wechat, line.receiver, line.traffic, retry=_Retry(line.account, nodes, http)
+            ).run({_EXCUSED})
+            for line in lines
+        )
+    )
+    wrong = [
+        f"{line.account}: {one}"
+        for line, (_, complaints) in zip(lines, ends, strict=True)
+        for one in complaints
+    ]
+    return {line: records for line, (records, _) in zip(lines, ends, strict=True)}, wrong
+
+
+class _Retry:
+    """Has the waiting deliveries of an account tried now, by whichever node owns it."""
+
+    def __init__(self, account: str, nodes: Sequence[Node], http: aiohttp.ClientSession) -> None:
+        self._account = account
+        self._nodes = nodes
+        self._http = http
+
+    async def __call__(self) -> None:
+        of = {"client": self._account}
+        for node in self._nodes:
+            url = f"{node.url}/openwx"
+            params = {"state": "waiting", "limit": "1000", **of}
+            async with self._http.get(f"{url}/outbox", params=params) as answer:
+                waiting = (await answer.json()).get("deliveries", [])
+            for one in waiting:
+                if one["next_try"]:
+                    named = {"id": str(one["id"]), "target": one["target"], **of}
+                    async with self._http.post(f"{url}/outbox_retry", data=named):
+                        continue
