@@ -5,25 +5,23 @@ from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
 from aiohttp import hdrs, web
 
 from openwx import metrics
 from openwx.accounts import journal_guard
 from openwx.api import answers, audit, confirm, routing, statuses
-from openwx.api.access import Access, unauthenticated, unwanted
+from openwx.api.access import Access
 from openwx.api.answers import Answer
+from openwx.api.call_reader import IDEMPOTENCY_KEY, Asked, CallReader
 from openwx.api.callers import Caller
 from openwx.api.capabilities import require
 from openwx.api.disconnect import PendingCalls
 from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
-from openwx.api.models import STRICT
-from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
+from openwx.api.parameters import BodyLimits, RequestParams, read_query
 from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
 from openwx.api.stream_models import EventStream, Listing, Socket
-from openwx.api.texts import UnusableBodyError
 from openwx.api.visible import VisibleGateway
 from openwx.api.websocket import Sockets
 from openwx.errors import CallerError, Code, WeChatError
@@ -35,16 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-IDEMPOTENCY_KEY = "Idempotency-Key"
 LAST_EVENT_ID = "Last-Event-ID"
-
-
-class _Asked(msgspec.Struct):
-    """What is known of a call so far, also of one that is refused while it is read."""
-
-    caller: Caller | None = None
-    """Whose token it has."""
-    params: RequestParams = msgspec.field(default_factory=lambda: RequestParams({}, {}))
 
 
 class Endpoints:
@@ -53,6 +42,7 @@ class Endpoints:
     def __init__(self, gateway: "AccountManager", access: Access) -> None:
         self._gateway = gateway
         self._access = access
+        self._reader = CallReader(access)
         self.pending = PendingCalls()
         self._ignored = IgnoredReport()
 
@@ -67,7 +57,7 @@ class Endpoints:
         async def endpoint(request: web.Request) -> web.StreamResponse:
             also(route=row.name)
             origin = callback = None
-            asked = _Asked()
+            asked = Asked()
             reply: object = None
             headers: dict[str, str] = {}
             try:
@@ -76,7 +66,8 @@ class Endpoints:
                     count(page.code)
                     return page.response()
                 origin = access.admit(request)
-                caller, params = await self._read(request, row, limits, why, asked)
+                caller = await self._reader.read(request, row, limits, why, asked)
+                params = asked.params
                 also(key=caller.name)
                 if params.ignored or params.unread:
                     headers[answers.IGNORED] = self._ignored.log(row, params)
@@ -260,64 +251,6 @@ class Endpoints:
         except CallerError:
             return None  # the usual answer says that its query cannot be read
 
-    async def _read(
-        self,
-        request: web.Request,
-        row: Route,
-        limits: BodyLimits,
-        why_unwanted: str,
-        asked: _Asked,
-    ) -> tuple[Caller, RequestParams]:
-        """Read query and body, and note in ``asked`` what is known by then.
-
-        To who has no token, or none of the route's scope, no other error is revealed.
-
-        A request that is unwanted for the given reason needs a token, even if no other request does.
-        """
-        access = self._access
-        if why_unwanted and not access.needs_token:
-            raise unwanted(why_unwanted)
-        caller: Caller | None = None
-        query = RequestParams({}, {})
-        try:
-            asked.params = query = read_query(request, row.known)
-            asked.caller = caller = access.caller(request, query.texts)
-            is_known = caller is not None and caller.has(row.scope)
-            allowed = limits if is_known else limits.for_strangers()
-            body = await read_body(request, allowed, row.known)
-        except UnusableBodyError as error:
-            if caller is None:
-                raise await self._refusal(request, query, why_unwanted) from None
-            caller.require(row.scope_of(query.texts))
-            if not row.needs_no_body(query.texts):
-                raise
-            body = RequestParams({}, {}, unread=error.status)
-        except CallerError:
-            asked.caller = caller = access.caller(request, query.texts)
-            if caller is None:
-                raise await self._refusal(request, query, why_unwanted) from None
-            caller.require(row.scope_of(query.texts))
-            raise
-        asked.params = params = query if body is None else _merge(row, query, body)
-        if body is not None:
-            asked.caller = caller = access.caller(request, params.texts)
-        if caller is None:
-            params.discard_files()
-            raise await self._refusal(request, params, why_unwanted)
-        if IDEMPOTENCY_KEY in request.headers:
-            _merge_key(params, request.headers[IDEMPOTENCY_KEY])
-        if statuses.STRICT_HEADER in request.headers:
-            params.texts.setdefault(STRICT, request.headers[statuses.STRICT_HEADER])
-        return caller, params
-
-    async def _refusal(
-        self, request: web.Request, params: RequestParams, why_unwanted: str
-    ) -> CallerError:
-        """Return the error for a caller without the right token, after a delay if it guesses."""
-        if self._access.is_presented(request, params.texts):
-            await self._access.guesses.slow_down(request)
-        return unwanted(why_unwanted) if why_unwanted else unauthenticated()
-
     async def _render(self, request: web.Request, reply: object) -> Answer:
         if isinstance(reply, ImageReply):
             headers: dict[str, str] = {hdrs.CACHE_CONTROL: reply.cache_control}
@@ -336,16 +269,6 @@ class Endpoints:
 async def _nothing() -> list[object]:
     """Answer for a list of what the transport cannot have."""
     return []
-
-
-def _merge(row: Route, query: RequestParams, body: RequestParams) -> RequestParams:
-    """Merge both: the body wins. A body without parameters of this route is ignored if the query suffices."""
-    is_useless = not body.texts and not body.files
-    if is_useless and body.ignored and row.needs_no_body(query.texts):
-        why = body.unread or "it has none of this route's parameters"
-        return RequestParams(query.texts, {}, query.ignored, why)
-    ignored = list(dict.fromkeys((*query.ignored, *body.ignored)))
-    return RequestParams({**query.texts, **body.texts}, body.files, ignored, body.unread)
 
 
 def _failed(name: str, error: Exception, params: RequestParams, request: web.Request) -> Answer:
@@ -376,11 +299,3 @@ def _failure(name: str, error: Exception, params: RequestParams) -> Answer:
 def _is_cached(request: web.Request, etag: str) -> bool:
     """Return whether the caller has this copy (RFC 9110, section 13.1.2)."""
     return any(tag.value in (etag, "*") for tag in request.if_none_match or ())
-
-
-def _merge_key(params: RequestParams, key: str) -> None:
-    """Treat the header as the parameter; if both are there, they must agree."""
-    if params.texts.setdefault("idempotency_key", key) != key:
-        params.discard_files()
-        words = "idempotency_key must be given once; the header says something else"
-        raise CallerError(Code.BAD_PARAMETER, words)
