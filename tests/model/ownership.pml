@@ -210,36 +210,6 @@ inline renew(n) {
 #endif
 }
 
-proctype node(byte n) {
-    byte a;
-    do
-    :: d_step { process[n] == IN && under_way[n] == NOTHING -> send(n, BEAT); sort() }
-    :: d_step { process[n] == OUT && under_way[n] == NOTHING -> new_incarnation(n); send(n, JOIN); sort() }
-    :: d_step { process[n] == IN && under_way[n] == NOTHING && !HAS(holds[n], 0) -> send(n, CLAIM); sort() }
-    /* It closes its gate, then it releases. */
-    :: d_step { process[n] == IN && under_way[n] == NOTHING && HAS(holds[n], 0) ->
-        holds[n] = holds[n] & ~1; send(n, RELEASE); sort() }
-#if ACCOUNTS > 1
-    :: d_step { process[n] == IN && under_way[n] == NOTHING && !HAS(holds[n], 1) -> send(n, CLAIM + 1); sort() }
-    :: d_step { process[n] == IN && under_way[n] == NOTHING && HAS(holds[n], 1) ->
-        holds[n] = holds[n] & ~2; send(n, RELEASE + 1); sort() }
-#endif
-    /* An answer is heard. */
-    :: d_step { under_way[n] == BEAT_OK -> renew(n); end_answer(n); check(); sort() }
-    :: d_step { under_way[n] == BEAT_GONE ->
-        holds[n] = 0; left[n] = 0; process[n] = OUT; end_answer(n); sort() }
-    :: d_step { under_way[n] == JOIN_OK -> renew(n); process[n] = IN; end_answer(n); check(); sort() }
-    :: d_step { under_way[n] >= CLAIM_OK ->
-        a = under_way[n] - CLAIM_OK;
-        holds[n] = holds[n] | (1 << a);
-#ifdef CALLS
-        superseded[n] = superseded[n] & ~(1 << a);
-#endif
-        a = 0;
-        end_answer(n); check(); sort() }
-    od
-}
-
 /* Its sender hears of a cut, or waits for too long, and gives it up. */
 inline give_up(n) {
 #ifdef GOES_ON_AFTER_RELEASE
@@ -253,12 +223,69 @@ inline die(n) { process[n] = OUT; holds[n] = 0; left[n] = 0; end_answer(n) }
 
 inline let_loose(n) { loose = under_way[n]; its_node = n }
 
+inline hear(n) {
+    if
+    :: under_way[n] == BEAT_OK -> renew(n)
+    :: under_way[n] == BEAT_GONE -> holds[n] = 0; left[n] = 0; process[n] = OUT
+    :: under_way[n] == JOIN_OK -> renew(n); process[n] = IN
+    :: under_way[n] >= CLAIM_OK ->
+        holds[n] = holds[n] | (1 << (under_way[n] - CLAIM_OK));
+#ifdef CALLS
+        superseded[n] = superseded[n] & ~(1 << (under_way[n] - CLAIM_OK));
+#endif
+    :: else
+    fi;
+    end_answer(n);
+    check()
+}
+
+/* AT_ONCE: what is executed is heard in the same moment, or never, and a claim or a release is sent when it is executed.
+   That leaves fewer states and permits all that matters: an answer that is heard later lets a node act for a shorter
+   time, and the sending of claims is not counted from. */
+inline arrive(n, what) {
+    execute(n, what, MINE);
+    under_way[n] = answer;
+    age[n] = (answer == NOTHING -> 0 : age[n]);
+    answer = 0
+}
+
+proctype node(byte n) {
+    do
+    :: d_step { process[n] == IN && under_way[n] == NOTHING -> send(n, BEAT); sort() }
+    :: d_step { process[n] == OUT && under_way[n] == NOTHING -> new_incarnation(n); send(n, JOIN); sort() }
+#define CLAIMS(a) process[n] == IN && under_way[n] == NOTHING && !HAS(holds[n], a) -> send(n, CLAIM + a)
+/* It closes its gate, then it releases. */
+#define RELEASES(a) process[n] == IN && under_way[n] == NOTHING && HAS(holds[n], a) -> \
+    holds[n] = holds[n] & ~(1 << a); send(n, RELEASE + a)
+#ifdef AT_ONCE
+#define STEPS(what) \
+    :: d_step { what; arrive(n, under_way[n]); hear(n); sort() } \
+    :: d_step { what; arrive(n, under_way[n]); give_up(n); sort() } \
+    :: d_step { loose == NOTHING && what; let_loose(n); give_up(n); sort() }
+#else
+#define STEPS(what) \
+    :: d_step { what; sort() }
+    :: d_step { under_way[n] >= BEAT_OK -> hear(n); sort() }
+#endif
+    STEPS(CLAIMS(0))
+    STEPS(RELEASES(0))
+#if ACCOUNTS > 1
+    STEPS(CLAIMS(1))
+    STEPS(RELEASES(1))
+#endif
+    od
+}
+
 /* What the network and the store make of a node's statement, and of the node. */
 proctype wire(byte n) {
     do
-    :: d_step { IS_SENT(under_way[n]) -> execute(n, under_way[n], MINE);
-        under_way[n] = answer; age[n] = (answer == NOTHING -> 0 : age[n]); answer = 0; check(); sort() }
-    :: d_step { under_way[n] != NOTHING -> give_up(n); sort() } /* cut before it, or after, or the answer alone */
+#ifdef AT_ONCE
+    :: d_step { IS_SENT(under_way[n]) -> arrive(n, under_way[n]); hear(n); sort() }
+    :: d_step { IS_SENT(under_way[n]) -> arrive(n, under_way[n]); give_up(n); sort() }
+#else
+    :: d_step { IS_SENT(under_way[n]) -> arrive(n, under_way[n]); sort() }
+#endif
+    :: d_step { under_way[n] != NOTHING -> give_up(n); sort() } /* cut before it, or its answer */
     :: d_step { IS_SENT(under_way[n]) && loose == NOTHING -> let_loose(n); give_up(n); sort() } /* cut, and it arrives later */
     :: d_step { loose != NOTHING && its_node == n ->
         execute(n, loose, (of_former -> FORMER : MINE)); forget_loose(); answer = 0; check(); sort() }
