@@ -16,7 +16,7 @@
 #define NOBODY NODES
 #define ALL ((1 << ACCOUNTS) - 1)
 #define HAS(set, a) ((set >> a) & 1)
-#define AT(n, a) (n * ACCOUNTS + a)
+#define AT(n, a) ((n) * ACCOUNTS + (a))
 #define SIZE (NODES * ACCOUNTS)
 
 /* -- the store ------------------------------------------------------------------------------------- */
