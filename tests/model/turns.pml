@@ -1,12 +1,13 @@
 /* Nodes that go on in time, and how long it takes until each account is owned: who watches whom, outages, calm.
 
-   A tick is a beat: a fifth of a lease. Each node that runs has one turn in each tick, in any order: it beats, reads the
-   beats of others, declares dead whose beat stood still, claims what is free. Between turns anything may happen to it.
+   A node that runs has its turns in time: it beats, reads the beats of others, declares dead whose beat stood still, and
+   claims what is free; it tries again soon where it got no answer. Turns in the same tick come in any order. Between
+   turns anything may happen to it.
 
    OUTAGE: nothing happens but that the store is away, for any time, again and again, in each of two ways: what is asked
    meanwhile fails at once, or hangs for as long as a node waits for an answer, also beyond the store's return. No account
    moves. Else nodes are also stopped, killed and started, and their requests cut, until it is calm: LIMIT ticks later
-   each account is owned by a node that acts for it. */
+   each account is owned by a node that acts for it. At no moment two do. */
 
 #ifndef NODES
 #define NODES 3
@@ -14,12 +15,22 @@
 #ifndef ACCOUNTS
 #define ACCOUNTS 2
 #endif
-#define LEASE 5
-#define DEADLINE 4  /* 0.8 leases */
-#define GAP 2       /* beats: who was without the store for longer watches anew */
+/* In ticks. */
+#ifdef OUTAGE
+#define LEASE 20
+#define BEAT 4
+#define RETRY 1     /* after a request without an answer */
 #ifndef PATIENCE
-#define PATIENCE 1  /* ticks for which a request may hang: a third of a lease is between one and two */
+#define PATIENCE 6  /* so long a request hangs: a third of a lease */
 #endif
+#else
+#define LEASE 5
+#define BEAT 1
+#define RETRY 1
+#define PATIENCE 1
+#endif
+#define DEADLINE (LEASE - BEAT) /* 0.8 leases */
+#define GAP (2 * BEAT)
 #ifndef LIMIT
 #define LIMIT (2 * LEASE)
 #endif
@@ -40,13 +51,19 @@ byte process[NODES];
 bit is_member[NODES];
 byte left[NODES];
 byte holds[NODES];
-byte hangs[NODES];               /* ticks until it gives a request up */
+byte waits[NODES];               /* ticks until its next turn */
 byte since[NODES];               /* ticks since it was last answered */
+bit is_cut[NODES];               /* whether its connection has ended since */
 bit is_new[NODES * NODES];       /* AT(n, j): whether j has beaten since n read its beat */
 byte still[NODES * NODES];       /* ticks since n first read the beat of j that it knows */
-bit had_turn[NODES];
 bit is_calm;
 byte calm_for;
+
+#ifndef OUTAGES
+byte outages = 1; /* any number */
+#else
+byte outages = OUTAGES;
+#endif
 
 byte i, k;
 
@@ -76,16 +93,23 @@ inline join(n) {
     since[n] = GAP + 1 /* it has watched nobody yet */
 }
 
+/* Who had no answer for two beats, or lost its connection, watches anew. */
+#ifdef NOT_ANEW
+#define MUST_BEGIN_ANEW(n) false
+#else
+#ifdef ANEW_BY_GAP_ALONE
+#define MUST_BEGIN_ANEW(n) (since[n] > GAP)
+#else
+#define MUST_BEGIN_ANEW(n) (since[n] > GAP || is_cut[n])
+#endif
+#endif
+
 inline watch(n) {
     i = 0;
     do
     :: i < NODES && i != n ->
         if
-#ifndef NOT_ANEW
-        :: since[n] > GAP || is_new[AT(n, i)] || !row[i] -> still[AT(n, i)] = 0
-#else
-        :: is_new[AT(n, i)] || !row[i] -> still[AT(n, i)] = 0
-#endif
+        :: MUST_BEGIN_ANEW(n) || is_new[AT(n, i)] || !row[i] -> still[AT(n, i)] = 0
         :: else
         fi;
         is_new[AT(n, i)] = 0;
@@ -102,7 +126,7 @@ inline watch(n) {
     :: else -> break
     od;
     i = 0;
-    since[n] = 0
+    since[n] = 0; is_cut[n] = 0
 }
 
 inline claim(n) {
@@ -138,14 +162,12 @@ inline check() {
     i = 0; k = 0; open = 0
 }
 
-#define MAY_ASK(n) (process[n] == RUNS && !had_turn[n] && hangs[n] == 0)
+#define HAS_TURN(n) (process[n] == RUNS && waits[n] == 0)
 
 proctype node(byte n) {
     do
-    :: d_step { process[n] != RUNS && !had_turn[n] -> had_turn[n] = 1 }
-    :: d_step { process[n] == RUNS && !had_turn[n] && hangs[n] > 0 -> hangs[n]--; had_turn[n] = 1 }
-    :: d_step { MAY_ASK(n) && !away ->
-        had_turn[n] = 1;
+    :: d_step { HAS_TURN(n) && !away ->
+        waits[n] = BEAT;
         if
         :: is_member[n] && !row[n] -> holds[n] = 0; left[n] = 0; is_member[n] = 0 /* declared dead */
         :: is_member[n] && row[n] -> beaten(n)
@@ -159,12 +181,12 @@ proctype node(byte n) {
         claim(n);
         check() }
     /* The store is away, or the request cut. */
-    :: d_step { MAY_ASK(n) && away -> had_turn[n] = 1 }
-    :: d_step { MAY_ASK(n) && away -> had_turn[n] = 1; hangs[n] = PATIENCE }
+    :: d_step { HAS_TURN(n) && away -> waits[n] = RETRY }
+    :: d_step { HAS_TURN(n) && away -> waits[n] = PATIENCE + RETRY }
 #ifndef OUTAGE
-    :: d_step { MAY_ASK(n) && !is_calm -> had_turn[n] = 1 }
-    :: d_step { MAY_ASK(n) && !is_calm && is_member[n] && row[n] && !away -> /* the answer is lost */
-        had_turn[n] = 1;
+    :: d_step { HAS_TURN(n) && !is_calm -> waits[n] = RETRY; is_cut[n] = 1 }
+    :: d_step { HAS_TURN(n) && !is_calm && is_member[n] && row[n] && !away -> /* the answer is lost */
+        waits[n] = RETRY; is_cut[n] = 1;
         k = left[n];
         beaten(n);
         left[n] = k; k = 0 }
@@ -173,7 +195,7 @@ proctype node(byte n) {
 }
 
 inline kill(n) {
-    process[n] = DEAD; is_member[n] = 0; left[n] = 0; holds[n] = 0; hangs[n] = 0; since[n] = 0;
+    process[n] = DEAD; is_member[n] = 0; left[n] = 0; holds[n] = 0; waits[n] = 0; since[n] = 0; is_cut[n] = 0;
     i = 0;
     do
     :: i < NODES -> is_new[AT(n, i)] = 0; still[AT(n, i)] = 0; i++
@@ -185,7 +207,18 @@ inline kill(n) {
 proctype fate() {
     byte n;
     do
-    :: d_step { !is_calm -> away = !away }
+    :: d_step { !is_calm && away -> away = 0 }
+    :: d_step { !is_calm && !away && outages > 0 ->
+        away = 1;
+#ifdef OUTAGES
+        outages--;
+#endif
+        i = 0;
+        do
+        :: i < NODES -> is_cut[i] = is_member[i]; i++
+        :: else -> break
+        od;
+        i = 0 }
 #ifndef OUTAGE
     :: d_step { !is_calm && process[0] == RUNS -> process[0] = STOPPED }
     :: d_step { !is_calm && process[0] == STOPPED -> process[0] = RUNS }
@@ -210,21 +243,19 @@ proctype fate() {
 proctype clock() {
     do
     :: d_step {
-        had_turn[0] && had_turn[1] && had_turn[NODES - 1] ->
+        !HAS_TURN(0) && !HAS_TURN(1) && !HAS_TURN(NODES - 1) ->
         i = 0;
         do
         :: i < NODES ->
-            had_turn[i] = 0;
+            waits[i] = (waits[i] > 0 -> waits[i] - 1 : 0);
             left[i] = (left[i] > 0 -> left[i] - 1 : 0);
             since[i] = (process[i] != DEAD && since[i] <= GAP -> since[i] + 1 : since[i]);
             k = 0;
             do
             :: k < NODES ->
-                still[AT(i, k)] = (k != i && process[i] != DEAD && row[k] && still[AT(i, k)] < LEASE && since[i] <= GAP
+                still[AT(i, k)] = (k != i && process[i] != DEAD && row[k] && still[AT(i, k)] < LEASE
                     -> still[AT(i, k)] + 1 : still[AT(i, k)]);
-#ifndef NOT_ANEW
-                still[AT(i, k)] = (since[i] > GAP -> 0 : still[AT(i, k)]); /* it begins anew in any case */
-#endif
+                still[AT(i, k)] = (MUST_BEGIN_ANEW(i) || is_new[AT(i, k)] -> 0 : still[AT(i, k)]); /* it will in any case */
                 k++
             :: else -> break
             od;
