@@ -25,7 +25,10 @@ def main() -> int:
         is_well &= outcome.fits(run)
         verdict = f"breaks after {outcome.steps} steps" if outcome.violated else "holds"
         wrong = "" if outcome.fits(run) else f"  WRONG {outcome.violated}"
-        print(f"{outcome.states:>12,} {outcome.seconds:>8.1f}  {verdict}: {run.name}{wrong}", flush=True)
+        print(
+            f"{outcome.states:>12,} {outcome.seconds:>8.1f}  {verdict}: {run.name}{wrong}",
+            flush=True,
+        )
     return 0 if is_well else 1
 
 

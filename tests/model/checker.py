@@ -18,7 +18,7 @@ _CAPPED = re.compile(r"max search depth too small|reached -DMEMLIM|out of memory
 
 
 class Outcome(NamedTuple):
-    """``seconds``: of the processor, building included; ``violated``: the assertion that does not hold, empty if all do.
+    """``seconds``: of the processor, building included; ``violated``: the assertion that fails, empty if none does.
 
     ``steps``: of the shortest way to it.
     """

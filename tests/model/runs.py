@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Run(NamedTuple):
-    """One check of a file of the model. ``breaks``: what a mutant breaks, a part of the assertion; empty: nothing may."""
+    """One check of a file of the model. ``breaks``: a part of the assertion that a mutant breaks; empty: none may."""
 
     file: str
     defines: tuple[str, ...]
