@@ -11,7 +11,7 @@ from openwx import metrics
 from openwx.accounts import journal_guard
 from openwx.accounts.event_filter import EVERYTHING
 from openwx.api import answers, audit, confirm, routing, statuses
-from openwx.api.access import Access
+from openwx.api.access import CLIENT, Access
 from openwx.api.answers import Answer
 from openwx.api.call_reader import IDEMPOTENCY_KEY, Asked, CallReader
 from openwx.api.callers import Caller
@@ -20,7 +20,7 @@ from openwx.api.disconnect import PendingCalls
 from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
 from openwx.api.parameters import BodyLimits, RequestParams, read_query
-from openwx.api.peers.hops import Hops
+from openwx.api.peers.hops import Destination, Hops
 from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
 from openwx.api.stream_models import EventStream, Listing, Socket
