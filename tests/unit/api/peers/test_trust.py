@@ -215,7 +215,7 @@ async def test_the_secret_goes_nowhere_else(
 async def test_hops_are_counted(a: OneNode, b: OneNode, nodes: Nodes) -> None:
     def count(outcome: str) -> float:
         labels = {"node": "b", "outcome": outcome}
-        return metrics.REGISTRY.get_sample_value("openwx_hops_total", labels) or 0.0
+        return metrics.OF_NODES.get_sample_value("openwx_hops_total", labels) or 0.0
 
     before = count("answered"), count("not_asked")
     await a.get("get_user_info", client="bob")
