@@ -86,6 +86,12 @@ SESSION_ENDS = Counter(
     ["account", "reason"],
     registry=REGISTRY,
 )
+HOPS = Counter(
+    "openwx_hops",
+    "Calls that were forwarded to the node that owns the account, by that node and how it went.",
+    ["node", "outcome"],
+    registry=OF_NODES,
+)
 DROPPED = Counter(
     "openwx_dropped",
     "Dropped items, by kind; each has a line in the log.",
@@ -100,12 +106,6 @@ TAKEOVERS = Counter(
 FENCED = Counter(
     "openwx_fenced",
     "Accounts that another node had taken, as this one found when it wrote for them.",
-    registry=OF_NODES,
-)
-HOPS = Counter(
-    "openwx_hops",
-    "Calls that were forwarded to the node that owns the account, by that node and how it went.",
-    ["node", "outcome"],
     registry=OF_NODES,
 )
 IN_DOUBT = Counter(
