@@ -150,7 +150,11 @@ async def test_the_console_at_any_node(cluster: Hopping) -> None:
     people = [cluster.simulator.account(), cluster.simulator.add_account("two", friends=3)]
     for who in people:
         await who.phone.logs_in()
-    owners = await cluster.until_owned()
+    owners = {"n0": "a", "n1": "b"}
+    await cluster.until_owned()
+    for name, node in owners.items():
+        await cluster.moves(name, node)
+    await cluster.until_owned(lambda found: found == owners)
     a, b = (Visitor(cluster.nodes[name].url) for name in "ab")
     b.jar = a.jar
     await b.http.close()
