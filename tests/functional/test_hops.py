@@ -91,6 +91,24 @@ async def test_a_stream_whose_node_is_killed(cluster: Hopping) -> None:
     assert await cluster.runs(name) == {name: "a"}
 
 
+async def test_a_send_with_a_key_outlives_its_node(cluster: Hopping) -> None:
+    """Its node freezes before it answers; the next one does it, once."""
+    await cluster.start("a")
+    process = await cluster.spawn("b")
+    await cluster.log_in()
+    await cluster.places(n0="a", n1="b")
+    here, who = cluster.nodes["a"], cluster.wechat["n1"]
+    process.signals(signal.SIGSTOP)
+    form = {"client": "n1", "content": "once", **TO}
+    key = {"Idempotency-Key": "one"}
+    reply = await here.call("send_friend_message", method="POST", data=form, headers=key)
+    assert (reply.status, reply.code) == (200, 0)
+    process.signals(signal.SIGCONT)
+    again = await here.call("send_friend_message", method="POST", data=form, headers=key)
+    assert again.json["msg_id"] == reply.json["msg_id"]
+    assert [one.text for one in who.sent].count("once") == 1
+
+
 async def test_a_socket_calls_for_all_accounts(cluster: Hopping) -> None:
     owners = await cluster.begins("a", "b")
     here = cluster.other(owners["n0"])

@@ -185,8 +185,15 @@ class Forwarding:
     async def _answered(
         self, call: Call, owner: Owner, is_gone: Callable[[], bool]
     ) -> tuple[Answered, Owner]:
+        is_again = False
+
         async def ask(owner: Owner) -> tuple[Answered, Owner]:
+            nonlocal is_again
+            was_asked, is_again = is_again, call.is_repeatable
             response = await self._client.ask(owner, call)
+            if was_asked and response.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                response.close()
+                raise NotAsked("it has taken the account, and does not run it yet")
             try:
                 return await begin(response), owner
             except BaseException:
