@@ -7,8 +7,9 @@ tables have room in each page, so that these updates stay within it (HOT).
 """
 
 # `nodes` are the processes that are members; `accounts` has the owner and the term of each account, the number of the
-# last unit that was written in it, and the highest ids. `settings` is NULL where an account has a term but no record.
-# `edit` counts the changes by whoever need not own what they change: a late duplicate of an older one has no effect.
+# last unit that was written in it, that of the last one that was ruled out, and the highest ids. `settings` is NULL
+# where an account has a term but no record. `edit` counts the changes by whoever need not own what they change: a late
+# duplicate of an older one has no effect.
 OWNERSHIP = """
 CREATE TABLE nodes (
     incarnation uuid PRIMARY KEY, node text NOT NULL UNIQUE, home uuid NOT NULL UNIQUE, url text NOT NULL,
@@ -18,8 +19,8 @@ CREATE TABLE nodes (
 CREATE TABLE accounts (
     account text COLLATE "C" PRIMARY KEY, wanted boolean NOT NULL DEFAULT false, settings bytea,
     origin text NOT NULL DEFAULT 'config', incarnation uuid, epoch bigint NOT NULL DEFAULT 0,
-    unit bigint NOT NULL DEFAULT 0, next text, last_report bigint NOT NULL DEFAULT 0,
-    last_send bigint NOT NULL DEFAULT 0, pruned bigint NOT NULL DEFAULT 0,
+    unit bigint NOT NULL DEFAULT 0, ruled_out bigint NOT NULL DEFAULT 0, next text,
+    last_report bigint NOT NULL DEFAULT 0, last_send bigint NOT NULL DEFAULT 0, pruned bigint NOT NULL DEFAULT 0,
     edit bigint NOT NULL DEFAULT 0) WITH (fillfactor = 50);
 """
 
