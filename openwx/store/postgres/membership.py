@@ -205,7 +205,10 @@ class Membership:
         """Declare dead whose beat has stood still for a lease."""
         me, asked_at = self._terms.incarnation, self._clock()
         beats = await self._connection.do(lambda connection: ownership.beats(connection, me))
-        for dead in self._watch.dead_among(beats, asked_at=asked_at, answered_at=self._clock()):
+        answered_at, by = self._clock(), self._connection.made
+        for dead in self._watch.dead_among(
+            beats, asked_at=asked_at, answered_at=answered_at, by=by
+        ):
             await self._declare_dead(dead)
 
     async def _declare_dead(self, dead: Beat) -> None:
