@@ -11,7 +11,7 @@ from openwx import metrics
 from openwx.accounts import journal_guard
 from openwx.accounts.event_filter import EVERYTHING
 from openwx.api import answers, audit, confirm, routing, statuses
-from openwx.api.access import Access
+from openwx.api.access import CLIENT, Access
 from openwx.api.answers import Answer
 from openwx.api.call_reader import IDEMPOTENCY_KEY, Asked, CallReader
 from openwx.api.callers import Caller
@@ -20,7 +20,7 @@ from openwx.api.disconnect import PendingCalls
 from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
 from openwx.api.parameters import BodyLimits, RequestParams, read_query
-from openwx.api.peers.hops import Hops
+from openwx.api.peers.hops import Destination, Hops
 from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
 from openwx.api.stream_models import EventStream, Listing, Socket
@@ -310,15 +310,18 @@ class Endpoints:
             return None  # the usual answer says that its query cannot be read
 
     async def _render(self, request: web.Request, reply: object) -> Answer:
+        headers: dict[str, str]
         if isinstance(reply, ImageReply):
-            headers: dict[str, str] = {hdrs.CACHE_CONTROL: reply.cache_control}
+            headers = {hdrs.CACHE_CONTROL: reply.cache_control}
             if reply.etag:
                 headers["ETag"] = f'"{reply.etag}"'
                 if _is_cached(request, reply.etag):
                     return Answer(b"", 304, content_type=reply.content_type, headers=headers)
             return Answer(reply.data, content_type=reply.content_type, headers=headers)
         if isinstance(reply, LongPoll):
-            return Answer(b"[" + b",".join(await self.pending.poll(request, reply)) + b"]")
+            encoded, taken = await self.pending.poll(request, reply)
+            headers = self._access.note_taken(reply, taken)
+            return Answer(b"[" + b",".join(encoded) + b"]", headers=headers)
         if isinstance(reply, Listing):
             return Answer(b"[" + b",".join(reply.reports) + b"]", headers=dict(reply.headers))
         return answers.success(reply)
