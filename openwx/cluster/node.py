@@ -111,7 +111,7 @@ class ClusterNode:
         self._leaving.set()
         self._wake.set()
         try:
-            await self.ownership.set_draining(self.name, is_draining=True)
+            await self.ownership.begin_to_leave()
         except JournalError as error:
             log.warning("the other nodes were not told that this one drains: %s", error)
 

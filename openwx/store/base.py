@@ -299,7 +299,13 @@ class Ownership(Protocol):
         """Name the node that shall own an account next: its owner hands it over. False if there is no such account."""
 
     async def set_draining(self, node: str, *, is_draining: bool) -> bool:
-        """Set whether a node hands its accounts over, and takes none. False if there is no such member."""
+        """Set whether a node hands its accounts over, and takes none, also after a restart.
+
+        False for a name that no node ever had here.
+        """
+
+    async def begin_to_leave(self) -> None:
+        """Say that this process takes no accounts any more, and hands over what it has. It ends with its membership."""
 
 
 class Visits(Protocol):

@@ -79,8 +79,17 @@ async def test_a_node_that_drains_hands_all_over_and_is_not_ready(cluster: Clust
         ready = await answer.json()
     assert (answer.status, ready["node"], ready["lost"]) == (200, "b", [])
     assert ready["accounts"].keys() == set(cluster.names)
-    # It takes what is left once it drains no more.
+    # It does so after a restart, too. It takes what is left once it drains no more.
+    await node.stop()
+    again = await cluster.start("a")
+
+    async def words() -> str:
+        async with cluster.http.get(f"{again.url}/readyz") as answer:
+            return str((await answer.json())["status"])
+
+    await until_seen(words, lambda status: status == "not ready: the node drains")
     await cluster.drains("a", on=False)
+    await until_seen(words, lambda status: "drains" not in status)
     await cluster.nodes["b"].stop()
     await cluster.until_owned(on("a", *cluster.names))
     await cluster.runs()

@@ -53,7 +53,8 @@ async def rebalance(visit: Visit, say: Say) -> str:
 
 async def drain(visit: Visit, node: str) -> str:
     """Have a node hand over all of its accounts, and take none. Return what was done. Raise ``NotDone``."""
-    await _set_draining(visit, node, is_draining=True)
+    _member(await visit.ownership.view(), node)
+    await visit.ownership.set_draining(node, is_draining=True)
     started = time.monotonic()
     while True:
         view = await visit.ownership.view()
@@ -67,8 +68,9 @@ async def drain(visit: Visit, node: str) -> str:
 
 
 async def undrain(visit: Visit, node: str) -> str:
-    """Let a node take accounts again. Raise ``NotDone``."""
-    await _set_draining(visit, node, is_draining=False)
+    """Let a node take accounts again, also one that does not run now. Raise ``NotDone``."""
+    if not await visit.ownership.set_draining(node, is_draining=False):
+        raise _no_member(await visit.ownership.view(), node)
     return f"{node} takes accounts again; it gets new ones, and others by: openwx cluster rebalance"
 
 
@@ -97,12 +99,6 @@ async def _hand_over(visit: Visit, step: Move) -> None:
         await visit.ownership.until_hinted(LOOK_EVERY_S)
 
 
-async def _set_draining(visit: Visit, node: str, *, is_draining: bool) -> None:
-    _member(await visit.ownership.view(), node)
-    if not await visit.ownership.set_draining(node, is_draining=is_draining):
-        raise NotDone(f"{node} has left just now")
-
-
 def _owner(view: ClusterView, account: str) -> str:
     """Return the name of the node that runs an account; empty for none. Raise ``NotDone`` for an unknown account."""
     for one in view.accounts:
@@ -121,8 +117,12 @@ def _member(view: ClusterView, node: str) -> Node:
     for one in view.nodes:
         if one.node == node:
             return one
+    raise _no_member(view, node)
+
+
+def _no_member(view: ClusterView, node: str) -> NotDone:
     known = ", ".join(sorted(one.node for one in view.nodes)) or "none"
-    raise NotDone(f"no node {node} runs; there are: {known}")
+    return NotDone(f"no node {node} runs; there are: {known}")
 
 
 def _require_movable(view: ClusterView, account: str) -> None:

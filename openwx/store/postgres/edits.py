@@ -31,10 +31,14 @@ _ASSIGN = f"""
 WITH changed AS (
     UPDATE accounts SET next = $2 WHERE account = $1 AND epoch = $3 AND next IS NOT DISTINCT FROM $4 RETURNING account)
 {_HINT}"""  # noqa: S608 - ours
-_DRAINING = "SELECT edit, draining FROM nodes WHERE node = $1"
+_DRAINING = """
+SELECT coalesce(d.edit, 0) AS edit, coalesce(d.draining, false) AS draining
+FROM nodes FULL JOIN drains d USING (node) WHERE node = $1"""
 DRAIN = f"""
 WITH changed AS (
-    UPDATE nodes SET draining = $2, edit = $3 WHERE node = $1 AND edit < $3 RETURNING node)
+    INSERT INTO drains AS d (node, draining, edit) VALUES ($1, $2, $3)
+    ON CONFLICT (node) DO UPDATE SET draining = excluded.draining, edit = excluded.edit WHERE d.edit < excluded.edit
+    RETURNING node)
 {_HINT}"""  # noqa: S608 - ours
 
 
@@ -70,7 +74,7 @@ class Edits:
             return False
 
     async def set_draining(self, node: str, *, is_draining: bool) -> bool:
-        """Set whether a node drains. False if there is no such member."""
+        """Set whether a node drains, also after a restart. False for a name that no node ever had here."""
         async with self._one_at_a_time:
             while rows := await self._do(_DRAINING, node):
                 ((edit, former),) = rows

@@ -193,6 +193,25 @@ END
 $$;
 """  # noqa: S608 - ours
 
+# Instead of a group that was refused after a lost answer: it uses up the group's units, so that the group can never be
+# written any more, and marks them, so that nobody takes it for written.
+RULE_OUT = f"""
+CREATE FUNCTION rule_out_1(me uuid, terms term_1[]) RETURNS void LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    counted integer;
+BEGIN
+    UPDATE accounts a SET unit = q.unit, ruled_out = q.unit
+    FROM (SELECT * FROM unnest(terms) ORDER BY account) q
+    WHERE a.account = q.account AND a.incarnation = me AND a.epoch = q.epoch AND a.unit < q.unit;
+    GET DIAGNOSTICS counted = ROW_COUNT;
+    IF counted <> cardinality(terms) THEN
+        RAISE EXCEPTION 'another owner, another term, or written before' USING ERRCODE = '{FENCED}';
+    END IF;
+END
+$$;
+"""  # noqa: S608 - ours
+
 # The newest rows stay, by both numbers, as a reader asks for the newest number.
 PRUNE = f"""
 CREATE FUNCTION prune_1(
@@ -226,4 +245,4 @@ END
 $$;
 """  # noqa: S608 - ours
 
-ALL = TYPES + END_REPORTS + WRITE + PRUNE
+ALL = TYPES + END_REPORTS + WRITE + RULE_OUT + PRUNE

@@ -59,6 +59,8 @@ class Group:
         self.entries: list[Entry] = []
         self.size = 0
         """About how many bytes it takes to write it."""
+        self.refusal: Exception | None = None
+        """Why it was refused, if it was, after an answer was lost."""
         self._now = clock()
         self._units: dict[str, int] = {}
         self._terms: dict[str, Term] = {}
@@ -110,17 +112,19 @@ class Group:
             pairs = [(name, value) for name, value in values.items() if name[0] in units]
             rows[part] = [(*name, value) for name, value in pairs if value is not None]
             rows["gone"] += [name for name, value in pairs if value is None]
-        return self._arguments(rows)
+        rows["terms"] = self._term_rows()
+        return [self.incarnation, self._now, *(rows[part] for part in PARTS)]
 
-    def arguments_of_nothing(self) -> list[object]:
-        """Return arguments that write nothing, but after which this group can never be written."""
-        return self._arguments({part: [] for part in PARTS})
+    def arguments_to_rule_out(self) -> list[object]:
+        """Return the arguments of ``RULE_OUT``, after which this group can never be written."""
+        return [self.incarnation, self._term_rows()]
 
-    def _arguments(self, rows: dict[str, list[Row]]) -> list[object]:
+    def _term_rows(self) -> list[Row]:
+        rows: list[Row] = []
         for account, unit in sorted(self._units.items()):
             term = self._terms[account]
-            rows["terms"].append((account, term.epoch, unit, term.last_report, term.last_send))
-        return [self.incarnation, self._now, *(rows[part] for part in PARTS)]
+            rows.append((account, term.epoch, unit, term.last_report, term.last_send))
+        return rows
 
     # -- what is known of it -----------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from openwx.store.postgres.membership import Membership
 from openwx.store.postgres.owning import Owning
 from openwx.store.postgres.terms import Terms
 from openwx.store.postgres.visits import PostgresVisits
+from openwx.store.postgres.watching import ANSWERS_PER_LEASE
 from openwx.store.postgres.writer import Writer
 from openwx.store.pruning import prune_account
 from openwx.store.records import (
@@ -78,7 +79,7 @@ class PostgresJournal(ByCondition):
         lease = Lease(steady)
         lease.renew(-math.inf)
         self._terms = Terms(lease)
-        patience_s = (node.lease_s if node else PATIENCE_S) / 3
+        patience_s = (node.lease_s if node else PATIENCE_S) / ANSWERS_PER_LEASE
         self._writer = Writer(address, self._terms, self._condition, clock, patience_s=patience_s)
         connection = LeaseConnection(address, within_s=patience_s)
         self._membership = (

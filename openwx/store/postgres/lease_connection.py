@@ -17,8 +17,10 @@ class LeaseConnection:
     def __init__(self, address: Address, *, within_s: float) -> None:
         self.hint = asyncio.Event()
         """Set when a member says that something has changed, and when there is a new connection."""
-        self._address = address
+        self.made = 0
+        """How many connections there were so far: each one but the last was lost."""
         self._within_s = within_s
+        self._address = address
         self._connection: asyncpg.Connection | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -48,6 +50,7 @@ class LeaseConnection:
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._address.connect_to_own()
+            self.made += 1
             await self._connection.add_listener(self._address.schema, self._note)
             self.hint.set()
         return self._connection

@@ -133,6 +133,12 @@ class Membership:
             " another name, and a data_dir of its own"
         )
 
+    async def begin_to_leave(self) -> None:
+        """Take no accounts any more, and have all know. Raise one of ``Unreachable`` where they do not."""
+        self._is_draining = True
+        me = self._terms.incarnation
+        await self._connection.do(lambda connection: ownership.begin_to_leave(connection, me))
+
     async def leave(self) -> None:
         """End the membership, if PostgreSQL can be reached."""
         self._stop()
@@ -186,14 +192,13 @@ class Membership:
         """Say that this process lives. A node that cannot write does not, as it must not own. Return False if dead."""
         is_counted = self._write_waits_s() <= self._node.lease_s
         asked_at = self._clock()
-        draining = await self._connection.do(
+        is_member = await self._connection.do(
             lambda connection: ownership.beat(
                 connection, self._terms.incarnation, is_counted=is_counted
             )
         )
-        if draining is None:
+        if not is_member:
             return False
-        self._is_draining = draining
         if is_counted:
             self._renew(asked_at)
         return True
@@ -205,7 +210,10 @@ class Membership:
         """Declare dead whose beat has stood still for a lease."""
         me, asked_at = self._terms.incarnation, self._clock()
         beats = await self._connection.do(lambda connection: ownership.beats(connection, me))
-        for dead in self._watch.dead_among(beats, asked_at=asked_at, answered_at=self._clock()):
+        answered_at, by = self._clock(), self._connection.made
+        for dead in self._watch.dead_among(
+            beats, asked_at=asked_at, answered_at=answered_at, by=by
+        ):
             await self._declare_dead(dead)
 
     async def _declare_dead(self, dead: Beat) -> None:

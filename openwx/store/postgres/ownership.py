@@ -27,7 +27,10 @@ _JOIN = """
 INSERT INTO nodes (incarnation, node, home, url, version, max_clients, draining, lease)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT DO NOTHING RETURNING incarnation"""
-_BEAT = "UPDATE nodes SET beat = beat + $2 WHERE incarnation = $1 RETURNING draining"
+_BEAT = "UPDATE nodes SET beat = beat + $2 WHERE incarnation = $1 RETURNING incarnation"
+_BEGIN_TO_LEAVE = """
+WITH leaving AS (UPDATE nodes SET draining = true WHERE incarnation = $1 RETURNING node)
+SELECT pg_notify(current_schema()::text, '') FROM leaving"""
 _BEATS = "SELECT incarnation, node, beat, lease FROM nodes WHERE incarnation <> $1"
 _DECLARE_DEAD = "DELETE FROM nodes WHERE incarnation = $1 AND beat = $2 RETURNING node"
 _MAKE = "INSERT INTO accounts (account) SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT (account) DO NOTHING"
@@ -117,10 +120,14 @@ async def _join(
     return former
 
 
-async def beat(connection: asyncpg.Connection, me: UUID, *, is_counted: bool = True) -> bool | None:
-    """Say that this process lives, if it ``is_counted``. Return whether it drains; None if it was declared dead."""
-    rows = await _rows(connection, _BEAT, me, int(is_counted))
-    return bool(rows[0]["draining"]) if rows else None
+async def beat(connection: asyncpg.Connection, me: UUID, *, is_counted: bool = True) -> bool:
+    """Say that this process lives, if it ``is_counted``. Return False if it was declared dead."""
+    return bool(await _rows(connection, _BEAT, me, int(is_counted)))
+
+
+async def begin_to_leave(connection: asyncpg.Connection, me: UUID) -> None:
+    """Say that this process takes no accounts until its membership ends."""
+    await _rows(connection, _BEGIN_TO_LEAVE, me)
 
 
 async def beats(connection: asyncpg.Connection, me: UUID) -> list[Beat]:

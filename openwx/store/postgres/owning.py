@@ -26,9 +26,11 @@ LOOK_AGAIN_S = 0.05
 log = logging.getLogger("openwx.report")
 
 _VIEW = """
-SELECT n.incarnation, n.node, n.url, n.version, n.beat, n.draining AS is_draining, n.max_clients,
+SELECT n.incarnation, n.node, n.url, n.version, n.beat, n.max_clients,
+    n.draining OR coalesce(d.draining, false) AS is_draining,
     a.account, a.wanted, a.settings, a.origin, a.epoch, coalesce(a.next, '') AS next
-FROM nodes n FULL JOIN (SELECT * FROM accounts WHERE settings IS NOT NULL) a ON a.incarnation = n.incarnation
+FROM nodes n LEFT JOIN drains d USING (node)
+    FULL JOIN (SELECT * FROM accounts WHERE settings IS NOT NULL) a ON a.incarnation = n.incarnation
 ORDER BY n.node, a.account"""
 _NODE = Node.__struct_fields__
 
@@ -120,6 +122,14 @@ class Owning:
 
     async def set_draining(self, node: str, *, is_draining: bool) -> bool:
         return await self._edits.set_draining(node, is_draining=is_draining)
+
+    async def begin_to_leave(self) -> None:
+        if self._membership is None:
+            return
+        try:
+            await self._membership.begin_to_leave()
+        except Unreachable as error:
+            raise JournalError(f"the journal failed: {worded(error)}") from error
 
     # -- owning ------------------------------------------------------------------------------------
 

@@ -107,7 +107,9 @@ ACCOUNTS = "SELECT account, wanted, settings, origin FROM accounts WHERE setting
 
 # -- asked on the connection that writes -------------------------------------------------------------
 
-TERMS = "SELECT account, epoch, unit, last_report FROM accounts WHERE account = ANY ($1::text[]) AND incarnation = $2"
+TERMS = """
+SELECT account, epoch, unit, ruled_out, last_report FROM accounts
+WHERE account = ANY ($1::text[]) AND incarnation = $2"""
 STORED_REPORTS = """
 SELECT account, id FROM unnest($1::text[], $2::bigint[]) AS q (account, id) JOIN reports r USING (account, id)"""
 STORED_SENDS = """

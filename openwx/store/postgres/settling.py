@@ -20,7 +20,7 @@ from openwx.store.postgres import queries
 from openwx.store.postgres.connections import Address, Lost, Unreachable, WriterConnection
 from openwx.store.postgres.errors import Effect, effect_of, worded
 from openwx.store.postgres.group import Entry, Group, Id, Stored
-from openwx.store.postgres.statement import WRITE
+from openwx.store.postgres.statement import RULE_OUT, WRITE
 from openwx.store.postgres.terms import Terms
 from openwx.store.postgres.waiting import Statement, Waiting
 
@@ -111,8 +111,10 @@ class Settler:
                     return await self._tell_fenced(connection, group, in_doubt=in_doubt)
                 case Effect.UNKNOWN:
                     raise
-            if in_doubt and not await self._is_ruled_out(connection, group):
-                return False
+            if in_doubt:
+                group.refusal = error
+                if not await self._is_ruled_out(group):
+                    return False
             await self._tell_refused(group, error)
             return True
         group.note_published(answer["last_reports"])
@@ -130,7 +132,7 @@ class Settler:
     async def _tell_fenced(
         self, connection: WriterConnection, group: Group, *, in_doubt: bool
     ) -> bool:
-        """Find out why a group was not written: it was before, or accounts have other owners."""
+        """Find out why a group was not written: it was before, or was ruled out, or accounts have other owners."""
         of = (group.accounts, group.incarnation)
         rows = await self._look(connection, queries.TERMS, *of)
         ours = {
@@ -145,6 +147,10 @@ class Settler:
         if not in_doubt or not done or not group.entries:
             return not group.entries
         await self._look(connection, queries.COMMIT_SOMETHING, 1)
+        if any(ours[account]["ruled_out"] == group.unit_of(account) for account in done):
+            assert group.refusal is not None  # nobody else rules its units out
+            await self._tell_refused(group, group.refusal)
+            return True
         group.note_published([ours[account]["last_report"] for account in group.accounts])
         stored = await self._stored(
             connection, group, reports=group.report_ids, sends=group.send_ids
@@ -167,11 +173,12 @@ class Settler:
             metrics.FENCED.inc()
         group.remove(lost, error)
 
-    async def _is_ruled_out(self, connection: WriterConnection, group: Group) -> bool:
-        """Write an empty group with the same units, so that this one can never be written; unless it was."""
+    async def _is_ruled_out(self, group: Group) -> bool:
+        """Use up the units of a group, so that it can never be written; unless it was. Raise ``Lost``."""
         try:
-            await self._ask(connection, WRITE, *group.arguments_of_nothing())
-        except asyncpg.PostgresError as error:
+            connection = await self._connected()  # an error may have ended the former one
+            await self._ask(connection, RULE_OUT, *group.arguments_to_rule_out())
+        except Unreachable as error:
             if effect_of(error) is Effect.FENCED:
                 return False
             raise Lost(worded(error)) from error

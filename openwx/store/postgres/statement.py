@@ -1,4 +1,4 @@
-"""The one statement that writes a group, and the rows of a batch for its arrays."""
+"""The one statement that writes a group, the one that rules it out, and the rows of a batch for its arrays."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +29,8 @@ VALUES = ("state", "media", "keys")
 """Those of which the last batch counts."""
 WRITE = f"SELECT * FROM write_1({', '.join(f'${n}' for n in range(1, len(PARTS) + 3))})"  # noqa: S608 - ours
 """Its arguments: the incarnation, the time, and the arrays."""
+RULE_OUT = "SELECT rule_out_1($1, $2)"
+"""Makes sure that a group is never written. Its arguments: the incarnation, and the terms."""
 
 
 def rows_of(

@@ -7,19 +7,21 @@ tables have room in each page, so that these updates stay within it (HOT).
 """
 
 # `nodes` are the processes that are members; `accounts` has the owner and the term of each account, the number of the
-# last unit that was written in it, and the highest ids. `settings` is NULL where an account has a term but no record.
-# `edit` counts the changes by whoever need not own what they change: a late duplicate of an older one has no effect.
+# last unit that was written in it, that of the last one that was ruled out, and the highest ids. `settings` is NULL
+# where an account has a term but no record. `edit` counts the changes by whoever need not own what they change: a late
+# duplicate of an older one has no effect. `nodes.draining` ends with the membership; `drains` are what operators said
+# of nodes by name, and outlast it.
 OWNERSHIP = """
 CREATE TABLE nodes (
     incarnation uuid PRIMARY KEY, node text NOT NULL UNIQUE, home uuid NOT NULL UNIQUE, url text NOT NULL,
     version text NOT NULL, beat bigint NOT NULL DEFAULT 0, draining boolean NOT NULL DEFAULT false,
-    max_clients integer NOT NULL, lease double precision NOT NULL,
-    edit bigint NOT NULL DEFAULT 0) WITH (fillfactor = 50);
+    max_clients integer NOT NULL, lease double precision NOT NULL) WITH (fillfactor = 50);
+CREATE TABLE drains (node text PRIMARY KEY, draining boolean NOT NULL, edit bigint NOT NULL);
 CREATE TABLE accounts (
     account text COLLATE "C" PRIMARY KEY, wanted boolean NOT NULL DEFAULT false, settings bytea,
     origin text NOT NULL DEFAULT 'config', incarnation uuid, epoch bigint NOT NULL DEFAULT 0,
-    unit bigint NOT NULL DEFAULT 0, next text, last_report bigint NOT NULL DEFAULT 0,
-    last_send bigint NOT NULL DEFAULT 0, pruned bigint NOT NULL DEFAULT 0,
+    unit bigint NOT NULL DEFAULT 0, ruled_out bigint NOT NULL DEFAULT 0, next text,
+    last_report bigint NOT NULL DEFAULT 0, last_send bigint NOT NULL DEFAULT 0, pruned bigint NOT NULL DEFAULT 0,
     edit bigint NOT NULL DEFAULT 0) WITH (fillfactor = 50);
 """
 

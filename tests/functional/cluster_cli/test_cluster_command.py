@@ -150,6 +150,11 @@ async def test_a_drained_node_has_none_until_that_is_undone(typed: Typed, shared
         code, out, _ = await typed("cluster", "drain", "wx-1", "--undo", **shared)
         assert (code, out.startswith("wx-1 takes accounts again")) == (0, True)
         assert (await typed("cluster", "move", "shop", "wx-1", **shared)).code == 0
+        assert (await typed("cluster", "drain", "wx-2", **shared)).code == 0
+    # It is known while it does not run, too.
+    assert (await typed("cluster", "drain", "wx-2", "--undo", **shared)).code == 0
+    code, _, err = await typed("cluster", "drain", "wx-9", "--undo", **shared)
+    assert (code, err) == (1, "openwx: no node wx-9 runs; there are: none\n")
 
 
 async def test_the_last_node_says_that_nobody_takes_its_accounts(

@@ -86,6 +86,9 @@ class Table:
         ]
         return True
 
+    async def begin_to_leave(self) -> None:
+        await self.set_draining(self.node, is_draining=True)
+
     def lose(self, account: str) -> None:
         """Have another node take an account."""
         self.gates.pop(account).close()

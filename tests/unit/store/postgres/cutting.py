@@ -139,14 +139,16 @@ class Connection:
 
     async def _answers(self, from_server: asyncio.StreamReader) -> None:
         while data := await from_server.read(2**20):
-            # The server says that it is ready only after the commit.
-            if self._cut_answer and data[-6:-1] == b"Z\x00\x00\x00\x05":
+            # The server says that it is ready only after the commit; and after a statement is prepared.
+            is_ready = data[-6:-1] == b"Z\x00\x00\x00\x05"
+            is_prepared = data.startswith(b"1\x00\x00\x00\x04")
+            if self._cut_answer and is_ready and not is_prepared:
                 await self._cut(self._cut_answer)
                 return
-            if self._is_late and data[-6:-1] == b"Z\x00\x00\x00\x05":
+            if self._is_late and is_ready:
                 self._proxy.arrived.set()
             await self._proxy.flows.wait()
-            if not self._cut_answer and not self._is_late:
+            if (is_prepared or not self._cut_answer) and not self._is_late:
                 self._to_client.write(data)
                 await self._to_client.drain()
 

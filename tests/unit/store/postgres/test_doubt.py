@@ -22,12 +22,17 @@ from openwx.store.records import (
     NewSend,
     WriteBatch,
 )
+from tests.patience import PATIENCE_S
 
 from ..members import member
 from ..reports import Clock, a_message
 from .cutting import AT_ONCE, Cut, CuttingProxy
 
 SEED = int(os.environ.get("OPENWX_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+REFUSES = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'no reports here' USING ERRCODE = '{state}'; END $$;
+CREATE TRIGGER refuses BEFORE INSERT ON reports FOR EACH ROW EXECUTE FUNCTION refuse()"""
 TAKE = "UPDATE accounts SET incarnation = gen_random_uuid(), epoch = epoch + 1 WHERE account = $1"
 
 
@@ -180,6 +185,27 @@ async def test_a_batch_that_is_found_invalid_after_a_doubt_can_never_be_written(
     assert await uids_of(through, "me") == []
     # Its unit is used up: the request that was cut could still be on its way.
     assert await operator.fetchval("SELECT unit FROM accounts WHERE account = 'me'") == former + 1
+
+
+@pytest.mark.parametrize("state", ["53100", "23514", "XX002"])
+async def test_a_batch_that_is_refused_after_a_doubt_is_not_taken_for_written(
+    through: PostgresJournal, proxy: CuttingProxy, operator: asyncpg.Connection, state: str
+) -> None:
+    """Its unit is used up, the answer to that is lost, and so its third try finds the unit in the row."""
+    await through.write(WriteBatch(account="me", state={"a": b"1"}))
+    proxy.cuts = {b"<mark>": Cut.BEFORE, b"rule_out_1": Cut.AFTER}
+    proxy.hooks[b"<mark>"] = lambda: operator.execute(REFUSES.format(state=state))
+    batch = WriteBatch(account="me", reports=[a_message(uid="first", with_={"mark": "<mark>"})])
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises((JournalError, InvalidBatch), match="no reports here") as told:
+            await through.write(batch)
+        assert isinstance(told.value, InvalidBatch) == state.startswith("23")
+        assert proxy.done == [b"<mark>", b"rule_out_1"]
+        await operator.execute("DROP TRIGGER refuses ON reports")
+        await through.until_writable()
+        await through.write(WriteBatch(account="me", reports=[a_message(uid="second")]))
+    assert await uids_of(through, "me") == ["second"]
+    assert not through.trouble
 
 
 async def test_what_postgresql_cannot_store_is_an_invalid_batch(journal: PostgresJournal) -> None:

@@ -303,6 +303,54 @@ async def test_a_node_drains_until_told_otherwise(
         assert not await visitor.ownership.set_draining("nobody", is_draining=True)
 
 
+async def drains(journal: PostgresJournal) -> bool:
+    (node,) = (await journal.ownership.view()).nodes
+    return node.is_draining
+
+
+async def test_a_drained_node_drains_after_a_restart_until_told_otherwise(address: Address) -> None:
+    home = uuid4()
+    async with member(address, claims=[], home=home), PostgresJournal(address) as operator:
+        assert await operator.ownership.set_draining(address.node, is_draining=True)
+        async with member(address, claims=[], home=home) as killed_before:
+            assert await drains(killed_before)
+            await killed_before.ownership.begin_to_leave()
+        async with member(address, claims=[], home=home) as left_before:
+            assert await drains(left_before)
+        # It may be said while the node does not run.
+        assert await operator.ownership.set_draining(address.node, is_draining=False)
+        async with member(address, claims=[], home=home) as told:
+            assert not await drains(told)
+
+
+async def test_a_node_that_left_by_itself_takes_accounts_after_a_restart(address: Address) -> None:
+    home = uuid4()
+    async with member(address, claims=[], home=home) as leaving:
+        await leaving.ownership.begin_to_leave()
+        assert await drains(leaving)
+        async with member(address, claims=[], home=home) as after_a_kill:
+            assert not await drains(after_a_kill)
+            await after_a_kill.ownership.begin_to_leave()
+        async with member(address, claims=[], home=home) as again:
+            assert not await drains(again)
+    async with (
+        member(address, claims=[], home=home, is_draining=True),
+        member(address, claims=[], home=home) as after_a_command,
+    ):
+        assert not await drains(after_a_command)
+
+
+async def test_a_node_that_leaves_does_not_forget_that(
+    address: Address, operator: asyncpg.Connection
+) -> None:
+    async with member(address, claims=[], lease_s=SHORT_S) as journal:
+        former = journal.ownership.incarnation
+        await journal.ownership.begin_to_leave()
+        await operator.execute("DELETE FROM nodes")  # it was declared dead
+        await until(lambda: journal.ownership.incarnation != former)
+        assert await drains(journal)
+
+
 async def test_an_account_is_assigned(address: Address) -> None:
     async with member(address, claims=["me"]) as journal, PostgresJournal(address) as visitor:
         await save(journal, "me")

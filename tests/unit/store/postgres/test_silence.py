@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
+import asyncpg
 import pytest
 
 from openwx.errors import LeaseLost
@@ -89,6 +90,29 @@ async def test_a_node_whose_beat_is_stopped_but_whose_calls_go_on_writes_nothing
                 await stopped.write(batch("late"))
             await gate.until_closed()  # the fence told it
             assert await uids_of(second, "me") == ["before"]
+
+
+BEAT_ONCE = """
+INSERT INTO nodes (incarnation, node, home, url, version, max_clients, lease)
+VALUES (gen_random_uuid(), 'silent', gen_random_uuid(), '', '', 1, $1)"""
+CUT_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
+
+
+async def test_short_outages_make_nobody_dead_however_many_they_are(
+    address: Address, operator: asyncpg.Connection
+) -> None:
+    """The beats of one may fall into each of them, while another looks in between."""
+    here = address._replace(node=address.schema)
+    async with asyncio.timeout(PATIENCE_S), member(here, claims=[], lease_s=LEASE_S) as watching:
+        lease = watching.ownership.lease
+        await operator.execute(BEAT_ONCE, LEASE_S)
+        for _ in range(6):
+            await operator.execute(CUT_ALL, f"openwx/{here.node}")
+            await asyncio.sleep(0.35 * LEASE_S)  # several looks
+            assert lease.is_valid
+            nodes = (await watching.ownership.view()).nodes
+            assert {one.node for one in nodes} == {here.node, "silent"}
+        await until_seen(watching.ownership.view, lambda view: len(view.nodes) == 1)
 
 
 @pytest.fixture
