@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from openwx import sse
 from openwx.api.peers.client import READ_S, Lost
 from openwx.api.slow_client import SlowClient, SlowClientError
+from openwx.neterrors import describe
 
 log = logging.getLogger("openwx.web")
 
@@ -104,7 +105,7 @@ async def _pieces(response: aiohttp.ClientResponse, within_s: float) -> AsyncIte
                 return
             yield piece
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Lost(str(error) or type(error).__name__) from error
+        raise Lost(describe(error)) from error
 
 
 async def pass_on(

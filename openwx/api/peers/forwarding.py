@@ -149,8 +149,6 @@ class Forwarding:
             try:
                 return await self._client.connect(owner, call)
             except aiohttp.WSServerHandshakeError as error:
-                if error.status == HTTPStatus.MISDIRECTED_REQUEST:
-                    raise NotOwner(owner.node.node) from error
                 raise _refused(error.status) from error
 
         @asynccontextmanager
@@ -168,9 +166,6 @@ class Forwarding:
     async def _answered(self, call: Call, owner: Owner, is_gone: Callable[[], bool]) -> Answered:
         async def ask(owner: Owner) -> Answered:
             response = await self._client.ask(owner, call)
-            if response.status == HTTPStatus.MISDIRECTED_REQUEST:
-                response.close()
-                raise NotOwner(owner.node.node)
             try:
                 return await begin(response)
             except BaseException:
@@ -202,7 +197,9 @@ class Forwarding:
                     metrics.HOPS.labels(asked.node.node, "answered").inc()
                     return answer
                 metrics.HOPS.labels(asked.node.node, outcome_of(why)).inc()
-                log.warning("%s: %s does not answer a call: %s", call.account, asked.node.node, why)
+                level = logging.WARNING if is_first else logging.DEBUG
+                words = "%s: the node %s does not answer a call: %s"
+                log.log(level, words, call.account, asked.node.node, why)
                 _require_whole(call)
                 is_unknown = is_unknown or isinstance(why, Lost)
                 goes_on = call.is_repeatable or (is_first and not is_unknown)

@@ -12,6 +12,7 @@ from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.message_search import HistoryPage
 from openwx.accounts.outgoing import OutgoingMedia, Sent
+from openwx.accounts.streams import Slots
 from openwx.config import AccessSettings, Settings
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
@@ -174,6 +175,7 @@ class StandIn:
         self.settings = Settings(access=access or AccessSettings())
         self.accounts = {"default": Account("default")}
         self.port = 3000
+        self.streams = Slots()
         self._folder = tempfile.TemporaryDirectory()
         self.folder = MediaFolder(Path(self._folder.name), max_size=MAX_MEDIA)
         self.stopping: list[tuple[str, float]] = []
