@@ -1,4 +1,4 @@
-"""The files in docs/deploy/cluster: three nodes with the environment of compose.yaml behind its nginx, without containers.
+"""The files in docs/deploy/cluster: nodes with the environment of compose.yaml behind its nginx, without containers.
 
 Only addresses, folders and PostgreSQL's name are replaced; the accounts are those of a simulated WeChat.
 """
@@ -7,6 +7,7 @@ import asyncio
 import io
 import json
 import re
+import shutil
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -83,6 +84,26 @@ def test_compose_sets_settings_that_exist_and_fit_together() -> None:
         assert service["volumes"] == [f"{name}:/data"], "each has a folder of its own"
     assert services["balancer"]["ports"] == ["127.0.0.1:3000:3000"]
     assert (DEPLOY / "cluster" / "nginx.conf").is_file()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl here")
+@pytest.mark.parametrize("page", ["cluster.md", "zh/cluster.md"])
+async def test_the_lines_of_the_page_write_the_secrets_that_compose_asks_for(
+    page: str, tmp_path: Path
+) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    (line,) = re.findall(
+        r"^\(umask .*\)$", text.partition("cd docs/deploy/cluster\n")[2], re.MULTILINE
+    )
+    process = await asyncio.create_subprocess_exec("sh", "-c", line, cwd=tmp_path)
+    assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+    kept = tmp_path / ".env"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    known = dict(one.split("=", 1) for one in kept.read_text(encoding="utf-8").splitlines())
+    assert set(re.findall(r"\$\{(\w+):\?", read("cluster/compose.yaml"))) == known.keys()
+    assert all(re.fullmatch("[0-9a-f]{64}", one) for one in known.values())
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "/docs/deploy/cluster/.env" in ignored
 
 
 def test_the_balancer_asks_another_node_by_get_only_for_what_changes_nothing() -> None:
@@ -256,7 +277,9 @@ async def test_three_nodes_behind_the_balancer(deployed: Deployed) -> None:
 
         # More calls than nodes: most of them reach one that forwards.
         for number in range(6):
-            reply = await balancer.get("send_friend_message", displayname="小灰", content=f"{number}")
+            reply = await balancer.get(
+                "send_friend_message", displayname="小灰", content=f"{number}"
+            )
             assert (reply.status, reply.code) == (200, 0)
         form = aiohttp.FormData({"displayname": "小灰"})
         form.add_field("media", io.BytesIO(bytes(3 * 2**20)), filename="three.bin")
