@@ -249,8 +249,12 @@ async def deployed(
             simulator,
             receiver,
             postgres_url,
-            # The shortest that a configuration may say, so that the takeover is quick.
-            {"OPENWX_CLUSTER__LEASE": "5", "OPENWX_CLUSTER__JOIN_PAUSE": "1"},
+            # The shortest lease that a configuration may say, so that the takeover is quick.
+            {
+                "OPENWX_CLUSTER__LEASE": "5",
+                "OPENWX_CLUSTER__JOIN_PAUSE": "1",
+                "OPENWX_ACCOUNTS__DEFAULT__SEND_INTERVAL": "0",
+            },
         )
         stack.push_async_callback(found.close)
         yield found
