@@ -139,13 +139,13 @@ async def running(
             ]
             tasks.create_task(_run(service, background), name="gateway")
             tasks.create_task(_have_libmagic(), name="libmagic")
-            if node is not None:
-                tasks.create_task(node.run(), name="node")
+            owning = None if node is None else tasks.create_task(node.run(), name="node")
             try:
                 yield service
             finally:
-                if node is not None:
+                if node is not None and owning is not None:
                     await node.leave()
+                    await asyncio.wait({owning})
                 gateway.stop()
 
 

@@ -16,8 +16,9 @@ from openwx.cluster.rows import Rows
 from openwx.cluster.starting import Starting
 from openwx.cluster.term import STARTING_AT_A_TIME, Shared, Term
 from openwx.config import Settings
+from openwx.errors import LeaseLost
 from openwx.steady import steady
-from openwx.store.base import Journal, JournalError, Ownership, Visits
+from openwx.store.base import InDoubt, Journal, JournalError, Ownership, Visits
 from openwx.store.records import ClusterView
 from openwx.throttle import Throttle
 
@@ -28,7 +29,7 @@ _LOG_EVERY_S = 60.0
 
 
 class ClusterNode:
-    """Runs the accounts that this node owns, and decides which these are. ``run`` has an owner until ``leave``."""
+    """Runs the accounts that this node owns, and decides which these are: in ``run``, until ``leave``."""
 
     def __init__(
         self,
@@ -60,7 +61,6 @@ class ClusterNode:
         self._joined: tuple[UUID, float] = (ownership.incarnation, steady())
         self._is_draining = False
         self._leaving = asyncio.Event()
-        self._left = asyncio.Event()
         self._wake = asyncio.Event()
         self._told = Throttle(_LOG_EVERY_S)
         self.starting = Starting(
@@ -92,32 +92,28 @@ class ClusterNode:
     # -- life ------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Run accounts until ``leave``."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                while not self._leaving.is_set():
-                    try:
-                        await self._turn(tasks)
-                    except JournalError as error:
-                        if self._told.allows():
-                            log.warning("the cluster cannot be seen now: %s", error)
-                        await self._pause(hinted=False)
-                    else:
-                        await self._pause(hinted=True)
-                for term in self._terms.values():
-                    term.hand_over("")
-        finally:
-            self._left.set()
+        """Run accounts until ``leave``, and hand them over then."""
+        async with asyncio.TaskGroup() as tasks:
+            while not self._leaving.is_set():
+                try:
+                    await self._turn(tasks)
+                except (JournalError, InDoubt, LeaseLost) as error:
+                    if self._told.allows():
+                        log.warning("the cluster cannot be seen now: %s", error)
+                    await self._pause(hinted=False)
+                else:
+                    await self._pause(hinted=True)
+            for term in self._terms.values():
+                term.hand_over("")
 
     async def leave(self) -> None:
-        """Hand all accounts over, and return when this is done. Nothing is taken any more."""
+        """Take nothing any more, and have ``run`` return when all is handed over."""
         self._leaving.set()
         self._wake.set()
         try:
             await self.ownership.set_draining(self.name, is_draining=True)
         except JournalError as error:
             log.warning("the other nodes were not told that this one drains: %s", error)
-        await self._left.wait()
 
     async def _turn(self, tasks: asyncio.TaskGroup) -> None:
         """Look at the cluster, and do what is to be done."""
@@ -178,9 +174,24 @@ class ClusterNode:
     async def _run(self, name: str, term: Term) -> None:
         try:
             await term.run()
+        except Exception:
+            log.exception("%s: a bug in openwx; this node lets it go in a while", name)
+            await self._pause_after_a_bug(name)
         finally:
             del self._terms[name]
             self._wake.set()
+
+    async def _pause_after_a_bug(self, name: str) -> None:
+        """Keep an account for a lease, so that it does not go round all nodes without a pause; then release it."""
+        try:
+            async with asyncio.timeout(self._settings.cluster.lease):
+                await self._leaving.wait()
+        except TimeoutError:
+            log.info("%s: another node may try it now", name)
+        try:
+            await self.ownership.release(name)
+        except (JournalError, LeaseLost) as error:
+            log.warning("%s: not released: %s", name, error)
 
     async def _add_rows(self, names: Iterable[str]) -> None:
         saved = await registry.load(self._journal)

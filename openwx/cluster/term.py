@@ -131,9 +131,17 @@ class Term:
             if self._goal is Goal.STOP and self._is_wanted_again:
                 self._goal = None
         finally:
-            if self._account is not None:
-                await self._shared.manager.drop(self._account)
-                self._account = None
+            await self._end()
+
+    async def _end(self) -> None:
+        """Forget the account, which has ended, or ends now because of a bug here."""
+        account = self._account
+        if account is not None:
+            if not account.ended.is_set():
+                account.hand_over()
+                await account.ended.wait()
+            await self._shared.manager.drop(account)
+            self._account = None
 
     @asynccontextmanager
     async def _turn_to_start(self) -> AsyncIterator[bool]:

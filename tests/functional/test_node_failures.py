@@ -64,7 +64,7 @@ async def test_a_killed_node_loses_nothing(either: Cluster) -> None:
     cluster.receiver.behaves_well()
     texts = []
     for name in mine:
-        # One that it accepted for later, one that its backend refuses until it is dead.
+        # The backend refuses it until the node is dead.
         cluster.receiver.fails(status=503, content=f"before {name}")
         cluster.says(name, f"before {name}")
         await cluster.receiver.get(content=f"before {name}")
@@ -182,7 +182,8 @@ def _seen(count: int) -> float:
 
 async def test_a_rolling_restart_loses_nothing(either: Cluster) -> None:
     cluster = either
-    await spawns(cluster, *ABC)
+    nodes = ABC if cluster.account["transport"] == "web" else ("a", "b")
+    await spawns(cluster, *nodes)
     cluster.receiver.forget()
     texts: dict[str, list[str]] = {name: [] for name in cluster.names}
     enough = asyncio.Event()
@@ -197,7 +198,7 @@ async def test_a_rolling_restart_loses_nothing(either: Cluster) -> None:
             await cluster.receiver.get(content=texts[cluster.names[0]][-1])
 
     talking = asyncio.create_task(talk())
-    for node in ABC:
+    for node in nodes:
         code, err = await process(cluster, node).stop()
         assert code == 0
         assert "Traceback" not in err
@@ -226,3 +227,24 @@ async def test_a_node_that_is_started_again_takes_its_accounts_back_at_once(
     assert (await cluster.runs("n0"))["n0"] == owners["n0"]
     after = {one.account: one.epoch for one in (await cluster.view()).accounts}
     assert after["n0"] > terms["n0"]
+
+
+async def test_a_stop_while_postgresql_is_away_ends(cluster: Cluster) -> None:
+    """Nobody can be told that it leaves; others find out by its beat."""
+    async with Wire(cluster.url) as wire:
+        await asyncio.gather(cluster.start("a", url=wire.url), cluster.start("b"))
+        owners = await cluster.log_in()
+        mine = [name for name, owner in owners.items() if owner == "a"]
+        assert mine
+        node = cluster.nodes["a"]
+        assert isinstance(node, Gateway)
+        assert node.service is not None
+        accounts = [*node.service.gateway.accounts.values()]
+        wire.cut()
+        await until(lambda: all(account.is_paused for account in accounts))
+        began = steady()
+        await node.stop()
+        assert steady() - began < 20.0
+        runs = await cluster.runs()
+        assert set(runs.values()) == {"b"}
+        await cluster.delivers(mine[0], "taken")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from openwx.config import AccessSettings
+from openwx.config.models import AccessKey
 from tests.patience import until, until_seen
 
 from .nodes import Cluster
@@ -250,3 +252,59 @@ async def test_an_account_runs_only_where_it_is_configured(cluster: Cluster) -> 
     await asyncio.gather(cluster.start("a", names=("n0",)), cluster.start("b", names=("n0", "n1")))
     owners = await cluster.until_owned()
     assert owners["n1"] == "b"
+
+
+# -- who may do what -------------------------------------------------------------------------------------
+
+
+async def test_a_session_does_not_go_where_a_caller_sends_the_account(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whichever node takes the account: it deletes a session of another ``base_url`` before it starts."""
+    cluster.names = ("n0",)
+    access = AccessSettings(allow_private_targets=True)
+    await asyncio.gather(*(cluster.start(node, access=access) for node in ("a", "b")))
+    await cluster.log_in()
+    node = cluster.nodes["a"]
+    await node.get("start_client", client="new", base_url=cluster.simulator.url)
+    await cluster.simulator.add_account("one more", friends=1, groups=1).phone.logs_in()
+    await cluster.runs("new")
+
+    async def session() -> bytes | None:
+        async with cluster.visit() as journal:
+            return (await journal.state("new")).get("session")
+
+    assert await session()
+    await node.get("stop_client", client="new")
+    await cluster.until_owned(lambda owners: not owners["new"])
+    # The same address again: the session is resumed.
+    await cluster.nodes["b"].get("start_client", client="new", base_url=cluster.simulator.url)
+    await cluster.runs("new")
+    assert await session()
+    await node.get("stop_client", client="new")
+    await cluster.until_owned(lambda owners: not owners["new"])
+    assert "another base_url" not in caplog.text
+    reply = await cluster.nodes["b"].get(
+        "start_client", client="new", base_url="http://127.0.0.1:1"
+    )
+    assert reply.json["node"]
+    await until(lambda: "new: another base_url needs a new login" in caplog.text)
+    assert not await session()
+
+
+async def test_a_key_for_some_accounts_sees_no_others_on_any_node(cluster: Cluster) -> None:
+    key = AccessKey(name="one", token="secret-of-one", scope="full", accounts=["n0"])
+    access = AccessSettings(token="secret-of-all", keys=[key])
+    await asyncio.gather(*(cluster.start(node, access=access) for node in ("a", "b")))
+    await cluster.until_owned()
+    for node in cluster.nodes.values():
+        one = {"token": "secret-of-one"}
+        listed = (await node.get("check_client", **one)).json["client"]
+        assert [client["account"] for client in listed] == ["n0"]
+        for name in ("n1", "n9"):
+            for call in ("get_client_info", "stop_client", "check_client"):
+                reply = await node.get(call, client=name, **one)
+                assert (reply.status, reply.code) == (400, -2)
+                assert "n1" not in reply.words
+            assert (await node.get("start_client", client=name, **one)).code == -8
+    assert all((await cluster.owners()).values())

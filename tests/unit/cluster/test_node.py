@@ -1,0 +1,322 @@
+"""The loop of a node, with rows in memory and accounts that do nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+
+from openwx import store
+from openwx.accounts.manager import AccountManager
+from openwx.cluster.node import ClusterNode
+from openwx.cluster.term import STARTING_AT_A_TIME
+from openwx.config import AccountSettings, Settings
+from openwx.domain.events import State
+from openwx.errors import LeaseLost
+from openwx.lease import Gate, Lease
+from openwx.store.base import Journal, JournalError
+from openwx.store.records import AccountRecord, ClusterView, Node, OwnedAccount
+from tests.patience import until
+from tests.unit.cluster.seen import node as node_of
+from tests.unit.cluster.seen import uuid_of
+
+ME = "a"
+
+
+class Table:
+    """Implements ``Ownership`` in memory."""
+
+    def __init__(self) -> None:
+        self.node = ME
+        self.own_account = f"clock {ME}"
+        self.incarnation: UUID = uuid_of(ME)
+        self.lease = Lease()
+        self.former: frozenset[str] = frozenset()
+        self.rows: dict[str, OwnedAccount] = {}
+        self.nodes: list[Node] = [node_of(ME)]
+        self.gates: dict[str, Gate] = {}
+        self.released: list[tuple[str, str]] = []
+        self.is_away = False
+        self.hint = asyncio.Event()
+
+    @property
+    def owned(self) -> list[str]:
+        return sorted(self.gates)
+
+    def gate(self, account: str) -> Gate:
+        return self.gates[account]
+
+    async def view(self) -> ClusterView:
+        if self.is_away:
+            raise JournalError("away")
+        return ClusterView([*self.nodes], [*self.rows.values()])
+
+    async def until_hinted(self, within_s: float) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                await self.hint.wait()
+        except TimeoutError:
+            return
+        self.hint.clear()
+
+    async def claim(self, accounts: Sequence[str]) -> list[str]:
+        for name in accounts:
+            self.set(name, owner=self.incarnation, epoch=self.rows[name].epoch + 1, next="")
+            self.gates[name] = Gate(self.lease)
+        return [*accounts]
+
+    async def release(self, account: str, *, to: str = "") -> None:
+        if account not in self.gates:
+            raise LeaseLost("not owned")
+        self.gates.pop(account).close()
+        self.set(account, owner=None, next=to)
+        self.released.append((account, to))
+
+    async def assign(self, account: str, node: str) -> bool:
+        self.set(account, next=node)
+        return True
+
+    async def set_draining(self, node: str, *, is_draining: bool) -> bool:
+        self.nodes = [
+            replace(one, is_draining=is_draining) if one.node == node else one for one in self.nodes
+        ]
+        return True
+
+    def lose(self, account: str) -> None:
+        """Have another node take an account."""
+        self.gates.pop(account).close()
+        self.set(account, owner=uuid_of("b"))
+
+    def set(self, account: str, **changes: Any) -> None:
+        self.rows[account] = replace(self.rows[account], **changes)
+        self.hint.set()
+
+
+class Shared:
+    """A journal whose rows of accounts are those of the table."""
+
+    def __init__(self, journal: Journal, table: Table) -> None:
+        self.ownership = table
+        self._journal = journal
+        self._table = table
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    async def accounts(self) -> list[AccountRecord]:
+        return [
+            AccountRecord(
+                account=one.account, wanted=one.wanted, settings=one.settings, origin=one.origin
+            )
+            for one in self._table.rows.values()
+        ]
+
+    async def save_account(self, record: AccountRecord) -> None:
+        former = self._table.rows.get(record.account)
+        self._table.rows[record.account] = OwnedAccount(
+            account=record.account,
+            wanted=record.wanted,
+            settings=record.settings,
+            origin=record.origin,
+            owner=None if former is None else former.owner,
+            epoch=0 if former is None else former.epoch,
+            next="",
+        )
+
+
+class Idle:
+    """An account that starts when it is told to, and does nothing."""
+
+    def __init__(self, name: str, gate: Gate, settled: asyncio.Event) -> None:
+        self.name = name
+        self.gate = gate
+        self.state = State.RUNNING
+        self.stop_requested = False
+        self.ended = asyncio.Event()
+        self.was: list[str] = []
+        self._settled = settled
+
+    async def until_settled(self, within_s: float) -> None:
+        waits = [
+            asyncio.ensure_future(one)
+            for one in (self._settled.wait(), self.ended.wait(), self.gate.until_closed())
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if self.gate.is_closed:
+            self.ended.set()
+
+    def hand_over(self) -> None:
+        self._ends("handed over")
+
+    def stop(self) -> None:
+        self._ends("stopped")
+
+    def _ends(self, how: str) -> None:
+        self.was.append(how)
+        self.stop_requested = True
+        self.state = State.STOP
+        self.ended.set()
+
+
+class Manager:
+    """What a node uses of an ``AccountManager``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.accounts: dict[str, Idle] = {}
+        self.all: dict[str, Idle] = {}
+        self.settled = asyncio.Event()
+        self.faulty: set[str] = set()
+
+    def adopt(self, name: str, settings: AccountSettings, gate: Gate) -> Idle:
+        if name in self.faulty:
+            raise ValueError("a bug")
+        self.accounts[name] = self.all[name] = Idle(name, gate, self.settled)
+        return self.accounts[name]
+
+    async def drop(self, account: Idle) -> None:
+        assert account.ended.is_set()
+        del self.accounts[account.name]
+
+    def note(self, saved: object) -> None:
+        return
+
+    def stop_soon(self, account: Idle, delay_s: float) -> None:
+        account.stop()
+
+
+class World:
+    """A node, and what is around it."""
+
+    def __init__(self, journal: Journal, count: int) -> None:
+        names = [f"n{number}" for number in range(count)]
+        settings = Settings(accounts={name: AccountSettings() for name in names})
+        quick = settings.cluster.model_copy(update={"lease": 0.5, "join_pause": 0.0})
+        self.table = Table()
+        self.manager = Manager(settings)
+        self.node = ClusterNode(
+            settings.model_copy(update={"cluster": quick}),
+            cast("AccountManager", self.manager),
+            cast("Journal", Shared(journal, self.table)),
+            self.table,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the node; leave in the end."""
+        task = asyncio.create_task(self.node.run())
+        yield
+        await self.node.leave()
+        await task
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    async with store.open(tmp_path / "journal") as journal:
+        yield journal
+
+
+async def test_a_few_start_at_a_time_and_all_are_handed_over_in_the_end(journal: Journal) -> None:
+    world = World(journal, 10)
+    table, manager = world.table, world.manager
+    async with world.running():
+        await until(lambda: len(manager.all) == STARTING_AT_A_TIME)
+        assert len(table.owned) == 10
+        assert len(manager.accounts) == STARTING_AT_A_TIME
+        manager.settled.set()
+        await until(lambda: len(manager.accounts) == 10)
+        manager.settled.clear()
+    assert {name: one.was for name, one in manager.all.items()} == {
+        f"n{number}": ["handed over"] for number in range(10)
+    }
+    assert sorted(table.released) == [(f"n{number}", "") for number in range(10)]
+    assert table.nodes[0].is_draining
+
+
+async def test_what_has_not_started_yet_is_released_without_a_start(journal: Journal) -> None:
+    world = World(journal, 8)
+    async with world.running():
+        await until(lambda: len(world.manager.all) == STARTING_AT_A_TIME)
+    assert len(world.manager.all) == STARTING_AT_A_TIME
+    assert len(world.table.released) == 8
+
+
+async def test_an_account_that_is_lost_is_not_released_and_may_come_back(journal: Journal) -> None:
+    world = World(journal, 1)
+    table, manager = world.table, world.manager
+    manager.settled.set()
+    table.nodes.append(node_of("b"))
+    async with world.running():
+        await until(lambda: "n0" in manager.accounts)
+        first = manager.accounts["n0"]
+        table.lose("n0")
+        first.ended.set()
+        await until(lambda: not manager.accounts)
+        assert not table.released
+        table.set("n0", owner=None)
+        await until(lambda: "n0" in manager.accounts)
+        assert manager.accounts["n0"] is not first
+
+
+async def test_a_move_is_released_to_its_node(journal: Journal) -> None:
+    world = World(journal, 1)
+    world.manager.settled.set()
+    world.table.nodes.append(node_of("b"))
+    async with world.running():
+        await until(lambda: "n0" in world.manager.accounts)
+        await world.table.assign("n0", "b")
+        await until(lambda: world.table.released)
+    assert world.table.released == [("n0", "b")]
+    assert world.manager.all["n0"].was == ["handed over"]
+
+
+async def test_what_is_not_wanted_is_stopped_and_started_when_it_is_again(journal: Journal) -> None:
+    world = World(journal, 1)
+    table, manager = world.table, world.manager
+    manager.settled.set()
+    async with world.running():
+        await until(lambda: "n0" in manager.accounts)
+        first = manager.accounts["n0"]
+        table.set("n0", wanted=False)
+        await until(lambda: table.released)
+        assert first.was == ["stopped"]
+        table.set("n0", wanted=True)
+        await until(lambda: "n0" in manager.accounts)
+
+
+async def test_a_bug_in_one_stops_that_one(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is let go after a while, so that it does not go round all nodes."""
+    world = World(journal, 3)
+    world.manager.faulty.add("n1")
+    world.manager.settled.set()
+    async with world.running():
+        await until(lambda: world.manager.accounts.keys() == {"n0", "n2"})
+        await until(lambda: world.table.released)
+        assert world.table.released == [("n1", "")]
+        assert "n1: a bug in openwx" in caplog.text
+        world.manager.faulty.clear()
+        await until(lambda: "n1" in world.manager.accounts)
+
+
+async def test_while_the_store_is_away_nothing_changes(journal: Journal) -> None:
+    world = World(journal, 2)
+    table, manager = world.table, world.manager
+    manager.settled.set()
+    async with world.running():
+        await until(lambda: len(manager.accounts) == 2)
+        table.is_away = True
+        table.set("n0", wanted=False)
+        table.lease.renew(0.0)
+        assert world.node.why_not_ready == "the node has no lease"
+        await until(lambda: not table.hint.is_set())
+        assert len(manager.accounts) == 2
+        table.is_away = False
+        table.lease.renew(float("inf"))
+        await until(lambda: table.released == [("n0", "")])
+    assert world.node.why_not_ready == "the node drains"
