@@ -41,6 +41,8 @@ class Table:
         self.gates: dict[str, Gate] = {}
         self.released: list[tuple[str, str]] = []
         self.is_away = False
+        self.fails_after_claim = False
+        self.looks = 0
         self.hint = asyncio.Event()
 
     @property
@@ -53,6 +55,7 @@ class Table:
     async def view(self) -> ClusterView:
         if self.is_away:
             raise JournalError("away")
+        self.looks += 1
         return ClusterView([*self.nodes], [*self.rows.values()])
 
     async def until_hinted(self, within_s: float) -> None:
@@ -67,6 +70,9 @@ class Table:
         for name in accounts:
             self.set(name, owner=self.incarnation, epoch=self.rows[name].epoch + 1, next="")
             self.gates[name] = Gate(self.lease)
+        if self.fails_after_claim:
+            self.fails_after_claim = False
+            raise JournalError("away")
         return [*accounts]
 
     async def release(self, account: str, *, to: str = "") -> None:
@@ -272,6 +278,48 @@ async def test_a_move_is_released_to_its_node(journal: Journal) -> None:
         await until(lambda: world.table.released)
     assert world.table.released == [("n0", "b")]
     assert world.manager.all["n0"].was == ["handed over"]
+
+
+async def test_what_a_restart_took_back_can_be_moved(journal: Journal) -> None:
+    """The first right of a node to what its former process had ends with the next term."""
+    world = World(journal, 1)
+    table = world.table
+    world.manager.settled.set()
+    table.nodes.append(node_of("b"))
+    table.former = frozenset({"n0"})
+    async with world.running():
+        await until(lambda: "n0" in world.manager.accounts)
+        await table.assign("n0", "b")
+        await until(lambda: table.released)
+        looks = table.looks
+        await until(lambda: table.looks > looks + 1)
+        assert table.rows["n0"].next == "b"
+        assert table.owned == []
+
+
+async def test_what_was_claimed_by_a_call_that_failed_runs(journal: Journal) -> None:
+    world = World(journal, 2)
+    table = world.table
+    world.manager.settled.set()
+    table.fails_after_claim = True
+    async with world.running():
+        await until(lambda: len(world.manager.accounts) == 2)
+        assert not table.fails_after_claim
+
+
+async def test_what_the_journal_failed_is_released(journal: Journal) -> None:
+    """It is this node's as far as the others know, but nothing may be written for it any more."""
+    world = World(journal, 1)
+    table, manager = world.table, world.manager
+    manager.settled.set()
+    async with world.running():
+        await until(lambda: "n0" in manager.accounts)
+        first = manager.accounts["n0"]
+        first.gate.close()
+        first.ended.set()
+        await until(lambda: table.released == [("n0", "")])
+        await until(lambda: "n0" in manager.accounts)
+        assert manager.accounts["n0"] is not first
 
 
 async def test_what_is_not_wanted_is_stopped_and_started_when_it_is_again(journal: Journal) -> None:
