@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from functools import partial
 from uuid import UUID
 
 from openwx import metrics
 from openwx.accounts import registry
 from openwx.accounts.manager import AccountManager
 from openwx.accounts.media.probe import SharedFolder
+from openwx.accounts.registry import AccountRegistry
 from openwx.cluster.beats import Beats
 from openwx.cluster.directory import Directory
 from openwx.cluster.placement import Absences, Decision, Placing, decide
@@ -213,11 +215,14 @@ class ClusterNode:
             log.warning("%s: not released: %s", name, error)
 
     async def _add_rows(self, names: Iterable[str]) -> None:
-        saved = await registry.load(self._journal)
         for name in names:
-            if name not in saved.saved:
-                row = saved.with_digest(name, self.rows.digest_of(name))
-                await registry.save(self._journal, row, name)
+            await registry.change(
+                self._journal, self.ownership, name, partial(self._with_row, name=name)
+            )
+
+    def _with_row(self, saved: AccountRegistry, *, name: str) -> AccountRegistry:
+        """Add an account of the configuration, unless another node has."""
+        return saved if name in saved.saved else saved.with_digest(name, self.rows.digest_of(name))
 
     def _tell(self, decision: Decision) -> None:
         self.lost = decision.lost

@@ -1,7 +1,7 @@
 """The loop of a node, with rows in memory and accounts that do nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +27,12 @@ from tests.unit.cluster.seen import uuid_of
 ME = "a"
 
 
+def record_of(row: OwnedAccount) -> AccountRecord:
+    return AccountRecord(
+        account=row.account, wanted=row.wanted, settings=row.settings, origin=row.origin
+    )
+
+
 class Table:
     """Implements ``Ownership`` in memory."""
 
@@ -42,6 +48,8 @@ class Table:
         self.released: list[tuple[str, str]] = []
         self.is_away = False
         self.fails_after_claim = False
+        self.meanwhile: Callable[[], object] | None = None
+        """What another node does before the next change of a row."""
         self.looks = 0
         self.hint = asyncio.Event()
 
@@ -82,6 +90,24 @@ class Table:
         self.set(account, owner=None, next=to)
         self.released.append((account, to))
 
+    async def replace_account(self, former: AccountRecord | None, record: AccountRecord) -> bool:
+        if self.meanwhile is not None:
+            self.meanwhile()
+            self.meanwhile = None
+        row = self.rows.get(record.account)
+        if former != (None if row is None else record_of(row)):
+            return False
+        self.rows[record.account] = OwnedAccount(
+            account=record.account,
+            wanted=record.wanted,
+            settings=record.settings,
+            origin=record.origin,
+            owner=None if row is None else row.owner,
+            epoch=0 if row is None else row.epoch,
+            next="",
+        )
+        return True
+
     async def assign(self, account: str, node: str) -> bool:
         self.set(account, next=node)
         return True
@@ -114,24 +140,7 @@ class Shared:
         return getattr(self._journal, name)
 
     async def accounts(self) -> list[AccountRecord]:
-        return [
-            AccountRecord(
-                account=one.account, wanted=one.wanted, settings=one.settings, origin=one.origin
-            )
-            for one in self._table.rows.values()
-        ]
-
-    async def save_account(self, record: AccountRecord) -> None:
-        former = self._table.rows.get(record.account)
-        self._table.rows[record.account] = OwnedAccount(
-            account=record.account,
-            wanted=record.wanted,
-            settings=record.settings,
-            origin=record.origin,
-            owner=None if former is None else former.owner,
-            epoch=0 if former is None else former.epoch,
-            next="",
-        )
+        return [record_of(one) for one in self._table.rows.values()]
 
 
 class Idle:
@@ -334,6 +343,33 @@ async def test_what_is_not_wanted_is_stopped_and_started_when_it_is_again(journa
         assert first.was == ["stopped"]
         table.set("n0", wanted=True)
         await until(lambda: "n0" in manager.accounts)
+
+
+@pytest.mark.parametrize("has_row", [False, True])
+async def test_a_stop_is_not_undone_by_what_a_node_notes_of_its_configuration(
+    journal: Journal, has_row: bool
+) -> None:
+    """It comes from another node, between the look at the row and the change of it."""
+    world = World(journal, 1)
+    table = world.table
+    world.manager.settled.set()
+    row = OwnedAccount(
+        account="n0",
+        wanted=True,
+        settings=b'{"digest":"of another configuration"}',
+        origin="config",
+        owner=None,
+        epoch=1,
+        next="",
+    )
+    table.meanwhile = lambda: table.rows.update(n0=replace(table.rows.get("n0", row), wanted=False))
+    if has_row:
+        table.rows["n0"] = row
+    async with world.running():
+        await until(lambda: table.meanwhile is None)
+        looks = table.looks
+        await until(lambda: table.looks > looks + 1 and not table.owned)
+    assert not table.rows["n0"].wanted
 
 
 async def test_a_bug_in_one_stops_that_one(
