@@ -26,6 +26,11 @@ Anything else is a bug and surfaces.
 from enum import IntEnum, StrEnum
 from typing import Any
 
+import msgspec
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON of the wanted type: no UTF-8, or nested too deeply."""
+
 
 class OpenwxError(Exception):
     """The base of every exception that openwx raises on purpose."""

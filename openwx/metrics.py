@@ -90,7 +90,7 @@ HOPS = Counter(
     "openwx_hops",
     "Calls that were forwarded to the node that owns the account, by that node and how it went.",
     ["node", "outcome"],
-    registry=REGISTRY,
+    registry=OF_NODES,
 )
 DROPPED = Counter(
     "openwx_dropped",

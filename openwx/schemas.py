@@ -1,4 +1,4 @@
-"""The JSON of the API's answers: routes encode these types, and ``openwx.client`` decodes them.
+"""The JSON of the API's answers: routes encode these types, and ``openwx.client`` decodes them. And the size of a text.
 
 This module imports nothing of the server. The docstrings are descriptions in ``/openapi.json``.
 """
@@ -10,6 +10,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from openwx import __version__
+
+MAX_CONTENT = 16 * 1024
+"""The size of a text that is sent, in bytes of UTF-8: about what WeChat takes in one."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from openwx.accounts.manager import AccountManager
 from openwx.accounts.media import types
 from openwx.accounts.media.fetcher import Fetcher
 from openwx.accounts.media.folder import MediaFolder
-from openwx.accounts.media.keeping import delete_orphans
+from openwx.accounts.media.keeping import tidy
 from openwx.accounts.media.local import AllowedFiles
 from openwx.accounts.media.probe import SharedFolder
 from openwx.accounts.private_targets import AddressGuard, given_by_caller
@@ -38,7 +38,7 @@ from openwx.errors import ConfigError, LeaseLost, NotNowError, WeChatError
 from openwx.reporter import clock as clocks
 from openwx.reporter.clock import Clock
 from openwx.store.base import InDoubt, Journal, JournalError, JournalUnavailable
-from openwx.store.files import FileStoreError, MediaStore
+from openwx.store.files import FileStoreError, FileStoreRefusedError, MediaStore
 from openwx.store.records import NodeOptions, WriteBatch
 from openwx.timing import Timing
 from openwx.transports import by_kind
@@ -150,15 +150,25 @@ async def running(
 
 
 async def _media_store(settings: Settings, stack: AsyncExitStack) -> MediaStore:
-    """Open the store of media. Raises ``ConfigError`` where it cannot be used."""
+    """Open the store of media. One that is away now is told: its files stay on this node for so long.
+
+    Raises ``ConfigError`` where it cannot work with these settings.
+    """
     kind, node = settings.media_store, settings.cluster.node
     database = settings.store
     try:
-        return await stack.enter_async_context(
+        opened = await stack.enter_async_context(
             store.open_files(kind, url=database.url, schema=database.schema, node=node)
         )
-    except (FileStoreError, JournalError) as error:
-        raise NotNowError(f"media.store {kind}: {error}") from error
+        try:
+            await opened.check()
+        except FileStoreRefusedError:
+            raise
+        except FileStoreError as error:
+            log.error("media.store %s: %s", kind, error)  # noqa: TRY400 - no bug
+    except FileStoreRefusedError as error:
+        raise ConfigError(f"media.store {kind}: {error}") from error
+    return opened
 
 
 async def _open_journal(
@@ -249,8 +259,7 @@ async def _prune(settings: Settings, gateway: AccountManager, shared: Resources)
                 metrics.dropped(
                     log, "old_media", words, gone, keep_days, count=gone, level=logging.INFO
                 )
-            own = {name for one in wanted if (name := folder.own_name(one))}
-            await delete_orphans(shared.media_store, own)
+            await tidy(shared.media_store, folder, wanted)
         except (JournalError, InDoubt, LeaseLost, FileStoreError, OSError) as error:
             log.warning("old entries and media cannot be deleted now: %s", error)
         await asyncio.sleep(PRUNE_EVERY_S)

@@ -184,8 +184,8 @@ class EventRecorder:
 
     async def _write_with_files(self, batch: WriteBatch, on_trouble: OnTrouble) -> WriteResult:
         """Write a batch when the files that it names are where other nodes find them."""
-        attachments = [new.attachment for new in batch.reports]
-        attachments += [done.attachment for done in batch.completed]
+        attachments = [new.attachment for new in batch.reports if new.targets]
+        attachments += [done.attachment for done in batch.completed if done.targets]
 
         async def write() -> WriteResult:
             await self._files.keeper.keep_if_possible(attachments)

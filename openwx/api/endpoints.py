@@ -5,28 +5,25 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
 from aiohttp import hdrs, web
 
 from openwx import metrics
 from openwx.accounts import journal_guard
 from openwx.accounts.event_filter import EVERYTHING
 from openwx.api import answers, audit, confirm, routing, statuses
-from openwx.api.access import CLIENT, Access, unauthenticated, unwanted
+from openwx.api.access import CLIENT, Access
 from openwx.api.answers import Answer
+from openwx.api.call_reader import IDEMPOTENCY_KEY, Asked, CallReader
 from openwx.api.callers import Caller
 from openwx.api.capabilities import require
 from openwx.api.disconnect import PendingCalls
 from openwx.api.ignored import IgnoredReport
 from openwx.api.intent import opens_a_page, why_unwanted
-from openwx.api.models import STRICT
-from openwx.api.parameters import BodyLimits, RequestParams, read_body, read_query
+from openwx.api.parameters import BodyLimits, RequestParams, read_query
 from openwx.api.peers.hops import Destination, Hops
-from openwx.api.peers.spool import Spool
 from openwx.api.routing import METHODS, ImageReply, LongPoll, Route
 from openwx.api.sse import stream_events
 from openwx.api.stream_models import EventStream, Listing, Socket
-from openwx.api.texts import UnusableBodyError
 from openwx.api.visible import VisibleGateway
 from openwx.api.websocket import Sockets
 from openwx.errors import CallerError, Code, LeaseLost, WeChatError
@@ -39,25 +36,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-IDEMPOTENCY_KEY = "Idempotency-Key"
 LAST_EVENT_ID = "Last-Event-ID"
-
-
-class _Asked(msgspec.Struct):
-    """What is known of a call so far, also of one that is refused while it is read."""
-
-    caller: Caller | None = None
-    """Whose token it has."""
-    params: RequestParams = msgspec.field(default_factory=lambda: RequestParams({}, {}))
-    body: Spool | None = None
-    """What was read of the body, where the call may have to be forwarded."""
-    to: Destination | None = None
-    """The other node that must answer; None where this one does."""
-
-    async def end(self) -> None:
-        """Forget the body."""
-        if self.body is not None:
-            await self.body.close()
 
 
 class Endpoints:
@@ -75,6 +54,7 @@ class Endpoints:
         self._node = node
         self._access = access
         self._hops = hops
+        self._reader = CallReader(access, hops)
         self.pending = PendingCalls()
         self._ignored = IgnoredReport()
 
@@ -95,7 +75,7 @@ class Endpoints:
         async def endpoint(request: web.Request) -> web.StreamResponse:
             also(route=row.name)
             origin = callback = None
-            asked = _Asked()
+            asked = Asked()
             reply: object = None
             headers: dict[str, str] = {}
             try:
@@ -104,21 +84,21 @@ class Endpoints:
                     count(page.code)
                     return page.response()
                 origin = access.admit(request)
-                caller, params = await self._read(request, row, limits, why, asked)
+                caller = await self._reader.read(request, row, limits, why, asked)
+                params = asked.params
                 also(key=caller.name)
-                if asked.to is not None:
+                with params.discard_on_error():
                     callback = access.callback(request, params.texts)
+                    asked.to = asked.to or await self._destination(row, params.texts, caller)
+                if asked.to is not None:
+                    params.discard_files()
                     return await self._forwarded(request, row, caller, asked, origin)
                 if params.ignored or params.unread:
                     headers[answers.IGNORED] = self._ignored.log(row, params)
                 if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
                     params.texts["after"] = request.headers[LAST_EVENT_ID]
-                try:
-                    callback = access.callback(request, params.texts)
+                with params.discard_on_error():
                     work = prepare(params, caller)
-                except BaseException:
-                    params.discard_files()
-                    raise
                 reply = await (
                     self.pending.run(request, work) if row.cancel_on_disconnect else work
                 )
@@ -248,7 +228,7 @@ class Endpoints:
         return await self._hops.destination(row, texts, caller)
 
     async def _forwarded(
-        self, request: web.Request, row: Route, caller: Caller, asked: _Asked, origin: str | None
+        self, request: web.Request, row: Route, caller: Caller, asked: Asked, origin: str | None
     ) -> web.StreamResponse:
         """Answer as the owner does, who counts the call and has it in its audit log."""
         hops, to = self._hops, asked.to
@@ -329,113 +309,19 @@ class Endpoints:
         except CallerError:
             return None  # the usual answer says that its query cannot be read
 
-    async def _read(
-        self,
-        request: web.Request,
-        row: Route,
-        limits: BodyLimits,
-        why_unwanted: str,
-        asked: _Asked,
-    ) -> tuple[Caller, RequestParams]:
-        """Read query and body, and note in ``asked`` what is known by then.
-
-        To who has no token, or none of the route's scope, no other error is revealed.
-
-        A request that is unwanted for the given reason needs a token, even if no other request does.
-        """
-        access = self._access
-        if why_unwanted and not access.needs_token:
-            raise unwanted(why_unwanted)
-        caller: Caller | None = None
-        query = RequestParams({}, {})
-        if self._hops is not None:
-            asked.body = self._hops.spool(request)
-        try:
-            asked.params = query = read_query(request, row.known)
-            asked.caller = caller = access.caller(request, query.texts)
-            is_known = caller is not None and caller.has(row.scope)
-            if caller is not None and await self._is_forwarded_unread(request, row, asked):
-                return caller, query
-            allowed = limits if is_known else limits.for_strangers()
-            body = await read_body(request, allowed, row.known, asked.body)
-        except UnusableBodyError as error:
-            if caller is None:
-                raise await self._refusal(request, query, why_unwanted) from None
-            caller.require(row.scope_of(query.texts))
-            if not row.needs_no_body(query.texts):
-                raise
-            body = RequestParams({}, {}, unread=error.status)
-        except CallerError:
-            asked.caller = caller = access.caller(request, query.texts)
-            if caller is None:
-                raise await self._refusal(request, query, why_unwanted) from None
-            caller.require(row.scope_of(query.texts))
-            raise
-        asked.params = params = query if body is None else _merge(row, query, body)
-        if body is not None:
-            asked.caller = caller = access.caller(request, params.texts)
-        if caller is None:
-            params.discard_files()
-            raise await self._refusal(request, params, why_unwanted)
-        with params.discard_on_error():
-            self._merge_head(request, query, params)
-            asked.to = await self._destination(row, params.texts, caller)
-        if asked.to is not None:
-            params.discard_files()
-        return caller, params
-
-    def _merge_head(
-        self, request: web.Request, query: RequestParams, params: RequestParams
-    ) -> None:
-        """Treat headers as parameters. CallerError -2 where they contradict each other."""
-        if IDEMPOTENCY_KEY in request.headers:
-            _merge_once("idempotency_key", params, request.headers[IDEMPOTENCY_KEY])
-        if client := self._client_of_head(request, query):
-            _merge_once("client", params, client)
-        if statuses.STRICT_HEADER in request.headers:
-            params.texts.setdefault(STRICT, request.headers[statuses.STRICT_HEADER])
-
-    def _client_of_head(self, request: web.Request, query: RequestParams) -> str:
-        """Return the account that the head of a request names, so that its body cannot name another one.
-
-        Where no other node has accounts, the ``client`` of the body wins over that of the query.
-        """
-        in_query = "" if self._hops is None else query.texts.get("client", "")
-        client = self._access.account_of(request) or in_query
-        if in_query not in ("", client):
-            words = f"client must be the same in the query and in the header {CLIENT}"
-            raise CallerError(Code.BAD_PARAMETER, words)
-        return client
-
-    async def _is_forwarded_unread(self, request: web.Request, row: Route, asked: _Asked) -> bool:
-        """Return whether another node must answer a call whose long body is not read here."""
-        caller, query = asked.caller, asked.params
-        if self._hops is None or not self._hops.is_long(request):
-            return False
-        client = self._client_of_head(request, query)
-        if client and caller is not None and caller.has(row.scope):
-            texts = query.texts | {"client": client}
-            asked.to = await self._hops.destination(row, texts, caller)
-        return asked.to is not None
-
-    async def _refusal(
-        self, request: web.Request, params: RequestParams, why_unwanted: str
-    ) -> CallerError:
-        """Return the error for a caller without the right token, after a delay if it guesses."""
-        if self._access.is_presented(request, params.texts):
-            await self._access.guesses.slow_down(request)
-        return unwanted(why_unwanted) if why_unwanted else unauthenticated()
-
     async def _render(self, request: web.Request, reply: object) -> Answer:
+        headers: dict[str, str]
         if isinstance(reply, ImageReply):
-            headers: dict[str, str] = {hdrs.CACHE_CONTROL: reply.cache_control}
+            headers = {hdrs.CACHE_CONTROL: reply.cache_control}
             if reply.etag:
                 headers["ETag"] = f'"{reply.etag}"'
                 if _is_cached(request, reply.etag):
                     return Answer(b"", 304, content_type=reply.content_type, headers=headers)
             return Answer(reply.data, content_type=reply.content_type, headers=headers)
         if isinstance(reply, LongPoll):
-            return Answer(b"[" + b",".join(await self.pending.poll(request, reply)) + b"]")
+            encoded, taken = await self.pending.poll(request, reply)
+            headers = self._access.note_taken(reply, taken)
+            return Answer(b"[" + b",".join(encoded) + b"]", headers=headers)
         if isinstance(reply, Listing):
             return Answer(b"[" + b",".join(reply.reports) + b"]", headers=dict(reply.headers))
         return answers.success(reply)
@@ -444,16 +330,6 @@ class Endpoints:
 async def _nothing() -> list[object]:
     """Answer for a list of what the transport cannot have."""
     return []
-
-
-def _merge(row: Route, query: RequestParams, body: RequestParams) -> RequestParams:
-    """Merge both: the body wins. A body without parameters of this route is ignored if the query suffices."""
-    is_useless = not body.texts and not body.files
-    if is_useless and body.ignored and row.needs_no_body(query.texts):
-        why = body.unread or "it has none of this route's parameters"
-        return RequestParams(query.texts, {}, query.ignored, why)
-    ignored = list(dict.fromkeys((*query.ignored, *body.ignored)))
-    return RequestParams({**query.texts, **body.texts}, body.files, ignored, body.unread)
 
 
 async def _runs_elsewhere(gateway: VisibleGateway, name: str | None) -> object:
@@ -489,10 +365,3 @@ def _failure(name: str, error: Exception, params: RequestParams) -> Answer:
 def _is_cached(request: web.Request, etag: str) -> bool:
     """Return whether the caller has this copy (RFC 9110, section 13.1.2)."""
     return any(tag.value in (etag, "*") for tag in request.if_none_match or ())
-
-
-def _merge_once(name: str, params: RequestParams, value: str) -> None:
-    """Treat what the head says as the parameter; where both are there, they must agree."""
-    if params.texts.setdefault(name, value) != value:
-        words = f"{name} must be given once; the head of the request says something else"
-        raise CallerError(Code.BAD_PARAMETER, words)

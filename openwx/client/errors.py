@@ -27,12 +27,8 @@
 
 from typing import Any
 
-import msgspec
-
 from openwx.errors import KEY_REUSED, Code, OpenwxError
-
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for bytes that are no JSON of the wanted type: no UTF-8, or nested too deeply."""
+from openwx.errors import UNREADABLE as UNREADABLE  # noqa: PLC0414 - used as errors.UNREADABLE
 
 
 class CallFailed(OpenwxError):

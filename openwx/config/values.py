@@ -275,9 +275,10 @@ def _media_store(value: Any) -> str | None:
         return value.lower()
     if isinstance(value, str) and _BUCKET.fullmatch(value):
         return value.rstrip("/")
-    raise BadValueError(
-        f"must be database, folder, or a bucket such as s3://bucket/prefix, not {found(value)}"
-    )
+    words = "must be database, folder, or a bucket such as s3://bucket/prefix"
+    if isinstance(value, str) and "@" in value:  # what is written before it may be a secret
+        raise BadValueError(f"{words}, without a key: AWS_ACCESS_KEY_ID and the like have it")
+    raise BadValueError(f"{words}, not {found(value)}")
 
 
 def _target_name(value: Any) -> str | None:

@@ -11,13 +11,14 @@ from openwx.accounts.history import ChatFinder, payload_of
 from openwx.accounts.media.registry import described
 from openwx.accounts.outgoing import OutgoingMessage
 from openwx.api.capabilities import require
-from openwx.api.routes.sending import MAX_CONTENT, SendFriendMessage, SendGroupMessage, send
+from openwx.api.routes.sending import SendFriendMessage, SendGroupMessage, send
 from openwx.console.context import PageContext, base_of
 from openwx.console.messages import MessageView, message_of, one_line
 from openwx.console.pictures import sizes_of
 from openwx.console.wording import PageError, error_reason
 from openwx.domain.contacts import Chat, Group, Member
 from openwx.errors import CallerError, Code, LeaseLost
+from openwx.schemas import MAX_CONTENT
 from openwx.store.base import InDoubt
 from openwx.store.records import StoredReport
 from openwx.transports.base import Capability

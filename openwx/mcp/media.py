@@ -35,8 +35,8 @@ _PAGE = 200
 GONE = "its file is no longer on the disk, or was changed since"
 
 
-class Getting:
-    """The tool."""
+class MediaTool:
+    """The tool for media."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway

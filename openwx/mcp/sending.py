@@ -24,6 +24,7 @@ from openwx.errors import OpenwxError
 from openwx.mcp import answers, files
 from openwx.mcp.chats import Contact, choose, look
 from openwx.mcp.gateway import Gateway, words
+from openwx.schemas import MAX_CONTENT
 
 ANSWER_S = 45.0
 """How long an outcome is waited for, in seconds: many clients give up on a tool after a minute."""
@@ -69,7 +70,9 @@ class Sending:
     async def send_message(
         self,
         chat: ChatText,
-        text: Annotated[str, Field(min_length=1, description="at most 16384 bytes in UTF-8")],
+        text: Annotated[
+            str, Field(min_length=1, description=f"at most {MAX_CONTENT} bytes in UTF-8")
+        ],
         idempotency_key: Key = "",
     ) -> answers.Sent:
         """Send a text to a friend or group that the configuration allows. A person receives it; it stays sent.

@@ -11,10 +11,10 @@ from pydantic import create_model
 
 import openwx
 from openwx.mcp.gateway import Gateway
-from openwx.mcp.media import Getting
+from openwx.mcp.media import MediaTool
 from openwx.mcp.reading import Reading
 from openwx.mcp.sending import Sending
-from openwx.mcp.status import Telling
+from openwx.mcp.status import StatusTool
 
 _INSTRUCTIONS = """\
 Reads and writes WeChat chats of your user's account, through the openwx gateway.
@@ -36,8 +36,8 @@ def make(gateway: Gateway) -> MCPServer:
         _tool(reading.list_chats, "List chats", _READS),
         _tool(reading.read_messages, "Read messages", _READS),
         _tool(reading.wait_for_message, "Wait for messages", _READS),
-        _tool(Getting(gateway).get_media, "Get a picture or file", _READS),
-        _tool(Telling(gateway).account_status, "Show the state", _READS),
+        _tool(MediaTool(gateway).get_media, "Get a picture or file", _READS),
+        _tool(StatusTool(gateway).account_status, "Show the state", _READS),
     ]
     if gateway.settings.mcp.send_to:
         tools += [

@@ -8,8 +8,8 @@ from openwx.mcp.gateway import Gateway, words
 from openwx.mcp.texts import cleaned
 
 
-class Telling:
-    """The tool."""
+class StatusTool:
+    """The tool for the state."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway

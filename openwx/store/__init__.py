@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from openwx.store.base import Journal, JournalError
-from openwx.store.files import FileStoreError, FolderStore, MediaStore
+from openwx.store.files import FileStoreRefusedError, FolderStore, MediaStore
 from openwx.store.records import NodeOptions
 from openwx.store.sqlite.journal import SQLiteJournal
 
@@ -63,7 +63,7 @@ async def open_files(
 ) -> AsyncIterator[MediaStore]:
     """Open the store of media: ``folder``, ``database`` (at the journal's ``url``), or ``s3://bucket/prefix``.
 
-    Raise ``FileStoreError`` where a package is missing, or the store cannot be written.
+    Whether it works now, its ``check`` finds out. Raise ``FileStoreRefusedError`` where that is impossible.
     """
     if kind == "folder":
         yield FolderStore(is_shared=url is not None)
@@ -82,6 +82,6 @@ async def open_files(
                 files = S3Store(kind)
         except ImportError as error:
             package = "asyncpg" if kind == "database" else "obstore"
-            raise FileStoreError(f"this store of media needs another package: {package}") from error
-        await files.check()
+            words = f"this store of media needs another package: {package}"
+            raise FileStoreRefusedError(words) from error
         yield files

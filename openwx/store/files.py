@@ -21,6 +21,10 @@ class FileStoreError(OpenwxError):
     """The store cannot be used now. Nothing is known to have been done."""
 
 
+class FileStoreRefusedError(FileStoreError):
+    """It will not work with these settings: a package or a bucket is missing, or the keys do not open it."""
+
+
 class NotStoredError(OpenwxError):
     """The store does not have a file, or not all of it; the text says which of the two."""
 

@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore, from_url
 
 from openwx.store.files import (
     KEY,
     PIECE,
     FileStoreError,
+    FileStoreRefusedError,
     NotStoredError,
     damaged,
     require_key,
@@ -30,6 +31,7 @@ _PART = 5 * PIECE
 _PARTS_AT_ONCE = 2
 _LISTED = 10_000
 _CHECKED = "00000000-0000000000000000"
+_REFUSED = (FileNotFoundError, PermissionError, PermissionDeniedError, UnauthenticatedError)
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
@@ -60,7 +62,7 @@ class S3Store:
                 },
             )
         except (BaseError, ValueError) as error:
-            raise FileStoreError(f"{url} cannot be used: {_worded(error)}") from error
+            raise FileStoreRefusedError(f"{url} cannot be used: {_worded(error)}") from error
 
     async def put(self, key: str, file: Path) -> None:
         require_key(key)
@@ -133,7 +135,8 @@ async def _worded_errors(wanted: str = "") -> AsyncIterator[None]:
     except (FileNotFoundError, PermissionError, BaseError, ValueError) as error:
         if wanted and isinstance(error, FileNotFoundError):
             raise NotStoredError(f"{wanted} is not in the bucket") from error
-        raise FileStoreError(f"the store of media cannot be used: {_worded(error)}") from error
+        kind = FileStoreRefusedError if isinstance(error, _REFUSED) else FileStoreError
+        raise kind(f"the store of media cannot be used: {_worded(error)}") from error
 
 
 def _worded(error: Exception) -> str:

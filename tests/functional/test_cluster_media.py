@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from openwx.config.models import Media
+from openwx.errors import ConfigError
 from openwx.simulator import Account, Fault
 from openwx.simulator.media import JPEG, PNG
 from tests import buckets
@@ -58,7 +59,8 @@ class Scene:
         settings = self.cluster.settings(name)
         reporting = settings.report.model_copy(update=report)
         media = Media(store=self._store)
-        return await self.cluster.start(name, media=media, report=reporting)
+        pace = {"finish_s": 0.2}
+        return await self.cluster.start(name, pace=pace, media=media, report=reporting)
 
     async def hand_over(self, node: Gateway, **report: Any) -> Gateway:
         """Stop a node, lose its machine, and start another one, whose backend takes everything."""
@@ -227,10 +229,8 @@ async def accepted(scene: Scene, tmp_path: Path, **more: str) -> tuple[Gateway, 
     return node, answer.json
 
 
-@pytest.mark.parametrize("key", ["", "my-key"])
-async def test_another_node_sends_what_one_has_accepted(
-    scene: Scene, tmp_path: Path, key: str
-) -> None:
+async def test_another_node_sends_what_one_has_accepted(scene: Scene, tmp_path: Path) -> None:
+    key = "my-key" if scene.kind == "s3" else ""
     more = {"idempotency_key": key} if key else {}
     node, answer = await accepted(scene, tmp_path, **more)
     assert answer["code"] == 0, answer
@@ -303,6 +303,48 @@ async def test_a_reply_names_a_file_on_the_machine_of_the_node(
     await scene.start("b")
     upload = await scene.receiver.get(post_type="send_message")
     assert (upload["code"], data_of(upload)) == (0, PNG)
+
+
+async def test_a_node_that_is_killed_leaves_its_files_to_the_next_one(cluster: Cluster) -> None:
+    scene = Scene(cluster, "database", None)
+    process = await cluster.spawn("a")
+    await cluster.log_in()
+    scene.receiver.fails(status=503)
+    scene.account.friend("小灰").sends_image(JPEG)
+    await scene.receiver.get(format="media")
+    await process.command.kill()
+    del cluster.nodes["a"]
+    shutil.rmtree(cluster.folder / "a")
+    scene.receiver.forget()
+    scene.receiver.behaves_well()
+    cluster.simulator.faults.add("webwxgetmsgimg", Fault.EMPTY)
+    await scene.start("b")
+    assert data_of(await scene.receiver.get(format="media")) == JPEG
+
+
+async def test_a_bucket_that_nobody_made_stops_the_start(
+    cluster: Cluster, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in buckets.variables(s3_endpoint).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match="nobody-made-it"):
+        await cluster.start("a", media=Media(store="s3://nobody-made-it"))
+    del cluster.nodes["a"]
+
+
+async def test_a_bucket_that_is_away_stops_nothing(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("openwx.accounts.media.keeping.STORE_WITHIN_S", -24.0)
+    for name, value in buckets.variables("http://127.0.0.1:1").items():
+        monkeypatch.setenv(name, value)
+    cluster.names = (NAME,)
+    await cluster.start("a", media=Media(store="s3://bucket"))
+    await cluster.log_in()
+    assert "media.store s3://bucket: the store of media cannot be used" in caplog.text
+    cluster.wechat[NAME].friend("小灰").sends_image(JPEG)
+    assert data_of(await cluster.receiver.get(format="media")) == JPEG
+    assert "is on this node alone for now" in caplog.text
 
 
 async def test_a_node_without_the_folder_of_the_others_takes_no_account(

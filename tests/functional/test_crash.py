@@ -5,12 +5,15 @@ The program is the user's own, ``openwx crash-test``, which can be run for longe
 
 from collections.abc import Awaitable, Callable
 
+from tests import postgres
+
 from .world import Command
 
 Openwx = Callable[..., Awaitable[Command]]
 
 KILLS = 9
 """Two rounds of all that it may be doing when the end comes, and a SIGTERM."""
+FAULTS = 4
 ILINK_KILLS = 5
 """One round of all that it may be doing, each way in which messages come twice, and two rounds with a small budget."""
 
@@ -34,6 +37,16 @@ async def test_it_does_so_by_ilink(openwx: Openwx) -> None:
     assert "Nothing was lost" in output
     assert output.count("SIGKILL") == ILINK_KILLS
     assert output.count("repeats no_id") == 1
+
+
+async def test_nodes_lose_nothing_either(openwx: Openwx) -> None:
+    """Three nodes on one PostgreSQL, of which some are killed, paused or cut off."""
+    with postgres.for_test():  # skips where there is no PostgreSQL
+        command = await openwx("crash-test", "--nodes", "3", "--faults", str(FAULTS))
+        code, output, err = await command.ends(timeout_s=400)
+    print(output)
+    assert code == 0, output + err
+    assert "no account had two owners" in output
 
 
 async def test_a_wrong_number_is_explained(openwx: Openwx) -> None:

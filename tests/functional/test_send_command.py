@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from openwx.api.routes.sending import MAX_CONTENT
 from openwx.cli.shell import given
 from openwx.config import AccessSettings, AccountSettings
 from openwx.errors import Unreachable
+from openwx.schemas import MAX_CONTENT
 from openwx.simulator import ClawBot, Fault, Simulator
 from openwx.simulator.samples import PNG
 from tests.memory import MemoryTransports

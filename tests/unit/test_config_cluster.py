@@ -222,3 +222,47 @@ def test_a_secret_that_can_be_guessed_is_told() -> None:
 )
 def test_no_part_of_a_password_is_shown(url: str, shown: str) -> None:
     assert masked(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "store"),
+    [
+        ("database", "database"),
+        ("Folder", "folder"),
+        ("", "database"),
+        ("s3://wx-media", "s3://wx-media"),
+        ("s3://wx-media/some/where/", "s3://wx-media/some/where"),
+    ],
+)
+def test_stores_of_media(tmp_path: Path, written: str, store: str) -> None:
+    config = read(tmp_path, f'[store]\nurl = "{URL}"\n[media]\nstore = "{written}"\n')
+    assert config.media_store == store
+
+
+def test_the_usual_store_of_media(tmp_path: Path) -> None:
+    assert read(tmp_path, "").media_store == "folder"
+    assert read(tmp_path, f'[store]\nurl = "{URL}"\n').media_store == "database"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '"s3://"',
+        '"s3://wx-media/../other"',
+        '"s3://who:secret-key@wx-media"',
+        '"https://s3.example.org/wx-media"',
+        '"s3://wx-media/a b"',
+        '"disk"',
+        "5",
+    ],
+)
+def test_wrong_stores_of_media(tmp_path: Path, written: str) -> None:
+    words = problem(tmp_path, f'[store]\nurl = "{URL}"\n[media]\nstore = {written}\n')
+    assert "media.store must be database, folder, or a bucket such as s3://bucket/prefix" in words
+    assert "secret-key" not in words
+
+
+def test_a_process_alone_has_its_folder(tmp_path: Path) -> None:
+    words = problem(tmp_path, '[media]\nstore = "s3://wx-media"\n')
+    assert "has store s3://wx-media, but store.url is not set" in words
+    assert read(tmp_path, '[media]\nstore = "folder"\n').media_store == "folder"

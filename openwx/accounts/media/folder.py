@@ -219,6 +219,12 @@ class IncomingFile:
         return path
 
 
+def key_in(attachment: str) -> str:
+    """Return the key of a file that a journal names, wherever its folder is; empty for a file that has none."""
+    found = _KEPT_AS.fullmatch(Path(attachment).name)
+    return found[1] if found else ""
+
+
 def key_of(kept_as: str) -> str:
     """Return the key of a file: the part of its name that openwx made. Raises ``OSError`` for any other name."""
     found = _KEPT_AS.fullmatch(kept_as)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from openwx import backoff
-from openwx.accounts.media.folder import key_of
+from openwx.accounts.media.folder import MediaFolder, key_in, key_of
 from openwx.accounts.resources import Resources
 from openwx.keyedlock import KeyedLock
 from openwx.store.base import JournalError
@@ -177,13 +177,20 @@ class Keeper:
         log.error("%s: it cannot be read which files are waited for: %s", self._account, error)
 
 
-async def delete_orphans(store: MediaStore, needed: Set[str]) -> int:
-    """Delete files that nothing in any journal has named for a day. ``needed``: their names. Return their number.
+async def tidy(store: MediaStore, folder: MediaFolder, attachments: Set[str]) -> None:
+    """Put what journals wait for, is here, and not in the store; delete what nothing has waited for a day.
 
-    A process that ended between a batch and its deletion left them. Raise ``FileStoreError``.
+    ``attachments``: all that journals wait for, of any account. The former is of accounts that other nodes run, such as
+    after a journal was copied; a process that ended between a batch and its deletion left the latter. Raise
+    ``FileStoreError`` or ``OSError``.
     """
-    keys = {key_of(name) for name in needed}
-    orphans = [key for key in await store.older(ORPHAN_S) if key not in keys]
+    if not store.has_copies:
+        return
+    for name in sorted(filter(None, map(folder.own_name, attachments))):
+        path = folder.path_of(name)
+        if await asyncio.to_thread(path.is_file) and not await store.has(key_of(name)):
+            await store.put(key_of(name), path)
+    needed = set(map(key_in, attachments))
+    orphans = [key for key in await store.older(ORPHAN_S) if key not in needed]
     if orphans:
         await store.delete(orphans)
-    return len(orphans)

@@ -13,21 +13,17 @@ from openwx.api.peers.spool import Spool
 from openwx.cluster.directory import Owner
 
 _FORWARDED = (
-    hdrs.ACCEPT,
     hdrs.ACCEPT_LANGUAGE,
     hdrs.CONTENT_ENCODING,
     hdrs.CONTENT_TYPE,
-    hdrs.COOKIE,
-    hdrs.IF_MODIFIED_SINCE,
     hdrs.IF_NONE_MATCH,
-    hdrs.IF_RANGE,
-    hdrs.RANGE,
-    "HX-Request",
     "Idempotency-Key",
     "Last-Event-ID",
     statuses.STRICT_HEADER,
 )
 """The headers that the owner needs. Those by which a caller is judged are not among them: this node has judged it."""
+_OF_PAGES = (hdrs.COOKIE, hdrs.IF_MODIFIED_SINCE, hdrs.IF_RANGE, hdrs.RANGE, "HX-Request")
+"""Those that the pages of the console need beside."""
 _IN_A_URL = "!#$%&'()*+,/:;=?@[]~{|}^`\"<>\\"
 """What stays as it is in a query, beside letters and digits."""
 
@@ -67,9 +63,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def headers_of(request: web.BaseRequest) -> dict[str, str]:
-    """Return the headers of a request that are forwarded."""
-    return {name: request.headers[name] for name in _FORWARDED if name in request.headers}
+def headers_of(request: web.BaseRequest, *, is_page: bool = False) -> dict[str, str]:
+    """Return the headers of a request that are forwarded. ``is_page``: to a page of the console."""
+    names = (*_FORWARDED, *_OF_PAGES) if is_page else _FORWARDED
+    return {name: request.headers[name] for name in names if name in request.headers}
 
 
 def query_of(request: web.BaseRequest) -> str:

@@ -4,16 +4,19 @@ import asyncio
 import io
 import ssl
 from contextlib import AsyncExitStack
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import hdrs
+from msgspec.structs import replace
 from yarl import URL
 
 from openwx.api.peers.call import Call
-from openwx.api.peers.hop import Hop
+from openwx.api.peers.hop import BACK, Hop
 from openwx.cluster.directory import Directory, Owner
+from openwx.neterrors import describe
 from openwx.store.base import JournalError
 from openwx.store.records import Node
 
@@ -39,6 +42,20 @@ class Lost(Exception):
     """The node was perhaps asked, and its answer did not come, or not all of it."""
 
 
+class OtherSecret(NotAsked):
+    """The node that was asked has another ``cluster.secret``."""
+
+    def __str__(self) -> str:
+        return "it has another cluster.secret"
+
+
+_REFUSED: dict[int, type[NotAsked]] = {
+    HTTPStatus.MISDIRECTED_REQUEST: NotOwner,
+    HTTPStatus.UNAUTHORIZED: OtherSecret,
+}
+"""What the listener for peers answers itself (``listener.py``); its routes and pages have no such answers."""
+
+
 class PeerClient:
     """The connections of this node to the others."""
 
@@ -55,7 +72,8 @@ class PeerClient:
     async def open(self, stack: AsyncExitStack) -> None:
         """Open the session, until the stack closes."""
         tls = ssl.create_default_context()
-        if self._certificate is not None:  # one that all nodes share, or with its own authority
+        if self._certificate is not None:  # one that all nodes share, or one with its authority
+            tls.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
             await asyncio.to_thread(tls.load_verify_locations, self._certificate)
         self._session = await stack.enter_async_context(
             aiohttp.ClientSession(
@@ -97,12 +115,24 @@ class PeerClient:
                     heartbeat=READ_S,
                     max_msg_size=self._longest,
                 )
-        except aiohttp.WSServerHandshakeError:
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status in _REFUSED:
+                raise _REFUSED[error.status](f"HTTP {error.status}") from error
             raise
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotAsked(str(error)) from error
+            raise NotAsked(describe(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Lost(str(error)) from error
+            raise Lost(describe(error)) from error
+
+    async def give_back(self, owner: Owner, call: Call, name: str) -> None:
+        """Give back what the answer to a call has taken. Raise ``NotAsked``, ``Lost``."""
+        hop = call.hop_to(owner, self._directory.node)
+        back = replace(call, method="POST", query="", headers={BACK: name}, body=None)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                (await self._request(owner.node, back, hop)).close()
+        except TimeoutError as error:
+            raise Lost(describe(error)) from error
 
     async def ask_node(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:
         """Ask a node for what is of no one account. Raise ``NotAsked``, ``Lost``. The caller limits the time."""
@@ -129,13 +159,17 @@ class PeerClient:
             if call.size is not None:
                 headers[hdrs.CONTENT_LENGTH] = str(call.size)
         try:
-            return await self._http.request(
+            response = await self._http.request(
                 call.method, _url(node, call), headers=headers, data=body, allow_redirects=False
             )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotAsked(str(error)) from error
+            raise NotAsked(describe(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Lost(str(error) or type(error).__name__) from error
+            raise Lost(describe(error)) from error
+        if response.status in _REFUSED:
+            response.close()
+            raise _REFUSED[response.status](f"HTTP {response.status}")
+        return response
 
 
 def _url(node: Node, call: Call) -> URL:

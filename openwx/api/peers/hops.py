@@ -123,7 +123,7 @@ class Hops:
             method=request.method,
             path=request.rel_url.raw_path,
             query=query_of(request),
-            headers=headers_of(request),
+            headers=headers_of(request, is_page=True),
             body=body,
             size=request.content_length if body is not None else None,
             is_repeatable=only_reads,

@@ -18,14 +18,11 @@ from openwx.api.routing import route
 from openwx.domain.contacts import Chat, Friend, Group, friend_displayname
 from openwx.domain.mentions import EVERYBODY, mention, shown_name
 from openwx.errors import CallerError, Code
-from openwx.schemas import InExecution, MediaUploaded, MessageSent, SendingToAll
+from openwx.schemas import MAX_CONTENT, InExecution, MediaUploaded, MessageSent, SendingToAll
 from openwx.transports.base import Capability
 
 if TYPE_CHECKING:
     from openwx.accounts.account import Account
-
-MAX_CONTENT = 16 * 1024
-"""Bytes of UTF-8: about what WeChat takes in one text."""
 
 TO_ALL = "@all"
 TO_OWNER = "@owner"

@@ -9,8 +9,10 @@ from openwx.cli.doctor.finding import Finding, ok, problem, warning
 from openwx.config import Listen, Settings
 from openwx.config.addresses import host_name
 from openwx.errors import ConfigError
+from openwx.store import open_files
 from openwx.store.base import JournalError, JournalUnavailable
 from openwx.store.examination import CLOCKS_DIFFER_S, VERSION, Examination, examine
+from openwx.store.files import FileStoreError
 from openwx.store.records import ClusterView
 
 _ASYNCHRONOUS = (
@@ -43,7 +45,21 @@ async def everything(settings: Settings, *, runs_here: bool) -> list[Finding]:
         findings += _not_copied(settings)
     elif found.version == VERSION and not found.server.troubles:
         findings += await _nodes(settings, runs_here)
-    return [*findings, *_proxies(settings)]
+    return [*findings, *await _bucket(settings), *_proxies(settings)]
+
+
+async def _bucket(settings: Settings) -> list[Finding]:
+    """Check whether files of media can be written, read and deleted where ``media.store`` is a bucket."""
+    kind = settings.media_store
+    if not kind.startswith("s3:"):
+        return []
+    try:
+        async with open_files(kind, url=settings.store.url) as files:
+            await files.check()
+            return [ok("media", kind)]
+    except FileStoreError as error:
+        advice = "check media.store, and AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL and the like in the environment"
+        return [problem("media", f"{kind}: {error}", advice)]
 
 
 def _server(settings: Settings, found: Examination) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import os
 import random
 import re
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,6 +38,7 @@ class Node(Process):
         self,
         name: str,
         *,
+        program: Sequence[str],
         folder: Path,
         lease_s: float,
         place: Place,
@@ -66,9 +68,10 @@ class Node(Process):
         environment = {key: text for key, text in os.environ.items() if not _is_ours(key)}
         super().__init__(
             name,
-            *("openwx.crashtest.nodes.program", str(file), str(lease_s)),
+            *(*program, str(file), str(lease_s)),
             folder=folder,
-            environment=environment | {"http_proxy": book.url},
+            environment=environment
+            | {"http_proxy": book.url, "PYTHONPATH": os.pathsep.join(sys.path)},
             prefix=place.prefix,
         )
         self.url = f"http://{place.host}:{port}"

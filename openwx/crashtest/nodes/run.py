@@ -51,6 +51,8 @@ class NodesPlan:
     transport: str = "web"
     namespaces: bool = False
     """Whether each node is in a network namespace of its own, where a partition is a real one."""
+    program: Sequence[str] = ("openwx.crashtest.nodes.program",)
+    """The module that is a node, with its first arguments."""
     folder: Path | None = None
     """The folder of data, logs and complaints; None for a temporary one, which stays after a failure."""
 
@@ -252,7 +254,13 @@ async def _node(
     stack.push_async_callback(book.close)
     await book.start(place.here)
     node = Node(
-        name, folder=folder, lease_s=plan.lease_s, place=place, book=book, accounts=accounts
+        name,
+        program=plan.program,
+        folder=folder,
+        lease_s=plan.lease_s,
+        place=place,
+        book=book,
+        accounts=accounts,
     )
     stack.push_async_callback(node.close)
     return node
@@ -311,6 +319,7 @@ class _Rounds:
         self._plan = plan
         self._calls = calls
         self._accounts = [line.account for line in lines]
+        self._server = server
         self._drawn = Drawn(f"{plan.seed}:faults", nodes, server, plan.lease_s)
         self._count: Counter[str] = Counter()
         self._took: defaultdict[str, list[float]] = defaultdict(list)
@@ -321,20 +330,27 @@ class _Rounds:
         while done < self._plan.faults:
             await asyncio.sleep(self._drawn.pause_s())
             faults = self._drawn.next()
+            is_outage = len(faults) == 1 and isinstance(faults[0], ServerKilled)
+            owned = await self._claims() if is_outage else 0
             began = time.time()
             await asyncio.gather(*(fault.run() for fault in faults))
             ended = time.time()
             took_s = await self.until_called(ended)
+            if is_outage and await self._claims() > owned:
+                self.wrong.append(f"accounts moved although it was {faults[0]} alone")
             done += len(faults)
             shown = " and ".join(map(str, faults))
             self._count.update(fault.name for fault in faults)
-            if len(faults) == 1 and not isinstance(faults[0], ServerKilled):
+            if len(faults) == 1 and not is_outage:
                 self._note_takeover(faults[0], began)
             print(f"  {done}: {shown}: all called again after {took_s:.1f} s", flush=True)
             if math.isinf(took_s):
                 self.wrong.append(
                     f"after {shown} not every account was called within {self._plan.promise_s:g} s"
                 )
+
+    async def _claims(self) -> int:
+        return len(await terms.noted(self._server.url, SCHEMA))
 
     async def until_called(self, since: float) -> float:
         """Wait until each account was called after a moment. Return the seconds; infinite where that was too long."""

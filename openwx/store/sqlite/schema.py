@@ -20,7 +20,7 @@ from openwx.store.base import JournalError, JournalUnavailable
 
 log = logging.getLogger("openwx.report")
 
-VERSION = 8
+VERSION = 9
 _OPENS_WITHIN_S = 5.0
 """How long the start waits for a lock of another program, in seconds."""
 BUSY_TIMEOUT_S = 1.0
@@ -132,7 +132,11 @@ ALTER TABLE new_sends RENAME TO sends;
 CREATE INDEX sends_account ON sends (account, id);
 """
 
-_STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ, _CHATS, _OUTCOMES, _TARGETS, _ACCOUNTS)
+_NAMES = ""
+"""Nothing to migrate: since then ``attachment`` is the name of a file in the folder of media, which former versions
+would not find; paths go on working."""
+
+_STEPS = (_FIRST, _MEDIA, _KEYS, _SEQ, _CHATS, _OUTCOMES, _TARGETS, _ACCOUNTS, _NAMES)
 """The migrations from each version to the next. After that to ``_WITH_ACCOUNTS``, ``_fill_accounts`` runs."""
 _WITH_ACCOUNTS = 8
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from openwx import errors
 from openwx.errors import BadResponse, BudgetSpent, RateLimited, Rejected, SessionEnded
 
 T = TypeVar("T")
@@ -22,8 +23,8 @@ TOKEN_STALE = -14
 BAD_CALL = -2
 TOO_FAST = -12
 
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
-"""What decoding of foreign bytes raises."""
+UNREADABLE = (*errors.UNREADABLE, ValueError)
+"""What decoding raises, that of the standard library included."""
 
 _WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _LARGEST_ID = 2**64 - 1

@@ -27,6 +27,7 @@ from openwx.domain.events import (
     MemberPropertyChanged,
     PropertyChanged,
 )
+from openwx.errors import UNREADABLE
 from openwx.transports.web.contacts import WebContacts
 from openwx.transports.web.differences import group_property_changes, member_changes, person_changes
 from openwx.transports.web.identity import pair_friends, pair_groups, pair_members
@@ -61,7 +62,7 @@ class ContactsSnapshot(msgspec.Struct, frozen=True):
         """Decode saved contacts. Raises ``msgspec.DecodeError``."""
         try:
             snapshot = msgspec.json.decode(data, type=_Kept)
-        except (UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise msgspec.DecodeError(str(error)) from None
         contacts = WebContacts(snapshot.user)
         contacts.friends = {friend.id: friend for friend in snapshot.friends}

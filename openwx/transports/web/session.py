@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from openwx.domain.chat_ref import Identity
 from openwx.domain.contacts import number_or_name
-from openwx.errors import BadResponse
+from openwx.errors import UNREADABLE, BadResponse
 
 WECHAT_DOMAINS = ("qq.com", "wechat.com")
 
@@ -104,7 +104,7 @@ class Session(msgspec.Struct, frozen=True):
                 session = replace(
                     session, uids=msgspec.json.decode(uids, type=dict[str, int | str])
                 )
-        except (UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise msgspec.DecodeError(str(error)) from None
         return session
 

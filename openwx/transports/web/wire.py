@@ -15,7 +15,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from openwx import metrics
 from openwx.domain.contacts import number_or_name
-from openwx.errors import BadResponse
+from openwx.errors import UNREADABLE, BadResponse
 from openwx.transports.web.session import SyncKey
 
 log = logging.getLogger("openwx.wechat")
@@ -207,7 +207,7 @@ def decode(call: str, body: bytes, kind: type[T]) -> T:
     """
     try:
         return msgspec.json.decode(body, type=kind, strict=False)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as first:
+    except UNREADABLE as first:
         try:
             return msgspec.json.decode(_mend(body), type=kind, strict=False)
         except (ValueError, RecursionError):
@@ -274,7 +274,7 @@ def read(raw: Raw, kind: type[T]) -> T | None:
     """Decode a record without its invalid fields; None where a required one is invalid."""
     try:
         return msgspec.json.decode(raw, type=kind, strict=False)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         try:
             return _salvage(_cleaned(_loads(bytes(raw))), kind)
         except (ValueError, RecursionError):

@@ -10,7 +10,7 @@ import pytest
 
 from openwx.accounts.media import keeping
 from openwx.accounts.media.folder import key_of
-from openwx.accounts.media.keeping import Keeper, delete_orphans
+from openwx.accounts.media.keeping import Keeper, tidy
 from openwx.store.files import FileStoreError, FolderStore
 from tests.patience import until
 
@@ -202,9 +202,21 @@ async def test_with_the_folder_as_the_store_nothing_happens(here: Process) -> No
 
 
 async def test_orphans_are_deleted_and_nothing_else(here: Process, shelf: Shelf) -> None:
-    needed, orphan, young = [await here.file(bytes([n])) for n in range(3)]
+    needed, by_path, orphan, young = [await here.file(bytes([n])) for n in range(4)]
     keeper = Keeper("me", here.resources)
-    await keeper.keep([one.kept_as for one in (needed, orphan, young)])
-    shelf.old = [key_of(needed.kept_as), key_of(orphan.kept_as)]
-    assert await delete_orphans(shelf, {needed.kept_as}) == 1
-    assert set(shelf.files) == {key_of(needed.kept_as), key_of(young.kept_as)}
+    await keeper.keep([one.kept_as for one in (needed, by_path, orphan, young)])
+    shelf.old = [key_of(one.kept_as) for one in (needed, by_path, orphan)]
+    elsewhere = f"/data/of/another/machine/media/{by_path.kept_as}"
+    await tidy(shelf, here.folder, {needed.kept_as, elsewhere, "/home/of/a/caller.txt", ""})
+    assert set(shelf.files) == {key_of(one.kept_as) for one in (needed, by_path, young)}
+
+
+async def test_what_an_account_of_another_node_waits_for_is_put(
+    here: Process, shelf: Shelf
+) -> None:
+    file, by_path = await here.file(b"one"), await here.file(b"two")
+    gone = "20261127-0123456789abcdef-gone.txt"
+    await tidy(shelf, here.folder, {file.kept_as, by_path.path, gone, "/tmp/x.txt"})
+    assert sorted(shelf.files.values()) == [b"one", b"two"]
+    await tidy(shelf, here.folder, {file.kept_as, by_path.path})
+    assert len(shelf.puts) == 2

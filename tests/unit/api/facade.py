@@ -12,6 +12,7 @@ from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.media.resolver import MediaInput
 from openwx.accounts.message_search import HistoryPage
 from openwx.accounts.outgoing import OutgoingMedia, Sent
+from openwx.accounts.streams import Slots
 from openwx.config import AccessSettings, Settings
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Chat, Friend, Group, Member, User
@@ -122,6 +123,13 @@ class Refreshes:
         return 0
 
 
+class Files:
+    """No report has a file."""
+
+    async def at_hand(self, report: Report) -> Report:
+        return report
+
+
 class Account:
     def __init__(self, name: str) -> None:
         self.name = name
@@ -135,6 +143,7 @@ class Account:
         self.starttime = time.time() - 100
         self.qrcode_png: bytes | None = None
         self.buffer = Buffer()
+        self.files = Files()
         self.contacts = ContactBook(User(id="@me", name="me", displayname="me"))
         for friend in (
             Friend(id="@a", name="小灰", displayname="小灰", sex="male", uid=7, account="grey"),
@@ -174,6 +183,7 @@ class StandIn:
         self.settings = Settings(access=access or AccessSettings())
         self.accounts = {"default": Account("default")}
         self.port = 3000
+        self.streams = Slots()
         self._folder = tempfile.TemporaryDirectory()
         self.folder = MediaFolder(Path(self._folder.name), max_size=MAX_MEDIA)
         self.stopping: list[tuple[str, float]] = []

@@ -1,5 +1,6 @@
 """Nodes that forward calls to each other over real sockets, with a stand-in for the gateway of each."""
 
+import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
@@ -9,7 +10,6 @@ from uuid import UUID, uuid4
 import aiohttp
 from msgspec.structs import replace
 
-from openwx.accounts.streams import Slots
 from openwx.api.access import Access
 from openwx.api.app import make_runner
 from openwx.api.callers import Scope
@@ -125,18 +125,29 @@ class OneNode:
     """A node: its gateway, its two listeners, and calls to it."""
 
     def __init__(
-        self, name: str, table: Table, folder: Path, access: AccessSettings, secret: str
+        self,
+        name: str,
+        table: Table,
+        folder: Path,
+        access: AccessSettings,
+        secret: str,
+        certificate: Path | None,
     ) -> None:
         self.name = name
         self.gateway = StandIn(access)
         self.gateway.accounts = {}
-        self.gateway.streams = Slots()
         self.gateway.settings = Settings.model_validate(
             {
                 "access": access,
                 "data_dir": folder,
                 "store": {"url": "postgresql://nobody@127.0.0.1/none"},
-                "cluster": {"node": name, "secret": secret},
+                "cluster": {
+                    "node": name,
+                    "secret": secret,
+                    "listen": "127.0.0.1:1",
+                    "tls_cert": certificate,
+                    "tls_key": certificate,
+                },
             }
         )
         self._table = table
@@ -154,10 +165,10 @@ class OneNode:
         peers = Peers(whole, self.node, access, whole.settings.cluster.secret or "")
         await peers.open(stack)
         self.peer_port = await peers.listen(
-            Listen(port=0), None, lambda hops: [Console(whole, hops, self.node)], stack
+            Listen(port=0), self._tls(), lambda hops: [Console(whole, hops, self.node)], stack
         )
         pages = [Console(whole, access, self.node, peers.hops)]
-        runner = make_runner(whole, access, pages, self.node, peers.hops)
+        runner = self.runner = make_runner(whole, access, pages, self.node, peers.hops)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         self.port = await runner.listen("127.0.0.1", 0)
@@ -166,6 +177,14 @@ class OneNode:
         )
         self._table.moves(self.name, self.peer_url)
         self._table.readers.append(self._note)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        certificate = self.gateway.settings.cluster.tls_cert
+        if certificate is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        return context
 
     def _note(self, view: ClusterView) -> None:
         self.node.seen = view
@@ -177,7 +196,8 @@ class OneNode:
 
     @property
     def peer_url(self) -> str:
-        return f"http://127.0.0.1:{self.peer_port}"
+        scheme = "http" if self.gateway.settings.cluster.tls_cert is None else "https"
+        return f"{scheme}://127.0.0.1:{self.peer_port}"
 
     def takes(self, account: str) -> Account:
         """Own and run an account from now on."""
@@ -209,6 +229,11 @@ class OneNode:
         url = f"{to.peer_url}/openwx/{path}"
         return self.session.get(url, headers=hop.headers(SECRET))
 
+    async def at_peers(self, path: str, **headers: str) -> Reply:
+        """Ask at the address for other nodes."""
+        async with self.session.get(f"{self.peer_url}{path}", headers=headers) as response:
+            return Reply(response.status, await response.read(), dict(response.headers))
+
     async def call(self, name: str, /, *, method: str = "GET", **request: Any) -> Reply:
         url = f"{self.url}/openwx/{name}"
         async with self.session.request(method, url, **request) as response:
@@ -230,9 +255,13 @@ class Nodes:
         self._folder = folder
         self.table = Table()
 
-    async def start(self, name: str, *, secret: str = SECRET, **access: Any) -> OneNode:
+    async def start(
+        self, name: str, *, secret: str = SECRET, certificate: Path | None = None, **access: Any
+    ) -> OneNode:
         folder = self._folder / name
-        folder.mkdir()
-        node = OneNode(name, self.table, folder, AccessSettings.model_validate(access), secret)
+        folder.mkdir(exist_ok=True)
+        node = OneNode(
+            name, self.table, folder, AccessSettings.model_validate(access), secret, certificate
+        )
         await node.start(self._stack)
         return node

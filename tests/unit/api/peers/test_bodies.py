@@ -24,7 +24,7 @@ LONG = "x" * (2 * IN_MEMORY)
 EACH_WAY = pytest.mark.parametrize("way", ["query", "header", "body"])
 
 
-async def send(node: OneNode, way: str, body: bytes, content_type: str, **headers: str) -> Reply:
+async def send(node: OneNode, way: str, body: Any, content_type: str, **headers: str) -> Reply:
     """Send a friend message for bob, whose name stands where ``way`` says."""
     params = {"client": "bob"} if way == "query" else {}
     if way == "header":

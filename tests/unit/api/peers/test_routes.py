@@ -1,9 +1,12 @@
 """Every route of the table is answered by the node that owns the account, whichever node is called."""
 
+import re
+
 import pytest
 
 from openwx.api.app import routes
 from openwx.api.routing import Route
+from tests.reply import Reply
 
 from .nodes import OneNode
 
@@ -17,6 +20,11 @@ PARAMETERS: dict[str, dict[str, str]] = {
 }
 
 
+def timeless(reply: Reply) -> bytes:
+    """Return an answer without how long its account has run."""
+    return re.sub(rb'"runtime":[0-9]+', b"", reply.body)
+
+
 def params_of(row: Route) -> dict[str, str]:
     return {"timeout": "0", **PARAMETERS.get(row.name, {}), "client": "bob"}
 
@@ -27,7 +35,7 @@ async def test_every_route(row: Route, method: str, a: OneNode, b: OneNode) -> N
     params = params_of(row)
     there = await b.call(row.name, method=method, params=params)
     here = await a.call(row.name, method=method, params=params)
-    assert (here.status, here.body) == (there.status, there.body)
+    assert (here.status, timeless(here)) == (there.status, timeless(there))
     kept = {"Content-Type", "X-Content-Type-Options", "Content-Length", "Retry-After", "ETag"}
     assert {name: value for name, value in here.headers.items() if name in kept} == {
         name: value for name, value in there.headers.items() if name in kept
@@ -39,4 +47,4 @@ async def test_every_route_with_the_account_in_the_body(row: Route, a: OneNode, 
     params = params_of(row)
     there = await b.call(row.name, method="POST", data=params)
     here = await a.call(row.name, method="POST", data=params)
-    assert (here.status, here.body) == (there.status, there.body)
+    assert (here.status, timeless(here)) == (there.status, timeless(there))

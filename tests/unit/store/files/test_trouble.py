@@ -7,7 +7,7 @@ import pytest
 
 from openwx import store
 from openwx.store import objects
-from openwx.store.files import FileStoreError, NotStoredError
+from openwx.store.files import FileStoreError, FileStoreRefusedError, NotStoredError
 from openwx.store.objects import S3Store
 from openwx.store.postgres.connections import Address
 from tests.buckets import Bucket
@@ -82,14 +82,14 @@ async def test_a_put_that_is_interrupted_leaves_nothing(
 
 async def test_a_database_that_is_away_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileStoreError, match="PostgreSQL"):
-        async with store.open_files("database", url="postgresql://x@127.0.0.1:1/x"):
-            pass
+        async with store.open_files("database", url="postgresql://x@127.0.0.1:1/x") as opened:
+            await opened.check()
 
 
 async def test_a_bucket_that_is_not_there_is_told(bucket: Bucket) -> None:
-    with pytest.raises(FileStoreError, match="nobody-made-it"):
-        async with store.open_files("s3://nobody-made-it/x", url="postgresql://x"):
-            pass
+    with pytest.raises(FileStoreRefusedError, match="nobody-made-it"):
+        async with store.open_files("s3://nobody-made-it/x", url="postgresql://x") as opened:
+            await opened.check()
 
 
 async def test_a_server_that_is_away_is_told(
@@ -100,6 +100,7 @@ async def test_a_server_that_is_away_is_told(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-operator")
     with pytest.raises(FileStoreError) as caught:
         await S3Store("s3://bucket").put(KEY, written(Node(S3Store("s3://b3a"), tmp_path), b"x"))
+    assert not isinstance(caught.value, FileStoreRefusedError)  # it may be there later
     words = str(caught.value)
     assert words.isprintable()
     assert "127.0.0.1:1" in words

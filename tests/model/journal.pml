@@ -1,0 +1,424 @@
+/* What is written, and what is said of it: fence, unit, doubt. Safety only, and without time: any node may claim any
+   account at any moment, as if its owner had just been found dead; so this holds whatever clocks do.
+
+   A group is one statement: the batches of up to two accounts, all or nothing. At most one group of a node is under
+   way. What is not sent again unchanged until its outcome is known is told below. */
+
+#ifndef NODES
+#define NODES 2
+#endif
+#ifndef ACCOUNTS
+#define ACCOUNTS 2
+#endif
+#ifndef UNITS
+#define UNITS 2   /* of each account, in all */
+#endif
+#define NOBODY NODES
+#define ALL ((1 << ACCOUNTS) - 1)
+#define HAS(set, a) ((set >> a) & 1)
+#define AT(n, a) ((n) * ACCOUNTS + (a))
+#define SIZE (NODES * ACCOUNTS)
+
+/* -- the store ------------------------------------------------------------------------------------- */
+byte unit[ACCOUNTS];
+byte last_id[ACCOUNTS];   /* the highest id of a report */
+byte void_of[ACCOUNTS];   /* the last unit that was written empty */
+
+/* -- the nodes ------------------------------------------------------------------------------------- */
+#define CURRENT 1      /* the incarnation and epoch of the account's row: a claim ends this for ever */
+#define FORMER 2
+byte term[SIZE];       /* the term in which the node owns the account, as far as it knows; 0: none */
+byte count[SIZE];      /* its units so far */
+#ifdef IDS_OF_A_SEQUENCE
+byte cached[NODES];
+#endif
+
+/* -- the group of each node, with its copy that came loose (one at a time) at the index NODES ---------- */
+#define LOOSE NODES
+#define IDLE 0
+#define GROUP 1        /* sent, or to be sent (again): it may be executed at any moment, so that is one state */
+#define FENCED 2       /* answered so; the rows are looked at next */
+#define VOID 3         /* an empty group with its units, sent, or to be sent */
+byte stage[NODES + 1];
+byte accounts[NODES + 1];
+byte its_term[SIZE + ACCOUNTS];
+byte its_unit[SIZE + ACCOUNTS];
+byte its_id[SIZE + ACCOUNTS];
+bit in_doubt[NODES];
+byte stored[NODES + 1];   /* accounts whose batch is in the store */
+byte denied[NODES + 1];   /* accounts whose caller was told that it is not, and never will be */
+byte sender = NOBODY;     /* of the loose one */
+bit is_of_group;          /* whether the loose one is of the group that its sender has now */
+
+byte i;
+bit is_fenced;
+
+/* Nodes are alike: they are sorted after each step. NAMED: they keep their places, to read a trace. */
+#ifdef NAMED
+inline sort() { skip }
+#else
+#define KEY_OF(n, a) (term[AT(n, a)] + 3 * its_term[AT(n, a)] + 9 * count[AT(n, a)] + 36 * its_unit[AT(n, a)])
+#define KEY(n) (KEY_OF(n, 0) + 256 * KEY_OF(n, ACCOUNTS - 1) + 65536 * (stage[n] + 4 * accounts[n] + 16 * in_doubt[n] \
+    + 32 * stored[n] + 128 * denied[n] + 512 * (sender == n)))
+#define SWAP(x, a, b) k = x[a]; x[a] = x[b]; x[b] = k
+#define SWAP_OF(a) SWAP(term, AT(i, a), AT(i + 1, a)); SWAP(count, AT(i, a), AT(i + 1, a)); \
+    SWAP(its_term, AT(i, a), AT(i + 1, a)); SWAP(its_unit, AT(i, a), AT(i + 1, a)); SWAP(its_id, AT(i, a), AT(i + 1, a))
+byte k;
+inline swap() {
+    SWAP_OF(0);
+#if ACCOUNTS > 1
+    SWAP_OF(1);
+#endif
+    SWAP(stage, i, i + 1); SWAP(accounts, i, i + 1); SWAP(in_doubt, i, i + 1); SWAP(stored, i, i + 1);
+    SWAP(denied, i, i + 1);
+#ifdef IDS_OF_A_SEQUENCE
+    SWAP(cached, i, i + 1);
+#endif
+    sender = (sender == i -> i + 1 : (sender == i + 1 -> i : sender));
+    k = 0
+}
+inline sort() {
+    i = 0;
+    do
+    :: i < NODES - 1 && KEY(i) > KEY(i + 1) -> swap(); i = (i > 0 -> i - 1 : i + 1)
+    :: i < NODES - 1 && KEY(i) <= KEY(i + 1) -> i++
+    :: else -> break
+    od;
+    i = 0
+}
+#endif
+
+#ifdef NO_FENCE
+#define IS_MINE(x, a) (1)
+#else
+#define IS_MINE(x, a) (its_term[AT(x, a)] == CURRENT)
+#endif
+#ifdef NO_UNIT
+#define IS_NEW(x, a) (1)
+#else
+#define IS_NEW(x, a) (unit[a] < its_unit[AT(x, a)])
+#endif
+
+inline forget_loose() {
+    stage[LOOSE] = IDLE; accounts[LOOSE] = 0; stored[LOOSE] = 0; denied[LOOSE] = 0; sender = NOBODY; is_of_group = 0;
+    i = 0;
+    do
+    :: i < ACCOUNTS -> its_term[AT(LOOSE, i)] = 0; its_unit[AT(LOOSE, i)] = 0; its_id[AT(LOOSE, i)] = 0; i++
+    :: else -> break
+    od;
+    i = 0
+}
+
+/* A loose statement that is fenced is fenced for ever: it will do nothing. */
+inline prune_loose() {
+#ifndef NO_FENCE
+#ifndef NO_UNIT
+    is_fenced = 0;
+    i = 0;
+    do
+    :: i < ACCOUNTS ->
+        is_fenced = is_fenced || (HAS(accounts[LOOSE], i) && !(IS_MINE(LOOSE, i) && IS_NEW(LOOSE, i)));
+        i++
+    :: else -> break
+    od;
+    i = 0;
+    if
+    :: is_fenced -> forget_loose()
+    :: else
+    fi;
+    is_fenced = 0
+#else
+    skip
+#endif
+#else
+    skip
+#endif
+}
+
+/* The statement `x` (a node's, or the loose one) is executed: `is_fenced` says how it ended. */
+inline execute(x, is_void) {
+    is_fenced = 0;
+    i = 0;
+    do
+    :: i < ACCOUNTS ->
+        is_fenced = is_fenced || (HAS(accounts[x], i) && !(IS_MINE(x, i) && IS_NEW(x, i)));
+        i++
+    :: else -> break
+    od;
+    i = 0;
+    do
+    :: i < ACCOUNTS && HAS(accounts[x], i) && !is_fenced ->
+        unit[i] = its_unit[AT(x, i)];
+        if
+        :: is_void -> void_of[i] = its_unit[AT(x, i)]
+        :: else ->
+            assert(its_term[AT(x, i)] == CURRENT); /* nothing of an old term is written */
+            assert(its_id[AT(x, i)] > last_id[i]);                     /* ids grow */
+            last_id[i] = its_id[AT(x, i)];
+            assert(!HAS(stored[x], i));                                /* nothing is stored twice */
+            assert(!HAS(denied[x], i));                                /* what was denied is never stored */
+            stored[x] = stored[x] | (1 << i)
+        fi;
+        i++
+    :: i < ACCOUNTS && !(HAS(accounts[x], i) && !is_fenced) -> i++
+    :: else -> break
+    od;
+    i = 0
+}
+
+/* The loose statement and its sender's group are of one batch each: what is known of one holds for the other. */
+inline share(from, to) { stored[to] = stored[from]; denied[to] = denied[from] }
+
+inline let_loose(n) {
+    stage[LOOSE] = stage[n]; accounts[LOOSE] = accounts[n]; sender = n; is_of_group = 1;
+    i = 0;
+    do
+    :: i < ACCOUNTS ->
+        its_term[AT(LOOSE, i)] = its_term[AT(n, i)]; its_unit[AT(LOOSE, i)] = its_unit[AT(n, i)];
+        its_id[AT(LOOSE, i)] = its_id[AT(n, i)]; i++
+    :: else -> break
+    od;
+    i = 0;
+    share(n, LOOSE)
+}
+
+inline mirror(n) {
+    if
+    :: sender == n && is_of_group -> share(n, LOOSE)
+    :: else
+    fi
+}
+
+/* The group is over: all of its callers have been told. */
+inline end_group(n) {
+    mirror(n);
+    is_of_group = (sender == n -> 0 : is_of_group);
+    stage[n] = IDLE; accounts[n] = 0; in_doubt[n] = 0; stored[n] = 0; denied[n] = 0;
+    i = 0;
+    do
+    :: i < ACCOUNTS ->
+        void_of[i] = (its_term[AT(n, i)] == CURRENT -> 0 : void_of[i]); /* no other unit has this number */
+        its_term[AT(n, i)] = 0; its_unit[AT(n, i)] = 0; its_id[AT(n, i)] = 0; i++
+    :: else -> break
+    od;
+    i = 0
+}
+
+inline acknowledge(n) {
+    assert((stored[n] & accounts[n]) == accounts[n]); /* nothing acknowledged is missing */
+    end_group(n)
+}
+
+/* `JournalError`, `InvalidBatch`, `LeaseLost`: not stored, and never will be. */
+inline deny(n, whose) {
+    assert(!(stored[n] & (whose)));
+    denied[n] = denied[n] | (whose);
+    mirror(n)
+}
+
+inline compose(n, whose) {
+    accounts[n] = whose;
+    i = 0;
+    do
+    :: i < ACCOUNTS && HAS(whose, i) ->
+        count[AT(n, i)]++;
+        its_term[AT(n, i)] = term[AT(n, i)];
+        its_unit[AT(n, i)] = count[AT(n, i)];
+#ifdef IDS_OF_A_SEQUENCE
+        cached[n]++;
+        its_id[AT(n, i)] = (NODES - n) * 16 + cached[n];
+#else
+        its_id[AT(n, i)] = count[AT(n, i)];
+#endif
+        i++
+    :: i < ACCOUNTS && !HAS(whose, i) -> i++
+    :: else -> break
+    od;
+    i = 0;
+    stage[n] = GROUP
+}
+
+#define MAY_WRITE(n, a) (term[AT(n, a)] && count[AT(n, a)] < UNITS)
+
+/* Look at the accounts' rows after a statement that was fenced. */
+byte ours, done, voided, lost;
+inline look(n) {
+    ours = 0; done = 0; voided = 0;
+    i = 0;
+    do
+    :: i < ACCOUNTS ->
+        if
+        :: HAS(accounts[n], i) && its_term[AT(n, i)] == CURRENT ->
+            ours = ours | (1 << i);
+            done = (unit[i] >= its_unit[AT(n, i)] -> done | (1 << i) : done);
+            voided = (void_of[i] == its_unit[AT(n, i)] -> voided | (1 << i) : voided)
+        :: else
+        fi;
+        i++
+    :: else -> break
+    od;
+    i = 0;
+    lost = accounts[n] & ~(in_doubt[n] -> ours : ours & ~done)
+}
+
+inline lose(n) {
+    i = 0;
+    do
+    :: i < ACCOUNTS ->
+        if
+        :: HAS(lost, i) && term[AT(n, i)] == its_term[AT(n, i)] -> term[AT(n, i)] = 0; count[AT(n, i)] = 0
+        :: else
+        fi;
+        if
+        :: HAS(lost, i) -> its_term[AT(n, i)] = 0; its_unit[AT(n, i)] = 0; its_id[AT(n, i)] = 0
+        :: else
+        fi;
+        i++
+    :: else -> break
+    od;
+    i = 0;
+    accounts[n] = accounts[n] & ~lost;
+#ifndef NO_FENCE
+    stored[n] = stored[n] & ~lost; denied[n] = denied[n] & ~lost
+#endif
+}
+
+inline hear_fenced(n) {
+    look(n);
+    if
+    :: lost && !in_doubt[n] -> deny(n, lost) /* LeaseLost */
+    :: else                                  /* InDoubt: nothing is said */
+    fi;
+    lose(n);
+    if
+    :: accounts[n] == 0 -> end_group(n)
+#ifndef EMPTY_TAKEN_AS_DONE
+    :: accounts[n] && in_doubt[n] && done && voided -> deny(n, accounts[n]); end_group(n)
+    :: accounts[n] && in_doubt[n] && done && !voided -> acknowledge(n)
+#else
+    :: accounts[n] && in_doubt[n] && done -> acknowledge(n)
+#endif
+    :: accounts[n] && !(in_doubt[n] && done) -> stage[n] = GROUP
+    fi;
+    ours = 0; done = 0; voided = 0; lost = 0
+}
+
+inline end_term(x, a) {
+    its_term[AT(x, a)] = (its_term[AT(x, a)] -> FORMER : 0);
+#ifndef NO_FENCE /* its numbers are compared with nothing any more */
+    its_unit[AT(x, a)] = 0; its_id[AT(x, a)] = 0
+#endif
+}
+
+inline claim(n, a, is_heard) {
+    i = 0;
+    do
+    :: i < NODES ->
+        term[AT(i, a)] = (term[AT(i, a)] -> FORMER : 0);
+#ifndef NO_FENCE
+        count[AT(i, a)] = 0;
+        stored[i] = (in_doubt[i] -> stored[i] & ~(1 << a) : stored[i]); /* nobody will be told anything */
+#endif
+        end_term(i, a);
+        i++
+    :: else -> break
+    od;
+    i = 0;
+    end_term(LOOSE, a);
+    prune_loose();
+    void_of[a] = 0;
+    if
+    :: is_heard -> term[AT(n, a)] = CURRENT; count[AT(n, a)] = unit[a] /* read after the commit of the claim */
+    :: else
+    fi
+}
+
+inline lose_answer(n) {
+#ifdef DENIED_IN_DOUBT
+    denied[n] = accounts[n]; end_group(n)
+#else
+    in_doubt[n] = 1;
+    stage[n] = GROUP
+#endif
+}
+
+proctype node(byte n) {
+    byte a;
+    do
+    /* It claims an account; the answer may be lost. A node that stopped acting for an account is one that goes on as
+       if it owned it, and does nothing. */
+    :: d_step { true -> claim(n, 0, 1); sort() }
+    :: d_step { true -> claim(n, 0, 0); sort() }
+    :: d_step { stage[n] == IDLE && MAY_WRITE(n, 0) -> compose(n, 1); sort() }
+#if ACCOUNTS > 1
+    :: d_step { true -> claim(n, 1, 1); sort() }
+    :: d_step { true -> claim(n, 1, 0); sort() }
+    :: d_step { stage[n] == IDLE && MAY_WRITE(n, 1) -> compose(n, 2); sort() }
+    :: d_step { stage[n] == IDLE && MAY_WRITE(n, 0) && MAY_WRITE(n, 1) -> compose(n, 3); sort() }
+#endif
+    :: d_step { stage[n] == GROUP && !in_doubt[n] -> deny(n, accounts[n]); end_group(n); sort() } /* no connection: never sent */
+#ifdef NEWER_BEFORE_DOUBTFUL
+    :: d_step { stage[n] == GROUP && in_doubt[n] && MAY_WRITE(n, 0) && term[AT(n, 0)] == CURRENT ->
+        count[AT(n, 0)]++; unit[0] = count[AT(n, 0)]; sort() }
+#endif
+    :: d_step { stage[n] == FENCED -> hear_fenced(n); sort() }
+    /* It is stopped or killed: callers hear nothing, or `InDoubt`. */
+    :: d_step { stage[n] != IDLE -> end_group(n); sort() }
+    od
+}
+
+proctype wire(byte n) {
+    do
+    /* Executed, and answered. */
+    :: d_step { stage[n] == GROUP ->
+        execute(n, 0);
+        if
+        :: is_fenced -> mirror(n); stage[n] = FENCED
+        :: else -> mirror(n); acknowledge(n)
+        fi;
+        is_fenced = 0; prune_loose(); sort() }
+    /* Refused: a full disk, a lock that is not to be had. It may have been written before: an empty group with its
+       units rules that out. */
+    :: d_step { stage[n] == GROUP ->
+        if
+#ifdef REFUSED_IS_DENIED
+        :: true -> deny(n, accounts[n]); end_group(n)
+#else
+        :: !in_doubt[n] -> deny(n, accounts[n]); end_group(n)
+        :: else -> stage[n] = VOID
+#endif
+        fi; sort() }
+    :: d_step { stage[n] == VOID ->
+        execute(n, 1);
+        if
+        :: is_fenced -> stage[n] = GROUP
+        :: else -> deny(n, accounts[n]); end_group(n)
+        fi;
+        is_fenced = 0; prune_loose(); sort() }
+    /* The answer is lost, and it was executed, or not, or will be. */
+    :: d_step { stage[n] == GROUP -> execute(n, 0); is_fenced = 0; mirror(n); lose_answer(n); prune_loose(); sort() }
+    :: d_step { stage[n] == VOID -> execute(n, 1); is_fenced = 0; lose_answer(n); prune_loose(); sort() }
+    :: d_step { stage[n] == GROUP || stage[n] == VOID || stage[n] == FENCED -> lose_answer(n); sort() }
+    :: d_step { (stage[n] == GROUP || stage[n] == VOID) && stage[LOOSE] == IDLE -> let_loose(n); lose_answer(n); sort() }
+    :: d_step { stage[n] == GROUP && stage[LOOSE] == IDLE -> let_loose(n); end_group(n); sort() } /* and its sender is killed */
+    :: d_step { stage[LOOSE] != IDLE && sender == n ->
+        execute(LOOSE, stage[LOOSE] == VOID); is_fenced = 0;
+        if
+        :: is_of_group -> share(LOOSE, n)
+        :: else
+        fi;
+        forget_loose(); sort() }
+    :: d_step { stage[LOOSE] != IDLE && sender == n -> forget_loose(); sort() }
+    od
+}
+
+init {
+    atomic {
+        i = 0;
+        do
+        :: i < NODES -> run node(i); run wire(i); i++
+        :: else -> break
+        od;
+        i = 0
+    }
+}

@@ -1,0 +1,364 @@
+/* Who may act for an account: beat, own deadline, declared dead, claim, release, restart, gate. Safety only.
+
+   Nothing is urgent. A node that does not take its step is a node that is stopped, at that very place, for as long as
+   time goes on without it; a statement that is not executed is a store that is away, or a packet that waits.
+
+   Time: one clock ticks for all, and nobody compares it with anything but its own former readings. A node's clock may
+   run slower than those of others, by up to a quarter: so the 0.8 leases for which a node may act last up to one lease
+   of the others' clocks, and here always do (DEADLINE = LEASE): a gate that closes earlier permits less. Likewise the
+   watching node is the most attentive possible (`quiet`): it has read each beat as it was executed; any other has to
+   wait for longer. `turns.pml` has the nodes that watch, with their gaps, and the true 0.8. */
+
+#ifndef NODES
+#define NODES 3
+#endif
+#ifndef ACCOUNTS
+#define ACCOUNTS 2
+#endif
+#ifndef LEASE
+#define LEASE 1
+#endif
+#ifndef DEADLINE
+#define DEADLINE LEASE
+#endif
+#ifdef CLOCKS_COMPARED  /* expiry times in the table, and a clock that is a tick ahead */
+#define SILENCE (LEASE - 1)
+#else
+#define SILENCE LEASE
+#endif
+#define NOBODY NODES
+#define HAS(set, a) ((set >> a) & 1)
+
+/* -- the store: tables `nodes` and `accounts` ------------------------------------------------------ */
+#define NONE 0
+#define MINE 1    /* the row of the incarnation that the home's process has now, or had last */
+#define FORMER 2  /* that of an incarnation before */
+byte row[NODES];
+byte quiet[NODES];    /* ticks since the last beat of the row was executed */
+byte owner[ACCOUNTS]; /* a home whose row is there, by this row's incarnation; or NOBODY */
+
+/* -- the nodes --------------------------------------------------------------------------------------- */
+#define OUT 0 /* no member, as far as it knows; or killed: as if it never went on, or with the same home anew */
+#define IN 1
+byte process[NODES];
+byte left[NODES];     /* ticks until its own deadline */
+byte holds[NODES];    /* the accounts whose gates it has not closed */
+
+/* -- their connections: at most one statement under way, and one that came loose from a dropped connection */
+#define NOTHING 0
+#define BEAT 1
+#define JOIN 2
+#define CLAIM 3      /* + account */
+#define RELEASE (CLAIM + ACCOUNTS)
+#define BEAT_OK (RELEASE + ACCOUNTS)
+#define BEAT_GONE (BEAT_OK + 1)
+#define JOIN_OK (BEAT_OK + 2)
+#define CLAIM_OK (BEAT_OK + 3) /* + account */
+#define IS_SENT(x) (x != NOTHING && x < BEAT_OK)
+byte under_way[NODES];
+byte age[NODES];     /* ticks since a beat or a join was sent */
+byte loose;          /* the loose one (one at a time), whose it is, */
+byte its_node;
+bit of_former;       /* and whether it is of an incarnation before */
+
+/* -- calls to WeChat ------------------------------------------------------------------------------- */
+#ifdef CALLS
+byte superseded[NODES]; /* accounts of which a newer term has made a call */
+byte between = NOBODY;  /* the node with a call that has passed the gate and not yet reached the socket (one at a time) */
+byte between_for;
+#endif
+
+#ifdef NO_GATE
+#define OPEN(n, a) HAS(holds[n], a)
+#else
+#define OPEN(n, a) (HAS(holds[n], a) && left[n] > 0)
+#endif
+
+byte i, k, open; /* of d_steps alone; 0 in between */
+
+/* Nodes are alike: which of them is called 0 makes no difference. So they are sorted after each step, which leaves a
+   sixth of the states. NAMED: they keep their places, to read a trace. */
+#ifdef NAMED
+inline sort() { skip }
+#else
+#define KEY(n) (row[n] + 3 * process[n] + 6 * under_way[n] + 128 * holds[n] + 512 * left[n] + 2048 * quiet[n] + 8192 * age[n] \
+    + 32768 * (owner[0] == n) + 65536 * (owner[ACCOUNTS - 1] == n) + 131072 * (loose != NOTHING && its_node == n) \
+    + 262144 * EXTRA(n))
+#ifdef CALLS
+#define EXTRA(n) (superseded[n] + 4 * (between == n))
+#else
+#define EXTRA(n) 0
+#endif
+#define SWAP(x) k = x[i]; x[i] = x[i + 1]; x[i + 1] = k
+#define RENAMED(n) (n == i -> i + 1 : (n == i + 1 -> i : n))
+inline swap() {
+    SWAP(row); SWAP(process); SWAP(under_way); SWAP(holds); SWAP(left); SWAP(quiet); SWAP(age);
+    owner[0] = RENAMED(owner[0]);
+#if ACCOUNTS > 1
+    owner[1] = RENAMED(owner[1]);
+#endif
+    its_node = (loose != NOTHING -> RENAMED(its_node) : 0);
+#ifdef CALLS
+    SWAP(superseded);
+    between = (between != NOBODY -> RENAMED(between) : NOBODY);
+#endif
+    k = 0
+}
+inline sort() {
+    i = 0;
+    do
+    :: i < NODES - 1 && KEY(i) > KEY(i + 1) -> swap(); i = (i > 0 -> i - 1 : i + 1)
+    :: i < NODES - 1 && KEY(i) <= KEY(i + 1) -> i++
+    :: else -> break
+    od;
+    i = 0
+}
+#endif
+
+/* At no moment do two nodes' gates stand open for one account. */
+inline check() {
+    i = 0;
+    do
+    :: i < ACCOUNTS ->
+        k = 0;
+        open = 0;
+        do
+        :: k < NODES -> open = open + OPEN(k, i); k++
+        :: else -> break
+        od;
+        assert(open <= 1);
+        i++
+    :: else -> break
+    od;
+    i = 0; k = 0; open = 0
+}
+
+inline disown(n) {
+    i = 0;
+    do
+    :: i < ACCOUNTS -> owner[i] = (owner[i] == n -> NOBODY : owner[i]); i++
+    :: else -> break
+    od;
+    i = 0
+}
+
+inline forget_loose() { loose = NOTHING; its_node = 0; of_former = 0 }
+
+/* A claim begins a new epoch. So no release of a term before has an effect, however late it comes; nor has a claim, which
+   names the epoch that it saw. */
+inline new_epoch(a) {
+    if
+#ifndef CLAIM_WITHOUT_EPOCH
+    :: loose == CLAIM + a -> forget_loose()
+#endif
+#ifndef RELEASE_WITHOUT_EPOCH
+    :: loose == RELEASE + a -> forget_loose()
+#endif
+    :: else
+    fi
+}
+
+/* A statement reaches the store. `whose`: the incarnation that sent it. `answer`: what it answers, or NOTHING. */
+byte answer;
+inline execute(n, what, whose) {
+    answer = NOTHING;
+    if
+    :: what == BEAT ->
+        if
+        :: row[n] == whose -> quiet[n] = 0; answer = BEAT_OK
+        :: else -> answer = BEAT_GONE
+        fi
+    :: what == JOIN ->
+        if
+#ifndef JOIN_BY_HOME
+        /* One row for a home: what a join did not see before, it does not remove. */
+        :: whose == FORMER && row[n] != NONE -> skip
+#endif
+        :: else -> disown(n); row[n] = whose; quiet[n] = 0; answer = JOIN_OK
+        fi
+    :: what >= CLAIM && what < RELEASE ->
+        if
+        :: row[n] == whose && (owner[what - CLAIM] == NOBODY || owner[what - CLAIM] == n) ->
+            owner[what - CLAIM] = n;
+            answer = CLAIM_OK + what - CLAIM;
+            new_epoch(what - CLAIM)
+        :: else
+        fi
+    :: what >= RELEASE && what < BEAT_OK ->
+        if
+        :: row[n] == whose && owner[what - RELEASE] == n -> owner[what - RELEASE] = NOBODY
+        :: else
+        fi
+    fi
+}
+
+inline send(n, what) { under_way[n] = what; age[n] = 0 }
+
+inline end_answer(n) { under_way[n] = NOTHING; age[n] = 0 }
+
+/* What the process did before is of an incarnation before, from now on. */
+inline new_incarnation(n) {
+    row[n] = (row[n] == MINE -> FORMER : row[n]);
+    of_former = (loose != NOTHING && its_node == n -> 1 : of_former)
+}
+
+inline renew(n) {
+#ifdef FROM_THE_ANSWER
+    left[n] = DEADLINE
+#else
+    left[n] = (DEADLINE - age[n] > left[n] -> DEADLINE - age[n] : left[n])
+#endif
+}
+
+/* Its sender hears of a cut, or waits for too long, and gives it up. */
+inline give_up(n) {
+#ifdef GOES_ON_AFTER_RELEASE
+    holds[n] = (under_way[n] >= RELEASE && under_way[n] < BEAT_OK
+        -> holds[n] | (1 << (under_way[n] - RELEASE)) : holds[n]);
+#endif
+    end_answer(n)
+}
+
+inline die(n) { process[n] = OUT; holds[n] = 0; left[n] = 0; end_answer(n) }
+
+inline let_loose(n) { loose = under_way[n]; its_node = n }
+
+inline hear(n) {
+    if
+    :: under_way[n] == BEAT_OK -> renew(n)
+    :: under_way[n] == BEAT_GONE -> holds[n] = 0; left[n] = 0; process[n] = OUT
+    :: under_way[n] == JOIN_OK -> renew(n); process[n] = IN
+    :: under_way[n] >= CLAIM_OK ->
+        holds[n] = holds[n] | (1 << (under_way[n] - CLAIM_OK));
+#ifdef CALLS
+        superseded[n] = superseded[n] & ~(1 << (under_way[n] - CLAIM_OK));
+#endif
+    :: else
+    fi;
+    end_answer(n);
+    check()
+}
+
+/* AT_ONCE: what is executed is heard in the same moment, or never, and a claim or a release is sent when it is executed.
+   That leaves fewer states and permits all that matters: an answer that is heard later lets a node act for a shorter
+   time, and the sending of claims is not counted from. */
+inline arrive(n, what) {
+    execute(n, what, MINE);
+    under_way[n] = answer;
+    age[n] = (answer == NOTHING -> 0 : age[n]);
+    answer = 0
+}
+
+proctype node(byte n) {
+    do
+    :: d_step { process[n] == IN && under_way[n] == NOTHING -> send(n, BEAT); sort() }
+    :: d_step { process[n] == OUT && under_way[n] == NOTHING -> new_incarnation(n); send(n, JOIN); sort() }
+#define CLAIMS(a) process[n] == IN && under_way[n] == NOTHING && !HAS(holds[n], a) -> send(n, CLAIM + a)
+/* It closes its gate, then it releases. */
+#define RELEASES(a) process[n] == IN && under_way[n] == NOTHING && HAS(holds[n], a) -> \
+    holds[n] = holds[n] & ~(1 << a); send(n, RELEASE + a)
+#ifdef AT_ONCE
+#define STEPS(what) \
+    :: d_step { what; arrive(n, under_way[n]); hear(n); sort() } \
+    :: d_step { what; arrive(n, under_way[n]); give_up(n); sort() } \
+    :: d_step { loose == NOTHING && what; let_loose(n); give_up(n); sort() }
+#else
+#define STEPS(what) \
+    :: d_step { what; sort() }
+    :: d_step { under_way[n] >= BEAT_OK -> hear(n); sort() }
+#endif
+    STEPS(CLAIMS(0))
+    STEPS(RELEASES(0))
+#if ACCOUNTS > 1
+    STEPS(CLAIMS(1))
+    STEPS(RELEASES(1))
+#endif
+    od
+}
+
+/* What the network and the store make of a node's statement, and of the node. */
+proctype wire(byte n) {
+    do
+#ifdef AT_ONCE
+    :: d_step { IS_SENT(under_way[n]) -> arrive(n, under_way[n]); hear(n); sort() }
+    :: d_step { IS_SENT(under_way[n]) -> arrive(n, under_way[n]); give_up(n); sort() }
+#else
+    :: d_step { IS_SENT(under_way[n]) -> arrive(n, under_way[n]); sort() }
+#endif
+    :: d_step { under_way[n] != NOTHING -> give_up(n); sort() } /* cut before it, or its answer */
+    :: d_step { IS_SENT(under_way[n]) && loose == NOTHING -> let_loose(n); give_up(n); sort() } /* cut, and it arrives later */
+    :: d_step { loose != NOTHING && its_node == n ->
+        execute(n, loose, (of_former -> FORMER : MINE)); forget_loose(); answer = 0; check(); sort() }
+    /* killed */
+    :: d_step { process[n] == IN || under_way[n] != NOTHING -> die(n); new_incarnation(n); sort() }
+    :: d_step { IS_SENT(under_way[n]) && loose == NOTHING -> let_loose(n); die(n); new_incarnation(n); sort() }
+    /* Somebody has seen its beat stand still for a lease, and removes its row if it still does. */
+    :: d_step { row[n] != NONE && quiet[n] >= SILENCE -> row[n] = NONE; quiet[n] = 0; disown(n); check(); sort() }
+    od
+}
+
+#ifdef CALLS
+inline pass(n, a) {
+    assert(!HAS(superseded[n], a)); /* a newer term has made a call before: this one may make none */
+    between = n; between_for = a;
+    i = 0;
+    do
+    :: i < NODES ->
+        superseded[i] = (i != n && HAS(holds[i], a) -> superseded[i] | (1 << a) : superseded[i]);
+        i++
+    :: else -> break
+    od;
+    i = 0
+}
+
+/* A process that is stopped between the gate and the socket makes this one call when it goes on: nothing can stop it. */
+proctype caller(byte n) {
+    do
+    :: d_step { between == NOBODY && OPEN(n, 0) -> pass(n, 0); sort() }
+#if ACCOUNTS > 1
+    :: d_step { between == NOBODY && OPEN(n, 1) -> pass(n, 1); sort() }
+#endif
+    :: d_step { between == n -> between = NOBODY; between_for = 0; sort() }
+    od
+}
+#endif
+
+proctype clock() {
+    do
+    :: d_step {
+        i = 0;
+        do
+        :: i < NODES ->
+#ifndef NO_DEADLINE
+            left[i] = (left[i] > 0 -> left[i] - 1 : 0);
+#endif
+            quiet[i] = (row[i] != NONE && quiet[i] < LEASE -> quiet[i] + 1 : quiet[i]);
+            age[i] = ((under_way[i] == BEAT || under_way[i] == JOIN || under_way[i] == BEAT_OK || under_way[i] == JOIN_OK)
+                && age[i] < DEADLINE -> age[i] + 1 : age[i]);
+            i++
+        :: else -> break
+        od;
+        i = 0; sort() }
+    od
+}
+
+init {
+    atomic {
+        owner[0] = NOBODY;
+#if ACCOUNTS > 1
+        owner[1] = NOBODY;
+#endif
+        i = 0;
+        do
+        :: i < NODES ->
+            run node(i); run wire(i);
+#ifdef CALLS
+            run caller(i);
+#endif
+            i++
+        :: else -> break
+        od;
+        i = 0;
+        run clock()
+    }
+}

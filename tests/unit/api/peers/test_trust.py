@@ -1,0 +1,252 @@
+"""Whom nodes believe: no stranger, no header of a caller, and a peer no more than it may say."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from openwx import metrics
+from openwx.api.callers import Scope
+from openwx.api.peers import client, forwarding
+from openwx.api.peers.hop import HOP, SECRET, Hop
+from tests.reply import Reply
+
+from .liars import Liar
+from .nodes import SECRET as OURS
+from .nodes import Nodes, OneNode
+
+TOKENS: dict[str, Any] = {
+    "token": "t" * 32,
+    "keys": [
+        {"name": "reader", "token": "r" * 32, "scope": "read", "accounts": ["bob"]},
+        {"name": "stranger", "token": "o" * 32, "scope": "full", "accounts": ["alice"]},
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "PAUSE_S", 0.02)
+    monkeypatch.setattr(forwarding, "ASK_S", 0.3)
+    monkeypatch.setattr(client, "READ_S", 0.3)
+    monkeypatch.setattr("openwx.api.peers.answer.READ_S", 0.3)
+
+
+def hop(**more: Any) -> dict[str, str]:
+    return Hop(node="a", key="anonymous", scope=Scope.FULL, address="127.0.0.9", **more).headers(
+        OURS
+    )
+
+
+PATHS = ["/openwx/get_user_info", "/openwx/check_client", "/console", "/console/static/x", "/"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_nobody_comes_in_without_the_secret(path: str, b: OneNode) -> None:
+    for headers in (
+        {},
+        {SECRET: ""},
+        {SECRET: OURS[:-1]},
+        {SECRET: OURS + "x"},
+        hop() | {SECRET: "wrong"},
+        {"Authorization": f"Bearer {OURS}"},
+    ):
+        reply = await b.at_peers(path, **headers)
+        assert (reply.status, reply.code) == (401, -6)
+
+
+async def test_what_a_hop_says_is_checked(b: OneNode) -> None:
+    for said in ("", "!", "bm8=", "e30=", "//79"):
+        reply = await b.at_peers("/openwx/get_user_info", **{SECRET: OURS, HOP: said})
+        assert (reply.status, reply.code) == (400, -2)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
+async def test_nothing_else_is_served_there(path: str, b: OneNode) -> None:
+    assert (await b.at_peers(path, **hop())).status == 404
+
+
+async def test_a_caller_cannot_speak_as_a_node(a: OneNode, b: OneNode, nodes: Nodes) -> None:
+    """At the public address these headers mean nothing, and no hop has them."""
+    forged = {
+        **hop(account="bob", epoch=1),
+        SECRET: "the caller's",
+        "Authorization": "Bearer x",
+        "Origin": f"http://127.0.0.1:{a.port}",
+        "X-Forwarded-For": "1.2.3.4",
+        "Cookie": "c=1",
+        "Openwx-Client": "bob",
+        "Connection": f"close, {SECRET}",
+    }
+    async with Liar.started(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as liar:
+        nodes.table.moves("b", liar.url)
+        reply = await a.call("get_user_info", headers=forged)
+    assert reply.status == 200
+    (head,) = liar.heads
+    lines = [line.split(b": ", 1) for line in head.strip().split(b"\r\n")[1:]]
+    assert {name.decode() for name, _ in lines} == {"Host", SECRET, HOP}
+    assert [value for name, value in lines if name == SECRET.encode()] == [OURS.encode()]
+
+
+async def test_who_called_comes_with_the_hop(
+    nodes: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The owner has the call in its audit log, once, with the key and the caller's address; its scope counts there."""
+    a, b = await nodes.start("a", **TOKENS), await nodes.start("b", **TOKENS)
+    b.takes("bob")
+    a.takes("alice")
+    caplog.set_level(logging.INFO, "openwx.audit")
+
+    async def by(token: str, name: str, **params: str) -> Reply:
+        return await a.call(name, params=params, headers={"Authorization": f"Bearer {token * 32}"})
+
+    assert (await by("x", "get_user_info", client="bob")).status == 401
+    assert (await by("r", "get_user_info", client="bob")).status == 200
+    assert (await by("r", "get_user_info")).status == 200
+    refused = await by("r", "send_friend_message", client="bob", id="@a", content="hi")
+    assert (refused.status, refused.code) == (403, -8)
+    hidden = await by("o", "get_user_info", client="bob")
+    assert (hidden.status, hidden.code) == (400, -2)
+    assert "bob" not in hidden.words
+    caplog.clear()
+    assert (await by("t", "send_friend_message", client="bob", id="@a", content="hi")).code == 0
+    (line,) = [one for one in caplog.records if one.name == "openwx.audit"]
+    assert "token from 127.0.0.1 by http: send_friend_message on bob" in line.message
+
+
+async def test_the_token_in_the_body(nodes: Nodes) -> None:
+    a, b = await nodes.start("a", **TOKENS), await nodes.start("b", **TOKENS)
+    b.takes("bob")
+    for body, status in ((b"token=" + b"t" * 32, 200), (b"token=" + b"x" * 32, 401)):
+        reply = await a.post("get_user_info", body + b"&client=bob")
+        assert reply.status == status
+        assert (await a.post("get_user_info", body, params={"client": "bob"})).status == status
+
+
+async def test_pages_and_scripts_are_judged_by_the_node_that_is_called(nodes: Nodes) -> None:
+    listed: dict[str, Any] = {"cors_origins": ["https://app.example"]}
+    a, b = await nodes.start("a", **listed), await nodes.start("b")
+    b.takes("bob")
+    foreign = {"Origin": "https://evil.example"}
+    assert (await a.call("get_user_info", params={"client": "bob"}, headers=foreign)).status == 403
+    ours = {"Origin": "https://app.example"}
+    reply = await a.call("get_user_info", params={"client": "bob"}, headers=ours)
+    assert reply.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    script = await a.get("get_user_info", client="bob", datatype="jsonp", callback="show")
+    assert script.body.startswith(b"/**/show({")
+    assert (
+        await b.get("get_user_info", client="bob", datatype="jsonp", callback="f")
+    ).status == 403
+    nodes.table.give("carol", None)
+    failed = await a.get("get_user_info", client="carol", datatype="jsonp", callback="show")
+    assert failed.body.startswith(b'/**/show({"code":-4')
+    opened = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    unwanted = await a.call(
+        "send_friend_message", params={"client": "bob", "id": "@a", "content": "x"}, headers=opened
+    )
+    assert unwanted.status == 403
+    assert not b.gateway.accounts["bob"].outgoing.sent
+
+
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+LIES: dict[str, tuple[bytes | None, bytes]] = {
+    "closes": (None, b""),
+    "no HTTP": (b"hello\r\n\r\n", b""),
+    "an endless head": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 100),
+    "an endless line": (b"HTTP/1.1 200 OK\r\nX: ", b"y" * 10_000),
+    "half an answer": (GOOD + b'Content-Length: 100\r\n\r\n{"id":', b""),
+    "half of chunks": (GOOD + b'Transfer-Encoding: chunked\r\n\r\n4\r\n{"id\r\n', b""),
+    "no such chunks": (GOOD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", b""),
+    "another secret": (
+        b'HTTP/1.1 401 Unauthorized\r\nContent-Length: 31\r\n\r\n{"code":-6,"status":"no entry"}',
+        b"",
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_peer_that_lies(lie: str, a: OneNode, b: OneNode, nodes: Nodes) -> None:
+    """The caller is told what is known, soon, and other calls go on."""
+    a.takes("alice")
+    answer, repeats = LIES[lie]
+    async with Liar.started(answer) as liar:
+        liar.repeats = repeats
+        nodes.table.moves("b", liar.url)
+        read = await a.get("get_user_info", client="bob")
+        asked = len(liar.heads)
+        sent = await a.get("send_friend_message", client="bob", id="@a", content="hi")
+        assert len(liar.heads) == asked + (2 if lie == "another secret" else 1)
+    assert (read.status, read.code) == (503, -4)
+    certain = lie == "another secret"
+    assert (sent.status, sent.code) == ((503, -4) if certain else (504, -1))
+    assert (await a.get("get_user_info", client="alice")).status == 200
+
+
+async def test_the_secret_goes_nowhere_else(
+    a: OneNode,
+    b: OneNode,
+    nodes: Nodes,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither where a peer sends the caller, nor to a proxy, nor into a log."""
+    caplog.set_level(logging.DEBUG)
+    async with Liar.started() as other, Liar.started() as liar:
+        liar.answer = (
+            f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {other.url}/openwx/get_user_info\r\n"
+            "Content-Length: 0\r\n\r\n"
+        ).encode()
+        monkeypatch.setenv("HTTP_PROXY", other.url)
+        monkeypatch.setenv("http_proxy", other.url)
+        nodes.table.moves("b", liar.url)
+        reply = await a.call("get_user_info", params={"client": "bob"}, allow_redirects=False)
+        assert reply.status == 307
+        liar.answer = None
+        await a.get("send_friend_message", client="bob", id="@a", content="hi")
+        await a.get("check_client")
+        assert OURS.encode() in liar.heads[0]
+        assert not other.heads
+    assert OURS not in caplog.text
+    assert OURS not in repr(a.gateway.settings)
+
+
+async def test_hops_are_counted(a: OneNode, b: OneNode, nodes: Nodes) -> None:
+    def count(outcome: str) -> float:
+        labels = {"node": "b", "outcome": outcome}
+        return metrics.OF_NODES.get_sample_value("openwx_hops_total", labels) or 0.0
+
+    before = count("answered"), count("not_asked")
+    await a.get("get_user_info", client="bob")
+    nodes.table.moves("b", "http://127.0.0.1:9")
+    await a.get("send_friend_message", client="bob", id="@a", content="hi")
+    assert (count("answered"), count("not_asked")) == (before[0] + 1, before[1] + 2)
+
+
+def certificate(authority: trustme.CA, file: Path, *, with_authority: bool) -> Path:
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(file)
+    if with_authority:
+        authority.cert_pem.write_to_path(file, append=True)
+    return file
+
+
+async def test_https_between_nodes(nodes: Nodes, tmp_path: Path) -> None:
+    """A node is trusted if it has the same certificate, or one of the authority that stands in the same file."""
+    ours, theirs = trustme.CA(), trustme.CA()
+    shared = certificate(ours, tmp_path / "shared.pem", with_authority=False)
+    of_a = certificate(ours, tmp_path / "a.pem", with_authority=True)
+    of_b = certificate(ours, tmp_path / "b.pem", with_authority=True)
+    other = certificate(theirs, tmp_path / "other.pem", with_authority=True)
+    for caller, owner, works in (
+        (shared, shared, True),
+        (of_a, of_b, True),
+        (of_a, other, False),
+        (None, of_b, False),
+    ):
+        a = await nodes.start("a", certificate=caller)
+        b = await nodes.start("b", certificate=owner)
+        b.takes("bob")
+        reply = await a.get("get_user_info", client="bob")
+        assert reply.status == (200 if works else 503)
