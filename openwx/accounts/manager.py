@@ -241,8 +241,8 @@ class AccountManager:
             self.stop_soon(account, delay_s)
 
     def stop_soon(self, account: Account, delay_s: float) -> None:
-        """Stop an account after a delay, unless it stops soon anyway. This saves nothing."""
-        if account.name not in self._stops:
+        """Stop an account after a delay, unless it has ended, or stops soon anyway. This saves nothing."""
+        if account.name not in self._stops and not account.ended.is_set():
             loop = asyncio.get_running_loop()
             self._stops[account.name] = loop.call_later(delay_s, account.stop)
 

@@ -1,7 +1,7 @@
 """The accounts that the API started or stopped, as they are saved for the next start of the process."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -12,7 +12,7 @@ from openwx.config import Settings
 from openwx.config.given import account_from_texts, on_the_bench
 from openwx.config.models import AccountSettings
 from openwx.errors import ConfigError
-from openwx.store.base import AccountStore
+from openwx.store.base import AccountStore, Ownership
 from openwx.store.records import AccountRecord, OwnedAccount
 
 log = logging.getLogger("openwx.gateway")
@@ -168,6 +168,26 @@ def saved_of(record: AccountRecord | OwnedAccount) -> SavedAccount:
 async def save(store: AccountStore, registry: AccountRegistry, name: str) -> None:
     """Save one account of a registry. Raises ``JournalError``, ``InDoubt``, ``LeaseLost``."""
     await store.save_account(registry.record_of(name))
+
+
+async def change(
+    store: AccountStore,
+    rows: Ownership,
+    name: str,
+    made: Callable[[AccountRegistry], AccountRegistry],
+) -> None:
+    """Change one account where other processes do so at the same time: ``made`` of what is saved by then.
+
+    Raises what ``made`` raises, ``JournalError``, ``InDoubt``, ``LeaseLost``.
+    """
+    while True:
+        records = {one.account: one for one in await store.accounts()}
+        saved = of_records(records.values())
+        changed = made(saved)
+        if name in records and changed == saved:
+            return
+        if await rows.replace_account(records.get(name), changed.record_of(name)):
+            return
 
 
 async def save_missing(

@@ -253,6 +253,8 @@ class Sender:
                 self._files.keeper.naming(attachments),
             ):
                 await self._files.keeper.keep(attachments)
+                # This process may have lost the account meanwhile, and have it anew: then its queue is another one.
+                self._status.require_mine()
                 await self._journal.write(batch)
         except FileStoreError as error:
             raise not_stored(error, NOT_ACCEPTED) from error

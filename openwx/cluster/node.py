@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from functools import partial
 from uuid import UUID
 
 from openwx import metrics
 from openwx.accounts import registry
 from openwx.accounts.manager import AccountManager
 from openwx.accounts.media.probe import SharedFolder
+from openwx.accounts.registry import AccountRegistry
 from openwx.cluster.beats import Beats
 from openwx.cluster.directory import Directory
 from openwx.cluster.placement import Absences, Decision, Placing, decide
@@ -58,7 +60,9 @@ class ClusterNode:
         self._shared = Shared(manager, ownership, journal, self.rows, starts)
         self._terms: dict[str, Term] = {}
         self._absences = Absences(gap_s=2 * self._look_every_s)
-        self._joined: tuple[UUID, float] = (ownership.incarnation, steady())
+        self._joined: tuple[UUID | None, float] = (None, 0.0)
+        self._former: frozenset[str] = frozenset()
+        """The accounts of the former process of this home that nobody has owned since."""
         self._is_draining = False
         self._leaving = asyncio.Event()
         self._wake = asyncio.Event()
@@ -128,9 +132,12 @@ class ClusterNode:
             return
         me = view.node_of(self.ownership.incarnation)
         self._is_draining = me is not None and me.is_draining
+        for name in self.ownership.owned:
+            if name not in self._terms:  # claimed, although the call failed in the end
+                self._begin(name, tasks)
         for term in self._terms.values():
             term.note()
-        decision = decide(view, self._placing(), self._absences.note(view, steady()))
+        decision = decide(view, self._placing(view), self._absences.note(view, steady()))
         self._tell(decision)
         for name in decision.stop:
             if name in self._terms:
@@ -148,15 +155,22 @@ class ClusterNode:
         others = [one.incarnation for one in view.nodes]
         return not await self._folder.look(self.ownership.incarnation, others)
 
-    def _placing(self) -> Placing:
+    def _placing(self, view: ClusterView) -> Placing:
         ownership = self.ownership
         if ownership.incarnation != self._joined[0]:
             self._joined = (ownership.incarnation, steady())
+            self._former = ownership.former
+        # Once another term has begun, whoever ended it has said where the account goes.
+        self._former &= {
+            one.account
+            for one in view.accounts
+            if one.owner is not None and view.node_of(one.owner) is None
+        }
         return Placing(
             incarnation=ownership.incarnation,
             lease_s=self._settings.cluster.lease,
             has_settled=steady() - self._joined[1] >= self._settings.cluster.join_pause,
-            former=ownership.former,
+            former=self._former,
             fits=self.rows.fits(),
         )
 
@@ -166,14 +180,21 @@ class ClusterNode:
             if self._leaving.is_set():  # `leave` of the store ends its term
                 return
             log.info("%s: this node has it now", name)
-            if self.rows.by_name[name].epoch and name not in self.ownership.former:
+            if self.rows.by_name[name].epoch and name not in self._former:
                 metrics.TAKEOVERS.inc()
-            self._terms[name] = term = Term(name, self._shared)
-            tasks.create_task(self._run(name, term), name=f"term {name}")
+            self._begin(name, tasks)
+
+    def _begin(self, name: str, tasks: asyncio.TaskGroup) -> None:
+        """Run an account that this node owns."""
+        self._terms[name] = term = Term(name, self._shared)
+        tasks.create_task(self._run(name, term), name=f"term {name}")
 
     async def _run(self, name: str, term: Term) -> None:
         try:
             await term.run()
+            if name in self.ownership.owned:  # what it wrote is in doubt, but no other node has it
+                log.error("%s: the journal failed it; this node lets it go in a while", name)
+                await self._pause_after_a_bug(name)
         except Exception:
             log.exception("%s: a bug in openwx; this node lets it go in a while", name)
             await self._pause_after_a_bug(name)
@@ -194,11 +215,14 @@ class ClusterNode:
             log.warning("%s: not released: %s", name, error)
 
     async def _add_rows(self, names: Iterable[str]) -> None:
-        saved = await registry.load(self._journal)
         for name in names:
-            if name not in saved.saved:
-                row = saved.with_digest(name, self.rows.digest_of(name))
-                await registry.save(self._journal, row, name)
+            await registry.change(
+                self._journal, self.ownership, name, partial(self._with_row, name=name)
+            )
+
+    def _with_row(self, saved: AccountRegistry, *, name: str) -> AccountRegistry:
+        """Add an account of the configuration, unless another node has."""
+        return saved if name in saved.saved else saved.with_digest(name, self.rows.digest_of(name))
 
     def _tell(self, decision: Decision) -> None:
         self.lost = decision.lost

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -71,14 +71,15 @@ class Starting:
             view = await self._view()
             is_new = not self._runs(name, view)
             if is_new or name not in self._manager.accounts:
-                await self._save(self._started(call, view, is_new=is_new), name)
+                await self._change(
+                    name, lambda saved: self._started(call, saved, view, is_new=is_new)
+                )
         return await self._with_owner(name, is_new=is_new)
 
     async def stop(self, name: str, delay_s: float) -> None:
         """Want an account no more; on its own node it stops after ``delay_s``. Raise ``CallerError`` (-5)."""
         async with self._changing:
-            saved = registry.of_records((await self._view()).accounts)
-            await self._save(saved.with_stopped(name), name)
+            await self._change(name, lambda saved: saved.with_stopped(name))
             account = self._manager.accounts.get(name)
             if account is not None:
                 self._manager.stop_soon(account, delay_s)
@@ -92,8 +93,7 @@ class Starting:
             await self.start(name, {**former, "transport": transport})
             return
         async with self._changing:
-            saved = registry.of_records((await self._view()).accounts)
-            await self._save(saved.with_transport(name, transport), name)
+            await self._change(name, lambda saved: saved.with_transport(name, transport))
         await self.start(name, {})
 
     # -- rows ------------------------------------------------------------------------------------------------
@@ -105,21 +105,23 @@ class Starting:
         except JournalError as error:
             raise journal_guard.not_kept(error, _NOT_DONE) from error
 
-    async def _save(self, saved: AccountRegistry, name: str) -> None:
-        """Save the row of an account. Raise ``CallerError`` (-5)."""
+    async def _change(self, name: str, made: Callable[[AccountRegistry], AccountRegistry]) -> None:
+        """Change the row of an account. Raise ``CallerError`` (-5)."""
         try:
-            await registry.save(self._journal, saved, name)
+            await registry.change(self._journal, self._ownership, name, made)
         except JournalError as error:
             raise journal_guard.not_kept(error, _NOT_DONE) from error
         self._directory.forget()
         self._changed.set()
 
-    def _started(self, call: StartCall, view: ClusterView, *, is_new: bool) -> AccountRegistry:
+    def _started(
+        self, call: StartCall, saved: AccountRegistry, view: ClusterView, *, is_new: bool
+    ) -> AccountRegistry:
         """Return what is to be saved for a start. Raise ``CallerError``.
 
         Its owner starts an account anew that has stopped by itself, which no other node knows.
         """
-        saved, start = registry.of_records(view.accounts), secrets.token_hex(8)
+        start = secrets.token_hex(8)
         call.require_no_other_case({**saved.saved, **self._settings.accounts})
         if not is_new:
             return saved.with_started(call.name, None, start)

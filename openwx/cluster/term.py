@@ -188,8 +188,13 @@ class Term:
         rows, name = self._shared.rows, self._name
         digest = rows.digest_of(name)
         if rows.saved.of(name).settings.digest != digest:
-            saved = await registry.load(self._shared.journal)
-            await registry.save(self._shared.journal, saved.with_digest(name, digest), name)
+            shared = self._shared
+            await registry.change(
+                shared.journal,
+                shared.ownership,
+                name,
+                lambda saved: saved.with_digest(name, digest),
+            )
 
     async def _note_base_url(self, settings: AccountSettings) -> None:
         """Delete a session that was made elsewhere than at the ``base_url`` that a caller gave: it would go there."""

@@ -295,6 +295,12 @@ class Ownership(Protocol):
         Raise ``LeaseLost`` for an account that is not owned.
         """
 
+    async def replace_account(self, former: AccountRecord | None, record: AccountRecord) -> bool:
+        """Save the row of an account as ``save_account`` does, but only over ``former``; None where there is no row.
+
+        False if another process has changed it since ``former`` was read.
+        """
+
     async def assign(self, account: str, node: str) -> bool:
         """Name the node that shall own an account next: its owner hands it over. False if there is no such account."""
 

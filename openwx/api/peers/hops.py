@@ -154,6 +154,7 @@ class Hops:
             headers=headers_of(request),
             body=body,
             size=None if body is None else request.content_length,
-            is_repeatable=scope is Scope.READ or "idempotency_key" in texts,
+            # A key that the route does not know makes two calls of it no single one.
+            is_repeatable=scope is Scope.READ or (row.keyed and "idempotency_key" in texts),
             only_reads=scope is Scope.READ,
         )

@@ -22,6 +22,8 @@ WITH changed AS (
         origin = excluded.origin, edit = excluded.edit WHERE a.edit < excluded.edit
     RETURNING account)
 {_HINT}"""  # noqa: S608 - ours
+_ROW = "SELECT edit, account, wanted, settings, origin FROM accounts WHERE account = $1"
+_REPLACE = SAVE.replace("a.edit < excluded.edit", "a.edit = excluded.edit - 1")
 _FORGET = f"""
 WITH changed AS (
     UPDATE accounts SET wanted = false, settings = NULL, edit = $2 WHERE account = $1 AND edit < $2 RETURNING account)
@@ -54,6 +56,28 @@ class Edits:
         async with self._one_at_a_time:
             of = (record.account, record.wanted, record.settings, record.origin)
             await self._do(SAVE, *of, await self._next_edit(record.account))
+
+    async def replace_account(self, former: AccountRecord | None, record: AccountRecord) -> bool:
+        """Save a record in place of ``former``, None where there is none. False if another one is there by now."""
+        async with self._one_at_a_time:
+            found, edit = await self._record_of(record.account)
+            if found != former:
+                return False
+            of = (record.account, record.wanted, record.settings, record.origin)
+            if await self._is_changed(_REPLACE, *of, edit + 1):
+                return True
+            # Another one came first, or the answer to the first try was lost.
+            return (await self._record_of(record.account))[0] == record
+
+    async def _record_of(self, account: str) -> tuple[AccountRecord | None, int]:
+        """Return what is saved of an account, and its count of changes."""
+        rows = await self._do(_ROW, account)
+        if not rows:
+            return None, 0
+        edit, *said = rows[0]
+        has_record = rows[0]["settings"] is not None
+        names = AccountRecord.__struct_fields__
+        return AccountRecord(**dict(zip(names, said, strict=True))) if has_record else None, edit
 
     async def forget_account(self, account: str) -> None:
         """Delete what the row of an account says, if there is one."""

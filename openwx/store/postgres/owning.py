@@ -18,7 +18,7 @@ from openwx.store.postgres.errors import worded
 from openwx.store.postgres.lease_connection import LeaseConnection
 from openwx.store.postgres.membership import Membership
 from openwx.store.postgres.terms import Terms
-from openwx.store.records import ClusterView, Node, NodeOptions, OwnedAccount
+from openwx.store.records import AccountRecord, ClusterView, Node, NodeOptions, OwnedAccount
 
 LOOK_AGAIN_S = 0.05
 """How soon an account is claimed again whose row is locked for a moment, in seconds."""
@@ -116,6 +116,9 @@ class Owning:
         except TimeoutError:
             return
         hint.clear()
+
+    async def replace_account(self, former: AccountRecord | None, record: AccountRecord) -> bool:
+        return await self._edits.replace_account(former, record)
 
     async def assign(self, account: str, node: str) -> bool:
         return await self._edits.assign(account, node)

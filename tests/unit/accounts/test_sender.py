@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from itertools import repeat
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -25,6 +26,7 @@ from openwx.config import AccountSettings
 from openwx.domain.chat_ref import ref_of
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, User
+from openwx.domain.events import State
 from openwx.errors import (
     CallerError,
     Code,
@@ -116,6 +118,9 @@ class Files:
 
     is_shared = False
 
+    def __init__(self) -> None:
+        self.on_keep: Callable[[], None] = lambda: None
+
     @property
     def keeper(self) -> "Files":
         return self
@@ -125,6 +130,7 @@ class Files:
 
     async def keep(self, attachments: object) -> None:
         """Leave them where they are."""
+        self.on_keep()
 
 
 class WeChat:
@@ -142,11 +148,14 @@ class WeChat:
         """Contents and ClientMsgIds."""
         self.finished: list[tuple[OutgoingMessage, SendResult]] = []
         nothing = cast("Any", None)
-        self.status = AccountStatus("default", nothing, nothing, always_open())
+        self.gate = always_open()
+        runs = cast("Any", SimpleNamespace(standing=SimpleNamespace(state=State.RUNNING)))
+        self.status = AccountStatus("default", runs, nothing, self.gate)
         self.running = self.status.running
         self.running.set()
         self.journal = Journal()
         self.on_send: Callable[[], None] = lambda: None
+        self.files = Files()
         self.limiter: RateLimiter
         self._changed = asyncio.Condition()
 
@@ -211,7 +220,7 @@ class WeChat:
             media=itself,
             recorder=itself,
             hold_back=itself,
-            files=cast("Any", Files()),
+            files=cast("Any", self.files),
             status=self.status,
             clock=Clock(),
             max_age_s=LONG_S,
@@ -310,6 +319,19 @@ async def test_bulk_goes_back_among_bulk(wechat: WeChat, sender: Sender) -> None
     accept(sender, message("urgent"))
     wechat.running.set()
     assert await wechat.finishes(3) == ["urgent", "bulk 0", "bulk 1"]
+
+
+# -- acceptance ------------------------------------------------------------------------------------------
+
+
+async def test_what_is_lost_while_its_file_is_stored_is_not_accepted(
+    wechat: WeChat, sender: Sender
+) -> None:
+    """This process may have the account again by then: nobody would send what is written only now."""
+    wechat.files.on_keep = wechat.gate.close
+    error = await error_of(sender.send_later([TO], ["x"]))
+    assert error.code == Code.NOT_RUNNING
+    assert not wechat.journal.written
 
 
 # -- attempts --------------------------------------------------------------------------------------------

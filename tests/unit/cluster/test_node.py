@@ -1,7 +1,7 @@
 """The loop of a node, with rows in memory and accounts that do nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +27,12 @@ from tests.unit.cluster.seen import uuid_of
 ME = "a"
 
 
+def record_of(row: OwnedAccount) -> AccountRecord:
+    return AccountRecord(
+        account=row.account, wanted=row.wanted, settings=row.settings, origin=row.origin
+    )
+
+
 class Table:
     """Implements ``Ownership`` in memory."""
 
@@ -41,6 +47,10 @@ class Table:
         self.gates: dict[str, Gate] = {}
         self.released: list[tuple[str, str]] = []
         self.is_away = False
+        self.fails_after_claim = False
+        self.meanwhile: Callable[[], object] | None = None
+        """What another node does before the next change of a row."""
+        self.looks = 0
         self.hint = asyncio.Event()
 
     @property
@@ -53,6 +63,7 @@ class Table:
     async def view(self) -> ClusterView:
         if self.is_away:
             raise JournalError("away")
+        self.looks += 1
         return ClusterView([*self.nodes], [*self.rows.values()])
 
     async def until_hinted(self, within_s: float) -> None:
@@ -67,6 +78,9 @@ class Table:
         for name in accounts:
             self.set(name, owner=self.incarnation, epoch=self.rows[name].epoch + 1, next="")
             self.gates[name] = Gate(self.lease)
+        if self.fails_after_claim:
+            self.fails_after_claim = False
+            raise JournalError("away")
         return [*accounts]
 
     async def release(self, account: str, *, to: str = "") -> None:
@@ -75,6 +89,24 @@ class Table:
         self.gates.pop(account).close()
         self.set(account, owner=None, next=to)
         self.released.append((account, to))
+
+    async def replace_account(self, former: AccountRecord | None, record: AccountRecord) -> bool:
+        if self.meanwhile is not None:
+            self.meanwhile()
+            self.meanwhile = None
+        row = self.rows.get(record.account)
+        if former != (None if row is None else record_of(row)):
+            return False
+        self.rows[record.account] = OwnedAccount(
+            account=record.account,
+            wanted=record.wanted,
+            settings=record.settings,
+            origin=record.origin,
+            owner=None if row is None else row.owner,
+            epoch=0 if row is None else row.epoch,
+            next="",
+        )
+        return True
 
     async def assign(self, account: str, node: str) -> bool:
         self.set(account, next=node)
@@ -111,24 +143,7 @@ class Shared:
         return getattr(self._journal, name)
 
     async def accounts(self) -> list[AccountRecord]:
-        return [
-            AccountRecord(
-                account=one.account, wanted=one.wanted, settings=one.settings, origin=one.origin
-            )
-            for one in self._table.rows.values()
-        ]
-
-    async def save_account(self, record: AccountRecord) -> None:
-        former = self._table.rows.get(record.account)
-        self._table.rows[record.account] = OwnedAccount(
-            account=record.account,
-            wanted=record.wanted,
-            settings=record.settings,
-            origin=record.origin,
-            owner=None if former is None else former.owner,
-            epoch=0 if former is None else former.epoch,
-            next="",
-        )
+        return [record_of(one) for one in self._table.rows.values()]
 
 
 class Idle:
@@ -277,6 +292,48 @@ async def test_a_move_is_released_to_its_node(journal: Journal) -> None:
     assert world.manager.all["n0"].was == ["handed over"]
 
 
+async def test_what_a_restart_took_back_can_be_moved(journal: Journal) -> None:
+    """The first right of a node to what its former process had ends with the next term."""
+    world = World(journal, 1)
+    table = world.table
+    world.manager.settled.set()
+    table.nodes.append(node_of("b"))
+    table.former = frozenset({"n0"})
+    async with world.running():
+        await until(lambda: "n0" in world.manager.accounts)
+        await table.assign("n0", "b")
+        await until(lambda: table.released)
+        looks = table.looks
+        await until(lambda: table.looks > looks + 1)
+        assert table.rows["n0"].next == "b"
+        assert table.owned == []
+
+
+async def test_what_was_claimed_by_a_call_that_failed_runs(journal: Journal) -> None:
+    world = World(journal, 2)
+    table = world.table
+    world.manager.settled.set()
+    table.fails_after_claim = True
+    async with world.running():
+        await until(lambda: len(world.manager.accounts) == 2)
+        assert not table.fails_after_claim
+
+
+async def test_what_the_journal_failed_is_released(journal: Journal) -> None:
+    """It is this node's as far as the others know, but nothing may be written for it any more."""
+    world = World(journal, 1)
+    table, manager = world.table, world.manager
+    manager.settled.set()
+    async with world.running():
+        await until(lambda: "n0" in manager.accounts)
+        first = manager.accounts["n0"]
+        first.gate.close()
+        first.ended.set()
+        await until(lambda: table.released == [("n0", "")])
+        await until(lambda: "n0" in manager.accounts)
+        assert manager.accounts["n0"] is not first
+
+
 async def test_what_is_not_wanted_is_stopped_and_started_when_it_is_again(journal: Journal) -> None:
     world = World(journal, 1)
     table, manager = world.table, world.manager
@@ -289,6 +346,33 @@ async def test_what_is_not_wanted_is_stopped_and_started_when_it_is_again(journa
         assert first.was == ["stopped"]
         table.set("n0", wanted=True)
         await until(lambda: "n0" in manager.accounts)
+
+
+@pytest.mark.parametrize("has_row", [False, True])
+async def test_a_stop_is_not_undone_by_what_a_node_notes_of_its_configuration(
+    journal: Journal, has_row: bool
+) -> None:
+    """It comes from another node, between the look at the row and the change of it."""
+    world = World(journal, 1)
+    table = world.table
+    world.manager.settled.set()
+    row = OwnedAccount(
+        account="n0",
+        wanted=True,
+        settings=b'{"digest":"of another configuration"}',
+        origin="config",
+        owner=None,
+        epoch=1,
+        next="",
+    )
+    table.meanwhile = lambda: table.rows.update(n0=replace(table.rows.get("n0", row), wanted=False))
+    if has_row:
+        table.rows["n0"] = row
+    async with world.running():
+        await until(lambda: table.meanwhile is None)
+        looks = table.looks
+        await until(lambda: table.looks > looks + 1 and not table.owned)
+    assert not table.rows["n0"].wanted
 
 
 async def test_a_bug_in_one_stops_that_one(

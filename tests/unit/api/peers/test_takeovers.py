@@ -128,6 +128,19 @@ async def test_a_send_with_a_key_is_asked_again(
     assert b"k1" in liar.heads[0]
 
 
+async def test_a_key_is_none_where_the_route_knows_no_keys(
+    a: OneNode, b: OneNode, c: OneNode, nodes: Nodes
+) -> None:
+    async with Liar.started() as liar:
+        nodes.table.moves("b", liar.url)
+        liar.then = lambda: b.loses("bob", to=c)
+        group = {"client": "bob", "friends": "@a,@b"}
+        headers = {"Idempotency-Key": "k1"}
+        reply = await a.call("create_group", method="POST", data=group, headers=headers)
+    assert (reply.status, reply.code) == (504, -1)
+    assert "the outcome is unknown" in reply.words
+
+
 async def test_a_read_is_asked_again(a: OneNode, b: OneNode, c: OneNode, nodes: Nodes) -> None:
     reply = await lost_in_the_middle(a, b, c, nodes, "get_user_info")
     assert (reply.status, reply.json["id"]) == (200, "@me")

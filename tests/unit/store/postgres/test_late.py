@@ -44,6 +44,16 @@ async def test_an_older_record_does_not_come_back(
     assert await through.accounts() == [record(b"newest")]
 
 
+async def test_a_change_whose_answer_was_late_is_done_once(
+    through: PostgresJournal, proxy: CuttingProxy
+) -> None:
+    proxy.cuts[b"<mark>"] = Cut.LATE
+    assert await through.ownership.replace_account(None, record(b"<mark>"))
+    assert await through.ownership.replace_account(record(b"<mark>"), record(b"newest"))
+    await arrive(proxy)
+    assert await through.accounts() == [record(b"newest")]
+
+
 async def test_a_forgotten_account_does_not_come_back(
     through: PostgresJournal, proxy: CuttingProxy
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 import pytest
 
 from openwx.errors import LeaseLost
@@ -44,6 +45,22 @@ async def owners(journal: PostgresJournal) -> dict[str, str]:
         node = view.node_of(one.owner)
         found[one.account] = node.node if node else ""
     return found
+
+
+async def test_a_change_does_not_undo_that_of_another(address: Address, other: Address) -> None:
+    async with member(address, claims=[]) as first, member(other, claims=["me"]) as second:
+        record = AccountRecord(account="me", wanted=True, settings=b"{}", origin="api")
+        stopped = msgspec.structs.replace(record, wanted=False)
+        assert await first.ownership.replace_account(None, record)
+        assert not await second.ownership.replace_account(None, stopped)
+        assert await second.ownership.replace_account(record, stopped)
+        noted = msgspec.structs.replace(record, settings=b"noted")
+        assert not await first.ownership.replace_account(record, noted)
+        assert await first.accounts() == [stopped]
+        await first.forget_account("me")
+        assert not await second.ownership.replace_account(stopped, record)
+        assert await second.ownership.replace_account(None, record)
+        assert await first.accounts() == [record]
 
 
 # -- claims --------------------------------------------------------------------------------------------
