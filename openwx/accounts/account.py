@@ -94,7 +94,8 @@ class Account:
         files = AccountFiles(
             name, report, resources, transport=self._transport, status=self._status
         )
-        self._files = files
+        self.files = files
+        """The files of its messages, wherever they are."""
         self._recorder = EventRecorder(name, report, journal, self._qrcode, self._transport, files)
         self._publisher = Publisher()
         downloader = MediaDownloader(
@@ -387,7 +388,7 @@ class Account:
         work = {
             "reporters": self._reporters.run,
             "media in": self._hold_back.run,
-            "files": self._files.keeper.run,
+            "files": self.files.keeper.run,
             "poll_api": self._backend.poll,
         }
         return [self._start(tasks, name, run) for name, run in work.items()]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion11
@@ -11,6 +11,7 @@ from openwx import instance
 from openwx.api.callers import ANYBODY, Caller, Callers
 from openwx.api.connection import authenticate
 from openwx.api.parameters import read_query
+from openwx.api.routing import LongPoll
 from openwx.api.wrong_tokens import Guesses
 from openwx.errors import CallerError, Code
 from openwx.origins import ForeignRequestError, OriginRules, follows_link
@@ -118,6 +119,10 @@ class Access:
     def allows_jsonp(self, request: web.BaseRequest) -> bool:
         """Return whether the answer may be a script."""
         return self._has_origins
+
+    def note_taken(self, poll: LongPoll[Any], taken: list[Any]) -> dict[str, str]:
+        """Note what is taken for a caller who may have left. Return headers that tell how to give it back."""
+        return {}
 
     def proof_of(self, name: str, key: bytes) -> bytes:
         """Return what shows to all who have ``key`` that a caller's token has not changed."""

@@ -47,24 +47,29 @@ class PendingCalls:
             raise CallerError(Code.NOT_RUNNING, "the server stops")
         return task.result()
 
-    async def poll(self, request: web.Request, poll: LongPoll[Any]) -> list[bytes]:
-        """Wait, and take what there is. The caller cannot disconnect unnoticed between the last look and the write."""
+    async def poll(
+        self, request: web.Request, poll: LongPoll[Any]
+    ) -> tuple[list[bytes], list[Any]]:
+        """Wait, and take what there is: return it encoded, and as it is.
+
+        The caller cannot disconnect unnoticed between the last look and the write.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + poll.timeout_s
         while True:
             left = max(0.0, deadline - loop.time())
             if not await self._wait(request, poll.ready(left)):
-                return []
+                return [], []
             await asyncio.sleep(0)  # a disconnect that has arrived is noticed now
             if _is_gone(request):
-                return []
+                return [], []
             taken = poll.take()
             if taken or loop.time() >= deadline:
                 encoded = await poll.encode(taken)
                 if not _is_gone(request):
-                    return encoded
+                    return encoded, taken
                 poll.put_back(taken)
-                return []
+                return [], []
 
     async def _wait(self, request: web.Request, ready: Awaitable[None]) -> bool:
         """Return whether ``ready`` ended; False if the server stops, or the caller disconnects."""

@@ -310,15 +310,18 @@ class Endpoints:
             return None  # the usual answer says that its query cannot be read
 
     async def _render(self, request: web.Request, reply: object) -> Answer:
+        headers: dict[str, str]
         if isinstance(reply, ImageReply):
-            headers: dict[str, str] = {hdrs.CACHE_CONTROL: reply.cache_control}
+            headers = {hdrs.CACHE_CONTROL: reply.cache_control}
             if reply.etag:
                 headers["ETag"] = f'"{reply.etag}"'
                 if _is_cached(request, reply.etag):
                     return Answer(b"", 304, content_type=reply.content_type, headers=headers)
             return Answer(reply.data, content_type=reply.content_type, headers=headers)
         if isinstance(reply, LongPoll):
-            return Answer(b"[" + b",".join(await self.pending.poll(request, reply)) + b"]")
+            encoded, taken = await self.pending.poll(request, reply)
+            headers = self._access.note_taken(reply, taken)
+            return Answer(b"[" + b",".join(encoded) + b"]", headers=headers)
         if isinstance(reply, Listing):
             return Answer(b"[" + b",".join(reply.reports) + b"]", headers=dict(reply.headers))
         return answers.success(reply)

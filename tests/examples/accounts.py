@@ -56,6 +56,7 @@ TOPIC: Topic = {
     ],
     "stop_client": [
         Example("an account", {"client": "{shop}"}, given=it_runs),
+        Example("an account that is not there", {"client": "nobody"}, code=-2, status=400),
         Example("it cannot be kept", {"client": "{shop}"}, code=-5, status=503, given=both(it_runs, the_disk_is_full)),
     ],
     "verify_code": [

@@ -1,6 +1,7 @@
 """Any node answers for any account: calls, streams and pages, also while an account changes its node."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator
 
@@ -142,15 +143,20 @@ async def test_all_accounts_with_their_nodes(cluster: Hopping) -> None:
     process.signals(signal.SIGCONT)
 
 
-async def test_the_console_at_any_node(cluster: Hopping) -> None:
+async def test_the_console_at_any_node(cluster: Hopping, caplog: pytest.LogCaptureFixture) -> None:
     """Who has logged in at one node has at all of them; pages and forms of an account work at each."""
+    caplog.set_level(logging.INFO, "openwx.audit")
     cluster.access = AccessSettings(token=TOKEN)
     for node in "ab":
         await cluster.start(node, pace={"refresh_every_s": 0.0})
     people = [cluster.simulator.account(), cluster.simulator.add_account("two", friends=3)]
     for who in people:
         await who.phone.logs_in()
-    owners = await cluster.until_owned()
+    owners = {"n0": "a", "n1": "b"}
+    await cluster.until_owned()
+    for name, node in owners.items():
+        await cluster.moves(name, node)
+    await cluster.until_owned(lambda found: found == owners)
     a, b = (Visitor(cluster.nodes[name].url) for name in "ab")
     b.jar = a.jar
     await b.http.close()
@@ -173,6 +179,9 @@ async def test_the_console_at_any_node(cluster: Hopping) -> None:
             nodes = await visitor.open("/console/nodes")
             assert nodes.status == 200
             assert "Last beat" in nodes.text
+        audited = [one for one in caplog.messages if "/contacts/refresh on" in one]
+        assert len(audited) == 4  # each once, where it was done
+        assert all(one.startswith("token from 127.0.0.1 by console") for one in audited)
         await live_goes_on(a, owners)
         await b.open("/console")
         await b.submits("/console/logout")

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 
 from openwx import sse
 from openwx.api.peers.client import READ_S, Lost
+from openwx.api.peers.hop import TAKEN
 from openwx.api.slow_client import SlowClient, SlowClientError
 from openwx.neterrors import describe
 
@@ -58,6 +59,11 @@ class Answered(msgspec.Struct, frozen=True):
     def is_stream(self) -> bool:
         return self.response.content_type == "text/event-stream"
 
+    @property
+    def taken(self) -> str:
+        """The name under which what it contains can be given back; empty where it cannot."""
+        return self.response.headers.get(TAKEN, "")
+
     async def whole(self) -> bytes:
         """Return all of the body. Raise ``Lost``."""
         body = bytearray(self.body)
@@ -78,7 +84,7 @@ class Answered(msgspec.Struct, frozen=True):
         return {
             name: value
             for name, value in self.response.headers.items()
-            if name.lower() not in _OF_A_CONNECTION
+            if name.lower() not in _OF_A_CONNECTION and name != TAKEN
         }
 
 

@@ -13,7 +13,6 @@ from openwx.api.peers.spool import Spool
 from openwx.cluster.directory import Owner
 
 _FORWARDED = (
-    hdrs.ACCEPT,
     hdrs.ACCEPT_LANGUAGE,
     hdrs.CONTENT_ENCODING,
     hdrs.CONTENT_TYPE,

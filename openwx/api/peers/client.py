@@ -10,10 +10,11 @@ from typing import Any
 
 import aiohttp
 from aiohttp import hdrs
+from msgspec.structs import replace
 from yarl import URL
 
 from openwx.api.peers.call import Call
-from openwx.api.peers.hop import Hop
+from openwx.api.peers.hop import BACK, Hop
 from openwx.cluster.directory import Directory, Owner
 from openwx.neterrors import describe
 from openwx.store.base import JournalError
@@ -121,6 +122,16 @@ class PeerClient:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotAsked(describe(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Lost(describe(error)) from error
+
+    async def give_back(self, owner: Owner, call: Call, name: str) -> None:
+        """Give back what the answer to a call has taken. Raise ``NotAsked``, ``Lost``."""
+        hop = call.hop_to(owner, self._directory.node)
+        back = replace(call, method="POST", query="", headers={BACK: name}, body=None)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                (await self._request(owner.node, back, hop)).close()
+        except TimeoutError as error:
             raise Lost(describe(error)) from error
 
     async def ask_node(self, node: Node, call: Call, hop: Hop) -> aiohttp.ClientResponse:

@@ -56,6 +56,7 @@ class Forwarding:
         self._directory = node.directory
         self._client = client
         self._streams: set[aiohttp.ClientResponse] = set()
+        self._giving: set[asyncio.Task[None]] = set()
         self._sockets: set[aiohttp.ClientWebSocketResponse] = set()
 
     async def stop(self) -> None:
@@ -64,6 +65,8 @@ class Forwarding:
             response.close()
         for socket in list(self._sockets):
             await socket.close()
+        if self._giving:
+            await asyncio.wait(set(self._giving))
 
     # -- who answers -------------------------------------------------------------------------------------------
 
@@ -117,7 +120,9 @@ class Forwarding:
         may_continue: MayContinue,
     ) -> web.StreamResponse:
         """Answer a request as the owner does, with more headers. Raise CallerError, before the answer has begun."""
-        answered = await self._answered(call, owner, lambda: _is_gone(request))
+        answered, owner = await self._answered(call, owner, lambda: _is_gone(request))
+        if answered.taken and _is_gone(request):
+            self._give_back(call, owner, answered.taken)
         try:
             if not answered.is_stream:
                 return await pass_on(request, answered, headers)
@@ -132,7 +137,7 @@ class Forwarding:
 
     async def answer(self, call: Call, owner: Owner) -> Answer:
         """Make a call that came over a WebSocket, and return its answer. Raise CallerError."""
-        answered = await self._answered(call, owner, lambda: False)
+        answered, _ = await self._answered(call, owner, lambda: False)
         try:
             body = await answered.whole()
         except Lost as error:
@@ -163,11 +168,27 @@ class Forwarding:
 
         return PeerStream(connected, self._why_ended)
 
-    async def _answered(self, call: Call, owner: Owner, is_gone: Callable[[], bool]) -> Answered:
-        async def ask(owner: Owner) -> Answered:
+    def _give_back(self, call: Call, owner: Owner, name: str) -> None:
+        """Give back what was taken for a caller who has left. It goes on where the call is cancelled meanwhile."""
+
+        async def give() -> None:
+            try:
+                await self._client.give_back(owner, call, name)
+            except (NotAsked, Lost) as error:
+                words = "%s: events that a caller who left would have got were not given back: %s"
+                log.warning(words, call.account, error)
+
+        giving = asyncio.create_task(give(), name=f"give back {call.account}")
+        self._giving.add(giving)
+        giving.add_done_callback(self._giving.discard)
+
+    async def _answered(
+        self, call: Call, owner: Owner, is_gone: Callable[[], bool]
+    ) -> tuple[Answered, Owner]:
+        async def ask(owner: Owner) -> tuple[Answered, Owner]:
             response = await self._client.ask(owner, call)
             try:
-                return await begin(response)
+                return await begin(response), owner
             except BaseException:
                 response.close()
                 raise

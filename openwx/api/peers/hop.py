@@ -17,6 +17,10 @@ from openwx.errors import CallerError, Code
 
 SECRET = "Openwx-Hop-Secret"  # noqa: S105 - the name of the header
 HOP = "Openwx-Hop"
+TAKEN = "Openwx-Hop-Taken"
+"""With an answer: under this name the events in it can be given back, since nobody may be there to have them."""
+BACK = "Openwx-Hop-Back"
+"""With a hop that only gives back what was taken."""
 _LONGEST = 1000
 _MOST_ACCOUNTS = 10_000
 

@@ -3,9 +3,11 @@
 The sender has judged its caller, so neither token nor Host nor Origin counts here.
 """
 
+import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -13,17 +15,21 @@ from openwx.api import answers
 from openwx.api.access import Access
 from openwx.api.callers import Caller
 from openwx.api.connection import authenticate
-from openwx.api.peers.hop import Hop, read
+from openwx.api.peers.hop import BACK, TAKEN, Hop, read
+from openwx.api.routing import LongPoll
 from openwx.cluster.directory import Directory, Owner
 from openwx.errors import CallerError, Code
 from openwx.store.base import JournalError
 
 if TYPE_CHECKING:
     from openwx.accounts.manager import AccountManager
+    from openwx.config import AccessSettings
 
 log = logging.getLogger("openwx.web")
 
 RETRY_AFTER_S = 5
+TAKEN_S = 10.0
+"""Time in which what was taken can be given back, in seconds."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -32,6 +38,10 @@ _HOP = web.RequestKey("openwx_hop", Hop)
 
 class HopAccess(Access):
     """The rules at the listener for peers: the caller of a hop is the one that its sender names."""
+
+    def __init__(self, settings: "AccessSettings") -> None:
+        super().__init__(settings)
+        self._taken: dict[str, tuple[LongPoll[Any], list[Any]]] = {}
 
     def admit(self, request: web.BaseRequest) -> str | None:
         _hop_of(request)
@@ -51,6 +61,20 @@ class HopAccess(Access):
 
     def address(self, request: web.BaseRequest) -> str:
         return _hop_of(request).address
+
+    def note_taken(self, poll: LongPoll[Any], taken: list[Any]) -> dict[str, str]:
+        if not taken:
+            return {}
+        name = secrets.token_urlsafe()
+        self._taken[name] = poll, taken
+        asyncio.get_running_loop().call_later(TAKEN_S, self._taken.pop, name, None)
+        return {TAKEN: name}
+
+    def give_back(self, name: str) -> None:
+        """Put back what was taken under this name."""
+        poll, taken = self._taken.pop(name, (None, []))
+        if poll is not None:
+            poll.put_back(taken)
 
     def allows_jsonp(self, request: web.BaseRequest) -> bool:
         return _hop_of(request).allows_jsonp
@@ -85,6 +109,9 @@ class Doorman:
                 await self._access.guesses.slow_down(request)
             return answers.failure(error).response()
         authenticate(request)
+        if name := request.headers.get(BACK):
+            self._access.give_back(name)
+            return web.Response(status=204)
         request[_HOP] = hop
         return await handler(request)
 

@@ -46,7 +46,7 @@ async def check_event(account: "Account", call: CheckEvent) -> LongPoll[Listed] 
     """
     if call.after is None:
         buffer = account.buffer
-        encode = partial(encoded, account.stream.files)
+        encode = partial(encoded, account.files)
         return LongPoll(buffer.wait, buffer.pop_all, encode, buffer.push_back, call.timeout)
     ended_before = bool(account.stream.ended)
     async with account.stream.read(call.begin, call.filter()) as reader:

@@ -123,6 +123,13 @@ class Refreshes:
         return 0
 
 
+class Files:
+    """No report has a file."""
+
+    async def at_hand(self, report: Report) -> Report:
+        return report
+
+
 class Account:
     def __init__(self, name: str) -> None:
         self.name = name
@@ -136,6 +143,7 @@ class Account:
         self.starttime = time.time() - 100
         self.qrcode_png: bytes | None = None
         self.buffer = Buffer()
+        self.files = Files()
         self.contacts = ContactBook(User(id="@me", name="me", displayname="me"))
         for friend in (
             Friend(id="@a", name="小灰", displayname="小灰", sex="male", uid=7, account="grey"),

@@ -14,6 +14,10 @@ class Liar:
         self.answer = answer
         self.repeats = b""
         """What follows for ever."""
+        self.stays = False
+        """Whether it leaves the connection open."""
+        self.left = 0
+        """How many callers have closed the connection that it left open."""
         self.port = 0
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -45,8 +49,9 @@ class Liar:
             while self.repeats:
                 writer.write(self.repeats)
                 await writer.drain()
-            if not self.answer:
+            if self.stays or not self.answer:
                 await reader.read()
+                self.left += 1
         except (ConnectionError, asyncio.IncompleteReadError):
             return
         finally:

@@ -168,7 +168,7 @@ class OneNode:
             Listen(port=0), self._tls(), lambda hops: [Console(whole, hops, self.node)], stack
         )
         pages = [Console(whole, access, self.node, peers.hops)]
-        runner = make_runner(whole, access, pages, self.node, peers.hops)
+        runner = self.runner = make_runner(whole, access, pages, self.node, peers.hops)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         self.port = await runner.listen("127.0.0.1", 0)

@@ -86,7 +86,7 @@ async def test_a_caller_cannot_speak_as_a_node(a: OneNode, b: OneNode, nodes: No
     assert reply.status == 200
     (head,) = liar.heads
     lines = [line.split(b": ", 1) for line in head.strip().split(b"\r\n")[1:]]
-    assert {name.decode() for name, _ in lines} == {"Host", "Accept", SECRET, HOP}
+    assert {name.decode() for name, _ in lines} == {"Host", SECRET, HOP}
     assert [value for name, value in lines if name == SECRET.encode()] == [OURS.encode()]
 
 
