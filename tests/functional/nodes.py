@@ -277,6 +277,8 @@ class Cluster:
             if str(upload.json.get("content")).startswith("person "):
                 number = int(upload.json["content"].removeprefix("person "))
                 self.wechat[upload.query["client"]] = people[number]
+        # Events have an order of their own, so those of the login may come after the first messages.
+        await self.receiver.gets(len(people), post_type="event", event="login")
         return owners
 
     def says(self, name: str, text: str) -> None:

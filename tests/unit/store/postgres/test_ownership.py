@@ -286,7 +286,7 @@ async def test_a_node_that_was_declared_dead_stops_and_joins_anew(
         assert (mine.owned, mine.former) == ([], frozenset())
         assert await mine.claim(["me"]) == ["me"]
         await write(journal)
-        assert mine.gate("me").is_open
+        await until(lambda: mine.gate("me").is_open)
         assert not gate.is_open
 
 

@@ -26,19 +26,20 @@ WAITERS = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = $
 
 
 async def test_what_is_under_way_when_the_node_is_declared_dead_is_settled(
-    through: PostgresJournal, proxy: CuttingProxy
+    address: Address, proxy: CuttingProxy
 ) -> None:
-    """Nobody has taken the account yet."""
-    await through.write(WriteBatch(account="me", state={"a": b"1"}))
-    proxy.cuts[b"<mark>"] = Cut.BEFORE
+    """Nobody has taken the account yet, and no beat has released it."""
+    async with member(address._replace(url=proxy.url)) as through:
+        await through.write(WriteBatch(account="me", state={"a": b"1"}))
+        proxy.cuts[b"<mark>"] = Cut.BEFORE
 
-    async def declare_dead() -> None:
-        through._terms.end(["me"])
+        async def declare_dead() -> None:
+            through._terms.end(["me"])
 
-    proxy.hooks[b"<mark>"] = declare_dead
-    batch = WriteBatch(account="me", reports=[a_message(with_={"mark": "<mark>"})])
-    (report,) = (await through.write(batch)).recorded
-    assert await uids_of(through, "me") == [report.uid]
+        proxy.hooks[b"<mark>"] = declare_dead
+        batch = WriteBatch(account="me", reports=[a_message(with_={"mark": "<mark>"})])
+        (report,) = (await through.write(batch)).recorded
+        assert await uids_of(through, "me") == [report.uid]
 
 
 async def test_a_question_after_a_write_is_asked_until_it_is_answered(
