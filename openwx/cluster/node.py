@@ -59,7 +59,7 @@ class ClusterNode:
         starts = asyncio.Semaphore(STARTING_AT_A_TIME)
         self._shared = Shared(manager, ownership, journal, self.rows, starts)
         self._terms: dict[str, Term] = {}
-        self._absences = Absences(gap_s=2 * self._look_every_s)
+        self._absences = Absences(gap_s=lease_s)
         self._joined: tuple[UUID | None, float] = (None, 0.0)
         self._former: frozenset[str] = frozenset()
         """The accounts of the former process of this home that nobody has owned since."""

@@ -26,8 +26,8 @@ from openwx.transports import by_kind
 log = logging.getLogger("openwx.cluster")
 
 STARTING_AT_A_TIME = 4
-STARTING_S = 30.0
-"""How long an account counts as starting at most, in seconds."""
+STARTING_S = 5.0
+"""How long an account counts as starting at most, in seconds: one whose proxy is dead must not hold up the others."""
 JITTER_S = 0.2
 """A start waits up to so many seconds, so that nodes do not call WeChat at the same moment."""
 BASE_URL = "account.base_url"
