@@ -61,8 +61,8 @@ class ClusterNode:
         self._terms: dict[str, Term] = {}
         self._absences = Absences(gap_s=lease_s)
         self._joined: tuple[UUID | None, float] = (None, 0.0)
-        self._former: frozenset[str] = frozenset()
-        """The accounts of the former process of this home that nobody has owned since."""
+        self._former: dict[str, int] = {}
+        """The accounts of the former process of this home that nobody has owned since, and their terms then."""
         self._is_draining = False
         self._leaving = asyncio.Event()
         self._wake = asyncio.Event()
@@ -159,12 +159,13 @@ class ClusterNode:
         ownership = self.ownership
         if ownership.incarnation != self._joined[0]:
             self._joined = (ownership.incarnation, steady())
-            self._former = ownership.former
+            self._former = {
+                one.account: one.epoch for one in view.accounts if one.account in ownership.former
+            }
         # Once another term has begun, whoever ended it has said where the account goes.
-        self._former &= {
-            one.account
-            for one in view.accounts
-            if one.owner is not None and view.node_of(one.owner) is None
+        terms = {one.account: one.epoch for one in view.accounts if one.owner is None}
+        self._former = {
+            name: epoch for name, epoch in self._former.items() if terms.get(name) == epoch
         }
         return Placing(
             incarnation=ownership.incarnation,

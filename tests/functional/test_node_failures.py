@@ -217,7 +217,7 @@ async def test_a_node_that_is_started_again_takes_its_accounts_back_at_once(
     cluster: Cluster,
 ) -> None:
     """It waits neither for its lease nor for the pause of a new one: the lock of its folder proves that it is gone."""
-    cluster.lease_s = 12.0
+    cluster.lease_s = 30.0
     owners = await spawns(cluster, "a", "b")
     cluster.join_pause_s = 600.0
     process(cluster, owners["n0"]).signals(signal.SIGKILL)

@@ -100,6 +100,7 @@ async def test_the_nodes(shared: Environ) -> None:
         assert ill(await found(shared, runs_here=True)) == [
             (Level.WARNING, "nodes", "wx-2 hands its accounts over, and takes none")
         ]
+        await other.ownership.set_draining("wx-2", is_draining=False)  # it would stay so
     ((level, _, said),) = ill(await found(shared))
     assert (level, said) == (Level.WARNING, "family: no node runs what should run")
     async with member(shared, "wx-2", is_idle=True):

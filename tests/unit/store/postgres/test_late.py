@@ -106,7 +106,7 @@ async def test_what_was_claimed_without_an_answer_is_released(
 ) -> None:
     """Else it would stand under this node's name, and nobody would run it."""
     here = address._replace(url=proxy.url)
-    async with member(here, claims=["other"], lease_s=1.0) as journal:
+    async with member(here, claims=["other"], lease_s=3.0) as journal:
         await journal.save_account(record(b""))
         proxy.cuts[CLAIM_OF_ME] = Cut.AFTER
         with pytest.raises(JournalError):
@@ -123,7 +123,7 @@ async def test_a_release_without_an_answer_is_done_with_the_next_beat(
     address: Address, proxy: CuttingProxy, cut: Cut
 ) -> None:
     here = address._replace(url=proxy.url)
-    async with member(here, claims=["me"], lease_s=1.0) as journal:
+    async with member(here, claims=["me"], lease_s=3.0) as journal:
         await journal.save_account(record(b""))
         gate = journal.ownership.gate("me")
         proxy.cuts[b"<other>"] = cut

@@ -12,7 +12,7 @@ from tests.patience import PATIENCE_S, until
 
 from ..members import LONG_S, member
 
-SHORT_S = 1.0
+SHORT_S = 3.0
 
 
 class Slow:

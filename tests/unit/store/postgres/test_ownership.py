@@ -18,7 +18,7 @@ from tests.patience import PATIENCE_S, until, until_seen
 from ..members import a_node, member
 from ..reports import a_message
 
-SHORT_S = 1.0
+SHORT_S = 3.0
 """A lease for tests that are about its end."""
 
 

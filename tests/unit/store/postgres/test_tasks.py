@@ -25,7 +25,7 @@ BATCH = WriteBatch(account="me", state={"a": b"1"})
 
 async def use(address: Address, journals: list[PostgresJournal]) -> None:
     """Use a journal until it ends."""
-    async with member(address, claims=["me"], lease_s=1.0) as journal:
+    async with member(address, claims=["me"], lease_s=3.0) as journal:
         await journal.write(BATCH)
         journals.append(journal)
         await asyncio.Event().wait()
