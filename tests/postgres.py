@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from openwx.crashtest.postgres import NoServer, Server, free_port, server
+from openwx.crashtest.postgres import NoServer, Server, server
 
-__all__ = ["NoServer", "Server", "for_test", "free_port", "new_schema", "server", "url_for_tests"]
+__all__ = ["NoServer", "Server", "for_test", "new_schema", "server", "url_for_tests"]
 
 _numbers = itertools.count(1)
 

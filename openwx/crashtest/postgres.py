@@ -8,7 +8,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+
+from aiohttp.test_utils import unused_port
 
 STARTS_WITHIN_S = 60.0
 """How long it may take to start or to end, in seconds."""
@@ -35,7 +36,7 @@ class Server:
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = unused_port()
         self._programs = programs
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -195,10 +196,3 @@ def _as_user() -> dict[str, object]:
     import pwd  # of POSIX alone
 
     return {"user": OTHER_USER, "group": pwd.getpwnam(OTHER_USER).pw_gid, "extra_groups": []}
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

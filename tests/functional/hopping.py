@@ -1,20 +1,14 @@
 """Nodes that forward calls to each other."""
 
-import socket
 from typing import Any
+
+from aiohttp.test_utils import unused_port
 
 from openwx.config import AccessSettings, Settings
 
 from .nodes import Cluster
 
 SECRET = "the secret of all nodes, long enough"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 class Hopping(Cluster):
@@ -24,7 +18,7 @@ class Hopping(Cluster):
 
     def settings(self, node: str, **how: Any) -> Settings:
         settings = super().settings(node, **how)
-        listen = {"listen": f"127.0.0.1:{free_port()}", "secret": SECRET}
+        listen = {"listen": f"127.0.0.1:{unused_port()}", "secret": SECRET}
         cluster = settings.cluster.model_copy(update=listen)
         return settings.model_copy(update={"cluster": cluster, "access": self.access})
 

@@ -112,11 +112,6 @@ class Node(Process):
         if self._failing and self._failing[-1][1] == math.inf:
             self._failing[-1] = self._failing[-1][0], time.time()
 
-    @property
-    def is_up(self) -> bool:
-        """Whether it has started, and was neither ended nor paused."""
-        return self.listens.is_set() and not self.is_paused
-
     async def start_until_it_listens(self) -> None:
         """Start it, and again where it cannot start now: a supervisor would do so while PostgreSQL is away."""
         try:

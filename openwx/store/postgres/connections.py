@@ -205,11 +205,16 @@ async def opened(address: Address) -> AsyncIterator[Readers]:
     try:
         yield Readers(pool)
     finally:
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                await pool.close()
-        except Unreachable:
-            pool.terminate()
+        await close(pool)
+
+
+async def close(pool: asyncpg.Pool) -> None:
+    """Close a pool when its queries are done, or end it after a while."""
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            await pool.close()
+    except Unreachable:
+        pool.terminate()
 
 
 def not_opened(error: BaseException) -> JournalError:

@@ -17,7 +17,7 @@ from openwx.store.files import (
     require_key,
     too_large,
 )
-from openwx.store.postgres.connections import CONNECT_S, Address, Unreachable
+from openwx.store.postgres.connections import CONNECT_S, Address, Unreachable, close
 from openwx.store.postgres.errors import worded
 
 # `size` is that of the whole file, in each of its rows; the database's clock says when it was put. Media is packed
@@ -65,11 +65,7 @@ class DatabaseStore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                await self._pool.close()
-        except Unreachable:
-            self._pool.terminate()
+        await close(self._pool)
 
     async def put(self, key: str, file: Path) -> None:
         require_key(key)

@@ -1,7 +1,6 @@
 """Files of reports and sends, wherever they are: found, fetched once, or told to be gone."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +21,7 @@ from openwx.store.files import FileStoreError, FolderStore, NotStoredError
 from openwx.store.records import WriteBatch
 from openwx.transports.base import Write
 
-from .shelf import Process, Shelf, process
+from .shelf import Process, Shelf
 
 REF = MediaRef(kind="file", msg_id="77", name="a.txt")
 
@@ -48,19 +47,8 @@ class WeChat:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
-
-
-@pytest.fixture
 def wechat() -> WeChat:
     return WeChat()
-
-
-@pytest.fixture
-async def here(tmp_path: Path, shelf: Shelf) -> AsyncIterator[Process]:
-    async with process(tmp_path, shelf) as one:
-        yield one
 
 
 @pytest.fixture

@@ -14,18 +14,7 @@ from openwx.accounts.media.keeping import Keeper, tidy
 from openwx.store.files import FileStoreError, FolderStore
 from tests.patience import until
 
-from .shelf import Process, Shelf, process
-
-
-@pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
-
-
-@pytest.fixture
-async def here(tmp_path: Path, shelf: Shelf) -> AsyncIterator[Process]:
-    async with process(tmp_path, shelf) as one:
-        yield one
+from .shelf import Process, Shelf
 
 
 @pytest.fixture
