@@ -3,6 +3,8 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Coroutine
+from typing import Any
 
 import aiohttp
 import aiohttp_socks
@@ -20,6 +22,10 @@ _AUTH = frozenset(
     }
 )
 """What python-socks says where user and password are wrong or missing. A test compares."""
+
+
+_CANCEL_AGAIN_S = 0.1
+"""The pause before it is cancelled again, in seconds."""
 
 
 class SocksConnector(aiohttp_socks.ProxyConnector):
@@ -43,13 +49,8 @@ class SocksConnector(aiohttp_socks.ProxyConnector):
         traces: list[aiohttp.tracing.Trace],
         timeout: aiohttp.ClientTimeout,
     ) -> aiohttp.connector.Connection:
-        limit_s = timeout.sock_connect
-        # python-socks has a timer of its own, and waits for the end of a connection that broke off within TLS, which
-        # may never be told. Only a second, later timer ends that: two that expire at once cancel once.
-        own = aiohttp.ClientTimeout(sock_connect=None if limit_s is None else 0.9 * limit_s)
         try:
-            async with asyncio.timeout(limit_s):
-                return await super().connect(req, traces, own)
+            return await _within(timeout.sock_connect, super().connect(req, traces, timeout))
         except (
             aiohttp_socks.ProxyConnectionError,
             aiohttp_socks.ProxyTimeoutError,
@@ -61,6 +62,25 @@ class SocksConnector(aiohttp_socks.ProxyConnector):
         ) as error:
             trouble, detail = _trouble(error, f"{req.host}:{req.port}")
             raise ProxyTroubleError(trouble, self._through, detail) from None
+
+
+async def _within(
+    limit_s: float | None, connecting: Coroutine[Any, Any, aiohttp.connector.Connection]
+) -> aiohttp.connector.Connection:
+    """Return the connection, with TLS behind the proxy. Raise ``TimeoutError`` after ``limit_s`` seconds.
+
+    Where it broke off within TLS, python-socks waits for an end that may never be told: it is cancelled until it ends.
+    """
+    task = asyncio.ensure_future(connecting)
+    try:
+        await asyncio.wait({task}, timeout=limit_s)
+    finally:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
+    if task.cancelled():
+        raise TimeoutError
+    return task.result()
 
 
 def _trouble(error: Exception, target: str) -> tuple[ProxyTrouble, str]:
