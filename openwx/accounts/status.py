@@ -44,7 +44,7 @@ class AccountStatus:
         if self.has_stopped:
             return State.STOP
         state = self._transport.standing.state
-        return State.UPDATING if self.is_paused and state is State.RUNNING else state
+        return State.UPDATING if state is State.RUNNING and self.is_paused else state
 
     @property
     def reason(self) -> Reason:
@@ -69,8 +69,8 @@ class AccountStatus:
     @property
     def is_running(self) -> bool:
         """Whether the account can be used now."""
-        is_on = self._gate.is_open and not self.stopping.is_set()
-        return is_on and self.state is State.RUNNING
+        is_on = self._gate.is_open and not self.stopping.is_set() and not self.has_stopped
+        return is_on and self._transport.standing.state is State.RUNNING
 
     @property
     def may_call(self) -> bool:

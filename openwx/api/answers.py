@@ -50,7 +50,7 @@ class Answer(msgspec.Struct):
 
 def _headers(content_type: str, more: dict[str, str], origin: str | None) -> dict[str, str]:
     headers = {hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff", **more}
-    return headers | cors_headers(origin)
+    return headers if origin is None else headers | cors_headers(origin)
 
 
 def _call_of(callback: str) -> bytes:

@@ -28,11 +28,6 @@ class Asked(msgspec.Struct):
     to: Destination | None = None
     """The other node that must answer; None where this one does."""
 
-    async def end(self) -> None:
-        """Forget the body."""
-        if self.body is not None:
-            await self.body.close()
-
 
 class CallReader:
     """Reads calls."""
@@ -51,9 +46,9 @@ class CallReader:
     ) -> Caller:
         """Read query and body into ``asked``, and return the caller.
 
-        Raises ``CallerError``; ``asked`` then has what was read before. A caller without a token, or without the
-        route's scope, learns of no other error. Where another node must answer, ``asked.to`` is set if a long body is
-        not read here.
+        Raises ``CallerError``; ``asked`` then has what was read before, files too. A caller without a token, or without
+        the route's scope, learns of no other error. Where another node must answer, ``asked.to`` is set if a long body
+        is not read here.
 
         A request that is unwanted for the given reason needs a token, even if no other request does.
         """
@@ -61,17 +56,19 @@ class CallReader:
         if why_unwanted and not access.needs_token:
             raise unwanted(why_unwanted)
         caller: Caller | None = None
-        query = RequestParams({}, {})
+        query = asked.params
         if self._hops is not None:
             asked.body = self._hops.spool(request)
         try:
             asked.params = query = read_query(request, row.known)
             asked.caller = caller = access.caller(request, query.texts)
             is_known = caller is not None and caller.has(row.scope)
-            if caller is not None and await self._is_forwarded_unread(request, row, asked):
-                return caller
-            allowed = limits if is_known else limits.for_strangers()
-            body = await read_body(request, allowed, row.known, asked.body)
+            body = None
+            if request.body_exists:
+                if caller is not None and await self._is_forwarded_unread(request, row, asked):
+                    return caller
+                allowed = limits if is_known else limits.for_strangers()
+                body = await read_body(request, allowed, row.known, asked.body)
         except UnusableBodyError as error:
             if caller is None:
                 raise await self._refusal(request, query, why_unwanted) from None
@@ -91,8 +88,7 @@ class CallReader:
         if caller is None:
             params.discard_files()
             raise await self._refusal(request, params, why_unwanted)
-        with params.discard_on_error():
-            self._merge_head(request, query, params)
+        self._merge_head(request, query, params)
         return caller
 
     def _merge_head(

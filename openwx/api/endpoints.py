@@ -71,15 +71,17 @@ class Endpoints:
         access, prepare = self._access, self._preparer(row)
         count = metrics.OfRoute(row.name).answered
         limits = BodyLimits.for_media(self._gateway.folder) if row.media else BodyLimits()
+        reading = {method for method in row.methods if row.only_reads(method)}
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
             also(route=row.name)
             origin = callback = None
             asked = Asked()
+            work: Coroutine[Any, Any, object] | None = None
             reply: object = None
             headers: dict[str, str] = {}
             try:
-                why = "" if row.only_reads(request.method) else why_unwanted(request.headers)
+                why = "" if request.method in reading else why_unwanted(request.headers)
                 if why and (page := self._confirm_page(row, request)) is not None:
                     count(page.code)
                     return page.response()
@@ -87,9 +89,9 @@ class Endpoints:
                 caller = await self._reader.read(request, row, limits, why, asked)
                 params = asked.params
                 also(key=caller.name)
-                with params.discard_on_error():
-                    callback = access.callback(request, params.texts)
-                    asked.to = asked.to or await self._destination(row, params.texts, caller)
+                callback = access.callback(request, params.texts)
+                if self._hops is not None and asked.to is None:
+                    asked.to = await self._hops.destination(row, params.texts, caller)
                 if asked.to is not None:
                     params.discard_files()
                     return await self._forwarded(request, row, caller, asked, origin)
@@ -97,8 +99,7 @@ class Endpoints:
                     headers[answers.IGNORED] = self._ignored.log(row, params)
                 if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
                     params.texts["after"] = request.headers[LAST_EVENT_ID]
-                with params.discard_on_error():
-                    work = prepare(params, caller)
+                work = prepare(params, caller)
                 reply = await (
                     self.pending.run(request, work) if row.cancel_on_disconnect else work
                 )
@@ -116,7 +117,10 @@ class Endpoints:
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
                 made = _failed(row.name, error, asked.params, request)
             finally:
-                await asked.end()
+                if work is None:
+                    asked.params.discard_files()
+                if asked.body is not None:
+                    await asked.body.close()
             count(made.code)
             if asked.caller is not None:
                 self._note(row, request, asked.caller, made.code, asked.params, reply, "http")
