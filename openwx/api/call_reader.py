@@ -18,7 +18,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
 class Asked(msgspec.Struct):
-    """What is known of a call so far, also of one that is refused while it is read."""
+    """What is known of a call so far, also of one that is refused."""
 
     caller: Caller | None = None
     """Whose token it has."""
@@ -27,6 +27,16 @@ class Asked(msgspec.Struct):
     """What was read of the body, where the call may have to be forwarded."""
     to: Destination | None = None
     """The other node that must answer; None where this one does."""
+    origin: str | None = None
+    """The listed foreign origin that it comes from."""
+    callback: str | None = None
+    """The function that its answer is wrapped in (JSONP)."""
+    headers: dict[str, str] = {}
+    """What its answer says beside the reply."""
+    is_begun: bool = False
+    """Whether the route's handler has what it brought, its files too."""
+    reply: object = None
+    """What the handler returned."""
 
 
 class CallReader:

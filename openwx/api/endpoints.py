@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 LAST_EVENT_ID = "Last-Event-ID"
 
+Prepare = Callable[[RequestParams, Caller], Coroutine[Any, Any, object]]
+"""Judges a call, and returns the coroutine of its handler."""
+
 
 class Endpoints:
     """Makes one handler a route."""
@@ -68,66 +71,74 @@ class Endpoints:
         """Return the aiohttp handler of a route."""
         if row.reply is Socket:
             return self._socket(row)
-        access, prepare = self._access, self._preparer(row)
         count = metrics.OfRoute(row.name).answered
         limits = BodyLimits.for_media(self._gateway.folder) if row.media else BodyLimits()
+        prepare = self._preparer(row)
         reading = {method for method in row.methods if row.only_reads(method)}
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
             also(route=row.name)
-            origin = callback = None
             asked = Asked()
-            work: Coroutine[Any, Any, object] | None = None
-            reply: object = None
-            headers: dict[str, str] = {}
             try:
                 why = "" if request.method in reading else why_unwanted(request.headers)
-                if why and (page := self._confirm_page(row, request)) is not None:
-                    count(page.code)
-                    return page.response()
-                origin = access.admit(request)
-                caller = await self._reader.read(request, row, limits, why, asked)
-                params = asked.params
-                also(key=caller.name)
-                callback = access.callback(request, params.texts)
-                if self._hops is not None and asked.to is None:
-                    asked.to = await self._hops.destination(row, params.texts, caller)
-                if asked.to is not None:
-                    params.discard_files()
-                    return await self._forwarded(request, row, caller, asked, origin)
-                if params.ignored or params.unread:
-                    headers[answers.IGNORED] = self._ignored.log(row, params)
-                if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
-                    params.texts["after"] = request.headers[LAST_EVENT_ID]
-                work = prepare(params, caller)
-                reply = await (
-                    self.pending.run(request, work) if row.cancel_on_disconnect else work
-                )
-                if isinstance(reply, EventStream):
-                    headers |= answers.cors_headers(origin)
-                    response = await stream_events(request, reply, headers, self._why_ended)
-                    count(0)
-                    metrics.of_caller(caller.name).answered(0)
-                    return response
-                if isinstance(reply, list):
-                    count(0)
-                    metrics.of_caller(caller.name).answered(0)
-                    return answers.listed(reply, callback, origin, headers)
-                made = await self._render(request, reply)
+                made = await self._answered(request, row, limits, prepare, why, asked)
             except Exception as error:  # noqa: BLE001 - what it is decides, and bugs are logged
                 made = _failed(row.name, error, asked.params, request)
             finally:
-                if work is None:
+                if not asked.is_begun:
                     asked.params.discard_files()
                 if asked.body is not None:
                     await asked.body.close()
-            count(made.code)
+            if asked.to is not None and isinstance(made, web.StreamResponse):
+                return made  # its owner counts it
+            code = made.code if isinstance(made, Answer) else 0
+            count(code)
             if asked.caller is not None:
-                self._note(row, request, asked.caller, made.code, asked.params, reply, "http")
-            made.headers |= headers
-            return made.response(callback, origin)
+                self._note(row, request, asked.caller, code, asked.params, asked.reply, "http")
+            if isinstance(made, web.StreamResponse):
+                return made
+            made.headers |= asked.headers
+            return made.response(asked.callback, asked.origin)
 
         return endpoint
+
+    async def _answered(
+        self,
+        request: web.Request,
+        row: Route,
+        limits: BodyLimits,
+        prepare: Prepare,
+        why_unwanted: str,
+        asked: Asked,
+    ) -> Answer | web.StreamResponse:
+        """Read a call, and have its route answer it, or the node that owns its account."""
+        if why_unwanted and (page := self._confirm_page(row, request)) is not None:
+            return page
+        asked.origin = self._access.admit(request)
+        caller = await self._reader.read(request, row, limits, why_unwanted, asked)
+        params = asked.params
+        also(key=caller.name)
+        asked.callback = self._access.callback(request, params.texts)
+        if self._hops is not None and asked.to is None:
+            asked.to = await self._hops.destination(row, params.texts, caller)
+        if asked.to is not None:
+            params.discard_files()
+            return await self._forwarded(request, row, caller, asked)
+        if params.ignored or params.unread:
+            asked.headers[answers.IGNORED] = self._ignored.log(row, params)
+        if row.reply is EventStream and request.headers.get(LAST_EVENT_ID):
+            params.texts["after"] = request.headers[LAST_EVENT_ID]
+        work = prepare(params, caller)
+        asked.is_begun = True
+        reply = asked.reply = await (
+            self.pending.run(request, work) if row.cancel_on_disconnect else work
+        )
+        if isinstance(reply, EventStream):
+            headers = asked.headers | answers.cors_headers(asked.origin)
+            return await stream_events(request, reply, headers, self._why_ended)
+        if isinstance(reply, list):
+            return answers.listed(reply, asked.callback, asked.origin, asked.headers)
+        return await self._render(request, reply)
 
     def _note(
         self,
@@ -232,14 +243,14 @@ class Endpoints:
         return await self._hops.destination(row, texts, caller)
 
     async def _forwarded(
-        self, request: web.Request, row: Route, caller: Caller, asked: Asked, origin: str | None
+        self, request: web.Request, row: Route, caller: Caller, asked: Asked
     ) -> web.StreamResponse:
         """Answer as the owner does, who counts the call and has it in its audit log."""
         hops, to = self._hops, asked.to
         assert hops is not None
         assert to is not None
         call = hops.call(request, row, caller, to, asked.params.texts, asked.body)
-        work = hops.respond(request, call, to, origin)
+        work = hops.respond(request, call, to, asked.origin)
         if not row.cancel_on_disconnect:
             return await work
         return cast("web.StreamResponse", await self.pending.run(request, work))
@@ -266,9 +277,7 @@ class Endpoints:
                 headers["Access-Control-Allow-Private-Network"] = "true"
         return web.Response(status=204, headers=headers)
 
-    def _preparer(
-        self, row: Route
-    ) -> Callable[[RequestParams, Caller], Coroutine[Any, Any, object]]:
+    def _preparer(self, row: Route) -> Prepare:
         """Return the function that judges a caller, finds account and model for a route, and returns the coroutine of
         its handler. Every call of every route passes here."""
         manager, node, hops, model = self._gateway, self._node, self._hops, row.model
