@@ -67,6 +67,8 @@ _SECRET = re.compile(
     r"(?i)((?:\b|[\"'])(?:skey|wxsid|sid|pass_ticket|webwx_data_ticket|webwx_auth_ticket|access_token)[\"']?\s*[=:]\s*[\"']?"
     r"|[?&]token=|\bbearer\s+)[^\s&\"'<>;,]+"
 )
+_HINT = re.compile(r"(?i)sid|skey|_ticket|_token|token=|bearer")
+"""Found in every text with a secret; looking for it first halves what a line in the log costs."""
 _PASSWORD = re.compile(r"(://)[^\s/@\"']+@")
 
 
@@ -79,7 +81,9 @@ def _in_line(value: object) -> object:
 
 def masked(text: str) -> str:
     """Mask secrets of a login and passwords, in case a log call includes them by mistake."""
-    return _PASSWORD.sub(r"\1***@", _SECRET.sub(r"\1***", text))
+    if _HINT.search(text):
+        text = _SECRET.sub(r"\1***", text)
+    return _PASSWORD.sub(r"\1***@", text) if "://" in text else text
 
 
 class PrivateFileHandler(logging.FileHandler):
