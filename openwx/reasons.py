@@ -6,11 +6,11 @@ API (``state_reason``) and the log, the console in the language of its reader.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from string import Formatter
 from typing import Union
 
 import msgspec
 
+from openwx.coded import joined, names_in
 from openwx.errors import (
     PROXY_WORDS,
     BadResponse,
@@ -127,8 +127,7 @@ ENGLISH: dict[ReasonCode, tuple[str, ...]] = {
 WITH_CAUSE = "{reason}; WeChat ended the last session: {cause}"
 
 PARAMETERS: dict[ReasonCode, frozenset[str]] = {
-    code: frozenset(name for piece in pieces for _, name, _, _ in Formatter().parse(piece) if name)
-    for code, pieces in ENGLISH.items()
+    code: names_in(pieces) for code, pieces in ENGLISH.items()
 }
 """The parameters of each code. ``why`` and ``error`` are reasons themselves; ``ret`` is WeChat's number, ``message``
 its own text; ``detail`` is English, for a log."""
@@ -157,14 +156,10 @@ class Reason(msgspec.Struct, frozen=True):
             name: value.text if isinstance(value, Reason) else value
             for name, value in self.params.items()
         }
-        words = "".join(
-            piece.format_map(values)
-            for piece in ENGLISH[self.code]
-            if all(values[name] != "" for _, name, _, _ in Formatter().parse(piece) if name)
-        )
-        return (
-            words if self.cause is None else WITH_CAUSE.format(reason=words, cause=self.cause.text)
-        )
+        words = joined(ENGLISH[self.code], values)
+        if self.cause is None:
+            return words
+        return WITH_CAUSE.format(reason=words, cause=self.cause.text)
 
     @property
     def ret(self) -> int:

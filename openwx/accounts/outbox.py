@@ -11,6 +11,7 @@ from msgspec import structs
 from openwx import metrics
 from openwx.accounts import journal_guard
 from openwx.errors import CallerError, Code
+from openwx.reporter.delivery_error import written
 from openwx.reporter.reporters import Reporters
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import (
@@ -72,7 +73,7 @@ class Outbox:
         progress = reporter.progress(one.id, one.chat)
         known["tries"] = max(one.tries, progress.tries)
         if progress.error:
-            known |= {"http_status": progress.http_status, "error": progress.error}
+            known |= {"http_status": progress.http_status, "error": written(progress.error)}
         return WaitingDelivery(**known, next_try=progress.next_try)
 
     async def delivered(

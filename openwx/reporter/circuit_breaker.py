@@ -9,6 +9,9 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 
+from openwx.coded import Coded
+from openwx.reporter import delivery_error
+
 log = logging.getLogger("openwx.report")
 
 _FAILING_CHATS = 3
@@ -25,8 +28,8 @@ class CircuitBreaker:
         self._pauses = pauses()
         self._failing: set[str] = set()
         self._probe_at: float | None = None
-        self.outage = ""
-        """The error of the last probe; empty while closed."""
+        self.outage: Coded | None = None
+        """The error of the last probe; None while closed."""
         self._wake = asyncio.Event()
 
     @property
@@ -68,21 +71,21 @@ class CircuitBreaker:
         if self._probe_at is None:
             return False
         self._probe_at = None
-        self.outage = ""
+        self.outage = None
         self._pauses = self._new_pauses()
         self.probe_now()
         log.warning("%s: %s %s", self._account, self._target, words)
         return True
 
     def failed(
-        self, chat: str, error: str, *, down: bool, probe: bool, retry_after_s: float = 0.0
+        self, chat: str, error: Coded, *, down: bool, probe: bool, retry_after_s: float = 0.0
     ) -> None:
         """Note that a try failed because the backend is unavailable. ``down``: the report cannot be the cause."""
         self._failing.add(chat)
         now = asyncio.get_running_loop().time()
         if self._probe_at is None and (down or len(self._failing) >= _FAILING_CHATS):
             words = "%s: %s does not answer, reports wait: %s"
-            log.warning(words, self._account, self._target, error)
+            log.warning(words, self._account, self._target, delivery_error.words(error))
         elif self._probe_at is None:
             return
         elif not probe:  # it was under way when the circuit opened
