@@ -178,7 +178,7 @@ def reason(code: ReasonCode, **params: Param) -> Reason:
 
 def of_error(error: WeChatError) -> Reason:
     """Word a failed call as ``str(error)`` does."""
-    detail = str(error).removeprefix(f"{error.call}: ")
+    detail = error.message
     match error:
         case Rejected():
             return reason(ReasonCode.REJECTED, call=error.call, ret=error.ret, message=error.errmsg)

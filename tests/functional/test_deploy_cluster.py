@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 import yaml
 
-from openwx.api import routing
+from openwx.api.app import routes
 from openwx.api.callers import Scope
 from openwx.config import load
 from openwx.simulator import Simulator
@@ -107,7 +107,7 @@ async def test_the_lines_of_the_page_write_the_secrets_that_compose_asks_for(
 
 def test_the_balancer_asks_another_node_by_get_only_for_what_changes_nothing() -> None:
     (pattern,) = re.findall(r"location ~ (\S+) \{", read("cluster/nginx.conf"))
-    again = [one for one in routing.declared() if re.match(pattern, f"/openwx/{one.name}")]
+    again = [one for one in routes() if re.match(pattern, f"/openwx/{one.name}")]
     assert len(again) > 5
     assert {one.scope for one in again} == {Scope.READ}
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from openwx.api.callers import Scope
 from openwx.api.models import MOST_LETTERS, FriendSelectors
-from openwx.api.routes.sending import TO_OWNER, owner_of
+from openwx.api.receivers import TO_OWNER, owner_of
 from openwx.api.routing import route
 from openwx.domain.contacts import Chat
 from openwx.errors import CallerError, Code
