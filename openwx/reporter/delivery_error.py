@@ -6,7 +6,6 @@ and commands word them in English, the console in either language.
 
 from enum import StrEnum
 
-import aiohttp
 import msgspec
 
 from openwx import neterrors
@@ -101,7 +100,7 @@ def words(error: Coded) -> str:
     return worded(error, ENGLISH, cause_words)
 
 
-def words_of_network(error: aiohttp.ClientError | OSError | UnicodeError) -> str:
+def words_of_network(error: Exception) -> str:
     """Word a network error of a backend in English, with advice if a certificate is not trusted."""
     return words(of_network(error))
 

@@ -42,8 +42,9 @@ async def poll(
                 async for _ in response.content.iter_chunked(64 * 1024):
                     pass
                 problem = f"HTTP {response.status}" if response.status >= 400 else ""
-        # TimeoutError is an OSError; an impossible host name, at a redirect, is a UnicodeError.
-        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+        # TimeoutError is an OSError. At a redirect, an impossible host name is a UnicodeError, and what ``urls.py``
+        # knows of is an IndexError.
+        except (aiohttp.ClientError, OSError, UnicodeError, IndexError) as error:
             problem = words_of_network(error)
         if problem and works:
             log.warning("poll_api fails: %s", problem)

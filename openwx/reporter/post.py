@@ -31,6 +31,7 @@ from openwx.reporter.post_result import (
 )
 from openwx.store.records import PublishedReport, Report
 from openwx.throttle import Throttle
+from openwx.urls import parsed
 
 log = logging.getLogger("openwx.report")
 
@@ -220,7 +221,7 @@ def _not_followed(code: DeliveryErrorCode, moved: _Moved, **more: int) -> Coded:
 def url_for(address: str) -> URL:
     """Return a configured address as a URL. Raise ``ConfigError``."""
     try:
-        return URL(address)
+        return parsed(address)
     except ValueError as error:
         raise ConfigError(f"not an address: {masked(address)!r}: {type(error).__name__}") from None
 

@@ -4,6 +4,7 @@ from yarl import URL
 
 from openwx.config.addresses import masked
 from openwx.reporter.delivery_error import DeliveryErrorCode
+from openwx.urls import parsed
 
 FOLLOWED = frozenset({301, 302, 307, 308})
 """With POST and the same body. After 303 an answer would have to be fetched with GET, so it is not followed."""
@@ -16,7 +17,7 @@ _MAX_SHOWN = 200
 def next_url(url: URL, location: str) -> URL | DeliveryErrorCode:
     """Return where to POST next, or why nowhere."""
     try:
-        target = url.join(URL(location))
+        target = url.join(parsed(location))
         host, port = target.host, target.port
     except ValueError:
         return DeliveryErrorCode.REDIRECT_TO_NO_ADDRESS

@@ -75,6 +75,7 @@ async def test_a_loop_ends(world: World, receiver: Receiver) -> None:
         ("file:///etc/passwd", "to no http address, which is not followed: file:///etc/passwd"),
         ("http://127.0.0.1:99999/", "to no address, which is not followed: http://127.0.0.1:99999/"),
         ("http://", "which is not followed: http://"),
+        ("http://[]@", "to no address, which is not followed: http://***@"),
         ("\x1b[31mred\x07", "which"),
     ],
 )  # fmt: skip
