@@ -1,11 +1,11 @@
 """The simulated WeChat and the gateways of a test, which share a data folder one after the other."""
 
 import asyncio
-import socket
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from aiohttp.test_utils import unused_port
 from msgspec.structs import replace
 
 from openwx.client import Client
@@ -60,7 +60,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.simulator = Simulator(1, hold_s=0.5, biggest_group=60)
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{unused_port()}"
         self._folder = folder
         self._gateways: list[Gateway] = []
 
@@ -123,9 +123,3 @@ class World:
                 await self.account.phone.logs_in(timeout_s=LOGIN_S)
             await started.runs()
         return started
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
