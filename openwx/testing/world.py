@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from aiohttp.test_utils import unused_port
@@ -68,12 +67,7 @@ class World:
         await self.simulator.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         try:
             for one in reversed(self._gateways):
                 await one.stop()

@@ -4,9 +4,9 @@ import msgspec
 from msgspec.structs import replace
 
 from openwx.accounts.media import names, types
-from openwx.accounts.media.folder import MediaFolder, StoredFile
+from openwx.accounts.media.folder import MediaFolder
 from openwx.domain.chat_ref import ChatRef
-from openwx.domain.media import Kind, MediaRef
+from openwx.domain.media import Kind, MediaRef, StoredFile
 from openwx.errors import BadResponse
 from openwx.transports.base import Transport
 

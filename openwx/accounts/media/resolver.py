@@ -14,9 +14,9 @@ from yarl import URL
 
 from openwx.accounts.media import names, types
 from openwx.accounts.media.fetcher import Fetcher
-from openwx.accounts.media.folder import EmptyError, MediaFolder, StoredFile, TooLargeError
+from openwx.accounts.media.folder import EmptyError, MediaFolder, TooLargeError
 from openwx.accounts.media.local import AllowedFiles
-from openwx.domain.media import LocalMedia, sendable_kind
+from openwx.domain.media import LocalMedia, StoredFile, sendable_kind
 from openwx.errors import CallerError, Code
 from openwx.localfile import fingerprint
 

@@ -197,14 +197,9 @@ class WebTransports:
         is_guarded: bool,
         gate: Gate | None = None,
     ) -> WebTransport:
-        connector, proxy = self._network.way(settings, is_guarded=is_guarded)
-        http = Http(
-            connector,
-            base_url=settings.base_url or "",
-            timeout_s=self._timing.call_timeout_s,
-            proxy=proxy,
-            gate=gate,
-        )
+        timeout_s = self._timing.call_timeout_s
+        way = self._network.way(settings, is_guarded=is_guarded, timeout_s=timeout_s, gate=gate)
+        http = Http(way)
         return WebTransport(
             name, http, mode=settings.login_mode, timing=self._timing, limiter=limiter
         )
