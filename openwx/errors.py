@@ -1,4 +1,5 @@
 """The errors of openwx. The class of an error decides what happens next.
+Whoever repeats, refuses or answers decides by it.
 
 ::
 

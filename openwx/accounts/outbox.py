@@ -1,4 +1,5 @@
 """Lists deliveries that failed or wait, tries them again, and drops them.
+Routes, the console and ``openwx outbox`` call it.
 
 A delivery is named by the id of its report and its target. An id alone names all deliveries of the report.
 """

@@ -1,5 +1,6 @@
 """Addresses that a caller gives to an account: checked like those of media, unless the configuration allows them all.
 A proxy that is not the configuration's is refused: it would resolve names, and its own name is resolved elsewhere.
+``Account`` and ``AccountManager`` check them here.
 
 The configuration may name any address. What came through ``start_client`` is a caller's, also after a restart. An
 address is checked when it is connected to, at every redirect.

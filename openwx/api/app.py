@@ -1,4 +1,6 @@
-"""The web application: every route at ``/openwx/NAME``, the probes beside them, and the runner that serves it all."""
+"""The web application: every route at ``/openwx/NAME``, the probes beside them, and the runner that serves it all.
+``service`` makes it.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol

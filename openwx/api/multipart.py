@@ -1,4 +1,4 @@
-"""Parameters and files of a ``multipart/form-data`` body."""
+"""Parameters and files of a ``multipart/form-data`` body. ``parameters`` calls it."""
 
 import logging
 from collections.abc import AsyncIterator, Mapping

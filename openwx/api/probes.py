@@ -1,4 +1,4 @@
-"""Answers ``/healthz`` and ``/readyz``, outside of ``/openwx/``.
+"""Answers ``/healthz`` and ``/readyz``, outside of ``/openwx/``. ``app`` adds it; commands read the answers.
 
 Host and Origin are checked as everywhere; HEAD is answered like GET, since nothing here has an effect.
 """

@@ -1,4 +1,4 @@
-"""Conversations: the list, one of them, and its composer."""
+"""Conversations: the list, one of them, and its composer. ``Console`` routes to them."""
 
 import secrets
 from typing import TYPE_CHECKING, Any

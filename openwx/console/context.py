@@ -1,4 +1,4 @@
-"""One request for a page: its parameters, its account, its language, and how it is answered."""
+"""One request for a page: its parameters, its account, its language, and how it is answered. Each view gets one."""
 
 import re
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,6 @@
-"""Deliveries of reports: failed, waiting and recent ones, and sending again or discarding the failed."""
+"""Deliveries of reports: failed, waiting and recent ones, and sending again or discarding the failed.
+``Console`` routes to them.
+"""
 
 from collections.abc import Sequence
 from typing import Literal

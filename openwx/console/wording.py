@@ -1,4 +1,5 @@
 """Words codes in the reader's language: WeChat's Ret, classes of errors, result codes, HTTP statuses.
+Views and templates call it.
 
 Nothing here reads an English text. Where only such a text has more detail, it is passed on as
 ``Explanation.detail``, which Chinese pages show folded.

@@ -1,4 +1,4 @@
-"""The sentences of the console by their ids, in English and in Chinese."""
+"""The sentences of the console by their ids, in English and in Chinese. ``Translator`` looks them up."""
 
 WORDS: dict[str, tuple[str, str]] = {
     # the frame

@@ -1,4 +1,6 @@
-"""Media on its way in and out: references to received files, files to send, and files that WeChat has."""
+"""Media on its way in and out: references to received files, files to send, and files that WeChat has.
+Accounts and transports pass them.
+"""
 
 from typing import Literal
 

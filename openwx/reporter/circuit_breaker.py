@@ -1,4 +1,5 @@
 """A circuit breaker for one target: during an outage, all chats share one back-off and one probe.
+``Reporter`` tells it, ``DeliveryQueue`` asks it.
 
 A backend is out if it cannot be connected to, or says "not now" (408, 429, 502, 503, 504) to several chats. A backend
 that takes a report and does not answer is there: that counts as a try of this report, and delays no other chat.

@@ -1,4 +1,4 @@
-"""Writes tries and outcomes of deliveries into the journal, counts them and logs failures."""
+"""Writes tries and outcomes of deliveries into the journal, counts them and logs failures. ``Reporter`` calls it."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence

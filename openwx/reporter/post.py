@@ -1,4 +1,4 @@
-"""One POST to a target and its result. Foreign exceptions do not leave this module."""
+"""One POST to a target and its result. Foreign exceptions do not leave this module. ``Reporter`` calls it."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""What one POST to ``post_api`` can come to."""
+"""What one POST to ``post_api`` can come to. ``Poster`` returns it, and ``Reporter`` decides by it."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime

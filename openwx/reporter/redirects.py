@@ -1,4 +1,4 @@
-"""Redirects of ``post_api``: followed only on the same host."""
+"""Redirects of ``post_api``: followed only on the same host. ``Poster`` asks."""
 
 from yarl import URL
 

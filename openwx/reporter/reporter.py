@@ -1,4 +1,5 @@
 """Delivers an account's reports to one target: in order within each chat, repeated until accepted.
+``Reporters`` has one for each target.
 
 ``delivery_queue.py`` decides which report is next. Here one is posted, and the result decides what happens to it. Its
 outcome and the replies to it are written into the journal in one batch.

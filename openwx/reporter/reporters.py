@@ -1,4 +1,5 @@
 """All deliveries of one account: a ``Reporter`` for each target, so that none holds up another, and stdout.
+``Publisher`` calls it.
 
 A target that the configuration no longer names gets nothing more. What waits for it ends as failed; it can be sent
 again if the target comes back. A new target gets what is recorded from then on.

@@ -1,4 +1,6 @@
-"""The simulator as an HTTP server: one origin for all hosts of both services, the control API and the page."""
+"""The simulator as an HTTP server: one origin for all hosts of both services, the control API and the page.
+`openwx simulate` and tests run it.
+"""
 
 from __future__ import annotations
 

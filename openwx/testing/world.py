@@ -1,4 +1,6 @@
-"""The simulated WeChat and the gateways of a test, which share a data folder one after the other."""
+"""The simulated WeChat and the gateways of a test, which share a data folder one after the other.
+The fixtures of pytest open it.
+"""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One download of received media from WeChat."""
+"""One download of received media from WeChat. ``MediaDownloader`` and ``AccountFiles`` make them."""
 
 import msgspec
 from msgspec.structs import replace

@@ -1,4 +1,4 @@
-"""Fetches media from URLs that callers and bots name, but never from private addresses.
+"""Fetches media from URLs that callers and bots name, but never from private addresses. ``MediaResolver`` has it.
 
 An address is checked when it is connected to, at every redirect: a name that resolves to a public address for
 the check and to a private one for the connection gains nothing.

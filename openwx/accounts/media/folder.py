@@ -1,4 +1,6 @@
-"""The folder of media: what was received, and copies of what is to be sent."""
+"""The folder of media: what was received, and copies of what is to be sent.
+Downloads, uploads and ``Keeper`` use it.
+"""
 
 import asyncio
 import errno

@@ -1,4 +1,6 @@
-"""Resolves the media that a caller names, be it a local file, a URL, base64 or a file part, to local media."""
+"""Resolves the media that a caller names, be it a local file, a URL, base64 or a file part, to local media.
+``MediaRegistry`` and ``Sender`` call it.
+"""
 
 import asyncio
 import base64

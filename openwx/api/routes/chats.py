@@ -1,4 +1,6 @@
-"""Routes about chats: their stored messages, marking them as read, and fetching their records anew."""
+"""Routes about chats: their stored messages, marking them as read, and fetching their records anew.
+``app`` serves them.
+"""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""The route that asks a friend and waits for the answer."""
+"""The route that asks a friend and waits for the answer. ``app`` serves it."""
 
 from typing import TYPE_CHECKING, Annotated
 

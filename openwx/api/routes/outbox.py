@@ -1,4 +1,4 @@
-"""Routes for deliveries that failed or wait."""
+"""Routes for deliveries that failed or wait. ``app`` serves them."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 

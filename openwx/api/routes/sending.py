@@ -1,4 +1,4 @@
-"""The routes that send messages, and the one that uploads media to be sent."""
+"""The routes that send messages, and the one that uploads media to be sent. ``app`` serves them."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a command is to send: texts and files, of arguments or of standard input."""
+"""What a command is to send: texts and files, of arguments or of standard input. ``send`` and ``ask`` read it."""
 
 import argparse
 import sys

@@ -1,4 +1,6 @@
-"""Connections to PostgreSQL, and the one that writes, of which no statement is ever cancelled."""
+"""Connections to PostgreSQL, and the one that writes, of which no statement is ever cancelled.
+All other modules here take them.
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,6 @@
-"""Files of media in PostgreSQL, in rows of 1 MiB, over connections of their own: no unit waits behind a file."""
+"""Files of media in PostgreSQL, in rows of 1 MiB, over connections of their own: no unit waits behind a file.
+``store.open_files`` makes it.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection

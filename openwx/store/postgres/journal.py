@@ -1,4 +1,4 @@
-"""The journal in PostgreSQL: what SQLite keeps in a file, kept where several nodes reach it.
+"""The journal in PostgreSQL: what SQLite keeps in a file, kept where several nodes reach it. ``store.open`` makes it.
 
 One connection writes (``writer.py``), one says who owns which account (``membership.py``, ``owning.py``), and a few
 read. An account is owned by one process at a time, from its claim on.

@@ -1,4 +1,4 @@
-"""The journal in one SQLite file: reports, sends and the state of accounts.
+"""The journal in one SQLite file: reports, sends and the state of accounts. ``store.open`` makes it.
 
 One thread owns the connection. All batches that wait while it is busy share its next transaction and fsync (WAL,
 ``synchronous=FULL``); the benchmark ``journal`` shows what that is worth.

@@ -1,4 +1,5 @@
 """A bot of iLink as a ``Transport``: one client with its sends, transfers and local names behind one object.
+``service`` makes it.
 
 ``ILinkTransports`` makes them. The composition passes it to the accounts, which know ``openwx.transports.base`` alone.
 """

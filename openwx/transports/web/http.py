@@ -1,4 +1,6 @@
-"""Sends every ``Call`` to WeChat and converts all foreign exceptions to openwx's own."""
+"""Sends every ``Call`` to WeChat and converts all foreign exceptions to openwx's own.
+All modules that make calls have it.
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""From nothing to a session (protocol reference, section 2).
+"""From nothing to a session (protocol reference, section 2). ``LoginFlow`` makes the calls.
 
 ::
 

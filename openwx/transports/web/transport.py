@@ -1,4 +1,5 @@
 """Web WeChat as a ``Transport``: one client with its transfers and contact actions behind one object.
+``service`` makes it.
 
 ``WebTransports`` makes them. The composition passes it to the accounts, which know ``openwx.transports.base`` alone.
 """
