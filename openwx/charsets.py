@@ -1,4 +1,4 @@
-"""Charsets named by others in headers and messages."""
+"""Charsets named by others in headers and messages. ``api``, ``reporter`` and ``media/names.py`` call this."""
 
 import re
 

@@ -1,4 +1,5 @@
 """The errors of openwx. The class of an error decides what happens next.
+Whoever repeats, refuses or answers decides by it.
 
 ::
 
@@ -94,11 +95,15 @@ class LeaseLost(OpenwxError):
 
 
 class WeChatError(OpenwxError):
-    """WeChat did not do what was requested. ``call`` is the call's name, such as ``webwxsync``."""
+    """WeChat did not do what was requested.
+
+    ``call`` is the call's name, such as ``webwxsync``, and ``message`` what happened, without it.
+    """
 
     def __init__(self, call: str, message: str) -> None:
         super().__init__(f"{call}: {message}")
         self.call = call
+        self.message = message
 
 
 class Unreachable(WeChatError):

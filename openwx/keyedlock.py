@@ -1,4 +1,6 @@
-"""One lock for each key. A lock exists only while it is held or waited for."""
+"""One lock for each key. A lock exists only while it is held or waited for.
+``accounts`` and ``mutations`` hold them.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable

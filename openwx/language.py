@@ -1,4 +1,6 @@
-"""Chooses the language of a page: the chosen one, else the browser's, else English."""
+"""Chooses the language of a page: the chosen one, else the browser's, else English.
+The console and the page of ``confirm`` ask.
+"""
 
 from typing import Literal
 

@@ -1,4 +1,6 @@
-"""Opens files that others could change meanwhile: only regular ones, and only the very file that was judged."""
+"""Opens files that others could change meanwhile: only regular ones, and only the very file that was judged.
+Whatever sends or shows a file opens it here.
+"""
 
 import os
 import stat

@@ -1,4 +1,5 @@
 """Fields that say what lines in the log are about: ``with bind(account="work"): …``.
+Whatever begins a call, a send or a delivery binds them.
 
 ``logs.py`` adds them to each JSON line that is logged within, also by tasks that start there.
 """

@@ -1,4 +1,4 @@
-"""Formats and sets up the log: lines for a person, or JSON objects for a machine."""
+"""Formats and sets up the log: lines for a person, or JSON objects for a machine. ``main`` sets it up."""
 
 import copy
 import json

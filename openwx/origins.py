@@ -1,4 +1,5 @@
 """Tells a server's own pages and programs from other websites, by Host, Origin, Referer and Sec-Fetch-Site.
+``Access`` asks for each request.
 
 Pages that a browser shows can reach servers on this machine. A page cannot choose these headers, and programs send no
 Origin at all. A page of ``evil.example`` can make that name lead here (DNS rebinding), and is then of the same origin

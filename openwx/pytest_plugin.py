@@ -1,4 +1,4 @@
-"""Fixtures for tests of bots: a simulated WeChat, and a gateway that is logged in to it.
+"""Fixtures for tests of bots: a simulated WeChat, and a gateway that is logged in to it. pytest loads them.
 
 ``wechat``           the account, with everybody it knows: ``wechat.friend("小灰").says("hi")``
 ``wechat_service``   the simulated WeChat itself: faults, further accounts

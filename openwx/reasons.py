@@ -1,4 +1,5 @@
 """Why an account is in its state: stable codes with parameters, and their wording in English.
+Transports and accounts give them.
 
 Transports and accounts give a ``Reason``; programs compare its code. It is worded at the edge: ``Reason.text`` for the
 API (``state_reason``) and the log, the console in the language of its reader.
@@ -6,11 +7,11 @@ API (``state_reason``) and the log, the console in the language of its reader.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from string import Formatter
 from typing import Union
 
 import msgspec
 
+from openwx.coded import joined, names_in
 from openwx.errors import (
     PROXY_WORDS,
     BadResponse,
@@ -127,8 +128,7 @@ ENGLISH: dict[ReasonCode, tuple[str, ...]] = {
 WITH_CAUSE = "{reason}; WeChat ended the last session: {cause}"
 
 PARAMETERS: dict[ReasonCode, frozenset[str]] = {
-    code: frozenset(name for piece in pieces for _, name, _, _ in Formatter().parse(piece) if name)
-    for code, pieces in ENGLISH.items()
+    code: names_in(pieces) for code, pieces in ENGLISH.items()
 }
 """The parameters of each code. ``why`` and ``error`` are reasons themselves; ``ret`` is WeChat's number, ``message``
 its own text; ``detail`` is English, for a log."""
@@ -157,14 +157,10 @@ class Reason(msgspec.Struct, frozen=True):
             name: value.text if isinstance(value, Reason) else value
             for name, value in self.params.items()
         }
-        words = "".join(
-            piece.format_map(values)
-            for piece in ENGLISH[self.code]
-            if all(values[name] != "" for _, name, _, _ in Formatter().parse(piece) if name)
-        )
-        return (
-            words if self.cause is None else WITH_CAUSE.format(reason=words, cause=self.cause.text)
-        )
+        words = joined(ENGLISH[self.code], values)
+        if self.cause is None:
+            return words
+        return WITH_CAUSE.format(reason=words, cause=self.cause.text)
 
     @property
     def ret(self) -> int:
@@ -183,7 +179,7 @@ def reason(code: ReasonCode, **params: Param) -> Reason:
 
 def of_error(error: WeChatError) -> Reason:
     """Word a failed call as ``str(error)`` does."""
-    detail = str(error).removeprefix(f"{error.call}: ")
+    detail = error.message
     match error:
         case Rejected():
             return reason(ReasonCode.REJECTED, call=error.call, ret=error.ret, message=error.errmsg)

@@ -1,4 +1,6 @@
-"""Makes texts of strangers safe for terminals, logs and pages: they move nothing and begin no line of their own."""
+"""Makes texts of strangers safe for terminals, logs and pages: they move nothing and begin no line of their own.
+Whatever prints or logs them calls this.
+"""
 
 import re
 import unicodedata

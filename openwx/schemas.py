@@ -237,7 +237,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     ``id`` is that of the report, ``target`` the name of the backend: a report has a delivery for each. ``failed`` is 0
     while it waits, ``http_status`` if there was no answer. ``tries`` counts the attempts so far; ``http_status`` and
-    ``error`` are those of the last one. ``next_try`` is 0 if it failed, while an attempt is under way, and while an
+    ``error`` are those of the last one, ``error`` in English, ``error_code`` as a code for programs; it is empty where
+    a former version gave up the delivery. ``next_try`` is 0 if it failed, while an attempt is under way, and while an
     earlier delivery of the same chat is pending.
     """
 
@@ -251,6 +252,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     error: str
     next_try: int = 0
     target: str = "post_api"
+    error_code: str = ""
 
 
 class Deliveries(msgspec.Struct, frozen=True, kw_only=True):

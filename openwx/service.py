@@ -1,4 +1,6 @@
-"""Composition: from settings to a gateway that listens, and everything's end in the right order."""
+"""Composition: from settings to a gateway that listens, and everything's end in the right order.
+``openwx serve`` runs it.
+"""
 
 import asyncio
 import errno

@@ -1,4 +1,6 @@
-"""Encodes Server-Sent Events (the ``text/event-stream`` of the HTML standard)."""
+"""Encodes Server-Sent Events (the ``text/event-stream`` of the HTML standard).
+Streams of the API, the console and the simulator write them.
+"""
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",

@@ -1,4 +1,4 @@
-"""A clock that is never set."""
+"""A clock that is never set. What measures time between processes or for long asks it."""
 
 import time
 

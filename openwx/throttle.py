@@ -1,4 +1,4 @@
-"""Limits how often the same thing is logged."""
+"""Limits how often the same thing is logged. Whatever may log often asks it."""
 
 import time
 from collections import OrderedDict

@@ -1,4 +1,6 @@
-"""Every delay and time-out of an account in one place, so that a test can shorten them."""
+"""Every delay and time-out of an account in one place, so that a test can shorten them.
+Transports, accounts and ``reporter`` read it.
+"""
 
 from collections.abc import Iterator
 

@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 
 from benchmarks.programs import commands
+from openwx.transports.network import Way
 from openwx.transports.web import login, sync
 from openwx.transports.web.http import MAIN, Http
 from openwx.transports.web.session import Session
@@ -94,7 +95,7 @@ class Bare:
 async def log_in(base_url: str) -> tuple[Bare, list[str]]:
     """Log in once the QR code is scanned. Returns the client and the ids of its friends."""
     async with aiohttp.TCPConnector() as connector:
-        http = Http(connector, base_url=base_url)
+        http = Http(Way(connector, base_url=base_url))
         uuid = await login.fetch_uuid(http, "desktop")
         print('{"waits": "for a scan"}', flush=True)
         while not (poll := await login.poll(http, uuid, scanned=False, timeout_s=40)).redirect:

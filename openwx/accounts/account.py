@@ -39,6 +39,7 @@ from openwx.accounts.returned_events import ReturnedEvents
 from openwx.accounts.sender import Sender
 from openwx.accounts.status import AccountStatus
 from openwx.accounts.streams import Stream
+from openwx.coded import Coded
 from openwx.config import AccountSettings, ReportSettings, Target
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.events import Event, State, StateChanged, Stopped
@@ -252,7 +253,7 @@ class Account:
         return self._backend.targets
 
     @property
-    def outages(self) -> Mapping[str, str]:
+    def outages(self) -> Mapping[str, Coded]:
         """Why some targets get nothing for now, by their names; empty while all answer."""
         return self._reporters.outages
 

@@ -1,4 +1,6 @@
-"""Avatars of people and groups: fetched once, and cached for a while."""
+"""Avatars of people and groups: fetched once, and cached for a while.
+Routes and the console get them by ``Account``.
+"""
 
 import asyncio
 import hashlib

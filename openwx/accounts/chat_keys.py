@@ -1,4 +1,6 @@
-"""Keys of chats: reports with the same key are one chat's history, and are delivered in order."""
+"""Keys of chats: reports with the same key are one chat's history, and are delivered in order.
+``EventRecorder`` and ``History`` ask for them.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple

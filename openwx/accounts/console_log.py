@@ -1,4 +1,4 @@
-"""Logs each message as one line, as the original's ShowMsg plugin showed it."""
+"""Logs each message as one line, as the original's ShowMsg plugin showed it. ``Publisher`` calls it."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which reports a reader of streams wants."""
+"""Which reports a reader of streams wants. ``Stream`` asks it."""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""Holds back a chat's reports until its pending media is downloaded. Other chats are unaffected."""
+"""Holds back a chat's reports until its pending media is downloaded. Other chats are unaffected.
+``Account`` and ``Sender`` add to it.
+"""
 
 import asyncio
 from collections import deque

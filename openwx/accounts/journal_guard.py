@@ -1,4 +1,4 @@
-"""What callers are told when the journal cannot be written."""
+"""What callers are told when the journal cannot be written. Whatever answers callers uses it."""
 
 from openwx.errors import CallerError, Code, LeaseLost
 from openwx.store.base import InDoubt, Journal, JournalError

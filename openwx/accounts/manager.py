@@ -1,4 +1,6 @@
-"""All accounts of a process: those of the configuration, and those that were started through the API."""
+"""All accounts of a process: those of the configuration, and those that were started through the API.
+The API and the console use it.
+"""
 
 import asyncio
 import logging

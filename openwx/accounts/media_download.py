@@ -11,13 +11,13 @@ from openwx import metrics
 from openwx.accounts.media import names, registry, resolver
 from openwx.accounts.media.download import download, sender_of
 from openwx.accounts.media.files import AccountFiles
-from openwx.accounts.media.folder import EmptyError, StoredFile, TooLargeError
+from openwx.accounts.media.folder import EmptyError, TooLargeError
 from openwx.accounts.publisher import RecordedReport
 from openwx.accounts.recorder import EventRecorder
 from openwx.accounts.resources import Resources
 from openwx.accounts.status import AccountStatus
 from openwx.config import ReportSettings
-from openwx.domain.media import MediaRef
+from openwx.domain.media import MediaRef, StoredFile
 from openwx.errors import BadResponse, NotLoggedIn, Rejected, SessionEnded, Unreachable
 from openwx.logcontext import bind
 from openwx.reporter import payload as payloads

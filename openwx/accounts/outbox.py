@@ -1,4 +1,5 @@
 """Lists deliveries that failed or wait, tries them again, and drops them.
+Routes, the console and ``openwx outbox`` call it.
 
 A delivery is named by the id of its report and its target. An id alone names all deliveries of the report.
 """
@@ -11,6 +12,7 @@ from msgspec import structs
 from openwx import metrics
 from openwx.accounts import journal_guard
 from openwx.errors import CallerError, Code
+from openwx.reporter.delivery_error import written
 from openwx.reporter.reporters import Reporters
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import (
@@ -72,7 +74,7 @@ class Outbox:
         progress = reporter.progress(one.id, one.chat)
         known["tries"] = max(one.tries, progress.tries)
         if progress.error:
-            known |= {"http_status": progress.http_status, "error": progress.error}
+            known |= {"http_status": progress.http_status, "error": written(progress.error)}
         return WaitingDelivery(**known, next_try=progress.next_try)
 
     async def delivered(

@@ -1,4 +1,6 @@
-"""Messages to send, as they wait in the queue and in the journal, and how they end."""
+"""Messages to send, as they wait in the queue and in the journal, and how they end.
+``Sender`` makes and ends them.
+"""
 
 import msgspec
 

@@ -1,5 +1,6 @@
 """Addresses that a caller gives to an account: checked like those of media, unless the configuration allows them all.
 A proxy that is not the configuration's is refused: it would resolve names, and its own name is resolved elsewhere.
+``Account`` and ``AccountManager`` check them here.
 
 The configuration may name any address. What came through ``start_client`` is a caller's, also after a restart. An
 address is checked when it is connected to, at every redirect.
@@ -18,6 +19,7 @@ from openwx.accounts.media.fetcher import ForbiddenError, PublicOnly
 from openwx.config import AccountSettings, ReportSettings, Settings
 from openwx.config.contract import POST_API
 from openwx.errors import CallerError, Code
+from openwx.neterrors import PRIVATE_ADDRESS, PrivateAddressError
 
 KEYS = (POST_API, "poll_api", "base_url", "targets", "proxy")
 TO_WECHAT = frozenset({"base_url", "proxy"})
@@ -82,7 +84,7 @@ class AddressGuard:
                 async with asyncio.timeout(_CHECK_S):
                     await self._check(url.host or "", url.port or 0)
             except ForbiddenError:
-                raise CallerError(Code.FORBIDDEN, f"{key} {_WORDS}") from None
+                raise CallerError(Code.FORBIDDEN, f"{key} {PRIVATE_ADDRESS}") from None
             except (OSError, UnicodeError):
                 continue
 
@@ -93,12 +95,6 @@ class AddressGuard:
             raise ForbiddenError
         if not _is_address(host):
             await self._resolver.resolve(host, port)
-
-
-_WORDS = (
-    "leads to a loopback, private or link-local address, and a caller gave it: media.private_hosts can list its host,"
-    " or access.allow_private_targets = true allow all"
-)
 
 
 _PROXY_WORDS = (
@@ -123,15 +119,13 @@ class _Connector(aiohttp.TCPConnector):
         host = req.url.host or ""
         # aiohttp resolves names only: a literal address is checked here.
         if host not in self._private_hosts and not fetcher.is_public(host):
-            raise aiohttp.ClientConnectorError(req.connection_key, OSError(f"it {_WORDS}"))
+            raise aiohttp.ClientConnectorError(req.connection_key, PrivateAddressError())
         try:
             return await super().connect(req, traces, timeout)
         except aiohttp.ClientConnectorError as error:
             if not isinstance(error.os_error, ForbiddenError):
                 raise
-            raise aiohttp.ClientConnectorError(
-                req.connection_key, OSError(f"it {_WORDS}")
-            ) from None
+            raise aiohttp.ClientConnectorError(req.connection_key, PrivateAddressError()) from None
 
 
 def session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:

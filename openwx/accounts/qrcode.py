@@ -1,4 +1,6 @@
-"""The login QR code: as an image, and for a terminal. A resumed login needs none, nor the time to import how."""
+"""The login QR code: as an image, and for a terminal. A resumed login needs none, nor the time to import how.
+``Account`` and ``EventRecorder`` use it.
+"""
 
 import asyncio
 import base64

@@ -1,4 +1,6 @@
-"""Questions to friends: a caller sends one, and gets the friend's next message as the answer (``consult``)."""
+"""Questions to friends: a caller sends one, and gets the friend's next message as the answer (``consult``).
+The route ``consult`` calls it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

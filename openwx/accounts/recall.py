@@ -1,4 +1,6 @@
-"""Recalls messages that an account sent: finds the chat to which a message went."""
+"""Recalls messages that an account sent: finds the chat to which a message went.
+The route ``revoke_message`` calls it, by ``Account``.
+"""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
 """Turns account events into reports and records them durably, in one transaction with the state of the login.
+``Account``, ``Sender`` and ``MediaDownloader`` call it.
 
 ``Account.deliver`` and ``Sender`` record, then publish. Nothing is acknowledged or published before it is recorded.
 """

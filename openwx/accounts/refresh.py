@@ -1,4 +1,6 @@
-"""Refreshes of all contacts: at most one a minute, which all who ask meanwhile share."""
+"""Refreshes of all contacts: at most one a minute, which all who ask meanwhile share.
+Routes and the console call it, by ``Account``.
+"""
 
 import asyncio
 import math

@@ -1,4 +1,6 @@
-"""The accounts that the API started or stopped, as they are saved for the next start of the process."""
+"""The accounts that the API started or stopped, as they are saved for the next start of the process.
+``AccountManager`` and nodes write them.
+"""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping

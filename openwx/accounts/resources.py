@@ -1,4 +1,4 @@
-"""What all accounts of a process share."""
+"""What all accounts of a process share. ``service`` makes it, and each ``Account`` gets it."""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""Knows which tasks of an account's sends only wait, so that a stop can end them."""
+"""Knows which tasks of an account's sends only wait, so that a stop can end them.
+``Sender`` and ``Attempts`` tell it.
+"""
 
 import asyncio
 import contextlib

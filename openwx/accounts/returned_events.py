@@ -1,4 +1,5 @@
 """What ``check_event`` has returned, for the process that has the account next: it fills its list with what came since.
+``Account`` keeps it.
 
 Where no other process shares the journal, nothing of this is done: the list ends with the process.
 """

@@ -1,4 +1,5 @@
 """Sends an account's messages: accepts them from callers and bots, attempts each until it ends, and records the result.
+Routes call it, and ``Reporter`` for replies.
 
 A message whose caller waits is in memory alone. One that was accepted for later (``async=1``, a reply, ``@all``) is in
 the journal until its ``send_message`` report is there. ``attempts.py`` makes the attempts.

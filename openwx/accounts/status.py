@@ -1,4 +1,5 @@
 """State of one account: the transport's while it runs, and its own once it has stopped or while it is paused.
+The parts of ``Account`` ask it.
 
 It is set here alone. The account passes each change of the transport's state to ``note``.
 """

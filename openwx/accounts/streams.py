@@ -1,4 +1,5 @@
 """Streams of published reports, for readers of any speed: no report that is still stored is missed or repeated.
+SSE, WebSockets and the console read them.
 
 Every reader reads the journal, where each published report has a number, its ``seq``; a reader
 continues after a number, also after a restart. Readers that are up to date share the newest reports (the window);

@@ -1,4 +1,6 @@
-"""The web application: every route at ``/openwx/NAME``, the probes beside them, and the runner that serves it all."""
+"""The web application: every route at ``/openwx/NAME``, the probes beside them, and the runner that serves it all.
+``service`` makes it.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
@@ -35,12 +37,12 @@ if TYPE_CHECKING:
     from openwx.cluster.node import ClusterNode
 
 TOPICS = (info, chats, sending, recall, consult, groups, friends, avatars, events, accounts, outbox)
-"""Imported for the routes that they declare."""
+"""The modules that declare the routes, in the order of the table."""
 
 
 def routes() -> list[Route]:
     """Return the table of routes: for the application, for OpenAPI and for the documentation."""
-    return declared()
+    return declared([topic.__name__ for topic in TOPICS])
 
 
 class Pages(Protocol):

@@ -1,4 +1,6 @@
-"""Encodes and writes long answers in chunks, each once the last is being read; other tasks run in between."""
+"""Encodes and writes long answers in chunks, each once the last is being read; other tasks run in between.
+``answers`` and ``connection`` call it.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence

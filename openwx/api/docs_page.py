@@ -1,4 +1,6 @@
-"""Serves ``/docs``: every route with its examples, to read and to try. Like ``/openapi.json``, it needs no token."""
+"""Serves ``/docs``: every route with its examples, to read and to try. Like ``/openapi.json``, it needs no token.
+``app`` adds it.
+"""
 
 from pathlib import Path
 

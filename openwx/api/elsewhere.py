@@ -1,4 +1,4 @@
-"""Accounts that do not run in this process, as its callers are told of them."""
+"""Accounts that do not run in this process, as its callers are told of them. Routes and the console ask."""
 
 import msgspec
 

@@ -1,4 +1,6 @@
-"""Checks Host and Origin for handlers outside of the table of routes."""
+"""Checks Host and Origin for handlers outside of the table of routes.
+``probes``, ``/metrics`` and ``/docs`` have it.
+"""
 
 from collections.abc import Awaitable, Callable
 

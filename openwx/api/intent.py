@@ -1,4 +1,4 @@
-"""Detects requests that a browser makes without its user's intent (contract, section 5.6).
+"""Detects requests that a browser makes without its user's intent (contract, section 5.6). ``Endpoints`` asks.
 
 A page can make a browser prefetch any address, a link leads anywhere, and what was pasted into the address bar is
 opened again from the history. None of that may send a message. So routes that do something refuse such requests, and

@@ -1,4 +1,5 @@
 """Answers ``/metrics`` for Prometheus: the counters of ``openwx/metrics.py``, and gauges that are read at the scrape.
+``app`` adds it.
 
 The format is text, or OpenMetrics on request. It is outside of ``/openwx/``, and needs a token of any scope.
 """

@@ -1,4 +1,6 @@
-"""The base of request models, selectors of people and groups, and the error text for a wrong parameter."""
+"""The base of request models, selectors of people and groups, and the error text for a wrong parameter.
+The models of routes are made of it.
+"""
 
 import unicodedata
 from typing import Annotated, Any, ClassVar, Self

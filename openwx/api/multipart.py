@@ -1,4 +1,4 @@
-"""Parameters and files of a ``multipart/form-data`` body."""
+"""Parameters and files of a ``multipart/form-data`` body. ``parameters`` calls it."""
 
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -9,7 +9,7 @@ from aiohttp import hdrs
 
 from openwx import mediatype
 from openwx.accounts.media import names
-from openwx.accounts.media.folder import EmptyError, MediaFolder, StoredFile, TooLargeError
+from openwx.accounts.media.folder import EmptyError, MediaFolder, TooLargeError
 from openwx.api.multipart_reader import BodyTooLargeError, Content, Headers, MultipartReader
 from openwx.api.texts import (
     MAX_PARAMETERS,
@@ -22,6 +22,7 @@ from openwx.api.texts import (
     refuse_number,
     refuse_size,
 )
+from openwx.domain.media import StoredFile
 from openwx.errors import CallerError, Code
 
 log = logging.getLogger("openwx.web")

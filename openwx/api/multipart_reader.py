@@ -1,4 +1,6 @@
-"""Reads the parts of a ``multipart/form-data`` body one after the other, as it comes (RFC 2046 and 7578)."""
+"""Reads the parts of a ``multipart/form-data`` body one after the other, as it comes (RFC 2046 and 7578).
+``multipart`` calls it.
+"""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""This node among the others: what it forwards, and the listener for what they forward."""
+"""This node among the others: what it forwards, and the listener for what they forward. ``service`` starts it."""
 
 import ssl
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Answers ``/healthz`` and ``/readyz``, outside of ``/openwx/``.
+"""Answers ``/healthz`` and ``/readyz``, outside of ``/openwx/``. ``app`` adds it; commands read the answers.
 
 Host and Origin are checked as everywhere; HEAD is answered like GET, since nothing here has an effect.
 """
@@ -15,6 +15,7 @@ from openwx.api.answers import Answer
 from openwx.api.guard import guarded
 from openwx.config.contract import POST_API
 from openwx.errors import CallerError, Code
+from openwx.reporter import delivery_error
 from openwx.store.base import JournalError
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ class Refusals(msgspec.Struct, kw_only=True):
 
     count: int
     error: str
-    """The error of the newest of them."""
+    """The error of the newest of them, in English."""
+    error_code: str = ""
+    """Its code."""
     target: str = POST_API
     """The name of the backend."""
 
@@ -184,8 +187,13 @@ async def _refused(account: "Account", target: str) -> Refusals | None:
     refused = [*(one for one in waiting if one.tries and one.http_status not in _AWAY), *failed]
     if len(refused) < (2 if accepted else 1):
         return None
-    error = next((one.error for one in refused if one.error), "no reason is known")
-    return Refusals(count=len(refused), error=error, target=target)
+    error = next((one.error for one in refused if one.error), "")
+    return Refusals(
+        count=len(refused),
+        error=delivery_error.words_of(error) or "no reason is known",
+        error_code=delivery_error.code_of(error),
+        target=target,
+    )
 
 
 def _uncached(answer: Answer) -> Answer:

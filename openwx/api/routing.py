@@ -11,7 +11,7 @@ never touches aiohttp::
 import difflib
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import msgspec
@@ -187,6 +187,7 @@ def near(name: str) -> list[str]:
     return difflib.get_close_matches(snake, _routes, n=3)
 
 
-def declared() -> list[Route]:
-    """Return all routes, each once, in the order of their declaration."""
-    return list({id(row): row for row in _routes.values()}.values())
+def declared(modules: Sequence[str]) -> list[Route]:
+    """Return the routes of these modules, each once: by the order of modules, then as they stand in the file."""
+    rows = {row.name: row for row in _routes.values()}.values()
+    return [row for module in modules for row in rows if row.handler.__module__ == module]

@@ -1,4 +1,4 @@
-"""Ends streams whose client reads slowly, or not at all."""
+"""Ends streams whose client reads slowly, or not at all. ``sse``, ``websocket`` and ``peers`` call it."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """The HTTP status of each code: the usual one, and the one for callers who ask for it (`strict=1`).
+``answers`` and ``openapi`` ask.
 
 The original answered 200 for every outcome that it could express (contract, section 1), and programs read the code.
 Others look at the HTTP status alone. With ``strict=1`` or the header ``Openwx-Strict: 1`` they see a failure there.

@@ -1,4 +1,4 @@
-"""Parameters and replies of the routes that follow events."""
+"""Parameters and replies of the routes that follow events. ``routes/events.py`` declares them."""
 
 import asyncio
 from collections.abc import Iterable

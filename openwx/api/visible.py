@@ -1,4 +1,6 @@
-"""The gateway as one caller sees it: accounts that are not the caller's do not exist."""
+"""The gateway as one caller sees it: accounts that are not the caller's do not exist.
+``Endpoints`` and the console make one for each call.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Protocol

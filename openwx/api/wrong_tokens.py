@@ -1,4 +1,4 @@
-"""Delays the answers to wrong tokens, per address of the caller. A right token is never delayed.
+"""Delays the answers to wrong tokens, per address of the caller. A right token is never delayed. ``Access`` asks.
 
 Behind a proxy all callers have its address; ``access.trusted_proxies`` lists proxies whose ``X-Forwarded-For`` counts.
 """

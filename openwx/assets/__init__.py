@@ -1,4 +1,6 @@
-"""Scripts, styles and icons of the pages, served by openwx itself: no page loads anything from another host."""
+"""Scripts, styles and icons of the pages, served by openwx itself: no page loads anything from another host.
+The console, ``/docs`` and the simulator serve them.
+"""
 
 import functools
 import hashlib

@@ -1,4 +1,4 @@
-"""The command line of ``openwx``."""
+"""The command line of ``openwx``. ``main`` parses it."""
 
 import argparse
 import inspect

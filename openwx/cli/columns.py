@@ -1,4 +1,6 @@
-"""Tables of text whose columns stand below each other, also where a cell has wide characters such as Chinese ones."""
+"""Tables of text whose columns stand below each other, also where a cell has wide characters such as Chinese ones.
+``cluster/status.py`` prints them.
+"""
 
 import unicodedata
 from collections.abc import Sequence

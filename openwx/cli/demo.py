@@ -1,4 +1,5 @@
 """``openwx serve --demo``: the real gateway with a simulated WeChat, a phone, people who write, and a bot.
+``main`` runs it.
 
 ``demo_stories`` has what the people do.
 """

@@ -26,6 +26,7 @@ from openwx.cluster import errand
 from openwx.config import Settings
 from openwx.config.contract import POST_API
 from openwx.errors import CallerError, ConfigError, LeaseLost
+from openwx.reporter import delivery_error
 from openwx.safetext import in_json, one_line
 from openwx.store.base import InDoubt, Journal, JournalError
 from openwx.store.records import ListedDelivery
@@ -273,7 +274,8 @@ def _progress(one: Delivery | ListedDelivery) -> str:
         words.append("tried once" if one.tries == 1 else f"tried {one.tries} times")
     if isinstance(one, Delivery | WaitingDelivery) and one.next_try:
         words.append(f"next try {time.strftime('%H:%M:%S', time.localtime(one.next_try))}")
-    return ": ".join(filter(None, (", ".join(words), one.error))) or "not tried yet"
+    error = one.error if isinstance(one, Delivery) else delivery_error.words_of(one.error)
+    return ": ".join(filter(None, (", ".join(words), error))) or "not tried yet"
 
 
 def _done(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Calls about the accounts, and about failed deliveries to their backends."""
+"""Calls about the accounts, and about failed deliveries to their backends. ``Client`` inherits them."""
 
 from collections.abc import Iterable
 from typing import Literal

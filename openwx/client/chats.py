@@ -1,4 +1,6 @@
-"""Calls about chats: their stored messages, marking them as read, and fetching their records anew."""
+"""Calls about chats: their stored messages, marking them as read, and fetching their records anew.
+``Client`` inherits them.
+"""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The client: one method for each route, with the same name and parameters."""
+"""The client: one method for each route, with the same name and parameters. Bots and the commands use it."""
 
 from openwx.client.accounts import Accounts
 from openwx.client.changing import Changing

@@ -1,4 +1,6 @@
-"""Events of reports: one class for each event, with a name for each of its ``params``."""
+"""Events of reports: one class for each event, with a name for each of its ``params``.
+``uploads`` decodes to them.
+"""
 
 from typing import Any, ClassVar
 

@@ -1,4 +1,4 @@
-"""Calls that receive messages and events as they happen."""
+"""Calls that receive messages and events as they happen. ``Client`` inherits them."""
 
 from collections.abc import AsyncGenerator
 from typing import Literal, NamedTuple

@@ -1,4 +1,4 @@
-"""Messages of reports: one class for each ``format``, with the members of the JSON."""
+"""Messages of reports: one class for each ``format``, with the members of the JSON. ``uploads`` decodes to them."""
 
 import base64
 import binascii

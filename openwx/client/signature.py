@@ -1,4 +1,6 @@
-"""Verifies that a report comes from your gateway, by the signature of the Standard Webhooks specification."""
+"""Verifies that a report comes from your gateway, by the signature of the Standard Webhooks specification.
+``receiving`` calls it.
+"""
 
 import base64
 import binascii

@@ -1,4 +1,6 @@
-"""Reads events as Server-Sent Events, and reconnects where it was: the iterator of ``Client.events``."""
+"""Reads events as Server-Sent Events, and reconnects where it was: the iterator of ``Client.events``.
+``following`` makes it.
+"""
 
 import asyncio
 import logging

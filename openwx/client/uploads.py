@@ -1,4 +1,6 @@
-"""Decodes the JSON of a report to a message or an event, and encodes the reply."""
+"""Decodes the JSON of a report to a message or an event, and encodes the reply.
+``receiving``, streams and histories call it.
+"""
 
 from typing import Any
 

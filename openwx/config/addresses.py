@@ -1,4 +1,4 @@
-"""Checks of hosts, addresses and origins, and their normal spelling."""
+"""Checks of hosts, addresses and origins, and their normal spelling. The models of settings check with them."""
 
 import ipaddress
 import re

@@ -1,4 +1,6 @@
-"""``[store]`` and ``[cluster]``: a journal that several processes share, and each of them as a node."""
+"""``[store]`` and ``[cluster]``: a journal that several processes share, and each of them as a node.
+``models`` has both tables.
+"""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""The words of the contract that settings may list."""
+"""The words of the contract that settings may list. Settings are checked against them."""
 
 EVENTS = (
     "login",

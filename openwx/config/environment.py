@@ -1,4 +1,5 @@
 """Settings from environment variables: OPENWX_NAME, OPENWX_SECTION__NAME; lists and tables as JSON.
+``load`` reads them.
 
 ``OPENWX_ACCOUNTS__WORK__SEND_TRIES`` sets a key of one account, ``OPENWX_LISTEN__PORT`` one of the first address to
 listen on. A variable can also set a whole section (``OPENWX_LISTEN``, ``OPENWX_ACCOUNTS``): it replaces that of the

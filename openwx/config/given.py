@@ -1,4 +1,4 @@
-"""Settings of one account from texts, which a caller of the API gives."""
+"""Settings of one account from texts, which a caller of the API gives. ``start_client`` calls it."""
 
 from collections.abc import Mapping
 from typing import get_origin

@@ -1,4 +1,6 @@
-"""Headers that a backend gets with every report. Their values are secrets, and never show."""
+"""Headers that a backend gets with every report. Their values are secrets, and never show.
+``report`` and ``targets`` check them.
+"""
 
 import re
 from typing import Annotated, Any

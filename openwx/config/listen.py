@@ -1,4 +1,4 @@
-"""``[[listen]]``: the addresses to listen on."""
+"""``[[listen]]``: the addresses to listen on. ``models`` has them."""
 
 import ipaddress
 from typing import Annotated

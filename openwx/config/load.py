@@ -1,4 +1,4 @@
-"""Reads the configuration from its three sources, and reports its problems.
+"""Reads the configuration from its three sources, and reports its problems. ``main`` and ``doctor`` call it.
 
 Every problem is one ``ConfigError`` of one line: the source of the value (file, variable or option), the key as TOML
 spells it, what is allowed and what was found. It never contains a token or secret.

@@ -1,4 +1,4 @@
-"""The tables of the configuration: each key, its default and its bounds (contract, section 4).
+"""The tables of the configuration: each key, its default and its bounds (contract, section 4). ``load`` fills them.
 
 All are frozen. ``config.example.toml`` explains every key; a test compares the two.
 """

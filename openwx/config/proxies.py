@@ -1,4 +1,5 @@
 """Which proxy an account reaches WeChat through: that of its setting ``proxy``, or that of the environment.
+``Network`` asks.
 
 The environment's are those that ``curl`` knows: ``HTTPS_PROXY`` and ``ALL_PROXY``, but not for the hosts in
 ``NO_PROXY``; the names in lower case win. An address without TLS has ``http_proxy``, in lower case only: with a web

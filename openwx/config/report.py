@@ -1,4 +1,4 @@
-"""``[report]``: what is reported, and to which backends."""
+"""``[report]``: what is reported, and to which backends. ``models`` has the table."""
 
 from typing import Annotated, Self
 

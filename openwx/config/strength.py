@@ -1,4 +1,4 @@
-"""Estimates how hard a token is to guess."""
+"""Estimates how hard a token is to guess. ``load`` and ``doctor`` warn by it."""
 
 import math
 import string

@@ -1,4 +1,6 @@
-"""The backends that reports go to: ``[[report.targets]]`` as it is written, and each target with its defaults."""
+"""The backends that reports go to: ``[[report.targets]]`` as it is written, and each target with its defaults.
+``ReportSettings`` has them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

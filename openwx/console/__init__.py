@@ -1,4 +1,6 @@
-"""The console: pages for a person at ``/console``. The server renders them; scripts only refresh them."""
+"""The console: pages for a person at ``/console``. The server renders them; scripts only refresh them.
+``service`` adds it to the application.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

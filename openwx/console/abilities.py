@@ -1,4 +1,6 @@
-"""What an account can do over its transport, in words, and how much it may still send to whom: for the overview."""
+"""What an account can do over its transport, in words, and how much it may still send to whom: for the overview.
+``accounts`` shows it.
+"""
 
 import time
 from typing import TYPE_CHECKING

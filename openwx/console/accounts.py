@@ -1,4 +1,6 @@
-"""All accounts, the overview of one, its QR code, digits and local name, and starting and stopping it."""
+"""All accounts, the overview of one, its QR code, digits and local name, and starting and stopping it.
+``Console`` routes to them.
+"""
 
 import asyncio
 import re

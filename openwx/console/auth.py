@@ -1,4 +1,4 @@
-"""Logging in and out of the console, and the choices that a browser remembers."""
+"""Logging in and out of the console, and the choices that a browser remembers. ``Console`` routes to it."""
 
 import math
 

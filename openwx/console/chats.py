@@ -1,4 +1,4 @@
-"""Conversations: the list, one of them, and its composer."""
+"""Conversations: the list, one of them, and its composer. ``Console`` routes to them."""
 
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from openwx.accounts.history import ChatFinder, payload_of
 from openwx.accounts.media.registry import described
 from openwx.accounts.outgoing import OutgoingMessage
 from openwx.api.capabilities import require
-from openwx.api.routes.sending import SendFriendMessage, SendGroupMessage, send
+from openwx.api.routes.sending import SendFriendMessage, SendGroupMessage
+from openwx.api.sends import send
 from openwx.console.context import PageContext, base_of
 from openwx.console.messages import MessageView, message_of, one_line
 from openwx.console.pictures import sizes_of

@@ -1,4 +1,4 @@
-"""Friends, groups and their members: search, profiles and avatars."""
+"""Friends, groups and their members: search, profiles and avatars. ``Console`` routes to them."""
 
 import itertools
 import logging

@@ -1,4 +1,4 @@
-"""One request for a page: its parameters, its account, its language, and how it is answered."""
+"""One request for a page: its parameters, its account, its language, and how it is answered. Each view gets one."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ from openwx.console.links import linked, may_follow
 from openwx.console.messages import recall_words
 from openwx.console.services import ConsoleServices
 from openwx.console.translation import Translator
-from openwx.console.wording import PageError, category_words, failure_words
+from openwx.console.wording import PageError, category_words, delivery_words, failure_words
 from openwx.errors import Code
 from openwx.language import Language
 from openwx.safetext import plain
@@ -178,6 +178,7 @@ class PageContext(msgspec.Struct):
             must_log_in=self.services.sessions.needed,
             recall_words=recall_words,
             failure_words=failure_words,
+            delivery_words=delivery_words,
             category=category_words,
             **values,
         )

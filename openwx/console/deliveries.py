@@ -1,4 +1,6 @@
-"""Deliveries of reports: failed, waiting and recent ones, and sending again or discarding the failed."""
+"""Deliveries of reports: failed, waiting and recent ones, and sending again or discarding the failed.
+``Console`` routes to them.
+"""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -9,7 +11,7 @@ from aiohttp import web
 from openwx.accounts.history import payload_of
 from openwx.console.context import PageContext, base_of
 from openwx.console.feed import feed_line
-from openwx.console.wording import PageError, delivery_reason
+from openwx.console.wording import PageError, delivery_reason, says_more_than_status
 from openwx.errors import Code
 from openwx.store.records import DeliveryStatus, ListedDelivery
 
@@ -43,11 +45,7 @@ async def deliveries(context: PageContext) -> web.StreamResponse:
         lines={
             one.id: feed_line(one.id, one.created, payloads.get(one.id, {}), t) for one in listed
         },
-        reasons={
-            one.key: delivery_reason(one, t)
-            for one in listed
-            if one.error and one.error != f"HTTP {one.http_status}"
-        },
+        reasons={one.key: delivery_reason(one, t) for one in listed if says_more_than_status(one)},
         most=SHOWN,
     )
 

@@ -1,4 +1,4 @@
-"""Sentences for the events of reports."""
+"""Sentences for the events of reports. ``feed`` shows them."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The live feed: messages and events of all chats, newest first."""
+"""The live feed: messages and events of all chats, newest first. ``Console`` routes to it."""
 
 from typing import TYPE_CHECKING, Any
 

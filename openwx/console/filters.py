@@ -1,4 +1,4 @@
-"""Filters of the templates: texts of others, times, sizes, initials."""
+"""Filters of the templates: texts of others, times, sizes, initials. ``ConsoleServices`` installs them."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The state of an account at a glance: a tone, sentences, and what to do."""
+"""The state of an account at a glance: a tone, sentences, and what to do. The overview and ``nodes`` show it."""
 
 import hashlib
 from typing import TYPE_CHECKING, Literal

@@ -1,4 +1,6 @@
-"""Keeps an open page fresh: one stream of Server-Sent Events a page, with parts of it rendered here."""
+"""Keeps an open page fresh: one stream of Server-Sent Events a page, with parts of it rendered here.
+``Console`` routes to it.
+"""
 
 import asyncio
 import logging

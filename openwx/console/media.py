@@ -1,4 +1,4 @@
-"""Files of messages, by the numbers of their reports."""
+"""Files of messages, by the numbers of their reports. ``Console`` routes to them."""
 
 import asyncio
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""Messages of reports, as the pages show them."""
+"""Messages of reports, as the pages show them. ``chats`` and ``feed`` make them."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The page of the nodes that share the accounts."""
+"""The page of the nodes that share the accounts. ``Console`` routes to it."""
 
 from typing import TYPE_CHECKING
 

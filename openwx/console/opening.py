@@ -1,4 +1,6 @@
-"""Opens the files that messages name: only regular ones below the folders of media, without blocking on a FIFO."""
+"""Opens the files that messages name: only regular ones below the folders of media, without blocking on a FIFO.
+``media`` and ``pictures`` call it.
+"""
 
 import os
 import stat

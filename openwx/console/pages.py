@@ -1,4 +1,6 @@
-"""Makes the handlers of pages: admission, form keys, headers, and errors as pages."""
+"""Makes the handlers of pages: admission, form keys, headers, and errors as pages.
+``Console`` makes one for each view.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable

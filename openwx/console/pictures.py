@@ -1,4 +1,6 @@
-"""Reads the sizes of pictures from the first bytes of their files, so that a page reserves room for them."""
+"""Reads the sizes of pictures from the first bytes of their files, so that a page reserves room for them.
+``chats`` and ``live`` ask.
+"""
 
 import asyncio
 import struct

@@ -1,4 +1,4 @@
-"""Searches the stored messages of a chat, or of all chats, for words."""
+"""Searches the stored messages of a chat, or of all chats, for words. ``Console`` routes to it."""
 
 import msgspec
 from aiohttp import web

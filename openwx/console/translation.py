@@ -1,4 +1,4 @@
-"""Looks up the sentences of the console in the reader's language."""
+"""Looks up the sentences of the console in the reader's language. Views and templates call it ``t``."""
 
 import msgspec
 

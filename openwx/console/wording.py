@@ -1,4 +1,5 @@
 """Words codes in the reader's language: WeChat's Ret, classes of errors, result codes, HTTP statuses.
+Views and templates call it.
 
 Nothing here reads an English text. Where only such a text has more detail, it is passed on as
 ``Explanation.detail``, which Chinese pages show folded.
@@ -8,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from openwx.coded import Coded
+from openwx.console.delivery_words import in_chinese
 from openwx.console.translation import Translator
 from openwx.domain.contacts import FRIEND, PUBLIC_ACCOUNT, SYSTEM_ACCOUNT
 from openwx.errors import (
@@ -21,6 +24,8 @@ from openwx.errors import (
     WeChatError,
 )
 from openwx.reasons import Reason, ReasonCode
+from openwx.reporter import delivery_error
+from openwx.reporter.delivery_error import DeliveryErrorCode
 from openwx.store.base import InDoubt
 from openwx.store.records import ListedDelivery
 
@@ -135,16 +140,26 @@ def error_reason(error: CallerError | InDoubt | LeaseLost, t: Translator) -> Exp
     return Explanation(words, error.status)
 
 
-def delivery_reason(one: ListedDelivery, t: Translator) -> Explanation:
-    """Say how the last attempt of a delivery ended."""
+def delivery_words(error: Coded, t: Translator) -> Explanation:
+    """Say why an attempt to deliver a report failed. What a former version wrote is passed on."""
     if t.language == "en":
-        return Explanation(one.error)
-    status = one.http_status
-    if status:
-        words = t("delivery.answered", status=status)
-    else:
-        words = t("delivery.no_answer" if one.tries else "delivery.not_delivered")
-    return Explanation(words, "" if one.error == f"HTTP {status}" else one.error)
+        return Explanation(delivery_error.words(error))
+    if error.code == DeliveryErrorCode.AS_WRITTEN:
+        return Explanation(t("delivery.not_delivered"), delivery_error.words(error))
+    return Explanation(in_chinese(error))
+
+
+def says_more_than_status(one: ListedDelivery) -> bool:
+    """Return whether the error of a delivery says more than its HTTP status."""
+    error = delivery_error.read(one.error)
+    return error is not None and error.code != DeliveryErrorCode.HTTP_STATUS
+
+
+def delivery_reason(one: ListedDelivery, t: Translator) -> Explanation:
+    """Say how the last attempt of a delivery ended, which has an error."""
+    error = delivery_error.read(one.error)
+    assert error is not None
+    return delivery_words(error, t)
 
 
 _CATEGORIES = {

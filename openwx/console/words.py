@@ -1,4 +1,4 @@
-"""The sentences of the console by their ids, in English and in Chinese."""
+"""The sentences of the console by their ids, in English and in Chinese. ``Translator`` looks them up."""
 
 WORDS: dict[str, tuple[str, str]] = {
     # the frame
@@ -354,9 +354,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "delivery.title": ("Delivery {id}", "上报 {id}"),
     "delivery.created": ("Created", "产生时间"),
     "delivery.last_answer": ("Last answer", "最后应答"),
-    "delivery.no_answer": ("No answer", "没有应答"),
     "delivery.not_delivered": ("Not delivered", "没有送达"),
-    "delivery.answered": ("Answered with HTTP {status}", "应答了 HTTP {status}"),
     "delivery.error": ("Error", "错误"),
     "delivery.body": ("Request body", "上报内容"),
     "delivery.not_reported": ("Not reported, by the settings", "按设置无需上报"),

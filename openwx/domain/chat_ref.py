@@ -1,4 +1,4 @@
-"""References to chats that stay valid after a new login."""
+"""References to chats that stay valid after a new login. Sends and the media of reports keep them."""
 
 import hashlib
 from typing import Any

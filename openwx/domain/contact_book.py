@@ -1,4 +1,6 @@
-"""The contacts of an account and the look-ups among them, for any transport."""
+"""The contacts of an account and the look-ups among them, for any transport.
+Transports fill it; routes and the console look up.
+"""
 
 from typing import TypeVar
 

@@ -1,4 +1,5 @@
 """The account's user, friends, groups and their members, in openwx's words.
+Transports make them; the API answers with them.
 
 Ids of friends, groups and members change with each login; ``uid``, ``account`` and the names stay. All texts are
 plain: emoji, entities and newlines are already decoded.

@@ -1,4 +1,6 @@
-"""What a transport delivers besides messages. ``reporter/payload.py`` makes a report's payload of each."""
+"""What a transport delivers besides messages. ``reporter/payload.py`` makes a report's payload of each.
+``EventRecorder`` gets them.
+"""
 
 from enum import StrEnum
 

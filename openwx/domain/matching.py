@@ -1,4 +1,4 @@
-"""Finds friends and groups by their properties: by id through an index, otherwise by a scan.
+"""Finds friends and groups by their properties: by id through an index, otherwise by a scan. ``ContactBook`` calls it.
 
 Where no name matches exactly, names in another spelling count.
 """

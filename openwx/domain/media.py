@@ -1,4 +1,6 @@
-"""Media on its way in and out: references to received files, files to send, and files that WeChat has."""
+"""Media on its way in and out: references to received files, files to send, and files that WeChat has.
+Accounts and transports pass them.
+"""
 
 from typing import Literal
 
@@ -44,10 +46,10 @@ class MediaRef(msgspec.Struct, frozen=True, kw_only=True):
     """What the transport downloads it by, in a notation of its own, where the members above do not suffice."""
 
 
-class LocalMedia(msgspec.Struct, frozen=True, kw_only=True):
-    """A file to send: ``path`` of its bytes, hexadecimal ``md5``, and the ``kind`` that decides how it is sent."""
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete file. ``path`` is absolute, ``name`` is its name for people, ``mtime`` is Unix time in seconds,
+    ``md5`` is hexadecimal."""
 
-    kind: Kind
     path: str
     name: str
     size: int
@@ -64,6 +66,12 @@ class LocalMedia(msgspec.Struct, frozen=True, kw_only=True):
     def attachment(self) -> str:
         """What the journal calls it: the name in the folder of media, or else its path."""
         return self.kept_as or self.path
+
+
+class LocalMedia(StoredFile, frozen=True, kw_only=True):
+    """A file to send. ``kind`` decides how."""
+
+    kind: Kind
 
 
 class RemoteMedia(msgspec.Struct, frozen=True, kw_only=True):

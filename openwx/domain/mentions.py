@@ -1,4 +1,4 @@
-"""Who is mentioned in a text of a group.
+"""Who is mentioned in a text of a group. Routes add them, ``reporter/payload.py`` reads them.
 
 No field of a message says it: a mention is ``@``, the name that the group shows, and U+2005 (protocol reference,
 section 5). So it is read from the text, and compared with the members. What somebody types by hand has no U+2005, and

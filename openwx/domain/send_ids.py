@@ -1,4 +1,6 @@
-"""Ids that openwx draws for its messages, by which WeChat recognises repetitions."""
+"""Ids that openwx draws for its messages, by which WeChat recognises repetitions.
+``OutgoingMessage`` and web WeChat draw them.
+"""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Compares names as people and old programs spell them.
+"""Compares names as people and old programs spell them. Searches and filters call this.
 
 The original, Mojo-Weixin, wrote emoji as names in brackets, ``[未知表情]`` where it knew none, and did not decode
 entities. Keyboards and file systems differ in accents (NFD and NFC) and in U+FE0F, which requests a colour emoji.

@@ -1,4 +1,5 @@
 """Converts WeChat's HTML-like texts to plain text (protocol reference, section 3, contact record).
+Transports and searches call this.
 
 User input arrives escaped, so every unescaped tag was written by the service.
 """

@@ -1,4 +1,6 @@
-"""What the tools answer. What somebody else wrote or chose is in fields whose names begin with ``untrusted_``."""
+"""What the tools answer. What somebody else wrote or chose is in fields whose names begin with ``untrusted_``.
+Each tool returns one.
+"""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Which chats there are, which of them a text means, and which may be read and written to.
+"""Which chats there are, which of them a text means, and which may be read and written to. The tools ask.
 
 A text means a chat by exact comparison. Digits alone, and what looks like an id of WeChat, is an id or uid and never a
 name, so that nobody becomes a chat by renaming themselves to a number. Any other text means all chats that have it as

@@ -1,4 +1,4 @@
-"""The connections of ``openwx mcp --http``, of which only so many may wait for a request.
+"""The connections of ``openwx mcp --http``, of which only so many may wait for a request. ``http`` counts them.
 
 uvicorn waits for a request for ever, and refuses new connections while there are too many. So a few that say nothing
 would keep everybody out, although they know no token.

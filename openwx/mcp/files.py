@@ -1,4 +1,6 @@
-"""Files that a model may send: those below the configured folders, and what it wrote itself, in base64."""
+"""Files that a model may send: those below the configured folders, and what it wrote itself, in base64.
+``sending`` asks.
+"""
 
 import base64
 import binascii

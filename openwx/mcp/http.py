@@ -1,4 +1,4 @@
-"""Serves MCP by streamable HTTP."""
+"""Serves MCP by streamable HTTP. ``openwx mcp --http`` runs it."""
 
 import hmac
 import socket

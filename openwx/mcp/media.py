@@ -1,4 +1,4 @@
-"""The tool that gets the file of a message."""
+"""The tool that gets the file of a message. ``server`` adds it."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Shows reports of messages as the tools answer them."""
+"""Shows reports of messages as the tools answer them. ``reading``, ``waiting`` and ``media`` call it."""
 
 import datetime
 

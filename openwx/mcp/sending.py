@@ -1,4 +1,4 @@
-"""The tools that send, only to chats in ``send_to``, each at most once for a key."""
+"""The tools that send, only to chats in ``send_to``, each at most once for a key. ``server`` adds them."""
 
 import asyncio
 import uuid

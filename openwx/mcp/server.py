@@ -1,4 +1,4 @@
-"""Puts the server together from its tools."""
+"""Puts the server together from its tools. ``openwx mcp`` runs it."""
 
 import inspect
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The tool that tells whether the gateway and its account work, and what the model may do."""
+"""The tool that tells whether the gateway and its account work, and what the model may do. ``server`` adds it."""
 
 from openwx.client import Client
 from openwx.errors import OpenwxError

@@ -1,4 +1,4 @@
-"""Makes texts of strangers safe for a model and for whoever reads what it was told.
+"""Makes texts of strangers safe for a model and for whoever reads what it was told. Whatever a tool answers passes it.
 
 JSON keeps a text in its field. What is left is what nobody sees: characters that change the direction of text, control
 a terminal, or spell hidden words (the tags of Unicode, and its variation selectors beyond the sixteen of emoji).

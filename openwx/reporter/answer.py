@@ -1,4 +1,5 @@
 """Answers of ``post_api``: replies for the chat, or nothing. An answer that cannot be used is no error.
+``Poster`` reads them.
 
 An answer is an object with ``reply`` (a text, or a list of texts), ``media``, both, or ``replies`` (a list of objects
 with ``reply``, ``media`` or both). All that is there is sent in this order.

@@ -1,4 +1,5 @@
 """``media_data``: a file's content in base64, added to a report's JSON while it is sent.
+``Poster``, streams and ``check_event`` add it.
 
 So neither the journal nor the memory holds it. Lines have 76 characters and a newline each, as in the original
 document.

@@ -1,4 +1,5 @@
 """A circuit breaker for one target: during an outage, all chats share one back-off and one probe.
+``Reporter`` tells it, ``DeliveryQueue`` asks it.
 
 A backend is out if it cannot be connected to, or says "not now" (408, 429, 502, 503, 504) to several chats. A backend
 that takes a report and does not answer is there: that counts as a try of this report, and delays no other chat.
@@ -8,6 +9,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+
+from openwx.coded import Coded
+from openwx.reporter import delivery_error
 
 log = logging.getLogger("openwx.report")
 
@@ -25,8 +29,8 @@ class CircuitBreaker:
         self._pauses = pauses()
         self._failing: set[str] = set()
         self._probe_at: float | None = None
-        self.outage = ""
-        """The error of the last probe; empty while closed."""
+        self.outage: Coded | None = None
+        """The error of the last probe; None while closed."""
         self._wake = asyncio.Event()
 
     @property
@@ -68,21 +72,21 @@ class CircuitBreaker:
         if self._probe_at is None:
             return False
         self._probe_at = None
-        self.outage = ""
+        self.outage = None
         self._pauses = self._new_pauses()
         self.probe_now()
         log.warning("%s: %s %s", self._account, self._target, words)
         return True
 
     def failed(
-        self, chat: str, error: str, *, down: bool, probe: bool, retry_after_s: float = 0.0
+        self, chat: str, error: Coded, *, down: bool, probe: bool, retry_after_s: float = 0.0
     ) -> None:
         """Note that a try failed because the backend is unavailable. ``down``: the report cannot be the cause."""
         self._failing.add(chat)
         now = asyncio.get_running_loop().time()
         if self._probe_at is None and (down or len(self._failing) >= _FAILING_CHATS):
             words = "%s: %s does not answer, reports wait: %s"
-            log.warning(words, self._account, self._target, error)
+            log.warning(words, self._account, self._target, delivery_error.words(error))
         elif self._probe_at is None:
             return
         elif not probe:  # it was under way when the circuit opened

@@ -1,4 +1,4 @@
-"""The age of reports, also if the wall clock is set meanwhile.
+"""The age of reports, also if the wall clock is set meanwhile. ``Reporter`` and ``Sender`` ask it.
 
 Boards without a clock of their own start with a wrong time, which NTP corrects in one step. Within a process, ages are
 measured with a steady clock. Reports in the journal only have the wall clock's time of their creation, so the steps

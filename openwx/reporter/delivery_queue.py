@@ -1,4 +1,4 @@
-"""The order of deliveries: a chat's reports oldest first and one at a time, chats side by side.
+"""The order of deliveries: a chat's reports oldest first and one at a time, chats side by side. ``Reporter`` fills it.
 
 A chat with reports is in one of three places: among the ready chats, resting until the pause of its first report ends,
 or under way. While the circuit is open, only the first ready chat tries, as the probe.

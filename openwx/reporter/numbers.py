@@ -1,4 +1,6 @@
-"""``report.numbers``: members that the original document shows as strings of digits, as numbers like 1.4.6."""
+"""``report.numbers``: members that the original document shows as strings of digits, as numbers like 1.4.6.
+``Poster`` calls it.
+"""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Writes tries and outcomes of deliveries into the journal, counts them and logs failures."""
+"""Writes tries and outcomes of deliveries into the journal, counts them and logs failures. ``Reporter`` calls it."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,6 +8,7 @@ import msgspec
 
 from openwx import metrics
 from openwx.config.contract import POST_API
+from openwx.reporter import delivery_error
 from openwx.reporter.clock import Clock
 from openwx.reporter.post import webhook_id_of
 from openwx.store.base import ReportStore
@@ -69,7 +70,13 @@ class OutcomeWriter:
             if self._target != POST_API:
                 whose = f"{self._account} to {self._target}"
             words = "%s: %s of %s failed: %s"
-            log.error(words, webhook_id_of(report), report.kind, whose, outcome.error)
+            log.error(
+                words,
+                webhook_id_of(report),
+                report.kind,
+                whose,
+                delivery_error.words_of(outcome.error),
+            )
         batch = WriteBatch(
             account=self._account,
             sends=sends,

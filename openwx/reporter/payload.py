@@ -1,4 +1,5 @@
 """The JSON of reports (contract, section 3): messages, sends and events, as in the original document.
+``EventRecorder`` makes it; streams and the console read it.
 
 Numbers that the original wrote as strings are strings. To add an event, add a ``case`` to ``_parameters``.
 """

@@ -1,4 +1,4 @@
-"""Which messages and events are reported, and to whom."""
+"""Which messages and events are reported, and to whom. ``EventRecorder`` and ``Reporters`` ask."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -8,6 +8,7 @@ import aiohttp
 
 from openwx.config import ReportSettings
 from openwx.reporter import tls
+from openwx.reporter.delivery_error import words_of_network
 from openwx.reporter.post import url_for, with_client
 
 log = logging.getLogger("openwx.report")
@@ -41,9 +42,10 @@ async def poll(
                 async for _ in response.content.iter_chunked(64 * 1024):
                     pass
                 problem = f"HTTP {response.status}" if response.status >= 400 else ""
-        # TimeoutError is an OSError; an impossible host name, at a redirect, is a UnicodeError.
-        except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            problem = tls.describe_error(error)
+        # TimeoutError is an OSError. At a redirect, an impossible host name is a UnicodeError, and what ``urls.py``
+        # knows of is an IndexError.
+        except (aiohttp.ClientError, OSError, UnicodeError, IndexError) as error:
+            problem = words_of_network(error)
         if problem and works:
             log.warning("poll_api fails: %s", problem)
         elif not problem and not works:

@@ -1,4 +1,4 @@
-"""One POST to a target and its result. Foreign exceptions do not leave this module."""
+"""One POST to a target and its result. Foreign exceptions do not leave this module. ``Reporter`` calls it."""
 
 import asyncio
 import io
@@ -12,12 +12,14 @@ import msgspec
 from yarl import URL
 
 from openwx import mediatype, metrics
+from openwx.coded import Coded
 from openwx.config import Target
 from openwx.config.addresses import masked
 from openwx.errors import ConfigError
 from openwx.lease import Gate, always_open
-from openwx.reporter import answer, redirects, signing, tls
+from openwx.reporter import answer, delivery_error, redirects, signing, tls
 from openwx.reporter import attachment as attached
+from openwx.reporter.delivery_error import DeliveryErrorCode
 from openwx.reporter.numbers import with_numbers
 from openwx.reporter.post_result import (
     Accepted,
@@ -29,6 +31,7 @@ from openwx.reporter.post_result import (
 )
 from openwx.store.records import PublishedReport, Report
 from openwx.throttle import Throttle
+from openwx.urls import parsed
 
 log = logging.getLogger("openwx.report")
 
@@ -88,13 +91,12 @@ class Poster:
         while isinstance(result := await self._post(url, report), _Moved):
             moves += 1
             target = redirects.next_url(url, result.location)
-            if isinstance(target, URL) and moves > redirects.MAX_REDIRECTS:
-                target = f"once more, after {redirects.MAX_REDIRECTS} redirects"
             if not isinstance(target, URL):
-                where = f"HTTP {result.http_status} {target}, which is not followed"
-                return Refused(
-                    result.http_status, f"{where}: {redirects.in_words(result.location)}"
-                )
+                return Refused(result.http_status, _not_followed(target, result))
+            if moves > redirects.MAX_REDIRECTS:
+                code = DeliveryErrorCode.REDIRECT_ONCE_MORE
+                error = _not_followed(code, result, most=redirects.MAX_REDIRECTS)
+                return Refused(result.http_status, error)
             url = with_client(target, self._url_client())
         return result
 
@@ -111,13 +113,18 @@ class Poster:
             ) as response:
                 return await self._judge(response, report)
         except aiohttp.ConnectionTimeoutError:
-            return Unavailable(f"no connection within {self._timeout.connect:g} s", down=True)
-        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError) as error:
-            return Unavailable(tls.describe_error(error), down=True)
+            seconds = f"{self._timeout.connect:g}"
+            error = delivery_error.made(DeliveryErrorCode.NOT_CONNECTED_WITHIN, seconds=seconds)
+            return Unavailable(error, down=True)
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL, UnicodeError) as trouble:
+            return Unavailable(delivery_error.of_network(trouble), down=True)
         except TimeoutError:
-            return Silent(f"no answer within {self._timeout.total:g} s")
-        except (aiohttp.ClientError, OSError) as error:
-            return Silent(tls.describe_error(error))
+            seconds = f"{self._timeout.total:g}"
+            return Silent(
+                delivery_error.made(DeliveryErrorCode.NOT_ANSWERED_WITHIN, seconds=seconds)
+            )
+        except (aiohttp.ClientError, OSError) as trouble:
+            return Silent(delivery_error.of_network(trouble))
 
     async def _permitted(
         self, report: Report
@@ -162,19 +169,24 @@ class Poster:
             pause_s = retry_after(response.headers.get("Retry-After"), self._clock())
             asked = pause_s > 0 and status in (429, 503)
             return Unavailable(
-                f"HTTP {status}", status, down=asked, retry_after_s=pause_s if asked else 0.0
+                _of_status(status), status, down=asked, retry_after_s=pause_s if asked else 0.0
             )
         location = response.headers.get("Location", "")
         if status in redirects.FOLLOWED and location:
             return _Moved(status, location)
         if not 200 <= status < 300:
-            leads = f" to {redirects.in_words(location)}, which is not followed" if location else ""
-            return Refused(status, f"HTTP {status}{leads if status < 400 else ''}")
+            if location and status < 400:
+                return Refused(
+                    status, _not_followed(DeliveryErrorCode.REDIRECT, _Moved(status, location))
+                )
+            return Refused(status, _of_status(status))
         may_reply = bool(report.reply_to) and self._may_reply
         try:
             body = await _read(response)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            return Accepted(status, lost=tls.describe_error(error) if may_reply else "")
+            return Accepted(
+                status, lost=delivery_error.words_of_network(error) if may_reply else ""
+            )
         if not self._may_reply:
             return Accepted(status)
         kind, charset = mediatype.of_headers(response.headers)
@@ -197,10 +209,19 @@ class Poster:
         metrics.dropped(log, "reply", "%s: %s: %s", *values, level=level)
 
 
+def _of_status(status: int) -> Coded:
+    return delivery_error.made(DeliveryErrorCode.HTTP_STATUS, status=status)
+
+
+def _not_followed(code: DeliveryErrorCode, moved: _Moved, **more: int) -> Coded:
+    location = redirects.in_words(moved.location)
+    return delivery_error.made(code, status=moved.http_status, location=location, **more)
+
+
 def url_for(address: str) -> URL:
     """Return a configured address as a URL. Raise ``ConfigError``."""
     try:
-        return URL(address)
+        return parsed(address)
     except ValueError as error:
         raise ConfigError(f"not an address: {masked(address)!r}: {type(error).__name__}") from None
 

@@ -1,10 +1,11 @@
-"""What one POST to ``post_api`` can come to."""
+"""What one POST to ``post_api`` can come to. ``Poster`` returns it, and ``Reporter`` decides by it."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import msgspec
 
+from openwx.coded import Coded
 from openwx.reporter.answer import BackendAnswer
 
 _MAX_RETRY_AFTER_S = 300.0
@@ -22,20 +23,20 @@ class Refused(msgspec.Struct, frozen=True):
     """The backend does not accept this report."""
 
     http_status: int
-    error: str
+    error: Coded
 
 
 class Silent(msgspec.Struct, frozen=True):
     """Connected, but without an HTTP answer: the connection was closed, or it took too long."""
 
-    error: str
+    error: Coded
     http_status: int = 0
 
 
 class Unavailable(msgspec.Struct, frozen=True):
     """No connection, or "not now". ``down``: the report cannot be the cause."""
 
-    error: str
+    error: Coded
     http_status: int = 0
     down: bool = False
     retry_after_s: float = 0.0

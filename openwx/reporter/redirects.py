@@ -1,8 +1,10 @@
-"""Redirects of ``post_api``: followed only on the same host."""
+"""Redirects of ``post_api``: followed only on the same host. ``Poster`` asks."""
 
 from yarl import URL
 
 from openwx.config.addresses import masked
+from openwx.reporter.delivery_error import DeliveryErrorCode
+from openwx.urls import parsed
 
 FOLLOWED = frozenset({301, 302, 307, 308})
 """With POST and the same body. After 303 an answer would have to be fetched with GET, so it is not followed."""
@@ -12,19 +14,19 @@ MAX_REDIRECTS = 5
 _MAX_SHOWN = 200
 
 
-def next_url(url: URL, location: str) -> URL | str:
+def next_url(url: URL, location: str) -> URL | DeliveryErrorCode:
     """Return where to POST next, or why nowhere."""
     try:
-        target = url.join(URL(location))
+        target = url.join(parsed(location))
         host, port = target.host, target.port
     except ValueError:
-        return "to no address"
+        return DeliveryErrorCode.REDIRECT_TO_NO_ADDRESS
     if target.scheme not in ("http", "https") or not host or port is None:
-        return "to no http address"
+        return DeliveryErrorCode.REDIRECT_TO_NO_HTTP
     if _host(target) != _host(url):
-        return "to another host"
+        return DeliveryErrorCode.REDIRECT_TO_OTHER_HOST
     if url.scheme == "https" and target.scheme == "http":
-        return "from https to http"
+        return DeliveryErrorCode.REDIRECT_FROM_HTTPS
     if target.user is None and target.password is None and is_same_place(url, target):
         target = target.with_user(url.user).with_password(url.password)
     return target

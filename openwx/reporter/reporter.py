@@ -1,4 +1,5 @@
 """Delivers an account's reports to one target: in order within each chat, repeated until accepted.
+``Reporters`` has one for each target.
 
 ``delivery_queue.py`` decides which report is next. Here one is posted, and the result decides what happens to it. Its
 outcome and the replies to it are written into the journal in one batch.
@@ -13,13 +14,15 @@ import aiohttp
 import msgspec
 
 from openwx import metrics
+from openwx.coded import Coded
 from openwx.config import Target
 from openwx.lease import Gate
 from openwx.logcontext import bind
-from openwx.reporter import retry_schedule
+from openwx.reporter import delivery_error, retry_schedule
 from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.circuit_breaker import CircuitBreaker
 from openwx.reporter.clock import Clock
+from openwx.reporter.delivery_error import DeliveryErrorCode
 from openwx.reporter.delivery_queue import DeliveryQueue, Retry
 from openwx.reporter.outcomes import OutcomeWriter
 from openwx.reporter.post import Poster, webhook_id_of
@@ -59,7 +62,7 @@ class Progress(msgspec.Struct, frozen=True):
     """The number of attempts, also those without a connection."""
     http_status: int
     """The last HTTP status; 0 without one."""
-    error: str
+    error: Coded | None
     next_try: float
     """Unix time; 0 if older reports precede it, or an attempt is running."""
 
@@ -76,7 +79,7 @@ class _Tries(msgspec.Struct):
     lost: int = 0
     """Attempts that were accepted, but whose answer broke off."""
     http_status: int = 0
-    error: str = ""
+    error: Coded | None = None
 
 
 class Reporter:
@@ -137,8 +140,8 @@ class Reporter:
         return self._queue.has(report_id, chat)
 
     @property
-    def outage(self) -> str:
-        """Why nothing is delivered at present; empty while the backend answers."""
+    def outage(self) -> Coded | None:
+        """Why nothing is delivered at present; None while the backend answers."""
         return self._breaker.outage
 
     def progress(self, report_id: int, chat: str) -> Progress:
@@ -208,7 +211,8 @@ class Reporter:
             words = "%s: a late %s is dropped"
             values = (webhook_id_of(report), report.kind)
             metrics.dropped(log, "late_event", words, *values, level=logging.INFO)
-            await self._end(report, DeliveryStatus.DROPPED, tries, "too late")
+            error = delivery_error.made(DeliveryErrorCode.TOO_LATE)
+            await self._end(report, DeliveryStatus.DROPPED, tries, error)
             return None
         if age_s > self.target.max_age and tries.was_tried:
             await self._give_up(report, tries)
@@ -236,14 +240,14 @@ class Reporter:
                 return None
 
     async def _give_up(self, report: Report, tries: _Tries) -> None:
-        await self._end(report, DeliveryStatus.FAILED, tries, f"older than max_age: {tries.error}")
+        await self._end(report, DeliveryStatus.FAILED, tries, delivery_error.too_old(tries.error))
 
     def _end_outage_if(self, ended: bool) -> None:
         if ended:
             self._queue.end_outage()
 
     async def _accept(self, report: Report, result: Accepted, tries: _Tries) -> Retry | None:
-        tries.error = ""
+        tries.error = None
         tries.lost += bool(result.lost)
         if result.lost and tries.lost < self.target.tries:
             log.info("%s: the answer broke off: %s", webhook_id_of(report), result.lost)
@@ -257,7 +261,7 @@ class Reporter:
                 msgspec.structs.replace(send, target=self.target.name)
                 for send in await self._replies.sends_for(report, result.answer)
             ]
-        await self._end(report, DeliveryStatus.DELIVERED, tries, "", sends)
+        await self._end(report, DeliveryStatus.DELIVERED, tries, None, sends)
         return None
 
     async def _count(
@@ -275,7 +279,7 @@ class Reporter:
             await self._end(report, DeliveryStatus.FAILED, tries, result.error, is_counted=True)
             return None
         if is_news and isinstance(result, Silent):
-            log.warning("%s: no answer, tried again: %s", webhook_id_of(report), result.error)
+            _log_no_answer(report, result.error)
         await self._outcomes.add_try(report)
         return Retry(retry_schedule.after(tries.counted, pauses))
 
@@ -288,7 +292,7 @@ class Reporter:
             chat, result.error, down=result.down, probe=probe, retry_after_s=result.retry_after_s
         )
         if is_news and self._breaker.closed:
-            log.warning("%s: no answer, tried again: %s", webhook_id_of(report), result.error)
+            _log_no_answer(report, result.error)
         uncounted = max(1, tries.posts - tries.counted)
         return Retry(retry_schedule.after(uncounted, self._pauses.outage), of_outage=True)
 
@@ -297,15 +301,25 @@ class Reporter:
         report: Report,
         status: DeliveryStatus,
         tries: _Tries,
-        error: str,
+        error: Coded | None,
         sends: Sequence[NewSend] = (),
         *,
         is_counted: bool = False,
     ) -> None:
         posts = tries.posts if status is DeliveryStatus.FAILED else 0
         outcome = DeliveryOutcome(
-            report.id, status, tries.http_status, error, posts, self.target.name
+            report.id,
+            status,
+            tries.http_status,
+            delivery_error.written(error),
+            posts,
+            self.target.name,
         )
         stored = await self._outcomes.end(report, outcome, sends=sends, is_counted=is_counted)
         if stored:
             self._replies.accept(stored)
+
+
+def _log_no_answer(report: Report, error: Coded) -> None:
+    words = delivery_error.words(error)
+    log.warning("%s: no answer, tried again: %s", webhook_id_of(report), words)

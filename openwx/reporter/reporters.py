@@ -1,4 +1,5 @@
 """All deliveries of one account: a ``Reporter`` for each target, so that none holds up another, and stdout.
+``Publisher`` calls it.
 
 A target that the configuration no longer names gets nothing more. What waits for it ends as failed; it can be sent
 again if the target comes back. A new target gets what is recorded from then on.
@@ -12,10 +13,12 @@ from functools import partial
 import aiohttp
 
 from openwx import metrics
+from openwx.coded import Coded
 from openwx.config import ReportSettings
 from openwx.lease import Gate
 from openwx.reporter import retry_schedule
 from openwx.reporter.clock import Clock
+from openwx.reporter.delivery_error import DeliveryErrorCode, made, written
 from openwx.reporter.payload import Payload
 from openwx.reporter.policy import allowed_on_stdout
 from openwx.reporter.reporter import Files, Replies, Reporter
@@ -107,7 +110,7 @@ class Reporters:
             self.by_target[target].try_now(names)
 
     @property
-    def outages(self) -> dict[str, str]:
+    def outages(self) -> dict[str, Coded]:
         """Why some targets get nothing at present, by their names; empty while all answer."""
         return {name: one.outage for name, one in self.by_target.items() if one.outage}
 
@@ -178,7 +181,7 @@ class Reporters:
             DeliveryOutcome(
                 key.report_id,
                 DeliveryStatus.FAILED,
-                error=f"the configuration does not name the target {key.target} any more",
+                error=written(made(DeliveryErrorCode.NO_SUCH_TARGET, target=key.target)),
                 target=key.target,
             )
             for key in keys

@@ -1,4 +1,4 @@
-"""How long to wait before a report is tried again."""
+"""How long to wait before a report is tried again. ``Reporter`` asks."""
 
 import itertools
 from collections.abc import Callable, Iterator

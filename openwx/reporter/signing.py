@@ -1,4 +1,4 @@
-"""The headers of a report, as in the Standard Webhooks specification."""
+"""The headers of a report, as in the Standard Webhooks specification. ``Poster`` calls it."""
 
 import base64
 import hashlib

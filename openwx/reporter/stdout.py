@@ -1,4 +1,6 @@
-"""``post_stdout``: writes each report as one JSON line to stdout. A full pipe blocks nothing else."""
+"""``post_stdout``: writes each report as one JSON line to stdout. A full pipe blocks nothing else.
+``Reporters`` calls it.
+"""
 
 import asyncio
 import logging

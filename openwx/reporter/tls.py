@@ -1,13 +1,10 @@
-"""The trusted certificates of backends (``report.ca``, ``report.verify``), and the words when one is not trusted."""
+"""The trusted certificates of backends (``report.ca``, ``report.verify``), for the reporter and the poller."""
 
 import ssl
 from functools import lru_cache
 from pathlib import Path
 
-import aiohttp
-
 from openwx.errors import ConfigError
-from openwx.neterrors import describe
 
 
 def trusted(ca: Path | None, *, verify: bool) -> ssl.SSLContext | bool:
@@ -23,15 +20,6 @@ def trusted(ca: Path | None, *, verify: bool) -> ssl.SSLContext | bool:
         return _context(ca.read_text(encoding="ascii", errors="ignore"))
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(f"ca {ca} cannot be used: {error}") from None
-
-
-def describe_error(error: Exception) -> str:
-    """Describe a network error, with advice if a certificate is not trusted."""
-    words = describe(error)
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        advice = "report.ca names a file of certificates to trust, report.verify = false trusts any"
-        return f"{words}; {advice}"
-    return words
 
 
 @lru_cache(maxsize=16)

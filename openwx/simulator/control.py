@@ -1,4 +1,5 @@
 """The scenario vocabulary over HTTP, on the simulator's own port, under `/_simulator/`.
+`server` adds it; tests and scripts call it.
 
 Parameters come from the query or from a JSON object in the body. `account` is a number, name or Uin
 (the first unless given); `friend` and `group` are a name, or the `key` that the lists show where names

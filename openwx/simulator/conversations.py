@@ -1,4 +1,4 @@
-"""The chats as the owner's phone shows them: both directions in one order, and unread counts.
+"""The chats as the owner's phone shows them: both directions in one order, and unread counts. `state` keeps them.
 
 `control` shows them on the phone page.
 """

@@ -1,4 +1,4 @@
-"""Access to the control API: for programs of this machine, and the simulator's own page.
+"""Access to the control API: for programs of this machine, and the simulator's own page. `control` and the page ask.
 
 The simulator is a tool without a password; but every page that is open in its user's browser can send requests to it.
 So a browser's request has to come from the simulator's own page.

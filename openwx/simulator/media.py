@@ -1,4 +1,5 @@
 """Pictures, voices, films and files: their bytes, or only their size and MD5; and uploads in progress.
+`scenario` makes them, the services send them.
 
 Messages carry media in both directions; `service.ranges` sends them.
 """

@@ -1,4 +1,4 @@
-"""The owner's phone, and the login codes that it scans (reference, 2)."""
+"""The owner's phone, and the login codes that it scans (reference, 2). Tests call it, and `control`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The people and groups of a new account: the same for a seed, with all that clients get wrong.
+"""The people and groups of a new account: the same for a seed, with all that clients get wrong. `state` makes them.
 
 `state.Account` fills its lists with them.
 """

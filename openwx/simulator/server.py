@@ -1,4 +1,6 @@
-"""The simulator as an HTTP server: one origin for all hosts of both services, the control API and the page."""
+"""The simulator as an HTTP server: one origin for all hosts of both services, the control API and the page.
+`openwx simulate` and tests run it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,6 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Coroutine
-from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
@@ -126,12 +127,7 @@ class Simulator:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     # Answering

@@ -1,4 +1,6 @@
-"""Verbs of the scenario as actions of the control API: a request has the parameters of the method."""
+"""Verbs of the scenario as actions of the control API: a request has the parameters of the method.
+`control` lists them.
+"""
 
 from __future__ import annotations
 

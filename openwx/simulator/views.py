@@ -1,4 +1,4 @@
-"""The JSON of the control API: accounts, people, messages, and chats as a phone shows them.
+"""The JSON of the control API: accounts, people, messages, and chats as a phone shows them. `control` answers with it.
 
 `control` passes all that it answers through `view`.
 """

@@ -1,4 +1,6 @@
-"""What every store does alike with batches: how many it writes together, what they touch, how a report begins."""
+"""What every store does alike with batches: how many it writes together, what they touch, how a report begins.
+Both journals call it.
+"""
 
 from openwx.store.records import MAX_STORED_BODY, DeliveryStatus, Report, WriteBatch
 

@@ -1,4 +1,4 @@
-"""Whether the journal can be written, as far as is known."""
+"""Whether the journal can be written, as far as is known. Both journals note it."""
 
 import asyncio
 import logging

@@ -1,4 +1,5 @@
 """Where the files of media are kept as long as another node may need them: the seam, and what a folder makes of it.
+``AccountFiles`` and ``Keeper`` use it.
 
 A store knows a file by its key, which openwx made: date and random digits, nothing that a stranger chose.
 ``open_files`` of the package returns one of three: the folder of media itself, the database, or a bucket of S3.

@@ -1,4 +1,5 @@
 """Files of media in a bucket of S3, or of what speaks like it, by the package ``obstore``.
+``store.open_files`` makes it.
 
 Endpoint, region and credentials come from the usual variables of the environment (``AWS_ACCESS_KEY_ID``,
 ``AWS_ENDPOINT_URL``, …). An object is there as a whole or not at all, also where it was put in parts.

@@ -1,4 +1,4 @@
-"""Which reports of an account every store keeps."""
+"""Which reports of an account every store keeps. Both journals ask."""
 
 import logging
 from collections.abc import Awaitable, Callable

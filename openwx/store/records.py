@@ -86,6 +86,7 @@ class ListedDelivery(msgspec.Struct, kw_only=True, frozen=True):
     http_status: int
     """The last HTTP status; 0 if there was none."""
     error: str
+    """Opaque to the store, as in ``DeliveryOutcome``; empty if it was accepted."""
     status: int
     """A ``DeliveryStatus``; 0 while it waits."""
 

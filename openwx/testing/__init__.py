@@ -1,4 +1,5 @@
 """A test environment for bots: a simulated WeChat and gateways that are logged in to it.
+Tests of bots and the fixtures of pytest use it.
 
 The pytest fixtures of ``openwx/pytest_plugin.py`` are built on it (``pip install '.[testing]'``). It also works without
 pytest.

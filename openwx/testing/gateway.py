@@ -1,4 +1,4 @@
-"""The real gateway in this process, with short delays for tests."""
+"""The real gateway in this process, with short delays for tests. ``World`` starts it."""
 
 import asyncio
 

@@ -1,11 +1,12 @@
-"""The simulated WeChat and the gateways of a test, which share a data folder one after the other."""
+"""The simulated WeChat and the gateways of a test, which share a data folder one after the other.
+The fixtures of pytest open it.
+"""
 
 import asyncio
-import socket
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
+from aiohttp.test_utils import unused_port
 from msgspec.structs import replace
 
 from openwx.client import Client
@@ -60,7 +61,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.simulator = Simulator(1, hold_s=0.5, biggest_group=60)
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{unused_port()}"
         self._folder = folder
         self._gateways: list[Gateway] = []
 
@@ -68,12 +69,7 @@ class World:
         await self.simulator.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         try:
             for one in reversed(self._gateways):
                 await one.stop()
@@ -123,9 +119,3 @@ class World:
                 await self.account.phone.logs_in(timeout_s=LOGIN_S)
             await started.runs()
         return started
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,4 +1,5 @@
 """What depends on the kind of a transport alone: the factory that makes it, and the names of its saved state.
+``AccountManager`` and nodes ask.
 
 The composition chooses by it; ``Account`` saves and restores by it. The kind is ``Transport.kind``, the value of the
 setting ``transport``.

@@ -7,13 +7,21 @@ from aiohttp.client_reqrep import ClientRequest
 
 from openwx.config import AccountSettings
 from openwx.config.proxies import NO_PROXIES, EnvironmentProxies, Proxy
+from openwx.lease import Gate
 
 
 class Way(NamedTuple):
-    """The connector of direct connections, and the proxy of the others; None where all are direct."""
+    """How an account's calls reach WeChat. An ``Http`` is made of it."""
 
     direct: aiohttp.BaseConnector
-    proxy: Proxy | None
+    """The connector of direct connections."""
+    proxy: Proxy | None = None
+    """That of the others; None where all are direct."""
+    base_url: str = ""
+    """One origin that replaces every host: the simulator or a relay."""
+    timeout_s: float = 30.0
+    gate: Gate | None = None
+    """What every call passes; None is one that is always open."""
 
 
 class Network:
@@ -30,14 +38,18 @@ class Network:
         self._guarded = guarded
         self._environment = environment
 
-    def way(self, settings: AccountSettings, *, is_guarded: bool) -> Way:
+    def way(
+        self, settings: AccountSettings, *, is_guarded: bool, timeout_s: float, gate: Gate | None
+    ) -> Way:
         """Return the way of an account. ``is_guarded``: its ``base_url`` or ``proxy`` came from a caller.
 
         Such a ``base_url`` is reached directly: a proxy would resolve its name, and nobody would look where it leads.
         """
         if is_guarded and self._guarded is not None:
-            return Way(_Closed() if settings.proxy else self._guarded, None)
-        return Way(self._connector, settings.proxy_with(self._environment))
+            direct, proxy = _Closed() if settings.proxy else self._guarded, None
+        else:
+            direct, proxy = self._connector, settings.proxy_with(self._environment)
+        return Way(direct, proxy, settings.base_url or "", timeout_s, gate)
 
 
 class _Closed(aiohttp.TCPConnector):

@@ -1,4 +1,6 @@
-"""The failure of a proxy, as the connectors of ``sessions`` and ``socks`` raise it among aiohttp's errors."""
+"""The failure of a proxy, as the connectors of ``sessions`` and ``socks`` raise it among aiohttp's errors.
+Both clients catch it.
+"""
 
 import aiohttp
 

@@ -8,7 +8,6 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from enum import IntEnum
-from types import TracebackType
 from typing import Protocol, Self
 
 log = logging.getLogger("openwx.wechat")
@@ -70,12 +69,7 @@ class Turn:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._end(succeeded=self.used and kind is None)
 
     def give_back(self, _: object = None) -> None:

@@ -1,4 +1,5 @@
 """The HTTP sessions of one account, direct and through its proxy; and what fails at the proxy, told from the rest.
+The ``Http`` of each transport has them.
 
 A request passes the account's gate twice: before it takes a connection, where it waits, and when it has one, which can
 take seconds. Only then it leaves.

@@ -1,4 +1,6 @@
-"""Connections through a SOCKS5 proxy, which resolves the names. The protocol is that of python-socks."""
+"""Connections through a SOCKS5 proxy, which resolves the names. The protocol is that of python-socks.
+``sessions`` makes them.
+"""
 
 import asyncio
 import socket

@@ -143,6 +143,7 @@ async def test_a_redirect_to_another_host_is_named(
     (failed,) = (await gateway.get("outbox")).json["deliveries"]
     wanted = "HTTP 307 to another host, which is not followed: https://login.example/?***"
     assert (failed["http_status"], failed["error"]) == (307, wanted)
+    assert failed["error_code"] == "redirect_to_other_host"
     assert wanted in caplog.text
     assert "s3cret" not in caplog.text
 

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 import trustme
 import yaml
+from aiohttp.test_utils import unused_port
 
 from openwx.config import AccessSettings, load
 from tests.patience import PATIENCE_S, until_seen
@@ -172,14 +173,6 @@ async def behind(world: World) -> Gateway:
     return gateway
 
 
-async def free_port() -> int:
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port: int = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
-    return port
-
-
 @asynccontextmanager
 async def running(*command: str, port: int) -> AsyncIterator[None]:
     """Run a proxy for the context, from when it listens."""
@@ -266,7 +259,7 @@ async def test_tls_before_it(
     authority: trustme.CA,
     tmp_path: Path,
 ) -> None:
-    port = await free_port()
+    port = unused_port()
     command = await proxy(behind, authority, tmp_path, port)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)

@@ -16,8 +16,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 import yaml
+from aiohttp.test_utils import unused_port
 
-from openwx.api import routing
+from openwx.api.app import routes
 from openwx.api.callers import Scope
 from openwx.config import load
 from openwx.simulator import Simulator
@@ -26,7 +27,7 @@ from tests.patience import PATIENCE_S, until_seen
 
 from .nodes import Process
 from .streaming import event_source, socket
-from .test_deploy import BEARER, DEPLOY, ROOT, TOKEN, free_port, needs, read, running, settings_of
+from .test_deploy import BEARER, DEPLOY, ROOT, TOKEN, needs, read, running, settings_of
 from .world import Api, Command, Json, Receiver
 
 ASKED_S = 40.0
@@ -107,7 +108,7 @@ async def test_the_lines_of_the_page_write_the_secrets_that_compose_asks_for(
 
 def test_the_balancer_asks_another_node_by_get_only_for_what_changes_nothing() -> None:
     (pattern,) = re.findall(r"location ~ (\S+) \{", read("cluster/nginx.conf"))
-    again = [one for one in routing.declared() if re.match(pattern, f"/openwx/{one.name}")]
+    again = [one for one in routes() if re.match(pattern, f"/openwx/{one.name}")]
     assert len(again) > 5
     assert {one.scope for one in again} == {Scope.READ}
 
@@ -116,7 +117,7 @@ def test_the_balancer_asks_another_node_by_get_only_for_what_changes_nothing() -
 async def balancer_before(nodes: Sequence[str], folder: Path) -> AsyncIterator[str]:
     """Run nginx with our file before nodes at these URLs. Return its own."""
     program = needs("nginx")
-    port = await free_port()
+    port = unused_port()
     site = read("cluster/nginx.conf").replace("listen 3000;", f"listen 127.0.0.1:{port};")
     for name, url in zip(NODES, nodes, strict=True):
         address = compose()["services"][name]["networks"]["openwx"]["ipv4_address"]
@@ -159,7 +160,7 @@ async def test_nothing_that_reached_a_node_is_sent_to_another(method: str, tmp_p
     hung_up: list[str] = []
     answered: list[str] = []
     statuses: dict[str, int] = {}
-    nowhere = f"http://127.0.0.1:{await free_port()}"
+    nowhere = f"http://127.0.0.1:{unused_port()}"
     async with (
         node_that(False, hung_up) as bad,
         node_that(True, answered) as good,
@@ -206,7 +207,7 @@ class Deployed:
         """Start the nodes, and wait until they are ready."""
         for name in names:
             given = environment_of(name, **SECRETS, OPENWX_POST_API=self.receiver.url)
-            port, peers = await free_port(), await free_port()
+            port, peers = unused_port(), unused_port()
             here = {
                 "OPENWX_DATA_DIR": str(self.folder / name),
                 "OPENWX_LISTEN__HOST": "127.0.0.1",

@@ -301,6 +301,7 @@ async def test_what_is_secret_in_an_address_is_not_repeated(world: World, site: 
             status=302, headers={"Location": f"http://u:hidden@nowhere.invalid:{'9' * 6}/"}
         ),
         lambda request: web.Response(status=302, headers={"Location": str(request.url)}),
+        lambda _: web.Response(status=302, headers={"Location": "http://u:hidden[]@"}),
         hang_up,
     ]
     gateway = await world.run()

@@ -12,13 +12,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import unused_port
 
 from openwx.simulator import Account
 from openwx.simulator.samples import PNG
@@ -39,13 +39,6 @@ pytestmark = pytest.mark.skipif(
     NODE is None or "N8N_HOME" not in os.environ or not PROGRAM.exists(),
     reason="N8N_HOME names no folder whose node_modules holds n8n, or there is no node",
 )
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -157,7 +150,7 @@ def database() -> Iterator[postgres.Server]:
 def n8n(database: postgres.Server, tmp_path: Path) -> N8n:
     folder = tmp_path / "n8n"
     folder.mkdir()
-    return N8n(folder, database.port, free_port())
+    return N8n(folder, database.port, unused_port())
 
 
 def example(gateway_url: str, **body: str) -> dict[str, Any]:

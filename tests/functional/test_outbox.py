@@ -35,11 +35,14 @@ async def test_list_show_and_retry(
     api: Gateway, account: MemoryAccount, receiver: Receiver
 ) -> None:
     second, first = await fails(api, account, receiver, "first", "second")
-    assert {name: first[name] for name in ("kind", "tries", "http_status", "error")} == {
+    assert {
+        name: first[name] for name in ("kind", "tries", "http_status", "error", "error_code")
+    } == {
         "kind": "receive_message",
         "tries": 5,
         "http_status": 400,
         "error": "HTTP 400",
+        "error_code": "http_status",
     }
     assert first["failed"] >= first["created"] > 0
     shown = (await api.get("outbox_show", id=str(first["id"]))).json

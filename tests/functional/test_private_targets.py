@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from openwx.config import AccessSettings
+from openwx.reporter import delivery_error
 from openwx.simulator import Account
 from openwx.simulator.media import PNG
 from tests.patience import PATIENCE_S, until
@@ -62,7 +63,7 @@ async def trouble(gateway: Gateway, name: str) -> str:
         while not account.outages:
             await gateway.get("check_event", client=name, timeout="0.1")
     (outage,) = account.outages.values()
-    return outage
+    return delivery_error.words(outage)
 
 
 @pytest.fixture

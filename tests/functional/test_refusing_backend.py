@@ -69,6 +69,7 @@ async def test_one_that_used_to_take_them(
         "target": "post_api",
         "count": 2,
         "error": "HTTP 500",
+        "error_code": "http_status",
     }
     code, out, _ = await typed("status")
     assert (code, "; post_api accepts nothing: HTTP 500 (the last 2 deliveries)" in out) == (

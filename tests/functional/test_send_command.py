@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from openwx.cli.shell import given
 from openwx.config import AccessSettings, AccountSettings
 from openwx.errors import Unreachable
 from openwx.schemas import MAX_CONTENT
@@ -63,10 +62,6 @@ async def test_a_text_of_standard_input(typed: Typed, api: Gateway, account: Mem
     cut = "日志".encode()[1:-1]
     assert await typed("send", "--to", "小灰", "-", stdin=cut) == SAYS_NOTHING
     assert friend.texts[3:] == ["\ufffd\ufffd\ufffd"]
-
-
-def test_the_command_and_the_gateway_have_one_limit() -> None:
-    assert given.MAX_TEXT == MAX_CONTENT
 
 
 async def test_json_for_programs(typed: Typed, api: Gateway, account: MemoryAccount) -> None:

@@ -137,7 +137,7 @@ async def test_what_waits_goes_on_after_a_restart_and_fails_when_its_target_is_g
     failed = await have_failed(api)
     assert failed[0]["error"] == "the configuration does not name the target log any more"
     page = await text(api, "/console/accounts/default/deliveries", language="zh")
-    assert "没有送达" in page
+    assert "配置里已经没有上报目标 log" in page
     assert "没有应答" not in page
     refused = await api.get("outbox_retry", id=str(failed[0]["id"]))
     assert (refused.json["code"], "does not name the target log" in refused.json["status"]) == (

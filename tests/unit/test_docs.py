@@ -31,8 +31,10 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 NAMES = sorted(path.name for path in DOCS.glob("*.md"))
 PAGES = [*(DOCS / name for name in NAMES), *(DOCS / "zh" / name for name in NAMES)]
+CONTRIBUTING = ROOT / "CONTRIBUTING.md", DOCS / "zh" / "contributing.md"
+"""In English it is where GitHub looks for it."""
 READMES = ROOT / "README.md", ROOT / "README.zh-CN.md"
-CHINESE = [READMES[1], *(DOCS / "zh" / name for name in NAMES)]
+CHINESE = [READMES[1], CONTRIBUTING[1], *(DOCS / "zh" / name for name in NAMES)]
 EVERY_PAGE = [
     *sorted(ROOT.glob("*.md")),
     *(
@@ -112,14 +114,28 @@ def test_both_readmes_say_the_same() -> None:
     assert "*[English](README.md)*" in chinese
 
 
+def test_both_pages_for_contributors_say_the_same() -> None:
+    english, chinese = (path.read_text(encoding="utf-8") for path in CONTRIBUTING)
+    assert outline(english) == outline(chinese)
+    assert "*[中文](docs/zh/contributing.md)*" in english
+    assert "*[English](../../CONTRIBUTING.md)*" in chinese
+    words = [
+        re.findall(r"^\| (\*\*.+?) \| (.+?) \|", page, re.MULTILINE) for page in (english, chinese)
+    ]
+    of_english, of_chinese = ({word for _, word in rows} for rows in words)
+    assert of_english == of_chinese, "the Chinese words of the glossary"
+
+
 def test_there_is_no_page_in_one_language() -> None:
-    assert sorted(path.name for path in (DOCS / "zh").glob("*.md")) == NAMES
+    chinese = {*(DOCS / "zh").glob("*.md")} - {CONTRIBUTING[1]}
+    assert sorted(path.name for path in chinese) == NAMES
 
 
 @pytest.mark.parametrize("folder", [DOCS, DOCS / "zh"], ids=["English", "Chinese"])
 def test_the_index_lists_every_page(folder: Path) -> None:
     listed = {path for path, _ in links(folder / "README.md") if path.parent == folder}
-    assert listed == {folder / name for name in NAMES} - {folder / "README.md"}
+    pages = {folder / name for name in NAMES} - {folder / "README.md"}
+    assert listed == pages | ({CONTRIBUTING[1]} if folder.name == "zh" else set())
 
 
 @pytest.mark.parametrize("page", CHINESE, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,12 +1,12 @@
-"""One download of received media from WeChat."""
+"""One download of received media from WeChat. ``MediaDownloader`` and ``AccountFiles`` make them."""
 
 import msgspec
 from msgspec.structs import replace
 
 from openwx.accounts.media import names, types
-from openwx.accounts.media.folder import MediaFolder, StoredFile
+from openwx.accounts.media.folder import MediaFolder
 from openwx.domain.chat_ref import ChatRef
-from openwx.domain.media import Kind, MediaRef
+from openwx.domain.media import Kind, MediaRef, StoredFile
 from openwx.errors import BadResponse
 from openwx.transports.base import Transport
 

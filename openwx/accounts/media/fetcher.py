@@ -1,4 +1,4 @@
-"""Fetches media from URLs that callers and bots name, but never from private addresses.
+"""Fetches media from URLs that callers and bots name, but never from private addresses. ``MediaResolver`` has it.
 
 An address is checked when it is connected to, at every redirect: a name that resolves to a public address for
 the check and to a private one for the connection gains nothing.
@@ -20,6 +20,7 @@ from yarl import URL
 from openwx import __version__
 from openwx.accounts.media import names
 from openwx.errors import CallerError, Code
+from openwx.urls import parsed
 
 MOST_REDIRECTS = 5
 TIMEOUT = ClientTimeout(total=300, sock_connect=10, sock_read=30)
@@ -157,7 +158,7 @@ def _session(resolver: AbstractResolver | None) -> aiohttp.ClientSession:
 
 def _url(address: str) -> URL:
     try:
-        url = URL(address)
+        url = parsed(address)
     except ValueError:
         url = URL()
     if url.scheme not in ("http", "https") or not url.host:
@@ -166,7 +167,7 @@ def _url(address: str) -> URL:
 
 
 def _next(url: URL, answer: aiohttp.ClientResponse) -> URL:
-    return _url(str(url.join(URL(answer.headers.get("Location", "")))))
+    return _url(str(url.join(parsed(answer.headers.get("Location", "")))))
 
 
 def _fetched(answer: aiohttp.ClientResponse, url: URL) -> Fetched:

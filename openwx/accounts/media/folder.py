@@ -1,4 +1,6 @@
-"""The folder of media: what was received, and copies of what is to be sent."""
+"""The folder of media: what was received, and copies of what is to be sent.
+Downloads, uploads and ``Keeper`` use it.
+"""
 
 import asyncio
 import errno
@@ -12,12 +14,10 @@ import unicodedata
 from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from types import TracebackType
 from typing import BinaryIO, Self
 
-import msgspec
-
 from openwx.accounts.media import types
+from openwx.domain.media import StoredFile
 from openwx.store.files import KEY
 
 log = logging.getLogger("openwx.media")
@@ -43,27 +43,6 @@ class EmptyError(Exception):
 
     def __init__(self) -> None:
         super().__init__("it has 0 bytes")
-
-
-class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A complete file. ``path`` is absolute, ``name`` is its name for people, ``mtime`` is Unix time in seconds,
-    ``md5`` is hexadecimal. ``fingerprint`` is set where the file is not openwx's own and could change; else ``kept_as``
-    is its name in the folder of media."""
-
-    path: str
-    name: str
-    size: int
-    mime: str
-    ext: str
-    md5: str
-    mtime: int
-    fingerprint: str = ""
-    kept_as: str = ""
-
-    @property
-    def attachment(self) -> str:
-        """What the journal calls it: the name in the folder of media, or else its path."""
-        return self.kept_as or self.path
 
 
 class MediaFolder:
@@ -149,12 +128,7 @@ class IncomingFile:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._file.close()
         self._path.unlink(missing_ok=True)
 

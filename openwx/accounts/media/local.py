@@ -1,4 +1,4 @@
-"""Local files that callers may send: below the roots, and never openwx's own files.
+"""Local files that callers may send: below the roots, and never openwx's own files. ``MediaResolver`` asks.
 
 A path is checked before anything outside of the roots is accessed, so that no answer reveals what exists there.
 """

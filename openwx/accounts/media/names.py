@@ -1,4 +1,4 @@
-"""Names of media for people, from all the forms in which they come.
+"""Names of media for people, from all the forms in which they come. Downloads and ``MediaResolver`` call these.
 
 Reports and WeChat get a name as its author wrote it. It is made safe only where it becomes a path
 (``folder.safe_name``).

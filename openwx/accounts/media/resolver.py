@@ -1,4 +1,6 @@
-"""Resolves the media that a caller names, be it a local file, a URL, base64 or a file part, to local media."""
+"""Resolves the media that a caller names, be it a local file, a URL, base64 or a file part, to local media.
+``MediaRegistry`` and ``Sender`` call it.
+"""
 
 import asyncio
 import base64
@@ -14,9 +16,9 @@ from yarl import URL
 
 from openwx.accounts.media import names, types
 from openwx.accounts.media.fetcher import Fetcher
-from openwx.accounts.media.folder import EmptyError, MediaFolder, StoredFile, TooLargeError
+from openwx.accounts.media.folder import EmptyError, MediaFolder, TooLargeError
 from openwx.accounts.media.local import AllowedFiles
-from openwx.domain.media import LocalMedia, sendable_kind
+from openwx.domain.media import LocalMedia, StoredFile, sendable_kind
 from openwx.errors import CallerError, Code
 from openwx.localfile import fingerprint
 

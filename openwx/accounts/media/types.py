@@ -1,4 +1,6 @@
-"""The true type of a file, by its content; its name is a hint where the content says little."""
+"""The true type of a file, by its content; its name is a hint where the content says little.
+Whatever stores a file asks it.
+"""
 
 import asyncio
 import importlib

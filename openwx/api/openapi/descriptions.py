@@ -1,4 +1,6 @@
-"""Texts of the document: the meanings of codes, topics, headers and the fields of reports."""
+"""Texts of the document: the meanings of codes, topics, headers and the fields of reports.
+The other modules here take them.
+"""
 
 from http import HTTPStatus
 

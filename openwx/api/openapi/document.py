@@ -1,4 +1,6 @@
-"""Assembles the document: what is common to all routes, and the parts that other modules make."""
+"""Assembles the document: what is common to all routes, and the parts that other modules make.
+``OpenApi`` serves it.
+"""
 
 from collections.abc import Iterable
 from types import UnionType

@@ -1,4 +1,6 @@
-"""Describes the answers of routes: each outcome with its code, its meaning and recorded examples."""
+"""Describes the answers of routes: each outcome with its code, its meaning and recorded examples.
+``document`` and ``operations`` call it.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus

@@ -1,4 +1,6 @@
-"""Describes the reports to ``post_api`` as webhooks: a message of each format, and each event."""
+"""Describes the reports to ``post_api`` as webhooks: a message of each format, and each event.
+``document`` calls it.
+"""
 
 from typing import Any
 

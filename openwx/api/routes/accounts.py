@@ -1,4 +1,4 @@
-"""Routes about the accounts themselves."""
+"""Routes about the accounts themselves. ``app`` serves them."""
 
 import os
 import time

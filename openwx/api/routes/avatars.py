@@ -1,4 +1,4 @@
-"""The route that shows pictures of people and groups."""
+"""The route that shows pictures of people and groups. ``app`` serves it."""
 
 from typing import TYPE_CHECKING, Annotated
 

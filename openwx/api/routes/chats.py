@@ -1,4 +1,6 @@
-"""Routes about chats: their stored messages, marking them as read, and fetching their records anew."""
+"""Routes about chats: their stored messages, marking them as read, and fetching their records anew.
+``app`` serves them.
+"""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +9,7 @@ from pydantic import Field
 
 from openwx.api.callers import Scope
 from openwx.api.models import MOST_LETTERS, FriendSelectors
-from openwx.api.routes.sending import TO_OWNER, owner_of
+from openwx.api.receivers import TO_OWNER, owner_of
 from openwx.api.routing import route
 from openwx.domain.contacts import Chat
 from openwx.errors import CallerError, Code

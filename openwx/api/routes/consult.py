@@ -1,4 +1,4 @@
-"""The route that asks a friend and waits for the answer."""
+"""The route that asks a friend and waits for the answer. ``app`` serves it."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -6,8 +6,10 @@ from msgspec import UNSET
 from pydantic import Field
 
 from openwx.api.callers import Scope
-from openwx.api.routes.sending import Content, Receiver, send_and_wait
+from openwx.api.contents import Content
+from openwx.api.receivers import Receiver
 from openwx.api.routing import route
+from openwx.api.sends import send_and_wait
 from openwx.schemas import Consulted
 from openwx.transports.base import Capability
 

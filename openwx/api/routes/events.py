@@ -1,4 +1,4 @@
-"""Routes that report what happens."""
+"""Routes that report what happens. ``app`` serves them."""
 
 import asyncio
 from functools import partial

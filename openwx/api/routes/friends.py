@@ -1,4 +1,4 @@
-"""Routes for remark names, pinned chats, and becoming friends."""
+"""Routes for remark names, pinned chats, and becoming friends. ``app`` serves them."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""Routes that create and change groups."""
+"""Routes that create and change groups. ``app`` serves them."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""Routes that list the user, friends and groups."""
+"""Routes that list the user, friends and groups. ``app`` serves them."""
 
 from typing import TYPE_CHECKING, Annotated
 

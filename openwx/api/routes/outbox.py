@@ -1,4 +1,4 @@
-"""Routes for deliveries that failed or wait."""
+"""Routes for deliveries that failed or wait. ``app`` serves them."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,6 +9,7 @@ from openwx.accounts.outbox import LISTED
 from openwx.api.callers import Scope
 from openwx.api.models import RequestModel
 from openwx.api.routing import route
+from openwx.reporter import delivery_error
 from openwx.schemas import Count, Deliveries, Delivery, DeliveryShown
 from openwx.store.records import ListedDelivery
 
@@ -28,7 +29,8 @@ def _delivery(one: ListedDelivery) -> Delivery:
         failed=int(one.ended),
         tries=one.tries,
         http_status=one.http_status,
-        error=one.error,
+        error=delivery_error.words_of(one.error),
+        error_code=delivery_error.code_of(one.error),
         next_try=int(getattr(one, "next_try", 0)),
     )
 

@@ -1,4 +1,4 @@
-"""The route that recalls messages."""
+"""The route that recalls messages. ``app`` serves it."""
 
 from typing import TYPE_CHECKING, Annotated
 

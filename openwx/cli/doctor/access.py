@@ -1,4 +1,6 @@
-"""Checks of access: the token, the addresses, the certificates, and the modes of files with secrets."""
+"""Checks of access: the token, the addresses, the certificates, and the modes of files with secrets.
+``doctor`` runs them.
+"""
 
 import sys
 from datetime import UTC, datetime

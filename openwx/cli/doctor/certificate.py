@@ -1,4 +1,4 @@
-"""Reads the validity of a certificate by a handshake of the TLS library with itself."""
+"""Reads the validity of a certificate by a handshake of the TLS library with itself. ``access`` asks."""
 
 import ssl
 from datetime import UTC, datetime

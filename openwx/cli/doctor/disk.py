@@ -1,4 +1,4 @@
-"""Checks of the data folder: its owner, its modes, and the free space."""
+"""Checks of the data folder: its owner, its modes, and the free space. ``doctor`` runs them."""
 
 import os
 import shutil

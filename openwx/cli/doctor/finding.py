@@ -1,4 +1,4 @@
-"""The result of a check."""
+"""The result of a check. Each check yields it, and ``doctor`` prints it."""
 
 from enum import StrEnum
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checks of programs: versions, a running gateway, and free ports."""
+"""Checks of programs: versions, a running gateway, and free ports. ``doctor`` runs them."""
 
 import errno
 import importlib.metadata

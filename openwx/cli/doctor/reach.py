@@ -1,4 +1,6 @@
-"""Checks of other machines: WeChat's hosts and the proxies before them, the clock against theirs, and the backends."""
+"""Checks of other machines: WeChat's hosts and the proxies before them, the clock against theirs, and the backends.
+``doctor`` runs them.
+"""
 
 import asyncio
 import ssl

@@ -1,4 +1,6 @@
-"""Checks of what nodes share: the PostgreSQL, the other nodes, and the addresses from which accounts reach WeChat."""
+"""Checks of what nodes share: the PostgreSQL, the other nodes, and the addresses from which accounts reach WeChat.
+``doctor`` runs them.
+"""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""Whom a command line means."""
+"""Whom a command line means. ``send`` and ``ask`` look them up."""
 
 import re
 import shlex

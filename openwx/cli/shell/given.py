@@ -1,4 +1,4 @@
-"""What a command is to send: texts and files, of arguments or of standard input."""
+"""What a command is to send: texts and files, of arguments or of standard input. ``send`` and ``ask`` read it."""
 
 import argparse
 import sys
@@ -9,9 +9,8 @@ from openwx.cli.shell.outcomes import FAILED, Failure
 from openwx.client import Medium
 from openwx.config import Settings
 from openwx.errors import Code, ConfigError
+from openwx.schemas import MAX_CONTENT
 
-MAX_TEXT = 16 * 1024
-"""What WeChat takes in one text, in bytes of UTF-8, as ``api/routes/sending.py`` has it."""
 STDIN = "-"
 
 
@@ -52,7 +51,7 @@ def _stdin_text() -> str:
 
     A log that was cut within a character, or has other bytes that are no UTF-8, is a text all the same.
     """
-    most = MAX_TEXT + len("\r\n")
+    most = MAX_CONTENT + len("\r\n")
     read = _read(_stdin(), most + 1, "standard input")
     if b"\0" in read:
         words = "standard input is no text; send it as a file: --file - --name NAME"
@@ -60,7 +59,7 @@ def _stdin_text() -> str:
     if len(read) > most:
         raise _too_long()
     text = read.decode(errors="replace").rstrip("\r\n")
-    if len(text.encode()) > MAX_TEXT:
+    if len(text.encode()) > MAX_CONTENT:
         raise _too_long()
     if not text:
         words = "standard input is empty, so there is nothing to send"
@@ -109,7 +108,9 @@ def _stdin() -> BinaryIO:
 
 
 def _too_long() -> Failure:
-    words = f"standard input has more than {MAX_TEXT} bytes, the most that WeChat takes in one text"
+    words = (
+        f"standard input has more than {MAX_CONTENT} bytes, the most that WeChat takes in one text"
+    )
     return Failure(
         FAILED, Code.BAD_PARAMETER, f"{words}; send it as a file: --file - --name report.txt"
     )

@@ -1,4 +1,4 @@
-"""Words a report as one line for a person; whoever wants members of it takes JSON."""
+"""Words a report as one line for a person; whoever wants members of it takes JSON. ``tail`` prints it."""
 
 import time
 from typing import Any

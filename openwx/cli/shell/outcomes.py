@@ -1,4 +1,6 @@
-"""How the commands for shell scripts end: exit codes, and what they say of a failure."""
+"""How the commands for shell scripts end: exit codes, and what they say of a failure.
+Each of them raises and prints these.
+"""
 
 import re
 import sys

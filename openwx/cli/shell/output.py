@@ -1,4 +1,6 @@
-"""Writes lines to standard output: what strangers wrote moves nothing on a terminal, and every line leaves at once."""
+"""Writes lines to standard output: what strangers wrote moves nothing on a terminal, and every line leaves at once.
+All commands print by it.
+"""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""The file in which ``openwx tail --state`` keeps the last id."""
+"""The file in which ``openwx tail --state`` keeps the last id. ``tail`` reads and writes it."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A bot: what one login yields. Its updates, its cursors, and what it may send to whom."""
+"""A bot: what one login yields. Its updates, its cursors, and what it may send to whom. The registry keeps them."""
 
 from __future__ import annotations
 

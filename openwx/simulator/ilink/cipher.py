@@ -1,4 +1,6 @@
-"""AES-128-ECB with PKCS#7, by which media are encrypted on the CDN, and the spellings of its keys."""
+"""AES-128-ECB with PKCS#7, by which media are encrypted on the CDN, and the spellings of its keys.
+`chat` and the services use it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chat "微信 ClawBot" on phones: what persons write to a bot, and what they see of it.
+"""The chat "微信 ClawBot" on phones: what persons write to a bot, and what they see of it. `state` has it.
 
 An account has one: `account.clawbot.says("hi")`, `await account.clawbot.hears_text()`. Other persons write to the same
 bot by `account.clawbot.other("李雷")`.

@@ -1,4 +1,4 @@
-"""Login codes of bots: what a phone does with one, and what its client gets to know."""
+"""Login codes of bots: what a phone does with one, and what its client gets to know. `phone` scans them."""
 
 from __future__ import annotations
 

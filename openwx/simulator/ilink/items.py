@@ -1,4 +1,6 @@
-"""Messages as the bot gets them: the JSON of `getupdates` (the official client's source, 2.4.9, `api/types.ts`)."""
+"""Messages as the bot gets them: the JSON of `getupdates` (the official client's source, 2.4.9, `api/types.ts`).
+`getupdates` answers with them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What passes between persons and a bot: messages in both directions, and the media on the CDN."""
+"""What passes between persons and a bot: messages in both directions, and the media on the CDN.
+All modules here pass them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """What is not known of the iLink service, or differs from one observation to the next, as options.
+The services ask; `control` sets them.
 
 The default is the choice that is hardest for a client. Options may be changed while it runs.
 """

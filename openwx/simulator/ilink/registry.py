@@ -1,4 +1,6 @@
-"""The registers of the iLink service: bots, media, permissions to upload; and the source of all its identifiers."""
+"""The registers of the iLink service: bots, media, permissions to upload; and the source of all its identifiers.
+Chats and the services ask them.
+"""
 
 from __future__ import annotations
 

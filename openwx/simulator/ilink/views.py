@@ -1,4 +1,6 @@
-"""The JSON of the control API for bots, and their chat as a phone shows it. It adds to `view`."""
+"""The JSON of the control API for bots, and their chat as a phone shows it. It adds to `view`.
+`control` answers with it.
+"""
 
 from __future__ import annotations
 

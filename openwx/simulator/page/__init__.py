@@ -1,4 +1,4 @@
-"""The phone page: what the owner's phone shows, and everybody who writes to it, in a browser.
+"""The phone page: what the owner's phone shows, and everybody who writes to it, in a browser. `server` adds it.
 
 Static files with scripts; all that it does goes through the control API, and three requests of its own.
 """

@@ -1,4 +1,4 @@
-"""Initialisation and contacts (reference, 3)."""
+"""Initialisation and contacts (reference, 3). `service` routes to it."""
 
 from __future__ import annotations
 

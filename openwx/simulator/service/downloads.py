@@ -1,4 +1,4 @@
-"""Downloads: pictures, voices, films and files of messages (reference, 5), avatars (7).
+"""Downloads: pictures, voices, films and files of messages (reference, 5), avatars (7). `service` routes to it.
 
 For an unknown id, and without a session, the body is empty and the status 200.
 """

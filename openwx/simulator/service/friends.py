@@ -1,4 +1,4 @@
-"""Remarks, pins, and becoming friends (reference, 7)."""
+"""Remarks, pins, and becoming friends (reference, 7). `service` routes to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Login and logout (reference, 2), and the pages of the service."""
+"""Login and logout (reference, 2), and the pages of the service. `service` routes to it."""
 
 from __future__ import annotations
 

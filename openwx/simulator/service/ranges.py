@@ -1,4 +1,4 @@
-"""Media as response bodies, whole or by ranges: written a block at a time, of any size.
+"""Media as response bodies, whole or by ranges: written a block at a time, of any size. `downloads` answers with them.
 
 For downloads of web clients, and attachments on the phone page.
 """

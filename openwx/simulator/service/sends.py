@@ -1,4 +1,6 @@
-"""Sending: texts, pictures, videos, stickers, files and shares; and recalls (reference, 6)."""
+"""Sending: texts, pictures, videos, stickers, files and shares; and recalls (reference, 6).
+`service` routes to it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sync loop (reference, 4): the SyncKey is the acknowledgement."""
+"""The sync loop (reference, 4): the SyncKey is the acknowledgement. `service` routes to it."""
 
 from __future__ import annotations
 

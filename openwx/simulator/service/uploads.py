@@ -1,4 +1,4 @@
-"""Uploads in chunks, and the check before big ones (reference, 6)."""
+"""Uploads in chunks, and the check before big ones (reference, 6). `service` routes to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of people and groups: squares of one colour."""
+"""Pictures of people and groups: squares of one colour. `downloads` sends them."""
 
 from __future__ import annotations
 

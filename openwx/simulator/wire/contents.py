@@ -1,4 +1,4 @@
-"""Drafts of messages of each kind: pictures, voices, films, places, cards, notices, recalls.
+"""Drafts of messages of each kind: pictures, voices, films, places, cards, notices, recalls. `scenario` makes them.
 
 `scenario` turns each function that takes an `Origin` into a verb. Shared links and files are in `shares`.
 """

@@ -1,4 +1,4 @@
-"""Drafts of messages that mention members or quote a message."""
+"""Drafts of messages that mention members or quote a message. `scenario` makes them."""
 
 from __future__ import annotations
 

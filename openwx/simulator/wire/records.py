@@ -1,4 +1,6 @@
-"""Contact records and messages with the ids of a login (reference, Contact record and 5)."""
+"""Contact records and messages with the ids of a login (reference, Contact record and 5).
+The services answer with them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Drafts of app messages (MsgType 49): links, articles, files, mini programs, announcements, money, chat records."""
+"""Drafts of app messages (MsgType 49): links, articles, files, mini programs, announcements, money, chat records.
+`scenario` makes them.
+"""
 
 from __future__ import annotations
 

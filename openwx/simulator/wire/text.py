@@ -1,4 +1,4 @@
-"""Names and texts on the wire: entities, `<br/>`, emoji spans (reference, 3 and 5)."""
+"""Names and texts on the wire: entities, `<br/>`, emoji spans (reference, 3 and 5). `records` calls these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What is checked of a server before it is used, one line each."""
+"""What is checked of a server before it is used, one line each.
+``PostgresJournal`` and ``openwx doctor`` run them.
+"""
 
 import logging
 import time

@@ -1,4 +1,6 @@
-"""Connections to PostgreSQL, and the one that writes, of which no statement is ever cancelled."""
+"""Connections to PostgreSQL, and the one that writes, of which no statement is ever cancelled.
+All other modules here take them.
+"""
 
 import asyncio
 import contextlib
@@ -171,7 +173,7 @@ class Readers:
         """Return the rows of a query. Raise ``JournalError``."""
         for is_last in (False, True):
             try:
-                async with self._one() as connection:
+                async with taken(self._pool) as connection:
                     rows: Sequence[Any] = await connection.fetch(sql, *values)
                     return rows
             except Unreachable as error:
@@ -184,14 +186,16 @@ class Readers:
                     raise JournalError(f"the journal cannot be read: {worded(error)}") from error
         raise AssertionError
 
-    @asynccontextmanager
-    async def _one(self) -> AsyncIterator[asyncpg.Connection]:
-        async with self._pool.acquire(timeout=CONNECT_S) as connection:
-            try:
-                yield connection
-            except BaseException:
-                connection.terminate()
-                raise
+
+@asynccontextmanager
+async def taken(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
+    """Take a connection, which is not used again after an error."""
+    async with pool.acquire(timeout=CONNECT_S) as connection:
+        try:
+            yield connection
+        except BaseException:
+            connection.terminate()
+            raise
 
 
 @asynccontextmanager

@@ -1,4 +1,5 @@
 """Changes of rows that need no ownership: what an account is, which node shall have it, whether a node drains.
+``PostgresJournal`` calls them.
 
 Their outcome is found out, and a late duplicate of one has no effect after a newer one: each counts on from what it has
 read. A change that another one overtook meanwhile counts as the one before it.

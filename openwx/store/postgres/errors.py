@@ -1,4 +1,4 @@
-"""What an error of a statement says about its effect."""
+"""What an error of a statement says about its effect. Whatever makes a statement asks."""
 
 from enum import Enum, auto
 

@@ -1,10 +1,11 @@
-"""Files of media in PostgreSQL, in rows of 1 MiB, over connections of their own: no unit waits behind a file."""
+"""Files of media in PostgreSQL, in rows of 1 MiB, over connections of their own: no unit waits behind a file.
+``store.open_files`` makes it.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import asyncpg
@@ -17,7 +18,7 @@ from openwx.store.files import (
     require_key,
     too_large,
 )
-from openwx.store.postgres.connections import CONNECT_S, Address, Unreachable, close
+from openwx.store.postgres.connections import Address, Unreachable, close, taken
 from openwx.store.postgres.errors import worded
 
 # `size` is that of the whole file, in each of its rows; the database's clock says when it was put. Media is packed
@@ -59,12 +60,7 @@ class DatabaseStore:
         await self._pool
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await close(self._pool)
 
     async def put(self, key: str, file: Path) -> None:
@@ -124,13 +120,8 @@ class DatabaseStore:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Take a connection, which is not used again after an error."""
         try:
-            async with self._pool.acquire(timeout=CONNECT_S) as connection:
-                try:
-                    yield connection
-                except BaseException:
-                    connection.terminate()
-                    raise
+            async with taken(self._pool) as connection:
+                yield connection
         except Unreachable as error:
             raise FileStoreError(f"the store of media cannot be used: {worded(error)}") from error

@@ -1,4 +1,4 @@
-"""A group: the batches that one statement writes, and the results of their callers."""
+"""A group: the batches that one statement writes, and the results of their callers. ``Writer`` makes it."""
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence

@@ -1,4 +1,4 @@
-"""Takes in what another store exported, an account in one transaction."""
+"""Takes in what another store exported, an account in one transaction. ``openwx journal copy`` calls it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

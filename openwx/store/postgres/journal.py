@@ -1,4 +1,4 @@
-"""The journal in PostgreSQL: what SQLite keeps in a file, kept where several nodes reach it.
+"""The journal in PostgreSQL: what SQLite keeps in a file, kept where several nodes reach it. ``store.open`` makes it.
 
 One connection writes (``writer.py``), one says who owns which account (``membership.py``, ``owning.py``), and a few
 read. An account is owned by one process at a time, from its claim on.
@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Any, Self
 
 from openwx.config.contract import POST_API
@@ -146,12 +145,7 @@ class PostgresJournal(ByCondition):
         finally:
             connection.terminate()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._is_open = False
         await self._stack.aclose()  # not with the caller's error, which is no task's
 

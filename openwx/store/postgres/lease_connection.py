@@ -1,4 +1,6 @@
-"""The connection for what concerns ownership: one statement at a time, and hints from others."""
+"""The connection for what concerns ownership: one statement at a time, and hints from others.
+``Membership`` and ``Owning`` use it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""This process as a member: it joins, beats, finds out who is dead, and leaves."""
+"""This process as a member: it joins, beats, finds out who is dead, and leaves. ``PostgresJournal`` runs it."""
 
 import asyncio
 import logging

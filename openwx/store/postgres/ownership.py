@@ -1,4 +1,5 @@
 """Which process owns which account: the statements on the tables ``nodes`` and ``accounts``, one commit each.
+``Membership`` and ``Owning`` execute them.
 
 A process is a member from ``join`` to ``leave``, under an incarnation that is never used again, and says with each
 ``beat`` that it lives. It owns an account from a claim until it releases it, or until others found that its beat stood

@@ -1,4 +1,4 @@
-"""Which accounts this process owns, for those that run them."""
+"""Which accounts this process owns, for those that run them. ``PostgresJournal`` has it."""
 
 import asyncio
 import logging

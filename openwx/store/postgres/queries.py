@@ -1,4 +1,4 @@
-"""Queries of the journal, and the records that are made of their rows."""
+"""Queries of the journal, and the records that are made of their rows. ``PostgresJournal`` makes them."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,6 @@
-"""Creates and migrates the schema. Migrations only add, so that the version before goes on working beside this one."""
+"""Creates and migrates the schema. Migrations only add, so that the version before goes on working beside this one.
+Each start calls it.
+"""
 
 import asyncpg
 

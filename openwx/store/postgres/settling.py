@@ -1,4 +1,4 @@
-"""Writes one group or statement at a time, and finds out how it ended where an answer is lost.
+"""Writes one group or statement at a time, and finds out how it ended where an answer is lost. ``Writer`` has it.
 
 After a lost connection the same group is sent again before anything newer: it finds itself done, or is done now. A
 group that was found done may have become visible before a synchronous standby had it, so it is acknowledged only after

@@ -1,4 +1,6 @@
-"""The one statement that writes a group, the one that rules it out, and the rows of a batch for its arrays."""
+"""The one statement that writes a group, the one that rules it out, and the rows of a batch for its arrays.
+``Settler`` executes them.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

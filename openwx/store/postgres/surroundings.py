@@ -1,4 +1,4 @@
-"""What ``openwx doctor`` wants to know of a server beside what every start checks."""
+"""What ``openwx doctor`` wants to know of a server beside what every start checks. ``examination`` asks."""
 
 from typing import NamedTuple
 

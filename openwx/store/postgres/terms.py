@@ -1,4 +1,6 @@
-"""The accounts that this process owns, and its counts for each: units, and ids from the highest at the claim."""
+"""The accounts that this process owns, and its counts for each: units, and ids from the highest at the claim.
+``Owning`` begins and ends them.
+"""
 
 from collections.abc import Iterable
 from uuid import UUID, uuid4

@@ -1,4 +1,4 @@
-"""Logins to the console, which all nodes accept. They need no ownership.
+"""Logins to the console, which all nodes accept. They need no ownership. ``PostgresJournal`` keeps them.
 
 A visit that has ended keeps its row for a while, so that a late duplicate of the statement that began it has no effect.
 """

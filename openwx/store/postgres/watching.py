@@ -1,4 +1,4 @@
-"""Which other members are dead, as far as one of them can see."""
+"""Which other members are dead, as far as one of them can see. ``Membership`` asks."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,6 @@
-"""Takes what waits to the connection that writes: all batches that wait while it is busy are the next group."""
+"""Takes what waits to the connection that writes: all batches that wait while it is busy are the next group.
+``PostgresJournal`` runs it.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,6 @@
-"""One thread that does blocking work for an event loop. What waits while it is busy becomes its next batch."""
+"""One thread that does blocking work for an event loop. What waits while it is busy becomes its next batch.
+``SQLiteJournal`` has one.
+"""
 
 import asyncio
 import contextlib

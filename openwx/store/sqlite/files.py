@@ -1,4 +1,5 @@
 """The files of the journal: whether they are still in their places, and whether the disk has room.
+``Transactions`` asks.
 
 SQLite goes on writing into a file that was deleted, moved or replaced, but the next start will not find it there.
 """

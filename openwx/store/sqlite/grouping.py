@@ -1,4 +1,6 @@
-"""What one transaction takes: how many writes, and which of them may be applied part by part."""
+"""What one transaction takes: how many writes, and which of them may be applied part by part.
+``Transactions`` asks.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 

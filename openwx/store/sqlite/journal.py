@@ -1,4 +1,4 @@
-"""The journal in one SQLite file: reports, sends and the state of accounts.
+"""The journal in one SQLite file: reports, sends and the state of accounts. ``store.open`` makes it.
 
 One thread owns the connection. All batches that wait while it is busy share its next transaction and fsync (WAL,
 ``synchronous=FULL``); the benchmark ``journal`` shows what that is worth.
@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from openwx.config.contract import POST_API
@@ -83,12 +82,7 @@ class SQLiteJournal(ByCondition):
         self._probing = asyncio.create_task(self._probe(), name="journal: probe")
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._is_open = False
         self._probing.cancel()
         try:

@@ -1,4 +1,4 @@
-"""The journal's database: its tables, their versions, and how it is opened.
+"""The journal's database: its tables, their versions, and how it is opened. ``Transactions`` opens it.
 
 Tables and columns keep the names of their first versions: a row of ``uploads`` is a report, ``fate`` the
 ``DeliveryStatus`` of all its deliveries (0 while one is pending, else failed, delivered or dropped, in this order),

@@ -1,4 +1,6 @@
-"""Turns what is written into statements: a run of batches part by part, which is quicker than one by one."""
+"""Turns what is written into statements: a run of batches part by part, which is quicker than one by one.
+``Transactions`` executes them.
+"""
 
 import itertools
 import sqlite3

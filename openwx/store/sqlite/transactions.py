@@ -1,4 +1,4 @@
-"""The journal's thread: runs queries, and writes what waits in shared transactions.
+"""The journal's thread: runs queries, and writes what waits in shared transactions. ``Worker`` runs it.
 
 A COMMIT that fails may have written all of its pages to the write-ahead log, such as one whose fsync fails. Then this
 process goes on without it, but the next start finds it in the log, and takes it for done. The next commit overwrites

@@ -1,4 +1,5 @@
 """What may be sent to each person before they must write again, and the ``context_token`` that a send carries.
+``sending`` and ``inbound`` keep it.
 
 The service takes messages only after a person has written, ten of them for each message of theirs, and within a day of
 it (the feature's announcement, 2026; ten succeed and the eleventh fails in tests of 2026-08). It does not say how many

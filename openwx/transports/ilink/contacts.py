@@ -1,4 +1,5 @@
 """The people who have written to a bot: its contacts. The service tells nothing of them but their ids.
+``Inbound`` adds them.
 
 A person's id lasts, so it is the ``uid``, too. Names are local: whoever runs openwx gives them. ``Memory``
 holds and saves them.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from yarl import URL
 
 from openwx.transports.hosts import ILINK_CDN_HOST, ILINK_HOST
+from openwx.urls import parsed
 
 WECHAT_DOMAIN = "weixin.qq.com"
 CALLS = "/ilink/bot/"
@@ -74,7 +75,7 @@ def _parsed(text: str) -> URL | None:
     if not text or len(text) > _LONGEST or not text.isascii() or not text.isprintable():
         return None
     try:
-        url = URL(text.strip(), encoded=True)
+        url = parsed(text.strip(), encoded=True)
         if url.scheme not in ("http", "https") or not url.host or url.user is not None:
             return None
         return url.with_fragment(None) if url.port else None

@@ -14,12 +14,12 @@ from aiohttp import hdrs
 from yarl import URL
 
 from openwx import __version__
-from openwx.config.proxies import Proxy
 from openwx.errors import BadResponse, NeverReached, ProxyFailed, Rejected, Unreachable
 from openwx.lease import Gate
 from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.ilink import wire
 from openwx.transports.ilink.hosts import CALLS, Hosts
+from openwx.transports.network import Way
 from openwx.transports.proxytrouble import ProxyTroubleError
 from openwx.transports.sessions import HeldBackError, Sessions, connect_s
 
@@ -60,21 +60,13 @@ class Call(msgspec.Struct, Generic[R], frozen=True):
 class Http:
     """The HTTP client of one account. There are no cookies."""
 
-    def __init__(
-        self,
-        connector: aiohttp.BaseConnector,
-        *,
-        base_url: str = "",
-        timeout_s: float = 30.0,
-        proxy: Proxy | None = None,
-        gate: Gate | None = None,
-    ) -> None:
-        self.hosts = Hosts(base_url)
-        self._timeout_s = timeout_s
+    def __init__(self, way: Way) -> None:
+        self.hosts = Hosts(way.base_url)
+        self._timeout_s = way.timeout_s
         self._http = Sessions(
-            connector,
-            proxy,
-            gate=gate,
+            way.direct,
+            way.proxy,
+            gate=way.gate,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={hdrs.USER_AGENT: f"openwx/{__version__}"},
         )

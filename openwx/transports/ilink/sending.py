@@ -76,7 +76,7 @@ async def _send_one(client: Client, to: str, item: Mapping[str, Any], reserved: 
         ) from None
     except (Unreachable, BadResponse) as error:
         reserved.use()
-        raise Unreachable(CALL, str(error).removeprefix(f"{CALL}: ")) from None
+        raise Unreachable(CALL, error.message) from None
     reserved.use()
     msg_id = wire.digits(reply.message_id)
     if not msg_id:

@@ -1,4 +1,5 @@
 """A bot of iLink as a ``Transport``: one client with its sends, transfers and local names behind one object.
+``service`` makes it.
 
 ``ILinkTransports`` makes them. The composition passes it to the accounts, which know ``openwx.transports.base`` alone.
 """
@@ -160,12 +161,7 @@ class ILinkTransports:
         is_guarded: bool,
         gate: Gate | None = None,
     ) -> ILinkTransport:
-        connector, proxy = self._network.way(settings, is_guarded=is_guarded)
-        http = Http(
-            connector,
-            base_url=settings.base_url or "",
-            timeout_s=self._timing.call_timeout_s,
-            proxy=proxy,
-            gate=gate,
-        )
+        timeout_s = self._timing.call_timeout_s
+        way = self._network.way(settings, is_guarded=is_guarded, timeout_s=timeout_s, gate=gate)
+        http = Http(way)
         return ILinkTransport(name, http, timing=self._timing, limiter=limiter)

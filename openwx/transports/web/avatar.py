@@ -1,4 +1,4 @@
-"""Calls that fetch avatars (protocol reference, section 7)."""
+"""Calls that fetch avatars (protocol reference, section 7). ``WebTransport`` sends them."""
 
 from openwx.transports.web.http import MAIN, Call
 from openwx.transports.web.session import Session

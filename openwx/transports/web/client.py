@@ -1,4 +1,4 @@
-"""The facade: login, contacts, the sync loop, and login again, for one account.
+"""The facade: login, contacts, the sync loop, and login again, for one account. ``WebTransport`` runs it.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The clock as WeChat's own web client writes it into its queries."""
+"""The clock as WeChat's own web client writes it into its queries. Builders of calls ask it."""
 
 import time
 

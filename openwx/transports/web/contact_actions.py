@@ -1,4 +1,5 @@
 """Changes groups, remark names, pinned chats and friends, and recalls messages (protocol reference, section 7).
+``WebTransport.actions`` is this.
 
 When a method returns, the contacts have the change and its events are published. When the sync brings the same change
 later, it finds no difference.

@@ -1,4 +1,6 @@
-"""Fetches contacts: all of them after a login, and single records when an unknown id appears."""
+"""Fetches contacts: all of them after a login, and single records when an unknown id appears.
+``WebClient`` and ``SyncParser`` call it.
+"""
 
 import asyncio
 import logging

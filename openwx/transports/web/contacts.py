@@ -1,4 +1,6 @@
-"""The contacts of one login, built from WeChat's records. A field that a record lacks keeps its value."""
+"""The contacts of one login, built from WeChat's records. A field that a record lacks keeps its value.
+``SyncParser`` and the loader fill them.
+"""
 
 from collections.abc import Iterable
 

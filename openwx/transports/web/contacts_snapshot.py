@@ -1,4 +1,5 @@
 """Compares the contacts of the last run with those just fetched, and returns the changes as events.
+``WebClient`` asks for them.
 
 Within one login, ids identify contacts; after a new login ``identity`` pairs them. Nothing uncertain is reported: no
 change of ambiguous records, and no loss where a list was incomplete.

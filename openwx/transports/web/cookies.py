@@ -1,4 +1,4 @@
-"""The cookies of one login, handled as a browser does (protocol reference, sections 1 and 2).
+"""The cookies of one login, handled as a browser does (protocol reference, sections 1 and 2). ``Http`` keeps them.
 
 aiohttp's jar stores them and selects those of a request. The header is written here, because aiohttp copies all of
 them for each request, which takes a third as long as the rest of its work for one.

@@ -1,4 +1,4 @@
-"""Compares two records of one contact and returns the changes as events.
+"""Compares two records of one contact and returns the changes as events. ``Contacts`` calls it.
 
 Never reported: changes of ``id`` and ``uid``, and that a group's owner or members became known.
 """

@@ -1,4 +1,4 @@
-"""Calls that download received media (protocol reference, section 5)."""
+"""Calls that download received media (protocol reference, section 5). ``Transfer`` sends them."""
 
 from collections.abc import Mapping
 

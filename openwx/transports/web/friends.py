@@ -1,4 +1,6 @@
-"""Calls for remark names, pinned chats and friend requests (protocol reference, section 7)."""
+"""Calls for remark names, pinned chats and friend requests (protocol reference, section 7).
+``contact_actions`` sends them.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Calls that create and change groups (protocol reference, section 7).
+"""Calls that create and change groups (protocol reference, section 7). ``contact_actions`` sends them.
 
 None of them carries a ClientMsgId, so a repeated call takes effect twice.
 """

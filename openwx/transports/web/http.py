@@ -1,4 +1,6 @@
-"""Sends every ``Call`` to WeChat and converts all foreign exceptions to openwx's own."""
+"""Sends every ``Call`` to WeChat and converts all foreign exceptions to openwx's own.
+All modules that make calls have it.
+"""
 
 import asyncio
 import contextlib
@@ -12,11 +14,11 @@ import msgspec
 from aiohttp import hdrs
 from yarl import URL
 
-from openwx.config.proxies import Proxy
 from openwx.errors import BadResponse, NeverReached, ProxyFailed, Unreachable, refused
 from openwx.lease import Gate
 from openwx.neterrors import OfCallerError, describe, of_caller
 from openwx.transports.hosts import DEFAULT_DOMAIN, LOGIN_HOST
+from openwx.transports.network import Way
 from openwx.transports.proxytrouble import ProxyTroubleError
 from openwx.transports.sessions import HeldBackError, Sessions, connect_s
 from openwx.transports.web import download_body, wire
@@ -67,28 +69,17 @@ class Call(msgspec.Struct, Generic[R], frozen=True):
 
 
 class Http:
-    """The HTTP client of one account, with its cookies and hosts.
+    """The HTTP client of one account, with its cookies and hosts."""
 
-    ``base_url`` is one origin that replaces every host: the simulator or a relay.
-    """
-
-    def __init__(
-        self,
-        connector: aiohttp.BaseConnector,
-        *,
-        base_url: str = "",
-        timeout_s: float = 30.0,
-        proxy: Proxy | None = None,
-        gate: Gate | None = None,
-    ) -> None:
-        self._base = URL(base_url).origin() if base_url else None
+    def __init__(self, way: Way) -> None:
+        self._base = URL(way.base_url).origin() if way.base_url else None
         self._domain = DEFAULT_DOMAIN
-        self._timeout_s = timeout_s
+        self._timeout_s = way.timeout_s
         self._cookies = Cookies(self._base)
         self._http = Sessions(
-            connector,
-            proxy,
-            gate=gate,
+            way.direct,
+            way.proxy,
+            gate=way.gate,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT},
             auto_decompress=True,

@@ -1,4 +1,5 @@
 """Matches the contacts of a former login with those of the present one, in which all ids are new.
+``ContactsSnapshot`` asks.
 
 A sign pairs two records where it is unique on both sides: the lasting number, the account, or, where neither is known,
 everything that a record contains. Two different lasting numbers are two people, whatever else is equal.

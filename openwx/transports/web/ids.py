@@ -1,4 +1,4 @@
-"""Ids of requests, by which WeChat recognises repetitions."""
+"""Ids of requests, by which WeChat recognises repetitions. ``upload`` takes them."""
 
 from openwx.domain.send_ids import Ids
 

@@ -1,4 +1,4 @@
-"""From nothing to a session (protocol reference, section 2).
+"""From nothing to a session (protocol reference, section 2). ``LoginFlow`` makes the calls.
 
 ::
 
@@ -11,7 +11,6 @@ import re
 from typing import Literal
 
 import msgspec
-from yarl import URL
 
 from openwx.domain.text import plain
 from openwx.errors import BadResponse, LoginRefused
@@ -20,6 +19,7 @@ from openwx.transports.web import wire
 from openwx.transports.web.clock import inverted_ms, now_ms
 from openwx.transports.web.http import MAIN, Call, Http
 from openwx.transports.web.session import Session, domain_of
+from openwx.urls import parsed
 
 APP_ID = "wx782c26e4c19acffb"
 Mode = Literal["desktop", "web"]
@@ -138,7 +138,7 @@ async def fetch_session(http: Http, redirect: str, mode: Mode) -> Session:
     """
     name = "webwxnewloginpage"
     try:
-        page = URL(redirect)
+        page = parsed(redirect)
         host = page.host or ""
     except ValueError:
         raise BadResponse(name, "redirect_uri is no address") from None

@@ -1,4 +1,6 @@
-"""Logs an account in: by a prompt on the phone where it is known, otherwise by a QR code, until it is confirmed."""
+"""Logs an account in: by a prompt on the phone where it is known, otherwise by a QR code, until it is confirmed.
+``WebClient`` runs it.
+"""
 
 import asyncio
 import contextlib

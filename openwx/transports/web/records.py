@@ -1,4 +1,6 @@
-"""Converts WeChat's contact records. A field that a record lacks keeps its former value."""
+"""Converts WeChat's contact records. A field that a record lacks keeps its former value.
+``Contacts`` and the loader call it.
+"""
 
 from typing import TypeVar
 

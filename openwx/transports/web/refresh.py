@@ -1,4 +1,5 @@
 """Fetches contacts anew, and publishes how they differ from what was known, as the sync would.
+``contact_actions`` calls it.
 
 The sync goes on meanwhile. What it changes while a record is on its way is newer than that record, and stays.
 """

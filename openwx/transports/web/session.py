@@ -1,4 +1,6 @@
-"""The result of a login, with all that a restart needs to resume it (protocol reference, sections 1 and 2)."""
+"""The result of a login, with all that a restart needs to resume it (protocol reference, sections 1 and 2).
+``WebClient`` keeps it; builders of calls read it.
+"""
 
 import functools
 import hashlib

@@ -1,4 +1,6 @@
-"""Calls that fetch contacts and messages after a login (protocol reference, sections 3 and 4)."""
+"""Calls that fetch contacts and messages after a login (protocol reference, sections 3 and 4).
+``WebClient`` and the loader send them.
+"""
 
 import re
 from collections.abc import Iterable, Iterator

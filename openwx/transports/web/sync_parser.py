@@ -1,4 +1,6 @@
-"""Converts an answer of ``webwxsync`` to messages and events (protocol reference, sections 4 and 5)."""
+"""Converts an answer of ``webwxsync`` to messages and events (protocol reference, sections 4 and 5).
+``WebClient`` calls it.
+"""
 
 import asyncio
 import hashlib

@@ -1,4 +1,5 @@
 """Web WeChat as a ``Transport``: one client with its transfers and contact actions behind one object.
+``service`` makes it.
 
 ``WebTransports`` makes them. The composition passes it to the accounts, which know ``openwx.transports.base`` alone.
 """
@@ -197,14 +198,9 @@ class WebTransports:
         is_guarded: bool,
         gate: Gate | None = None,
     ) -> WebTransport:
-        connector, proxy = self._network.way(settings, is_guarded=is_guarded)
-        http = Http(
-            connector,
-            base_url=settings.base_url or "",
-            timeout_s=self._timing.call_timeout_s,
-            proxy=proxy,
-            gate=gate,
-        )
+        timeout_s = self._timing.call_timeout_s
+        way = self._network.way(settings, is_guarded=is_guarded, timeout_s=timeout_s, gate=gate)
+        http = Http(way)
         return WebTransport(
             name, http, mode=settings.login_mode, timing=self._timing, limiter=limiter
         )

@@ -1,4 +1,4 @@
-"""Calls that upload media (protocol reference, section 6)."""
+"""Calls that upload media (protocol reference, section 6). ``Transfer`` sends them."""
 
 import time
 

@@ -1,4 +1,5 @@
 """WeChat's JSON in WeChat's spelling, decoded leniently (protocol reference, sections 3 to 6).
+All modules that read an answer use it.
 
 Unknown fields are ignored, and every field that openwx can do without has a default. Lists of records stay raw and are
 decoded one by one, so that a broken record does not affect the others.

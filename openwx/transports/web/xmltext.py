@@ -1,4 +1,4 @@
-"""Reads the XML in messages safely and leniently (protocol reference, section 5).
+"""Reads the XML in messages safely and leniently (protocol reference, section 5). The readers of ``messages`` call it.
 
 It arrives HTML-escaped once or twice, with ``<br/>`` for newlines, with or without CDATA, after a prefix, or broken.
 Entities are neither declared nor resolved: a document that declares some is read field by field, like a broken one.

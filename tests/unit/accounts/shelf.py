@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from openwx import store
-from openwx.accounts.media.folder import MediaFolder, StoredFile
+from openwx.accounts.media.folder import MediaFolder
 from openwx.accounts.resources import Resources
+from openwx.domain.media import StoredFile
 from openwx.store.base import Journal
 from openwx.store.files import FileStoreError, NotStoredError
 from openwx.store.records import (

@@ -12,6 +12,7 @@ from openwx.domain.contacts import Friend
 from openwx.errors import BadResponse
 from openwx.simulator.samples import png
 from openwx.timing import Timing
+from openwx.transports.network import Way
 from openwx.transports.ratelimit import RateLimiter
 from openwx.transports.web.http import Http
 from openwx.transports.web.transport import WebTransport
@@ -48,7 +49,7 @@ async def known(pictures: Pictures) -> AsyncIterator[Avatars]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     connector = aiohttp.TCPConnector()
-    http = Http(connector, base_url=f"http://127.0.0.1:{runner.addresses[0][1]}")
+    http = Http(Way(connector, base_url=f"http://127.0.0.1:{runner.addresses[0][1]}"))
     limiter = RateLimiter(0.0, PACE.too_often)
     transport = WebTransport("default", http, mode="desktop", timing=PACE, limiter=limiter)
     transport._client.session = SESSION

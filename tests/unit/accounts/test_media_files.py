@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from openwx.accounts.media import keeping
 from openwx.accounts.media.files import AccountFiles
-from openwx.accounts.media.folder import StoredFile, key_of
+from openwx.accounts.media.folder import key_of
 from openwx.accounts.media.resolver import medium_of
 from openwx.config import ReportSettings
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import User
-from openwx.domain.media import MediaRef
+from openwx.domain.media import MediaRef, StoredFile
 from openwx.errors import Rejected
 from openwx.store.files import FileStoreError, FolderStore, NotStoredError
 from openwx.store.records import WriteBatch

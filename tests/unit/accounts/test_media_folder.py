@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from openwx.accounts.media.folder import (
     EmptyError,
     MediaFolder,
-    StoredFile,
     TooLargeError,
     safe_name,
 )
+from openwx.domain.media import StoredFile
 from openwx.simulator.media import PNG
 
 EVIL_NAMES = [

@@ -1,6 +1,6 @@
-"""Views of a cluster for tests."""
+"""Views of a cluster for tests of placement, nodes and commands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from openwx.cluster.placement import Fit, Placing
@@ -14,13 +14,13 @@ def uuid_of(name: str) -> UUID:
     return UUID(bytes=name.encode().ljust(16, b"-")[:16])
 
 
-def node(name: str, *, draining: bool = False, most: int = 100) -> Node:
+def node(name: str, *, draining: bool = False, most: int = 100, url: str = "") -> Node:
     return Node(
         incarnation=uuid_of(name),
         node=name,
-        url="",
-        version="1",
-        beat=1,
+        url=url,
+        version="1.2",
+        beat=7,
         is_draining=draining,
         max_clients=most,
     )
@@ -30,10 +30,10 @@ def account(name: str, owner: str = "", *, wanted: bool = True, after: str = "")
     return OwnedAccount(
         account=name,
         wanted=wanted,
-        settings=b"",
-        origin="config",
+        settings=b'{"secret": "s3cr3t"}',
+        origin="api",
         owner=uuid_of(owner) if owner else None,
-        epoch=1,
+        epoch=3,
         next=after,
     )
 
@@ -43,6 +43,13 @@ def view(nodes: Sequence[Node | str], accounts: Sequence[OwnedAccount | str]) ->
         [node(one) if isinstance(one, str) else one for one in nodes],
         [account(one) if isinstance(one, str) else one for one in accounts],
     )
+
+
+def owning(owned: Mapping[str, Sequence[str]], *more: Node) -> ClusterView:
+    """Return a view of nodes with these accounts; ``more`` are nodes in place of those of the same name."""
+    nodes = {name: node(name) for name in owned} | {one.node: one for one in more}
+    accounts = [account(name, owner) for owner, names in owned.items() for name in names]
+    return ClusterView(list(nodes.values()), accounts)
 
 
 def me(name: str, seen: ClusterView, **more: object) -> Placing:

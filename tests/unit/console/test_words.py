@@ -13,12 +13,15 @@ import pytest
 from jinja2 import nodes
 
 from openwx import console
+from openwx.coded import Coded, names_in
 from openwx.console import filters
 from openwx.console.abilities import ORDER, abilities_of
+from openwx.console.delivery_words import CHINESE, in_chinese
 from openwx.console.health import StatusView, health_of
 from openwx.console.translation import Translator
 from openwx.console.wording import (
     KNOWN_RETS,
+    Explanation,
     PageError,
     delivery_reason,
     error_reason,
@@ -41,7 +44,15 @@ from openwx.errors import (
     refused,
 )
 from openwx.language import preferred
+from openwx.neterrors import NetworkErrorCode
 from openwx.reasons import REASON_OF_RET, Reason, ReasonCode, reason
+from openwx.reporter.delivery_error import (
+    ENGLISH,
+    DeliveryErrorCode,
+    made,
+    too_old,
+    written,
+)
 from openwx.safetext import plain
 from openwx.store.records import DeliveryStatus, ListedDelivery
 from openwx.transports.base import Capability, SendBudget
@@ -181,24 +192,56 @@ def test_errors_of_pages_are_sentences_with_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tries", "status", "error", "words", "detail"),
+    ("error", "english", "chinese"),
     [
-        (1, 0, "cannot connect to bot:5000", "没有应答", "cannot connect to bot:5000"),
-        (0, 0, "its target is gone", "没有送达", "its target is gone"),
-        (1, 500, "HTTP 500", "应答了 HTTP 500", ""),
-        (1, 302, "HTTP 302 to elsewhere", "应答了 HTTP 302", "HTTP 302 to elsewhere"),
+        pytest.param(*one, id=one[0].code)
+        for one in (
+            (
+                Coded(
+                    NetworkErrorCode.NOT_CONNECTED,
+                    {"host": "bot", "port": 5000, "cause": "ECONNREFUSED"},
+                ),
+                "cannot connect to bot:5000: connection refused",
+                "无法连接 bot:5000：连接被拒绝",
+            ),
+            (made(DeliveryErrorCode.HTTP_STATUS, status=500), "HTTP 500", "应答了 HTTP 500"),
+            (
+                too_old(made(DeliveryErrorCode.NOT_ANSWERED_WITHIN, seconds="3")),
+                "older than max_age: no answer within 3 s",
+                "超过了 max_age；最后一次的错误：3 秒内没有应答",
+            ),
+        )
     ],
 )
-def test_deliveries_are_worded_by_their_status(
-    tries: int, status: int, error: str, words: str, detail: str
+def test_errors_of_deliveries_are_worded_in_both_languages(
+    error: Coded, english: str, chinese: str
 ) -> None:
-    delivery = ListedDelivery(
+    delivery = a_delivery(written(error))
+    assert delivery_reason(delivery, EN) == Explanation(english)
+    assert delivery_reason(delivery, ZH) == Explanation(chinese)
+
+
+def test_the_error_of_a_former_version_is_shown_as_it_is() -> None:
+    delivery = a_delivery("HTTP 302 to elsewhere")
+    assert delivery_reason(delivery, EN) == Explanation("HTTP 302 to elsewhere")
+    assert delivery_reason(delivery, ZH) == Explanation("没有送达", "HTTP 302 to elsewhere")
+
+
+def test_every_error_of_a_delivery_has_a_chinese_wording() -> None:
+    assert CHINESE.keys() == ENGLISH.keys() == {*NetworkErrorCode, *DeliveryErrorCode}
+    for code, pieces in CHINESE.items():
+        values = {name: f"<{name}>" for name in names_in(ENGLISH[code])} | {"cause": "ECONNRESET"}
+        words = in_chinese(Coded(code, values))
+        assert names_in(pieces) <= values.keys()
+        assert all(f"<{name}>" in words for name in names_in(pieces) - {"cause"})
+        assert ("重置" in words) == ("cause" in names_in(pieces))
+
+
+def a_delivery(error: str) -> ListedDelivery:
+    return ListedDelivery(
         id=1, target="log", chat="c", kind="receive_message", uid="", created=0.0, ended=1.0,
-        tries=tries, http_status=status, error=error, status=DeliveryStatus.FAILED,
+        tries=1, http_status=0, error=error, status=DeliveryStatus.FAILED,
     )  # fmt: skip
-    reason = delivery_reason(delivery, ZH)
-    assert (reason.words, reason.detail) == (words, detail)
-    assert delivery_reason(delivery, EN).words == error
 
 
 def account(state: State, **more: Any) -> Any:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from openwx.accounts.outbox import Outbox
 from openwx.errors import CallerError
+from openwx.reporter.delivery_error import words_of
 from openwx.reporter.retry_schedule import Pauses
 from openwx.store.records import DeliveryKey, WriteBatch
 from tests.patience import PATIENCE_S, until, until_seen
@@ -152,7 +153,7 @@ async def test_the_pause_of_an_outage_ends_too(world: World, post: Post) -> None
     await until(lambda: world.reporter.outage)
     (waiting,) = await post.outbox.waiting()
     assert (waiting.tries, waiting.http_status) == (1, 0)
-    assert "connection refused" in waiting.error
+    assert "connection refused" in words_of(waiting.error)
     assert waiting.next_try > world.clock.now + 3000
     await world.receiver.start(port)
     assert await post.outbox.retry([report.id]) == 1

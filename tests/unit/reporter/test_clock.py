@@ -9,6 +9,7 @@ import pytest
 
 from openwx import store
 from openwx.reporter import clock as clocks
+from openwx.reporter.delivery_error import words_of
 from openwx.steady import steady
 from openwx.store.base import Journal
 from openwx.store.records import DeliveryKey, WriteBatch
@@ -51,7 +52,7 @@ async def test_nor_does_it_make_anything_young(
     await world.done()
     assert receiver.numbers() == [1]
     (failed,) = await world.journal.failed("me")
-    assert (failed.error, failed.tries) == ("older than max_age: HTTP 503", 1)
+    assert (words_of(failed.error), failed.tries) == ("older than max_age: HTTP 503", 1)
 
 
 async def test_what_is_sent_again_begins_anew(world: World, receiver: Receiver) -> None:

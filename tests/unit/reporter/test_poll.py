@@ -17,6 +17,7 @@ class Polled:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.statuses: list[int] = []
+        self.location = "/api?x=1"
         self.pauses: list[float] = []
         self.running = asyncio.Event()
         self.enough = asyncio.Event()
@@ -36,7 +37,7 @@ class Polled:
     async def _poll(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(str(request.rel_url))
         status = self.statuses.pop(0) if self.statuses else 302
-        return web.Response(status=status, headers={"Location": "/api?x=1"})
+        return web.Response(status=status, headers={"Location": self.location})
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(str(request.rel_url))
@@ -105,6 +106,15 @@ async def test_trouble_is_reported_once_and_survived(
         "poll_api fails: HTTP 500",
         "poll_api works again",
     ]
+
+
+@pytest.mark.parametrize("location", ["http://[]@", "http://a\\b/", "ftp://x/", "http://xn--/"])
+async def test_a_redirect_to_no_address_is_survived(polled: Polled, location: str) -> None:
+    polled.running.set()
+    polled.rounds = 2
+    polled.location = location
+    await _poll(polled)
+    assert polled.asked == ["/poll?client=me"] * 2
 
 
 async def test_an_unreachable_address_is_survived(polled: Polled) -> None:

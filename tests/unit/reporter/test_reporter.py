@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from openwx import __version__
 from openwx.reporter import answer
 from openwx.reporter.answer import BackendAnswer, Reply
+from openwx.reporter.delivery_error import words_of
 from openwx.reporter.post_result import retry_after
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import DeliveryKey, WriteBatch, WriteResult
@@ -199,7 +200,7 @@ async def test_the_backends_own_word_counts_after_five_tries(
     await world.done()
     assert receiver.numbers() == [1, 1, 1, 1, 1, 2]
     (failed,) = await world.journal.failed("me")
-    assert (failed.http_status, failed.error) == (number, f"HTTP {number}")
+    assert (failed.http_status, words_of(failed.error)) == (number, f"HTTP {number}")
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert len(errors) == 1
     assert "msg_bad" in errors[0].message
@@ -246,7 +247,7 @@ async def test_an_old_report_has_one_try(world: World, receiver: Receiver) -> No
     await world.done()
     assert receiver.numbers() == [1, 2, 3]
     (failed,) = await world.journal.failed("me")
-    assert (failed.error, failed.tries) == ("older than max_age: HTTP 503", 1)
+    assert (words_of(failed.error), failed.tries) == ("older than max_age: HTTP 503", 1)
 
 
 async def test_late_qr_codes_and_states_vanish_at_their_turn(

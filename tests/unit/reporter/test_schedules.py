@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 from aiohttp import web
 
+from openwx.reporter import delivery_error
 from openwx.reporter import retry_schedule as pausing
+from openwx.reporter.delivery_error import DeliveryErrorCode, words_of
 from openwx.reporter.retry_schedule import Pauses
 from openwx.store.records import ListedDelivery
 from openwx.timing import Timing
@@ -86,7 +88,7 @@ async def test_what_is_no_http_is_called_so(world: World, receiver: Receiver) ->
     world.start(tries=1)
     await world.record(a_message(1))
     await world.done()
-    assert (await the_failed(world)).error == "the answer is not HTTP"
+    assert words_of((await the_failed(world)).error) == "the answer is not HTTP"
 
 
 @pytest.mark.parametrize("tries", [1, 3])
@@ -111,7 +113,7 @@ async def test_no_answer_and_refusals_are_counted_together(
     await world.record(a_message(1))
     await world.done()
     failed = await the_failed(world)
-    assert (failed.tries, failed.http_status, failed.error) == (5, 410, "HTTP 410")
+    assert (failed.tries, failed.http_status, words_of(failed.error)) == (5, 410, "HTTP 410")
     counted = [name for name in taken.names if "outage" not in name]
     assert counted == ["silent 1", "refused 2", "silent 3", "refused 4"]
 
@@ -164,7 +166,7 @@ async def test_an_outage_ends_with_a_backend_that_says_nothing(
     await receiver.has(5)
     await until(lambda: not world.reporter._queue._under_way)
     assert sorted(receiver.numbers()) == [0, 1, 2, 3, 4]
-    assert world.reporter.outage == ""
+    assert world.reporter.outage is None
     assert "post_api is there again, but gives no answer" in caplog.text
 
 
@@ -181,7 +183,9 @@ async def test_a_host_that_takes_no_connection_is_an_outage(world: World) -> Non
         )
         await world.record(a_message(1))
         await until(lambda: world.reporter.outage)
-        assert world.reporter.outage == "no connection within 0.4 s"
+        assert world.reporter.outage == delivery_error.made(
+            DeliveryErrorCode.NOT_CONNECTED_WITHIN, seconds="0.4"
+        )
         ((report_id, _),) = await world.journal.pending("me")
         report = await world.journal.pending_report("me", report_id)
         assert report is not None

@@ -14,6 +14,7 @@ from openwx.errors import LeaseLost, NeverReached
 from openwx.lease import Gate, Lease
 from openwx.transports.ilink import http as ilink
 from openwx.transports.ilink import wire as ilink_wire
+from openwx.transports.network import Way
 from openwx.transports.web import http as web_http
 from openwx.transports.web import wire
 
@@ -89,8 +90,8 @@ async def calls(
 ) -> AsyncIterator[Calls]:
     """Make one call, in each way there is."""
     url = URL(peer.url)
-    of_web = web_http.Http(connector, base_url=peer.url, timeout_s=0.5, gate=gate)
-    of_ilink = ilink.Http(connector, base_url=peer.url, timeout_s=0.5, gate=gate)
+    of_web = web_http.Http(Way(connector, base_url=peer.url, timeout_s=0.5, gate=gate))
+    of_ilink = ilink.Http(Way(connector, base_url=peer.url, timeout_s=0.5, gate=gate))
     call = web_http.Call(name="webwxtest", path="/call", reply=wire.Reply)
     piece = web_http.Call(name="webwxtest", path="/call", reply=bytes)
     ask = ilink.Call(name="getupdates", path="x", reply=ilink_wire.Reply, origin=url)

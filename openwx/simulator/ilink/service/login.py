@@ -1,4 +1,4 @@
-"""Logging in: `get_bot_qrcode`, `get_qrcode_status`; and `notifystart`, `notifystop`."""
+"""Logging in: `get_bot_qrcode`, `get_qrcode_status`; and `notifystart`, `notifystop`. `service` routes to it."""
 
 from __future__ import annotations
 

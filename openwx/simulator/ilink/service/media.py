@@ -1,4 +1,4 @@
-"""Media: `getuploadurl`, and the CDN's `upload` and `download`."""
+"""Media: `getuploadurl`, and the CDN's `upload` and `download`. `service` routes to it."""
 
 from __future__ import annotations
 

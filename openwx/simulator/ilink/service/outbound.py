@@ -1,4 +1,6 @@
-"""The one item of an outbound message: exactly the fields that official clients send, and media that are there."""
+"""The one item of an outbound message: exactly the fields that official clients send, and media that are there.
+`sends` reads it.
+"""
 
 from __future__ import annotations
 

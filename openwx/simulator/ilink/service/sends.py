@@ -1,4 +1,4 @@
-"""Sending: `sendmessage`. What is refused here counts for nothing."""
+"""Sending: `sendmessage`. What is refused here counts for nothing. `service` routes to it."""
 
 from __future__ import annotations
 

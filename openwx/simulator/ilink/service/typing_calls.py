@@ -1,4 +1,4 @@
-"""Typing: `getconfig` and `sendtyping`. Neither costs anything of the budget."""
+"""Typing: `getconfig` and `sendtyping`. Neither costs anything of the budget. `service` routes to it."""
 
 from __future__ import annotations
 

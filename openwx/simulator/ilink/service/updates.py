@@ -1,4 +1,4 @@
-"""Receiving: `getupdates`, held until something comes."""
+"""Receiving: `getupdates`, held until something comes. `service` routes to it."""
 
 from __future__ import annotations
 

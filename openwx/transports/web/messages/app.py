@@ -1,4 +1,6 @@
-"""Readers of app messages (MsgType 49): links, articles, mini programs, announcements, money, live locations."""
+"""Readers of app messages (MsgType 49): links, articles, mini programs, announcements, money, live locations.
+``registry`` lists them.
+"""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""The chat, sender and parties of an entry of ``AddMsgList`` (protocol reference, section 5)."""
+"""The chat, sender and parties of an entry of ``AddMsgList`` (protocol reference, section 5). ``SyncParser`` asks."""
 
 import re
 

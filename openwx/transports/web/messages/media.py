@@ -1,4 +1,6 @@
-"""Readers of pictures, voices, videos, stickers and files: reported at once, downloaded later."""
+"""Readers of pictures, voices, videos, stickers and files: reported at once, downloaded later.
+``registry`` lists them.
+"""
 
 import re
 from typing import TypedDict

@@ -1,4 +1,4 @@
-"""Readers of quotes: messages that quote another one.
+"""Readers of quotes: messages that quote another one. ``registry`` lists them.
 
 Phones send an app message (AppMsgType 57): its title is what was written, ``<refermsg>`` what is quoted, with the MsgId
 (``svrid``), the name of who wrote it (``displayname``), MsgType (``type``) and ``content``. Clients without quotes get

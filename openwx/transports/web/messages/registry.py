@@ -1,4 +1,4 @@
-"""Which reader reads an entry of ``AddMsgList``."""
+"""Which reader reads an entry of ``AddMsgList``. ``SyncParser`` asks."""
 
 from collections.abc import Callable
 

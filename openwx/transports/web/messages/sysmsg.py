@@ -1,4 +1,6 @@
-"""Reads the words of system messages in XML, ``<sysmsg type="…">`` (protocol reference, section 5)."""
+"""Reads the words of system messages in XML, ``<sysmsg type="…">`` (protocol reference, section 5).
+``text`` and ``registry`` call it.
+"""
 
 import re
 from xml.etree.ElementTree import Element

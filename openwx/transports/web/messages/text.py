@@ -1,4 +1,6 @@
-"""Readers of texts, places, cards, recalls, notices, friend requests, and of what is unknown."""
+"""Readers of texts, places, cards, recalls, notices, friend requests, and of what is unknown.
+``registry`` lists them.
+"""
 
 import re
 from urllib.parse import urlsplit

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from openwx.cli.cluster.balance import Move, next_move
 from openwx.store.records import ClusterView
-
-from .views import account, node, view
+from tests.unit.cluster.seen import account, node, owning
 
 
 def after(before: ClusterView, move: Move) -> ClusterView:
@@ -48,7 +47,7 @@ def counts(of: ClusterView) -> list[int]:
 )
 def test_as_few_moves_as_can_be(before: list[int], then: list[int], moves: int) -> None:
     owned = {f"n{i}": [f"a{i}-{j}" for j in range(count)] for i, count in enumerate(before)}
-    done, count = balanced(view(owned))
+    done, count = balanced(owning(owned))
     assert (sorted(counts(done)), count) == (sorted(then), moves)
 
 
@@ -57,8 +56,8 @@ def test_it_ends_and_nobody_has_many_more_than_another(
     before: list[int], drains: list[bool]
 ) -> None:
     owned = {f"n{i}": [f"a{i}-{j}" for j in range(count)] for i, count in enumerate(before)}
-    nodes = [node(f"n{i}", drains=drains[i]) for i in range(len(before))]
-    done, _ = balanced(view(owned, *nodes))
+    nodes = [node(f"n{i}", draining=drains[i]) for i in range(len(before))]
+    done, _ = balanced(owning(owned, *nodes))
     live = [
         count for count, one in zip(counts(done), done.nodes, strict=True) if not one.is_draining
     ]
@@ -68,7 +67,7 @@ def test_it_ends_and_nobody_has_many_more_than_another(
 
 
 def test_a_full_node_gets_none() -> None:
-    before = view(
+    before = owning(
         {"a": ["1", "2", "3", "4"], "b": ["5"], "c": []}, node("b", most=1), node("c", most=1)
     )
     done, _ = balanced(before)
@@ -76,7 +75,7 @@ def test_a_full_node_gets_none() -> None:
 
 
 def test_accounts_that_stay_are_passed_over() -> None:
-    before = view({"a": ["1", "2", "3"], "b": []})
+    before = owning({"a": ["1", "2", "3"], "b": []})
     assert next_move(before) == Move("1", "a", "b")
     assert next_move(before, ["1"]) == Move("2", "a", "b")
     assert next_move(before, ["1", "2", "3"]) is None
@@ -84,5 +83,5 @@ def test_accounts_that_stay_are_passed_over() -> None:
 
 def test_what_moves_already_or_was_stopped_is_not_moved() -> None:
     nodes = [node("a"), node("b")]
-    accounts = [account("1", "a", goes_to="c"), account("2", "a", wanted=False), account("3", "a")]
+    accounts = [account("1", "a", after="c"), account("2", "a", wanted=False), account("3", "a")]
     assert next_move(ClusterView(nodes, accounts)) == Move("3", "a", "b")

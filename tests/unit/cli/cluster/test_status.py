@@ -4,17 +4,16 @@ import json
 
 from openwx.cli.cluster import status
 from openwx.store.records import ClusterView
-
-from .views import account, node, view
+from tests.unit.cluster.seen import account, node, owning
 
 VIEW = ClusterView(
-    [node("wx-2", drains=True), node("wx-1", most=9, url="http://10.0.0.5:3100")],
+    [node("wx-2", draining=True), node("wx-1", most=9, url="http://10.0.0.5:3100")],
     [
         account("a", "wx-1"),
-        account("b", "wx-2", goes_to="wx-1"),
+        account("b", "wx-2", after="wx-1"),
         account("c"),
         account("d", wanted=False),
-        account("e", goes_to="wx-1"),
+        account("e", after="wx-1"),
         account("f", "gone"),
     ],
 )
@@ -39,7 +38,7 @@ def test_for_a_person() -> None:
 
 
 def test_all_is_well_or_empty() -> None:
-    assert status.as_text(view({"wx-1": ["a"]}))[0] == (
+    assert status.as_text(owning({"wx-1": ["a"]}))[0] == (
         "1 node, 1 account: each that should run has a node"
     )
     assert status.as_text(ClusterView([], [])) == ["0 nodes, 0 accounts: none is known yet"]

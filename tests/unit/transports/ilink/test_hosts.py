@@ -1,7 +1,7 @@
 """Which addresses are accepted: a token goes to WeChat alone, and files come from its CDN alone."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from openwx.transports.ilink.hosts import Hosts
@@ -111,6 +111,7 @@ def test_any_text_is_an_address_or_none(text: str) -> None:
 @given(
     st.text("aZ.-:/@%?#\\[]01é\n", max_size=30), st.sampled_from(["", "https://", "//", "http://"])
 )
+@example("://[]@", "")
 def test_whatever_stands_around_the_name_of_wechat(text: str, scheme: str) -> None:
     """A token and a file's key go to no other host, whatever the spelling."""
     for told in (f"{scheme}{text}weixin.qq.com", f"{scheme}weixin.qq.com{text}"):

@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from openwx.transports.network import Way
 from openwx.transports.web.http import Http
 
 from .serving import Service
@@ -31,6 +32,6 @@ async def connector() -> AsyncIterator[aiohttp.TCPConnector]:
 
 @pytest.fixture
 async def http(service: Service, connector: aiohttp.TCPConnector) -> AsyncIterator[Http]:
-    http = Http(connector, base_url=service.url, timeout_s=5)
+    http = Http(Way(connector, base_url=service.url, timeout_s=5))
     yield http
     await http.close()

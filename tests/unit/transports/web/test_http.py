@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from openwx.errors import BadResponse, RateLimited, Rejected, SessionEnded, Unreachable, WeChatError
+from openwx.transports.network import Way
 from openwx.transports.web import send, sync, wire
 from openwx.transports.web.http import Call, Http, Role
 from openwx.transports.web.session import Cookie
@@ -101,7 +102,7 @@ async def test_an_answer_that_is_no_http() -> None:
     server = await asyncio.start_server(babble, "127.0.0.1", 0)
     connector = aiohttp.TCPConnector()
     port = server.sockets[0].getsockname()[1]
-    http = Http(connector, base_url=f"http://127.0.0.1:{port}")
+    http = Http(Way(connector, base_url=f"http://127.0.0.1:{port}"))
     try:
         with pytest.raises(Unreachable, match="not HTTP|closed"):
             await http.send(CALL)
@@ -124,7 +125,7 @@ async def test_cookies_go_back_as_they_came_and_survive_a_restart(
     assert service.requests[-1].headers["Cookie"] == "wxsid=a+b/c=="
     kept = http.cookies()
     connector = aiohttp.TCPConnector()
-    other = Http(connector, base_url=service.url)
+    other = Http(Way(connector, base_url=service.url))
     other.restore_cookies(kept)
     await other.send(CALL)
     assert service.requests[-1].headers["Cookie"] == "wxsid=a+b/c=="
@@ -134,7 +135,7 @@ async def test_cookies_go_back_as_they_came_and_survive_a_restart(
 
 async def test_cookies_of_the_real_hosts_survive_too() -> None:
     connector = aiohttp.TCPConnector()
-    http = Http(connector)
+    http = Http(Way(connector))
     http.restore_cookies((Cookie("wxuin", "1", "qq.com"), Cookie("x", "y=", "wx2.qq.com")))
     assert {(one.name, one.value, one.domain) for one in http.cookies()} == {
         ("wxuin", "1", "qq.com"),
@@ -180,7 +181,7 @@ async def test_whatever_a_server_babbles_is_a_transport_error_without_secrets(
         writer.close()
 
     server = await asyncio.start_server(babble, "127.0.0.1", 0)
-    http = Http(connector, base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    http = Http(Way(connector, base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
     async with server:
         with pytest.raises(Unreachable) as failure:
             await http.send(sync.check(SESSION, 1, 5))
@@ -192,7 +193,7 @@ async def test_whatever_a_server_babbles_is_a_transport_error_without_secrets(
 
 @pytest.mark.parametrize("base_url", ["http://no-such-host.invalid", f"http://{'x' * 70}.com"])
 async def test_a_host_that_is_none(connector: aiohttp.TCPConnector, base_url: str) -> None:
-    http = Http(connector, base_url=base_url)
+    http = Http(Way(connector, base_url=base_url))
     with pytest.raises(Unreachable):
         await http.send(CALL)
     await http.close()
@@ -250,7 +251,7 @@ class Watched(aiohttp.TCPConnector):
 async def test_what_goes_to_the_real_hosts() -> None:
     """One Referer, and the cookies of a resumed session, on all of them."""
     connector = Watched()
-    http = Http(connector)
+    http = Http(Way(connector))
     http.enter_domain("wx2.qq.com")
     http.restore_cookies((Cookie("wxsid", "a+/=", "qq.com"), Cookie("x", "1", "wx2.qq.com")))
     roles: tuple[Role, ...] = ("login", "main", "push", "file")
@@ -290,7 +291,7 @@ async def test_a_cookie_of_any_name_survives_a_restart(
     service.says("", cookie="webwx[1]=a+b/c==; Path=/")
     await http.send(Call(name="x", path="/", reply=bytes))
     service.says("", cookie="path=odd; Path=/")
-    again = Http(connector, base_url=service.url)
+    again = Http(Way(connector, base_url=service.url))
     again.restore_cookies((*http.cookies(), Cookie("path", "odd", "")))
     await again.send(Call(name="x", path="/", reply=bytes))
     sent = service.requests[-1].headers["Cookie"].split("; ")
@@ -304,7 +305,7 @@ async def test_a_cookie_of_any_name_survives_a_restart(
 async def test_saved_cookies_never_stop_a_start(
     connector: aiohttp.TCPConnector, base_url: str, domain: str, name: str
 ) -> None:
-    http = Http(connector, base_url=base_url)
+    http = Http(Way(connector, base_url=base_url))
     http.restore_cookies((Cookie(name, "v\x01", domain), Cookie("good", "1", "")))
     assert "good" in [cookie.name for cookie in http.cookies()]
     await http.close()

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openwx.errors import BadResponse, LoginRefused, WeChatError
+from openwx.transports.network import Way
 from openwx.transports.web import login
 from openwx.transports.web.http import Http
 
@@ -104,7 +105,7 @@ async def test_a_broken_login_page(service: Service, http: Http, body: str) -> N
 )
 async def test_a_redirect_that_leads_astray_is_not_followed(redirect: str) -> None:
     connector = aiohttp.TCPConnector()
-    http = Http(connector)
+    http = Http(Way(connector))
     try:
         with pytest.raises(BadResponse, match="redirect_uri"):
             await login.fetch_session(http, redirect, "web")
@@ -183,7 +184,7 @@ FUZZ = settings(max_examples=50, suppress_health_check=[HealthCheck.function_sco
 def test_any_redirect_is_followed_or_refused(host: str, rest: str) -> None:
     async def follow() -> None:
         connector = aiohttp.TCPConnector()
-        http = Http(connector, base_url="http://127.0.0.1:1")
+        http = Http(Way(connector, base_url="http://127.0.0.1:1"))
         try:
             with pytest.raises(WeChatError):
                 await login.fetch_session(http, host + rest, "web")
