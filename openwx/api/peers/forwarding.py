@@ -220,6 +220,7 @@ class Forwarding:
                 try:
                     answer = await ask(asked)
                 except (NotAsked, Lost) as error:
+                    _require_whole(call)
                     why = error
                 else:
                     metrics.HOPS.labels(asked.node.node, "answered").inc()
@@ -228,7 +229,6 @@ class Forwarding:
                 level = logging.WARNING if is_first else logging.DEBUG
                 words = "%s: the node %s does not answer a call: %s"
                 log.log(level, words, call.account, asked.node.node, why)
-                _require_whole(call)
                 is_unknown = is_unknown or isinstance(why, Lost)
                 goes_on = call.is_repeatable or (is_first and not is_unknown)
             if not goes_on or steady() > until or is_gone():
