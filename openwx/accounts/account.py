@@ -183,6 +183,11 @@ class Account:
         return self._status.stopping.is_set()
 
     @property
+    def goes_on_elsewhere(self) -> bool:
+        """Whether it ends here, and another process has it next."""
+        return self._status.goes_on_elsewhere
+
+    @property
     def is_running(self) -> bool:
         """Whether it can be used now."""
         return self._status.is_running
@@ -429,6 +434,8 @@ class Account:
         log.error("%s: starts when the journal can be read: %s", self.name, error)
 
     async def _follow(self, saved: Mapping[str, bytes]) -> None:
+        if self._status.stopping.is_set():  # nothing but its stop is left to do
+            return
         await self._transport.run(saved, self)
         log.error("%s: %s", self.name, self.state_reason)
         await self._record_stop(self._transport.standing.reason)

@@ -26,11 +26,13 @@ def node(name: str, *, draining: bool = False, most: int = 100) -> Node:
     )
 
 
-def account(name: str, owner: str = "", *, wanted: bool = True, after: str = "") -> OwnedAccount:
+def account(
+    name: str, owner: str = "", *, wanted: bool = True, after: str = "", settings: bytes = b""
+) -> OwnedAccount:
     return OwnedAccount(
         account=name,
         wanted=wanted,
-        settings=b"",
+        settings=settings,
         origin="config",
         owner=uuid_of(owner) if owner else None,
         epoch=1,
