@@ -21,6 +21,7 @@ from openwx.api.callers import ANYBODY, Caller
 from openwx.api.peers.answer import Answered, MayContinue, begin, pass_on, pass_on_stream
 from openwx.api.peers.call import Call
 from openwx.api.peers.client import Lost, NotAsked, NotOwner, PeerClient
+from openwx.api.peers.hop import refusal_in
 from openwx.api.peers.relay import PeerStream
 from openwx.api.peers.spool import Spool
 from openwx.api.visible import VisibleGateway
@@ -154,7 +155,7 @@ class Forwarding:
             try:
                 return await self._client.connect(owner, call)
             except aiohttp.WSServerHandshakeError as error:
-                raise _refused(error.status) from error
+                raise refusal_in(error.headers or {}) or _refused(error.status) from error
 
         @asynccontextmanager
         async def connected() -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
@@ -278,10 +279,7 @@ def _failed(call: Call, why: Exception, *, is_unknown: bool) -> CallerError:
 
 
 def _refused(status: int) -> CallerError:
-    """Word why an owner opens no stream, whose words a WebSocket's handshake does not have."""
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        words = "the node that runs the account has as many streams as it may have; close one first"
-        return CallerError(Code.QUEUE_FULL, words)
+    """Word that an owner opens no stream, and does not say why."""
     words = f"the node that runs the account opens no stream now (HTTP {status})"
     return CallerError(Code.NOT_RUNNING, words, retry_after=RETRY_AFTER_S)
 
