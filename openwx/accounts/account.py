@@ -92,7 +92,7 @@ class Account:
         self._qrcode = LoginQRCode(name, resources.data_dir, colour=resources.colour)
         self._status = AccountStatus(name, self._transport, self._qrcode, gate)
         files = AccountFiles(
-            name, report, resources, transport=self._transport, status=self._status
+            name, report, resources, transport=self._transport, status=self._status, gate=gate
         )
         self.files = files
         """The files of its messages, wherever they are."""

@@ -14,6 +14,7 @@ from openwx import backoff
 from openwx.accounts.media.folder import MediaFolder, key_in, key_of
 from openwx.accounts.resources import Resources
 from openwx.keyedlock import KeyedLock
+from openwx.lease import Gate, always_open
 from openwx.store.base import JournalError
 from openwx.store.files import PIECE, FileStoreError, MediaStore
 
@@ -36,8 +37,10 @@ def within_s(most: int) -> float:
 class Keeper:
     """The files of one account in the store."""
 
-    def __init__(self, account: str, resources: Resources) -> None:
+    def __init__(self, account: str, resources: Resources, gate: Gate | None = None) -> None:
+        """Nothing is deleted without having passed the ``gate``; None is one that is always open."""
         self._account = account
+        self._gate = gate or always_open()
         self._journal = resources.journal
         self._folder = resources.folder
         self._store = resources.media_store
@@ -93,7 +96,10 @@ class Keeper:
             log.warning(words, self._account, error)
 
     async def run(self) -> None:
-        """Delete what nothing waits for any more, and put what could not be put before, until cancelled."""
+        """Delete what nothing waits for any more, and put what could not be put before, until cancelled.
+
+        Raise ``LeaseLost``.
+        """
         if not self._store.has_copies:
             return
         self.watch(await self._journal.until_done(self._needed, self._log_unread))
@@ -143,9 +149,11 @@ class Keeper:
         self._some.clear()
         gone: set[str] = set()
         try:
+            began = await self._store.now()  # before it is known that the account is ours
+            await self._gate.passed()
             needed = await self._needed()
             for name in sorted(looked_at - needed):
-                await self._delete(name)
+                await self._delete(name, began)
                 gone.add(name)
             for name in sorted((looked_at & needed) - self._stored):
                 await self._put_again(name)
@@ -155,12 +163,14 @@ class Keeper:
         self.watch(looked_at - gone)
         return bool(gone)
 
-    async def _delete(self, name: str) -> None:
+    async def _delete(self, name: str, began: float) -> None:
+        """Delete a file that nothing waited for since ``began``. What a later owner has put since then stays."""
         async with self._changing.hold(name):
             if self._naming[name] or name in self._to_look_at:
                 return  # it was named once more meanwhile, and is looked at again
-            async with asyncio.timeout(within_s(self._folder.max_size)):
-                await self._store.delete([key_of(name)])
+            await self._gate.passed()
+            async with asyncio.timeout(min(within_s(self._folder.max_size), self._gate.left_s)):
+                await self._store.delete([key_of(name)], put_before=began)
             self._stored.discard(name)
 
     async def _put_again(self, name: str) -> None:
@@ -191,6 +201,7 @@ async def tidy(store: MediaStore, folder: MediaFolder, attachments: Set[str]) ->
         if await asyncio.to_thread(path.is_file) and not await store.has(key_of(name)):
             await store.put(key_of(name), path)
     needed = set(map(key_in, attachments))
+    began = await store.now()
     orphans = [key for key in await store.older(ORPHAN_S) if key not in needed]
     if orphans:
-        await store.delete(orphans)
+        await store.delete(orphans, put_before=began)

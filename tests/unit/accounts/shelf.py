@@ -50,10 +50,15 @@ class Shelf:
         self._require()
         return key in self.files
 
-    async def delete(self, keys: Collection[str]) -> None:
+    async def now(self) -> float:
+        self._require()
+        return len(self.puts)
+
+    async def delete(self, keys: Collection[str], *, put_before: float) -> None:
         self._require()
         for key in keys:
-            self.files.pop(key, None)
+            if key not in self.puts[int(put_before) :]:
+                self.files.pop(key, None)
 
     async def older(self, than_s: float) -> list[str]:
         self._require()

@@ -11,6 +11,9 @@ import pytest
 from openwx.accounts.media import keeping
 from openwx.accounts.media.folder import key_of
 from openwx.accounts.media.keeping import Keeper, tidy
+from openwx.errors import LeaseLost
+from openwx.lease import Gate, Lease
+from openwx.steady import steady
 from openwx.store.files import FileStoreError, FolderStore
 from tests.patience import until
 
@@ -110,6 +113,68 @@ async def test_what_a_former_owner_has_put_is_deleted_too(
         await until(lambda: next_owner._to_look_at)
         await here.delivers(report)
         await until(lambda: not shelf.files)
+
+
+async def test_what_the_next_owner_has_named_again_is_not_deleted_by_the_former_one(
+    here: Process, keeper: Keeper, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The former one stood still after it had seen that nothing waits for the file, whatever its gate says."""
+    file = await here.file()
+    with keeper.naming([file.kept_as]):
+        await keeper.keep([file.kept_as])
+    files = here.journal.files
+
+    async def and_then(account: str) -> set[str]:
+        found = await files(account)
+        next_owner = Keeper("me", here.resources)
+        with next_owner.naming([file.kept_as]):
+            await next_owner.keep([file.kept_as])
+            await here.report(file.kept_as)
+        return found
+
+    monkeypatch.setattr(here.journal, "files", and_then)
+    await keeper._look()
+    assert shelf.files
+
+
+@pytest.mark.parametrize("when", ["before it looks", "before it deletes"])
+async def test_one_that_is_lost_deletes_nothing(
+    when: str, here: Process, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(Lease())
+    keeper = Keeper("me", here.resources, gate)
+    file = await here.file()
+    with keeper.naming([file.kept_as]):
+        await keeper.keep([file.kept_as])
+    files = here.journal.files
+
+    async def and_then(account: str) -> set[str]:
+        found = await files(account)
+        gate.close()
+        return found
+
+    if when == "before it looks":
+        gate.close()
+    else:
+        monkeypatch.setattr(here.journal, "files", and_then)
+    with pytest.raises(LeaseLost):
+        await keeper._look()
+    assert shelf.files
+
+
+async def test_in_a_pause_nothing_is_deleted(here: Process, shelf: Shelf) -> None:
+    lease = Lease()
+    keeper = Keeper("me", here.resources, Gate(lease))
+    file = await here.file()
+    with keeper.naming([file.kept_as]):
+        await keeper.keep([file.kept_as])
+    lease.renew(steady() - 1)
+    looking = asyncio.ensure_future(keeper._look())
+    await asyncio.wait({looking}, timeout=0.1)
+    assert shelf.files
+    lease.renew(steady() + 3600)
+    assert await looking
+    assert not shelf.files
 
 
 async def test_a_store_that_is_away_is_told_and_what_it_missed_is_put_later(
