@@ -96,7 +96,9 @@ class Account:
         )
         self.files = files
         """The files of its messages, wherever they are."""
-        self._recorder = EventRecorder(name, report, journal, self._qrcode, self._transport, files)
+        self._recorder = EventRecorder(
+            name, report, journal, self._qrcode, self._transport, files, gate
+        )
         self._publisher = Publisher()
         downloader = MediaDownloader(
             name,
@@ -149,7 +151,7 @@ class Account:
             ConsoleLog(name, resources),
             self._reporters,
         ]
-        self.outbox = Outbox(name, journal, self._reporters)
+        self.outbox = Outbox(name, journal, self._reporters, gate)
         self.history = History(name, journal, self._recorder.chat_keys)
 
     # -- what routes and console ask for ---------------------------------------------------------------------

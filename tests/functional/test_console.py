@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from openwx.api.disconnect import has_begun
 from openwx.config import AccessSettings, AccountSettings, Settings
-from openwx.console import live
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
 from tests.patience import PATIENCE_S, until
@@ -370,14 +370,13 @@ async def test_a_browser_that_leaves_before_the_stream_begins_is_no_failure(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="openwx.web")
-    begins = live.has_begun
 
     async def leaves(response: web.StreamResponse, request: web.BaseRequest) -> bool:
         assert request.transport is not None
         request.transport.abort()
-        return await begins(response, request)
+        return await has_begun(response, request)
 
-    monkeypatch.setattr(live, "has_begun", leaves)
+    monkeypatch.setattr("openwx.console.live.has_begun", leaves)
     await visitor.open(ACCOUNT)
     with pytest.raises(aiohttp.ClientError):
         await visitor.http.get(f"{visitor.url}{ACCOUNT}/live?view=feed")
