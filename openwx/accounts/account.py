@@ -318,6 +318,7 @@ class Account:
     async def close(self) -> None:
         """Release what ``check_event`` can still return after ``run``: there will be no further call."""
         self.buffer.close()
+        await self._backend.close()
         await self._transport.close()
 
     async def run(self) -> None:

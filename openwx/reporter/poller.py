@@ -9,6 +9,7 @@ import aiohttp
 from openwx.config import ReportSettings
 from openwx.reporter import tls
 from openwx.reporter.post import url_for, with_client
+from openwx.transports.sessions import HeldBackError
 
 log = logging.getLogger("openwx.report")
 
@@ -41,6 +42,8 @@ async def poll(
                 async for _ in response.content.iter_chunked(64 * 1024):
                     pass
                 problem = f"HTTP {response.status}" if response.status >= 400 else ""
+        except HeldBackError:
+            continue  # nothing was sent; `running` waits for the lease
         # TimeoutError is an OSError; an impossible host name, at a redirect, is a UnicodeError.
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             problem = tls.describe_error(error)
