@@ -48,8 +48,7 @@ class Keeper:
         self._changing = KeyedLock()
         self._stored: set[str] = set()
         """Names of files that are in the store, as far as is known, or cannot be put from here."""
-        self._is_away = False
-        """Whether the store has failed for long, and not worked since: then nobody waits for it."""
+        self._reach = resources.media_reach
         self._naming: Counter[str] = Counter()
         """Names in batches that are being written."""
         self._to_look_at: set[str] = set()
@@ -87,7 +86,7 @@ class Keeper:
 
     async def keep_if_possible(self, attachments: Iterable[str]) -> None:
         """As ``keep``, but what cannot be put now stays on this node alone, and is tried again by ``run``."""
-        if self._is_away:
+        if self._reach.is_away:
             return
         try:
             await self.keep(attachments)
@@ -119,24 +118,24 @@ class Keeper:
     async def _put(self, name: str) -> None:
         """Put a file, and try again for a while."""
         failure = FileStoreError("the store of media does not answer")
+        path = self._folder.path_of(name)
         try:
-            async with asyncio.timeout(within_s(self._folder.max_size)):
-                path = self._folder.path_of(name)
+            async with asyncio.timeout(within_s(await asyncio.to_thread(_size_of, path))):
                 for pause_s in self._timing.backoff():
                     try:
                         return await self._put_once(name, path)
                     except FileStoreError as error:
                         failure = error
-                    if self._is_away or not await asyncio.to_thread(path.is_file):
+                    if self._reach.is_away or not await asyncio.to_thread(path.is_file):
                         raise failure
                     await asyncio.sleep(pause_s)
         except TimeoutError:
-            self._is_away = True
+            self._reach.is_away = True
         raise failure
 
     async def _put_once(self, name: str, path: Path) -> None:
         await self._store.put(key_of(name), path)
-        self._is_away = False
+        self._reach.is_away = False
 
     # -- in the background -----------------------------------------------------------------------------------
 
@@ -185,6 +184,14 @@ class Keeper:
 
     def _log_unread(self, error: JournalError) -> None:
         log.error("%s: it cannot be read which files are waited for: %s", self._account, error)
+
+
+def _size_of(path: Path) -> int:
+    """Return the size of a file, 0 if it is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 async def tidy(store: MediaStore, folder: MediaFolder, attachments: Set[str]) -> None:

@@ -31,6 +31,8 @@ class Shelf:
         self.files: dict[str, bytes] = {}
         self.old: list[str] = []
         self.is_away = False
+        self.tried = 0
+        """How often something was asked of it."""
         self.puts: list[str] = []
         self.gets: list[str] = []
 
@@ -68,6 +70,7 @@ class Shelf:
         self._require()
 
     def _require(self) -> None:
+        self.tried += 1
         if self.is_away:
             raise FileStoreError("the shelf is away")
 

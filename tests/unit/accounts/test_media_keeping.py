@@ -215,6 +215,19 @@ async def test_while_the_store_is_away_nobody_waits_for_it_again(
     assert len(shelf.files) == 2
 
 
+async def test_one_account_finds_out_for_all_that_the_store_is_away(
+    here: Process, keeper: Keeper, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "STORE_WITHIN_S", -0.9)
+    shelf.is_away = True
+    await keeper.keep_if_possible([(await here.file(b"x" * 2**19)).kept_as])
+    tried = shelf.tried
+    assert tried
+    monkeypatch.setattr(keeping, "STORE_WITHIN_S", 3600.0)
+    await Keeper("another", here.resources).keep_if_possible([(await here.file()).kept_as])
+    assert shelf.tried == tried
+
+
 async def test_a_file_that_is_gone_is_not_tried_for_long(here: Process, keeper: Keeper) -> None:
     file = await here.file()
     Path(file.path).unlink()
