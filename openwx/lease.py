@@ -64,6 +64,11 @@ class Gate:
         """Whether nothing may pass for now: the lease has ended, but nobody is known to have the account."""
         return not self._closed.is_set() and not self._lease.is_valid
 
+    @property
+    def left_s(self) -> float:
+        """Seconds for which it is open for certain, unless it is closed."""
+        return self._lease.left_s
+
     def close(self) -> None:
         """Let nothing pass any more: the account belongs to another process, or to nobody."""
         self._closed.set()

@@ -93,11 +93,13 @@ class Account:
         self._qrcode = LoginQRCode(name, resources.data_dir, colour=resources.colour)
         self._status = AccountStatus(name, self._transport, self._qrcode, gate)
         files = AccountFiles(
-            name, report, resources, transport=self._transport, status=self._status
+            name, report, resources, transport=self._transport, status=self._status, gate=gate
         )
         self.files = files
         """The files of its messages, wherever they are."""
-        self._recorder = EventRecorder(name, report, journal, self._qrcode, self._transport, files)
+        self._recorder = EventRecorder(
+            name, report, journal, self._qrcode, self._transport, files, gate
+        )
         self._publisher = Publisher()
         downloader = MediaDownloader(
             name,
@@ -150,7 +152,7 @@ class Account:
             ConsoleLog(name, resources),
             self._reporters,
         ]
-        self.outbox = Outbox(name, journal, self._reporters)
+        self.outbox = Outbox(name, journal, self._reporters, gate)
         self.history = History(name, journal, self._recorder.chat_keys)
 
     # -- what routes and console ask for ---------------------------------------------------------------------
@@ -182,6 +184,11 @@ class Account:
     def stop_requested(self) -> bool:
         """Whether it stops, or has stopped, because of ``stop``."""
         return self._status.stopping.is_set()
+
+    @property
+    def goes_on_elsewhere(self) -> bool:
+        """Whether it ends here, and another process has it next."""
+        return self._status.goes_on_elsewhere
 
     @property
     def is_running(self) -> bool:
@@ -312,6 +319,7 @@ class Account:
     async def close(self) -> None:
         """Release what ``check_event`` can still return after ``run``: there will be no further call."""
         self.buffer.close()
+        await self._backend.close()
         await self._transport.close()
 
     async def run(self) -> None:
@@ -430,6 +438,8 @@ class Account:
         log.error("%s: starts when the journal can be read: %s", self.name, error)
 
     async def _follow(self, saved: Mapping[str, bytes]) -> None:
+        if self._status.stopping.is_set():  # nothing but its stop is left to do
+            return
         await self._transport.run(saved, self)
         log.error("%s: %s", self.name, self.state_reason)
         await self._record_stop(self._transport.standing.reason)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import aiohttp
 
+from openwx.accounts import private_targets
 from openwx.accounts.media.files import AccountFiles
 from openwx.accounts.resources import Resources
 from openwx.accounts.sender import Sender
@@ -59,6 +60,8 @@ class Backend:
         self._sender = sender
         self._status = status
         self._gate = gate
+        self._gated: dict[aiohttp.ClientSession, aiohttp.ClientSession] = {}
+        """Sessions of this account, by those whose connections they use."""
         self.targets = settings.all_targets()
         """The backends that reports go to, the first one first."""
         self.reporters = self._new_reporters(sender)
@@ -100,9 +103,19 @@ class Backend:
 
     def _http_for(self, key: str) -> aiohttp.ClientSession:
         guard = self._resources.address_guard
-        if guard is not None and key in self._guarded:
-            return guard.http
-        return self._resources.http
+        is_guarded = guard is not None and key in self._guarded
+        shared = guard.http if guard and is_guarded else self._resources.http
+        if self._resources.journal.ownership is None:
+            return shared
+        assert shared.connector is not None, "it is open as long as there are accounts"
+        if shared not in self._gated:
+            self._gated[shared] = private_targets.session(shared.connector, self._gate)
+        return self._gated[shared]
+
+    async def close(self) -> None:
+        """Call nobody any more."""
+        for one in self._gated.values():
+            await one.close()
 
     def _url_client(self) -> str | None:
         """Return the parameter ``client`` of URLs; None with a single account."""

@@ -12,6 +12,7 @@ from msgspec import structs
 from openwx import metrics
 from openwx.accounts import journal_guard
 from openwx.errors import CallerError, Code
+from openwx.lease import Gate, always_open
 from openwx.reporter.delivery_error import written
 from openwx.reporter.reporters import Reporters
 from openwx.store.base import Journal, JournalError
@@ -38,10 +39,20 @@ class WaitingDelivery(ListedDelivery, kw_only=True, frozen=True, gc=False):
 
 
 class Outbox:
-    """One account's outbox. ``reporters`` is None if no gateway runs. ``target`` None: all targets."""
+    """One account's outbox. ``reporters`` is None if no gateway runs. ``target`` None: all targets.
 
-    def __init__(self, account: str, journal: Journal, reporters: Reporters | None = None) -> None:
+    What the account's next term would not know of is not written: ``retry`` and ``drop`` raise ``LeaseLost`` then.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        journal: Journal,
+        reporters: Reporters | None = None,
+        gate: Gate | None = None,
+    ) -> None:
         self._account = account
+        self._gate = gate or always_open()
         self._journal = journal
         self._reporters = reporters
 
@@ -173,6 +184,8 @@ class Outbox:
         return [one.key for one in await self.failed(1_000_000, target=target)]
 
     async def _write(self, batch: WriteBatch) -> WriteResult:
+        # This process may have lost the account meanwhile, and have it anew: then other reporters deliver.
+        self._gate.require_mine()
         try:
             return await self._journal.write(batch)
         except JournalError as error:

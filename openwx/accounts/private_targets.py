@@ -20,6 +20,8 @@ from openwx.config import AccountSettings, ReportSettings, Settings
 from openwx.config.contract import POST_API
 from openwx.errors import CallerError, Code
 from openwx.neterrors import PRIVATE_ADDRESS, PrivateAddressError
+from openwx.lease import Gate
+from openwx.transports.sessions import through_gate
 
 KEYS = (POST_API, "poll_api", "base_url", "targets", "proxy")
 TO_WECHAT = frozenset({"base_url", "proxy"})
@@ -128,10 +130,13 @@ class _Connector(aiohttp.TCPConnector):
             raise aiohttp.ClientConnectorError(req.connection_key, PrivateAddressError()) from None
 
 
-def session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
-    """Open the session for calls to backends."""
+def session(connector: aiohttp.BaseConnector, gate: Gate | None = None) -> aiohttp.ClientSession:
+    """Open the session for calls to backends, or one of an account whose calls pass the ``gate`` once more when they
+    have a connection; its connector is not its own."""
     return aiohttp.ClientSession(
         connector=connector,
+        connector_owner=gate is None,
+        request_class=ClientRequest if gate is None else through_gate(gate),
         headers={"User-Agent": f"openwx/{__version__}"},
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=True,

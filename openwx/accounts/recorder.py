@@ -26,6 +26,7 @@ from openwx.domain.chat_ref import NOBODY, Identity, ref_of
 from openwx.domain.contact_book import ContactBook
 from openwx.domain.contacts import Friend, Group
 from openwx.domain.messages import MediaMessage, Message
+from openwx.lease import Gate
 from openwx.reporter import payload as payloads
 from openwx.reporter.payload import Payload
 from openwx.reporter.policy import targets_of
@@ -53,8 +54,10 @@ class EventRecorder:
         qrcode: LoginQRCode,
         transport: Transport,
         files: AccountFiles,
+        gate: Gate,
     ) -> None:
         self._files = files
+        self._gate = gate
         self.chat_keys = ChatKeys(transport)
         self.newest_id = 0
         """The id of the report that was recorded last."""
@@ -190,6 +193,8 @@ class EventRecorder:
 
         async def write() -> WriteResult:
             await self._files.keeper.keep_if_possible(attachments)
+            # In a later term of this process others publish, and would not know of it.
+            self._gate.require_mine()
             return await self._journal.write(batch)
 
         with self._files.keeper.naming(attachments):

@@ -33,6 +33,8 @@ class SavedSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the configuration says of it where it ran last; empty where nodes do not share the store."""
     start: str = ""
     """Names the last ``start_client``, where nodes share the store: one that has stopped by itself is started anew."""
+    has_untold_stop: bool = False
+    """Whether a ``stop_client`` stopped it whose ``stop`` event no node has recorded, where nodes share the store."""
 
 
 class SavedAccount(msgspec.Struct, frozen=True):
@@ -80,11 +82,23 @@ class AccountRegistry(msgspec.Struct, frozen=True):
         """Add a start: the account is not stopped any more, and with ``texts`` it is started again after a restart."""
         former = self.of(name).settings.started_with
         started_with = former if texts is None else dict(texts)
-        return self._with(name, wanted=True, started_with=started_with, start=start)
+        return self._with(
+            name, wanted=True, started_with=started_with, start=start, has_untold_stop=False
+        )
 
     def with_stopped(self, name: str) -> "AccountRegistry":
         """Add a stop."""
         return self._with(name, wanted=False)
+
+    def with_untold_stop(self, name: str) -> "AccountRegistry":
+        """Add a stop that the node which carries it out has to tell, unless the account is stopped already."""
+        return (
+            self._with(name, wanted=False, has_untold_stop=True) if self.of(name).wanted else self
+        )
+
+    def with_told_stop(self, name: str) -> "AccountRegistry":
+        """Note that the last stop was told."""
+        return self._with(name, wanted=self.of(name).wanted, has_untold_stop=False)
 
     def with_transport(self, name: str, transport: TransportKind) -> "AccountRegistry":
         """Add the choice of a transport for an account of the configuration."""
@@ -177,19 +191,19 @@ async def change(
     rows: Ownership,
     name: str,
     made: Callable[[AccountRegistry], AccountRegistry],
-) -> None:
+) -> AccountRegistry:
     """Change one account where other processes do so at the same time: ``made`` of what is saved by then.
 
-    Raises what ``made`` raises, ``JournalError``, ``InDoubt``, ``LeaseLost``.
+    Returns what was saved before. Raises what ``made`` raises, ``JournalError``, ``InDoubt``, ``LeaseLost``.
     """
     while True:
         records = {one.account: one for one in await store.accounts()}
         saved = of_records(records.values())
         changed = made(saved)
         if name in records and changed == saved:
-            return
+            return saved
         if await rows.replace_account(records.get(name), changed.record_of(name)):
-            return
+            return saved
 
 
 async def save_missing(

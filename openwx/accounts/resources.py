@@ -16,6 +16,13 @@ from openwx.timing import Timing
 from openwx.transports.base import TransportFactory
 
 
+class Reach(msgspec.Struct):
+    """Whether the store of media is reached, as all accounts find out together."""
+
+    is_away: bool = False
+    """Whether it has failed for long, and not worked since: then nobody waits for it."""
+
+
 class Resources(msgspec.Struct, kw_only=True):
     """The journal, the connections and the folders of a process. ``http`` is for backends."""
 
@@ -31,6 +38,7 @@ class Resources(msgspec.Struct, kw_only=True):
     """The local files that may be sent."""
     media_store: MediaStore = msgspec.field(default_factory=lambda: FolderStore(is_shared=False))
     """Where other nodes find the files of the folder."""
+    media_reach: Reach = msgspec.field(default_factory=Reach)
     downloads: bool = True
     """Whether received media is downloaded."""
     show_messages: bool = True

@@ -131,8 +131,11 @@ class CallReader:
             return False
         client = self._client_of_head(request, query)
         if client and caller is not None and caller.has(row.scope):
-            texts = query.texts | {"client": client}
-            asked.to = await self._hops.destination(row, texts, caller)
+            head = RequestParams(dict(query.texts), {}, query.ignored)
+            self._merge_head(request, query, head)
+            asked.to = await self._hops.destination(row, head.texts, caller)
+            if asked.to is not None:
+                asked.params = head
         return asked.to is not None
 
     async def _refusal(

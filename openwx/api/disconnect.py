@@ -1,6 +1,7 @@
-"""Ends calls that wait when their caller disconnects, or the server stops."""
+"""Ends calls that wait when their caller disconnects, or the server stops; begins answers that their handler writes."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
@@ -8,6 +9,8 @@ from aiohttp import web
 
 from openwx.api.routing import LongPoll
 from openwx.errors import CallerError, Code
+
+log = logging.getLogger("openwx.web")
 
 LOOK_S = 0.5
 """Interval of looking whether a caller is still connected, in seconds."""
@@ -85,6 +88,16 @@ class PendingCalls:
             return False
         task.result()
         return True
+
+
+async def has_begun(response: web.StreamResponse, request: web.BaseRequest) -> bool:
+    """Send the head of an answer that its handler writes. False: its caller has disconnected."""
+    try:
+        await response.prepare(request)
+    except ConnectionError:
+        log.debug("the caller disconnected before the answer began")
+        return False
+    return True
 
 
 def _is_gone(request: web.Request) -> bool:

@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 
 from openwx import metrics, sse
 from openwx.accounts.streams import Missed, Reader, StreamEnded
+from openwx.api.disconnect import has_begun
 from openwx.api.slow_client import SlowClient, SlowClientError
 from openwx.api.stream_models import EventStream, missed_range
 from openwx.reporter import attachment as attached
@@ -44,8 +45,7 @@ async def stream_events(
     with reply.slots.taking():
         async with reply.stream.read(reply.after, reply.filter) as reader:
             response = web.StreamResponse(headers=sse.HEADERS | headers)
-            await response.prepare(request)
-            if request.method == hdrs.METH_HEAD:
+            if not await has_begun(response, request) or request.method == hdrs.METH_HEAD:
                 return response
             writer = _Writer(request, response, reader, media_data=reply.media_data)
             await writer.run(why_ended)

@@ -10,7 +10,9 @@ from openwx.api import elsewhere
 from openwx.api.callers import Caller
 from openwx.api.elsewhere import Whereabouts
 from openwx.cluster.starting import Started
+from openwx.domain.events import State
 from openwx.errors import CallerError, Code
+from openwx.reasons import ReasonCode
 from openwx.schemas import ListedClient
 from openwx.store.base import JournalError
 
@@ -158,9 +160,19 @@ class VisibleGateway:
             )
             raise CallerError(Code.FORBIDDEN, words)
         if self._node is not None:
-            return await self._node.starting.start(name, texts)
+            has_stopped = await self._has_stopped_elsewhere(name)
+            return await self._node.starting.start(name, texts, has_stopped=has_stopped)
         is_new = await self._manager.start(name, texts)
         return Started(is_new, str(self._manager.accounts[name].state), "")
+
+    async def _has_stopped_elsewhere(self, name: str) -> bool:
+        """Whether another node has an account that has stopped by itself; False where it cannot be asked."""
+        where = (await self.whereabouts()).get(name)
+        if where is None or not where.node or where.node == self.node:
+            return False
+        said = (await self.listed_elsewhere([where])).get(name)
+        goes_on = (ReasonCode.HANDED_OVER, ReasonCode.ABANDONED)
+        return said is not None and said.state == State.STOP and said.reason_code not in goes_on
 
     async def stop_account(self, name: str, delay_s: float) -> None:
         """Stop one of the caller's accounts, wherever it runs, after ``delay_s`` if it is here."""

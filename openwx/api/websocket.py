@@ -21,6 +21,7 @@ from openwx.api.access import Access, unauthenticated
 from openwx.api.answers import JSON_TYPE, Answer
 from openwx.api.callers import Caller
 from openwx.api.connection import authenticate, upgrade
+from openwx.api.disconnect import has_begun
 from openwx.api.json_body import Bounded, bounded, texts_of
 from openwx.api.parameters import MAX_BODY, PARSED_AT_ONCE, RequestParams, read_query
 from openwx.api.peers.relay import PeerReader, Relayed
@@ -112,11 +113,15 @@ class Sockets:
             reply = await self._follow(request, params, caller)
             with reply.slots.taking():
                 upgrade(request, is_authenticated=True)
-                await ws.prepare(request)
+                if not await has_begun(ws, request):
+                    return (
+                        web.Response()
+                    )  # to nobody; a WebSocket that has not begun cannot be ended
                 await session.serve(reply, caller, self._why_ended)
             return ws
         upgrade(request, is_authenticated=False)
-        await ws.prepare(request)
+        if not await has_begun(ws, request):
+            return web.Response()
         caller = await session.authenticate(self._access)
         if caller is None:
             return ws

@@ -173,6 +173,7 @@ class ClusterNode:
             has_settled=steady() - self._joined[1] >= self._settings.cluster.join_pause,
             former=self._former,
             fits=self.rows.fits(),
+            untold_stops=self.rows.untold_stops,
         )
 
     async def _claim(self, names: list[str], view: ClusterView, tasks: asyncio.TaskGroup) -> None:
@@ -181,7 +182,8 @@ class ClusterNode:
             if self._leaving.is_set():  # `leave` of the store ends its term
                 return
             log.info("%s: this node has it now", name)
-            if self.rows.by_name[name].epoch and name not in self._former:
+            row = self.rows.by_name[name]
+            if row.epoch and row.wanted and name not in self._former:
                 metrics.TAKEOVERS.inc()
             self._begin(name, tasks)
 

@@ -41,6 +41,8 @@ class Placing(msgspec.Struct, frozen=True, kw_only=True):
     former: Collection[str] = ()
     """The accounts that a former process of the same home owned when this one joined."""
     fits: Mapping[str, Fit] = {}
+    untold_stops: Collection[str] = ()
+    """The accounts that are stopped while nobody has told it: whoever owns one tells it, and releases it."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -98,7 +100,7 @@ class _Turn(NamedTuple):
 
     def decision(self) -> Decision:
         mine = self._owned_by(self.node)
-        claim = [] if self.node.is_draining else self._to_claim(len(mine))
+        claim = [] if self.node.is_draining else self._to_claim(len(mine)) + self._to_tell()
         lost_s = LOST_AFTER * self.me.lease_s
         lost = [name for name, for_s in self.absent_s.items() if for_s >= lost_s]
         wanted = [one for one in mine if one.wanted]
@@ -138,6 +140,13 @@ class _Turn(NamedTuple):
             one for one in can if self.absent_s[one.account] >= late_s and one.account not in chosen
         ]
         return chosen + self._spread(late)[: min(BEYOND_AT_A_TIME, room - len(chosen))]
+
+    def _to_tell(self) -> list[str]:
+        return [
+            one.account
+            for one in self.view.accounts
+            if one.account in self.me.untold_stops and self.view.node_of(one.owner) is None
+        ]
 
     def _is_ready(self, account: OwnedAccount) -> bool:
         """Return whether this node may take an account within its share, and no other has the first right to it."""

@@ -54,6 +54,15 @@ class Rows:
         """The accounts of the configuration that have no row."""
         return [name for name in self._configured if name not in self.by_name]
 
+    @property
+    def untold_stops(self) -> set[str]:
+        """The accounts that this node may run which are stopped, and nobody has told."""
+        return {
+            name
+            for name, one in self.saved.saved.items()
+            if not one.wanted and one.settings.has_untold_stop and self.settings_of(name)
+        }
+
     def fits(self) -> dict[str, Fit]:
         """Return the accounts that this node may run, and how well."""
         return {

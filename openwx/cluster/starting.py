@@ -58,28 +58,35 @@ class Starting:
         self._changing = asyncio.Lock()
         """Held while this node changes a row."""
 
-    async def start(self, name: str, texts: Mapping[str, str]) -> Started:
-        """Want an account, and wait a while for a node that owns it.
+    async def start(
+        self, name: str, texts: Mapping[str, str], *, has_stopped: bool = False
+    ) -> Started:
+        """Want an account, and wait a while for a node that owns it. One that is wanted already keeps its settings.
 
-        Raise ``CallerError``: -2, -5 where that cannot be saved, -7 where no node has room, -8 where it gives an
-        address that callers may not name.
+        ``has_stopped``: its node says that it has stopped by itself. Raise ``CallerError``: -2, -5 where that cannot be
+        saved, -7 where no node has room, -8 where it gives an address that callers may not name.
         """
         call = start_call.read(name, texts, self._settings.report)
         await self._manager.require_allowed(call)
         await self._manager.finish_stop(name)
         async with self._changing:
             view = await self._view()
-            is_new = not self._runs(name, view)
-            if is_new or name not in self._manager.accounts:
-                await self._change(
-                    name, lambda saved: self._started(call, saved, view, is_new=is_new)
+            here = self._manager.accounts.get(name)
+            if here is not None and here.state is State.STOP:
+                has_stopped = not here.goes_on_elsewhere
+            is_new = has_stopped or not self._is_wanted(name, view)
+            if is_new or here is None:
+                # Another node may be quicker: what is saved by the time of the change decides.
+                saved = await self._change(
+                    name, lambda saved: self._started(call, saved, view, has_stopped=has_stopped)
                 )
+                is_new = has_stopped or not saved.of(name).wanted or name not in saved.saved
         return await self._with_owner(name, is_new=is_new)
 
     async def stop(self, name: str, delay_s: float) -> None:
         """Want an account no more; on its own node it stops after ``delay_s``. Raise ``CallerError`` (-5)."""
         async with self._changing:
-            await self._change(name, lambda saved: saved.with_stopped(name))
+            await self._change(name, lambda saved: saved.with_untold_stop(name))
             account = self._manager.accounts.get(name)
             if account is not None:
                 self._manager.stop_soon(account, delay_s)
@@ -105,17 +112,20 @@ class Starting:
         except JournalError as error:
             raise journal_guard.not_kept(error, _NOT_DONE) from error
 
-    async def _change(self, name: str, made: Callable[[AccountRegistry], AccountRegistry]) -> None:
-        """Change the row of an account. Raise ``CallerError`` (-5)."""
+    async def _change(
+        self, name: str, made: Callable[[AccountRegistry], AccountRegistry]
+    ) -> AccountRegistry:
+        """Change the row of an account, and return what was saved before. Raise ``CallerError`` (-5)."""
         try:
-            await registry.change(self._journal, self._ownership, name, made)
+            saved = await registry.change(self._journal, self._ownership, name, made)
         except JournalError as error:
             raise journal_guard.not_kept(error, _NOT_DONE) from error
         self._directory.forget()
         self._changed.set()
+        return saved
 
     def _started(
-        self, call: StartCall, saved: AccountRegistry, view: ClusterView, *, is_new: bool
+        self, call: StartCall, saved: AccountRegistry, view: ClusterView, *, has_stopped: bool
     ) -> AccountRegistry:
         """Return what is to be saved for a start. Raise ``CallerError``.
 
@@ -123,21 +133,17 @@ class Starting:
         """
         start = secrets.token_hex(8)
         call.require_no_other_case({**saved.saved, **self._settings.accounts})
-        if not is_new:
-            return saved.with_started(call.name, None, start)
         former = saved.saved.get(call.name)
-        if former is None or not former.wanted:
+        is_wanted = former is not None and former.wanted
+        if is_wanted and not has_stopped:
+            return saved.with_started(call.name, None, start)
+        if not is_wanted:
             _require_room(view)
         fresh = call.fresh_settings(self._settings.accounts, is_known=former is not None)
         return saved.with_started(call.name, None if fresh is None else call.parameters, start)
 
-    def _runs(self, name: str, view: ClusterView) -> bool:
-        """Whether an account runs, as far as this node knows."""
-        here = self._manager.accounts.get(name)
-        row = next((one for one in view.accounts if one.account == name), None)
-        if row is None or not row.wanted:
-            return False
-        return view.node_of(row.owner) is not None if here is None else here.state is not State.STOP
+    def _is_wanted(self, name: str, view: ClusterView) -> bool:
+        return any(one.wanted for one in view.accounts if one.account == name)
 
     async def _with_owner(self, name: str, *, is_new: bool) -> Started:
         ends_at = steady() + OWNER_WITHIN_S

@@ -60,11 +60,15 @@ class Term:
         self._shared = shared
         self._gate: Gate = shared.ownership.gate(name)
         self._account: Account | None = None
+        self._settings: AccountSettings | None = None
+        """Those with which it was started."""
         self._goal: Goal | None = None
         self._next_node = ""
         self._start = ""
         """The ``start_client`` that it was started for."""
         self._is_wanted_again = False
+        self._has_told_stop = False
+        """Whether the account has recorded that it has stopped."""
         self._told = asyncio.Event()
         """Set when ``run`` has to look what to do."""
 
@@ -88,13 +92,19 @@ class Term:
             self._told.set()
 
     def note(self) -> None:
-        """Look at the account's row: after another ``start_client``, one that stops or has stopped is started anew."""
+        """Look at the account's row: after another ``start_client``, one that stops or has stopped is started anew.
+
+        So is one whose settings are others by now: between two looks it was stopped, and started with these.
+        """
         saved = self._shared.rows.saved.of(self._name)
         if not saved.wanted or saved.settings.start == self._start:
             return
         self._start = saved.settings.start
         account = self._account
-        if account is not None and (account.stop_requested or account.state is State.STOP):
+        if account is None:
+            return
+        is_other = self._settings != self._shared.rows.settings_of(self._name)
+        if is_other or account.stop_requested or account.state is State.STOP:
             self._is_wanted_again = True
             account.stop()
             self._told.set()
@@ -104,9 +114,13 @@ class Term:
     async def run(self) -> None:
         """Run the account until it is handed over, stopped or lost, and release it."""
         with bind(account=self._name):
+            if self._name in self._shared.rows.untold_stops:
+                self._goal = Goal.STOP
             try:
                 while self._goal is None and not self._gate.is_closed:
                     await self._run_once()
+                if self._goal is Goal.STOP and not self._gate.is_closed:
+                    await self._tell_stop()
             except (LeaseLost, InDoubt) as error:
                 log.warning("%s: does not start here: %s", self._name, error)
             if not self._gate.is_closed:
@@ -140,8 +154,30 @@ class Term:
             if not account.ended.is_set():
                 account.hand_over()
                 await account.ended.wait()
+            self._has_told_stop = not account.goes_on_elsewhere
             await self._shared.manager.drop(account)
             self._account = None
+
+    async def _tell_stop(self) -> None:
+        """Record the stop that a ``stop_client`` asked for, unless the account has done so, and note that it is told.
+
+        What cannot be noted now is told by the next node that sees it.
+        """
+        shared, name = self._shared, self._name
+        settings = shared.rows.settings_of(name)
+        if name not in shared.rows.untold_stops or settings is None:
+            return
+        if not self._has_told_stop:
+            self._account = shared.manager.adopt(name, settings, self._gate)
+            self._account.stop()  # before it begins: it calls nobody
+            await self._account.ended.wait()
+            await self._end()
+        try:
+            await registry.change(
+                shared.journal, shared.ownership, name, lambda saved: saved.with_told_stop(name)
+            )
+        except JournalError as error:
+            log.warning("%s: it could not be noted that its stop was told: %s", name, error)
 
     @asynccontextmanager
     async def _turn_to_start(self) -> AsyncIterator[bool]:
@@ -180,6 +216,7 @@ class Term:
             await shared.journal.until_done(lambda: self._note_base_url(settings), self._log_wait)
         if self._goal is not None:
             return None
+        self._settings = settings
         self._account = shared.manager.adopt(name, settings, self._gate)
         return self._account
 

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from openwx import sse
 from openwx.accounts.streams import Reader, StreamEnded
+from openwx.api.disconnect import has_begun
 from openwx.console.accounts import counts_of, summary_of
 from openwx.console.context import PageContext
 from openwx.console.feed import feed_line
@@ -45,13 +46,16 @@ async def live(context: PageContext) -> web.StreamResponse:
     page = LivePage(context, account)
     with context.manager.streams.taking():
         async with account.stream.read(after) as reader:
-            await response.prepare(context.request)
+            if not await has_begun(response, context.request):
+                return response
             try:
                 async for update in page.updates(reader):
                     async with asyncio.timeout(WRITE_S):
                         await response.write(encode(update))
             except (ConnectionError, TimeoutError):
                 log.debug("a console page of %s was closed", account.name)
+            except JournalError as error:  # the page reconnects
+                log.info("the stream of a console page of %s ends: %s", account.name, error)
             except Exception:  # the answer has begun, so no error page can follow
                 log.exception("the stream of a console page of %s failed", account.name)
     return response

@@ -10,6 +10,7 @@ from openwx.config import ReportSettings
 from openwx.reporter import tls
 from openwx.reporter.delivery_error import words_of_network
 from openwx.reporter.post import url_for, with_client
+from openwx.transports.sessions import HeldBackError
 
 log = logging.getLogger("openwx.report")
 
@@ -42,6 +43,8 @@ async def poll(
                 async for _ in response.content.iter_chunked(64 * 1024):
                     pass
                 problem = f"HTTP {response.status}" if response.status >= 400 else ""
+        except HeldBackError:
+            continue  # nothing was sent; `running` waits for the lease
         # TimeoutError is an OSError. At a redirect, an impossible host name is a UnicodeError, and what ``urls.py``
         # knows of is an IndexError.
         except (aiohttp.ClientError, OSError, UnicodeError, IndexError) as error:

@@ -31,6 +31,7 @@ from openwx.reporter.post_result import (
 )
 from openwx.store.records import PublishedReport, Report
 from openwx.throttle import Throttle
+from openwx.transports.sessions import HeldBackError
 from openwx.urls import parsed
 
 log = logging.getLogger("openwx.report")
@@ -65,7 +66,8 @@ class Poster:
         clock: Callable[[], float] = time.time,
         gate: Gate | None = None,
     ) -> None:
-        """``gate`` is passed right before each request; None is one that is always open."""
+        """``gate`` is passed before each request; None is one that is always open. ``http`` may pass it once more when
+        there is a connection, which can take long."""
         self._name = account if target.is_post_api else f"{account}: {target.name}"
         self._headers = target.headers
         self._url = address_of(target)
@@ -101,6 +103,14 @@ class Poster:
         return result
 
     async def _post(self, url: URL, report: Report) -> PostResult | _Moved:
+        while True:
+            try:
+                return await self._post_once(url, report)
+            except HeldBackError:
+                continue  # the next one waits for the lease
+
+    async def _post_once(self, url: URL, report: Report) -> PostResult | _Moved:
+        """Post a report. Raise ``HeldBackError`` where the lease ended before anything was sent."""
         data, headers = await self._permitted(report)
         try:
             async with self._http.post(
@@ -112,6 +122,8 @@ class Poster:
                 ssl=self._tls,
             ) as response:
                 return await self._judge(response, report)
+        except HeldBackError:
+            raise
         except aiohttp.ConnectionTimeoutError:
             seconds = f"{self._timeout.connect:g}"
             error = delivery_error.made(DeliveryErrorCode.NOT_CONNECTED_WITHIN, seconds=seconds)

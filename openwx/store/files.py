@@ -6,6 +6,7 @@ A store knows a file by its key, which openwx made: date and random digits, noth
 """
 
 import re
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
@@ -50,8 +51,15 @@ class MediaStore(Protocol):
     async def has(self, key: str) -> bool:
         """Return whether there is a file of this key."""
 
-    async def delete(self, keys: Collection[str]) -> None:
-        """Delete what is stored under these keys. A key without a file is none of its business."""
+    async def now(self) -> float:
+        """Return the time by the clock that says when files are put, in Unix seconds."""
+
+    async def delete(self, keys: Collection[str], *, put_before: float) -> None:
+        """Delete what is stored under these keys. A key without a file is none of its business.
+
+        Another process may need a file anew while this one waits: the database keeps what was put since ``put_before``.
+        A bucket cannot tell.
+        """
 
     async def older(self, than_s: float) -> list[str]:
         """Return keys of files that were put longer ago than so many seconds; perhaps not all of them at once."""
@@ -82,7 +90,11 @@ class FolderStore:
         """Return whether it is in the folder: whoever asks has looked there."""
         return False
 
-    async def delete(self, keys: Collection[str]) -> None:
+    async def now(self) -> float:
+        """Return the time of this machine."""
+        return time.time()
+
+    async def delete(self, keys: Collection[str], *, put_before: float) -> None:
         """Leave files to their age."""
 
     async def older(self, than_s: float) -> list[str]:

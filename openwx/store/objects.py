@@ -7,6 +7,7 @@ Endpoint, region and credentials come from the usual variables of the environmen
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -98,7 +99,10 @@ class S3Store:
                 return False
             return True
 
-    async def delete(self, keys: Collection[str]) -> None:
+    async def now(self) -> float:
+        return time.time()
+
+    async def delete(self, keys: Collection[str], *, put_before: float) -> None:
         for key in keys:
             require_key(key)
             async with _worded_errors():

@@ -51,7 +51,7 @@ class Sessions:
     ) -> None:
         self.gate = gate or always_open()
         self._proxy = proxy
-        options["request_class"] = _through_gate(self.gate)
+        options["request_class"] = through_gate(self.gate)
         self._direct = aiohttp.ClientSession(connector=connector, connector_owner=False, **options)
         self._proxied = _through(proxy, options) if proxy else self._direct
 
@@ -90,8 +90,8 @@ class Sessions:
             yield answer
 
 
-def _through_gate(gate: Gate) -> type[ClientRequest]:
-    """Make a class of requests that leave only while the gate is open."""
+def through_gate(gate: Gate) -> type[ClientRequest]:
+    """Make a class of requests that leave only while the gate is open: ``HeldBackError`` or ``LeaseLost`` otherwise."""
 
     class GatedRequest(ClientRequest):
         async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:

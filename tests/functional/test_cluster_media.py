@@ -261,7 +261,7 @@ async def test_an_accepted_file_that_is_nowhere_ends_in_words(scene: Scene, tmp_
 async def test_nothing_is_accepted_while_its_file_cannot_be_stored(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("openwx.accounts.media.keeping.STORE_WITHIN_S", -24.0)
+    monkeypatch.setattr("openwx.accounts.media.keeping.STORE_WITHIN_S", 1.0)
     node = await scene.first()
     if scene.bucket is not None:
         scene.bucket.remove()
@@ -335,7 +335,7 @@ async def test_a_bucket_that_nobody_made_stops_the_start(
 async def test_a_bucket_that_is_away_stops_nothing(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("openwx.accounts.media.keeping.STORE_WITHIN_S", -24.0)
+    monkeypatch.setattr("openwx.accounts.media.keeping.STORE_WITHIN_S", 1.0)
     for name, value in buckets.variables("http://127.0.0.1:1").items():
         monkeypatch.setenv(name, value)
     cluster.names = (NAME,)

@@ -9,11 +9,13 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from openwx.api.disconnect import has_begun
 from openwx.config import AccessSettings, AccountSettings, Settings
 from openwx.simulator import Account, Fault, Simulator
 from openwx.simulator.media import JPEG
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tests.rows import rows
 
 from .visitor import Page, Visitor
@@ -362,6 +364,24 @@ async def test_the_stream_ends_with_the_session(world: World, comes: Comes) -> N
         async with asyncio.timeout(PATIENCE_S):
             while await answer.content.readline():
                 pass
+
+
+async def test_a_browser_that_leaves_before_the_stream_begins_is_no_failure(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="openwx.web")
+
+    async def leaves(response: web.StreamResponse, request: web.BaseRequest) -> bool:
+        assert request.transport is not None
+        request.transport.abort()
+        return await has_begun(response, request)
+
+    monkeypatch.setattr("openwx.console.live.has_begun", leaves)
+    await visitor.open(ACCOUNT)
+    with pytest.raises(aiohttp.ClientError):
+        await visitor.http.get(f"{visitor.url}{ACCOUNT}/live?view=feed")
+    await until(lambda: "disconnected before" in caplog.text)
+    assert [one.getMessage() for one in caplog.records if one.levelno > logging.INFO] == []
 
 
 async def test_the_stream_shows_what_changes(world: World, account: Account, comes: Comes) -> None:

@@ -225,3 +225,29 @@ async def live_goes_on(visitor: Visitor, owners: dict[str, str]) -> None:
         async with visitor.http.get(url) as response:
             assert response.status == 200
             assert b"event: " in await response.content.readuntil(b"\n\n")
+
+
+async def test_one_that_stopped_by_itself_is_started_anew_with_other_settings(
+    cluster: Hopping,
+) -> None:
+    """As where one node is alone; another node knows by asking that it has stopped."""
+    await cluster.begins("a", "b")
+    settings = {"base_url": cluster.simulator.url, "send_interval": "0"}
+    await cluster.nodes["a"].get("start_client", client="new", **settings)
+    who = cluster.simulator.add_account("one more", friends=1, groups=1)
+    await who.phone.logs_in()
+    there = (await cluster.runs("new"))["new"]
+    here = cluster.nodes[cluster.other(there)]
+    who.refuse_login(1203)
+    who.phone.logs_out_web()
+    await who.phone.sees_push_login()
+    who.phone.confirm()
+    await until_seen(lambda: cluster.state("new", here), lambda state: state == "stop")
+    again = await here.get("start_client", client="new", transport="ilink", **settings)
+    assert again.json["status"] == "success"
+
+    async def kind() -> str:
+        (client,) = (await here.get("check_client", client="new")).json["client"]
+        return str(client["transport"])
+
+    await until_seen(kind, lambda kind: kind == "ilink")

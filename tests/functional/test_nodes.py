@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from openwx.cluster import starting
 from openwx.config import AccessSettings
 from openwx.config.models import AccessKey
 from tests.patience import until, until_seen
@@ -198,6 +199,56 @@ async def test_one_that_stopped_by_itself_is_started_from_another_node(cluster: 
     await who.phone.sees_push_login()
     who.phone.confirm()
     assert (await cluster.runs())["n0"] == there
+
+
+async def test_a_stop_while_no_node_has_the_account_is_told_once(cluster: Cluster) -> None:
+    cluster.names = ("n0", "n1")
+    owners = await starts(cluster, "a", "b")
+    there = owners["n1"]
+    here = cluster.nodes[owners["n0"]]
+    for name in cluster.nodes:
+        await cluster.drains(name)
+    await cluster.until_owned(lambda owners: not any(owners.values()))
+    assert (await here.get("stop_client", client="n1")).code == 0
+    await cluster.drains(there, on=False)
+    await cluster.receiver.get(event="stop")
+    await cluster.runs("n0")
+    await cluster.delivers("n0", "later")
+    (stop,) = (one for one in cluster.receiver.uploads if one.json.get("event") == "stop")
+    assert stop.query["client"] == "n1"
+    started = (await here.get("start_client", client="n1")).json
+    assert started["status"] == "success"
+    await cluster.runs("n1")
+
+
+async def test_a_second_start_changes_no_settings_and_says_so(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of an account that no node has at the moment."""
+    monkeypatch.setattr(starting, "OWNER_WITHIN_S", 0.1)
+    cluster.names = ("n0",)
+    await starts(cluster, "a", "b")
+    a, b = cluster.nodes["a"], cluster.nodes["b"]
+    settings = {"base_url": cluster.simulator.url, "send_interval": "0", "post_event": "1"}
+    assert (await a.get("start_client", client="new", **settings)).json["status"] == "success"
+    who = cluster.simulator.add_account("one more", friends=1, groups=1)
+    await who.phone.logs_in()
+    owners = await cluster.runs("new")
+
+    async def starts_again() -> None:
+        for node in (a, b):
+            again = await node.get("start_client", client="new", transport="ilink")
+            assert again.json["status"] == "client already exists"
+
+    await starts_again()
+    for name in cluster.nodes:
+        await cluster.drains(name)
+    await cluster.until_owned(lambda owners: not any(owners.values()))
+    await starts_again()
+    await cluster.drains(owners["new"], on=False)
+    owner = (await cluster.runs("new"))["new"]
+    (client,) = (await cluster.nodes[owner].get("check_client", client="new")).json["client"]
+    assert client["transport"] == "web"
 
 
 # -- limits ----------------------------------------------------------------------------------------------

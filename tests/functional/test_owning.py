@@ -12,13 +12,14 @@ from aiohttp import web
 from openwx import store
 from openwx.api.answers import failure
 from openwx.domain.contacts import Friend
-from openwx.domain.events import State
+from openwx.domain.events import State, Stopped
 from openwx.errors import CallerError, Code, LeaseLost
 from openwx.reasons import ReasonCode
 from openwx.simulator import Account, ClawBot, Fault, Simulator
 from openwx.simulator.samples import png
 from openwx.store.base import Journal
-from tests.patience import PATIENCE_S, until
+from openwx.transports.base import Batch
+from tests.patience import PATIENCE_S, until, until_seen
 
 from .owners import Owner, owner
 from .world import Behaviour, Receiver, Upload, World, answers, never_answers, says
@@ -246,6 +247,32 @@ async def test_an_account_whose_write_was_fenced_is_abandoned(
             assert len(await receiver.gets(1, content="not acknowledged")) == 1
             assert message.msg_id in account.handed_out
             assert account.logins == 1
+
+
+async def test_the_next_term_of_the_same_process_gets_no_writes_of_the_last_one(
+    world: World, journal: Journal, account: Account, receiver: Receiver
+) -> None:
+    """They would wait for the end of that term: nobody delivers them in it."""
+    receiver.fails(status=400, content="refused")
+    async with owner(world, journal) as one:
+        await logs_in(one, world)
+        account.friend("小灰").says("refused")
+        await until_seen(one.account.outbox.count_failed)
+        one.gate.close()
+        await one.ends()
+        async with owner(world, journal) as other:
+            await other.reaches(State.RUNNING)
+            for late in (
+                one.account.outbox.retry(None),
+                one.account.outbox.drop(None),
+                one.account.deliver(Batch(events=[Stopped()])),
+            ):
+                with pytest.raises(LeaseLost):
+                    await late
+            receiver.behaves_well()
+            assert await other.account.outbox.retry(None) == 1
+            await receiver.gets(2, content="refused")
+            assert not receiver.got(event="stop")
 
 
 async def test_an_account_that_is_lost_in_a_pause_is_abandoned(

@@ -23,6 +23,7 @@ from openwx.config import ReportSettings
 from openwx.domain.media import LocalMedia, MediaRef
 from openwx.errors import WeChatError
 from openwx.keyedlock import KeyedLock
+from openwx.lease import Gate
 from openwx.reporter.payload import with_path
 from openwx.store.base import JournalError
 from openwx.store.files import FileStoreError, NotStoredError
@@ -84,6 +85,7 @@ class AccountFiles:
         *,
         transport: Transport,
         status: AccountStatus,
+        gate: Gate | None = None,
     ) -> None:
         self._account = account
         self._with_data = settings.post_media_data
@@ -93,7 +95,7 @@ class AccountFiles:
         self._timing = resources.pace
         self._transport = transport
         self._status = status
-        self.keeper = Keeper(account, resources)
+        self.keeper = Keeper(account, resources, gate)
         """Keeps the files in the store."""
         self._fetching = KeyedLock()
         self._one_at_a_time = asyncio.Lock()

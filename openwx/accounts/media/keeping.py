@@ -15,6 +15,7 @@ from openwx import backoff
 from openwx.accounts.media.folder import MediaFolder, key_in, key_of
 from openwx.accounts.resources import Resources
 from openwx.keyedlock import KeyedLock
+from openwx.lease import Gate, always_open
 from openwx.store.base import JournalError
 from openwx.store.files import PIECE, FileStoreError, MediaStore
 
@@ -37,8 +38,10 @@ def within_s(most: int) -> float:
 class Keeper:
     """The files of one account in the store."""
 
-    def __init__(self, account: str, resources: Resources) -> None:
+    def __init__(self, account: str, resources: Resources, gate: Gate | None = None) -> None:
+        """Nothing is deleted without having passed the ``gate``; None is one that is always open."""
         self._account = account
+        self._gate = gate or always_open()
         self._journal = resources.journal
         self._folder = resources.folder
         self._store = resources.media_store
@@ -46,8 +49,7 @@ class Keeper:
         self._changing = KeyedLock()
         self._stored: set[str] = set()
         """Names of files that are in the store, as far as is known, or cannot be put from here."""
-        self._is_away = False
-        """Whether the store has failed for long, and not worked since: then nobody waits for it."""
+        self._reach = resources.media_reach
         self._naming: Counter[str] = Counter()
         """Names in batches that are being written."""
         self._to_look_at: set[str] = set()
@@ -85,7 +87,7 @@ class Keeper:
 
     async def keep_if_possible(self, attachments: Iterable[str]) -> None:
         """As ``keep``, but what cannot be put now stays on this node alone, and is tried again by ``run``."""
-        if self._is_away:
+        if self._reach.is_away:
             return
         try:
             await self.keep(attachments)
@@ -94,7 +96,10 @@ class Keeper:
             log.warning(words, self._account, error)
 
     async def run(self) -> None:
-        """Delete what nothing waits for any more, and put what could not be put before, until cancelled."""
+        """Delete what nothing waits for any more, and put what could not be put before, until cancelled.
+
+        Raise ``LeaseLost``.
+        """
         if not self._store.has_copies:
             return
         self.watch(await self._journal.until_done(self._needed, self._log_unread))
@@ -114,24 +119,24 @@ class Keeper:
     async def _put(self, name: str) -> None:
         """Put a file, and try again for a while."""
         failure = FileStoreError("the store of media does not answer")
+        path = self._folder.path_of(name)
         try:
-            async with asyncio.timeout(within_s(self._folder.max_size)):
-                path = self._folder.path_of(name)
+            async with asyncio.timeout(within_s(await asyncio.to_thread(_size_of, path))):
                 for pause_s in self._timing.backoff():
                     try:
                         return await self._put_once(name, path)
                     except FileStoreError as error:
                         failure = error
-                    if self._is_away or not await asyncio.to_thread(path.is_file):
+                    if self._reach.is_away or not await asyncio.to_thread(path.is_file):
                         raise failure
                     await asyncio.sleep(pause_s)
         except TimeoutError:
-            self._is_away = True
+            self._reach.is_away = True
         raise failure
 
     async def _put_once(self, name: str, path: Path) -> None:
         await self._store.put(key_of(name), path)
-        self._is_away = False
+        self._reach.is_away = False
 
     # -- in the background -----------------------------------------------------------------------------------
 
@@ -144,9 +149,11 @@ class Keeper:
         self._some.clear()
         gone: set[str] = set()
         try:
+            began = await self._store.now()  # before it is known that the account is ours
+            await self._gate.passed()
             needed = await self._needed()
             for name in sorted(looked_at - needed):
-                await self._delete(name)
+                await self._delete(name, began)
                 gone.add(name)
             for name in sorted((looked_at & needed) - self._stored):
                 await self._put_again(name)
@@ -156,12 +163,14 @@ class Keeper:
         self.watch(looked_at - gone)
         return bool(gone)
 
-    async def _delete(self, name: str) -> None:
+    async def _delete(self, name: str, began: float) -> None:
+        """Delete a file that nothing waited for since ``began``. What a later owner has put since then stays."""
         async with self._changing.hold(name):
             if self._naming[name] or name in self._to_look_at:
                 return  # it was named once more meanwhile, and is looked at again
-            async with asyncio.timeout(within_s(self._folder.max_size)):
-                await self._store.delete([key_of(name)])
+            await self._gate.passed()
+            async with asyncio.timeout(min(within_s(self._folder.max_size), self._gate.left_s)):
+                await self._store.delete([key_of(name)], put_before=began)
             self._stored.discard(name)
 
     async def _put_again(self, name: str) -> None:
@@ -178,6 +187,14 @@ class Keeper:
         log.error("%s: it cannot be read which files are waited for: %s", self._account, error)
 
 
+def _size_of(path: Path) -> int:
+    """Return the size of a file, 0 if it is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 async def tidy(store: MediaStore, folder: MediaFolder, attachments: Set[str]) -> None:
     """Put what journals wait for, is here, and not in the store; delete what nothing has waited for a day.
 
@@ -192,6 +209,7 @@ async def tidy(store: MediaStore, folder: MediaFolder, attachments: Set[str]) ->
         if await asyncio.to_thread(path.is_file) and not await store.has(key_of(name)):
             await store.put(key_of(name), path)
     needed = set(map(key_in, attachments))
+    began = await store.now()
     orphans = [key for key in await store.older(ORPHAN_S) if key not in needed]
     if orphans:
-        await store.delete(orphans)
+        await store.delete(orphans, put_before=began)

@@ -11,10 +11,12 @@ import msgspec
 from aiohttp import hdrs, web
 
 from openwx import sse
+from openwx.api.disconnect import has_begun
 from openwx.api.peers.client import READ_S, Lost
 from openwx.api.peers.hop import TAKEN
 from openwx.api.slow_client import SlowClient, SlowClientError
 from openwx.neterrors import describe
+from openwx.store.base import JournalError
 
 log = logging.getLogger("openwx.web")
 
@@ -125,14 +127,15 @@ async def pass_on(
     response = web.StreamResponse(status=answered.status, headers=headers)
     if length is not None:
         response.headers[hdrs.CONTENT_LENGTH] = length
-    await response.prepare(request)
-    if not answered.rest:
+    if not await has_begun(response, request) or not answered.rest:
         return response
     try:
         await response.write(answered.body)
         async for piece in _pieces(answered.response, READ_S):
             await response.write(piece)
-    except (Lost, ConnectionError) as error:
+    except ConnectionError:
+        log.debug("the caller disconnected before the end of the answer")
+    except Lost as error:
         log.warning("an answer of another node breaks off: %s", error)
         response.force_close()
         if request.transport is not None:
@@ -155,8 +158,7 @@ async def pass_on_stream(
     """
     client = SlowClient(request)
     response = web.StreamResponse(status=answered.status, headers={**answered.headers(), **more})
-    await response.prepare(request)
-    if request.method == hdrs.METH_HEAD:
+    if not await has_begun(response, request) or request.method == hdrs.METH_HEAD:
         return response
     tail = _Tail()
     closing = asyncio.ensure_future(_close_in_time(client, answered.response, may_continue))
@@ -189,8 +191,11 @@ async def _close_in_time(
     client: SlowClient, response: aiohttp.ClientResponse, may_continue: MayContinue
 ) -> None:
     """Close the owner's side as soon as the reader has disconnected, or may not go on."""
-    while not client.is_gone() and await may_continue():  # noqa: ASYNC110 - nothing tells of it
-        await asyncio.sleep(LOOK_S)
+    try:
+        while not client.is_gone() and await may_continue():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(LOOK_S)
+    except JournalError as error:
+        log.info("a stream ends: whether its reader may go on is not known now: %s", error)
     response.close()
 
 

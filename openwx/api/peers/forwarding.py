@@ -21,6 +21,7 @@ from openwx.api.callers import ANYBODY, Caller
 from openwx.api.peers.answer import Answered, MayContinue, begin, pass_on, pass_on_stream
 from openwx.api.peers.call import Call
 from openwx.api.peers.client import Lost, NotAsked, NotOwner, PeerClient
+from openwx.api.peers.hop import refusal_in
 from openwx.api.peers.relay import PeerStream
 from openwx.api.peers.spool import Spool
 from openwx.api.visible import VisibleGateway
@@ -154,7 +155,7 @@ class Forwarding:
             try:
                 return await self._client.connect(owner, call)
             except aiohttp.WSServerHandshakeError as error:
-                raise _refused(error.status) from error
+                raise refusal_in(error.headers or {}) or _refused(error.status) from error
 
         @asynccontextmanager
         async def connected() -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
@@ -220,6 +221,7 @@ class Forwarding:
                 try:
                     answer = await ask(asked)
                 except (NotAsked, Lost) as error:
+                    _require_whole(call)
                     why = error
                 else:
                     metrics.HOPS.labels(asked.node.node, "answered").inc()
@@ -228,7 +230,6 @@ class Forwarding:
                 level = logging.WARNING if is_first else logging.DEBUG
                 words = "%s: the node %s does not answer a call: %s"
                 log.log(level, words, call.account, asked.node.node, why)
-                _require_whole(call)
                 is_unknown = is_unknown or isinstance(why, Lost)
                 goes_on = call.is_repeatable or (is_first and not is_unknown)
             if not goes_on or steady() > until or is_gone():
@@ -278,10 +279,7 @@ def _failed(call: Call, why: Exception, *, is_unknown: bool) -> CallerError:
 
 
 def _refused(status: int) -> CallerError:
-    """Word why an owner opens no stream, whose words a WebSocket's handshake does not have."""
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        words = "the node that runs the account has as many streams as it may have; close one first"
-        return CallerError(Code.QUEUE_FULL, words)
+    """Word that an owner opens no stream, and does not say why."""
     words = f"the node that runs the account opens no stream now (HTTP {status})"
     return CallerError(Code.NOT_RUNNING, words, retry_after=RETRY_AFTER_S)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
+from aiohttp import hdrs, web
 
 from openwx.api.callers import Caller, Scope
 from openwx.errors import CallerError, Code
@@ -21,8 +22,11 @@ TAKEN = "Openwx-Hop-Taken"
 """With an answer: under this name the events in it can be given back, since nobody may be there to have them."""
 BACK = "Openwx-Hop-Back"
 """With a hop that only gives back what was taken."""
+REFUSAL = "Openwx-Hop-Refusal"
+"""With the refusal of a WebSocket: its body, for whose reader a handshake has none."""
 _LONGEST = 1000
 _MOST_ACCOUNTS = 10_000
+_LONGEST_REFUSAL = 4000
 
 _Text = Annotated[str, msgspec.Meta(max_length=_LONGEST)]
 _Names = Annotated[tuple[_Text, ...], msgspec.Meta(max_length=_MOST_ACCOUNTS)]
@@ -70,3 +74,31 @@ def read(headers: Mapping[str, str], secret: str) -> Hop:
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         words = f"the header {HOP} cannot be read; all nodes must have the same version: {error}"
         raise CallerError(Code.BAD_PARAMETER, words) from None
+
+
+class _Refusal(msgspec.Struct):
+    """The body of an error."""
+
+    code: int
+    status: _Text
+
+
+def with_refusal(request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:
+    """Return the answer to a hop, with its body in a header, too, where it refuses a WebSocket."""
+    body = response.body if isinstance(response, web.Response) else None
+    if (
+        hdrs.UPGRADE in request.headers
+        and isinstance(body, bytes)
+        and len(body) <= _LONGEST_REFUSAL
+    ):
+        response.headers[REFUSAL] = urlsafe_b64encode(body).decode()
+    return response
+
+
+def refusal_in(headers: Mapping[str, str]) -> CallerError | None:
+    """Return why an owner refused a WebSocket; None where it does not say so."""
+    try:
+        said = msgspec.json.decode(urlsafe_b64decode(headers.get(REFUSAL, "")), type=_Refusal)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        return None
+    return CallerError(said.code, said.status)

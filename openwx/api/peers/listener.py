@@ -15,7 +15,7 @@ from openwx.api import answers
 from openwx.api.access import Access
 from openwx.api.callers import Caller
 from openwx.api.connection import authenticate
-from openwx.api.peers.hop import BACK, TAKEN, Hop, read
+from openwx.api.peers.hop import BACK, TAKEN, Hop, read, with_refusal
 from openwx.api.routing import LongPoll
 from openwx.cluster.directory import Directory, Owner
 from openwx.errors import CallerError, Code
@@ -101,6 +101,9 @@ class Doorman:
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Have a hop handled: a middleware of aiohttp."""
+        return with_refusal(request, await self._answer(request, handler))
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             hop = read(request.headers, self._secret)
             await self._require_mine(hop)

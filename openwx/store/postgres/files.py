@@ -3,6 +3,7 @@
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -40,7 +41,8 @@ INSERT INTO files VALUES ($1, $2, $3, extract(epoch FROM clock_timestamp()), $4)
 ON CONFLICT (key, part) DO UPDATE SET size = excluded.size, created = excluded.created, data = excluded.data"""
 _GET = "SELECT size, data FROM files WHERE key = $1 AND part = $2"
 _HAS = "SELECT 1 FROM files WHERE key = $1 AND part = 0"
-_DELETE = "DELETE FROM files WHERE key = ANY($1::text[])"
+_NOW = "SELECT extract(epoch FROM clock_timestamp())::double precision"
+_DELETE = "DELETE FROM files WHERE key = ANY($1::text[]) AND created <= $2"
 _OLDER = """
 SELECT key FROM files WHERE part = 0 AND created < extract(epoch FROM clock_timestamp()) - $1::double precision
 ORDER BY created LIMIT $2"""
@@ -104,9 +106,13 @@ class DatabaseStore:
         async with self._connection() as connection:
             return await connection.fetchval(_HAS, key) is not None
 
-    async def delete(self, keys: Collection[str]) -> None:
+    async def now(self) -> float:
         async with self._connection() as connection:
-            await connection.execute(_DELETE, list(keys))
+            return float(await connection.fetchval(_NOW))
+
+    async def delete(self, keys: Collection[str], *, put_before: float) -> None:
+        async with self._connection() as connection:
+            await connection.execute(_DELETE, list(keys), put_before)
 
     async def older(self, than_s: float) -> list[str]:
         async with self._connection() as connection:
@@ -116,7 +122,7 @@ class DatabaseStore:
         async with self._connection() as connection:
             await connection.execute(_PUT, _CHECKED, 0, 1, b"x")
             await connection.fetchrow(_GET, _CHECKED, 0)
-            await connection.execute(_DELETE, [_CHECKED])
+            await connection.execute(_DELETE, [_CHECKED], math.inf)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:

@@ -32,6 +32,8 @@ class Shelf:
         self.files: dict[str, bytes] = {}
         self.old: list[str] = []
         self.is_away = False
+        self.tried = 0
+        """How often something was asked of it."""
         self.puts: list[str] = []
         self.gets: list[str] = []
 
@@ -51,10 +53,15 @@ class Shelf:
         self._require()
         return key in self.files
 
-    async def delete(self, keys: Collection[str]) -> None:
+    async def now(self) -> float:
+        self._require()
+        return len(self.puts)
+
+    async def delete(self, keys: Collection[str], *, put_before: float) -> None:
         self._require()
         for key in keys:
-            self.files.pop(key, None)
+            if key not in self.puts[int(put_before) :]:
+                self.files.pop(key, None)
 
     async def older(self, than_s: float) -> list[str]:
         self._require()
@@ -64,6 +71,7 @@ class Shelf:
         self._require()
 
     def _require(self) -> None:
+        self.tried += 1
         if self.is_away:
             raise FileStoreError("the shelf is away")
 

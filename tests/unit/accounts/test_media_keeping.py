@@ -11,6 +11,9 @@ import pytest
 from openwx.accounts.media import keeping
 from openwx.accounts.media.folder import key_of
 from openwx.accounts.media.keeping import Keeper, tidy
+from openwx.errors import LeaseLost
+from openwx.lease import Gate, Lease
+from openwx.steady import steady
 from openwx.store.files import FileStoreError, FolderStore
 from tests.patience import until
 
@@ -112,6 +115,68 @@ async def test_what_a_former_owner_has_put_is_deleted_too(
         await until(lambda: not shelf.files)
 
 
+async def test_what_the_next_owner_has_named_again_is_not_deleted_by_the_former_one(
+    here: Process, keeper: Keeper, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The former one stood still after it had seen that nothing waits for the file, whatever its gate says."""
+    file = await here.file()
+    with keeper.naming([file.kept_as]):
+        await keeper.keep([file.kept_as])
+    files = here.journal.files
+
+    async def and_then(account: str) -> set[str]:
+        found = await files(account)
+        next_owner = Keeper("me", here.resources)
+        with next_owner.naming([file.kept_as]):
+            await next_owner.keep([file.kept_as])
+            await here.report(file.kept_as)
+        return found
+
+    monkeypatch.setattr(here.journal, "files", and_then)
+    await keeper._look()
+    assert shelf.files
+
+
+@pytest.mark.parametrize("when", ["before it looks", "before it deletes"])
+async def test_one_that_is_lost_deletes_nothing(
+    when: str, here: Process, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(Lease())
+    keeper = Keeper("me", here.resources, gate)
+    file = await here.file()
+    with keeper.naming([file.kept_as]):
+        await keeper.keep([file.kept_as])
+    files = here.journal.files
+
+    async def and_then(account: str) -> set[str]:
+        found = await files(account)
+        gate.close()
+        return found
+
+    if when == "before it looks":
+        gate.close()
+    else:
+        monkeypatch.setattr(here.journal, "files", and_then)
+    with pytest.raises(LeaseLost):
+        await keeper._look()
+    assert shelf.files
+
+
+async def test_in_a_pause_nothing_is_deleted(here: Process, shelf: Shelf) -> None:
+    lease = Lease()
+    keeper = Keeper("me", here.resources, Gate(lease))
+    file = await here.file()
+    with keeper.naming([file.kept_as]):
+        await keeper.keep([file.kept_as])
+    lease.renew(steady() - 1)
+    looking = asyncio.ensure_future(keeper._look())
+    await asyncio.wait({looking}, timeout=0.1)
+    assert shelf.files
+    lease.renew(steady() + 3600)
+    assert await looking
+    assert not shelf.files
+
+
 async def test_a_store_that_is_away_is_told_and_what_it_missed_is_put_later(
     here: Process,
     keeper: Keeper,
@@ -148,6 +213,19 @@ async def test_while_the_store_is_away_nobody_waits_for_it_again(
     await keeper.keep([second.kept_as])
     await keeper.keep_if_possible([first.kept_as])
     assert len(shelf.files) == 2
+
+
+async def test_one_account_finds_out_for_all_that_the_store_is_away(
+    here: Process, keeper: Keeper, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "STORE_WITHIN_S", -0.9)
+    shelf.is_away = True
+    await keeper.keep_if_possible([(await here.file(b"x" * 2**19)).kept_as])
+    tried = shelf.tried
+    assert tried
+    monkeypatch.setattr(keeping, "STORE_WITHIN_S", 3600.0)
+    await Keeper("another", here.resources).keep_if_possible([(await here.file()).kept_as])
+    assert shelf.tried == tried
 
 
 async def test_a_file_that_is_gone_is_not_tried_for_long(here: Process, keeper: Keeper) -> None:

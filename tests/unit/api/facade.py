@@ -3,7 +3,8 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -130,9 +131,18 @@ class Files:
         return report
 
 
+class NoStream:
+    """A stream that has no reports."""
+
+    @asynccontextmanager
+    async def read(self, *_: object) -> AsyncIterator[None]:
+        yield None
+
+
 class Account:
     def __init__(self, name: str) -> None:
         self.name = name
+        self.stream = NoStream()
         self.state = State.RUNNING
         self.state_reason = ""
         self.reason = reason(ReasonCode.IN_SYNC)
@@ -183,7 +193,7 @@ class StandIn:
         self.settings = Settings(access=access or AccessSettings())
         self.accounts = {"default": Account("default")}
         self.port = 3000
-        self.streams = Slots()
+        self.streams: Slots = Slots()
         self._folder = tempfile.TemporaryDirectory()
         self.folder = MediaFolder(Path(self._folder.name), max_size=MAX_MEDIA)
         self.stopping: list[tuple[str, float]] = []

@@ -26,11 +26,18 @@ def node(name: str, *, draining: bool = False, most: int = 100, url: str = "") -
     )
 
 
-def account(name: str, owner: str = "", *, wanted: bool = True, after: str = "") -> OwnedAccount:
+def account(
+    name: str,
+    owner: str = "",
+    *,
+    wanted: bool = True,
+    after: str = "",
+    settings: bytes = b'{"secret": "s3cr3t"}',
+) -> OwnedAccount:
     return OwnedAccount(
         account=name,
         wanted=wanted,
-        settings=b'{"secret": "s3cr3t"}',
+        settings=settings,
         origin="api",
         owner=uuid_of(owner) if owner else None,
         epoch=3,

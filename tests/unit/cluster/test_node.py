@@ -21,8 +21,8 @@ from openwx.lease import Gate, Lease
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import AccountRecord, ClusterView, Node, OwnedAccount
 from tests.patience import until
+from tests.unit.cluster.seen import account, uuid_of
 from tests.unit.cluster.seen import node as node_of
-from tests.unit.cluster.seen import uuid_of
 
 ME = "a"
 
@@ -154,6 +154,7 @@ class Idle:
         self.gate = gate
         self.state = State.RUNNING
         self.stop_requested = False
+        self.goes_on_elsewhere = False
         self.ended = asyncio.Event()
         self.was: list[str] = []
         self._settled = settled
@@ -168,6 +169,7 @@ class Idle:
             self.ended.set()
 
     def hand_over(self) -> None:
+        self.goes_on_elsewhere = True
         self._ends("handed over")
 
     def stop(self) -> None:
@@ -189,10 +191,12 @@ class Manager:
         self.all: dict[str, Idle] = {}
         self.settled = asyncio.Event()
         self.faulty: set[str] = set()
+        self.settings_of: dict[str, AccountSettings] = {}
 
     def adopt(self, name: str, settings: AccountSettings, gate: Gate) -> Idle:
         if name in self.faulty:
             raise ValueError("a bug")
+        self.settings_of[name] = settings
         self.accounts[name] = self.all[name] = Idle(name, gate, self.settled)
         return self.accounts[name]
 
@@ -348,6 +352,78 @@ async def test_what_is_not_wanted_is_stopped_and_started_when_it_is_again(journa
         await until(lambda: "n0" in manager.accounts)
 
 
+UNTOLD = b'{"has_untold_stop":true}'
+
+
+def untold(table: Table, name: str) -> bool:
+    return b"untold" in table.rows[name].settings
+
+
+async def test_a_stop_that_nobody_told_is_told_once(journal: Journal) -> None:
+    """It was asked for while no node had the account."""
+    world = World(journal, 1)
+    table, manager = world.table, world.manager
+    manager.settled.set()
+    table.rows["n0"] = account("n0", wanted=False, settings=UNTOLD)
+    async with world.running():
+        await until(lambda: table.released)
+        assert manager.all["n0"].was == ["stopped"]
+        assert not untold(table, "n0")
+        looks = table.looks
+        await until(lambda: table.looks > looks + 1)
+    assert table.released == [("n0", "")]
+
+
+async def test_a_stop_that_was_told_is_not_told_again(journal: Journal) -> None:
+    world = World(journal, 1)
+    table, manager = world.table, world.manager
+    manager.settled.set()
+    async with world.running():
+        await until(lambda: "n0" in manager.accounts)
+        first = manager.accounts["n0"]
+        table.set("n0", wanted=False, settings=UNTOLD)
+        await until(lambda: table.released)
+        assert not untold(table, "n0")
+        assert manager.all["n0"] is first
+        assert first.was == ["stopped"]
+
+
+async def test_a_stop_during_a_hand_over_is_left_to_the_next_node(journal: Journal) -> None:
+    world = World(journal, 1)
+    table, manager = world.table, world.manager
+    manager.settled.set()
+    table.nodes.append(node_of("b"))
+    async with world.running():
+        await until(lambda: "n0" in manager.accounts)
+        first = manager.accounts["n0"]
+        await table.assign("n0", "b")
+        await until(lambda: first.was)
+        table.set("n0", wanted=False, settings=UNTOLD)
+        await until(lambda: table.released == [("n0", "b"), ("n0", "")])
+        assert first.was == ["handed over"]
+        assert manager.all["n0"].was == ["stopped"]
+
+
+async def test_what_was_stopped_and_started_between_two_looks_runs_with_its_last_settings(
+    journal: Journal,
+) -> None:
+    world = World(journal, 0)
+    table, manager = world.table, world.manager
+    manager.settled.set()
+    started = b'{"started_with":{"client":"n0","transport":"%s"},"start":"%s"}'
+    table.rows["n0"] = account("n0", settings=started % (b"web", b"1"))
+    async with world.running():
+        await until(lambda: "n0" in manager.accounts)
+        first = manager.accounts["n0"]
+        table.set("n0", settings=started % (b"web", b"2"))
+        looks = table.looks
+        await until(lambda: table.looks > looks + 1)
+        assert first.was == []
+        table.set("n0", settings=started % (b"ilink", b"3"))
+        await until(lambda: manager.settings_of["n0"].transport == "ilink")
+        assert first.was == ["stopped"]
+
+
 @pytest.mark.parametrize("has_row", [False, True])
 async def test_a_stop_is_not_undone_by_what_a_node_notes_of_its_configuration(
     journal: Journal, has_row: bool
@@ -356,15 +432,7 @@ async def test_a_stop_is_not_undone_by_what_a_node_notes_of_its_configuration(
     world = World(journal, 1)
     table = world.table
     world.manager.settled.set()
-    row = OwnedAccount(
-        account="n0",
-        wanted=True,
-        settings=b'{"digest":"of another configuration"}',
-        origin="config",
-        owner=None,
-        epoch=1,
-        next="",
-    )
+    row = account("n0", settings=b'{"digest":"of another configuration"}')
     table.meanwhile = lambda: table.rows.update(n0=replace(table.rows.get("n0", row), wanted=False))
     if has_row:
         table.rows["n0"] = row

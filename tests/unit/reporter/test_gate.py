@@ -2,9 +2,15 @@
 
 import asyncio
 import math
+from collections.abc import AsyncIterator
+from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp.abc import ResolveResult
+from aiohttp.resolver import ThreadedResolver
 
+from openwx.accounts import private_targets
 from openwx.errors import LeaseLost
 from openwx.lease import Lease
 from tests.watchedgate import WatchedGate
@@ -53,6 +59,75 @@ async def test_a_redirect_passes_it_too(
     lease.renew(math.inf)
     await world.done()
     assert [dict(got.query) for got in receiver.got] == [{}, {"moved": "1"}]
+
+
+class SlowResolver(ThreadedResolver):
+    """Finds an address when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+
+    async def resolve(self, *args: Any, **more: Any) -> list[ResolveResult]:
+        self.asked.set()
+        await self.answers.wait()
+        return await super().resolve(*args, **more)
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[SlowResolver]:
+    resolver = SlowResolver()
+    yield resolver
+    await resolver.close()
+
+
+@pytest.fixture
+async def gated(slow: SlowResolver, gate: WatchedGate) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.TCPConnector(resolver=slow) as connector:
+        async with private_targets.session(connector, gate) as session:
+            yield session
+
+
+async def test_a_report_whose_lease_ends_while_it_connects_waits(
+    world: World,
+    receiver: Receiver,
+    lease: Lease,
+    gate: WatchedGate,
+    slow: SlowResolver,
+    gated: aiohttp.ClientSession,
+) -> None:
+    world.http = gated
+    world.start(gate=gate, post_api=receiver.url.replace("127.0.0.1", "localhost"))
+    await world.record(a_message(1))
+    await slow.asked.wait()
+    lease.renew(0.0)
+    slow.answers.set()
+    await gate.holds(1)
+    assert not receiver.got
+    lease.renew(math.inf)
+    await world.done()
+    assert len(receiver.got) == 1
+
+
+async def test_a_report_whose_account_is_lost_while_it_connects_is_not_posted(
+    world: World,
+    receiver: Receiver,
+    gate: WatchedGate,
+    slow: SlowResolver,
+    gated: aiohttp.ClientSession,
+) -> None:
+    world.http = gated
+    world.start(gate=gate, post_api=receiver.url.replace("127.0.0.1", "localhost"))
+    await world.record(a_message(1))
+    await slow.asked.wait()
+    gate.close()
+    slow.answers.set()
+    assert world.task is not None
+    with pytest.raises(BaseExceptionGroup) as ended:
+        await world.task
+    assert ended.group_contains(LeaseLost)
+    assert not receiver.got
 
 
 async def test_the_deliveries_end_when_the_account_is_lost(

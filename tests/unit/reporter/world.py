@@ -60,7 +60,8 @@ class World:
         **settings: Any,
     ) -> None:
         settings.setdefault("post_api", self.receiver.url)
-        self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        if self.http is None or self.http.closed:
+            self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self.reporters = Reporters(
             "me",
             ReportSettings(**settings),

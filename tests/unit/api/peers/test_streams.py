@@ -3,7 +3,9 @@
 import asyncio
 
 import pytest
+from aiohttp import WSMsgType
 
+from openwx.accounts.streams import Slots
 from openwx.api.peers import answer
 from tests.patience import PATIENCE_S, until
 
@@ -76,3 +78,36 @@ async def test_a_reader_who_leaves_frees_the_owner(a: OneNode, b: OneNode, nodes
             await response.content.readuntil(b"\n\n")
         response.close()
         await until(lambda: liar.left)
+
+
+async def refused(node: OneNode, **params: str) -> dict[str, object]:
+    """Open a WebSocket to bob, and return the last message."""
+    url = f"{node.url}/openwx/ws"
+    async with node.session.ws_connect(url, params={"client": "bob", **params}) as socket:
+        async with asyncio.timeout(PATIENCE_S):
+            message = await socket.receive_json()
+            assert (await socket.receive()).type is WSMsgType.CLOSE
+    return message  # type: ignore[no-any-return]
+
+
+async def test_a_socket_that_the_owner_refuses_says_why(a: OneNode, b: OneNode) -> None:
+    b.gateway.streams = Slots(0)
+    end = await refused(a)
+    words = "there are 0 streams already, which is the most; close one first"
+    assert (end["type"], end["code"], end["reason"]) == ("end", 1013, words)
+    end = await refused(a, after="x")
+    assert end["code"] == 1008
+    assert str(end["reason"]).startswith("after must be ")
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b"Openwx-Hop-Refusal: e30=\r\n", b"Openwx-Hop-Refusal: ?\r\n"]
+)
+async def test_a_socket_that_the_owner_refuses_without_words(
+    header: bytes, a: OneNode, b: OneNode, nodes: Nodes
+) -> None:
+    async with Liar.started(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n%s\r\n" % header) as liar:
+        nodes.table.moves("b", liar.url)
+        end = await refused(a)
+    words = "the node that runs the account opens no stream now (HTTP 500)"
+    assert (end["code"], end["reason"]) == (1013, words)

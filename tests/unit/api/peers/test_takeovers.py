@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from openwx.api.peers import client, forwarding
+from openwx.api.peers.spool import IN_MEMORY
 from openwx.errors import CallerError, Code
 from tests.patience import until
 from tests.reply import Reply
@@ -126,6 +127,27 @@ async def test_a_send_with_a_key_is_asked_again(
     assert liar.heads
     assert reply.status != 504
     assert b"k1" in liar.heads[0]
+
+
+@pytest.mark.parametrize("place", ["header", "query"])
+async def test_a_key_beside_a_long_body_counts(
+    place: str, a: OneNode, b: OneNode, c: OneNode, nodes: Nodes
+) -> None:
+    """The body is not read here."""
+    data = {"id": "@a", "content": "hi", "padding": "x" * (2 * IN_MEMORY)}
+    params, headers = {"client": "bob"}, {}
+    if place == "header":
+        headers["Idempotency-Key"] = "k1"
+    else:
+        params["idempotency_key"] = "k1"
+    async with Liar.started() as liar:
+        nodes.table.moves("b", liar.url)
+        liar.then = lambda: b.loses("bob", to=c)
+        reply = await a.call(
+            "send_friend_message", method="POST", data=data, headers=headers, params=params
+        )
+    assert liar.heads
+    assert reply.status != 504
 
 
 async def test_a_key_is_none_where_the_route_knows_no_keys(

@@ -1,12 +1,14 @@
 """What every store of media promises."""
 
 import asyncio
+import math
 import os
 from pathlib import Path
 
 import pytest
 
 from openwx.store.files import FileStoreError, NotStoredError
+from openwx.store.postgres.files import DatabaseStore
 
 from .conftest import Node, Open
 
@@ -68,11 +70,25 @@ async def test_a_copy_is_deleted_once_and_as_often_as_anybody_likes(copying: Ope
     async with copying("here") as here, copying("there") as there:
         await here.store.put(KEY, written(here, b"x" * (2**20 + 5)))
         await here.store.put(OTHER, written(here, b"two", OTHER))
-        await there.store.delete([KEY])
-        await here.store.delete([KEY, "20261127-0000000000000000"])
+        await there.store.delete([KEY], put_before=math.inf)
+        await here.store.delete([KEY, "20261127-0000000000000000"], put_before=math.inf)
         with pytest.raises(NotStoredError):
             await fetched(there)
         assert await fetched(there, OTHER) == b"two"
+
+
+async def test_what_is_put_anew_outlives_a_late_deletion(copying: Open) -> None:
+    """The database tells; a bucket has nothing to tell it by."""
+    async with copying("here") as here, copying("there") as there:
+        path = written(here, b"x" * (2**20 + 5))
+        await here.store.put(KEY, path)
+        began = await there.store.now()
+        await there.store.delete([KEY], put_before=began)
+        assert not await here.store.has(KEY)
+        await here.store.put(KEY, path)
+        await there.store.delete([KEY], put_before=began)
+        if isinstance(there.store, DatabaseStore):
+            assert await fetched(there) == path.read_bytes()
 
 
 async def test_the_folder_keeps_its_files_for_those_who_were_told_their_paths(
@@ -83,7 +99,7 @@ async def test_the_folder_keeps_its_files_for_those_who_were_told_their_paths(
     async with STORES["folder"](request, "here") as here:
         path = written(here, b"x")
         await here.store.put(KEY, path)
-        await here.store.delete([KEY])
+        await here.store.delete([KEY], put_before=math.inf)
         assert (path.read_bytes(), here.store.has_copies) == (b"x", False)
 
 
@@ -92,7 +108,7 @@ async def test_what_is_old_is_listed(copying: Open) -> None:
         assert here.store.has_copies
         await here.store.put(KEY, written(here, b"x" * (2**20 + 5)))
         assert await here.store.older(-60) == [KEY]
-        await here.store.delete([KEY])
+        await here.store.delete([KEY], put_before=math.inf)
         assert await here.store.older(-60) == []
 
 
