@@ -1,6 +1,6 @@
 """The accounts that this process owns, and its counts for each: units, and ids from the highest at the claim."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID, uuid4
 
 import msgspec
@@ -70,6 +70,12 @@ class Terms:
     def accounts(self) -> list[str]:
         """The accounts that this process owns, by name."""
         return sorted(self._terms)
+
+    def not_among(self, epochs: Mapping[str, int]) -> list[str]:
+        """Return the accounts that this process owns in another term than these, or that are not among them."""
+        return [
+            account for account, term in self._terms.items() if epochs.get(account) != term.epoch
+        ]
 
     def begin(self, account: str, term: Term) -> None:
         """Note that an account was claimed: its gate opens with the lease."""
