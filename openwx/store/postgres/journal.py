@@ -288,10 +288,10 @@ class PostgresJournal(ByCondition):
     async def prune(
         self, *, keep_s: float = 7 * 86400, keep: int = 10_000, keep_failed: int = 10_000
     ) -> int:
-        """Prune the accounts that this process owns."""
+        """Prune the accounts that this process owns, and those that nobody owns."""
         count = 0
         before = self._clock() - keep_s
-        for account in self._terms.accounts:
+        for (account,) in await self._read(queries.PRUNABLE, self._terms.incarnation):
             count += await prune_account(
                 self._prune, account, before=before, keep=keep, keep_failed=keep_failed
             )
@@ -299,17 +299,12 @@ class PostgresJournal(ByCondition):
 
     async def _prune(self, account: str, status: DeliveryStatus, before: float, keep: int) -> int:
         count = 0
-        while account in self._terms:
-            term = self._terms.of(account)
-            of = (self._terms.incarnation, account, term.epoch, int(status))
-            try:
-                (deleted,) = (await self._do(queries.PRUNE, *of, before, keep, SLICE))[0]
-            except LeaseLost:
-                self._terms.lose(account, term)
-                break
-            count += deleted
-            if not deleted:
-                break
+        of = (self._terms.incarnation, account, int(status), before, keep, SLICE)
+        try:
+            while deleted := (await self._do(queries.PRUNE, *of))[0][0]:
+                count += deleted
+        except LeaseLost:
+            log.debug("%s is pruned by the node that has it now", account)
         return count
 
     async def prune_media(self, *, keep_s: float) -> None:
