@@ -31,6 +31,8 @@ ALTER TABLE files ALTER COLUMN data SET STORAGE EXTERNAL;
 
 AT_ONCE = 2
 """Connections, so that a large file on its way out does not hold up one that is wanted."""
+DELETED_AT_ONCE = 10
+"""Files that one statement deletes, which may be large, and a statement may not take for ever."""
 _LISTED = 10_000
 _CHECKED = "00000000-0000000000000000"
 
@@ -109,8 +111,10 @@ class DatabaseStore:
             return await connection.fetchval(_HAS, key) is not None
 
     async def delete(self, keys: Collection[str]) -> None:
-        async with self._connection() as connection:
-            await connection.execute(_DELETE, list(keys))
+        every = list(keys)
+        for at in range(0, len(every), DELETED_AT_ONCE):
+            async with self._connection() as connection:
+                await connection.execute(_DELETE, every[at : at + DELETED_AT_ONCE])
 
     async def older(self, than_s: float) -> list[str]:
         async with self._connection() as connection:
