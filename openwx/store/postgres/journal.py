@@ -21,7 +21,14 @@ from openwx.store.base import MAX_SEQ, JournalError
 from openwx.store.condition import ByCondition
 from openwx.store.postgres import queries, schema
 from openwx.store.postgres.checks import check
-from openwx.store.postgres.connections import Address, Readers, Unreachable, not_opened, opened
+from openwx.store.postgres.connections import (
+    READ_S,
+    Address,
+    Readers,
+    Unreachable,
+    not_opened,
+    opened,
+)
 from openwx.store.postgres.edits import Edits
 from openwx.store.postgres.lease_connection import LeaseConnection
 from openwx.store.postgres.membership import Membership
@@ -47,6 +54,8 @@ from openwx.store.records import (
     WriteResult,
 )
 
+MIGRATE_S = 600.0
+"""How long a migration may take, in seconds, and the wait for another node that makes it."""
 PATIENCE_S = 15.0
 """As a node's lease: a third of it is how long an answer may take."""
 SLICE = 1000
@@ -141,8 +150,10 @@ class PostgresJournal(ByCondition):
     async def _prepare(self) -> None:
         connection = await self._address.connect()
         try:
-            await check(connection)
-            await schema.migrate(connection, self._address.schema)
+            async with asyncio.timeout(READ_S):
+                await check(connection)
+            async with asyncio.timeout(MIGRATE_S):
+                await schema.migrate(connection, self._address.schema)
         finally:
             connection.terminate()
 

@@ -189,7 +189,8 @@ class Membership:
         self._lease.renew(-math.inf)
 
     async def _beat(self) -> bool:
-        """Say that this process lives. A node that cannot write does not, as it must not own. Return False if dead."""
+        """Say that this process lives, unless a write has waited for a lease: such a node must not own. Return False
+        if it is dead."""
         is_counted = self._write_waits_s() <= self._node.lease_s
         asked_at = self._clock()
         is_member = await self._connection.do(

@@ -9,7 +9,8 @@ from aiohttp.test_utils import unused_port
 
 from openwx import store
 from openwx.store.base import JournalError, JournalUnavailable
-from openwx.store.postgres import schema
+from openwx.store.postgres import checks, schema
+from openwx.store.postgres import journal as journal_module
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import WriteBatch
@@ -141,6 +142,16 @@ async def test_a_server_that_is_not_there_may_come() -> None:
         async with store.open(f"postgresql://me:secret@127.0.0.1:{port}/x"):
             pass
     assert "secret" not in str(refused.value)
+
+
+async def test_a_server_that_connects_and_says_no_more_may_answer_later(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "_FACTS", "SELECT pg_sleep(8)")
+    monkeypatch.setattr(journal_module, "READ_S", 0.1)
+    with pytest.raises(JournalUnavailable, match="has not answered in time"):
+        async with PostgresJournal(address):
+            pass
 
 
 @pytest.mark.parametrize(
