@@ -20,7 +20,7 @@ from openwx.errors import LeaseLost
 from openwx.lease import Gate, Lease
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import AccountRecord, ClusterView, Node, OwnedAccount
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 from tests.unit.cluster.seen import node as node_of
 from tests.unit.cluster.seen import uuid_of
 
@@ -261,6 +261,23 @@ async def test_what_has_not_started_yet_is_released_without_a_start(journal: Jou
         await until(lambda: len(world.manager.all) == STARTING_AT_A_TIME)
     assert len(world.manager.all) == STARTING_AT_A_TIME
     assert len(world.table.released) == 8
+
+
+async def test_what_waits_for_the_journal_does_not_hold_up_the_end(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def state(_: str) -> dict[str, bytes]:
+        asked.set()
+        raise JournalError("away")
+
+    monkeypatch.setattr(journal, "state", state)
+    world = World(journal, 1)
+    async with asyncio.timeout(PATIENCE_S), world.running():
+        await asked.wait()
+    assert not world.manager.all
+    assert world.table.released == [("n0", "")]
 
 
 async def test_an_account_that_is_lost_is_not_released_and_may_come_back(journal: Journal) -> None:
