@@ -127,7 +127,7 @@ PRUNE_OLD = {
     table: f"""
 DELETE FROM {table} WHERE (account, key) IN (
     SELECT v.account, v.key FROM {table} v JOIN accounts a ON a.account = v.account AND {_NO_OTHER_OWNS}
-    WHERE v.created < $2 ORDER BY v.created LIMIT $3) RETURNING 1"""  # noqa: S608 - ours
+    WHERE v.created < $2 ORDER BY v.created LIMIT $3 FOR UPDATE OF v SKIP LOCKED) RETURNING 1"""  # noqa: S608 - ours
     for table in ("media", "keys")
 }
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from openwx import store
 from openwx.accounts.manager import AccountManager
+from openwx.accounts.registry import AccountRegistry
 from openwx.cluster.node import ClusterNode
 from openwx.cluster.term import STARTING_AT_A_TIME
 from openwx.config import AccountSettings, Settings
@@ -189,6 +190,7 @@ class Manager:
         self.all: dict[str, Idle] = {}
         self.settled = asyncio.Event()
         self.faulty: set[str] = set()
+        self.saved = AccountRegistry()
 
     def adopt(self, name: str, settings: AccountSettings, gate: Gate) -> Idle:
         if name in self.faulty:
@@ -200,8 +202,8 @@ class Manager:
         assert account.ended.is_set()
         del self.accounts[account.name]
 
-    def note(self, saved: object) -> None:
-        return
+    def note(self, saved: AccountRegistry) -> None:
+        self.saved = saved
 
     def stop_soon(self, account: Idle, delay_s: float) -> None:
         account.stop()
@@ -361,6 +363,7 @@ async def test_what_is_not_wanted_is_stopped_and_started_when_it_is_again(journa
         table.set("n0", wanted=False)
         await until(lambda: table.released)
         assert first.was == ["stopped"]
+        assert not manager.saved.of("n0").wanted  # so nobody waits for it to run
         table.set("n0", wanted=True)
         await until(lambda: "n0" in manager.accounts)
 
