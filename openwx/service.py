@@ -386,7 +386,8 @@ async def log_out(settings: Settings, only: str | None = None) -> None:
     folder meanwhile, and no other node may run the accounts.
 
     A failure with one session does not stop the others. Raises ``ConfigError`` where the data folder is in use, an
-    account runs elsewhere or is unknown, the first ``WeChatError`` where the logout did not reach WeChat.
+    account runs elsewhere or is unknown, the first ``WeChatError`` where the logout did not reach WeChat, and
+    ``LeaseLost`` once another node may run an account.
     """
     problem: WeChatError | None = None
     async with AsyncExitStack() as stack:
@@ -414,7 +415,10 @@ async def log_out(settings: Settings, only: str | None = None) -> None:
                 of_kind = account.model_copy(update={"transport": kind})
                 limiter = RateLimiter(account.send_interval, timing.too_often)
                 is_guarded = not private_targets.TO_WECHAT.isdisjoint(given)
-                transport = transports.create(name, of_kind, limiter, is_guarded=is_guarded)
+                gate = errand.gate_of(journal, name)
+                transport = transports.create(
+                    name, of_kind, limiter, is_guarded=is_guarded, gate=gate
+                )
                 stack.push_async_callback(transport.close)
                 try:
                     await _end_session(name, transport, journal)

@@ -328,27 +328,13 @@ class Account:
         When the gate closes, and with ``LeaseLost`` or ``InDoubt``, it is abandoned: it ends at once, and nothing more
         is written or called, for this process may do nothing more for it.
         """
-        finish_s = self._resources.pace.finish_s
         try:
             async with asyncio.TaskGroup() as tasks:
                 owned = tasks.create_task(self._end_when_lost(), name=f"{self.name}: gate")
-                saved = await self._restore()
-                background = [owned, *self._start_background(tasks)]
-                queue = self._start(tasks, "queue", self.outgoing.run)
-                client = self._start(tasks, "transport", partial(self._follow, saved))
-                await self._status.stopping.wait()
-                self.outgoing.close()
-                await asyncio.wait({queue}, timeout=finish_s)
-                queue.cancel()
-                client.cancel()
-                await asyncio.wait({queue, client})
-                if self._status.is_handed_over:
-                    await self._finish_here(finish_s)
-                else:
-                    await self._record_stop(reason(ReasonCode.STOPPED_BY_REQUEST))
-                    await self._reporters.drained(finish_s)
-                for task in background:
-                    task.cancel()
+                saved = await self._restored(tasks)
+                if saved is not None:
+                    await self._run_parts(tasks, saved)
+                owned.cancel()
             await self._log_what_is_left()
         except Exception as error:
             if self._gate.is_closed or _is_of_store(error):
@@ -365,6 +351,26 @@ class Account:
             await self._changes.close()
             await self._transport.close()
             self.ended.set()
+
+    async def _run_parts(self, tasks: asyncio.TaskGroup, saved: Mapping[str, bytes]) -> None:
+        """Run all parts of the account until it is to end, and end them in order."""
+        finish_s = self._resources.pace.finish_s
+        background = self._start_background(tasks)
+        queue = self._start(tasks, "queue", self.outgoing.run)
+        client = self._start(tasks, "transport", partial(self._follow, saved))
+        await self._status.stopping.wait()
+        self.outgoing.close()
+        await asyncio.wait({queue}, timeout=finish_s)
+        queue.cancel()
+        client.cancel()
+        await asyncio.wait({queue, client})
+        if self._status.is_handed_over:
+            await self._finish_here(finish_s)
+        else:
+            await self._record_stop(reason(ReasonCode.STOPPED_BY_REQUEST))
+            await self._reporters.drained(finish_s)
+        for task in background:
+            task.cancel()
 
     async def _end_when_lost(self) -> None:
         await self._gate.until_closed()
@@ -415,6 +421,23 @@ class Account:
             if _is_of_store(error):
                 self._gate.close()
             raise
+
+    async def _restored(self, tasks: asyncio.TaskGroup) -> Mapping[str, bytes] | None:
+        """Restore, and return the transport's saved state; None where the account ends before that can be read."""
+        restoring = tasks.create_task(self._restore(), name=f"{self.name}: restore")
+        stopping = asyncio.ensure_future(self._status.stopping.wait())
+        try:
+            await asyncio.wait({restoring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        await asyncio.wait({restoring}, timeout=self._resources.pace.finish_s)
+        if restoring.done():
+            return restoring.result()
+        restoring.cancel()
+        is_handed_over = self._status.is_handed_over
+        code = ReasonCode.HANDED_OVER if is_handed_over else ReasonCode.STOPPED_BY_REQUEST
+        self._status.stop(reason(code))
+        return None
 
     async def _restore(self) -> Mapping[str, bytes]:
         """Continue with held reports and unsent messages, and load the transport's saved state."""

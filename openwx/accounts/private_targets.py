@@ -19,8 +19,8 @@ from openwx.accounts.media.fetcher import ForbiddenError, PublicOnly
 from openwx.config import AccountSettings, ReportSettings, Settings
 from openwx.config.contract import POST_API
 from openwx.errors import CallerError, Code
-from openwx.neterrors import PRIVATE_ADDRESS, PrivateAddressError
 from openwx.lease import Gate
+from openwx.neterrors import PRIVATE_ADDRESS, PrivateAddressError
 from openwx.transports.sessions import through_gate
 
 KEYS = (POST_API, "poll_api", "base_url", "targets", "proxy")

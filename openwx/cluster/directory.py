@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from openwx.steady import steady
-from openwx.store.base import Ownership
+from openwx.store.base import JournalError, Ownership
 from openwx.store.records import ClusterView, Node
 
 FRESH_S = 1.0
@@ -34,6 +34,8 @@ class Directory:
         self._ownership = ownership
         self._view = ClusterView([], [])
         self._read_at = float("-inf")
+        self._failed_at = float("-inf")
+        self._why = ""
         self._reading = asyncio.Lock()
 
     @property
@@ -56,9 +58,16 @@ class Directory:
 
     async def view(self) -> ClusterView:
         """Return the members and the accounts. Raise ``JournalError``."""
+        asked_at = steady()
         async with self._reading:
+            if self._failed_at >= asked_at:  # while this waited: nobody waits for two that fail
+                raise JournalError(self._why)
             if steady() - self._read_at > FRESH_S:
-                self.note(await self._ownership.view())
+                try:
+                    self.note(await self._ownership.view())
+                except JournalError as error:
+                    self._failed_at, self._why = steady(), str(error)
+                    raise
             return self._view
 
     async def owner_of(self, account: str, *, but: Owner | None = None) -> Owner | None:

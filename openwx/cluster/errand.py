@@ -12,6 +12,7 @@ from openwx import store
 from openwx.cluster.home import home_of
 from openwx.config import Settings
 from openwx.errors import NotNowError
+from openwx.lease import Gate, always_open
 from openwx.store.base import Journal
 from openwx.store.records import NodeOptions
 
@@ -29,6 +30,11 @@ def opened(settings: Settings, data_dir: Path, file: Path) -> AbstractAsyncConte
         is_draining=True,
     )
     return store.open(settings.store.url, schema=settings.store.schema, node=node)
+
+
+def gate_of(journal: Journal, account: str) -> Gate:
+    """Return the gate of an account that was claimed. Raise ``LeaseLost`` if it was lost since."""
+    return always_open() if journal.ownership is None else journal.ownership.gate(account)
 
 
 async def claim(journal: Journal, accounts: Sequence[str]) -> None:

@@ -124,6 +124,7 @@ class ClusterNode:
         view = await self.ownership.view()
         self.directory.note(view)
         self.rows.note(view)
+        self._shared.manager.note(self.rows.saved)
         self.seen = view
         self.beats.note(view, steady())
         if missing := self.rows.missing:

@@ -211,14 +211,23 @@ class Term:
             log.error("%s: cannot run on this node: its settings are not known here", name)
             self._goal = Goal.HAND_OVER
             return None
-        async with self._gate.while_mine():
-            await shared.journal.until_done(self._note_settings, self._log_wait)
-            await shared.journal.until_done(lambda: self._note_base_url(settings), self._log_wait)
+        preparing = asyncio.ensure_future(self._prepare(settings))
+        await self._first_of(self._told.wait(), preparing)
+        await asyncio.wait({preparing})
+        if preparing.cancelled():  # it is handed over or lost while the journal cannot be written
+            return None
+        preparing.result()
         if self._goal is not None:
             return None
         self._settings = settings
         self._account = shared.manager.adopt(name, settings, self._gate)
         return self._account
+
+    async def _prepare(self, settings: AccountSettings) -> None:
+        """Save with what the account runs, however long that takes."""
+        journal = self._shared.journal
+        await journal.until_done(self._note_settings, self._log_wait)
+        await journal.until_done(lambda: self._note_base_url(settings), self._log_wait)
 
     async def _note_settings(self) -> None:
         """Save what the configuration here says of the account, where that is not saved."""

@@ -1,12 +1,13 @@
 """Copies a journal from SQLite to PostgreSQL while no gateway uses either. Ids and numbers stay."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import NamedTuple
 
 from openwx.store.base import JournalError
 from openwx.store.postgres.checks import check
-from openwx.store.postgres.connections import Address, Unreachable, not_opened
+from openwx.store.postgres.connections import READ_S, Address, Unreachable, not_opened
 from openwx.store.postgres.intake import Intake
 from openwx.store.postgres.schema import migrate
 from openwx.store.sqlite.export import Export
@@ -32,7 +33,8 @@ async def copy(path: Path, url: str, schema: str = "openwx") -> AsyncGenerator[C
     try:
         connection = await address.connect()
         try:
-            await check(connection)
+            async with asyncio.timeout(READ_S):
+                await check(connection)
             await migrate(connection, schema)
             with Export(path) as export:
                 records = export.records()

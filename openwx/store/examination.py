@@ -1,9 +1,10 @@
 """What ``openwx doctor`` asks of a PostgreSQL. Nothing is changed."""
 
+import asyncio
 from typing import NamedTuple
 
 from openwx.store.postgres.checks import CLOCKS_DIFFER_S, Facts, facts
-from openwx.store.postgres.connections import Address, Unreachable, not_opened
+from openwx.store.postgres.connections import READ_S, Address, Unreachable, not_opened
 from openwx.store.postgres.schema import VERSION, version_of
 from openwx.store.postgres.surroundings import Surroundings, surroundings
 
@@ -25,8 +26,9 @@ async def examine(url: str, schema: str) -> Examination:
     try:
         connection = await address.connect()
         try:
-            server, around = await facts(connection), await surroundings(connection, schema)
-            return Examination(server, around, await version_of(connection, schema))
+            async with asyncio.timeout(READ_S):
+                server, around = await facts(connection), await surroundings(connection, schema)
+                return Examination(server, around, await version_of(connection, schema))
         finally:
             connection.terminate()
     except Unreachable as error:

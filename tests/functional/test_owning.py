@@ -17,7 +17,7 @@ from openwx.errors import CallerError, Code, LeaseLost
 from openwx.reasons import ReasonCode
 from openwx.simulator import Account, ClawBot, Fault, Simulator
 from openwx.simulator.samples import png
-from openwx.store.base import Journal
+from openwx.store.base import Journal, JournalError
 from openwx.transports.base import Batch
 from tests.patience import PATIENCE_S, until, until_seen
 
@@ -71,6 +71,27 @@ async def error_of(task: "asyncio.Task[object]") -> BaseException | None:
     async with asyncio.timeout(PATIENCE_S):
         await asyncio.wait({task})
     return task.exception()
+
+
+@pytest.mark.parametrize("is_handed_over", [True, False])
+async def test_an_account_ends_although_it_waits_for_the_journal(
+    world: World, journal: Journal, monkeypatch: pytest.MonkeyPatch, is_handed_over: bool
+) -> None:
+    asked = asyncio.Event()
+
+    async def state(_: str) -> dict[str, bytes]:
+        asked.set()
+        raise JournalError("away")
+
+    monkeypatch.setattr(journal, "state", state)
+    async with asyncio.timeout(PATIENCE_S), owner(world, journal) as one:
+        await asked.wait()
+        end = one.account.hand_over if is_handed_over else one.account.stop
+        end()
+        await one.ends()
+        code = ReasonCode.HANDED_OVER if is_handed_over else ReasonCode.STOPPED_BY_REQUEST
+        assert shown(one) == (State.STOP, code)
+        assert not one.journal.written
 
 
 # -- a pause ---------------------------------------------------------------------------------------------

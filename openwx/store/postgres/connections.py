@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from openwx.store.base import JournalError, JournalUnavailable
+from openwx.store.postgres import hosts
 from openwx.store.postgres.errors import Effect, effect_of, worded
 
 CONNECT_S = 10.0
@@ -27,9 +28,14 @@ _SETTINGS = {
     "lock_timeout": "3s",
     "statement_timeout": "10s",
     "jit": "off",
+    # The server notices within a minute that a node is gone, and has its connections back.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
     # A role or a database may have others.
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
+    "client_min_messages": "notice",
 }
 # The functions look for few rows by their keys, in tables that are empty when the plans are made.
 _BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
@@ -40,6 +46,7 @@ Unreachable = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
+    hosts.InvalidUrl,  # a file that it names may be away for a moment
     OSError,
     TimeoutError,
 )
@@ -71,14 +78,7 @@ class Address(NamedTuple):
     async def connect(self, **more: str) -> asyncpg.Connection:
         """Connect, with more settings of the session. Raise one of ``Unreachable``."""
         settings = self._settings | more
-        try:
-            return await asyncpg.connect(self.url, timeout=CONNECT_S, server_settings=settings)
-        except (ValueError, asyncpg.ClientConfigurationError):
-            # Without the words of the error: they may quote a part of a password.
-            raise JournalError(
-                "the store's URL is not a valid one of PostgreSQL (is each special character of its password encoded,"
-                " such as %40 for @? sslmode=verify-full needs sslrootcert=FILE, too)"
-            ) from None
+        return await hosts.connect(self.url, timeout=CONNECT_S, server_settings=settings)
 
     async def connect_to_write(self) -> "WriterConnection":
         """Connect for the statements of the writer. Raise one of ``Unreachable``."""
@@ -92,6 +92,7 @@ class Address(NamedTuple):
         """Return a pool of connections, to be entered."""
         return asyncpg.create_pool(
             self.url,
+            connect=hosts.connect,
             min_size=0,  # else it logs a traceback for each second of an outage
             max_size=most,
             timeout=CONNECT_S,
@@ -223,6 +224,8 @@ async def close(pool: asyncpg.Pool) -> None:
 
 def not_opened(error: BaseException) -> JournalError:
     """Return the error of a start that failed: one that may be over later, or a wrong setting."""
+    if isinstance(error, hosts.InvalidUrl):
+        return error
     is_wrong = isinstance(error, ssl.CertificateError) or (
         isinstance(error, asyncpg.PostgresError)
         and (error.sqlstate or "").startswith(("28", "3D", "42"))

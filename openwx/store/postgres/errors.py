@@ -17,7 +17,7 @@ class Effect(Enum):
     REFUSED = auto()
     """Nothing was changed: the server says why (its disk is full, a lock was not to be had)."""
     BROKEN = auto()
-    """Nothing was changed, for a reason that another connection may not meet (an internal error, another schema)."""
+    """Nothing was changed, for a reason that another connection may not meet (an internal error, a standby)."""
     UNKNOWN = auto()
     """Perhaps it was done, or will be: the connection is of no use any more."""
 
@@ -26,6 +26,8 @@ _INVALID = ("22", "23", "54")
 """The classes of bad data: its form, what is stored, its size."""
 _REFUSED = ("25", "40", "42", "53", "55", "57014", "58")
 """Of an error that ended the transaction, but not the connection."""
+_READ_ONLY = "25006"
+"""Of a server that has become a standby: another one is written now."""
 _OF_CONNECTION = ("08", "57")
 """Of an error that says nothing of the transaction, such as one of a pooler."""
 
@@ -37,6 +39,8 @@ def effect_of(error: BaseException) -> Effect:
     if not isinstance(error, asyncpg.PostgresError):
         return Effect.UNKNOWN
     state = error.sqlstate or ""
+    if state == _READ_ONLY:
+        return Effect.BROKEN
     if state == FENCED:
         return Effect.FENCED
     if state.startswith(_INVALID):
@@ -54,4 +58,6 @@ def worded(error: BaseException) -> str:
     """Say in one line why PostgreSQL cannot be used."""
     if isinstance(error, TimeoutError):
         return "PostgreSQL has not answered in time"
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return "PostgreSQL: each host that answers is a standby, which cannot be written"
     return f"PostgreSQL: {' '.join(str(error).split()) or type(error).__name__}"

@@ -33,6 +33,8 @@ ALTER TABLE files ALTER COLUMN data SET STORAGE EXTERNAL;
 
 AT_ONCE = 2
 """Connections, so that a large file on its way out does not hold up one that is wanted."""
+DELETED_AT_ONCE = 10
+"""Files that one statement deletes, which may be large, and a statement may not take for ever."""
 _LISTED = 10_000
 _CHECKED = "00000000-0000000000000000"
 
@@ -111,8 +113,10 @@ class DatabaseStore:
             return float(await connection.fetchval(_NOW))
 
     async def delete(self, keys: Collection[str], *, put_before: float) -> None:
-        async with self._connection() as connection:
-            await connection.execute(_DELETE, list(keys), put_before)
+        every = list(keys)
+        for at in range(0, len(every), DELETED_AT_ONCE):
+            async with self._connection() as connection:
+                await connection.execute(_DELETE, every[at : at + DELETED_AT_ONCE], put_before)
 
     async def older(self, than_s: float) -> list[str]:
         async with self._connection() as connection:

@@ -212,26 +212,33 @@ END
 $$;
 """  # noqa: S608 - ours
 
-# The newest rows stay, by both numbers, as a reader asks for the newest number.
+# Of an account that no other member owns. The newest rows stay, by both numbers, as readers ask for the newest number.
 PRUNE = f"""
 CREATE FUNCTION prune_1(
-    me uuid, whose text, its_epoch bigint, of_status smallint, before double precision, keep bigint, slice integer)
+    me uuid, whose text, of_status smallint, before double precision, keep bigint, slice integer)
 RETURNS integer LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+    last_ended double precision;
+    last_id bigint;
     gone bigint[];
 BEGIN
-    PERFORM FROM accounts WHERE account = whose AND incarnation = me AND epoch = its_epoch FOR NO KEY UPDATE;
+    PERFORM FROM accounts a WHERE account = whose
+        AND NOT EXISTS (SELECT FROM nodes n WHERE n.incarnation = a.incarnation AND n.incarnation <> me)
+    FOR NO KEY UPDATE OF a;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'another owner, or another term' USING ERRCODE = '{FENCED}';
+        RAISE EXCEPTION 'another owner' USING ERRCODE = '{FENCED}';
+    END IF;
+    SELECT ended, id INTO last_ended, last_id FROM reports
+    WHERE account = whose AND status = of_status AND status <> 0 ORDER BY ended DESC, id DESC LIMIT 1 OFFSET keep;
+    IF last_ended IS NULL OR last_ended < before THEN
+        last_ended := before;
+        last_id := 0;
     END IF;
     gone := array(
-        SELECT r.id FROM reports r, (
-            SELECT coalesce(max(b.ended), 0) AS ended, coalesce(max(b.id), 0) AS id FROM (
-                SELECT ended, id FROM reports WHERE account = whose AND status = of_status AND status <> 0
-                ORDER BY ended DESC, id DESC LIMIT 1 OFFSET keep) b) beyond
+        SELECT r.id FROM reports r
         WHERE r.account = whose AND r.status = of_status AND r.status <> 0 AND r.seq <> 0
-            AND ((r.ended, r.id) <= (beyond.ended, beyond.id) OR r.ended < before)
+            AND (r.ended, r.id) <= (last_ended, last_id)
             AND r.id < (SELECT max(id) FROM reports WHERE account = whose)
             AND r.seq < (SELECT max(seq) FROM reports WHERE account = whose AND seq <> 0)
         ORDER BY r.ended, r.id LIMIT slice);

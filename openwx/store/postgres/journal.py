@@ -20,7 +20,14 @@ from openwx.store.base import MAX_SEQ, JournalError
 from openwx.store.condition import ByCondition
 from openwx.store.postgres import queries, schema
 from openwx.store.postgres.checks import check
-from openwx.store.postgres.connections import Address, Readers, Unreachable, not_opened, opened
+from openwx.store.postgres.connections import (
+    READ_S,
+    Address,
+    Readers,
+    Unreachable,
+    not_opened,
+    opened,
+)
 from openwx.store.postgres.edits import Edits
 from openwx.store.postgres.lease_connection import LeaseConnection
 from openwx.store.postgres.membership import Membership
@@ -46,6 +53,8 @@ from openwx.store.records import (
     WriteResult,
 )
 
+MIGRATE_S = 600.0
+"""How long a migration may take, in seconds, and the wait for another node that makes it."""
 PATIENCE_S = 15.0
 """As a node's lease: a third of it is how long an answer may take."""
 SLICE = 1000
@@ -140,8 +149,10 @@ class PostgresJournal(ByCondition):
     async def _prepare(self) -> None:
         connection = await self._address.connect()
         try:
-            await check(connection)
-            await schema.migrate(connection, self._address.schema)
+            async with asyncio.timeout(READ_S):
+                await check(connection)
+            async with asyncio.timeout(MIGRATE_S):
+                await schema.migrate(connection, self._address.schema)
         finally:
             connection.terminate()
 
@@ -282,10 +293,10 @@ class PostgresJournal(ByCondition):
     async def prune(
         self, *, keep_s: float = 7 * 86400, keep: int = 10_000, keep_failed: int = 10_000
     ) -> int:
-        """Prune the accounts that this process owns."""
+        """Prune the accounts that this process owns, and those that nobody owns."""
         count = 0
         before = self._clock() - keep_s
-        for account in self._terms.accounts:
+        for (account,) in await self._read(queries.PRUNABLE, self._terms.incarnation):
             count += await prune_account(
                 self._prune, account, before=before, keep=keep, keep_failed=keep_failed
             )
@@ -293,17 +304,12 @@ class PostgresJournal(ByCondition):
 
     async def _prune(self, account: str, status: DeliveryStatus, before: float, keep: int) -> int:
         count = 0
-        while account in self._terms:
-            term = self._terms.of(account)
-            of = (self._terms.incarnation, account, term.epoch, int(status))
-            try:
-                (deleted,) = (await self._do(queries.PRUNE, *of, before, keep, SLICE))[0]
-            except LeaseLost:
-                self._terms.lose(account, term)
-                break
-            count += deleted
-            if not deleted:
-                break
+        of = (self._terms.incarnation, account, int(status), before, keep, SLICE)
+        try:
+            while deleted := (await self._do(queries.PRUNE, *of))[0][0]:
+                count += deleted
+        except LeaseLost:
+            log.debug("%s is pruned by the node that has it now", account)
         return count
 
     async def prune_media(self, *, keep_s: float) -> None:

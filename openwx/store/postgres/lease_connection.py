@@ -32,14 +32,14 @@ class LeaseConnection:
         *,
         within_s: float | None = None,
     ) -> T:
-        """Do something by the connection. Raise one of ``Unreachable``: whether it was done is not known then."""
-        async with self._one_at_a_time:
+        """Do something by the connection. Raise one of ``Unreachable``: whether it was done is not known then.
+
+        The time in which others use the connection counts, so that many who wait for no answer do not wait in turn.
+        """
+        async with asyncio.timeout(within_s or self._within_s), self._one_at_a_time:
             try:
-                async with asyncio.timeout(within_s or self._within_s):
-                    return await work(await self._connected())
-            except (
-                BaseException
-            ):  # after an error, a time-out or a cancellation it is not used again
+                return await work(await self._connected())
+            except BaseException:  # also a time-out or a cancellation: it is not used again
                 self.drop()
                 raise
 

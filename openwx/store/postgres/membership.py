@@ -174,7 +174,7 @@ class Membership:
             if await self._beat():
                 if self.own_account not in self._terms:
                     await self._claim_own()
-                await self._release_strays()
+                await self._compare_terms()
                 await self._bury()
                 return True
         except Unreachable as error:
@@ -189,7 +189,8 @@ class Membership:
         self._lease.renew(-math.inf)
 
     async def _beat(self) -> bool:
-        """Say that this process lives. A node that cannot write does not, as it must not own. Return False if dead."""
+        """Say that this process lives, unless a write has waited for a lease: such a node must not own. Return False
+        if it is dead."""
         is_counted = self._write_waits_s() <= self._node.lease_s
         asked_at = self._clock()
         is_member = await self._connection.do(
@@ -221,19 +222,25 @@ class Membership:
             log.warning("the node %s is silent: others take its accounts", dead.node)
             self._connection.hint.set()
 
-    async def _release_strays(self) -> None:
-        """Release what stands under this process's name, but is not its own: an answer was lost."""
+    async def _compare_terms(self) -> None:
+        """End the terms of which PostgreSQL does not know, as after a failover that lost their claims; release those
+        that stand under this process's name, but are not its own, as after an answer that was lost."""
         me = self._terms.incarnation
 
-        async def release(connection: asyncpg.Connection) -> None:
+        async def compare(connection: asyncpg.Connection) -> None:
             asked = dict(self.unreleased)
-            for account, epoch in await ownership.strays(connection, me, self._terms.accounts):
-                to = asked.get((account, epoch), "")
-                await ownership.release(connection, me, account, epoch, to=to)
+            there = await ownership.terms(connection, me)
+            for account in self._terms.not_among(there):
+                log.error("%s: PostgreSQL knows of no term of this node: it stops here", account)
+                self._terms.end([account])
+            for account, epoch in there.items():
+                if account not in self._terms:
+                    to = asked.get((account, epoch), "")
+                    await ownership.release(connection, me, account, epoch, to=to)
             for one in asked:
                 self.unreleased.pop(one, None)
 
-        await self._connection.do(release)
+        await self._connection.do(compare)
 
     async def _join_anew(self) -> None:
         log.error("other nodes have declared this one dead: it stops all of its accounts")

@@ -50,9 +50,7 @@ UPDATE accounts a SET incarnation = $1, next = NULL,
     epoch = greatest(a.epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 FROM free WHERE a.account = free.account AND EXISTS (SELECT FROM nodes WHERE incarnation = $1)
 RETURNING a.account, a.epoch, greatest(a.unit, 0) AS unit, a.last_report, a.last_send"""
-_STRAYS = (
-    "SELECT account, epoch FROM accounts WHERE incarnation = $1 AND account <> ALL ($2::text[])"
-)
+_TERMS = "SELECT account, epoch FROM accounts WHERE incarnation = $1"
 # The hint makes others claim at once; polling alone suffices.
 _RELEASE = """
 WITH released AS (
@@ -164,11 +162,9 @@ async def claim(
     return found, [account for account, _ in free if account not in found]
 
 
-async def strays(
-    connection: asyncpg.Connection, me: UUID, owned: Sequence[str]
-) -> list[tuple[str, int]]:
-    """Return accounts and terms that stand under this process's name, but that it does not own: an answer was lost."""
-    return [(account, epoch) for account, epoch in await connection.fetch(_STRAYS, me, owned)]
+async def terms(connection: asyncpg.Connection, me: UUID) -> dict[str, int]:
+    """Return the accounts that stand under this process's name, and their terms."""
+    return dict(await connection.fetch(_TERMS, me))
 
 
 async def release(

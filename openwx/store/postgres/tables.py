@@ -72,7 +72,7 @@ CREATE TABLE keys (
 CREATE INDEX keys_created ON keys (created);
 """
 
-# Logins to the console: `digest` is that of a cookie, `until` Unix time in seconds, 0 where it was ended.
+# Logins to the console: `digest` is that of a cookie, `until` the end, in Unix time.
 VISITS = """
 CREATE TABLE visits (
     digest bytea PRIMARY KEY, key bytea NOT NULL, proof bytea NOT NULL, until double precision NOT NULL);

@@ -2,7 +2,7 @@
 ``Owning`` begins and ends them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID, uuid4
 
 import msgspec
@@ -72,6 +72,12 @@ class Terms:
     def accounts(self) -> list[str]:
         """The accounts that this process owns, by name."""
         return sorted(self._terms)
+
+    def not_among(self, epochs: Mapping[str, int]) -> list[str]:
+        """Return the accounts that this process owns in another term than these, or that are not among them."""
+        return [
+            account for account, term in self._terms.items() if epochs.get(account) != term.epoch
+        ]
 
     def begin(self, account: str, term: Term) -> None:
         """Note that an account was claimed: its gate opens with the lease."""

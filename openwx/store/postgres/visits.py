@@ -13,15 +13,15 @@ MOST_VISITS = 100
 """Visits of one key; who begins more ends the oldest of their own."""
 _KEPT_S = 86_400
 
+_NOW = "extract(epoch FROM clock_timestamp())"
 _BEGIN = f"""
-WITH old AS (DELETE FROM visits WHERE until < extract(epoch FROM clock_timestamp()) - {_KEPT_S}),
-    many AS (UPDATE visits SET until = 0 WHERE key = $2 AND digest IN (
-        SELECT digest FROM visits WHERE key = $2 AND until > 0 ORDER BY until DESC OFFSET {MOST_VISITS - 1}))
+WITH old AS (DELETE FROM visits WHERE until < {_NOW} - {_KEPT_S}),
+    many AS (UPDATE visits SET until = {_NOW} WHERE digest IN (
+        SELECT digest FROM visits WHERE key = $2 AND until > {_NOW} ORDER BY until DESC OFFSET {MOST_VISITS - 1}))
 INSERT INTO visits (digest, key, proof, until)
-VALUES ($1, $2, $3, extract(epoch FROM clock_timestamp()) + $4) ON CONFLICT DO NOTHING"""  # noqa: S608 - ours
-_END = "UPDATE visits SET until = 0 WHERE digest = $1"
-_FIND = """
-SELECT key, proof FROM visits WHERE digest = $1 AND until > extract(epoch FROM clock_timestamp())"""
+VALUES ($1, $2, $3, {_NOW} + $4) ON CONFLICT DO NOTHING"""  # noqa: S608 - ours
+_END = f"UPDATE visits SET until = least(until, {_NOW}) WHERE digest = $1"  # noqa: S608 - ours
+_FIND = f"SELECT key, proof FROM visits WHERE digest = $1 AND until > {_NOW}"  # noqa: S608 - ours
 
 
 class PostgresVisits:

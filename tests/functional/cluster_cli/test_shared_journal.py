@@ -1,12 +1,16 @@
 """``openwx outbox``, ``logout`` and ``status`` where nodes share the journal, and no gateway runs here."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from openwx import service, store
+from openwx.cluster import errand
+from openwx.config import load
+from openwx.errors import LeaseLost
 from openwx.simulator import Account
+from openwx.store.base import Journal
 from openwx.store.records import (
     DeliveryKey,
     DeliveryOutcome,
@@ -125,6 +129,29 @@ async def test_logout_after_the_journal_was_copied(
     assert world.simulator.calls_of("webwxlogout")
     code, _, err = await logout(**environ)
     assert (code, "default: not logged in" in err) == (0, True)
+
+
+async def test_logout_calls_nobody_once_the_account_is_lost(
+    typed: Typed,
+    world: World,
+    account: Account,
+    environ: Environ,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gateway = await world.run()
+    await gateway.stop()
+    assert (await typed("journal", "copy", **environ)).code == 0
+    claim = errand.claim
+
+    async def claim_and_lose(journal: Journal, accounts: Sequence[str]) -> None:
+        await claim(journal, accounts)
+        errand.gate_of(journal, "default").close()
+
+    monkeypatch.setattr(errand, "claim", claim_and_lose)
+    with pytest.raises(LeaseLost):
+        await service.log_out(load(None, environ, {}).settings)
+    assert not world.simulator.calls_of("webwxlogout")
+    assert account.is_online
 
 
 async def test_logout_of_one_account_leaves_the_others(

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from openwx import store
 from openwx.accounts.manager import AccountManager
+from openwx.accounts.registry import AccountRegistry
 from openwx.cluster.node import ClusterNode
 from openwx.cluster.term import STARTING_AT_A_TIME
 from openwx.config import AccountSettings, Settings
@@ -20,7 +21,7 @@ from openwx.errors import LeaseLost
 from openwx.lease import Gate, Lease
 from openwx.store.base import Journal, JournalError
 from openwx.store.records import AccountRecord, ClusterView, Node, OwnedAccount
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 from tests.unit.cluster.seen import account, uuid_of
 from tests.unit.cluster.seen import node as node_of
 
@@ -192,6 +193,7 @@ class Manager:
         self.settled = asyncio.Event()
         self.faulty: set[str] = set()
         self.settings_of: dict[str, AccountSettings] = {}
+        self.saved = AccountRegistry()
 
     def adopt(self, name: str, settings: AccountSettings, gate: Gate) -> Idle:
         if name in self.faulty:
@@ -204,8 +206,8 @@ class Manager:
         assert account.ended.is_set()
         del self.accounts[account.name]
 
-    def note(self, saved: object) -> None:
-        return
+    def note(self, saved: AccountRegistry) -> None:
+        self.saved = saved
 
     def stop_soon(self, account: Idle, delay_s: float) -> None:
         account.stop()
@@ -265,6 +267,23 @@ async def test_what_has_not_started_yet_is_released_without_a_start(journal: Jou
         await until(lambda: len(world.manager.all) == STARTING_AT_A_TIME)
     assert len(world.manager.all) == STARTING_AT_A_TIME
     assert len(world.table.released) == 8
+
+
+async def test_what_waits_for_the_journal_does_not_hold_up_the_end(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def state(_: str) -> dict[str, bytes]:
+        asked.set()
+        raise JournalError("away")
+
+    monkeypatch.setattr(journal, "state", state)
+    world = World(journal, 1)
+    async with asyncio.timeout(PATIENCE_S), world.running():
+        await asked.wait()
+    assert not world.manager.all
+    assert world.table.released == [("n0", "")]
 
 
 async def test_an_account_that_is_lost_is_not_released_and_may_come_back(journal: Journal) -> None:
@@ -348,6 +367,7 @@ async def test_what_is_not_wanted_is_stopped_and_started_when_it_is_again(journa
         table.set("n0", wanted=False)
         await until(lambda: table.released)
         assert first.was == ["stopped"]
+        assert not manager.saved.of("n0").wanted  # so nobody waits for it to run
         table.set("n0", wanted=True)
         await until(lambda: "n0" in manager.accounts)
 

@@ -1,5 +1,6 @@
 """Stores of media that are away, damaged, or that nobody can use: words, and never a wait for ever."""
 
+import math
 import os
 from pathlib import Path
 
@@ -63,6 +64,27 @@ async def test_a_large_file_is_many_rows_that_are_not_compressed(
         await connection.close()
     assert [row["size"] for row in rows] == [2**20, 2**20, 5]
     assert rows[0]["stored"] >= 2**20
+
+
+SLOW = """
+CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF (SELECT count(*) FROM gone) > 20 THEN RAISE EXCEPTION 'it took too long' USING ERRCODE = '57014'; END IF;
+    RETURN NULL; END $$;
+CREATE TRIGGER slow AFTER DELETE ON files REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION be_slow()"""
+
+
+async def test_many_large_files_are_deleted_although_each_takes_its_time(
+    database: Open, address: Address
+) -> None:
+    async with database("here") as here:
+        keys = [f"{KEY[:-4]}{n:04x}" for n in range(50)]
+        for key in keys:
+            await here.store.put(key, written(here, b"a"))
+        connection = await address.connect()
+        await connection.execute(SLOW)
+        await connection.close()
+        await here.store.delete(keys, put_before=math.inf)
+        assert not any([await here.store.has(key) for key in keys])
 
 
 async def test_a_put_that_is_interrupted_leaves_nothing(

@@ -254,22 +254,6 @@ async def test_a_lost_term_is_told_and_nothing_is_written(
     assert not journal.trouble
 
 
-async def test_nothing_is_pruned_for_the_next_owner(
-    journal: PostgresJournal, clock: Clock, operator: asyncpg.Connection
-) -> None:
-    reports = [a_message(n, targets=()) for n in range(3)]
-    await journal.write(WriteBatch(account="me", reports=reports, keys={"k": b"1"}))
-    await operator.execute(TAKE, "me")
-    clock.now += 100
-    gate = journal.ownership.gate("me")
-    assert await journal.prune(keep_s=1) == 0
-    with pytest.raises(LeaseLost):
-        gate.require_mine()
-    await journal.prune_keys(keep_s=1)
-    assert len(await uids_of(journal, "me")) == 3
-    assert await journal.keys_of("me", "k") == {"k": b"1"}
-
-
 async def test_a_term_that_is_lost_during_a_doubt_leaves_it(
     through: PostgresJournal, proxy: CuttingProxy, operator: asyncpg.Connection
 ) -> None:

@@ -290,6 +290,23 @@ async def test_a_node_that_was_declared_dead_stops_and_joins_anew(
         assert not gate.is_open
 
 
+@pytest.mark.parametrize("forgets", ["incarnation = NULL", "epoch = epoch - 1"])
+async def test_a_node_stops_what_postgresql_does_not_know_of(
+    address: Address, operator: asyncpg.Connection, forgets: str
+) -> None:
+    """A failover to a standby may lose a claim: others may claim the account, also where this node writes nothing."""
+    async with member(address, claims=["me", "us"], lease_s=SHORT_S) as journal:
+        mine, gate = journal.ownership, journal.ownership.gate("me")
+        await operator.execute(f"UPDATE accounts SET {forgets} WHERE account = 'me'")
+        async with asyncio.timeout(PATIENCE_S):
+            await gate.until_closed()
+        assert mine.owned == ["us"]
+        assert mine.gate("us").is_open
+        await until(lambda: mine.lease.left_s > 0.7 * SHORT_S)
+        assert await mine.claim(["me"]) == ["me"]
+        await write(journal)
+
+
 async def test_a_member_says_what_it_is(address: Address) -> None:
     url = "http://10.0.0.5:3100"
     async with member(address, url=url, max_clients=7, is_draining=True) as journal:

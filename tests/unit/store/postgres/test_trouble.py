@@ -5,12 +5,12 @@ import asyncio
 import asyncpg
 import pytest
 
-from openwx.store.base import JournalError
-from openwx.store.postgres import queries
+from openwx.store.base import InvalidBatch, JournalError
+from openwx.store.postgres import hosts, queries
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
-from openwx.store.records import DeliveryOutcome, DeliveryStatus, WriteBatch
-from tests.patience import PATIENCE_S
+from openwx.store.records import DeliveryOutcome, DeliveryStatus, NewSend, WriteBatch
+from tests.patience import PATIENCE_S, until
 
 from ..members import member
 from ..reports import a_message
@@ -75,6 +75,61 @@ async def test_a_server_that_is_broken_refuses_and_stops_nobody_else(
         await operator.execute("DROP TRIGGER broken ON reports")
         await journal.write(WriteBatch(account="me", reports=[a_message(uid="later")]))
     assert await uids_of(journal, "me") == ["later"]
+
+
+async def test_a_server_that_is_a_standby_now_is_left(
+    journal: PostgresJournal, operator: asyncpg.Connection
+) -> None:
+    """Another host may be written by now; what stays connected would never find it."""
+    await journal.write(WriteBatch(account="me", state={"a": b"1"}))
+    pids = (
+        "SELECT pid FROM pg_stat_activity WHERE query LIKE '%write_1%' AND pid <> pg_backend_pid()"
+    )
+    (former,) = [pid for (pid,) in await operator.fetch(pids)]
+    await operator.execute(BREAKS.format(state="25006"))
+    with pytest.raises(JournalError, match="an index is damaged"):
+        await journal.write(WriteBatch(account="me", reports=[a_message()]))
+    async with asyncio.timeout(PATIENCE_S):
+        await journal.until_writable()
+        await journal.write(WriteBatch(account="me", state={"a": b"2"}))
+    assert former not in [pid for (pid,) in await operator.fetch(pids)]
+
+
+async def test_a_value_that_cannot_be_sent_stops_nobody_else(journal: PostgresJournal) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        sends = [NewSend(uid=uid, part=part, body=b"{}") for uid, part in (("a", 1), ("b", 2**40))]
+        good, bad = (
+            asyncio.ensure_future(journal.write(WriteBatch(account="me", sends=[send])))
+            for send in sends
+        )
+        assert [one.uid for one in (await good).sends] == ["a"]
+        with pytest.raises(InvalidBatch):
+            await bad
+        await journal.write(WriteBatch(account="me", state={"a": b"1"}))
+    assert not journal.trouble
+
+
+async def test_a_url_that_cannot_be_used_for_a_while_ends_nothing(
+    address: Address, operator: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that it names may be away while it is replaced."""
+
+    async def connect(*_: object, **__: object) -> asyncpg.Connection:
+        raise hosts.InvalidUrl
+
+    named = address._replace(node=address.schema)
+    async with member(named, lease_s=LEASE_S) as journal, asyncio.timeout(PATIENCE_S):
+        with monkeypatch.context() as away:
+            away.setattr(hosts, "connect", connect)
+            await operator.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1",
+                f"openwx/{named.node}",
+            )
+            assert "not a valid one" in str(await journal.until_failing())
+            await until(lambda: not journal.ownership.lease.is_valid)
+        await journal.until_writable()
+        await journal.ownership.gate("me").passed()
+        await journal.write(WriteBatch(account="me", state={"a": b"1"}))
 
 
 async def test_a_batch_that_takes_long_to_arrive_is_not_sent_for_ever(

@@ -29,6 +29,7 @@ async def test_what_has_ended_does_not_begin_again(journal: PostgresJournal) -> 
     """As a late duplicate of the statement would have it."""
     await journal.visits.begin(b"one", OURS, LONG_S)
     await journal.visits.end(b"one")
+    await journal.visits.begin(b"two", OURS, LONG_S)  # which deletes what is old
     await journal.visits.begin(b"one", OURS, LONG_S)
     assert await journal.visits.find(b"one") is None
 

@@ -1,0 +1,72 @@
+"""Connects to the one of a URL's hosts that can be written, also while another one does not answer at all.
+
+All are asked at once. One after the other, a host whose machine is gone would take the time of those behind it; and
+from a standby, a read could miss what was written.
+"""
+
+import asyncio
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from openwx.store.base import JournalError
+
+
+class InvalidUrl(JournalError):
+    """The URL cannot be used. The words of the error are not shown: they may quote a part of a password."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the store's URL is not a valid one of PostgreSQL (is each special character of its password encoded,"
+            " such as %40 for @? sslmode=verify-full needs sslrootcert=FILE, too)"
+        )
+
+
+async def connect(url: str, **options: Any) -> asyncpg.Connection:
+    """Connect to the host that can be written. ``options`` are those of ``asyncpg.connect``.
+
+    Raise ``InvalidUrl``, or what the connection to one of the hosts raised.
+    """
+    try:
+        tries = [
+            asyncio.ensure_future(
+                asyncpg.connect(one, target_session_attrs="read-write", **options)
+            )
+            for one in each_host(url)
+        ]
+        return await _first_of(tries)
+    except (ValueError, asyncpg.ClientConfigurationError):
+        raise InvalidUrl from None
+
+
+def each_host(url: str) -> list[str]:
+    """Return a URL for each of the hosts that a URL names, separated by commas. Raise ``ValueError``."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return [url]
+    return [
+        urlunsplit(parts._replace(netloc=f"{user}{at}{host}")) for host in hosts.split(",") if host
+    ]
+
+
+async def _first_of(tries: list[asyncio.Future[asyncpg.Connection]]) -> asyncpg.Connection:
+    """Return the first connection that is made, and end the others. Raise the most telling error if there is none."""
+    chosen: asyncpg.Connection | None = None
+    waiting = set(tries)
+    try:
+        while waiting and chosen is None:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            chosen = next((one.result() for one in done if one.exception() is None), None)
+    finally:
+        for one in tries:
+            one.cancel()
+        for made in await asyncio.gather(*tries, return_exceptions=True):
+            if isinstance(made, asyncpg.Connection) and made is not chosen:
+                made.terminate()
+    if chosen is None:
+        errors = [error for one in tries if (error := one.exception()) is not None]
+        # A host that is away says less than one that refuses.
+        raise next((one for one in errors if not isinstance(one, OSError)), errors[-1])
+    return chosen

@@ -1,0 +1,93 @@
+"""A URL of several hosts: the one that can be written is found, whatever the others do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from openwx.store.base import JournalUnavailable
+from openwx.store.postgres import hosts
+from openwx.store.postgres.connections import Address
+from openwx.store.postgres.journal import PostgresJournal
+from openwx.store.records import WriteBatch
+from tests import postgres
+from tests.patience import PATIENCE_S
+
+from ..members import member
+
+
+@asynccontextmanager
+async def silent_host() -> AsyncIterator[str]:
+    """Listen, and never answer: as a machine that is gone, of which nobody tells."""
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    over = asyncio.Event()
+    listener = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    try:
+        host, port = listener.sockets[0].getsockname()
+        yield f"{host}:{port}"
+    finally:
+        over.set()
+        listener.close()
+
+
+def host_of(url: str) -> str:
+    return url.partition("@")[2].partition("/")[0]
+
+
+def url_of(*given: str) -> str:
+    return f"postgresql://postgres@{','.join(given)}/postgres"
+
+
+async def test_a_host_that_does_not_answer_takes_no_time_of_the_others(address: Address) -> None:
+    lease_s = 6.0
+    async with asyncio.timeout(PATIENCE_S), silent_host() as silent:
+        url = url_of(silent, host_of(address.url))
+        async with member(address._replace(url=url), lease_s=lease_s) as journal:
+            await journal.write(WriteBatch(account="me", state={"a": b"1"}))
+            assert await journal.state("me") == {"a": b"1"}
+            assert journal.ownership.lease.is_valid
+
+
+async def test_a_standby_is_not_used_until_it_is_the_first() -> None:
+    with postgres.for_test() as first, postgres.for_test() as standby:
+        await asyncio.to_thread(first.create)
+        await asyncio.to_thread(first.start)
+        await asyncio.to_thread(standby.copy_of, first)
+        await asyncio.to_thread(standby.start)
+        with pytest.raises(JournalUnavailable, match="is a standby"):
+            async with PostgresJournal(Address(standby.url)):
+                pass
+        address = Address(url_of(host_of(standby.url), host_of(first.url)))
+        async with asyncio.timeout(3 * PATIENCE_S), member(address, lease_s=6.0) as journal:
+            follower = await asyncpg.connect(standby.url)
+            await follower.execute("SELECT pg_wal_replay_pause()")
+            for n in range(10):  # a reader of the standby would miss them
+                await journal.write(WriteBatch(account="me", state={"a": b"%d" % n}))
+                assert await journal.state("me") == {"a": b"%d" % n}
+            await follower.execute("SELECT pg_wal_replay_resume()")
+            await journal.write(WriteBatch(account="me", state={"b": b"1"}))
+            seen = "SELECT count(*) FROM openwx.state WHERE account = 'me'"
+            while await follower.fetchval(seen) < 2:
+                await asyncio.sleep(0.02)
+            await asyncio.to_thread(first.kill)
+            await follower.execute("SELECT pg_promote()")
+            await follower.close()
+            batch = WriteBatch(account="me", state={"b": b"2"})
+            await journal.until_done(lambda: journal.write(batch), on_wait=lambda _: None)
+            assert await journal.state("me") == {"a": b"9", "b": b"2"}
+
+
+def test_each_host_has_a_url_of_its_own() -> None:
+    one = "postgresql:///openwx?host=/run/postgresql"
+    assert hosts.each_host(one) == [one]
+    assert hosts.each_host("postgresql://me:p%40@a,b:5433,[::1]:1/x?sslmode=require") == [
+        "postgresql://me:p%40@a/x?sslmode=require",
+        "postgresql://me:p%40@b:5433/x?sslmode=require",
+        "postgresql://me:p%40@[::1]:1/x?sslmode=require",
+    ]
