@@ -49,11 +49,20 @@ class OtherSecret(NotAsked):
         return "it has another cluster.secret"
 
 
+class NotForNodes(NotAsked):
+    """What was asked is the address for callers of a node."""
+
+    def __str__(self) -> str:
+        return "its cluster.advertise is an address for callers, and not that of a cluster.listen"
+
+
 _REFUSED: dict[int, type[NotAsked]] = {
     HTTPStatus.MISDIRECTED_REQUEST: NotOwner,
     HTTPStatus.UNAUTHORIZED: OtherSecret,
+    HTTPStatus.LOOP_DETECTED: NotForNodes,
 }
-"""What the listener for peers answers itself (``listener.py``); its routes and pages have no such answers."""
+"""What the listener for peers answers itself (``listener.py``), and that for callers to a hop (``access.py``); routes
+and pages have no such answers."""
 
 
 class PeerClient:

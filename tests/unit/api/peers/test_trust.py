@@ -68,10 +68,33 @@ async def test_nothing_else_is_served_there(path: str, b: OneNode) -> None:
     assert (await b.at_peers(path, **hop())).status == 404
 
 
+@pytest.mark.parametrize("where", ["b for callers", "a for callers", "a for nodes"])
+async def test_an_address_that_is_not_for_nodes(
+    where: str, a: OneNode, b: OneNode, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call is no more than a few hops, is not done, and the log says what is wrong."""
+    warned: list[str] = []
+    monkeypatch.setattr(forwarding.log, "log", lambda _, words, *more: warned.append(words % more))
+    nodes.table.moves("b", {"b": b.url, "a": a.url}[where[0]])
+    if where == "a for nodes":
+        nodes.table.moves("b", a.peer_url)
+    for name, more in (("get_user_info", {}), ("send_friend_message", {"content": "hi"})):
+        reply = await a.get(name, client="bob", id="@a", **more)
+        assert (reply.status, reply.code) == (503, -4)
+    assert not b.gateway.accounts["bob"].outgoing.sent
+    assert len(warned) < 50
+    page = await a.session.get(f"{a.url}/console/accounts/bob")
+    assert page.status == 503
+    if where != "a for nodes":
+        assert "its cluster.advertise is an address for callers" in warned[0]
+
+
 async def test_a_caller_cannot_speak_as_a_node(a: OneNode, b: OneNode, nodes: Nodes) -> None:
-    """At the public address these headers mean nothing, and no hop has them."""
+    """At the public address a hop is refused, and no hop has such headers of a caller."""
+    refused = await a.call("get_user_info", headers=hop(account="bob", epoch=1))
+    assert (refused.status, refused.code) == (508, -8)
+    assert (await a.session.get(f"{a.url}/console", headers=hop())).status == 508
     forged = {
-        **hop(account="bob", epoch=1),
         SECRET: "the caller's",
         "Authorization": "Bearer x",
         "Origin": f"http://127.0.0.1:{a.port}",
