@@ -1,16 +1,20 @@
 """Whom nodes believe: no stranger, no header of a caller, and a peer no more than it may say."""
 
 import logging
+from base64 import urlsafe_b64encode
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import aiohttp
 import pytest
 import trustme
 
 from openwx import metrics
+from openwx.accounts.streams import StreamEnded
 from openwx.api.callers import Scope
 from openwx.api.peers import client, forwarding
 from openwx.api.peers.hop import HOP, SECRET, Hop
+from openwx.api.peers.relay import PeerReader
 from tests.reply import Reply
 
 from .liars import Liar
@@ -58,7 +62,8 @@ async def test_nobody_comes_in_without_the_secret(path: str, b: OneNode) -> None
 
 
 async def test_what_a_hop_says_is_checked(b: OneNode) -> None:
-    for said in ("", "!", "bm8=", "e30=", "//79"):
+    nested = urlsafe_b64encode(b'{"x":' + b"[" * 5000).decode()
+    for said in ("", "!", "bm8=", "e30=", "//79", nested):
         reply = await b.at_peers("/openwx/get_user_info", **{SECRET: OURS, HOP: said})
         assert (reply.status, reply.code) == (400, -2)
 
@@ -205,6 +210,29 @@ async def test_a_peer_that_lies(lie: str, a: OneNode, b: OneNode, nodes: Nodes) 
     certain = lie == "another secret"
     assert (sent.status, sent.code) == ((503, -4) if certain else (504, -1))
     assert (await a.get("get_user_info", client="alice")).status == 200
+
+
+@pytest.mark.parametrize("said", [b"", b"[]", b'{"client":[{}]}', b'{"x":' + b"[" * 100_000])
+async def test_a_peer_that_lies_of_its_accounts(
+    said: bytes, a: OneNode, b: OneNode, nodes: Nodes
+) -> None:
+    a.takes("alice")
+    async with Liar.started(GOOD + b"Content-Length: %d\r\n\r\n" % len(said) + said) as liar:
+        nodes.table.moves("b", liar.url)
+        reply = await a.get("check_client")
+        assert len(liar.heads) == 1
+    reasons = {one["account"]: one["reason_code"] for one in reply.json["client"]}
+    assert (reply.status, reasons["bob"]) == (200, "node_silent")
+
+
+async def test_an_event_of_a_peer_that_cannot_be_read() -> None:
+    class Socket:
+        async def receive(self) -> aiohttp.WSMessage:
+            return aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, '{"x":' + "[" * 100_000, None)
+
+    reader = PeerReader(cast("aiohttp.ClientWebSocketResponse", Socket()), lambda: "")
+    with pytest.raises(StreamEnded, match="sent no event"):
+        await reader.more(1.0)
 
 
 async def test_the_secret_goes_nowhere_else(
