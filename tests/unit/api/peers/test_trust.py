@@ -225,6 +225,31 @@ async def test_a_peer_that_lies_of_its_accounts(
     assert (reply.status, reasons["bob"]) == (200, "node_silent")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://[::1", "file:///etc/passwd", "http+unix:///run/x", "http://u:p@127.0.0.1:1", "x"),
+        *("http://127.0.0.1:99999", f"http://{'é' * 300}.com", "http://127.0.0.1:1/x\r\nX: y"),
+    ],
+)
+async def test_an_address_that_is_none(url: str, a: OneNode, b: OneNode, nodes: Nodes) -> None:
+    nodes.table.moves("b", url)
+    for name in ("get_user_info", "send_friend_message"):
+        reply = await a.get(name, client="bob", id="@a", content="hi")
+        assert (reply.status, reply.code) == (503, -4)
+    (one,) = (await a.get("check_client")).json["client"]
+    assert one["reason_code"] == "node_silent"
+
+
+async def test_a_row_whose_name_no_account_may_have(a: OneNode, b: OneNode, nodes: Nodes) -> None:
+    """It hides neither the accounts of its node nor is one itself."""
+    for name in ("x" * 5000, "../x", "a\nb"):
+        nodes.table.give(name, "b")
+    (one,) = (await a.get("check_client")).json["client"]
+    assert (one["account"], one["reason_code"]) == ("bob", "in_sync")
+    assert (await a.get("get_user_info", client="../x")).code == -2
+
+
 async def test_an_event_of_a_peer_that_cannot_be_read() -> None:
     class Socket:
         async def receive(self) -> aiohttp.WSMessage:
