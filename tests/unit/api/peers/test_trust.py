@@ -61,6 +61,16 @@ async def test_nobody_comes_in_without_the_secret(path: str, b: OneNode) -> None
         assert (reply.status, reply.code) == (401, -6)
 
 
+async def test_the_log_says_who_does_not_know_the_secret(
+    b: OneNode, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openwx.api.wrong_tokens.MOST_PAUSES", 0)
+    for _ in range(20):
+        await b.at_peers("/openwx/get_user_info", **{SECRET: "wrong"})
+    words = "127.0.0.1 does not know the cluster.secret of this node"
+    assert 1 <= caplog.messages.count(words) < 20
+
+
 async def test_what_a_hop_says_is_checked(b: OneNode) -> None:
     nested = urlsafe_b64encode(b'{"x":' + b"[" * 5000).decode()
     for said in ("", "!", "bm8=", "e30=", "//79", nested):
