@@ -13,7 +13,7 @@ from openwx import metrics
 from openwx.config import Settings
 from openwx.config.given import account_from_texts, on_the_bench
 from openwx.config.models import AccountSettings
-from openwx.errors import ConfigError
+from openwx.errors import UNREADABLE, ConfigError
 from openwx.store.base import AccountStore, Ownership
 from openwx.store.records import AccountRecord, OwnedAccount
 
@@ -174,7 +174,7 @@ def saved_of(record: AccountRecord | OwnedAccount) -> SavedAccount:
         return SavedAccount(record.wanted)
     try:
         settings = msgspec.json.decode(record.settings, type=SavedSettings)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         words = "%s: what the API chose for this account cannot be read; it is dropped"
         metrics.dropped(log, "saved_state", words, record.account)
         settings = SavedSettings()

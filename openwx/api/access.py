@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
@@ -11,6 +12,7 @@ from openwx import instance
 from openwx.api.callers import ANYBODY, Caller, Callers
 from openwx.api.connection import authenticate
 from openwx.api.parameters import read_query
+from openwx.api.peers.hop import HOP
 from openwx.api.routing import LongPoll
 from openwx.api.wrong_tokens import Guesses
 from openwx.errors import CallerError, Code
@@ -44,6 +46,7 @@ class Access:
         CallerError -8 if it may not come. Neither body nor token is looked at.
         """
         headers = request.headers
+        _require_no_hop(headers)
         if headers.get(instance.WANTED, self.instance_id) != self.instance_id:
             raise CallerError(Code.FORBIDDEN, "this is not the openwx that is asked for")
         host = headers.get(hdrs.HOST, "")
@@ -63,6 +66,7 @@ class Access:
 
         No other origin is allowed beyond that, not even one that ``access.cors_origins`` lists.
         """
+        _require_no_hop(request.headers)
         try:
             self._rules.check_host(request.headers.get(hdrs.HOST, ""))
         except ForeignRequestError as error:
@@ -147,6 +151,13 @@ class Access:
                 "callback must be the name of a JavaScript function, such as show or app.show",
             )
         return callback
+
+
+def _require_no_hop(headers: Mapping[str, str]) -> None:
+    """Raise CallerError -8 with HTTP 508 for a hop: forwarded from an address for callers, it would never end."""
+    if HOP in headers:
+        words = "a call of another node came to an address for callers: correct cluster.advertise"
+        raise CallerError(Code.FORBIDDEN, words, http_status=HTTPStatus.LOOP_DETECTED)
 
 
 def _forbidden(error: ForeignRequestError) -> CallerError:

@@ -16,12 +16,12 @@ from openwx.store.base import JournalError, JournalUnavailable
 from openwx.store.copying import Copied, copy
 
 
-def main(settings: Settings, *, as_json: bool) -> int:
-    """Copy, say what was copied, and return the exit code.
+def main(settings: Settings, url: str, *, as_json: bool) -> int:
+    """Copy into the PostgreSQL at ``url``, say what was copied, and return the exit code.
 
     Raise ``ConfigError`` where there is nothing to copy, a gateway uses it, or PostgreSQL cannot take it.
     """
-    copied = asyncio.run(_copy(settings, as_json=as_json))
+    copied = asyncio.run(_copy(settings, url, as_json=as_json))
     if as_json:
         output.indented_json({"accounts": [_told(one) for one in copied]})
     else:
@@ -29,16 +29,14 @@ def main(settings: Settings, *, as_json: bool) -> int:
     return 0
 
 
-async def _copy(settings: Settings, *, as_json: bool) -> list[Copied]:
-    if settings.store.url is None:
-        raise ConfigError("store.url is not set: it names the PostgreSQL that gets the journal")
+async def _copy(settings: Settings, url: str, *, as_json: bool) -> list[Copied]:
     path = settings.data_dir / service.JOURNAL
     if not path.is_file():  # its folder would be made
         raise ConfigError(f"data_dir {settings.data_dir}: there is no journal to copy")
     copied = []
     async with AsyncExitStack() as stack:
         service.data_folder(settings.data_dir, stack)
-        copying = copy(path, settings.store.url, settings.store.schema)
+        copying = copy(path, url, settings.store.schema)
         try:
             async for one in await stack.enter_async_context(aclosing(copying)):
                 if not one.account:  # what is of no account, such as the state of the clock

@@ -27,6 +27,8 @@ log = logging.getLogger("openwx")
 EXIT_NOT_NOW, EXIT_CONFIG = 1, 2
 _GROUP_SIZES = ("biggest_group", "group_members")
 _SEND_TEXTS = ("send", "ask")
+_TAKE_NAMES = ("cluster", "outbox")
+"""Python before 3.12.7 takes no more names after an option."""
 _PRINT = ("check-config", "cluster", "completion", "doctor", "journal", "outbox", "status")
 
 
@@ -36,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args, unknown = whole.parse_known_args(arguments)
     if unknown:
         hint = "; put -- before a TEXT that begins with -" if args.command in _SEND_TEXTS else ""
+        if args.command in _TAKE_NAMES and not unknown[0].startswith("-"):
+            hint = "; put options behind all names and ids"
         whole.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     if args.command is None:
         whole.print_help()
@@ -174,9 +178,11 @@ def _cluster(args: argparse.Namespace) -> int:
 
 def _journal(args: argparse.Namespace) -> int:
     settings = _load(args).settings
+    if settings.store.url is None:  # then the package that speaks with PostgreSQL may be missing
+        raise ConfigError("store.url is not set: it names the PostgreSQL that gets the journal")
     from openwx.cli import journal
 
-    return journal.main(settings, as_json=args.json)
+    return journal.main(settings, settings.store.url, as_json=args.json)
 
 
 def _verify_code(args: argparse.Namespace) -> int:

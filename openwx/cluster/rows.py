@@ -12,9 +12,10 @@ from collections.abc import Mapping
 import msgspec
 
 from openwx.accounts import registry
-from openwx.accounts.registry import AccountRegistry
+from openwx.accounts.registry import AccountRegistry, SavedAccount
 from openwx.cluster.placement import Fit
 from openwx.config import Settings
+from openwx.config.given import is_account_name
 from openwx.config.models import AccountSettings
 from openwx.store.records import ClusterView, OwnedAccount
 
@@ -45,8 +46,13 @@ class Rows:
 
     def note(self, view: ClusterView) -> None:
         """Read the rows of a view."""
-        self.by_name = {one.account: one for one in view.accounts}
-        self.saved = registry.of_records(view.accounts)
+        former, self.by_name = (
+            self.by_name,
+            {one.account: one for one in view.accounts if is_account_name(one.account)},
+        )
+        self.saved = AccountRegistry(
+            {name: self._saved(row, former.get(name)) for name, row in self.by_name.items()}
+        )
         self._known = {name: self._read(row) for name, row in self.by_name.items()}
 
     @property
@@ -93,6 +99,12 @@ class Rows:
     def digest_of(self, name: str) -> str:
         """Return the digest of what the configuration here says of an account; empty where it says nothing."""
         return self._digests.get(name, "")
+
+    def _saved(self, row: OwnedAccount, former: OwnedAccount | None) -> SavedAccount:
+        """Read a row; once, so that what cannot be read is said once."""
+        if former is None or (former.settings, former.wanted) != (row.settings, row.wanted):
+            return registry.saved_of(row)
+        return self.saved.of(row.account)
 
     def _read(self, row: OwnedAccount) -> _Known:
         former = self._known.get(row.account)

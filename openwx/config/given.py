@@ -96,6 +96,15 @@ def check_account_name(name: str) -> None:
         raise ConfigError(f"client {first['ctx']['error']}") from None
 
 
+def is_account_name(name: str) -> bool:
+    """Return whether an account may have this name."""
+    try:
+        check_account_name(name)
+    except ConfigError:
+        return False
+    return True
+
+
 def _value(name: str, text: str) -> object:
     value = convert(text, ("accounts", "", name))
     kind = AccountSettings.model_fields[name].annotation

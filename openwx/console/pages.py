@@ -48,6 +48,7 @@ _STATUS: dict[int, int] = {
     Code.UNAUTHENTICATED: 401,
     Code.FORBIDDEN: 403,
     Code.NO_ROUTE: 404,
+    Code.NOT_RUNNING: 503,
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -4,6 +4,7 @@ import asyncio
 import io
 import ssl
 from contextlib import AsyncExitStack
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 import aiohttp
 from aiohttp import hdrs
 from msgspec.structs import replace
+from pydantic import TypeAdapter, ValidationError
 from yarl import URL
 
 from openwx.api.peers.call import Call
 from openwx.api.peers.hop import BACK, Hop
 from openwx.cluster.directory import Directory, Owner
+from openwx.config.addresses import Origin
 from openwx.neterrors import describe
 from openwx.store.base import JournalError
 from openwx.store.records import Node
@@ -28,6 +31,9 @@ READ_S = 30.0
 """The time between two pieces of an answer, in seconds."""
 _NO_HEADERS = (hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE)
 """What aiohttp would add by itself."""
+
+
+_ORIGIN = TypeAdapter(Origin)
 
 
 class NotAsked(Exception):
@@ -49,11 +55,20 @@ class OtherSecret(NotAsked):
         return "it has another cluster.secret"
 
 
+class NotForNodes(NotAsked):
+    """What was asked is the address for callers of a node."""
+
+    def __str__(self) -> str:
+        return "its cluster.advertise is an address for callers, and not that of a cluster.listen"
+
+
 _REFUSED: dict[int, type[NotAsked]] = {
     HTTPStatus.MISDIRECTED_REQUEST: NotOwner,
     HTTPStatus.UNAUTHORIZED: OtherSecret,
+    HTTPStatus.LOOP_DETECTED: NotForNodes,
 }
-"""What the listener for peers answers itself (``listener.py``); its routes and pages have no such answers."""
+"""What the listener for peers answers itself (``listener.py``), and that for callers to a hop (``access.py``); routes
+and pages have no such answers."""
 
 
 class PeerClient:
@@ -176,4 +191,13 @@ def _url(node: Node, call: Call) -> URL:
     if not node.url:
         raise NotAsked(f"{node.node} has no cluster.listen")
     query = f"?{call.query}" if call.query else ""
-    return URL(f"{node.url}{call.path}{query}", encoded=True)
+    return URL(f"{_origin(node.url)}{call.path}{query}", encoded=True)
+
+
+@lru_cache(maxsize=1000)
+def _origin(url: str) -> str:
+    """Return an address of a row in its normal spelling. Raise ``NotAsked`` where it is none."""
+    try:
+        return _ORIGIN.validate_python(url)
+    except ValidationError as error:
+        raise NotAsked("its address in the database is not http://HOST:PORT") from error

@@ -17,6 +17,7 @@ from openwx.api.peers.call import Call
 from openwx.api.peers.client import Lost, NotAsked, PeerClient
 from openwx.api.peers.hop import Hop
 from openwx.cluster.directory import Directory
+from openwx.errors import UNREADABLE
 from openwx.schemas import Clients, ListedClient
 from openwx.store.base import JournalError
 from openwx.store.records import Node
@@ -85,7 +86,7 @@ class Gathering:
         try:
             async with asyncio.timeout(ANSWER_S):
                 clients = await self._clients(node, call, hop)
-        except (NotAsked, Lost, TimeoutError, msgspec.MsgspecError) as error:
+        except (NotAsked, Lost, TimeoutError, *UNREADABLE) as error:
             metrics.HOPS.labels(node.node, "lost").inc()
             why = str(error) or type(error).__name__
             log.warning("%s does not say how its accounts are: %s", node.node, why)

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from openwx.api.callers import Caller, Scope
-from openwx.errors import CallerError, Code
+from openwx.errors import UNREADABLE, CallerError, Code
 
 SECRET = "Openwx-Hop-Secret"  # noqa: S105 - the name of the header
 HOP = "Openwx-Hop"
@@ -71,7 +71,7 @@ def read(headers: Mapping[str, str], secret: str) -> Hop:
         raise CallerError(Code.UNAUTHENTICATED, words)
     try:
         return msgspec.json.decode(urlsafe_b64decode(headers.get(HOP, "")), type=Hop)
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+    except (binascii.Error, ValueError, *UNREADABLE) as error:
         words = f"the header {HOP} cannot be read; all nodes must have the same version: {error}"
         raise CallerError(Code.BAD_PARAMETER, words) from None
 

@@ -109,7 +109,9 @@ class Doorman:
             await self._require_mine(hop)
         except CallerError as error:
             if error.code == Code.UNAUTHENTICATED:
-                await self._access.guesses.slow_down(request)
+                waited_s = await self._access.guesses.slow_down(request)
+                if not waited_s:
+                    log.warning("%s does not know the cluster.secret of this node", request.remote)
             return answers.failure(error).response()
         authenticate(request)
         if name := request.headers.get(BACK):

@@ -13,6 +13,7 @@ import msgspec
 
 from openwx.accounts.event_filter import EVERYTHING, EventFilter
 from openwx.accounts.streams import StreamEnded
+from openwx.errors import UNREADABLE
 
 
 class Relayed(msgspec.Struct, frozen=True):
@@ -73,7 +74,7 @@ class PeerReader:
             raise StreamEnded(self._why_ended())
         try:
             head = msgspec.json.decode(message.data, type=_Head)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise StreamEnded(f"the node that runs the account sent no event: {error}") from None
         match head.type:
             case "end":

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from openwx.cli.doctor import access, disk, process, reach, shared
+from openwx.cli.doctor import access, disk, process, reach
 from openwx.cli.doctor.finding import Finding, Level, as_text, ok, problem, warning
 from openwx.cli.doctor.finding import as_json as findings_as_json
 from openwx.cli.shell import output
@@ -46,9 +46,18 @@ async def examine(path: Path | None, environ: Mapping[str, str]) -> list[Finding
         *access.exposure(settings),
         *access.certificates(settings),
         *process.ports(settings, beside),
-        *await shared.everything(settings, runs_here=beside.in_use),
+        *await _shared(settings, runs_here=beside.in_use),
         *await reach.everything(_in_use(settings, beside.transports)),
     ]
+
+
+async def _shared(settings: Settings, *, runs_here: bool) -> list[Finding]:
+    """Check what nodes share. Where the journal is a file, ``asyncpg`` need not be installed."""
+    if settings.store.url is None:
+        return []
+    from openwx.cli.doctor import shared
+
+    return await shared.everything(settings, runs_here=runs_here)
 
 
 def _in_use(settings: Settings, transports: Mapping[str, str]) -> Settings:

@@ -8,7 +8,9 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 
@@ -41,6 +43,9 @@ _SETTINGS = {
 _BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 # A claim must not take what another node has taken since its snapshot.
 _AS_OF_ONE_MOMENT = {"default_transaction_isolation": "repeatable read"}
+
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+"""The parameters of an address that name files."""
 
 Unreachable = (
     asyncpg.PostgresError,
@@ -78,7 +83,17 @@ class Address(NamedTuple):
     async def connect(self, **more: str) -> asyncpg.Connection:
         """Connect, with more settings of the session. Raise one of ``Unreachable``."""
         settings = self._settings | more
-        return await hosts.connect(self.url, timeout=CONNECT_S, server_settings=settings)
+        try:
+            return await hosts.connect(self.url, timeout=CONNECT_S, server_settings=settings)
+        except FileNotFoundError as error:
+            raise self._with_its_file(error) from error
+
+    def _with_its_file(self, error: FileNotFoundError) -> FileNotFoundError:
+        """Return the error with the file that the URL names and that is not there: OpenSSL does not say which."""
+        for _, file in filter(lambda one: one[0] in _FILES, parse_qsl(urlsplit(self.url).query)):
+            if not Path(file).exists():
+                return FileNotFoundError(error.errno, error.strerror, file)
+        return error
 
     async def connect_to_write(self) -> "WriterConnection":
         """Connect for the statements of the writer. Raise one of ``Unreachable``."""

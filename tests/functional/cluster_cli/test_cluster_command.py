@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 
 import pytest
 
@@ -186,6 +187,17 @@ async def test_what_is_refused_in_one_line(
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert words in line
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12, 7), reason="takes names behind an option")
+@pytest.mark.parametrize("arguments", [("cluster", "drain"), ("outbox", "drop")])
+async def test_names_behind_an_option_are_refused_with_a_hint(
+    typed: Typed, arguments: tuple[str, ...]
+) -> None:
+    option = "--undo" if arguments[0] == "cluster" else "--yes"
+    code, _, err = await typed(*arguments, option, "17")
+    assert code == 2
+    assert "unrecognized arguments: 17; put options behind all names and ids" in err
 
 
 async def test_without_a_database_or_where_it_does_not_answer(typed: Typed) -> None:

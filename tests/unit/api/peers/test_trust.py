@@ -1,16 +1,20 @@
 """Whom nodes believe: no stranger, no header of a caller, and a peer no more than it may say."""
 
 import logging
+from base64 import urlsafe_b64encode
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import aiohttp
 import pytest
 import trustme
 
 from openwx import metrics
+from openwx.accounts.streams import StreamEnded
 from openwx.api.callers import Scope
 from openwx.api.peers import client, forwarding
 from openwx.api.peers.hop import HOP, SECRET, Hop
+from openwx.api.peers.relay import PeerReader
 from tests.reply import Reply
 
 from .liars import Liar
@@ -57,8 +61,19 @@ async def test_nobody_comes_in_without_the_secret(path: str, b: OneNode) -> None
         assert (reply.status, reply.code) == (401, -6)
 
 
+async def test_the_log_says_who_does_not_know_the_secret(
+    b: OneNode, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openwx.api.wrong_tokens.MOST_PAUSES", 0)
+    for _ in range(20):
+        await b.at_peers("/openwx/get_user_info", **{SECRET: "wrong"})
+    words = "127.0.0.1 does not know the cluster.secret of this node"
+    assert 1 <= caplog.messages.count(words) < 20
+
+
 async def test_what_a_hop_says_is_checked(b: OneNode) -> None:
-    for said in ("", "!", "bm8=", "e30=", "//79"):
+    nested = urlsafe_b64encode(b'{"x":' + b"[" * 5000).decode()
+    for said in ("", "!", "bm8=", "e30=", "//79", nested):
         reply = await b.at_peers("/openwx/get_user_info", **{SECRET: OURS, HOP: said})
         assert (reply.status, reply.code) == (400, -2)
 
@@ -68,10 +83,33 @@ async def test_nothing_else_is_served_there(path: str, b: OneNode) -> None:
     assert (await b.at_peers(path, **hop())).status == 404
 
 
+@pytest.mark.parametrize("where", ["b for callers", "a for callers", "a for nodes"])
+async def test_an_address_that_is_not_for_nodes(
+    where: str, a: OneNode, b: OneNode, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call is no more than a few hops, is not done, and the log says what is wrong."""
+    warned: list[str] = []
+    monkeypatch.setattr(forwarding.log, "log", lambda _, words, *more: warned.append(words % more))
+    nodes.table.moves("b", {"b": b.url, "a": a.url}[where[0]])
+    if where == "a for nodes":
+        nodes.table.moves("b", a.peer_url)
+    for name, more in (("get_user_info", {}), ("send_friend_message", {"content": "hi"})):
+        reply = await a.get(name, client="bob", id="@a", **more)
+        assert (reply.status, reply.code) == (503, -4)
+    assert not b.gateway.accounts["bob"].outgoing.sent
+    assert len(warned) < 50
+    page = await a.session.get(f"{a.url}/console/accounts/bob")
+    assert page.status == 503
+    if where != "a for nodes":
+        assert "its cluster.advertise is an address for callers" in warned[0]
+
+
 async def test_a_caller_cannot_speak_as_a_node(a: OneNode, b: OneNode, nodes: Nodes) -> None:
-    """At the public address these headers mean nothing, and no hop has them."""
+    """At the public address a hop is refused, and no hop has such headers of a caller."""
+    refused = await a.call("get_user_info", headers=hop(account="bob", epoch=1))
+    assert (refused.status, refused.code) == (508, -8)
+    assert (await a.session.get(f"{a.url}/console", headers=hop())).status == 508
     forged = {
-        **hop(account="bob", epoch=1),
         SECRET: "the caller's",
         "Authorization": "Bearer x",
         "Origin": f"http://127.0.0.1:{a.port}",
@@ -182,6 +220,54 @@ async def test_a_peer_that_lies(lie: str, a: OneNode, b: OneNode, nodes: Nodes) 
     certain = lie == "another secret"
     assert (sent.status, sent.code) == ((503, -4) if certain else (504, -1))
     assert (await a.get("get_user_info", client="alice")).status == 200
+
+
+@pytest.mark.parametrize("said", [b"", b"[]", b'{"client":[{}]}', b'{"x":' + b"[" * 100_000])
+async def test_a_peer_that_lies_of_its_accounts(
+    said: bytes, a: OneNode, b: OneNode, nodes: Nodes
+) -> None:
+    a.takes("alice")
+    async with Liar.started(GOOD + b"Content-Length: %d\r\n\r\n" % len(said) + said) as liar:
+        nodes.table.moves("b", liar.url)
+        reply = await a.get("check_client")
+        assert len(liar.heads) == 1
+    reasons = {one["account"]: one["reason_code"] for one in reply.json["client"]}
+    assert (reply.status, reasons["bob"]) == (200, "node_silent")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://[::1", "file:///etc/passwd", "http+unix:///run/x", "http://u:p@127.0.0.1:1", "x"),
+        *("http://127.0.0.1:99999", f"http://{'é' * 300}.com", "http://127.0.0.1:1/x\r\nX: y"),
+    ],
+)
+async def test_an_address_that_is_none(url: str, a: OneNode, b: OneNode, nodes: Nodes) -> None:
+    nodes.table.moves("b", url)
+    for name in ("get_user_info", "send_friend_message"):
+        reply = await a.get(name, client="bob", id="@a", content="hi")
+        assert (reply.status, reply.code) == (503, -4)
+    (one,) = (await a.get("check_client")).json["client"]
+    assert one["reason_code"] == "node_silent"
+
+
+async def test_a_row_whose_name_no_account_may_have(a: OneNode, b: OneNode, nodes: Nodes) -> None:
+    """It hides neither the accounts of its node nor is one itself."""
+    for name in ("x" * 5000, "../x", "a\nb"):
+        nodes.table.give(name, "b")
+    (one,) = (await a.get("check_client")).json["client"]
+    assert (one["account"], one["reason_code"]) == ("bob", "in_sync")
+    assert (await a.get("get_user_info", client="../x")).code == -2
+
+
+async def test_an_event_of_a_peer_that_cannot_be_read() -> None:
+    class Socket:
+        async def receive(self) -> aiohttp.WSMessage:
+            return aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, '{"x":' + "[" * 100_000, None)
+
+    reader = PeerReader(cast("aiohttp.ClientWebSocketResponse", Socket()), lambda: "")
+    with pytest.raises(StreamEnded, match="sent no event"):
+        await reader.more(1.0)
 
 
 async def test_the_secret_goes_nowhere_else(

@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -37,6 +38,14 @@ async def test_the_schema_of_a_newer_version_is_refused(
     await operator.execute("UPDATE version SET version = $1", schema.VERSION + 1)
     with pytest.raises(JournalError, match="written by a newer openwx"):
         async with PostgresJournal(address):
+            pass
+
+
+async def test_a_missing_file_of_the_address_is_named(address: Address, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.pem"
+    url = f"{address.url}?sslmode=verify-full&sslrootcert={missing}"
+    with pytest.raises(JournalUnavailable, match=f"No such file or directory: '{missing}'"):
+        async with PostgresJournal(address._replace(url=url)):
             pass
 
 
