@@ -28,6 +28,8 @@ ROWS = {
     "members": "250,000 members of groups against pydantic: memory, time, garbage collection",
     "journal": "messages written durably by 100 callers, against a file of lines and aiosqlite",
     "postgres": "messages written durably by 100 callers to PostgreSQL, against SQLite",
+    "hop": "a call that another node forwards, against a direct one",
+    "takeover": "a node is killed or stopped: the time until others run its accounts",
     "pace": "200 messages a second written durably, against a bare fdatasync",
     "reports": "reports to post_api, in order in each of 100 chats, against POSTs in no order",
     "incoming": "the latency of a message from WeChat to post_api, above a bare loop",
