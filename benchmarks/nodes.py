@@ -1,9 +1,8 @@
 """Several nodes on one PostgreSQL: each is ``openwx serve`` in a process of its own."""
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,30 +10,11 @@ from typing import Self
 
 import aiohttp
 
-from benchmarks import machine, world
+from benchmarks import world
 from benchmarks.processes import PATIENCE_S, Program, free_port
-from openwx.crashtest import postgres
-from openwx.crashtest.postgres import NoServer, Server
 from openwx.simulator import Simulator
 
-__all__ = ["Cluster", "NoServer", "Node", "Server", "busiest", "database"]
-
 SECRET = "the-secret-of-all-nodes-long-enough"
-
-
-@contextlib.contextmanager
-def database(folder: Path) -> Iterator[Server]:
-    """Run a PostgreSQL below ``folder``, on the core of the program under test. Raise ``NoServer``.
-
-    This process goes to the other cores, as if the server were another machine.
-    """
-    folder.chmod(0o755)  # root runs the server as another user
-    with postgres.server(folder) as server:
-        server.create()
-        machine.pin(machine.cores()[0])
-        server.start()
-        machine.pin(machine.cores()[1])
-        yield server
 
 
 class Node:

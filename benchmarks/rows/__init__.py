@@ -30,6 +30,7 @@ ROWS = {
     "postgres": "messages written durably by 100 callers to PostgreSQL, against SQLite",
     "hop": "a call that another node forwards, against a direct one",
     "takeover": "a node is killed or stopped: the time until others run its accounts",
+    "thousand": "what an account and a message take of one node and its PostgreSQL",
     "pace": "200 messages a second written durably, against a bare fdatasync",
     "reports": "reports to post_api, in order in each of 100 chats, against POSTs in no order",
     "incoming": "the latency of a message from WeChat to post_api, above a bare loop",

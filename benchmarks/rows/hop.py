@@ -10,8 +10,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from benchmarks import load, machine, world
+from benchmarks.database import NoServer, database
 from benchmarks.figures import Figure
-from benchmarks.nodes import Cluster, Node, NoServer, database
+from benchmarks.nodes import Cluster, Node
 from benchmarks.rounds import high, low, middle, percentile
 from benchmarks.rows import Scale
 from openwx.simulator import Simulator

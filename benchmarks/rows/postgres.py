@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack
 from uuid import uuid4
 
 from benchmarks import messages, world
+from benchmarks.database import NoServer, database
 from benchmarks.figures import Figure
-from benchmarks.nodes import NoServer, database
 from benchmarks.rounds import Pairs, Sample, high, interleaved, low, middle
 from benchmarks.rows import Scale
 from openwx import store

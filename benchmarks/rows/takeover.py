@@ -12,8 +12,9 @@ import time
 from contextlib import AsyncExitStack
 
 from benchmarks import crowd, machine, world
+from benchmarks.database import NoServer, database
 from benchmarks.figures import Figure
-from benchmarks.nodes import Cluster, NoServer, busiest, database
+from benchmarks.nodes import Cluster, busiest
 from benchmarks.rounds import high, middle
 from benchmarks.rows import Scale
 from openwx.simulator import Simulator
