@@ -61,7 +61,11 @@ async def used(server: Server) -> Used:
         flushes: int = await connection.fetchval(_FLUSHES_18 if is_18 else _FLUSHES)
     finally:
         await connection.close()
-    main = int((server.data / "postmaster.pid").read_text().split()[0])
-    children = (machine.PROC / str(main) / "task" / str(main) / "children").read_text().split()
-    cpu_s = sum(machine.cpu_s(int(pid)) for pid in (main, *children))
+    cpu_s = sum(map(machine.cpu_s, _pids(server)))
     return Used(cpu_s, int(wal), int(flushes))
+
+
+def _pids(server: Server) -> list[int]:
+    main = (server.data / "postmaster.pid").read_text().split()[0]
+    children = (machine.PROC / main / "task" / main / "children").read_text()
+    return [int(pid) for pid in (main, *children.split())]
