@@ -118,7 +118,9 @@ def _throughput(pairs: list[tuple[Round, Round]]) -> Figure:
 
 def _detail(pairs: list[tuple[Round, Round]]) -> dict[str, float | str]:
     hops, directs = zip(*pairs, strict=True)
+    more_us = middle([hop.cost_us - direct.cost_us for hop, direct in pairs])
     return {
+        "CPU ms above a direct one": more_us / 1e3,
         "p50 ms": middle([one.p50_ms for one in hops]),
         "direct p50 ms": middle([one.p50_ms for one in directs]),
         "a second": middle([one.rate for one in hops]),

@@ -1,7 +1,7 @@
 """Row ``takeover``: how long the accounts of a node that ends are called by nobody.
 
 Three nodes share the accounts. One is killed, or stopped in order; the time ends when another one calls WeChat for the
-last of its accounts. Then it starts again. Nobody writes, and polls are held, so a node that is gone calls no more.
+last of its accounts. Then it starts again.
 """
 
 import asyncio
@@ -22,7 +22,10 @@ from openwx.simulator import Simulator
 NODES = ("one", "two", "three")
 ACCOUNTS = 6
 LEASE_S = 15
-HOLD_S = 300.0
+HOLD_S = 25.0
+"""How long WeChat holds a poll."""
+FIRST_CALL = "webwxinit"
+"""With it a node begins to go on with a session. While an account runs it is not made."""
 JOIN_PAUSE_S = 3.0
 SETTLES_S = JOIN_PAUSE_S + LEASE_S / 5 + 1
 """After so long a node that joined takes accounts."""
@@ -74,7 +77,7 @@ class Takeovers:
             while True:
                 found = [
                     call.time
-                    for call in self._cluster.simulator.calls
+                    for call in self._cluster.simulator.calls_of(FIRST_CALL)
                     if call.time > since and call.cookies.get("wxuin") == uin
                 ]
                 if found:
