@@ -1,6 +1,6 @@
 """Row ``hop``: a call at the node that runs its account, against the same call at another one, which forwards it.
 
-The node that forwards runs on the core of the program under test, and the node of the account beside the callers.
+Both nodes use any core: a call goes to and fro between them.
 """
 
 import asyncio
@@ -53,9 +53,10 @@ async def run(scale: Scale) -> list[Figure]:
         cluster = await stack.enter_async_context(
             Cluster(simulator, folder, server.url, settings, token=TOKEN)
         )
-        owner = await cluster.start("owner", machine.cores()[1])
+        everywhere = set.union(*machine.cores())
+        owner = await cluster.start("owner", everywhere)
         await cluster.log_in()
-        other = await cluster.start("other", machine.cores()[0])
+        other = await cluster.start("other", everywhere)
         pairs = {
             callers: await _pairs(owner, other, callers, scale.of(11, 3))
             for callers in (1, CALLERS)
