@@ -103,6 +103,11 @@ class Program:
         await self._process.stdin.drain()
         return await self.answer(timeout_s)
 
+    async def kill(self) -> None:
+        """Kill it, and wait until it is gone."""
+        self._process.kill()
+        await self._process.wait()
+
     async def ends(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait until it ends, and return its exit code."""
         async with asyncio.timeout(timeout_s):

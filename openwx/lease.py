@@ -35,7 +35,8 @@ class Lease:
 
     @property
     def is_valid(self) -> bool:
-        return self._ends_at > self._clock()
+        # Every request of an account asks this: where nothing ends, no clock is read.
+        return self._ends_at == math.inf or self._ends_at > self._clock()
 
     def until_renewed(self) -> Coroutine[Any, Any, object]:
         """Wait for the next ``renew`` after this call."""
@@ -48,21 +49,18 @@ class Gate:
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
         self._closed = asyncio.Event()
+        self.is_closed = False
+        """Whether nothing may pass any more."""
 
     @property
     def is_open(self) -> bool:
         """Whether this process may act for the account now."""
-        return not self._closed.is_set() and self._lease.is_valid
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether nothing may pass any more."""
-        return self._closed.is_set()
+        return not self.is_closed and self._lease.is_valid
 
     @property
     def is_paused(self) -> bool:
         """Whether nothing may pass for now: the lease has ended, but nobody is known to have the account."""
-        return not self._closed.is_set() and not self._lease.is_valid
+        return not self.is_closed and not self._lease.is_valid
 
     @property
     def left_s(self) -> float:
@@ -71,6 +69,7 @@ class Gate:
 
     def close(self) -> None:
         """Let nothing pass any more: the account belongs to another process, or to nobody."""
+        self.is_closed = True
         self._closed.set()
 
     async def until_closed(self) -> None:
@@ -79,7 +78,7 @@ class Gate:
 
     def require_mine(self) -> None:
         """Raise ``LeaseLost`` once it is closed."""
-        if self._closed.is_set():
+        if self.is_closed:
             raise LeaseLost("another process has taken the account")
 
     async def passed(self, within_s: float | None = None) -> None:

@@ -2,8 +2,10 @@
 
 import time
 
+_BOOT = getattr(time, "CLOCK_BOOTTIME", None)
+"""Linux has it."""
+
 
 def steady() -> float:
     """Return seconds of a clock that is never set, and goes on while the machine sleeps."""
-    boot = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boot is None else time.clock_gettime(boot)
+    return time.monotonic() if _BOOT is None else time.clock_gettime(_BOOT)

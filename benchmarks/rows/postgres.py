@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
-from benchmarks import machine, messages, world
+from benchmarks import messages, world
+from benchmarks.database import NoServer, database
 from benchmarks.figures import Figure
 from benchmarks.rounds import Pairs, Sample, high, interleaved, low, middle
 from benchmarks.rows import Scale
 from openwx import store
 from openwx.store.base import Journal
 from openwx.store.records import DeliveryOutcome, DeliveryStatus, NodeOptions, WriteBatch
-from tests import postgres
 
 CALLERS = 100
 """Each with an account of its own."""
@@ -29,16 +29,11 @@ SESSION = bytes(1500)
 async def run(scale: Scale) -> list[Figure]:
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(world.folder())
-        folder.chmod(0o755)  # root runs the server as another user
         try:
-            server = stack.enter_context(postgres.server(folder))
-        except postgres.NoServer as error:
+            server = stack.enter_context(database(folder))
+        except NoServer as error:
             print(f"row postgres: {error}", file=sys.stderr)
             return []
-        server.create()
-        machine.pin(machine.cores()[0])  # as if it were another machine
-        server.start()
-        machine.pin(machine.cores()[1])
         node = NodeOptions(node="benchmark", home=uuid4())
         ours = await stack.enter_async_context(store.open(server.url, node=node))
         assert ours.ownership is not None

@@ -190,6 +190,8 @@ class EventRecorder:
         """Write a batch when the files that it names are where other nodes find them."""
         attachments = [new.attachment for new in batch.reports if new.targets]
         attachments += [done.attachment for done in batch.completed if done.targets]
+        if not any(attachments):
+            return await self._journal.until_done(lambda: self._journal.write(batch), on_trouble)
 
         async def write() -> WriteResult:
             await self._files.keeper.keep_if_possible(attachments)

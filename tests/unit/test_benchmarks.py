@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from benchmarks.figures import Figure, Result, as_markdown, as_text, between_marks, table
+from benchmarks import thousand
+from benchmarks.figures import Figure, Result, as_json, as_markdown, as_text, between_marks, table
 from benchmarks.rounds import Pairs, Sample, interleaved, percentile
 from benchmarks.rows import ROWS
 
@@ -84,3 +86,62 @@ def test_every_row_has_a_module_and_a_line_in_the_readme() -> None:
     )
     assert set(ROWS) == modules
     assert list(ROWS) == explained
+
+
+COSTS = thousand.Costs(
+    node_cpu_s=1,
+    node_server_cpu_s=2,
+    node_wal_bytes_s=1024,
+    node_flushes_s=3,
+    node_memory_kb=100 * 1024,
+    account_cpu_s=0.5,
+    account_server_cpu_s=0.25,
+    account_wal_bytes_s=0,
+    account_flushes_s=0.01,
+    account_memory_kb=1024,
+    account_open_files=2,
+    message_cpu=3,
+    message_server_cpu=4,
+    message_wal_bytes=2048,
+    message_flushes=2,
+    take_cpu=20,
+)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "needs"),
+    [
+        # CPU of a node: 1 + 333 × 0.5 + 334 × 0.1 × 3 ms a second
+        (3, thousand.Needed(
+            cpu_percent=26.77, memory_mib=433, open_files=668,
+            server_cpu_percent=65.525, flushes_s=218.97, wal_kib_s=203,
+        )),
+        (2, thousand.Needed(
+            cpu_percent=40.05, memory_mib=599, open_files=1000,
+            server_cpu_percent=65.35, flushes_s=215.98, wal_kib_s=202,
+        )),
+    ],
+)  # fmt: skip
+def test_what_1000_accounts_need(nodes: int, needs: thousand.Needed) -> None:
+    """With a message every ten seconds each: 100 a second for the one PostgreSQL."""
+    found = thousand.needed(COSTS, thousand.Load(nodes=nodes, pause_s=10))
+    assert msgspec.structs.asdict(found) == pytest.approx(msgspec.structs.asdict(needs))
+
+
+def test_costs_are_read_from_the_figures_of_a_run(tmp_path: Path) -> None:
+    detail = msgspec.structs.asdict(COSTS)
+    names = list(detail)
+    figures = [
+        Figure(what=str(part), value=1, detail={name: detail[name] for name in part})
+        for part in (names[:5], names[5:])
+    ]
+    file = tmp_path / "all.json"
+    file.write_bytes(as_json([Result(name="hop"), Result(name="thousand", figures=figures)], {}))
+    assert thousand.read(file) == COSTS
+    assert "| 2 | 500 | 10 s | 100 | 40 % | 599 MiB | 1000 | 65 % | 216 | 202 KiB |" in (
+        thousand.table(COSTS)
+    )
+    assert thousand.taking_s(COSTS) == pytest.approx(3.34)
+    file.write_bytes(as_json([Result(name="hop")], {}))
+    with pytest.raises(LookupError, match="thousand"):
+        thousand.read(file)
