@@ -4,7 +4,6 @@ import asyncio
 import base64
 import itertools
 import random
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -39,8 +38,8 @@ class Sent:
     """The recipient of every send that was requested."""
     answered: list[str] = field(default_factory=list)
     """Waiting sends that were answered with code 0."""
-    answered_at: dict[str, float] = field(default_factory=dict)
-    """When that was, in Unix time."""
+    msg_ids: dict[str, str] = field(default_factory=dict)
+    """The MsgIds of these."""
     without_room: dict[str, int] = field(default_factory=dict)
     """The starts that answered some of them while the disk was full. Such an answer is WeChat's, and its outcome stays
     in memory until there is room."""
@@ -152,7 +151,7 @@ class Traffic:
                 self.sent.waited += "waits_for" in answer
             else:
                 self.sent.answered.append(text)
-                self.sent.answered_at[text] = time.time()
+                self.sent.msg_ids[text] = answer["msg_id"]
                 # Its process may have been killed, and the next one started, before the answer was looked at.
                 if self._gateway.lacks_room(start):
                     self.sent.without_room[text] = start

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,15 +26,15 @@ from openwx.crashtest.wechat import WeChat
 
 from . import terms
 from .callbook import DOMAIN, CallBook, NotedCall
-from .faults import KINDS, Drawn, Fault, ServerKilled
+from .faults import KINDS, Chosen, Drawn, Fault, ServerKilled
 from .listener import Listener
 from .network import Loopback, Namespace, Namespaces, Place
 from .node import AnyNode, Node
 from .wire import Wire
 
 SCHEMA = "openwx"
-SEND = "send"
-"""A part of the paths of sends, of both transports."""
+TRACEBACKS = "tracebacks in the log of"
+"""A part of the complaint about those."""
 _EXCUSED = 0
 STREAMED_WITHIN_S = 30.0
 
@@ -51,6 +51,8 @@ class NodesPlan:
     transport: str = "web"
     namespaces: bool = False
     """Whether each node is in a network namespace of its own, where a partition is a real one."""
+    chosen: Sequence[Sequence[Chosen]] = ()
+    """The faults one after the other, or several at a time, without a pause between them; else they are drawn."""
     program: Sequence[str] = ("openwx.crashtest.nodes.program",)
     """The module that is a node, with its first arguments."""
     folder: Path | None = None
@@ -93,38 +95,22 @@ class Line:
         self.traffic = Traffic(self.wechat, self._door, chats, seed, http)
         self.listener = Listener(self.account, nodes, f"{seed}:listener")
 
-    def excuse(self, nodes: Sequence[Node], calls: Sequence[NotedCall]) -> None:
-        """Excuse sends whose outcome was kept in memory alone: answered by a node that could not write its journal.
+    def excuse(self, nodes: Sequence[Node]) -> int:
+        """Excuse sends whose outcome was told while it was in memory alone, and was lost with the account.
 
-        Such an answer is WeChat's. The node may have lost the account before it could write again.
+        Return how many there are.
         """
-        by_name = {node.name: node for node in nodes}
-        sends = [one for one in calls if one.account == self.account and SEND in one.path]
-        for text, at in self.traffic.sent.answered_at.items():
-            made = next((one for one in reversed(sends) if one.at <= at), None)
-            is_made_in_trouble = made is not None and by_name[made.node].fails_at(at)
-            if is_made_in_trouble or any(one.gave_up_an_outcome(self.account, at) for one in nodes):
-                self.traffic.sent.without_room[text] = _EXCUSED
+        lost = {id_ for node in nodes for id_ in node.lost_outcomes}
+        sent = self.traffic.sent
+        excused = [text for text, id_ in sent.msg_ids.items() if id_ in lost]
+        sent.without_room |= dict.fromkeys(excused, _EXCUSED)
+        return len(excused)
 
 
 def main(plan: NodesPlan) -> int:
     """Run the test and print the result. Return the exit code: 0 if all checks passed."""
     folder = (plan.folder or Path(tempfile.mkdtemp(prefix="openwx-crash-"))).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    print(
-        f"{plan.nodes} nodes, {plan.accounts} accounts, {plan.transport}, a lease of {plan.lease_s:g} s, seed"
-        f" {plan.seed}, {plan.faults} faults; logs in {folder}",
-        flush=True,
-    )
-    try:
-        with postgres.server() as server:
-            server.create()
-            server.start()
-            wrong = asyncio.run(_run(plan, folder, server))
-    except* postgres.NoServer as errors:
-        wrong = reasons(errors)
-    except* Failed as failures:
-        wrong = reasons(failures)
+    wrong = run(replace(plan, folder=folder))
     if wrong:
         (folder / "complaints.txt").write_text("\n".join(wrong), encoding="utf-8")
         shown = "\n".join(wrong[:20])
@@ -136,6 +122,28 @@ def main(plan: NodesPlan) -> int:
     if plan.folder is None:
         shutil.rmtree(folder)
     return 0
+
+
+def run(plan: NodesPlan) -> list[str]:
+    """Run the test in the plan's folder, and return the complaints."""
+    folder = plan.folder
+    assert folder is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    print(
+        f"{plan.nodes} nodes, {plan.accounts} accounts, {plan.transport}, a lease of {plan.lease_s:g} s, seed"
+        f" {plan.seed}, {plan.faults} faults; logs in {folder}",
+        flush=True,
+    )
+    try:
+        with postgres.server() as server:
+            server.create()
+            server.start()
+            return asyncio.run(_run(plan, folder, server))
+    except* postgres.NoServer as errors:
+        wrong = reasons(errors)
+    except* Failed as failures:
+        wrong = reasons(failures)
+    return wrong
 
 
 async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[str]:
@@ -172,16 +180,17 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
             async with _traffic(lines):
                 await rounds.run()
             for line in lines:
-                line.excuse(nodes, calls)
+                line.excuse(nodes)
             records, wrong = await _settled(lines, nodes, http)
             wrong += await _streamed(lines)
         wrong += rounds.wrong
         for node in nodes:
             await node.terminate_in_order()
             if node.tracebacks:
-                wrong.append(f"{node.tracebacks} tracebacks in the log of {node.name}")
+                wrong.append(f"{node.tracebacks} {TRACEBACKS} {node.name}")
         claims = await terms.noted(server.url, SCHEMA)
         wrong += terms.complaints(claims, calls)
+        wrong += await terms.strange_writes(server.url, SCHEMA)
         if plan.faults >= len(KINDS):
             for line, one in records.items():
                 wrong += [f"{line.account}: {each}" for each in emptiness(one)]
@@ -191,9 +200,9 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
             f" {terms.late_calls(claims, calls)} of them after the claim of the next owner"
         )
         for line, one in records.items():
-            excused = len(line.traffic.sent.without_room)
+            excused = line.excuse(nodes)
             print(
-                f"{line.account}: {figures(one)}; {excused} answered while the journal could not be written"
+                f"{line.account}: {figures(one)}; {excused} outcomes lost in an outage of the node"
             )
         return wrong
 
@@ -320,24 +329,29 @@ class _Rounds:
         self._calls = calls
         self._accounts = [line.account for line in lines]
         self._server = server
-        self._drawn = Drawn(f"{plan.seed}:faults", nodes, server, plan.lease_s)
+        self._faults: Iterable[tuple[float, Sequence[Fault]]] = (
+            ((0.0, [one.of(nodes, server) for one in some]) for some in plan.chosen)
+            if plan.chosen
+            else Drawn(f"{plan.seed}:faults", nodes, server, plan.lease_s).some(plan.faults)
+        )
         self._count: Counter[str] = Counter()
         self._took: defaultdict[str, list[float]] = defaultdict(list)
 
     async def run(self) -> None:
         """Run all rounds."""
         done = 0
-        while done < self._plan.faults:
-            await asyncio.sleep(self._drawn.pause_s())
-            faults = self._drawn.next()
+        for pause_s, faults in self._faults:
+            await asyncio.sleep(pause_s)
             is_outage = len(faults) == 1 and isinstance(faults[0], ServerKilled)
-            owned = await self._claims() if is_outage else 0
+            owned = await terms.owned(self._server.url, SCHEMA) if is_outage else {}
             began = time.time()
             await asyncio.gather(*(fault.run() for fault in faults))
-            ended = time.time()
-            took_s = await self.until_called(ended)
-            if is_outage and await self._claims() > owned:
-                self.wrong.append(f"accounts moved although it was {faults[0]} alone")
+            took_s = await self.until_called(time.time())
+            if is_outage:
+                now = await terms.owned(self._server.url, SCHEMA)
+                self.wrong += [
+                    f"{one}, although it was {faults[0]} alone" for one in terms.moved(owned, now)
+                ]
             done += len(faults)
             shown = " and ".join(map(str, faults))
             self._count.update(fault.name for fault in faults)
@@ -348,9 +362,6 @@ class _Rounds:
                 self.wrong.append(
                     f"after {shown} not every account was called within {self._plan.promise_s:g} s"
                 )
-
-    async def _claims(self) -> int:
-        return len(await terms.noted(self._server.url, SCHEMA))
 
     async def until_called(self, since: float) -> float:
         """Wait until each account was called after a moment. Return the seconds; infinite where that was too long."""
@@ -367,11 +378,11 @@ class _Rounds:
 
     def _note_takeover(self, fault: Fault, began: float) -> None:
         """Note how long an account of the hit node was called by nobody, if another node took it."""
-        assert fault.node is not None
+        [hit] = fault.hit
         last: dict[str, NotedCall] = {}
         for call in self._calls:
             former = last.get(call.account)
-            if former and call.at > began and former.node == fault.node.name != call.node:
+            if former and call.at > began and former.node == hit.name != call.node:
                 self._took[fault.name].append(call.at - max(began, former.at))
             last[call.account] = call
 
