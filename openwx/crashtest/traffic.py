@@ -4,7 +4,7 @@ import asyncio
 import base64
 import itertools
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -53,7 +53,7 @@ class Sent:
     """Sends that were answered with another code than 0."""
     waited: int = 0
     """How many of those with ``async=1`` were told that they wait for a person."""
-    repeated: int = 0
+    repeated: Counter[str] = field(default_factory=Counter)
     """How often callers repeated a send without an answer, with its key."""
 
 
@@ -164,7 +164,7 @@ class Traffic:
         return {**call, "media_data": encoded, "media_name": f"{text}.txt"}
 
     async def _until_answered(
-        self, chat: Chat, call: dict[str, Any], key: str, with_key: bool
+        self, chat: Chat, call: dict[str, Any], text: str, with_key: bool
     ) -> tuple[dict[str, Any] | None, int]:
         """Call until there is an answer to the send.
 
@@ -172,7 +172,7 @@ class Traffic:
         start that was asked last.
         """
         route = "send_group_message" if chat.is_group else "send_friend_message"
-        headers = {"Idempotency-Key": key.replace(" ", "-")} if with_key else {}
+        headers = {"Idempotency-Key": text.replace(" ", "-")} if with_key else {}
         while True:
             start = self._gateway.starts
             try:
@@ -189,6 +189,6 @@ class Traffic:
                 # Not running now: that says nothing of an earlier call with this key.
                 if not with_key or answer["code"] != Code.NOT_RUNNING:
                     return answer, start
-            self.sent.repeated += 1
+            self.sent.repeated[text] += 1
             await self._gateway.runs.wait()
             await asyncio.sleep(0.01)

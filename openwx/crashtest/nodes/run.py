@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 import shutil
 import tempfile
 import time
@@ -26,7 +27,7 @@ from openwx.crashtest.wechat import WeChat
 
 from . import terms
 from .callbook import DOMAIN, CallBook, NotedCall
-from .faults import KINDS, Chosen, Drawn, Fault, ServerKilled
+from .faults import Chosen, Drawn, Fault, ServerKilled
 from .listener import Listener
 from .network import Loopback, Namespace, Namespaces, Place
 from .node import AnyNode, Node
@@ -37,6 +38,7 @@ TRACEBACKS = "tracebacks in the log of"
 """A part of the complaint about those."""
 _EXCUSED = 0
 STREAMED_WITHIN_S = 30.0
+OCCURS_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,12 @@ class Line:
         seed = f"{self._plan.seed}:{self.account}"
         self.traffic = Traffic(self.wechat, self._door, chats, seed, http)
         self.listener = Listener(self.account, nodes, f"{seed}:listener")
+
+    async def emptiness(self) -> list[str]:
+        """List what has not occurred yet."""
+        told, traffic = await self.wechat.told(), self.traffic
+        of = (traffic.written, told, self.receiver.arrivals, traffic.sent)
+        return emptiness(Records(*of, drops_repeats=self.wechat.drops_repeats))
 
     def excuse(self, nodes: Sequence[Node]) -> int:
         """Excuse sends whose outcome was told while it was in memory alone, and was lost with the account.
@@ -179,6 +187,7 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
         async with _listening(lines):
             async with _traffic(lines):
                 await rounds.run()
+                await rounds.until_all_occurred()
             for line in lines:
                 line.excuse(nodes)
             records, wrong = await _settled(lines, nodes, http)
@@ -191,9 +200,8 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
         claims = await terms.noted(server.url, SCHEMA)
         wrong += terms.complaints(claims, calls)
         wrong += await terms.strange_writes(server.url, SCHEMA)
-        if plan.faults >= len(KINDS):
-            for line, one in records.items():
-                wrong += [f"{line.account}: {each}" for each in emptiness(one)]
+        for line, one in records.items():
+            wrong += [f"{line.account}: {each}" for each in emptiness(one)]
         print(rounds.summary())
         print(
             f"{len(calls)} calls to WeChat in {len(claims)} terms,"
@@ -327,8 +335,9 @@ class _Rounds:
         self.wrong: list[str] = []
         self._plan = plan
         self._calls = calls
-        self._accounts = [line.account for line in lines]
+        self._lines = lines
         self._server = server
+        self._draw = random.Random(f"{plan.seed}:rounds")
         self._faults: Iterable[tuple[float, Sequence[Fault]]] = (
             ((0.0, [one.of(nodes, server) for one in some]) for some in plan.chosen)
             if plan.chosen
@@ -340,7 +349,8 @@ class _Rounds:
     async def run(self) -> None:
         """Run all rounds."""
         done = 0
-        for pause_s, faults in self._faults:
+        for number, (pause_s, faults) in enumerate(self._faults):
+            await self._begin_round(number)
             await asyncio.sleep(pause_s)
             is_outage = len(faults) == 1 and isinstance(faults[0], ServerKilled)
             owned = await terms.owned(self._server.url, SCHEMA) if is_outage else {}
@@ -363,9 +373,22 @@ class _Rounds:
                     f"after {shown} not every account was called within {self._plan.promise_s:g} s"
                 )
 
+    async def _begin_round(self, number: int) -> None:
+        for line in self._lines:
+            await line.wechat.begin_round(number, self._draw)
+
+    async def until_all_occurred(self) -> None:
+        """Let the traffic go on until the verdict is on all that it should be on, or for too long."""
+        await self._begin_round(0)
+        deadline = time.monotonic() + OCCURS_WITHIN_S
+        while time.monotonic() < deadline:
+            if not any([await line.emptiness() for line in self._lines]):
+                break
+            await asyncio.sleep(0.5)
+
     async def until_called(self, since: float) -> float:
         """Wait until each account was called after a moment. Return the seconds; infinite where that was too long."""
-        waiting = set(self._accounts)
+        waiting = {line.account for line in self._lines}
         while waiting:
             for call in reversed(self._calls):
                 if call.at < since:
