@@ -45,6 +45,7 @@ from openwx.errors import (
     BudgetSpent,
     CallerError,
     Code,
+    LeaseLost,
     NotLoggedIn,
     SessionEnded,
 )
@@ -52,7 +53,7 @@ from openwx.logcontext import bind
 from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.clock import Clock
 from openwx.reporter.post import webhook_id
-from openwx.store.base import Journal, JournalError
+from openwx.store.base import InDoubt, Journal, JournalError
 from openwx.store.files import FileStoreError
 from openwx.store.records import NewSend, Report, Send, WriteBatch
 from openwx.timing import Timing
@@ -504,7 +505,7 @@ class Sender:
                 on_trouble=answer_before,
             )
             self._hold_back.add(recorded)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, LeaseLost, InDoubt):
             if queued.caller is not None:  # others are in the journal, and attempted again
                 words = "%s: the outcome of a send to %s (MsgId %s) is not published: the journal does not take it"
                 of = (self._account, result.chat_id, result.msg_id)
