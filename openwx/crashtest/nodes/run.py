@@ -175,12 +175,12 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
             await _node(plan, f"n{number + 1}", folder, server, calls, onward, settings, stack)
             for number in range(plan.nodes)
         ]
+        for line in lines:
+            await line.prepare(nodes, http)
         await nodes[0].start_until_it_listens()
         await terms.note(server.url, SCHEMA)
         for node in nodes[1:]:
             await node.start_until_it_listens()
-        for line in lines:
-            await line.prepare(nodes, http)
         rounds = _Rounds(plan, nodes, server, lines, calls)
         await rounds.until_called(time.time() - plan.promise_s)
         door.runs.set()
