@@ -68,6 +68,17 @@ class Killed(_OfNode):
         await self.node.start_until_it_listens()
 
 
+class KilledAmidSends(Killed):
+    """SIGKILL when WeChat has taken sends of which the node does not know yet, and a new start."""
+
+    name = "SIGKILL amid sends"
+
+    async def begin(self) -> None:
+        async with self.node.book.amid_sends(within_s=2.0):
+            await asyncio.sleep(0.3)  # for those of other callers
+            await self.node.kill()
+
+
 class Stopped(Killed):
     """SIGTERM, and a new start."""
 
@@ -138,7 +149,10 @@ class ServerKilled(Fault):
         await asyncio.to_thread(self._server.start)
 
 
-OF_NODE: tuple[type[_OfNode], ...] = (Killed, Paused, Refused, Stalled, Unanswered, Late, Stopped)
+OF_NODE: tuple[type[_OfNode], ...] = (
+    *(Killed, KilledAmidSends, Stopped, Paused),
+    *(Refused, Stalled, Unanswered, Late),
+)
 KINDS = (*(one.name for one in OF_NODE), ServerKilled.name)
 
 

@@ -100,6 +100,7 @@ class Node(Process):
         )
         self.url = f"http://{place.host}:{port}"
         self.place = place
+        self.book = book
         self.listens = asyncio.Event()
         self.tracebacks = 0
         self.is_paused = False
