@@ -104,6 +104,8 @@ class Node(Process):
         self.listens = asyncio.Event()
         self.tracebacks = 0
         self.is_paused = False
+        self.continued: list[float] = []
+        """When it went on after a pause, in Unix time."""
         self.outages = Outages()
         self.lost_outcomes: set[str] = set()
         """The MsgIds of sends whose outcome it could not write before it lost the account, or ended."""
@@ -171,6 +173,7 @@ class Node(Process):
         """Let it go on after ``pause``."""
         if self.is_paused:
             self.is_paused = False
+            self.continued.append(time.time())
             os.kill(self.pid, signal.SIGCONT)
 
 

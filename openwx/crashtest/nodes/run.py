@@ -198,7 +198,7 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
             if node.tracebacks:
                 wrong.append(f"{node.tracebacks} {TRACEBACKS} {node.name}")
         claims = await terms.noted(server.url, SCHEMA)
-        wrong += terms.complaints(claims, calls)
+        wrong += terms.complaints(claims, calls, {node.name: node.continued for node in nodes})
         wrong += await terms.strange_writes(server.url, SCHEMA)
         for line, one in records.items():
             wrong += [f"{line.account}: {each}" for each in emptiness(one)]

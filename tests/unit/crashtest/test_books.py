@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 
 from openwx.crashtest.nodes import terms
-from openwx.crashtest.nodes.callbook import CallBook
+from openwx.crashtest.nodes.callbook import CallBook, NotedCall
 from openwx.crashtest.nodes.network import Loopback
 from openwx.crashtest.nodes.node import Node
-from openwx.crashtest.nodes.terms import moved
+from openwx.crashtest.nodes.terms import Term, complaints, moved
 from openwx.store.postgres.connections import Address
 from openwx.store.postgres.journal import PostgresJournal
 from openwx.store.records import NodeOptions, WriteBatch
@@ -106,6 +106,28 @@ async def test_an_outage_moves_no_account_and_may_move_what_a_node_keeps_of_itse
     await owner.ownership.claim(["me"])
     assert [*moved(before, await terms.owned(url, schema))] == ["me went from n1 to n1"]
     assert [*moved(before, before)] == []
+
+
+def calls_at(*made: tuple[float, str]) -> list[NotedCall]:
+    return [NotedCall(at, node, "a1", "/sync") for at, node in made]
+
+
+CLAIMS = [Term("a1", 1, "n1", 10.0), Term("a1", 2, "n2", 20.0)]
+
+
+def test_a_call_of_an_old_term_is_named() -> None:
+    calls = calls_at((11.0, "n1"), (21.0, "n2"), (22.0, "n1"))
+    assert complaints(CLAIMS, calls, {"n1": [15.0]}) == [
+        "a1: n1 called /sync 1.000 s after n2 had begun"
+    ]
+
+
+def test_one_call_may_leave_when_a_pause_ends() -> None:
+    """It had passed the gate before."""
+    calls = calls_at((11.0, "n1"), (21.0, "n2"), (22.1, "n1"), (22.2, "n1"))
+    assert complaints(CLAIMS, calls[:3], {"n1": [22.0]}) == []
+    assert len(complaints(CLAIMS, calls, {"n1": [22.0]})) == 1
+    assert len(complaints(CLAIMS, calls[:3], {"n2": [22.0]})) == 1
 
 
 async def test_an_outcome_that_was_lost_in_an_outage_is_excused(node: Node) -> None:
