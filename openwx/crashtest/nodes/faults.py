@@ -3,7 +3,7 @@
 import asyncio
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openwx.crashtest.postgres import Server
@@ -11,6 +11,8 @@ from openwx.crashtest.postgres import Server
 from .node import Node
 from .wire import Way
 
+OF_OWNERS = 0.75
+"""The share of the faults that hit a node which owns an account, where they are not drawn so by chance."""
 LONGEST_LEASES = 4.0
 """How long a fault lasts at most, in leases."""
 
@@ -168,8 +170,7 @@ class Chosen:
         """Return the fault."""
         if self.name == ServerKilled.name:
             return ServerKilled(server, nodes, self.lasts_s)
-        node = next(one for one in nodes if one.name == self.node)
-        return _kind(self.name)(node, self.lasts_s)
+        return _kind(self.name)(_named(nodes, self.node), self.lasts_s)
 
 
 class Drawn:
@@ -182,19 +183,23 @@ class Drawn:
         self._lease_s = lease_s
         self._turn: list[str] = []
 
-    def some(self, number: int) -> Iterator[tuple[float, list[Fault]]]:
-        """Yield at least ``number`` faults: how long all is well before, in seconds, and what happens then.
+    def next(self, owners: Sequence[str]) -> list[Fault]:
+        """Return one fault, or two at a time: of two nodes, or of a node and PostgreSQL.
 
-        That is one fault, or two at a time: of two nodes, or of a node and PostgreSQL.
+        ``owners``: the nodes that own an account now, one for each. Most faults hit such a node.
         """
-        while number > 0:
-            pause_s = self._draw.uniform(0, 0.5 * self._lease_s)
-            nodes = self._draw.sample([*self._nodes], 2)
-            faults = [self._one(nodes[0])]
-            if self._draw.random() < 0.25:
-                faults.append(self._of_node(self._draw.choice(OF_NODE), nodes[1]))
-            number -= len(faults)
-            yield pause_s, faults
+        nodes = self._draw.sample([*self._nodes], 2)
+        if owners and self._draw.random() < OF_OWNERS:
+            owner = _named(self._nodes, self._draw.choice(owners))
+            nodes = [owner, next(one for one in nodes if one is not owner)]
+        faults = [self._one(nodes[0])]
+        if self._draw.random() < 0.25:
+            faults.append(self._of_node(self._draw.choice(OF_NODE), nodes[1]))
+        return faults
+
+    def pause_s(self) -> float:
+        """Return how long all is well before the next one, in seconds."""
+        return self._draw.uniform(0, 0.5 * self._lease_s)
 
     def _one(self, node: Node) -> Fault:
         if not self._turn:
@@ -209,6 +214,10 @@ class Drawn:
 
     def _lasts_s(self, least_leases: float) -> float:
         return self._lease_s * self._draw.uniform(least_leases, LONGEST_LEASES)
+
+
+def _named(nodes: Sequence[Node], name: str) -> Node:
+    return next(one for one in nodes if one.name == name)
 
 
 def _kind(name: str) -> type[_OfNode]:

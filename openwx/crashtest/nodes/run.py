@@ -1,13 +1,14 @@
 """Runs the crash test of several nodes: rounds of a fault and calm, then the verdict."""
 
 import asyncio
+import itertools
 import math
 import random
 import shutil
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -338,29 +339,28 @@ class _Rounds:
         self._lines = lines
         self._server = server
         self._draw = random.Random(f"{plan.seed}:rounds")
-        self._faults: Iterable[tuple[float, Sequence[Fault]]] = (
-            ((0.0, [one.of(nodes, server) for one in some]) for some in plan.chosen)
-            if plan.chosen
-            else Drawn(f"{plan.seed}:faults", nodes, server, plan.lease_s).some(plan.faults)
-        )
+        self._nodes = nodes
+        self._drawn = Drawn(f"{plan.seed}:faults", nodes, server, plan.lease_s)
         self._count: Counter[str] = Counter()
         self._took: defaultdict[str, list[float]] = defaultdict(list)
 
     async def run(self) -> None:
         """Run all rounds."""
         done = 0
-        for number, (pause_s, faults) in enumerate(self._faults):
+        for number in itertools.count():
             await self._begin_round(number)
-            await asyncio.sleep(pause_s)
+            faults = await self._next(number, done)
+            if not faults:
+                break
             is_outage = len(faults) == 1 and isinstance(faults[0], ServerKilled)
-            owned = await terms.owned(self._server.url, SCHEMA) if is_outage else {}
+            owned = await self._owned()
             began = time.time()
             await asyncio.gather(*(fault.run() for fault in faults))
             took_s = await self.until_called(time.time())
             if is_outage:
-                now = await terms.owned(self._server.url, SCHEMA)
                 self.wrong += [
-                    f"{one}, although it was {faults[0]} alone" for one in terms.moved(owned, now)
+                    f"{one}, although it was {faults[0]} alone"
+                    for one in terms.moved(owned, await self._owned())
                 ]
             done += len(faults)
             shown = " and ".join(map(str, faults))
@@ -372,6 +372,18 @@ class _Rounds:
                 self.wrong.append(
                     f"after {shown} not every account was called within {self._plan.promise_s:g} s"
                 )
+
+    async def _next(self, number: int, done: int) -> Sequence[Fault]:
+        """Return what happens in a round; nothing where all is done."""
+        if chosen := self._plan.chosen:
+            return [one.of(self._nodes, self._server) for one in [*chosen, ()][number]]
+        if done >= self._plan.faults:
+            return []
+        await asyncio.sleep(self._drawn.pause_s())
+        return self._drawn.next([node for _, node in (await self._owned()).values()])
+
+    async def _owned(self) -> dict[str, tuple[int, str]]:
+        return await terms.owned(self._server.url, SCHEMA)
 
     async def _begin_round(self, number: int) -> None:
         for line in self._lines:
