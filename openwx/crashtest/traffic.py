@@ -4,6 +4,7 @@ import asyncio
 import base64
 import itertools
 import random
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -126,35 +127,51 @@ class Traffic:
 
     async def send(self, *, later: bool, pause_s: float) -> None:
         """Send one message after the other until cancelled."""
-        caller = f"{'async' if later else 'waiting'} {next(self._callers)}"
+        caller = self._caller(later=later)
         while True:
             await self._gateway.runs.wait()
             await asyncio.sleep(pause_s * self._draw.uniform(0.5, 1.5))
-            chat = self._draw.choice(self._chats)
-            text = f"{caller}.{next(self._texts)}"
-            self.sent.chats[text] = chat.key
-            self.sent.unknown.add(text)
-            with_key = not later and self._draw.random() < REPEATS
-            answer, start = await self._until_answered(
-                chat, self._call(chat, text, later), text, with_key
-            )
-            if answer is None:
-                continue
-            if answer["code"] != 0:
-                self.sent.refused[text] = answer["code"]
-                continue
-            self.sent.unknown.discard(text)
-            line = (caller, chat.key) if self._wechat.bounds_sends else caller
-            self.sent.in_order[line].append(text)
-            if later:
-                self.sent.accepted[text] = answer["uid"]
-                self.sent.waited += "waits_for" in answer
-            else:
-                self.sent.answered.append(text)
-                self.sent.msg_ids[text] = answer["msg_id"]
-                # Its process may have been killed, and the next one started, before the answer was looked at.
-                if self._gateway.lacks_room(start):
-                    self.sent.without_room[text] = start
+            await self._send_once(caller, later=later)
+
+    async def burst(self, callers: int, for_s: float) -> None:
+        """Have some more callers send without a pause, and wait for no outcome, for so long."""
+        ends_at = time.monotonic() + for_s
+
+        async def send() -> None:
+            caller = self._caller(later=True)
+            while time.monotonic() < ends_at:
+                await self._send_once(caller, later=True)
+
+        await asyncio.gather(*(send() for _ in range(callers)))
+
+    def _caller(self, *, later: bool) -> str:
+        return f"{'async' if later else 'waiting'} {next(self._callers)}"
+
+    async def _send_once(self, caller: str, *, later: bool) -> None:
+        chat = self._draw.choice(self._chats)
+        text = f"{caller}.{next(self._texts)}"
+        self.sent.chats[text] = chat.key
+        self.sent.unknown.add(text)
+        with_key = not later and self._draw.random() < REPEATS
+        call = self._call(chat, text, later)
+        answer, start = await self._until_answered(chat, call, text, with_key)
+        if answer is None:
+            return
+        if answer["code"] != 0:
+            self.sent.refused[text] = answer["code"]
+            return
+        self.sent.unknown.discard(text)
+        line = (caller, chat.key) if self._wechat.bounds_sends else caller
+        self.sent.in_order[line].append(text)
+        if later:
+            self.sent.accepted[text] = answer["uid"]
+            self.sent.waited += "waits_for" in answer
+        else:
+            self.sent.answered.append(text)
+            self.sent.msg_ids[text] = answer["msg_id"]
+            # Its process may have been killed, and the next one started, before the answer was looked at.
+            if self._gateway.lacks_room(start):
+                self.sent.without_room[text] = start
 
     def _call(self, chat: Chat, text: str, later: bool) -> dict[str, Any]:
         call: dict[str, Any] = {**chat.selector, "async": int(later)}

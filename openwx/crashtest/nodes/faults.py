@@ -25,6 +25,8 @@ class Fault(ABC):
     """How long it lasts at least, in leases."""
     is_outage = True
     """Whether the nodes go on, but can write nothing."""
+    loses_answers = False
+    """Whether PostgreSQL does what its clients are never told."""
 
     def __init__(self, hit: Sequence[Node], lasts_s: float) -> None:
         self.hit = hit
@@ -124,6 +126,7 @@ class Stalled(_Cut):
 
 class Unanswered(_Cut):
     name = "answers of PostgreSQL held up"
+    loses_answers = True
     way = Way.NO_ANSWERS
 
 
@@ -139,6 +142,7 @@ class ServerKilled(Fault):
     """PostgreSQL and all of its processes are killed, and start again."""
 
     name = "PostgreSQL killed"
+    loses_answers = True
 
     def __init__(self, server: Server, nodes: Sequence[Node], lasts_s: float) -> None:
         super().__init__(nodes, lasts_s)

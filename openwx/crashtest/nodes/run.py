@@ -8,10 +8,11 @@ import shutil
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -40,6 +41,7 @@ TRACEBACKS = "tracebacks in the log of"
 _EXCUSED = 0
 STREAMED_WITHIN_S = 30.0
 OCCURS_WITHIN_S = 60.0
+BURST_S = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +357,7 @@ class _Rounds:
             is_outage = len(faults) == 1 and isinstance(faults[0], ServerKilled)
             owned = await self._owned()
             began = time.time()
-            await asyncio.gather(*(fault.run() for fault in faults))
+            await asyncio.gather(*(fault.run() for fault in faults), *self._bursts(faults))
             took_s = await self.until_called(time.time())
             if is_outage:
                 self.wrong += [
@@ -381,6 +383,11 @@ class _Rounds:
             return []
         await asyncio.sleep(self._drawn.pause_s())
         return self._drawn.next([node for _, node in (await self._owned()).values()])
+
+    def _bursts(self, faults: Sequence[Fault]) -> list[Coroutine[Any, Any, None]]:
+        """Have many sends be accepted where answers of PostgreSQL are lost: what is told of them must be true."""
+        loses_answers = any(fault.loses_answers for fault in faults)
+        return [line.traffic.burst(2, BURST_S) for line in self._lines if loses_answers]
 
     async def _owned(self) -> dict[str, tuple[int, str]]:
         return await terms.owned(self._server.url, SCHEMA)
