@@ -46,6 +46,7 @@ from openwx.errors import (
     BudgetSpent,
     CallerError,
     Code,
+    LeaseLost,
     NotLoggedIn,
     SessionEnded,
 )
@@ -53,7 +54,7 @@ from openwx.logcontext import bind
 from openwx.reporter.answer import BackendAnswer
 from openwx.reporter.clock import Clock
 from openwx.reporter.post import webhook_id
-from openwx.store.base import Journal, JournalError
+from openwx.store.base import InDoubt, Journal, JournalError
 from openwx.store.files import FileStoreError
 from openwx.store.records import NewSend, Report, Send, WriteBatch
 from openwx.timing import Timing
@@ -405,7 +406,7 @@ class Sender:
         """Withdraw the messages of all callers, but for those to which WeChat has answered, or which it may have."""
         for queued in self.queue:
             if queued.result is not None:
-                queued.resolve(queued.result)
+                self._answer_before_record(queued, queued.result)
             if queued.caller is not None and not queued.caller.done() and not queued.begun:
                 self._withdraw(queued, str(error))
                 queued.abandoned = True
@@ -491,7 +492,7 @@ class Sender:
         message = queued.message
 
         def answer_before(_: JournalError) -> None:
-            queued.resolve(result)
+            self._answer_before_record(queued, result)
             self.keys.settle(message, result)
 
         try:
@@ -505,13 +506,19 @@ class Sender:
                 on_trouble=answer_before,
             )
             self._hold_back.add(recorded)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, LeaseLost, InDoubt):
             if queued.caller is not None:  # others are in the journal, and attempted again
-                words = (
-                    "%s: the outcome of a send to %s is not published: the journal does not take it"
-                )
-                metrics.dropped(log, "outcome", words, self._account, result.chat_id)
+                words = "%s: the outcome of a send to %s (MsgId %s) is not published: the journal does not take it"
+                of = (self._account, result.chat_id, result.msg_id)
+                metrics.dropped(log, "outcome", words, *of)
             raise
         self.keys.settle(message, result)
         self.keys.persisted(message)
         self._counts.sent(result.error.code if result.error else 0)
+
+    def _answer_before_record(self, queued: QueuedMessage, result: SendResult) -> None:
+        """Answer the caller, if one waits, while the outcome is in memory alone."""
+        if queued.caller is not None and not queued.caller.done():
+            words = "%s: the outcome of a send (MsgId %s) is not in the journal yet, and told"
+            log.info(words, self._account, result.msg_id)
+        queued.resolve(result)

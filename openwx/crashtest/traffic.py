@@ -5,7 +5,7 @@ import base64
 import itertools
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -39,8 +39,8 @@ class Sent:
     """The recipient of every send that was requested."""
     answered: list[str] = field(default_factory=list)
     """Waiting sends that were answered with code 0."""
-    answered_at: dict[str, float] = field(default_factory=dict)
-    """When that was, in Unix time."""
+    msg_ids: dict[str, str] = field(default_factory=dict)
+    """The MsgIds of these."""
     without_room: dict[str, int] = field(default_factory=dict)
     """The starts that answered some of them while the disk was full. Such an answer is WeChat's, and its outcome stays
     in memory until there is room."""
@@ -54,7 +54,7 @@ class Sent:
     """Sends that were answered with another code than 0."""
     waited: int = 0
     """How many of those with ``async=1`` were told that they wait for a person."""
-    repeated: int = 0
+    repeated: Counter[str] = field(default_factory=Counter)
     """How often callers repeated a send without an answer, with its key."""
 
 
@@ -127,35 +127,51 @@ class Traffic:
 
     async def send(self, *, later: bool, pause_s: float) -> None:
         """Send one message after the other until cancelled."""
-        caller = f"{'async' if later else 'waiting'} {next(self._callers)}"
+        caller = self._caller(later=later)
         while True:
             await self._gateway.runs.wait()
             await asyncio.sleep(pause_s * self._draw.uniform(0.5, 1.5))
-            chat = self._draw.choice(self._chats)
-            text = f"{caller}.{next(self._texts)}"
-            self.sent.chats[text] = chat.key
-            self.sent.unknown.add(text)
-            with_key = not later and self._draw.random() < REPEATS
-            answer, start = await self._until_answered(
-                chat, self._call(chat, text, later), text, with_key
-            )
-            if answer is None:
-                continue
-            if answer["code"] != 0:
-                self.sent.refused[text] = answer["code"]
-                continue
-            self.sent.unknown.discard(text)
-            line = (caller, chat.key) if self._wechat.bounds_sends else caller
-            self.sent.in_order[line].append(text)
-            if later:
-                self.sent.accepted[text] = answer["uid"]
-                self.sent.waited += "waits_for" in answer
-            else:
-                self.sent.answered.append(text)
-                self.sent.answered_at[text] = time.time()
-                # Its process may have been killed, and the next one started, before the answer was looked at.
-                if self._gateway.lacks_room(start):
-                    self.sent.without_room[text] = start
+            await self._send_once(caller, later=later)
+
+    async def burst(self, callers: int, for_s: float) -> None:
+        """Have some more callers send without a pause, and wait for no outcome, for so long."""
+        ends_at = time.monotonic() + for_s
+
+        async def send() -> None:
+            caller = self._caller(later=True)
+            while time.monotonic() < ends_at:
+                await self._send_once(caller, later=True)
+
+        await asyncio.gather(*(send() for _ in range(callers)))
+
+    def _caller(self, *, later: bool) -> str:
+        return f"{'async' if later else 'waiting'} {next(self._callers)}"
+
+    async def _send_once(self, caller: str, *, later: bool) -> None:
+        chat = self._draw.choice(self._chats)
+        text = f"{caller}.{next(self._texts)}"
+        self.sent.chats[text] = chat.key
+        self.sent.unknown.add(text)
+        with_key = not later and self._draw.random() < REPEATS
+        call = self._call(chat, text, later)
+        answer, start = await self._until_answered(chat, call, text, with_key)
+        if answer is None:
+            return
+        if answer["code"] != 0:
+            self.sent.refused[text] = answer["code"]
+            return
+        self.sent.unknown.discard(text)
+        line = (caller, chat.key) if self._wechat.bounds_sends else caller
+        self.sent.in_order[line].append(text)
+        if later:
+            self.sent.accepted[text] = answer["uid"]
+            self.sent.waited += "waits_for" in answer
+        else:
+            self.sent.answered.append(text)
+            self.sent.msg_ids[text] = answer["msg_id"]
+            # Its process may have been killed, and the next one started, before the answer was looked at.
+            if self._gateway.lacks_room(start):
+                self.sent.without_room[text] = start
 
     def _call(self, chat: Chat, text: str, later: bool) -> dict[str, Any]:
         call: dict[str, Any] = {**chat.selector, "async": int(later)}
@@ -165,7 +181,7 @@ class Traffic:
         return {**call, "media_data": encoded, "media_name": f"{text}.txt"}
 
     async def _until_answered(
-        self, chat: Chat, call: dict[str, Any], key: str, with_key: bool
+        self, chat: Chat, call: dict[str, Any], text: str, with_key: bool
     ) -> tuple[dict[str, Any] | None, int]:
         """Call until there is an answer to the send.
 
@@ -173,7 +189,7 @@ class Traffic:
         start that was asked last.
         """
         route = "send_group_message" if chat.is_group else "send_friend_message"
-        headers = {"Idempotency-Key": key.replace(" ", "-")} if with_key else {}
+        headers = {"Idempotency-Key": text.replace(" ", "-")} if with_key else {}
         while True:
             start = self._gateway.starts
             try:
@@ -190,6 +206,6 @@ class Traffic:
                 # Not running now: that says nothing of an earlier call with this key.
                 if not with_key or answer["code"] != Code.NOT_RUNNING:
                     return answer, start
-            self.sent.repeated += 1
+            self.sent.repeated[text] += 1
             await self._gateway.runs.wait()
             await asyncio.sleep(0.01)

@@ -119,7 +119,7 @@ def figures(records: Records) -> str:
     text = (
         f"{len(records.written)} messages written, {len(shown)} handed out ({files} files),"
         f" {arrived} arrived, with {len(arrivals) - arrived} repeats;\n"
-        f"{len(sent.answered)} waiting sends answered with code 0 ({sent.repeated} repetitions with"
+        f"{len(sent.answered)} waiting sends answered with code 0 ({sent.repeated.total()} repetitions with"
         f" a key), {len(sent.accepted)} accepted with async=1, {len(sent.unknown)} without an answer"
         f" or refused;\n{replies} replies wanted; {failed} sends reported as failed"
     )
@@ -191,11 +191,15 @@ def _of_chats(records: Records) -> Iterator[str]:
 
 
 def _of_sends(records: Records, heard: Counter[str], endings: _Endings) -> Iterator[str]:
-    """Check that each accepted send was heard, or reported as failed if no caller waited."""
+    """Check that each accepted send was heard, or reported as failed if no caller waited, and no refused one was."""
     sent = records.sent
     for text in sent.answered:
         if not heard[text]:
             yield f"{text}: answered with code 0, never heard"
+    for text, code in sent.refused.items():
+        # A caller who repeats may be refused the second time, and the first was accepted.
+        if code != Code.UNREACHABLE and not sent.repeated[text] and heard[text]:
+            yield f"{text}: refused with {code}, and heard"
     for text, uid in sent.accepted.items():
         outcomes = endings.get(uid, set())
         if len(outcomes) != 1:
@@ -279,14 +283,11 @@ def _of_order_in_archive(records: Records, archived: Sequence[Arrival]) -> Itera
 
 
 def _of_truth(records: Records, heard: Counter[str]) -> Iterator[str]:
-    """Check all answers and reports of sends where WeChat shows a repeated message twice.
+    """Check all reports of sends where WeChat shows a repeated message twice.
 
     A send that is told as done was heard, one that is told as failed was not. The outcome is unknown only where the
     answer was lost, or the process ended before it knew.
     """
-    for text, code in records.sent.refused.items():
-        if code != Code.UNREACHABLE and heard[text]:
-            yield f"{text}: refused with {code}, and heard"
     reports = {arrival.webhook_id: arrival.payload for arrival in records.of("send_message")}
     for payload in reports.values():
         text, code, info = _text_of(payload), payload["code"], payload["info"]

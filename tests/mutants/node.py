@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from openwx.lease import Gate, Lease
 
 _FENCE = "AND a.incarnation = me AND a.epoch = q.epoch AND a.unit < q.unit"
@@ -86,6 +88,18 @@ def doubt_is_failure() -> None:
     Settler._tell = told  # type: ignore[method-assign]
 
 
+def hop_again() -> None:
+    """Make a call again at the next owner, although the former one may have done it."""
+    from openwx.api.peers import forwarding
+
+    insist = forwarding.Forwarding._insist
+
+    async def insisted(self: Any, call: Any, *more: Any) -> Any:
+        return await insist(self, msgspec.structs.replace(call, is_repeatable=True), *more)
+
+    forwarding.Forwarding._insist = insisted  # type: ignore[assignment, method-assign]
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
@@ -95,6 +109,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
         ids_of_a_sequence,
         watching_goes_on,
         doubt_is_failure,
+        hop_again,
     )
 }
 

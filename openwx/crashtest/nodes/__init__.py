@@ -4,6 +4,7 @@ Nodes reach PostgreSQL through wires that can be cut, and WeChat through proxies
 each claim. So the verdict also knows which node called WeChat in which term.
 """
 
-from .run import NodesPlan, main
+from .faults import Chosen
+from .run import TRACEBACKS, NodesPlan, main, run
 
-__all__ = ["NodesPlan", "main"]
+__all__ = ["TRACEBACKS", "Chosen", "NodesPlan", "main", "run"]

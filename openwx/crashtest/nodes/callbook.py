@@ -1,6 +1,9 @@
 """The way from one node to WeChat: an HTTP proxy that notes each call before it passes it on."""
 
+import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import aiohttp
@@ -17,6 +20,9 @@ _OF_ONE_HOP = (
     "Host",
 )
 _PIECE = 64 * 1024
+_SEND = "send"
+"""A part of the paths of sends, of both transports."""
+_MOST_HELD_S = 5.0
 DOMAIN = ".wechat.test"
 """A node calls the WeChat of account a1 as ``a1.wechat.test``: for addresses of its machine it uses no proxy."""
 
@@ -40,6 +46,9 @@ class CallBook:
         self._node = node
         self._calls = calls
         self._http = http
+        self._passes = asyncio.Event()
+        self._passes.set()
+        self._is_held = asyncio.Event()
         # A caller that is gone must not take messages: its call ends with it.
         self._runner = web.ServerRunner(
             web.Server(self._pass_on, handler_cancellation=True, access_log=None)
@@ -57,6 +66,25 @@ class CallBook:
     async def close(self) -> None:
         await self._runner.cleanup()
 
+    @contextlib.asynccontextmanager
+    async def amid_sends(self, within_s: float) -> AsyncIterator[None]:
+        """Hold up the answers to sends in the block, which begins with the first of them, or after a while without."""
+        self._passes.clear()
+        self._is_held.clear()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._is_held.wait()
+            yield
+        finally:
+            self._passes.set()
+
+    async def _until_it_passes(self) -> None:
+        self._is_held.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_MOST_HELD_S):
+                await self._passes.wait()
+
     async def _pass_on(self, request: web.BaseRequest) -> web.StreamResponse:
         url = URL(request.raw_path, encoded=True)
         account = (url.host or "").removesuffix(DOMAIN)
@@ -69,6 +97,8 @@ class CallBook:
                 data=request.content if request.body_exists else None,
                 allow_redirects=False,
             ) as answer:
+                if _SEND in url.path and not self._passes.is_set():
+                    await self._until_it_passes()
                 return await _answer(request, answer)
         except aiohttp.ClientError:
             if request.transport is not None:

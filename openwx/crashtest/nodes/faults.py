@@ -4,34 +4,48 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from openwx.crashtest.postgres import Server
 
 from .node import Node
 from .wire import Way
 
+OF_OWNERS = 0.75
+"""The share of the faults that hit a node which owns an account, where they are not drawn so by chance."""
 LONGEST_LEASES = 4.0
-"""How long a fault lasts at most, in leases; half of one at least."""
+"""How long a fault lasts at most, in leases."""
 
 
 class Fault(ABC):
-    """``node``: the node that it hits; None where it hits all of them. ``lasts_s``: how long, in seconds."""
+    """``hit``: the nodes that it hits. ``lasts_s``: how long, in seconds."""
 
     name: str
+    least_leases = 0.5
+    """How long it lasts at least, in leases."""
+    is_outage = True
+    """Whether the nodes go on, but can write nothing."""
+    loses_answers = False
+    """Whether PostgreSQL does what its clients are never told."""
 
-    def __init__(self, node: Node | None, lasts_s: float) -> None:
-        self.node = node
+    def __init__(self, hit: Sequence[Node], lasts_s: float) -> None:
+        self.hit = hit
         self.lasts_s = lasts_s
 
     def __str__(self) -> str:
-        where = "" if self.node is None else f" of {self.node.name}"
+        where = f" of {self.hit[0].name}" if len(self.hit) == 1 else ""
         return f"{self.name}{where} ({self.lasts_s:.1f} s)"
 
     async def run(self) -> None:
         """Begin, last, and be over."""
+        outages = [node.outages for node in self.hit] if self.is_outage else []
+        for one in outages:
+            one.begin()
         await self.begin()
         await asyncio.sleep(self.lasts_s)
         await self.end()
+        for one in outages:
+            one.end()
 
     @abstractmethod
     async def begin(self) -> None: ...
@@ -40,22 +54,33 @@ class Fault(ABC):
 
 
 class _OfNode(Fault):
-    node: Node
-
     def __init__(self, node: Node, lasts_s: float) -> None:
-        super().__init__(node, lasts_s)
+        super().__init__([node], lasts_s)
+        self.node = node
 
 
 class Killed(_OfNode):
     """SIGKILL, and a new start."""
 
     name = "SIGKILL"
+    is_outage = False
 
     async def begin(self) -> None:
         await self.node.kill()
 
     async def end(self) -> None:
         await self.node.start_until_it_listens()
+
+
+class KilledAmidSends(Killed):
+    """SIGKILL when WeChat has taken sends of which the node does not know yet, and a new start."""
+
+    name = "SIGKILL amid sends"
+
+    async def begin(self) -> None:
+        async with self.node.book.amid_sends(within_s=2.0):
+            await asyncio.sleep(0.3)  # for those of other callers
+            await self.node.kill()
 
 
 class Stopped(Killed):
@@ -101,16 +126,26 @@ class Stalled(_Cut):
 
 class Unanswered(_Cut):
     name = "answers of PostgreSQL held up"
+    loses_answers = True
     way = Way.NO_ANSWERS
+
+
+class Late(_Cut):
+    """What a node says to PostgreSQL arrives when others have taken its accounts, on connections that it gave up."""
+
+    name = "statements arrive late"
+    way = Way.LATE
+    least_leases = 1.5
 
 
 class ServerKilled(Fault):
     """PostgreSQL and all of its processes are killed, and start again."""
 
     name = "PostgreSQL killed"
+    loses_answers = True
 
-    def __init__(self, server: Server, lasts_s: float) -> None:
-        super().__init__(None, lasts_s)
+    def __init__(self, server: Server, nodes: Sequence[Node], lasts_s: float) -> None:
+        super().__init__(nodes, lasts_s)
         self._server = server
 
     async def begin(self) -> None:
@@ -120,8 +155,26 @@ class ServerKilled(Fault):
         await asyncio.to_thread(self._server.start)
 
 
-OF_NODE: tuple[type[_OfNode], ...] = (Killed, Paused, Refused, Stalled, Unanswered, Stopped)
+OF_NODE: tuple[type[_OfNode], ...] = (
+    *(Killed, KilledAmidSends, Stopped, Paused),
+    *(Refused, Stalled, Unanswered, Late),
+)
 KINDS = (*(one.name for one in OF_NODE), ServerKilled.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A fault that was chosen, not drawn. ``name`` is one of ``KINDS``; ``node`` is empty where it hits all of them."""
+
+    name: str
+    lasts_s: float
+    node: str = ""
+
+    def of(self, nodes: Sequence[Node], server: Server) -> Fault:
+        """Return the fault."""
+        if self.name == ServerKilled.name:
+            return ServerKilled(server, nodes, self.lasts_s)
+        return _kind(self.name)(_named(nodes, self.node), self.lasts_s)
 
 
 class Drawn:
@@ -134,9 +187,15 @@ class Drawn:
         self._lease_s = lease_s
         self._turn: list[str] = []
 
-    def next(self) -> list[Fault]:
-        """Return one fault, or two at a time: of two nodes, or of a node and PostgreSQL."""
+    def next(self, owners: Sequence[str]) -> list[Fault]:
+        """Return one fault, or two at a time: of two nodes, or of a node and PostgreSQL.
+
+        ``owners``: the nodes that own an account now, one for each. Most faults hit such a node.
+        """
         nodes = self._draw.sample([*self._nodes], 2)
+        if owners and self._draw.random() < OF_OWNERS:
+            owner = _named(self._nodes, self._draw.choice(owners))
+            nodes = [owner, next(one for one in nodes if one is not owner)]
         faults = [self._one(nodes[0])]
         if self._draw.random() < 0.25:
             faults.append(self._of_node(self._draw.choice(OF_NODE), nodes[1]))
@@ -151,11 +210,19 @@ class Drawn:
             self._turn = self._draw.sample(KINDS, len(KINDS))
         name = self._turn.pop()
         if name == ServerKilled.name:
-            return ServerKilled(self._server, self._lasts_s())
-        return self._of_node(next(one for one in OF_NODE if one.name == name), node)
+            return ServerKilled(self._server, self._nodes, self._lasts_s(ServerKilled.least_leases))
+        return self._of_node(_kind(name), node)
 
     def _of_node(self, kind: type[_OfNode], node: Node) -> Fault:
-        return kind(node, self._lasts_s())
+        return kind(node, self._lasts_s(kind.least_leases))
 
-    def _lasts_s(self) -> float:
-        return self._lease_s * self._draw.uniform(0.5, LONGEST_LEASES)
+    def _lasts_s(self, least_leases: float) -> float:
+        return self._lease_s * self._draw.uniform(least_leases, LONGEST_LEASES)
+
+
+def _named(nodes: Sequence[Node], name: str) -> Node:
+    return next(one for one in nodes if one.name == name)
+
+
+def _kind(name: str) -> type[_OfNode]:
+    return next(one for one in OF_NODE if one.name == name)

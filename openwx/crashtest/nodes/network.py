@@ -129,7 +129,7 @@ class Namespace:
         await _run("ip", "netns", "del", self.name)
 
     async def cut(self, way: Way) -> None:
-        if way is Way.CLOSED:
+        if way in (Way.CLOSED, Way.LATE):  # packets can be dropped, but not kept
             self._wire.be(way)
             return
         self._wire.be(Way.OPEN)

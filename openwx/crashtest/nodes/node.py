@@ -24,11 +24,35 @@ STARTS_WITHIN_S = 60.0
 START_AGAIN_S = 0.5
 NOT_NOW = 1
 """The exit code where a later start may succeed."""
-FAILS = "the journal failed"
-_UNPUBLISHED = re.compile(r"(?P<account>\w+): the outcome of a send to .* is not published")
-WRITES_AGAIN = "the journal can be written again"
-ABOUT_S = 2.0
-"""How late a line of the log may be read, in seconds."""
+WRITES_AGAIN_WITHIN_S = 10.0
+"""So long after an outage a node may still be writing nothing, in seconds."""
+_IN_MEMORY = re.compile(
+    r"the outcome of a send \(MsgId (?P<id>\S+)\) is not in the journal yet, and told"
+)
+_NOT_PUBLISHED = re.compile(r"the outcome of a send to .* \(MsgId (?P<id>\S+)\) is not published")
+
+
+class Outages:
+    """The times in which a node can write nothing: its path to PostgreSQL is cut, that is away, or it is paused."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._since = 0.0
+        self._ended = -math.inf
+
+    def begin(self) -> None:
+        if self.last_since() is None:
+            self._since = time.time()
+        self._under_way += 1
+
+    def end(self) -> None:
+        self._under_way -= 1
+        self._ended = time.time()
+
+    def last_since(self) -> float | None:
+        """Return when the outage began, in Unix time; None where all is well for so long that it writes again."""
+        is_over = not self._under_way and time.time() - self._ended > WRITES_AGAIN_WITHIN_S
+        return None if is_over else self._since
 
 
 class Node(Process):
@@ -76,41 +100,35 @@ class Node(Process):
         )
         self.url = f"http://{place.host}:{port}"
         self.place = place
+        self.book = book
         self.listens = asyncio.Event()
         self.tracebacks = 0
         self.is_paused = False
-        self._failing: list[tuple[float, float]] = []
-        """The times in which its journal could not be written, as far as it knew."""
-        self._unpublished: list[tuple[str, float]] = []
+        self.continued: list[float] = []
+        """When it went on after a pause, in Unix time."""
+        self.outages = Outages()
+        self.lost_outcomes: set[str] = set()
+        """The MsgIds of sends whose outcome it could not write before it lost the account, or ended."""
+        self._in_memory: dict[str, float] = {}
+        """Those of which it told before they were in the journal, and when."""
 
     def handle_line(self, line: str) -> None:
         if "listens on" in line:
             self.listens.set()
-        if FAILS in line and not self.fails_at(time.time()):
-            self._failing.append((time.time(), math.inf))
-        if found := _UNPUBLISHED.search(line):
-            self._unpublished.append((found["account"], time.time()))
-        if WRITES_AGAIN in line:
-            self._end_of_failure()
+        if found := _IN_MEMORY.search(line):
+            self._in_memory[found["id"]] = time.time()
+        if (found := _NOT_PUBLISHED.search(line)) and self.outages.last_since() is not None:
+            self.lost_outcomes.add(found["id"])
         self.tracebacks += "Traceback (most recent call last)" in line
 
     async def close(self) -> None:
         self.go_on()
         await super().close()
-        self._end_of_failure()
+        since = self.outages.last_since()
+        if since is not None:
+            self.lost_outcomes |= {id_ for id_, told in self._in_memory.items() if told >= since}
+        self._in_memory.clear()
         self.listens.clear()
-
-    def fails_at(self, at: float) -> bool:
-        """Return whether its journal could not be written about that time, as far as it knew."""
-        return any(begin - ABOUT_S <= at <= end + ABOUT_S for begin, end in self._failing)
-
-    def gave_up_an_outcome(self, account: str, at: float) -> bool:
-        """Return whether it said about that time that it could not write the outcome of a send."""
-        return any(of == account and abs(said - at) <= ABOUT_S for of, said in self._unpublished)
-
-    def _end_of_failure(self) -> None:
-        if self._failing and self._failing[-1][1] == math.inf:
-            self._failing[-1] = self._failing[-1][0], time.time()
 
     async def start_until_it_listens(self) -> None:
         """Start it, and again where it cannot start now: a supervisor would do so while PostgreSQL is away."""
@@ -155,6 +173,7 @@ class Node(Process):
         """Let it go on after ``pause``."""
         if self.is_paused:
             self.is_paused = False
+            self.continued.append(time.time())
             os.kill(self.pid, signal.SIGCONT)
 
 

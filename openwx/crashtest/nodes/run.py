@@ -1,15 +1,18 @@
 """Runs the crash test of several nodes: rounds of a fault and calm, then the verdict."""
 
 import asyncio
+import itertools
 import math
+import random
 import shutil
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -26,17 +29,19 @@ from openwx.crashtest.wechat import WeChat
 
 from . import terms
 from .callbook import DOMAIN, CallBook, NotedCall
-from .faults import KINDS, Drawn, Fault, ServerKilled
+from .faults import Chosen, Drawn, Fault, ServerKilled
 from .listener import Listener
 from .network import Loopback, Namespace, Namespaces, Place
 from .node import AnyNode, Node
 from .wire import Wire
 
 SCHEMA = "openwx"
-SEND = "send"
-"""A part of the paths of sends, of both transports."""
+TRACEBACKS = "tracebacks in the log of"
+"""A part of the complaint about those."""
 _EXCUSED = 0
 STREAMED_WITHIN_S = 30.0
+OCCURS_WITHIN_S = 60.0
+BURST_S = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class NodesPlan:
     transport: str = "web"
     namespaces: bool = False
     """Whether each node is in a network namespace of its own, where a partition is a real one."""
+    chosen: Sequence[Sequence[Chosen]] = ()
+    """The faults one after the other, or several at a time, without a pause between them; else they are drawn."""
     program: Sequence[str] = ("openwx.crashtest.nodes.program",)
     """The module that is a node, with its first arguments."""
     folder: Path | None = None
@@ -93,38 +100,28 @@ class Line:
         self.traffic = Traffic(self.wechat, self._door, chats, seed, http)
         self.listener = Listener(self.account, nodes, f"{seed}:listener")
 
-    def excuse(self, nodes: Sequence[Node], calls: Sequence[NotedCall]) -> None:
-        """Excuse sends whose outcome was kept in memory alone: answered by a node that could not write its journal.
+    async def emptiness(self) -> list[str]:
+        """List what has not occurred yet."""
+        told, traffic = await self.wechat.told(), self.traffic
+        of = (traffic.written, told, self.receiver.arrivals, traffic.sent)
+        return emptiness(Records(*of, drops_repeats=self.wechat.drops_repeats))
 
-        Such an answer is WeChat's. The node may have lost the account before it could write again.
+    def excuse(self, nodes: Sequence[Node]) -> int:
+        """Excuse sends whose outcome was told while it was in memory alone, and was lost with the account.
+
+        Return how many there are.
         """
-        by_name = {node.name: node for node in nodes}
-        sends = [one for one in calls if one.account == self.account and SEND in one.path]
-        for text, at in self.traffic.sent.answered_at.items():
-            made = next((one for one in reversed(sends) if one.at <= at), None)
-            is_made_in_trouble = made is not None and by_name[made.node].fails_at(at)
-            if is_made_in_trouble or any(one.gave_up_an_outcome(self.account, at) for one in nodes):
-                self.traffic.sent.without_room[text] = _EXCUSED
+        lost = {id_ for node in nodes for id_ in node.lost_outcomes}
+        sent = self.traffic.sent
+        excused = [text for text, id_ in sent.msg_ids.items() if id_ in lost]
+        sent.without_room |= dict.fromkeys(excused, _EXCUSED)
+        return len(excused)
 
 
 def main(plan: NodesPlan) -> int:
     """Run the test and print the result. Return the exit code: 0 if all checks passed."""
     folder = (plan.folder or Path(tempfile.mkdtemp(prefix="openwx-crash-"))).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    print(
-        f"{plan.nodes} nodes, {plan.accounts} accounts, {plan.transport}, a lease of {plan.lease_s:g} s, seed"
-        f" {plan.seed}, {plan.faults} faults; logs in {folder}",
-        flush=True,
-    )
-    try:
-        with postgres.server() as server:
-            server.create()
-            server.start()
-            wrong = asyncio.run(_run(plan, folder, server))
-    except* postgres.NoServer as errors:
-        wrong = reasons(errors)
-    except* Failed as failures:
-        wrong = reasons(failures)
+    wrong = run(replace(plan, folder=folder))
     if wrong:
         (folder / "complaints.txt").write_text("\n".join(wrong), encoding="utf-8")
         shown = "\n".join(wrong[:20])
@@ -136,6 +133,28 @@ def main(plan: NodesPlan) -> int:
     if plan.folder is None:
         shutil.rmtree(folder)
     return 0
+
+
+def run(plan: NodesPlan) -> list[str]:
+    """Run the test in the plan's folder, and return the complaints."""
+    folder = plan.folder
+    assert folder is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    print(
+        f"{plan.nodes} nodes, {plan.accounts} accounts, {plan.transport}, a lease of {plan.lease_s:g} s, seed"
+        f" {plan.seed}, {plan.faults} faults; logs in {folder}",
+        flush=True,
+    )
+    try:
+        with postgres.server() as server:
+            server.create()
+            server.start()
+            return asyncio.run(_run(plan, folder, server))
+    except* postgres.NoServer as errors:
+        wrong = reasons(errors)
+    except* Failed as failures:
+        wrong = reasons(failures)
+    return wrong
 
 
 async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[str]:
@@ -159,41 +178,42 @@ async def _run(plan: NodesPlan, folder: Path, server: postgres.Server) -> list[s
             await _node(plan, f"n{number + 1}", folder, server, calls, onward, settings, stack)
             for number in range(plan.nodes)
         ]
+        for line in lines:
+            await line.prepare(nodes, http)
         await nodes[0].start_until_it_listens()
         await terms.note(server.url, SCHEMA)
         for node in nodes[1:]:
             await node.start_until_it_listens()
-        for line in lines:
-            await line.prepare(nodes, http)
         rounds = _Rounds(plan, nodes, server, lines, calls)
         await rounds.until_called(time.time() - plan.promise_s)
         door.runs.set()
         async with _listening(lines):
             async with _traffic(lines):
                 await rounds.run()
+                await rounds.until_all_occurred()
             for line in lines:
-                line.excuse(nodes, calls)
+                line.excuse(nodes)
             records, wrong = await _settled(lines, nodes, http)
             wrong += await _streamed(lines)
         wrong += rounds.wrong
         for node in nodes:
             await node.terminate_in_order()
             if node.tracebacks:
-                wrong.append(f"{node.tracebacks} tracebacks in the log of {node.name}")
+                wrong.append(f"{node.tracebacks} {TRACEBACKS} {node.name}")
         claims = await terms.noted(server.url, SCHEMA)
-        wrong += terms.complaints(claims, calls)
-        if plan.faults >= len(KINDS):
-            for line, one in records.items():
-                wrong += [f"{line.account}: {each}" for each in emptiness(one)]
+        wrong += terms.complaints(claims, calls, {node.name: node.continued for node in nodes})
+        wrong += await terms.strange_writes(server.url, SCHEMA)
+        for line, one in records.items():
+            wrong += [f"{line.account}: {each}" for each in emptiness(one)]
         print(rounds.summary())
         print(
             f"{len(calls)} calls to WeChat in {len(claims)} terms,"
             f" {terms.late_calls(claims, calls)} of them after the claim of the next owner"
         )
         for line, one in records.items():
-            excused = len(line.traffic.sent.without_room)
+            excused = line.excuse(nodes)
             print(
-                f"{line.account}: {figures(one)}; {excused} answered while the journal could not be written"
+                f"{line.account}: {figures(one)}; {excused} outcomes lost in an outage of the node"
             )
         return wrong
 
@@ -318,8 +338,10 @@ class _Rounds:
         self.wrong: list[str] = []
         self._plan = plan
         self._calls = calls
-        self._accounts = [line.account for line in lines]
+        self._lines = lines
         self._server = server
+        self._draw = random.Random(f"{plan.seed}:rounds")
+        self._nodes = nodes
         self._drawn = Drawn(f"{plan.seed}:faults", nodes, server, plan.lease_s)
         self._count: Counter[str] = Counter()
         self._took: defaultdict[str, list[float]] = defaultdict(list)
@@ -327,17 +349,21 @@ class _Rounds:
     async def run(self) -> None:
         """Run all rounds."""
         done = 0
-        while done < self._plan.faults:
-            await asyncio.sleep(self._drawn.pause_s())
-            faults = self._drawn.next()
+        for number in itertools.count():
+            await self._begin_round(number)
+            faults = await self._next(number, done)
+            if not faults:
+                break
             is_outage = len(faults) == 1 and isinstance(faults[0], ServerKilled)
-            owned = await self._claims() if is_outage else 0
+            owned = await self._owned()
             began = time.time()
-            await asyncio.gather(*(fault.run() for fault in faults))
-            ended = time.time()
-            took_s = await self.until_called(ended)
-            if is_outage and await self._claims() > owned:
-                self.wrong.append(f"accounts moved although it was {faults[0]} alone")
+            await asyncio.gather(*(fault.run() for fault in faults), *self._bursts(faults))
+            took_s = await self.until_called(time.time())
+            if is_outage:
+                self.wrong += [
+                    f"{one}, although it was {faults[0]} alone"
+                    for one in terms.moved(owned, await self._owned())
+                ]
             done += len(faults)
             shown = " and ".join(map(str, faults))
             self._count.update(fault.name for fault in faults)
@@ -349,12 +375,39 @@ class _Rounds:
                     f"after {shown} not every account was called within {self._plan.promise_s:g} s"
                 )
 
-    async def _claims(self) -> int:
-        return len(await terms.noted(self._server.url, SCHEMA))
+    async def _next(self, number: int, done: int) -> Sequence[Fault]:
+        """Return what happens in a round; nothing where all is done."""
+        if chosen := self._plan.chosen:
+            return [one.of(self._nodes, self._server) for one in [*chosen, ()][number]]
+        if done >= self._plan.faults:
+            return []
+        await asyncio.sleep(self._drawn.pause_s())
+        return self._drawn.next([node for _, node in (await self._owned()).values()])
+
+    def _bursts(self, faults: Sequence[Fault]) -> list[Coroutine[Any, Any, None]]:
+        """Have many sends be accepted where answers of PostgreSQL are lost: what is told of them must be true."""
+        loses_answers = any(fault.loses_answers for fault in faults)
+        return [line.traffic.burst(2, BURST_S) for line in self._lines if loses_answers]
+
+    async def _owned(self) -> dict[str, tuple[int, str]]:
+        return await terms.owned(self._server.url, SCHEMA)
+
+    async def _begin_round(self, number: int) -> None:
+        for line in self._lines:
+            await line.wechat.begin_round(number, self._draw)
+
+    async def until_all_occurred(self) -> None:
+        """Let the traffic go on until the verdict is on all that it should be on, or for too long."""
+        await self._begin_round(0)
+        deadline = time.monotonic() + OCCURS_WITHIN_S
+        while time.monotonic() < deadline:
+            if not any([await line.emptiness() for line in self._lines]):
+                break
+            await asyncio.sleep(0.5)
 
     async def until_called(self, since: float) -> float:
         """Wait until each account was called after a moment. Return the seconds; infinite where that was too long."""
-        waiting = set(self._accounts)
+        waiting = {line.account for line in self._lines}
         while waiting:
             for call in reversed(self._calls):
                 if call.at < since:
@@ -367,11 +420,11 @@ class _Rounds:
 
     def _note_takeover(self, fault: Fault, began: float) -> None:
         """Note how long an account of the hit node was called by nobody, if another node took it."""
-        assert fault.node is not None
+        [hit] = fault.hit
         last: dict[str, NotedCall] = {}
         for call in self._calls:
             former = last.get(call.account)
-            if former and call.at > began and former.node == fault.node.name != call.node:
+            if former and call.at > began and former.node == hit.name != call.node:
                 self._took[fault.name].append(call.at - max(began, former.at))
             last[call.account] = call
 

@@ -17,6 +17,8 @@ class Way(StrEnum):
     """Nothing passes, in neither direction, and nobody is told."""
     NO_ANSWERS = "no answers"
     """What the node says arrives; what PostgreSQL answers does not."""
+    LATE = "late"
+    """Nothing passes, and all of it arrives in the end: also what was said on connections that are closed since."""
 
 
 class Wire:
@@ -79,8 +81,10 @@ class Wire:
         self._writers |= ends
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pipe(reader, onward, (Way.STALLED,)))
-                both.create_task(self._pipe(answers, writer, (Way.STALLED, Way.NO_ANSWERS)))
+                both.create_task(self._pipe(reader, onward, (Way.STALLED, Way.LATE)))
+                both.create_task(
+                    self._pipe(answers, writer, (Way.STALLED, Way.NO_ANSWERS, Way.LATE))
+                )
         except* OSError:
             pass  # the other end sees it by the abort below
         finally:

@@ -1,6 +1,7 @@
 """The sender: attempts, repetitions, and the callers that wait."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
@@ -30,6 +31,7 @@ from openwx.domain.events import State
 from openwx.errors import (
     CallerError,
     Code,
+    LeaseLost,
     NeverReached,
     NotLoggedIn,
     RateLimited,
@@ -227,6 +229,16 @@ class WeChat:
         )
 
 
+class LosesTheAccount(WeChat):
+    """The journal cannot be written when a send has ended, and then another process has the account."""
+
+    async def record_result(
+        self, message: OutgoingMessage, result: SendResult, *_: object, **more: Any
+    ) -> list[RecordedReport]:
+        more["on_trouble"](JournalError("PostgreSQL is away"))
+        raise LeaseLost("another process has taken the account")
+
+
 def accept(sender: Sender, *messages: OutgoingMessage) -> None:
     """Enqueue messages that are in the journal."""
     for one in messages:
@@ -332,6 +344,24 @@ async def test_what_is_lost_while_its_file_is_stored_is_not_accepted(
     error = await error_of(sender.send_later([TO], ["x"]))
     assert error.code == Code.NOT_RUNNING
     assert not wechat.journal.written
+
+
+async def test_an_outcome_that_is_lost_with_the_account_is_told_before_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sender = LosesTheAccount().make()
+    with caplog.at_level(logging.INFO, "openwx.send"):
+        task = asyncio.create_task(sender.run())
+        sent = await sender.send(TO, "x")
+        with pytest.raises(BaseExceptionGroup) as ended:
+            await task
+    assert sent.msg_id == "id of x"
+    assert ended.value.subgroup(LeaseLost)
+    told, lost_ = [
+        one.getMessage() for one in caplog.records if "MsgId id of x" in one.getMessage()
+    ]
+    assert "not in the journal yet, and told" in told
+    assert "is not published" in lost_
 
 
 # -- attempts --------------------------------------------------------------------------------------------
