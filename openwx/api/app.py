@@ -95,12 +95,11 @@ def _add_routes(app: web.Application, endpoints: Endpoints) -> dict[tuple[str, s
     for row in routes():
         endpoint = endpoints.endpoint(row)
         for path in row.paths:
-            for method in row.methods:
-                app.router.add_route(method, path, endpoint)
-                direct[method, path] = endpoint
-                app.router.add_route(method, f"{path}/", endpoint)
-            app.router.add_route("OPTIONS", path, endpoints.preflight)
-            app.router.add_route("OPTIONS", f"{path}/", endpoints.preflight)
+            direct |= {(method, path): endpoint for method in row.methods}
+            for resource in map(app.router.add_resource, (path, f"{path}/")):
+                for method in row.methods:
+                    resource.add_route(method, endpoint)
+                resource.add_route("OPTIONS", endpoints.preflight)
     return direct
 
 
