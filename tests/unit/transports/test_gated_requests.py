@@ -53,7 +53,7 @@ async def test_nothing_leaves_after_the_gate_was_closed(method: str, looks: int)
 
 
 async def test_accounts_share_one_class_of_requests() -> None:
-    """With a class for each, a poll of each of 50 accounts took a tenth more time: lookups find nothing in the cache."""
+    """With a class for each, idle polls of 50 accounts took a tenth more time: lookups found nothing in the cache."""
     async with aiohttp.TCPConnector() as connector:
         before = len(ClientRequest.__subclasses__())
         for _ in range(3):
