@@ -9,10 +9,11 @@ others. All that fails while a connector makes a connection failed at the proxy 
 """
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -91,28 +92,38 @@ class Sessions:
 
 
 def through_gate(gate: Gate) -> type[ClientRequest]:
-    """Make a class of requests that leave only while the gate is open: ``HeldBackError`` or ``LeaseLost`` otherwise."""
+    """Return what makes requests that leave only while the gate is open; else ``HeldBackError`` or ``LeaseLost``."""
+    return cast("type[ClientRequest]", functools.partial(_GatedRequest, gate))
 
-    class GatedRequest(ClientRequest):
-        async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-            if not gate.is_open:
-                gate.require_mine()
-                raise HeldBackError("not called: the lease of this process has ended")
-            return await super().send(conn)
 
-        async def write_bytes(
-            self,
-            writer: AbstractStreamWriter,
-            conn: aiohttp.connector.Connection,
-            content_length: int | None = None,
-        ) -> None:
-            # Before Python 3.12 this is a task of its own, which a paused process begins much later.
-            if not gate.is_open:
-                conn.close()  # the head has not left either
-                return
-            await super().write_bytes(writer, conn, content_length)
+class _GatedRequest(ClientRequest):
+    """A request that leaves only while the gate is open.
 
-    return GatedRequest
+
+    One class for all accounts: Python looks attributes up much more slowly where each has a class of its own.
+    """
+
+    def __init__(self, gate: Gate, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._gate = gate
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        if not self._gate.is_open:
+            self._gate.require_mine()
+            raise HeldBackError("not called: the lease of this process has ended")
+        return await super().send(conn)
+
+    async def write_bytes(
+        self,
+        writer: AbstractStreamWriter,
+        conn: aiohttp.connector.Connection,
+        content_length: int | None = None,
+    ) -> None:
+        # Before Python 3.12 this is a task of its own, which a paused process begins much later.
+        if not self._gate.is_open:
+            conn.close()  # the head has not left either
+            return
+        await super().write_bytes(writer, conn, content_length)
 
 
 def _through(proxy: Proxy, options: dict[str, Any]) -> aiohttp.ClientSession:

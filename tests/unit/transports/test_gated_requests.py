@@ -3,6 +3,7 @@
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.client_reqrep import ClientRequest
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
@@ -49,3 +50,12 @@ async def test_nothing_leaves_after_the_gate_was_closed(method: str, looks: int)
         finally:
             await sessions.close()
     assert arrived == [method] * may_leave
+
+
+async def test_accounts_share_one_class_of_requests() -> None:
+    """With a class for each, idle polls of 50 accounts took a tenth more time: lookups found nothing in the cache."""
+    async with aiohttp.TCPConnector() as connector:
+        before = len(ClientRequest.__subclasses__())
+        for _ in range(3):
+            await Sessions(connector, None, gate=Gate(Lease())).close()
+        assert len(ClientRequest.__subclasses__()) == before
