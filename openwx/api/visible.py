@@ -136,6 +136,11 @@ class VisibleGateway:
             found = await self.whereabouts()
         return chosen(found, name)
 
+    def transport_of(self, name: str) -> str:
+        """Return the transport of an account that does not run in this process, as far as its settings are known."""
+        settings = None if self._node is None else self._node.rows.settings_of(name)
+        return "web" if settings is None else settings.transport
+
     @property
     def asks_others(self) -> bool:
         return self._others is not None

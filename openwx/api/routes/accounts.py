@@ -170,6 +170,7 @@ def _listed_elsewhere(gateway: "VisibleGateway", where: "Whereabouts") -> Listed
         state=where.state,
         state_reason=where.reason.text,
         reason_code=where.reason.code,
+        transport=gateway.transport_of(where.account),
         node=where.node,
         port=gateway.port,
         start_time="0",

@@ -184,5 +184,6 @@ async def test_the_journal_beside_is_not_used(typed: Typed, world: World, shared
     async with store.open(world.data_dir / service.JOURNAL) as journal:
         sends = [NewSend(uid="u", body=b"{}")]
         await journal.write(WriteBatch(account="default", sends=sends, reports=[a_message(1)]))
-    found = await typed("outbox", "--waiting", OPENWX_DATA_DIR=str(world.data_dir), **shared)
+    there = shared | {"OPENWX_DATA_DIR": str(world.data_dir)}
+    found = await typed("outbox", "--waiting", **there)
     assert found == (0, "no delivery waits\n", "")

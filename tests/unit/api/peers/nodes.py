@@ -65,14 +65,14 @@ class Table:
         """Have a node be reached at another address."""
         self.nodes[name] = replace(self.nodes[name], url=url)
 
-    def give(self, account: str, node: str | None) -> int:
-        """Have a node own an account in a new term, or nobody; return the term."""
+    def give(self, account: str, node: str | None, settings: bytes = b"") -> int:
+        """Have a node own an account in a new term, or nobody; return the term. ``settings``: its saved ones."""
         former = self.accounts.get(account)
         epoch = former.epoch + 1 if former else 1000
         self.accounts[account] = OwnedAccount(
             account=account,
             wanted=True,
-            settings=b"",
+            settings=settings,
             origin="config",
             owner=self.nodes[node].incarnation if node else None,
             epoch=epoch,

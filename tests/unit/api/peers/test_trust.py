@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
+import msgspec
 import pytest
 import trustme
 
@@ -258,6 +259,13 @@ async def test_a_row_whose_name_no_account_may_have(a: OneNode, b: OneNode, node
     (one,) = (await a.get("check_client")).json["client"]
     assert (one["account"], one["reason_code"]) == ("bob", "in_sync")
     assert (await a.get("get_user_info", client="../x")).code == -2
+
+
+async def test_a_silent_node_changes_no_transport(a: OneNode, b: OneNode, nodes: Nodes) -> None:
+    nodes.table.give("bob", "b", msgspec.json.encode({"started_with": {"transport": "ilink"}}))
+    nodes.table.moves("b", "http://127.0.0.1:9")
+    (one,) = (await a.get("check_client")).json["client"]
+    assert (one["reason_code"], one["transport"]) == ("node_silent", "ilink")
 
 
 async def test_an_event_of_a_peer_that_cannot_be_read() -> None:
